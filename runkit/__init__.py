@@ -1,0 +1,56 @@
+"""Investigate runs of Middesk's agents: DataFrames, Gantt charts, and a sandbox to try them on.
+
+Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runkit.charts.timeline import gantt
+    from runkit.client import Client, RunList
+    from runkit.errors import RunkitError
+    from runkit.models import Run
+    from runkit.server import sandbox
+    from runkit.tables.divergence import compare
+    from runkit.tables.linked import Frames, frames, read
+
+__version__ = "0.1.0"
+__all__ = [
+    "Client",
+    "Frames",
+    "Run",
+    "RunList",
+    "RunkitError",
+    "compare",
+    "frames",
+    "gantt",
+    "read",
+    "sandbox",
+]
+
+_HOME = {
+    "Client": "runkit.client",
+    "Frames": "runkit.tables.linked",
+    "Run": "runkit.models",
+    "RunList": "runkit.client",
+    "RunkitError": "runkit.errors",
+    "compare": "runkit.tables.divergence",
+    "frames": "runkit.tables.linked",
+    "gantt": "runkit.charts.timeline",
+    "read": "runkit.tables.linked",
+    "sandbox": "runkit.server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'runkit' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__", "errors"])

@@ -1,0 +1,144 @@
+"""Everything runkit raises.
+
+    RunkitError
+    ├── UsageError(ValueError)            an argument that cannot be used; nothing was sent
+    ├── ReadOnlyError(PermissionError)    a POST through a client that was told not to write
+    ├── DataError(ValueError)             records that are not what the API promises; `.problems`
+    ├── MissingExtra(ImportError)         an optional part is not installed; says the pip line
+    ├── WaitTimeout(TimeoutError)         a run still runs after the time given; `.run`
+    └── ApiError                          the API said no, or nothing usable; `.status .messages .parameter`
+        ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
+        ├── NotFound(LookupError)         404
+        ├── Invalid(ValueError)           400, 413, 422 and what else is the caller's to mend
+        ├── Conflict(RuntimeError)        409, or the question is no longer open: somebody was first
+        ├── RateLimited(ConnectionError)  429, and the retries did not help; `.retry_after` in seconds
+        ├── Unavailable(ConnectionError)  no connection, a timeout or 5xx: surely not done, try again later
+        ├── MaybeSent(ConnectionError)    a POST went out and no answer came back: it may have been done
+        └── ContractError(ValueError)     an answer that the API's documentation does not allow
+
+Each is also the builtin that a caller would expect to catch. Messages say what was given, what was
+expected and what to do. No message ever holds a key or a header.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from runkit.models import Run
+
+DISTRIBUTION = "runkit-jupyter"  # the one place that knows the name on PyPI
+
+
+class RunkitError(Exception):
+    """The base of everything that runkit raises on purpose."""
+
+
+class UsageError(RunkitError, ValueError):
+    """An argument that cannot be used."""
+
+    @classmethod
+    def one_of(cls, name: str, given: object, choices: Iterable[str]) -> UsageError:
+        """Build the error for a word that is not in a fixed list; suggests the nearest one."""
+        from difflib import get_close_matches
+
+        choices = list(choices)
+        near = get_close_matches(str(given), choices, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return cls(f"{name}={given!r} is not known; expected one of {', '.join(map(repr, choices))}.{hint}")
+
+
+class ReadOnlyError(RunkitError, PermissionError):
+    """The client was made with `read_only=True` and was asked to write."""
+
+    @classmethod
+    def of(cls, method: str, path: str) -> ReadOnlyError:
+        """Build the error for one request."""
+        return cls(
+            f"{method} {path} was refused here, nothing was sent: this client is read_only. "
+            "To write on purpose, make a client with read_only=False."
+        )
+
+
+class DataError(RunkitError, ValueError):
+    """Records that are not what the API promises. `problems` is the frame of `frames.md`, or None."""
+
+    def __init__(self, message: str, problems: pd.DataFrame | None = None) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class MissingExtra(RunkitError, ImportError):
+    """A part of runkit needs a package of one of its extras."""
+
+    @classmethod
+    def of(cls, extra: str, what: str) -> MissingExtra:
+        """Build the error that names the pip line."""
+        return cls(f"{what} needs packages that are not installed: pip install '{DISTRIBUTION}[{extra}]'")
+
+
+class WaitTimeout(RunkitError, TimeoutError):
+    """The run had not stopped when the time was over. `run` is the last state seen."""
+
+    def __init__(self, message: str, run: Run | None = None) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class ApiError(RunkitError):
+    """What all errors of a request share.
+
+    `status` is the HTTP status or None when there was no answer, `messages` the API's own messages,
+    `parameter` the field that the API complained about, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        messages: tuple[str, ...] = (),
+        parameter: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.messages = messages
+        self.parameter = parameter
+
+
+class AuthError(ApiError, PermissionError):
+    """401 or 403."""
+
+
+class NotFound(ApiError, LookupError):
+    """404."""
+
+
+class Invalid(ApiError, ValueError):
+    """400, 413, 422: the request must be changed before it is sent again."""
+
+
+class Conflict(ApiError, RuntimeError):
+    """What was asked no longer applies: the question is closed or was changed by somebody else."""
+
+
+class RateLimited(ApiError, ConnectionError):
+    """429 after all retries. `retry_after` is the wait that the server asked for, in seconds, or None."""
+
+    retry_after: float | None = None
+
+
+class Unavailable(ApiError, ConnectionError):
+    """No connection, a timeout or 5xx on a request that did not change anything."""
+
+
+class MaybeSent(ApiError, ConnectionError):
+    """A POST went out and its fate is unknown. It is never sent again by itself: look first."""
+
+
+class ContractError(ApiError, ValueError):
+    """The API answered with something that its documentation does not allow."""

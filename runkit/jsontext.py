@@ -1,0 +1,81 @@
+"""JSON text in and out, without the limits that would lose something.
+
+orjson does the work. Three facts of it need care: it turns integers beyond 64 bits into floats, it
+parses at most 1,024 levels and it writes at most 254.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Any
+
+import orjson
+
+_DIGITS_ONLY = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
+_TOO_BIG = b"0" * 19  # 19 digits may exceed 64 bits, 18 never do
+
+
+def loads(text: bytes) -> Any:
+    """Parse one JSON document; see `parse`."""
+    return parse(text)[0]
+
+
+def parse(text: bytes) -> tuple[Any, bool]:
+    """Parse one JSON document and say whether every number in it is exact.
+
+    Raises `ValueError` for anything that is not JSON, `RecursionError` beyond 1,024 levels. A text with 19
+    digits in a row is read by the standard library, which keeps integers of any size (looking for them costs
+    a tenth of the parse); where that is too deep for it, the numbers may be rounded and the answer is False.
+    """
+    text = text.removeprefix(codecs.BOM_UTF8)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if "depth" in str(error) or "recursion" in str(error):
+            raise RecursionError("the JSON is nested deeper than 1,024 levels") from None
+        raise
+    if _TOO_BIG not in text.translate(_DIGITS_ONLY):
+        return value, True
+    try:
+        return json.loads(text), True
+    except RecursionError:
+        return value, False
+
+
+def dumps(value: Any, *, sort_keys: bool = False) -> str:
+    """Write compact JSON of any depth."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
+    except TypeError:  # deeper than 254 levels, an integer beyond 64 bits, or a lone surrogate
+        return _dumps_deep(value, sort_keys)
+
+
+def _dumps_deep(value: Any, sort_keys: bool) -> str:
+    """Write JSON with a stack of our own instead of Python's."""
+    out: list[str] = []
+    stack: list[Any] = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, _Raw):
+            out.append(item)
+        elif isinstance(item, dict):
+            pairs = sorted(item.items()) if sort_keys else list(item.items())
+            stack.append(_Raw("}"))
+            for n, (key, child) in reversed(list(enumerate(pairs))):
+                stack += [child, _Raw(f"{',' if n else ''}{json.dumps(str(key), ensure_ascii=False)}:")]
+            stack.append(_Raw("{"))
+        elif isinstance(item, list | tuple):
+            stack.append(_Raw("]"))
+            for n, child in reversed(list(enumerate(item))):
+                stack += [child, _Raw("," if n else "")]
+            stack.append(_Raw("["))
+        else:
+            out.append(json.dumps(item, ensure_ascii=False, allow_nan=False))
+    return "".join(out)
+
+
+class _Raw(str):
+    """Text that is JSON already."""
+
+    __slots__ = ()

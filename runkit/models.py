@@ -1,0 +1,544 @@
+"""The API's objects, one class per table of the contract.
+
+Every object keeps the JSON it came from (`to_dict()`), so nothing is lost: unknown fields are attributes,
+unknown words of an open or closed vocabulary stay as they came, and an optional field that breaks the
+contract reads as None and is logged. Only a missing or broken *required* field is an error
+(`ContractError`). The words of the oldest documentation (`pending`, `failed`, a step's `graph`) are read as
+today's.
+
+A `__repr__` shows ids, kinds and counts; never names, texts or addresses, which may be somebody's.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from markupsafe import Markup
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+
+from runkit import jsontext
+from runkit.errors import ContractError
+from runkit.steptree import flatten
+from runkit.text import duration, html_table, moment, plural, short_id, shorten
+
+log = logging.getLogger("runkit")
+
+RUN_STATUSES = ("running", "interrupted", "completed", "error")
+STEP_STATUSES = ("running", "completed", "error")
+STEP_TYPES = ("activity", "output", "interrupt", "error")
+RESOLUTIONS = ("auto_approve", "skip")
+OLD_STATUSES = {"pending": "running", "failed": "error"}  # what the first generation of the docs said
+_LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
+CONFIDENCES = ("high", "medium", "low")  # best first; anything else ranks below them
+
+
+# ------------------------------------------------------------------------------------------------- values
+
+
+def read_time(value: object) -> tuple[datetime, bool]:
+    """Read an ISO 8601 string as an aware UTC datetime, and say whether it had no offset (read as UTC then).
+
+    More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
+    second, a date without a time, an instant that no datetime holds.
+    """
+    if isinstance(value, datetime):
+        when = value
+    elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
+        when = datetime.fromisoformat(value)
+    else:
+        raise ValueError(f"{shorten(repr(value))} is not a time; expected an ISO 8601 string")
+    if when.tzinfo is None:
+        return when.replace(tzinfo=UTC), True
+    try:
+        return when.astimezone(UTC), False
+    except OverflowError:
+        raise ValueError(f"{shorten(repr(value))} lies outside the years 1 to 9999 in UTC") from None
+
+
+def parse_time(value: object) -> datetime:
+    """Read a time as `read_time` does, for whom the missing offset does not matter."""
+    return read_time(value)[0]
+
+
+def todays_status(word: object) -> object:
+    """Translate a status of the first documentation into today's word."""
+    return OLD_STATUSES.get(word, word) if isinstance(word, str) else word
+
+
+Time = Annotated[datetime, BeforeValidator(parse_time)]
+Status = Annotated[
+    str, BeforeValidator(lambda word: OLD_STATUSES.get(word, word) if isinstance(word, str) else word)
+]
+
+
+# -------------------------------------------------------------------------------------------------- base
+
+
+class ApiObject(BaseModel):
+    """What all objects share: immutable, tolerant, and faithful to the JSON they came from."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    _shown: ClassVar[tuple[str, ...]] = ("id", "type", "status")
+    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tolerate(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, dict):
+            return handler(data)
+        usable = cls._prepare(data)
+        try:
+            built = handler(usable)
+        except ValidationError as error:
+            bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+            if not bad or any(
+                name in cls.model_fields and cls.model_fields[name].is_required() for name in bad
+            ):
+                raise
+            log.warning(
+                "%s: read as absent because they break the contract: %s", cls.__name__, ", ".join(bad)
+            )
+            built = handler({name: value for name, value in usable.items() if name not in bad})
+        built._raw = data
+        return built
+
+    @classmethod
+    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Give the fields as they are validated; a subclass translates older forms here."""
+        return data
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Build from parsed JSON. Raises `ContractError` that names the fields, never their values."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            where = ", ".join(
+                f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {problem['msg'].split(',')[0]}"
+                for problem in error.errors(include_input=False, include_url=False)[:5]
+            )
+        raise ContractError(
+            f"the API's {cls.__name__} is not what its documentation says ({shorten(where, 300)}). "
+            "If this lasts, the API has changed: please report it."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON object as it came (shared, not copied: treat it as read-only)."""
+        return self._raw
+
+    def to_json(self) -> str:
+        """Write compact JSON of the object as it came, at any depth of nesting."""
+        return jsontext.dumps(self._raw)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ApiObject) or type(self) is not type(other):
+            return NotImplemented
+        return jsontext.dumps(self._raw, sort_keys=True) == jsontext.dumps(other._raw, sort_keys=True)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self._raw.get("id"))))
+
+    def __repr__(self) -> str:
+        shown = []
+        for name in self._shown:
+            value = getattr(self, name, None)
+            if isinstance(value, str):
+                shown.append(f"{name}={shorten(value, 40)!r}")
+            elif isinstance(value, tuple):
+                shown.append(f"{name}=<{len(value)}>")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    __str__ = __repr__
+
+
+Item = TypeVar("Item", bound=ApiObject)
+
+
+def _each(cls: type[Item]) -> BeforeValidator:
+    """Read a list of `cls`: null is empty, and a broken item is left out and logged, not its neighbours."""
+
+    def read(value: object) -> object:
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple):
+            return value
+        items = []
+        for item in value:
+            try:
+                items.append(item if isinstance(item, cls) else cls.from_json(item))
+            except ContractError as error:
+                log.warning("left out: %s", error)
+        return tuple(items)
+
+    return BeforeValidator(read)
+
+
+# ----------------------------------------------------------------------------------- what a run is made of
+
+
+class Source(ApiObject):
+    """Where a finding comes from."""
+
+    _shown = ("source_tier", "source_type")
+    url: str
+    source_name: str | None = None
+    source_tier: str | None = None
+    source_type: str | None = None
+
+
+class Artifact(ApiObject):
+    """One finding, or one proposed change. `id` is not in the API's schema but feedback needs it."""
+
+    _shown = ("id", "type", "confidence", "sources")
+    title: str
+    type: str
+    confidence: str | None = None
+    summary: str | None = None
+    sources: Annotated[tuple[Source, ...], _each(Source)] = ()
+    id: str | None = None
+
+
+class Output(ApiObject):
+    """What a completed run delivers."""
+
+    _shown = ("artifacts",)
+    artifacts: Annotated[tuple[Artifact, ...], _each(Artifact)] = ()
+
+
+class Requester(ApiObject):
+    """Who asked for the run: a user, or the account of an API key (`email` None)."""
+
+    _shown = ("id",)
+    id: str
+    name: str
+    email: str | None = None
+
+
+class Interrupt(ApiObject):
+    """A question that waits for a person. `value` is free-form and differs from agent to agent."""
+
+    _shown = ("id", "agent")
+    id: str
+    value: dict[str, Any]
+    agent: str | None = None
+
+    @classmethod
+    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
+        value = data.get("value")
+        if data.get("agent") is None and isinstance(value, dict) and isinstance(value.get("agent"), str):
+            return {**data, "agent": value["agent"]}
+        return data
+
+    @property
+    def label(self) -> str | None:
+        """The question in words, if the agent gave one."""
+        label = self.value.get("label")
+        return label if isinstance(label, str) else None
+
+
+class Step(ApiObject):
+    """One thing an agent did, or waited for; `steps` are the steps it delegated."""
+
+    _shown = ("id", "type", "name", "status", "steps")
+    id: str
+    run_id: str
+    type: str
+    name: str
+    label: str
+    status: Status
+    started_at: Time
+    agent: str | None = None
+    parent_step_id: str | None = None
+    completed_at: Time | None = None
+    result: dict[str, Any] | None = None
+    artifacts: Annotated[tuple[Artifact, ...], _each(Artifact)] = ()
+    _steps: tuple[Step, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
+        usable = {name: value for name, value in data.items() if name not in ("steps", "graph")}
+        if usable.get("agent") is None and "graph" in data:
+            usable["agent"] = data["graph"]
+        return usable
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The nested steps. Linked by `Run.steps`; empty on a step that was parsed alone."""
+        return self._steps
+
+    @property
+    def resolution(self) -> str | None:
+        """How the interrupt policy settled this interrupt step, or None when a person did."""
+        return resolution_of(self._raw)
+
+
+def resolution_of(step: dict[str, Any]) -> str | None:
+    """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
+    result = step.get("result")
+    word = result.get("resolution") if isinstance(result, dict) else None
+    word = word if word is not None else step.get("resolution")
+    return word if isinstance(word, str) else None
+
+
+class Run(ApiObject):
+    """One execution of an agent inside a thread.
+
+    `steps` is None when the API did not deliver them. `business_id` is no field of the API: it is known when
+    the client created the run or found it by its business. `read_at` is the server's time when this state
+    was read, or None.
+    """
+
+    _shown = ("id", "status", "agent", "interrupts")
+    object: str
+    id: str
+    created_at: Time
+    updated_at: Time
+    status: Status
+    thread_id: str | None = None
+    agent: str | None = None
+    requester: Requester | None = None
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    output: Output | None = None
+    interrupts: Annotated[tuple[Interrupt, ...], _each(Interrupt)] = ()
+    business_id: str | None = None
+    read_at: Time | None = Field(default=None)
+
+    @classmethod
+    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
+        local = data.get(LOCAL)
+        known = (
+            {name: local[name] for name in LOCAL_FIELDS if local.get(name)} if isinstance(local, dict) else {}
+        )
+        return {name: value for name, value in data.items() if name not in ("steps", LOCAL)} | known
+
+    def knowing(self, *, read_at: datetime | None = None, business_id: str | None = None) -> Run:
+        """Give a copy that also carries what the client knows and the API does not return."""
+        local = self._raw.get(LOCAL)
+        local = dict(local) if isinstance(local, dict) else {}
+        if read_at is not None:
+            local["read_at"] = read_at.isoformat().replace("+00:00", "Z")
+        if business_id is not None:
+            local["business_id"] = business_id
+        return Run.from_json({**self._raw, LOCAL: local})
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has ended: `completed` or `error`."""
+        return self.status in ("completed", "error")
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...] | None:
+        """The top-level steps, each with its nested ones; None when they were not delivered.
+
+        A step that breaks the contract is left out here, with a line in the log;
+        `runkit.frames(run).problems` says what is wrong with it.
+        """
+        return link_steps(self._raw["steps"]) if self._raw.get("steps") is not None else None
+
+    def walk(self) -> Iterable[Step]:
+        """Iterate over all steps in tree order."""
+        stack = list(reversed(self.steps or ()))
+        while stack:
+            step = stack.pop()
+            yield step
+            stack += reversed(step.steps)
+
+    def sentence(self) -> str:
+        """Say the run in one line, from what the API states of it; `runkit.frames` knows the time budget."""
+        parts = [f"run {short_id(self.id)}: {self.agent or 'unknown agent'}, {self.status}"]
+        if self.started_at and self.ended_at:
+            parts[0] += f" after {duration((self.ended_at - self.started_at).total_seconds())}"
+        if self.steps is None:
+            parts.append("steps not delivered")
+        else:
+            parts.append(plural(sum(1 for _ in self.walk()), "step"))
+        if self.interrupts:
+            parts.append(f"{plural(len(self.interrupts), 'question')} waiting for a person")
+        return "; ".join(parts)
+
+    def _repr_html_(self) -> str:
+        found = self.output.artifacts if self.output else ()
+        facts = [
+            ("run", self.id),
+            ("thread", self.thread_id or "unknown"),
+            ("business", self.business_id or "unknown"),
+            ("created", moment(self.created_at)),
+            ("started", moment(self.started_at)),
+            ("ended", moment(self.ended_at) if self.ended_at else "not yet"),
+        ]
+        facts += [("found", f"{item.title} ({item.confidence or 'no'} confidence)") for item in found]
+        facts += [("asks", question.label or question.id) for question in self.interrupts]
+        return Markup("<div><p><strong>{}</strong></p>{}<p>{}</p></div>").format(
+            self.sentence(), html_table(("", ""), facts), "runkit.gantt(run) shows where the time went."
+        )
+
+
+LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
+LOCAL_FIELDS = ("read_at", "business_id")
+
+
+def link_steps(raw_steps: object) -> tuple[Step, ...]:
+    """Build nested `Step` objects from raw steps in any accepted form, bottom-up and without recursion."""
+    steps: dict[int, Step] = {}
+
+    def accept(record: dict[str, Any]) -> bool:
+        try:
+            steps[id(record)] = Step.from_json(record)
+        except ContractError as error:
+            log.warning("left out of the run's steps: %s", error)
+            return False
+        return True
+
+    flat = flatten(raw_steps, accept)
+    children: list[list[Step]] = [[] for _ in flat.records]
+    top: list[Step] = []
+    for position in reversed(range(len(flat.records))):
+        step = steps[id(flat.records[position])]
+        step._steps = tuple(reversed(children[position]))
+        (top if flat.parents[position] < 0 else children[flat.parents[position]]).append(step)
+    return tuple(reversed(top))
+
+
+# ---------------------------------------------------------------------------------------- the other objects
+
+
+class Agent(ApiObject):
+    """An agent that Middesk offers; its `type` is the word that creates a run."""
+
+    _shown = ("id", "type")
+    object: str
+    id: str
+    type: str
+    name: str | None = None
+    description: str | None = None
+    created_at: Time | None = None
+    updated_at: Time | None = None
+
+
+class Thread(ApiObject):
+    """Runs about one context. `business_id` is known only when the client asked by it."""
+
+    _shown = ("id", "status")
+    object: str
+    id: str
+    created_at: Time
+    updated_at: Time
+    status: Status
+    metadata: dict[str, Any] | None = None
+    requester: dict[str, Any] | None = None
+    business_id: str | None = None
+
+    @classmethod
+    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if name != "steps"}
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...] | None:
+        """The steps of the underlying agent state, None when they were not delivered."""
+        return link_steps(self._raw["steps"]) if self._raw.get("steps") is not None else None
+
+
+class Feedback(ApiObject):
+    """A rating of one artifact. `superseded_prior`: it replaced an earlier one by the same reviewer."""
+
+    _shown = ("id", "run_id", "artifact_id", "rating")
+    object: str
+    id: str
+    run_id: str
+    rating: str
+    artifact_id: str
+    reviewer: dict[str, Any]
+    superseded_prior: bool
+    created_at: Time
+    comment: str | None = None
+
+
+class Effect(ApiObject):
+    """What an action changed. `diff` holds before and after per field."""
+
+    _shown = ("operation",)
+    operation: str
+    diff: dict[str, Any] | None = None
+    target: dict[str, Any] | None = None
+
+
+class Actor(ApiObject):
+    """Who did an action: an account, a user or a run."""
+
+    _shown = ("actor_type",)
+    actor_type: str
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class Action(ApiObject):
+    """A recorded change of a business or a watchlist result."""
+
+    _shown = ("id", "type", "object_type", "effects", "actors")
+    id: str
+    type: str
+    object_type: str
+    object_id: str
+    created_at: Time
+    effects: Annotated[tuple[Effect, ...], _each(Effect)]
+    actors: Annotated[tuple[Actor, ...], _each(Actor)]
+    note: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Page(ApiObject):
+    """One page of a list. `has_more` and `total_count` are None where the API does not say."""
+
+    _shown = ("data",)
+    data: tuple[dict[str, Any], ...] = ()
+    has_more: bool | None = None
+    total_count: int | None = None
+
+    def items(self, cls: type[Item]) -> tuple[Item, ...]:
+        """Parse the items of the page."""
+        return tuple(cls.from_json(item) for item in self.data)
+
+
+class Event(ApiObject):
+    """One event of a run's stream, in Middesk's form or AG-UI's.
+
+    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR` or a word that runkit does not
+    know.
+    """
+
+    _shown = ("type", "run_id")
+    type: str
+    run_id: str | None = None
+    thread_id: str | None = None
+    timestamp: float | None = None
+    snapshot: dict[str, Any] | None = None
+    outcome: dict[str, Any] | None = None
+    message: str | None = None
+
+    @classmethod
+    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {
+            {"runId": "run_id", "threadId": "thread_id"}.get(name, name): value
+            for name, value in data.items()
+        }
+
+    @property
+    def run(self) -> Run | None:
+        """The run as this event shows it, if the event carries a whole one."""
+        if self.snapshot is None or "id" not in self.snapshot:
+            return None
+        return Run.from_json(self.snapshot)

@@ -1,0 +1,160 @@
+"""From the steps as the API nests them to one flat list in tree order.
+
+Nesting comes twice in the API: children stand inside `steps`, and every step may name its
+`parent_step_id`. Nested, flat-with-parents and mixed forms are accepted; where they disagree, nesting wins.
+Nothing here recurses, so any depth that a parser can deliver is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+Record = dict[str, Any]
+
+_ORPHANED = -2  # marks, while walking, a step whose parent was refused
+
+
+class Note(NamedTuple):
+    """One thing that is wrong with the tree: the step it is about, a problem word, what was found."""
+
+    record: object
+    problem: str
+    detail: str
+
+
+class FlatSteps(NamedTuple):
+    """Steps in pre-order. `parents[i]` is the position of the parent of `records[i]`, -1 at the top."""
+
+    records: list[Record]
+    parents: list[int]
+    depths: list[int]
+    notes: list[Note]
+
+
+def kind(value: object) -> str:
+    """Name the JSON kind of a value: `an object`, `a list`, `text`, `a number`, `true or false`, `null`."""
+    if isinstance(value, bool):
+        return "true or false"
+    names = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
+    return names.get(type(value), "null" if value is None else type(value).__name__)
+
+
+def flatten(steps: object, accept: Callable[[Record], bool] | None = None) -> FlatSteps:
+    """Flatten raw `steps` into pre-order; the records are the very objects that came in.
+
+    `accept` may refuse a record; the children of a refused step become orphans. What is no object is left out
+    and noted. Duplicated ids keep the first record, and a duplicate's children go to it. Orphans and
+    the members of a cycle stand at depth 0.
+    """
+    flat = _walk(steps, accept)
+    ids = [record.get("id") for record in flat.records]
+    is_plain = (
+        not flat.notes
+        and _are_distinct(ids)
+        and not any(
+            depth == 0 and record.get("parent_step_id") is not None
+            for record, depth in zip(flat.records, flat.depths, strict=True)
+        )
+    )
+    return flat if is_plain else _relink(flat, list(map(str, ids)))
+
+
+def _are_distinct(ids: list[Any]) -> bool:
+    try:
+        return len(set(ids)) == len(ids)
+    except TypeError:  # an id that is a list or an object
+        return False
+
+
+def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
+    """Follow the nesting alone. A list of steps is read in one go up to the first step that has children."""
+    flat = FlatSteps([], [], [], [])
+    records, parents, depths, notes = flat
+    top = steps if isinstance(steps, list) else []
+    stack: list[tuple[Iterator[Any], int, int]] = [(iter(top), -1, 0)]
+    while stack:
+        siblings, parent, depth = stack[-1]
+        for step in siblings:
+            if type(step) is not dict:
+                notes.append(Note(step, "bad_field", f"a step must be an object, found {kind(step)}"))
+                continue
+            kids = step.get("steps")
+            if kids is not None and type(kids) is not list:
+                notes.append(Note(step, "bad_field", f"steps must be a list, found {kind(kids)}"))
+                kids = None
+            if accept is not None and not accept(step):
+                if kids:
+                    stack.append((iter(kids), _ORPHANED, 0))
+                    break
+                continue
+            if parent == _ORPHANED:
+                notes.append(Note(step, "orphan_step", "its parent step was refused"))
+            records.append(step)
+            parents.append(parent)
+            depths.append(depth)
+            if kids:
+                stack.append((iter(kids), len(records) - 1, depth + 1))
+                break
+        else:
+            stack.pop()
+    return flat
+
+
+def _relink(flat: FlatSteps, ids: list[str]) -> FlatSteps:
+    """Use `parent_step_id` where nesting says nothing, drop duplicates, and order anew."""
+    notes = list(flat.notes)
+    first: dict[str, int] = {}
+    for position, step_id in enumerate(ids):
+        if first.setdefault(step_id, position) != position:
+            notes.append(Note(flat.records[position], "duplicate_step", f"step {step_id!r} came before"))
+
+    parent_of: dict[int, int] = {}
+    for position in first.values():
+        record, parent = flat.records[position], flat.parents[position]
+        named = record.get("parent_step_id")
+        if parent >= 0:
+            parent = first[ids[parent]]
+        elif parent == _ORPHANED or named is None:
+            parent = -1
+        elif (parent := first.get(str(named), -1)) < 0:
+            notes.append(Note(record, "orphan_step", f"no step has the id of its parent, {named!r}"))
+        parent_of[position] = parent
+    for position in list(_on_cycles(parent_of)):
+        record = flat.records[position]
+        notes.append(Note(record, "cycle", f"its parents lead back to it: {record.get('parent_step_id')!r}"))
+        parent_of[position] = -1
+    return _preorder(flat.records, parent_of, notes)
+
+
+def _on_cycles(parent_of: dict[int, int]) -> Iterator[int]:
+    """Find every position whose chain of parents comes back to it."""
+    state: dict[int, int] = {}  # the walk that saw a position last
+    for start in parent_of:
+        path = []
+        at = start
+        while at >= 0 and at not in state:
+            state[at] = start
+            path.append(at)
+            at = parent_of[at]
+        if at >= 0 and state[at] == start:
+            yield from path[path.index(at) :]
+
+
+def _preorder(records: list[Record], parent_of: dict[int, int], notes: list[Note]) -> FlatSteps:
+    """Lay out the tree depth first; siblings keep the order in which they came."""
+    children: dict[int, list[int]] = {}
+    for position, parent in parent_of.items():
+        children.setdefault(parent, []).append(position)
+    order: list[int] = []
+    parents: list[int] = []
+    depths: list[int] = []
+    stack = [(position, -1, 0) for position in reversed(children.get(-1, []))]
+    while stack:
+        position, parent, depth = stack.pop()
+        here = len(order)
+        order.append(position)
+        parents.append(parent)
+        depths.append(depth)
+        stack += [(kid, here, depth + 1) for kid in reversed(children.get(position, []))]
+    return FlatSteps([records[position] for position in order], parents, depths, notes)

@@ -1,0 +1,1 @@
+"""Runs as linked DataFrames: `runkit.frames`, `runkit.read`."""

@@ -1,0 +1,134 @@
+"""Is a record what the contract says? Answered for whole columns at once, and one record at a time if not.
+
+What is required, and of which type, is read off the pydantic models, so the contract is written once.
+`to_columns` lets Arrow convert all records of a batch in C; it says None as soon as anything is unusual.
+`conform` then looks at each record by itself, field by field, and names what is wrong. Whatever the first
+accepts, the second accepts with the same value: a neighbour's flaw never changes a record (property test).
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runkit.models import ApiObject, Step, read_time
+from runkit.steptree import kind
+from runkit.text import shorten
+
+TEXT = pa.large_string()  # what pandas holds text in
+TIME = pa.timestamp("us", tz="UTC")
+_FIRST = int(datetime.min.replace(tzinfo=UTC).timestamp()) * 1_000_000
+_LAST = (int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()) + 1) * 1_000_000 - 1
+_OLD_NAMES: dict[type[ApiObject], tuple[str, ...]] = {
+    Step: ("graph",)
+}  # a step's agent in the first generation of the documentation
+
+
+class Field(NamedTuple):
+    """What the contract says of one field."""
+
+    name: str
+    kind: Literal["text", "time"]
+    is_required: bool
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong with a record: the field, the problem word, what was found and expected."""
+
+    field: str
+    problem: str
+    detail: str
+
+
+@cache
+def fields_of(model: type[ApiObject]) -> tuple[Field, ...]:
+    """The text and time fields of a model; lists and objects are checked by whoever reads them."""
+    found = [
+        Field(name, "time" if datetime in types_of else "text", info.is_required())
+        for name, info in model.model_fields.items()
+        if {str, datetime} & (types_of := _types(info.annotation))
+    ]
+    return (*found, *(Field(name, "text", False) for name in _OLD_NAMES.get(model, ())))
+
+
+def _types(annotation: Any) -> set[Any]:
+    """The alternatives of `str | None`, without what is said about them."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _types(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        return set().union(*map(_types, typing.get_args(annotation)))
+    return {annotation} if typing.get_origin(annotation) is None else set()
+
+
+def to_columns(model: type[ApiObject], records: Sequence[Any]) -> dict[str, pa.Array] | None:
+    """Convert the text and time fields of many records to Arrow arrays; None if any record is unusual."""
+    fields = fields_of(model)
+    layout = pa.struct([(field.name, TEXT) for field in fields])
+    try:
+        table = pa.array(records, type=layout)
+        columns = dict(zip((field.name for field in fields), table.flatten(), strict=True))
+        for field in fields:
+            if field.is_required and columns[field.name].null_count:
+                return None
+            if field.kind == "time":
+                columns[field.name] = times = pc.cast(columns[field.name], TIME)
+                bounds = pc.min_max(times.cast(pa.int64())).as_py()
+                if bounds["min"] is not None and (bounds["min"] < _FIRST or bounds["max"] > _LAST):
+                    return None
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
+        return None
+    return columns
+
+
+def conform(model: type[ApiObject], record: object) -> tuple[dict[str, Any] | None, list[Flaw]]:
+    """Check one record. Gives what can be used of it (None: refused) and everything that is wrong."""
+    if not isinstance(record, dict):
+        return None, [Flaw("", "bad_field", f"expected an object, found {kind(record)}")]
+    clean: dict[str, Any] = {}
+    flaws: list[Flaw] = []
+    is_refused = False
+    for field in fields_of(model):
+        value = record.get(field.name)
+        if value is None:
+            flaw = f"{field.name} is required but absent" if field.is_required else None
+        else:
+            value, flaw, is_naive = _read(field, value)
+            if is_naive:
+                flaws.append(
+                    Flaw(field.name, "naive_time", f"{record[field.name]!r} has no offset, read as UTC")
+                )
+        if flaw:
+            is_refused |= field.is_required
+            flaws.append(Flaw(field.name, "bad_field", flaw))
+        clean[field.name] = value
+    return None if is_refused else clean, flaws
+
+
+def _read(field: Field, value: object) -> tuple[Any, str | None, bool]:
+    """The usable value, what is wrong with it, and whether it was a time without an offset."""
+    if field.kind == "time":
+        try:
+            when, is_naive = read_time(value)
+        except ValueError as error:
+            return None, f"{field.name}: {error}", False
+        return when.isoformat().replace("+00:00", "Z"), None, is_naive
+    if not isinstance(value, str):
+        return None, f"{field.name}: expected text, found {kind(value)} {shorten(repr(value), 40)}", False
+    if not _is_unicode(value):
+        return None, f"{field.name}: the text is not valid Unicode", False
+    return value, None, False
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

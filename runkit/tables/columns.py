@@ -1,0 +1,99 @@
+"""Small pieces between Arrow and numpy, and the growing vocabularies of the category columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from runkit.tables.checks import TEXT, TIME
+from runkit.tables.schema import SCHEMA
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Chunk = dict[str, Any]  # column name -> Arrow array (text and times) or numpy array (codes, numbers, flags)
+
+NEVER = np.iinfo(np.int64).min
+
+
+def must(columns: dict[str, pa.Array] | None) -> dict[str, pa.Array]:
+    """What was checked record by record converts; anything else is a bug here, not in the data."""
+    if columns is None:
+        raise AssertionError("a checked record did not convert; please report this")
+    return columns
+
+
+def valid(array: pa.Array) -> Flags:
+    """Where an Arrow array has a value."""
+    flags: Flags = array.is_valid().to_numpy(zero_copy_only=False)
+    return flags
+
+
+def ints(times: pa.Array, missing: int = 0) -> Ints:
+    """Arrow timestamps as int64 microseconds, nulls as `missing`."""
+    values: Ints = times.cast(pa.int64()).fill_null(missing).to_numpy(zero_copy_only=False)
+    return values
+
+
+def times(micros: Ints, is_valid: Flags | None = None) -> pa.Array:
+    """int64 microseconds as Arrow timestamps, null where not valid."""
+    return pa.array(micros, mask=None if is_valid is None else ~is_valid).cast(TIME)
+
+
+def seconds(micros: Ints, is_valid: Flags | None = None) -> NDArray[np.float64]:
+    """int64 microseconds as float seconds, NaN where not valid."""
+    values = micros / 1e6
+    return values if is_valid is None else np.where(is_valid, values, np.nan)
+
+
+def text(values: Iterable[object]) -> pa.Array:
+    """Python strings and Nones as Arrow text; whatever else a free-form field held is null."""
+    return pa.array([value if isinstance(value, str) else None for value in values], TEXT)
+
+
+def take(values: pa.Array, positions: Ints) -> pa.Array:
+    """The values at some positions, null where the position is negative."""
+    return values.take(pa.array(positions, mask=positions < 0))
+
+
+def count(of: Ints, n: int) -> Ints:
+    """How often each of 0 .. n-1 occurs; negative entries count for nothing."""
+    counts: Ints = np.bincount(of[of >= 0], minlength=n)
+    return counts
+
+
+class Words:
+    """The words of one category: the fixed vocabulary and, after it, those that came and were not in it."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.n_known = len(known)
+        self._codes = {word: code for code, word in enumerate(known)}
+
+    @property
+    def all(self) -> list[str]:
+        """All words in the order of their codes."""
+        return list(self._codes)
+
+    def encode(self, values: pa.Array, aliases: dict[str, str] | None = None) -> NDArray[np.int32]:
+        """Codes of an Arrow text array, -1 for null; unknown words are added."""
+        encoded = values.dictionary_encode()
+        codes = [
+            self._codes.setdefault((aliases or {}).get(word, word), len(self._codes))
+            for word in encoded.dictionary.to_pylist()
+        ]
+        lookup = np.array([*codes, -1], np.int32)
+        found: NDArray[np.int32] = lookup[
+            encoded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
+        ]
+        return found
+
+
+def vocabularies() -> dict[str, dict[str, Words]]:
+    """Fresh vocabularies: frame -> category column -> words."""
+    return {
+        frame: {column.name: Words(column.words) for column in columns if column.kind == "category"}
+        for frame, columns in SCHEMA.items()
+    }

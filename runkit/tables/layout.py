@@ -1,0 +1,227 @@
+"""The first half of a batch: which records are runs, their steps in tree order, and when everything was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step, parse_time, resolution_of
+from runkit.steptree import FlatSteps, flatten, kind
+from runkit.tables.checks import TEXT, conform, to_columns
+from runkit.tables.columns import NEVER, Flags, Ints, ints, must, take, valid
+from runkit.tables.problems import COSTLY, Problems
+from runkit.tables.records import Record, describe
+
+Json = dict[str, Any]
+FINAL = ("completed", "error", "failed")
+
+
+class Runs(NamedTuple):
+    """The usable runs of a batch, and how many records were seen to find them."""
+
+    records: list[Record]
+    columns: dict[str, pa.Array]
+    is_finished: Flags
+    has_steps: Flags
+    n_seen: int
+
+
+class Steps(NamedTuple):
+    """All steps of the runs of a batch, run after run, each run in tree order.
+
+    `run` and `parent` are positions in the batch (-1 at the top); the steps of run r begin at `first[r]`.
+    """
+
+    records: list[Json]
+    columns: dict[str, pa.Array]
+    run: Ints
+    parent: Ints
+    depth: Ints
+    first: Ints
+
+    @property
+    def ids(self) -> pa.Array:
+        """The step ids."""
+        return self.columns["id"]
+
+
+class Spans(NamedTuple):
+    """When runs and steps were, in microseconds. A run that has not started spans 0 to 0."""
+
+    as_of: Ints
+    is_started: Flags
+    run_start: Ints
+    run_end: Ints
+    start: Ints
+    end: Ints
+
+
+def take_runs(records: Sequence[Record], problems: Problems) -> Runs:
+    """Keep the records that are usable runs; note what is wrong with each."""
+    kept: list[Record] = []
+    n_seen = 0
+    for record in records:
+        n_seen += record.problem is None or record.problem in COSTLY
+        if record.problem:
+            problems.add(None, record.where.at(), record.problem, record.detail)
+        elif why_not := describe(record.raw):
+            problems.of_run(record, "not_a_run", why_not)
+        else:
+            kept.append(record)
+    known = [_with_local(record.raw) for record in kept]
+    columns = to_columns(Run, known)
+    if columns is None:  # something is unusual somewhere: look at each run by itself
+        usable = []
+        for record, raw in zip(list(kept), known, strict=True):
+            clean, flaws = conform(Run, raw)
+            for flaw in flaws:
+                problems.of_run(record, flaw.problem, flaw.detail, flaw.field)
+            if clean is None:
+                kept.remove(record)
+            else:
+                usable.append(clean)
+        columns = must(to_columns(Run, usable))
+    for record in kept:
+        for field, words, expected in (
+            ("steps", "a list", list),
+            ("output", "an object", dict),
+            ("requester", "an object", dict),
+        ):
+            value = record.raw.get(field)
+            if value is not None and not isinstance(value, expected):
+                problems.of_run(record, "bad_field", f"{field}: expected {words}, found {kind(value)}", field)
+    final = pa.compute.is_in(columns["status"], pa.array(FINAL, TEXT)).to_numpy(zero_copy_only=False)
+    has_steps = np.array([isinstance(record.raw.get("steps"), list) for record in kept], np.bool_)
+    return Runs(kept, columns, final, has_steps, n_seen)
+
+
+def _with_local(raw: Json) -> Json:
+    """Add what runkit itself noted beside a run when it was fetched."""
+    local = raw.get(LOCAL)
+    if not isinstance(local, dict):
+        return raw
+    return raw | {name: local[name] for name in LOCAL_FIELDS if local.get(name)}
+
+
+def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
+    """Flatten the steps of all runs; refuse those that are not what the contract says."""
+    flats = [flatten(record.raw.get("steps")) for record in runs.records]
+    records = list(chain.from_iterable(flat.records for flat in flats))
+    columns = to_columns(Step, records)
+    if columns is None:  # something is unusual somewhere: look at each step by itself
+        usable: dict[int, Json] = {}
+        flats = [
+            flatten(record.raw.get("steps"), _acceptor(record, usable, problems)) for record in runs.records
+        ]
+        records = list(chain.from_iterable(flat.records for flat in flats))
+        columns = must(to_columns(Step, [usable[id(step)] for step in records]))
+    for record, flat in zip(runs.records, flats, strict=True):
+        for note in flat.notes:
+            problems.of_step(record, note.record, note.problem, note.detail)
+    return _link(flats, records, columns, runs, problems)
+
+
+def _acceptor(record: Record, usable: dict[int, Json], problems: Problems) -> Callable[[Json], bool]:
+    def accept(step: Json) -> bool:
+        clean, flaws = conform(Step, step)
+        for flaw in flaws:
+            problems.of_step(record, step, flaw.problem, flaw.detail, flaw.field)
+        if clean is not None:
+            usable[id(step)] = clean
+        return clean is not None
+
+    return accept
+
+
+def _link(
+    flats: list[FlatSteps],
+    records: list[Json],
+    columns: dict[str, pa.Array],
+    runs: Runs,
+    problems: Problems,
+) -> Steps:
+    sizes = np.array([len(flat.records) for flat in flats], np.int64)
+    first = np.cumsum(sizes) - sizes
+    run = np.repeat(np.arange(len(flats)), sizes)
+    inside = np.fromiter(chain.from_iterable(flat.parents for flat in flats), np.int64, len(records))
+    steps = Steps(
+        records,
+        columns,
+        run=run,
+        parent=np.where(inside < 0, -1, inside + first[run]),
+        depth=np.fromiter(chain.from_iterable(flat.depths for flat in flats), np.int64, len(records)),
+        first=first,
+    )
+    named, nested = columns["parent_step_id"], take(steps.ids, steps.parent)
+    differs = pa.compute.not_equal(named, nested).fill_null(False).to_numpy(zero_copy_only=False)
+    for position in np.flatnonzero(differs).tolist():
+        detail = f"it stands in {nested[position]} and names {named[position]}; nesting wins"
+        step = records[position]
+        problems.of_step(runs.records[run[position]], step, "parent_disagrees", detail, "parent_step_id")
+    return steps
+
+
+def resolutions(steps: Steps) -> pa.Array:
+    """How the policy settled each interrupt step; null for all other steps and where a person answered."""
+    return pa.array(
+        [resolution_of(step) if step["type"] == "interrupt" else None for step in steps.records], TEXT
+    )
+
+
+def measure(runs: Runs, steps: Steps, as_of: int | None, problems: Problems) -> Spans:
+    """When runs and steps began and ended; open ones are measured at `as_of`.
+
+    Per run, as_of is the argument, else when the run was read, else the newest time in that run: never a
+    maximum over several runs, so a run's numbers do not depend on its neighbours.
+    """
+    moment = _as_of(runs, steps, as_of)
+    started, ended = runs.columns["started_at"], runs.columns["ended_at"]
+    is_started, has_ended = valid(started), valid(ended)
+    run_start = ints(started)
+    last = np.where(has_ended, ints(ended), moment)
+    for number in np.flatnonzero(is_started & has_ended & (last < run_start)).tolist():
+        detail = f"ended_at {ended[number]} lies before started_at; read as equal to it"
+        problems.of_run(runs.records[number], "ends_before_start", detail, "ended_at")
+
+    completed = steps.columns["completed_at"]
+    start = ints(steps.columns["started_at"])
+    is_closed = valid(completed)
+    end = np.where(is_closed, ints(completed), last[steps.run])
+    for position in np.flatnonzero(is_closed & (end < start)).tolist():
+        detail = f"completed_at {completed[position]} lies before started_at; read as equal to it"
+        record = runs.records[steps.run[position]]
+        problems.of_step(record, steps.records[position], "ends_before_start", detail, "completed_at")
+    end = np.maximum(start, end)
+
+    child = np.flatnonzero(steps.parent >= 0)
+    outer = steps.parent[child]
+    for position in child[(start[child] < start[outer]) | (end[child] > end[outer])].tolist():
+        detail = "it runs outside its parent step; clipped for self time and critical path"
+        record = runs.records[steps.run[position]]
+        problems.of_step(record, steps.records[position], "outside_parent", detail)
+    return Spans(
+        moment, is_started, run_start, np.where(is_started, np.maximum(run_start, last), 0), start, end
+    )
+
+
+def _as_of(runs: Runs, steps: Steps, given: int | None) -> Ints:
+    if given is not None:
+        return np.full(len(runs.records), given, np.int64)
+    newest = np.full(len(runs.records), NEVER, np.int64)
+    for name in ("created_at", "updated_at", "started_at", "ended_at"):
+        newest = np.maximum(newest, ints(runs.columns[name], missing=NEVER))
+    for name in ("started_at", "completed_at"):
+        np.maximum.at(newest, steps.run, ints(steps.columns[name], missing=NEVER))
+    read_at = runs.columns["read_at"]
+    return np.where(valid(read_at), ints(read_at), newest)
+
+
+def micros(when: datetime | str) -> int:
+    """A time as microseconds since 1970, exactly. Raises `ValueError` for what is no time."""
+    delta = parse_time(when) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -1,0 +1,338 @@
+"""`frames()`: anything that holds runs becomes six DataFrames that join on ids."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from runkit.errors import DataError, UsageError
+from runkit.tables.build import Batch, build
+from runkit.tables.columns import Words, vocabularies
+from runkit.tables.layout import micros
+from runkit.tables.problems import Problems
+from runkit.tables.records import Record, records_of
+from runkit.tables.schema import DTYPES, SCHEMA, cast, empty
+from runkit.text import html_table, plural, run_sentence, shorten
+
+# Steps in a batch: enough that numpy's and Arrow's overhead per call is small, few enough that the raw JSON
+# of a batch stays in a few megabytes.
+BATCH_STEPS = 4_096
+BATCH_RUNS = 2_000
+SHOWN_PROBLEMS = 5
+SHOWN_RUNS = 3
+COVERAGE_FILE = "coverage.json"
+
+
+class Coverage(NamedTuple):
+    """How whole the frames are. `why` says what cut the source short, None if nothing did."""
+
+    seen: int
+    kept: int
+    refused: int
+    why: str | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Frames:
+    """Six linked DataFrames; `runkit.tables.schema` lists their columns."""
+
+    runs: pd.DataFrame
+    steps: pd.DataFrame
+    artifacts: pd.DataFrame
+    sources: pd.DataFrame
+    interrupts: pd.DataFrame
+    problems: pd.DataFrame
+    coverage: Coverage
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was asked for is here; an older copy of a run that is here is no loss."""
+        n_older = int((self.problems["problem"] == "duplicate_run").sum())
+        return self.coverage.refused <= n_older and self.coverage.why is None
+
+    def select(self, run_ids: str | Iterable[str]) -> Frames:
+        """Cut all six frames to some runs. Raises `UsageError` for an id that is not here."""
+        wanted = {run_ids} if isinstance(run_ids, str) else set(run_ids)
+        missing = wanted - set(self.runs["run_id"])
+        if missing:
+            raise UsageError(
+                f"{plural(len(missing), 'run id')} not in these frames: {', '.join(sorted(missing)[:5])}; "
+                f"expected ids out of runs['run_id'] ({plural(len(self.runs), 'run')})."
+            )
+        cut = {name: df[df["run_id"].isin(wanted)].reset_index(drop=True) for name, df in self.items()}
+        n = len(cut["runs"])
+        return Frames(**cut, coverage=Coverage(n, n, 0, self.coverage.why))
+
+    def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Iterate over (name, DataFrame)."""
+        return ((name, getattr(self, name)) for name in SCHEMA)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the six frames as Parquet files into a directory, which is made; `runkit.read` reads them.
+
+        Each file is replaced as a whole. Returns the directory.
+        """
+        folder = Path(directory)
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file; expected a directory, which may exist or not.")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, df in self.items():
+            part = folder / f".{name}.parquet.part"
+            df.to_parquet(part, index=False)
+            part.replace(folder / f"{name}.parquet")
+        (folder / COVERAGE_FILE).write_text(json.dumps(self.coverage._asdict()))
+        return folder
+
+    def sentences(self, most: int = SHOWN_RUNS) -> list[str]:
+        """One sentence for each of the first runs, saying where its time went."""
+        return [sentence(row) for _, row in self.runs.head(most).iterrows()]
+
+    def summary(self) -> list[str]:
+        """What the frames hold, in a few lines."""
+        runs = self.runs
+        counts = [plural(len(runs), "run")]
+        by_status = runs["status"].value_counts()
+        counts += [f"{n} {word}" for word, n in by_status[by_status > 0].items()]
+        lines = [counts[0] + (f" ({', '.join(counts[1:])})" if len(counts) > 1 else "")]
+        lines += [
+            f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')} on "
+            f"{plural(len(self.sources), 'source')}, {plural(len(self.interrupts), 'question')} "
+            f"({int(runs['n_pending'].sum())} waiting)"
+        ]
+        if len(runs):
+            first, last = runs["created_at"].min(), runs["created_at"].max()
+            lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+        lines.append(self._wholeness())
+        return lines
+
+    def _wholeness(self) -> str:
+        parts = []
+        if self.coverage.refused:
+            records = plural(self.coverage.seen, "record")
+            parts.append(f"{self.coverage.refused} of {records} refused")
+        if self.coverage.why:
+            parts.append(f"not complete: {self.coverage.why}")
+        if len(self.problems):
+            found = self.problems["problem"].value_counts()
+            kinds = ", ".join(f"{n} {word}" for word, n in found[found > 0].items())
+            parts.append(f"{plural(len(self.problems), 'problem')} ({kinds})")
+        return "; ".join(parts) or "complete, no problems"
+
+    def __repr__(self) -> str:
+        lines = [*self.summary(), *self.sentences()]
+        if len(self.runs) > SHOWN_RUNS:
+            lines.append(f"… and {plural(len(self.runs) - SHOWN_RUNS, 'more run')} in .runs")
+        return "\n".join(["Frames: " + lines[0], *("  " + line for line in lines[1:])])
+
+    def _repr_html_(self) -> str:
+        shapes = [
+            (name, f"{len(df):,}", shorten(", ".join(map(str, df.columns)), 100)) for name, df in self.items()
+        ]
+        paragraphs = Markup("").join(
+            Markup("<p>{}</p>").format(line) for line in [*self.summary(), *self.sentences()]
+        )
+        return Markup("<div>{}{}</div>").format(paragraphs, html_table(("frame", "rows", "columns"), shapes))
+
+
+def sentence(row: pd.Series[Any]) -> str:
+    """Say a row of the runs frame in one sentence."""
+    return run_sentence(
+        row["run_id"],
+        status=row["status"],
+        duration_s=row["duration_s"],
+        budget=(row["working_s"], row["waiting_s"], row["idle_s"]) if row["has_steps"] else None,
+        n_steps=row["n_steps"],
+        n_errors=row["n_errors"],
+        n_pending=row["n_pending"],
+    )
+
+
+def frames(
+    source: object,
+    *,
+    on_error: Literal["collect", "raise"] = "collect",
+    as_of: datetime | str | None = None,
+) -> Frames:
+    """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
+
+    `source`: a `Run`, an iterable of runs, a `RunList`, parsed JSON, JSON or NDJSON bytes, a path or several
+    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or any object with a `runs()` iterator.
+    `as_of`: the moment at which open runs and steps are measured: an aware datetime, an ISO 8601 string, or
+    "now" (the server's clock where the source knows one, else this machine's). Without it, each run is
+    measured when it was read, else at its own newest time.
+    `on_error="raise"` raises one `DataError`, which carries the problems frame, if any record was refused or
+    any value could not be read; "collect" keeps what is usable and says the rest in `.problems`.
+    Raises `UsageError` for a source that cannot hold runs, and for a file that is not there.
+    """
+    if on_error not in ("collect", "raise"):
+        raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
+    words = vocabularies()
+    problems = Problems()
+    moment = _moment(as_of, source)
+    with _no_garbage_collection():
+        batches = [build(batch, moment, words, problems) for batch in _batches(records_of(source))]
+    why = getattr(source, "why", None)
+    if why is not None:
+        problems.add(None, "source", "truncated", f"the source is not complete: {why}")
+    result = _assemble(batches, words, problems, why)
+    if on_error == "raise" and (result.problems["severity"] == "error").any():
+        shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
+        raise DataError(
+            f"{plural(len(result.problems), 'problem')} in the data; expected runs as the API documents them. "
+            f"The first:\n{shown.to_string(index=False)}\n"
+            'Use on_error="collect" to keep what is usable.',
+            result.problems,
+        )
+    return result
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause the cyclic collector: JSON holds no cycles, and to look for some takes as long as the parsing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _moment(as_of: datetime | str | None, source: object) -> int | None:
+    if as_of is None:
+        return None
+    if as_of == "now":
+        clock = getattr(source, "now", None)
+        return micros(clock() if callable(clock) else datetime.now(UTC))
+    try:
+        return micros(as_of)
+    except ValueError as error:
+        raise UsageError(
+            f'as_of: {error}; expected an aware datetime, an ISO 8601 string or "now".'
+        ) from None
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        steps = record.raw.get("steps") if isinstance(record.raw, dict) else None
+        size += _size(steps)
+        if size >= BATCH_STEPS or len(batch) >= BATCH_RUNS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _size(steps: object) -> int:
+    """A cheap guess at the number of steps: the top two levels."""
+    if not isinstance(steps, list):
+        return 1
+    return len(steps) + sum(
+        len(kids) for step in steps if isinstance(step, dict) and isinstance(kids := step.get("steps"), list)
+    )
+
+
+def _assemble(
+    batches: list[Batch], words: dict[str, dict[str, Words]], problems: Problems, why: str | None
+) -> Frames:
+    """Put the batches' columns together, without the runs that lost against a newer record of the same id."""
+    sizes = [len(batch.locations) for batch in batches]
+    offsets = np.cumsum([0, *sizes])
+    locations = list(chain.from_iterable(batch.locations for batch in batches))
+    runs = _frame("runs", batches, words, None)
+    winner = _newest(runs)
+    losers = np.flatnonzero(winner != np.arange(len(runs)))
+    for row in losers.tolist():
+        detail = f"the record at {locations[winner[row]]} is newer, by updated_at or by place; it is kept"
+        problems.add({"id": runs["run_id"].iloc[row]}, locations[row], "duplicate_run", detail)
+    keep: dict[str, NDArray[np.bool_]] | None = None
+    if len(losers):
+        is_kept = winner == np.arange(len(runs))
+        keep = {
+            name: is_kept[
+                np.concatenate(
+                    [batch.run_of[name] + offset for batch, offset in zip(batches, offsets, strict=False)]
+                )
+            ]
+            for name in SCHEMA
+            if name != "problems"
+        }
+        runs = runs[is_kept].reset_index(drop=True)
+    seen = sum(batch.n_seen for batch in batches)
+    others = {
+        name: _frame(name, batches, words, None if keep is None else keep[name])
+        for name in ("steps", "artifacts", "sources", "interrupts")
+    }
+    noted = cast(pd.DataFrame(problems.rows, dtype="str"), "problems") if problems.rows else empty("problems")
+    coverage = Coverage(seen, len(runs), seen - len(runs), why)
+    return Frames(runs=runs, **others, problems=noted, coverage=coverage)
+
+
+def _newest(runs: pd.DataFrame) -> NDArray[np.int64]:
+    """For each row the row of the same run to keep: the newest updated_at, at a tie the later one."""
+    rows = np.arange(len(runs))
+    if runs["run_id"].is_unique:
+        return rows
+    best = pd.DataFrame(
+        {"run_id": runs["run_id"], "updated_at": runs["updated_at"], "row": rows}
+    ).sort_values(["updated_at", "row"])
+    return best.groupby("run_id", sort=False)["row"].transform("last").sort_index().to_numpy()
+
+
+def _frame(
+    name: str,
+    batches: list[Batch],
+    words: dict[str, dict[str, Words]],
+    keep: NDArray[np.bool_] | None,
+) -> pd.DataFrame:
+    if not batches:
+        return empty(name)
+    columns: dict[str, Any] = {}
+    for column in SCHEMA[name]:
+        parts = [batch.chunks[name][column.name] for batch in batches]
+        if column.kind in ("str", "time"):
+            values = pa.chunked_array(parts)
+            columns[column.name] = (values if keep is None else values.filter(pa.array(keep))).to_pandas()
+            continue
+        numbers = np.concatenate(parts)
+        numbers = numbers if keep is None else numbers[keep]
+        if column.kind == "category":
+            vocabulary = words["artifacts" if column.name == "origin" else name][column.name]
+            columns[column.name] = pd.Categorical.from_codes(
+                numbers, categories=pd.Index(vocabulary.all, dtype="str")
+            )
+        else:
+            columns[column.name] = numbers.astype(DTYPES[column.kind])
+    return pd.DataFrame(columns)
+
+
+def read(directory: str | Path) -> Frames:
+    """Read frames that `Frames.save` wrote. Raises `UsageError` that names the files that are missing."""
+    folder = Path(directory)
+    missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
+    if missing:
+        raise UsageError(
+            f"{folder} holds no saved frames: {', '.join(f'{name}.parquet' for name in missing)} not found; "
+            "expected a directory written by Frames.save()."
+        )
+    loaded = {name: cast(pd.read_parquet(folder / f"{name}.parquet"), name) for name in SCHEMA}
+    noted = folder / COVERAGE_FILE
+    n = len(loaded["runs"])
+    coverage = Coverage(**json.loads(noted.read_text())) if noted.is_file() else Coverage(n, n, 0)
+    return Frames(**loaded, coverage=coverage)

@@ -1,0 +1,171 @@
+"""Raw runs out of anything that holds runs, one at a time.
+
+A JSON document that does not parse is one bad record; NDJSON isolates by line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from runkit import jsontext
+from runkit.errors import UsageError
+from runkit.models import Run
+from runkit.steptree import kind
+
+LINES = (".ndjson", ".jsonl")
+SUFFIXES = (".json", *LINES)
+
+
+@runtime_checkable
+class HoldsRuns(Protocol):
+    """Anything with a `runs()` iterator: that is how an archive comes in."""
+
+    def runs(self) -> Iterable[Any]:
+        """Iterate over runs."""
+        ...
+
+
+class Where(NamedTuple):
+    """Where a record stands: `file` is `name:line` or empty, `path` a JSON path."""
+
+    file: str = ""
+    path: str = "$"
+
+    def at(self, field: str = "") -> str:
+        """The location of a field of the record, in words for the problems frame."""
+        path = f"{self.path}.{field}" if field else self.path
+        return path if not self.file else self.file if path == "$" else f"{self.file} {path}"
+
+
+class Record(NamedTuple):
+    """One raw record. `problem` and `detail` are set when it could not even be parsed."""
+
+    raw: Any
+    where: Where
+    problem: str | None = None
+    detail: str = ""
+
+
+def records_of(source: object) -> Iterator[Record]:
+    """Iterate over the records of a source. Raises `UsageError` for what cannot hold runs."""
+    if isinstance(source, str | Path):
+        yield from _from_path(Path(source))
+    elif isinstance(source, bytes | bytearray | memoryview):
+        yield from _from_bytes(bytes(source), "")
+    elif isinstance(source, Run):
+        yield Record(source.to_dict(), Where())
+    elif isinstance(source, dict):
+        yield from _from_value(source, Where())
+    elif isinstance(source, HoldsRuns) and not isinstance(source, type):
+        yield from _from_items(source.runs(), Where())
+    elif isinstance(source, Iterable):
+        yield from _from_items(source, Where())
+    else:
+        raise UsageError(
+            f"source is {type(source).__name__}; expected a Run, an iterable of runs, parsed JSON, JSON "
+            "bytes, a path or several, or an object with runs()."
+        )
+
+
+def _from_items(items: Iterable[Any], where: Where) -> Iterator[Record]:
+    for number, item in enumerate(items):
+        if isinstance(item, str | Path):
+            yield from _from_path(Path(item))
+        elif isinstance(item, bytes | bytearray):
+            yield from _from_bytes(bytes(item), f"item {number}")
+        else:
+            raw = item.to_dict() if isinstance(item, Run) else item
+            yield Record(raw, Where(where.file, f"{where.path}[{number}]"))
+
+
+def _from_value(value: Any, where: Where) -> Iterator[Record]:
+    """A document: a list of runs, a list page, a webhook event, or one run."""
+    data = value.get("data") if isinstance(value, dict) else None
+    if isinstance(value, list):
+        yield from _from_items(value, where)
+    elif isinstance(data, list):
+        yield from _from_items(data, Where(where.file, f"{where.path}.data"))
+    elif isinstance(data, dict) and value.get("object") == "event":
+        yield Record(data.get("object"), Where(where.file, f"{where.path}.data.object"))
+    else:
+        yield Record(value, where)
+
+
+def _from_path(path: Path) -> Iterator[Record]:
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if suffix not in SUFFIXES:
+        raise UsageError(f"{path} is no file of runs; expected {', '.join(SUFFIXES)}, each also with .gz.")
+    if not path.is_file():
+        raise UsageError(f"{path} is not there; give the path of a file that exists.")
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        try:
+            if suffix in LINES:
+                yield from _from_lines(file, str(path))
+            else:
+                yield from _from_document(file.read(), str(path))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            yield Record(None, Where(str(path)), "bad_json", f"the file is cut or not gzip: {error}")
+
+
+def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
+    for number, line in enumerate(lines, 1):
+        if line and not line.isspace():
+            yield from _from_document(line, f"{name}:{number}" if name else f"line {number}")
+
+
+def _from_bytes(text: bytes, name: str) -> Iterator[Record]:
+    """JSON or NDJSON: a text that is no single document but has lines that are objects is NDJSON."""
+    document = _from_document(text, name)
+    first = next(document, None)
+    if first is None:
+        return
+    if first.problem == "bad_json" and _is_lines(text):
+        yield from _from_lines(io.BytesIO(text), name)
+    else:
+        yield first
+        yield from document
+
+
+def _is_lines(text: bytes) -> bool:
+    """Whether a text that is no single document has several lines, one of which is an object."""
+    lines = (line for line in io.BytesIO(text) if not line.isspace())
+    return b"\n" in text.strip() and any(map(_is_object, lines))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(jsontext.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _from_document(text: bytes, file: str) -> Iterator[Record]:
+    where = Where(file)
+    try:
+        value, is_exact = jsontext.parse(text)
+    except RecursionError as error:
+        yield Record(None, where, "too_deep", str(error))
+        return
+    except ValueError as error:
+        yield Record(None, where, "bad_json", f"not JSON: {error}")
+        return
+    if not is_exact:
+        yield Record(None, where, "big_number", "integers beyond 64 bits were rounded")
+    yield from _from_value(value, where)
+
+
+def describe(raw: object) -> str | None:
+    """Say why a record is no run at all, or None if it looks like one."""
+    if not isinstance(raw, dict):
+        return f"expected a run, found {kind(raw)}"
+    word = raw.get("object")
+    if word is not None and word != "run":
+        return f"expected an object of kind 'run', found {word!r}"
+    if word is None and not {"id", "status"} & raw.keys():
+        return "expected a run, found an object without object, id and status"
+    return None

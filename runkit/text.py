@@ -1,0 +1,125 @@
+"""Words: escaping, durations, times, and the one sentence that says where a run's time went.
+
+Each sentence is written here once and used as a figure's title, its alt text and the first line of a
+text form, so that all of them always say the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from markupsafe import Markup, escape
+
+SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
+
+
+def esc(value: object) -> Markup:
+    """Escape `value` for HTML. The only way for text to enter runkit's HTML."""
+    return escape(value)
+
+
+def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
+    """Build a plain `<table>` with a header row; every cell is escaped unless it is `Markup` already."""
+    head = Markup("").join(
+        Markup('<th scope="col" style="text-align:left">{}</th>').format(h) for h in headers
+    )
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(Markup('<td style="text-align:left">{}</td>').format(cell) for cell in row)
+        )
+        for row in rows
+    )
+    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """Cut to `limit` characters on one line; a cut text ends in an ellipsis, so that the cut is seen."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def short_id(value: str) -> str:
+    """Shorten an id for reading: `c1d2e3f4…`."""
+    return value if len(value) <= SHORT_ID + 4 else value[:SHORT_ID] + "…"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Say `1 step`, `2,000 steps`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """Say a duration given in seconds in at most two units: `0.25 s`, `5 min 0 s`, `14 h 2 min`, `3 d 4 h`.
+
+    None and NaN are `unknown`. Rounded to what is shown, half up to the next unit.
+    """
+    if seconds is None or math.isnan(seconds):
+        return "unknown"
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+    whole = int(seconds + 0.5)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = int(seconds / 60 + 0.5)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = int(seconds / 3600 + 0.5)
+    return f"{hours // 24:,} d {hours % 24} h"
+
+
+def moment(when: datetime | None) -> str:
+    """Say a time to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
+    if when is None or when != when:  # NaT is the one datetime that differs from itself
+        return "unknown"
+    return f"{when:%Y-%m-%d %H:%M:%S} {when.tzname() or 'UTC'}"
+
+
+def budget_words(working: float, waiting: float, idle: float) -> str:
+    """Say the three parts of a time budget, given in seconds; parts that are zero are left out."""
+    parts = [
+        f"{duration(seconds)} {what}"
+        for seconds, what in (
+            (working, "working"),
+            (waiting, "waiting for a person"),
+            (idle, "idle"),
+        )
+        if seconds
+    ]
+    return " + ".join(parts) or "0 s"
+
+
+def run_sentence(
+    run_id: str,
+    *,
+    status: str,
+    duration_s: float | None,
+    budget: tuple[float, float, float] | None,
+    n_steps: int,
+    n_errors: int = 0,
+    n_pending: int = 0,
+) -> str:
+    """Say all of a run in one sentence.
+
+    `budget` is (working, waiting, idle) in seconds, or None when the steps were not delivered.
+    """
+    head = f"run {short_id(run_id)}"
+    if status != "completed":
+        head += f" ({status})"
+    if duration_s is None or math.isnan(duration_s):
+        time = "not started"
+    elif budget is None:
+        time = f"{duration(duration_s)}; where it went is unknown, the steps were not delivered"
+    else:
+        time = f"{duration(duration_s)} = {budget_words(*budget)}"
+    counts = [] if budget is None and not n_steps else [plural(n_steps, "step")]
+    if n_errors:
+        counts.append(plural(n_errors, "error"))
+    if n_pending:
+        counts.append(f"{plural(n_pending, 'question')} waiting for a person")
+    return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")

@@ -1,0 +1,199 @@
+"""The clever arithmetic against slow twins that follow the rules word by word."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from runkit import timing
+
+LIMIT = 12  # a small clock makes ties, touching and empty intervals likely
+
+
+class Forest(NamedTuple):
+    """Steps of several runs in pre-order."""
+
+    start: np.ndarray
+    end: np.ndarray
+    parent: np.ndarray
+    depth: np.ndarray
+    run: np.ndarray
+    run_start: np.ndarray
+    run_end: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.start)
+
+
+@st.composite
+def forests(draw: st.DrawFn) -> Forest:
+    moments = st.integers(0, LIMIT)
+    start, end, parent, depth, run, run_start, run_end = [], [], [], [], [], [], []
+    for number in range(draw(st.integers(1, 3))):
+        a, b = sorted((draw(moments), draw(moments)))
+        run_start.append(a)
+        run_end.append(b)
+        path: list[int] = []
+        for _ in range(draw(st.integers(0, 9))):
+            path = path[: draw(st.integers(0, len(path)))]
+            a, b = sorted((draw(moments), draw(moments)))
+            start.append(a)
+            end.append(b)
+            parent.append(path[-1] if path else -1)
+            depth.append(len(path))
+            run.append(number)
+            path.append(len(start) - 1)
+    return Forest(*(np.array(x, np.int64) for x in (start, end, parent, depth, run, run_start, run_end)))
+
+
+def instants(lo: int, hi: int) -> set[int]:
+    """The whole microseconds in [lo, hi): on a clock of integers a union is a set."""
+    return set(range(lo, hi))
+
+
+@given(forests())
+def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Forest) -> None:
+    """Self time equals the number of instants of the step at which none of its children is open."""
+    expected = [
+        len(
+            instants(forest.start[i], forest.end[i]).difference(
+                *(
+                    instants(forest.start[c], forest.end[c])
+                    for c in range(forest.n)
+                    if forest.parent[c] == i
+                )
+            )
+        )
+        for i in range(forest.n)
+    ]
+    assert timing.self_time(forest.start, forest.end, forest.parent).tolist() == expected
+
+
+@given(forests(), st.data())
+def test_budget_counts_each_instant_once(forest: Forest, data: st.DataObject) -> None:
+    """Each instant of a run is waiting, else working, else idle, and the overlap is the work under a wait."""
+    kinds = data.draw(st.lists(st.sampled_from("wlc"), min_size=forest.n, max_size=forest.n))
+    waits = np.array([kind == "w" for kind in kinds], bool)
+    leaves = np.array([kind == "l" for kind in kinds], bool)
+    got = timing.budget(
+        forest.run,
+        forest.start,
+        forest.end,
+        is_waiting=waits,
+        is_leaf=leaves,
+        run_start=forest.run_start,
+        run_end=forest.run_end,
+    )
+    for number in range(len(forest.run_start)):
+        whole = instants(forest.run_start[number], forest.run_end[number])
+        mine = [i for i in range(forest.n) if forest.run[i] == number]
+        waiting = whole.intersection(
+            set().union(*(instants(forest.start[i], forest.end[i]) for i in mine if waits[i]))
+        )
+        leaf = whole.intersection(
+            set().union(*(instants(forest.start[i], forest.end[i]) for i in mine if leaves[i]))
+        )
+        assert [part[number] for part in got] == [
+            len(leaf - waiting),
+            len(waiting),
+            len(whole - waiting - leaf),
+            len(waiting & leaf),
+        ]
+
+
+def walk_back(forest: Forest) -> tuple[list[bool], list[int]]:
+    """The critical path by the rule, one step at a time."""
+    is_on, length = [False] * forest.n, [0] * forest.n
+
+    def inside(family: list[int], lo: int, hi: int, cursor: int, floor: int) -> int:
+        """Walk from `cursor` down; return the time that no child covered."""
+        clipped = {i: (max(forest.start[i], lo), min(forest.end[i], hi)) for i in family}
+        clipped = {i: (a, b) for i, (a, b) in clipped.items() if a <= b}
+        own = 0
+        while True:
+            open_before = [i for i, (a, _) in clipped.items() if a < cursor]
+            if not open_before:
+                return own + cursor - floor
+            step = min(open_before, key=lambda i: (-min(clipped[i][1], cursor), clipped[i][0], i))
+            a, b = clipped[step]
+            reached = min(b, cursor)
+            own += cursor - reached
+            is_on[step] = True
+            kids = [c for c in range(forest.n) if forest.parent[c] == step]
+            length[step] = inside(kids, a, b, reached, a)
+            cursor = a
+
+    for number, (a, b) in enumerate(zip(forest.run_start, forest.run_end, strict=True)):
+        top = [i for i in range(forest.n) if forest.run[i] == number and forest.parent[i] < 0]
+        inside(top, a, b, b, a)
+    return is_on, length
+
+
+@given(forests())
+def test_critical_path_follows_the_rule(forest: Forest) -> None:
+    """The linked walk takes the same steps for the same time as the walk that looks at every child."""
+    got = timing.critical_path(*forest)
+    assert (got.is_on.tolist(), got.length.tolist()) == walk_back(forest)
+
+
+@given(forests())
+def test_critical_path_covers_each_run_once(forest: Forest) -> None:
+    """No step gets more than its duration, and a run's lengths never exceed the run."""
+    length = timing.critical_path(*forest).length
+    assert (length >= 0).all()
+    assert (length <= forest.end - forest.start).all()
+    per_run = np.bincount(forest.run, length, len(forest.run_start))
+    assert (per_run <= forest.run_end - forest.run_start).all()
+
+
+def test_critical_path_of_a_long_chain_is_walked_without_recursion() -> None:
+    """A run of 100,000 steps one after the other is critical from end to end."""
+    n = 100_000
+    start = np.arange(n, dtype=np.int64) * 10
+    zeros = np.zeros(n, np.int64)
+    got = timing.critical_path(
+        start, start + 10, zeros - 1, zeros, zeros, np.array([0]), np.array([n * 10])
+    )
+    assert got.is_on.all()
+    assert (got.length == 10).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, LIMIT), st.integers(0, LIMIT)).map(sorted)))
+@example([[1, 1], [1, 1]])
+def test_lanes_are_disjoint_and_as_few_as_the_peak(intervals: list[list[int]]) -> None:
+    """No two intervals of a lane overlap, and there are as many lanes as intervals at the busiest instant."""
+    start, end = np.array(intervals, np.int64).reshape(-1, 2).T
+    lane = timing.lanes(start, end)
+    for number in set(lane.tolist()):
+        mine = sorted((start[i], end[i]) for i in np.flatnonzero(lane == number))
+        assert all(a[1] <= b[0] for a, b in zip(mine, mine[1:], strict=False))
+    real = [instants(a, b) for a, b in intervals if a < b]
+    peak = max((sum(t in interval for interval in real) for t in range(LIMIT)), default=0)
+    used = {int(lane[i]) for i in range(len(lane)) if start[i] < end[i]}
+    assert len(used) <= max(peak, 0)
+
+
+@given(forests())
+def test_subtree_sizes_count_descendants(forest: Forest) -> None:
+    """A subtree's size is one more than the number of steps that have it among their ancestors."""
+
+    def ancestors(i: int) -> list[int]:
+        return [] if forest.parent[i] < 0 else [forest.parent[i], *ancestors(forest.parent[i])]
+
+    expected = [1 + sum(i in ancestors(j) for j in range(forest.n)) for i in range(forest.n)]
+    assert timing.subtree_sizes(forest.parent, forest.depth).tolist() == expected
+
+
+def test_extreme_times_do_not_overflow() -> None:
+    """Many steps that span the years 1 to 9999 keep exact sums."""
+    lo, hi = -62_135_596_800_000_000, 253_402_300_799_999_999
+    n = 200
+    start, end = np.full(n, lo), np.full(n, hi)
+    zeros = np.zeros(n, np.int64)
+    assert timing.self_time(start, end, zeros - 1).tolist() == [hi - lo] * n
+    got = timing.critical_path(start, end, zeros - 1, zeros, zeros, start[:1], end[:1])
+    assert got.length.sum() == hi - lo
