@@ -49,15 +49,13 @@ def flatten(steps: object, accept: Callable[[Record], bool] | None = None) -> Fl
     """
     flat = _walk(steps, accept)
     ids = [record.get("id") for record in flat.records]
-    is_plain = (
-        not flat.notes
-        and _are_distinct(ids)
-        and not any(
-            depth == 0 and record.get("parent_step_id") is not None
-            for record, depth in zip(flat.records, flat.depths, strict=True)
-        )
-    )
+    is_plain = not flat.notes and _are_distinct(ids) and not _name_parents(steps)
     return flat if is_plain else _relink(flat, list(map(str, ids)))
+
+
+def _name_parents(top: object) -> bool:
+    """Whether any step that stands at the top names a parent."""
+    return isinstance(top, list) and any(step.get("parent_step_id") for step in top if type(step) is dict)
 
 
 def _are_distinct(ids: list[Any]) -> bool:

@@ -18,8 +18,8 @@ from runkit import jsontext, timing
 from runkit.models import CONFIDENCES, OLD_STATUSES, RESOLUTIONS
 from runkit.steptree import kind
 from runkit.tables import findings, questions
-from runkit.tables.checks import TEXT
-from runkit.tables.columns import Chunk, Flags, Ints, Words, count, ints, seconds, take, text, times, valid
+from runkit.tables.checks import NEVER, TEXT
+from runkit.tables.columns import Chunk, Flags, Ints, Words, count, seconds, take, text
 from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, resolutions, take_runs
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
@@ -41,12 +41,12 @@ def build(
     runs = take_runs(records, problems)
     steps = lay_out_steps(runs, problems)
     spans = measure(runs, steps, as_of, problems)
-    resolved = resolutions(steps)
-    is_interrupt = pa.compute.equal(steps.columns["type"], "interrupt").to_numpy(zero_copy_only=False)
+    is_interrupt = pa.compute.equal(steps.text["type"], "interrupt").to_numpy(zero_copy_only=False)
+    resolved = resolutions(steps, is_interrupt)
     asked = questions.ask(runs, steps, is_interrupt, problems)
     found = findings.find(_bundles(runs, steps, is_interrupt, asked), runs, steps, problems)
     interrupts, interrupt_run = questions.interrupts(asked, runs, steps, spans, resolved)
-    was_settled = pa.compute.is_in(resolved, pa.array(RESOLUTIONS)).to_numpy(zero_copy_only=False)
+    was_settled = np.array([word in RESOLUTIONS for word in resolved], np.bool_)
     is_waiting = is_interrupt & ~was_settled
 
     step_chunk = _steps(runs, steps, spans, resolved, found, problems)
@@ -93,33 +93,39 @@ def _bundles(
 
 
 def _steps(
-    runs: Runs, steps: Steps, spans: Spans, resolved: pa.Array, found: findings.Findings, problems: Problems
+    runs: Runs,
+    steps: Steps,
+    spans: Spans,
+    resolved: list[str | None],
+    found: findings.Findings,
+    problems: Problems,
 ) -> Chunk:
     n = len(steps.records)
+    is_open = steps.time["completed_at"] == NEVER
     order = np.arange(n) - steps.first[steps.run]
     path = timing.critical_path(
         spans.start, spans.end, steps.parent, steps.depth, steps.run, spans.run_start, spans.run_end
     )
     return {
-        "run_id": take(runs.columns["id"], steps.run),
+        "run_id": take(runs.text["id"], steps.run),
         "step_id": steps.ids,
         "parent_step_id": take(steps.ids, steps.parent),
         "order": order,
         "subtree_end": order + timing.subtree_sizes(steps.parent, steps.depth),
         "depth": steps.depth,
-        "agent": pa.compute.coalesce(steps.columns["agent"], steps.columns["graph"]),
-        "type": steps.columns["type"],
-        "name": steps.columns["name"],
-        "label": steps.columns["label"],
-        "status": steps.columns["status"],
-        "started_at": steps.columns["started_at"],
-        "completed_at": times(spans.end, valid(steps.columns["completed_at"])),
-        "is_open": ~valid(steps.columns["completed_at"]),
+        "agent": pa.compute.coalesce(steps.text["agent"], steps.text["graph"]),
+        "type": steps.text["type"],
+        "name": steps.text["name"],
+        "label": steps.text["label"],
+        "status": steps.text["status"],
+        "started_at": spans.start,
+        "completed_at": np.where(is_open, NEVER, spans.end),
+        "is_open": is_open,
         "duration_s": seconds(spans.end - spans.start),
         "self_s": seconds(timing.self_time(spans.start, spans.end, steps.parent)),
         "is_critical": path.is_on,
         "critical_s": seconds(path.length),
-        "resolution": resolved,
+        "resolution": pa.array(resolved, TEXT),
         "n_children": count(steps.parent, n),
         "n_artifacts": count(found.artifact_step, n),
         "result": _results(runs, steps, problems),
@@ -154,7 +160,7 @@ def _runs(
     was_settled: Flags,
 ) -> Chunk:
     n = len(runs.records)
-    columns = runs.columns
+    text_of, time = runs.text, runs.time
     budget = timing.budget(
         steps.run,
         spans.start,
@@ -166,25 +172,25 @@ def _runs(
     )
     is_known = spans.is_started & runs.has_steps
     is_error = pa.compute.or_(
-        pa.compute.equal(steps.columns["type"], "error"),
-        pa.compute.is_in(steps.columns["status"], pa.array(["error", "failed"])),
+        pa.compute.equal(steps.text["type"], "error"),
+        pa.compute.is_in(steps.text["status"], pa.array(["error", "failed"])),
     ).to_numpy(zero_copy_only=False)
     is_pending = pa.compute.equal(interrupts["outcome"], questions.PENDING).to_numpy(zero_copy_only=False)
     return {
-        "run_id": columns["id"],
-        "thread_id": columns["thread_id"],
-        "business_id": columns["business_id"],
-        "agent": columns["agent"],
-        "status": columns["status"],
+        "run_id": text_of["id"],
+        "thread_id": text_of["thread_id"],
+        "business_id": text_of["business_id"],
+        "agent": text_of["agent"],
+        "status": text_of["status"],
         "requester": text(_name(record.raw.get("requester")) for record in runs.records),
-        "created_at": columns["created_at"],
-        "updated_at": columns["updated_at"],
-        "started_at": columns["started_at"],
-        "ended_at": times(
-            np.where(spans.is_started, spans.run_end, ints(columns["ended_at"])), valid(columns["ended_at"])
+        "created_at": time["created_at"],
+        "updated_at": time["updated_at"],
+        "started_at": time["started_at"],
+        "ended_at": np.where(
+            time["ended_at"] == NEVER, NEVER, np.maximum(time["ended_at"], time["started_at"])
         ),
-        "as_of": times(spans.as_of),
-        "queued_s": seconds(spans.run_start - ints(columns["created_at"]), spans.is_started),
+        "as_of": spans.as_of,
+        "queued_s": seconds(spans.run_start - time["created_at"], spans.is_started),
         "duration_s": seconds(spans.run_end - spans.run_start, spans.is_started),
         "working_s": seconds(budget.working, is_known),
         "waiting_s": seconds(budget.waiting, is_known),

@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from runkit.models import ApiObject, Step, read_time
 from runkit.steptree import kind
@@ -24,6 +26,7 @@ from runkit.text import shorten
 
 TEXT = pa.large_string()  # what pandas holds text in
 TIME = pa.timestamp("us", tz="UTC")
+NEVER = np.iinfo(np.int64).min  # how a missing time is written among int64 microseconds; numpy's NaT
 _FIRST = int(datetime.min.replace(tzinfo=UTC).timestamp()) * 1_000_000
 _LAST = (int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()) + 1) * 1_000_000 - 1
 _OLD_NAMES: dict[type[ApiObject], tuple[str, ...]] = {
@@ -37,6 +40,13 @@ class Field(NamedTuple):
     name: str
     kind: Literal["text", "time"]
     is_required: bool
+
+
+class Columns(NamedTuple):
+    """Text fields as Arrow arrays, time fields as int64 microseconds with `NEVER` for null."""
+
+    text: dict[str, pa.Array]
+    time: dict[str, NDArray[np.int64]]
 
 
 class Flaw(NamedTuple):
@@ -67,24 +77,31 @@ def _types(annotation: Any) -> set[Any]:
     return {annotation} if typing.get_origin(annotation) is None else set()
 
 
-def to_columns(model: type[ApiObject], records: Sequence[Any]) -> dict[str, pa.Array] | None:
-    """Convert the text and time fields of many records to Arrow arrays; None if any record is unusual."""
+def to_columns(model: type[ApiObject], records: Sequence[Any]) -> Columns | None:
+    """Convert the text and time fields of many records; None if any record is unusual."""
     fields = fields_of(model)
     layout = pa.struct([(field.name, TEXT) for field in fields])
     try:
         table = pa.array(records, type=layout)
-        columns = dict(zip((field.name for field in fields), table.flatten(), strict=True))
-        for field in fields:
-            if field.is_required and columns[field.name].null_count:
+        columns = Columns({}, {})
+        for field, values in zip(fields, table.flatten(), strict=True):
+            if field.is_required and values.null_count:
                 return None
-            if field.kind == "time":
-                columns[field.name] = times = pc.cast(columns[field.name], TIME)
-                bounds = pc.min_max(times.cast(pa.int64())).as_py()
-                if bounds["min"] is not None and (bounds["min"] < _FIRST or bounds["max"] > _LAST):
+            if field.kind == "text":
+                columns.text[field.name] = values
+            else:
+                columns.time[field.name] = moments = micros_of(pc.cast(values, TIME))
+                if ((moments < _FIRST) & (moments != NEVER) | (moments > _LAST)).any():
                     return None
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
         return None
     return columns
+
+
+def micros_of(times: pa.Array) -> NDArray[np.int64]:
+    """Arrow timestamps as int64 microseconds, `NEVER` where null."""
+    values: NDArray[np.int64] = times.cast(pa.int64()).fill_null(NEVER).to_numpy(zero_copy_only=False)
+    return values
 
 
 def conform(model: type[ApiObject], record: object) -> tuple[dict[str, Any] | None, list[Flaw]]:

@@ -9,38 +9,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from runkit.tables.checks import TEXT, TIME
+from runkit.tables.checks import TEXT, Columns
 from runkit.tables.schema import SCHEMA
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-Chunk = dict[str, Any]  # column name -> Arrow array (text and times) or numpy array (codes, numbers, flags)
+Chunk = dict[
+    str, Any
+]  # column name -> Arrow text, or numpy: int64 microseconds for times, codes, numbers, flags
 
-NEVER = np.iinfo(np.int64).min
 
-
-def must(columns: dict[str, pa.Array] | None) -> dict[str, pa.Array]:
+def must(columns: Columns | None) -> Columns:
     """What was checked record by record converts; anything else is a bug here, not in the data."""
     if columns is None:
         raise AssertionError("a checked record did not convert; please report this")
     return columns
-
-
-def valid(array: pa.Array) -> Flags:
-    """Where an Arrow array has a value."""
-    flags: Flags = array.is_valid().to_numpy(zero_copy_only=False)
-    return flags
-
-
-def ints(times: pa.Array, missing: int = 0) -> Ints:
-    """Arrow timestamps as int64 microseconds, nulls as `missing`."""
-    values: Ints = times.cast(pa.int64()).fill_null(missing).to_numpy(zero_copy_only=False)
-    return values
-
-
-def times(micros: Ints, is_valid: Flags | None = None) -> pa.Array:
-    """int64 microseconds as Arrow timestamps, null where not valid."""
-    return pa.array(micros, mask=None if is_valid is None else ~is_valid).cast(TIME)
 
 
 def seconds(micros: Ints, is_valid: Flags | None = None) -> NDArray[np.float64]:

@@ -72,7 +72,7 @@ def find(bundles: Sequence[Bundle], runs: Runs, steps: Steps, problems: Problems
     step_id = take(steps.ids, step_of)
     of = evidence.owner
     artifacts: Chunk = {
-        "run_id": take(runs.columns["id"], run_of),
+        "run_id": take(runs.text["id"], run_of),
         "artifact_no": number,
         "step_id": step_id,
         "origin": origin,
@@ -86,7 +86,7 @@ def find(bundles: Sequence[Bundle], runs: Runs, steps: Steps, problems: Problems
         "n_sources": count(of, len(found.records)),
     }
     sources: Chunk = {
-        "run_id": take(runs.columns["id"], run_of[of]),
+        "run_id": take(runs.text["id"], run_of[of]),
         "artifact_no": number[of],
         "source_no": evidence.place,
         "step_id": take(step_id, of),
@@ -118,7 +118,7 @@ def step_bundles(steps: Steps, is_interrupt: Flags) -> list[Bundle]:
             positions,
             steps.run[at].tolist(),
             is_interrupt[at].tolist(),
-            take(steps.columns["agent"], at).to_pylist(),
+            take(steps.text["agent"], at).to_pylist(),
             strict=True,
         )
     ]
@@ -126,7 +126,7 @@ def step_bundles(steps: Steps, is_interrupt: Flags) -> list[Bundle]:
 
 def output_bundles(runs: Runs) -> list[Bundle]:
     """What the runs deliver."""
-    agents = runs.columns["agent"].to_pylist()
+    agents = runs.text["agent"].to_pylist()
     return [
         Bundle(number, -1, OUTPUT, None, agents[number], output.get("artifacts"), "output.artifacts")
         for number, record in enumerate(runs.records)

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step, parse_time, resolution_of
 from runkit.steptree import FlatSteps, flatten, kind
-from runkit.tables.checks import TEXT, conform, to_columns
-from runkit.tables.columns import NEVER, Flags, Ints, ints, must, take, valid
+from runkit.tables.checks import NEVER, TEXT, Columns, conform, to_columns
+from runkit.tables.columns import Flags, Ints, must, take
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
 
@@ -25,7 +25,8 @@ class Runs(NamedTuple):
     """The usable runs of a batch, and how many records were seen to find them."""
 
     records: list[Record]
-    columns: dict[str, pa.Array]
+    text: dict[str, pa.Array]
+    time: dict[str, Ints]
     is_finished: Flags
     has_steps: Flags
     n_seen: int
@@ -38,7 +39,8 @@ class Steps(NamedTuple):
     """
 
     records: list[Json]
-    columns: dict[str, pa.Array]
+    text: dict[str, pa.Array]
+    time: dict[str, Ints]
     run: Ints
     parent: Ints
     depth: Ints
@@ -47,7 +49,7 @@ class Steps(NamedTuple):
     @property
     def ids(self) -> pa.Array:
         """The step ids."""
-        return self.columns["id"]
+        return self.text["id"]
 
 
 class Spans(NamedTuple):
@@ -95,9 +97,9 @@ def take_runs(records: Sequence[Record], problems: Problems) -> Runs:
             value = record.raw.get(field)
             if value is not None and not isinstance(value, expected):
                 problems.of_run(record, "bad_field", f"{field}: expected {words}, found {kind(value)}", field)
-    final = pa.compute.is_in(columns["status"], pa.array(FINAL, TEXT)).to_numpy(zero_copy_only=False)
+    final = pa.compute.is_in(columns.text["status"], pa.array(FINAL, TEXT)).to_numpy(zero_copy_only=False)
     has_steps = np.array([isinstance(record.raw.get("steps"), list) for record in kept], np.bool_)
-    return Runs(kept, columns, final, has_steps, n_seen)
+    return Runs(kept, *columns, final, has_steps, n_seen)
 
 
 def _with_local(raw: Json) -> Json:
@@ -141,7 +143,7 @@ def _acceptor(record: Record, usable: dict[int, Json], problems: Problems) -> Ca
 def _link(
     flats: list[FlatSteps],
     records: list[Json],
-    columns: dict[str, pa.Array],
+    columns: Columns,
     runs: Runs,
     problems: Problems,
 ) -> Steps:
@@ -151,13 +153,13 @@ def _link(
     inside = np.fromiter(chain.from_iterable(flat.parents for flat in flats), np.int64, len(records))
     steps = Steps(
         records,
-        columns,
+        *columns,
         run=run,
         parent=np.where(inside < 0, -1, inside + first[run]),
         depth=np.fromiter(chain.from_iterable(flat.depths for flat in flats), np.int64, len(records)),
         first=first,
     )
-    named, nested = columns["parent_step_id"], take(steps.ids, steps.parent)
+    named, nested = columns.text["parent_step_id"], take(steps.ids, steps.parent)
     differs = pa.compute.not_equal(named, nested).fill_null(False).to_numpy(zero_copy_only=False)
     for position in np.flatnonzero(differs).tolist():
         detail = f"it stands in {nested[position]} and names {named[position]}; nesting wins"
@@ -166,11 +168,12 @@ def _link(
     return steps
 
 
-def resolutions(steps: Steps) -> pa.Array:
-    """How the policy settled each interrupt step; null for all other steps and where a person answered."""
-    return pa.array(
-        [resolution_of(step) if step["type"] == "interrupt" else None for step in steps.records], TEXT
-    )
+def resolutions(steps: Steps, is_interrupt: Flags) -> list[str | None]:
+    """How the policy settled each interrupt step; None for all other steps and where a person answered."""
+    words: list[str | None] = [None] * len(steps.records)
+    for position in np.flatnonzero(is_interrupt).tolist():
+        words[position] = resolution_of(steps.records[position])
+    return words
 
 
 def measure(runs: Runs, steps: Steps, as_of: int | None, problems: Problems) -> Spans:
@@ -180,20 +183,18 @@ def measure(runs: Runs, steps: Steps, as_of: int | None, problems: Problems) -> 
     maximum over several runs, so a run's numbers do not depend on its neighbours.
     """
     moment = _as_of(runs, steps, as_of)
-    started, ended = runs.columns["started_at"], runs.columns["ended_at"]
-    is_started, has_ended = valid(started), valid(ended)
-    run_start = ints(started)
-    last = np.where(has_ended, ints(ended), moment)
-    for number in np.flatnonzero(is_started & has_ended & (last < run_start)).tolist():
-        detail = f"ended_at {ended[number]} lies before started_at; read as equal to it"
+    started, ended = runs.time["started_at"], runs.time["ended_at"]
+    is_started, has_ended = started != NEVER, ended != NEVER
+    last = np.where(has_ended, ended, moment)
+    for number in np.flatnonzero(is_started & has_ended & (last < started)).tolist():
+        detail = "ended_at lies before started_at; read as equal to it"
         problems.of_run(runs.records[number], "ends_before_start", detail, "ended_at")
 
-    completed = steps.columns["completed_at"]
-    start = ints(steps.columns["started_at"])
-    is_closed = valid(completed)
-    end = np.where(is_closed, ints(completed), last[steps.run])
+    start, completed = steps.time["started_at"], steps.time["completed_at"]
+    is_closed = completed != NEVER
+    end = np.where(is_closed, completed, last[steps.run])
     for position in np.flatnonzero(is_closed & (end < start)).tolist():
-        detail = f"completed_at {completed[position]} lies before started_at; read as equal to it"
+        detail = "completed_at lies before started_at; read as equal to it"
         record = runs.records[steps.run[position]]
         problems.of_step(record, steps.records[position], "ends_before_start", detail, "completed_at")
     end = np.maximum(start, end)
@@ -205,20 +206,25 @@ def measure(runs: Runs, steps: Steps, as_of: int | None, problems: Problems) -> 
         record = runs.records[steps.run[position]]
         problems.of_step(record, steps.records[position], "outside_parent", detail)
     return Spans(
-        moment, is_started, run_start, np.where(is_started, np.maximum(run_start, last), 0), start, end
+        moment,
+        is_started,
+        run_start=np.where(is_started, started, 0),
+        run_end=np.where(is_started, np.maximum(started, last), 0),
+        start=start,
+        end=end,
     )
 
 
 def _as_of(runs: Runs, steps: Steps, given: int | None) -> Ints:
     if given is not None:
         return np.full(len(runs.records), given, np.int64)
-    newest = np.full(len(runs.records), NEVER, np.int64)
-    for name in ("created_at", "updated_at", "started_at", "ended_at"):
-        newest = np.maximum(newest, ints(runs.columns[name], missing=NEVER))
+    newest = np.max(
+        [runs.time[name] for name in ("created_at", "updated_at", "started_at", "ended_at")], axis=0
+    )
     for name in ("started_at", "completed_at"):
-        np.maximum.at(newest, steps.run, ints(steps.columns[name], missing=NEVER))
-    read_at = runs.columns["read_at"]
-    return np.where(valid(read_at), ints(read_at), newest)
+        np.maximum.at(newest, steps.run, steps.time[name])
+    read_at = runs.time["read_at"]
+    return np.where(read_at != NEVER, read_at, newest)
 
 
 def micros(when: datetime | str) -> int:

@@ -190,8 +190,9 @@ def frames(
     result = _assemble(batches, words, problems, why)
     if on_error == "raise" and (result.problems["severity"] == "error").any():
         shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
+        n_problems = plural(len(result.problems), "problem")
         raise DataError(
-            f"{plural(len(result.problems), 'problem')} in the data; expected runs as the API documents them. "
+            f"{n_problems} in the data; expected runs as the API documents them. "
             f"The first:\n{shown.to_string(index=False)}\n"
             'Use on_error="collect" to keep what is usable.',
             result.problems,
@@ -306,7 +307,7 @@ def _frame(
     columns: dict[str, Any] = {}
     for column in SCHEMA[name]:
         parts = [batch.chunks[name][column.name] for batch in batches]
-        if column.kind in ("str", "time"):
+        if column.kind == "str":
             values = pa.chunked_array(parts)
             columns[column.name] = (values if keep is None else values.filter(pa.array(keep))).to_pandas()
             continue
@@ -317,6 +318,8 @@ def _frame(
             columns[column.name] = pd.Categorical.from_codes(
                 numbers, categories=pd.Index(vocabulary.all, dtype="str")
             )
+        elif column.kind == "time":
+            columns[column.name] = pd.DatetimeIndex(numbers.view("M8[us]")).tz_localize("UTC")
         else:
             columns[column.name] = numbers.astype(DTYPES[column.kind])
     return pd.DataFrame(columns)

@@ -15,8 +15,8 @@ import pyarrow as pa
 from runkit.client.codec import interrupt_kind, proposals_of
 from runkit.models import RESOLUTIONS, Interrupt
 from runkit.steptree import kind
-from runkit.tables.checks import TEXT, Flaw
-from runkit.tables.columns import Chunk, Flags, Ints, seconds, take, text, times
+from runkit.tables.checks import NEVER, TEXT, Flaw
+from runkit.tables.columns import Chunk, Flags, Ints, seconds, take, text
 from runkit.tables.findings import PROPOSAL, Bundle
 from runkit.tables.layout import Runs, Spans, Steps
 from runkit.tables.problems import Problems
@@ -98,7 +98,7 @@ def ask(runs: Runs, steps: Steps, is_interrupt: Flags, problems: Problems) -> li
     """All questions, run after run, in tree order of their steps, those without a step last."""
     items = _pending_items(runs, problems)
     pauses: list[list[Pause]] = [[] for _ in runs.records]
-    open_steps = steps.columns["completed_at"].is_null()
+    is_open = steps.time["completed_at"] == NEVER
     for position in np.flatnonzero(is_interrupt).tolist():
         record = steps.records[position]
         result = record.get("result")
@@ -106,10 +106,10 @@ def ask(runs: Runs, steps: Steps, is_interrupt: Flags, problems: Problems) -> li
         pause = Pause(
             position,
             record["id"],
-            steps.columns["agent"][position].as_py(),
+            steps.text["agent"][position].as_py(),
             record["label"],
             named if isinstance(named, str) else None,
-            open_steps[position].as_py(),
+            bool(is_open[position]),
         )
         pauses[steps.run[position]].append(pause)
     questions = []
@@ -153,7 +153,11 @@ def outcome(question: Question, resolution: str | None, is_finished: bool) -> st
 
 
 def interrupts(
-    questions: Sequence[Question], runs: Runs, steps: Steps, spans: Spans, resolutions: pa.Array
+    questions: Sequence[Question],
+    runs: Runs,
+    steps: Steps,
+    spans: Spans,
+    resolutions: Sequence[str | None],
 ) -> tuple[Chunk, Ints]:
     """The columns of the interrupts frame, and the run of each row."""
     run = np.array([question.run for question in questions], np.int64)
@@ -161,7 +165,7 @@ def interrupts(
     outcomes = [
         outcome(
             question,
-            resolutions[question.pause.position].as_py() if question.pause else None,
+            resolutions[question.pause.position] if question.pause else None,
             bool(runs.is_finished[question.run]),
         )
         for question in questions
@@ -180,12 +184,9 @@ def interrupts(
         (question.item and question.value.get("label")) or (question.pause and question.pause.label)
         for question in questions
     ]
-    carried = [
-        {"artifacts": steps.records[question.pause.position].get("artifacts")} if question.pause else {}
-        for question in questions
-    ]
+    carried = [_carried(question.pause, steps) for question in questions]
     return {
-        "run_id": take(runs.columns["id"], run),
+        "run_id": take(runs.text["id"], run),
         "interrupt_id": text(question.interrupt_id for question in questions),
         "step_id": text(question.pause and question.pause.step_id for question in questions),
         "agent": text(agents),
@@ -193,17 +194,23 @@ def interrupts(
         "kind": text(interrupt_kind(value or own) for value, own in zip(values, carried, strict=True)),
         "n_proposals": np.array(
             [
-                len(proposals_of(value)) if value else max(1, len(own.get("artifacts") or ()))
+                len(proposals_of(value)) if value else max(1, len(own["artifacts"]))
                 for value, own in zip(values, carried, strict=True)
             ],
             np.int64,
         ),
-        "asked_at": times(asked, has_step),
-        "answered_at": times(until, is_settled),
+        "asked_at": np.where(has_step, asked, NEVER),
+        "answered_at": np.where(is_settled, until, NEVER),
         "wait_s": seconds(until - asked, has_step),
         "outcome": text(outcomes),
         "answered_by": pa.nulls(len(questions), TEXT),
     }, run
+
+
+def _carried(pause: Pause | None, steps: Steps) -> Json:
+    """What an interrupt step proposes, in the form of a value."""
+    artifacts = steps.records[pause.position].get("artifacts") if pause else None
+    return {"artifacts": artifacts if isinstance(artifacts, list) else []}
 
 
 def _at(values: Ints, positions: Ints) -> Ints:

@@ -64,7 +64,15 @@ def records_of(source: object) -> Iterator[Record]:
     elif isinstance(source, HoldsRuns) and not isinstance(source, type):
         yield from _from_items(source.runs(), Where())
     elif isinstance(source, Iterable):
-        yield from _from_items(source, Where())
+        for number, item in enumerate(source):
+            if isinstance(item, Path) or (
+                isinstance(item, str) and item.removesuffix(".gz").endswith(SUFFIXES)
+            ):
+                yield from _from_path(Path(item))
+            elif isinstance(item, bytes | bytearray):
+                yield from _from_bytes(bytes(item), f"item {number}")
+            else:
+                yield _from_item(item, Where(path=f"$[{number}]"))
     else:
         raise UsageError(
             f"source is {type(source).__name__}; expected a Run, an iterable of runs, parsed JSON, JSON "
@@ -73,14 +81,13 @@ def records_of(source: object) -> Iterator[Record]:
 
 
 def _from_items(items: Iterable[Any], where: Where) -> Iterator[Record]:
+    """Runs of a list. Text in it is no path here: what a document says must not open files."""
     for number, item in enumerate(items):
-        if isinstance(item, str | Path):
-            yield from _from_path(Path(item))
-        elif isinstance(item, bytes | bytearray):
-            yield from _from_bytes(bytes(item), f"item {number}")
-        else:
-            raw = item.to_dict() if isinstance(item, Run) else item
-            yield Record(raw, Where(where.file, f"{where.path}[{number}]"))
+        yield _from_item(item, Where(where.file, f"{where.path}[{number}]"))
+
+
+def _from_item(item: Any, where: Where) -> Record:
+    return Record(item.to_dict() if isinstance(item, Run) else item, where)
 
 
 def _from_value(value: Any, where: Where) -> Iterator[Record]:
@@ -120,11 +127,13 @@ def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
 
 def _from_bytes(text: bytes, name: str) -> Iterator[Record]:
     """JSON or NDJSON: a text that is no single document but has lines that are objects is NDJSON."""
+    if not text or text.isspace():  # NDJSON of no runs
+        return
     document = _from_document(text, name)
     first = next(document, None)
     if first is None:
         return
-    if first.problem == "bad_json" and _is_lines(text):
+    if first.problem in ("bad_json", "too_deep") and _is_lines(text):
         yield from _from_lines(io.BytesIO(text), name)
     else:
         yield first

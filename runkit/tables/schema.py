@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from runkit.client.codec import KINDS
 from runkit.models import RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
 
 if TYPE_CHECKING:
@@ -24,16 +25,6 @@ DTYPES: dict[Kind, str] = {
 }
 
 ORIGINS = ("step", "proposal", "output")
-INTERRUPT_KINDS = (
-    "decision",
-    "dismissal",
-    "verify_tin",
-    "add_sources",
-    "add_attributes",
-    "document",
-    "mixed",
-    "other",
-)
 OUTCOMES = ("pending", "answered", "auto_approve", "skip", "lapsed")
 SEVERITIES = ("error", "warning")  # error: a record or a value is not in the frames; warning: kept, noted
 PROBLEMS = (
@@ -177,7 +168,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("step_id", "the step that waits or waited; null if none was found"),
         _text("agent", "who asks"),
         _text("label", "what is asked"),
-        _word("kind", INTERRUPT_KINDS, "what kind of answer it wants"),
+        _word("kind", KINDS, "what kind of answer it wants"),
         _count("n_proposals", "how many proposals it holds"),
         _time("asked_at", "when the question was put"),
         _time("answered_at", "when it was answered or settled"),

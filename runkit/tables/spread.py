@@ -18,7 +18,7 @@ class Spread(NamedTuple):
     """Usable records of many lists: `owner[i]` is the list that record i was in, `place[i]` where in it."""
 
     records: list[dict[str, Any]]
-    columns: dict[str, pa.Array]
+    columns: dict[str, pa.Array]  # all text: none of these records has a time
     owner: Ints
     place: Ints
 
@@ -58,4 +58,4 @@ def spread(
         records = [records[position] for position in kept]
         owner = [owner[position] for position in kept]
         place = [place[position] for position in kept]
-    return Spread(records, columns, np.array(owner, np.int64), np.array(place, np.int64))
+    return Spread(records, columns.text, np.array(owner, np.int64), np.array(place, np.int64))

@@ -1,0 +1,60 @@
+"""The composed example runs come out as the design promises."""
+
+from __future__ import annotations
+
+import runkit
+from support import EXAMPLES, example
+
+
+def budget(frames: runkit.Frames) -> tuple[float, ...]:
+    row = frames.runs.iloc[0]
+    return row["duration_s"], row["waiting_s"], row["working_s"], row["idle_s"]
+
+
+def test_the_completed_run_has_its_budget() -> None:
+    """2,459 s = 2,262 s waiting + 196 s working + 1 s idle."""
+    assert budget(runkit.frames(example("completed"))) == (2459, 2262, 196, 1)
+
+
+def test_the_interrupted_run_is_measured_at_as_of() -> None:
+    """At 10:40:12 the interrupted run has taken 2,411 s = 2,262 + 148 + 1."""
+    frames = runkit.frames(example("interrupted"), as_of="2026-02-03T10:40:12Z")
+    assert budget(frames) == (2411, 2262, 148, 1)
+
+
+def test_the_critical_path_of_the_completed_run() -> None:
+    """8 + 1 + 70 + 70 + 2,262 + 48 seconds lie on it, which is the whole run."""
+    steps = runkit.frames(example("completed")).steps
+    assert steps["critical_s"].tolist() == [8, 1, 70, 70, 0, 0, 2262, 48]
+    assert steps["is_critical"].tolist() == [True, True, True, True, False, False, True, True]
+
+
+def test_proposals_are_counted_once() -> None:
+    """The interrupted run has four artifacts, the completed one five."""
+    assert len(runkit.frames(example("interrupted")).artifacts) == 4
+    assert len(runkit.frames(example("completed")).artifacts) == 5
+
+
+def test_a_proposal_comes_from_the_value_while_it_is_pending() -> None:
+    """The specialist that proposes is named, and the question's step and id are linked."""
+    proposals = runkit.frames(example("interrupted")).artifacts.query("origin == 'proposal'")
+    assert proposals["agent"].tolist() == ["tin_verification", "watchlist_resolution"]
+    assert set(proposals["interrupt_id"]) == {"int-7"}
+    assert set(proposals["step_id"]) == {"00000000-0000-4000-8000-000000000007"}
+
+
+def test_the_same_pause_is_one_row_before_and_after_the_answer() -> None:
+    """While pending it has its id; once answered, its step and the time it took."""
+    before = runkit.frames(example("interrupted")).interrupts
+    after = runkit.frames(example("completed")).interrupts
+    assert before[["interrupt_id", "outcome", "kind", "n_proposals"]].values.tolist() == [
+        ["int-7", "pending", "mixed", 2]
+    ]
+    assert after[["outcome", "wait_s", "n_proposals"]].values.tolist() == [["answered", 2262.0, 2]]
+    assert before["step_id"].tolist() == after["step_id"].tolist()
+
+
+def test_a_run_without_steps_detail_is_read() -> None:
+    """What the object page shows is a run of 448 s."""
+    row = runkit.frames(EXAMPLES / "run_minimal.json").runs.iloc[0]
+    assert (row["status"], row["duration_s"], row["n_steps"]) == ("completed", 448, 0)

@@ -1,0 +1,165 @@
+"""Artifacts, sources and questions: what was found, on which evidence, and what a person was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import runkit
+from support import artifact, question, run, step
+
+
+def pending(item_id: str = "int-1", **value: Any) -> dict[str, Any]:
+    return {"id": item_id, "value": {"label": "Approve?", "agent": "a"} | value}
+
+
+def asked(*steps: dict[str, Any], items: list[dict[str, Any]], **more: Any) -> runkit.Frames:
+    return runkit.frames(run(*steps, end=None, status="interrupted", interrupts=items, **more))
+
+
+def rows(frames: runkit.Frames) -> list[list[Any]]:
+    return frames.interrupts[["interrupt_id", "step_id"]].fillna("").values.tolist()
+
+
+def test_a_question_and_its_step_join_by_id() -> None:
+    """The step's id, or the interrupt id that its result names, comes before everything else."""
+    named = question("s2", 20, None, result={"interrupt_id": "int-1"})
+    frames = asked(question("int-2", 10, None), named, items=[pending("int-1"), pending("int-2")])
+    assert rows(frames) == [["int-2", "int-2"], ["int-1", "s2"]]
+    assert len(frames.problems) == 0
+
+
+def test_a_question_and_its_step_join_by_agent_and_label() -> None:
+    """With several open steps, equal agent and label decide."""
+    steps = [question(name, 10, None, agent=name, label="Approve?") for name in ("b", "a")]
+    frames = asked(*steps, question("c", 10, None), items=[pending("int-1")])
+    assert rows(frames) == [["", "b"], ["int-1", "a"], ["", "c"]]
+
+
+def test_the_only_question_and_the_only_open_step_join() -> None:
+    """Nothing else matches, but there is just one of each; answered steps do not count."""
+    frames = asked(question("done", 1, 5), question("open", 10, None, agent="x"), items=[pending()])
+    assert rows(frames) == [["", "done"], ["int-1", "open"]]
+    assert frames.interrupts["outcome"].tolist() == ["answered", "pending"]
+
+
+def test_what_cannot_be_paired_is_two_rows_and_a_note() -> None:
+    """Two open steps, one question that fits neither."""
+    frames = asked(question("p", 1, None), question("q", 1, None), items=[pending()])
+    assert rows(frames) == [["", "p"], ["", "q"], ["int-1", ""]]
+    assert frames.problems["problem"].tolist() == ["unpaired_interrupt"]
+
+
+def test_without_steps_a_question_is_a_row_without_one() -> None:
+    """That is how a list page shows it, and no problem."""
+    source = run(end=None, status="interrupted", interrupts=[pending()])
+    del source["steps"]
+    frames = runkit.frames(source)
+    assert rows(frames) == [["int-1", ""]]
+    assert frames.interrupts["asked_at"].isna().all()
+    assert frames.runs["n_pending"].tolist() == [1]
+    assert len(frames.problems) == 0
+
+
+@pytest.mark.parametrize(
+    ("pause", "status", "outcome", "wait"),
+    [
+        (question("q", 10, 30), "completed", "answered", 20),
+        (question("q", 10, 11, result={"resolution": "auto_approve"}), "completed", "auto_approve", 1),
+        (question("q", 10, 10, result={"resolution": "skip"}), "completed", "skip", 0),
+        (question("q", 10, 11, resolution="skip"), "completed", "skip", 1),
+        (question("q", 10, None), "error", "lapsed", 90),
+    ],
+)
+def test_what_became_of_a_question(pause: dict[str, Any], status: str, outcome: str, wait: float) -> None:
+    """Answered by a person, settled by the policy (in either place), or lapsed with its run."""
+    row = runkit.frames(run(pause, status=status)).interrupts.iloc[0]
+    assert (row["outcome"], row["wait_s"]) == (outcome, wait)
+
+
+def test_only_questions_put_to_a_person_are_waiting_time() -> None:
+    """What the policy settled counts as work; work under a question counts as overlap."""
+    settled = question("auto", 0, 10, result={"resolution": "auto_approve"})
+    row = runkit.frames(run(settled, question("q", 20, 50), step("w", 40, 60))).runs.iloc[0]
+    assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].tolist() == [20, 30, 50, 10]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"type": "decision"}, "decision"),
+        ({"artifacts": [artifact(type="dismissal")]}, "dismissal"),
+        ({"artifacts": [artifact(type="tin_verification")]}, "verify_tin"),
+        ({"proposals": [{"artifacts": [artifact(type="add_sources")]}] * 2}, "add_sources"),
+        ({"proposals": [{"artifacts": [artifact(type=t)]} for t in ("dismissal", "decision")]}, "mixed"),
+        ({"type": "poem"}, "other"),
+    ],
+)
+def test_the_kind_of_a_question(value: dict[str, Any], kind: str) -> None:
+    """From the value's type if it is an action, else from the types of its artifacts."""
+    assert asked(question("q", 1, None), items=[pending(**value)]).interrupts["kind"].tolist() == [kind]
+
+
+def test_a_combined_proposal_counts_its_proposals() -> None:
+    """Each of them names its agent among the artifacts."""
+    proposals = [{"agent": name, "artifacts": [artifact(name)]} for name in ("tin", "watchlist")]
+    frames = asked(question("q", 1, None), items=[pending(type="combined_proposal", proposals=proposals)])
+    assert frames.interrupts["n_proposals"].tolist() == [2]
+    assert frames.artifacts[["agent", "origin", "step_id"]].values.tolist() == [
+        ["tin", "proposal", "q"],
+        ["watchlist", "proposal", "q"],
+    ]
+
+
+def test_artifacts_are_numbered_over_the_run() -> None:
+    """Steps in tree order, then the output; the number joins the sources."""
+    sources = [{"url": "https://a.example/x"}, {"url": "https://b.example"}]
+    inner = step("b", artifacts=[artifact("two", sources=sources)])
+    frames = runkit.frames(
+        run(
+            step("a", artifacts=[artifact("one")], steps=[inner]),
+            output={"artifacts": [artifact("three", sources=sources[:1])]},
+        )
+    )
+    assert frames.artifacts[["artifact_no", "title", "origin", "n_sources"]].values.tolist() == [
+        [0, "one", "step", 0],
+        [1, "two", "step", 2],
+        [2, "three", "output", 1],
+    ]
+    joined = frames.sources.merge(frames.artifacts, on=["run_id", "artifact_no"])
+    assert joined["title_x"].tolist() == joined["title_y"].tolist() == ["two", "two", "three"]
+    assert frames.sources["source_no"].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://SOS.example.gov/business/1", "sos.example.gov"),
+        ("https://user:secret@example.com:8443/x", "example.com"),
+        ("http://[::1]/x", "[::1]"),
+        ("urn:isbn:1", None),
+        ("not a url", None),
+        ("javascript:alert(1)", None),
+    ],
+)
+def test_the_host_of_a_source(url: str, host: str | None) -> None:
+    """In lower case, without user and port; null where there is none."""
+    found = runkit.frames(run(step("a", artifacts=[artifact(sources=[{"url": url}])]))).sources["host"]
+    assert found.astype(object).where(found.notna(), None).tolist() == [host]
+
+
+@pytest.mark.parametrize(
+    ("labels", "lowest"),
+    [
+        (["high", "low", "medium"], "low"),
+        (["high", "guess"], "guess"),
+        (["high", None], "high"),
+        ([None], None),
+    ],
+)
+def test_a_runs_confidence_is_its_lowest(labels: list[str | None], lowest: str | None) -> None:
+    """Among the output's artifacts; a word beyond high, medium and low ranks below them."""
+    output = {"artifacts": [artifact(confidence=label) for label in labels]}
+    found = runkit.frames(run(output=output)).runs["confidence"]
+    assert found.astype(object).where(found.notna(), None).tolist() == [lowest]

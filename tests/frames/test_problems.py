@@ -1,0 +1,311 @@
+"""Everything that is wrong gets a row, and costs no more than it must."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import runkit
+from support import artifact, at, question, run, runs, step
+
+RUN_FIELDS = ["object", "id", "created_at", "updated_at", "status"]
+STEP_FIELDS = ["id", "run_id", "type", "name", "label", "status", "started_at"]
+
+
+def words(frames: runkit.Frames) -> list[str]:
+    return [str(word) for word in frames.problems["problem"]]
+
+
+def without(record: dict[str, Any], field: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != field}
+
+
+@pytest.mark.parametrize("record", [None, 3, "run", [], {}, {"object": "thread", "id": "x"}], ids=repr)
+def test_what_is_no_run_is_refused(record: Any) -> None:
+    """Its neighbours are kept, and it is counted."""
+    frames = runkit.frames([run(run_id="a"), record, run(run_id="b")])
+    assert words(frames) == ["not_a_run"]
+    assert frames.problems["location"].tolist() == ["$[1]"]
+    assert frames.runs["run_id"].tolist() == ["a", "b"]
+    assert frames.coverage == (3, 2, 1, None)
+
+
+@pytest.mark.parametrize("field", RUN_FIELDS)
+@pytest.mark.parametrize("value", ["absent", None, 7])
+def test_a_run_without_a_required_field_is_refused(field: str, value: Any) -> None:
+    """The row names the field; the run's neighbour is kept."""
+    good = run(run_id="broken")
+    broken = without(good, field) if value == "absent" else good | {field: value}
+    frames = runkit.frames([broken, run(run_id="fine")])
+    assert words(frames) == ["not_a_run" if field == "object" and value == 7 else "bad_field"]
+    assert frames.runs["run_id"].tolist() == ["fine"]
+    assert not frames.is_complete
+
+
+@pytest.mark.parametrize("field", STEP_FIELDS)
+@pytest.mark.parametrize("value", ["absent", None, 7, ["x"]])
+def test_a_step_without_a_required_field_is_refused(field: str, value: Any) -> None:
+    """Its run and its siblings stay, in this run and the next."""
+    broken = without(step("x"), field) if value == "absent" else step("x") | {field: value}
+    frames = runkit.frames([run(step("a"), broken, run_id="one"), run(step("b"), run_id="two")])
+    assert words(frames) == ["bad_field"]
+    assert frames.problems["location"].tolist() == [f"$[0].steps[1].{field}"]
+    assert frames.steps["step_id"].tolist() == ["a", "b"]
+    assert frames.is_complete
+
+
+@pytest.mark.parametrize("kid", [None, 3, "step", ["x"]], ids=repr)
+def test_a_step_that_is_no_object_is_refused(kid: Any) -> None:
+    """It has a row, the others stay."""
+    frames = runkit.frames(run(step("a", steps=[kid]), step("b")))
+    assert words(frames) == ["bad_field"]
+    assert frames.problems["location"].tolist() == ["$.steps[0].steps[0]"]
+    assert frames.steps["step_id"].tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("record", "location", "column"),
+    [
+        (run(agent=7), "$.agent", ("runs", "agent")),
+        (run(thread_id=["x"]), "$.thread_id", ("runs", "thread_id")),
+        (run(requester="me"), "$.requester", ("runs", "requester")),
+        (run(step("a", agent=1.5)), "$.steps[0].agent", ("steps", "agent")),
+        (run(step("a", completed_at=12)), "$.steps[0].completed_at", ("steps", "completed_at")),
+        (
+            run(step("a", artifacts=[artifact(summary=3)])),
+            "$.steps[0].artifacts[0].summary",
+            ("artifacts", "summary"),
+        ),
+    ],
+)
+def test_a_broken_optional_field_is_null(record: Any, location: str, column: tuple[str, str]) -> None:
+    """The record is kept without it, and the row says where."""
+    frames = runkit.frames(record)
+    assert words(frames) == ["bad_field"]
+    assert frames.problems["location"].tolist() == [location]
+    assert getattr(frames, column[0])[column[1]].isna().tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("record", "location"),
+    [
+        (run(steps="none"), "$.steps"),
+        (run(output=[]), "$.output"),
+        (run(interrupts={}), "$.interrupts"),
+        (run(step("a", steps={"b": 1})), "$.steps[0]"),
+        (run(step("a", artifacts="x")), "$.steps[0].artifacts"),
+        (run(step("a", artifacts=[artifact(sources=7)])), "$.steps[0].artifacts[0].sources"),
+        (run(output={"artifacts": [{"type": "x"}]}), "$.output.artifacts[0].title"),
+        (run(interrupts=[{"id": "i", "value": "?"}], status="interrupted"), "$.interrupts[0].value"),
+    ],
+)
+def test_a_broken_list_costs_itself(record: Any, location: str) -> None:
+    """Lists and objects of the wrong kind are left out and named; the run stays."""
+    frames = runkit.frames(record)
+    assert words(frames) == ["bad_field"]
+    assert frames.problems["location"].tolist() == [location]
+    assert len(frames.runs) == 1
+
+
+def test_a_broken_artifact_costs_its_neighbours_nothing() -> None:
+    """An artifact without a title and a source without a url are left out alone."""
+    sources = [{"url": "https://a.example"}, {"source_name": "no url"}, None]
+    frames = runkit.frames(run(step("a", artifacts=[{"type": "x"}, artifact(sources=sources), 3])))
+    assert frames.artifacts[["artifact_no", "title", "n_sources"]].values.tolist() == [[0, "Finding", 1]]
+    assert frames.sources["host"].tolist() == ["a.example"]
+    assert words(frames) == ["bad_field"] * 4
+
+
+def test_unknown_words_are_kept_as_they_came() -> None:
+    """They are appended to the vocabulary and noted."""
+    frames = runkit.frames([run(step("a", type="thought", status="paused"), status="queued")])
+    assert frames.runs["status"].tolist() == ["queued"]
+    assert frames.steps[["type", "status"]].values.tolist() == [["thought", "paused"]]
+    known = ["running", "interrupted", "completed", "error"]
+    assert frames.runs["status"].cat.categories.tolist() == [*known, "queued"]
+    assert words(frames) == ["unknown_value"] * 3
+    assert set(frames.problems["severity"]) == {"warning"}
+
+
+def test_words_of_the_first_documentation_are_read_as_todays() -> None:
+    """`pending`, `failed`, `graph` and null lists come without a note."""
+    old = step("a", status="failed", artifacts=None, steps=None)
+    old["graph"] = old.pop("agent")
+    older = [run(old, status="failed", interrupts=None), run(run_id="p", end=None, status="pending")]
+    frames = runkit.frames(older)
+    assert frames.runs["status"].tolist() == ["error", "running"]
+    assert frames.steps[["agent", "status"]].values.tolist() == [["cip_orchestrator", "error"]]
+    assert words(frames) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_a_duplicated_run_the_newest_is_kept(order: tuple[int, int]) -> None:
+    """In all six frames, wherever it stands."""
+    copies = [run(step("old"), updated_at=at(1)), run(step("new"), step("newer"), updated_at=at(2))]
+    frames = runkit.frames([copies[number] for number in order])
+    assert frames.steps["step_id"].tolist() == ["new", "newer"]
+    assert words(frames) == ["duplicate_run"]
+    assert frames.problems["location"].tolist() == [f"$[{order.index(0)}]"]
+    assert frames.coverage == (2, 1, 1, None)
+    assert frames.is_complete
+
+
+def test_of_equally_new_copies_the_later_is_kept() -> None:
+    """The last one given counts."""
+    frames = runkit.frames([run(step("first")), run(step("second"))])
+    assert frames.steps["step_id"].tolist() == ["second"]
+
+
+def test_a_duplicated_step_is_kept_once() -> None:
+    """The first is kept; what only the second one carries goes to the first."""
+    frames = runkit.frames(run(step("a", 0, 9), step("a", 2, 5, steps=[step("b", 2, 5)])))
+    assert frames.steps[["step_id", "duration_s"]].values.tolist() == [["a", 9], ["b", 3]]
+    assert frames.steps["parent_step_id"].tolist()[1] == "a"
+    assert words(frames) == ["duplicate_step"]
+
+
+def test_orphans_stand_at_the_top() -> None:
+    """A step whose parent is not there, or was refused, is kept at depth 0."""
+    refused = step("bad", steps=[step("child")], label=None)
+    frames = runkit.frames(run(step("a", parent_step_id="gone"), refused))
+    assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0], ["child", 0]]
+    assert sorted(words(frames)) == ["bad_field", "orphan_step", "orphan_step"]
+
+
+def test_steps_on_a_cycle_stand_at_the_top() -> None:
+    """Each of them is kept and noted, and what hangs on them keeps its place."""
+    frames = runkit.frames(
+        run(
+            step("a", parent_step_id="b"),
+            step("b", parent_step_id="a"),
+            step("c", parent_step_id="c"),
+            step("d", parent_step_id="a"),
+        )
+    )
+    assert frames.steps[["step_id", "depth"]].values.tolist() == [["a", 0], ["d", 1], ["b", 0], ["c", 0]]
+    assert words(frames) == ["cycle"] * 3
+
+
+def test_nesting_wins_over_parent_step_id() -> None:
+    """A nested step that names another parent stays where it is nested."""
+    frames = runkit.frames(run(step("a", steps=[step("b", parent_step_id="c")]), step("c")))
+    assert frames.steps["parent_step_id"].tolist()[1] == "a"
+    assert frames.problems[["problem", "step_id"]].values.tolist() == [["parent_disagrees", "b"]]
+
+
+def test_a_child_outside_its_parent_is_noted() -> None:
+    """It keeps its own times and is clipped for the parent's self time."""
+    frames = runkit.frames(run(step("a", 10, 20, steps=[step("b", 5, 15)])))
+    assert frames.steps[["duration_s", "self_s"]].values.tolist() == [[10, 5], [10, 10]]
+    assert words(frames) == ["outside_parent"]
+
+
+def test_json_that_is_too_deep_is_refused() -> None:
+    """Its neighbours are read."""
+    deep = b'{"object":"run","steps":' + b"[" * 2000 + b"]" * 2000 + b"}"
+    frames = runkit.frames(deep + b"\n" + json.dumps(run()).encode())
+    assert words(frames) == ["too_deep"]
+    assert len(frames.runs) == 1
+
+
+def nested(depth: int) -> dict[str, Any]:
+    top = inner = step("0", 0, 50)
+    for number in range(1, depth):
+        child = step(str(number), 0, 50, parent_step_id=str(number - 1))
+        inner["steps"] = [child]
+        inner = child
+    return top
+
+
+@pytest.mark.parametrize("depth", [400, 5000])
+def test_deep_nesting_is_read(depth: int) -> None:
+    """400 levels from text, 5,000 from objects."""
+    source: Any = run(nested(depth))
+    if depth == 400:
+        source = runkit.Run.from_json(source).to_json().encode()
+    frames = runkit.frames(source)
+    assert frames.steps["depth"].tolist() == list(range(depth))
+    assert frames.steps["subtree_end"].tolist() == [depth] * depth
+    assert frames.steps["critical_s"].sum() == 50
+    assert words(frames) == []
+
+
+def test_integers_beyond_64_bits_stay_exact() -> None:
+    """A payload's number of 24 digits is not rounded."""
+    text = json.dumps(run(step("a", result={"n": 123456789012345678901234}))).encode()
+    assert runkit.frames(text).steps["result"].tolist() == ['{"n":123456789012345678901234}']
+
+
+def test_a_payload_that_is_no_object_is_kept_whole() -> None:
+    """Its JSON text is in the frame, and it is noted."""
+    frames = runkit.frames(run(step("a", result=[1, "two"]), step("b", result=None), step("c", result={})))
+    assert frames.steps["result"].fillna("null").tolist() == ['[1,"two"]', "null", "{}"]
+    assert words(frames) == ["unknown_value"]
+
+
+def test_a_cut_list_of_runs_is_said() -> None:
+    """A source that says why it is not whole makes frames that are not complete."""
+
+    class Cut(list[Any]):
+        why = "limit=1 cut the list at 1 of 9"
+
+    frames = runkit.frames(Cut([run()]))
+    assert not frames.is_complete
+    assert words(frames) == ["truncated"]
+    assert "limit=1" in repr(frames)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+BREAKABLE = [
+    *("id", "run_id", "object", "status", "created_at", "started_at", "ended_at", "agent", "requester"),
+    *("_runkit", "output", "interrupts", "steps", "artifacts", "sources", "result", "parent_step_id"),
+    *("value", "type", "label", "completed_at", "updated_at"),
+]
+
+
+@st.composite
+def mangled_runs(draw: st.DrawFn) -> Any:
+    """A good run in which a few fields, at any depth, hold any JSON."""
+    source = draw(runs())
+    places = [source]
+    todo = list(source["steps"])
+    while todo:
+        item = todo.pop()
+        places.append(item)
+        todo += item["steps"]
+    for place in draw(st.lists(st.sampled_from(range(len(places))), max_size=4)):
+        places[place][draw(st.sampled_from(BREAKABLE))] = draw(JSON)
+    return source
+
+
+@settings(max_examples=300)
+@given(st.lists(mangled_runs() | JSON, max_size=3))
+def test_any_json_gets_a_verdict(source: list[Any]) -> None:
+    """Whatever comes in, every record is either kept or refused, and nothing raises."""
+    frames = runkit.frames(source)
+    assert frames.coverage.seen == len(source)
+    assert frames.coverage.kept == len(frames.runs)
+    refused = frames.problems["problem"].isin(["not_a_run", "bad_field", "duplicate_run"])
+    assert refused.sum() >= frames.coverage.refused
+    assert set(frames.steps["run_id"]) <= set(frames.runs["run_id"])
+
+
+def test_a_problem_names_run_step_and_place() -> None:
+    """Enough to find the record again."""
+    frames = runkit.frames([run(), run(step("a", steps=[step("b", type="x")]), run_id="two")])
+    row = frames.problems.iloc[0]
+    assert row[["run_id", "step_id", "location"]].tolist() == ["two", "b", "$[1].steps[0].steps[0].type"]
+    assert "'x'" in row["detail"]
+
+
+def test_a_lapsed_question_is_no_problem() -> None:
+    """A run that ended with an open question is data, not an error."""
+    assert words(runkit.frames(run(question("q", 5, None)))) == []

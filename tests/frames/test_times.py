@@ -1,0 +1,170 @@
+"""Times, spans and the moment at which open things are measured."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import runkit
+from runkit.models import Run
+from runkit.tables.checks import conform, to_columns
+from support import at, run, runs, step
+
+GOOD = {
+    "2026-02-03T10:00:00Z": "2026-02-03 10:00:00",
+    "2026-02-03T10:00:00.5Z": "2026-02-03 10:00:00.500000",
+    "2026-02-03T12:00:00+02:00": "2026-02-03 10:00:00",
+    "2026-02-03T10:00:00.123456789Z": "2026-02-03 10:00:00.123456",
+    "0001-01-01T00:00:00Z": "0001-01-01 00:00:00",
+    "9999-12-31T23:59:59.999999Z": "9999-12-31 23:59:59.999999",
+}
+BAD = [
+    1770112800,
+    "2026-02-03T23:59:60Z",
+    "0000-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+02:00",
+    "9999-12-31T23:59:59-02:00",
+    "2026-02-30T00:00:00Z",
+    "2026-02-03",
+    "soon",
+    True,
+    {},
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_iso_times_are_read_in_utc(text: str) -> None:
+    """Offsets are applied, decimals beyond microseconds cut, the years 1 to 9999 hold."""
+    frames = runkit.frames(run(started_at=text, ended_at=None))
+    assert len(frames.problems) == 0
+    assert str(frames.runs["started_at"].iloc[0]).startswith(GOOD[text])
+
+
+@pytest.mark.parametrize("value", BAD, ids=str)
+def test_what_is_no_time_is_a_bad_field(value: object) -> None:
+    """An optional time is read as null and noted; a required one refuses the record."""
+    optional = runkit.frames(run(started_at=value))
+    assert optional.runs["started_at"].isna().all()
+    assert optional.problems[["problem", "location", "severity"]].values.tolist() == [
+        ["bad_field", "$.started_at", "error"]
+    ]
+    required = runkit.frames(run(created_at=value))
+    assert len(required.runs) == 0
+    assert required.problems["problem"].tolist() == ["bad_field"]
+
+
+def test_a_time_without_offset_is_utc_and_noted() -> None:
+    """It is kept, with a note for each."""
+    frames = runkit.frames(run(step("a", started_at="2026-02-03T10:00:05")))
+    assert str(frames.steps["started_at"].iloc[0]) == "2026-02-03 10:00:05+00:00"
+    assert frames.problems[["problem", "location"]].values.tolist() == [
+        ["naive_time", "$.steps[0].started_at"]
+    ]
+
+
+@st.composite
+def time_texts(draw: st.DrawFn) -> str:
+    """Texts that look like times, well formed and not."""
+    numbers = [draw(st.integers(0, top)) for top in (9999, 13, 32, 25, 61, 61)]
+    text = "{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}".format(
+        *numbers[:3], draw(st.sampled_from("TT t")), *numbers[3:]
+    )
+    text = text[: draw(st.sampled_from([19, 19, 19, 16, 13, 10]))]
+    text += draw(st.sampled_from(["", "", ".5", ".123456", ".1234567", ",5", "."]))
+    return text + draw(
+        st.sampled_from(["Z", "Z", "z", "", "+02:00", "-0530", "+02", "+24:00", " +02:00", "-00:00"])
+    )
+
+
+@given(time_texts())
+def test_the_fast_reader_agrees_with_the_careful_one(text: str) -> None:
+    """Whatever Arrow accepts, the check of a single record accepts with the same value."""
+    record = run(created_at=text)
+    fast = to_columns(Run, [record])
+    clean, flaws = conform(Run, record)
+    if fast is not None:
+        assert clean is not None
+        assert not flaws
+        careful = to_columns(Run, [clean])
+        assert careful is not None
+        assert fast.time["created_at"].tolist() == careful.time["created_at"].tolist()
+
+
+def test_an_ended_run_is_measured_to_its_end() -> None:
+    """`queued_s` and `duration_s` come from the run's own times."""
+    row = runkit.frames(run(start=5, end=65)).runs.iloc[0]
+    assert (row["queued_s"], row["duration_s"]) == (1, 60)
+
+
+def test_as_of_takes_the_argument_first() -> None:
+    """The argument wins over when the run was read."""
+    source = run(step("a", 0, None), end=None, _runkit={"read_at": at(50)})
+    assert runkit.frames(source, as_of=at(30)).runs["duration_s"].tolist() == [30]
+    assert runkit.frames(source).runs["duration_s"].tolist() == [50]
+
+
+def test_as_of_falls_back_to_the_newest_time_of_the_same_run() -> None:
+    """A neighbour's later times change nothing."""
+    mine = run(step("a", 0, 20), step("b", 20, None), run_id="mine", end=None)
+    other = run(step("c", 0, 900), run_id="other", end=None)
+    frames = runkit.frames([mine, other])
+    assert frames.runs["duration_s"].tolist() == [20, 900]
+
+
+def test_as_of_now_is_later_than_any_past_run() -> None:
+    """`as_of="now"` measures an open run at this moment."""
+    assert runkit.frames(run(end=None), as_of="now").runs["duration_s"].iloc[0] > 1e6
+
+
+def test_a_run_that_has_not_started_has_no_duration() -> None:
+    """Duration and budget are null, not zero."""
+    row = runkit.frames(run(started_at=None, ended_at=None, status="running")).runs.iloc[0]
+    assert row[["duration_s", "queued_s", "working_s", "idle_s"]].isna().all()
+
+
+def test_steps_that_were_not_delivered_have_no_budget() -> None:
+    """Without steps the duration is known, where it went is not, and the sentence says so."""
+    source = run()
+    del source["steps"]
+    frames = runkit.frames(source)
+    row = frames.runs.iloc[0]
+    assert row["duration_s"] == 100
+    assert not row["has_steps"]
+    assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].isna().all()
+    assert "steps were not delivered" in repr(frames)
+
+
+def test_an_end_before_the_start_is_read_as_the_start() -> None:
+    """For steps and runs alike, with a note."""
+    frames = runkit.frames(run(step("a", 10, 5), start=20, end=10))
+    assert frames.steps["duration_s"].tolist() == [0]
+    assert frames.runs["duration_s"].tolist() == [0]
+    assert frames.problems["problem"].tolist() == ["ends_before_start", "ends_before_start"]
+
+
+def test_an_open_step_ends_with_its_run() -> None:
+    """Also when the run has ended: it is kept, open, and measured to the end."""
+    steps = runkit.frames(run(step("a", 40, None), end=100)).steps
+    assert steps["is_open"].tolist() == [True]
+    assert steps["duration_s"].tolist() == [60]
+    assert steps["completed_at"].isna().all()
+
+
+@given(runs())
+def test_budgets_add_up(source: dict) -> None:
+    """Working, waiting and idle time make up the duration."""
+    row = runkit.frames(source).runs.iloc[0]
+    assert abs(row["working_s"] + row["waiting_s"] + row["idle_s"] - row["duration_s"]) < 1e-6
+
+
+@given(runs())
+def test_a_spanning_step_around_everything_changes_no_budget(source: dict) -> None:
+    """Containers are not work: an orchestrator's step around all steps counts for nothing."""
+    if not source["steps"]:
+        return
+    wrapped = source | {"steps": [step("outer", 0, None, run_id=source["id"], steps=source["steps"])]}
+    columns = ["duration_s", "working_s", "waiting_s", "idle_s", "overlap_s"]
+    before = runkit.frames(source, as_of=at(30)).runs[columns]
+    after = runkit.frames(wrapped, as_of=at(30)).runs[columns]
+    assert before.values.tolist() == after.values.tolist()

@@ -1,0 +1,106 @@
+"""Small runs for tests: a builder that fills in what a test does not care about."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+Json = dict[str, Any]
+EXAMPLES = Path(__file__).parent / "examples"
+START = datetime(2026, 2, 3, 10, tzinfo=UTC)
+
+
+def at(seconds: float) -> str:
+    """The time `seconds` after the start of all test runs, as the API writes it."""
+    return (START + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def step(step_id: str, start: float = 0, end: float | None = 10, **more: Any) -> Json:
+    """A step from `start` to `end` in seconds; `end=None` is open."""
+    return {
+        "id": step_id,
+        "run_id": "r",
+        "agent": "cip_orchestrator",
+        "type": "activity",
+        "name": "work",
+        "label": f"Step {step_id}",
+        "parent_step_id": None,
+        "status": "running" if end is None else "completed",
+        "started_at": at(start),
+        "completed_at": None if end is None else at(end),
+        "steps": [],
+        "artifacts": [],
+    } | more
+
+
+def run(*steps: Json, run_id: str = "r", start: float = 0, end: float | None = 100, **more: Any) -> Json:
+    """A run from `start` to `end` in seconds with these top-level steps; `end=None` is running."""
+    return {
+        "object": "run",
+        "id": run_id,
+        "created_at": at(start - 1),
+        "updated_at": at(start if end is None else end),
+        "status": "running" if end is None else "completed",
+        "agent": "cip_orchestrator",
+        "started_at": at(start),
+        "ended_at": None if end is None else at(end),
+        "interrupts": [],
+        "steps": list(steps),
+    } | more
+
+
+def artifact(title: str = "Finding", **more: Any) -> Json:
+    """A finding without sources."""
+    return {"title": title, "type": "cip_summary", "confidence": "high", "sources": []} | more
+
+
+def question(step_id: str, start: float, end: float | None, **more: Any) -> Json:
+    """An interrupt step."""
+    return step(step_id, start, end, type="interrupt", name="await_review") | more
+
+
+def example(name: str) -> Json:
+    """One of the composed example runs: minimal, interrupted or completed."""
+    loaded: Json = json.loads((EXAMPLES / f"run_{name}.json").read_text())
+    return loaded
+
+
+def flat(steps: list[Json]) -> list[Json]:
+    """All steps of a nested list in tree order."""
+    out = []
+    for item in steps:
+        out += [item, *flat(item["steps"])]
+    return out
+
+
+@st.composite
+def runs(draw: st.DrawFn, limit: int = 20) -> Json:
+    """A well-formed run with nested steps on a clock of whole seconds, some open, some that wait."""
+    seconds = st.integers(0, limit)
+    numbers = iter(range(10_000))
+    run_id = draw(st.uuids()).hex
+
+    def some_steps(depth: int) -> list[Json]:
+        return [one_step(depth) for _ in range(draw(st.integers(0, 3 if depth < 2 else 0)))]
+
+    def one_step(depth: int) -> Json:
+        start, end = sorted((draw(seconds), draw(seconds)))
+        kind = draw(st.sampled_from(["activity", "activity", "output", "interrupt", "error"]))
+        made = step(f"{run_id}-{next(numbers)}", start, draw(st.sampled_from([end, end, end, None])))
+        made |= {"run_id": run_id, "type": kind, "steps": some_steps(depth + 1)}
+        if kind == "interrupt":
+            made["result"] = draw(
+                st.sampled_from([{}, {"resolution": "skip"}, {"resolution": "auto_approve"}])
+            )
+        made["artifacts"] = [artifact() for _ in range(draw(st.integers(0, 1)))]
+        for child in made["steps"]:
+            child["parent_step_id"] = made["id"]
+        return made
+
+    start, end = sorted((draw(seconds), draw(seconds)))
+    is_open = draw(st.booleans())
+    return run(*some_steps(0), run_id=run_id, start=start, end=None if is_open else end)
