@@ -1,0 +1,7 @@
+"""`python -m runkit` is `runkit`."""
+
+import sys
+
+from runkit.cli import main
+
+sys.exit(main())

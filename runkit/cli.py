@@ -1,0 +1,215 @@
+"""The command line: `runkit demo`, `lab`, `sandbox` and `fetch`.
+
+Exit codes: 0 done, 1 something failed (one line says what), 2 wrong use, 3 done but not complete, 130 stopped
+by Ctrl-C. What a command makes goes to the file that was asked for; what it says goes to stderr, except
+for `demo`, whose words are what it is for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+import runkit
+from runkit.errors import MissingExtra, RunkitError, UsageError
+from runkit.models import RUN_STATUSES
+from runkit.text import plural
+
+FAILED, WRONG_USE, NOT_COMPLETE, INTERRUPTED = 1, 2, 3, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    arguments = parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except UsageError as error:
+        say(f"runkit {arguments.name}: {error}")
+        return WRONG_USE
+    except RunkitError as error:
+        say(f"runkit {arguments.name}: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        say("stopped")
+        return INTERRUPTED
+
+
+def say(words: str) -> None:
+    """Tell the person at the terminal."""
+    print(words, file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    root = argparse.ArgumentParser(
+        prog="runkit",
+        description="Investigate runs of Middesk's agents.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but not complete, 130 stopped.",
+    )
+    root.add_argument("--version", action="version", version=f"runkit {runkit.__version__}")
+    commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        sub.set_defaults(command=command, name=name)
+        return sub
+
+    demo_ = add("demo", demo, "run a handful of agents on the embedded sandbox and look at their runs")
+    demo_.add_argument("-o", "--output", type=Path, default=Path("runkit-demo"), help="folder for the page")
+    demo_.add_argument("--speed", type=positive, default=300, help="virtual seconds in a real one (300)")
+
+    lab_ = add("lab", lab, "open JupyterLab on runkit's notebooks, with the sandbox behind it")
+    lab_.add_argument(
+        "--folder", type=Path, default=Path("runkit-notebooks"), help="where to put the notebooks"
+    )
+    lab_.add_argument("--port", type=int, default=8888, help="JupyterLab's port; the next free one if taken")
+    lab_.add_argument("--no-browser", action="store_true", help="only say the address")
+
+    sandbox_ = add("sandbox", sandbox, "serve the embedded sandbox on loopback until Ctrl-C")
+    sandbox_.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (any free one)")
+    sandbox_.add_argument("--db", type=Path, help="file that keeps everything over a restart (in memory)")
+    sandbox_.add_argument("--speed", type=positive, default=60, help="virtual seconds in a real one (60)")
+    sandbox_.add_argument("--seed", type=int, default=0, help="equal seeds give equal runs (0)")
+    sandbox_.add_argument("--history", type=int, default=0, help="past runs to begin with (0)")
+    sandbox_.add_argument(
+        "--policy", choices=["manual", "auto_approve", "skip"], help="interrupt policy (manual)"
+    )
+
+    fetch_ = add("fetch", fetch, "save runs with their steps as NDJSON; reads only, never writes to the API")
+    fetch_.add_argument("-o", "--output", required=True, help="runs.ndjson or runs.ndjson.gz; - for stdout")
+    fetch_.add_argument("--status", choices=RUN_STATUSES, help="only runs that stand there")
+    fetch_.add_argument("--since", metavar="T", help="only runs created at or after this ISO 8601 time")
+    fetch_.add_argument("--until", metavar="T", help="only runs created before this ISO 8601 time")
+    fetch_.add_argument("--business", metavar="ID", help="only runs about this business")
+    fetch_.add_argument("--limit", type=int, metavar="N", help="at most this many, newest first")
+    fetch_.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="from the sandbox of RUNKIT_SANDBOX_URL; otherwise from Middesk with MIDDESK_API_KEY",
+    )
+    return root
+
+
+def positive(text: str) -> float:
+    """Read a positive number."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """`runkit demo`."""
+    from runkit import showcase
+
+    showcase.show(arguments.output, speed=arguments.speed)
+    return 0
+
+
+def sandbox(arguments: argparse.Namespace) -> int:
+    """`runkit sandbox`."""
+    from runkit.server import serve
+
+    def announce(url: str, key: str) -> None:
+        print(f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={key}", flush=True)
+        say("Serving on loopback only. With these two lines in another shell, runkit.sandbox() joins it.")
+        say("Ctrl-C stops it.")
+
+    serve(
+        port=arguments.port,
+        db=arguments.db,
+        speed=arguments.speed,
+        seed=arguments.seed,
+        policy=arguments.policy,
+        history=arguments.history,
+        key=os.environ.get("RUNKIT_SANDBOX_KEY"),
+        announce=announce,
+    )
+    return 0
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """`runkit fetch`."""
+    if arguments.sandbox and "RUNKIT_SANDBOX_URL" not in os.environ:
+        raise UsageError("--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and set it.")
+    box = runkit.sandbox() if arguments.sandbox else None
+    with (
+        box.client(read_only=True) if box else runkit.Client(read_only=True) as client,
+        _output(arguments.output) as file,
+    ):
+        listed = client.runs.list(
+            limit=arguments.limit,
+            status=arguments.status,
+            since=arguments.since,
+            until=arguments.until,
+            business_id=arguments.business,
+        )
+        runs = client.runs.fetch(listed)
+        for run in runs:
+            file.write(run.to_json().encode() + b"\n")
+    to = "stdout" if arguments.output == "-" else arguments.output
+    say(f"{plural(len(runs), 'run')} from {client.host} ({client.mode}) saved to {to}")
+    is_cut_as_asked = arguments.limit is not None and len(listed) == arguments.limit
+    why = [words for words in (None if is_cut_as_asked else listed.why, runs.why) if words]
+    if why:
+        say("not complete: " + "; ".join(why))
+    return NOT_COMPLETE if why else 0
+
+
+@contextmanager
+def _output(name: str) -> Iterator[IO[bytes]]:
+    """Stdout, or a file that takes its place, whole, when all went well."""
+    if name == "-":
+        yield sys.stdout.buffer
+        return
+    path = Path(name)
+    if not path.name.removesuffix(".gz").endswith((".ndjson", ".jsonl")):
+        raise UsageError(f"-o {name}: expected a name ending in .ndjson, .jsonl, either with .gz, or -.")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.touch()
+    except OSError as error:
+        raise UsageError(f"-o {name}: cannot be written ({error.strerror}).") from None
+    try:
+        with gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file:
+            yield cast(IO[bytes], file)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def lab(arguments: argparse.Namespace) -> int:
+    """`runkit lab`."""
+    from importlib.util import find_spec
+
+    if find_spec("jupyterlab") is None:
+        raise MissingExtra.of("lab", "runkit lab")
+    folder: Path = arguments.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for notebook in sorted(notebooks().iterdir()):
+        if notebook.is_file() and not (folder / notebook.name).exists():  # what an analyst changed is kept
+            shutil.copy(notebook, folder)
+    with runkit.sandbox(speed=60, history=40) as box:
+        say(f"Notebooks in {folder}/ on the sandbox at {box.url}. Ctrl-C stops both.")
+        options = ["--ServerApp.open_browser=False"] if arguments.no_browser else []
+        command = [sys.executable, "-m", "jupyterlab", str(folder), f"--port={arguments.port}", *options]
+        environment = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
+
+
+def notebooks() -> Path:
+    """The folder of runkit's notebooks: in the installed package, else beside it in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / "01_first_look.ipynb").is_file():
+            return folder
+    raise UsageError(f"runkit's notebooks are neither in {package} nor beside it; install runkit again.")

@@ -1,0 +1,113 @@
+"""`runkit demo`: a handful of agents on the embedded sandbox, and what an analyst sees of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup
+from tqdm import tqdm
+
+import runkit
+from runkit.charts.html import figure_div, offline_page
+from runkit.charts.timeline import gantt
+from runkit.client import Client
+from runkit.server import Sandbox
+from runkit.tables.linked import Frames, frames, sentence
+from runkit.text import duration, html_table
+
+ASKS = "watchlist_hit"  # the scenario whose question is answered here
+SCENARIOS = ("clean_pass", ASKS, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
+THINKING_S = 3.0  # how long the person of the demo takes to answer; real, and so in the record
+POLL_S = 0.2
+HEADERS = ("business", "status", "total", "working", "waiting", "idle", "steps", "errors")
+
+
+class Started(NamedTuple):
+    """A run of the demo and the business it is about."""
+
+    run_id: str
+    business: str
+    scenario: str
+
+
+def show(folder: Path, *, speed: float) -> Path:
+    """Run the demo and write `index.html` into `folder`; returns the page's path."""
+    with runkit.sandbox(speed=speed) as box, box.client() as client:
+        print(f"Sandbox at {box.url}; a virtual minute takes {60 / speed:.2g} s while agents work.")
+        started = list(_start(box, client))
+        _watch(client, started)
+        found = frames(client.runs.fetch([run.run_id for run in started], progress=False))
+    rows = list(_rows(found, started))
+    print()
+    _print_table(rows)
+    print()
+    print(*(f"- {line}" for line in found.sentences(len(started))), sep="\n")
+    page = _write(folder, found, started, rows)
+    print(f"\nThe Gantt charts are in {page}; open it in a browser, it needs no network.")
+    return page
+
+
+def _start(box: Sandbox, client: Client) -> Iterator[Started]:
+    names = {business.scenario: business for business in box.businesses}
+    for scenario in SCENARIOS:
+        business = names[scenario]
+        run = client.runs.create("cip_orchestrator", business_id=business.id)
+        yield Started(run.id, business.name, scenario)
+
+
+def _watch(client: Client, started: list[Started]) -> None:
+    """Follow the runs until each has ended or waits, and answer the one question that is ours."""
+    asked_at: float | None = None
+    open_runs = {run.run_id: run for run in started}
+    with tqdm(total=len(started), desc="runs that have stopped", unit="run", leave=False) as bar:
+        while open_runs:
+            for run_id, one in list(open_runs.items()):
+                run = client.runs.get(run_id, steps=False)
+                if run.status == "running":
+                    continue
+                if one.scenario == ASKS and run.interrupts:
+                    if asked_at is None:
+                        asked_at = time.monotonic()
+                        bar.write(f'{one.business} asks: "{run.interrupts[0].label}"')
+                    elif time.monotonic() - asked_at >= THINKING_S:
+                        client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "Demo"})
+                        bar.write("answered: approve")
+                    continue
+                del open_runs[run_id]
+                bar.update()
+            time.sleep(POLL_S)
+
+
+def _rows(found: Frames, started: list[Started]) -> Iterator[tuple[str, ...]]:
+    by_id = found.runs.set_index("run_id")
+    for one in started:
+        row = by_id.loc[one.run_id].to_dict()
+        spent = (duration(row[part]) for part in ("duration_s", "working_s", "waiting_s", "idle_s"))
+        yield one.business, str(row["status"]), *spent, str(row["n_steps"]), str(row["n_errors"])
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(HEADERS, *rows, strict=True)]
+    for row in (HEADERS, tuple("-" * width for width in widths), *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:
+    asked = next(one for one in started if one.scenario == ASKS)
+    one = found.select(asked.run_id)
+    sections = [
+        Markup("<p>Six runs on runkit's embedded sandbox; all businesses are invented.</p>{}").format(
+            html_table(HEADERS, rows)
+        ),
+        Markup("<h2>One run, step by step</h2><p>{}: {}</p>{}").format(
+            asked.business, sentence(one.runs.iloc[0]), figure_div(gantt(one))
+        ),
+        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"))),
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "index.html"
+    page.write_text(offline_page("runkit demo", sections), encoding="utf-8")
+    return page
