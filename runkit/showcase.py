@@ -103,9 +103,9 @@ def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple
             html_table(HEADERS, rows)
         ),
         Markup("<h2>One run, step by step</h2><p>{}: {}</p>{}").format(
-            asked.business, sentence(one.runs.iloc[0]), figure_div(gantt(one))
+            asked.business, sentence(one.runs.iloc[0]), figure_div(gantt(one), include_js=False)
         ),
-        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"))),
+        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"), include_js=False)),
     ]
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"

@@ -171,10 +171,7 @@ def _runs(
         run_end=spans.run_end,
     )
     is_known = spans.is_started & runs.has_steps
-    is_error = pa.compute.or_(
-        pa.compute.equal(steps.text["type"], "error"),
-        pa.compute.is_in(steps.text["status"], pa.array(["error", "failed"])),
-    ).to_numpy(zero_copy_only=False)
+    is_error = pa.compute.equal(steps.text["type"], "error").to_numpy(zero_copy_only=False)
     is_pending = pa.compute.equal(interrupts["outcome"], questions.PENDING).to_numpy(zero_copy_only=False)
     return {
         "run_id": text_of["id"],

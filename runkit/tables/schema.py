@@ -104,7 +104,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _seconds("overlap_s", "the part of waiting_s in which a leaf step ran too"),
         _flag("has_steps", "false when the steps were not delivered; the budget is null then"),
         _count("n_steps", "rows in steps"),
-        _count("n_errors", "steps of type or status error"),
+        _count("n_errors", "steps of type error: the causes, not the containers that failed with them"),
         _count("n_interrupts", "rows in interrupts"),
         _count("n_pending", "questions that wait for a person now"),
         _count("n_artifacts", "rows in artifacts"),
