@@ -151,7 +151,8 @@ def critical_path(
     times, rank = np.unique(np.concatenate([lo, hi, run_end]), return_inverse=True)
     lo, hi, cursor = rank[:n], rank[n : 2 * n], rank[2 * n :]
     siblings = _Siblings(lo, hi, np.where(parent >= 0, parent, n + run), len(times))
-    following = siblings.latest_before(siblings.family, lo).tolist()
+    following = siblings.latest_before(siblings.family, lo)
+    chain = following.tolist()
 
     is_on, until = np.zeros(n, np.bool_), np.zeros(n, np.int64)
     families = np.arange(n, n + len(run_start))
@@ -159,11 +160,11 @@ def critical_path(
         first = siblings.latest_before(families, cursor)
         taken = first >= 0
         until[first[taken]] = np.minimum(hi[first[taken]], cursor[taken])
-        path = _follow(first[taken].tolist(), following)
+        path = np.array(_follow(first[taken].tolist(), chain), np.int64)
         is_on[path] = True
-        later = [step for step in path if following[step] >= 0]
-        after = [following[step] for step in later]
-        until[after] = np.minimum(hi[after], lo[later])
+        path = path[following[path] >= 0]
+        after = following[path]
+        until[after] = np.minimum(hi[after], lo[path])
         families = level[is_on[level]]
         cursor = until[families]
 
@@ -174,13 +175,13 @@ def critical_path(
     return CriticalPath(is_on, length - inner)
 
 
-def _follow(starts: list[int], following: list[int]) -> list[int]:
+def _follow(starts: list[int], chain: list[int]) -> list[int]:
     """All steps on the chains that begin at `starts`."""
     path = []
     for step in starts:
         while step >= 0:
             path.append(step)
-            step = following[step]
+            step = chain[step]
     return path
 
 

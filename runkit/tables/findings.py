@@ -103,19 +103,23 @@ def find(bundles: Sequence[Bundle], runs: Runs, steps: Steps, problems: Problems
 
 def hosts(urls: pa.Array) -> pa.Array:
     """The host of each url in lower case; null where there is none."""
-    host = pc.utf8_lower(pc.struct_field(pc.extract_regex(urls, _HOST), "host"))
-    return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host)
+    encoded = urls.dictionary_encode()  # many findings rest on the same sources
+    host = pc.utf8_lower(pc.struct_field(pc.extract_regex(encoded.dictionary, _HOST), "host"))
+    return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host).take(encoded.indices)
 
 
 def step_bundles(steps: Steps, is_interrupt: Flags) -> list[Bundle]:
     """What the steps carry; what an interrupt step carries is proposed, not found."""
-    carried = [step.get("artifacts") for step in steps.records]
-    positions = [position for position, artifacts in enumerate(carried) if artifacts]
-    at = np.array(positions, np.int64)
+    carried = [
+        (position, artifacts)
+        for position, step in enumerate(steps.records)
+        if (artifacts := step.get("artifacts"))
+    ]
+    at = np.array([position for position, _ in carried], np.int64)
     return [
-        Bundle(run, position, PROPOSAL if is_proposal else STEP, None, agent, carried[position], "artifacts")
-        for position, run, is_proposal, agent in zip(
-            positions,
+        Bundle(run, position, PROPOSAL if is_proposal else STEP, None, agent, artifacts, "artifacts")
+        for (position, artifacts), run, is_proposal, agent in zip(
+            carried,
             steps.run[at].tolist(),
             is_interrupt[at].tolist(),
             take(steps.text["agent"], at).to_pylist(),

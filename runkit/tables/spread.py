@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,16 +34,14 @@ def spread(
     What is no list, and records without a required field, are left out; `note(owner, path, flaw)` hears of
     everything that is wrong.
     """
-    records: list[Any] = []
-    owner: list[int] = []
-    place: list[int] = []
     for number, values in enumerate(lists):
-        if isinstance(values, list):
-            records += values
-            owner += [number] * len(values)
-            place += range(len(values))
-        elif values is not None:
+        if values is not None and not isinstance(values, list):
             note(number, "", Flaw("", "bad_field", f"expected a list, found {kind(values)}"))
+    usable_lists: list[list[Any]] = [values if isinstance(values, list) else [] for values in lists]
+    records = list(chain.from_iterable(usable_lists))
+    sizes = np.array([len(values) for values in usable_lists], np.int64)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    place = np.arange(len(records)) - (np.cumsum(sizes) - sizes)[owner]
     columns = to_columns(model, records) if all(type(record) is dict for record in records) else None
     if columns is None:
         kept, usable = [], []
@@ -50,12 +49,12 @@ def spread(
             clean, flaws = conform(model, record)
             for flaw in flaws:
                 path = f"[{place[position]}]" + (f".{flaw.field}" if flaw.field else "")
-                note(owner[position], path, flaw)
+                note(int(owner[position]), path, flaw)
             if clean is not None:
                 kept.append(position)
                 usable.append(clean)
         columns = must(to_columns(model, usable))
         records = [records[position] for position in kept]
-        owner = [owner[position] for position in kept]
-        place = [place[position] for position in kept]
-    return Spread(records, columns.text, np.array(owner, np.int64), np.array(place, np.int64))
+        at = np.array(kept, np.int64)
+        owner, place = owner[at], place[at]
+    return Spread(records, columns.text, owner, place)

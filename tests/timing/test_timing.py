@@ -61,11 +61,7 @@ def test_self_time_is_the_duration_minus_the_union_of_the_children(forest: Fores
     expected = [
         len(
             instants(forest.start[i], forest.end[i]).difference(
-                *(
-                    instants(forest.start[c], forest.end[c])
-                    for c in range(forest.n)
-                    if forest.parent[c] == i
-                )
+                *(instants(forest.start[c], forest.end[c]) for c in range(forest.n) if forest.parent[c] == i)
             )
         )
         for i in range(forest.n)
@@ -155,9 +151,7 @@ def test_critical_path_of_a_long_chain_is_walked_without_recursion() -> None:
     n = 100_000
     start = np.arange(n, dtype=np.int64) * 10
     zeros = np.zeros(n, np.int64)
-    got = timing.critical_path(
-        start, start + 10, zeros - 1, zeros, zeros, np.array([0]), np.array([n * 10])
-    )
+    got = timing.critical_path(start, start + 10, zeros - 1, zeros, zeros, np.array([0]), np.array([n * 10]))
     assert got.is_on.all()
     assert (got.length == 10).all()
 

@@ -1,0 +1,55 @@
+"""Errors say what was given, what was expected and what to do, and are the builtins one would catch."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import pickle
+import re
+
+import pytest
+
+from runkit import errors
+
+CLASSES = [
+    cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, errors.RunkitError)
+]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_error_stands_in_the_tree(cls: type[Exception]) -> None:
+    """The docstring draws the class with the builtin that it is."""
+    builtin = next(base for base in cls.__mro__[1:] if base.__module__ == builtins.__name__)
+    drawn = re.search(rf"\b{cls.__name__}(?:\((\w+)\))?", errors.__doc__ or "")
+    assert drawn
+    if cls not in (errors.RunkitError, errors.ApiError):
+        assert drawn[1] == builtin.__name__
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_error_survives_pickling(cls: type[Exception]) -> None:
+    """As between the processes of a cluster."""
+    error = cls("what happened")
+    error.args = ("what happened",)
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert type(again) is cls
+    assert str(again) == "what happened"
+
+
+def test_a_wrong_word_is_told_the_right_ones() -> None:
+    """With a guess at what was meant."""
+    error = errors.UsageError.one_of("rows", "agnet", ["tree", "agent"])
+    assert str(error) == "rows='agnet' is not known; expected one of 'tree', 'agent'. Did you mean 'agent'?"
+
+
+def test_a_missing_part_names_the_pip_line() -> None:
+    """Under the distribution's name, which is not the import name."""
+    assert "pip install 'runkit-jupyter[lab]'" in str(errors.MissingExtra.of("lab", "runkit lab"))
+
+
+def test_a_refused_write_says_that_nothing_was_sent() -> None:
+    """And how to write on purpose."""
+    error = errors.ReadOnlyError.of("POST", "/runs")
+    assert isinstance(error, PermissionError)
+    assert "nothing was sent" in str(error)
+    assert "read_only=False" in str(error)

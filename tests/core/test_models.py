@@ -1,0 +1,209 @@
+"""The API's objects: faithful to the JSON they came from, tolerant of what is optional."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from runkit.errors import ContractError
+from runkit.models import Action, Agent, Event, Feedback, Interrupt, Page, Run, Step, Thread
+from support import artifact, at, example, flat, question, run, runs, step
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize("name", ["minimal", "interrupted", "completed"])
+def test_the_example_runs_round_trip(name: str) -> None:
+    """What came in is what goes out, field by field and as text."""
+    source = example(name)
+    parsed = Run.from_json(source)
+    assert parsed.to_dict() == source
+    assert Run.from_json(parsed.to_dict()) == parsed
+
+
+@given(runs())
+def test_steps_are_linked_as_they_were_nested(source: dict[str, Any]) -> None:
+    """`walk` visits all steps in tree order, `steps` holds the nesting."""
+    parsed = Run.from_json(source)
+    assert [item.id for item in parsed.walk()] == [item["id"] for item in flat(source["steps"])]
+    assert [len(item.steps) for item in parsed.walk()] == [
+        len(item["steps"]) for item in flat(source["steps"])
+    ]
+
+
+def test_unknown_fields_and_words_are_kept() -> None:
+    """The API promises to add some."""
+    parsed = Run.from_json(run(status="paused", region="eu"))
+    assert parsed.status == "paused"
+    assert parsed.region == "eu"  # type: ignore[attr-defined]
+
+
+def test_the_first_documentations_words_are_read_as_todays() -> None:
+    """`pending`, `failed`, `graph` and null lists."""
+    old = step("a", status="failed", steps=None, artifacts=None)
+    old["graph"] = old.pop("agent")
+    parsed = Run.from_json(run(old, status="pending", interrupts=None))
+    assert parsed.status == "running"
+    assert parsed.interrupts == ()
+    assert parsed.steps is not None
+    assert (parsed.steps[0].status, parsed.steps[0].agent) == ("error", "cip_orchestrator")
+
+
+def test_a_missing_required_field_is_a_contract_error() -> None:
+    """The message names the field and never shows a value."""
+    with pytest.raises(ContractError, match="status") as caught:
+        Run.from_json({"object": "run", "id": "x", "requester": {"email": "me@example.com"}})
+    assert "me@example.com" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_broken_optional_field_reads_as_absent(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged by name, and the JSON still holds it."""
+    with caplog.at_level(logging.WARNING, "runkit"):
+        parsed = Run.from_json(run(requester="me@example.com", started_at="soon"))
+    assert (parsed.requester, parsed.started_at) == (None, None)
+    assert parsed.to_dict()["started_at"] == "soon"
+    assert "requester, started_at" in caplog.text
+    assert "me@example.com" not in caplog.text
+
+
+def test_a_broken_artifact_leaves_its_neighbours(caplog: pytest.LogCaptureFixture) -> None:
+    """One finding without a title is left out of the output, and the log says so."""
+    parsed = Run.from_json(run(output={"artifacts": [{"type": "x"}, artifact("Kept")]}))
+    assert parsed.output is not None
+    assert [item.title for item in parsed.output.artifacts] == ["Kept"]
+    assert "left out" in caplog.text
+
+
+def test_a_broken_step_leaves_its_neighbours(caplog: pytest.LogCaptureFixture) -> None:
+    """Its children stand at the top, as in the frames."""
+    parsed = Run.from_json(run(step("a"), step("bad", label=None, steps=[step("child")])))
+    assert [item.id for item in parsed.walk()] == ["a", "child"]
+    assert "left out" in caplog.text
+
+
+def test_steps_that_were_not_delivered_are_none() -> None:
+    """Not an empty tuple: nothing is known of them."""
+    source = run()
+    del source["steps"]
+    assert Run.from_json(source).steps is None
+    assert "steps not delivered" in Run.from_json(source).sentence()
+
+
+def test_times_are_aware_utc() -> None:
+    """With and without an offset, always in UTC."""
+    parsed = Run.from_json(run(started_at="2026-02-03T12:00:00+02:00", ended_at="2026-02-03T10:00:00"))
+    assert parsed.started_at == parsed.ended_at == datetime(2026, 2, 3, 10, tzinfo=UTC)
+
+
+def test_what_runkit_knows_is_kept_beside_the_run() -> None:
+    """`read_at` and `business_id` survive a round trip through JSON."""
+    parsed = Run.from_json(run()).knowing(read_at=datetime(2026, 2, 3, 11, tzinfo=UTC), business_id="b")
+    again = Run.from_json(parsed.to_dict())
+    assert (again.read_at, again.business_id) == (datetime(2026, 2, 3, 11, tzinfo=UTC), "b")
+    assert again == parsed
+
+
+def test_an_interrupts_agent_is_lifted_from_its_value() -> None:
+    """As the API does where it can."""
+    asked = Interrupt.from_json({"id": "i", "value": {"agent": "watchlist_resolution", "label": "Dismiss?"}})
+    assert (asked.agent, asked.label) == ("watchlist_resolution", "Dismiss?")
+
+
+@pytest.mark.parametrize("result", [{"resolution": "skip"}, None])
+def test_a_resolution_is_found_in_either_place(result: dict[str, str] | None) -> None:
+    """In `result`, as the OpenAPI says, or on the step, as the guide says."""
+    source = question("q", 0, 1, result=result) | ({} if result else {"resolution": "skip"})
+    assert Step.from_json(source).resolution == "skip"
+
+
+def test_a_repr_shows_no_names_or_texts() -> None:
+    """Ids, kinds and counts only, and bounded."""
+    source = run(
+        step("a", label="secret label"),
+        requester={"id": "u", "name": "Jane Roe", "email": "jane@example.com"},
+        output={"artifacts": [artifact("secret title", summary="secret summary")]},
+        agent="x" * 500,
+    )
+    parsed = Run.from_json(source)
+    shown = repr([parsed, *parsed.walk(), parsed.output, parsed.requester])
+    for secret in ("secret", "Jane", "jane@"):
+        assert secret not in shown
+    assert len(repr(parsed)) < 300
+
+
+def test_the_notebook_form_shows_hostile_text_as_text() -> None:
+    """Nothing of a run becomes markup."""
+    hostile = run(id=EVIL, agent=EVIL, output={"artifacts": [artifact(EVIL)]}, business_id=EVIL)
+    assert "<script" not in Run.from_json(hostile)._repr_html_()
+
+
+def test_runs_of_5000_nested_steps_compare_and_print() -> None:
+    """No recursion anywhere."""
+    top = inner = step("0")
+    for number in range(1, 5000):
+        inner["steps"] = [step(str(number))]
+        inner = inner["steps"][0]
+    parsed, again = Run.from_json(run(top)), Run.from_json(run(top))
+    assert parsed == again
+    assert "5,000 steps" in parsed.sentence()
+    assert parsed.to_json().count('"id"') == 5001
+    assert repr(parsed.steps)
+
+
+@pytest.mark.parametrize(
+    ("cls", "source"),
+    [
+        (Agent, {"object": "agent", "id": "a", "type": "cip_orchestrator"}),
+        (
+            Thread,
+            {"object": "thread", "id": "t", "created_at": at(0), "updated_at": at(0), "status": "pending"},
+        ),
+        (
+            Feedback,
+            {
+                "object": "run_feedback",
+                "id": "f",
+                "run_id": "r",
+                "rating": "POSITIVE",
+                "artifact_id": "x",
+                "comment": None,
+                "reviewer": {"type": "Account", "id": "c"},
+                "superseded_prior": False,
+                "created_at": at(0),
+            },
+        ),
+        (
+            Action,
+            {
+                "id": "a",
+                "type": "update_address_risk",
+                "object_type": "Business",
+                "object_id": "b",
+                "created_at": at(0),
+                "effects": [
+                    {"operation": "updated", "diff": {"status": {"before": 1, "after": 2}}, "target": None}
+                ],
+                "actors": [{"actor_type": "account", "data": {"id": "c", "name": "Acme"}}],
+            },
+        ),
+        (Page, {"object": "list", "has_more": False, "data": [{"id": 1}], "total_count": 1}),
+        (Event, {"type": "RUN_STARTED", "runId": "r", "threadId": "t"}),
+    ],
+)
+def test_every_object_of_the_contract_round_trips(cls: Any, source: dict[str, Any]) -> None:
+    """Parsed, shown and written back unchanged."""
+    parsed = cls.from_json(source)
+    assert parsed.to_dict() == source
+    assert repr(parsed)
+    assert "Acme" not in repr(parsed)
+
+
+def test_objects_do_not_change() -> None:
+    """An assignment is refused."""
+    with pytest.raises(ValueError, match="frozen"):
+        Run.from_json(run()).status = "completed"  # type: ignore[misc]

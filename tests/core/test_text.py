@@ -1,0 +1,89 @@
+"""Words for durations and runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runkit import text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.25, "0.25 s"),
+        (0.001, "0.001 s"),
+        (3.04, "3.0 s"),
+        (59.4, "59 s"),
+        (59.7, "1 min 0 s"),
+        (300, "5 min 0 s"),
+        (3599.6, "1 h 0 min"),
+        (50_520, "14 h 2 min"),
+        (273_600, "3 d 4 h"),
+        (-90, "-1 min 30 s"),
+        (float("nan"), "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_durations_are_said_in_two_units(seconds: float | None, words: str) -> None:
+    """Rounded to what is shown."""
+    assert text.duration(seconds) == words
+
+
+@given(st.floats(0, 1e9))
+def test_no_duration_says_sixty(seconds: float) -> None:
+    """Rounding carries into the next unit."""
+    words = text.duration(seconds)
+    assert "60 s" not in words
+    assert "60 min" not in words
+
+
+def test_a_run_in_one_sentence() -> None:
+    """The design's own example, in its words."""
+    assert text.run_sentence(
+        "c1d2e3f4-0000-4000-8000-000000000000",
+        status="completed",
+        duration_s=300,
+        budget=(190, 105, 5),
+        n_steps=54,
+        n_errors=1,
+    ) == (
+        "run c1d2e3f4…: 5 min 0 s = 3 min 10 s working + 1 min 45 s waiting for a person + 5 s idle; "
+        "54 steps, 1 error"
+    )
+
+
+def test_a_run_that_waits_says_so() -> None:
+    """Its status and its open questions are in the sentence."""
+    words = text.run_sentence(
+        "r", status="interrupted", duration_s=60, budget=(20, 40, 0), n_steps=2, n_pending=1
+    )
+    assert words == (
+        "run r (interrupted): 1 min 0 s = 20 s working + 40 s waiting for a person; "
+        "2 steps, 1 question waiting for a person"
+    )
+
+
+def test_a_table_escapes_every_cell() -> None:
+    """Headers and cells alike."""
+    html = text.html_table(["<b>"], [["<i>&"], [text.esc("<u>")]])
+    assert "<b>" not in html
+    assert "&lt;i&gt;&amp;" in html
+    assert "&lt;u&gt;" in html
+
+
+def test_a_cut_text_shows_that_it_is_cut() -> None:
+    """With an ellipsis, on one line, within the limit."""
+    assert text.shorten("a\n b " * 50, 20).endswith("…")
+    assert len(text.shorten("x" * 100, 20)) == 20
+    assert text.shorten("short") == "short"
+
+
+def test_moments_have_a_zone() -> None:
+    """To the second; unknown times are said to be."""
+    assert text.moment(datetime(2026, 2, 3, 10, 0, 1, tzinfo=UTC)) == "2026-02-03 10:00:01 UTC"
+    assert text.moment(None) == "unknown"

@@ -1,0 +1,87 @@
+"""The house itself: names, layers, cost of the import, notebooks without outputs."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import runkit
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_the_public_names() -> None:
+    """What users may rely on; a change here is a change for them."""
+    assert runkit.__all__ == [
+        "Client",
+        "Frames",
+        "Run",
+        "RunList",
+        "RunkitError",
+        "compare",
+        "frames",
+        "gantt",
+        "read",
+        "sandbox",
+    ]
+
+
+def test_every_public_name_loads_and_is_documented() -> None:
+    """From where it lives, with a docstring, and `dir` shows it."""
+    for name in runkit.__all__:
+        assert getattr(runkit, name).__doc__
+        assert name in dir(runkit)
+    with pytest.raises(AttributeError, match="nonsense"):
+        runkit.nonsense  # noqa: B018
+
+
+def test_the_lazy_names_are_the_typed_ones() -> None:
+    """The block that type checkers read and the table that loads agree."""
+    source = Path(runkit.__file__).read_text()
+    imports = re.findall(r"    from (runkit[\w.]*) import (.+)", source)
+    typed = {name.strip(): module for module, names in imports for name in names.split(",")}
+    assert typed == runkit._HOME
+
+
+def test_no_module_bears_a_public_name() -> None:
+    """Importing it would put the module in the name's place."""
+    modules = {info.name.rpartition(".")[2] for info in pkgutil.walk_packages(runkit.__path__, "runkit.")}
+    assert not modules & set(runkit.__all__)
+
+
+def test_importing_runkit_imports_nothing_heavy() -> None:
+    """No pandas, plotly, httpx or server until they are needed."""
+    heavy = "{'pandas', 'numpy', 'plotly', 'httpx', 'pydantic', 'fastapi'}"
+    code = f"import sys, runkit; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_the_charts_do_not_need_a_client() -> None:
+    """Reading a file and drawing it loads neither httpx nor the server."""
+    code = (
+        f"import sys, runkit; runkit.gantt({str(ROOT / 'tests/examples/run_completed.json')!r}); "
+        "print(sorted({'httpx','fastapi','uvicorn','plotly.express'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_are_committed_without_outputs(path: Path) -> None:
+    """No output, no count, no widget state; they start the sandbox and end in checks."""
+    notebook = json.loads(path.read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert "widgets" not in notebook["metadata"]
+    source = "".join("".join(cell["source"]) for cell in code)
+    assert "runkit.sandbox(" in source
+    assert re.search(r"^assert ", "".join(code[-1]["source"]), re.MULTILINE)
+    assert not re.search(r"^client = runkit\.Client", source, re.MULTILINE)
