@@ -516,8 +516,8 @@ class Page(ApiObject):
 class Event(ApiObject):
     """One event of a run's stream, in Middesk's form or AG-UI's.
 
-    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR` or a word that runkit does not
-    know.
+    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: runkit's own, with
+    which its client ends every stream.
     """
 
     _shown = ("type", "run_id")

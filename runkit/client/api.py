@@ -1,0 +1,110 @@
+"""`Client`: the one object that speaks to the Agents API."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from runkit.client.connection import Cert, Connection, network
+from runkit.client.hosts import Mode, choose_target
+from runkit.client.resources import Actions, Agents, Threads, check_positive
+from runkit.client.runs import Runs
+from runkit.client.transport import Transport
+from runkit.errors import UsageError
+
+
+class Client:
+    """A client of Middesk's Agents API; synchronous, safe to share between threads.
+
+    `api_key` defaults to MIDDESK_API_KEY. A key that starts with `mk_live_` goes to production, one with
+    `mk_test_` to Middesk's sandbox; `base_url` (or MIDDESK_BASE_URL) names another host, which must be https
+    or loopback and gets a live key only if it came in code. `read_only=True` refuses every POST before it is
+    sent. `rate` is requests a second over all threads (20 is what Middesk's documentation allows a customer;
+    None lifts it), `timeout` seconds to connect, to send and between two parts of an answer.
+
+    `proxy` is a URL; without it the environment's proxy is used, except for loopback. `verify` is a CA file
+    or folder, an `ssl.SSLContext`, or False, which lets anyone on the way read the key: for loopback servers
+    only. `cert` is a client certificate: a file, or (file, key file), or with a password. `transport`
+    replaces the network under pacing, retries and the key.
+
+    Raises `UsageError` for a missing or malformed key, and for a key and a host that do not match.
+    """
+
+    _sleep = staticmethod(time.sleep)  # tests have a time of their own
+    _clock = staticmethod(time.monotonic)
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        read_only: bool = False,
+        rate: float | None = 20,
+        timeout: float = 30,
+        proxy: str | None = None,
+        verify: bool | str | ssl.SSLContext = True,
+        cert: Cert | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        refusal: UsageError | None = None
+        try:
+            self._target = choose_target(api_key, base_url, os.environ)
+        except UsageError as error:
+            refusal = error.with_traceback(None)  # its frames hold the key
+        del api_key
+        if refusal is not None:
+            raise refusal
+        if rate is not None:
+            check_positive("rate", rate, "requests a second above 0, or None for no pace")
+        check_positive("timeout", timeout, "seconds above 0")
+        inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
+        wire = Transport(
+            inner, self._target, rate=rate, timeout=timeout, sleep=self._sleep, clock=self._clock
+        )
+        self._connection = Connection(self._target, wire, read_only=read_only, timeout=timeout)
+        self.agents = Agents(self._connection)
+        self.threads = Threads(self._connection)
+        self.runs = Runs(self._connection, self.threads, sleep=self._sleep, clock=self._clock)
+        self.actions = Actions(self._connection)
+
+    @property
+    def host(self) -> str:
+        """The host that requests go to, with its port if it is not the usual one."""
+        return self._target.host
+
+    @property
+    def mode(self) -> Mode:
+        """`LIVE` (real data), `TEST` (Middesk's sandbox) or `SANDBOX` (a server on this machine)."""
+        return self._target.mode
+
+    @property
+    def is_live(self) -> bool:
+        """Whether real data is read and written."""
+        return self.mode == "LIVE"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every POST is refused."""
+        return self._connection.read_only
+
+    def close(self) -> None:
+        """Close the connections. A closed client cannot be used again."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_connection"):  # a traceback shows a client that could not be made
+            return "Client(not connected)"
+        return f"Client({self.host!r}, {self.mode}{', read_only' if self.read_only else ''})"

@@ -1,0 +1,237 @@
+"""Every assumption about bodies that Middesk's documentation does not describe.
+
+`[A] n` is the number of the assumption in the contract. When Middesk publishes what a body looks like, one
+edit here follows. Needs no HTTP library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from runkit.errors import ContractError, UsageError
+from runkit.models import LOCAL, Event, Page
+
+Json = dict[str, Any]
+
+# ----------------------------------------------------------------------------------------------- requests
+
+PER_PAGE = 100  # [A] 18: the one documented cap of the API; always sent, because no default is documented
+MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
+RATINGS = ("POSITIVE", "NEGATIVE")
+ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dismissal")
+OBJECT_TYPES = ("businesses", "watchlist_result")
+
+
+def create_run_body(agent: str, business_id: str | None, thread_id: str | None, prompt: str | None) -> Json:
+    """Build the body of POST /runs. The schema has no prompt, only the object page: sent when given."""
+    return _given(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
+
+
+def create_thread_body(agent: str, business_id: str) -> Json:
+    """Build the body of POST /threads."""
+    return {"type": agent, "business_id": business_id}
+
+
+def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
+    """Build the body of POST /runs/{id}/resume. [A] 1: one interrupt per call; [A] 2: the input is opaque."""
+    return {"interrupt_id": interrupt_id, "input": dict(answer)}
+
+
+def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
+    """Build the body of POST /runs/{id}/feedback. Raises `UsageError` for what the API would refuse."""
+    word = str(rating).strip().upper()
+    if word not in RATINGS:
+        raise UsageError.one_of("rating", rating, [known.lower() for known in RATINGS])
+    text = (comment or "").strip() or None
+    if text is not None and len(text) > MAX_COMMENT:
+        raise UsageError(
+            f"the comment has {len(text):,} characters; the API takes at most {MAX_COMMENT:,}. Shorten it."
+        )
+    return {"rating": word, "artifact_id": artifact_id} | _given(comment=text)
+
+
+def action_body(
+    object_type: str,
+    object_id: str,
+    action_type: str,
+    payload: Mapping[str, Any],
+    note: str | None,
+    run_id: str | None,
+    thread_id: str | None,
+) -> Json:
+    """Build the body of POST /actions. Raises `UsageError` for a word that the API cannot take."""
+    if action_type not in ACTION_TYPES:
+        raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
+    if object_type not in OBJECT_TYPES:
+        raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
+    required = {
+        "object_type": object_type,
+        "object_id": object_id,
+        "type": action_type,
+        "payload": dict(payload),
+    }
+    return required | _given(note=note, run_id=run_id, thread_id=thread_id)
+
+
+def verify_tin_payload(document_id: str) -> Json:
+    """Build the payload of a `verify_tin` action. [A] 11."""
+    return {"document_id": document_id}
+
+
+def decision_payload(status: str) -> Json:
+    """Build the payload of a `decision` action: approved, rejected or in_review. [A] 12."""
+    return {"status": status}
+
+
+def dismissal_payload() -> Json:
+    """Build the payload of a `dismissal`; the reason goes into the action's `note`. [A] 13."""
+    return {}
+
+
+def _given(**fields: str | None) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+# ---------------------------------------------------------------------------------------------- questions
+
+KINDS = (
+    "decision",
+    "dismissal",
+    "verify_tin",
+    "add_sources",
+    "add_attributes",
+    "document",
+    "mixed",
+    "other",
+)
+
+# [A] 16: types are open words. What an action is called comes first, then what an artifact that proposes
+# it, or a request for a document, is likely to be called.
+KIND_OF_TYPE = {
+    **{action: action for action in ACTION_TYPES},
+    "tin_verification": "verify_tin",
+    "watchlist_dismissal": "dismissal",
+    "document": "document",
+    "document_request": "document",
+    "document_upload": "document",
+}
+
+
+def proposals_of(value: Mapping[str, Any]) -> list[Json]:
+    """Give the proposals of an interrupt's value: those of a combined one, else the value itself.
+
+    Only objects count; a combined value without any usable proposal is its own single proposal.
+    """
+    proposals = value.get("proposals")
+    found = [item for item in proposals if isinstance(item, dict)] if isinstance(proposals, list) else []
+    return found or [dict(value)]
+
+
+def interrupt_kind(value: Mapping[str, Any]) -> str:
+    """Say what an interrupt asks for, as one of `KINDS`.
+
+    The value's own type decides if it is known, else the types of its proposals and artifacts: all of one
+    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of mere findings,
+    do not count.
+    """
+    own = _kind_of(value)
+    if own is not None:
+        return own
+    kinds = {kind for proposal in proposals_of(value) for kind in _kinds_in(proposal)}
+    if len(kinds) > 1:
+        return "mixed"
+    return kinds.pop() if kinds else "other"
+
+
+def _kinds_in(proposal: Mapping[str, Any]) -> Iterator[str]:
+    own, artifacts = _kind_of(proposal), proposal.get("artifacts")
+    if own is not None:
+        yield own
+    elif isinstance(artifacts, list):
+        yield from filter(None, (_kind_of(item) for item in artifacts if isinstance(item, dict)))
+
+
+def _kind_of(item: Mapping[str, Any]) -> str | None:
+    word = item.get("type")
+    return KIND_OF_TYPE.get(word) if isinstance(word, str) else None
+
+
+# ------------------------------------------------------------------------------------------------ answers
+
+
+def page_of(value: object, what: str) -> Page:
+    """Read one page of a list: the documented envelope, or a bare array.
+
+    Raises `ContractError` when there is no array; a `Page` alone would read a missing `data` as an empty one.
+    """
+    envelope = {"data": value} if isinstance(value, list) else value
+    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
+        raise ContractError(
+            f"{what}: the API's list has no array `data`; got {shape_of(value)}. "
+            "If this lasts, the API has changed: please report it."
+        )
+    return Page.from_json(
+        {**envelope, "data": [item if isinstance(item, dict) else {} for item in envelope["data"]]}
+    )
+
+
+def stamped(raw: Json, read_at: datetime | None, business_id: str | None) -> Json:
+    """Give the raw object with what the client knows and the API does not return (see `models.LOCAL`)."""
+    known = {
+        "read_at": read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None,
+        "business_id": business_id,
+    }
+    local = {name: value for name, value in known.items() if value is not None}
+    bare = {name: value for name, value in raw.items() if name != LOCAL}
+    return {**bare, LOCAL: local} if local else bare
+
+
+def shape_of(value: object) -> str:
+    """Say what a JSON value is, never what it holds."""
+    if isinstance(value, dict):
+        return f"an object of {len(value)} fields"
+    if isinstance(value, list):
+        return f"an array of {len(value)} items"
+    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
+
+
+# ------------------------------------------------------------------------------------------------- events
+
+EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")  # RUN_ERROR: [A] 8, from AG-UI
+RUN_READ = "RUN_READ"  # runkit's own: the run as it was read when the stream was over
+_MILLISECONDS_FROM = 100_000_000_000  # a smaller number is no time in milliseconds after 1973
+
+
+def event_of(name: str, data: object) -> Event | None:
+    """Read one message of the stream; None for a type that is not in `EVENT_TYPES`.
+
+    The type is the `event:` line (Middesk), else inside the data (AG-UI); ids come in snake or camel case.
+    [A] 10: a snapshot is the run with its steps. The event's time is the time at which it was true.
+    """
+    if not isinstance(data, dict):
+        return None
+    inside = data.get("type")
+    kind = name if name not in ("", "message") else inside  # "message" is what SSE calls an unnamed event
+    if kind not in EVENT_TYPES:
+        return None
+    snapshot, at = data.get("snapshot"), data.get("timestamp")
+    fields = {**data, "type": kind}
+    if isinstance(snapshot, dict):
+        fields["snapshot"] = stamped(snapshot, _moment(at), None)
+    return Event.from_json(fields)
+
+
+def run_read(raw: Json) -> Event:
+    """Build the event with which runkit ends a stream."""
+    return Event.from_json({"type": RUN_READ, "run_id": raw.get("id"), "snapshot": raw})
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    if not isinstance(milliseconds, int | float) or not milliseconds >= _MILLISECONDS_FROM:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,130 @@
+"""One client's requests: paths, JSON in and out, no writes where none are wanted."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from runkit import jsontext
+from runkit.client.hosts import Target, environment_proxy
+from runkit.client.replies import Reply, read_reply, refusal
+from runkit.client.transport import STREAM, Transport, path_of
+from runkit.errors import ContractError, ReadOnlyError, UsageError
+
+Cert = str | tuple[str, str] | tuple[str, str, str]
+MAX_ID = 500  # characters; ids are opaque, but a longer one is a mistake
+
+
+class Connection:
+    """What the resources share. Safe to use from several threads at once."""
+
+    def __init__(self, target: Target, transport: Transport, *, read_only: bool, timeout: float) -> None:
+        self.target = target
+        self.read_only = read_only
+        self._http = httpx.Client(
+            transport=transport,
+            timeout=timeout,
+            trust_env=False,  # the transport has the proxy; a netrc must not replace the key
+            headers={"Accept": "application/json", "User-Agent": "runkit"},
+        )
+
+    def close(self) -> None:
+        """Close the connections to the host."""
+        self._http.close()
+
+    def get(self, path: str, **query: str | int | None) -> Reply:
+        """Ask for JSON. `query` values that are None are left out."""
+        return self._ask("GET", path, query, None)
+
+    def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> Reply:
+        """Send JSON. Raises `ReadOnlyError` before anything is sent if the client may not write."""
+        if self.read_only:
+            raise ReadOnlyError.of("POST", path)
+        try:
+            content = jsontext.dumps(dict(body)).encode()
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"POST {path}: what was given is no JSON ({error}); nothing was sent") from None
+        return self._ask("POST", path, query, content)
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[httpx.Response]:
+        """Open an answer whose body is read by the caller; leaving closes the connection."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        with self._http.stream(
+            "GET", self._url(path), headers=headers, extensions={STREAM: True}
+        ) as response:
+            if not response.is_success:
+                response.read()
+                raise refusal(response, self.target, f"GET {path_of(response.request)}")
+            yield response
+
+    def _ask(
+        self, method: str, path: str, query: Mapping[str, str | int | None], content: bytes | None
+    ) -> Reply:
+        params = {name: value for name, value in query.items() if value is not None}
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        try:
+            response = self._http.request(
+                method, self._url(path), params=params, content=content, headers=headers
+            )
+        except httpx.DecodingError:
+            response = None
+        if response is None:
+            raise ContractError(f"{method} {path}: the answer is compressed in a way that cannot be read")
+        return read_reply(response, self.target)
+
+    def _url(self, path: str) -> str:
+        return self.target.url + path
+
+
+def path_to(*parts: str) -> str:
+    """Build `/runs/ID/resume`; each part is quoted, so that no id leads elsewhere. Raises `UsageError`."""
+    for part in parts:
+        if not isinstance(part, str):
+            raise UsageError(f"an id must be a str; got {type(part).__name__}")
+        if not part.strip() or part in (".", "..") or len(part) > MAX_ID:
+            raise UsageError(
+                f"{part[:40]!r} ({len(part)} characters) is no id; expected one as the API gives it"
+            )
+    try:
+        return "".join(f"/{quote(part, safe='')}" for part in parts)
+    except UnicodeEncodeError:
+        raise UsageError("an id holds a lone surrogate, which no id of the API does") from None
+
+
+def network(
+    target: Target, *, proxy: str | None, verify: bool | str | ssl.SSLContext, cert: Cert | None
+) -> httpx.BaseTransport:
+    """Build the transport that talks to the network. Raises `UsageError` for files that cannot be used."""
+    if proxy is not None and target.is_loopback:
+        raise UsageError(f"proxy= with {target.host}: loopback never goes through a proxy; leave it out")
+    if target.url.startswith("http:"):
+        verify, cert = False, None  # http uses neither, and loading the CAs takes longer than a request
+    try:
+        return httpx.HTTPTransport(
+            verify=_tls(verify, cert), proxy=proxy or environment_proxy(target.url), trust_env=False
+        )
+    except (OSError, ValueError, httpx.InvalidURL, ImportError) as error:
+        kind = type(error).__name__
+    raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
+
+
+def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
+    if isinstance(verify, ssl.SSLContext):
+        context = verify
+    elif isinstance(verify, str):
+        is_folder = Path(verify).is_dir()
+        context = ssl.create_default_context(
+            capath=verify if is_folder else None, cafile=None if is_folder else verify
+        )
+    else:
+        context = httpx.create_ssl_context(verify=verify)
+    if cert is not None:
+        context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+    return context

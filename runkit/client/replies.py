@@ -1,0 +1,136 @@
+"""From an HTTP answer to parsed JSON, or to the error that says what was asked, what came and what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import httpx
+
+from runkit import jsontext
+from runkit.client.codec import Json, shape_of
+from runkit.client.hosts import Target
+from runkit.client.transport import http_date, path_of, retry_after
+from runkit.errors import (
+    ApiError,
+    AuthError,
+    Conflict,
+    ContractError,
+    Invalid,
+    MaybeSent,
+    NotFound,
+    RateLimited,
+    Unavailable,
+)
+from runkit.text import shorten
+
+MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
+MAX_MESSAGES = 5
+
+_CLASS_OF_STATUS: dict[int, type[ApiError]] = {
+    401: AuthError,
+    403: AuthError,
+    404: NotFound,
+    409: Conflict,
+    410: NotFound,
+    429: RateLimited,
+}
+_ADVICE: dict[type[ApiError], str] = {
+    AuthError: "Check that the key is whole, belongs to this host and may do this.",
+    NotFound: "Check the id, and that it belongs to this host: sandbox and production share no data.",
+    Conflict: "Read the object again: it was changed by somebody else.",
+    Invalid: "Change the request before you send it again.",
+    RateLimited: "The retries did not help; try later, or make the client slower with rate=.",
+    Unavailable: "Nothing was changed; try again later.",
+    MaybeSent: "The request may have been carried out, so it was not sent again. Look at the state first.",
+}
+
+
+class Reply(NamedTuple):
+    """The parsed body, and the server's time of it (the `Date` header), None if it did not say."""
+
+    value: Any
+    read_at: datetime | None
+
+    def object(self, what: str) -> Json:
+        """Give the body if it is a JSON object. Raises `ContractError` otherwise."""
+        if not isinstance(self.value, dict):
+            raise ContractError(
+                f"{what}: expected one object, got {shape_of(self.value)}. "
+                "If this lasts, the API has changed: please report it."
+            )
+        return self.value
+
+
+def read_reply(response: httpx.Response, target: Target) -> Reply:
+    """Parse a successful answer. Raises the `ApiError` that fits any other one."""
+    asked = f"{response.request.method} {path_of(response.request)}"
+    if not response.is_success:
+        raise refusal(response, target, asked)
+    try:
+        value = jsontext.loads(response.content)
+    except (ValueError, RecursionError):
+        problem = True
+    else:
+        problem = False
+    if problem:
+        raise _unreadable(response, target, asked)
+    return Reply(value, http_date(response.headers.get("Date", "")))
+
+
+def _unreadable(response: httpx.Response, target: Target, asked: str) -> ContractError:
+    kind = target.secret.scrub(response.headers.get("Content-Type", "no content type"))
+    size, status = len(response.content), response.status_code
+    is_read = response.request.method == "GET"
+    done = "" if is_read else " It was probably carried out: look before you repeat it."
+    return ContractError(
+        f"{asked}: {target.host} answered {status} with {size:,} bytes that are no JSON ({shorten(kind)})."
+        f"{done} Check base_url and the proxy.",
+        status=status,
+    )
+
+
+def refusal(response: httpx.Response, target: Target, asked: str) -> ApiError:
+    """Build the error for an answer that is no success. Its texts are scrubbed of keys."""
+    status = response.status_code
+    if status < 400:
+        return ContractError(
+            f"{asked}: {target.host} answered {status}, a redirect; it was not followed, because the key "
+            "goes to one host only. Check base_url.",
+            status=status,
+        )
+    kind = _class_of(status, response.request.method)
+    messages, parameter = _api_errors(response.content, target)
+    said = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
+    about = f" (parameter {parameter})" if parameter else ""
+    error = kind(
+        f"{asked}: {status} from {target.host}{said}{about}. {_ADVICE[kind]}",
+        status=status,
+        messages=messages,
+        parameter=parameter,
+    )
+    if isinstance(error, RateLimited):
+        error.retry_after = retry_after(response.headers)
+    return error
+
+
+def _class_of(status: int, method: str) -> type[ApiError]:
+    if status >= 500:
+        return Unavailable if method == "GET" else MaybeSent
+    return _CLASS_OF_STATUS.get(status, Invalid)
+
+
+def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | None]:
+    """Read `{"errors": [{"message", "parameter"}]}`, bounded and scrubbed; anything else says nothing."""
+    try:
+        value = jsontext.loads(body)
+    except (ValueError, RecursionError):
+        return (), None
+    errors = value.get("errors") if isinstance(value, dict) else None
+    items = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
+
+    def texts(name: str) -> tuple[str, ...]:
+        found = (item[name] for item in items if isinstance(item.get(name), str))
+        return tuple(shorten(target.secret.scrub(text), MAX_MESSAGE) for text in found)
+
+    return texts("message"), next(iter(texts("parameter")), None)

@@ -1,0 +1,120 @@
+"""`client.agents`, `client.threads`, `client.actions`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runkit.client import codec
+from runkit.client.connection import Connection, path_to
+from runkit.client.paging import read_pages
+from runkit.client.runlist import ApiList
+from runkit.errors import UsageError
+from runkit.models import Action, Agent, Page, Thread
+
+
+class Agents:
+    """The agents that Middesk offers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> list[Agent]:
+        """List all agents; the API does not page them."""
+        page = codec.page_of(self._connection.get("/agents").value, "GET /agents")
+        return list(page.items(Agent))
+
+    def get(self, agent_id: str) -> Agent:
+        """Read one agent by its id. Raises `NotFound`."""
+        return Agent.from_json(self._connection.get(path_to("agents", agent_id)).value)
+
+
+class Threads:
+    """Runs about one context."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, agent: str, business_id: str) -> Thread:
+        """Make a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
+        reply = self._connection.post("/threads", codec.create_thread_body(agent, business_id))
+        return _thread(reply.object("thread"), business_id)
+
+    def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
+        """List threads, all or those of one business; the API does this filtering.
+
+        The list says whether it is whole (`is_complete`, `why`). Threads found by a business know it.
+        """
+        check_limit(limit)
+        if business_id is not None:
+            path_to(business_id)  # an empty one would list the threads of everybody
+
+        def get_page(number: int) -> Page:
+            query = {"page": number, "per_page": codec.PER_PAGE, "business_id": business_id}
+            return codec.page_of(self._connection.get("/threads", **query).value, "GET /threads")
+
+        listing = read_pages(
+            get_page, lambda raw: _thread(raw, business_id), lambda thread: True, limit=limit
+        )
+        return ApiList(listing.kept, listing.why, listing.total_count)
+
+    def get(self, thread_id: str) -> Thread:
+        """Read one thread. Raises `NotFound`."""
+        return _thread(self._connection.get(path_to("threads", thread_id)).object("thread"), None)
+
+
+class Actions:
+    """Recorded changes of businesses and watchlist results."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(
+        self,
+        object_type: str,
+        object_id: str,
+        action_type: str,
+        payload: Mapping[str, Any],
+        *,
+        note: str | None = None,
+        run_id: str | None = None,
+        thread_id: str | None = None,
+    ) -> Action:
+        """Carry out an action on a business (`businesses`) or a `watchlist_result`.
+
+        `action_type` is add_sources, add_attributes, verify_tin, decision, or dismissal, which needs a
+        `note`. `run_id` and `thread_id` only name a run as an actor; posting an action does not resume a run.
+
+        Raises `UsageError` for unknown words, `NotFound`, `Invalid` for a payload that the API refuses or an
+        object in the wrong state, `MaybeSent` when it is unknown whether it was done: look at `actions.list`.
+        """
+        body = codec.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
+        return Action.from_json(self._connection.post("/actions", body).value)
+
+    def list(self, object_type: str, object_id: str) -> list[Action]:
+        """List the actions on one object; the API does not page them."""
+        query = {"object_type": object_type, "object_id": object_id}
+        page = codec.page_of(self._connection.get("/actions", **query).value, "GET /actions")
+        return list(page.items(Action))
+
+    def get(self, action_id: str, object_type: str, object_id: str) -> Action:
+        """Read one action; the API asks for its object as well. Raises `NotFound`."""
+        query = {"object_type": object_type, "object_id": object_id}
+        return Action.from_json(self._connection.get(path_to("actions", action_id), **query).value)
+
+
+def check_limit(limit: int | None) -> None:
+    """Check how many items were asked for."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise UsageError(f"limit={limit!r}; expected a whole number from 1, or None for all")
+
+
+def check_positive(name: str, value: float, expected: str) -> None:
+    """Check a number of seconds or a rate."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UsageError(f"{name}={value!r}; expected {expected}")
+
+
+def _thread(raw: dict[str, Any], business_id: str | None) -> Thread:
+    """Read a thread; the business that it was asked by is no field of the API's."""
+    return Thread.from_json(raw if business_id is None else {**raw, "business_id": business_id})

@@ -1,0 +1,90 @@
+"""Lists that know whether they are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, Self, SupportsIndex, TypeVar, overload
+
+from markupsafe import Markup
+
+from runkit.errors import ApiError
+from runkit.models import ApiObject, Run
+from runkit.text import html_table, moment, plural, shorten
+
+Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
+
+SHOWN_ROWS = 50  # of the HTML form: what a cell shows without being scrolled for long
+SHOWN_IDS = 5  # of the repr: one line
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ApiList(Sequence[Item_co], Generic[Item_co]):
+    """An immutable sequence of the API's objects that knows whether it is whole.
+
+    `why` says in words what may be missing, None if nothing is. `total_count` is what the API says it has in
+    all, before any filter, None if it does not say. `requested` are the ids that were asked for one by one,
+    None for what came from a list; `errors` holds, by id, why some of them could not be read.
+    """
+
+    items: tuple[Item_co, ...] = ()
+    why: str | None = None
+    total_count: int | None = None
+    requested: tuple[str, ...] | None = None
+    errors: Mapping[str, ApiError] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that was asked for is here."""
+        return self.why is None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids, in order."""
+        return tuple(str(item.to_dict()["id"]) for item in self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Item_co]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Item_co: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Item_co | Self:
+        """Give one item, or a list of the same kind; a real part of a whole list says that it is one."""
+        if not isinstance(index, slice):
+            return self.items[index]
+        part = self.items[index]
+        why = self.why
+        if why is None and len(part) < len(self.items):
+            why = f"a slice: {len(part):,} of {len(self.items):,}"
+        return replace(self, items=part, why=why)
+
+    def __repr__(self) -> str:
+        ids = self.ids
+        shown = [shorten(one, 40) for one in ids[:SHOWN_IDS]]
+        if len(ids) > SHOWN_IDS:
+            shown.append(f"… {len(ids) - SHOWN_IDS:,} more")
+        head = f"{len(ids):,}: {', '.join(shown)}" if ids else "0"
+        return f"{type(self).__name__}({head}; {self._wholeness()})"
+
+    def _wholeness(self) -> str:
+        return "complete" if self.why is None else f"not complete: {self.why}"
+
+
+class RunList(ApiList[Run]):
+    """Runs, and whether they are all: `.is_complete`, `.why`. See `ApiList` for the other facts."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (run.id, run.status, run.agent or "unknown", moment(run.created_at), len(run.interrupts))
+            for run in self.items[:SHOWN_ROWS]
+        ]
+        left = len(self.items) - len(rows)
+        note = Markup("<p>{} not shown.</p>").format(plural(left, "more run")) if left else Markup("")
+        head = f"{plural(len(self.items), 'run')}; {self._wholeness()}"
+        table = html_table(("run", "status", "agent", "created", "questions"), rows) if rows else Markup("")
+        return Markup("<div><p><strong>{}</strong></p>{}{}</div>").format(head, table, note)

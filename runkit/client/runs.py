@@ -1,0 +1,285 @@
+"""`client.runs`: everything about runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from runkit.client import codec
+from runkit.client.batch import check_workers, fetch_runs, reusable
+from runkit.client.connection import Connection, path_to
+from runkit.client.doubt import resume_once
+from runkit.client.paging import read_pages
+from runkit.client.replies import Reply
+from runkit.client.resources import Threads, check_limit, check_positive
+from runkit.client.runlist import RunList
+from runkit.client.stream import follow
+from runkit.errors import RateLimited, Unavailable, UsageError, WaitTimeout
+from runkit.models import RUN_STATUSES, Event, Feedback, Page, Run, parse_time
+from runkit.text import duration, plural
+
+log = logging.getLogger("runkit")
+
+POLL_FIRST = 0.25  # seconds; a sandbox run takes about one
+POLL_GROWTH = 1.5
+POLL_MOST = 5.0  # an agent works for minutes, so 5 s late does not matter, and 100 waits still fit the rate
+
+
+class Runs:
+    """Create, read, list, follow, answer and rate runs.
+
+    Wherever a run is expected, its id or the `Run` will do. A `Run` passes its `business_id` on, which the
+    API never returns; runs that this client created or listed by business keep it as well.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        threads: Threads,
+        *,
+        sleep: Callable[[float], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self._connection = connection
+        self._threads = threads
+        self._sleep = sleep
+        self._clock = clock
+        self._business_of: dict[str, str] = {}
+
+    def create(
+        self,
+        agent: str,
+        business_id: str | None = None,
+        prompt: str | None = None,
+        thread_id: str | None = None,
+    ) -> Run:
+        """Start a run of an agent (its type, such as `cip_orchestrator`) on a business or inside a thread.
+
+        Answers at once, with status `running`. `prompt` is sent only when given: the API's object page speaks
+        of one, its request schema has none.
+
+        Raises `UsageError` without a business and a thread, `NotFound`, `Invalid` (422: the business is in
+        audit), `MaybeSent` when it is unknown whether the run was created: look at `runs.list` first.
+        """
+        if business_id is None and thread_id is None:
+            raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
+        body = codec.create_run_body(agent, business_id, thread_id, prompt)
+        return self._run(self._connection.post("/runs", body), business_id)
+
+    def get(self, run: str | Run, steps: bool = True) -> Run:
+        """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the answer.
+
+        Raises `NotFound`, and any other `ApiError`.
+        """
+        run_id, business_id = self._identify(run)
+        reply = self._connection.get(path_to("runs", run_id), include="steps" if steps else None)
+        return self._run(reply, business_id)
+
+    def list(
+        self,
+        limit: int | None = None,
+        status: str | Iterable[str] | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        business_id: str | None = None,
+    ) -> RunList:
+        """List runs without steps, in the API's order (newest first, as far as known).
+
+        The API filters nothing, so this reads pages and filters here; `limit` counts after the filter.
+        `since` (included) and `until` (excluded) bound `created_at`: aware datetimes or ISO 8601 strings,
+        without an offset UTC. `status` is one word or several. `business_id` finds the threads of the
+        business first.
+
+        The list says whether it is whole (`is_complete`, `why`): not when `limit` cut it, and not when runs
+        came or went while it was read.
+        """
+        check_limit(limit)
+        words = _statuses(status)
+        after, before = _time("since", since), _time("until", until)
+        threads = None if business_id is None else self._threads.list(business_id=business_id)
+        thread_ids = None if threads is None else set(threads.ids)
+        homeless: set[str] = set()  # runs that tell neither thread nor business
+
+        def keep(run: Run) -> bool:
+            return (
+                (words is None or run.status in words)
+                and (after is None or run.created_at >= after)
+                and (before is None or run.created_at < before)
+                and is_of_business(run)
+            )
+
+        def is_of_business(run: Run) -> bool:
+            if thread_ids is not None and run.thread_id is None and run.business_id is None:
+                homeless.add(run.id)
+            return thread_ids is None or run.thread_id in thread_ids or run.business_id == business_id
+
+        if threads is not None and not threads:
+            return RunList(why=threads.why)
+        listing = read_pages(self._page, Run.from_json, keep, limit=limit, since=after)
+        runs = listing.kept
+        if threads is not None and business_id is not None:
+            runs = tuple(run.knowing(business_id=business_id) for run in runs)
+            self._business_of.update((run.id, business_id) for run in runs)
+        whys = [f"threads: {threads.why}"] if threads is not None and threads.why else []
+        whys += [listing.why] if listing.why else []
+        if homeless:
+            whys.append(f"{plural(len(homeless), 'run')} without a thread may be of this business")
+        return RunList(runs, "; ".join(whys) or None, listing.total_count)
+
+    def fetch(
+        self,
+        ids_or_runs: str | Run | Iterable[str | Run],
+        have: Iterable[Run] | None = None,
+        progress: bool = True,
+        workers: int = 8,
+    ) -> RunList:
+        """Read many runs with their steps, several at a time, at the client's pace, in the order asked.
+
+        An id that comes twice is read once. Runs in `have` that have ended and have their steps are not read
+        again, so `runs = client.runs.fetch(runs.requested, have=runs)` goes on where Ctrl-C stopped: that
+        returns what had arrived. A run that cannot be read is left out, named in `why` and found in `errors`.
+        The bar goes to stderr and leaves nothing in the notebook.
+
+        Raises `AuthError` at once, and what failed when nothing at all could be read.
+        """
+        check_workers(workers)
+        asked = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        ids = []
+        for one in asked:
+            run_id, business_id = self._identify(one)
+            path_to(run_id)
+            ids.append(run_id)
+            if business_id is not None:
+                self._business_of[run_id] = business_id
+        unique = tuple(dict.fromkeys(ids))
+        return fetch_runs(self.get, unique, reusable(have), progress=progress, workers=workers)
+
+    def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
+        """Wait until a run no longer runs (completed, error or interrupted) and give it with its steps.
+
+        `timeout` is in seconds of real time, None waits forever. `poll` is the time between two looks in
+        seconds; left out, it grows from 0.25 to 5. Once the run was seen, lost connections are waited out.
+
+        Raises `WaitTimeout`, whose `run` is the last state seen.
+        """
+        if timeout is not None:
+            check_positive("timeout", timeout, "seconds above 0, or None to wait forever")
+        if poll is not None:
+            check_positive("poll", poll, "seconds above 0, or None to look ever less often")
+        deadline = None if timeout is None else self._clock() + timeout
+        pause = POLL_FIRST if poll is None else poll
+        last = self.get(run, steps=False)
+        while last.status == "running":
+            left = float("inf") if deadline is None else deadline - self._clock()
+            if left <= 0:
+                raise WaitTimeout(
+                    f"run {last.id} was still running after {duration(timeout)}; wait again with a longer "
+                    "timeout=, or follow it with runs.stream",
+                    last,
+                )
+            self._sleep(min(pause, left))
+            pause = pause if poll is not None else min(POLL_MOST, pause * POLL_GROWTH)
+            try:
+                last = self.get(last, steps=False)
+            except (Unavailable, RateLimited) as error:
+                log.warning("waiting goes on: %s", error)
+        return self.get(last)
+
+    def resume(self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any]) -> Run:
+        """Answer a question, such as `{"decision": "approve"}`, and give the run as it is afterwards.
+
+        The answer is sent once, never again by itself. When its fate is unknown (no answer, 5xx), the run is
+        read 1, 3 and 10 seconds later. If the question is gone, the run is returned and a warning in the log
+        says that delivery is unconfirmed: the API does not name who answered.
+
+        Raises `MaybeSent` if the question still waits then, `Conflict` if it was no longer open, `Invalid` if
+        the API refuses this answer to an open question, `Unavailable` if nothing was sent.
+        """
+        run_id, business_id = self._identify(run)
+        path = path_to("runs", run_id, "resume")
+        if not isinstance(interrupt_id, str) or not interrupt_id.strip():
+            raise UsageError(f"interrupt_id={interrupt_id!r}; expected the id of one of run.interrupts")
+        if not isinstance(answer, Mapping):
+            raise UsageError(
+                f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
+            )
+        body = codec.resume_body(interrupt_id, answer)
+        return resume_once(
+            lambda: self._run(self._connection.post(path, body, include="steps"), business_id),
+            lambda: self.get(run),
+            interrupt_id,
+            sleep=self._sleep,
+        )
+
+    def feedback(
+        self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None
+    ) -> Feedback:
+        """Rate one artifact of a run `positive` or `negative`, with a comment of at most 5,000 characters.
+
+        Raises `UsageError` for an artifact without an id: the API cannot take a rating of it.
+        """
+        if artifact_id is None or not str(artifact_id).strip():
+            raise UsageError(
+                "the artifact has no id, and the API cannot take a rating without one; "
+                "whether artifacts carry ids is up to the API"
+            )
+        run_id, _ = self._identify(run)
+        body = codec.feedback_body(artifact_id, rating, comment)
+        return Feedback.from_json(self._connection.post(path_to("runs", run_id, "feedback"), body).value)
+
+    def stream(self, run: str | Run) -> Generator[Event, None, None]:
+        """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, each once.
+
+        The last event is always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read
+        after the stream was over, so that the caller learns the truth whether it ended, dropped or is no
+        longer kept by the API. Should that run still be `running`, the stream was lost for good: wait, or
+        call again. Closing the iterator closes the connection.
+
+        Raises `NotFound`, `AuthError`, and `Unavailable` when not even the run can be read.
+        """
+        run_id, _ = self._identify(run)
+        path = path_to("runs", run_id, "stream")
+        return follow(lambda: self._connection.stream(path), lambda: self.get(run), sleep=self._sleep)
+
+    def _identify(self, run: str | Run) -> tuple[str, str | None]:
+        if isinstance(run, Run):
+            return run.id, run.business_id or self._business_of.get(run.id)
+        return run, self._business_of.get(run) if isinstance(run, str) else None
+
+    def _run(self, reply: Reply, business_id: str | None) -> Run:
+        run = Run.from_json(codec.stamped(reply.object("run"), reply.read_at, business_id))
+        if business_id is not None:
+            self._business_of[run.id] = business_id
+        return run
+
+    def _page(self, number: int) -> Page:
+        reply = self._connection.get("/runs", page=number, per_page=codec.PER_PAGE)
+        page = codec.page_of(reply.value, "GET /runs")
+        known = (
+            codec.stamped(raw, reply.read_at, self._business_of.get(str(raw.get("id")))) for raw in page.data
+        )
+        return page.model_copy(update={"data": tuple(known)})
+
+
+def _statuses(status: str | Iterable[str] | None) -> frozenset[str] | None:
+    """Check the words; one that the API does not have would silently match nothing."""
+    if status is None:
+        return None
+    words = [status] if isinstance(status, str) else list(status)
+    for word in words:
+        if word not in RUN_STATUSES:
+            raise UsageError.one_of("status", word, RUN_STATUSES)
+    return frozenset(words)
+
+
+def _time(name: str, value: datetime | str | None) -> datetime | None:
+    """Read a bound; a date alone is its midnight in UTC."""
+    if value is None:
+        return None
+    is_date = isinstance(value, str) and len(value) == len("2026-02-03")
+    try:
+        return parse_time(f"{value}T00:00:00" if is_date else value)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}, such as 2026-02-03 or 2026-02-03T10:00:00Z") from None

@@ -1,0 +1,233 @@
+"""The way to the wire: the key, the pace, the retries, and whether a lost request may have been done.
+
+What may be tried again, and why:
+
+    GET     changes nothing: after every failure that time may mend (no connection, a timeout, a dropped or
+            cut answer, 429, 500, 502, 503, 504)
+    POST    there is no idempotency key in the API, so only when it was surely not done: no connection was
+            made, or 429, which a limiter says before the work. Anything else is `MaybeSent`.
+
+Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import ssl
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple, cast
+
+import httpx
+
+from runkit.client.hosts import Target
+from runkit.client.pacing import Pacer
+from runkit.errors import ApiError, MaybeSent, Unavailable
+from runkit.text import shorten
+
+log = logging.getLogger("runkit")
+
+TRIES = 5  # with the waits below: about 4 s on average until a dead host is given up, 7.5 s at most
+BACKOFF_FIRST = 0.5  # the longest first wait; it doubles. Full jitter: threads that failed together spread
+BACKOFF_MOST = 8.0
+_JITTER = random.SystemRandom().random  # not the global generator: its seed is the analyst's
+RETRY_AFTER_MOST = 60.0  # a longer wait is the caller's decision, not a notebook that seems to hang
+RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
+STREAM = "runkit.stream"  # request extension: the body is left to the caller
+
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+class Failure(NamedTuple):
+    """Why an attempt brought no answer. Holds no exception: those lead to headers, and these to the key."""
+
+    what: str
+    was_maybe_sent: bool
+    is_lasting: bool = False  # trying again cannot help
+
+
+class Transport(httpx.BaseTransport):
+    """Wraps the transport that talks to the network, `inner`. Raises runkit's errors, never httpx's."""
+
+    def __init__(
+        self,
+        inner: httpx.BaseTransport,
+        target: Target,
+        *,
+        rate: float | None,
+        timeout: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], object],
+    ) -> None:
+        self._inner = inner
+        self._target = target
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._pacer = Pacer(rate, clock=clock, sleep=sleep)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._inner.close()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send, and send again where that is safe. The last answer counts, whatever its status."""
+        attempt = 1
+        while True:
+            self._pacer.wait()
+            outcome = self._attempt(request)
+            wait = self._wait_before_retry(request, outcome, attempt)
+            if wait is None:
+                break
+            if isinstance(outcome, httpx.Response):
+                outcome.close()
+            self._sleep(wait)
+            attempt += 1
+        if isinstance(outcome, Failure):
+            raise self._error(request, outcome, attempt)
+        return outcome
+
+    def _attempt(self, request: httpx.Request) -> httpx.Response | Failure:
+        """Send once. No exception of the network leaves: its traceback would hold the headers it sent."""
+        started = self._clock()
+        outcome: httpx.Response | Failure
+        is_interrupted = False
+        try:
+            outcome = self._send(request)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        except httpx.TransportError as error:
+            outcome = Failure(_words(error, self._timeout), *_fate(error))
+        if is_interrupted:
+            raise KeyboardInterrupt
+        done = outcome.status_code if isinstance(outcome, httpx.Response) else outcome.what
+        milliseconds = (self._clock() - started) * 1000
+        log.debug("%s %s: %s, %.0f ms", request.method, path_of(request), done, milliseconds)
+        return outcome
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        """Send a copy that carries the key, so that the request which errors and answers know has none."""
+        headers = httpx.Headers(request.headers)
+        headers["Authorization"] = f"Bearer {self._target.secret.reveal()}"
+        extensions = {name: value for name, value in request.extensions.items() if name != STREAM}
+        response = self._inner.handle_request(
+            httpx.Request(
+                request.method, request.url, headers=headers, stream=request.stream, extensions=extensions
+            )
+        )
+        if STREAM in request.extensions and response.is_success:
+            return response
+        try:
+            body = b"".join(cast("Iterable[bytes]", response.stream))
+        finally:
+            response.close()
+        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
+
+    def _wait_before_retry(
+        self, request: httpx.Request, outcome: httpx.Response | Failure, attempt: int
+    ) -> float | None:
+        """Say how long to wait before the request goes out again; None when this outcome is the last."""
+        if attempt == TRIES:
+            return None
+        if isinstance(outcome, Failure):
+            is_safe = not (_writes(request) and outcome.was_maybe_sent)
+            return self._backoff(attempt) if is_safe and not outcome.is_lasting else None
+        status = outcome.status_code
+        if status not in RETRY_STATUSES or (_writes(request) and status != 429):
+            return None
+        asked = retry_after(outcome.headers)
+        if asked is None:
+            return self._backoff(attempt)
+        if asked > RETRY_AFTER_MOST:
+            return None
+        self._pacer.hold(asked)
+        return 0.0
+
+    def _backoff(self, attempt: int) -> float:
+        longest: float = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** (attempt - 1))
+        return longest * _JITTER()
+
+    def _error(self, request: httpx.Request, failure: Failure, tries: int) -> ApiError:
+        asked = f"{request.method} {path_of(request)}: {self._target.host}: {failure.what}"
+        if _writes(request) and failure.was_maybe_sent:
+            return MaybeSent(
+                f"{asked}. The request may have been carried out, so it was not sent again. "
+                "Look at the state before you repeat it."
+            )
+        tried = f" ({tries} tries)" if tries > 1 else ""
+        advice = "Is the sandbox still running?" if self._target.is_loopback else "Check the network."
+        return Unavailable(f"{asked}{tried}. Nothing was changed. {advice}")
+
+
+def path_of(request: httpx.Request) -> str:
+    """Give the path as it is sent, quoted and without the query, which may hold somebody's data."""
+    return request.url.raw_path.partition(b"?")[0].decode("ascii")
+
+
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Read `Retry-After` as seconds; None if absent or unreadable.
+
+    A date counts from the server's own `Date`, so that a wrong clock on either side, or the sandbox's virtual
+    time, does not matter.
+    """
+    told = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", told):
+        return float(told)
+    until = http_date(told)
+    if until is None:
+        return None
+    now = http_date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """Read an HTTP date as aware UTC; None for anything else."""
+    try:
+        when = parsedate_to_datetime(text)
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _writes(request: httpx.Request) -> bool:
+    return request.method != "GET"
+
+
+def _fate(error: httpx.TransportError) -> tuple[bool, bool]:
+    """Say whether the request was maybe sent, and whether the failure will last."""
+    return not isinstance(error, _NOT_SENT), _is_untrusted(error)
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Whether the server's certificate is behind a failed connection."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _words(error: httpx.TransportError, timeout: float) -> str:
+    if _is_untrusted(error):
+        return "its certificate is not trusted; give the CA file as verify="
+    match error:
+        case httpx.ConnectTimeout():
+            return f"no connection within {timeout:g} s"
+        case httpx.PoolTimeout():
+            return f"no free connection within {timeout:g} s"
+        case httpx.TimeoutException():
+            return f"no answer within {timeout:g} s"
+        case httpx.ConnectError():
+            return f"no connection ({shorten(str(error), 100)})"
+        case httpx.ProxyError():
+            return f"the proxy let nothing through ({shorten(str(error), 100)})"
+    return "the connection was lost before the whole answer had come"

@@ -1,0 +1,239 @@
+"""A loopback server that answers whatever a test tells it to, and a client with a time of its own."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from runkit.client import Client
+
+KEY = "mk_test_canary_5f1c9a7e"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as the server saw it."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to answer: `cut` sends only so many bytes of the body, `chunks` stream it without a length."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+    chunks: Iterable[bytes] | None = None
+
+
+DROP = Answer(status=0)  # close the connection without an answer
+HANG = Answer(status=-1)  # say nothing until the test is over
+Script = Callable[[Asked], Answer]
+
+
+class Server(ThreadingHTTPServer):
+    """Answers by its `script`, keeps every request in `asked`."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[Asked] = []
+        self.script: Script = lambda asked: Answer(status=404)
+        self.is_over = threading.Event()
+
+    drop, hang = DROP, HANG
+    reply = Answer
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    @property
+    def lines(self) -> list[str]:
+        """The requests as `GET /runs`."""
+        return [f"{asked.method} {asked.path}" for asked in self.asked]
+
+    def say(self, *answers: Answer) -> None:
+        """Give these answers one after the other; one request more is a 404."""
+        left = iter(answers)
+        self.script = lambda asked: next(left, Answer(status=404))
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is no error of the server."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Keeps the request and sends what the script says."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else every answer waits 40 ms for an acknowledgement
+    server: Server
+
+    def handle_any(self) -> None:
+        """Answer one request."""
+        parts = urlsplit(self.path)
+        size = int(self.headers.get("Content-Length", 0))
+        asked = Asked(
+            self.command,
+            parts.path.removeprefix("/v1"),
+            {name: values[0] for name, values in parse_qs(parts.query).items()},
+            {name.lower(): value for name, value in self.headers.items()},
+            json.loads(self.rfile.read(size)) if size else None,
+        )
+        self.server.asked.append(asked)
+        self._send(self.server.script(asked))
+
+    do_GET = do_POST = handle_any  # noqa: N815
+
+    def _send(self, answer: Answer) -> None:
+        if answer is HANG:
+            self.server.is_over.wait(30)
+        if answer.status <= 0:
+            self._hang_up()
+            return
+        body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        self.send_response_only(answer.status)
+        defaults = {"Content-Type": "application/json", "Date": "Tue, 03 Feb 2026 10:40:12 GMT"}
+        if answer.chunks is None:
+            defaults["Content-Length"] = str(len(body))
+        else:
+            defaults |= {"Content-Type": "text/event-stream", "Connection": "close"}
+        for name, value in {**defaults, **answer.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        for chunk in [body[: answer.cut]] if answer.chunks is None else answer.chunks:
+            self.wfile.write(chunk)
+            self.wfile.flush()
+        if answer.cut is not None or answer.chunks is not None:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Start a scriptable server on a free port."""
+    running = Server()
+    thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield running
+    running.is_over.set()
+    running.shutdown()
+    running.server_close()
+    thread.join()
+
+
+class Time:
+    """A clock that only sleeping moves; `slept` keeps every sleep."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self._lock = threading.Lock()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        with self._lock:
+            self.now += seconds
+            self.slept.append(seconds)
+
+    def clock(self) -> float:
+        """Give the time in seconds."""
+        return self.now
+
+
+@pytest.fixture
+def fake_time() -> Time:
+    """Give a time that passes by sleeping only."""
+    return Time()
+
+
+@pytest.fixture
+def make_client(server: Server, fake_time: Time) -> Iterator[Callable[..., Client]]:
+    """Build clients of the server that never really sleep, and close them."""
+    made: list[Client] = []
+
+    class QuickClient(Client):
+        _sleep = staticmethod(fake_time.sleep)
+        _clock = staticmethod(fake_time.clock)
+
+    def make(**options: Any) -> Client:
+        client = QuickClient(KEY, server.url, **{"rate": None, "timeout": 5, **options})
+        made.append(client)
+        return client
+
+    yield make
+    for thread in threading.enumerate():  # a fetch that was stopped leaves what was on its way
+        if thread.name.startswith("runkit-fetch"):
+            thread.join(20)
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: Callable[..., Client]) -> Client:
+    """Give a client of the server."""
+    return make_client()
+
+
+@pytest.fixture
+def key() -> str:
+    """Give the key that must show up nowhere."""
+    return KEY
+
+
+@pytest.fixture
+def run_json() -> Callable[..., dict[str, Any]]:
+    """Give what composes a run."""
+
+    def compose(run_id: str = "run-1", status: str = "completed", **fields: Any) -> dict[str, Any]:
+        return {
+            "object": "run",
+            "id": run_id,
+            "created_at": "2026-02-03T10:00:00Z",
+            "updated_at": "2026-02-03T10:00:40Z",
+            "status": status,
+            "thread_id": "thread-1",
+            "agent": "cip_orchestrator",
+            "interrupts": [],
+            **fields,
+        }
+
+    return compose
+
+
+@pytest.fixture
+def page() -> Callable[..., Answer]:
+    """Give what composes one page of a list; None leaves a field out."""
+
+    def compose(*items: Any, has_more: bool | None = False, total: int | None = None) -> Answer:
+        told = {"object": "list", "data": list(items), "has_more": has_more, "total_count": total}
+        return Answer({name: value for name, value in told.items() if value is not None})
+
+    return compose
+
+
+@pytest.fixture
+def question() -> dict[str, Any]:
+    """Give a question that waits for a person."""
+    return {"id": "int-1", "value": {"type": "dismissal", "label": "Dismiss?"}}

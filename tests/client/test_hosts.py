@@ -1,0 +1,143 @@
+"""Which key goes to which host."""
+
+import httpx
+import pytest
+
+from runkit.client import Client
+from runkit.client.hosts import choose_target, environment_proxy
+from runkit.errors import UsageError
+
+LIVE, TEST = "mk_live_0123456789abcdef", "mk_test_0123456789abcdef"
+PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("key", "base_url", "url", "mode"),
+    [
+        (LIVE, None, PRODUCTION, "LIVE"),
+        (TEST, None, SANDBOX, "TEST"),
+        (LIVE, PRODUCTION, PRODUCTION, "LIVE"),
+        (LIVE, "https://api.middesk.com", PRODUCTION, "LIVE"),
+        (TEST, "https://API-SANDBOX.middesk.com/v1/", SANDBOX, "TEST"),
+        (TEST, "http://127.0.0.1:8123/v1", "http://127.0.0.1:8123/v1", "SANDBOX"),
+        ("anything", "http://[::1]:8123/v1", "http://[::1]:8123/v1", "SANDBOX"),
+        (LIVE, "https://proxy.example.com/middesk", "https://proxy.example.com/middesk", "LIVE"),
+        (TEST, "https://proxy.example.com/v1", "https://proxy.example.com/v1", "TEST"),
+        ("unknown", "https://proxy.example.com/v1", "https://proxy.example.com/v1", "LIVE"),
+    ],
+)
+def test_key_and_url_choose_host_and_mode(key: str, base_url: str | None, url: str, mode: str) -> None:
+    """A key picks its host, a base_url in code names another, and what is not surely a test is live."""
+    target = choose_target(key, base_url, {})
+    assert (target.url, target.mode) == (url, mode)
+
+
+@pytest.mark.parametrize(
+    ("key", "base_url"),
+    [
+        (TEST, PRODUCTION),
+        (LIVE, SANDBOX),
+        ("unknown", PRODUCTION),
+        (LIVE, "https://api-sandbox.middesk.com./v1"),
+        ("unknown", None),
+        (LIVE, "http://api.middesk.com/v1"),
+        (TEST, "http://example.com/v1"),
+        (TEST, "http://127.0.0.1.example.com/v1"),
+        (TEST, "ftp://127.0.0.1/v1"),
+        (TEST, "api.middesk.com"),
+        (TEST, ""),
+        (TEST, "https://user:pass@example.com/v1"),
+        (TEST, "https://example.com/v1?key=1"),
+        (TEST, "https://example.com/v1#part"),
+        (TEST, "https://exa mple.com\n/v1"),
+        ("mk_test_ with space", None),
+        ("mk_test_newline\n", None),
+        ("mk_test_ünicode", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_wrong_key_or_url_is_refused_without_showing_it(key: str | None, base_url: str | None) -> None:
+    """A key that does not fit, and a URL that may hold a password, are refused and not repeated."""
+    with pytest.raises(UsageError) as caught:
+        choose_target(key, base_url, {})
+    assert not key or key.strip() not in str(caught.value) or key == "unknown"
+    assert "pass" not in str(caught.value).replace("pass api_key", "")
+
+
+def test_missing_key_says_what_to_do() -> None:
+    """Without a key the error names the variable and the sandbox that needs none."""
+    with pytest.raises(UsageError, match=r"MIDDESK_API_KEY.*runkit\.sandbox\(\)"):
+        choose_target(None, None, {})
+
+
+def test_key_and_url_come_from_the_environment() -> None:
+    """Both variables are read, and an argument wins over its variable."""
+    environ = {"MIDDESK_API_KEY": TEST, "MIDDESK_BASE_URL": "http://localhost:1/v1"}
+    assert choose_target(None, None, environ).url == "http://localhost:1/v1"
+    assert choose_target(None, SANDBOX, environ).url == SANDBOX
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        (LIVE, "https://evil.example.com/v1"),
+        (LIVE, "http://127.0.0.1:1/v1"),
+        ("unknown", "https://evil.example.com/v1"),
+    ],
+)
+def test_environment_moves_no_live_key(key: str, url: str) -> None:
+    """A URL from the environment does not lead a key that may be live away from its host."""
+    with pytest.raises(UsageError, match="base_url= in code"):
+        choose_target(key, None, {"MIDDESK_BASE_URL": url})
+
+
+def test_environment_proxy_is_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment's proxy is taken for other hosts, and never for this machine."""
+    for name in ("http_proxy", "no_proxy", "HTTP_PROXY", "NO_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "proxy.example.com:3128")
+    monkeypatch.setenv("http_proxy", "http://proxy.example.com:3128")
+    assert environment_proxy(PRODUCTION) == "http://proxy.example.com:3128"
+    assert environment_proxy("http://127.0.0.1:80/v1") is None
+    monkeypatch.setenv("no_proxy", "middesk.com")
+    assert environment_proxy(PRODUCTION) is None
+
+
+def test_proxy_to_loopback_is_refused() -> None:
+    """An explicit proxy for this machine is a mistake that is said."""
+    with pytest.raises(UsageError, match="loopback"):
+        Client(TEST, "http://127.0.0.1:1/v1", proxy="http://proxy.example.com")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rate": 0},
+        {"rate": -1},
+        {"timeout": 0},
+        {"timeout": None},
+        {"rate": True},
+        {"rate": "20"},
+        {"timeout": float("nan")},
+        {"verify": "/no/such/file"},
+        {"cert": "/no/such/file"},
+        {"proxy": "nonsense"},
+    ],
+)
+def test_unusable_options_are_usage_errors(options: dict[str, object]) -> None:
+    """An option that cannot work is said when the client is made."""
+    with pytest.raises(UsageError):
+        Client(TEST, **options)
+
+
+def test_client_says_where_it_is() -> None:
+    """The repr and the facts name host and mode, and never the key."""
+    with Client(
+        LIVE, read_only=True, transport=httpx.MockTransport(lambda request: httpx.Response(200))
+    ) as c:
+        assert repr(c) == "Client('api.middesk.com', LIVE, read_only)"
+        assert (c.host, c.mode, c.is_live, c.read_only) == ("api.middesk.com", "LIVE", True, True)
+    with Client(TEST, "http://127.0.0.1:8123/v1") as c:
+        assert repr(c) == "Client('127.0.0.1:8123', SANDBOX)"
+        assert not c.is_live

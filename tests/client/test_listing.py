@@ -1,0 +1,310 @@
+"""Lists that know whether they are whole."""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runkit.client import Client, RunList
+from runkit.client.codec import page_of
+from runkit.client.paging import read_pages
+from runkit.errors import UsageError
+from runkit.models import Run
+from tests.client.conftest import Answer, Asked, Server
+
+Compose = Callable[..., Any]
+
+
+class Book:
+    """A server's list, newest first, that a test may change between two pages."""
+
+    def __init__(self, run_json: Compose, count: int, size: int = 10, **told: bool) -> None:
+        self.run_json, self.size, self.told = run_json, size, told
+        self.runs = [self.compose(number) for number in reversed(range(count))]
+        self.between: dict[int, Callable[[], None]] = {}  # what happens before the nth request
+        self.reads: list[int] = []
+
+    def compose(self, number: int, **fields: Any) -> dict[str, Any]:
+        """Compose a run that is as old as its number is small."""
+        created = f"2026-02-03T{number // 60:02}:{number % 60:02}:00Z"
+        composed: dict[str, Any] = self.run_json(f"run-{number}", created_at=created, **fields)
+        return composed
+
+    def page(self, number: int) -> dict[str, Any]:
+        """Give a page, after what was to happen before this read."""
+        self.reads.append(number)
+        self.between.pop(len(self.reads), lambda: None)()
+        start = (number - 1) * self.size
+        told = {"has_more": start + self.size < len(self.runs), "total_count": len(self.runs)}
+        told = {name: value for name, value in told.items() if self.told.get(name, True)}
+        return {"object": "list", "data": self.runs[start : start + self.size], **told}
+
+    def answer(self, asked: Asked) -> Answer:
+        """Answer a request."""
+        return Answer(self.page(int(asked.query["page"])))
+
+
+def test_whole_list(server: Server, client: Client, run_json: Compose) -> None:
+    """A list that stands still is read to its end, in the API's order, with per_page always sent."""
+    book = Book(run_json, 35)
+    server.script = book.answer
+    runs = client.runs.list()
+    assert (runs.is_complete, runs.why, runs.total_count) == (True, None, 35)
+    assert runs.ids == tuple(f"run-{number}" for number in reversed(range(35)))
+    assert book.reads == [1, 2, 3, 4]
+    assert {asked.query["per_page"] for asked in server.asked} == {"100"}
+    assert runs[0].read_at is not None
+
+
+@pytest.mark.parametrize(("has_more", "total_count"), [(True, False), (False, True), (False, False)])
+def test_whole_list_of_a_terse_server(
+    server: Server, client: Client, run_json: Compose, has_more: bool, total_count: bool
+) -> None:
+    """`has_more` and `total_count` are optional in the contract; without either, an empty page is the end."""
+    book = Book(run_json, 30, has_more=has_more, total_count=total_count)
+    server.script = book.answer
+    runs = client.runs.list()
+    assert (len(runs), runs.is_complete) == (30, True)
+
+
+def test_bare_array_is_one_page(server: Server, client: Client, run_json: Compose) -> None:
+    """A list without an envelope, which has no pages, is read and is whole."""
+    server.script = lambda asked: Answer([run_json("a"), run_json("b")])
+    runs = client.runs.list()
+    assert (runs.ids, runs.is_complete) == (("a", "b"), True)
+
+
+def test_run_created_meanwhile(server: Server, client: Client, run_json: Compose) -> None:
+    """What comes twice because a run was created is kept once, and the list says that it moved."""
+    book = Book(run_json, 25)
+    book.between[2] = lambda: book.runs.insert(0, book.compose(99))
+    server.script = book.answer
+    runs = client.runs.list()
+    assert runs.ids == ("run-99", *(f"run-{number}" for number in reversed(range(25))))
+    assert runs.why is not None
+    assert "total_count went from 25 to 26" in runs.why
+
+
+def test_run_deleted_meanwhile_hides_no_other(server: Server, client: Client, run_json: Compose) -> None:
+    """What slips across a page border is found by reading the page before it again."""
+    book = Book(run_json, 25)
+    book.between[2] = lambda: book.runs.pop(0)
+    server.script = book.answer
+    runs = client.runs.list()
+    assert runs.ids == tuple(f"run-{number}" for number in reversed(range(25)))
+    assert book.reads == [1, 2, 1, 3]
+    assert runs.why is not None
+    assert "total_count went from 25 to 24" in runs.why
+
+
+def test_deleted_run_is_found_without_a_count(server: Server, client: Client, run_json: Compose) -> None:
+    """Where the API gives no count, every border is read again."""
+    book = Book(run_json, 25, total_count=False)
+    book.between[2] = lambda: book.runs.pop(0)
+    server.script = book.answer
+    assert len(client.runs.list()) == 25
+
+
+def test_order_that_breaks_is_said(server: Server, client: Client, run_json: Compose) -> None:
+    """A list that was newest first and suddenly is not has moved."""
+    book = Book(run_json, 20)
+    book.runs.append(book.compose(500))
+    server.script = book.answer
+    runs = client.runs.list()
+    assert runs.why is not None
+    assert "the order changed on page 3" in runs.why
+
+
+def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_json: Compose) -> None:
+    """A server that ignores `page` and always has more is not read for ever."""
+    server.script = lambda asked: Answer({"data": [run_json()], "has_more": True})
+    runs = client.runs.list()
+    assert (len(runs), runs.is_complete) == (1, False)
+    assert len(server.asked) <= 3
+
+
+def test_count_that_is_not_reached_is_said(
+    server: Server, client: Client, run_json: Compose, page: Compose
+) -> None:
+    """Fewer runs than the API counts are not all."""
+    server.say(page(run_json(), has_more=False, total=3))
+    assert client.runs.list().why == "the API counts 3, only 1 came"
+
+
+def test_broken_record_does_not_sink_the_list(
+    server: Server, client: Client, run_json: Compose, page: Compose
+) -> None:
+    """A record that is no run is left out, and the list says so."""
+    server.say(page({"id": "x"}, "nonsense", run_json("ok"), total=3))
+    runs = client.runs.list()
+    assert (runs.ids, runs.why) == (("ok",), "2 records could not be read (see the log)")
+
+
+def test_limit_counts_after_filtering(server: Server, client: Client, run_json: Compose) -> None:
+    """`limit` is what the caller gets, not what the server is asked for; and cutting is said."""
+    book = Book(run_json, 50)
+    for run in book.runs[::3]:
+        run["status"] = "interrupted"
+    server.script = book.answer
+    runs = client.runs.list(limit=5, status="interrupted")
+    assert len(runs) == 5
+    assert {run.status for run in runs} == {"interrupted"}
+    assert (runs.is_complete, runs.why, book.reads) == (False, "cut at limit=5", [1, 2])
+
+
+def test_limit_that_cuts_nothing(server: Server, client: Client, run_json: Compose) -> None:
+    """A limit that the list just reaches leaves it whole."""
+    server.script = Book(run_json, 20).answer
+    assert client.runs.list(limit=20).is_complete
+    assert not client.runs.list(limit=19).is_complete
+    assert client.runs.list(limit=21).is_complete
+
+
+def test_since_and_until_bound_created_at(server: Server, client: Client, run_json: Compose) -> None:
+    """`since` is included, `until` is not; while the list is newest first, `since` ends the reading."""
+    book = Book(run_json, 50)
+    server.script = book.answer
+    runs = client.runs.list(since="2026-02-03T00:35:00", until="2026-02-03T01:38:00+01:00")
+    assert runs.ids == ("run-37", "run-36", "run-35")
+    assert runs.is_complete
+    assert book.reads == [1, 2]
+
+
+def test_since_reads_on_in_any_other_order(server: Server, client: Client, run_json: Compose) -> None:
+    """Newest first is an assumption, so a list that is not is read to its end."""
+    book = Book(run_json, 50)
+    book.runs.reverse()
+    server.script = book.answer
+    runs = client.runs.list(since="2026-02-03T00:48:00Z")
+    assert (runs.ids, runs.is_complete) == (("run-48", "run-49"), True)
+    assert book.reads == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"limit": 0},
+        {"limit": True},
+        {"business_id": ""},
+        {"status": "complete"},
+        {"since": "yesterday"},
+        {"until": 7},
+    ],
+)
+def test_unusable_filters_are_refused(server: Server, client: Client, wrong: dict[str, Any]) -> None:
+    """A filter that could only give nothing, or all, is an error before anything is sent."""
+    with pytest.raises(UsageError):
+        client.runs.list(**wrong)
+    assert server.asked == []
+
+
+def test_business_is_found_by_its_threads(
+    server: Server, client: Client, run_json: Compose, page: Compose
+) -> None:
+    """The API lists runs by no business, so its threads are asked for; the runs then know it, also later."""
+    thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
+    thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/threads":
+            assert asked.query["business_id"] == "b-1"
+            found: Answer = page(thread)
+            return found
+        if asked.path == "/runs":
+            listed: Answer = page(run_json("mine"), run_json("other", thread_id="thread-2"))
+            return listed
+        return Answer(run_json("mine"))
+
+    server.script = answer
+    runs = client.runs.list(business_id="b-1")
+    assert [(run.id, run.business_id) for run in runs] == [("mine", "b-1")]
+    assert client.runs.get("mine").business_id == "b-1"
+    assert client.threads.list(business_id="b-1")[0].business_id == "b-1"
+
+
+def test_runs_without_a_thread_may_be_of_the_business(
+    server: Server, client: Client, run_json: Compose, page: Compose
+) -> None:
+    """Runs that tell neither thread nor business make the list uncertain; the business alone will do."""
+    thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
+    thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
+    told = run_json("told", thread_id=None, business_id="b-1")
+    server.say(page(thread), page(run_json("mine"), told, run_json("unknown", thread_id=None)))
+    runs = client.runs.list(business_id="b-1")
+    assert runs.ids == ("mine", "told")
+    assert runs.why == "1 run without a thread may be of this business"
+
+
+def test_business_without_threads_has_no_runs(server: Server, client: Client, page: Compose) -> None:
+    """Without a thread there is nothing to page through."""
+    server.say(page(total=0))
+    runs = client.runs.list(business_id="b-1")
+    assert (len(runs), runs.is_complete, server.lines) == (0, True, ["GET /threads"])
+
+
+moves = st.lists(
+    st.tuples(st.integers(2, 8), st.sampled_from(["create", "delete"]), st.integers(0, 40)), max_size=3
+)
+
+
+@given(moves, st.booleans())
+def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
+    moved: list[tuple[int, str, int]], total_count: bool
+) -> None:
+    """Whatever is created and deleted meanwhile: no run twice, and whole means that none was missed.
+
+    Without a count, a deletion and a creation that undo each other between two reads leave no trace, so there
+    it holds for one change.
+    """
+    moved = moved if total_count else moved[:1]
+
+    def compose(run_id: str, **fields: Any) -> dict[str, Any]:
+        stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
+        return {"object": "run", "id": run_id, "status": "completed", **stamp, **fields}
+
+    book = Book(compose, 35, total_count=total_count)
+    always = {run["id"] for run in book.runs}
+
+    def change(what: str, at: int) -> None:
+        if what == "create":
+            book.runs.insert(0, book.compose(100 + at))
+        elif at < len(book.runs):
+            always.discard(book.runs.pop(at)["id"])
+
+    for request, what, at in moved:
+        book.between[request] = lambda what=what, at=at: change(what, at)
+    listing = read_pages(
+        lambda number: page_of(book.page(number), "GET /runs"), Run.from_json, lambda run: True
+    )
+    ids = [run.id for run in listing.kept]
+    assert len(ids) == len(set(ids))
+    assert listing.why is not None or always <= set(ids)
+
+
+def test_runlist_is_a_sequence(run_json: Compose) -> None:
+    """A list of runs behaves as a sequence; a part of it is one, and says that it is a part."""
+    runs = RunList(tuple(Run.from_json(run_json(f"run-{number}")) for number in range(8)))
+    assert (len(runs), runs[-1].id, [run.id for run in runs[:2]]) == (8, "run-7", ["run-0", "run-1"])
+    assert isinstance(runs[:2], RunList)
+    assert (runs[:].is_complete, runs[:2].why) == (True, "a slice: 2 of 8")
+    assert runs[3] in runs
+    with pytest.raises(AttributeError):
+        runs.why = None
+    assert pickle.loads(pickle.dumps(runs)).ids == runs.ids  # noqa: S301
+
+
+def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
+    """Repr and HTML are bounded, escaped, and say what they left out and whether the list is whole."""
+    runs = RunList(
+        tuple(Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500)), "cut"
+    )
+    assert repr(runs) == ("RunList(500: run-0, run-1, run-2, run-3, run-4, … 495 more; not complete: cut)")
+    html = runs._repr_html_()
+    assert "450 more runs not shown" in html
+    assert "not complete: cut" in html
+    assert "<script>" not in html
+    assert len(html) < 20_000
+    assert repr(RunList()) == "RunList(0; complete)"

@@ -1,0 +1,182 @@
+"""From statuses and bodies to errors."""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runkit.client import Client
+from runkit.errors import (
+    ApiError,
+    AuthError,
+    Conflict,
+    ContractError,
+    Invalid,
+    MaybeSent,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UsageError,
+)
+from tests.client.conftest import Answer, Server
+
+ERRORS = {"errors": [{"message": "type is unknown", "parameter": "type"}, {"message": "and more"}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Invalid),
+        (401, AuthError),
+        (403, AuthError),
+        (404, NotFound),
+        (409, Conflict),
+        (410, NotFound),
+        (413, Invalid),
+        (418, Invalid),
+        (422, Invalid),
+        (429, RateLimited),
+        (500, Unavailable),
+        (503, Unavailable),
+    ],
+)
+def test_status_becomes_its_class(server: Server, client: Client, status: int, kind: type[ApiError]) -> None:
+    """Each status is its own class, and carries what was asked and what the API said."""
+    server.script = lambda asked: Answer(ERRORS, status=status)
+    with pytest.raises(
+        kind, match=rf"GET /v1/runs/run-1: {status} .*type is unknown / and more.*\(parameter type\)"
+    ) as caught:
+        client.runs.get("run-1")
+    assert caught.value.status == status
+    assert caught.value.messages == ("type is unknown", "and more")
+    assert caught.value.parameter == "type"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_post_answered_5xx_was_maybe_done(server: Server, client: Client, status: int) -> None:
+    """A server that fails in the middle of a POST may have done it."""
+    server.script = lambda asked: Answer(ERRORS, status=status)
+    with pytest.raises(MaybeSent) as caught:
+        client.runs.create("cip_orchestrator", business_id="b-1")
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>secret</html>", b"", b"[" * 2000, {"errors": "no"}, {"errors": [1]}]
+)
+def test_error_without_messages(server: Server, client: Client, body: Any) -> None:
+    """An error page of a proxy still becomes the class of its status, without its text."""
+    server.script = lambda asked: Answer(body, status=404)
+    with pytest.raises(NotFound) as caught:
+        client.runs.get("run-1")
+    assert caught.value.messages == ()
+    assert "secret" not in str(caught.value)
+
+
+def test_long_messages_are_cut(server: Server, client: Client) -> None:
+    """A message of the API is repeated within bounds, and the cut is seen."""
+    server.script = lambda asked: Answer({"errors": [{"message": "x" * 5000}] * 50}, status=422)
+    with pytest.raises(Invalid, match="…") as caught:
+        client.runs.get("run-1")
+    assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirect_is_not_followed(server: Server, client: Client, status: int) -> None:
+    """The key goes to one host only."""
+    server.script = lambda asked: Answer(status=status, headers={"Location": f"{server.url}/elsewhere"})
+    with pytest.raises(ContractError, match="redirect"):
+        client.runs.get("run-1")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Jane Doe</html>",
+        b"",
+        b'{"object": "run", "id"',
+        b"[" * 2000,
+        [],
+        "Jane Doe",
+        None,
+        {"id": "Jane Doe"},
+    ],
+)
+def test_unusable_success_is_a_contract_error_without_content(
+    server: Server, client: Client, body: Any
+) -> None:
+    """An answer that is no JSON, or not the shape, is said without repeating it."""
+    server.script = lambda asked: Answer(body)
+    with pytest.raises(ContractError) as caught:
+        client.runs.get("run-1")
+    assert "Doe" not in str(caught.value)
+
+
+def test_unreadable_success_of_a_post_says_that_it_was_done(server: Server, client: Client) -> None:
+    """A POST answered 201 was carried out, whatever the body looks like."""
+    server.script = lambda asked: Answer(b"<html>", status=201)
+    with pytest.raises(ContractError, match="probably carried out"):
+        client.runs.create("cip_orchestrator", business_id="b-1")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("a/b", "/runs/a%2Fb"),
+        ("../agents", "/runs/..%2Fagents"),
+        ("a?include=x#y", "/runs/a%3Finclude%3Dx%23y"),
+        ("a\r\nHost: evil", "/runs/a%0D%0AHost%3A%20evil"),
+        ("ü", "/runs/%C3%BC"),
+    ],
+)
+def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -> None:
+    """No id leads to another path."""
+    with pytest.raises(NotFound):
+        client.runs.get(given)
+    assert server.asked[0].path == path
+
+
+@pytest.mark.parametrize("given", ["", " ", ".", "..", "x" * 501, None, 7, "\ud800"])
+def test_what_is_no_id_is_not_sent(server: Server, client: Client, given: Any) -> None:
+    """An empty id would list instead of read; it is refused here."""
+    with pytest.raises(UsageError):
+        client.runs.get(given)
+    assert server.asked == []
+
+
+def test_errors_survive_pickling(server: Server, client: Client) -> None:
+    """An error that crosses a process keeps its facts."""
+    server.script = lambda asked: Answer(ERRORS, status=429, headers={"Retry-After": "99"})
+    with pytest.raises(RateLimited) as caught:
+        client.runs.get("run-1")
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert (type(again), str(again)) == (RateLimited, str(caught.value))
+    assert (again.status, again.messages, again.parameter, again.retry_after) == (
+        429,
+        ("type is unknown", "and more"),
+        "type",
+        99,
+    )
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
+        lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
+        lambda client: client.runs.feedback("run-1", "artifact-1", "positive"),
+        lambda client: client.threads.create("cip_orchestrator", business_id="b-1"),
+        lambda client: client.actions.create("businesses", "b-1", "decision", {"status": "approved"}),
+    ],
+    ids=["create", "resume", "feedback", "thread", "action"],
+)
+def test_read_only_sends_no_post(
+    server: Server, make_client: Callable[..., Client], write: Callable[[Client], object]
+) -> None:
+    """A client that may not write says so before anything is sent."""
+    with pytest.raises(PermissionError, match="read_only"):
+        write(make_client(read_only=True))
+    assert server.asked == []

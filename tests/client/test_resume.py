@@ -1,0 +1,182 @@
+"""An answer is sent once, and what became of it is found out."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runkit.client import Client
+from runkit.errors import (
+    AuthError,
+    Conflict,
+    ContractError,
+    Invalid,
+    MaybeSent,
+    NotFound,
+    RateLimited,
+    UsageError,
+)
+from tests.client.conftest import DROP, Answer, Asked, Server, Time
+
+Compose = Callable[..., dict[str, Any]]
+YES = {"decision": "approve"}
+DOUBTFUL = [DROP, Answer({}, cut=1), Answer(status=500), Answer(b"<html>", status=200), Answer({"id": 1})]
+
+
+@pytest.fixture
+def pending(run_json: Compose, question: dict[str, Any]) -> Answer:
+    """Give the run while its question waits."""
+    return Answer(run_json(status="interrupted", interrupts=[question]))
+
+
+def posts(server: Server) -> int:
+    return sum(asked.method == "POST" for asked in server.asked)
+
+
+def test_answer_that_arrives(server: Server, client: Client, run_json: Compose) -> None:
+    """The answer goes out whole under the interrupt's id, and the run comes back with steps."""
+    server.say(Answer(run_json(status="running", steps=[])))
+    run = client.runs.resume("run-1", "int-1", YES)
+    assert (run.status, run.steps, run.read_at is not None) == ("running", (), True)
+    assert server.lines == ["POST /runs/run-1/resume"]
+    assert server.asked[0].body == {"interrupt_id": "int-1", "input": YES}
+    assert server.asked[0].query == {"include": "steps"}
+
+
+@pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
+def test_doubt_and_the_question_is_gone(
+    server: Server,
+    client: Client,
+    run_json: Compose,
+    fake_time: Time,
+    caplog: pytest.LogCaptureFixture,
+    trouble: Answer,
+) -> None:
+    """Gone means closed; the run is returned, and that delivery is unconfirmed is in the log."""
+    server.say(trouble, Answer(run_json(status="running")))
+    with caplog.at_level(logging.WARNING, "runkit"):
+        run = client.runs.resume("run-1", "int-1", YES)
+    assert run.status == "running"
+    assert server.lines == ["POST /runs/run-1/resume", "GET /runs/run-1"]
+    assert fake_time.slept == [1]
+    assert "could not be confirmed" in caplog.text
+
+
+@pytest.mark.parametrize("trouble", DOUBTFUL, ids=["drop", "cut", "500", "no json", "no run"])
+def test_doubt_and_the_question_still_waits(
+    server: Server, client: Client, pending: Answer, fake_time: Time, trouble: Answer
+) -> None:
+    """After looks at 1, 3 and 10 seconds the doubt is handed on; nothing was sent again."""
+    server.script = lambda asked: trouble if asked.method == "POST" else pending
+    with pytest.raises(MaybeSent, match=r"10 s later the question 'int-1' was still open.*may still arrive"):
+        client.runs.resume("run-1", "int-1", YES)
+    assert server.lines == ["POST /runs/run-1/resume"] + ["GET /runs/run-1"] * 3
+    assert fake_time.slept == [1, 2, 7]
+
+
+def test_redirected_answer_was_not_given(server: Server, client: Client) -> None:
+    """A redirect was not followed, so there is no doubt and nothing to look for."""
+    server.script = lambda asked: Answer(status=307, headers={"Location": "/elsewhere"})
+    with pytest.raises(ContractError, match="redirect"):
+        client.runs.resume("run-1", "int-1", YES)
+    assert server.lines == ["POST /runs/run-1/resume"]
+
+
+def test_doubt_that_clears_late(
+    server: Server, client: Client, run_json: Compose, pending: Answer, fake_time: Time
+) -> None:
+    """An answer that is worked on for some seconds is found by the later looks."""
+    server.say(DROP, pending, pending, Answer(run_json()))
+    assert client.runs.resume("run-1", "int-1", YES).status == "completed"
+    assert fake_time.slept == [1, 2, 7]
+    assert posts(server) == 1
+
+
+def test_doubt_and_nobody_can_look(server: Server, client: Client) -> None:
+    """When the run cannot be read either, that is said."""
+    server.script = lambda asked: DROP
+    with pytest.raises(MaybeSent, match="could not be read since"):
+        client.runs.resume("run-1", "int-1", YES)
+    assert posts(server) == 1
+
+
+def test_unreadable_question_is_not_an_answered_one(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """A re-read whose questions cannot be parsed is no receipt."""
+    broken = [Answer(run_json(status="interrupted", interrupts=odd)) for odd in ([{"id": "int-1"}], None, 7)]
+    server.say(DROP, *broken)
+    with pytest.raises(MaybeSent, match="still open"):
+        client.runs.resume("run-1", "int-1", YES)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_refusal_of_a_closed_question_is_a_conflict(
+    server: Server, client: Client, run_json: Compose, status: int
+) -> None:
+    """Refused and no longer open: somebody was first."""
+    told = Answer({"errors": [{"message": "not interrupted"}]}, status=status)
+    server.script = lambda asked: told if asked.method == "POST" else Answer(run_json())
+    with pytest.raises(Conflict, match=r"not open.*not interrupted") as caught:
+        client.runs.resume("run-1", "int-1", YES)
+    assert (caught.value.status, caught.value.messages) == (status, ("not interrupted",))
+    assert posts(server) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_refusal_of_an_open_question_is_invalid(
+    server: Server, client: Client, pending: Answer, status: int
+) -> None:
+    """Refused and still open: the answer is wrong."""
+    told = Answer({"errors": [{"message": "note is missing", "parameter": "note"}]}, status=status)
+    server.script = lambda asked: told if asked.method == "POST" else pending
+    with pytest.raises(Invalid, match=r"still open.*note is missing") as caught:
+        client.runs.resume("run-1", "int-1", YES)
+    assert (caught.value.status, caught.value.parameter) == (status, "note")
+
+
+def test_unknown_run(server: Server, client: Client) -> None:
+    """A run that is not there is not found, whatever was asked."""
+    with pytest.raises(NotFound):
+        client.runs.resume("run-1", "int-1", YES)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthError), (403, AuthError), (429, RateLimited)])
+def test_refusals_before_the_work_are_plain(
+    server: Server, client: Client, status: int, kind: type[Exception]
+) -> None:
+    """A wrong key and a limit say nothing about the question; nothing is looked at."""
+    server.script = lambda asked: Answer(status=status, headers={"Retry-After": "100"})
+    with pytest.raises(kind):
+        client.runs.resume("run-1", "int-1", YES)
+    assert server.lines == ["POST /runs/run-1/resume"]
+
+
+@pytest.mark.parametrize(
+    ("interrupt_id", "answer"), [("", YES), (None, YES), ("int-1", "approve"), ("int-1", None)]
+)
+def test_unusable_answers_are_not_sent(
+    server: Server, client: Client, interrupt_id: Any, answer: Any
+) -> None:
+    """An answer is an object, a question has an id."""
+    with pytest.raises(UsageError):
+        client.runs.resume("run-1", interrupt_id, answer)
+    assert server.asked == []
+
+
+def test_lost_reply_to_a_done_answer_is_sent_once(
+    server: Server, client: Client, run_json: Compose, pending: Answer
+) -> None:
+    """The server did the work and the reply was lost: seen once, found closed."""
+    done: list[Asked] = []
+
+    def answer(asked: Asked) -> Answer:
+        if asked.method == "POST":
+            done.append(asked)
+            return DROP
+        return Answer(run_json()) if done else pending
+
+    server.script = answer
+    assert client.runs.resume("run-1", "int-1", YES).status == "completed"
+    assert len(done) == 1

@@ -1,0 +1,185 @@
+"""Create, read, wait for and rate runs; threads, agents and actions."""
+
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from runkit.client import Client
+from runkit.errors import UsageError, WaitTimeout
+from runkit.models import Run
+from tests.client.conftest import DROP, Answer, Server, Time
+
+Compose = Callable[..., dict[str, Any]]
+NOW = "2026-02-03T10:00:00Z"
+
+
+def test_create_sends_and_keeps_the_business(server: Server, client: Client, run_json: Compose) -> None:
+    """The API never returns the business, so the client keeps it, by object and by id."""
+    server.say(Answer(run_json(status="running"), status=201), Answer(run_json()), Answer(run_json()))
+    run = client.runs.create("cip_orchestrator", business_id="b-1", prompt="Look at the TIN")
+    assert server.asked[0].body == {
+        "type": "cip_orchestrator",
+        "business_id": "b-1",
+        "prompt": "Look at the TIN",
+    }
+    assert run.business_id == "b-1"
+    assert client.runs.get(run).business_id == "b-1"
+    assert client.runs.get("run-1").business_id == "b-1"
+
+
+def test_create_needs_a_context(server: Server, client: Client) -> None:
+    """Without business and thread the API would answer 400; it is said here."""
+    with pytest.raises(UsageError, match="business_id= or thread_id="):
+        client.runs.create("cip_orchestrator")
+    assert server.asked == []
+
+
+def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: Compose) -> None:
+    """`read_at` is the Date of the answer, kept in the JSON; a stamp that the server sent is dropped."""
+    server.say(
+        Answer(run_json(_runkit={"business_id": "forged", "read_at": NOW}, steps=[])),
+        Answer(run_json(), headers={"Date": "no date"}),
+    )
+    run = client.runs.get("run-1")
+    assert run.read_at == datetime(2026, 2, 3, 10, 40, 12, tzinfo=UTC)
+    assert run.to_dict()["_runkit"] == {"read_at": "2026-02-03T10:40:12Z"}
+    assert run.business_id is None
+    assert server.asked[0].query == {"include": "steps"}
+    without = client.runs.get("run-1", steps=False)
+    assert (without.read_at, without.steps) == (None, None)
+    assert server.asked[1].query == {}
+
+
+def test_wait_polls_until_the_run_stops(
+    server: Server, client: Client, run_json: Compose, fake_time: Time
+) -> None:
+    """Waiting looks without steps, ever less often, and ends with the whole run."""
+    running = Answer(run_json(status="running"))
+    server.say(*[running] * 12, Answer(run_json(status="interrupted")), Answer(run_json(steps=[])))
+    run = client.runs.wait("run-1")
+    assert run.steps == ()
+    assert [asked.query.get("include") for asked in server.asked] == [None] * 13 + ["steps"]
+    assert fake_time.slept[:3] == [0.25, 0.375, 0.5625]
+    assert max(fake_time.slept) == 5
+
+
+def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_time: Time) -> None:
+    """After the time given the error carries the last state."""
+    server.script = lambda asked: Answer(run_json(status="running"))
+    with pytest.raises(WaitTimeout, match="still running after 20 s") as caught:
+        client.runs.wait("run-1", timeout=20, poll=3)
+    assert sum(fake_time.slept) == 20
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert (str(again), again.run.status) == (str(caught.value), "running")
+
+
+@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"timeout": -1}, {"poll": 0}, {"poll": -1}])
+def test_wait_checks_its_seconds(server: Server, client: Client, wrong: dict[str, Any]) -> None:
+    """A wait of no time, or without a pause, is a mistake."""
+    with pytest.raises(UsageError):
+        client.runs.wait("run-1", **wrong)
+    assert server.asked == []
+
+
+def test_wait_sits_out_a_lost_connection(server: Server, client: Client, run_json: Compose) -> None:
+    """A network that is away for a while does not end an hour's wait."""
+    server.say(Answer(run_json(status="running")), *[DROP] * 5, Answer(run_json()), Answer(run_json()))
+    assert client.runs.wait("run-1").status == "completed"
+
+
+def test_feedback(server: Server, client: Client) -> None:
+    """A rating goes out in upper case with its trimmed comment, in any case given."""
+    told = {
+        "object": "run_feedback",
+        "id": "f-1",
+        "run_id": "run-1",
+        "rating": "POSITIVE",
+        "artifact_id": "a-1",
+        "comment": "good",
+        "reviewer": {"type": "Account", "id": "x"},
+        "superseded_prior": True,
+        "created_at": NOW,
+    }
+    server.script = lambda asked: Answer(told, status=201)
+    assert client.runs.feedback("run-1", "a-1", "Positive", comment=" good ").superseded_prior
+    assert server.asked[0].body == {"rating": "POSITIVE", "artifact_id": "a-1", "comment": "good"}
+    client.runs.feedback("run-1", "a-1", "negative", comment="  ")
+    assert server.asked[1].body == {"rating": "NEGATIVE", "artifact_id": "a-1"}
+
+
+@pytest.mark.parametrize(
+    ("artifact_id", "rating", "comment", "words"),
+    [
+        (None, "positive", None, "has no id"),
+        (" ", "positive", None, "has no id"),
+        ("a-1", "postive", None, "Did you mean 'positive'"),
+        ("a-1", "positive", "x" * 5001, "5,001 characters"),
+    ],
+)
+def test_feedback_that_cannot_be_taken(
+    server: Server, client: Client, artifact_id: str | None, rating: str, comment: str | None, words: str
+) -> None:
+    """What the API would refuse is said before it is sent."""
+    with pytest.raises(UsageError, match=words):
+        client.runs.feedback("run-1", artifact_id, rating, comment)
+    assert server.asked == []
+
+
+def test_threads(server: Server, client: Client) -> None:
+    """Threads are created, read and listed; one that was asked for by a business knows it."""
+    thread = {"object": "thread", "id": "t-1", "created_at": NOW, "updated_at": NOW, "status": "completed"}
+    server.say(Answer(thread, status=201), Answer(thread), Answer({"data": [thread], "has_more": False}))
+    assert client.threads.create("cip_orchestrator", business_id="b-1").business_id == "b-1"
+    assert server.asked[0].body == {"type": "cip_orchestrator", "business_id": "b-1"}
+    assert client.threads.get("t-1").business_id is None
+    listed = client.threads.list()
+    assert (listed.ids, listed.is_complete) == (("t-1",), True)
+    assert server.lines == ["POST /threads", "GET /threads/t-1", "GET /threads"]
+    assert "business_id" not in server.asked[2].query
+
+
+def test_agents(server: Server, client: Client) -> None:
+    """Agents are listed and read."""
+    agent = {"object": "agent", "id": "a-1", "type": "cip_orchestrator"}
+    server.say(Answer({"data": [agent]}), Answer(agent))
+    assert [found.type for found in client.agents.list()] == ["cip_orchestrator"]
+    assert client.agents.get("a-1").id == "a-1"
+
+
+def test_actions(server: Server, client: Client) -> None:
+    """Actions are created, listed and read with the object they are about."""
+    action = {
+        "id": "act-1",
+        "type": "decision",
+        "object_type": "Business",
+        "object_id": "b-1",
+        "created_at": NOW,
+        "effects": [{"operation": "updated"}],
+        "actors": [{"actor_type": "account"}],
+    }
+    server.say(Answer(action, status=201), Answer({"object": "list", "data": [action]}), Answer(action))
+    made = client.actions.create("businesses", "b-1", "decision", {"status": "approved"}, run_id="run-1")
+    assert made.effects[0].operation == "updated"
+    assert client.actions.list("businesses", "b-1") == [made]
+    assert client.actions.get("act-1", "businesses", "b-1") == made
+    assert [asked.query for asked in server.asked[1:]] == [
+        {"object_type": "businesses", "object_id": "b-1"}
+    ] * 2
+
+
+@pytest.mark.parametrize("value", [object(), "\ud800"])
+def test_what_is_no_json_is_not_sent(server: Server, client: Client, value: object) -> None:
+    """An answer that holds a Python object, or half a character, is an error before anything is sent."""
+    with pytest.raises(UsageError, match="no JSON"):
+        client.runs.resume("run-1", "int-1", {"decision": value})
+    assert server.asked == []
+
+
+def test_run_objects_are_taken_for_ids(server: Server, client: Client, run_json: Compose) -> None:
+    """A run passes its id and its business."""
+    server.say(Answer(run_json()))
+    run = Run.from_json(run_json()).knowing(business_id="b-1")
+    assert client.runs.get(run).business_id == "b-1"

@@ -1,0 +1,249 @@
+"""The stream of a run, in any shape and cut anywhere, and the truth at its end."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runkit.client import Client
+from runkit.client.stream import RECONNECTS, events
+from runkit.errors import AuthError, NotFound, Unavailable
+from tests.client.conftest import DROP, Answer, Asked, Server, Time
+
+Compose = Callable[..., dict[str, Any]]
+
+STARTED = {"run_id": "run-1"}
+FINISHED = {"run_id": "run-1", "outcome": {"type": "success"}}
+
+
+def middesk(kind: str, data: dict[str, Any], end: str = "\n") -> bytes:
+    return f"event: {kind}{end}data: {json.dumps(data)}{end}{end}".encode()
+
+
+def agui(kind: str, data: dict[str, Any], end: str = "\n") -> bytes:
+    return f"data: {json.dumps({'type': kind, **data})}{end}{end}".encode()
+
+
+def snapshot(number: int) -> dict[str, Any]:
+    return {"run_id": "run-1", "timestamp": 1_770_113_000_000 + number, "snapshot": {"n": number}}
+
+
+def told(chunks: list[bytes]) -> list[tuple[str, Any]]:
+    return [(event.type, event.to_dict()) for event in events(chunks)]
+
+
+def kinds(client: Client) -> list[str]:
+    return [event.type for event in client.runs.stream("run-1")]
+
+
+def serve(server: Server, *streams: Answer, runs: list[dict[str, Any]]) -> None:
+    """Answer each stream request with the next stream, each read with the next run; the last run stays."""
+    left, reads = iter(streams), list(runs)
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/stream"):
+            return next(left, DROP)
+        return Answer(reads.pop(0) if len(reads) > 1 else reads[0])
+
+    server.script = answer
+
+
+# ---------------------------------------------------------------------------------------------- parsing
+
+
+@pytest.mark.parametrize("encode", [middesk, agui])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b": hello\n\n", b"retry: 10\nid: 7\n\n"])
+def test_both_forms_with_every_line_end(encode: Callable[..., bytes], end: str, start: bytes) -> None:
+    """Middesk's and AG-UI's form are read, with any line end, mark, comment or hint before them."""
+    body = start + encode("RUN_STARTED", STARTED, end) + encode("RUN_FINISHED", FINISHED, end)
+    assert [kind for kind, _ in told([body])] == ["RUN_STARTED", "RUN_FINISHED"]
+
+
+@given(st.data())
+def test_any_chunking_gives_the_same_events(data: st.DataObject) -> None:
+    """Where the network cuts the bytes does not matter."""
+    end = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    pieces = [
+        data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"])),
+        middesk("RUN_STARTED", {"run_id": "rün-1"}, end),
+        f": ping{end}{end}".encode(),
+        agui("STATE_SNAPSHOT", snapshot(1), end),
+        f'data: {{"type":{end}data: "RUN_FINISHED"}}{end}{end}'.encode(),
+    ]
+    body = b"".join(pieces)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(body) - 1), max_size=12)))
+    chunks = [body[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    assert told(chunks) == told([body])
+    assert [kind for kind, _ in told(chunks)] == ["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED"]
+
+
+@given(st.lists(st.binary(max_size=30), max_size=10))
+def test_noise_is_no_event(chunks: list[bytes]) -> None:
+    """Bytes that mean nothing break nothing."""
+    assert told(chunks) == []
+
+
+def test_last_event_needs_no_blank_line() -> None:
+    """A stream that ends right after its last data has said it."""
+    assert [kind for kind, _ in told([b'event: RUN_FINISHED\ndata: {"run_id": "r"}'])] == ["RUN_FINISHED"]
+
+
+def test_bad_data_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """An event that is no JSON costs itself only, and its data stays out of the log."""
+    body = b"event: STATE_SNAPSHOT\ndata: {Jane Doe\n\n" + middesk("RUN_STARTED", STARTED)
+    assert [kind for kind, _ in told([body])] == ["RUN_STARTED"]
+    assert "STATE_SNAPSHOT" in caplog.text
+    assert "Doe" not in caplog.text
+
+
+def test_unknown_types_are_left_out() -> None:
+    """The protocol has more types than Middesk documents, and may get more."""
+    body = agui("TEXT_MESSAGE_START", {}) + middesk("CUSTOM", {"type": "RUN_STARTED"}) + b"data: 7\n\n"
+    assert told([body]) == []
+
+
+# ------------------------------------------------------------------------------------------------ following
+
+
+def test_stream_ends_with_the_run(server: Server, client: Client, run_json: Compose) -> None:
+    """After the last event the run is read, so that the caller learns what became of it."""
+    body = middesk("RUN_STARTED", STARTED) + middesk("STATE_SNAPSHOT", snapshot(1))
+    serve(server, Answer(chunks=[body, middesk("RUN_FINISHED", FINISHED)]), runs=[run_json(steps=[])])
+    found = list(client.runs.stream("run-1"))
+    assert [event.type for event in found] == ["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_READ"]
+    run = found[-1].run
+    assert run is not None
+    assert (run.id, run.steps, run.read_at is not None) == ("run-1", (), True)
+    assert server.lines == ["GET /runs/run-1/stream", "GET /runs/run-1"]
+    assert server.asked[0].headers["accept"] == "text/event-stream"
+
+
+def test_snapshot_knows_its_time(server: Server, client: Client, run_json: Compose) -> None:
+    """What a snapshot shows was true at the event's time."""
+    whole = {"timestamp": 1_770_113_412_000, "snapshot": run_json(status="running", steps=[])}
+    serve(server, Answer(chunks=[middesk("STATE_SNAPSHOT", whole)]), runs=[run_json()])
+    run = next(iter(client.runs.stream("run-1"))).run
+    assert run is not None
+    assert run.read_at is not None
+    assert run.read_at.isoformat() == "2026-02-03T10:10:12+00:00"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_stream_that_is_no_longer_kept(
+    server: Server, client: Client, run_json: Compose, status: int
+) -> None:
+    """A run whose stream is gone is read instead."""
+    serve(server, Answer(status=status), runs=[run_json()])
+    assert kinds(client) == ["RUN_READ"]
+
+
+def test_stream_of_no_run(server: Server, client: Client) -> None:
+    """A run that does not exist is not found."""
+    with pytest.raises(NotFound):
+        kinds(client)
+
+
+def test_stream_with_a_wrong_key(server: Server, client: Client) -> None:
+    """A wrong key is said, not followed."""
+    server.script = lambda asked: Answer(status=401)
+    with pytest.raises(AuthError):
+        kinds(client)
+
+
+def test_dropped_stream_is_opened_again(
+    server: Server, client: Client, run_json: Compose, fake_time: Time
+) -> None:
+    """What a second stream replays is not told again, and what is new is."""
+    first = [middesk("RUN_STARTED", STARTED), middesk("STATE_SNAPSHOT", snapshot(1)), b"event: STATE_SN"]
+    second = [*first[:2], middesk("STATE_SNAPSHOT", snapshot(2)), middesk("RUN_FINISHED", FINISHED)]
+    serve(server, Answer(chunks=first), Answer(chunks=second), runs=[run_json(status="running"), run_json()])
+    found = list(client.runs.stream("run-1"))
+    assert [event.type for event in found] == [
+        "RUN_STARTED",
+        "STATE_SNAPSHOT",
+        "STATE_SNAPSHOT",
+        "RUN_FINISHED",
+        "RUN_READ",
+    ]
+    assert [event.snapshot["n"] for event in found[1:3] if event.snapshot] == [1, 2]
+    assert fake_time.slept == [0.25]
+
+
+def test_snapshot_that_says_the_same_is_told_once(server: Server, client: Client, run_json: Compose) -> None:
+    """An equal snapshot under a new time is no news."""
+    again = {**snapshot(1), "timestamp": 1_770_113_009_999}
+    body = middesk("STATE_SNAPSHOT", snapshot(1)) + middesk("STATE_SNAPSHOT", again)
+    serve(server, Answer(chunks=[body]), runs=[run_json()])
+    assert kinds(client) == ["STATE_SNAPSHOT", "RUN_READ"]
+
+
+def test_interrupted_stage_is_not_the_end_of_a_replay(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """A replay of an answered run holds an earlier RUN_FINISHED; only the closed connection is the end."""
+    pause = {"run_id": "run-1", "outcome": {"type": "interrupt", "interrupts": [{"id": "int-1"}]}}
+    body = [middesk("RUN_FINISHED", pause), middesk("STATE_SNAPSHOT", snapshot(2))]
+    serve(server, Answer(chunks=[*body, middesk("RUN_FINISHED", FINISHED)]), runs=[run_json()])
+    assert kinds(client) == ["RUN_FINISHED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_READ"]
+
+
+def test_silent_stream_is_looked_behind(
+    server: Server, make_client: Callable[..., Client], run_json: Compose
+) -> None:
+    """A connection that says nothing for the timeout is checked against the run, then opened again."""
+
+    def silent() -> Iterator[bytes]:
+        yield middesk("RUN_STARTED", STARTED)
+        server.is_over.wait(10)
+
+    serve(
+        server,
+        Answer(chunks=silent()),
+        Answer(chunks=[middesk("RUN_STARTED", STARTED), middesk("RUN_FINISHED", FINISHED)]),
+        runs=[run_json(status="running"), run_json()],
+    )
+    assert kinds(make_client(timeout=0.2)) == ["RUN_STARTED", "RUN_FINISHED", "RUN_READ"]
+
+
+def test_stream_gives_up_in_the_end(
+    server: Server, client: Client, run_json: Compose, fake_time: Time
+) -> None:
+    """A stream that never has news ends, and says by its last event that the run still runs."""
+    serve(server, *[Answer(chunks=[])] * 99, runs=[run_json(status="running")])
+    found = list(client.runs.stream("run-1"))
+    assert [(event.type, event.run and event.run.status) for event in found] == [("RUN_READ", "running")]
+    assert sum(line.endswith("/stream") for line in server.lines) == RECONNECTS + 1
+    assert max(fake_time.slept) == 10
+
+
+def test_run_that_cannot_be_read_is_an_error(server: Server, client: Client) -> None:
+    """Without stream and run there is no truth to tell."""
+    server.script = lambda asked: DROP
+    with pytest.raises(Unavailable):
+        kinds(client)
+
+
+def test_closing_closes_the_connection(server: Server, client: Client, run_json: Compose) -> None:
+    """Who stops listening leaves no connection behind."""
+    is_closed = threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        number = 0
+        try:
+            while not server.is_over.wait(0.01):
+                number += 1
+                yield middesk("STATE_SNAPSHOT", snapshot(number))
+        finally:
+            is_closed.set()
+
+    server.script = lambda asked: Answer(chunks=endless())
+    stream = client.runs.stream("run-1")
+    assert next(stream).type == "STATE_SNAPSHOT"
+    stream.close()
+    assert is_closed.wait(5)
+    assert server.lines == ["GET /runs/run-1/stream"]
