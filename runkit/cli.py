@@ -143,8 +143,8 @@ def fetch(arguments: argparse.Namespace) -> int:
         raise UsageError("--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and set it.")
     box = runkit.sandbox() if arguments.sandbox else None
     with (
-        box.client(read_only=True) if box else runkit.Client(read_only=True) as client,
         _output(arguments.output) as file,
+        box.client(read_only=True) if box else runkit.Client(read_only=True) as client,
     ):
         listed = client.runs.list(
             limit=arguments.limit,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
 from markupsafe import Markup
@@ -32,6 +33,14 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     total_count: int | None = None
     requested: tuple[str, ...] | None = None
     errors: Mapping[str, ApiError] = field(default_factory=dict)
+    clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
+
+    def now(self) -> datetime:
+        """The server's time if a client brought the list (one request), else this machine's."""
+        return self.clock() if self.clock else datetime.now(UTC)
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"clock": None}  # a connection does not travel
 
     @property
     def is_complete(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from runkit.client import codec
@@ -116,7 +117,7 @@ class Runs:
             return thread_ids is None or run.thread_id in thread_ids or run.business_id == business_id
 
         if threads is not None and not threads:
-            return RunList(why=threads.why)
+            return RunList(why=threads.why, clock=self._now)
         listing = read_pages(self._page, Run.from_json, keep, limit=limit, since=after)
         runs = listing.kept
         if threads is not None and business_id is not None:
@@ -126,7 +127,7 @@ class Runs:
         whys += [listing.why] if listing.why else []
         if homeless:
             whys.append(f"{plural(len(homeless), 'run')} without a thread may be of this business")
-        return RunList(runs, "; ".join(whys) or None, listing.total_count)
+        return RunList(runs, "; ".join(whys) or None, listing.total_count, clock=self._now)
 
     def fetch(
         self,
@@ -154,7 +155,8 @@ class Runs:
             if business_id is not None:
                 self._business_of[run_id] = business_id
         unique = tuple(dict.fromkeys(ids))
-        return fetch_runs(self.get, unique, reusable(have), progress=progress, workers=workers)
+        runs = fetch_runs(self.get, unique, reusable(have), progress=progress, workers=workers)
+        return replace(runs, clock=self._now)
 
     def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
         """Wait until a run no longer runs (completed, error or interrupted) and give it with its steps.
@@ -242,6 +244,11 @@ class Runs:
         run_id, _ = self._identify(run)
         path = path_to("runs", run_id, "stream")
         return follow(lambda: self._connection.stream(path), lambda: self.get(run), sleep=self._sleep)
+
+    def _now(self) -> datetime:
+        """The server's time, from the `Date` of its smallest answer; this machine's if it says none."""
+        reply = self._connection.get("/runs", page=1, per_page=1)
+        return reply.read_at or datetime.now(UTC)
 
     def _identify(self, run: str | Run) -> tuple[str, str | None]:
         if isinstance(run, Run):

@@ -1,9 +1,12 @@
 """The client against runkit's own sandbox, from the creation of a run to its rating."""
 
+import pickle
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+import runkit
 from runkit.client import Client
 from runkit.client.codec import interrupt_kind, proposals_of
 from runkit.errors import AuthError, Conflict, Invalid, NotFound
@@ -85,3 +88,13 @@ def test_refusals(box: Sandbox, client: Client) -> None:
         client.runs.get("00000000-0000-4000-8000-000000000000")
     with Client("mk_test_wrong", box.url) as stranger, pytest.raises(AuthError):
         stranger.agents.list()
+
+
+def test_a_list_knows_the_servers_time(box: Sandbox, client: Client) -> None:
+    """`as_of="now"` measures an open run by the sandbox's virtual clock, not this machine's."""
+    run = client.runs.create("cip_orchestrator", box.business("long_5000"))
+    runs = client.runs.fetch([run])
+    before = box.now()
+    as_of = runkit.frames(runs, as_of="now").runs["as_of"].iloc[0].to_pydatetime()
+    assert before - timedelta(seconds=1) <= as_of <= box.now()
+    assert pickle.loads(pickle.dumps(runs)).ids == runs.ids

@@ -1,0 +1,172 @@
+"""The command line, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import runkit
+
+COMMANDS = ["demo", "lab", "sandbox", "fetch"]
+CANARY = "mk_test_canary_0123456789"
+
+
+def environment(**more: str) -> dict[str, str]:
+    hidden = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
+    return {name: value for name, value in os.environ.items() if name not in hidden} | more
+
+
+def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runkit", *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """`runkit sandbox` in a process of its own; gives what it said to export."""
+    command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        yield dict(re.findall(r"export (\w+)=(\S+)", "".join(lines)))
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
+    """`--help` works and names the options."""
+    done = run(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"usage: runkit {name}" in done.stdout
+    assert len(done.stdout.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "COMMAND"),
+        (("dmo",), "choose from"),
+        (("fetch",), "-o/--output"),
+        (("fetch", "-o", "runs.csv"), "expected a name ending in .ndjson"),
+        (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be written"),
+        (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
+        (("fetch", "-o", "runs.ndjson", "--sandbox"), "RUNKIT_SANDBOX_URL is not set"),
+        (("demo", "--speed", "-1"), "not a positive number"),
+        (("sandbox", "--port", "99999"), "99999"),
+    ],
+)
+def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    """Exit code 2, a message without a traceback, nothing written."""
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
+    """Six runs with their budgets: one answered, one failed, one approved by policy, one waiting."""
+    started = time.monotonic()
+    done = run("demo", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 60
+    for words in ("Dismiss 1 potential hit?", "completed", "interrupted", "error", "waiting for a person"):
+        assert words in done.stdout
+    page = (tmp_path / "runkit-demo" / "index.html").read_text()
+    assert page.count("plotly.js v") == 1
+    assert CANARY not in page + done.stdout + done.stderr
+
+
+def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) -> None:
+    """Each run is a line with its steps and when it was read."""
+    done = run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
+    assert done.returncode == 0, done.stderr
+    assert "6 runs from 127.0.0.1" in done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "runs.ndjson").read_text().splitlines()]
+    assert all(line["_runkit"]["read_at"] for line in lines)
+    frames = runkit.frames(tmp_path / "runs.ndjson", on_error="raise")
+    assert len(frames.runs) == 6
+    assert frames.runs["has_steps"].all()
+
+
+def test_fetch_filters_and_compresses(tmp_path: Path, served: dict[str, str]) -> None:
+    """`--status` and `--limit` cut, `.gz` packs; a cut that was asked for is complete."""
+    done = run(
+        *("fetch", "--sandbox", "--status", "completed", "--limit", "2", "-o", "runs.ndjson.gz"),
+        cwd=tmp_path,
+        **served,
+    )
+    assert done.returncode == 0, done.stderr
+    assert runkit.frames(tmp_path / "runs.ndjson.gz").runs["status"].tolist() == ["completed"] * 2
+
+
+def test_fetch_to_stdout_is_a_pipe(tmp_path: Path, served: dict[str, str]) -> None:
+    """`-o -` keeps words and data apart."""
+    done = run("fetch", "--sandbox", "--limit", "1", "-o", "-", cwd=tmp_path, **served)
+    assert json.loads(done.stdout)["object"] == "run"
+
+
+def test_fetch_without_a_server_fails_in_one_line(tmp_path: Path) -> None:
+    """Exit code 1, the host is named, the key is not, no file is left."""
+    done = run(
+        *("fetch", "-o", "runs.ndjson"),
+        cwd=tmp_path,
+        MIDDESK_API_KEY=CANARY,
+        MIDDESK_BASE_URL="http://127.0.0.1:9/v1",
+    )
+    assert done.returncode == 1
+    assert "127.0.0.1:9" in done.stderr
+    assert CANARY not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sandbox_names_a_port_that_is_taken(tmp_path: Path, served: dict[str, str]) -> None:
+    """Instead of a traceback."""
+    port = re.search(r":(\d+)/", served["RUNKIT_SANDBOX_URL"])
+    assert port
+    done = run("sandbox", "--port", port[1], cwd=tmp_path)
+    assert done.returncode == 2
+    assert port[1] in done.stderr
+
+
+def test_the_sandboxs_database_survives_a_kill(tmp_path: Path) -> None:
+    """Killed in mid-flight and started again, it still has its runs."""
+    counts = []
+    for _ in range(2):
+        command = [
+            sys.executable,
+            "-m",
+            "runkit",
+            "sandbox",
+            "--db",
+            str(tmp_path / "box.db"),
+            "--history",
+            "3",
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+        assert process.stdout is not None
+        said = "".join(process.stdout.readline() for _ in range(2))
+        at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", said))
+        with runkit.Client(at["KEY"], at["URL"]) as client:
+            client.runs.create("cip_orchestrator", business_id="b1500000-0000-4000-8000-000000000001")
+            counts.append(len(client.runs.list()))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert counts == [4, 5]
