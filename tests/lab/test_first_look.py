@@ -1,0 +1,69 @@
+"""The first notebook in a real JupyterLab, light and dark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from runkit.cli import notebooks
+
+NAME = "01_first_look.ipynb"
+LEAST_CONTRAST = 4.5  # WCAG AA for text
+
+# The contrast of a figure's texts with the ground that is seen behind them.
+CONTRAST = """() => {
+  const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => {
+    const [r, g, b] = rgb(color).map((x) => x / 255).map(
+      (x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
+    );
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (rgb(color)[3] !== 0) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const ratios = [];
+  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+    const paper = plot.querySelector(".main-svg").style.background || "";
+    const back = /rgba\\(.*, 0\\)|transparent|^$/.test(paper) ? ground(plot) : paper;
+    for (const text of plot.querySelectorAll("text")) {
+      if (!text.textContent.trim()) continue;
+      const [a, b] = [light(getComputedStyle(text).fill), light(back)].sort((x, y) => y - x);
+      ratios.push((a + 0.05) / (b + 0.05));
+    }
+  }
+  return ratios;
+}"""
+
+
+@pytest.mark.browser
+def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Page], tmp_path: Path) -> None:
+    """All cells run, both Gantt charts are drawn and can be read, and no button sends them anywhere."""
+    shutil.copy(notebooks() / NAME, lab.folder / NAME)
+    page = open_notebook(NAME)
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot .bars .point').length > 100")
+    page.wait_for_function(
+        """() => {
+            const cells = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
+            return cells.length && cells.every((cell) => /\\[\\d+\\]/.test(cell.textContent));
+        }"""
+    )
+    said = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+    assert "".join(said).strip() == ""  # the progress bar has gone
+    assert page.locator("text=Traceback").count() == 0
+    assert page.locator(".js-plotly-plot").count() == 2
+    assert page.locator("[data-title*='Share'], [data-title*='loud'], .modebar-btn--logo").count() == 0
+    ratios = page.evaluate(CONTRAST)
+    assert len(ratios) > 20
+    assert min(ratios) >= LEAST_CONTRAST
+    for number in range(2):
+        page.locator(".js-plotly-plot").nth(number).scroll_into_view_if_needed()
+        page.screenshot(path=tmp_path / f"gantt_{number}.png")
