@@ -20,8 +20,8 @@ from typing import IO, cast
 
 import runkit
 from runkit.errors import MissingExtra, RunkitError, UsageError
-from runkit.models import RUN_STATUSES
 from runkit.text import plural
+from runkit.values import RUN_STATUSES
 
 FAILED, WRONG_USE, NOT_COMPLETE, INTERRUPTED = 1, 2, 3, 130
 

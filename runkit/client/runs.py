@@ -18,8 +18,9 @@ from runkit.client.resources import Threads, check_limit, check_positive
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
 from runkit.errors import RateLimited, Unavailable, UsageError, WaitTimeout
-from runkit.models import RUN_STATUSES, Event, Feedback, Page, Run, parse_time
+from runkit.models import Event, Feedback, Page, Run
 from runkit.text import duration, plural
+from runkit.values import RUN_STATUSES, parse_time
 
 log = logging.getLogger("runkit")
 

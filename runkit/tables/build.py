@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext, timing
-from runkit.models import CONFIDENCES, OLD_STATUSES, RESOLUTIONS
 from runkit.steptree import kind
 from runkit.tables import findings, questions
 from runkit.tables.checks import NEVER, TEXT
@@ -23,6 +22,7 @@ from runkit.tables.columns import Chunk, Flags, Ints, Words, count, seconds, tak
 from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, resolutions, take_runs
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
+from runkit.values import CONFIDENCES, OLD_STATUSES, RESOLUTIONS
 
 
 class Batch(NamedTuple):

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from runkit.models import ApiObject, Step, read_time
+from runkit.models import ApiObject, Step
 from runkit.steptree import kind
 from runkit.text import shorten
+from runkit.values import read_time
 
 TEXT = pa.large_string()  # what pandas holds text in
 TIME = pa.timestamp("us", tz="UTC")

@@ -10,15 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step, parse_time, resolution_of
+from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step, resolution_of
 from runkit.steptree import FlatSteps, flatten, kind
 from runkit.tables.checks import NEVER, TEXT, Columns, conform, to_columns
 from runkit.tables.columns import Flags, Ints, must, take
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
+from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
 
 Json = dict[str, Any]
-FINAL = ("completed", "error", "failed")
+# The statuses of a run that has ended, in today's and the oldest words.
+FINAL = [*FINAL_STATUSES, *(old for old, new in OLD_STATUSES.items() if new in FINAL_STATUSES)]
 
 
 class Runs(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from runkit.client.codec import interrupt_kind, proposals_of
-from runkit.models import RESOLUTIONS, Interrupt
+from runkit.models import Interrupt
 from runkit.steptree import kind
 from runkit.tables.checks import NEVER, TEXT, Flaw
 from runkit.tables.columns import Chunk, Flags, Ints, seconds, take, text
@@ -21,6 +21,7 @@ from runkit.tables.findings import PROPOSAL, Bundle
 from runkit.tables.layout import Runs, Spans, Steps
 from runkit.tables.problems import Problems
 from runkit.tables.spread import spread
+from runkit.values import RESOLUTIONS
 
 Json = dict[str, Any]
 PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
