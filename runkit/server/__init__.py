@@ -1,0 +1,13 @@
+"""The embedded sandbox: Middesk's Agents API on loopback, served from scenarios, in virtual time.
+
+    with runkit.sandbox(speed=300) as box:
+        client = box.client()
+        run = client.runs.create("cip_orchestrator", business_id=box.business("watchlist_hit"))
+
+A run is a pure function of its scenario, its seed, its answers and the time: `runkit.server.state.state`.
+"""
+
+from runkit.server.businesses import Business
+from runkit.server.launch import Sandbox, sandbox, serve
+
+__all__ = ["Business", "Sandbox", "sandbox", "serve"]

@@ -1,0 +1,109 @@
+"""A real server on loopback, with a real time that only moves when a test moves it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from runkit.server.businesses import BUSINESSES
+from runkit.server.launch import Running
+from runkit.server.world import World
+
+KEY = "mk_test_sandbox_for_tests"
+NOON = "2026-02-03T12:00:00Z"
+BUSINESS = {business.scenario: business for business in BUSINESSES}
+
+
+@dataclass
+class RealTime:
+    """A stand-in for `time.time`."""
+
+    seconds: float = 1_770_000_000.0
+
+    def __call__(self) -> float:
+        """Seconds since 1970."""
+        return self.seconds
+
+
+@dataclass
+class Server:
+    """The server under test, a client of it and its time. At speed 1 a real second is a virtual one."""
+
+    running: Running
+    http: httpx.Client
+    time: RealTime = field(default_factory=RealTime)
+
+    def get(self, path: str, status: int = 200, **params: Any) -> Any:
+        """GET, expecting a status."""
+        answer = self.http.get(path, params=params)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Any, status: int = 201) -> Any:
+        """POST, and the status that is expected."""
+        answer = self.http.post(path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def start(self, scenario: str = "clean_pass", agent: str = "cip_orchestrator", **more: Any) -> str:
+        """Create a run on the business of a scenario."""
+        body = {"type": agent, "business_id": BUSINESS[scenario].id, **more}
+        return str(self.post("/runs", body)["id"])
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """A run with its steps."""
+        return dict(self.get(f"/runs/{run_id}", include="steps"))
+
+    def settle(self, run_id: str) -> dict[str, Any]:
+        """Let time pass until the run no longer works."""
+        while (run := self.run(run_id))["status"] == "running":
+            self.time.seconds += 30
+        return run
+
+    def reach(self, scenario: str, **more: Any) -> dict[str, Any]:
+        """Start a run and let it come to its first stop."""
+        return self.settle(self.start(scenario, **more))
+
+    def answer(self, run: dict[str, Any], **given: Any) -> dict[str, Any]:
+        """Answer the only question of a run and let it come to its next stop."""
+        [interrupt] = run["interrupts"]
+        body = {"interrupt_id": interrupt["id"], "input": given}
+        self.post(f"/runs/{run['id']}/resume", body, status=200)
+        return self.settle(run["id"])
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start servers that end with the test; options as `World.open` takes them."""
+    servers: list[Server] = []
+
+    def start(time: RealTime | None = None, **options: Any) -> Server:
+        time = time or RealTime()
+        world = World.open(real_time=time, **{"speed": 1, "now": NOON, **options})
+        running = Running(world, KEY, 0)
+        http = httpx.Client(
+            base_url=f"http://127.0.0.1:{running.port}/v1",
+            headers={"Authorization": f"Bearer {KEY}"},
+            trust_env=False,
+        )
+        servers.append(Server(running, http, time))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.http.close()
+        server.running.close()
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def server(serve: Serve) -> Server:
+    """A new server at noon, at speed 1."""
+    return serve()

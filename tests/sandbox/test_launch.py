@@ -1,0 +1,168 @@
+"""Starting, joining and ending a sandbox."""
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from runkit.errors import UsageError
+from runkit.server import Sandbox, sandbox
+
+
+def status(box: Sandbox, path: str = "/runs") -> int:
+    headers = {"Authorization": f"Bearer {box.key}"}
+    return httpx.get(box.url + path, headers=headers, trust_env=False).status_code
+
+
+def test_a_sandbox_starts_and_ends() -> None:
+    """It serves from the start without `with`, closing twice is fine, and then nobody answers."""
+    box = sandbox()
+    assert status(box) == 200
+    box.close()
+    box.close()
+    with pytest.raises(httpx.ConnectError):
+        status(box)
+
+
+def test_it_works_where_a_loop_runs() -> None:
+    """Inside a running event loop, as in a notebook, it starts and serves."""
+
+    async def cell() -> int:
+        with sandbox() as box:
+            return status(box)
+
+    assert asyncio.run(cell()) == 200
+
+
+def test_the_key_is_not_shown() -> None:
+    """The repr names the place and the speed; the key is a test key, random unless given."""
+    with sandbox(speed=300) as box, sandbox(key="mk_test_mine") as other:
+        assert repr(box) == f"Sandbox(url='{box.url}', speed=300)"
+        assert box.key.startswith("mk_test_sandbox_")
+        assert box.key not in repr(box)
+        assert other.key == "mk_test_mine"
+
+
+def test_businesses_are_found_by_name_or_scenario() -> None:
+    """A business is named by its name, its scenario or its id; a wrong word gets the choices."""
+    with sandbox() as box:
+        row = next(row for row in box.businesses if row.scenario == "watchlist_hit")
+        assert {box.business(word) for word in (row.name, row.name.upper(), row.scenario, row.id)} == {row.id}
+        with pytest.raises(UsageError, match="Did you mean 'watchlist_hit'"):
+            box.business("watchlist_hits")
+
+
+def test_time_starts_where_it_is_told() -> None:
+    """`now` is taken as a datetime or as text; a time without a zone is UTC."""
+    start = datetime(2026, 2, 3, 10, tzinfo=UTC)
+    for now in (start, start.replace(tzinfo=None), "2026-02-03T10:00:00", "2026-02-03T11:00:00+01:00"):
+        with sandbox(now=now) as box:
+            assert 0 <= (box.now() - start).total_seconds() < 30
+    with sandbox() as box:
+        assert abs((box.now() - datetime.now(UTC)).total_seconds()) < 30
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"speed": 0},
+        {"now": "yesterday"},
+        {"policy": "sometimes"},
+        {"policy": {"default": "sometimes"}},
+        {"policy": {"overrides": {"nobody": "manual"}}},
+        {"policy": {"interrupt_policy": {"overrides": {"tin_verification": "never"}}}},
+        {"policy": {"defualt": "manual"}},
+        {"history": -1},
+        {"port": 99_999},
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, object]) -> None:
+    """An option that cannot be used is a UsageError, and nothing keeps running."""
+    with pytest.raises(UsageError):
+        sandbox(**options)
+
+
+def test_a_port_in_use_is_said() -> None:
+    """A port that is taken is named in the error."""
+    with sandbox() as box:
+        port = int(box.url.removesuffix("/v1").rsplit(":", 1)[1])
+        with pytest.raises(UsageError, match=f"port={port}"):
+            sandbox(port=port)
+
+
+@pytest.mark.parametrize("suffix", ["/v1", "", "/"])
+def test_a_second_one_joins(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    """With the environment set, `sandbox()` is the server that runs already; closing it does nothing."""
+    with sandbox(speed=7, now="2026-02-03T10:00:00Z") as box:
+        monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url.removesuffix("/v1") + suffix)
+        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
+        with sandbox() as joined:
+            assert (joined.url, joined.key, joined.speed) == (box.url, box.key, 7)
+            assert 0 <= (joined.now() - datetime(2026, 2, 3, 10, tzinfo=UTC)).total_seconds() < 60
+        assert status(box) == 200
+
+
+def test_joining_says_which_options_it_ignores(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Options given to a sandbox that is joined are named in a warning; without any there is none."""
+    with sandbox() as box:
+        monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
+        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
+        with caplog.at_level(logging.WARNING, "runkit"):
+            sandbox()
+            assert not caplog.records
+            sandbox(speed=5, history=3)
+        assert "speed, history" in caplog.text
+
+
+def test_joining_needs_the_key_and_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the key, with a wrong one, or where nobody answers, joining says so."""
+    monkeypatch.setenv("RUNKIT_SANDBOX_URL", "http://127.0.0.1:9/v1")
+    with pytest.raises(UsageError, match="RUNKIT_SANDBOX_KEY"):
+        sandbox()
+    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", "k")
+    with pytest.raises(UsageError, match="no sandbox answers"):
+        sandbox()
+
+
+SERVE = """
+from runkit.server import serve
+serve(key="k", announce=lambda url, key: print(url, key, flush=True))
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ends it with a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_ends_cleanly(number: signal.Signals) -> None:
+    """The blocking server announces itself, and Ctrl-C or SIGTERM ends it without a traceback."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", SERVE], stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        url, key = process.stdout.readline().split()
+        headers = {"Authorization": f"Bearer {key}"}
+        assert httpx.get(f"{url}/agents", headers=headers, trust_env=False).status_code == 200
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "ended\n", "")
+
+
+def test_small_requests_are_quick() -> None:
+    """A request takes a few milliseconds: no response waits for the acknowledgement of its first half."""
+    with (
+        sandbox() as box,
+        httpx.Client(headers={"Authorization": f"Bearer {box.key}"}, trust_env=False) as http,
+    ):
+        http.get(f"{box.url}/runs")
+        begun = time.monotonic()
+        for _ in range(20):
+            http.get(f"{box.url}/runs")
+        assert time.monotonic() - begun < 20 * 0.03

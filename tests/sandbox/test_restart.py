@@ -1,0 +1,158 @@
+"""What a database keeps, and what a past looks like."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runkit.errors import UsageError
+from runkit.server.history import seed_history
+from runkit.server.world import World
+from tests.sandbox.conftest import NOON, RealTime, Serve
+
+
+def test_a_restart_changes_nothing(serve: Serve, tmp_path: Path) -> None:
+    """Another server on the same file gives the same bytes: runs, threads, feedback, actions, documents."""
+    time, db = RealTime(), tmp_path / "box.db"
+    first = serve(time, db=db)
+    run = first.answer(first.reach("combined_proposal"), decision="approve", note="fine")
+    first.reach("watchlist_hit")
+    body = {"rating": "POSITIVE", "artifact_id": run["output"]["artifacts"][0]["id"]}
+    first.post(f"/runs/{run['id']}/feedback", body)
+    paths = ("/runs", "/threads", f"/runs/{run['id']}?include=steps", "/businesses")
+    before = [first.http.get(path).content for path in paths]
+    first.running.close()
+    second = serve(time, db=db, seed=99, now="2020-01-01T00:00:00Z")
+    assert [second.http.get(path).content for path in paths] == before
+    assert second.post(f"/runs/{run['id']}/feedback", body)["superseded_prior"] is True
+
+
+def test_a_run_goes_on_by_the_clock(serve: Serve, tmp_path: Path) -> None:
+    """A run that was in mid-flight is where the clock says, and the clock did not stop with the server."""
+    time, db = RealTime(), tmp_path / "box.db"
+    first = serve(time, db=db, speed=10)
+    run_id = first.start("clean_pass")
+    time.seconds += 5
+    assert first.run(run_id)["status"] == "running"
+    first.running.close()
+    time.seconds += 60
+    second = serve(time, db=db, speed=10)
+    run = second.run(run_id)
+    assert run["status"] == "completed"
+    ended = second.running.world.plan_of(run_id).ended
+    assert ended
+    virtual = second.running.world.clock.now()
+    assert virtual == ended + 65_000 - (ended - second.running.world.plan_of(run_id).brief.created) // 10 - 1
+
+
+def test_a_question_still_waits(serve: Serve, tmp_path: Path) -> None:
+    """A question that waited before a restart waits after it, and can be answered."""
+    time, db = RealTime(), tmp_path / "box.db"
+    first = serve(time, db=db)
+    run = first.reach("watchlist_hit")
+    first.running.close()
+    time.seconds += 86_400
+    second = serve(time, db=db)
+    assert second.run(run["id"]) == run
+    assert second.answer(run, decision="approve")["status"] == "completed"
+
+
+def test_a_changed_policy_does_not_change_runs(serve: Serve, tmp_path: Path) -> None:
+    """A run keeps the policy that it was started under."""
+    time, db = RealTime(), tmp_path / "box.db"
+    run = (first := serve(time, db=db)).reach("watchlist_hit")
+    first.running.close()
+    second = serve(time, db=db, policy="auto_approve")
+    assert second.run(run["id"]) == run
+    assert second.reach("watchlist_hit")["status"] == "completed"
+
+
+KILLED = """
+import sys, httpx
+from runkit.server import sandbox
+box = sandbox(db=sys.argv[1], speed=1, now="2026-02-03T12:00:00Z", key="k")
+http = httpx.Client(base_url=box.url, headers={"Authorization": "Bearer k"}, trust_env=False)
+body = {"type": "cip_orchestrator", "business_id": box.business("clean_pass")}
+print(http.post("/runs", json=body).json()["id"], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with a signal")
+def test_a_kill_loses_nothing(tmp_path: Path) -> None:
+    """After kill -9 the run that was just created is there and still running."""
+    db = tmp_path / "box.db"
+    command = [sys.executable, "-c", KILLED, str(db)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        run_id = process.stdout.readline().strip()
+        process.send_signal(signal.SIGKILL)
+    world = World.open(db=db)
+    assert world.run(run_id)["status"] == "running"
+    world.store.close()
+
+
+def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
+    """Equal seeds and requests at equal virtual times give equal bytes; another seed gives others."""
+    lists = []
+    for seed in (3, 3, 4):
+        server = serve(seed=seed)
+        server.answer(server.reach("combined_proposal"), decision="approve")
+        lists.append(server.http.get("/runs").content)
+    assert lists[0] == lists[1] != lists[2]
+
+
+def past(seed: int = 0) -> World:
+    world = World.open(now=NOON, seed=seed, real_time=RealTime())
+    seed_history(world, 120)
+    return world
+
+
+def test_a_past_looks_lived_in() -> None:
+    """Two weeks of runs, newest first: most are done, some failed, some wait, none still works."""
+    world = past()
+    page = world.runs(1, 120)
+    runs = page["data"]
+    assert page["total_count"] == 120
+    assert [run["created_at"] for run in runs] == sorted((run["created_at"] for run in runs), reverse=True)
+    assert "2026-01-20T12" <= runs[-1]["created_at"] < runs[0]["created_at"] < "2026-02-03T11:46"
+    found = {
+        status: sum(run["status"] == status for run in runs)
+        for status in ("completed", "interrupted", "error")
+    }
+    assert sum(found.values()) == 120
+    assert found["completed"] > 60
+    assert min(found.values()) >= 3
+    waits = [
+        pause.answered - pause.asked
+        for run in runs
+        for pause in world.plan_of(run["id"]).pauses
+        if pause.answered is not None
+    ]
+    assert min(waits) < 1_500_000
+    assert max(waits) > 9 * 3_600_000
+    assert world.registry.business_now(world.store.briefs()[0].business_id)["status"] == "in_review"
+    world.store.close()
+
+
+def test_a_past_is_determined_by_its_seed() -> None:
+    """Equal seeds have equal pasts."""
+    worlds = [past(), past(), past(1)]
+    pages = [world.runs(1, 120) for world in worlds]
+    assert pages[0] == pages[1] != pages[2]
+    for world in worlds:
+        world.store.close()
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
+    """A file that is no database is refused and left alone, as is a place that does not exist."""
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database, but long enough to be read as one" * 20)
+    before = text.read_bytes()
+    for path in (text, tmp_path / "nowhere" / "box.db"):
+        with pytest.raises(UsageError, match="db="):
+            World.open(db=path)
+    assert text.read_bytes() == before

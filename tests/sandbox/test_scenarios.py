@@ -1,0 +1,301 @@
+"""Each business as an analyst meets it: what is asked, and what an answer leads to."""
+
+from typing import Any
+
+import pytest
+
+from runkit.server.policy import Policy
+from tests.sandbox.conftest import BUSINESS, Serve, Server
+
+
+def summary(run: dict[str, Any]) -> str:
+    [artifact] = run["output"]["artifacts"]
+    return str(artifact["summary"])
+
+
+def names(run: dict[str, Any]) -> list[str]:
+    return [step["name"] for step in run["steps"]]
+
+
+def letter(server: Server, scenario: str, kind: str = "irs_letter") -> str:
+    documents = server.get(f"/businesses/{BUSINESS[scenario].id}/documents")["data"]
+    return next(str(one["id"]) for one in documents if one["document_type"] == kind)
+
+
+def test_clean_pass(server: Server) -> None:
+    """A clean pass asks nothing and recommends approval on evidence from several sources."""
+    run = server.reach("clean_pass")
+    assert run["status"] == "completed"
+    assert summary(run).endswith("Recommendation: approve.")
+    assert len(run["output"]["artifacts"][0]["sources"]) >= 4
+    assert run["steps"][-1]["type"] == "output"
+
+
+def test_unknown_business_is_a_clean_pass(server: Server) -> None:
+    """A business that the sandbox has never heard of is reviewed all the same."""
+    body = {"type": "cip_orchestrator", "business_id": "00000000-0000-4000-8000-00000000abcd"}
+    assert server.settle(server.post("/runs", body)["id"])["status"] == "completed"
+
+
+def test_each_business_has_its_own_summary(server: Server) -> None:
+    """No two businesses get the same text."""
+    texts = set()
+    for scenario in ("clean_pass", "auto_approve", "long_200"):
+        texts.add(summary(server.reach(scenario)))
+    assert len(texts) == 3
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind", "agent"),
+    [
+        ("tin_mismatch", "document", "tin_verification"),
+        ("watchlist_hit", "dismissal", "watchlist_resolution"),
+        ("address_gap", "add_sources", "address_verification"),
+        ("combined_proposal", "combined_proposal", None),
+        ("decision", "decision", "cip_orchestrator"),
+        ("two_questions", "dismissal", "watchlist_resolution"),
+    ],
+)
+def test_a_question_is_an_interrupt_and_an_open_step(
+    server: Server, scenario: str, kind: str, agent: str | None
+) -> None:
+    """A run that waits shows its question twice, and the two are paired by the interrupt's id."""
+    run = server.reach(scenario)
+    [interrupt] = run["interrupts"]
+    value = interrupt["value"]
+    assert (run["status"], run["output"], run["ended_at"]) == ("interrupted", None, None)
+    assert (value["type"], interrupt["agent"]) == (kind, agent)
+    [step] = [step for step in run["steps"] if step["status"] == "running"]
+    assert (step["type"], step["label"]) == ("interrupt", value["label"])
+    assert step["result"] == {"interrupt_id": interrupt["id"]}
+    proposals = value.get("proposals", [value])
+    assert step["artifacts"] == [artifact for one in proposals for artifact in one["artifacts"]]
+    server.time.seconds += 30 * 86_400
+    assert server.run(run["id"])["interrupts"] == [interrupt]
+
+
+def test_a_decision_brings_its_form(server: Server) -> None:
+    """The decision question says by a flat JSON Schema what it wants to know."""
+    schema = server.reach("decision")["interrupts"][0]["value"]["response_schema"]
+    assert schema["required"] == ["decision"]
+    assert all("type" in field and "properties" not in field for field in schema["properties"].values())
+
+
+def test_approving_goes_on_in_the_same_run(server: Server) -> None:
+    """After an approval the agent acts, and the note is in the summary."""
+    run = server.reach("watchlist_hit")
+    done = server.answer(run, decision="approve", note=" another person ")
+    assert (done["id"], done["status"]) == (run["id"], "completed")
+    assert done["interrupts"] == []
+    assert "dismiss_hit" in names(done)
+    assert "\u201canother person\u201d" in summary(done)
+    assert summary(done).endswith("Recommendation: approve.")
+
+
+def test_rejecting_leaves_it_open(server: Server) -> None:
+    """After a rejection the agent does something else, and the summary says what is left open."""
+    done = server.answer(server.reach("watchlist_hit"), decision="reject")
+    assert "dismiss_hit" not in names(done)
+    assert "escalate_hit" in names(done)
+    assert "Still open: the watchlist hit" in summary(done)
+    assert done["output"]["artifacts"][0]["confidence"] == "low"
+
+
+def test_partial_approval(server: Server) -> None:
+    """Of a combined proposal one part can be approved and the other rejected."""
+    proposals = [
+        {"agent": "tin_verification", "decision": "approve"},
+        {"agent": "watchlist_resolution", "decision": "reject"},
+    ]
+    done = server.answer(server.reach("combined_proposal"), proposals=proposals)
+    assert {"verify_tin", "escalate_hit"} <= set(names(done))
+
+
+def test_bare_decision_holds_for_all_others(server: Server) -> None:
+    """A bare decision applies to every proposal that is not named."""
+    named = [{"agent": "tin_verification", "decision": "reject"}]
+    done = server.answer(server.reach("combined_proposal"), decision="approve", proposals=named)
+    assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
+
+
+def test_edited_subset_of_actions(server: Server) -> None:
+    """An approval that lists actions carries out those and no others."""
+    done = server.answer(server.reach("combined_proposal"), decision="approve", actions=["dismissal"])
+    assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
+
+
+def test_the_document_is_checked(server: Server) -> None:
+    """A letter settles the TIN; a utility bill does not; without a document the first assessment stands."""
+    for kind, step, words in (
+        ("irs_letter", "compare_letter", "verify the TIN with the letter"),
+        ("utility_bill", "search_document", "until an IRS letter"),
+    ):
+        document = letter(server, "tin_mismatch", kind)
+        done = server.answer(server.reach("tin_mismatch"), document_id=document)
+        assert step in names(done)
+        assert words in summary(done)
+    done = server.answer(server.reach("tin_mismatch"), decision="reject")
+    assert "keep_assessment" in names(done)
+
+
+def test_an_uploaded_document_answers(server: Server) -> None:
+    """A document put on file by the sandbox's own route can be given as an answer."""
+    run = server.reach("tin_mismatch")
+    path = f"/sandbox/businesses/{BUSINESS['tin_mismatch'].id}/documents"
+    url = str(server.http.base_url).removesuffix("/v1/") + path
+    made = server.http.post(url, json={"document_type": "irs_letter", "filename": "new.pdf"})
+    assert made.status_code == 201
+    document = made.json()
+    assert server.get(f"/documents/{document['id']}") == document
+    assert "compare_letter" in names(server.answer(run, document_id=document["id"]))
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("approved", "approved"), ("approve", "approved"), ("rejected", "rejected"), ("in_review", "in_review")],
+)
+def test_a_decision_decides(server: Server, given: str, status: str) -> None:
+    """What a person decides becomes the status of the business."""
+    done = server.answer(server.reach("decision"), decision=given, risk=2)
+    assert done["status"] == "completed"
+    assert server.get(f"/businesses/{BUSINESS['decision'].id}")["status"] == status
+
+
+def test_two_questions_in_a_row(server: Server) -> None:
+    """A run can pause twice; the second question has another id, and both steps stay."""
+    first = server.reach("two_questions")
+    second = server.answer(first, decision="approve")
+    assert second["status"] == "interrupted"
+    assert second["interrupts"][0]["id"] != first["interrupts"][0]["id"]
+    done = server.answer(second, decision="rejected")
+    assert [step["status"] for step in done["steps"] if step["type"] == "interrupt"] == ["completed"] * 2
+
+
+def test_a_failing_specialist_ends_the_run(server: Server) -> None:
+    """The run ends in error without an output, and an error step tells the cause."""
+    run = server.reach("specialist_fails")
+    assert (run["status"], run["output"]) == ("error", None)
+    assert run["ended_at"]
+    [dispatch] = [step for step in run["steps"] if step["status"] == "error"]
+    error = dispatch["steps"][-1]
+    assert error["type"] == "error"
+    assert "irs_unavailable" in error["label"]
+    assert "irs_unavailable" in error["artifacts"][0]["summary"]
+
+
+def test_a_policy_approves(server: Server) -> None:
+    """Where a policy approves, nobody is asked and the step keeps the resolution."""
+    run = server.reach("auto_approve")
+    [step] = [step for step in run["steps"] if step["type"] == "interrupt"]
+    assert step["result"] == {"resolution": "auto_approve"}
+    assert step["artifacts"]
+    hit = BUSINESS["auto_approve"].hit_id
+    assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"]
+
+
+def test_a_policy_skips(serve: Serve) -> None:
+    """The account's policy can skip all questions: the run completes and nothing is carried out."""
+    server = serve(policy="skip")
+    run = server.reach("combined_proposal")
+    assert run["status"] == "completed"
+    resolutions = [step["result"] for step in run["steps"] if step["type"] == "interrupt"]
+    assert resolutions == [{"resolution": "skip"}] * 2
+    hit = BUSINESS["combined_proposal"].hit_id
+    assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"] == []
+
+
+def test_an_override_beats_the_default(serve: Serve) -> None:
+    """A combined proposal pauses if any part of it is manual, and asks for that part only."""
+    server = serve(policy={"default": "auto_approve", "overrides": {"tin_verification": "manual"}})
+    run = server.reach("combined_proposal")
+    assert [one["agent"] for one in run["interrupts"]] == ["tin_verification"]
+    settled = [step for step in run["steps"] if step["result"] == {"resolution": "auto_approve"}]
+    assert [step["agent"] for step in settled] == ["watchlist_resolution"]
+
+
+def test_the_last_override_wins() -> None:
+    """An override added later beats an earlier one of the same agent."""
+    policy = Policy("manual", (("tin_verification", "skip"),)).plus((("tin_verification", "auto_approve"),))
+    assert policy.mode("tin_verification") == "auto_approve"
+    assert policy.mode("cip_orchestrator") == "manual"
+
+
+@pytest.mark.parametrize("agent", ["address_verification", "watchlist_resolution", "tin_verification"])
+def test_a_specialist_alone(server: Server, agent: str) -> None:
+    """A specialist's run is its part of the review, without an orchestrator around it."""
+    run = server.reach("clean_pass", agent=agent)
+    assert {step["agent"] for step in run["steps"]} == {agent}
+    assert run["output"]["artifacts"][0]["type"] == f"{agent}_summary"
+
+
+def test_a_specialist_asks_for_itself(server: Server) -> None:
+    """A specialist that runs alone asks its own question and none of the others'."""
+    run = server.reach("combined_proposal", agent="watchlist_resolution")
+    assert run["interrupts"][0]["value"]["type"] == "dismissal"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "given", "parameter"),
+    [
+        ("watchlist_hit", {}, "input.decision"),
+        ("watchlist_hit", {"decision": "perhaps"}, "input.decision"),
+        ("watchlist_hit", {"decision": "approve", "note": 5}, "input.note"),
+        ("watchlist_hit", {"decision": "approve", "actions": "all"}, "input.actions"),
+        (
+            "combined_proposal",
+            {"proposals": [{"agent": "tin_verification", "decision": "approve"}]},
+            "input.decision",
+        ),
+        ("combined_proposal", {"proposals": [{"agent": "nobody", "decision": "approve"}]}, "input.proposals"),
+        ("combined_proposal", {"proposals": "all"}, "input.proposals"),
+        ("combined_proposal", {"proposals": [{"agent": []}]}, "input.proposals"),
+        ("tin_mismatch", {"decision": "approve"}, "input.document_id"),
+        ("tin_mismatch", {"document_id": "another"}, "input.document_id"),
+        ("tin_mismatch", {"document_id": ["a list"]}, "input.document_id"),
+        ("decision", {"decision": "whatever"}, "input.decision"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused(
+    server: Server, scenario: str, given: dict[str, Any], parameter: str
+) -> None:
+    """An input that is no answer is a 422 that names the parameter; the question still waits."""
+    run = server.reach(scenario)
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
+    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
+    assert error["parameter"] == parameter
+    assert server.run(run["id"])["interrupts"] == run["interrupts"]
+
+
+def test_half_a_character_is_refused(server: Server) -> None:
+    """Text that no file can hold is a 422, and the question still waits."""
+    run = server.reach("watchlist_hit")
+    interrupt = run["interrupts"][0]["id"]
+    body = f'{{"id": "{interrupt}", "input": {{"decision": "approve", "note": "\\ud800"}}}}'
+    headers = {"content-type": "application/json"}
+    answer = server.http.post(f"/runs/{run['id']}/resume", content=body, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert server.run(run["id"])["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("id_name", ["interrupt_id", "id"])
+@pytest.mark.parametrize("input_name", ["input", "value", "response", "payload", "resume"])
+def test_resume_takes_its_aliases(server: Server, id_name: str, input_name: str) -> None:
+    """The undocumented body of resume is taken under any of its likely names."""
+    run = server.reach("watchlist_hit")
+    body = {id_name: run["interrupts"][0]["id"], input_name: {"decision": "approve"}}
+    answered = server.post(f"/runs/{run['id']}/resume?include=steps", body, status=200)
+    assert answered["status"] == "running"
+    assert answered["steps"]
+
+
+def test_resume_is_refused_where_nothing_waits(server: Server) -> None:
+    """A run that works, a second answer, another question's id and an unknown run are refused."""
+    run_id = server.start("watchlist_hit")
+    body = {"interrupt_id": "int-1", "input": {"decision": "approve"}}
+    server.post(f"/runs/{run_id}/resume", body, status=422)
+    run = server.settle(run_id)
+    server.post(f"/runs/{run_id}/resume", body, status=422)
+    body["interrupt_id"] = run["interrupts"][0]["id"]
+    server.post(f"/runs/{run_id}/resume", body, status=200)
+    server.post(f"/runs/{run_id}/resume", body, status=422)
+    server.post("/runs/unknown/resume", body, status=404)

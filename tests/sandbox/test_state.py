@@ -1,0 +1,165 @@
+"""The pure function: a run at any instant."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR
+from runkit.server.plan import Answer, Brief, Plan, iso, plan
+from runkit.server.policy import Policy
+from runkit.server.state import next_stop, render, state, status
+
+CREATED = 1_770_000_000_000
+SHORT = [business for business in BUSINESSES if business.scenario != "long_5000"]
+briefs = st.builds(
+    lambda business, agent, seed: Brief(
+        str(uuid5(NAMESPACE_DNS, f"{business.id}/{agent}/{seed}")),
+        str(uuid5(NAMESPACE_DNS, "thread")),
+        agent,
+        business.id,
+        str(seed),
+        CREATED,
+        Policy(),
+    ),
+    st.sampled_from(SHORT),
+    st.sampled_from(list(AGENTS)),
+    st.integers(0, 50),
+)
+waits = st.lists(st.integers(1, 90_000_000), min_size=2, max_size=2)
+
+
+def answered(brief: Brief, delays: list[int], choice: int) -> tuple[Answer, ...]:
+    """Answer each question after its delay, with the same choice among the possible verdicts."""
+    answers: tuple[Answer, ...] = ()
+    for delay in delays:
+        planned = plan(brief, answers)
+        if planned.status == "interrupted":
+            pause = planned.pauses[-1]
+            verdicts = tuple(
+                (agent, list(ask.outcomes)[choice % len(ask.outcomes)]) for agent, ask in pause.asks
+            )
+            answers += (Answer(pause.item["id"], pause.asked + delay, verdicts),)
+    return answers
+
+
+def last_instant(planned: Plan) -> int:
+    return planned.changes[-1] + 1000
+
+
+def walk(steps: list[dict[str, Any]], parent: dict[str, Any] | None = None) -> Iterator[tuple[Any, Any]]:
+    for step in steps:
+        yield step, parent
+        yield from walk(step["steps"], step)
+
+
+@settings(max_examples=60, deadline=None)
+@given(briefs, waits, st.integers(0, 2), st.floats(0, 1), st.floats(0, 1))
+def test_time_only_adds(brief: Brief, delays: list[int], choice: int, one: float, other: float) -> None:
+    """From one instant to a later one no step vanishes, no end is taken back and no time runs backwards."""
+    answers = answered(brief, delays, choice)
+    span = last_instant(plan(brief, answers)) - CREATED
+    early, late = sorted((CREATED + int(span * one), CREATED + int(span * other)))
+    before, after = state(brief, answers, early), state(brief, answers, late)
+    later = {step["id"]: step for step, _ in walk(after["steps"])}
+    for step, parent in walk(before["steps"]):
+        same = later[step["id"]]
+        assert same["parent_step_id"] == (parent["id"] if parent else None)
+        assert same["started_at"] == step["started_at"]
+        assert step["completed_at"] in (None, same["completed_at"])
+    assert before["updated_at"] <= after["updated_at"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(briefs, waits, st.integers(0, 2), st.floats(0, 1))
+def test_steps_lie_within(brief: Brief, delays: list[int], choice: int, share: float) -> None:
+    """At every instant each step lies within its run, and each child within its parent."""
+    answers = answered(brief, delays, choice)
+    at = CREATED + int((last_instant(plan(brief, answers)) - CREATED) * share)
+    run = state(brief, answers, at)
+    for step, parent in walk(run["steps"]):
+        outer_start, outer_end = (run["started_at"], run["ended_at"])
+        if parent:
+            outer_start, outer_end = parent["started_at"], parent["completed_at"]
+        assert step["run_id"] == run["id"]
+        assert outer_start <= step["started_at"] <= iso(at)
+        if outer_end:
+            assert step["completed_at"]
+            assert step["completed_at"] <= outer_end
+    assert (run["output"] is not None) == (run["status"] == "completed")
+    assert bool(run["interrupts"]) == (run["status"] == "interrupted")
+
+
+@settings(max_examples=60, deadline=None)
+@given(briefs, waits, st.integers(0, 2), st.floats(0, 1))
+def test_an_answer_does_not_change_the_past(
+    brief: Brief, delays: list[int], choice: int, share: float
+) -> None:
+    """Before an answer, the run with it and the run without it are the same bytes."""
+    answers = answered(brief, delays, choice)
+    for number, answer in enumerate(answers):
+        at = CREATED + int((answer.at - 1 - CREATED) * share)
+        known, unknown = state(brief, answers, at), state(brief, answers[:number], at)
+        assert orjson.dumps(known) == orjson.dumps(unknown)
+
+
+@settings(max_examples=60, deadline=None)
+@given(briefs, waits, st.integers(0, 2))
+def test_next_stop_is_when_work_ends(brief: Brief, delays: list[int], choice: int) -> None:
+    """A working run works until just before its next stop, and does not at it."""
+    planned = plan(brief, answered(brief, delays, choice))
+    for at in planned.changes:
+        stop = next_stop(planned, at)
+        assert (stop is None) == (status(planned, at) != "running")
+        if stop is not None:
+            assert status(planned, stop - 1) == "running"
+            assert status(planned, stop) != "running"
+
+
+def brief_of(scenario: str, seed: str = "0/1") -> Brief:
+    business = next(business for business in BUSINESSES if business.scenario == scenario)
+    run_id = str(uuid5(NAMESPACE_DNS, scenario))
+    return Brief(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED, Policy())
+
+
+@pytest.mark.parametrize("business", BUSINESSES, ids=lambda business: business.scenario)
+def test_bytes_are_determined(business: Any) -> None:
+    """A plan made afresh gives the same bytes."""
+    brief = brief_of(business.scenario)
+    first = plan(brief, ())
+    plan.cache_clear()
+    again = plan(brief, ())
+    at = first.changes[-1]
+    assert orjson.dumps(render(first, at, None, True)) == orjson.dumps(render(again, at, None, True))
+
+
+def test_seeds_vary_durations_and_nothing_else() -> None:
+    """Another seed takes another time over the same steps."""
+    one, other = plan(brief_of("clean_pass"), ()), plan(brief_of("clean_pass", "7/1"), ())
+    assert [step.name for step in one.steps] == [step.name for step in other.steps]
+    assert one.ended != other.ended
+
+
+def test_a_clean_pass_takes_minutes() -> None:
+    """A clean pass takes between two and six virtual minutes, whatever the seed."""
+    for seed in range(100):
+        planned = plan(brief_of("clean_pass", str(seed)), ())
+        assert planned.ended
+        assert 120_000 < planned.ended - planned.started < 360_000
+
+
+@pytest.mark.parametrize("steps", [200, 5000])
+def test_long_runs_have_their_number_of_steps(steps: int) -> None:
+    """A long run has exactly as many steps as it says, three levels deep, of four agents."""
+    planned = plan(brief_of(f"long_{steps}"), ())
+    run = render(planned, planned.changes[-1], None, True)
+    depth = {None: 0}
+    for step, parent in walk(run["steps"]):
+        depth[step["id"]] = depth[parent["id"] if parent else None] + 1
+    assert len(depth) - 1 == steps
+    assert max(depth.values()) == 3
+    assert {step.agent for step in planned.steps} == set(AGENTS)

@@ -1,0 +1,148 @@
+"""The stream of a run, replayed and live."""
+
+import json
+import threading
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from runkit.server.events import moments
+from runkit.server.launch import sandbox
+from tests.sandbox.conftest import Server
+
+
+def events(text: str) -> list[tuple[str | None, dict[str, Any]]]:
+    """The `event:` word, if any, and the data of each message."""
+    found = []
+    for message in text.strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in message.split("\n"))
+        found.append((fields.get("event"), json.loads(fields["data"])))
+    return found
+
+
+def replay(server: Server, run_id: str, **params: Any) -> list[tuple[str | None, dict[str, Any]]]:
+    answer = server.http.get(f"/runs/{run_id}/stream", params=params)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    return events(answer.text)
+
+
+def test_a_finished_run_is_replayed(server: Server) -> None:
+    """All events come from the start: a snapshot at each change, the last as the run is, then the end."""
+    run = server.reach("clean_pass")
+    told = replay(server, run["id"])
+    assert [word for word, _ in told[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
+    assert all(word == data["type"] and data["run_id"] == run["id"] for word, data in told)
+    snapshots = [data for word, data in told if word == "STATE_SNAPSHOT"]
+    assert len(snapshots) == len(server.running.world.plan_of(run["id"]).changes) - 1
+    assert snapshots[-1]["snapshot"] == run
+    assert [data["timestamp"] for _, data in told] == sorted(data["timestamp"] for _, data in told)
+    assert told[-1][0] == "RUN_FINISHED"
+    assert told[-1][1]["outcome"] == {"type": "success"}
+    assert replay(server, run["id"]) == told
+
+
+def test_a_pause_closes_the_stream(server: Server) -> None:
+    """A run that waits ends its stream with the question; once answered, a new one replays and goes on."""
+    run = server.reach("watchlist_hit")
+    told = replay(server, run["id"])
+    assert told[-2][1]["snapshot"] == run
+    assert told[-1][1]["outcome"] == {"type": "interrupt", "interrupts": run["interrupts"]}
+    server.answer(run, decision="approve")
+    again = replay(server, run["id"])
+    assert again[: len(told) - 1] == told[:-1]
+    assert [word for word, _ in again].count("RUN_FINISHED") == 1
+    assert again[-1][1]["outcome"] == {"type": "success"}
+
+
+def test_a_failed_run_ends_in_run_error(server: Server) -> None:
+    """The stream of a failed run closes with RUN_ERROR and the cause."""
+    word, data = replay(server, server.reach("specialist_fails")["id"])[-1]
+    assert word == "RUN_ERROR"
+    assert "irs_unavailable" in data["message"]
+
+
+def test_agui_dialect(server: Server) -> None:
+    """In AG-UI's own dialect there is no event line, keys are camel case and interrupts have a reason."""
+    run = server.reach("decision")
+    told = replay(server, run["id"], dialect="agui")
+    assert {word for word, _ in told} == {None}
+    assert told[0][1]["runId"] == run["id"]
+    assert set(told[1][1]) == {"type", "timestamp", "snapshot"}
+    [interrupt] = told[-1][1]["outcome"]["interrupts"]
+    assert (interrupt["reason"], interrupt["id"]) == ("decision", run["interrupts"][0]["id"])
+    assert interrupt["responseSchema"]["required"] == ["decision"]
+    server.get(f"/runs/{run['id']}/stream", status=422, dialect="klingon")
+
+
+def test_streams_are_kept_for_an_hour(server: Server) -> None:
+    """An hour after its end a run can no longer be streamed; one that waits still can."""
+    done, waiting = server.reach("clean_pass"), server.reach("watchlist_hit")
+    server.time.seconds += 3000
+    replay(server, done["id"])
+    server.time.seconds += 3600
+    server.get(f"/runs/{done['id']}/stream", status=404)
+    replay(server, waiting["id"])
+    server.get("/runs/unknown/stream", status=404)
+
+
+def test_a_long_stream_is_thinned(server: Server) -> None:
+    """Snapshots of 5,000 steps are an even choice, bounded in size, with the first and the last change."""
+    run_id = server.start("long_5000")
+    planned = server.running.world.plan_of(run_id)
+    chosen = moments(planned)
+    assert len(chosen) <= 25
+    assert {planned.started, planned.ended} <= set(chosen)
+    server.time.seconds += 86_400 / 24
+    answer = server.http.get(f"/runs/{run_id}/stream")
+    assert len(answer.content) < 60_000_000
+
+
+@pytest.mark.parametrize("scenario", ["clean_pass", "watchlist_hit"])
+def test_a_live_run_streams_as_time_passes(scenario: str) -> None:
+    """Events arrive while the run works, in virtual time, and the stream ends where the run stops."""
+    with sandbox(speed=400, now="2026-02-03T12:00:00Z") as box, connect(box.url, box.key) as http:
+        body = {"type": "cip_orchestrator", "business_id": box.business(scenario)}
+        run_id = http.post("/runs", json=body).json()["id"]
+        arrived = []
+        with http.stream("GET", f"/runs/{run_id}/stream") as answer:
+            arrived = [(time.monotonic(), line) for line in answer.iter_lines() if line.startswith("event")]
+        assert arrived[-1][0] - arrived[0][0] > 0.1
+        assert arrived[-1][1] == "event: RUN_FINISHED"
+        live = len(arrived)
+        assert live == http.get(f"/runs/{run_id}/stream").text.count("event: ")
+
+
+def test_a_live_stream_ends_with_the_server() -> None:
+    """Closing the sandbox ends a stream that waits, at once."""
+    box = sandbox(speed=1)
+    with connect(box.url, box.key) as http:
+        body = {"type": "cip_orchestrator", "business_id": box.business("clean_pass")}
+        run_id = http.post("/runs", json=body).json()["id"]
+        with http.stream("GET", f"/runs/{run_id}/stream") as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "event: RUN_STARTED"
+            begun = time.monotonic()
+            threading.Timer(0.1, box.close).start()
+            list(lines)
+            assert time.monotonic() - begun < 1.5
+        box.close()
+
+
+def test_a_client_that_leaves_ends_its_stream() -> None:
+    """After a client has left, the server stops at once: nothing is left streaming."""
+    box = sandbox(speed=1)
+    with connect(box.url, box.key) as http:
+        body = {"type": "cip_orchestrator", "business_id": box.business("clean_pass")}
+        run_id = http.post("/runs", json=body).json()["id"]
+        with http.stream("GET", f"/runs/{run_id}/stream") as answer:
+            next(answer.iter_lines())
+    begun = time.monotonic()
+    box.close()
+    assert time.monotonic() - begun < 1.5
+
+
+def connect(url: str, key: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, trust_env=False)
