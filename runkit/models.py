@@ -61,13 +61,11 @@ class ApiObject(BaseModel):
             built = handler(usable)
         except ValidationError as error:
             bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-            if not bad or any(
-                name in cls.model_fields and cls.model_fields[name].is_required() for name in bad
-            ):
+            optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+            if not bad or bad - optional:
                 raise
-            log.warning(
-                "%s: read as absent because they break the contract: %s", cls.__name__, ", ".join(bad)
-            )
+            names = ", ".join(sorted(bad))
+            log.warning("%s: read as absent because they break the contract: %s", cls.__name__, names)
             built = handler({name: value for name, value in usable.items() if name not in bad})
         built._raw = data
         return built

@@ -7,7 +7,7 @@ text form, so that all of them always say the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from markupsafe import Markup, escape
@@ -123,3 +123,25 @@ def run_sentence(
     if n_pending:
         counts.append(f"{plural(n_pending, 'question')} waiting for a person")
     return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
+
+
+def fleet_sentence(
+    n_runs: int,
+    *,
+    statuses: Mapping[str, int],
+    budget: tuple[float, float, float],
+    n_steps: int,
+    n_errors: int = 0,
+    n_pending: int = 0,
+) -> str:
+    """Say all of many runs in one sentence.
+
+    `statuses`: number of runs by status; `budget`: (working, waiting, idle) in seconds, over all runs.
+    """
+    kinds = ", ".join(f"{count:,} {status}" for status, count in statuses.items())
+    counts = [plural(n_steps, "step")]
+    if n_errors:
+        counts.append(plural(n_errors, "error"))
+    if n_pending:
+        counts.append(f"{plural(n_pending, 'question')} waiting for a person")
+    return f"{plural(n_runs, 'run')} ({kinds}): {budget_words(*budget)}; {', '.join(counts)}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from runkit.errors import UsageError
 from runkit.tables.linked import Frames, frames
-from runkit.text import plural
+from runkit.text import plural, shorten
 
 # Two steps are the same step of two runs if these agree; a failed step and one that went well do not.
 SAME = ("depth", "agent", "name", "type", "resolution")
+KEY = ["agent", "name"]
 MEASURES = ("n", "total_s", "self_s", "waiting_s")
 
 
@@ -41,23 +43,19 @@ def compare(a: object, b: object) -> pd.DataFrame:
     | where | where they part, in words; null in all other rows |
 
     The runs part at the first step, in tree order, that differs in depth, agent, name, type, in whether it
-    failed, or in how the policy settled it. Counts are int32, seconds float64. Raises `UsageError` unless both
-    hold exactly one run.
+    failed, or in how the policy settled it. Counts are int32, seconds float64. Raises `UsageError` unless
+    both hold exactly one run.
     """
     left, right = one_run(a, "a"), one_run(b, "b")
-    sums = {side: _sums(steps) for side, steps in (("a", left.steps), ("b", right.steps))}
-    both = pd.concat([left.steps, right.steps])[["agent", "name"]].drop_duplicates(ignore_index=True)
-    table = both
-    for side, sum_ in sums.items():
-        table = table.merge(
-            sum_.add_suffix(f"_{side}"), how="left", left_on=["agent", "name"], right_index=True
-        )
-    columns = {"agent": table["agent"], "name": table["name"]}
+    steps = {"a": left.steps, "b": right.steps}
+    table = pd.concat(steps.values())[KEY].drop_duplicates(ignore_index=True)
+    columns: dict[str, pd.Series[Any]] = {name: table[name] for name in KEY}
+    sums = {side: table.merge(_sums(of), how="left", on=KEY) for side, of in steps.items()}
     for measure in MEASURES:
-        kind = "int32" if measure == "n" else "float64"
-        in_a, in_b = (table[f"{measure}_{side}"].fillna(0).astype(kind) for side in "ab")
+        dtype = np.int32 if measure == "n" else np.float64
+        in_a, in_b = (sums[side][measure].fillna(0).astype(dtype) for side in "ab")
         columns |= {f"{measure}_a": in_a, f"{measure}_b": in_b, f"{measure}_diff": in_b - in_a}
-    return pd.DataFrame(columns).assign(**_marks(table, left.steps, right.steps))
+    return pd.DataFrame(columns | _marks(table, left.steps, right.steps))
 
 
 def one_run(source: object, name: str) -> Frames:
@@ -101,10 +99,10 @@ def _sums(steps: pd.DataFrame) -> pd.DataFrame:
             "waiting_s": steps["duration_s"].where(is_wait, 0.0),
         }
     )
-    return measured.groupby(["agent", "name"], dropna=False, sort=False)[list(MEASURES)].sum()
+    return measured.groupby(KEY, dropna=False, sort=False, as_index=False)[list(MEASURES)].sum()
 
 
-def _marks(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series]:
+def _marks(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series[Any]]:
     found = parting(a, b)
     marked = pd.Series(False, index=table.index)
     words = pd.Series(None, index=table.index, dtype="str")
@@ -112,13 +110,13 @@ def _marks(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, p
         for steps, place in ((a, found.a), (b, found.b)):
             if place is not None:
                 step = steps.iloc[place]
-                is_here = _equals(table["agent"], step["agent"]) & _equals(table["name"], step["name"])
+                is_here = _is(table["agent"], step["agent"]) & _is(table["name"], step["name"])
                 marked |= is_here
         words[marked] = f"a: {_place(a, found.a)}; b: {_place(b, found.b)}"
     return {"is_parting": marked, "where": words}
 
 
-def _equals(column: pd.Series, value: object) -> pd.Series:
+def _is(column: pd.Series[str], value: str | None) -> pd.Series[bool]:
     return column.isna() if pd.isna(value) else (column == value).fillna(False).astype(bool)
 
 
@@ -126,4 +124,5 @@ def _place(steps: pd.DataFrame, place: int | None) -> str:
     if place is None:
         return f"ends after step {len(steps)}"
     step = steps.iloc[place]
-    return f"step {place + 1}, {step['label']} ({step['type']}, {step['status']})"
+    label = shorten(str(step["name"] if pd.isna(step["label"]) else step["label"]))
+    return f"step {place + 1}, {label} ({step['type']}, {step['status']})"
