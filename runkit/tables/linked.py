@@ -169,7 +169,8 @@ def frames(
     """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
 
     `source`: a `Run`, an iterable of runs, a `RunList`, parsed JSON, JSON or NDJSON bytes, a path or several
-    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or any object with a `runs()` iterator.
+    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or any object with a `runs()` iterator. `Frames` are given
+    back as they are.
     `as_of`: the moment at which open runs and steps are measured: an aware datetime, an ISO 8601 string, or
     "now" (the server's clock where the source knows one, else this machine's). Without it, each run is
     measured when it was read, else at its own newest time.
@@ -177,6 +178,8 @@ def frames(
     any value could not be read; "collect" keeps what is usable and says the rest in `.problems`.
     Raises `UsageError` for a source that cannot hold runs, and for a file that is not there.
     """
+    if isinstance(source, Frames):
+        return source
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
     words = vocabularies()

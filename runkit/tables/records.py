@@ -10,24 +10,16 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 from runkit import jsontext
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.steptree import kind
+from runkit.text import shorten
 
 LINES = (".ndjson", ".jsonl")
 SUFFIXES = (".json", *LINES)
-
-
-@runtime_checkable
-class HoldsRuns(Protocol):
-    """Anything with a `runs()` iterator: that is how an archive comes in."""
-
-    def runs(self) -> Iterable[Any]:
-        """Iterate over runs."""
-        ...
 
 
 class Where(NamedTuple):
@@ -61,8 +53,8 @@ def records_of(source: object) -> Iterator[Record]:
         yield Record(source.to_dict(), Where())
     elif isinstance(source, dict):
         yield from _from_value(source, Where())
-    elif isinstance(source, HoldsRuns) and not isinstance(source, type):
-        yield from _from_items(source.runs(), Where())
+    elif callable(runs := getattr(source, "runs", None)):  # that is how an archive comes in
+        yield from _from_items(runs(), Where())
     elif isinstance(source, Iterable):
         for number, item in enumerate(source):
             if isinstance(item, Path) or (
@@ -106,7 +98,10 @@ def _from_value(value: Any, where: Where) -> Iterator[Record]:
 def _from_path(path: Path) -> Iterator[Record]:
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in SUFFIXES:
-        raise UsageError(f"{path} is no file of runs; expected {', '.join(SUFFIXES)}, each also with .gz.")
+        raise UsageError(
+            f"{shorten(str(path))} is no file of runs; expected {', '.join(SUFFIXES)}, each also with .gz. "
+            "JSON text comes as bytes."
+        )
     if not path.is_file():
         raise UsageError(f"{path} is not there; give the path of a file that exists.")
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:

@@ -129,6 +129,7 @@ def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
         ("nowhere.json", "is not there"),
         ("runs.csv", "no file of runs"),
         (None, "source is NoneType"),
+        ('{"object": "run"}', "JSON text comes as bytes"),
     ],
 )
 def test_what_cannot_hold_runs_is_a_clear_error(source: Any, words: str) -> None:
