@@ -15,7 +15,7 @@ from runkit.charts.html import figure_div, offline_page
 from runkit.charts.timeline import gantt
 from runkit.client import Client
 from runkit.server import Sandbox
-from runkit.tables.linked import Frames, frames, sentence
+from runkit.tables.linked import Frames, frames
 from runkit.text import duration, html_table
 
 ASKS = "watchlist_hit"  # the scenario whose question is answered here
@@ -97,13 +97,12 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 
 def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:
     asked = next(one for one in started if one.scenario == ASKS)
-    one = found.select(asked.run_id)
     sections = [
         Markup("<p>Six runs on runkit's embedded sandbox; all businesses are invented.</p>{}").format(
             html_table(HEADERS, rows)
         ),
-        Markup("<h2>One run, step by step</h2><p>{}: {}</p>{}").format(
-            asked.business, sentence(one.runs.iloc[0]), figure_div(gantt(one), include_js=False)
+        Markup("<h2>{}, step by step</h2>{}").format(
+            asked.business, figure_div(gantt(found.select(asked.run_id)), include_js=False)
         ),
         Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"), include_js=False)),
     ]

@@ -169,7 +169,7 @@ def frames(
     """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
 
     `source`: a `Run`, an iterable of runs, a `RunList`, parsed JSON, JSON or NDJSON bytes, a path or several
-    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or any object with a `runs()` iterator. `Frames` are given
+    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or any object with a `runs()` iterator. `Frames` come
     back as they are.
     `as_of`: the moment at which open runs and steps are measured: an aware datetime, an ISO 8601 string, or
     "now" (the server's clock where the source knows one, else this machine's). Without it, each run is

@@ -1,0 +1,1 @@
+"""Pictures of runs: Gantt charts as plotly figures that stay private, bounded and readable."""

@@ -1,0 +1,184 @@
+"""Figures in a real browser, from a file, with the network off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from markupsafe import Markup
+from playwright.sync_api import Browser, Page
+
+from runkit.charts import theme
+from runkit.charts.html import figure_div, offline_page
+from runkit.charts.timeline import gantt
+from support import artifact, example, question, run, step
+
+HOSTILE = '</script><img src=x onerror="window.hacked=1"><a href="https://evil.example">$x$</a> %{y}'
+
+
+@dataclass
+class Opened:
+    """A page in the browser and all that it did besides showing itself."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[object]:
+    """Write a page to a file and open it with the network off."""
+    contexts = []
+
+    def show(html: str, width: int = 1280, scheme: str = "light") -> Opened:
+        path = tmp_path / "page.html"
+        path.write_text(html)
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        context.set_offline(True)
+        seen = Opened(context.new_page())
+        seen.page.on("request", lambda request: seen.requests.append(request.url))
+        seen.page.on("console", lambda message: seen.complaints.append(message.text))
+        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen.page.goto(path.as_uri())
+        seen.page.wait_for_selector(".main-svg .legend")
+        return seen
+
+    yield show
+    for context in contexts:
+        context.close()
+
+
+def page_of(*sources, **options):
+    """A page with a figure for each source."""
+    return offline_page(
+        "Runs", [figure_div(gantt(source, **options), include_js=False) for source in sources]
+    )
+
+
+@pytest.mark.browser
+def test_the_page_asks_for_nothing(opened):
+    """Opened from disk with the network off, it asks for nothing but itself, and complains of nothing."""
+    seen = opened(page_of(example("completed"), example("interrupted")))
+    assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
+    assert seen.complaints == []
+
+
+@pytest.mark.browser
+def test_as_many_bars_as_steps(opened):
+    """plotly.js draws each step: bars of the looks, and the outlines of the critical path."""
+    seen = opened(page_of(example("completed")))
+    n_critical = 6
+    assert seen.page.locator(".barlayer .point path").count() == 8 + n_critical
+
+
+@pytest.mark.browser
+def test_a_step_without_duration_is_seen(opened):
+    """Its tick is three pixels wide."""
+    seen = opened(page_of(run(step("a", 0, 10), step("b", 10, 10))))
+    width = seen.page.locator(".scatterlayer .point").first.evaluate("e => getComputedStyle(e).strokeWidth")
+    assert width == "3px"
+
+
+@pytest.mark.browser
+def test_no_button_sends_a_figure_away(opened):
+    """The mode bar has no way to a cloud, and no logo."""
+    seen = opened(page_of(example("completed")))
+    titles = [
+        button.get_attribute("data-title") or button.get_attribute("aria-label") or ""
+        for button in seen.page.locator(".modebar-btn").all()
+    ]
+    assert titles
+    assert not [title for title in titles if "share" in title.lower() or "cloud" in title.lower()]
+    assert seen.page.locator(".modebar-btn--logo").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("rows", ["tree", "agent", "run"])
+def test_hostile_text_does_nothing(opened, rows):
+    """Tags, links, formulas and templates in every field are shown, not run; also in the hover text."""
+    bad = run(
+        step("s", 0, 90, agent=HOSTILE, label=HOSTILE, artifacts=[artifact(HOSTILE, confidence=HOSTILE)]),
+        question("q", 90, 100, label=HOSTILE),
+        run_id=HOSTILE,
+    )
+    html = offline_page(HOSTILE, [figure_div(gantt(bad, rows=rows, title=HOSTILE), include_js=False)])
+    seen = opened(html)
+    bar = seen.page.locator(".barlayer .point path").last.bounding_box()
+    seen.page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2, steps=3)
+    seen.page.wait_for_selector(".hoverlayer .hovertext")
+    assert seen.page.evaluate("window.hacked") is None
+    assert seen.page.locator("a[href*=evil], svg a, svg image[href*=x], img").count() == 0
+    assert "<img src=x" in seen.page.locator(".gtitle").inner_html().replace("&lt;", "<")
+    assert seen.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "ground"), [("light", theme.LIGHT), ("dark", theme.DARK)])
+def test_page_and_figure_follow_the_readers_scheme(opened, scheme, ground):
+    """Ground and text of the figure are those of the page."""
+    seen = opened(page_of(example("completed")), scheme=scheme)
+    grounds = seen.page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, "
+        "getComputedStyle(document.querySelector('.main-svg')).backgroundColor]"
+    )
+    assert grounds[0] == grounds[1]
+    assert seen.page.evaluate(
+        "document.querySelector('.plotly-graph-div').layout.template.layout.font.color"
+    ) == (ground.text)
+
+
+@pytest.mark.browser
+def test_a_phone_needs_no_sideways_scrolling(opened):
+    """At 390 pixels nothing is wider than the screen, and the title is not cut."""
+    seen = opened(page_of(example("completed")), width=390)
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = seen.page.locator(".gtitle").bounding_box()
+    assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.browser
+def test_the_picture_of_many_steps_is_drawn(opened):
+    """Beyond max_bars, the image lies behind the bars, over the whole of the axes."""
+    steps = [step(f"{n}", n, n + 1) for n in range(400)]
+    seen = opened(page_of(run(*steps, end=400), max_bars=50))
+    image = seen.page.locator("svg .imagelayer image").bounding_box()
+    plot = seen.page.locator(".nsewdrag").bounding_box()
+    assert image["width"] > 0.95 * plot["width"]
+    assert abs(image["height"] - plot["height"]) <= 1
+    assert image["y"] == pytest.approx(plot["y"], abs=1)
+
+
+@pytest.mark.browser
+def test_labels_of_a_tree_do_not_reach_into_the_bars(opened):
+    """The longest label ends before the time axis begins."""
+    seen = opened(page_of(run(step("a", 0, 100, label="Wide words WWWW with MMMM in them all"))))
+    label = seen.page.locator(".ytick text").bounding_box()
+    assert label["x"] + label["width"] <= seen.page.locator(".barlayer path").first.bounding_box()["x"]
+
+
+def test_the_library_is_in_the_page_once():
+    """However many figures there are, plotly.js is inlined one time, and not at all without a figure."""
+    one, two = page_of(example("completed")), page_of(example("completed"), example("interrupted"))
+    assert len(two) - len(one) < 100_000
+    assert len(one) > 4_000_000
+    assert len(offline_page("Empty", [Markup("<p>None</p>")])) < 5_000
+
+
+def test_a_div_can_bring_the_library_along():
+    """One figure by itself is one div that draws without help."""
+    div = figure_div(gantt(example("completed")), include_js=True)
+    assert div.startswith(
+        '<div class="runkit-figure" role="img" aria-label="Timeline of 1 run. run 7b0f6c1e…'
+    )
+    assert len(div) > 4_000_000
+
+
+def test_the_page_is_safe_and_has_a_language():
+    """A content security policy, a language, and an escaped title."""
+    html = offline_page("<b>&", [Markup("<p>None</p>")])
+    assert '<html lang="en">' in html
+    assert "default-src &#39;none&#39;" in html
+    assert "<title>&lt;b&gt;&amp;</title>" in html

@@ -1,0 +1,179 @@
+"""The time axis: true labels, relative or by the clock, with waits as they are or folded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drawn import draw
+from runkit.charts.axis import clock_ticks, elapsed, folded, relative_ticks, unfolded
+from support import at, question, run, step
+
+MARCH = pd.Timestamp("2026-03-27", tz="UTC")
+NIGHT = 14 * 3600
+DAY = 86_400
+
+
+def overnight(run_id="r", wait=NIGHT, **more):
+    """Two minutes of work, a wait, a minute of work."""
+    return run(
+        step(f"{run_id}a", 0, 120),
+        question(f"{run_id}q", 120, 120 + wait),
+        step(f"{run_id}b", 120 + wait, 180 + wait),
+        run_id=run_id,
+        end=180 + wait,
+        **more,
+    )
+
+
+def test_relative_time_starts_at_zero_for_every_run():
+    """Runs of different days are aligned at their starts."""
+    first, second = (
+        run(step("a", 5, 10)),
+        run(step("b", DAY + 5, DAY + 10), run_id="s", start=DAY, end=DAY + 100),
+    )
+    drawn = draw([first, second])
+    assert drawn.numbers("base").tolist() == [5, 5]
+    assert drawn.ticks["0"] == 0
+    assert drawn.ticks["30 s"] == 30
+
+
+def test_absolute_time_keeps_the_days_apart():
+    """The axis is in seconds since the first start, labelled with clock times and dates."""
+    first, second = (
+        run(step("a", 5, 10)),
+        run(step("b", DAY + 5, DAY + 10), run_id="s", start=DAY, end=DAY + 100),
+    )
+    drawn = draw([first, second], time="absolute")
+    assert drawn.numbers("base").tolist() == [5, DAY + 5]
+    assert drawn.ticks["12:00<br>3 Feb 2026"] == 2 * 3600
+    assert drawn.ticks["00:00<br>4 Feb 2026"] == 14 * 3600
+
+
+def test_clock_times_are_those_of_the_zone():
+    """The same instant has another label in another zone, and the axis names the zone."""
+    drawn = draw(run(step("a", 0, 600), end=600), time="absolute", tz="America/New_York")
+    assert drawn.ticks["05:00<br>3 Feb 2026"] == 0
+    assert drawn.layout["xaxis"]["title"]["text"] == "time of day, America/New_York"
+    assert "2026-02-03 05:00:00 EST" in drawn.hover()[0][3]
+
+
+def test_midnights_are_those_of_the_calendar():
+    """Over a change of the clocks, days are 23 hours long and ticks still stand at midnight."""
+    places, texts = clock_ticks(unfolded(0, 6 * DAY), MARCH, "UTC")
+    assert (places[1] - places[0], texts[0]) == (DAY, "27 Mar 2026")
+    places, texts = clock_ticks(unfolded(0, 6 * DAY), MARCH, "Europe/Berlin")
+    assert 23 * 3600 in np.diff(places).tolist()
+
+
+@pytest.mark.parametrize(
+    ("tz", "day"), [("America/Sao_Paulo", "2018-11-04"), ("America/Havana", "2025-11-02")]
+)
+@pytest.mark.parametrize("length", [5 * DAY, 20_000])
+def test_a_day_without_midnight_or_with_two_has_ticks(tz, day, length):
+    """Where the clocks change at midnight, the day still begins once."""
+    start = pd.Timestamp(day, tz="UTC") - pd.Timedelta("4h")
+    _, texts = clock_ticks(unfolded(0, length), start, tz)
+    assert len(texts) == len(set(texts)) >= 4
+
+
+@pytest.mark.parametrize("length", [1e-4, 0.02, 0.7, 3, 9, 100, 5_000, 1e5, 3e6, 1e8, 1e10])
+def test_any_length_has_a_few_round_ticks(length):
+    """From microseconds to centuries there are two to ten different labels."""
+    places, texts = relative_ticks(unfolded(0, length))
+    assert 2 <= len(texts) <= 10
+    assert len(set(texts)) == len(texts)
+    assert places.min() == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step", "words"),
+    [
+        (0, 1, "0"),
+        (3_900, 300, "1 h 5 min"),
+        (50_530, 10, "14 h 2 min 10 s"),
+        (61.5, 0.5, "1 min 1.5 s"),
+        (-30, 10, "-30 s"),
+        (2 * DAY, DAY, "2 d"),
+    ],
+)
+def test_times_in_words_leave_nothing_out(seconds, step, words):
+    """A label is as exact as the distance of the ticks needs."""
+    assert elapsed(seconds, step) == words
+
+
+def test_an_overnight_wait_does_not_flatten_the_run():
+    """Folded, the wait has a fixed width, and the work keeps its length."""
+    drawn = draw(overnight(), compress_waits=True)
+    assert np.allclose(drawn.numbers("x", {"activity"}), [120, 60])
+    assert drawn.numbers("x", {"waiting for a person"})[0] == pytest.approx(0.08 * 180)
+    [note] = drawn.layout["annotations"]
+    assert note["text"] == "// 14 h 0 min //"
+    assert draw(overnight()).numbers("x", {"waiting for a person"}).tolist() == [NIGHT]
+
+
+def test_labels_stay_true_behind_a_fold():
+    """The end of the fold is labelled with its true time, as a clock time too."""
+    drawn = draw(overnight(), compress_waits=True)
+    assert drawn.ticks["14 h 2 min"] == pytest.approx(120 + 0.08 * 180)
+    assert "00:02:00<br>4 Feb 2026" in draw(overnight(), compress_waits=True, time="absolute").ticks
+
+
+def test_work_during_a_wait_is_not_folded():
+    """A step that works while the question is open keeps its length; only blocked time is folded."""
+    busy = overnight()
+    busy["steps"].insert(1, step("w", 1_000, 1_300, label="Meanwhile"))
+    drawn = draw(busy, compress_waits=True)
+    assert np.allclose(sorted(drawn.numbers("x", {"activity"})), [60, 120, 300])
+    assert len(drawn.layout["annotations"]) == 2
+
+
+def test_a_wait_is_folded_only_where_all_runs_are_blocked():
+    """On a shared axis, a run that works keeps its time; one that is over does not hold the fold up."""
+    long = run(step("x", 0, 20_000), run_id="s", end=20_000)
+    drawn = draw([overnight(), long], compress_waits=True)
+    assert 20_000 in drawn.numbers("x", {"activity"}).tolist()
+    assert drawn.layout["annotations"][0]["text"] == "// 8 h 29 min //"
+
+
+def test_a_short_wait_stays_as_it_is():
+    """What is no longer than a fold is not folded."""
+    assert draw(overnight(wait=5), compress_waits=True).layout.get("annotations", []) == []
+
+
+def test_a_question_settled_by_policy_is_not_folded():
+    """The policy's answer is no wait for a person."""
+    source = overnight()
+    source["steps"][1] |= {"result": {"resolution": "skip"}}
+    assert draw(source, compress_waits=True).layout.get("annotations", []) == []
+
+
+def test_an_open_wait_is_folded_too():
+    """A question that has waited since yesterday does not flatten what came before it."""
+    source = run(
+        step("a", 0, 120), question("q", 120, None), end=None, updated_at=at(NIGHT), status="interrupted"
+    )
+    drawn = draw(source, compress_waits=True)
+    assert np.allclose(drawn.numbers("x", {"activity"}), [120])
+    assert drawn.numbers("x", {"waiting for a person"})[0] < 20
+
+
+edges = st.lists(st.integers(0, 1_000), min_size=2, max_size=10, unique=True).map(sorted)
+
+
+@given(edges)
+def test_a_folded_axis_never_turns_back(cuts):
+    """The map from time to place only grows, and is the identity apart from the folds."""
+    folds = list(zip(cuts[::2], cuts[1::2], strict=False))
+    axis = folded(0.0, 1_000.0, [(float(a), float(b)) for a, b in folds])
+    places = axis.at(np.arange(1_001, dtype=float))
+    lengths = np.diff(places)
+    is_folded = np.zeros(1_000, bool)
+    for a, b in axis.folds:
+        is_folded[int(a) : int(b)] = True
+    assert (lengths > 0).all()
+    assert np.allclose(lengths[~is_folded], 1)
+    assert axis.length <= 1_000 + 1e-9
