@@ -293,7 +293,7 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
     assert runs[3] in runs
     with pytest.raises(AttributeError):
         runs.why = None
-    assert pickle.loads(pickle.dumps(runs)).ids == runs.ids  # noqa: S301
+    assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
 
 
 def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:

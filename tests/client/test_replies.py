@@ -152,7 +152,7 @@ def test_errors_survive_pickling(server: Server, client: Client) -> None:
     server.script = lambda asked: Answer(ERRORS, status=429, headers={"Retry-After": "99"})
     with pytest.raises(RateLimited) as caught:
         client.runs.get("run-1")
-    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    again = pickle.loads(pickle.dumps(caught.value))
     assert (type(again), str(again)) == (RateLimited, str(caught.value))
     assert (again.status, again.messages, again.parameter, again.retry_after) == (
         429,

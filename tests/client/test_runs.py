@@ -72,7 +72,7 @@ def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_t
     with pytest.raises(WaitTimeout, match="still running after 20 s") as caught:
         client.runs.wait("run-1", timeout=20, poll=3)
     assert sum(fake_time.slept) == 20
-    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.run.status) == (str(caught.value), "running")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ class Forest(NamedTuple):
 
     @property
     def n(self) -> int:
+        """Number of steps."""
         return len(self.start)
 
 
@@ -164,7 +166,7 @@ def test_lanes_are_disjoint_and_as_few_as_the_peak(intervals: list[list[int]]) -
     lane = timing.lanes(start, end)
     for number in set(lane.tolist()):
         mine = sorted((start[i], end[i]) for i in np.flatnonzero(lane == number))
-        assert all(a[1] <= b[0] for a, b in zip(mine, mine[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in pairwise(mine))
     real = [instants(a, b) for a, b in intervals if a < b]
     peak = max((sum(t in interval for interval in real) for t in range(LIMIT)), default=0)
     used = {int(lane[i]) for i in range(len(lane)) if start[i] < end[i]}
