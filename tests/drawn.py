@@ -16,7 +16,7 @@ LOOKS = {
     "other type",
     "activity",
     "output",
-    "question settled by policy",
+    "settled by policy",
     "waiting for a person",
     "error",
 }

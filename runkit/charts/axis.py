@@ -16,11 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from runkit.charts.labels import width_px
+
 Floats = NDArray[np.float64]
 
 DAY = 86_400  # seconds
 MOST_TICKS = 9  # labels of some 12 characters stand side by side in a wide figure
-CLOSEST = 0.1  # two ticks nearer than this share of the axis would overlap
+PLOT_PX = 620  # the least width of the axis in a notebook of usual width; what fits there fits in wider ones
+BETWEEN_PX = 14  # two labels
+CLOCK_PX = 66  # a clock time or a date
 MOST_FOLDS = 40  # each has a label
 FOLD_SHARE = 0.08  # a folded wait has this share of the unfolded time, but
 ALL_FOLDS = 0.6  # all folds together no more than this
@@ -87,7 +91,7 @@ def relative_ticks(axis: Axis) -> tuple[Floats, list[str]]:
     def multiples(a: float, b: float) -> Floats:
         return np.arange(np.ceil(a / step), np.floor(b / step) + 1) * step
 
-    times = _choose(axis, multiples)
+    times = _choose(axis, multiples, lambda seconds: width_px(elapsed(seconds, step)))
     return axis.at(times), [elapsed(seconds, step) for seconds in times]
 
 
@@ -108,7 +112,7 @@ def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str
             since = start + np.arange(np.ceil((a - start) / step), np.floor((b - start) / step) + 1) * step
         return since[(since >= a) & (since <= b)]
 
-    times = _choose(axis, round_times)
+    times = _choose(axis, round_times, lambda _: CLOCK_PX)
     texts, day_before = [], None
     for seconds in times:
         when = zero + pd.Timedelta(seconds=round(float(seconds), 6))
@@ -128,18 +132,19 @@ def midnights(first: pd.Timestamp, last: pd.Timestamp, days: int) -> pd.Datetime
     return dates.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=is_summer)
 
 
-def _choose(axis: Axis, round_times: Callable[[float, float], Floats]) -> Floats:
-    """Round times outside the folds; the end of each fold, a label for each piece; none too close."""
+def _choose(
+    axis: Axis, round_times: Callable[[float, float], Floats], width: Callable[[float], float]
+) -> Floats:
+    """Round times outside the folds; the end of each fold, a label for each piece; no two labels overlap."""
     firm = [b for _, b in axis.folds]
     starts, ends = [axis.times[0], *firm], [*(a for a, _ in axis.folds), axis.times[-1]]
     loose = np.concatenate([round_times(float(a), float(b)) for a, b in zip(starts, ends, strict=True)])
-    kept: list[float] = []
-    gap = CLOSEST * axis.length
-    for time in [*firm, *loose]:
-        place = axis.at(np.array([time]))[0]
-        if all(abs(place - axis.at(np.array([other]))[0]) >= gap for other in kept):
-            kept.append(float(time))
-    return np.array(sorted(kept))
+    kept: list[tuple[float, float, float]] = []  # time, place and half a width, both in pixels
+    for time in map(float, [*firm, *loose]):
+        place, half = axis.at(np.array([time]))[0] / axis.length * PLOT_PX, width(time) / 2
+        if all(abs(place - other) >= half + others_half + BETWEEN_PX for _, other, others_half in kept):
+            kept.append((time, place, half))
+    return np.array(sorted(time for time, _, _ in kept))
 
 
 def _step(length: float) -> float:

@@ -161,7 +161,7 @@ def _tracks(picture: Picture) -> list[Trace]:
             "y": numbers(picture.rows.of_run[own]),
             "width": 0.9,
             "textposition": "none",
-            "name": "the run; idle where nothing covers it",
+            "name": "the run, idle if bare",
             "marker": {"color": TRACK, "line": {"color": TRACK_OUTLINE, "width": 1}},
             "customdata": [
                 [plain(names[run]), plain(status[run]), duration(length)]

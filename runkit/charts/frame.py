@@ -22,9 +22,11 @@ LEAST_HEIGHT, MOST_HEIGHT = 220, 900  # of the figure
 LINE_PX = 19  # a line of the title
 EDGE_PX = 12
 BELOW_PX = 64  # axis labels and the axis' title
-ENTRIES = 4  # of the legend in a line of a notebook's width
+ENTRIES = 3  # of the legend in a line of a notebook that has the file browser beside it
 DATE_PX = 16  # the second line of clock times
-FOLD_WORDS_PX = 34  # two lines of break marks over the bars
+FOLD_WORDS_PX = 18  # a line of break marks over the bars
+FLAT_FOLDS = 3  # more stand so close that their words must stand upright
+UPRIGHT_PX = 84  # of a break mark that stands upright
 MOST_TITLE = 1_000  # characters of a line of the title
 BAND_SHADE, FOLD_SHADE = "rgba(128,128,128,0.09)", "rgba(128,128,128,0.25)"
 FOLD_EDGE = {"width": 2, "dash": "dot", "color": "#808080"}
@@ -38,7 +40,7 @@ def layout(
     below = BELOW_PX + LINE_PX * -(-entries // ENTRIES) + (DATE_PX if origin is not None else 0)
     headed = [*([title] if title is not None else []), *lines]
     text = wrapped(headed)
-    words = FOLD_WORDS_PX if picture.axis.folds else 0
+    words = (FOLD_WORDS_PX if _is_flat(picture.axis) else UPRIGHT_PX) if picture.axis.folds else 0
     top = 28 + LINE_PX * (text.count("<br>") + 1) + words
     sentence = "; ".join(lines)
     labels = max(map(width_px, picture.rows.tick_texts), default=0) + EDGE_PX
@@ -134,12 +136,10 @@ def _notes(picture: Picture) -> list[dict[str, Any]]:
             "yref": "paper",
             "y": 1,
             "yanchor": "bottom",
-            "yshift": 16 * (number % 2),
+            "textangle": 0 if _is_flat(picture.axis) else -90,
             "showarrow": False,
         }
-        for number, ((since, to), (a, b)) in enumerate(
-            zip(picture.axis.folds, _fold_places(picture.axis), strict=True)
-        )
+        for (since, to), (a, b) in zip(picture.axis.folds, _fold_places(picture.axis), strict=True)
     ]
     return folds + [
         {"text": text, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False}
@@ -156,6 +156,11 @@ def _absences(picture: Picture) -> list[str]:
     if not scene.frames.runs["has_steps"].any():
         return ["The steps were not delivered: fetch the run with its steps to see them."]
     return ["There are no steps."]
+
+
+def _is_flat(axis: Axis) -> bool:
+    """Whether the words over the folds have room side by side."""
+    return len(axis.folds) <= FLAT_FOLDS
 
 
 def _fold_places(axis: Axis) -> list[tuple[float, float]]:

@@ -35,7 +35,7 @@ LOOKS = (
     Look("other type", "#808080", ".", "#1c1c1c"),
     Look("activity", "#0072B2"),
     Look("output", "#009E73"),
-    Look("question settled by policy", "#CC79A7"),
+    Look("settled by policy", "#CC79A7"),
     Look("waiting for a person", "#CC79A7", "/", "#3a0d27"),
     Look("error", "#D55E00"),
 )

@@ -42,7 +42,7 @@ def test_many_runs_are_one_row_each():
     """Five runs are a fleet: a row per run, with the run itself behind its steps."""
     drawn = draw([two_agents(f"run{number}") for number in range(5)])
     assert list(drawn.rows) == [f"run{number}" for number in range(5)]
-    assert drawn.numbers("x", {"the run; idle where nothing covers it"}).tolist() == [100] * 5
+    assert drawn.numbers("x", {"the run, idle if bare"}).tolist() == [100] * 5
 
 
 def test_lanes_are_the_peak_concurrency():
