@@ -192,7 +192,7 @@ def lab(arguments: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
-        raise MissingExtra.of("lab", "runkit lab")
+        raise MissingExtra.of("lab", "opening JupyterLab")
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     for notebook in sorted(notebooks().iterdir()):

@@ -115,6 +115,8 @@ def ask(runs: Runs, steps: Steps, is_interrupt: Flags, problems: Problems) -> li
         pauses[steps.run[position]].append(pause)
     questions = []
     for number in range(len(runs.records)):
+        if not items[number] and not pauses[number]:  # most runs ask nothing
+            continue
         joined, left = pair(items[number], pauses[number])
         questions += [Question(number, joined.get(pause.position), pause) for pause in pauses[number]]
         questions += [Question(number, item, None) for item in left]
