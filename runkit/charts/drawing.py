@@ -151,7 +151,8 @@ def _tracks(picture: Picture) -> list[Trace]:
         return []
     names = run_names(picture.scene)
     lengths = (picture.scene.run_end - picture.scene.run_start)[own] / SECOND
-    status = picture.scene.frames.runs["status"].astype("str").to_numpy()
+    runs = picture.scene.frames.runs
+    status, queued = runs["status"].astype("str").to_numpy(), runs["queued_s"].to_numpy()
     return [
         {
             "type": "bar",
@@ -164,10 +165,13 @@ def _tracks(picture: Picture) -> list[Trace]:
             "name": "the run, idle if bare",
             "marker": {"color": TRACK, "line": {"color": TRACK_OUTLINE, "width": 1}},
             "customdata": [
-                [plain(names[run]), plain(status[run]), duration(length)]
+                [plain(names[run]), plain(status[run]), duration(length), duration(queued[run])]
                 for run, length in zip(own.tolist(), lengths.tolist(), strict=True)
             ],
-            "hovertemplate": "<b>%{customdata[0]}</b><br>%{customdata[1]}, %{customdata[2]}<extra></extra>",
+            "hovertemplate": (
+                "<b>%{customdata[0]}</b><br>%{customdata[1]}, %{customdata[2]}"
+                "<br>queued for %{customdata[3]} before<extra></extra>"
+            ),
             "legendrank": 100,
         }
     ]
