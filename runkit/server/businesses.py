@@ -1,26 +1,54 @@
-"""Agents, and twelve businesses with telling names: its business chooses what a run will meet."""
+"""The agents and the seeded businesses of `scenarios.toml`, and how they read in the API (contract 3, 15)."""
 
-from dataclasses import dataclass
-from uuid import UUID, uuid5
+from __future__ import annotations
 
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+Json = dict[str, Any]
+TABLES: Json = tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
+SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))  # of all ids that are made here
+BORN = {
+    "created_at": "2026-05-04T09:00:00.000Z",
+    "updated_at": "2026-05-04T09:00:00.000Z",
+}  # all that is seeded
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def id_in(space: str, name: str) -> str:
+    """Make the id of a thing by its name among the things of another: equal names give equal ids."""
+    return str(uuid5(UUID(space), name))
+
+
+def iso(ms: int) -> str:
+    """Write a virtual time, in milliseconds since 1970, as the API does: with milliseconds and `Z`."""
+    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def fill(template: Any, facts: Mapping[str, str]) -> Any:
+    """Put facts into every text of a JSON value."""
+    if isinstance(template, dict):
+        return {key: fill(value, facts) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, facts) for value in template]
+    return template.format_map(facts) if isinstance(template, str) else template
+
+
+ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
+"""The account behind the key: the requester, reviewer and actor of everything that comes in through it."""
 ORCHESTRATOR = "cip_orchestrator"
-AGENTS = {
-    ORCHESTRATOR: ("CIP Orchestrator", "Plans a review, delegates to specialists and writes the summary."),
-    "address_verification": ("Address Verification", "Looks for evidence that a business is at its address."),
-    "watchlist_resolution": ("Watchlist Resolution", "Screens a business and its people, resolves hits."),
-    "tin_verification": (
-        "TIN Verification",
-        "Compares a TIN with records. Invented for this sandbox.",
-    ),  # [A] 15
-}
-"""Agent type to name and description."""
-
 LETTER = "irs_letter"
-DOCUMENTS = {
-    "tin_mismatch": ((LETTER, "irs_cp575_letter.pdf"), ("utility_bill", "utility_bill_march.pdf")),
-    "combined_proposal": ((LETTER, "irs_147c_letter.pdf"),),
+AGENTS: dict[str, Json] = {
+    kind: {"object": "agent", "id": id_in(SPACE, f"agent/{kind}"), "type": kind, "name": name}
+    | {"description": description, **BORN}
+    for kind, (name, description) in TABLES["agents"].items()
 }
-"""Scenario to the type and file name of documents that are on file from the start."""
 
 
 @dataclass(frozen=True)
@@ -28,87 +56,100 @@ class Business:
     """A seeded business. `scenario` names what an agent will meet, `shows` says it in words."""
 
     id: str
-    name: str
     scenario: str
+    name: str
     shows: str
     officer: str
-    address: str
+    street: str
     city: str
     state: str
     register: str
     """The state that keeps its registration, spelled out."""
     formed: str
     ein: str
-    hit: str | None = None
+    hit: str = ""
     """The listed name that the watchlist screening finds, if any."""
     status: str = "in_review"
 
     @property
     def hit_id(self) -> str:
         """Id of its watchlist result: the object that a dismissal names."""
-        return str(uuid5(UUID(self.id), "watchlist_result"))
+        return id_in(self.id, "watchlist_result")
 
     @property
-    def documents(self) -> tuple[tuple[str, str, str], ...]:
-        """Documents on file from the start: id, type and file name."""
-        kinds = DOCUMENTS.get(self.scenario, ())
-        return tuple((str(uuid5(UUID(self.id), name)), kind, name) for kind, name in kinds)
+    def documents(self) -> list[Json]:
+        """Documents on file from the start."""
+        found = TABLES["on_file"].get(self.scenario, ())
+        return [document_json(id_in(self.id, name), kind, name, BORN["created_at"]) for kind, name in found]
 
-
-# name | scenario | what it shows
-#   | officer | street | city | state | register | formed | EIN | listed name | status
-_ROWS = """
-Clearwater Bakery LLC | clean_pass | nothing to ask: every check agrees
-  | Dana Whitfield | 41 Mill Street | Bend | OR | Oregon | 18 March 2014 | 93-1180426
-Onedigit Tools Inc | tin_mismatch | the TIN is off by one digit; asks for a document
-  | Marcus Oyelaran | 900 Foundry Road | Toledo | OH | Ohio | 2 June 2009 | 34-7719053
-Namesake Imports LLC | watchlist_hit | an officer shares a listed name; proposes a dismissal
-  | Viktor Sokolov | 17 Harbor Row | Tacoma | WA | Washington | 9 October 2017 | 91-2045518 | SOKOLOV, Viktor
-Missing Suite Dental PLLC | address_gap | no evidence for the office; proposes a source
-  | Priya Raman | 2200 Lakeline Drive, Suite 310 | Austin | TX | Texas | 5 January 2021 | 86-3390127
-Twofold Freight Co | combined_proposal | a TIN and a watchlist proposal in one question
-  | Elena Marchetti | 640 Depot Avenue | Reno | NV | Nevada | 27 August 2012 | 88-0467731 | MARCHETTI, Elena
-Judgement Call Ventures LP | decision | mixed evidence; asks a person to decide, with a form
-  | Theo Lindqvist | 8 Signal Hill | Boise | ID | Idaho | 14 February 2025 | 99-1027364
-Broken Lookup Holdings Inc | specialist_fails | the TIN specialist fails; the run ends in error
-  | Renee Castillo | 77 Cable Street | Mobile | AL | Alabama | 30 May 2016 | 63-5518240
-Standing Order Supplies LLC | auto_approve | a policy approves the proposal; nobody is asked
-  | Samuel Adeyemi | 305 Wharf Lane | Duluth | MN | Minnesota | 11 April 2011 | 41-9902837 | ADEYEMI, Samuel
-Two Hundred Rooms Hotel Group | long_200 | a run of 200 steps
-  | Ingrid Solberg | 1 Terrace Plaza | Savannah | GA | Georgia | 22 July 2003 | 58-6614902
-Five Thousand Doors Storage Corp | long_5000 | a run of 5,000 steps
-  | Walter Nakamura | 5000 Gateway Boulevard | Mesa | AZ | Arizona | 3 December 1998 | 86-0571149
-Second Thoughts Capital LLC | two_questions | a dismissal, then a decision: two pauses in a row
-  | Amira Haddad | 52 Garden Court | Trenton | NJ | New Jersey | 19 September 2023 | 22-7405583 | HADDAD, Amir
-Under Audit Partners LLP | in_audit | is in audit: creating a run is refused with 422
-  | Georgia Bell | 11 Ledger Street | Hartford | CT | Connecticut | 8 November 2006 | 06-4483921 | | in_audit
-"""
-
-
-def _business(number: int, row: str) -> Business:
-    words = [word.strip() for word in row.split("|")]
-    name, scenario, shows, officer, street, city, state, register, formed, ein, *rest = words
-    hit, status = (*rest, "", "")[:2]
-    told = (f"b1500000-0000-4000-8000-{number:012d}", name, scenario, shows, officer)
-    place = (f"{street}, {city}, {state}", city, state, register)
-    return Business(*told, *place, formed, ein, hit or None, status or "in_review")
+    def facts(self) -> dict[str, str]:
+        """Give what texts may name: the fields, and what is read off them."""
+        return {
+            **asdict(self),
+            **BORN,
+            "address": f"{self.street}, {self.city}, {self.state}",
+            "st": self.state.lower(),
+            "digits": self.ein.replace("-", ""),
+            "number": self.ein[3:],
+            "last4": self.ein[-4:],
+            "irs_last4": f"{self.ein[-4:-1]}{(int(self.ein[-1]) + 4) % 10}",
+            "id4": self.id[-4:],
+            "site": "-".join(self.name.lower().split()[:2]),
+            "hit_id": self.hit_id,
+            "watchlist_id": id_in(self.id, "watchlist"),
+            "letter": next((one["id"] for one in self.documents if one["document_type"] == LETTER), ""),
+        }
 
 
 BUSINESSES = tuple(
-    _business(number, row) for number, row in enumerate(_ROWS.replace("\n  |", " |").strip().split("\n"), 1)
+    Business(f"b1500000-0000-4000-8000-{number:012d}", scenario, *row)
+    for number, (scenario, row) in enumerate(TABLES["businesses"].items(), 1)
 )
 BY_ID = {business.id: business for business in BUSINESSES}
 BY_HIT = {business.hit_id: business for business in BUSINESSES if business.hit}
+_STRANGER = (
+    "clean_pass",
+    "This business",
+    "unknown here",
+    "its officers",
+    "The stated address",
+    "Local",
+    "--",
+)
 
 
 def business_of(business_id: str) -> Business:
-    """The business of an id; one that is not known here is a clean pass that claims little."""
-    words = (
-        "This business",
-        "clean_pass",
-        "unknown here: a clean pass",
-        "its officers",
-        "The stated address",
-    )
-    stranger = (*words, "Local", "--", "its state", "the date on file", "00-0000000")
-    return BY_ID.get(business_id) or Business(business_id, *stranger)
+    """Give the business of an id; one that is not known here is a clean pass that claims little."""
+    stranger = Business(business_id, *_STRANGER, "its state", "the date on file", "00-0000000")
+    return BY_ID.get(business_id, stranger)
+
+
+_BUSINESS = json.loads("""{
+  "object": "business", "id": "{id}", "name": "{name}", "created_at": "{created_at}",
+  "updated_at": "{updated_at}", "addresses": [{"full_address": "{address}"}],
+  "people": [{"name": "{officer}", "titles": ["Owner"]}],
+  "tin": {"tin": "{digits}", "business_id": "{id}", "name": "{name}", "updated_at": "{updated_at}"},
+  "watchlist": {"object": "watchlist", "id": "{watchlist_id}", "lists": [{
+    "object": "watchlist", "agency": "Sanctions Office", "agency_abbr": "SO", "abbr": "FSL",
+    "organization": "Example Treasury", "title": "Federal sanctions list", "results": [{
+      "object": "watchlist_result", "id": "{hit_id}", "entity_name": "{hit}", "entity_aliases": [],
+      "score": 0.91, "agency_information_url": "https://sanctions.example.gov/",
+      "agency_list_url": "https://sanctions.example.gov/search"}]}]}}""")
+_DOCUMENT = {"object": "document", "content_type": "application/pdf", "size": 48_213, "download_url": None}
+
+
+def business_json(business: Business, fields: Json, hit: Json) -> Json:
+    """Show a business, as far as an analyst needs it; `fields` and `hit` are what actions change of it."""
+    shown: Json = {**fill(_BUSINESS, business.facts()), "status": fields["status"]}
+    mismatch = business.scenario in TABLES["on_file"]
+    shown["tin"] |= {"mismatch": mismatch, "verified_by": fields["verified_by"]}
+    listing = shown["watchlist"]["lists"][0]
+    listing["results"] = [{**one, **hit} for one in listing["results"] if business.hit]
+    shown["watchlist"]["hit_count"] = len(listing["results"])
+    return shown
+
+
+def document_json(document_id: str, kind: str, filename: str, created_at: str) -> Json:
+    """Show a document. The sandbox keeps no content, so there is nothing to download."""
+    told = {"id": document_id, "document_type": kind, "filename": filename, "created_at": created_at}
+    return {**_DOCUMENT, **told}

@@ -8,16 +8,17 @@ time with one bend in it.
 Virtual times are whole milliseconds since 1970 (UTC); real times are seconds as `time.time` gives them.
 """
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from runkit.errors import UsageError
 
 
-@dataclass(frozen=True)
-class Course:
+class Course(NamedTuple):
     """How virtual time follows real time from an anchor on: at `speed` until `busy_until`, then at 1."""
 
     virtual: int
@@ -29,48 +30,40 @@ class Course:
         """Virtual milliseconds at a real time; before the anchor, the anchor's own."""
         elapsed = max(0.0, (real - self.real) * 1000)
         busy = max(0, self.busy_until - self.virtual)
-        fast = elapsed * self.speed
-        if fast < busy:
-            return self.virtual + math.floor(fast)
+        if elapsed * self.speed < busy:
+            return self.virtual + math.floor(elapsed * self.speed)
         return self.virtual + busy + math.floor(max(0.0, elapsed - busy / self.speed))
-
-    def real_at(self, virtual: int) -> float:
-        """The real time at which virtual time gets there, if nothing else comes in."""
-        ahead = max(0, virtual - self.virtual)
-        busy = min(ahead, max(0, self.busy_until - self.virtual))
-        return self.real + (busy / self.speed + (ahead - busy)) / 1000
 
 
 class Clock:
     """The course the server is on. Reading it is safe from any thread; it never runs backwards.
 
-    Raises:
-        UsageError: the speed is not a positive number.
-
+    Raises `UsageError` if the speed is not a positive number.
     """
 
     def __init__(self, course: Course, real_time: Callable[[], float] = time.time) -> None:
         if not (course.speed > 0 and math.isfinite(course.speed)):
-            msg = f"speed={course.speed!r} must be a positive number; 60 makes a virtual minute take a second"
-            raise UsageError(msg)
+            raise UsageError(
+                f"speed={course.speed!r} must be positive; 60 makes a virtual minute take a second"
+            )
         self.course = course
         self._real_time = real_time
         self._latest = course.virtual
 
     def now(self) -> int:
         """Virtual time in milliseconds."""
-        return self._at(self._real_time())
+        self._latest = max(self._latest, self.course.at(self._real_time()))
+        return self._latest
 
     def expect(self, stop: int | None) -> None:
         """A run works until `stop` (None: it waits): take a new course, busy at least that long."""
-        real = self._real_time()
         busy_until = max(self.course.busy_until, stop or 0)
-        self.course = replace(self.course, virtual=self._at(real), real=real, busy_until=busy_until)
+        self.course = Course(self.now(), self._real_time(), busy_until, self.course.speed)
 
     def delay(self, virtual: int) -> float:
-        """Real seconds until `virtual`; 0 if it has passed."""
-        return max(0.0, self.course.real_at(virtual) - self._real_time())
-
-    def _at(self, real: float) -> int:
-        self._latest = max(self._latest, self.course.at(real))
-        return self._latest
+        """Real seconds until `virtual`, if nothing else comes in; 0 if it has passed."""
+        course = self.course
+        ahead = max(0, virtual - course.virtual)
+        busy = min(ahead, max(0, course.busy_until - course.virtual))
+        there = course.real + (busy / course.speed + (ahead - busy)) / 1000
+        return max(0.0, there - self._real_time())

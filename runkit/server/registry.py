@@ -1,144 +1,221 @@
-"""Businesses, watchlist results and documents, and the actions that change them, as of now."""
+"""Businesses, their documents and the actions on them: one method for each endpoint, as of now.
 
-import json
-from collections.abc import Mapping
-from typing import Any
-from uuid import UUID, uuid5
+Actions that agents take are not kept: the plans of their runs tell them. The rules are those of the
+contract's section 8.
+"""
 
-from runkit.server import actions
-from runkit.server.businesses import BUSINESSES, BY_ID
-from runkit.server.clock import Clock
-from runkit.server.objects import ACCOUNT, SEEDED_DOCUMENTS, business_json, document_json
-from runkit.server.plan import Json, Plan, PlannedAct, iso
-from runkit.server.refusal import Refusal
-from runkit.server.store import Row, Store
+from __future__ import annotations
 
-ACCOUNT_ACTOR: Json = {"actor_type": "account", "data": {"id": ACCOUNT["id"], "name": ACCOUNT["name"]}}
-BUSINESS_FIELDS = {"status": "in_review", "verified_by": None}
-"""What actions change of a business, and how it stands where nothing else is known."""
-HIT_FIELDS = {"status": "open"}  # [A] 30
+from collections.abc import Iterator
+
+from runkit.server import state
+from runkit.server.answers import either, objects
+from runkit.server.businesses import (
+    ACCOUNT,
+    BUSINESSES,
+    BY_HIT,
+    BY_ID,
+    Business,
+    Json,
+    business_json,
+    business_of,
+    document_json,
+    id_in,
+    iso,
+)
+from runkit.server.store import Store, find
+from runkit.server.web import Id, NewAction, NewDocument, Page, PerPage, Refusal, page_of
+
+Fields = dict[str, str | None]
+AS_ACCOUNT: Json = {"actor_type": "account", "data": {"id": ACCOUNT["id"], "name": ACCOUNT["name"]}}
+OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
+"""Spelling in requests to spelling in responses (contract 16, no. 12), and what there is of it."""
+ACTIONS = dict.fromkeys(("add_sources", "add_attributes", "verify_tin", "decision"), "businesses")
+ACTIONS["dismissal"] = "watchlist_result"
+FINAL = ("approved", "rejected")
+OTHERS = {"approved": ("rejected", "in_review"), "rejected": ("approved", "in_review"), "in_review": FINAL}
+"""[A] 12: what a decision can make of a business."""
 
 
 class Registry:
-    """What is known of the objects around runs. Methods named `put_…` belong inside a write of the world."""
+    """What can be asked and told of businesses, documents and actions."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self.clock = clock
 
-    # -- businesses and documents
+    def list_businesses(self, page: Page = 1, per_page: PerPage = 25) -> Json:
+        """List the seeded businesses."""
+        return page_of(BUSINESSES, page, per_page, lambda business: self.get_business(business.id))
 
-    def business_now(self, business_id: str) -> dict[str, str | None]:
-        """The fields of a business that actions change; also of one that is not known here."""
-        seeded = {"status": BY_ID[business_id].status} if business_id in BY_ID else {}
-        return {**BUSINESS_FIELDS, **seeded, **self.store.fields(business_id, self.clock.now())}
+    def get_business(self, business_id: str) -> Json:
+        """Give a seeded business."""
+        business = find(BY_ID, "business", business_id)
+        fields = self._course_of(business)[1]
+        return business_json(business, fields["businesses"], fields["watchlist_result"])
 
-    def hit_now(self, hit_id: str) -> dict[str, str | None]:
-        """The fields of a watchlist result that actions change."""
-        return {**HIT_FIELDS, **self.store.fields(hit_id, self.clock.now())}
-
-    def business(self, business_id: str) -> Json:
-        """A seeded business; 404 for any other."""
-        if business_id not in BY_ID:
-            raise Refusal.not_found("business", business_id)
-        one = BY_ID[business_id]
-        return business_json(one, self.business_now(one.id), self.hit_now(one.hit_id))
-
-    def businesses(self) -> list[Json]:
-        """All seeded businesses."""
-        return [self.business(one.id) for one in BUSINESSES]
+    def list_documents(self, business_id: str) -> Json:
+        """List all documents of a business, in one page."""
+        data = self.documents(find(BY_ID, "business", business_id).id)
+        return page_of(data, 1, len(data) + 1, lambda document: document)
 
     def documents(self, business_id: str) -> list[Json]:
         """Documents of a business: those on file from the start, then the uploaded ones."""
-        seeded = [document for owner, document in SEEDED_DOCUMENTS.values() if owner == business_id]
-        rows = self.store.rows("SELECT * FROM documents WHERE business_id = ? ORDER BY n", business_id)
-        return seeded + [_document(row) for row in rows]
+        rows = self.store.documents.values()
+        uploaded = [row["document"] for row in rows if row["business_id"] == business_id]
+        return business_of(business_id).documents + uploaded
 
-    def document(self, document_id: str) -> Json:
-        """One document; 404 if there is none."""
-        if document_id in SEEDED_DOCUMENTS:
-            return SEEDED_DOCUMENTS[document_id][1]
-        rows = self.store.rows("SELECT * FROM documents WHERE id = ?", document_id)
-        if not rows:
-            raise Refusal.not_found("document", document_id)
-        return _document(rows[0])
+    def get_document(self, document_id: Id) -> Json:
+        """Give one document."""
+        every = (document for business in BUSINESSES for document in self.documents(business.id))
+        return find({document["id"]: document for document in every}, "document", document_id)
 
-    # -- actions
+    def upload_document(self, business_id: str, body: NewDocument) -> Json:
+        """Put a document on file. [A] 25: no public endpoint does. Only its name and type are kept."""
+        find(BY_ID, "business", business_id)
+        document_id, created_at = self.store.new_id("documents"), iso(self.store.clock.now())
+        document = document_json(document_id, body.document_type, body.filename, created_at)
+        self.store.keep(("documents", {"id": document_id, "business_id": business_id, "document": document}))
+        return document
 
-    def target(self, object_type: str, object_id: str) -> actions.Object:
-        """What an action acts on, as it is now."""
-        if object_type == "watchlist_result":
-            return actions.Object(object_type, object_id, self.hit_now(object_id))
-        documents = frozenset(one["id"] for one in self.documents(object_id))
-        return actions.Object(object_type, object_id, self.business_now(object_id), documents)
+    def list_actions(self, object_type: str = "", object_id: str = "") -> Json:
+        """List the actions on an object, newest first. Both parameters are required."""
+        if not object_id:
+            raise Refusal(400, "object_id is required", "object_id")
+        business = _owner(object_type, object_id)
+        done = self._course_of(business)[0] if business else []
+        data = [one for one in reversed(done) if one["object_id"] == object_id]
+        return {"object": "list", "data": data, "url": "/v1/actions"}
 
-    def checked(self, body: Mapping[str, Any]) -> actions.Object:
-        """The target of a requested action, if the action is allowed.
+    def get_action(self, action_id: Id, object_type: str = "", object_id: str = "") -> Json:
+        """Give one action on an object. Both parameters are required."""
+        data = self.list_actions(object_type, object_id)["data"]
+        return find({action["id"]: action for action in data}, "action", action_id)
 
-        Raises:
-            Refusal: 400 unknown type, 404 unknown object, 422 against the rules of payload or state machine.
+    def create_action(self, body: NewAction) -> Json:
+        """Carry out an action for the caller. It does not resume a run that proposed it (contract section 7).
 
+        Refused with 400 for an unknown type, 404 for an unknown object, run or thread, 422 against the rules.
         """
-        kind, object_type, object_id = body["type"], body["object_type"], body["object_id"]
-        if kind not in actions.RULES:
-            expected = ", ".join(actions.RULES)
-            raise Refusal(400, f"type must be one of {expected}; got {kind[:80]!r}", "type")
-        if not actions.known_object(object_type, object_id):
-            raise Refusal.not_found(object_type, object_id)
-        target = self.target(object_type, object_id)
-        actions.check(kind, target, body["payload"], body["note"])
-        return target
+        kind, object_id, now = body.type, body.object_id, self.store.clock.now()
+        if kind not in ACTIONS:
+            raise Refusal(400, f"type must be {either(ACTIONS)}; got {kind[:80]!r}", "type")
+        business = _owner(body.object_type, object_id)
+        if business is None:
+            raise Refusal(404, f"{body.object_type} not found: {object_id!r}")
+        if ACTIONS[kind] != body.object_type:
+            raise Refusal(422, f"{kind} applies to {ACTIONS[kind]}, not to {body.object_type}", "object_type")
+        fields = self._course_of(business)[1][body.object_type]
+        check(body, str(fields["status"]), {one["id"] for one in self.documents(business.id)})
+        run_id = body.run_id
+        if body.thread_id:
+            find(self.store.threads, "thread", body.thread_id)
+            run_id = run_id or next(reversed(self.store.runs_of[body.thread_id]), None)
+        run = state.state(self.store.plan_of(run_id), now, steps=False) if run_id else None
+        row: Json = {"id": self.store.new_id("actions"), "business_id": business.id, "at": now, "type": kind}
+        row |= {"payload": body.payload, "note": body.note, "actors": _actors(run)}
+        self.store.keep(("actions", row))
+        return self.get_action(row["id"], body.object_type, object_id)
 
-    def put_agent_action(
-        self, planned: Plan, number: int, planned_act: PlannedAct, apply: bool = True
-    ) -> None:
-        """Keep an action that an agent takes once its proposal is approved.
+    def _course_of(self, business: Business) -> tuple[list[Json], dict[str, Fields]]:
+        """All actions on a business and its watchlist result up to now, and how these two stand then."""
+        now, done = self.store.clock.now(), []
+        fields: dict[str, Fields] = {
+            "businesses": {"status": business.status, "verified_by": None},
+            "watchlist_result": {"status": "open"},  # [A] 30
+        }
+        rows = [*self.store.actions[business.id], *self._acts(business.id)]
+        for row in sorted(rows, key=lambda row: int(row["at"])):
+            if row["at"] <= now:
+                object_type = ACTIONS[row["type"]]
+                object_id = business.id if object_type == "businesses" else business.hit_id
+                told, changed = effects(row, object_id, fields[object_type])
+                fields[object_type] |= {} if row.get("past") else changed
+                shown = {key: row[key] for key in ("id", "type", "note", "actors")}
+                shown |= {"object_type": OBJECTS[object_type][0], "object_id": object_id}
+                done.append({**shown, "created_at": iso(row["at"]), "metadata": {}, "effects": told})
+        return done, fields
 
-        An agent works on businesses in review, where the final-status rule would forbid what it proposes
-        (contract section 16, no. 13): the rule holds for `POST /v1/actions` and not here. `apply=False`
-        leaves the object as it is.
+    def _acts(self, business_id: str) -> Iterator[Json]:
+        """What agents do, as rows that came in.
+
+        They work on businesses in review, where the final-status rule would forbid what they propose
+        (contract section 16, no. 13): the rule holds for `POST /v1/actions` and not here.
         """
-        act, brief = planned_act.act, planned.brief
-        run = {"id": brief.run_id, "thread_id": brief.thread_id, "status": "running", "agent": brief.agent}
-        action: Json = {
-            "id": str(uuid5(UUID(brief.run_id), f"action/{number}")),
-            "type": act.type,
-            "note": planned_act.note,
-            "actors": [ACCOUNT_ACTOR, {"actor_type": "run", "data": run}],
-        }
-        target = self.target(act.object_type, act.object_id)
-        self.put_action(action, target, dict(act.payload), planned_act.at, apply)
-
-    def put_action(
-        self, action: Json, target: actions.Object, payload: Json, at: int, apply: bool = True
-    ) -> Json:
-        """Keep an action (given `id`, `type`, `note`, `actors`) with its effects, and what it changed."""
-        told, changed = actions.effects(action["type"], action["id"], target, payload)
-        body: Json = {
-            "id": action["id"],
-            "type": action["type"],
-            "object_type": actions.OBJECT_TYPES[target.type],
-            "object_id": target.id,
-            "created_at": iso(at),
-            "note": action["note"],
-            "metadata": {},
-            "effects": told,
-            "actors": action["actors"],
-        }
-        row = {"id": action["id"], "object_type": target.type, "object_id": target.id, "created": at}
-        self.store.add("actions", **row, body=json.dumps(body))
-        for field, value in changed.items() if apply else ():
-            self.store.add("changes", object_id=target.id, at=at, field=field, value=value)
-        return body
-
-    def actions_on(self, object_type: str, object_id: str) -> list[Json]:
-        """Actions on an object up to now, newest first; 400 if the type is unknown."""
-        actions.known_object(object_type, object_id)
-        sql = "SELECT body FROM actions WHERE object_type = ? AND object_id = ? AND created <= ?"
-        now = self.clock.now()
-        rows = self.store.rows(f"{sql} ORDER BY created DESC, n DESC", object_type, object_id, now)
-        return [json.loads(row["body"]) for row in rows]
+        for run_id in self.store.runs_of[business_id]:
+            planned = self.store.plan_of(run_id)
+            actors = _actors({**planned.brief._asdict(), "status": "running"})
+            for number, act in enumerate(planned.acts):
+                action_id = id_in(run_id, f"action/{number}")
+                yield {**act, "id": action_id, "actors": actors, "past": act["at"] <= planned.brief.past}
 
 
-def _document(row: Row) -> Json:
-    return document_json(row["id"], row["type"], row["filename"], iso(row["created"]))
+def _actors(run: Json | None) -> list[Json]:
+    keys = ("id", "thread_id", "status", "agent")
+    return [AS_ACCOUNT, *([{"actor_type": "run", "data": {key: run[key] for key in keys}}] if run else [])]
+
+
+def _owner(object_type: str, object_id: str) -> Business | None:
+    """Find the business that is meant, or whose watchlist result is; 400 if the type is neither."""
+    if object_type not in OBJECTS:
+        raise Refusal(400, f"object_type must be {either(OBJECTS)}; got {object_type[:80]!r}", "object_type")
+    return OBJECTS[object_type][1].get(object_id)
+
+
+def check(asked: NewAction, status: str, documents: set[str]) -> None:
+    """Refuse (422) what the state machine of a business or the rules of a payload do not allow."""
+    kind, payload = asked.type, asked.payload
+    if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL:
+        raise Refusal(
+            422, f"{kind} needs a business that is {either(FINAL)}; this one is {status}", "object_id"
+        )
+    if kind == "add_sources":
+        _check_sources(payload)
+    elif kind == "add_attributes" and not objects(payload, "addresses") + objects(payload, "people"):
+        raise Refusal(422, "addresses or people must hold at least one item", "payload")
+    elif kind == "verify_tin" and str(payload.get("document_id")) not in documents:  # [A] 11
+        raise Refusal(422, "document_id must name a document of this business", "payload.document_id")
+    elif kind == "decision" and payload.get("status") not in (allowed := OTHERS.get(status, ())):
+        message = f"status cannot become {str(payload.get('status'))[:80]!r}; allowed from {status}: "
+        raise Refusal(422, message + (either(allowed) or "none"), "payload.status")
+    elif kind == "dismissal" and not (asked.note or "").strip():  # [A] 13
+        raise Refusal(422, "a dismissal needs a note that says why", "note")
+
+
+def _check_sources(payload: Json) -> None:
+    sources = objects(payload, "sources")
+    if not sources:
+        raise Refusal(422, "sources must name at least one source", "payload.sources")
+    for source in sources:
+        for key in ("source_type", "source_name", "tier", "url"):
+            if not isinstance(source.get(key), str) or not source[key].strip():
+                raise Refusal(422, f"every source needs a {key}", f"payload.sources.{key}")
+        for key in ("addresses", "people"):
+            objects(source, key, "payload.sources")
+
+
+def effects(action: Json, object_id: str, fields: Fields) -> tuple[list[Json], dict[str, str]]:
+    """Return an action's effects as the API tells them, and the fields it changes. [A] 14: `diff`'s shape."""
+    kind, payload = action["type"], action["payload"]
+    changed: dict[str, str] = {}
+    made: list[tuple[str, str]] = []  # the target of a new source is named after its source type (section 8)
+    if kind == "add_sources":
+        made = [("created", source["source_type"]) for source in payload["sources"]]
+        made += [
+            ("linked", "address") for source in payload["sources"] for _ in source.get("addresses") or ()
+        ]
+    elif kind == "add_attributes":
+        made = [("created", "address") for _ in payload.get("addresses") or ()]
+        made += [("created", "person") for _ in payload.get("people") or ()]
+    elif kind == "verify_tin":
+        changed = {"verified_by": "document"}
+    else:
+        changed = {"status": payload["status"] if kind == "decision" else "dismissed"}  # [A] 13, 30
+    told: list[Json] = []
+    if changed:
+        diff = {key: {"before": fields[key], "after": value} for key, value in changed.items()}
+        name = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}[kind]
+        told.append({"operation": "updated", "diff": diff, "target": {"object": name, "id": object_id}})
+    for number, (operation, name) in enumerate(made):
+        thing = {"object": name, "id": id_in(action["id"], str(number))}
+        told.append({"operation": operation, "diff": None, "target": thing})
+    return told, changed

@@ -1,45 +1,49 @@
-"""The pure heart, second half: what a run is at an instant.
+"""The pure heart, second half: what a run is at an instant, and its stream, one instant after another.
 
-`state(brief, answers, t)` is the whole truth about a run: no task moves it on, nothing but its answers is
-stored.
+`state(plan(brief, answers), t)` is the whole truth about a run: no task moves it on, and nothing but its
+answers is stored. The stream (contract section 10) speaks two dialects: Middesk's (`event:` line, snake
+case), and AG-UI's own (no `event:` line, camel case) for clients to test against.
 """
 
+from __future__ import annotations
+
+import asyncio
 from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable
 
-from runkit.server.plan import Answer, Brief, Json, Pause, Plan, Step, iso, plan
+import orjson
 
-__all__ = ["next_stop", "pending", "seen", "state", "status", "updated"]
+from runkit.server.businesses import ACCOUNT, Json, iso
+from runkit.server.clock import Clock
+from runkit.server.plan import Pause, Plan, Step
+
+SNAPSHOT_STEPS = 50_000
+"""Steps that the snapshots of one stream hold together, about 30 MB. All changes of a run of 200 steps fit.
+A run of 5,000 would send 25 million: its snapshots are thinned, evenly and never at a stop."""
+LOOK_AROUND = 0.1  # real seconds after which a stream that waits looks whether the server has ended
+DIALECTS = ("middesk", "agui")
+_CAMEL = {"run_id": "runId", "thread_id": "threadId"}
 
 
-def state(
-    brief: Brief, answers: tuple[Answer, ...], t: int, requester: Json | None = None, steps: bool = True
-) -> Json:
-    """The Run of the contract (section 5) at virtual millisecond `t`, with or without its steps."""
-    return render(plan(brief, answers), t, requester, steps)
-
-
-def render(p: Plan, t: int, requester: Json | None, steps: bool) -> Json:
-    """A plan's run at `t`. Ids and texts come from the plan; only the instant decides what is seen of it."""
-    now = status(p, t)
-    pause = pending(p, t)
+def state(p: Plan, t: int, steps: bool = True) -> Json:
+    """Give the Run of the contract (section 5) at virtual millisecond `t`, with or without its steps."""
+    now, pause = status(p, t), pending(p, t)
     run: Json = {
         "object": "run",
-        "id": p.brief.run_id,
+        "id": p.brief.id,
         "created_at": iso(p.brief.created),
         "updated_at": iso(updated(p, t)),
         "status": now,
         "thread_id": p.brief.thread_id,
         "agent": p.brief.agent,
-        "requester": requester,
+        "requester": ACCOUNT,
         "prompt": p.brief.prompt,
         "started_at": iso(p.started) if p.started <= t else None,
         "ended_at": iso(p.ended) if p.ended is not None and p.ended <= t else None,
         "output": p.output if now == "completed" else None,
         "interrupts": [pause.item] if pause else [],
     }
-    if steps:
-        run["steps"] = _tree(p, t)
-    return run
+    return {**run, "steps": _tree(p, t)} if steps else run
 
 
 def status(p: Plan, t: int) -> str:
@@ -50,32 +54,29 @@ def status(p: Plan, t: int) -> str:
 
 
 def pending(p: Plan, t: int) -> Pause | None:
-    """The question that waits at `t`. [A] 26: questions do not expire."""
-    for pause in p.pauses:
-        if pause.asked <= t and (pause.answered is None or t < pause.answered):
-            return pause
-    return None
+    """Find the question that waits at `t`. [A] 26: questions do not expire."""
+    open_at = (one for one in p.pauses if one.asked <= t and (one.answered is None or t < one.answered))
+    return next(open_at, None)
 
 
 def updated(p: Plan, t: int) -> int:
     """When something last changed, at `t`."""
-    return p.changes[bisect_right(p.changes, t) - 1] if t >= p.changes[0] else p.changes[0]
+    return p.changes[max(0, bisect_right(p.changes, t) - 1)]
 
 
 def next_stop(p: Plan, t: int) -> int | None:
     """When a run that works at `t` will next wait or end; None if it waits or has ended."""
     if status(p, t) != "running":
         return None
-    stops = [pause.asked for pause in p.pauses if pause.asked > t]
-    return min(stops) if stops else p.ended
+    return min((pause.asked for pause in p.pauses if pause.asked > t), default=p.ended)
 
 
 def seen(p: Plan, t: int) -> set[str]:
     """Ids of the artifacts that a reader of the run can see at `t`."""
-    shown = {artifact["id"] for step in p.steps if step.start <= t for artifact in _artifacts(step, t)}
+    shown = [artifact for step in p.steps if step.start <= t for artifact in _artifacts(step, t)]
     if status(p, t) == "completed" and p.output:
-        shown.update(artifact["id"] for artifact in p.output["artifacts"])
-    return shown
+        shown += p.output["artifacts"]
+    return {artifact["id"] for artifact in shown}
 
 
 def _tree(p: Plan, t: int) -> list[Json]:
@@ -86,9 +87,9 @@ def _tree(p: Plan, t: int) -> list[Json]:
             continue
         done = step.end is not None and step.end <= t
         parent = made.get(step.parent)
-        node: Json = {
+        made[index] = {
             "id": step.id,
-            "run_id": p.brief.run_id,
+            "run_id": p.brief.id,
             "agent": step.agent,
             "type": step.type,
             "name": step.name,
@@ -101,11 +102,82 @@ def _tree(p: Plan, t: int) -> list[Json]:
             "result": step.result,
             "artifacts": _artifacts(step, t),
         }
-        made[index] = node
-        (parent["steps"] if parent else top).append(node)
+        (parent["steps"] if parent else top).append(made[index])
     return top
 
 
 def _artifacts(step: Step, t: int) -> list[Json]:
     """A question shows what it proposes from the start; work shows its findings when it is done."""
     return step.artifacts if step.type == "interrupt" or (step.end is not None and step.end <= t) else []
+
+
+def moments(p: Plan) -> list[int]:
+    """The instants that get a snapshot: every change, or an even choice where that would be too much."""
+    stops = {pause.asked for pause in p.pauses} | {p.ended}
+    changes = [at for at in p.changes if at >= p.started]
+    stride = -(-len(changes) // max(2, 2 * SNAPSHOT_STEPS // max(1, len(p.steps))))
+    return [at for number, at in enumerate(changes) if number % stride == 0 or at in stops]
+
+
+async def stream(
+    load: Callable[[], Plan], clock: Clock, ended: Callable[[], bool], dialect: str
+) -> AsyncIterator[bytes]:
+    """Yield a run's events from its start, then live until it pauses or ends. [A] 7, 8, 10.
+
+    Nothing is remembered between two looks: each reads the plan again, so an answer that came meanwhile is
+    seen. Gives up when the server has `ended`.
+    """
+    p = load()
+    ids = {"run_id": p.brief.id, "thread_id": p.brief.thread_id}
+    yield _encode({"type": "RUN_STARTED", **ids, "timestamp": p.started}, dialect)
+    sent = p.brief.created
+    while not ended():
+        p, now = load(), clock.now()
+        for at in moments(p):
+            if sent < at <= now:
+                snapshot = {"timestamp": at, "snapshot": state(p, at)}
+                yield _encode({"type": "STATE_SNAPSHOT", **ids, **snapshot}, dialect)
+        sent = max(sent, now)
+        if status(p, now) != "running":
+            yield _encode({**_last(p, now), **ids}, dialect)
+            return
+        coming = min(at for at in moments(p) if at > now)
+        await asyncio.sleep(min(max(clock.delay(coming), 0.001), LOOK_AROUND))
+
+
+def _last(p: Plan, now: int) -> Json:
+    """The event that closes the stream of a run that has stopped. An answered pause is part of the past."""
+    at = updated(p, now)
+    if status(p, now) == "error":
+        return {"type": "RUN_ERROR", "timestamp": at, "message": p.cause, "code": "step_failed"}
+    pause = pending(p, now)
+    outcome = {"type": "interrupt", "interrupts": [pause.item]} if pause else {"type": "success"}
+    return {"type": "RUN_FINISHED", "timestamp": at, "outcome": outcome}
+
+
+def _encode(event: Json, dialect: str) -> bytes:
+    if dialect == "agui":
+        return b"data: " + orjson.dumps(_agui(event)) + b"\n\n"
+    return b"event: " + str(event["type"]).encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"
+
+
+def _agui(event: Json) -> Json:
+    if event["type"] in ("STATE_SNAPSHOT", "RUN_ERROR"):  # these two carry no ids in AG-UI
+        return {key: value for key, value in event.items() if key not in _CAMEL}
+    told = {_CAMEL.get(key, key): value for key, value in event.items()}
+    outcome = event.get("outcome", {})
+    if "interrupts" in outcome:
+        told["outcome"] = {**outcome, "interrupts": [_agui_interrupt(one) for one in outcome["interrupts"]]}
+    return told
+
+
+def _agui_interrupt(item: Json) -> Json:
+    value = item["value"]
+    told = {
+        "id": item["id"],
+        "reason": value["type"],
+        "message": value["label"],
+        "metadata": {"value": value},
+    }
+    schema = value.get("response_schema")
+    return {**told, "responseSchema": schema} if schema else told

@@ -1,171 +1,139 @@
-"""SQLite keeps what came in, and nothing that can be computed from it.
+"""What came in, and the time it is. SQLite keeps it row after row; nothing is kept that can be computed.
 
-One connection, used by the server's loop thread alone. With a file it survives a kill: the journal is written
+All of it is also in memory, which is what is read. With a file it survives a kill: the journal is written
 ahead, and a run that was in mid-flight is again whatever its plan says at the time.
 """
 
+from __future__ import annotations
+
 import json
 import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runkit.errors import UsageError
-from runkit.server.plan import Answer, Brief
-from runkit.server.policy import Policy
+from runkit.server.businesses import SPACE, Json, id_in
+from runkit.server.clock import Clock, Course
+from runkit.server.plan import Answer, Brief, Pairs, Plan, plan
+from runkit.server.web import Refusal
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS threads (
-    n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, created INTEGER NOT NULL, business_id TEXT);
-CREATE TABLE IF NOT EXISTS runs (
-    n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, thread_id TEXT NOT NULL, agent TEXT NOT NULL, business_id
-    TEXT NOT NULL, seed TEXT NOT NULL, created INTEGER NOT NULL, policy TEXT NOT NULL, prompt TEXT);
-CREATE INDEX IF NOT EXISTS runs_of_thread ON runs (thread_id);
-CREATE TABLE IF NOT EXISTS answers (
-    n INTEGER PRIMARY KEY, run_id TEXT NOT NULL, interrupt_id TEXT NOT NULL, at INTEGER NOT NULL,
-    verdicts TEXT NOT NULL, note TEXT, input TEXT NOT NULL, UNIQUE (run_id, interrupt_id));
-CREATE TABLE IF NOT EXISTS feedback (
-    n INTEGER PRIMARY KEY, id TEXT NOT NULL, run_id TEXT NOT NULL, artifact_id TEXT NOT NULL,
-    rating TEXT NOT NULL, comment TEXT, created INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS actions (
-    n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, object_type TEXT NOT NULL, object_id TEXT NOT NULL,
-    created INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS changes (
-    n INTEGER PRIMARY KEY, object_id TEXT NOT NULL, at INTEGER NOT NULL, field TEXT NOT NULL, value TEXT NOT
-    NULL);
-CREATE TABLE IF NOT EXISTS documents (
-    n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, business_id TEXT NOT NULL, type TEXT NOT NULL,
-    filename TEXT NOT NULL, created INTEGER NOT NULL);
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL; -- survives a kill of the process, and costs no fsync a write
+CREATE TABLE IF NOT EXISTS rows (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, seed INTEGER, course TEXT);
 """
-
-Row = dict[str, Any]
+Item = TypeVar("Item")
 
 
 class Store:
-    """The database. Several writes that belong together go inside `with store.db:`.
+    """Threads, runs, answers and what else people did. For one thread, except `clock.now`.
 
-    Raises:
-        UsageError: the file is not a database of this sandbox, or cannot be opened.
-
+    A database that exists keeps its clock and seed: `now` and `seed` are for new ones. Raises `UsageError`
+    for a file, time or speed that cannot be used.
     """
 
-    def __init__(self, path: str | Path | None) -> None:
+    def __init__(
+        self,
+        db: str | Path | None = None,
+        speed: float = 60,
+        seed: int = 0,
+        now: datetime | str | None = None,
+        real_time: Callable[[], float] = time.time,
+    ) -> None:
+        self.counts: dict[str, int] = defaultdict(int)
+        self.threads: dict[str, Json] = {}
+        self.runs: dict[str, Brief] = {}
+        self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
+        self.answers: dict[str, tuple[Answer, ...]] = defaultdict(tuple)
+        self.rated: set[tuple[str, str]] = set()
+        self.documents: dict[str, Json] = {}
+        self.actions: dict[str, list[Json]] = defaultdict(list)  # those that people took, by business
+        real, course = real_time(), Course(_start(now, real_time), real_time(), 0, speed)
         try:
-            self.db = sqlite3.connect(path or ":memory:", check_same_thread=False)
+            self.db = sqlite3.connect(db or ":memory:", check_same_thread=False)
         except sqlite3.Error as error:
-            msg = f"db={str(path)!r} cannot be opened ({error}); give a path in a directory that exists"
-            raise UsageError(msg) from error
-        self.db.row_factory = lambda cursor, row: dict(
-            zip((column[0] for column in cursor.description), row, strict=True)
-        )
+            raise _unusable(db, "cannot be opened", error) from error
         try:
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute(
-                "PRAGMA synchronous = NORMAL"
-            )  # survives a kill of the process, and costs no fsync a write
             self.db.executescript(_SCHEMA)
+            for kind, body in self.db.execute("SELECT kind, body FROM rows ORDER BY n"):
+                self._take(kind, json.loads(body))
+            for kept_seed, text in self.db.execute("SELECT seed, course FROM state"):
+                kept = Course(*json.loads(text))
+                seed, course = kept_seed, Course(kept.at(real), real, kept.busy_until, speed)
+            self.seed, self.clock = seed, Clock(course, real_time)
+            self.keep()
         except sqlite3.Error as error:
             self.db.close()
-            msg = f"db={str(path)!r} is not a sandbox's database ({error}); give a new file name"
-            raise UsageError(msg) from error
+            raise _unusable(db, "is not a sandbox's database", error) from error
+        except BaseException:
+            self.db.close()
+            raise
 
-    def meta(self, key: str) -> Any:
-        """A value kept under a name, or None."""
-        rows = self.rows("SELECT value FROM meta WHERE key = ?", key)
-        return json.loads(rows[0]["value"]) if rows else None
+    def keep(self, *rows: tuple[str, Json]) -> None:
+        """Keep all of these rows or none, and the clock's course beside them."""
+        with self.db:
+            course = json.dumps(self.clock.course)
+            self.db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (self.seed, course))
+            for kind, row in rows:
+                self.db.execute("INSERT INTO rows (kind, body) VALUES (?, ?)", (kind, json.dumps(row)))
+        for kind, row in rows:
+            self._take(kind, row)
 
-    def set_meta(self, key: str, value: Any) -> None:
-        """Keep a value under a name."""
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+    def _take(self, kind: str, row: Json) -> None:
+        self.counts[kind] += 1
+        if kind == "threads":
+            self.threads[row["id"]] = row
+        elif kind == "runs":
+            self.runs[row["id"]] = Brief(**{**row, "policy": _pairs(row["policy"])})
+            for owner in (row["thread_id"], row["business_id"]):
+                self.runs_of[owner].append(row["id"])
+        elif kind == "answers":
+            answer = Answer(row["interrupt_id"], row["at"], _pairs(row["verdicts"]), row["note"])
+            self.answers[row["run_id"]] += (answer,)
+        elif kind == "feedback":
+            self.rated.add((row["run_id"], row["artifact_id"]))
+        elif kind == "documents":
+            self.documents[row["id"]] = row
+        else:
+            self.actions[row["business_id"]].append(row)
 
-    def add(self, table: str, **row: Any) -> None:
-        """Insert a row. Table and column names are the code's own, never a caller's."""
-        names, marks = ", ".join(row), ", ".join("?" * len(row))
-        self.db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608 - names of this package
+    def new_id(self, kind: str) -> str:
+        """The id of a kind's next row: the same wherever the seed and the past are the same."""
+        return id_in(SPACE, f"{self.seed}/{kind}/{self.counts[kind] + 1}")
 
-    def rows(self, sql: str, *values: Any) -> list[Row]:
-        """All rows of a query."""
-        return self.db.execute(sql, values).fetchall()
-
-    def count(self, table: str) -> int:
-        """How many rows a table has."""
-        return int(self.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"])  # noqa: S608 - as above
-
-    # -- runs
-
-    def add_run(self, brief: Brief) -> None:
-        """Keep a new run."""
-        self.add(
-            "runs",
-            id=brief.run_id,
-            thread_id=brief.thread_id,
-            agent=brief.agent,
-            business_id=brief.business_id,
-            seed=brief.seed,
-            created=brief.created,
-            policy=json.dumps([brief.policy.default, brief.policy.overrides]),
-            prompt=brief.prompt,
-        )
-
-    def brief(self, run_id: str) -> Brief | None:
-        """One run."""
-        rows = self.rows("SELECT * FROM runs WHERE id = ?", run_id)
-        return _brief(rows[0]) if rows else None
-
-    def briefs(self, thread_id: str | None = None) -> list[Brief]:
-        """Runs of a thread, or all; newest first."""
-        rows = self.rows("SELECT * FROM runs WHERE ?1 IS NULL OR thread_id = ?1 ORDER BY n DESC", thread_id)
-        return [_brief(row) for row in rows]
-
-    def answers(self, run_id: str) -> tuple[Answer, ...]:
-        """A run's answers in the order they came."""
-        rows = self.rows("SELECT * FROM answers WHERE run_id = ? ORDER BY n", run_id)
-        return tuple(
-            Answer(
-                row["interrupt_id"],
-                row["at"],
-                tuple((agent, verdict) for agent, verdict in json.loads(row["verdicts"])),
-                row["note"],
-            )
-            for row in rows
-        )
-
-    def add_answer(self, run_id: str, answer: Answer, given: Any) -> None:
-        """Keep an answer: as it was read, and as it came."""
-        self.add(
-            "answers",
-            run_id=run_id,
-            interrupt_id=answer.interrupt_id,
-            at=answer.at,
-            verdicts=json.dumps(answer.verdicts),
-            note=answer.note,
-            input=json.dumps(given),
-        )
-
-    # -- objects that actions change
-
-    def fields(self, object_id: str, at: int) -> dict[str, str]:
-        """The fields of an object that were changed up to a time, as they then stood."""
-        rows = self.rows(
-            "SELECT field, value FROM changes WHERE object_id = ? AND at <= ? ORDER BY at, n", object_id, at
-        )
-        return {row["field"]: row["value"] for row in rows}
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.db.close()
+    def plan_of(self, run_id: str) -> Plan:
+        """The plan of a run, as far as it was answered; 404 if there is none."""
+        return plan(find(self.runs, "run", run_id), self.answers[run_id])
 
 
-def _brief(row: Row) -> Brief:
-    default, overrides = json.loads(row["policy"])
-    policy = Policy(default, tuple((agent, mode) for agent, mode in overrides))
-    return Brief(
-        row["id"],
-        row["thread_id"],
-        row["agent"],
-        row["business_id"],
-        row["seed"],
-        row["created"],
-        policy,
-        row["prompt"],
-    )
+def find(known: Mapping[str, Item], what: str, key: str) -> Item:
+    """Find a thing by its id; 404 if there is none."""
+    if key not in known:
+        raise Refusal(404, f"{what} not found: {key[:80]!r}")
+    return known[key]
+
+
+def _pairs(items: Any) -> Pairs:
+    return tuple((key, value) for key, value in items)
+
+
+def _unusable(db: str | Path | None, why: str, error: sqlite3.Error) -> UsageError:
+    return UsageError(f"db={str(db)!r} {why} ({error}); give a new file in a directory that exists")
+
+
+def _start(now: datetime | str | None, real_time: Callable[[], float]) -> int:
+    """Virtual milliseconds at the start: now as given, else as it is."""
+    if now is None:
+        return int(real_time() * 1000)
+    try:
+        moment = datetime.fromisoformat(now) if isinstance(now, str) else now
+    except ValueError as error:
+        raise UsageError(
+            f"now={now!r} is not a time; give a datetime or text as 2026-02-03T10:00:00Z"
+        ) from error
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -9,7 +9,6 @@ import pytest
 
 from runkit.server.businesses import BUSINESSES
 from runkit.server.launch import Running
-from runkit.server.world import World
 
 KEY = "mk_test_sandbox_for_tests"
 NOON = "2026-02-03T12:00:00Z"
@@ -79,15 +78,14 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers that end with the test; options as `World.open` takes them."""
+    """Start servers that end with the test; options as `Running` takes them."""
     servers: list[Server] = []
 
     def start(time: RealTime | None = None, **options: Any) -> Server:
         time = time or RealTime()
-        world = World.open(real_time=time, **{"speed": 1, "now": NOON, **options})
-        running = Running(world, KEY, 0)
+        running = Running(**{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options})
         http = httpx.Client(
-            base_url=f"http://127.0.0.1:{running.port}/v1",
+            base_url=running.url,
             headers={"Authorization": f"Bearer {KEY}"},
             trust_env=False,
         )
@@ -98,9 +96,6 @@ def serve() -> Iterator[Serve]:
     for server in servers:
         server.http.close()
         server.running.close()
-
-
-Serve = Callable[..., Server]
 
 
 @pytest.fixture

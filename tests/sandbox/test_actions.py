@@ -91,9 +91,9 @@ def test_verify_tin_needs_a_document_of_the_business(server: Server) -> None:
     scenario = "tin_mismatch"
     server.post("/actions", decide(scenario, "approved"))
     server.post("/actions", action(scenario, "verify_tin", {}), status=422)
-    foreign = BUSINESS["combined_proposal"].documents[0][0]
+    foreign = BUSINESS["combined_proposal"].documents[0]["id"]
     server.post("/actions", action(scenario, "verify_tin", {"document_id": foreign}), status=422)
-    own = BUSINESS[scenario].documents[0][0]
+    own = BUSINESS[scenario].documents[0]["id"]
     server.post("/actions", action(scenario, "verify_tin", {"document_id": own}))
     assert server.get(f"/businesses/{BUSINESS[scenario].id}")["tin"]["verified_by"] == "document"
 

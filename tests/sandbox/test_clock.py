@@ -99,6 +99,6 @@ def test_waiting_for_a_person_takes_real_time(serve: Serve) -> None:
     server.time.seconds += 30
     run = server.run(run_id)
     assert run["status"] == "interrupted"
-    before = server.running.world.clock.now()
+    before = server.running.store.clock.now()
     server.time.seconds += 10
-    assert server.running.world.clock.now() - before == 10_000
+    assert server.running.store.clock.now() - before == 10_000

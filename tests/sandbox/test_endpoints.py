@@ -10,19 +10,19 @@ from tests.sandbox.conftest import BUSINESS, KEY, Server
 
 OPERATIONS = {
     ("get", "/v1/agents"): ("list-agents", "200"),
-    ("get", "/v1/agents/{agent_id}"): ("get-agent", "200"),
+    ("get", "/v1/agents/{id}"): ("get-agent", "200"),
     ("get", "/v1/threads"): ("list-agent-threads", "200"),
     ("post", "/v1/threads"): ("create-agent-thread", "201"),
-    ("get", "/v1/threads/{thread_id}"): ("get-agent-thread", "200"),
+    ("get", "/v1/threads/{id}"): ("get-agent-thread", "200"),
     ("get", "/v1/runs"): ("list-agent-runs", "200"),
     ("post", "/v1/runs"): ("create-agent-run", "201"),
-    ("get", "/v1/runs/{run_id}"): ("get-agent-run", "200"),
-    ("post", "/v1/runs/{run_id}/resume"): ("resume-agent-run", "200"),
-    ("post", "/v1/runs/{run_id}/feedback"): ("submit-agent-run-feedback", "201"),
-    ("get", "/v1/runs/{run_id}/stream"): ("stream-agent-run-events", "200"),
+    ("get", "/v1/runs/{id}"): ("get-agent-run", "200"),
+    ("post", "/v1/runs/{id}/resume"): ("resume-agent-run", "200"),
+    ("post", "/v1/runs/{id}/feedback"): ("submit-agent-run-feedback", "201"),
+    ("get", "/v1/runs/{id}/stream"): ("stream-agent-run-events", "200"),
     ("get", "/v1/actions"): ("list-actions", "200"),
     ("post", "/v1/actions"): ("create-action", "201"),
-    ("get", "/v1/actions/{action_id}"): ("get-action", "200"),
+    ("get", "/v1/actions/{id}"): ("get-action", "200"),
 }
 RUN_FIELDS = [
     "object",
@@ -46,15 +46,34 @@ def origin(server: Server) -> str:
 
 
 def test_openapi_says_what_the_contract_says(server: Server) -> None:
-    """Paths, methods, operation ids, success codes and the error shape are the contract's."""
-    paths = server.http.get(f"{origin(server)}/openapi.json").json()["paths"]
+    """Paths, methods, operation ids, success codes, the error shape and the key are the contract's."""
+    told = server.http.get(f"{origin(server)}/openapi.json").json()
+    [(scheme, bearer)] = told["components"]["securitySchemes"].items()
+    assert (bearer["type"], bearer["scheme"]) == ("http", "bearer")
     for (method, path), (operation_id, success) in OPERATIONS.items():
-        operation = paths[path][method]
+        operation = told["paths"][path][method]
         assert operation["operationId"] == operation_id
-        assert success in operation["responses"]
+        assert operation["security"] == [{scheme: []}]
+        assert operation["responses"][success]["content"]["application/json"]["schema"]
+        assert "401" in operation["responses"]
         for status, response in operation["responses"].items():
             if status >= "400":
                 assert response["content"]["application/json"]["schema"]["$ref"].endswith("/ApiErrors")
+
+
+@pytest.mark.parametrize(
+    ("name", "required"),
+    [
+        ("NewThread", {"type"}),
+        ("NewRun", {"type"}),
+        ("NewFeedback", {"rating", "artifact_id"}),
+        ("NewAction", {"object_type", "object_id", "type", "payload"}),
+    ],
+)
+def test_openapi_requires_what_the_contract_requires(server: Server, name: str, required: set[str]) -> None:
+    """The required fields of each body are those that are published."""
+    told = server.http.get(f"{origin(server)}/openapi.json").json()
+    assert set(told["components"]["schemas"][name]["required"]) == required
 
 
 def test_agents(server: Server) -> None:
@@ -240,10 +259,10 @@ def test_every_error_has_the_same_shape(
     assert all(error["message"] and set(error) <= {"message", "parameter"} for error in errors)
 
 
-def test_a_body_without_a_length_is_bounded_too(server: Server) -> None:
-    """A body sent in pieces is cut off at the same size."""
-    pieces = (b" " * 100_000 for _ in range(20))
-    answer = server.http.post("/runs", content=pieces)
+@pytest.mark.parametrize("pieces", [20, 1])
+def test_a_body_without_a_length_is_bounded_too(server: Server, pieces: int) -> None:
+    """A body sent in pieces is cut off at the same size, also where the last piece is the one too many."""
+    answer = server.http.post("/runs", content=(b" " * (2_000_000 // pieces) for _ in range(pieces)))
     assert answer.status_code == 413
 
 

@@ -4,14 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from runkit.errors import UsageError
-from runkit.server.history import seed_history
-from runkit.server.world import World
-from tests.sandbox.conftest import NOON, RealTime, Serve
+from runkit.server.runs import Runs
+from runkit.server.store import Store
+from tests.sandbox.conftest import BUSINESS, NOON, RealTime, Serve
 
 
 def test_a_restart_changes_nothing(serve: Serve, tmp_path: Path) -> None:
@@ -42,10 +43,10 @@ def test_a_run_goes_on_by_the_clock(serve: Serve, tmp_path: Path) -> None:
     second = serve(time, db=db, speed=10)
     run = second.run(run_id)
     assert run["status"] == "completed"
-    ended = second.running.world.plan_of(run_id).ended
+    ended = second.running.store.plan_of(run_id).ended
     assert ended
-    virtual = second.running.world.clock.now()
-    assert virtual == ended + 65_000 - (ended - second.running.world.plan_of(run_id).brief.created) // 10 - 1
+    virtual = second.running.store.clock.now()
+    assert virtual == ended + 65_000 - (ended - second.running.store.plan_of(run_id).brief.created) // 10 - 1
 
 
 def test_a_question_still_waits(serve: Serve, tmp_path: Path) -> None:
@@ -90,9 +91,9 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
         assert process.stdout
         run_id = process.stdout.readline().strip()
         process.send_signal(signal.SIGKILL)
-    world = World.open(db=db)
-    assert world.run(run_id)["status"] == "running"
-    world.store.close()
+    store = Store(db)
+    assert Runs(store).get_run(run_id)["status"] == "running"
+    store.db.close()
 
 
 def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
@@ -105,46 +106,53 @@ def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
     assert lists[0] == lists[1] != lists[2]
 
 
-def past(seed: int = 0) -> World:
-    world = World.open(now=NOON, seed=seed, real_time=RealTime())
-    seed_history(world, 120)
-    return world
+def past(seed: int = 0) -> Runs:
+    runs = Runs(Store(now=NOON, seed=seed, real_time=RealTime()))
+    runs.add_past(120)
+    return runs
 
 
 def test_a_past_looks_lived_in() -> None:
     """Two weeks of runs, newest first: most are done, some failed, some wait, none still works."""
-    world = past()
-    page = world.runs(1, 120)
-    runs = page["data"]
+    runs = past()
+    store, page = runs.store, runs.list_runs(1, 120)
     assert page["total_count"] == 120
-    assert [run["created_at"] for run in runs] == sorted((run["created_at"] for run in runs), reverse=True)
-    assert "2026-01-20T12" <= runs[-1]["created_at"] < runs[0]["created_at"] < "2026-02-03T11:46"
-    found = {
-        status: sum(run["status"] == status for run in runs)
-        for status in ("completed", "interrupted", "error")
-    }
-    assert sum(found.values()) == 120
+    created = [run["created_at"] for run in page["data"]]
+    assert created == sorted(created, reverse=True)
+    assert "2026-01-20T12" <= created[-1] < created[0] < "2026-02-03T11:46"
+    found = Counter(run["status"] for run in page["data"])
+    assert set(found) == {"completed", "interrupted", "error"}
     assert found["completed"] > 60
     assert min(found.values()) >= 3
-    waits = [
-        pause.answered - pause.asked
-        for run in runs
-        for pause in world.plan_of(run["id"]).pauses
-        if pause.answered is not None
-    ]
+    pauses = [pause for run_id in store.runs for pause in store.plan_of(run_id).pauses]
+    waits = [pause.answered - pause.asked for pause in pauses if pause.answered is not None]
     assert min(waits) < 1_500_000
     assert max(waits) > 9 * 3_600_000
-    assert world.registry.business_now(world.store.briefs()[0].business_id)["status"] == "in_review"
-    world.store.close()
+    for business in BUSINESS.values():
+        assert runs.registry.get_business(business.id)["status"] == business.status
+    hit = BUSINESS["watchlist_hit"].hit_id
+    assert runs.registry.list_actions("watchlist_result", hit)["data"]
+    store.db.close()
+
+
+def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
+    """What was done in a made-up past changes no business; what follows from an answer of today does."""
+    server = serve(history=200)
+    business = BUSINESS["decision"]
+    runs = [run for page in (1, 2) for run in server.get("/runs", page=page, per_page=100)["data"]]
+    asked = [run for run in runs if run["interrupts"] and business.name in str(run["interrupts"])]
+    assert server.get(f"/businesses/{business.id}")["status"] == "in_review"
+    server.answer(asked[0], decision="rejected")
+    assert server.get(f"/businesses/{business.id}")["status"] == "rejected"
 
 
 def test_a_past_is_determined_by_its_seed() -> None:
     """Equal seeds have equal pasts."""
     worlds = [past(), past(), past(1)]
-    pages = [world.runs(1, 120) for world in worlds]
+    pages = [runs.list_runs(1, 100) for runs in worlds]
     assert pages[0] == pages[1] != pages[2]
-    for world in worlds:
-        world.store.close()
+    for runs in worlds:
+        runs.store.db.close()
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
@@ -154,5 +162,5 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     before = text.read_bytes()
     for path in (text, tmp_path / "nowhere" / "box.db"):
         with pytest.raises(UsageError, match="db="):
-            World.open(db=path)
+            Store(path)
     assert text.read_bytes() == before

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from runkit.server.policy import Policy
 from tests.sandbox.conftest import BUSINESS, Serve, Server
 
 
@@ -90,6 +89,12 @@ def test_approving_goes_on_in_the_same_run(server: Server) -> None:
     assert "dismiss_hit" in names(done)
     assert "\u201canother person\u201d" in summary(done)
     assert summary(done).endswith("Recommendation: approve.")
+
+
+def test_a_note_is_no_template(server: Server) -> None:
+    """What a person writes stands in the summary as it was written, braces and all."""
+    done = server.answer(server.reach("watchlist_hit"), decision="approve", note="{officer} {0} {")
+    assert "\u201c{officer} {0} {\u201d" in summary(done)
 
 
 def test_rejecting_leaves_it_open(server: Server) -> None:
@@ -213,11 +218,11 @@ def test_an_override_beats_the_default(serve: Serve) -> None:
     assert [step["agent"] for step in settled] == ["watchlist_resolution"]
 
 
-def test_the_last_override_wins() -> None:
-    """An override added later beats an earlier one of the same agent."""
-    policy = Policy("manual", (("tin_verification", "skip"),)).plus((("tin_verification", "auto_approve"),))
-    assert policy.mode("tin_verification") == "auto_approve"
-    assert policy.mode("cip_orchestrator") == "manual"
+def test_a_businesss_own_policy_wins(serve: Serve) -> None:
+    """The policy that a business brings to show one at work beats the account's, also its overrides."""
+    server = serve(policy={"overrides": {"watchlist_resolution": "skip"}})
+    [step] = [step for step in server.reach("auto_approve")["steps"] if step["type"] == "interrupt"]
+    assert step["result"] == {"resolution": "auto_approve"}
 
 
 @pytest.mark.parametrize("agent", ["address_verification", "watchlist_resolution", "tin_verification"])

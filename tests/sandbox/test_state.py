@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR
-from runkit.server.plan import Answer, Brief, Plan, iso, plan
-from runkit.server.policy import Policy
-from runkit.server.state import next_stop, render, state, status
+from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, iso
+from runkit.server.plan import Answer, Brief, Plan, plan
+from runkit.server.scenarios import OUTCOMES
+from runkit.server.state import next_stop, state, status
 
 CREATED = 1_770_000_000_000
 SHORT = [business for business in BUSINESSES if business.scenario != "long_5000"]
@@ -24,7 +24,6 @@ briefs = st.builds(
         business.id,
         str(seed),
         CREATED,
-        Policy(),
     ),
     st.sampled_from(SHORT),
     st.sampled_from(list(AGENTS)),
@@ -41,7 +40,7 @@ def answered(brief: Brief, delays: list[int], choice: int) -> tuple[Answer, ...]
         if planned.status == "interrupted":
             pause = planned.pauses[-1]
             verdicts = tuple(
-                (agent, list(ask.outcomes)[choice % len(ask.outcomes)]) for agent, ask in pause.asks
+                (agent, list(OUTCOMES[ask])[choice % len(OUTCOMES[ask])]) for agent, ask in pause.asks
             )
             answers += (Answer(pause.item["id"], pause.asked + delay, verdicts),)
     return answers
@@ -64,7 +63,7 @@ def test_time_only_adds(brief: Brief, delays: list[int], choice: int, one: float
     answers = answered(brief, delays, choice)
     span = last_instant(plan(brief, answers)) - CREATED
     early, late = sorted((CREATED + int(span * one), CREATED + int(span * other)))
-    before, after = state(brief, answers, early), state(brief, answers, late)
+    before, after = (state(plan(brief, answers), at) for at in (early, late))
     later = {step["id"]: step for step, _ in walk(after["steps"])}
     for step, parent in walk(before["steps"]):
         same = later[step["id"]]
@@ -80,7 +79,7 @@ def test_steps_lie_within(brief: Brief, delays: list[int], choice: int, share: f
     """At every instant each step lies within its run, and each child within its parent."""
     answers = answered(brief, delays, choice)
     at = CREATED + int((last_instant(plan(brief, answers)) - CREATED) * share)
-    run = state(brief, answers, at)
+    run = state(plan(brief, answers), at)
     for step, parent in walk(run["steps"]):
         outer_start, outer_end = (run["started_at"], run["ended_at"])
         if parent:
@@ -103,7 +102,7 @@ def test_an_answer_does_not_change_the_past(
     answers = answered(brief, delays, choice)
     for number, answer in enumerate(answers):
         at = CREATED + int((answer.at - 1 - CREATED) * share)
-        known, unknown = state(brief, answers, at), state(brief, answers[:number], at)
+        known, unknown = (state(plan(brief, given), at) for given in (answers, answers[:number]))
         assert orjson.dumps(known) == orjson.dumps(unknown)
 
 
@@ -123,7 +122,7 @@ def test_next_stop_is_when_work_ends(brief: Brief, delays: list[int], choice: in
 def brief_of(scenario: str, seed: str = "0/1") -> Brief:
     business = next(business for business in BUSINESSES if business.scenario == scenario)
     run_id = str(uuid5(NAMESPACE_DNS, scenario))
-    return Brief(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED, Policy())
+    return Brief(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED)
 
 
 @pytest.mark.parametrize("business", BUSINESSES, ids=lambda business: business.scenario)
@@ -134,7 +133,7 @@ def test_bytes_are_determined(business: Any) -> None:
     plan.cache_clear()
     again = plan(brief, ())
     at = first.changes[-1]
-    assert orjson.dumps(render(first, at, None, True)) == orjson.dumps(render(again, at, None, True))
+    assert orjson.dumps(state(first, at)) == orjson.dumps(state(again, at))
 
 
 def test_seeds_vary_durations_and_nothing_else() -> None:
@@ -156,7 +155,7 @@ def test_a_clean_pass_takes_minutes() -> None:
 def test_long_runs_have_their_number_of_steps(steps: int) -> None:
     """A long run has exactly as many steps as it says, three levels deep, of four agents."""
     planned = plan(brief_of(f"long_{steps}"), ())
-    run = render(planned, planned.changes[-1], None, True)
+    run = state(planned, planned.changes[-1])
     depth = {None: 0}
     for step, parent in walk(run["steps"]):
         depth[step["id"]] = depth[parent["id"] if parent else None] + 1

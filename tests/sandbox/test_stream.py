@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from runkit.server.events import moments
-from runkit.server.launch import sandbox
+from runkit.server import sandbox
+from runkit.server.state import moments
 from tests.sandbox.conftest import Server
 
 
@@ -36,7 +36,7 @@ def test_a_finished_run_is_replayed(server: Server) -> None:
     assert [word for word, _ in told[:2]] == ["RUN_STARTED", "STATE_SNAPSHOT"]
     assert all(word == data["type"] and data["run_id"] == run["id"] for word, data in told)
     snapshots = [data for word, data in told if word == "STATE_SNAPSHOT"]
-    assert len(snapshots) == len(server.running.world.plan_of(run["id"]).changes) - 1
+    assert len(snapshots) == len(server.running.store.plan_of(run["id"]).changes) - 1
     assert snapshots[-1]["snapshot"] == run
     assert [data["timestamp"] for _, data in told] == sorted(data["timestamp"] for _, data in told)
     assert told[-1][0] == "RUN_FINISHED"
@@ -91,7 +91,7 @@ def test_streams_are_kept_for_an_hour(server: Server) -> None:
 def test_a_long_stream_is_thinned(server: Server) -> None:
     """Snapshots of 5,000 steps are an even choice, bounded in size, with the first and the last change."""
     run_id = server.start("long_5000")
-    planned = server.running.world.plan_of(run_id)
+    planned = server.running.store.plan_of(run_id)
     chosen = moments(planned)
     assert len(chosen) <= 25
     assert {planned.started, planned.ended} <= set(chosen)
