@@ -63,7 +63,7 @@ def _dumps_deep(value: Any, sort_keys: bool) -> str:
             pairs = sorted(item.items()) if sort_keys else list(item.items())
             stack.append(_Raw("}"))
             for n, (key, child) in reversed(list(enumerate(pairs))):
-                stack += [child, _Raw(f"{',' if n else ''}{json.dumps(str(key), ensure_ascii=False)}:")]
+                stack += [child, _Raw(f"{',' if n else ''}{_scalar(str(key))}:")]
             stack.append(_Raw("{"))
         elif isinstance(item, list | tuple):
             stack.append(_Raw("]"))
@@ -71,8 +71,28 @@ def _dumps_deep(value: Any, sort_keys: bool) -> str:
                 stack += [child, _Raw("," if n else "")]
             stack.append(_Raw("["))
         else:
-            out.append(json.dumps(item, ensure_ascii=False, allow_nan=False))
+            out.append(_scalar(item))
     return "".join(out)
+
+
+def _scalar(value: Any) -> str:
+    """Write one value; text that UTF-8 cannot hold (a lone surrogate) is written as escapes."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text if is_unicode(text) else json.dumps(value)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold the text: no half of a surrogate pair stands alone in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_unicode(text: str) -> str:
+    """The text with a question mark in place of each lone surrogate."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class _Raw(str):

@@ -139,12 +139,17 @@ def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
         result = record.get("result")
         if result is None:
             texts.append(None)
-        elif type(result) is dict:
-            texts.append(jsontext.dumps(result) if result else "{}")
-        else:
+            continue
+        try:
             texts.append(jsontext.dumps(result))
+        except (TypeError, ValueError) as error:  # objects of Python's that no JSON text can hold
+            texts.append(None)
+            owner = runs.records[steps.run[position]]
+            problems.of_step(owner, record, "bad_field", f"result: it is no JSON ({error})", "result")
+        if type(result) is not dict:
+            owner = runs.records[steps.run[position]]
             detail = f"result: expected an object, found {kind(result)}"
-            problems.of_step(runs.records[steps.run[position]], record, "unknown_value", detail, "result")
+            problems.of_step(owner, record, "unknown_value", detail, "result")
     return pa.array(texts, TEXT)
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from runkit.jsontext import is_unicode
 from runkit.models import ApiObject, Step
 from runkit.steptree import kind
 from runkit.text import shorten
@@ -139,14 +140,6 @@ def _read(field: Field, value: object) -> tuple[Any, str | None, bool]:
         return when.isoformat().replace("+00:00", "Z"), None, is_naive
     if not isinstance(value, str):
         return None, f"{field.name}: expected text, found {kind(value)} {shorten(repr(value), 40)}", False
-    if not _is_unicode(value):
+    if not is_unicode(value):
         return None, f"{field.name}: the text is not valid Unicode", False
     return value, None, False
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from runkit.jsontext import as_unicode
 from runkit.tables.checks import TEXT, Columns
 from runkit.tables.schema import SCHEMA
 
@@ -34,7 +35,11 @@ def seconds(micros: Ints, is_valid: Flags | None = None) -> NDArray[np.float64]:
 
 def text(values: Iterable[object]) -> pa.Array:
     """Python strings and Nones as Arrow text; whatever else a free-form field held is null."""
-    return pa.array([value if isinstance(value, str) else None for value in values], TEXT)
+    found = [value if isinstance(value, str) else None for value in values]
+    try:
+        return pa.array(found, TEXT)
+    except UnicodeEncodeError:
+        return pa.array([value and as_unicode(value) for value in found], TEXT)
 
 
 def take(values: pa.Array, positions: Ints) -> pa.Array:

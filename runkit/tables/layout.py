@@ -99,6 +99,10 @@ def take_runs(records: Sequence[Record], problems: Problems) -> Runs:
             value = record.raw.get(field)
             if value is not None and not isinstance(value, expected):
                 problems.of_run(record, "bad_field", f"{field}: expected {words}, found {kind(value)}", field)
+        requester = record.raw.get("requester")
+        if isinstance(requester, dict) and not isinstance(requester.get("name"), str):
+            detail = f"requester.name: expected text, found {kind(requester.get('name'))}"
+            problems.of_run(record, "bad_field", detail, "requester.name")
     final = pa.compute.is_in(columns.text["status"], pa.array(FINAL, TEXT)).to_numpy(zero_copy_only=False)
     has_steps = np.array([isinstance(record.raw.get("steps"), list) for record in kept], np.bool_)
     return Runs(kept, *columns, final, has_steps, n_seen)

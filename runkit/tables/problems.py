@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runkit.jsontext import as_unicode
 from runkit.tables.records import Record
 
 # Problems that cost a record or a value; the others are notes about something that was kept.
@@ -24,9 +25,9 @@ class Problems:
             {
                 "run_id": _id_of(run),
                 "step_id": _id_of(step),
-                "location": location,
+                "location": as_unicode(location),
                 "problem": problem,
-                "detail": detail,
+                "detail": as_unicode(detail),
                 "severity": "error" if problem in COSTLY else "warning",
             }
         )
@@ -51,7 +52,7 @@ class Problems:
 
 def _id_of(record: object) -> str | None:
     value: Any = record.get("id") if isinstance(record, dict) else None
-    return None if value is None else str(value)
+    return None if value is None else as_unicode(str(value))
 
 
 def _step_paths(steps: object) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -296,6 +297,38 @@ def test_any_json_gets_a_verdict(source: list[Any]) -> None:
     refused = frames.problems["problem"].isin(["not_a_run", "bad_field", "duplicate_run"])
     assert refused.sum() >= frames.coverage.refused
     assert set(frames.steps["run_id"]) <= set(frames.runs["run_id"])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        run(run_id="\ud800"),
+        run(requester={"id": "u", "name": "\ud800"}),
+        run(step("a", label="\ud800"), step("b", result={"\ud800": "\udfff"})),
+        run(step("\ud800", type="odd"), agent="\ud800"),
+        run(question("q", 1, None), end=None, interrupts=[{"id": "i", "value": {"label": "\ud800"}}]),
+        run(step("a", artifacts=[artifact("\ud800", sources=[{"url": "\ud800"}])])),
+    ],
+)
+def test_half_a_surrogate_pair_gets_a_verdict(source: Any, tmp_path: Path) -> None:
+    """Text that UTF-8 cannot hold is refused, noted or escaped, and what is left can be saved."""
+    frames = runkit.frames([source, run(run_id="fine")])
+    assert "fine" in set(frames.runs["run_id"])
+    frames.save(tmp_path)
+
+
+def test_what_no_json_can_hold_is_a_bad_field() -> None:
+    """A payload that Python made and JSON does not know is null and noted."""
+    frames = runkit.frames(run(step("a", result={"x": {1, 2}})))
+    assert frames.steps["result"].isna().all()
+    assert words(frames) == ["bad_field"]
+
+
+def test_a_requester_without_a_name_is_noted() -> None:
+    """The run is kept."""
+    frames = runkit.frames(run(requester={"id": "u", "name": 5}))
+    assert frames.runs["requester"].isna().all()
+    assert frames.problems["location"].tolist() == ["$.requester.name"]
 
 
 def test_a_problem_names_run_step_and_place() -> None:
