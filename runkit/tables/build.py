@@ -141,7 +141,7 @@ def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
             texts.append(None)
             continue
         try:
-            texts.append(jsontext.dumps(result))
+            texts.append("{}" if result == {} else jsontext.dumps(result))
         except (TypeError, ValueError) as error:  # objects of Python's that no JSON text can hold
             texts.append(None)
             owner = runs.records[steps.run[position]]
