@@ -115,7 +115,7 @@ def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str
     times = _choose(axis, round_times, lambda _: CLOCK_PX)
     texts, day_before = [], None
     for seconds in times:
-        when = zero + pd.Timedelta(seconds=round(float(seconds), 6))
+        when = zero + pd.Timedelta(microseconds=round(float(seconds) * 1e6))
         date = f"{when.day} {when:%b %Y}"
         if step >= DAY:
             texts.append(date)

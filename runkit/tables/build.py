@@ -80,7 +80,12 @@ def _bundles(
     """
     proposed = questions.proposal_bundles(asked)
     told = {bundle.step for bundle in proposed if bundle.artifacts}
-    carried = [bundle for bundle in findings.step_bundles(steps, is_interrupt) if bundle.step not in told]
+    ids = {question.pause.position: question.interrupt_id for question in asked if question.pause}
+    carried = [
+        bundle._replace(interrupt_id=ids[bundle.step]) if bundle.step in ids else bundle
+        for bundle in findings.step_bundles(steps, is_interrupt)
+        if bundle.step not in told
+    ]
     at_end = len(steps.records)
     return sorted(
         chain(carried, proposed, findings.output_bundles(runs)),
@@ -113,7 +118,7 @@ def _steps(
         "order": order,
         "subtree_end": order + timing.subtree_sizes(steps.parent, steps.depth),
         "depth": steps.depth,
-        "agent": pa.compute.coalesce(steps.text["agent"], steps.text["graph"]),
+        "agent": steps.text["agent"],
         "type": steps.text["type"],
         "name": steps.text["name"],
         "label": steps.text["label"],

@@ -128,6 +128,7 @@ def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
         ]
         records = list(chain.from_iterable(flat.records for flat in flats))
         columns = must(to_columns(Step, [usable[id(step)] for step in records]))
+    columns.text["agent"] = pa.compute.coalesce(columns.text["agent"], columns.text.pop("graph"))
     for record, flat in zip(runs.records, flats, strict=True):
         for note in flat.notes:
             problems.of_step(record, note.record, note.problem, note.detail)

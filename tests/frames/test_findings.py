@@ -163,3 +163,19 @@ def test_a_runs_confidence_is_its_lowest(labels: list[str | None], lowest: str |
     output = {"artifacts": [artifact(confidence=label) for label in labels]}
     found = runkit.frames(run(output=output)).runs["confidence"]
     assert found.astype(object).where(found.notna(), None).tolist() == [lowest]
+
+
+def test_an_answered_question_keeps_its_artifacts() -> None:
+    """They join by the interrupt id that the step's result names, as they did while it was pending."""
+    pause = question("q", 1, 5, result={"interrupt_id": "int-1"}, artifacts=[artifact()])
+    frames = runkit.frames(run(pause))
+    assert len(frames.interrupts.merge(frames.artifacts, on=["run_id", "interrupt_id"])) == 1
+
+
+def test_the_first_documentations_graph_is_the_agent_everywhere() -> None:
+    """In steps, artifacts and interrupts."""
+    pause = question("q", 1, 5, artifacts=[artifact()])
+    pause["graph"] = pause.pop("agent")
+    frames = runkit.frames(run(pause))
+    for df in (frames.steps, frames.artifacts, frames.interrupts):
+        assert df["agent"].tolist() == ["cip_orchestrator"]
