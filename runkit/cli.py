@@ -201,6 +201,8 @@ def lab(arguments: argparse.Namespace) -> int:
     with runkit.sandbox(speed=60, history=40) as box:
         say(f"Notebooks in {folder}/ on the sandbox at {box.url}. Ctrl-C stops both.")
         options = ["--ServerApp.open_browser=False"] if arguments.no_browser else []
+        if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in most containers
+            options.append("--allow-root")
         command = [sys.executable, "-m", "jupyterlab", str(folder), f"--port={arguments.port}", *options]
         environment = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
