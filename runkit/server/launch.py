@@ -224,13 +224,15 @@ def _join(url: str) -> Sandbox:
         raise UsageError(
             f"{URL_NAME} is set and {KEY_NAME} is not; set both to join a sandbox, or unset both to start one"
         )
+    if httpx.URL(url).host not in ("127.0.0.1", "localhost", "::1"):
+        raise UsageError(f"{URL_NAME} names another machine; a sandbox is on this one, at 127.0.0.1")
     url = url.rstrip("/").removesuffix("/v1") + "/v1"
     try:
         speed = float(_ask(url, key)["speed"])
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
         raise UsageError(
             f"no sandbox answers at {URL_NAME}={url} ({type(error).__name__}); start it, or unset {URL_NAME}"
-        ) from error
+        ) from None
     return Sandbox(url, key, speed, None)
 
 
