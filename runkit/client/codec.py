@@ -6,7 +6,7 @@ edit here follows. Needs no HTTP library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,6 +156,70 @@ def _kinds_in(proposal: Mapping[str, Any]) -> Iterator[str]:
 def _kind_of(item: Mapping[str, Any]) -> str | None:
     word = item.get("type")
     return KIND_OF_TYPE.get(word) if isinstance(word, str) else None
+
+
+def response_schema_of(proposal: Mapping[str, Any]) -> Json | None:
+    """Give the JSON Schema that a question brings for its answer, if any; AG-UI's name, or [A] others."""
+    names = ("response_schema", "responseSchema", "schema")
+    return next((proposal[name] for name in names if isinstance(proposal.get(name), dict)), None)
+
+
+def wanted_documents(proposal: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say which types of document a request would take ([A]: its name); empty if it does not say."""
+    wanted = proposal.get("document_types")
+    return tuple(word for word in wanted if isinstance(word, str)) if isinstance(wanted, list) else ()
+
+
+def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
+    """Give the payload of the action that a proposal is about, as far as the question shows it.
+
+    [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Without one, the sources
+    that its artifacts of this kind cite are the ones to add; they say `source_tier` where an action says
+    `tier`.
+    """
+    artifacts = proposal.get("artifacts")
+    own = [item for item in artifacts if isinstance(item, dict)] if isinstance(artifacts, list) else []
+    for holder in (proposal, *own):
+        if isinstance(holder.get("payload"), dict):
+            return dict(holder["payload"])
+    if action != "add_sources":
+        return {}
+    cited = [
+        {("tier" if name == "source_tier" else name): value for name, value in source.items()}
+        for artifact in own
+        if _kind_of(artifact) in (action, None) and isinstance(artifact.get("sources"), list)
+        for source in artifact["sources"]
+        if isinstance(source, dict)
+    ]
+    return {"sources": cited} if cited else {}
+
+
+def answer_to(
+    decision: str,
+    note: str | None = None,
+    document_id: str | None = None,
+    actions: Iterable[tuple[str, Json]] | None = None,
+) -> Json:
+    """Build the input that answers one question. [A] 2: `actions` only where a person changed a proposal."""
+    changed = None if actions is None else [{"type": kind, "payload": payload} for kind, payload in actions]
+    return {
+        "decision": decision,
+        **_given(note=note, document_id=document_id),
+        **({} if changed is None else {"actions": changed}),
+    }
+
+
+def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
+    """Build the input that answers each proposal of a combined question. [A] 5: by the agent's type."""
+    return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
+
+
+def answerer_of(step: Mapping[str, Any]) -> str | None:
+    """Say who answered an interrupt step, if the API tells. [A]: nothing documented does."""
+    result = step.get("result")
+    who = result.get("answered_by") if isinstance(result, dict) else None
+    name = who.get("name") or who.get("id") if isinstance(who, dict) else who
+    return name if isinstance(name, str) and name.strip() else None
 
 
 # ------------------------------------------------------------------------------------------------ answers

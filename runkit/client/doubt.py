@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
+from runkit.answerlog import CONFIRMED, UNCONFIRMED, UNKNOWN
 from runkit.errors import ApiError, Conflict, ContractError, Invalid, MaybeSent, NotFound
 from runkit.models import Run
 
@@ -17,30 +19,62 @@ log = logging.getLogger("runkit")
 LOOK_AT = (1.0, 3.0, 10.0)  # seconds after the failure: most servers finish within 1, proxies within 10
 
 
-def resume_once(
+class Delivery(NamedTuple):
+    """What became of an answer, as far as can be known.
+
+    `fate` is `confirmed` (the API took it), `unconfirmed` (the question is closed, and whose answer closed it
+    is unknown) or `unknown` (it still waits after the last look, or nobody could look: `run` is None).
+    `message` says so in a sentence, `failure` is what raised the doubt.
+    """
+
+    fate: str
+    run: Run | None
+    message: str
+    failure: ApiError | None = None
+
+    def maybe_sent(self) -> MaybeSent:
+        """Build the error for a caller who needs a run."""
+        told = self.failure
+        return MaybeSent(
+            self.message,
+            status=told.status if told else None,
+            messages=told.messages if told else (),
+            parameter=told.parameter if told else None,
+        )
+
+
+def deliver(
     send: Callable[[], Run],
     read: Callable[[], Run],
     interrupt_id: str,
     *,
     sleep: Callable[[float], object],
-) -> Run:
-    """Send the answer, never twice, and give the run as it is afterwards.
+    on_doubt: Callable[[str], object] | None = None,
+) -> Delivery:
+    """Send the answer, never twice, and find out what became of it.
+
+    An answer that the API took while it still shows the question as open is in doubt as well. `on_doubt` is
+    told why before the looks begin, which take 10 seconds.
 
     Raises `Conflict` when the question is no longer open, `Invalid` when the API refuses the answer to an
-    open one, `MaybeSent` when the question still waits after the last look or nobody could look.
+    open one, and what else is surely not delivered as it came.
     """
-    failure: ApiError
+    failure: ApiError | None = None
     try:
-        return send()
+        run = send()
+        if not is_pending(run, interrupt_id):
+            return Delivery(CONFIRMED, run, "the API took the answer")
+        why = f"the API took the answer and still shows the question {interrupt_id!r} as open."
     except (MaybeSent, ContractError) as error:
         if error.status is not None and 300 <= error.status < 400:
             raise  # a redirect was not followed, so nothing was done
-        failure, is_refusal = error, False
+        failure, why = error, str(error)
     except (NotFound, Conflict, Invalid) as error:
-        failure, is_refusal = error, True
-    if is_refusal:
-        raise _refused(failure, read, interrupt_id)
-    return _look(failure, read, interrupt_id, sleep)
+        refusal = _refused(error, read, interrupt_id)
+        raise refusal from error
+    if on_doubt is not None:
+        on_doubt(why)
+    return _look(why, failure, read, interrupt_id, sleep)
 
 
 def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str) -> ApiError:
@@ -63,13 +97,14 @@ def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str) -> A
 
 
 def _look(
-    failure: ApiError,
+    why: str,
+    failure: ApiError | None,
     read: Callable[[], Run],
     interrupt_id: str,
     sleep: Callable[[float], object],
-) -> Run:
+) -> Delivery:
     """Read the run until the question is gone or the last look is over."""
-    found = "the run could not be read since"
+    found, run = "the run could not be read since", None
     before = 0.0
     for seconds in LOOK_AT:
         sleep(seconds - before)
@@ -80,19 +115,15 @@ def _look(
             log.warning("after a doubtful resume the run could not be read: %s", error)
             continue
         if not is_pending(run, interrupt_id):
-            log.warning(
-                "run %s: the question %s is closed; that this answer closed it could not be confirmed",
-                run.id,
-                interrupt_id,
+            told = (
+                f"run {run.id}: the question {interrupt_id} is closed; "
+                "that this answer closed it could not be confirmed"
             )
-            return run
+            log.warning("%s", told)
+            return Delivery(UNCONFIRMED, run, told, failure)
         found = f"{seconds:g} s later the question {interrupt_id!r} was still open"
-    raise MaybeSent(
-        f"{failure} {found}. It was sent once and may still arrive: look again before you answer again.",
-        status=failure.status,
-        messages=failure.messages,
-        parameter=failure.parameter,
-    )
+    told = f"{why} {found}. It was sent once and may still arrive: look again before you answer again."
+    return Delivery(UNKNOWN, run, told, failure)
 
 
 def is_pending(run: Run, interrupt_id: str) -> bool:

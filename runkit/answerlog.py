@@ -1,0 +1,141 @@
+"""The audit trail: every answer that left this machine, noted before it was sent and again at its verdict.
+
+An entry without a verdict (`sending`) is an answer whose kernel died on the way: it may have arrived.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runkit import jsontext, localstore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
+    "sending",  # no verdict was noted: still on its way, or the kernel ended first
+    "confirmed",  # the API took it
+    "unconfirmed",  # the question is closed, and whose answer closed it is unknown
+    "unknown",  # it may have arrived, or may still
+    "refused",  # the API said no: the answer does not fit, or somebody was first
+    "failed",  # surely not delivered
+)
+IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
+SELF_DECLARED = "self-declared"
+_TIMES = ("sent_at", "settled_at", "run_created_at")
+
+
+class Entry(NamedTuple):
+    """One answer. Times are this machine's; `run_created_at` is the server's and tells equal ids apart."""
+
+    answer_id: int
+    sent_at: datetime
+    settled_at: datetime | None
+    host: str
+    mode: str
+    run_id: str
+    run_created_at: datetime | None
+    interrupt_id: str
+    step_id: str | None
+    agent: str | None
+    kind: str | None
+    label: str | None
+    question_digest: str | None
+    answered_by: str
+    answer: str
+    answer_digest: str
+    delivery: str
+    message: str | None
+
+
+def declared_name() -> str:
+    """Who sits here, as far as the machine says: JupyterHub's user, else the login. Nobody checks it."""
+    hub = os.environ.get("JUPYTERHUB_USER")
+    try:
+        return hub or getpass.getuser()
+    except (OSError, KeyError):  # a container without a passwd entry
+        return "unknown"
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """Give the SHA-256 of a JSON object in canonical form, in hex."""
+    text = jsontext.dumps(dict(value), sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def begin(answer: Mapping[str, Any], by: str | None, known: Mapping[str, str | None]) -> int:
+    """Note that an answer is about to be sent; gives its number. `known` are other columns of the entry."""
+    row = {
+        **known,
+        "sent_at": _now(),
+        "answered_by": by or declared_name(),
+        "answer": jsontext.dumps(dict(answer)),
+        "answer_digest": digest(answer),
+        "delivery": SENDING,
+    }
+    names, places = ", ".join(row), ", ".join("?" * len(row))
+    with localstore.opened() as db:
+        done = db.execute(f"INSERT INTO answers ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608
+        return int(done.lastrowid or 0)
+
+
+def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
+    """Note the verdict. `created_at` is the run's, where it is known by now."""
+    created = created_at.isoformat() if created_at else None
+    with localstore.opened() as db:
+        db.execute(
+            "UPDATE answers SET settled_at = ?, delivery = ?, message = ?, "
+            "run_created_at = coalesce(?, run_created_at) WHERE answer_id = ?",
+            (_now(), delivery, message, created, answer_id),
+        )
+
+
+def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
+    """Give the answers to questions of these runs, or all, oldest first."""
+    if not localstore.exists():
+        return []
+    wanted = None if run_ids is None else set(run_ids)
+    with localstore.opened() as db:
+        if wanted is not None and len(wanted) == 1:
+            rows = db.execute(
+                "SELECT * FROM answers WHERE run_id = ? ORDER BY answer_id", tuple(wanted)
+            ).fetchall()
+        else:
+            rows = db.execute("SELECT * FROM answers ORDER BY answer_id").fetchall()
+    return [_entry(dict(row)) for row in rows if wanted is None or row["run_id"] in wanted]
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    for name in _TIMES:
+        row[name] = datetime.fromisoformat(row[name]) if row[name] else None
+    return Entry(**row)
+
+
+def answer_log() -> pd.DataFrame:
+    """Give every answer sent from this machine, oldest first: forms and `client.runs.resume` alike.
+
+    One row an answer, sent or refused. `sent_at` and `settled_at` are this machine's times in UTC;
+    `answered_by` is self-declared (`answered_by_source` says so): the API records only the account.
+    `answer` is the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of what was
+    asked. `delivery`: confirmed, unconfirmed (closed, by whose answer is unknown), unknown (it may have
+    arrived), refused, failed (surely not delivered) or sending (no verdict was noted).
+
+    It is kept in `RUNKIT_STATE_DIR`, readable by its owner only, and holds what was typed: treat it as such.
+    """
+    import pandas as pd
+
+    found = pd.DataFrame(entries(), columns=list(Entry._fields))
+    found.insert(list(found).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
+    for name in _TIMES:
+        found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")
+    words = [name for name in found if name not in (*_TIMES, "answer_id")]
+    return found.astype(dict.fromkeys(words, "str") | {"answer_id": "int64"})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,57 @@
+"""Every answer is noted before it is sent and again at its verdict, whoever sends it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+from runkit import answerlog
+from runkit.client.doubt import Delivery
+from runkit.errors import ApiError, Conflict, Invalid, NotFound, ReadOnlyError, UsageError
+from runkit.models import Run
+
+log = logging.getLogger("runkit")
+
+Kept = TypeVar("Kept")
+REFUSALS = (Conflict, Invalid, NotFound)
+
+
+@contextmanager
+def audited(
+    run: str | Run, answer: Mapping[str, Any], by: str | None, known: Mapping[str, str | None]
+) -> Iterator[Callable[[Delivery], Delivery]]:
+    """Note the answer, then its verdict: the delivery that is passed through, or the error that is raised.
+
+    What ends the sending in any other way leaves the entry at `sending`: it may have arrived. A log that
+    cannot be written is said in a warning and stops no answer.
+    """
+    run_id, created = (run.id, run.created_at) if isinstance(run, Run) else (run, None)
+    number = _try(lambda: answerlog.begin(answer, by, {**known, "run_id": run_id}))
+
+    def settle(delivery: str, message: str, created_at: datetime | None) -> None:
+        if number is not None:
+            _try(lambda: answerlog.settle(number, delivery, message, created_at))
+
+    def note(delivery: Delivery) -> Delivery:
+        settle(delivery.fate, delivery.message, delivery.run.created_at if delivery.run else created)
+        return delivery
+
+    try:
+        yield note
+    except REFUSALS as error:
+        settle(answerlog.REFUSED, str(error), created)
+        raise
+    except (ApiError, ReadOnlyError, UsageError) as error:
+        settle(answerlog.FAILED, str(error), created)
+        raise
+
+
+def _try(write: Callable[[], Kept]) -> Kept | None:
+    try:
+        return write()
+    except UsageError as error:
+        log.warning("the answer log was not written: %s", error)
+        return None

@@ -1,0 +1,68 @@
+"""What runkit keeps on this machine: the answers that were given, and drafts of answers not yet sent.
+
+One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable by its
+owner only. SQLite brings the lock between kernels and writes that are whole or not there at all. Each call
+opens the file anew, so any thread and any process may call.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from runkit.errors import UsageError
+
+DIR_NAME = "RUNKIT_STATE_DIR"
+FILE = "runkit.sqlite3"
+PATIENCE = 5.0  # seconds to wait for another kernel's write; one takes milliseconds
+
+_SCHEMA = """
+PRAGMA secure_delete = ON; -- a dropped draft may have held a tax number
+CREATE TABLE IF NOT EXISTS answers (
+    answer_id INTEGER PRIMARY KEY, sent_at TEXT, settled_at TEXT, host TEXT, mode TEXT, run_id TEXT,
+    run_created_at TEXT, interrupt_id TEXT, step_id TEXT, agent TEXT, kind TEXT, label TEXT,
+    question_digest TEXT, answered_by TEXT, answer TEXT, answer_digest TEXT, delivery TEXT, message TEXT
+);
+CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
+CREATE TABLE IF NOT EXISTS drafts (question TEXT PRIMARY KEY, saved_at REAL, typed TEXT);
+"""
+
+
+def folder() -> Path:
+    """Where the file is, or will be."""
+    given = os.environ.get(DIR_NAME)
+    if given:
+        return Path(given)
+    from platformdirs import user_state_path
+
+    return user_state_path("runkit", appauthor=False)
+
+
+def exists() -> bool:
+    """Whether anything was ever kept; reading must not leave a file behind."""
+    return (folder() / FILE).is_file()
+
+
+@contextmanager
+def opened() -> Iterator[sqlite3.Connection]:
+    """Open the file, made if need be; what is written within is kept together or not at all.
+
+    Raises `UsageError` when it cannot be read or written.
+    """
+    path = folder() / FILE
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
+            db.row_factory = sqlite3.Row
+            db.executescript(_SCHEMA)
+            with db:
+                yield db
+    except (OSError, sqlite3.Error) as error:
+        raise UsageError(
+            f"{path} cannot be used ({type(error).__name__}: {error}); "
+            f"set {DIR_NAME} to a folder that can be written"
+        ) from error

@@ -1,0 +1,1 @@
+"""What a person answers with, inside the notebook."""

@@ -1,0 +1,221 @@
+"""`InterruptForm`: one question of a run, answered inside the notebook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from runkit.client import Client
+from runkit.errors import RunkitError, UsageError, WaitTimeout
+from runkit.models import Document, Interrupt, Run
+from runkit.text import duration, short_id
+from runkit.widgets import cards, jobs, presence, receipts
+from runkit.widgets.machine import FormMachine, Snapshot
+from runkit.widgets.question import Question, fate_of, logged_answers, question_of
+from runkit.widgets.receipts import Receipt
+from runkit.widgets.view import FormView
+
+LOOK_EVERY = 10.0  # seconds between two looks whether somebody else has answered
+SHOWN_WITHIN = 8.0  # seconds for a front end to draw a card; a slow one takes two
+
+
+class InterruptForm:
+    """A form for one question of a run; the last line of a cell shows it.
+
+    `run` is a run or its id; `interrupt` a pending question or its id, needed only when several wait. `who`
+    answers is self-declared (the login if not given): the API records only the account. With `drafts` what
+    was typed is kept on this machine until it is settled, seven days at most, under `RUNKIT_STATE_DIR`.
+
+    Two outputs: what is asked and on which evidence, readable without a kernel; and the form, which becomes a
+    receipt. Nothing is sent before somebody clicks. Running the cell again shows the form, or what became
+    of the question. The form looks every 10 seconds whether somebody else was first, while it is shown.
+
+    `client.runs.resume(run, interrupt_id, answer)` is the same without a screen.
+
+    Raises `UsageError` when several questions wait and none was named, and what `client.runs.get` raises.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        run: str | Run,
+        interrupt: str | Interrupt | None = None,
+        *,
+        who: str | None = None,
+        drafts: bool = True,
+    ) -> None:
+        self._client = client
+        self._run = client.runs.get(run)
+        interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
+        question = question_of(self._run, interrupt_id)
+        self._handle: Any = None
+        self._view: FormView | None = None
+        self._waiters: set[Callable[[], None]] = set()
+        self._is_closed = False
+        self._was_seen = False
+        self._ticker = jobs.Ticker(self._tick, "form", first=LOOK_EVERY)
+        if question is None:
+            self.machine: FormMachine | None = None
+            self._closed = _closed(client, self._run, interrupt_id)
+            return
+        documents = documents_for(question, client)
+        self.machine = FormMachine(client, question, who=who, use_drafts=drafts, documents=documents)
+        self.machine.listen(self._changed)
+
+    @property
+    def state(self) -> str:
+        """Where the answer stands, as one of `machine.State`; `closed` if nothing waited from the start."""
+        return str(self.machine.snapshot.state) if self.machine else "closed"
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What became of the question, None while it is open."""
+        return self.machine.snapshot.receipt if self.machine else self._closed
+
+    @property
+    def run(self) -> Run:
+        """The run as it was last read."""
+        return self.machine.run if self.machine else self._run
+
+    def __repr__(self) -> str:
+        return f"InterruptForm(run {short_id(self._run.id)}, {self.state}, {self._client.mode})"
+
+    # -- in a notebook
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        if self.machine is None or self.receipt is not None:
+            told = self.receipt or self._closed
+            display(cards.bundle(cards.receipt(told), told.title), raw=True)  # type: ignore[no-untyped-call]
+            return
+        question = self.machine.question
+        presence.take_place(question.key(self._client.host), self)
+        head = cards.bundle(cards.header(question, self._client), cards.in_words(question, self._client))
+        display(head, raw=True)  # type: ignore[no-untyped-call]
+        self._is_closed = False
+        view = self._view = FormView(self.machine)
+        view.guard.on_view(self._seen)
+        self._handle = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _seen(self, n_views: int) -> None:
+        """Look for other people's answers only while somebody looks at the form."""
+        if n_views and not self._is_closed:
+            self._was_seen = True
+            self._ticker.start()
+            self._wake()
+        else:
+            self._ticker.stop()
+
+    def _tick(self) -> float | None:
+        machine = self.machine
+        if machine is None or machine.snapshot.is_final:
+            return None
+        with suppress(RunkitError):  # the next look may work, and sending says by itself what is wrong
+            machine.watch()
+        return LOOK_EVERY
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        if snapshot.receipt is None:
+            return
+        self._ticker.stop()
+        if self._view is not None and self._handle is not None:
+            self._view.render(snapshot)  # first: what it says and where it puts the focus outlives it
+            told = snapshot.receipt
+            self._handle.update(cards.bundle(cards.receipt(told), told.title), raw=True)
+        self._wake()
+
+    def _wake(self) -> None:
+        for wake in tuple(self._waiters):
+            wake()
+
+    def close(self) -> None:
+        """Take the form away; its threads end. What was typed is still a draft."""
+        self._is_closed = True
+        self._ticker.stop()
+        view, self._view = self._view, None
+        if view is not None:
+            view.close()
+            if self.receipt is None and self._handle is not None:
+                words = "This form was closed. Run the cell again to answer."
+                self._handle.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
+        self._wake()
+
+    async def answered(self, timeout: float | None = None) -> Run:
+        """Wait until the question is closed, by whomever, and give the run; a cell may `await` it.
+
+        The kernel goes on meanwhile. `timeout` is in seconds, None waits as long as it takes.
+
+        Raises `WaitTimeout`, and `UsageError` at once where no click can arrive: without a notebook, in one
+        that is run without a screen, and on ipykernel 6, which hears no click while a cell waits. Then
+        `client.runs.resume` answers instead.
+        """
+        if self.receipt is not None or self.machine is None:
+            return self.run
+        presence.check_clicks_arrive()
+        if self._view is None:
+            self._ipython_display_()
+        loop, moved = asyncio.get_running_loop(), asyncio.Event()
+        deadline = loop.time() + (float("inf") if timeout is None else timeout)
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(moved.set)
+
+        self._waiters.add(wake)
+        try:
+            while self.receipt is None and not self._is_closed:
+                left = deadline - loop.time()
+                if not await _within(left if self._was_seen else min(left, SHOWN_WITHIN), moved):
+                    if left > SHOWN_WITHIN and not self._was_seen:
+                        raise UsageError(presence.NOBODY)
+                    raise WaitTimeout(
+                        f"nobody answered within {duration(timeout)}; the form stays open", self.run
+                    )
+                moved.clear()
+        finally:
+            self._waiters.discard(wake)
+        if self.receipt is None:
+            raise UsageError("the form was closed before anybody answered; show it again to answer")
+        return self.run
+
+
+async def _within(seconds: float, moved: asyncio.Event) -> bool:
+    try:
+        await asyncio.wait_for(moved.wait(), None if seconds == float("inf") else seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def documents_for(question: Question, client: Client) -> list[Document]:
+    """List the business's documents if the question is about one; without them their id can be typed."""
+    needs = {"document", "verify_tin"} & set(question.kinds)
+    if not needs or question.run.business_id is None:
+        return []
+    try:
+        return client.documents.list(question.run.business_id)
+    except RunkitError:
+        return []
+
+
+def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
+    """Say what became of a question that no longer waits: the last that this machine answered, if any."""
+    sent = logged_answers(run, client.host, interrupt_id)
+    facts = (("run", run.id), ("host", f"{client.host} ({client.mode})"), ("now", run.sentence()))
+    if not sent:
+        which = f"the question {interrupt_id!r} of this run" if interrupt_id else "of this run no question"
+        return Receipt(f"Nothing to answer: {which} {'does not wait' if interrupt_id else 'waits'}.", facts)
+    entry = sent[-1]
+    question = Question(
+        run=run,
+        interrupt_id=entry.interrupt_id,
+        value={},
+        agent=entry.agent,
+        label=entry.label or "unknown",
+        kind=entry.kind or "other",
+        step_id=entry.step_id,
+        asked_at=None,
+    )
+    return receipts.logged(question, client, entry, fate_of(question, run))

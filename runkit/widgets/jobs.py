@@ -1,0 +1,73 @@
+"""Work beside the kernel's thread: a daemon thread for each job, and one that repeats.
+
+Callbacks of widgets come on the main thread or on a subshell's, with a loop of their own or none, so nothing
+here uses asyncio. Threads are not pooled: a job is a person's click, and an idle pool would be left behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger("runkit")
+
+PAUSE = 15.0  # seconds after an error that nobody expected
+
+
+def start(work: Callable[[], object], name: str) -> threading.Thread:
+    """Start a job. `work` must turn its own errors into words; a daemon does not keep the kernel alive."""
+    thread = threading.Thread(target=work, name=f"runkit-{name}", daemon=True)
+    thread.start()
+    return thread
+
+
+class Ticker:
+    """Does its work again and again until it is stopped; starting twice leaves one thread.
+
+    `work` gives the seconds until the next time, None to end. An error in it is logged and does not end it.
+    """
+
+    def __init__(self, work: Callable[[], float | None], name: str, first: float = 0.0) -> None:
+        self._work = work
+        self._name = name
+        self._first = first
+        self._lock = threading.Lock()
+        self._stop: threading.Event | None = None
+        self._wake = threading.Event()
+
+    def start(self) -> None:
+        """Start, unless it runs."""
+        with self._lock:
+            if self._stop is None:
+                self._stop = threading.Event()
+                stop = self._stop
+                start(lambda: self._run(stop), self._name)
+
+    def stop(self) -> None:
+        """Stop, from any thread; work that is under way ends by itself."""
+        with self._lock:
+            if self._stop is not None:
+                self._stop.set()
+                self._wake.set()
+                self._stop = None
+
+    def now(self) -> None:
+        """Do the work at once instead of waiting."""
+        self._wake.set()
+
+    def _run(self, stop: threading.Event) -> None:
+        wait: float | None = self._first
+        while wait is not None:
+            self._wake.wait(wait)
+            self._wake.clear()
+            if stop.is_set():
+                return
+            try:
+                wait = self._work()
+            except Exception:
+                log.exception("%s failed; it goes on", self._name)
+                wait = PAUSE
+        with self._lock:
+            if self._stop is stop:
+                self._stop = None

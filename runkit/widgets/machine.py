@@ -1,0 +1,420 @@
+"""The tested heart of a form: what may happen to an answer, in plain Python.
+
+    OPEN -> INVALID -> OPEN      what was typed does not validate; nothing is sent
+    OPEN -> CONFIRM -> SENDING   an answer that cannot be taken back is asked once more
+    SENDING -> SETTLED           the API took it, or it is closed and whose answer closed it is unknown
+    SENDING -> CONFLICT          answered elsewhere, or the question has changed; nothing is overwritten
+    SENDING -> FAILED            surely not delivered; what was typed is kept
+    SENDING -> UNKNOWN           it may have been delivered: looked for, then SETTLED, OPEN or LAPSED
+    OPEN -> CONFLICT, LAPSED     closed by somebody else, or its run has ended
+
+From the click to the verdict the machine is inert: a second click finds it in SENDING and does nothing. One
+lock guards all state, listeners are called without it, and a job runs on a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from runkit import answerlog
+from runkit.answerlog import CONFIRMED, UNCONFIRMED, declared_name
+from runkit.client import Client
+from runkit.errors import Conflict, Invalid, RunkitError, UsageError
+from runkit.models import Document, Run
+from runkit.widgets import drafts, jobs, receipts
+from runkit.widgets.question import Fate, Question, fate_of, logged_answers
+from runkit.widgets.questionnaire import Judgement, Questionnaire
+from runkit.widgets.receipts import Receipt
+
+log = logging.getLogger("runkit")
+
+DRAFT_AFTER = 0.4  # seconds after a keystroke: a write per keystroke would be a write per letter
+Typed = dict[str, dict[str, Any]]
+
+
+class State(StrEnum):
+    """Where an answer stands."""
+
+    OPEN = "open"
+    INVALID = "invalid"
+    CONFIRM = "confirm"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    SETTLED = "settled"
+    CONFLICT = "conflict"
+    LAPSED = "lapsed"
+
+
+EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
+FINAL = frozenset({State.SETTLED, State.CONFLICT, State.LAPSED})
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a view shows. Of two, the one with the higher `version` is the newer.
+
+    `caption` is what the button says it will do, `message` the status in words, `errors` by section and
+    field; `is_looking` while an answer of unknown fate is being looked for; `receipt` at the end.
+    """
+
+    version: int
+    state: State
+    caption: str
+    message: str = ""
+    errors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    is_looking: bool = False
+    receipt: Receipt | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can happen any more."""
+        return self.state in FINAL
+
+
+class FormMachine:
+    """One question, what was typed, and what becomes of it. Every method may be called from any thread.
+
+    `who` answers is self-declared; the login if not given. With `use_drafts` what was typed is kept on this
+    machine until it is settled, for seven days at most.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        question: Question,
+        *,
+        who: str | None = None,
+        use_drafts: bool = True,
+        documents: list[Document] | None = None,
+    ) -> None:
+        self.client = client
+        self.question = question
+        self.who = who or declared_name()
+        self.form = Questionnaire(question.value, documents or [])
+        self.run = question.run  # as it was last read
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[Snapshot], object]] = []
+        self._draft = drafts.name_of(question, client.host) if use_drafts else None
+        self._draft_timer: threading.Timer | None = None
+        self._judgement: Judgement
+        self._is_doubtful = False  # an answer of ours may have arrived, or may still
+        self._is_posting = False
+        self.typed: Typed = self.form.start()
+        message = self._restore()
+        if client.read_only:
+            message = "This client is read_only: it shows the question and cannot answer it."
+        self._judgement = self.form.judge(self.typed)
+        self._snapshot = Snapshot(0, State.OPEN, self._judgement.caption, message)
+
+    # -- what a view reads
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state as it is now."""
+        with self._lock:
+            return self._snapshot
+
+    def listen(self, listener: Callable[[Snapshot], object]) -> None:
+        """Call `listener` with each new snapshot, on whatever thread it arises."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    # -- what a person does
+
+    def edit(self, typed: Typed) -> None:
+        """Take what stands in the inputs. Errors that were shown go as they are mended."""
+        with self._lock:
+            self.typed = typed
+            state = self._snapshot.state
+            if state in FINAL:
+                return
+            self._keep_draft()
+            if state not in EDITABLE and state is not State.CONFIRM:
+                return  # on its way: what is typed now belongs to no answer yet
+            self._judgement = self.form.judge(typed)
+            left = _still(self._snapshot.errors, self._judgement.errors)
+            was = self._snapshot
+            new = State.INVALID if left else State.OPEN
+            message = was.message if new == state else ""
+            if (new, left, message) == (
+                state,
+                was.errors,
+                was.message,
+            ) and was.caption == self._judgement.caption:
+                return
+            self._change(new, message, errors=left)
+        self._tell()
+
+    def submit(self) -> None:
+        """Send what was typed, unless it does not validate or must be confirmed first."""
+        with self._lock:
+            if self._snapshot.state not in EDITABLE:
+                return
+            self._judgement = judged = self.form.judge(self.typed)
+            if self.client.read_only:
+                self._change(State.FAILED, "Nothing was sent: this client is read_only.")
+            elif judged.input is None:
+                n = sum(map(len, judged.errors.values()))
+                told = "One answer needs a look." if n == 1 else f"{n} answers need a look."
+                self._change(State.INVALID, f"Nothing was sent. {told}", errors=judged.errors)
+            elif judged.is_final:
+                what = judged.caption.removesuffix(" and resume")
+                self._change(State.CONFIRM, f"{what}: this cannot be taken back. Send it?")
+            else:
+                self._start_sending(judged)
+        self._tell()
+
+    def confirm(self) -> None:
+        """Send the answer that was asked about once more."""
+        with self._lock:
+            if self._snapshot.state is not State.CONFIRM:
+                return
+            self._start_sending(self._judgement)
+        self._tell()
+
+    def back(self) -> None:
+        """Do not send it after all."""
+        with self._lock:
+            if self._snapshot.state is not State.CONFIRM:
+                return
+            self._change(State.OPEN, "Nothing was sent.")
+        self._tell()
+
+    def look(self) -> None:
+        """Read the run again: after a doubtful delivery, or to see whether the question still waits."""
+        with self._lock:
+            if self._snapshot.is_final or self._snapshot.is_looking or self._snapshot.state is State.SENDING:
+                return
+            if self._snapshot.state is State.UNKNOWN:
+                self._change(State.UNKNOWN, "Looking what became of the answer.", is_looking=True)
+        self._tell()
+        jobs.start(lambda: self._guard(self._look), "look")
+
+    def watch(self) -> None:
+        """Look whether the question still waits, without its steps while it does.
+
+        Raises what `client.runs.get` raises; the form stays as it is then.
+        """
+        run = self.client.runs.get(self.question.run, steps=False)
+        if fate_of(self.question, run).word != "open":
+            self.saw(self.client.runs.get(self.question.run))
+
+    def saw(self, run: Run) -> None:
+        """Take a newer state of the run, with its steps, that somebody else has read."""
+        with self._lock:
+            if self._snapshot.state not in (*EDITABLE, State.CONFIRM):
+                return  # the job that is under way decides
+            fate = fate_of(self.question, run)
+            if fate.word == "open":
+                return
+            self._close(run, fate)
+        self._tell()
+
+    # -- jobs
+
+    def _start_sending(self, judged: Judgement) -> None:
+        self._change(State.SENDING, "Sending the answer.")
+        jobs.start(lambda: self._guard(lambda: self._send(judged)), "answer")
+
+    def _send(self, judged: Judgement) -> None:
+        """Look whether the same question still waits, answer it once, and find the verdict."""
+        question = self.question
+        run = self.client.runs.get(question.run)
+        fate = fate_of(question, run)
+        if fate.word != "open":
+            self._close(run, fate)
+            return
+        known = {
+            "step_id": question.step_id,
+            "agent": question.agent,
+            "kind": question.kind,
+            "label": question.label,
+            "question_digest": question.digest,
+        }
+        answer = judged.input or {}
+        sent_at = datetime.now(UTC)
+        self._is_posting = True
+        try:
+            delivery = self.client.runs.deliver(
+                run, question.interrupt_id, answer, by=self.who, known=known, on_doubt=self._doubt
+            )
+        except Conflict:
+            self._is_posting = False
+            run = self.client.runs.get(question.run)
+            self._close(run, fate_of(question, run))
+            return
+        except Invalid as error:
+            self._is_posting = False
+            with self._lock:
+                errors = _field_errors(error, self.form)
+                self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
+            return
+        except RunkitError:
+            self._is_posting = False
+            raise
+        if delivery.fate in (CONFIRMED, UNCONFIRMED) and delivery.run is not None:
+            fate = fate_of(question, delivery.run)
+            made = receipts.ours(question, self.client, self.who, sent_at, answer, delivery.fate, fate)
+            self._end(State.SETTLED, delivery.run, made)
+            return
+        with self._lock:
+            self._is_doubtful = True
+            if delivery.run is None:
+                told = f"It is unknown whether the answer arrived. {delivery.message}"
+                self._change(State.UNKNOWN, told)
+            else:
+                self._reopen(delivery.run)
+
+    def _look(self) -> None:
+        run = self.client.runs.get(self.question.run)
+        fate = fate_of(self.question, run)
+        with self._lock:
+            if fate.word != "open":
+                self._close(run, fate)
+            elif self._snapshot.state is State.UNKNOWN:
+                self._reopen(run)
+
+    def _doubt(self, why: str) -> None:
+        with self._lock:
+            self._is_doubtful = True
+            told = f"The answer may have arrived. {why} Looking, for 10 seconds."
+            self._change(State.UNKNOWN, told, is_looking=True)
+        self._tell()
+
+    def _guard(self, work: Callable[[], object]) -> None:
+        """Do a job; whatever goes wrong in it ends as words on the card."""
+        try:
+            work()
+        except Exception as error:
+            is_known = isinstance(error, RunkitError)
+            if not is_known:
+                log.exception("answering failed")
+            told = str(error) if is_known else f"Something went wrong here ({type(error).__name__})."
+            with self._lock:
+                if self._is_posting or self._snapshot.state is State.UNKNOWN:
+                    self._is_doubtful = True
+                    self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {told}")
+                elif self._snapshot.state is State.SENDING:
+                    self._change(State.FAILED, f"Nothing was sent. {told}")
+                elif not self._snapshot.is_final:
+                    self._change(
+                        self._snapshot.state, f"Could not look. {told}", errors=self._snapshot.errors
+                    )
+        finally:
+            self._is_posting = False
+        self._tell()
+
+    # -- changes of state; all under the lock
+
+    def _reopen(self, run: Run) -> None:
+        self.run = run
+        self._change(
+            State.OPEN,
+            "The question is still open. Your answer was sent once and may still arrive; "
+            "if you answer again, whichever comes first counts.",
+        )
+
+    def _close(self, run: Run, fate: Fate) -> None:
+        """End a question that no longer waits, and not by an answer that is known to be ours."""
+        sent = logged_answers(run, self.client.host, self.question.interrupt_id)
+        if fate.word == "lapsed":
+            self._end(State.LAPSED, run, receipts.lapsed(self.question, self.client, fate))
+        elif fate.word == "changed":
+            self._end(State.CONFLICT, run, receipts.changed(self.question, self.client))
+        elif sent and (self._is_doubtful or sent[-1].delivery in answerlog.IN_DOUBT):
+            made = receipts.logged(self.question, self.client, sent[-1], fate)
+            self._end(State.SETTLED, run, made)
+        else:
+            made = receipts.elsewhere(self.question, self.client, sent[-1] if sent else None, fate)
+            self._end(State.CONFLICT, run, made)
+
+    def _end(self, state: State, run: Run, receipt: Receipt) -> None:
+        with self._lock:
+            self.run = run
+            if self._draft_timer is not None:
+                self._draft_timer.cancel()
+            self._try_draft(drafts.drop)
+            self._change(state, receipt.title, receipt=receipt)
+
+    def _change(
+        self,
+        state: State,
+        message: str,
+        *,
+        errors: Mapping[str, Mapping[str, str]] | None = None,
+        is_looking: bool = False,
+        receipt: Receipt | None = None,
+    ) -> None:
+        version = self._snapshot.version + 1
+        self._snapshot = Snapshot(
+            version, state, self._judgement.caption, message, errors or {}, is_looking, receipt
+        )
+
+    def _tell(self) -> None:
+        with self._lock:
+            snapshot, listeners = self._snapshot, list(self._listeners)
+        for listener in listeners:
+            listener(snapshot)
+
+    # -- drafts
+
+    def _restore(self) -> str:
+        kept = self._try_draft(drafts.load)
+        if not isinstance(kept, dict) or not kept:
+            return ""
+        known = {section.key for section in self.form.sections}
+        self.typed |= {key: value for key, value in kept.items() if key in known and isinstance(value, dict)}
+        return "What you typed before is here again."
+
+    def _keep_draft(self) -> None:
+        if self._draft is not None and self._draft_timer is None:
+            self._draft_timer = threading.Timer(DRAFT_AFTER, self._save_draft)
+            self._draft_timer.daemon = True
+            self._draft_timer.start()
+
+    def _save_draft(self) -> None:
+        with self._lock:
+            self._draft_timer = None
+            if self._snapshot.state not in FINAL:
+                self._try_draft(lambda name: drafts.save(name, self.typed))
+
+    def _try_draft(self, use: Callable[[str], Any]) -> Any:
+        """Use the draft; a file that cannot be used is said once, and typing goes on without."""
+        if self._draft is None:
+            return None
+        try:
+            return use(self._draft)
+        except UsageError as error:
+            log.warning("no drafts are kept: %s", error)
+            self._draft = None
+            return None
+
+
+def _still(
+    shown: Mapping[str, Mapping[str, str]], found: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Of the errors that are shown, those that are still there."""
+    left = {
+        key: {path: found[key][path] for path in errors if path in found.get(key, {})}
+        for key, errors in shown.items()
+    }
+    return {key: errors for key, errors in left.items() if errors}
+
+
+def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, str]]:
+    """Put the API's complaint beside the field that it names, if it names one of ours."""
+    match = re.fullmatch(r"input\.(?:proposals\[(\d+)\]\.)?([a-z_]+)", error.parameter or "")
+    if match is None:
+        return {}
+    key, name = match[1] or "0", match[2]
+    fields = {s.key: {one.name for one in s.fields} for s in form.sections}
+    told = "; ".join(error.messages) or str(error)
+    return {key: {name: told}} if name in fields.get(key, set()) else {}

@@ -1,0 +1,120 @@
+"""One question of a run: what is asked, by which digest it is known again, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from runkit import answerlog
+from runkit.answerlog import Entry
+from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
+from runkit.client.doubt import is_pending
+from runkit.errors import UsageError
+from runkit.models import Run
+from runkit.tables.linked import frames
+from runkit.text import plural, short_id, shorten
+
+Json = dict[str, Any]
+NO_WORDS = "A question without words"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question as it was when it was read. `asked_at` is the server's time, None where no step tells."""
+
+    run: Run
+    interrupt_id: str
+    value: Json
+    agent: str | None
+    label: str
+    kind: str
+    step_id: str | None
+    asked_at: datetime | None
+
+    @property
+    def digest(self) -> str:
+        """Tell whether the question is still the same: the SHA-256 of its value."""
+        return answerlog.digest(self.value)
+
+    @property
+    def proposals(self) -> list[Json]:
+        """What is proposed: one thing, or several."""
+        return proposals_of(self.value)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is asked for, by proposal."""
+        return tuple(interrupt_kind(proposal) for proposal in self.proposals)
+
+    def key(self, host: str) -> tuple[str, str, str, str]:
+        """Name the question among all others; a run's time of creation tells sandboxes apart."""
+        return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a question: `open`, `changed`, `answered`, `lapsed`, or `closed` (how is unknown).
+
+    `at` is the server's time of the answer, `by` who gave it if the API tells.
+    """
+
+    word: str
+    at: datetime | None = None
+    by: str | None = None
+
+
+def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
+    """Give the pending question of a run with its steps; None if this one, or any, does not wait.
+
+    Raises `UsageError` when several wait and none was named.
+    """
+    waiting = [item for item in run.interrupts if interrupt_id in (None, item.id)]
+    if interrupt_id is None and len(waiting) > 1:
+        named = "; ".join(f"{item.id!r}: {shorten(item.label or NO_WORDS, 80)}" for item in waiting)
+        raise UsageError(
+            f"{plural(len(waiting), 'question')} of run {short_id(run.id)} wait; "
+            f"name one of them with interrupt=: {named}"
+        )
+    if not waiting or run.is_finished:
+        return None
+    item = waiting[0]
+    rows = frames(run).interrupts.to_dict("records")
+    row: dict[Any, Any] = next((row for row in rows if row["interrupt_id"] == item.id), {})
+    has_step = isinstance(row.get("step_id"), str)
+    return Question(
+        run=run,
+        interrupt_id=item.id,
+        value=item.value,
+        agent=item.agent,
+        label=item.label or NO_WORDS,
+        kind=interrupt_kind(item.value),
+        step_id=row["step_id"] if has_step else None,
+        asked_at=row["asked_at"].to_pydatetime() if has_step else None,
+    )
+
+
+def fate_of(question: Question, run: Run) -> Fate:
+    """Say what became of a question, from the run as it is now, with its steps."""
+    if is_pending(run, question.interrupt_id) and not run.is_finished:
+        now = next((item for item in run.interrupts if item.id == question.interrupt_id), None)
+        is_same = now is None or answerlog.digest(now.value) == question.digest
+        return Fate("open" if is_same else "changed")
+    step = next((step for step in run.walk() if step.id == question.step_id), None)
+    if step is None:
+        return Fate("closed")
+    if step.completed_at is not None:
+        return Fate("answered", step.completed_at, answerer_of(step.to_dict()))
+    return Fate("lapsed", run.ended_at) if run.is_finished else Fate("closed")
+
+
+def logged_answers(run: Run, host: str, interrupt_id: str | None = None) -> list[Entry]:
+    """Give what this machine sent to the questions of a run, oldest first; what is surely undone is not."""
+    return [
+        entry
+        for entry in answerlog.entries([run.id])
+        if entry.host == host
+        and entry.run_created_at in (None, run.created_at)
+        and interrupt_id in (None, entry.interrupt_id)
+        and entry.delivery not in (answerlog.FAILED, answerlog.REFUSED)
+    ]

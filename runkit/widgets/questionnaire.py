@@ -1,0 +1,211 @@
+"""The form that a question becomes: sections to fill in, and the judgement on what was typed into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from runkit.client import codec
+from runkit.models import Document
+from runkit.text import moment
+from runkit.widgets import schema
+from runkit.widgets.answers import ANSWERS, YES, Answer, Decision, Other, json_object
+from runkit.widgets.question import NO_WORDS
+from runkit.widgets.schema import Field
+
+Json = dict[str, Any]
+Typed = Mapping[str, Mapping[str, Any]]  # what stands in the inputs, by section
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was typed, judged: the input to send (None while there are errors), and what it will do."""
+
+    input: Json | None
+    verb: str  # "" while nothing is chosen
+    is_yes: bool
+    is_final: bool
+    errors: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One thing to answer: its fields, what stands in them at first, and how they are judged."""
+
+    key: str
+    kind: str
+    agent: str | None
+    title: str
+    fields: tuple[Field, ...]
+    start: Json
+    judge: Callable[[Mapping[str, Any]], Judged]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A whole form, judged. `caption` is what the button says, `errors` are by section and field."""
+
+    input: Json | None
+    caption: str
+    verbs: tuple[str, ...]
+    is_final: bool
+    errors: dict[str, dict[str, str]]
+
+
+class Questionnaire:
+    """The form of one question: a section for each proposal that can be answered on its own.
+
+    Raises nothing: whatever the value holds, there is at least approve, reject and the JSON editor.
+    """
+
+    def __init__(self, value: Json, documents: Sequence[Document] = ()) -> None:
+        proposals = codec.proposals_of(value)
+        agents = [proposal.get("agent") for proposal in proposals]
+        # [A] 5 tells the answers apart by agent, so two proposals of one agent are answered together
+        self.is_combined = (
+            len(proposals) > 1
+            and len(set(map(str, agents))) == len(agents)
+            and all(isinstance(agent, str) for agent in agents)
+            and codec.response_schema_of(value) is None
+        )
+        if not self.is_combined:
+            proposals = [value if len(proposals) > 1 else {**value, **proposals[0]}]
+        self.sections = tuple(
+            _section(str(number), proposal, documents) for number, proposal in enumerate(proposals)
+        )
+
+    def start(self) -> dict[str, Json]:
+        """Give what stands in the inputs at first."""
+        return {section.key: dict(section.start) for section in self.sections}
+
+    def judge(self, typed: Typed) -> Judgement:
+        """Judge what was typed."""
+        judged = [section.judge(typed.get(section.key, {})) for section in self.sections]
+        errors = {s.key: one.errors for s, one in zip(self.sections, judged, strict=True) if one.errors}
+        answers = [(str(s.agent), one.input) for s, one in zip(self.sections, judged, strict=True)]
+        given = [(agent, answer) for agent, answer in answers if answer is not None]
+        is_whole = len(given) == len(judged)
+        whole = None if not is_whole else codec.combined_answer(given) if self.is_combined else given[0][1]
+        return Judgement(
+            input=whole,
+            caption=_caption(judged),
+            verbs=tuple(one.verb for one in judged),
+            is_final=any(one.is_final for one in judged),
+            errors=errors,
+        )
+
+
+def _caption(judged: Sequence[Judged]) -> str:
+    """Say what the button will do."""
+    if len(judged) == 1:
+        return f"{judged[0].verb or 'Answer'} and resume"
+    n_open, n_yes, n = sum(not one.verb for one in judged), sum(one.is_yes for one in judged), len(judged)
+    if n_open:
+        return f"Answer {n_open} more of {n} to resume"
+    share = {0: f"Reject all {n}", n: f"Approve all {n}"}.get(n_yes, f"Approve {n_yes} of {n}")
+    return f"{share} and resume"
+
+
+def _section(key: str, proposal: Json, documents: Sequence[Document]) -> Section:
+    kind, label, agent = codec.interrupt_kind(proposal), proposal.get("label"), proposal.get("agent")
+    own = codec.response_schema_of(proposal)
+    make = _typed_section if own is None else _schema_section
+    fields, start, judge = make(kind, proposal, own or {}, documents)
+    return Section(
+        key,
+        kind,
+        agent if isinstance(agent, str) else None,
+        label if isinstance(label, str) and label.strip() else NO_WORDS,
+        fields,
+        start,
+        judge,
+    )
+
+
+Made = tuple[tuple[Field, ...], Json, Callable[[Mapping[str, Any]], Judged]]
+
+
+def _typed_section(kind: str, proposal: Json, _: Json, documents: Sequence[Document]) -> Made:
+    """Make a section whose answer is one of `ANSWERS`."""
+    answer = ANSWERS.get(kind, Other)
+    found = schema.fields_of(answer.model_json_schema()) or ()
+    fields = tuple(_filled(field, answer, proposal, documents) for field in _note_last(found))
+    start = answer.proposed(proposal)
+
+    def judge(typed: Mapping[str, Any]) -> Judged:
+        values, errors = schema.read(fields, typed)
+        decision = str(typed.get("decision") or "")
+        verb = answer.verbs.get(decision, "")
+        built = None
+        if not errors:
+            try:
+                built = answer.model_validate(values, context={"proposal": proposal})
+            except ValidationError as error:
+                errors = {".".join(map(str, one["loc"])): _words(one["msg"]) for one in error.errors()}
+        if built is not None and not verb:
+            verb = "Send the JSON"
+        is_final = decision in answer.final
+        return Judged(built.to_input(proposal) if built else None, verb, decision in YES, is_final, errors)
+
+    return fields, start, judge
+
+
+def _schema_section(kind: str, proposal: Json, own: Json, _: Sequence[Document]) -> Made:
+    """Make a section for a question that brings its own schema; one that is too deep gets the JSON editor."""
+    flat = schema.fields_of(own)
+    editor = Field(
+        "raw", "Answer as JSON", "long_text", "An object, as the schema asks for.", is_required=True
+    )
+    fields = flat or (editor,)
+    final = Decision.final if kind == "decision" else None
+
+    def judge(typed: Mapping[str, Any]) -> Judged:
+        values, errors = schema.read(fields, typed)
+        if flat is None and not errors:
+            try:
+                values = json_object(values["raw"])
+            except ValueError as error:
+                errors = {"raw": str(error)}
+        decision = values.get("decision")
+        verb = Decision.verbs.get(str(decision), "Send the answer")
+        if not errors:
+            errors = schema.check(own, values)
+            if flat is None and errors:
+                errors = {
+                    "raw": "; ".join(f"{path}: {told}" if path else told for path, told in errors.items())
+                }
+        is_final = final is None or decision in final
+        is_begun = bool(values) and (
+            "decision" not in {field.name for field in fields} or decision is not None
+        )
+        return Judged(None if errors else values, verb if is_begun else "", decision in YES, is_final, errors)
+
+    return fields, {}, judge
+
+
+def _note_last(fields: Sequence[Field]) -> list[Field]:
+    return sorted(fields, key=lambda field: (field.name == "raw", field.name == "note"))
+
+
+def _filled(field: Field, answer: type[Answer], proposal: Json, documents: Sequence[Document]) -> Field:
+    """Put the choices in that only this question knows."""
+    if field.name == "decision":
+        choices = tuple((shown, word) for word, shown in answer.verbs.items())
+        return replace(field, kind="choice", choices=choices, default=None)
+    if field.hint != "document" or not documents:
+        return field if field.hint != "document" else replace(field, title="Document id")
+    wanted = codec.wanted_documents(proposal)
+    ordered = sorted(documents, key=lambda document: document.document_type not in wanted)
+    return replace(field, kind="choice", choices=tuple((_shown(one), one.id) for one in ordered))
+
+
+def _shown(document: Document) -> str:
+    when = f", {moment(document.created_at)}" if document.created_at else ""
+    return f"{document.document_type or 'document'}: {document.filename or document.id}{when}"
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ")

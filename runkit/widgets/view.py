@@ -1,0 +1,137 @@
+"""A form machine as ipywidgets: shows its snapshots, hands on what a person does, and decides nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import ipywidgets as w
+
+from runkit.widgets import cards
+from runkit.widgets.fields import FieldSet, close_tree, path_class
+from runkit.widgets.focus import Guard
+from runkit.widgets.machine import FormMachine, Snapshot, State
+from runkit.widgets.receipts import Receipt
+
+AUTO = {"width": "auto", "align_self": "flex-start"}
+
+
+class FormView:
+    """Shows a machine as widgets, in `box`, and hands on what a person does. It decides nothing."""
+
+    def __init__(self, machine: FormMachine) -> None:
+        self.machine = machine
+        self.guard = Guard()
+        self._lock = threading.RLock()
+        self._version = -1
+        self._message = w.HTML()
+        self._sections = {
+            section.key: FieldSet(
+                section.fields,
+                machine.typed.get(section.key),
+                self._edited,
+                prefix=f"{section.key}-",
+                focus=self.guard.focus,
+            )
+            for section in machine.form.sections
+        }
+        self._submit = button("", machine.submit, "primary")
+        self._back = button("No, go back", machine.back)
+        self._confirm = button("", machine.confirm, "danger")
+        self._look = button("Look again", machine.look)
+        self._back.add_class(path_class("", "back"))
+        self._submit.add_class(path_class("", "submit"))
+        self._body = w.VBox(self._inputs())
+        self._once_more = w.HBox([self._back, self._confirm])
+        self.box = w.VBox([self.guard, self._body, self._message, self._submit, self._once_more, self._look])
+        self.box.add_class("runkit-card")
+        machine.listen(self.render)
+        self.render(machine.snapshot)
+
+    def _inputs(self) -> list[w.Widget]:
+        sections = self.machine.form.sections
+        if len(sections) == 1:
+            return [self._sections[sections[0].key].box]
+        children: list[w.Widget] = [
+            w.HBox([button("Approve all", self._all("approve")), button("Reject all", self._all("reject"))])
+        ]
+        for number, section in enumerate(sections, 1):
+            heading = cards.title(f"{number}. {section.title} ({section.agent})")
+            children += [w.HTML(str(heading)).add_class("mathjax_ignore"), self._sections[section.key].box]
+        return children
+
+    def _all(self, word: str) -> Callable[[], None]:
+        """Choose the same for every proposal that has this choice."""
+
+        def choose() -> None:
+            for section in self.machine.form.sections:
+                choices = next((one.choices for one in section.fields if one.name == "decision"), ())
+                if word in (value for _, value in choices):
+                    inputs = self._sections[section.key]
+                    inputs.put({**inputs.typed(), "decision": word})
+            self._edited()
+
+        return choose
+
+    def _edited(self) -> None:
+        self.machine.edit({key: inputs.typed() for key, inputs in self._sections.items()})
+
+    def render(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, unless a newer one is shown already."""
+        with self._lock:
+            if snapshot.version <= self._version:
+                return
+            self._version = snapshot.version
+            if snapshot.receipt is not None:
+                self._show_receipt(snapshot.receipt)
+                return
+            state = snapshot.state
+            captions = {State.SENDING: "Sending…", State.UNKNOWN: "Waiting to know what became of it"}
+            self._submit.description = captions.get(state, snapshot.caption)
+            self._confirm.description = f"Yes: {snapshot.caption[:1].lower()}{snapshot.caption[1:]}"
+            self._message.value = str(cards.line(snapshot.message)) if snapshot.message else ""
+            show(self._once_more, state is State.CONFIRM)
+            show(self._look, state is State.UNKNOWN and not snapshot.is_looking)
+            marked = self._show_errors(snapshot)
+            self.guard.said = snapshot.message
+            if state is State.INVALID and marked and snapshot.message:
+                self.guard.focus(next(iter(marked)))
+            elif state is State.CONFIRM:
+                # the harmless one: Enter pressed twice must not send what cannot be taken back
+                self.guard.focus(path_class("", "back"))
+
+    def _show_errors(self, snapshot: Snapshot) -> dict[str, str]:
+        marked: dict[str, str] = {}
+        for key, inputs in self._sections.items():
+            errors = dict(snapshot.errors.get(key, {}))
+            inputs.show_errors(errors)
+            marked |= {path_class(f"{key}-", path): words for path, words in errors.items()}
+        self.guard.errors = marked
+        return marked
+
+    def _show_receipt(self, told: Receipt) -> None:
+        """Leave the receipt in the card: a page that was reloaded does not hear of outputs that change."""
+        self.guard.said = told.title
+        self.guard.focus("next")
+        shown = [child for child in self.box.children if child is not self.guard]
+        self.box.children = (self.guard, w.HTML(str(cards.receipt(told))))
+        for child in shown:
+            close_tree(child)
+
+    def close(self) -> None:
+        """Close all widgets."""
+        with self._lock:
+            self._version = 1 << 60  # nothing is rendered any more
+            close_tree(self.box)
+
+
+def button(words: str, act: Callable[[], object], style: str = "") -> w.Button:
+    """Make a button as wide as its words."""
+    button = w.Button(description=words, button_style=style, layout=AUTO)
+    button.on_click(lambda _button: act())
+    return button
+
+
+def show(widget: w.DOMWidget, is_shown: bool) -> None:
+    """Show or hide a widget."""
+    widget.layout.display = None if is_shown else "none"
