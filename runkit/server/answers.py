@@ -5,14 +5,16 @@ Every assumption about the undocumented body of resume ([A] 1, 2 and 5) lives he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from runkit.errors import UsageError
 from runkit.server.businesses import AGENTS, LETTER, Json
-from runkit.server.plan import Pairs, Pause
-from runkit.server.scenarios import OUTCOMES
-from runkit.server.web import Refusal
+from runkit.server.plan import ACTING, Answer, Pairs, Pause
+from runkit.server.registry import check_payload
+from runkit.server.scenarios import ASKS, OUTCOMES
+from runkit.server.web import Refusal, either, objects
 
 MODES = ("manual", "auto_approve", "skip")
 MAX_NOTE = 5000  # characters of a note; the limit that feedback documents for its comment
@@ -57,71 +59,124 @@ def split_answer(body: Json) -> tuple[str, Json]:
     return interrupt_id, given
 
 
-def read_answer(pause: Pause, given: Json, documents: list[Json]) -> tuple[Pairs, str | None]:
-    """Return one verdict for each ask, and the note. `documents` are those of the business.
+class _Part(NamedTuple):
+    """What was given for one ask: by the proposal that names its agent, at `place`, or else for all."""
+
+    shared: Json
+    own: Json
+    place: str
+
+    def get(self, key: str) -> Any:
+        return self.own.get(key, self.shared.get(key))
+
+    def at(self, key: str) -> str:
+        """Where the key stands, or would stand."""
+        return f"input.{key}" if key in self.shared and key not in self.own else f"{self.place}.{key}"
+
+
+def read_answer(pause: Pause, given: Json, documents: list[Json], at: int, person: str | None) -> Answer:
+    """Read what was given into one verdict for each ask. `documents` are those of the business.
 
     Raises `Refusal` (422) if the input does not answer the question.
     """
+    kinds = {document["id"]: document["document_type"] for document in documents}
+    own = _own_parts(given, {agent for agent, _ in pause.asks})
+    verdicts, notes, payloads = [], [], []
+    for agent, ask in pause.asks:
+        part = own.get(agent, _Part(given, {}, "input"))
+        verdict = _verdict(ask, part, kinds)
+        verdicts.append((agent, verdict))
+        if schema := ASKS[ask].get("extra", {}).get("response_schema"):
+            _check_schema(schema, {**part.shared, **part.own, "decision": verdict}, part)
+        if note := _note(part.own, part.place):
+            notes.append((agent, note))
+        if verdict in ACTING and (payload := _edited(ask, verdict, part, kinds)) is not None:
+            payloads.append((agent, json.dumps(payload)))
+    shared = _note(given, "input")
+    return Answer(pause.item["id"], at, tuple(verdicts), shared, tuple(notes), tuple(payloads), person)
+
+
+def _note(given: Json, where: str) -> str | None:
     note = given.get("note")
     if note is not None and (not isinstance(note, str) or len(note) > MAX_NOTE):
-        raise Refusal(422, f"note must be a text of at most {MAX_NOTE} characters", "input.note")
-    kinds = {document["id"]: document["document_type"] for document in documents}
-    own = _own_decisions(given, {agent for agent, _ in pause.asks})
-    verdicts = ((agent, _verdict(ask, {**given, **own.get(agent, {})}, kinds)) for agent, ask in pause.asks)
-    return tuple(verdicts), (note or "").strip() or None
+        raise Refusal(422, f"note must be a text of at most {MAX_NOTE} characters", f"{where}.note")
+    return (note or "").strip() or None
 
 
-def _own_decisions(given: Json, agents: set[str]) -> dict[str, Json]:
-    """[A] 5: `proposals: [{agent, decision}]`; a bare decision applies to all that are not named."""
+def _own_parts(given: Json, agents: set[str]) -> dict[str, _Part]:
+    """[A] 5: `proposals: [{agent, decision, note?, document_id?, actions?}]`, each before what is bare."""
     proposals = objects(given, "proposals", "input")
     for one in proposals:
         if not isinstance(one.get("agent"), str) or one["agent"] not in agents:
             message = f"agent must be {either(agents)}; got {str(one.get('agent'))[:80]!r}"
             raise Refusal(422, message, "input.proposals")
-    return {one["agent"]: one for one in proposals}
+    return {one["agent"]: _Part(given, one, f"input.proposals[{n}]") for n, one in enumerate(proposals)}
 
 
-def _verdict(ask: str, given: Json, kinds: Mapping[str, str]) -> str:
-    word = str(given.get("decision", given.get("status", ""))).strip().lower()
+def _verdict(ask: str, part: _Part, kinds: Mapping[str, str]) -> str:
+    key = "status" if part.get("decision") is None and part.get("status") is not None else "decision"
+    word = str(part.get(key) or "").strip().lower()
     verdict = _VERDICTS.get(word, "")
     if ask == "document":
-        return _document_verdict(given, verdict, kinds)
+        return _document_verdict(part, verdict, kinds)
     if ask == "decision":
         verdict = _DECIDED.get(verdict, "")
-    elif verdict == "approve" and not _keeps(given, ask):
+    elif verdict == "approve" and _chosen(ask, part) is None:
         verdict = "reject"
     if verdict not in OUTCOMES[ask]:
         message = f"decision must be {either(OUTCOMES[ask])}; got {word[:80]!r}"
-        raise Refusal(422, message, "input.decision")
+        raise Refusal(422, message, part.at(key))
     return verdict
 
 
-def _document_verdict(given: Json, verdict: str, kinds: Mapping[str, str]) -> str:
-    document_id = given.get("document_id")
+def _document_verdict(part: _Part, verdict: str, kinds: Mapping[str, str]) -> str:
+    document_id = part.get("document_id")
     if document_id is None and verdict == "reject":
         return "none"
     if not isinstance(document_id, str) or document_id not in kinds:
         message = 'give the document_id of a document on file, or {"decision": "reject"} to go on without'
-        raise Refusal(422, message, "input.document_id")
+        raise Refusal(422, message, part.at("document_id"))
     return "supports" if kinds[document_id] == LETTER else "unrelated"
 
 
-def _keeps(given: Json, kind: str) -> bool:
-    """[A] 2: `actions` is the subset to carry out: types, or objects with a `type`; absent means all."""
-    actions = given.get("actions")
-    if actions is not None and not isinstance(actions, list):
-        raise Refusal(422, "actions must be a list: the actions to carry out", "input.actions")
-    return actions is None or kind in [one.get("type") if isinstance(one, dict) else one for one in actions]
+def _check_schema(schema: Json, given: Json, part: _Part) -> None:
+    """Hold an input, its decision in the API's own word, against the schema that came with the question."""
+    from jsonschema import Draft202012Validator  # takes a second where its format checkers are installed
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(schema).iter_errors(given))
+    if error is not None:
+        place = part.at(str(error.absolute_path[0])) if error.absolute_path else part.place
+        message = f"the response_schema of the question wants {error.validator}: {error.validator_value!r}"
+        raise Refusal(422, message, place)
 
 
-def objects(given: Json, key: str, where: str = "payload") -> list[Json]:
-    """Give a list of objects under a key, empty if there is none; 422 if it is something else."""
-    items = given.get(key) or []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise Refusal(422, f"{key} must be a list of objects", f"{where}.{key}")
-    return items
+def _chosen(kind: str, part: _Part) -> tuple[str, Json] | None:
+    """[A] 2: `actions` is the subset to carry out: types, or `{type, payload?}`; absent means all.
+
+    Returns where the action of this kind stands, and itself; None if it is to be left out.
+    """
+    actions = part.get("actions")
+    if actions is None:
+        return part.at("actions"), {}
+    if not isinstance(actions, list):
+        raise Refusal(422, "actions must be a list: the actions to carry out", part.at("actions"))
+    for number, one in enumerate(actions):
+        action = one if isinstance(one, dict) else {"type": one}
+        if action.get("type") == kind:
+            return f"{part.at('actions')}[{number}]", action
+    return None
 
 
-def either(words: Iterable[str]) -> str:
-    """Name the words that would do."""
-    return " or ".join(sorted(words))
+def _edited(kind: str, verdict: str, part: _Part, documents: Mapping[str, str]) -> Json | None:
+    """Give the payload that replaces the proposed one, if any: an action's own, or another document."""
+    place, action = _chosen(kind, part) or ("", {})
+    payload, where = action.get("payload"), f"{place}.payload"
+    if payload is None and kind == "verify_tin" and (document_id := part.get("document_id")) is not None:
+        payload, where = {"document_id": document_id}, part.at("document_id").removesuffix(".document_id")
+    if payload is None:
+        return None
+    if not isinstance(payload, dict):
+        raise Refusal(422, "payload must be an object", where)
+    check_payload(kind, payload, documents, (verdict,), where)
+    return payload

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from runkit import models
 from runkit.server.businesses import AGENTS, Json, iso
+from runkit.server.faults import Fault, Faults
 from runkit.server.runs import Runs
 from runkit.server.state import DIALECTS, stream
 from runkit.server.store import find
@@ -26,8 +27,8 @@ from runkit.server.web import ApiErrors, Gate, Id, Listed, Refusal, errors, repl
 STREAM_KEPT = 3_600_000  # [A] 9: virtual milliseconds after its end for which a run can be streamed
 
 
-def create_app(runs: Runs, key: str, ended: Callable[[], bool]) -> FastAPI:
-    """Make the ASGI app; streams stop when the server has `ended`."""
+def create_app(runs: Runs, key: str, ended: Callable[[], bool]) -> Faults:
+    """Make the ASGI app; streams and what else waits stop when the server has `ended`."""
     store, registry = runs.store, runs.registry
     app = FastAPI(
         title="runkit sandbox: Middesk's Agents API, served from scenarios",
@@ -42,6 +43,7 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool]) -> FastAPI:
         },
     )
     app.add_middleware(Gate, key=key, now=store.clock.now)
+    faults = Faults(app, ended)
 
     def list_agents() -> Json:
         return {"object": "list", "data": list(AGENTS.values())}  # [A] 29
@@ -102,7 +104,10 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool]) -> FastAPI:
     route("GET /sandbox", "sandbox-clock", clock, Json, 200)
     one = "/sandbox/businesses/{business_id}/documents"
     route(f"POST {one}", "sandbox-upload-document", registry.upload_document, Json, 201, 404, 422)
-    return app
+    route("POST /sandbox/runs/{id}/end", "sandbox-end-run", runs.end_run, models.Run, 200, 404, 422)
+    route("POST /sandbox/faults", "sandbox-add-fault", faults.add, Fault, 201, 422)
+    route("DELETE /sandbox/faults", "sandbox-clear-faults", faults.clear, Listed[Fault], 200)
+    return faults
 
 
 async def _refused(request: Request, error: Any) -> Response:

@@ -42,6 +42,13 @@ def fill(template: Any, facts: Mapping[str, str]) -> Any:
 
 ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
 """The account behind the key: the requester, reviewer and actor of everything that comes in through it."""
+
+
+def caller(person: str | None) -> Json:
+    """Who is behind a request, as a run's requester: the account, or the user of that name."""
+    return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT
+
+
 ORCHESTRATOR = "cip_orchestrator"
 LETTER = "irs_letter"
 AGENTS: dict[str, Json] = {

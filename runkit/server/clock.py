@@ -3,7 +3,7 @@
 It runs at `speed` while any run is working and at 1 when every live run waits for a person or nothing runs. A
 working run is not disturbed before its next stop (a question or its end), and the plan of a run says when
 that is. So the latest known stop, `busy_until`, is all the clock needs: virtual time is a function of real
-time with one bend in it.
+time with one bend in it. A run that the operator ends early leaves the bend where it was.
 
 Virtual times are whole milliseconds since 1970 (UTC); real times are seconds as `time.time` gives them.
 """

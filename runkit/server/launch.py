@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import httpx
 import uvicorn
@@ -23,6 +24,7 @@ from runkit.server.app import create_app
 from runkit.server.businesses import BUSINESSES, Business
 from runkit.server.runs import Runs
 from runkit.server.store import Store
+from runkit.server.web import key_of
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -122,11 +124,36 @@ class Sandbox:
                 return business.id
         raise UsageError.one_of("business", name, [business.scenario for business in self.businesses])
 
-    def client(self, **options: Any) -> Client:
-        """Return a client of this sandbox; `options` as `runkit.Client` takes them."""
+    def client(self, *, person: str | None = None, **options: Any) -> Client:
+        """Return a client of this sandbox; `options` as `runkit.Client` takes them.
+
+        With a `person` it has a key of her own: what she does is recorded as that user's, not the account's.
+        Raises `UsageError` for a name that is empty, longer than 100 characters or not printable.
+        """
         from runkit.client import Client
 
-        return Client(api_key=self.key, base_url=self.url, **options)
+        key = self.key if person is None else key_of(self.key, person)
+        return Client(api_key=key, base_url=self.url, **options)
+
+    def fault(
+        self, kind: str, on: str = "/resume", times: int = 1, *, seconds: float = 3, status: int = 503
+    ) -> None:
+        """Let the next `times` requests fail whose path holds `on`: POST, or as in `GET /stream`.
+
+        `slow` waits for `seconds` real ones before the work; `refuse` answers with `status` and `drop` closes
+        the connection, both without the work; `lose_reply` does the work and closes the connection. Raises
+        `UsageError` for what is none of this.
+        """
+        fault = {"kind": kind, "on": on, "times": times, "seconds": seconds, "status": status}
+        _ask(self.url, self.key, "POST", "/faults", fault)
+
+    def clear_faults(self) -> None:
+        """Forget the faults that have not hit yet."""
+        _ask(self.url, self.key, "DELETE", "/faults")
+
+    def end_run(self, run_id: str) -> None:
+        """End a run now, in error; its question lapses. `UsageError` if it is unknown or has ended."""
+        _ask(self.url, self.key, "POST", f"/runs/{quote(run_id, safe='')}/end")
 
     def now(self) -> datetime:
         """Virtual time, in UTC. Raises `httpx.HTTPError` if a server that was joined does not answer."""
@@ -236,10 +263,16 @@ def _join(url: str) -> Sandbox:
     return Sandbox(url, key, speed, None)
 
 
-def _ask(url: str, key: str) -> dict[str, Any]:
-    """Read the sandbox's own page: its time and speed."""
-    headers = {"Authorization": f"Bearer {key}"}
-    answer = httpx.get(url.removesuffix("/v1") + "/sandbox", headers=headers, trust_env=False, timeout=10)
+def _ask(url: str, key: str, method: str = "GET", path: str = "", body: object = None) -> dict[str, Any]:
+    """Ask one of the sandbox's own routes; without a path it tells its time and speed.
+
+    Raises `UsageError` for what is refused under a path (404, 422), and `httpx.HTTPError`.
+    """
+    headers, url = {"Authorization": f"Bearer {key}"}, f"{url.removesuffix('/v1')}/sandbox{path}"
+    answer = httpx.request(method, url, headers=headers, json=body, trust_env=False, timeout=10)
+    if path and answer.status_code in (404, 422):
+        found = answer.json()["errors"]
+        raise UsageError("; ".join(f"{one.get('parameter', 'sandbox')}: {one['message']}" for one in found))
     answer.raise_for_status()
     told: dict[str, Any] = answer.json()
     return told

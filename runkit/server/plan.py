@@ -7,6 +7,7 @@ with an answer and the plan without agree on every instant before that answer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from runkit.server.businesses import AGENTS, ORCHESTRATOR, TABLES, Json, business_of, fill, id_in, iso
+from runkit.server.businesses import AGENTS, ORCHESTRATOR, TABLES, Json, business_of, caller, fill, id_in, iso
 from runkit.server.scenarios import ASKS, FINDINGS, OUTCOMES, Task, kind_of, parts_of, tasks_of
 
 Pairs = tuple[tuple[str, str], ...]
@@ -24,6 +25,7 @@ BY_POLICY = {
 }
 """Verdicts of the interrupt policy. An upload counts as cancelled in both modes (contract section 6.1)."""
 ACTING = ("approve", "approved", "rejected")  # the verdicts on which the agent takes the question's action
+ENDED_BY = "ended by the sandbox's operator"
 CONFIDENCES = ("low", "medium", "high")
 MAX_SOURCES = 12  # a summary names its main evidence, not the thousand records of a long run
 
@@ -40,15 +42,23 @@ class Brief(NamedTuple):
     policy: Pairs = (("default", "manual"),)  # modes of the interrupt policy: by agent, and by default
     prompt: str | None = None
     past: int = 0  # what it did until then is made up, and leaves its business as it was
+    person: str | None = None  # the user who asked for it; None is the account
+    cut: int | None = None  # when the sandbox's operator ended it
 
 
 class Answer(NamedTuple):
-    """What a person answered, already read: one verdict for each agent whose proposal was asked about."""
+    """What a person answered, already read: one verdict for each agent whose proposal was asked about.
+
+    `notes` and `payloads` (as JSON) are those that differ from the common note and from what was proposed.
+    """
 
     interrupt_id: str
     at: int
     verdicts: Pairs
     note: str | None = None
+    notes: Pairs = ()
+    payloads: Pairs = ()
+    person: str | None = None  # the user who answered; the account is not named, as in the API
 
 
 class Pause(NamedTuple):
@@ -76,6 +86,7 @@ class Step:
     completed_at: str | None = None
     failed: bool = False
     result: Json = field(default_factory=dict)
+    closing: Json = field(default_factory=dict)  # joins the result when the step ends
     artifacts: list[Json] = field(default_factory=list)
 
 
@@ -117,6 +128,8 @@ class Plan:
         self.status = "interrupted"
         with suppress(_Unanswered):
             self.ended = self._write()
+        if brief.cut is not None:
+            self._cut(brief.cut)
         times = {brief.created, self.started, self.ended}
         times |= {at for step in self.steps for at in (step.start, step.end)}
         self.changes = sorted(at for at in times if at is not None)
@@ -185,6 +198,20 @@ class Plan:
         self._finish(index, at, [self._artifact(told)], failed=True)
         return at
 
+    def _cut(self, at: int) -> None:
+        """End the run at once: work in hand fails, what was to come never does, a question stays open."""
+        self._fail(Task("run", "The run", cause=ENDED_BY), self.brief.agent, -1, at)
+        begun = [index for index, step in enumerate(self.steps) if step.start <= at]
+        places = {-1: -1} | {index: place for place, index in enumerate(begun)}
+        self.steps = [self.steps[index] for index in begun]
+        for place, step in enumerate(self.steps):
+            step.parent = places[step.parent]
+            if step.end is not None and step.end > at:
+                self._finish(place, at, step.artifacts if step.type == "interrupt" else (), failed=True)
+        self.pauses = [pause for pause in self.pauses if pause.asked <= at]
+        self.acts = [act for act in self.acts if act["at"] <= at]
+        self.started, self.ended, self.output, self.status = min(self.started, at), at, None, "error"
+
     def _settle(self, asks: Pairs, at: int) -> int:
         """Settle what the policy settles, put the rest to a person in one question, follow up in order."""
         modes = {agent: self.modes.get(agent, self.modes["default"]) for agent, _ in asks}
@@ -195,11 +222,13 @@ class Plan:
         if not manual:
             return at
         answer = self._pause(manual, at)
-        at = answer.at
+        at, notes, payloads = answer.at, dict(answer.notes), dict(answer.payloads)
         for agent, ask in manual:
-            at = self._follow(agent, ask, dict(answer.verdicts)[agent], at, answer.note)
-        if answer.note:
-            self.said.append(f"The reviewer noted: \u201c{answer.note}\u201d.")
+            note = notes.get(agent, answer.note)
+            at = self._follow(agent, ask, dict(answer.verdicts)[agent], at, note, payloads.get(agent))
+        for note in dict.fromkeys((*notes.values(), answer.note)):
+            if note:
+                self.said.append(f"The reviewer noted: \u201c{note}\u201d.")
         return at + self._gap()
 
     def _settle_by_policy(self, agent: str, ask: str, mode: str, at: int) -> int:
@@ -233,14 +262,20 @@ class Plan:
         if answer is None:
             raise _Unanswered
         self._finish(index, answer.at, self.steps[index].artifacts)
+        if answer.person:
+            who = caller(answer.person)
+            self.steps[index].closing = {"answered_by": {"id": who["id"], "name": who["name"]}}
         return answer
 
-    def _follow(self, agent: str, ask: str, verdict: str, at: int, note: str | None = None) -> int:
+    def _follow(
+        self, agent: str, ask: str, verdict: str, at: int, note: str | None = None, edited: str | None = None
+    ) -> int:
         """Do what follows from a verdict; the summary is as sure as the weakest outcome."""
         words, confidence, says, still_open, advice = [*OUTCOMES[ask][verdict], "", ""][:5]
         at = self._work(tasks_of(*words), agent, -1, at + self._gap())
         if "payload" in ASKS[ask] and verdict in ACTING:
-            payload = fill(ASKS[ask]["payload"], {**self.facts, "verdict": verdict})
+            proposed = fill(ASKS[ask]["payload"], {**self.facts, "verdict": verdict})
+            payload = json.loads(edited) if edited else proposed
             why = note or fill(FINDINGS[ask]["summary"], self.facts)
             self.acts.append({"at": at, "type": ask, "payload": payload, "note": why})
         self._say(says)

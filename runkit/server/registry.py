@@ -6,12 +6,10 @@ contract's section 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from runkit.server import state
-from runkit.server.answers import either, objects
 from runkit.server.businesses import (
-    ACCOUNT,
     BUSINESSES,
     BY_HIT,
     BY_ID,
@@ -19,15 +17,26 @@ from runkit.server.businesses import (
     Json,
     business_json,
     business_of,
+    caller,
     document_json,
     id_in,
     iso,
 )
 from runkit.server.store import Store, find
-from runkit.server.web import Id, NewAction, NewDocument, Page, PerPage, Refusal, page_of
+from runkit.server.web import (
+    Id,
+    NewAction,
+    NewDocument,
+    Page,
+    PerPage,
+    Person,
+    Refusal,
+    either,
+    objects,
+    page_of,
+)
 
 Fields = dict[str, str | None]
-AS_ACCOUNT: Json = {"actor_type": "account", "data": {"id": ACCOUNT["id"], "name": ACCOUNT["name"]}}
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
 """Spelling in requests to spelling in responses (contract 16, no. 12), and what there is of it."""
 ACTIONS = dict.fromkeys(("add_sources", "add_attributes", "verify_tin", "decision"), "businesses")
@@ -91,7 +100,7 @@ class Registry:
         data = self.list_actions(object_type, object_id)["data"]
         return find({action["id"]: action for action in data}, "action", action_id)
 
-    def create_action(self, body: NewAction) -> Json:
+    def create_action(self, body: NewAction, person: Person) -> Json:
         """Carry out an action for the caller. It does not resume a run that proposed it (contract section 7).
 
         Refused with 400 for an unknown type, 404 for an unknown object, run or thread, 422 against the rules.
@@ -112,7 +121,7 @@ class Registry:
             run_id = run_id or next(reversed(self.store.runs_of[body.thread_id]), None)
         run = state.state(self.store.plan_of(run_id), now, steps=False) if run_id else None
         row: Json = {"id": self.store.new_id("actions"), "business_id": business.id, "at": now, "type": kind}
-        row |= {"payload": body.payload, "note": body.note, "actors": _actors(run)}
+        row |= {"payload": body.payload, "note": body.note, "actors": _actors(run, person)}
         self.store.keep(("actions", row))
         return self.get_action(row["id"], body.object_type, object_id)
 
@@ -149,9 +158,10 @@ class Registry:
                 yield {**act, "id": action_id, "actors": actors, "past": act["at"] <= planned.brief.past}
 
 
-def _actors(run: Json | None) -> list[Json]:
-    keys = ("id", "thread_id", "status", "agent")
-    return [AS_ACCOUNT, *([{"actor_type": "run", "data": {key: run[key] for key in keys}}] if run else [])]
+def _actors(run: Json | None, person: str | None = None) -> list[Json]:
+    who, keys = caller(person), ("id", "thread_id", "status", "agent")
+    asked = {"actor_type": "user" if person else "account", "data": {"id": who["id"], "name": who["name"]}}
+    return [asked, *([{"actor_type": "run", "data": {key: run[key] for key in keys}}] if run else [])]
 
 
 def _owner(object_type: str, object_id: str) -> Business | None:
@@ -168,29 +178,37 @@ def check(asked: NewAction, status: str, documents: set[str]) -> None:
         raise Refusal(
             422, f"{kind} needs a business that is {either(FINAL)}; this one is {status}", "object_id"
         )
-    if kind == "add_sources":
-        _check_sources(payload)
-    elif kind == "add_attributes" and not objects(payload, "addresses") + objects(payload, "people"):
-        raise Refusal(422, "addresses or people must hold at least one item", "payload")
-    elif kind == "verify_tin" and str(payload.get("document_id")) not in documents:  # [A] 11
-        raise Refusal(422, "document_id must name a document of this business", "payload.document_id")
-    elif kind == "decision" and payload.get("status") not in (allowed := OTHERS.get(status, ())):
-        message = f"status cannot become {str(payload.get('status'))[:80]!r}; allowed from {status}: "
-        raise Refusal(422, message + (either(allowed) or "none"), "payload.status")
-    elif kind == "dismissal" and not (asked.note or "").strip():  # [A] 13
+    check_payload(kind, payload, documents, OTHERS.get(status, ()))
+    if kind == "dismissal" and not (asked.note or "").strip():  # [A] 13
         raise Refusal(422, "a dismissal needs a note that says why", "note")
 
 
-def _check_sources(payload: Json) -> None:
-    sources = objects(payload, "sources")
+def check_payload(
+    kind: str, payload: Json, documents: Container[str], statuses: tuple[str, ...], where: str = "payload"
+) -> None:
+    """Refuse (422) a payload against the rules of its kind; `statuses` are those a decision can lead to."""
+    if kind == "add_sources":
+        _check_sources(payload, where)
+    elif kind == "add_attributes":
+        if not objects(payload, "addresses", where) + objects(payload, "people", where):
+            raise Refusal(422, "addresses or people must hold at least one item", where)
+    elif kind == "verify_tin" and str(payload.get("document_id")) not in documents:  # [A] 11
+        raise Refusal(422, "document_id must name a document of this business", f"{where}.document_id")
+    elif kind == "decision" and payload.get("status") not in statuses:
+        message = f"status cannot become {str(payload.get('status'))[:80]!r}; allowed: "
+        raise Refusal(422, message + (either(statuses) or "none"), f"{where}.status")
+
+
+def _check_sources(payload: Json, where: str) -> None:
+    sources = objects(payload, "sources", where)
     if not sources:
-        raise Refusal(422, "sources must name at least one source", "payload.sources")
+        raise Refusal(422, "sources must name at least one source", f"{where}.sources")
     for source in sources:
         for key in ("source_type", "source_name", "tier", "url"):
             if not isinstance(source.get(key), str) or not source[key].strip():
-                raise Refusal(422, f"every source needs a {key}", f"payload.sources.{key}")
+                raise Refusal(422, f"every source needs a {key}", f"{where}.sources.{key}")
         for key in ("addresses", "people"):
-            objects(source, key, "payload.sources")
+            objects(source, key, f"{where}.sources")
 
 
 def effects(action: Json, object_id: str, fields: Fields) -> tuple[list[Json], dict[str, str]]:

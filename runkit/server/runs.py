@@ -7,13 +7,25 @@ from random import Random
 from typing import Any
 
 from runkit.server import state
-from runkit.server.answers import either, read_answer, read_policy, split_answer
-from runkit.server.businesses import ACCOUNT, AGENTS, BUSINESSES, ORCHESTRATOR, Json, business_of, iso
+from runkit.server.answers import read_answer, read_policy, split_answer
+from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, Json, business_of, caller, iso
 from runkit.server.plan import Answer, Brief, Pause, plan
 from runkit.server.registry import Registry
 from runkit.server.scenarios import OUTCOMES
 from runkit.server.store import Store, find
-from runkit.server.web import Id, JsonObject, NewFeedback, NewRun, NewThread, Page, PerPage, Refusal, page_of
+from runkit.server.web import (
+    Id,
+    JsonObject,
+    NewFeedback,
+    NewRun,
+    NewThread,
+    Page,
+    PerPage,
+    Person,
+    Refusal,
+    either,
+    page_of,
+)
 
 MINUTE = 60_000
 QUIET = 15 * MINUTE  # a made-up past ends this long before now, so that none of its runs is still at work
@@ -28,11 +40,12 @@ class Runs:
         self.policy = read_policy(policy)
         self.registry = Registry(store)
 
-    def create_thread(self, body: NewThread) -> Json:
+    def create_thread(self, body: NewThread, person: Person) -> Json:
         """Make a thread; 404 for an unknown agent type."""
         _check_agent(body.type)
         thread_id, now = self.store.new_id("threads"), self.store.clock.now()
-        self.store.keep(("threads", {"id": thread_id, "created": now, "business_id": body.business}))
+        row = {"id": thread_id, "created": now, "business_id": body.business, "person": person}
+        self.store.keep(("threads", row))
         return self.get_thread(thread_id)
 
     def list_threads(self, page: Page = 1, per_page: PerPage = 25, business_id: str | None = None) -> Json:
@@ -54,10 +67,10 @@ class Runs:
             "updated_at": iso(max((state.updated(one, now) for one in plans), default=row["created"])),
             "status": next((word for word in ("interrupted", "running") if word in statuses), last),
             "metadata": None,
-            "requester": ACCOUNT,
+            "requester": caller(row.get("person")),
         }
 
-    def create_run(self, body: NewRun) -> Json:
+    def create_run(self, body: NewRun, person: Person) -> Json:
         """Start a run.
 
         Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a
@@ -73,7 +86,7 @@ class Runs:
         if business_of(business_id).status == "in_audit":
             raise Refusal(422, "the business is in audit; an agent cannot work on it", "business_id")
         now = self.store.clock.now()
-        brief, rows = self._new_run(body.type, business_id, thread_id, now, prompt=body.prompt)
+        brief, rows = self._new_run(body.type, business_id, thread_id, now, prompt=body.prompt, person=person)
         self.store.clock.expect(state.next_stop(plan(brief, ()), now))
         self.store.keep(*rows)
         return self.get_run(brief.id)
@@ -85,7 +98,8 @@ class Runs:
         rows: list[tuple[str, Json]] = []
         if thread_id is None:
             thread_id = self.store.new_id("threads")
-            rows = [("threads", {"id": thread_id, "created": now, "business_id": business_id})]
+            row = {"id": thread_id, "created": now, "business_id": business_id}
+            rows = [("threads", row | {"person": more.get("person")})]
         run_id, seed = self.store.new_id("runs"), f"{self.store.seed}/{self.store.counts['runs'] + 1}"
         brief = Brief(run_id, thread_id, agent, business_id, seed, now, self.policy, **more)
         return brief, [*rows, ("runs", brief._asdict())]
@@ -99,7 +113,7 @@ class Runs:
         steps = "steps" in map(str.strip, include.split(","))
         return state.state(self.store.plan_of(run_id), self.store.clock.now(), steps)
 
-    def resume_run(self, run_id: Id, body: JsonObject, include: str = "") -> Json:
+    def resume_run(self, run_id: Id, body: JsonObject, person: Person, include: str = "") -> Json:
         """Answer a question. [A] 3, 6: the same run goes on.
 
         Refused with 404 for an unknown run; 422 if it does not wait, not for this, or not for such an answer.
@@ -111,15 +125,23 @@ class Runs:
             found = f"waits for {pause.item['id']!r}" if pause else f"is {state.status(planned, now)}"
             raise Refusal(422, f"{interrupt_id[:80]!r} is not pending: the run {found}", "interrupt_id")
         documents = self.registry.documents(planned.brief.business_id)
-        answer = Answer(interrupt_id, now, *read_answer(pause, given, documents))
+        answer = read_answer(pause, given, documents, now, person)
         answered = plan(planned.brief, (*self.store.answers[run_id], answer))
         self.store.clock.expect(state.next_stop(answered, now))
         self.store.keep(("answers", {"run_id": run_id, **answer._asdict(), "input": given}))
         return self.get_run(run_id, include)
 
-    def submit_feedback(self, run_id: Id, body: NewFeedback) -> Json:
+    def end_run(self, run_id: Id) -> Json:
+        """End a run at once, in error, and let its question lapse; 422 if it has ended."""
+        planned, now = self.store.plan_of(run_id), self.store.clock.now()
+        if planned.ended is not None and planned.ended <= now:
+            raise Refusal(422, f"the run has ended already: it is {planned.status}")
+        self.store.keep(("ends", {"run_id": run_id, "at": now}))
+        return self.get_run(run_id)
+
+    def submit_feedback(self, run_id: Id, body: NewFeedback, person: Person) -> Json:
         """Rate an artifact of a run; 422 if the run shows no such artifact."""
-        now, artifact_id = self.store.clock.now(), body.artifact_id
+        now, artifact_id, reviewer = self.store.clock.now(), body.artifact_id, caller(person)["id"]
         if artifact_id not in state.seen(self.store.plan_of(run_id), now):
             raise Refusal(422, "artifact_id names no artifact of this run", "artifact_id")
         row = {
@@ -129,8 +151,8 @@ class Runs:
             "rating": body.rating,
             "artifact_id": artifact_id,
             "comment": body.comment,
-            "reviewer": {"type": "Account", "id": ACCOUNT["id"]},
-            "superseded_prior": (run_id, artifact_id) in self.store.rated,
+            "reviewer": {"type": "User" if person else "Account", "id": reviewer},
+            "superseded_prior": (run_id, artifact_id, reviewer) in self.store.rated,
             "created_at": iso(now),
         }
         self.store.keep(("feedback", row))

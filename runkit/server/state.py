@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 
 import orjson
 
-from runkit.server.businesses import ACCOUNT, Json, iso
+from runkit.server.businesses import Json, caller, iso
 from runkit.server.clock import Clock
 from runkit.server.plan import Pause, Plan, Step
 
@@ -36,7 +36,7 @@ def state(p: Plan, t: int, steps: bool = True) -> Json:
         "status": now,
         "thread_id": p.brief.thread_id,
         "agent": p.brief.agent,
-        "requester": ACCOUNT,
+        "requester": caller(p.brief.person),
         "prompt": p.brief.prompt,
         "started_at": iso(p.started) if p.started <= t else None,
         "ended_at": iso(p.ended) if p.ended is not None and p.ended <= t else None,
@@ -54,7 +54,9 @@ def status(p: Plan, t: int) -> str:
 
 
 def pending(p: Plan, t: int) -> Pause | None:
-    """Find the question that waits at `t`. [A] 26: questions do not expire."""
+    """Find the question that waits at `t`. [A] 26: questions do not expire, except with their run."""
+    if p.ended is not None and p.ended <= t:
+        return None
     open_at = (one for one in p.pauses if one.asked <= t and (one.answered is None or t < one.answered))
     return next(open_at, None)
 
@@ -99,7 +101,7 @@ def _tree(p: Plan, t: int) -> list[Json]:
             "started_at": step.started_at,
             "completed_at": step.completed_at if done else None,
             "steps": [],
-            "result": step.result,
+            "result": step.result | step.closing if done else step.result,
             "artifacts": _artifacts(step, t),
         }
         (parent["steps"] if parent else top).append(made[index])

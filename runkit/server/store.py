@@ -50,7 +50,7 @@ class Store:
         self.runs: dict[str, Brief] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.answers: dict[str, tuple[Answer, ...]] = defaultdict(tuple)
-        self.rated: set[tuple[str, str]] = set()
+        self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.documents: dict[str, Json] = {}
         self.actions: dict[str, list[Json]] = defaultdict(list)  # those that people took, by business
         real, course = real_time(), Course(_start(now, real_time), real_time(), 0, speed)
@@ -93,10 +93,11 @@ class Store:
             for owner in (row["thread_id"], row["business_id"]):
                 self.runs_of[owner].append(row["id"])
         elif kind == "answers":
-            answer = Answer(row["interrupt_id"], row["at"], _pairs(row["verdicts"]), row["note"])
-            self.answers[row["run_id"]] += (answer,)
+            self.answers[row["run_id"]] += (_answer(row),)
+        elif kind == "ends":
+            self.runs[row["run_id"]] = self.runs[row["run_id"]]._replace(cut=row["at"])
         elif kind == "feedback":
-            self.rated.add((row["run_id"], row["artifact_id"]))
+            self.rated.add((row["run_id"], row["artifact_id"], row["reviewer"]["id"]))
         elif kind == "documents":
             self.documents[row["id"]] = row
         else:
@@ -120,6 +121,12 @@ def find(known: Mapping[str, Item], what: str, key: str) -> Item:
 
 def _pairs(items: Any) -> Pairs:
     return tuple((key, value) for key, value in items)
+
+
+def _answer(row: Json) -> Answer:
+    """Read an answer's row; those of older databases lack notes, payloads and the person."""
+    given, notes, payloads = (_pairs(row.get(name, ())) for name in ("verdicts", "notes", "payloads"))
+    return Answer(row["interrupt_id"], row["at"], given, row["note"], notes, payloads, row.get("person"))
 
 
 def _unusable(db: str | Path | None, why: str, error: sqlite3.Error) -> UsageError:

@@ -9,22 +9,27 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
 import orjson
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runkit.errors import UsageError
+from runkit.server.businesses import Json
+
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
+MAX_PERSON = 100  # characters of a person's name
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="runkit sandbox"'}  # [A] 21: both schemes of section 1
 Item = TypeVar("Item")
@@ -56,6 +61,19 @@ def page_of(items: Sequence[Item], page: int, per_page: int, show: Callable[[Ite
     return {"object": "list", "has_more": has_more, "data": shown, "total_count": len(items)}
 
 
+def objects(given: Json, key: str, where: str = "payload") -> list[Json]:
+    """Give a list of objects under a key, empty if there is none; 422 if it is something else."""
+    items = given.get(key) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise Refusal(422, f"{key} must be a list of objects", f"{where}.{key}")
+    return items
+
+
+def either(words: Iterable[str]) -> str:
+    """Name the words that would do."""
+    return " or ".join(sorted(words))
+
+
 # -- what every request passes
 
 
@@ -77,7 +95,7 @@ class Gate:
         app, headers = self.app, Headers(scope=scope)
         try:
             check_caller(headers)
-            check_key(headers.get("authorization", ""), self.key)
+            scope["person"] = check_key(headers.get("authorization", ""), self.key)
             check_size(int(headers.get("content-length", "0")))  # uvicorn refuses what is no number
         except Refusal as refusal:
             app = errors((refusal.detail, None), status=refusal.status_code)
@@ -100,8 +118,18 @@ def _hostname(url: str) -> str | None:
         return None
 
 
-def check_key(authorization: str, key: str) -> None:
-    """Take `Bearer KEY`, or Basic with the key as user name; compare in constant time; 401 if it is not."""
+def key_of(key: str, person: str) -> str:
+    """Derive the key of a person: what comes in through it is hers. Raises `UsageError` for no name."""
+    if not (0 < len(person) <= MAX_PERSON and person.isprintable() and person == person.strip()):
+        raise UsageError(f"person={person[:80]!r} is no name; give 1 to {MAX_PERSON} printable characters")
+    return f"{key}.{quote(person, safe='')}"
+
+
+def check_key(authorization: str, key: str) -> str | None:
+    """Take `Bearer KEY`, or Basic with the key as user name, and return whose it is; None is the account's.
+
+    Compares in constant time; refused with 401 if it is neither the key nor that of a person.
+    """
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() not in ("bearer", "basic"):
         raise Refusal(401, "an API key is required: Authorization: Bearer KEY, or Basic with it as user name")
@@ -110,8 +138,15 @@ def check_key(authorization: str, key: str) -> None:
             given = base64.b64decode(given, validate=True).decode().partition(":")[0]
         except (binascii.Error, UnicodeDecodeError):
             given = ""
-    if not hmac.compare_digest(given.strip().encode(), key.encode()):
-        raise Refusal(401, "the API key is not valid for this server")
+    given, rest = given.strip()[: len(key)], given.strip()[len(key) :]
+    if hmac.compare_digest(given.encode(), key.encode()):
+        person = unquote(rest[1:])
+        if not rest:
+            return None
+        with suppress(UsageError):
+            if given + rest == key_of(key, person):
+                return person
+    raise Refusal(401, "the API key is not valid for this server")
 
 
 def check_size(size: int) -> None:
@@ -145,6 +180,12 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+async def _person(request: Request) -> str | None:
+    person: str | None = request.scope["person"]
+    return person
+
+
+Person = Annotated[str | None, Depends(_person)]  # whose key it was; None is the account's
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
 PerPage = Annotated[int, Query(ge=1, le=100)]  # [A] 18, as the 25 that stand where it is not given
 Uuid = Annotated[

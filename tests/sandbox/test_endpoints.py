@@ -61,6 +61,20 @@ def test_openapi_says_what_the_contract_says(server: Server) -> None:
                 assert response["content"]["application/json"]["schema"]["$ref"].endswith("/ApiErrors")
 
 
+def test_openapi_tells_the_sandboxs_own_routes(server: Server) -> None:
+    """What the sandbox adds stands under /sandbox, and whose key it is is nobody's parameter."""
+    told = server.http.get(f"{origin(server)}/openapi.json").json()["paths"]
+    own = {path: set(operations) for path, operations in told.items() if not path.startswith("/v1/")}
+    assert own == {
+        "/sandbox": {"get"},
+        "/sandbox/businesses/{business_id}/documents": {"post"},
+        "/sandbox/runs/{id}/end": {"post"},
+        "/sandbox/faults": {"post", "delete"},
+    }
+    resume = told["/v1/runs/{id}/resume"]["post"]
+    assert [one["name"] for one in resume["parameters"]] == ["id", "include"]
+
+
 @pytest.mark.parametrize(
     ("name", "required"),
     [

@@ -107,6 +107,24 @@ def test_an_answer_does_not_change_the_past(
 
 
 @settings(max_examples=60, deadline=None)
+@given(briefs, waits, st.floats(0, 1), st.floats(0, 1))
+def test_an_end_does_not_change_the_past(
+    brief: Brief, delays: list[int], share: float, before: float
+) -> None:
+    """Until its operator ends it a run is the same bytes, and after that it does not change any more."""
+    answers = answered(brief, delays, 0)
+    whole = plan(brief, answers)
+    cut = CREATED + int(((whole.ended or last_instant(whole)) - 1 - CREATED) * share)
+    ended = plan(brief._replace(cut=cut), tuple(answer for answer in answers if answer.at <= cut))
+    at = CREATED + int((cut - CREATED) * before) - 1
+    assert orjson.dumps(state(ended, at)) == orjson.dumps(state(whole, at))
+    assert orjson.dumps(state(ended, cut)) == orjson.dumps(state(ended, cut + 10**9))
+    assert state(ended, cut)["ended_at"] == iso(cut)
+    ids = [step["id"] for step, _ in walk(state(ended, cut)["steps"])]
+    assert len(ids) == len(set(ids)) == len(ended.steps)
+
+
+@settings(max_examples=60, deadline=None)
 @given(briefs, waits, st.integers(0, 2))
 def test_next_stop_is_when_work_ends(brief: Brief, delays: list[int], choice: int) -> None:
     """A working run works until just before its next stop, and does not at it."""

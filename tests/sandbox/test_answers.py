@@ -1,0 +1,144 @@
+"""Rich answers: a note, a document and edited actions for each proposal, and a form's own schema."""
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.conftest import BUSINESS, Serve, Server
+from tests.sandbox.test_scenarios import letter, names, summary
+
+TIN, WATCHLIST = "tin_verification", "watchlist_resolution"
+SOURCE = {"source_type": "lease", "source_name": "Signed lease", "tier": "secondary", "url": "https://x.test"}
+
+
+def action(server: Server, scenario: str, kind: str) -> dict[str, Any]:
+    """The one action of a kind on a business or its watchlist result."""
+    business, object_type = BUSINESS[scenario], "businesses"
+    object_id = business.id
+    if kind == "dismissal":
+        object_type, object_id = "watchlist_result", business.hit_id
+    found = server.get("/actions", object_type=object_type, object_id=object_id)["data"]
+    [made] = [one for one in found if one["type"] == kind]
+    return dict(made)
+
+
+def test_each_proposal_has_its_note(server: Server) -> None:
+    """A proposal's own note goes with its action, the common one with the others; the summary has both."""
+    proposals = [{"agent": TIN, "decision": "approve"}]
+    proposals += [{"agent": WATCHLIST, "decision": "approve", "note": "born in another year"}]
+    run = server.reach("combined_proposal")
+    done = server.answer(run, note="checked", proposals=proposals)
+    assert action(server, "combined_proposal", "dismissal")["note"] == "born in another year"
+    assert action(server, "combined_proposal", "verify_tin")["note"] == "checked"
+    assert "\u201cborn in another year\u201d" in summary(done)
+    assert "\u201cchecked\u201d" in summary(done)
+
+
+def test_a_note_that_stands_twice_is_said_once(server: Server) -> None:
+    """The summary does not repeat a note that was given for all and for each."""
+    proposals = [{"agent": agent, "decision": "reject", "note": "no"} for agent in (TIN, WATCHLIST)]
+    done = server.answer(server.reach("combined_proposal"), note="no", proposals=proposals)
+    assert summary(done).count("\u201cno\u201d") == 1
+
+
+def test_an_edited_payload_is_carried_out(server: Server) -> None:
+    """The agent acts with the payload that the person edited, and with the proposed one otherwise."""
+    edited = [{"type": "add_sources", "payload": {"sources": [SOURCE, SOURCE]}}]
+    done = server.answer(server.reach("address_gap"), decision="approve", actions=edited)
+    assert "add_source" in names(done)
+    made = action(server, "address_gap", "add_sources")
+    assert [one["target"]["object"] for one in made["effects"]] == ["lease", "lease"]
+
+
+def test_an_edited_payload_in_a_proposal(server: Server) -> None:
+    """A proposal of several can be carried out with another document, said in either place."""
+    document = letter(server, "combined_proposal")
+    for one in (
+        {"document_id": document},
+        {"actions": [{"type": "verify_tin", "payload": {"document_id": document}}]},
+    ):
+        run = server.reach("combined_proposal")
+        proposals = [{"agent": TIN, "decision": "approve", **one}]
+        server.answer(run, decision="reject", proposals=proposals)
+        [act] = server.running.store.plan_of(run["id"]).acts
+        assert (act["type"], act["payload"]) == ("verify_tin", {"document_id": document})
+
+
+@pytest.mark.parametrize(
+    ("own", "parameter"),
+    [
+        ({}, "decision"),
+        ({"decision": "perhaps"}, "decision"),
+        ({"status": "perhaps"}, "status"),
+        ({"decision": "approve", "note": 5}, "note"),
+        ({"decision": "approve", "note": "x" * 5001}, "note"),
+        ({"decision": "approve", "actions": "all"}, "actions"),
+        ({"decision": "approve", "document_id": "another"}, "document_id"),
+        ({"decision": "approve", "actions": [{"type": "verify_tin", "payload": 3}]}, "actions[0].payload"),
+        (
+            {"decision": "approve", "actions": ["dismissal", {"type": "verify_tin", "payload": {"x": 1}}]},
+            "actions[1].payload.document_id",
+        ),
+    ],
+)
+def test_a_refusal_names_the_proposal(server: Server, own: dict[str, Any], parameter: str) -> None:
+    """What is wrong with one proposal is said of that proposal, and nothing is answered."""
+    run = server.reach("combined_proposal")
+    proposals = [{"agent": WATCHLIST, "decision": "approve"}, {"agent": TIN, **own}]
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"proposals": proposals}}
+    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
+    assert error["parameter"] == f"input.proposals[1].{parameter}"
+    assert server.run(run["id"]) == run
+
+
+@pytest.mark.parametrize(
+    ("payload", "parameter"),
+    [
+        ({"sources": []}, "sources"),
+        ({"sources": [{**SOURCE, "tier": 1}]}, "sources.tier"),
+        ({"sources": [{**SOURCE, "addresses": ["here"]}]}, "sources.addresses"),
+    ],
+)
+def test_an_edited_payload_keeps_the_rules(server: Server, payload: Any, parameter: str) -> None:
+    """A payload that no action could have is refused before the agent takes it."""
+    run = server.reach("address_gap")
+    given = {"decision": "approve", "actions": [{"type": "add_sources", "payload": payload}]}
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
+    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
+    assert error["parameter"] == f"input.actions[0].payload.{parameter}"
+
+
+@pytest.mark.parametrize(
+    ("given", "parameter"),
+    [
+        ({"risk": 9}, "input.risk"),
+        ({"risk": "2"}, "input.risk"),
+        ({"risk": True}, "input.risk"),
+        ({"note": "x" * 501}, "input.note"),
+        ({"ask_again": "yes"}, "input.ask_again"),
+        ({"actions": [{"type": "decision", "payload": {"status": "rejected"}}]},
+         "input.actions[0].payload.status"),
+    ],
+)  # fmt: skip
+def test_the_schema_of_a_question_rules(server: Server, given: dict[str, Any], parameter: str) -> None:
+    """An input that does not fit the question's schema is refused, and the field is named."""
+    run = server.reach("decision")
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approve", **given}}
+    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
+    assert error["parameter"] == parameter
+    fits = {"decision": "approved", "risk": 5, "note": "x" * 500, "ask_again": True, "more": [1]}
+    assert server.answer(run, **fits)["status"] == "completed"
+
+
+def test_rich_answers_give_equal_bytes(serve: Serve) -> None:
+    """Equal seeds, answers and virtual times give equal bytes, whatever the answers hold."""
+    found = []
+    for _ in range(2):
+        server = serve(seed=5)
+        run = server.reach("address_gap")
+        edited = [{"type": "add_sources", "payload": {"sources": [SOURCE]}}]
+        server.answer(run, note="fine", actions=edited, decision="approve")
+        paths = (f"/runs/{run['id']}?include=steps", "/runs")
+        where = f"/actions?object_type=businesses&object_id={BUSINESS['address_gap'].id}"
+        found.append([server.http.get(path).content for path in (*paths, where)])
+    assert found[0] == found[1]

@@ -1,0 +1,105 @@
+"""Runs that the sandbox's operator ends, and questions that lapse with them."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from runkit.errors import UsageError
+from runkit.server import Sandbox
+from tests.sandbox.conftest import KEY, RealTime, Serve, Server
+from tests.sandbox.test_state import walk
+
+
+def end(server: Server, run_id: str) -> dict[str, Any]:
+    """End a run, as one who joined the sandbox does, and read it."""
+    Sandbox(server.running.url, KEY, 1, None).end_run(run_id)
+    return server.run(run_id)
+
+
+def cause(run: dict[str, Any]) -> dict[str, Any]:
+    return dict(run["steps"][-1])
+
+
+def test_a_question_lapses(server: Server) -> None:
+    """The run ends in error, the question is asked no more, and its step stays open, without an answer."""
+    run = server.reach("combined_proposal")
+    server.time.seconds += 60
+    ended = end(server, run["id"])
+    assert (ended["status"], ended["interrupts"], ended["output"]) == ("error", [], None)
+    assert ended["ended_at"] == ended["updated_at"] > run["updated_at"]
+    *before, error = ended["steps"]
+    assert before == run["steps"]
+    assert (error["type"], error["label"]) == ("error", "ended by the sandbox's operator")
+    [step] = [step for step in before if step["type"] == "interrupt"]
+    assert (step["status"], step["completed_at"]) == ("running", None)
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approve"}}
+    [refused] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
+    assert "the run is error" in refused["message"]
+    server.time.seconds += 3600
+    assert server.run(run["id"]) == ended
+
+
+@pytest.mark.parametrize("scenario", ["clean_pass", "specialist_fails", "long_200"])
+@pytest.mark.parametrize("seconds", [0, 0.3, 20, 60])
+def test_work_in_hand_fails(server: Server, scenario: str, seconds: float) -> None:
+    """What a running run was at ends in error with it; what was done stays done; nothing is left open."""
+    run_id = server.start(scenario)
+    server.time.seconds += seconds
+    before = {step["id"]: step for step, _ in walk(server.run(run_id)["steps"])}
+    ended = end(server, run_id)
+    server.time.seconds += 3600
+    assert server.run(run_id) == ended
+    assert cause(ended)["label"] == "ended by the sandbox's operator"
+    assert ended["started_at"] <= ended["ended_at"]
+    after = {step["id"]: step for step, _ in walk(ended["steps"])}
+    assert after.keys() - before.keys() == {cause(ended)["id"]}
+    for key, step in before.items():
+        now = {"completed": "completed", "error": "error", "running": "error"}[step["status"]]
+        assert after[key]["status"] == now
+        assert after[key]["completed_at"] <= ended["ended_at"]
+
+
+def test_an_answered_question_stays_answered(server: Server) -> None:
+    """What was settled before the end stays so, and what the agent had carried out, too."""
+    run = server.answer(server.reach("two_questions"), decision="approve")
+    steps = [step for step in end(server, run["id"])["steps"] if step["type"] == "interrupt"]
+    assert [step["status"] for step in steps] == ["completed", "running"]
+
+
+def test_what_cannot_be_ended(server: Server) -> None:
+    """A run that has ended, by itself or so, and one that is unknown are a UsageError."""
+    done = server.reach("clean_pass")["id"]
+    ended = server.reach("watchlist_hit")["id"]
+    end(server, ended)
+    for run_id, why in ((done, "it is completed"), (ended, "it is error"), ("unknown", "run not found")):
+        with pytest.raises(UsageError, match=why):
+            end(server, run_id)
+
+
+def test_the_end_survives_a_restart(serve: Serve, tmp_path: Path) -> None:
+    """Another server on the same file knows the run as ended."""
+    time, db = RealTime(), tmp_path / "box.db"
+    first = serve(time, db=db)
+    ended = end(first, first.reach("watchlist_hit")["id"])
+    first.running.close()
+    assert serve(time, db=db).run(ended["id"]) == ended
+
+
+def test_the_stream_of_an_ended_run_closes(server: Server) -> None:
+    """A stream that is open when its run is ended says why and closes, and so does a later one."""
+    run_id = server.start("clean_pass")
+    server.time.seconds += 20
+    path = f"{server.running.url}/runs/{run_id}/stream"
+    headers = {"Authorization": f"Bearer {KEY}"}
+    with httpx.stream("GET", path, headers=headers, trust_env=False, timeout=5) as live:
+        lines = live.iter_lines()
+        assert next(lines) == "event: RUN_STARTED"
+        server.time.seconds += 1
+        end(server, run_id)
+        told = list(lines)
+    for lines_ in (told, server.http.get(path).text.splitlines()):
+        events = [line for line in lines_ if line.startswith("event: ")]
+        assert events[-2:] == ["event: STATE_SNAPSHOT", "event: RUN_ERROR"]
+        assert "ended by the sandbox's operator" in lines_[-2]

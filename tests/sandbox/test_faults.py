@@ -1,0 +1,129 @@
+"""Faults: what a client sees of them, and whether the work was done."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from runkit.errors import UsageError
+from runkit.server import Sandbox, sandbox
+from tests.sandbox.conftest import KEY, Server
+
+LOST = (httpx.RemoteProtocolError, httpx.ReadError)
+
+
+@pytest.fixture
+def box(server: Server) -> Sandbox:
+    """The server as one who joins it sees it."""
+    return Sandbox(server.running.url, KEY, 1, None)
+
+
+def resume(server: Server, run_id: str, timeout: float = 5) -> httpx.Response:
+    """Approve the question of a run."""
+    interrupt = server.running.store.plan_of(run_id).pauses[-1].item["id"]
+    body = {"interrupt_id": interrupt, "input": {"decision": "approve"}}
+    return server.http.post(f"/runs/{run_id}/resume", json=body, timeout=timeout)
+
+
+def is_asked(server: Server, run_id: str) -> bool:
+    return bool(server.run(run_id)["interrupts"])
+
+
+def test_refuse(server: Server, box: Sandbox) -> None:
+    """A refused request is not worked on and gets the status, in the shape of every error; once."""
+    run_id = server.reach("watchlist_hit")["id"]
+    box.fault("refuse", status=429)
+    answer = resume(server, run_id)
+    assert (answer.status_code, list(answer.json())) == (429, ["errors"])
+    assert is_asked(server, run_id)
+    assert resume(server, run_id).status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "done"), [("drop", False), ("lose_reply", True)])
+def test_a_connection_is_lost(
+    server: Server, box: Sandbox, caplog: pytest.LogCaptureFixture, kind: str, done: bool
+) -> None:
+    """The caller gets no answer in both cases, but the work was done in one; the server has no complaint."""
+    run_id = server.reach("watchlist_hit")["id"]
+    box.fault(kind)
+    with caplog.at_level(logging.WARNING, "uvicorn"), pytest.raises(LOST):
+        resume(server, run_id)
+    assert is_asked(server, run_id) is not done
+    assert resume(server, run_id).status_code == (422 if done else 200)
+    assert not caplog.records
+
+
+def test_slow(server: Server, box: Sandbox) -> None:
+    """A slow request waits before it is worked on, and meanwhile others are served."""
+    run_id = server.reach("watchlist_hit")["id"]
+    box.fault("slow", seconds=0.6)
+    with ThreadPoolExecutor(1) as pool:
+        begun = time.monotonic()
+        waiting = pool.submit(resume, server, run_id)
+        time.sleep(0.1)
+        assert is_asked(server, run_id)
+        assert time.monotonic() - begun < 0.5
+        assert waiting.result().status_code == 200
+        assert time.monotonic() - begun >= 0.6
+
+
+def test_a_slow_request_is_done_without_its_caller(server: Server, box: Sandbox) -> None:
+    """A caller who gives up while the server is slow has been heard all the same."""
+    run_id = server.reach("watchlist_hit")["id"]
+    box.fault("slow", seconds=0.5)
+    with pytest.raises(httpx.ReadTimeout):
+        resume(server, run_id, timeout=0.1)
+    assert is_asked(server, run_id)
+    time.sleep(0.7)
+    assert not is_asked(server, run_id)
+
+
+def test_a_slow_request_does_not_keep_the_server() -> None:
+    """A server that is closed does not wait for the rest of the seconds."""
+    with sandbox() as box, ThreadPoolExecutor(1) as pool:
+        box.fault("slow", on="GET /runs", seconds=60)
+        headers = {"Authorization": f"Bearer {box.key}"}
+        waiting = pool.submit(httpx.get, f"{box.url}/runs", headers=headers, trust_env=False, timeout=30)
+        time.sleep(0.2)
+        begun = time.monotonic()
+        box.close()
+        assert time.monotonic() - begun < 2
+        assert waiting.result().status_code == 200
+
+
+def test_which_requests_are_hit(server: Server, box: Sandbox) -> None:
+    """Only the method and path meant are hit, as often as told, one fault after another."""
+    box.fault("refuse", on="GET /agents", times=2)
+    box.fault("refuse", on="GET /agents", status=500)
+    server.get("/runs")
+    server.start()
+    assert [server.http.get("/agents").status_code for _ in range(4)] == [503, 503, 500, 200]
+
+
+def test_faults_can_be_cleared(server: Server, box: Sandbox) -> None:
+    """A fault that hits every path spares the sandbox's own, so that it can be taken back."""
+    box.fault("drop", on="GET /", times=9)
+    box.now()
+    with pytest.raises(LOST):
+        server.http.get("/runs")
+    box.clear_faults()
+    server.get("/runs")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "named"),
+    [
+        ("explode", {}, "kind"),
+        ("drop", {"on": "resume"}, "on"),
+        ("drop", {"on": "DELETE /runs"}, "on"),
+        ("drop", {"times": 0}, "times"),
+        ("slow", {"seconds": -1}, "seconds"),
+        ("refuse", {"status": 200}, "status"),
+    ],
+)
+def test_a_fault_that_is_none(box: Sandbox, kind: str, options: dict[str, object], named: str) -> None:
+    """A fault that cannot be is a UsageError that names the option."""
+    with pytest.raises(UsageError, match=f"^{named}: "):
+        box.fault(kind, **options)  # type: ignore[arg-type]
