@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runkit.answerlog import answer_log
     from runkit.charts.timeline import gantt
     from runkit.client import Client, RunList
     from runkit.errors import RunkitError
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from runkit.server import sandbox
     from runkit.tables.divergence import compare
     from runkit.tables.linked import Frames, frames, read
+    from runkit.widgets.form import InterruptForm
 
 __version__ = "0.1.0"
 __all__ = [
     "Client",
     "Frames",
+    "InterruptForm",
     "Run",
     "RunList",
     "RunkitError",
+    "answer_log",
     "compare",
     "frames",
     "gantt",
@@ -34,9 +38,11 @@ __all__ = [
 _HOME = {
     "Client": "runkit.client",
     "Frames": "runkit.tables.linked",
+    "InterruptForm": "runkit.widgets.form",
     "Run": "runkit.models",
     "RunList": "runkit.client",
     "RunkitError": "runkit.errors",
+    "answer_log": "runkit.answerlog",
     "compare": "runkit.tables.divergence",
     "frames": "runkit.tables.linked",
     "gantt": "runkit.charts.timeline",

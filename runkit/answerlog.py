@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit import jsontext, localstore
+from runkit.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("runkit")
 
 SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
     "sending",  # no verdict was noted: still on its way, or the kernel ended first
@@ -114,6 +118,24 @@ def _entry(row: dict[str, Any]) -> Entry:
     for name in _TIMES:
         row[name] = datetime.fromisoformat(row[name]) if row[name] else None
     return Entry(**row)
+
+
+def answerers(run_ids: Iterable[str]) -> dict[tuple[str, str], tuple[str, datetime | None]]:
+    """Say who answered, by run and by step or interrupt, and when that run was created.
+
+    Only answers that the API took count. A log that cannot be read is said in a warning.
+    """
+    try:
+        taken = [entry for entry in entries(run_ids) if entry.delivery == CONFIRMED]
+    except UsageError as error:
+        log.warning("who answered is not known: %s", error)
+        return {}
+    return {
+        (entry.run_id, name): (entry.answered_by, entry.run_created_at)
+        for entry in taken
+        for name in (entry.interrupt_id, entry.step_id)
+        if name is not None
+    }
 
 
 def answer_log() -> pd.DataFrame:

@@ -6,16 +6,17 @@ A question is seen in two places, as an item of `run.interrupts` while it is pen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from runkit.client.codec import interrupt_kind, proposals_of
+from runkit import answerlog
+from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
 from runkit.models import Interrupt
 from runkit.steptree import kind
-from runkit.tables.checks import NEVER, TEXT, Flaw
+from runkit.tables.checks import NEVER, Flaw
 from runkit.tables.columns import Chunk, Flags, Ints, seconds, take, text
 from runkit.tables.findings import PROPOSAL, Bundle
 from runkit.tables.layout import Runs, Spans, Steps
@@ -24,6 +25,7 @@ from runkit.tables.spread import spread
 from runkit.values import RESOLUTIONS
 
 Json = dict[str, Any]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
 
 
@@ -206,8 +208,41 @@ def interrupts(
         "answered_at": np.where(is_settled, until, NEVER),
         "wait_s": seconds(until - asked, has_step),
         "outcome": text(outcomes),
-        "answered_by": pa.nulls(len(questions), TEXT),
+        "answered_by": text(_answerers(questions, outcomes, runs, steps)),
     }, run
+
+
+def _answerers(
+    questions: Sequence[Question], outcomes: Sequence[str], runs: Runs, steps: Steps
+) -> list[str | None]:
+    """Who answered: whom the API names, else whom this machine's log names; None where neither does."""
+    ids = runs.text["id"]
+    answered = {question.run for question, word in zip(questions, outcomes, strict=True) if word == ANSWERED}
+    logged = answerlog.answerers(ids[number].as_py() for number in answered) if answered else {}
+    return [
+        _answerer(question, runs, steps, logged) if word == ANSWERED else None
+        for question, word in zip(questions, outcomes, strict=True)
+    ]
+
+
+def _answerer(
+    question: Question,
+    runs: Runs,
+    steps: Steps,
+    logged: Mapping[tuple[str, str], tuple[str, datetime | None]],
+) -> str | None:
+    pause = question.pause
+    told = answerer_of(steps.records[pause.position]) if pause else None
+    if told is not None or not logged:
+        return told
+    run_id, created = runs.text["id"][question.run].as_py(), int(runs.time["created_at"][question.run])
+    names = (pause.step_id if pause else None, question.interrupt_id)
+    found = (logged.get((run_id, name)) for name in names if name is not None)
+    # ids are equal in two sandboxes of one seed; the time of creation is not
+    is_same = (
+        by for by, at in filter(None, found) if at is None or at == EPOCH + timedelta(microseconds=created)
+    )
+    return next(is_same, None)
 
 
 def _carried(pause: Pause | None, steps: Steps) -> Json:
