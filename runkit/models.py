@@ -454,6 +454,26 @@ class Action(ApiObject):
     metadata: dict[str, Any] | None = None
 
 
+class Document(ApiObject):
+    """A file that a business has on record: what it is and where to get it (`download_url`), not its content.
+
+    `size` is in bytes.
+    """
+
+    _shown = ("id", "document_type")
+    id: str
+    object: str | None = None
+    document_type: str | None = None
+    filename: str | None = None
+    content_type: str | None = None
+    size: int | None = None
+    download_url: str | None = None
+    created_at: Time | None = None
+    source: Any = None
+    filing_date: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
 class Page(ApiObject):
     """One page of a list. `has_more` and `total_count` are None where the API does not say."""
 

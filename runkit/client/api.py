@@ -12,7 +12,7 @@ import httpx
 
 from runkit.client.connection import Cert, Connection, network
 from runkit.client.hosts import Mode, choose_target
-from runkit.client.resources import Actions, Agents, Threads, check_positive
+from runkit.client.resources import Actions, Agents, Documents, Threads, check_positive
 from runkit.client.runs import Runs
 from runkit.client.transport import Transport
 from runkit.errors import UsageError
@@ -71,6 +71,7 @@ class Client:
         self.threads = Threads(self._connection)
         self.runs = Runs(self._connection, self.threads, sleep=self._sleep, clock=self._clock)
         self.actions = Actions(self._connection)
+        self.documents = Documents(self._connection)
 
     @property
     def host(self) -> str:

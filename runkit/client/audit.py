@@ -52,6 +52,6 @@ def audited(
 def _try(write: Callable[[], Kept]) -> Kept | None:
     try:
         return write()
-    except UsageError as error:
+    except (TypeError, ValueError) as error:  # what is no JSON is refused when it is about to be sent
         log.warning("the answer log was not written: %s", error)
         return None

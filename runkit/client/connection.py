@@ -54,8 +54,11 @@ class Connection:
 
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
-        """Open an answer whose body is read by the caller; leaving closes the connection."""
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        """Open an answer whose body is read by the caller; leaving closes the connection.
+
+        It is never used again, so that shutting its socket down cannot hit another request.
+        """
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Connection": "close"}
         with self._http.stream(
             "GET", self._url(path), headers=headers, extensions={STREAM: True}
         ) as response:

@@ -1,4 +1,4 @@
-"""`client.agents`, `client.threads`, `client.actions`."""
+"""`client.agents`, `client.threads`, `client.actions`, `client.documents`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runkit.client.connection import Connection, path_to
 from runkit.client.paging import read_pages
 from runkit.client.runlist import ApiList
 from runkit.errors import UsageError
-from runkit.models import Action, Agent, Page, Thread
+from runkit.models import Action, Agent, Document, Page, Thread
 
 
 class Agents:
@@ -101,6 +101,22 @@ class Actions:
         """Read one action; the API asks for its object as well. Raises `NotFound`."""
         query = {"object_type": object_type, "object_id": object_id}
         return Action.from_json(self._connection.get(path_to("actions", action_id), **query).value)
+
+
+class Documents:
+    """The files that businesses have on record. The API has no public way to upload one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, business_id: str) -> list[Document]:
+        """List the documents of a business; the API does not page them. Raises `NotFound`."""
+        path = path_to("businesses", business_id, "documents")
+        return list(codec.page_of(self._connection.get(path).value, f"GET {path}").items(Document))
+
+    def get(self, document_id: str) -> Document:
+        """Read one document. Raises `NotFound`."""
+        return Document.from_json(self._connection.get(path_to("documents", document_id)).value)
 
 
 def check_limit(limit: int | None) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from runkit.answerlog import UNKNOWN
 from runkit.client import codec
+from runkit.client.audit import audited
 from runkit.client.batch import check_workers, fetch_runs, reusable
 from runkit.client.connection import Connection, path_to
-from runkit.client.doubt import resume_once
+from runkit.client.doubt import Delivery, deliver
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import Threads, check_limit, check_positive
 from runkit.client.runlist import RunList
-from runkit.client.stream import follow
+from runkit.client.stream import EventStream
 from runkit.errors import RateLimited, Unavailable, UsageError, WaitTimeout
-from runkit.models import Event, Feedback, Page, Run
+from runkit.models import Feedback, Page, Run
 from runkit.text import duration, plural
 from runkit.values import RUN_STATUSES, parse_time
 
@@ -197,8 +199,32 @@ class Runs:
         read 1, 3 and 10 seconds later. If the question is gone, the run is returned and a warning in the log
         says that delivery is unconfirmed: the API does not name who answered.
 
+        Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards.
+
         Raises `MaybeSent` if the question still waits then, `Conflict` if it was no longer open, `Invalid` if
         the API refuses this answer to an open question, `Unavailable` if nothing was sent.
+        """
+        delivery = self.deliver(run, interrupt_id, answer)
+        if delivery.fate == UNKNOWN or delivery.run is None:
+            raise delivery.maybe_sent()
+        return delivery.run
+
+    def deliver(
+        self,
+        run: str | Run,
+        interrupt_id: str,
+        answer: Mapping[str, Any],
+        *,
+        by: str | None = None,
+        known: Mapping[str, str | None] | None = None,
+        on_doubt: Callable[[str], object] | None = None,
+    ) -> Delivery:
+        """Answer as `resume` does, and say how sure it is that the answer arrived.
+
+        `by` is who answers (self-declared; the login if not given), `known` what else `runkit.answer_log()`
+        should hold of the question. `on_doubt` is told why before the looks of a doubtful delivery.
+
+        Raises as `resume`, but `unknown` is a `Delivery` and no `MaybeSent`.
         """
         run_id, business_id = self._identify(run)
         path = path_to("runs", run_id, "resume")
@@ -209,12 +235,17 @@ class Runs:
                 f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
             )
         body = codec.resume_body(interrupt_id, answer)
-        return resume_once(
-            lambda: self._run(self._connection.post(path, body, include="steps"), business_id),
-            lambda: self.get(run),
-            interrupt_id,
-            sleep=self._sleep,
-        )
+        to = {"host": self._connection.target.host, "mode": self._connection.target.mode}
+        with audited(run, answer, by, {**(known or {}), **to, "interrupt_id": interrupt_id}) as note:
+            return note(
+                deliver(
+                    lambda: self._run(self._connection.post(path, body, include="steps"), business_id),
+                    lambda: self.get(run),
+                    interrupt_id,
+                    sleep=self._sleep,
+                    on_doubt=on_doubt,
+                )
+            )
 
     def feedback(
         self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None
@@ -232,19 +263,22 @@ class Runs:
         body = codec.feedback_body(artifact_id, rating, comment)
         return Feedback.from_json(self._connection.post(path_to("runs", run_id, "feedback"), body).value)
 
-    def stream(self, run: str | Run) -> Generator[Event, None, None]:
+    def stream(self, run: str | Run, on_gap: Callable[[Run | None], object] | None = None) -> EventStream:
         """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, each once.
 
         The last event is always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read
         after the stream was over, so that the caller learns the truth whether it ended, dropped or is no
         longer kept by the API. Should that run still be `running`, the stream was lost for good: wait, or
-        call again. Closing the iterator closes the connection.
+        call again. Closing the iterator, from any thread, ends it at once and closes the connection.
+
+        `on_gap` is called in the thread that iterates: with the run as it was just read each time the stream
+        broke off and is about to be opened again, with None each time it is open.
 
         Raises `NotFound`, `AuthError`, and `Unavailable` when not even the run can be read.
         """
         run_id, _ = self._identify(run)
         path = path_to("runs", run_id, "stream")
-        return follow(lambda: self._connection.stream(path), lambda: self.get(run), sleep=self._sleep)
+        return EventStream(lambda: self._connection.stream(path), lambda: self.get(run), on_gap)
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of its smallest answer; this machine's if it says none."""

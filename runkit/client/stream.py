@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import socket
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import chain
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from httpx_sse import EventSource
@@ -30,10 +32,77 @@ PAUSE_FIRST = 0.25  # seconds before the first reconnect, doubled each time with
 PAUSE_MOST = 10.0
 
 Open = Callable[[], AbstractContextManager[httpx.Response]]
+OnGap = Callable[[Run | None], object]
+
+
+class EventStream(Iterator[Event]):
+    """The events of a run as they come, each once, then `RUN_READ`. Closes its connection when it ends.
+
+    `close()`, from any thread, ends the iteration at once and without an error, also where it waits for the
+    next event or before a reconnect. Only a request that still waits for the head of its answer, or a
+    transport that shows no socket, ends at the next byte or timeout instead.
+    """
+
+    def __init__(self, open_stream: Open, read: Callable[[], Run], on_gap: OnGap | None = None) -> None:
+        self._line = Line()
+        self._events = follow(open_stream, read, self._line, on_gap or (lambda run: None))
+        self._turn = threading.Lock()  # held while a thread runs the generator: nobody else can close it then
+
+    def __next__(self) -> Event:
+        try:
+            with self._turn:
+                return next(self._events)
+        except Exception:
+            if not self._line.closing.is_set():
+                raise
+            raise StopIteration from None
+        finally:
+            if self._line.closing.is_set():
+                self._finish()
+
+    def close(self) -> None:
+        """End the iteration, in whatever thread it runs. Closing twice is fine."""
+        self._line.hang_up()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Leave the generator, and so the connection; a thread that is inside does it on its way out."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._events.close()
+            finally:
+                self._turn.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+
+class Line:
+    """What the thread that reads a stream and the one that closes it share."""
+
+    def __init__(self) -> None:
+        self.closing = threading.Event()
+        self._socket: socket.socket | None = None
+
+    def carry(self, response: httpx.Response) -> None:
+        """Take the connection of the answer that is now read."""
+        network = response.extensions.get("network_stream")
+        self._socket = network.get_extra_info("socket") if network is not None else None
+
+    def hang_up(self) -> None:
+        """Wake the reader. Only a shutdown does: a `recv` goes on waiting when its socket is closed."""
+        self.closing.set()
+        if self._socket is not None:
+            with suppress(OSError):  # it is closed already
+                # Not SSLSocket's own, which takes the TLS state away under the reader.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def follow(
-    open_stream: Open, read: Callable[[], Run], *, sleep: Callable[[float], object]
+    open_stream: Open, read: Callable[[], Run], line: Line, on_gap: OnGap
 ) -> Generator[Event, None, None]:
     """Yield the events of a run as they come, each once, then `RUN_READ`.
 
@@ -48,7 +117,13 @@ def follow(
         last, is_gone = b"", False
         try:
             with open_stream() as response:
+                line.carry(response)
+                if line.closing.is_set():
+                    return
+                on_gap(None)
                 for event in events(response.iter_bytes()):
+                    if line.closing.is_set():
+                        return
                     digest = _digest(event)
                     if digest != last and digest not in replayed:
                         yield event
@@ -58,12 +133,21 @@ def follow(
             is_gone = True
         except (httpx.TransportError, httpx.DecodingError, Unavailable, RateLimited) as error:
             log.debug("the stream broke off (%s)", type(error).__name__)
+        if line.closing.is_set():
+            return
         run = read()
         attempt = attempt + 1 if len(seen) == len(replayed) else 1
         if is_gone or run.status != "running" or attempt > RECONNECTS:
             yield run_read(run.to_dict())
             return
-        sleep(min(PAUSE_MOST, PAUSE_FIRST * 2 ** (attempt - 1)))
+        on_gap(run)
+        if line.closing.wait(pause_before(attempt)):
+            return
+
+
+def pause_before(attempt: int) -> float:
+    """Give the seconds before the stream is opened again, for the first attempt without news and the next."""
+    return min(PAUSE_MOST, PAUSE_FIRST * 2.0 ** (attempt - 1))
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:

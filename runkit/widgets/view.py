@@ -89,25 +89,29 @@ class FormView:
             captions = {State.SENDING: "Sending…", State.UNKNOWN: "Waiting to know what became of it"}
             self._submit.description = captions.get(state, snapshot.caption)
             self._confirm.description = f"Yes: {snapshot.caption[:1].lower()}{snapshot.caption[1:]}"
-            self._message.value = str(cards.line(snapshot.message)) if snapshot.message else ""
             show(self._once_more, state is State.CONFIRM)
             show(self._look, state is State.UNKNOWN and not snapshot.is_looking)
-            marked = self._show_errors(snapshot)
-            self.guard.said = snapshot.message
+            marked, unplaced = self._show_errors(snapshot)
+            message = " ".join((snapshot.message, *unplaced)).strip()
+            self._message.value = str(cards.line(message)) if message else ""
+            self.guard.said = message
             if state is State.INVALID and marked and snapshot.message:
                 self.guard.focus(next(iter(marked)))
             elif state is State.CONFIRM:
                 # the harmless one: Enter pressed twice must not send what cannot be taken back
                 self.guard.focus(path_class("", "back"))
 
-    def _show_errors(self, snapshot: Snapshot) -> dict[str, str]:
+    def _show_errors(self, snapshot: Snapshot) -> tuple[dict[str, str], list[str]]:
+        """Show errors beside their fields; gives them by DOM class, and those that have no field."""
         marked: dict[str, str] = {}
+        unplaced: list[str] = []
         for key, inputs in self._sections.items():
             errors = dict(snapshot.errors.get(key, {}))
-            inputs.show_errors(errors)
-            marked |= {path_class(f"{key}-", path): words for path, words in errors.items()}
+            rest = inputs.show_errors(errors)
+            unplaced += rest.values()
+            marked |= {path_class(f"{key}-", path): errors[path] for path in errors if path not in rest}
         self.guard.errors = marked
-        return marked
+        return marked, unplaced
 
     def _show_receipt(self, told: Receipt) -> None:
         """Leave the receipt in the card: a page that was reloaded does not hear of outputs that change."""

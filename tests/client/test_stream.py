@@ -2,17 +2,22 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit.client import Client
-from runkit.client.stream import RECONNECTS, events
+from runkit.client import stream as stream_module
+from runkit.client.stream import RECONNECTS, EventStream, events, pause_before
 from runkit.errors import AuthError, NotFound, Unavailable
-from tests.client.conftest import DROP, Answer, Asked, Server, Time
+from runkit.models import Run
+from tests.client.conftest import DROP, Answer, Asked, Server
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -155,9 +160,7 @@ def test_stream_with_a_wrong_key(server: Server, client: Client) -> None:
         kinds(client)
 
 
-def test_dropped_stream_is_opened_again(
-    server: Server, client: Client, run_json: Compose, fake_time: Time
-) -> None:
+def test_dropped_stream_is_opened_again(server: Server, client: Client, run_json: Compose) -> None:
     """What a second stream replays is not told again, and what is new is."""
     first = [middesk("RUN_STARTED", STARTED), middesk("STATE_SNAPSHOT", snapshot(1)), b"event: STATE_SN"]
     second = [*first[:2], middesk("STATE_SNAPSHOT", snapshot(2)), middesk("RUN_FINISHED", FINISHED)]
@@ -171,7 +174,14 @@ def test_dropped_stream_is_opened_again(
         "RUN_READ",
     ]
     assert [event.snapshot["n"] for event in found[1:3] if event.snapshot] == [1, 2]
-    assert fake_time.slept == [0.25]
+
+
+def test_gaps_are_told(server: Server, client: Client, run_json: Compose) -> None:
+    """Who asks is told each time the stream is open, and the run as it was read when it broke off."""
+    told: list[Run | None] = []
+    serve(server, Answer(chunks=[]), Answer(chunks=[]), runs=[run_json(status="running"), run_json()])
+    list(client.runs.stream("run-1", on_gap=told.append))
+    assert [run and run.status for run in told] == [None, "running", None]
 
 
 def test_snapshot_that_says_the_same_is_told_once(server: Server, client: Client, run_json: Compose) -> None:
@@ -211,14 +221,15 @@ def test_silent_stream_is_looked_behind(
 
 
 def test_stream_gives_up_in_the_end(
-    server: Server, client: Client, run_json: Compose, fake_time: Time
+    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream that never has news ends, and says by its last event that the run still runs."""
+    assert [pause_before(attempt) for attempt in (1, 2, 3, RECONNECTS)] == [0.25, 0.5, 1, 10]
+    monkeypatch.setattr(stream_module, "PAUSE_MOST", 0.001)
     serve(server, *[Answer(chunks=[])] * 99, runs=[run_json(status="running")])
     found = list(client.runs.stream("run-1"))
     assert [(event.type, event.run and event.run.status) for event in found] == [("RUN_READ", "running")]
     assert sum(line.endswith("/stream") for line in server.lines) == RECONNECTS + 1
-    assert max(fake_time.slept) == 10
 
 
 def test_run_that_cannot_be_read_is_an_error(server: Server, client: Client) -> None:
@@ -228,22 +239,99 @@ def test_run_that_cannot_be_read_is_an_error(server: Server, client: Client) -> 
         kinds(client)
 
 
-def test_closing_closes_the_connection(server: Server, client: Client, run_json: Compose) -> None:
-    """Who stops listening leaves no connection behind."""
-    is_closed = threading.Event()
+# ------------------------------------------------------------------------------------------------- closing
 
-    def endless() -> Iterator[bytes]:
-        number = 0
+
+def close_from_outside(stream: EventStream) -> tuple[list[str], float]:
+    """Read in one thread, close from another; gives what was read, and the seconds that the end took."""
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: [event.type for event in stream])
+        time.sleep(0.3)  # until it waits
+        begun = time.monotonic()
+        stream.close()
+        return reading.result(10), time.monotonic() - begun
+
+
+@pytest.fixture
+def is_gone(server: Server) -> threading.Event:
+    """Stream one event, a second of silence, then comments; set when the connection has gone."""
+    gone = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
         try:
+            yield middesk("RUN_STARTED", STARTED)
+            server.is_over.wait(1)
             while not server.is_over.wait(0.01):
-                number += 1
-                yield middesk("STATE_SNAPSHOT", snapshot(number))
+                yield b": nothing new\n\n"
         finally:
-            is_closed.set()
+            gone.set()
 
-    server.script = lambda asked: Answer(chunks=endless())
-    stream = client.runs.stream("run-1")
-    assert next(stream).type == "STATE_SNAPSHOT"
-    stream.close()
-    assert is_closed.wait(5)
+    server.script = lambda asked: Answer(chunks=chunks())
+    return gone
+
+
+def test_closing_wakes_a_reader(
+    server: Server, make_client: Callable[..., Client], is_gone: threading.Event
+) -> None:
+    """A thread that waits for the next event ends at once, without an error and without a connection."""
+    found, seconds = close_from_outside(make_client(timeout=30).runs.stream("run-1"))
+    assert found == ["RUN_STARTED"]
+    assert seconds < 0.5
+    assert is_gone.wait(5)
     assert server.lines == ["GET /runs/run-1/stream"]
+
+
+def test_closing_ends_the_pause_before_a_reconnect(
+    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that waits to open the stream again ends at once too."""
+    monkeypatch.setattr(stream_module, "PAUSE_FIRST", 10)
+    serve(server, Answer(chunks=[]), runs=[run_json(status="running")])
+    found, seconds = close_from_outside(client.runs.stream("run-1"))
+    assert found == []
+    assert seconds < 0.5
+
+
+def test_closing_without_a_socket_waits_for_the_next_byte(
+    server: Server, make_client: Callable[..., Client]
+) -> None:
+    """A transport that shows no socket cannot be woken; its iteration ends as soon as it reads something."""
+
+    class Slow(httpx.BaseTransport, httpx.SyncByteStream):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, stream=self)
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield middesk("RUN_STARTED", STARTED)
+            server.is_over.wait(1)
+            yield middesk("RUN_FINISHED", FINISHED)
+            server.is_over.wait(30)
+
+    found, seconds = close_from_outside(make_client(transport=Slow()).runs.stream("run-1"))
+    assert found == ["RUN_STARTED"]
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("leave", ["break", "close", "with"])
+def test_leaving_closes_the_connection(client: Client, is_gone: threading.Event, leave: str) -> None:
+    """Who stops listening leaves no connection behind, whichever way."""
+    if leave == "with":
+        with client.runs.stream("run-1") as stream:
+            next(stream)
+    elif leave == "close":
+        stream = client.runs.stream("run-1")
+        next(stream)
+        stream.close()
+        stream.close()
+        assert list(stream) == []
+    else:
+        for _ in client.runs.stream("run-1"):
+            break
+    assert is_gone.wait(5)
+
+
+def test_closed_before_it_began(server: Server, client: Client) -> None:
+    """A stream that nobody reads asks for nothing."""
+    with client.runs.stream("run-1") as stream:
+        pass
+    assert (list(stream), server.asked) == ([], [])

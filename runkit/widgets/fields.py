@@ -1,0 +1,262 @@
+"""The inputs of a form: fields of a schema as ipywidgets that name themselves and say what is wrong.
+
+What stands in the inputs is handed over as it was typed (see `runkit.widgets.schema`), so that nothing is
+lost by parsing. Titles and choices may be hostile text.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as w
+from markupsafe import Markup
+
+from runkit.widgets.schema import Field, written
+
+OLD_PLURALS = {"people": "person", "addresses": "address", "businesses": "business", "children": "child"}
+PLACEHOLDERS = {"date": "YYYY-MM-DD", "integer": "a whole number", "number": "a number"}
+BUTTON = {"width": "auto", "align_self": "flex-start"}
+FULL_WIDTH_DOLLAR = "\uff04"
+WORD_JOINER = "\u2060"  # invisible
+
+
+def path_class(prefix: str, path: str) -> str:
+    """The DOM class of the input at a path. Different paths never share one: signs become their code."""
+    return "runkit-at-" + re.sub(r"[^A-Za-z0-9]", lambda sign: f"-{ord(sign[0]):x}-", prefix + path)
+
+
+def untypeset(text: str) -> str:
+    """Text for a `description` that MathJax leaves alone: ipywidgets typesets labels, escaped or not."""
+    text = text.replace("\\", "\\" + WORD_JOINER)
+    return text.replace("$", FULL_WIDTH_DOLLAR) if text.count("$") > 1 else text
+
+
+def close_tree(widget: w.Widget) -> None:
+    """Close a widget, what it contains, and their layouts and styles, which are widgets of their own."""
+    for child in getattr(widget, "children", ()):
+        close_tree(child)
+    for part in (getattr(widget, "style", None), widget.layout, widget):
+        if part is not None:
+            part.close()
+
+
+class FieldSet:
+    """The inputs of one section of a form, in `box`.
+
+    `on_edit` is called without the lock of any widget, on whatever thread the browser's message arrives.
+    `focus` is called with a DOM class when a row was added or removed and the focus has to go elsewhere;
+    `label` is put before each description.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        typed: Mapping[str, Any] | None,
+        on_edit: Callable[[], None],
+        *,
+        prefix: str = "",
+        label: str = "",
+        focus: Callable[[str], None] = lambda _css_class: None,
+    ) -> None:
+        self._fields = tuple(fields)
+        self._on_edit = on_edit
+        self._is_quiet = False
+        self._parts: dict[str, _Input | _Rows] = {}
+        for field in self._fields:
+            css_class = path_class(prefix, field.name)
+            if field.kind == "rows":
+                rows_prefix = f"{prefix}{field.name}."
+                self._parts[field.name] = _Rows(field, self._edited, css_class, rows_prefix, focus)
+            else:
+                self._parts[field.name] = _Input(field, self._edited, css_class, label)
+        self.box = w.VBox([part.box for part in self._parts.values()])
+        self.put(typed or {})
+
+    def _edited(self) -> None:
+        if not self._is_quiet:
+            self._on_edit()
+
+    def typed(self) -> dict[str, Any]:
+        """What stands in the inputs, as JSON."""
+        return {name: part.typed() for name, part in self._parts.items()}
+
+    def put(self, typed: Mapping[str, Any]) -> None:
+        """Set the inputs to a draft or to values, defaults where they give nothing; not an edit."""
+        self._is_quiet = True
+        try:
+            for name, entry in written(self._fields, typed).items():
+                self._parts[name].put(entry)
+        finally:
+            self._is_quiet = False
+
+    def show_errors(self, errors: Mapping[str, str]) -> dict[str, str]:
+        """Say errors beside their fields and clear the others; returns those that have no field here."""
+        rest = dict(errors)
+        for name, part in self._parts.items():
+            paths = [path for path in rest if path == name or path.startswith(name + ".")]
+            part.show_errors({path[len(name) + 1 :]: rest.pop(path) for path in paths})
+        return rest
+
+    def close(self) -> None:
+        """Close all its widgets."""
+        close_tree(self.box)
+
+
+class _Note:
+    """Help and error of one field; the guard ties the error to its input by its id."""
+
+    def __init__(self, help_text: str, css_class: str) -> None:
+        self._help = Markup('<div class="runkit-help">{}</div>').format(help_text) if help_text else Markup()
+        self._id = f"{css_class}-error"
+        self.html = w.HTML()
+        self.say("")
+
+    def say(self, error: str) -> None:
+        line = Markup('<div class="runkit-error" id="{}"><b>Error: {}</b></div>').format(self._id, error)
+        self.html.value = str(self._help + line if error else self._help)
+        self.html.layout.display = None if self.html.value else "none"  # empty, it would take a line
+
+
+class _Input:
+    """One input with its note below."""
+
+    def __init__(self, field: Field, edited: Callable[[], None], css_class: str, label: str) -> None:
+        self._field = field
+        self._control = _control(field, untypeset(_description(field, label)))
+        self._control.add_class(css_class)
+        self._control.observe(lambda _change: edited(), "value")
+        self._note = _Note(field.help, css_class)
+        self.box = w.VBox([self._control, self._note.html])
+
+    def typed(self) -> Any:
+        return self._control.value
+
+    def put(self, entry: Any) -> None:
+        if entry is None:  # a Dropdown shows nothing for the value None, even if it is an option's
+            self._control.index = 0 if None in dict(self._control.options).values() else None
+        else:
+            self._control.value = entry
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        self._note.say("; ".join(errors.values()))
+
+
+class _Rows:
+    """Repeated rows of inputs, with a button to remove each and one to add another."""
+
+    def __init__(
+        self,
+        field: Field,
+        edited: Callable[[], None],
+        css_class: str,
+        prefix: str,
+        focus: Callable[[str], None],
+    ) -> None:
+        self._field, self._edited, self._class, self._prefix = field, edited, css_class, prefix
+        self._focus = focus
+        self._lock = threading.RLock()  # clicks may arrive on any thread
+        self._rows: list[tuple[FieldSet, dict[str, Any]]] = []  # the inputs, and the keys without a column
+        self._one = _singular(field.title)
+        article = "an" if self._one[:1].lower() in "aeiou" else "a"
+        add = w.Button(description=f"Add {article} {self._one}", layout=BUTTON)
+        add.add_class(css_class)
+        add.on_click(lambda _button: self._add())
+        heading = Markup('<div class="runkit-heading">{}</div>').format(_description(field, ""))
+        self._list = w.VBox()
+        self._note = _Note(field.help, css_class)
+        self.box = w.VBox([w.HTML(str(heading)), self._list, add, self._note.html])
+
+    def typed(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [extra | inputs.typed() for inputs, extra in self._rows]
+
+    def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        with self._lock:
+            old, self._rows, self._list.children = self._list.children, [], ()
+            for row in rows:
+                self._append(row)
+        for box in old:
+            close_tree(box)
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        rest = dict(errors)
+        with self._lock:
+            for number, (inputs, _extra) in enumerate(self._rows):
+                paths = [path for path in rest if path.startswith(f"{number}.")]
+                unplaced = inputs.show_errors({path.partition(".")[2]: rest.pop(path) for path in paths})
+                rest |= {f"{number}.{path}": words for path, words in unplaced.items()}
+        self._note.say("; ".join(self._placed(path) + words for path, words in rest.items()))
+
+    def _placed(self, path: str) -> str:
+        """Say what an error is about that has no input: rows are counted from 1."""
+        number, _, key = path.partition(".")
+        return f"{self._one} {int(number) + 1} {key}".rstrip() + " " if number.isdecimal() else ""
+
+    def _append(self, row: Mapping[str, Any]) -> None:
+        number = len(self._rows) + 1
+        names = {column.name for column in self._field.columns}
+        inputs = FieldSet(
+            self._field.columns,
+            row,
+            self._edited,
+            prefix=f"{self._prefix}{number - 1}.",
+            label=f"{_capital(self._one)} {number}: ",
+        )
+        remove = w.Button(description=f"Remove {self._one} {number}", layout=BUTTON)
+        remove.on_click(lambda _button: self._remove(inputs))
+        border = {"border": "1px solid var(--jp-border-color1)", "padding": "8px", "margin": "4px 0"}
+        self._list.children = (*self._list.children, w.VBox([inputs.box, remove], layout=border))
+        self._rows.append((inputs, {key: value for key, value in row.items() if key not in names}))
+
+    def _add(self) -> None:
+        with self._lock:
+            self._append({})
+            position = len(self._rows) - 1
+        self._focus(path_class(f"{self._prefix}{position}.", self._field.columns[0].name))
+        self._edited()
+
+    def _remove(self, inputs: FieldSet) -> None:
+        with self._lock:  # the rows behind it get other numbers, so all are made anew
+            self.put([extra | kept.typed() for kept, extra in self._rows if kept is not inputs])
+        self._focus(self._class)
+        self._edited()
+
+
+def _control(field: Field, description: str) -> w.ValueWidget:
+    named = {"description": description, "style": {"description_width": "initial"}}
+    if field.kind == "flag":
+        return w.Checkbox(indent=False, **named)
+    if field.kind == "choice":
+        nothing = [("choose…", None)] if written([field], {})[field.name] is None else []
+        return w.Dropdown(options=[*nothing, *field.choices], **named)
+    if field.kind in ("long_text", "texts"):
+        return w.Textarea(rows=4, **named)
+    return w.Text(placeholder=PLACEHOLDERS.get(field.kind, ""), **named)
+
+
+def _description(field: Field, label: str) -> str:
+    title = _lowered(field.title) if label else field.title
+    hint = ", one per line" if field.kind == "texts" else ""
+    return f"{label}{title}{hint}{' (required)' if field.is_required else ''}"
+
+
+def _singular(title: str) -> str:
+    """What one row is called: Sources are a source, People are a person."""
+    word = _lowered(title)
+    if word in OLD_PLURALS:
+        return OLD_PLURALS[word]
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+def _lowered(title: str) -> str:
+    """Put a title into a sentence: Url becomes url, EIN stays."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,140 @@
+"""What only the browser can do for a card: keep keys harmless, move the focus, speak to a screen reader.
+
+JupyterLab's command mode listens while a widget's button has the focus: `d d` would delete the cell with the
+card. Measured in 4.6: `data-lm-suppress-shortcuts` stops it on the focused element, not on an ancestor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import traitlets
+
+ESM = """
+const FOCUSABLE = "input, select, textarea, button";
+
+function soon(attempt, frames = 120) {  // what is asked for may not be drawn yet
+  if (!attempt() && frames > 0) requestAnimationFrame(() => soon(attempt, frames - 1));
+}
+
+function region() {  // one in the page, outlives the card whose last words it says
+  let live = document.getElementById("runkit-live");
+  if (!live) {
+    live = Object.assign(document.createElement("div"), {id: "runkit-live", className: "runkit-live"});
+    live.setAttribute("role", "status");
+    live.setAttribute("aria-live", "polite");
+    document.body.append(live);
+  }
+  return live;
+}
+
+function control(card, name) {
+  const holder = card.getElementsByClassName(name)[0];
+  return holder?.matches(FOCUSABLE) ? holder : holder?.querySelector(FOCUSABLE);
+}
+
+function after(card) {
+  const cards = [...document.querySelectorAll(".runkit-card")];
+  const next = cards.slice(cards.indexOf(card) + 1).find(other => !card.contains(other));
+  return next?.querySelector(FOCUSABLE) ?? card.closest(".jp-Cell[tabindex], .jp-Notebook[tabindex]");
+}
+
+function guard(event) {
+  event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+}
+
+function render({model, el}) {
+  const id = crypto.randomUUID?.() ?? String(Math.random());
+  let card = null, isGone = false;
+  const speak = () => { region().textContent = model.get("said"); };
+  const move = () => soon(() => {
+    const name = model.get("focus_on").class;
+    const target = card && (name === "next" ? after(card) : control(card, name));
+    target?.focus();
+    return isGone || target;
+  });
+  const mark = () => soon(() => {
+    if (isGone || !card) return isGone;
+    for (const marked of card.querySelectorAll("[aria-invalid]"))
+      for (const name of ["aria-invalid", "aria-describedby"]) marked.removeAttribute(name);
+    return Object.keys(model.get("errors")).map(name => {
+      const input = control(card, name);
+      input?.setAttribute("aria-invalid", "true");
+      input?.setAttribute("aria-describedby", name + "-error");
+      return input;
+    }).every(Boolean);
+  });
+  soon(() => {
+    card = el.closest(".runkit-card");
+    card?.addEventListener("focusin", guard);
+    return isGone || card;
+  });
+  region();
+  mark();
+  const go = () => { move(); mark(); };  // the focus moves when rows were drawn anew, without their marks
+  const listeners = {"change:said": speak, "change:focus_on": go, "change:errors": mark};
+  for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
+  model.send({here: id});
+  return () => {
+    isGone = true;
+    card?.removeEventListener("focusin", guard);
+    for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
+    model.send({gone: id});
+  };
+}
+
+export default {render};
+"""
+
+CSS = """
+.runkit-live { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.runkit-card .widget-inline-hbox:not(.widget-checkbox) {
+  flex-direction: column; align-items: stretch; width: auto; height: auto;
+}
+.runkit-card .widget-inline-hbox:not(.widget-checkbox) > * { flex: none; }
+.runkit-card .widget-dropdown > select { height: var(--jp-widgets-inline-height); }
+.runkit-card .widget-inline-hbox > .widget-label {
+  width: auto; max-width: none; height: auto; text-align: start;
+}
+.runkit-card .widget-checkbox, .runkit-card .widget-checkbox > label { width: auto; height: auto; }
+.runkit-card .widget-inline-hbox > label, .runkit-card .widget-checkbox span,
+.runkit-card .widget-html-content {
+  white-space: normal; overflow: visible; overflow-wrap: anywhere; line-height: 1.4;
+}
+"""
+
+
+class Guard(anywidget.AnyWidget):
+    """Invisible in a card (an element with the class `runkit-card`); one for each card.
+
+    `said` is spoken politely; `errors` holds messages by DOM class, whose inputs are marked invalid.
+    """
+
+    _esm = ESM
+    _css = CSS
+    said = traitlets.Unicode().tag(sync=True)
+    focus_on = traitlets.Dict().tag(sync=True)
+    errors = traitlets.Dict().tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__(layout={"display": "none"})
+        self._views: set[str] = set()
+        self._watchers: list[Callable[[int], None]] = []
+        self.on_msg(self._hear)
+
+    def focus(self, css_class: str) -> None:
+        """Move the focus to the input with that class, or with "next" to the next card."""
+        self.focus_on = {"class": css_class, "n": self.focus_on.get("n", 0) + 1}
+
+    def on_view(self, callback: Callable[[int], None]) -> None:
+        """Call back with the number of views when it changes; a page that was reloaded leaves some behind."""
+        self._watchers.append(callback)
+
+    def _hear(self, _widget: Guard, content: dict[str, Any], _buffers: list[memoryview]) -> None:
+        views = self._views | {content["here"]} if "here" in content else self._views - {content.get("gone")}
+        if views != self._views:
+            self._views = views
+            for callback in self._watchers:
+                callback(len(views))

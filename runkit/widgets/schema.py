@@ -1,0 +1,358 @@
+"""A flat JSON Schema as fields, what was typed into them as values and errors, and the last word on values.
+
+A schema comes from our own answer types or, as hostile text, with a question. What stands in the inputs
+("typed") is JSON: texts for everything that is typed, bools for flags, the value of a choice, dicts for rows.
+Errors are words by path ("note", "sources.0.url") that go on after "Error:": "must be given".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import count, islice
+from typing import Any, TypeVar, cast
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+from referencing import Registry
+
+from runkit.text import shorten
+
+MAX_FIELDS = 40  # in a form and in a row; nobody answers more, the JSON editor can
+MAX_CHOICES = 200
+MAX_NAME = 100  # characters of a property's name: it becomes a path and a DOM class
+LONG_TEXT = 200  # characters; a text that may be longer gets several lines
+MAX_SCHEMA = 64 * 1024  # characters as JSON
+MAX_REFS = 10_000  # references followed in one check: 20 that point at each other twice make a million
+MAX_ERRORS = 50
+KINDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "flag", "array": "texts"}
+FOREIGN = ("$schema", "$id", "$dynamicRef", "$recursiveRef")  # lead to the library's own, unlimited checkers
+UNSAFE = ("pattern", "patternProperties", "unevaluatedItems", "unevaluatedProperties")  # run patterns or refs
+DEEPER = {"$dynamicRef", "allOf", "anyOf", "else", "if", "not", "oneOf", "prefixItems", "then"}
+T = TypeVar("T")
+YES_NO = (("yes", True), ("no", False))
+PHRASES = {
+    "const": "must be {}",
+    "enum": "must be one of {}",
+    "maximum": "must be at most {}",
+    "maxItems": "must have at most {} of these",
+    "maxLength": "must have at most {} characters",
+    "minimum": "must be at least {}",
+    "minItems": "must have at least {} of these",
+    "minLength": "must have at least {} characters",
+    "type": "must be of type {}",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input of a form. `minimum` and `maximum` count the lines of "texts" and the rows of "rows"."""
+
+    name: str
+    title: str
+    kind: str  # text, long_text, integer, number, flag, choice, date, texts (one a line), rows
+    help: str = ""
+    is_required: bool = False  # something must stand in the input
+    sends_empty: bool = False  # an empty input is sent, as null or an empty list, instead of left out
+    choices: tuple[tuple[str, Any], ...] = ()  # (shown, value)
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: float | None = None  # characters, of each line in "texts"
+    default: Any = None
+    columns: tuple[Field, ...] = ()
+    hint: str = ""  # the schema's key "x-runkit"
+
+
+class _Deeper(Exception):
+    """The schema is more than a flat form."""
+
+
+def fields_of(schema: object) -> tuple[Field, ...] | None:
+    """The fields of a flat schema with one level of repeated rows; None for more, or for no schema at all."""
+    try:
+        return _fields(schema, _need(dict, schema).get("$defs", {}), in_row=False)
+    except _Deeper:
+        return None
+
+
+def _fields(schema: object, defs: object, *, in_row: bool) -> tuple[Field, ...]:
+    plain, _ = _plain(schema, defs)
+    properties, required = _need(dict, plain.get("properties")), _need(list, plain.get("required", []))
+    if plain.get("type", "object") != "object" or not 0 < len(properties) <= MAX_FIELDS:
+        raise _Deeper
+    if not all(isinstance(name, str) and name in properties for name in required):
+        raise _Deeper
+    return tuple(
+        _field(name, sub, defs, must_be_there=name in required, in_row=in_row)
+        for name, sub in properties.items()
+    )
+
+
+def _field(name: object, schema: object, defs: object, *, must_be_there: bool, in_row: bool) -> Field:
+    if not isinstance(name, str) or len(name) > MAX_NAME or "." in name or not _label(name):
+        raise _Deeper
+    plain, takes_null = _plain(schema, defs)
+    kind = KINDS.get(str(plain.get("type")))
+    choices: tuple[tuple[str, Any], ...] = ()
+    columns: tuple[Field, ...] = ()
+    bounds = ("minItems", "maxItems") if kind == "texts" else ("minimum", "maximum")
+    longest, hint = _limit(plain, "maxLength"), plain.get("x-runkit")
+    if "enum" in plain or "const" in plain:
+        kind, choices = "choice", _choices(plain)
+    elif kind == "flag" and takes_null:
+        kind, choices = "choice", YES_NO
+    elif kind == "texts":
+        items, _ = _plain(plain.get("items"), defs)
+        longest = _limit(items, "maxLength")
+        if items.get("type") == "object" and not in_row:
+            kind, columns = "rows", _fields(items, defs, in_row=True)
+        elif items.get("type") != "string" or "enum" in items or "const" in items:
+            raise _Deeper
+    elif kind == "text":
+        if plain.get("format") == "date":
+            kind = "date"
+        elif hint == "long" or (longest or 0) > LONG_TEXT:
+            kind = "long_text"
+    elif kind is None:
+        raise _Deeper
+    minimum, maximum = (_limit(plain, key) for key in bounds)
+    may_be_empty = takes_null or (kind in ("texts", "rows") and not minimum)
+    return Field(
+        name=name,
+        title=_label(plain.get("title")) or _label(name.replace("_", " ").capitalize()),
+        kind=kind,
+        help=shorten(plain["description"], 1000) if isinstance(plain.get("description"), str) else "",
+        is_required=must_be_there and not may_be_empty,
+        sends_empty=must_be_there and may_be_empty,
+        choices=choices,
+        minimum=minimum,
+        maximum=maximum,
+        max_length=longest,
+        default=plain.get("default"),
+        columns=columns,
+        hint=hint if isinstance(hint, str) else "",
+    )
+
+
+def _plain(schema: object, defs: object) -> tuple[Mapping[str, Any], bool]:
+    """The schema without `$ref` and "or null" around it, and whether null will do."""
+    plain, takes_null = dict(_need(dict, schema)), False
+    options = _need(list, plain.pop("anyOf", [plain]))
+    if {"type": "null"} in options:
+        takes_null = True
+        options = [option for option in options if option != {"type": "null"}]
+    if len(options) != 1:
+        raise _Deeper
+    plain = {**_need(dict, options[0]), **plain}
+    if "$ref" in plain:
+        start, _, name = str(plain.pop("$ref")).rpartition("/")
+        shared = _need(dict, _need(dict, defs).get(name) if start == "#/$defs" else None)
+        named = ("title", "description")  # of a class: they do not say what is asked here
+        plain = {key: value for key, value in shared.items() if key not in named} | plain
+    types = plain.get("type")
+    if isinstance(types, list) and "null" in types and len(types) == 2:
+        takes_null, plain["type"] = True, next((kind for kind in types if kind != "null"), None)
+    if isinstance(plain.get("enum"), list) and None in plain["enum"]:
+        takes_null = True
+    if "$ref" in plain or DEEPER & plain.keys():
+        raise _Deeper
+    return plain, takes_null
+
+
+def _choices(plain: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    values = _need(list, plain["enum"]) if "enum" in plain else [plain["const"]]
+    values = [value for value in values if value is not None]  # null is the empty input
+    if not 0 < len(values) <= MAX_CHOICES or not all(isinstance(v, str | int | float) for v in values):
+        raise _Deeper
+    if len(set(values)) != len(values):  # 1 and True are one value to Python and to a Dropdown
+        raise _Deeper
+    return tuple((shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)", v) for v in values)
+
+
+def _label(text: object) -> str:
+    """Text that can name an input: one line, bounded; empty if nobody could read it."""
+    return shorten(text, 120) if isinstance(text, str) and any(map(str.isalnum, text)) else ""
+
+
+def _need(kind: type[T], value: object) -> T:
+    if not isinstance(value, kind):
+        raise _Deeper
+    return value
+
+
+def _limit(schema: Mapping[str, Any], key: str) -> float | None:
+    value = schema.get(key)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def written(fields: Sequence[Field], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the inputs after `values`, or what was typed before, are put into them.
+
+    Defaults stand where nothing is given. `read(fields, written(fields, values))` gives values in the
+    schema's shape back, but for empty ones; an answer that must not change is compared in this form.
+    """
+    return {field.name: _stands(field, values.get(field.name, field.default)) for field in fields}
+
+
+def _stands(field: Field, value: Any) -> Any:
+    if field.kind == "flag":
+        return value is True
+    if field.kind == "choice":
+        return next((choice for _, choice in field.choices if choice == value), None)
+    if field.kind == "rows":
+        rows = value if isinstance(value, list) else []
+        return [{**row, **written(field.columns, row)} for row in rows if isinstance(row, Mapping)]
+    if field.kind == "texts" and isinstance(value, list):
+        return "\n".join(map(_text, value))
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def read(fields: Sequence[Field], typed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was typed as (values, errors by path). Keys of a row without a column are kept as they are."""
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for field, entry in zip(fields, written(fields, typed).values(), strict=True):
+        value = None
+        try:
+            if field.kind != "rows":
+                value = _parse(field, entry)
+            elif entry:
+                value, wrong = _read_rows(field, entry)
+                errors |= wrong
+            _check_bounds(field, value)
+        except ValueError as error:
+            errors[field.name] = str(error)
+        else:
+            if value is not None:
+                values[field.name] = value
+            elif field.is_required:
+                errors[field.name] = "must be given"
+            elif field.sends_empty:
+                values[field.name] = [] if field.kind in ("texts", "rows") else None
+    return values, errors
+
+
+def _read_rows(field: Field, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    values: list[dict[str, Any]] = []
+    errors: dict[str, str] = {}
+    columns = {column.name for column in field.columns}
+    for number, row in enumerate(rows):
+        inputs, wrong = read(field.columns, row)
+        values.append({key: value for key, value in row.items() if key not in columns} | inputs)
+        errors |= {f"{field.name}.{number}.{path}": words for path, words in wrong.items()}
+    return values, errors
+
+
+def _parse(field: Field, entry: Any) -> Any:
+    """The value of one input, None if it is empty; a ValueError says in words what does not fit."""
+    if field.kind in ("flag", "choice"):
+        return entry
+    if not entry.strip():
+        return None
+    if field.kind == "texts":
+        return [line for line in entry.split("\n") if line.strip()]
+    if field.kind == "date":
+        try:
+            return date.fromisoformat(entry.strip()).isoformat()
+        except ValueError:
+            raise ValueError(f"must be a date such as 2026-02-03, not “{shorten(entry, 20)}”") from None
+    if field.kind in ("integer", "number"):
+        return _number(entry.strip(), whole=field.kind == "integer")
+    return entry
+
+
+def _number(text: str, *, whole: bool) -> float:
+    if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
+        return int(text)
+    if not whole and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        number = float(text)
+        if math.isfinite(number):
+            return number
+    wanted = "a whole number such as 3" if whole else "a number such as 3.5"
+    raise ValueError(f"must be {wanted}, not “{shorten(text, 20)}”")
+
+
+def _check_bounds(field: Field, value: Any) -> None:
+    texts = value if field.kind == "texts" else [value]
+    longest = max((len(text) for text in texts or () if isinstance(text, str)), default=0)
+    if field.max_length is not None and longest > field.max_length:
+        raise ValueError(_phrase("maxLength", field.max_length))
+    if field.kind in ("texts", "rows"):
+        size = len(value or ()) if value or field.is_required else None
+        least, most = "minItems", "maxItems"
+    else:
+        size, least, most = value, "minimum", "maximum"
+    if field.kind in ("integer", "number", "texts", "rows") and size is not None:
+        if field.minimum is not None and size < field.minimum:
+            raise ValueError(_phrase(least, field.minimum))
+        if field.maximum is not None and size > field.maximum:
+            raise ValueError(_phrase(most, field.maximum))
+
+
+def _phrase(keyword: str, limit: object) -> str:
+    """Say what a keyword of the schema wants, without repeating all of a long limit."""
+    if keyword not in PHRASES:
+        return f"must fit “{keyword}” of the schema"
+    return PHRASES[keyword].format(shorten(json.dumps(limit, ensure_ascii=False), 100))
+
+
+def check(schema: Any, value: Any) -> dict[str, str]:
+    """The last word on an answer to a question that brought its own schema: errors by path.
+
+    Path "" says it if the schema cannot be used. The schema is hostile: its patterns are not run, it may not
+    refer to other documents or change its dialect inside, and it may not be endless.
+    """
+    try:
+        if not isinstance(schema, dict):
+            raise ValueError("it is no object")
+        own = {key: sub for key, sub in schema.items() if key not in ("$schema", "$id")}
+        text = json.dumps(own, allow_nan=False)
+        if len(text) > MAX_SCHEMA:
+            raise ValueError(f"it has {len(text):,} characters, at most {MAX_SCHEMA:,} are read")
+        if changed := [key for key in FOREIGN if json.dumps(key) in text]:
+            raise ValueError(f"it must stand alone, without “{changed[0]}” inside")
+        Draft202012Validator.check_schema(own, format_checker=None)  # type: ignore[arg-type]  # no formats
+        found = list(islice(_checker(own).iter_errors(value), MAX_ERRORS))
+    except Exception as error:  # the library promises nothing for schemas that were made to break it
+        reason = getattr(error, "message", error)
+        return {"": f"the schema of this question cannot be used: {shorten(str(reason), 200)}"}
+    return dict(pair for error in found for pair in _explained(error))
+
+
+def _checker(schema: Mapping[str, Any]) -> Any:
+    refs, ours = count(1), Draft202012Validator.VALIDATORS
+
+    def follow(validator: Any, ref: str, instance: Any, schema: Any) -> Any:
+        if not ref.startswith("#") or next(refs) > MAX_REFS:
+            raise ValueError("it refers to another document, or too often to itself")
+        return ours["$ref"](validator, ref, instance, schema)
+
+    def others(validator: Any, allowed: Any, instance: Any, schema: Any) -> Any:
+        if "patternProperties" not in schema:  # else the library would run these patterns to find the others
+            return ours["additionalProperties"](validator, allowed, instance, schema)
+        return ()
+
+    unsafe = dict.fromkeys(UNSAFE, lambda *_: ())
+    changes = {**unsafe, "$ref": follow, "additionalProperties": others}
+    # An empty registry: the library's own one would fetch what it does not know.
+    return extend(Draft202012Validator, changes)(schema, registry=Registry())  # type: ignore[no-untyped-call]
+
+
+def _explained(error: ValidationError) -> Iterator[tuple[str, str]]:
+    path = [shorten(str(part), MAX_NAME) for part in error.absolute_path]
+    wanted: Any = error.validator_value
+    if error.validator == "required":
+        missing = [name for name in wanted if name not in cast("Any", error.instance)]
+        yield from ((".".join([*path, shorten(name, MAX_NAME)]), "must be given") for name in missing)
+    else:
+        yield ".".join(path), _phrase(str(error.validator), wanted)
