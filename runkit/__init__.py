@@ -1,4 +1,4 @@
-"""Investigate runs of Middesk's agents: DataFrames, Gantt charts, and a sandbox to try them on.
+"""Investigate runs of Middesk's agents: DataFrames, Gantt charts, interrupts, and a sandbox to try it all on.
 
 Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`.
 """
@@ -17,15 +17,21 @@ if TYPE_CHECKING:
     from runkit.server import sandbox
     from runkit.tables.divergence import compare
     from runkit.tables.linked import Frames, frames, read
+    from runkit.widgets.feedback import FeedbackForm
     from runkit.widgets.form import InterruptForm
+    from runkit.widgets.inbox import InterruptInbox
+    from runkit.widgets.monitor import RunMonitor
 
 __version__ = "0.1.0"
 __all__ = [
     "Client",
+    "FeedbackForm",
     "Frames",
     "InterruptForm",
+    "InterruptInbox",
     "Run",
     "RunList",
+    "RunMonitor",
     "RunkitError",
     "answer_log",
     "compare",
@@ -37,10 +43,13 @@ __all__ = [
 
 _HOME = {
     "Client": "runkit.client",
+    "FeedbackForm": "runkit.widgets.feedback",
     "Frames": "runkit.tables.linked",
     "InterruptForm": "runkit.widgets.form",
+    "InterruptInbox": "runkit.widgets.inbox",
     "Run": "runkit.models",
     "RunList": "runkit.client",
+    "RunMonitor": "runkit.widgets.monitor",
     "RunkitError": "runkit.errors",
     "answer_log": "runkit.answerlog",
     "compare": "runkit.tables.divergence",

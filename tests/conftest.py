@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,16 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_configure() -> None:
+    """Give what runs before and beside the tests, such as notebooks, a folder too (see `state_dir`)."""
+    os.environ["RUNKIT_STATE_DIR"] = tempfile.mkdtemp(prefix="runkit-state-")
+
+
+def pytest_unconfigure() -> None:
+    """Take it away."""
+    shutil.rmtree(os.environ["RUNKIT_STATE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -21,10 +21,15 @@ def test_the_public_names() -> None:
     """What users may rely on; a change here is a change for them."""
     assert runkit.__all__ == [
         "Client",
+        "FeedbackForm",
         "Frames",
+        "InterruptForm",
+        "InterruptInbox",
         "Run",
         "RunList",
+        "RunMonitor",
         "RunkitError",
+        "answer_log",
         "compare",
         "frames",
         "gantt",

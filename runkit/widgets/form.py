@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +16,6 @@ from runkit.widgets.receipts import Receipt
 from runkit.widgets.view import FormView
 
 LOOK_EVERY = 10.0  # seconds between two looks whether somebody else has answered
-SHOWN_WITHIN = 8.0  # seconds for a front end to draw a card; a slow one takes two
 
 
 class InterruptForm:
@@ -52,7 +49,7 @@ class InterruptForm:
         question = question_of(self._run, interrupt_id)
         self._handle: Any = None
         self._view: FormView | None = None
-        self._waiters: set[Callable[[], None]] = set()
+        self._bell = presence.Bell()
         self._is_closed = False
         self._was_seen = False
         self._ticker = jobs.Ticker(self._tick, "form", first=LOOK_EVERY)
@@ -87,12 +84,17 @@ class InterruptForm:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
+        if self.machine is not None and self.receipt is None:
+            with suppress(RunkitError):  # it may be long since it was made; sending says what is wrong
+                self.machine.watch()
         if self.machine is None or self.receipt is not None:
             told = self.receipt or self._closed
             display(cards.bundle(cards.receipt(told), told.title), raw=True)  # type: ignore[no-untyped-call]
             return
         question = self.machine.question
         presence.take_place(question.key(self._client.host), self)
+        if self._view is not None:  # shown in another cell
+            self.close()
         head = cards.bundle(cards.header(question, self._client), cards.in_words(question, self._client))
         display(head, raw=True)  # type: ignore[no-untyped-call]
         self._is_closed = False
@@ -105,7 +107,7 @@ class InterruptForm:
         if n_views and not self._is_closed:
             self._was_seen = True
             self._ticker.start()
-            self._wake()
+            self._bell.ring()
         else:
             self._ticker.stop()
 
@@ -121,15 +123,12 @@ class InterruptForm:
         if snapshot.receipt is None:
             return
         self._ticker.stop()
-        if self._view is not None and self._handle is not None:
-            self._view.render(snapshot)  # first: what it says and where it puts the focus outlives it
+        view, handle = self._view, self._handle
+        if view is not None and handle is not None:
+            view.render(snapshot)  # first: what it says and where it puts the focus outlives it
             told = snapshot.receipt
-            self._handle.update(cards.bundle(cards.receipt(told), told.title), raw=True)
-        self._wake()
-
-    def _wake(self) -> None:
-        for wake in tuple(self._waiters):
-            wake()
+            handle.update(cards.bundle(cards.receipt(told), told.title), raw=True)
+        self._bell.ring()
 
     def close(self) -> None:
         """Take the form away; its threads end. What was typed is still a draft."""
@@ -141,7 +140,7 @@ class InterruptForm:
             if self.receipt is None and self._handle is not None:
                 words = "This form was closed. Run the cell again to answer."
                 self._handle.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
-        self._wake()
+        self._bell.ring()
 
     async def answered(self, timeout: float | None = None) -> Run:
         """Wait until the question is closed, by whomever, and give the run; a cell may `await` it.
@@ -157,36 +156,14 @@ class InterruptForm:
         presence.check_clicks_arrive()
         if self._view is None:
             self._ipython_display_()
-        loop, moved = asyncio.get_running_loop(), asyncio.Event()
-        deadline = loop.time() + (float("inf") if timeout is None else timeout)
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(moved.set)
-
-        self._waiters.add(wake)
-        try:
-            while self.receipt is None and not self._is_closed:
-                left = deadline - loop.time()
-                if not await _within(left if self._was_seen else min(left, SHOWN_WITHIN), moved):
-                    if left > SHOWN_WITHIN and not self._was_seen:
-                        raise UsageError(presence.NOBODY)
-                    raise WaitTimeout(
-                        f"nobody answered within {duration(timeout)}; the form stays open", self.run
-                    )
-                moved.clear()
-        finally:
-            self._waiters.discard(wake)
+        is_over = await self._bell.until(
+            lambda: self.receipt is not None or self._is_closed, lambda: self._was_seen, timeout
+        )
+        if not is_over:
+            raise WaitTimeout(f"nobody answered within {duration(timeout)}; the form stays open", self.run)
         if self.receipt is None:
             raise UsageError("the form was closed before anybody answered; show it again to answer")
         return self.run
-
-
-async def _within(seconds: float, moved: asyncio.Event) -> bool:
-    try:
-        await asyncio.wait_for(moved.wait(), None if seconds == float("inf") else seconds)
-    except TimeoutError:
-        return False
-    return True
 
 
 def documents_for(question: Question, client: Client) -> list[Document]:

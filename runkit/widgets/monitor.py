@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from runkit.charts.timeline import gantt
 from runkit.client import Client
+from runkit.errors import UsageError, WaitTimeout
 from runkit.models import Run
 from runkit.tables.linked import Frames, frames, sentence
-from runkit.text import short_id
+from runkit.text import duration, short_id
 from runkit.widgets import cards, presence
 from runkit.widgets.cards import Bundle
 from runkit.widgets.fields import close_tree
@@ -30,7 +31,7 @@ from runkit.widgets.watching import Seen, Watch
 
 
 class RunMonitor:
-    """Follows a run: where it stands, a growing Gantt chart, the form when it pauses, its findings at the end.
+    """Follows a run: where it stands, a growing Gantt chart, the form when it pauses, what it found.
 
     `run` is a run or its id; `who` and `drafts` as for `InterruptForm`. The last line of a cell shows it; it
     follows the run's stream while it is shown, and looks from time to time where there is no stream, which it
@@ -59,6 +60,8 @@ class RunMonitor:
         self._live: w.Output | None = None
         self._forms: dict[str, FormView] = {}
         self._receipts: list[str] = []
+        self._bell = presence.Bell()
+        self._was_seen = False
 
     @property
     def run(self) -> Run:
@@ -87,11 +90,15 @@ class RunMonitor:
                 self._fill_card(seen)
                 shown.append(presence.live(self._box))
             self._outputs = [display(one, raw=True, display_id=True) for one in shown]  # type: ignore[no-untyped-call]
+        if self._box is not None and presence.is_attended():
+            self._watch.start()  # and not only when it is drawn: the next cell may keep the kernel busy
 
     def _seen(self, n_views: int) -> None:
         """Follow only while somebody looks."""
         if n_views:
+            self._was_seen = True
             self._watch.start()
+            self._bell.ring()
         else:
             self._watch.pause()
 
@@ -213,9 +220,31 @@ class RunMonitor:
         self._forms = {}
         if box is not None:
             close_tree(box)
+        self._bell.ring()
+
+    async def ended(self, timeout: float | None = None) -> Run:
+        """Wait until the run has ended, with all its questions answered; a cell may `await` it.
+
+        `timeout` is in seconds, None waits as long as it takes. Raises `WaitTimeout`; `UsageError` as
+        `InterruptForm.answered`, and when the monitor was closed.
+        """
+        if self.run.is_finished:
+            return self.run
+        presence.check_clicks_arrive()
+        if self._box is None:
+            self._ipython_display_()
+        if not await self._bell.until(lambda: self._box is None, lambda: self._was_seen, timeout):
+            raise WaitTimeout(
+                f"the run had not ended after {duration(timeout)}; it is still followed", self.run
+            )
+        if not self.run.is_finished:
+            raise UsageError(
+                f"the run is no longer followed ({self._watch.seen.message}); show it again to follow it"
+            )
+        return self.run
 
     def close(self) -> None:
-        """Stop following: the thread and the connection end, the form goes; what was typed is still a draft."""
+        """Stop following: thread and connection end, the form goes, and what was typed is still a draft."""
         self._watch.close()
         with self._lock:
             if self._box is not None and self._frames is not None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from runkit import answerlog
+from runkit import answerlog, jsontext
 from runkit.answerlog import SELF_DECLARED, UNCONFIRMED, Entry
 from runkit.client import Client
 from runkit.text import moment, plural, shorten
@@ -44,7 +42,7 @@ def ours(
 def logged(question: Question, client: Client, entry: Entry, fate: Fate) -> Receipt:
     """Say what is in the log of an answer to a question that is closed by now."""
     delivery = entry.delivery if entry.delivery == answerlog.CONFIRMED else UNCONFIRMED
-    said = decisions(orjson.loads(entry.answer))
+    said = decisions(jsontext.loads(entry.answer.encode()))
     return _of_answer(
         question, client, entry.answered_by, entry.sent_at, said, entry.answer_digest, delivery, fate
     )
@@ -98,7 +96,8 @@ def _of_answer(
     if delivery == UNCONFIRMED:
         title = f"Closed; your answer of {moment(sent_at)} could not be confirmed."
     else:
-        title = f"Answered by {who} at {moment(sent_at)}: {said}."
+        by = f"{shorten(fate.by, 80)} (says the API)" if fate.by else who
+        title = f"Answered by {by} at {moment(sent_at)}: {said}."
     return Receipt(
         title,
         (
