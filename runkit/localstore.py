@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from runkit.errors import UsageError
@@ -43,7 +43,7 @@ def folder() -> Path:
 
 def exists() -> bool:
     """Whether anything was ever kept; reading must not leave a file behind."""
-    return (folder() / FILE).is_file()
+    return os.access(folder() / FILE, os.F_OK)  # False, and no error, for a folder that may not be entered
 
 
 @contextmanager
@@ -55,7 +55,8 @@ def opened() -> Iterator[sqlite3.Connection]:
     path = folder() / FILE
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with suppress(FileExistsError):  # and O_EXCL: closing a file that SQLite uses would end its locks
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)

@@ -139,6 +139,7 @@ async def stream(
             if sent < at <= now:
                 snapshot = {"timestamp": at, "snapshot": state(p, at)}
                 yield _encode({"type": "STATE_SNAPSHOT", **ids, **snapshot}, dialect)
+                await asyncio.sleep(0)  # else a client that has left is noticed only after all of them
         sent = max(sent, now)
         if status(p, now) != "running":
             yield _encode({**_last(p, now), **ids}, dialect)

@@ -167,10 +167,8 @@ class Addition(Answer):
         return {name: _rows(payload.get(name)) for name in cls.tables}
 
     def to_input(self, proposal: Json) -> Json:
-        """Send the rows only if a person changed them."""
+        """Send the rows as a person has changed them."""
         rows = {name: _rows([row.model_dump() for row in getattr(self, name)]) for name in self.tables}
-        if self.decision != "approve" or rows == self.proposed(proposal):
-            return codec.answer_to(self.decision, self.note)
         payload = {**codec.proposed_payload(proposal, self.action), **rows}
         changed = {name: value for name, value in payload.items() if value != []}
         return codec.answer_to(self.decision, self.note, actions=[(self.action, changed)])

@@ -10,9 +10,7 @@ import hashlib
 import time
 from typing import Any
 
-import orjson
-
-from runkit import localstore
+from runkit import jsontext, localstore
 from runkit.widgets.question import Question
 
 KEPT = 7 * 24 * 3600  # seconds; a draft may hold a tax number, so it does not stay for ever
@@ -31,7 +29,7 @@ def save(name: str, typed: Typed) -> None:
         db.execute("DELETE FROM drafts WHERE saved_at < ?", (time.time() - KEPT,))
         db.execute(
             "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)",
-            (name, time.time(), orjson.dumps(typed).decode()),
+            (name, time.time(), jsontext.dumps(typed)),
         )
 
 
@@ -43,7 +41,7 @@ def load(name: str) -> Typed | None:
         row = db.execute(
             "SELECT typed FROM drafts WHERE question = ? AND saved_at >= ?", (name, time.time() - KEPT)
         ).fetchone()
-    return orjson.loads(row["typed"]) if row else None
+    return jsontext.loads(row["typed"].encode()) if row else None
 
 
 def drop(name: str) -> None:

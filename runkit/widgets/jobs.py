@@ -34,15 +34,14 @@ class Ticker:
         self._first = first
         self._lock = threading.Lock()
         self._stop: threading.Event | None = None
-        self._wake = threading.Event()
+        self._wake = threading.Event()  # a new one with each start: a thread that ends must not take its news
 
     def start(self) -> None:
         """Start, unless it runs."""
         with self._lock:
             if self._stop is None:
-                self._stop = threading.Event()
-                stop = self._stop
-                start(lambda: self._run(stop), self._name)
+                self._stop, self._wake = stop, wake = threading.Event(), threading.Event()
+                start(lambda: self._run(stop, wake), self._name)
 
     def stop(self) -> None:
         """Stop, from any thread; work that is under way ends by itself."""
@@ -56,11 +55,11 @@ class Ticker:
         """Do the work at once instead of waiting."""
         self._wake.set()
 
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self, stop: threading.Event, wake: threading.Event) -> None:
         wait: float | None = self._first
         while wait is not None:
-            self._wake.wait(wait)
-            self._wake.clear()
+            wake.wait(wait)
+            wake.clear()
             if stop.is_set():
                 return
             try:

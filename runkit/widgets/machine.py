@@ -23,11 +23,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from runkit import answerlog
 from runkit.answerlog import CONFIRMED, UNCONFIRMED, declared_name
 from runkit.client import Client
 from runkit.errors import Conflict, Invalid, RunkitError, UsageError
 from runkit.models import Document, Run
+from runkit.text import moment
 from runkit.widgets import drafts, jobs, receipts
 from runkit.widgets.question import Fate, Question, fate_of, logged_answers
 from runkit.widgets.questionnaire import Judgement, Questionnaire
@@ -36,7 +36,9 @@ from runkit.widgets.receipts import Receipt
 log = logging.getLogger("runkit")
 
 DRAFT_AFTER = 0.4  # seconds after a keystroke: a write per keystroke would be a write per letter
+MAY_ARRIVE = "may still arrive; if you answer again, whichever comes first counts."
 Typed = dict[str, dict[str, Any]]
+Sent = tuple[datetime, Mapping[str, Any]]  # when an answer was sent, and the answer
 
 
 class State(StrEnum):
@@ -105,10 +107,10 @@ class FormMachine:
         self._draft = drafts.name_of(question, client.host) if use_drafts else None
         self._draft_timer: threading.Timer | None = None
         self._judgement: Judgement
-        self._is_doubtful = False  # an answer of ours may have arrived, or may still
-        self._is_posting = False
+        self._posting: Sent | None = None  # an answer that is on its way
+        self._doubtful: Sent | None = None  # one that may have arrived, or may still
         self.typed: Typed = self.form.start()
-        message = self._restore()
+        message = " ".join(filter(None, (self._restore(), self._warning())))
         if client.read_only:
             message = "This client is read_only: it shows the question and cannot answer it."
         self._judgement = self.form.judge(self.typed)
@@ -189,12 +191,11 @@ class FormMachine:
         self._tell()
 
     def look(self) -> None:
-        """Read the run again: after a doubtful delivery, or to see whether the question still waits."""
+        """Look what became of an answer whose fate is unknown."""
         with self._lock:
-            if self._snapshot.is_final or self._snapshot.is_looking or self._snapshot.state is State.SENDING:
+            if self._snapshot.state is not State.UNKNOWN or self._snapshot.is_looking:
                 return
-            if self._snapshot.state is State.UNKNOWN:
-                self._change(State.UNKNOWN, "Looking what became of the answer.", is_looking=True)
+            self._change(State.UNKNOWN, "Looking what became of the answer.", is_looking=True)
         self._tell()
         jobs.start(lambda: self._guard(self._look), "look")
 
@@ -210,7 +211,7 @@ class FormMachine:
     def saw(self, run: Run) -> None:
         """Take a newer state of the run, with its steps, that somebody else has read."""
         with self._lock:
-            if self._snapshot.state not in (*EDITABLE, State.CONFIRM):
+            if self._snapshot.is_final or self._snapshot.state is State.SENDING or self._snapshot.is_looking:
                 return  # the job that is under way decides
             fate = fate_of(self.question, run)
             if fate.word == "open":
@@ -240,51 +241,51 @@ class FormMachine:
             "question_digest": question.digest,
         }
         answer = judged.input or {}
-        sent_at = datetime.now(UTC)
-        self._is_posting = True
+        self._posting = datetime.now(UTC), answer
         try:
             delivery = self.client.runs.deliver(
                 run, question.interrupt_id, answer, by=self.who, known=known, on_doubt=self._doubt
             )
         except Conflict:
-            self._is_posting = False
+            self._posting = None
             run = self.client.runs.get(question.run)
             self._close(run, fate_of(question, run))
             return
         except Invalid as error:
-            self._is_posting = False
+            self._posting = None
             with self._lock:
                 errors = _field_errors(error, self.form)
                 self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
             return
         except RunkitError:
-            self._is_posting = False
+            self._posting = None
             raise
-        if delivery.fate in (CONFIRMED, UNCONFIRMED) and delivery.run is not None:
-            fate = fate_of(question, delivery.run)
-            made = receipts.ours(question, self.client, self.who, sent_at, answer, delivery.fate, fate)
-            self._end(State.SETTLED, delivery.run, made)
-            return
-        with self._lock:
-            self._is_doubtful = True
-            if delivery.run is None:
+        if delivery.run is None:
+            with self._lock:
                 told = f"It is unknown whether the answer arrived. {delivery.message}"
                 self._change(State.UNKNOWN, told)
-            else:
-                self._reopen(delivery.run)
+        elif delivery.fate == CONFIRMED:
+            self._settle(delivery.run, self._posting, CONFIRMED)
+        else:
+            self._found(delivery.run)
 
     def _look(self) -> None:
-        run = self.client.runs.get(self.question.run)
+        self._found(self.client.runs.get(self.question.run))
+
+    def _found(self, run: Run) -> None:
+        """Take what became of an answer of unknown fate."""
         fate = fate_of(self.question, run)
+        if fate.word != "open":
+            self._close(run, fate)
+            return
         with self._lock:
-            if fate.word != "open":
-                self._close(run, fate)
-            elif self._snapshot.state is State.UNKNOWN:
-                self._reopen(run)
+            self.run = run
+            told = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
+            self._change(State.OPEN, told)
 
     def _doubt(self, why: str) -> None:
         with self._lock:
-            self._is_doubtful = True
+            self._doubtful = self._posting
             told = f"The answer may have arrived. {why} Looking, for 10 seconds."
             self._change(State.UNKNOWN, told, is_looking=True)
         self._tell()
@@ -299,42 +300,37 @@ class FormMachine:
                 log.exception("answering failed")
             told = str(error) if is_known else f"Something went wrong here ({type(error).__name__})."
             with self._lock:
-                if self._is_posting or self._snapshot.state is State.UNKNOWN:
-                    self._is_doubtful = True
+                if self._posting is not None or self._snapshot.state is State.UNKNOWN:
+                    self._doubtful = self._posting or self._doubtful
                     self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {told}")
-                elif self._snapshot.state is State.SENDING:
+                else:
                     self._change(State.FAILED, f"Nothing was sent. {told}")
-                elif not self._snapshot.is_final:
-                    self._change(
-                        self._snapshot.state, f"Could not look. {told}", errors=self._snapshot.errors
-                    )
         finally:
-            self._is_posting = False
+            self._posting = None
         self._tell()
 
-    # -- changes of state; all under the lock
-
-    def _reopen(self, run: Run) -> None:
-        self.run = run
-        self._change(
-            State.OPEN,
-            "The question is still open. Your answer was sent once and may still arrive; "
-            "if you answer again, whichever comes first counts.",
-        )
+    # -- changes of state
 
     def _close(self, run: Run, fate: Fate) -> None:
         """End a question that no longer waits, and not by an answer that is known to be ours."""
         sent = logged_answers(run, self.client.host, self.question.interrupt_id)
+        last = sent[-1] if sent else None
+        is_known = last is not None and last.delivery == CONFIRMED  # then another notebook was first
         if fate.word == "lapsed":
             self._end(State.LAPSED, run, receipts.lapsed(self.question, self.client, fate))
         elif fate.word == "changed":
             self._end(State.CONFLICT, run, receipts.changed(self.question, self.client))
-        elif sent and (self._is_doubtful or sent[-1].delivery in answerlog.IN_DOUBT):
-            made = receipts.logged(self.question, self.client, sent[-1], fate)
-            self._end(State.SETTLED, run, made)
+        elif self._doubtful is not None and not is_known:
+            self._settle(run, self._doubtful, UNCONFIRMED)
+        elif last is not None and not is_known:
+            self._end(State.SETTLED, run, receipts.logged(self.question, self.client, last, fate))
         else:
-            made = receipts.elsewhere(self.question, self.client, sent[-1] if sent else None, fate)
-            self._end(State.CONFLICT, run, made)
+            self._end(State.CONFLICT, run, receipts.elsewhere(self.question, self.client, last, fate))
+
+    def _settle(self, run: Run, sent: Sent, delivery: str) -> None:
+        fate = fate_of(self.question, run)
+        made = receipts.ours(self.question, self.client, self.who, *sent, delivery, fate)
+        self._end(State.SETTLED, run, made)
 
     def _end(self, state: State, run: Run, receipt: Receipt) -> None:
         with self._lock:
@@ -354,6 +350,8 @@ class FormMachine:
         receipt: Receipt | None = None,
     ) -> None:
         version = self._snapshot.version + 1
+        if state in EDITABLE:  # something else may have been typed while an answer was on its way
+            self._judgement = self.form.judge(self.typed)
         self._snapshot = Snapshot(
             version, state, self._judgement.caption, message, errors or {}, is_looking, receipt
         )
@@ -362,7 +360,15 @@ class FormMachine:
         with self._lock:
             snapshot, listeners = self._snapshot, list(self._listeners)
         for listener in listeners:
-            listener(snapshot)
+            try:
+                listener(snapshot)
+            except Exception:  # a view that cannot show it must not cost the answer its verdict
+                log.exception("a form could not be shown")
+
+    def _warning(self) -> str:
+        """Warn of an answer that left this machine and did not close the question, as far as is known."""
+        sent = logged_answers(self.question.run, self.client.host, self.question.interrupt_id)
+        return f"An answer was sent from here at {moment(sent[-1].sent_at)} and {MAY_ARRIVE}" if sent else ""
 
     # -- drafts
 
@@ -411,10 +417,12 @@ def _still(
 
 def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, str]]:
     """Put the API's complaint beside the field that it names, if it names one of ours."""
-    match = re.fullmatch(r"input\.(?:proposals\[(\d+)\]\.)?([a-z_]+)", error.parameter or "")
+    match = re.fullmatch(
+        r"input\.(?:proposals\[(\d+)\]\.)?(?:actions\[\d+\]\.payload\.)?(.+)", error.parameter or ""
+    )
     if match is None:
         return {}
-    key, name = match[1] or "0", match[2]
+    key, path = match[1] or "0", re.sub(r"\[(\d+)\]", r".\1", match[2])
     fields = {s.key: {one.name for one in s.fields} for s in form.sections}
     told = "; ".join(error.messages) or str(error)
-    return {key: {name: told}} if name in fields.get(key, set()) else {}
+    return {key: {path: told}} if path.partition(".")[0] in fields.get(key, set()) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,8 @@ from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.tables.linked import frames
 from runkit.text import plural, short_id, shorten
+
+log = logging.getLogger("runkit")
 
 Json = dict[str, Any]
 NO_WORDS = "A question without words"
@@ -109,10 +112,18 @@ def fate_of(question: Question, run: Run) -> Fate:
 
 
 def logged_answers(run: Run, host: str, interrupt_id: str | None = None) -> list[Entry]:
-    """Give what this machine sent to the questions of a run, oldest first; what is surely undone is not."""
+    """Give what this machine sent to the questions of a run, oldest first; what is surely undone is not.
+
+    A log that cannot be read is said in a warning and holds nothing.
+    """
+    try:
+        entries = answerlog.entries([run.id])
+    except UsageError as error:
+        log.warning("the answer log was not read: %s", error)
+        return []
     return [
         entry
-        for entry in answerlog.entries([run.id])
+        for entry in entries
         if entry.host == host
         and entry.run_created_at in (None, run.created_at)
         and interrupt_id in (None, entry.interrupt_id)

@@ -134,33 +134,41 @@ def _typed_section(kind: str, proposal: Json, _: Json, documents: Sequence[Docum
     found = schema.fields_of(answer.model_json_schema()) or ()
     fields = tuple(_filled(field, answer, proposal, documents) for field in _note_last(found))
     start = answer.proposed(proposal)
+    begun = schema.written(fields, start)
+    plain = [field for field in fields if field.name not in start]
 
     def judge(typed: Mapping[str, Any]) -> Judged:
-        values, errors = schema.read(fields, typed)
-        decision = str(typed.get("decision") or "")
-        verb = answer.verbs.get(decision, "")
+        decision, stands = str(typed.get("decision") or ""), schema.written(fields, typed)
+        is_edited = any(stands[name] != begun[name] for name in start)
+        # rows that nobody changed, and those of a rejection, are not sent: nothing in them can be wrong
+        is_whole = not start or (is_edited and decision in YES)
+        values, errors = schema.read(fields if is_whole else plain, typed)
         built = None
         if not errors:
             try:
-                built = answer.model_validate(values, context={"proposal": proposal})
+                model = answer if is_whole else Answer
+                built = model.model_validate(values, context={"proposal": proposal})
             except ValidationError as error:
                 errors = {".".join(map(str, one["loc"])): _words(one["msg"]) for one in error.errors()}
-        if built is not None and not verb:
-            verb = "Send the JSON"
-        is_final = decision in answer.final
-        return Judged(built.to_input(proposal) if built else None, verb, decision in YES, is_final, errors)
+        given = built.to_input(proposal) if built else None
+        if values.get("raw"):
+            return Judged(given, "Send the JSON", False, True, errors)
+        verb = answer.verbs.get(decision, "")
+        return Judged(given, verb, decision in YES, decision in answer.final, errors)
 
     return fields, start, judge
 
 
 def _schema_section(kind: str, proposal: Json, own: Json, _: Sequence[Document]) -> Made:
     """Make a section for a question that brings its own schema; one that is too deep gets the JSON editor."""
+    from runkit.widgets.checking import check
+
     flat = schema.fields_of(own)
     editor = Field(
         "raw", "Answer as JSON", "long_text", "An object, as the schema asks for.", is_required=True
     )
     fields = flat or (editor,)
-    final = Decision.final if kind == "decision" else None
+    harmless = Decision.verbs.keys() - Decision.final if kind == "decision" else set()
 
     def judge(typed: Mapping[str, Any]) -> Judged:
         values, errors = schema.read(fields, typed)
@@ -169,21 +177,23 @@ def _schema_section(kind: str, proposal: Json, own: Json, _: Sequence[Document])
                 values = json_object(values["raw"])
             except ValueError as error:
                 errors = {"raw": str(error)}
-        decision = values.get("decision")
-        verb = Decision.verbs.get(str(decision), "Send the answer")
+        decision = str(values.get("decision", ""))
+        verb = Decision.verbs.get(decision, "Send the answer")
         if not errors:
-            errors = schema.check(own, values)
-            if flat is None and errors:
-                errors = {
-                    "raw": "; ".join(f"{path}: {told}" if path else told for path, told in errors.items())
-                }
-        is_final = final is None or decision in final
-        is_begun = bool(values) and (
-            "decision" not in {field.name for field in fields} or decision is not None
-        )
+            errors = _placed(check(own, values), fields)
+        is_begun = bool(values) and ("decision" in values or all(one.name != "decision" for one in fields))
+        is_final = decision not in harmless
         return Judged(None if errors else values, verb if is_begun else "", decision in YES, is_final, errors)
 
     return fields, {}, judge
+
+
+def _placed(errors: Mapping[str, str], fields: Sequence[Field]) -> dict[str, str]:
+    """Put errors that have no input of their own, with their paths, at the last field."""
+    names, last = {field.name for field in fields}, fields[-1].name
+    placed = {path: told for path, told in errors.items() if path.partition(".")[0] in names}
+    homeless = [f"{path}: {told}" if path else told for path, told in errors.items() if path not in placed]
+    return placed | ({last: "; ".join([*filter(None, [placed.get(last)]), *homeless])} if homeless else {})
 
 
 def _note_last(fields: Sequence[Field]) -> list[Field]:

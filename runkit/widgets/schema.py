@@ -1,4 +1,4 @@
-"""A flat JSON Schema as fields, what was typed into them as values and errors, and the last word on values.
+"""A flat JSON Schema as fields, and what was typed into them as values and errors.
 
 A schema comes from our own answer types or, as hostile text, with a question. What stands in the inputs
 ("typed") is JSON: texts for everything that is typed, bools for flags, the value of a choice, dicts for rows.
@@ -10,15 +10,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import count, islice
-from typing import Any, TypeVar, cast
-
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.validators import extend
-from referencing import Registry
+from typing import Any, TypeVar
 
 from runkit.text import shorten
 
@@ -26,12 +21,7 @@ MAX_FIELDS = 40  # in a form and in a row; nobody answers more, the JSON editor 
 MAX_CHOICES = 200
 MAX_NAME = 100  # characters of a property's name: it becomes a path and a DOM class
 LONG_TEXT = 200  # characters; a text that may be longer gets several lines
-MAX_SCHEMA = 64 * 1024  # characters as JSON
-MAX_REFS = 10_000  # references followed in one check: 20 that point at each other twice make a million
-MAX_ERRORS = 50
 KINDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "flag", "array": "texts"}
-FOREIGN = ("$schema", "$id", "$dynamicRef", "$recursiveRef")  # lead to the library's own, unlimited checkers
-UNSAFE = ("pattern", "patternProperties", "unevaluatedItems", "unevaluatedProperties")  # run patterns or refs
 DEEPER = {"$dynamicRef", "allOf", "anyOf", "else", "if", "not", "oneOf", "prefixItems", "then"}
 T = TypeVar("T")
 YES_NO = (("yes", True), ("no", False))
@@ -286,7 +276,7 @@ def _check_bounds(field: Field, value: Any) -> None:
     texts = value if field.kind == "texts" else [value]
     longest = max((len(text) for text in texts or () if isinstance(text, str)), default=0)
     if field.max_length is not None and longest > field.max_length:
-        raise ValueError(_phrase("maxLength", field.max_length))
+        raise ValueError(phrase("maxLength", field.max_length))
     if field.kind in ("texts", "rows"):
         size = len(value or ()) if value or field.is_required else None
         least, most = "minItems", "maxItems"
@@ -294,65 +284,13 @@ def _check_bounds(field: Field, value: Any) -> None:
         size, least, most = value, "minimum", "maximum"
     if field.kind in ("integer", "number", "texts", "rows") and size is not None:
         if field.minimum is not None and size < field.minimum:
-            raise ValueError(_phrase(least, field.minimum))
+            raise ValueError(phrase(least, field.minimum))
         if field.maximum is not None and size > field.maximum:
-            raise ValueError(_phrase(most, field.maximum))
+            raise ValueError(phrase(most, field.maximum))
 
 
-def _phrase(keyword: str, limit: object) -> str:
+def phrase(keyword: str, limit: object) -> str:
     """Say what a keyword of the schema wants, without repeating all of a long limit."""
     if keyword not in PHRASES:
         return f"must fit “{keyword}” of the schema"
     return PHRASES[keyword].format(shorten(json.dumps(limit, ensure_ascii=False), 100))
-
-
-def check(schema: Any, value: Any) -> dict[str, str]:
-    """The last word on an answer to a question that brought its own schema: errors by path.
-
-    Path "" says it if the schema cannot be used. The schema is hostile: its patterns are not run, it may not
-    refer to other documents or change its dialect inside, and it may not be endless.
-    """
-    try:
-        if not isinstance(schema, dict):
-            raise ValueError("it is no object")
-        own = {key: sub for key, sub in schema.items() if key not in ("$schema", "$id")}
-        text = json.dumps(own, allow_nan=False)
-        if len(text) > MAX_SCHEMA:
-            raise ValueError(f"it has {len(text):,} characters, at most {MAX_SCHEMA:,} are read")
-        if changed := [key for key in FOREIGN if json.dumps(key) in text]:
-            raise ValueError(f"it must stand alone, without “{changed[0]}” inside")
-        Draft202012Validator.check_schema(own, format_checker=None)  # type: ignore[arg-type]  # no formats
-        found = list(islice(_checker(own).iter_errors(value), MAX_ERRORS))
-    except Exception as error:  # the library promises nothing for schemas that were made to break it
-        reason = getattr(error, "message", error)
-        return {"": f"the schema of this question cannot be used: {shorten(str(reason), 200)}"}
-    return dict(pair for error in found for pair in _explained(error))
-
-
-def _checker(schema: Mapping[str, Any]) -> Any:
-    refs, ours = count(1), Draft202012Validator.VALIDATORS
-
-    def follow(validator: Any, ref: str, instance: Any, schema: Any) -> Any:
-        if not ref.startswith("#") or next(refs) > MAX_REFS:
-            raise ValueError("it refers to another document, or too often to itself")
-        return ours["$ref"](validator, ref, instance, schema)
-
-    def others(validator: Any, allowed: Any, instance: Any, schema: Any) -> Any:
-        if "patternProperties" not in schema:  # else the library would run these patterns to find the others
-            return ours["additionalProperties"](validator, allowed, instance, schema)
-        return ()
-
-    unsafe = dict.fromkeys(UNSAFE, lambda *_: ())
-    changes = {**unsafe, "$ref": follow, "additionalProperties": others}
-    # An empty registry: the library's own one would fetch what it does not know.
-    return extend(Draft202012Validator, changes)(schema, registry=Registry())  # type: ignore[no-untyped-call]
-
-
-def _explained(error: ValidationError) -> Iterator[tuple[str, str]]:
-    path = [shorten(str(part), MAX_NAME) for part in error.absolute_path]
-    wanted: Any = error.validator_value
-    if error.validator == "required":
-        missing = [name for name in wanted if name not in cast("Any", error.instance)]
-        yield from ((".".join([*path, shorten(name, MAX_NAME)]), "must be given") for name in missing)
-    else:
-        yield ".".join(path), _phrase(str(error.validator), wanted)

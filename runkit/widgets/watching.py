@@ -281,9 +281,9 @@ class _Pursuit:
         if is_news and not at_once:
             self._sleep(self._early())
         self._seen = seen
-        if is_news:
-            self._told_at = time.monotonic()
         self._tell(self, seen, is_news)
+        if is_news:
+            self._told_at = time.monotonic()  # after it: a slow listener must not take all of the time
         return is_news
 
     def _early(self) -> float:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic import Field as Said
 
-from runkit.widgets.schema import Field, check, fields_of, read, written
+from runkit.widgets.checking import check
+from runkit.widgets.schema import Field, fields_of, read, written
 
 
 class Source(BaseModel):

@@ -1,0 +1,264 @@
+"""`FeedbackForm`: thumbs and a comment for what a run found.
+
+The API tells nobody which ratings there are, so what is shown is what was rated from here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import ipywidgets as w
+from markupsafe import Markup
+
+from runkit.client import Client
+from runkit.errors import AuthError, MaybeSent
+from runkit.models import Artifact, Run
+from runkit.text import html_table, moment, plural, short_id, shorten
+from runkit.widgets import cards, jobs, presence
+from runkit.widgets.fields import close_tree, path_class, untypeset
+from runkit.widgets.focus import Guard
+from runkit.widgets.view import button
+
+SHOWN = 20  # artifacts: each takes three controls
+TITLE, SUMMARY = 80, 300  # characters
+CHOICES = (("choose…", ""), ("positive", "positive"), ("negative", "negative"))
+FRAME = {"border": "1px solid var(--jp-border-color1)", "padding": "8px", "margin": "4px 0"}
+NO_ID = "The API cannot take a rating of it: it gave it no id."
+READ_ONLY = "This client is read_only: it shows the artifacts and cannot rate them."
+_NOTE = Markup('<div id="{}"><b>{}</b></div>')
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the rating of one artifact stands.
+
+    `receipt` is what was taken last, `sent` its rating and comment; `problem` is what is wrong since.
+    """
+
+    receipt: str = ""
+    problem: str = ""
+    is_sending: bool = False
+    sent: tuple[str, str] | None = None
+
+    @property
+    def words(self) -> str:
+        """All of it."""
+        said = (self.receipt, self.problem, "Sending the rating." if self.is_sending else "")
+        return " ".join(one for one in said if one)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The standings by artifact id, and whose changed last. The higher `version` is the newer."""
+
+    version: int = 0
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    changed: str | None = None
+
+
+class FeedbackMachine:
+    """The ratings of one run's artifacts. Every method may be called from any thread."""
+
+    def __init__(self, client: Client, run: Run) -> None:
+        self.client, self.run = client, run
+        found = artifacts_of(run)
+        self.artifacts, self.n_left_out = found[:SHOWN], max(0, len(found) - SHOWN)
+        self.rateable = {one.id: one for one in self.artifacts if one.id}
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[Snapshot], object]] = []
+        self._snapshot = Snapshot(standings=dict.fromkeys(self.rateable, Standing()))
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state as it is now."""
+        with self._lock:
+            return self._snapshot
+
+    def listen(self, listener: Callable[[Snapshot], object]) -> None:
+        """Call `listener` with each new snapshot, on whatever thread it arises."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def send(self, artifact_id: str, rating: str, comment: str) -> None:
+        """Send a rating, as a job. Does nothing while one is on its way, or if it was the last one taken."""
+        with self._lock:
+            was = self._snapshot.standings[artifact_id]
+            if was.is_sending or was.sent == (rating, comment):
+                return
+            if rating:
+                self._change(artifact_id, problem="", is_sending=True, sent=None)
+            else:
+                self._change(artifact_id, problem="Nothing was sent. Choose a rating.")
+        self._tell()
+        if rating:
+            jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback")
+
+    def _send(self, artifact_id: str, rating: str, comment: str) -> None:
+        try:
+            taken = self.client.runs.feedback(self.run, artifact_id, rating, comment)
+        except Exception as error:
+            news: dict[str, Any] = {"problem": _refusal(error)}
+        else:
+            replaced = "; it replaced an earlier rating" if taken.superseded_prior else ""
+            receipt = f"Rated {rating} at {moment(taken.created_at)}{replaced}."
+            news = {"receipt": receipt, "sent": (rating, comment)}
+        with self._lock:
+            self._change(artifact_id, is_sending=False, **news)
+        self._tell()
+
+    def _change(self, artifact_id: str, **news: Any) -> None:
+        was = self._snapshot
+        standing = replace(was.standings[artifact_id], **news)
+        self._snapshot = Snapshot(was.version + 1, {**was.standings, artifact_id: standing}, artifact_id)
+
+    def _tell(self) -> None:
+        with self._lock:
+            snapshot, listeners = self._snapshot, list(self._listeners)
+        for listener in listeners:
+            listener(snapshot)
+
+
+class FeedbackForm:
+    """A form to rate what a run found; the last line of a cell shows it.
+
+    `run` is a run or its id. For each artifact, the output's first, 20 at most: positive or negative, and a
+    comment of at most 5,000 characters. A rating replaces the earlier one of the same account or user.
+
+    Two outputs: the artifacts with what was rated from here, readable without a kernel; and the form.
+    `client.runs.feedback(run, artifact_id, rating, comment)` is the same without a screen.
+
+    Raises what `client.runs.get` raises; later failures are said beside their artifact.
+    """
+
+    def __init__(self, client: Client, run: str | Run) -> None:
+        self.machine = FeedbackMachine(client, client.runs.get(run))
+        self.machine.listen(self._changed)
+        self._head: Any = None
+        self._card: Any = None
+        self._view: _View | None = None
+
+    def __repr__(self) -> str:
+        machine = self.machine
+        n_rated = sum(bool(one.receipt) for one in machine.snapshot.standings.values())
+        what = f"{plural(len(machine.artifacts), 'artifact')}, {n_rated} rated"
+        return f"FeedbackForm(run {short_id(machine.run.id)}, {what}, {machine.client.mode})"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        run = self.machine.run
+        self.close()  # where it was shown before
+        presence.take_place(("feedback", self.machine.client.host, run.id, run.created_at), self)
+        self._head = display(static(self.machine), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        if self.machine.rateable:
+            view = self._view = _View(self.machine)
+            self._card = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _changed(self, _snapshot: Snapshot) -> None:
+        if self._head is not None:
+            self._head.update(static(self.machine), raw=True)
+
+    def close(self) -> None:
+        """Take the form away; what was rated stays in the table, what was typed and not sent is lost."""
+        view, self._view = self._view, None
+        if view is not None:
+            view.close()
+            if self._card is not None:
+                words = "This form was closed. Run the cell again to rate."
+                self._card.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
+
+
+class _View:
+    """Shows a machine as widgets, in `box`, and hands on what a person does. It decides nothing."""
+
+    def __init__(self, machine: FeedbackMachine) -> None:
+        self.guard = Guard()
+        self._machine = machine
+        self._lock = threading.RLock()
+        self._version = -1
+        self._notes = {one: w.HTML().add_class("mathjax_ignore") for one in machine.rateable}
+        self.box = w.VBox([self.guard, *(self._inputs(*item) for item in machine.rateable.items())])
+        self.box.add_class("runkit-card")
+        machine.listen(self.render)
+        self.render(machine.snapshot)
+
+    def _inputs(self, artifact_id: str, artifact: Artifact) -> w.Widget:
+        named = {"style": {"description_width": "initial"}}
+        title = untypeset(shorten(artifact.title, TITLE))
+        rating = w.Dropdown(description=f"Rating of {title}", options=CHOICES, **named)
+        rating.add_class(path_class("rating-", artifact_id))
+        comment = w.Textarea(description="Comment", rows=2, **named)
+        send = button(
+            "Send this rating", lambda: self._machine.send(artifact_id, rating.value, comment.value)
+        )
+        return w.VBox([rating, comment, self._notes[artifact_id], send], layout=FRAME)
+
+    def render(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, unless a newer one is shown already."""
+        with self._lock:
+            if snapshot.version <= self._version:
+                return
+            self._version = snapshot.version
+            errors = {}
+            for artifact_id, standing in snapshot.standings.items():
+                css_class = path_class("rating-", artifact_id)
+                note = _NOTE.format(f"{css_class}-error", standing.words) if standing.words else ""
+                self._notes[artifact_id].value = str(note)
+                if standing.problem:
+                    errors[css_class] = standing.problem
+            self.guard.errors = errors
+            if snapshot.changed is not None:
+                title = shorten(self._machine.rateable[snapshot.changed].title, TITLE)
+                self.guard.said = f"{title}: {snapshot.standings[snapshot.changed].words}"
+
+    def close(self) -> None:
+        """Close all widgets."""
+        with self._lock:
+            self._version = 1 << 60  # nothing is rendered any more
+            close_tree(self.box)
+
+
+def artifacts_of(run: Run) -> list[Artifact]:
+    """Give the artifacts of a run, the output's first, each once by its id."""
+    found = [*(run.output.artifacts if run.output else ()), *(one for s in run.walk() for one in s.artifacts)]
+    kept: dict[object, Artifact] = {}
+    for number, artifact in enumerate(found):
+        kept.setdefault(artifact.id or number, artifact)
+    return list(kept.values())
+
+
+def static(machine: FeedbackMachine) -> cards.Bundle:
+    """Make what a page without widgets shows: the run, its artifacts, and what was rated from here."""
+    standings, run, client = machine.snapshot.standings, machine.run, machine.client
+    rows = [
+        (
+            shorten(one.title, TITLE),
+            one.confidence or "none given",
+            shorten(one.summary or "", SUMMARY),
+            (standings[one.id].words or "not rated here") if one.id else NO_ID,
+        )
+        for one in machine.artifacts
+    ]
+    left = f"{plural(machine.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
+    lines = [
+        cards.place(client, run.business_id),
+        *([READ_ONLY] if client.read_only else []),
+        *([left] if machine.n_left_out else []),
+        *([] if rows else ["The run shows no artifacts."]),
+    ]
+    head = f"What to rate: {run.sentence()}"
+    table = html_table(("artifact", "confidence", "summary", "rating"), rows) if rows else Markup("")
+    words = "\n".join([head, *lines, *(f"{row[0]}: {row[-1]}" for row in rows)])
+    return cards.bundle(cards.static(cards.title(head), *map(cards.line, lines), table), words)
+
+
+def _refusal(error: Exception) -> str:
+    told = cards.in_trouble(error)
+    if isinstance(error, MaybeSent):
+        return f"The rating may have arrived; sending it again replaces it. {told}"
+    if isinstance(error, AuthError) and error.status == 403:
+        return f"Not rated: the account may lack the feature. {told}"
+    return f"Not rated. {told}"

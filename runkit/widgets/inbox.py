@@ -1,0 +1,244 @@
+"""`InterruptInbox`: everything that waits for a person, over all runs, answered in one place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as w
+from markupsafe import Markup
+
+from runkit.client import Client
+from runkit.text import duration, html_table, moment, plural, short_id, shorten
+from runkit.widgets import cards, jobs, presence
+from runkit.widgets.fields import close_tree, path_class
+from runkit.widgets.focus import Guard
+from runkit.widgets.view import FormView, button
+from runkit.widgets.waiting import LABEL, InboxMachine, Key, Row, Snapshot
+
+SHOWN = 50  # rows of a table and choices: what can be looked over; the oldest come first
+HEADERS = ("waits", "asked", "agent", "question", "kind", "proposals", "run")
+NOTHING = "nothing waits for a person"
+
+
+class InterruptInbox:
+    """Everything that waits for a person, oldest first; the last line of a cell shows it.
+
+    The constructor looks through all runs of the last 30 days. While somebody looks at the inbox it looks
+    again every 15 seconds, less often when much waits: at the runs it knows and the first 100 of the list; a
+    button looks through everything. `rows` is what waits, `lapsed` what nobody can answer any more; either
+    makes a frame with `pandas.DataFrame(inbox.rows)`.
+
+    Two outputs: a table that stays readable without a kernel, and a card to open a question and answer it as
+    in `InterruptForm`, with `who` and `drafts` as there. Showing an inbox of the same host again closes the
+    earlier one. A `read_only` client lists and shows questions, and answers none.
+
+    Raises what `client.runs.list` raises; later failures are said on the card.
+    """
+
+    def __init__(self, client: Client, *, who: str | None = None, drafts: bool = True) -> None:
+        self.machine = InboxMachine(client, who=who, use_drafts=drafts)
+        self.machine.look(everything=True)
+        self._client = client
+        self._table: Any = None
+        self._card: Any = None
+        self._view: _View | None = None
+        self._ticker = jobs.Ticker(self.machine.tick, "inbox")
+        self.machine.listen(self._changed)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The questions that wait, oldest first, as of the last look."""
+        return self.machine.snapshot.waiting
+
+    @property
+    def lapsed(self) -> tuple[Row, ...]:
+        """The questions whose run ended while they waited; they were not rejected."""
+        return self.machine.snapshot.lapsed
+
+    def __repr__(self) -> str:
+        return f"InterruptInbox({counts(self.machine.snapshot)}, {self._client.mode})"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        self.close()  # where it was shown before
+        presence.take_place(("inbox", self._client.host), self)
+        snapshot = self.machine.snapshot
+        self._table = display(static(snapshot, self._client), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        view = self._view = _View(self.machine)
+        view.guard.on_view(self._seen)
+        self._card = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+    def _seen(self, n_views: int) -> None:
+        if n_views and self._view is not None:
+            self._ticker.start()
+        else:
+            self._ticker.stop()
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        if self._table is not None and self._view is not None:
+            self._table.update(static(snapshot, self._client), raw=True)
+
+    def close(self) -> None:
+        """Take the card away; its threads end. The table stays, and what was typed is still a draft."""
+        self._ticker.stop()
+        view, self._view = self._view, None
+        if view is not None:
+            view.close()
+            if self._card is not None:
+                words = "This inbox was closed. Run the cell again to use it."
+                self._card.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
+
+
+class _View:
+    """Shows the inbox as widgets, in `box`, and hands on what a person does. It decides nothing."""
+
+    def __init__(self, machine: InboxMachine) -> None:
+        self.guard = Guard()
+        self._machine = machine
+        self._lock = threading.RLock()
+        self._version = -1
+        self._form: FormView | None = None
+        self._choice = w.Dropdown(description="Question to answer", style={"description_width": "initial"})
+        self._choice.layout.width = "auto"
+        self._choice.add_class(path_class("inbox-", "choice"))
+        self._status = w.HTML().add_class("mathjax_ignore")
+        self._place = w.VBox()
+        buttons = w.HBox(
+            [
+                button("Open", lambda: machine.open(self._choice.value), "primary"),
+                button("Look through everything again", machine.look_through),
+            ]
+        )
+        self.box = w.VBox([self.guard, self._choice, buttons, self._status, self._place])
+        self.box.add_class("runkit-card")
+        machine.listen(self.render)
+        self.render(machine.snapshot)
+
+    def render(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, unless a newer one is shown already."""
+        with self._lock:
+            if snapshot.version <= self._version:
+                return
+            self._version = snapshot.version
+            self._offer(snapshot.waiting[:SHOWN])
+            self._status.value = str(Markup("").join(cards.line(words) for words in status(snapshot)))
+            self._show_form(snapshot)
+            self.guard.said = news(snapshot)  # is the same, and so is not said again, while nothing changes
+
+    def _offer(self, rows: Sequence[Row]) -> None:
+        """Offer what can be answered; what was chosen stays chosen."""
+        options: list[tuple[str, Key | None]] = [
+            (f"{age(row)} · {name(row)}", (row.run_id, row.interrupt_id)) for row in rows if row.interrupt_id
+        ]
+        options = options or [(NOTHING.capitalize(), None)]
+        chosen = self._choice.value
+        if options != list(self._choice.options):
+            with self._choice.hold_sync():  # an update without the choice would show the first one meanwhile
+                self._choice.options = options
+                self._choice.index = next((n for n, (_, key) in enumerate(options) if key == chosen), 0)
+
+    def _show_form(self, snapshot: Snapshot) -> None:
+        old, machine = self._form, snapshot.form
+        if machine is (old.machine if old else None):
+            return
+        self._form = FormView(machine) if machine else None
+        gone = self._place.children
+        if machine and self._form:
+            header = cards.header(machine.question, machine.client)
+            self._place.children = (w.HTML(str(header)), self._form.box)
+            first = machine.form.sections[0]
+            self.guard.focus(path_class(f"{first.key}-", first.fields[0].name))
+        else:
+            self._place.children = ()
+            self.guard.focus(path_class("inbox-", "choice"))
+        if old:
+            old.close()
+        for child in gone:
+            close_tree(child)
+
+    def close(self) -> None:
+        """Close all widgets."""
+        with self._lock:
+            self._version = 1 << 60  # nothing is rendered any more
+            close_tree(self.box)
+
+
+def counts(snapshot: Snapshot) -> str:
+    """Say how much waits."""
+    n, n_lapsed = len(snapshot.waiting), len(snapshot.lapsed)
+    wait = f"{plural(n, 'question')} {'waits' if n == 1 else 'wait'}" if n else NOTHING
+    return f"{wait}, {n_lapsed:,} lapsed" if n_lapsed else wait
+
+
+def news(snapshot: Snapshot) -> str:
+    """Say what a screen reader should hear: no times and ages, which change while nothing happens."""
+    newest = [f"The newest is {name(snapshot.waiting[-1])}."] if snapshot.waiting else []
+    failed = ["The last look failed."] if snapshot.trouble else []
+    said = [*snapshot.receipts[-1:], snapshot.message, f"{counts(snapshot).capitalize()}.", *newest, *failed]
+    return " ".join(words for words in said if words)
+
+
+def status(snapshot: Snapshot) -> list[str]:
+    """Say what became of the last click, and what was looked at when."""
+    next_look = f" Next look at {snapshot.next_at:%H:%M:%S} UTC." if snapshot.next_at else ""
+    looking = "Looking through everything." if snapshot.is_looking else ""
+    covered = f"{counts(snapshot).capitalize()}. {snapshot.covered}{next_look}"
+    said = (*snapshot.receipts[-1:], snapshot.message, looking, snapshot.trouble, covered)
+    return [words for words in said if words]
+
+
+def name(row: Row) -> str:
+    """Say a question in one line, without its age."""
+    label = shorten(row.label or "A question without words", LABEL)
+    return f"{shorten(row.agent or 'unknown agent', 40)} · {label} · run {short_id(row.run_id)}"
+
+
+def age(row: Row) -> str:
+    """Say how long a question has waited, in one unit: a list whose words change is drawn anew."""
+    if row.wait_s is None:
+        return "age unknown"
+    return "under 1 min" if row.wait_s < 60 else " ".join(duration(row.wait_s).split()[:2])
+
+
+def static(snapshot: Snapshot, client: Client) -> cards.Bundle:
+    """Make what a page without widgets shows: what waits, what lapsed, and what was answered here."""
+    head = f"{counts(snapshot).capitalize()}."
+    parts = [cards.title(head), cards.line(f"{client.mode} {client.host} · {snapshot.covered}")]
+    parts += [cards.line(words) for words in (snapshot.trouble,) if words]
+    if client.read_only:
+        parts.append(cards.line("This client is read_only: it lists and shows questions and answers none."))
+    parts += _table(snapshot.waiting)
+    if snapshot.lapsed:
+        parts.append(cards.title("Lapsed: their run ended before anybody answered. These are no rejections."))
+        parts += _table(snapshot.lapsed)
+    if snapshot.receipts:
+        parts.append(cards.title("Closed since this inbox was opened"))
+        parts += [cards.line(words) for words in snapshot.receipts[-SHOWN:]]
+        parts += _left_out(len(snapshot.receipts), "runkit.answer_log() has what was sent from this machine")
+    lines = [head, snapshot.covered, *(f"{age(row)} · {name(row)}" for row in snapshot.waiting[:SHOWN])]
+    return cards.bundle(cards.static(*parts), "\n".join(lines))
+
+
+def _table(rows: Sequence[Row]) -> list[Markup]:
+    cells = [
+        (
+            age(row),
+            moment(row.asked_at),
+            shorten(row.agent or "unknown", LABEL),
+            shorten(row.label or "", 3 * LABEL),
+            row.kind,
+            row.n_proposals,
+            row.run_id,
+        )
+        for row in rows[:SHOWN]
+    ]
+    table = [html_table(HEADERS, cells)] if cells else []
+    return table + _left_out(len(rows), "inbox.rows and inbox.lapsed hold all")
+
+
+def _left_out(count: int, where: str) -> list[Markup]:
+    """Say what is not shown."""
+    return [cards.line(f"{count - SHOWN:,} more are not shown; {where}.")] if count > SHOWN else []

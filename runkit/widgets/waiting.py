@@ -1,0 +1,267 @@
+"""What waits for a person over all runs, kept up to date: the tested heart of the inbox, in plain Python.
+
+The API filters nothing, so what waits cannot be asked for. Everything of the last 30 days is looked through
+once, and again when a person wishes it; in between the runs that are known and have not ended are read again,
+and the start of the list, which is where new runs are, as far as known.
+
+A run is shown as it was last changed: what a slow look brings of a run that was answered meanwhile is passed
+over. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from runkit.client import Client
+from runkit.models import Run
+from runkit.tables.linked import frames
+from runkit.text import moment, short_id, shorten
+from runkit.widgets import cards, jobs
+from runkit.widgets import machine as forms
+from runkit.widgets.form import documents_for
+from runkit.widgets.machine import FormMachine
+from runkit.widgets.question import question_of
+
+DAYS = 30
+NEWEST = 100  # runs at the start of the list: one page, as long as the API's cap is the documented one
+EVERY = 15.0
+LABEL = 80  # characters of a question where it stands in a line
+REQUESTS_A_SECOND = 5.0  # at most, on average: a quarter of what the API allows a customer
+Key = tuple[str, str]  # ids of the run and of its question
+
+
+class Row(NamedTuple):
+    """A question, with the columns of `frames(...).interrupts`; `wait_s` is as of the last look.
+
+    `outcome` is pending or lapsed; where no step tells, `asked_at` and `wait_s` are None.
+    """
+
+    run_id: str
+    interrupt_id: str | None
+    asked_at: datetime | None
+    wait_s: float | None
+    agent: str | None
+    label: str | None
+    kind: str
+    n_proposals: int
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a view shows. Of two, the one with the higher `version` is the newer.
+
+    `covered` says what was looked at and when, `trouble` why the last look failed, `message` what became of
+    the last click; `next_at` is when the next look is due. `is_looking` while everything is looked through,
+    `is_opening` while a question is read. `receipts` are one sentence for each question that was opened here
+    and is closed; `form` is the one that is open.
+    """
+
+    version: int = 0
+    waiting: tuple[Row, ...] = ()
+    lapsed: tuple[Row, ...] = ()
+    covered: str = ""
+    trouble: str = ""
+    message: str = ""
+    next_at: datetime | None = None
+    is_looking: bool = False
+    is_opening: bool = False
+    receipts: tuple[str, ...] = ()
+    form: FormMachine | None = None
+
+
+class InboxMachine:
+    """All questions that wait, oldest first, and the form of the one that is open.
+
+    Lapsed are those that it saw waiting before their run ended. Every method may be called from any thread.
+    """
+
+    def __init__(self, client: Client, *, who: str | None = None, use_drafts: bool = True) -> None:
+        self.client = client
+        self._who, self._use_drafts = who, use_drafts
+        self._lock = threading.RLock()
+        self._looks = threading.Lock()  # one at a time
+        self._listeners: list[Callable[[Snapshot], object]] = []
+        self._runs: dict[str, Run] = {}
+        self._forms: dict[Key, FormMachine] = {}  # what was typed outlives opening another question
+        self._seen_through = self._seen = datetime.now(UTC)
+        self._due = 0.0
+        self._snapshot = Snapshot()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state as it is now."""
+        with self._lock:
+            return self._snapshot
+
+    def listen(self, listener: Callable[[Snapshot], object]) -> None:
+        """Call `listener` with each new snapshot, on whatever thread it arises."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    # -- looking
+
+    def look(self, *, everything: bool) -> None:
+        """Read what waits. Raises what `client.runs.list` and `fetch` raise; what is shown stays then."""
+        runs = self.client.runs
+        with self._looks:
+            with self._lock:
+                known = [run for run in self._runs.values() if not run.is_finished]
+            if everything:
+                since = runs.list(limit=1).now() - timedelta(days=DAYS)
+                listed = runs.list(status="interrupted", since=since)
+                missing = listed.why
+            else:
+                listed, missing = runs.list(limit=NEWEST), None
+            asking = [run for run in listed if run.status == "interrupted"]
+            fetched = runs.fetch([*known, *asking], progress=False)
+            with self._lock:
+                self._seen = datetime.now(UTC)
+                if everything:
+                    self._seen_through = self._seen
+                self._take(fetched)
+                whys = [why for why in (missing, fetched.why) if why]
+                self._note(everything, covered=self._coverage(whys), trouble="")
+        for run in fetched:
+            for form in [form for key, form in self._forms.copy().items() if key[0] == run.id]:
+                form.saw(run)
+        self._tell()
+
+    def refresh(self, *, everything: bool = False) -> None:
+        """Look, and say it in words when that fails."""
+        try:
+            self.look(everything=everything)
+        except Exception as error:
+            told = f"The look at {moment(datetime.now(UTC))} failed. {cards.in_trouble(error)}"
+            with self._lock:
+                self._note(everything, trouble=f"{told} What is shown is of {self._seen:%H:%M} UTC.")
+            self._tell()
+
+    def tick(self) -> float:
+        """Look if it is time to; gives the time until the next look."""
+        if time.monotonic() >= self._due:
+            self.refresh()
+        return max(0.0, self._due - time.monotonic())
+
+    def look_through(self) -> None:
+        """Look through everything again, as a job; does nothing while that is being done."""
+        with self._lock:
+            if self._snapshot.is_looking:
+                return
+            self._change(is_looking=True, message="")
+        self._tell()
+        jobs.start(lambda: self.refresh(everything=True), "inbox")
+
+    def _note(self, is_everything: bool, **news: Any) -> None:
+        """Note what a look brought, and when the next one is due: the more runs it reads, the later."""
+        pause = pause_after(1 + sum(not run.is_finished for run in self._runs.values()))
+        self._due = time.monotonic() + pause
+        next_at = datetime.now(UTC) + timedelta(seconds=pause)
+        is_looking = self._snapshot.is_looking and not is_everything
+        self._change(next_at=next_at, is_looking=is_looking, **news)
+
+    def _coverage(self, whys: list[str]) -> str:
+        through = f"All runs of the last {DAYS} days were looked through at {moment(self._seen_through)}"
+        since = ""
+        if self._seen > self._seen_through:
+            since = f", the known ones and the first {NEWEST} of the list at {moment(self._seen)}"
+        missing = f" Something may be missing: {'; '.join(whys)}." if whys else ""
+        return f"{through}{since}.{missing}"
+
+    def _take(self, read: Iterable[Run]) -> None:
+        for run in read:
+            known = self._runs.get(run.id)
+            if known is None or known.updated_at <= run.updated_at:
+                self._runs[run.id] = run
+        rows = rows_of(self._runs.values())
+        waiting = tuple(row for row in rows if row.outcome == "pending")
+        self._change(waiting=waiting, lapsed=tuple(row for row in rows if row.outcome == "lapsed"))
+
+    # -- answering
+
+    def open(self, key: Key | None) -> None:
+        """Open the form of a question, as a job; the one that was open keeps what was typed."""
+        with self._lock:
+            if self._snapshot.is_opening:
+                return
+            told = "Opening the question." if key else "There is no question to open."
+            self._change(message=told, is_opening=key is not None)
+        self._tell()
+        if key is not None:
+            jobs.start(lambda: self._open(*key), "inbox")
+
+    def _open(self, run_id: str, interrupt_id: str) -> None:
+        try:
+            form = self._form(run_id, interrupt_id)
+            told = "" if form else "This question is closed by now."
+        except Exception as error:
+            form, told = None, f"The question could not be opened. {cards.in_trouble(error)}"
+        with self._lock:
+            self._change(message=told, is_opening=False, form=form or self._snapshot.form)
+        self._tell()
+
+    def _form(self, run_id: str, interrupt_id: str) -> FormMachine | None:
+        run = self.client.runs.get(self._runs.get(run_id, run_id))
+        with self._lock:
+            self._take([run])
+        kept = self._forms.get((run_id, interrupt_id))
+        if kept is not None:
+            kept.saw(run)
+            if not kept.snapshot.is_final:
+                return kept
+        question = question_of(run, interrupt_id)
+        if question is None:
+            return None
+        form = FormMachine(
+            self.client,
+            question,
+            who=self._who,
+            use_drafts=self._use_drafts,
+            documents=documents_for(question, self.client),
+        )
+        self._forms[run_id, interrupt_id] = form
+        form.listen(lambda snapshot: self._hear(form, snapshot))
+        return form
+
+    def _hear(self, form: FormMachine, answered: forms.Snapshot) -> None:
+        """Put a receipt in the place of a form that is done."""
+        if answered.receipt is None:
+            return
+        with self._lock:
+            self._take([form.run])
+            key = form.question.run.id, form.question.interrupt_id
+            if self._forms.get(key) is form:
+                del self._forms[key]
+            about = f"{shorten(form.question.label, LABEL)} · run {short_id(form.question.run.id)}"
+            receipts = (*self._snapshot.receipts, f"{about}: {answered.receipt.title}")
+            shown = self._snapshot.form
+            self._change(receipts=receipts, form=None if shown is form else shown, message="")
+        self._tell()
+
+    # -- changes of state; all under the lock
+
+    def _change(self, **news: Any) -> None:
+        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **news)
+
+    def _tell(self) -> None:
+        with self._lock:
+            snapshot, listeners = self._snapshot, list(self._listeners)
+        for listener in listeners:
+            listener(snapshot)
+
+
+def pause_after(n_requests: int) -> float:
+    """Give the time between two looks of so many requests."""
+    return max(EVERY, n_requests / REQUESTS_A_SECOND)
+
+
+def rows_of(runs: Iterable[Run]) -> tuple[Row, ...]:
+    """Give the questions of runs that nobody has answered, oldest first."""
+    asked = frames(list(runs)).interrupts.sort_values("asked_at", kind="stable")
+    left = asked.loc[asked["outcome"].isin(("pending", "lapsed")), list(Row._fields)].astype(object)
+    return tuple(Row(*values) for values in left.where(left.notna(), None).itertuples(index=False, name=None))
