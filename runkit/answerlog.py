@@ -103,15 +103,17 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
     """Give the answers to questions of these runs, or all, oldest first."""
     if not localstore.exists():
         return []
-    wanted = None if run_ids is None else set(run_ids)
     with localstore.opened() as db:
-        if wanted is not None and len(wanted) == 1:
-            rows = db.execute(
-                "SELECT * FROM answers WHERE run_id = ? ORDER BY answer_id", tuple(wanted)
-            ).fetchall()
-        else:
+        if run_ids is None:
             rows = db.execute("SELECT * FROM answers ORDER BY answer_id").fetchall()
-    return [_entry(dict(row)) for row in rows if wanted is None or row["run_id"] in wanted]
+        else:
+            # one parameter for all ids: SQLite bounds their number
+            ids = jsontext.dumps(sorted(set(run_ids)))
+            rows = db.execute(
+                "SELECT * FROM answers WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY answer_id",
+                (ids,),
+            ).fetchall()
+    return [_entry(dict(row)) for row in rows]
 
 
 def _entry(row: dict[str, Any]) -> Entry:

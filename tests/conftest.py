@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -24,7 +25,9 @@ ARGS = [
 
 
 def pytest_configure() -> None:
-    """Give what runs before and beside the tests, such as notebooks, a folder too (see `state_dir`)."""
+    """No test fails because the machine is busy; and notebooks get a folder too (see `state_dir`)."""
+    settings.register_profile("runkit", deadline=None)
+    settings.load_profile("runkit")
     os.environ["RUNKIT_STATE_DIR"] = tempfile.mkdtemp(prefix="runkit-state-")
 
 

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from runkit import answerlog
+from runkit.client.codec import interrupt_kind
 from runkit.client.doubt import Delivery
+from runkit.client.hosts import Target
 from runkit.errors import ApiError, Conflict, Invalid, NotFound, ReadOnlyError, UsageError
 from runkit.models import Run
 
@@ -21,13 +23,22 @@ REFUSALS = (Conflict, Invalid, NotFound)
 
 @contextmanager
 def audited(
-    run: str | Run, answer: Mapping[str, Any], by: str | None, known: Mapping[str, str | None]
+    target: Target,
+    run: str | Run,
+    interrupt_id: str,
+    answer: Mapping[str, Any],
+    *,
+    by: str | None,
+    step_id: str | None,
 ) -> Iterator[Callable[[Delivery], Delivery]]:
     """Note the answer, then its verdict: the delivery that is passed through, or the error that is raised.
 
     What ends the sending in any other way leaves the entry at `sending`: it may have arrived. A log that
     cannot be written is said in a warning and stops no answer.
     """
+    known = {"host": target.host, "mode": target.mode, "interrupt_id": interrupt_id, "step_id": step_id}
+    if isinstance(run, Run):
+        known |= _question(run, interrupt_id) | ({"step_id": step_id} if step_id else {})
     run_id, created = (run.id, run.created_at) if isinstance(run, Run) else (run, None)
     number = _try(lambda: answerlog.begin(answer, by, {**known, "run_id": run_id}))
 
@@ -55,3 +66,18 @@ def _try(write: Callable[[], Kept]) -> Kept | None:
     except (TypeError, ValueError) as error:  # what is no JSON is refused when it is about to be sent
         log.warning("the answer log was not written: %s", error)
         return None
+
+
+def _question(run: Run, interrupt_id: str) -> dict[str, str | None]:
+    """Say what a run tells of a question; its step only where no other could be meant."""
+    item = next((item for item in run.interrupts if item.id == interrupt_id), None)
+    if item is None:
+        return {}
+    open_pauses = [step.id for step in run.walk() if step.type == "interrupt" and step.completed_at is None]
+    return {
+        "step_id": open_pauses[0] if len(open_pauses) == len(run.interrupts) == 1 else None,
+        "agent": item.agent,
+        "kind": interrupt_kind(item.value),
+        "label": item.label,
+        "question_digest": answerlog.digest(item.value),
+    }

@@ -173,9 +173,9 @@ def wanted_documents(proposal: Mapping[str, Any]) -> tuple[str, ...]:
 def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
     """Give the payload of the action that a proposal is about, as far as the question shows it.
 
-    [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Without one, the sources
-    that its artifacts of this kind cite are the ones to add; they say `source_tier` where an action says
-    `tier`.
+    [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Without one, the
+    sources that its artifacts of this kind cite are the ones to add; they say `source_tier` where an action
+    says `tier`.
     """
     artifacts = proposal.get("artifacts")
     own = [item for item in artifacts if isinstance(item, dict)] if isinstance(artifacts, list) else []

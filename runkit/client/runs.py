@@ -216,13 +216,13 @@ class Runs:
         answer: Mapping[str, Any],
         *,
         by: str | None = None,
-        known: Mapping[str, str | None] | None = None,
+        step_id: str | None = None,
         on_doubt: Callable[[str], object] | None = None,
     ) -> Delivery:
         """Answer as `resume` does, and say how sure it is that the answer arrived.
 
-        `by` is who answers (self-declared; the login if not given), `known` what else `runkit.answer_log()`
-        should hold of the question. `on_doubt` is told why before the looks of a doubtful delivery.
+        For `runkit.answer_log()`: `by` is who answers (self-declared; the login if not given), `step_id` the
+        step of the question. `on_doubt` is told why before the looks of a doubtful delivery.
 
         Raises as `resume`, but `unknown` is a `Delivery` and no `MaybeSent`.
         """
@@ -235,8 +235,8 @@ class Runs:
                 f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
             )
         body = codec.resume_body(interrupt_id, answer)
-        to = {"host": self._connection.target.host, "mode": self._connection.target.mode}
-        with audited(run, answer, by, {**(known or {}), **to, "interrupt_id": interrupt_id}) as note:
+        target = self._connection.target
+        with audited(target, run, interrupt_id, answer, by=by, step_id=step_id) as note:
             return note(
                 deliver(
                     lambda: self._run(self._connection.post(path, body, include="steps"), business_id),

@@ -233,18 +233,16 @@ class FormMachine:
         if fate.word != "open":
             self._close(run, fate)
             return
-        known = {
-            "step_id": question.step_id,
-            "agent": question.agent,
-            "kind": question.kind,
-            "label": question.label,
-            "question_digest": question.digest,
-        }
         answer = judged.input or {}
         self._posting = datetime.now(UTC), answer
         try:
             delivery = self.client.runs.deliver(
-                run, question.interrupt_id, answer, by=self.who, known=known, on_doubt=self._doubt
+                run,
+                question.interrupt_id,
+                answer,
+                by=self.who,
+                step_id=question.step_id,
+                on_doubt=self._doubt,
             )
         except Conflict:
             self._posting = None

@@ -24,7 +24,7 @@ def simulate(arrivals: list[tuple[int, int]], speed: int, ticks: int) -> list[in
     return seen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 20),
     st.lists(st.tuples(st.integers(0, 200), st.integers(1, 50)), max_size=6),

@@ -56,7 +56,7 @@ def walk(steps: list[dict[str, Any]], parent: dict[str, Any] | None = None) -> I
         yield from walk(step["steps"], step)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2), st.floats(0, 1), st.floats(0, 1))
 def test_time_only_adds(brief: Brief, delays: list[int], choice: int, one: float, other: float) -> None:
     """From one instant to a later one no step vanishes, no end is taken back and no time runs backwards."""
@@ -73,7 +73,7 @@ def test_time_only_adds(brief: Brief, delays: list[int], choice: int, one: float
     assert before["updated_at"] <= after["updated_at"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2), st.floats(0, 1))
 def test_steps_lie_within(brief: Brief, delays: list[int], choice: int, share: float) -> None:
     """At every instant each step lies within its run, and each child within its parent."""
@@ -93,7 +93,7 @@ def test_steps_lie_within(brief: Brief, delays: list[int], choice: int, share: f
     assert bool(run["interrupts"]) == (run["status"] == "interrupted")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2), st.floats(0, 1))
 def test_an_answer_does_not_change_the_past(
     brief: Brief, delays: list[int], choice: int, share: float
@@ -106,7 +106,7 @@ def test_an_answer_does_not_change_the_past(
         assert orjson.dumps(known) == orjson.dumps(unknown)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(briefs, waits, st.floats(0, 1), st.floats(0, 1))
 def test_an_end_does_not_change_the_past(
     brief: Brief, delays: list[int], share: float, before: float
@@ -124,7 +124,7 @@ def test_an_end_does_not_change_the_past(
     assert len(ids) == len(set(ids)) == len(ended.steps)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2))
 def test_next_stop_is_when_work_ends(brief: Brief, delays: list[int], choice: int) -> None:
     """A working run works until just before its next stop, and does not at it."""
