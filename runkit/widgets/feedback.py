@@ -212,7 +212,10 @@ class _View:
             self.guard.errors = errors
             if snapshot.changed is not None:
                 title = shorten(self._machine.rateable[snapshot.changed].title, TITLE)
-                self.guard.said = f"{title}: {snapshot.standings[snapshot.changed].words}"
+                standing = snapshot.standings[snapshot.changed]
+                self.guard.said = f"{title}: {standing.words}"
+                if standing.problem:
+                    self.guard.focus(path_class("rating-", snapshot.changed))
 
     def close(self) -> None:
         """Close all widgets."""

@@ -78,7 +78,7 @@ class InterruptInbox:
             self._ticker.stop()
 
     def _changed(self, snapshot: Snapshot) -> None:
-        if self._table is not None and self._view is not None:
+        if self._table is not None:
             self._table.update(static(snapshot, self._client), raw=True)
 
     def close(self) -> None:
@@ -184,9 +184,8 @@ def news(snapshot: Snapshot) -> str:
 def status(snapshot: Snapshot) -> list[str]:
     """Say what became of the last click, and what was looked at when."""
     next_look = f" Next look at {snapshot.next_at:%H:%M:%S} UTC." if snapshot.next_at else ""
-    looking = "Looking through everything." if snapshot.is_looking else ""
     covered = f"{counts(snapshot).capitalize()}. {snapshot.covered}{next_look}"
-    said = (*snapshot.receipts[-1:], snapshot.message, looking, snapshot.trouble, covered)
+    said = (*snapshot.receipts[-1:], snapshot.message, snapshot.trouble, covered)
     return [words for words in said if words]
 
 

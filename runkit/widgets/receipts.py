@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runkit import answerlog, jsontext
+from runkit import answerlog
 from runkit.answerlog import SELF_DECLARED, UNCONFIRMED, Entry
 from runkit.client import Client
 from runkit.text import moment, plural, shorten
@@ -42,7 +43,7 @@ def ours(
 def logged(question: Question, client: Client, entry: Entry, fate: Fate) -> Receipt:
     """Say what is in the log of an answer to a question that is closed by now."""
     delivery = entry.delivery if entry.delivery == answerlog.CONFIRMED else UNCONFIRMED
-    said = decisions(jsontext.loads(entry.answer.encode()))
+    said = decisions(json.loads(entry.answer))
     return _of_answer(
         question, client, entry.answered_by, entry.sent_at, said, entry.answer_digest, delivery, fate
     )

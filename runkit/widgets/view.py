@@ -36,9 +36,9 @@ class FormView:
             for section in machine.form.sections
         }
         self._submit = button("", machine.submit, "primary")
-        self._back = button("No, go back", machine.back)
-        self._confirm = button("", machine.confirm, "danger")
-        self._look = button("Look again", machine.look)
+        self._back = button("No, go back", self._leaving(machine.back))
+        self._confirm = button("", self._leaving(machine.confirm), "danger")
+        self._look = button("Look again", self._leaving(machine.look))
         self._back.add_class(path_class("", "back"))
         self._submit.add_class(path_class("", "submit"))
         self._body = w.VBox(self._inputs())
@@ -72,6 +72,15 @@ class FormView:
             self._edited()
 
         return choose
+
+    def _leaving(self, act: Callable[[], object]) -> Callable[[], None]:
+        """Act for a button that goes away: first the focus goes to one that stays, else the page gets it."""
+
+        def leave() -> None:
+            self.guard.focus(path_class("", "submit"))
+            act()
+
+        return leave
 
     def _edited(self) -> None:
         self.machine.edit({key: inputs.typed() for key, inputs in self._sections.items()})

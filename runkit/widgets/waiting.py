@@ -127,9 +127,10 @@ class InboxMachine:
                 self._take(fetched)
                 whys = [why for why in (missing, fetched.why) if why]
                 self._note(everything, covered=self._coverage(whys), trouble="")
-        for run in fetched:
-            for form in [form for key, form in self._forms.copy().items() if key[0] == run.id]:
-                form.saw(run)
+        read = {run.id: run for run in fetched}
+        for (run_id, _), form in self._forms.copy().items():
+            if run_id in read:
+                form.saw(read[run_id])
         self._tell()
 
     def refresh(self, *, everything: bool = False) -> None:
@@ -153,7 +154,7 @@ class InboxMachine:
         with self._lock:
             if self._snapshot.is_looking:
                 return
-            self._change(is_looking=True, message="")
+            self._change(is_looking=True, message="Looking through everything.")
         self._tell()
         jobs.start(lambda: self.refresh(everything=True), "inbox")
 
@@ -161,9 +162,9 @@ class InboxMachine:
         """Note what a look brought, and when the next one is due: the more runs it reads, the later."""
         pause = pause_after(1 + sum(not run.is_finished for run in self._runs.values()))
         self._due = time.monotonic() + pause
-        next_at = datetime.now(UTC) + timedelta(seconds=pause)
-        is_looking = self._snapshot.is_looking and not is_everything
-        self._change(next_at=next_at, is_looking=is_looking, **news)
+        if is_everything and self._snapshot.is_looking:
+            news |= {"is_looking": False, "message": ""}
+        self._change(next_at=datetime.now(UTC) + timedelta(seconds=pause), **news)
 
     def _coverage(self, whys: list[str]) -> str:
         through = f"All runs of the last {DAYS} days were looked through at {moment(self._seen_through)}"
