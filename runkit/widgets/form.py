@@ -7,11 +7,11 @@ from typing import Any
 
 from runkit.client import Client
 from runkit.errors import RunkitError, UsageError, WaitTimeout
-from runkit.models import Document, Interrupt, Run
+from runkit.models import Interrupt, Run
 from runkit.text import duration, short_id
 from runkit.widgets import cards, jobs, presence, receipts
 from runkit.widgets.machine import FormMachine, Snapshot
-from runkit.widgets.question import Question, fate_of, logged_answers, question_of
+from runkit.widgets.question import Question, documents_for, fate_of, logged_answers, question_of
 from runkit.widgets.receipts import Receipt
 from runkit.widgets.view import FormView
 
@@ -164,17 +164,6 @@ class InterruptForm:
         if self.receipt is None:
             raise UsageError("the form was closed before anybody answered; show it again to answer")
         return self.run
-
-
-def documents_for(question: Question, client: Client) -> list[Document]:
-    """List the business's documents if the question is about one; without them their id can be typed."""
-    needs = {"document", "verify_tin"} & set(question.kinds)
-    if not needs or question.run.business_id is None:
-        return []
-    try:
-        return client.documents.list(question.run.business_id)
-    except RunkitError:
-        return []
 
 
 def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:

@@ -23,9 +23,8 @@ from runkit.widgets import cards, presence
 from runkit.widgets.cards import Bundle
 from runkit.widgets.fields import close_tree
 from runkit.widgets.focus import Guard
-from runkit.widgets.form import documents_for
 from runkit.widgets.machine import FormMachine, Snapshot
-from runkit.widgets.question import question_of
+from runkit.widgets.question import documents_for, question_of
 from runkit.widgets.view import FormView
 from runkit.widgets.watching import Seen, Watch
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from runkit import answerlog
 from runkit.answerlog import Entry
+from runkit.client import Client
 from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
 from runkit.client.doubt import is_pending
-from runkit.errors import UsageError
-from runkit.models import Run
+from runkit.errors import RunkitError, UsageError
+from runkit.models import Document, Run
 from runkit.tables.linked import frames
 from runkit.text import plural, short_id, shorten
 
@@ -129,3 +130,14 @@ def logged_answers(run: Run, host: str, interrupt_id: str | None = None) -> list
         and interrupt_id in (None, entry.interrupt_id)
         and entry.delivery not in (answerlog.FAILED, answerlog.REFUSED)
     ]
+
+
+def documents_for(question: Question, client: Client) -> list[Document]:
+    """List the business's documents if the question is about one; without them their id can be typed."""
+    needs = {"document", "verify_tin"} & set(question.kinds)
+    if not needs or question.run.business_id is None:
+        return []
+    try:
+        return client.documents.list(question.run.business_id)
+    except RunkitError:
+        return []

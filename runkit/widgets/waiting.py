@@ -23,9 +23,8 @@ from runkit.tables.linked import frames
 from runkit.text import moment, short_id, shorten
 from runkit.widgets import cards, jobs
 from runkit.widgets import machine as forms
-from runkit.widgets.form import documents_for
 from runkit.widgets.machine import FormMachine
-from runkit.widgets.question import question_of
+from runkit.widgets.question import documents_for, question_of
 
 DAYS = 30
 NEWEST = 100  # runs at the start of the list: one page, as long as the API's cap is the documented one
