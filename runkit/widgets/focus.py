@@ -47,7 +47,23 @@ function guard(event) {
 
 function render({model, el}) {
   const id = crypto.randomUUID?.() ?? String(Math.random());
-  let card = null, isGone = false;
+  const held = [];
+  let card = null, isGone = false, released = null;
+  // While the kernel is busy ipywidgets holds edits back and lets clicks overtake them: what was typed last
+  // would not be in the answer. So a click waits until the kernel has heard all that came before it.
+  const hold = event => {
+    const button = event.target.closest("button");
+    if (!button || button === released) return;
+    event.stopImmediatePropagation();
+    held.push(button);
+    model.send({held: id});
+  };
+  const release = message => {
+    if (message.released !== id) return;
+    released = held.shift();
+    released.click();
+    released = null;
+  };
   const speak = () => { region().textContent = model.get("said"); };
   const move = () => soon(() => {
     const name = model.get("focus_on").class;
@@ -69,17 +85,21 @@ function render({model, el}) {
   soon(() => {
     card = el.closest(".runkit-card");
     card?.addEventListener("focusin", guard);
+    card?.addEventListener("click", hold, true);
     return isGone || card;
   });
   region();
   mark();
   const go = () => { move(); mark(); };  // the focus moves when rows were drawn anew, without their marks
-  const listeners = {"change:said": speak, "change:focus_on": go, "change:errors": mark};
+  const listeners = {
+    "change:said": speak, "change:focus_on": go, "change:errors": mark, "msg:custom": release,
+  };
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
   model.send({here: id});
   return () => {
     isGone = true;
     card?.removeEventListener("focusin", guard);
+    card?.removeEventListener("click", hold, true);
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
     model.send({gone: id});
   };
@@ -133,6 +153,9 @@ class Guard(anywidget.AnyWidget):
         self._watchers.append(callback)
 
     def _hear(self, _widget: Guard, content: dict[str, Any], _buffers: list[memoryview]) -> None:
+        if "held" in content:
+            self.send({"released": content["held"]})
+            return
         views = self._views | {content["here"]} if "here" in content else self._views - {content.get("gone")}
         if views != self._views:
             self._views = views

@@ -5,7 +5,7 @@
     SENDING -> SETTLED           the API took it, or it is closed and whose answer closed it is unknown
     SENDING -> CONFLICT          answered elsewhere, or the question has changed; nothing is overwritten
     SENDING -> FAILED            surely not delivered; what was typed is kept
-    SENDING -> UNKNOWN           it may have been delivered: looked for, then SETTLED, OPEN or LAPSED
+    SENDING -> UNKNOWN           it may have arrived: looked for, then SETTLED, OPEN, CONFLICT or LAPSED
     OPEN -> CONFLICT, LAPSED     closed by somebody else, or its run has ended
 
 From the click to the verdict the machine is inert: a second click finds it in SENDING and does nothing. One

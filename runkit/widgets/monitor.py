@@ -108,6 +108,7 @@ class RunMonitor:
                 return
             before, is_running = self._frames, seen.run.status == "running"
             self._frames = frames(seen.run)
+            self._fill_card(seen)  # first: a receipt may come of it
             words = str(self._standing(seen))
             if words != self._words:
                 self._words = words
@@ -118,7 +119,6 @@ class RunMonitor:
                 or self._is_chart_fixed == is_running
             ):
                 self._draw()
-            self._fill_card(seen)
             if seen.is_over:
                 self._guard_says(f"The run has ended: {seen.run.status}.")
                 self._end("Nothing is followed any more.")

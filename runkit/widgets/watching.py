@@ -176,6 +176,7 @@ class _Pursuit:
         except RunkitError as error:
             self._fail(str(error))
         except Exception as error:
+            log.exception("a run is no longer followed")  # also where the listener itself failed
             place = traceback.extract_tb(error.__traceback__)[-1]  # not its text, which may hold anything
             where = f"{Path(place.filename).name}:{place.lineno}"
             self._fail(

@@ -1,0 +1,193 @@
+"""The monitor on a real sandbox and in a real IPython, which records what it displays."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import ipywidgets as w
+import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+import runkit
+from runkit.client import Client
+from runkit.errors import UsageError
+from runkit.models import Run
+from runkit.server import Sandbox
+from runkit.widgets.monitor import RunMonitor
+from tests.widgets.asking import until
+
+PLOTLY = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Shown:
+    """What a cell shows: its outputs in order, each as it was last updated."""
+
+    def __init__(self, publisher: CapturingDisplayPublisher) -> None:
+        self._publisher = publisher
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """Give the mime bundles."""
+        by_id: dict[str, dict[str, Any]] = {}
+        for output in tuple(self._publisher.outputs):
+            by_id[output["transient"]["display_id"]] = output["data"]
+        return list(by_id.values())
+
+    def html(self) -> str:
+        """Give the HTML of the first output, which survives without a kernel."""
+        return str(self.outputs()[0]["text/html"])
+
+
+def followers() -> int:
+    return sum(one.name == "runkit-watch" for one in threading.enumerate())
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+    """A shell that keeps what is displayed."""
+    shell = InteractiveShell.instance()
+    publisher = CapturingDisplayPublisher(parent=shell)
+    monkeypatch.setattr(shell, "display_pub", publisher)
+    yield Shown(publisher)
+    InteractiveShell.clear_instance()
+    until(lambda: followers() == 0)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with runkit.sandbox(speed=100) as box:
+        yield box
+
+
+@pytest.fixture
+def client(box: Sandbox) -> Iterator[Client]:
+    with box.client(rate=None) as client:
+        yield client
+
+
+def begin(box: Sandbox, client: Client, scenario: str) -> Run:
+    return client.runs.create("cip_orchestrator", business_id=box.business(scenario))
+
+
+def watch(client: Client, run: Run) -> RunMonitor:
+    """Show a monitor, and look at it as a front end does."""
+    monitor = RunMonitor(client, run)
+    monitor._ipython_display_()
+    monitor._seen(1)
+    return monitor
+
+
+def inputs(monitor: RunMonitor, kind: type[w.Widget]) -> list[Any]:
+    """Give the widgets of a kind in the card."""
+
+    def below(widget: Any) -> Iterator[Any]:
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from below(child)
+
+    return [] if monitor._box is None else [one for one in below(monitor._box) if isinstance(one, kind)]
+
+
+def press(monitor: RunMonitor, description: str) -> None:
+    next(one for one in inputs(monitor, w.Button) if one.description == description).click()
+
+
+def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, shown: Shown) -> None:
+    """The form comes when it pauses, the run goes on from there, and its findings stand there at the end."""
+    monitor = watch(client, begin(box, client, "address_gap"))
+    until(lambda: inputs(monitor, w.Dropdown) != [], 30)
+    until(lambda: "Add a source for the office address?" in shown.html())
+    inputs(monitor, w.Dropdown)[0].index = 1
+    press(monitor, "Add the sources and resume")
+    until(lambda: monitor.run.is_finished, 30)
+    until(lambda: WIDGET not in shown.outputs()[2])
+    assert "CIP summary for Missing Suite Dental PLLC" in shown.html()
+    assert "Answered by" in shown.html()
+    assert PLOTLY in shown.outputs()[1]
+
+
+def test_while_it_works_the_chart_is_in_the_card(box: Sandbox, client: Client, shown: Shown) -> None:
+    """There it can be redrawn; when the run waits it is an output, which a saved notebook keeps."""
+    monitor = watch(client, begin(box, client, "watchlist_hit"))
+    charts = inputs(monitor, w.Output)[0]
+    assert PLOTLY in charts.outputs[0]["data"]
+    assert PLOTLY not in shown.outputs()[1]
+    until(lambda: monitor.run.status == "interrupted" and charts.outputs == (), 30)
+    assert PLOTLY in shown.outputs()[1]
+    monitor.close()
+
+
+def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> None:
+    """The form goes, and it is said that nothing was sent from here."""
+    run = client.runs.wait(begin(box, client, "watchlist_hit"))
+    monitor = watch(client, run)
+    until(lambda: inputs(monitor, w.Dropdown) != [])
+    with box.client(person="Priya Raman") as colleague:
+        body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
+        colleague._connection.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
+    until(lambda: inputs(monitor, w.Dropdown) == [], 20)
+    until(lambda: "by Priya Raman (says the API)" in shown.html())
+    monitor.close()
+
+
+def test_nobody_looks(box: Sandbox, client: Client, shown: Shown) -> None:
+    """Without a front end the run is shown as it is, and no thread follows it."""
+    monitor = RunMonitor(client, begin(box, client, "clean_pass"))
+    monitor._ipython_display_()
+    assert "(running)" in shown.html()
+    assert followers() == 0
+    monitor.close()
+
+
+def test_the_card_is_out_of_sight(box: Sandbox, client: Client, shown: Shown) -> None:
+    """When its output is cleared nothing is followed, and when it is drawn again it goes on."""
+    monitor = watch(client, begin(box, client, "watchlist_hit"))
+    monitor._seen(0)
+    until(lambda: followers() == 0)
+    monitor._seen(1)
+    until(lambda: monitor.run.status == "interrupted", 30)
+    monitor.close()
+
+
+def test_closing(box: Sandbox, client: Client, shown: Shown) -> None:
+    """The card says that nothing is followed, its widgets are closed, and the chart stays."""
+    monitor = watch(client, begin(box, client, "watchlist_hit"))
+    box_widget = monitor._box
+    monitor.close()
+    assert "no longer followed" in shown.outputs()[2]["text/html"]
+    assert PLOTLY in shown.outputs()[1]
+    assert box_widget is not None
+    assert box_widget.comm is None
+
+
+def test_a_run_is_shown_once(box: Sandbox, client: Client, shown: Shown) -> None:
+    """Showing it again, as when a cell is run again, closes the earlier monitor."""
+    run = begin(box, client, "watchlist_hit")
+    first, second = watch(client, run), watch(client, run)
+    assert first._box is None
+    assert second._box is not None
+    until(lambda: followers() == 1)
+    second.close()
+
+
+def test_a_run_that_has_ended(box: Sandbox, client: Client, shown: Shown) -> None:
+    """It has words and a chart and no card; there is nothing to follow."""
+    monitor = RunMonitor(client, client.runs.wait(begin(box, client, "clean_pass")))
+    monitor._ipython_display_()
+    assert len(shown.outputs()) == 2
+    assert "completed" in repr(monitor)
+
+
+async def until_ended(monitor: RunMonitor) -> None:
+    await monitor.ended(timeout=1)
+
+
+def test_waiting_where_nobody_can_click(box: Sandbox, client: Client) -> None:
+    """Outside a notebook it is said at once."""
+    monitor = RunMonitor(client, begin(box, client, "watchlist_hit"))
+    waiting = until_ended(monitor)
+    with pytest.raises(UsageError, match=r"outside a notebook.*client\.runs\.resume"):
+        waiting.send(None)
