@@ -1,0 +1,214 @@
+"""Real kernels of three versions, spoken to as a front end does: without a browser, over their sockets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
+from runkit.server import Sandbox, sandbox
+
+VERSIONS = ("6.31.0", "7.3.0", "7.4.0")
+WAYS = [("6.31.0", False), *((version, subshell) for version in VERSIONS[1:] for subshell in (False, True))]
+MANY = 1_000_000
+PATIENCE = 20  # seconds
+OVERTAKES = 0.03  # seconds; over a subshell of 7.4 a message overtakes one that came up to 0.01 s before
+START = """
+import asyncio, threading, time
+import runkit
+box = runkit.sandbox()
+client = box.client()
+def ask(scenario="decision"):
+    run = client.runs.create("cip_orchestrator", box.business(scenario))
+    return runkit.InterruptForm(client, client.runs.wait(run, poll=0.02))
+"""
+
+
+class Kernel:
+    """A kernel and what a front end would know of it: its widgets and what its cells show."""
+
+    def __init__(self, version: str, overlay: Path, environment: dict[str, str]) -> None:
+        self.version = version
+        self.widgets: dict[str, dict[str, Any]] = {}
+        self.shown: dict[str, dict[str, Any]] = {}  # bundles by display id, as they are now
+        self.subshell: str | None = None
+        self._idle: set[str] = set()
+        self._manager = KernelManager()
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        self._manager._kernel_spec = KernelSpec(argv=argv, display_name=version, language="python")
+        path = os.pathsep.join(filter(None, [str(overlay), os.environ.get("PYTHONPATH")]))
+        self._manager.start_kernel(env={**os.environ, **environment, "PYTHONPATH": path})
+        self._client = self._manager.client()
+        self._client.start_channels()
+        try:
+            self._client.wait_for_ready(timeout=60)
+        except RuntimeError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the kernel."""
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+
+    def open_subshell(self) -> str:
+        """Ask for a thread of the kernel that hears comm messages while a cell runs, as JupyterLab does."""
+        self._client.control_channel.send(self._client.session.msg("create_subshell_request"))
+        return str(self._client.get_control_msg(timeout=PATIENCE)["content"]["subshell_id"])
+
+    def start(self, code: str) -> str:
+        """Start a cell."""
+        return str(self._client.execute(code, store_history=False))
+
+    def finish(self, cell: str) -> dict[str, Any]:
+        """Wait for the end of a cell; gives its reply."""
+        while (reply := self._client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != cell:
+            pass
+        self.until(lambda: cell in self._idle)
+        return dict(reply["content"])
+
+    def run(self, code: str) -> dict[str, Any]:
+        """Run a cell that must not fail."""
+        reply = self.finish(self.start(code))
+        assert reply["status"] == "ok", reply
+        return reply
+
+    def value(self, expression: str) -> str:
+        """Evaluate an expression; gives its repr."""
+        cell = self._client.execute("", silent=True, user_expressions={"it": expression})
+        told = self.finish(str(cell))["user_expressions"]["it"]
+        assert told["status"] == "ok", told
+        return str(told["data"]["text/plain"])
+
+    def until(self, is_true: Callable[[], bool]) -> None:
+        """Listen to what the kernel tells its front ends until something is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not is_true():
+            assert time.monotonic() < deadline, f"not so after {PATIENCE} s: {self.shown} {self.widgets}"
+            if self._client.iopub_channel.msg_ready():
+                self._hear(self._client.get_iopub_msg(timeout=1))
+            else:
+                time.sleep(0.005)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        content = message["content"]
+        match message["msg_type"]:
+            case "comm_open":
+                self.widgets[content["comm_id"]] = dict(content["data"]["state"])
+            case "comm_msg" if content["data"].get("method") == "update":
+                self.widgets[content["comm_id"]] |= content["data"]["state"]
+            case "comm_close":
+                self.widgets.pop(content["comm_id"])
+            case "display_data" | "update_display_data":
+                self.shown[content["transient"].get("display_id")] = content["data"]
+            case "status" if content["execution_state"] == "idle":
+                self._idle.add(message["parent_header"]["msg_id"])
+
+    def find(self, **wanted: Any) -> str:
+        """Find the newest widget with these traits; `css` is one of its DOM classes."""
+        css = wanted.pop("css", None)
+        for comm_id, state in reversed(self.widgets.items()):
+            has_class = css is None or css in state.get("_dom_classes", ())
+            if has_class and all(state.get(name) == value for name, value in wanted.items()):
+                return comm_id
+        raise AssertionError(f"no widget has {css} {wanted}")
+
+    def put(self, comm_id: str, **state: Any) -> None:
+        """Change traits of a widget, as typing does, and take as long as a person at least."""
+        self._send(comm_id, {"method": "update", "state": state, "buffer_paths": []})
+        time.sleep(OVERTAKES)
+
+    def choose(self, choice: str) -> None:
+        """Choose a decision."""
+        comm_id = self.find(css="runkit-at-0-2d-decision")
+        self.put(comm_id, index=self.widgets[comm_id]["_options_labels"].index(choice))
+
+    def tell(self, comm_id: str, **content: Any) -> None:
+        """Send a widget a message of its own kind, such as a click."""
+        self._send(comm_id, {"method": "custom", "content": content})
+
+    def click(self, comm_id: str, times: int = 1) -> None:
+        """Click a button, quickly if several times."""
+        for _ in range(times):
+            self.tell(comm_id, event="click")
+
+    def _send(self, comm_id: str, data: dict[str, Any]) -> None:
+        message = self._client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
+        if self.subshell is not None:
+            message["header"]["subshell_id"] = self.subshell
+        self._client.shell_channel.send(message)
+
+
+@pytest.fixture(scope="session")
+def box() -> Iterator[Sandbox]:
+    """A sandbox in the process of the tests, which the kernels join."""
+    with sandbox(speed=3000) as running:
+        yield running
+
+
+@pytest.fixture
+def posts(box: Sandbox) -> Callable[[], int]:
+    """Count the answers that reach the sandbox: a fault that waits for 0 seconds notes whom it hits."""
+    box.clear_faults()
+    box.fault("slow", on="/resume", times=MANY, seconds=0)
+
+    def count() -> int:
+        headers = {"Authorization": f"Bearer {box.key}"}
+        url = f"{box.url.removesuffix('/v1')}/sandbox/faults"
+        [left] = httpx.delete(url, headers=headers, trust_env=False).json()["data"]
+        return int(MANY - left["times"])
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def kernels(
+    box: Sandbox, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Kernel]]:
+    """Give one kernel for each version, which ends with the tests.
+
+    All share the packages of the tests, but for ipykernel and what 6.31 needs besides: these are put before
+    them. pytest's cache keeps them, so that they are installed once.
+    """
+    running: dict[str, Kernel] = {}
+
+    def overlay(version: str) -> Path:
+        folder = request.config.cache.mkdir(f"ipykernel-{version}")  # type: ignore[union-attr]
+        if not (folder / "done").exists():
+            wanted = [f"ipykernel=={version}", "nest-asyncio==1.6.0"]
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*command, "--no-deps", "--upgrade", "--target", str(folder), *wanted], check=True)
+            (folder / "done").touch()
+        return Path(folder)
+
+    def give(version: str) -> Kernel:
+        if version not in running:
+            state = tmp_path_factory.mktemp("state")
+            environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+            environment |= {"RUNKIT_STATE_DIR": str(state), "IPYTHONDIR": str(state / "ipython")}
+            kernel = running[version] = Kernel(version, overlay(version), environment)
+            kernel.run(START)
+            assert kernel.value("__import__('ipykernel').__version__") == repr(version)
+        return running[version]
+
+    yield give
+    for kernel in running.values():
+        kernel.close()
+
+
+@pytest.fixture(params=WAYS, ids=[f"{version}{'-subshell' * way}" for version, way in WAYS])
+def kernel(kernels: Callable[[str], Kernel], request: pytest.FixtureRequest) -> Kernel:
+    """Give a kernel that is spoken to plainly, or over a subshell."""
+    version, is_by_subshell = request.param
+    given = kernels(version)
+    given.subshell = given.open_subshell() if is_by_subshell else None
+    return given

@@ -1,0 +1,124 @@
+"""A form in a real kernel: real comm messages go in, and what the kernel tells its front ends comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.kernels.conftest import Kernel
+
+Count = Callable[[], int]
+VIEW = "application/vnd.jupyter.widget-view+json"
+YES = "Yes: approve the business and resume"
+INPUTS = {"ButtonModel", "DropdownModel", "TextModel", "TextareaModel", "CheckboxModel"}
+HEARD_WHILE = {  # measured: over which kernels a click is heard while a cell does this
+    "time.sleep(0.6)": {("7.3.0", True)},
+    "await asyncio.sleep(0.6)": {("7.3.0", True), ("7.4.0", True), ("7.4.0", False)},
+}
+
+
+def show(kernel: Kernel) -> str:
+    """Show a form of a new run, as a front end draws it; gives the display id of its card."""
+    kernel.run("form = ask(); form._ipython_display_()")
+    kernel.tell(kernel.find(_model_name="AnyModel"), here="a page")
+    return next(display for display, bundle in reversed(kernel.shown.items()) if VIEW in bundle)
+
+
+def submit(kernel: Kernel, decision: str, times: int = 1) -> None:
+    kernel.choose(decision)
+    kernel.click(kernel.find(css="runkit-at-submit"), times)
+
+
+def receipt(kernel: Kernel, card: str) -> str:
+    """Wait until the card is a receipt, give its HTML."""
+    kernel.until(lambda: VIEW not in kernel.shown[card])
+    return str(kernel.shown[card]["text/html"])
+
+
+def state(kernel: Kernel) -> str:
+    """Say where the form stands, once all that was clicked before has been heard."""
+    kernel.run("time.sleep(0.1)")
+    return kernel.value("str(form.state)").strip("'")
+
+
+def test_an_answer(kernel: Kernel, posts: Count) -> None:
+    """Chosen, sent and confirmed by messages: one POST, and the card's output is a receipt, no widget."""
+    card = show(kernel)
+    submit(kernel, "approved")
+    guard = kernel.widgets[kernel.find(_model_name="AnyModel")]
+    kernel.until(lambda: "cannot be taken back" in guard["said"])
+    kernel.click(kernel.find(description=YES))
+    assert "Answered by" in receipt(kernel, card)
+    assert (state(kernel), posts()) == ("settled", 1)
+
+
+def test_a_double_click(kernel: Kernel, posts: Count) -> None:
+    """It is one POST, though the second click is queued when the first is worked on."""
+    card = show(kernel)
+    submit(kernel, "in_review", times=2)
+    assert "Answered by" in receipt(kernel, card)
+    assert (state(kernel), posts()) == ("settled", 1)
+
+
+def test_a_double_click_does_not_confirm(kernel: Kernel, posts: Count) -> None:
+    """An answer that cannot be taken back is asked about once more, however often the button is clicked."""
+    show(kernel)
+    submit(kernel, "rejected", times=3)
+    assert (state(kernel), posts()) == ("confirm", 0)
+    kernel.run("form.close()")
+
+
+@pytest.mark.parametrize("code", HEARD_WHILE)
+def test_a_click_while_a_cell_runs(kernel: Kernel, posts: Count, code: str) -> None:
+    """Heard at once or after the cell, as the kernel can: in the end one POST and a receipt."""
+    card = show(kernel)
+    cell = kernel.start(f"{code}; seen = str(form.state)")
+    submit(kernel, "in_review", times=2)
+    kernel.finish(cell)
+    assert "Answered by" in receipt(kernel, card)
+    assert (state(kernel), posts()) == ("settled", 1)
+    is_heard = (kernel.version, kernel.subshell is not None) in HEARD_WHILE[code]
+    assert kernel.value("seen") == repr("settled" if is_heard else "open")
+
+
+def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
+    """A cell that awaits the answer goes on when it comes; where no click can arrive it says so at once."""
+    show(kernel)
+    cell = kernel.start("answered = await form.answered(timeout=1)")
+    submit(kernel, "in_review")
+    reply = kernel.finish(cell)
+    if kernel.version.startswith("6."):
+        assert (reply["ename"], "ipykernel 6 hears no click" in reply["evalue"]) == ("UsageError", True)
+    elif (kernel.version, kernel.subshell) == ("7.3.0", None):  # a front end without subshells
+        assert reply["ename"] == "WaitTimeout"
+    else:
+        assert reply["status"] == "ok"
+        assert kernel.value("answered.id == form.run.id and answered.status != 'interrupted'") == "True"
+    assert (state(kernel), posts()) == ("settled", 1)
+
+
+def test_shown_again(kernel: Kernel, posts: Count) -> None:
+    """A form that is shown in a second cell leaves the first one, which says so."""
+    first = show(kernel)
+    kernel.run("form._ipython_display_()")
+    assert "This form was closed" in receipt(kernel, first)
+    second = next(display for display, bundle in reversed(kernel.shown.items()) if VIEW in bundle)
+    submit(kernel, "in_review")
+    assert "Answered by" in receipt(kernel, second)
+    assert (state(kernel), posts()) == ("settled", 1)
+
+
+def test_nothing_is_left(kernel: Kernel) -> None:
+    """After the receipt no thread runs, and of the widgets only the card with its words is left."""
+    before = set(kernel.widgets)
+    card = show(kernel)
+    submit(kernel, "in_review")
+    receipt(kernel, card)
+    assert state(kernel) == "settled"
+    threads = kernel.value("[one.name for one in threading.enumerate() if one.name.startswith('runkit-')]")
+    assert threads == "[]"
+    left = [kernel.widgets[one]["_model_name"] for one in kernel.widgets.keys() - before]
+    assert not INPUTS & set(left)
+    kernel.run("form.close()")
+    assert kernel.widgets.keys() == before

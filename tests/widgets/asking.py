@@ -1,0 +1,130 @@
+"""Questions of a real sandbox, and a client that counts the answers it sends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from runkit.client import Client
+from runkit.models import Run
+from runkit.server import Sandbox, sandbox
+from runkit.widgets.machine import FormMachine
+from runkit.widgets.question import Question, question_of
+
+JOBS = ("runkit-answer", "runkit-look")
+
+
+class Wire(httpx.HTTPTransport):
+    """The network, which counts the answers that leave; `broken` is raised instead of sending one."""
+
+    def __init__(self) -> None:
+        super().__init__(verify=False)
+        self.posts = 0
+        self.broken: Exception | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        if request.method == "POST":
+            self.posts += 1
+            if self.broken is not None:
+                raise self.broken
+        return super().handle_request(request)
+
+
+class Asking:
+    """A sandbox whose questions are asked anew for each test, and clients of it that never wait.
+
+    `pauses` are called, one each, in place of the client's waits: so things happen between two looks.
+    """
+
+    def __init__(self, box: Sandbox, stack: ExitStack) -> None:
+        self.box = box
+        self.pauses: list[Callable[[], object]] = []
+        self.wire = Wire()
+        self._stack = stack
+        self._other = stack.enter_context(box.client(rate=None, person="Ole"))
+        self.client = self.another()
+
+    def another(self, **options: Any) -> Client:
+        """Give another client; only the first one's answers are counted."""
+
+        def pause(_seconds: float) -> None:
+            if self.pauses:
+                self.pauses.pop(0)()
+
+        class Hasty(Client):
+            _sleep = staticmethod(pause)
+
+        wire = self.wire if not hasattr(self, "client") else Wire()
+        made = Hasty(self.box.key, self.box.url, rate=None, transport=wire, **options)
+        return self._stack.enter_context(made)
+
+    def run(self, scenario: str = "watchlist_hit") -> Run:
+        """Start a run and let it come to its question."""
+        run = self._other.runs.create("cip_orchestrator", self.box.business(scenario))
+        return self._other.runs.wait(run, poll=0.01)
+
+    def question(self, scenario: str = "watchlist_hit") -> Question:
+        """Give the question of a new run."""
+        question = question_of(self.run(scenario))
+        assert question is not None
+        return question
+
+    def machine(self, scenario: str = "watchlist_hit", **options: Any) -> FormMachine:
+        """Give a form of a new question."""
+        return FormMachine(self.client, self.question(scenario), **options)
+
+    def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
+        """Let somebody else, on another machine, answer a question."""
+        body = {"interrupt_id": question.interrupt_id, "input": {"decision": decision}}
+        headers = {"Authorization": f"Bearer {self.box.key}.Ole"}
+        url = f"{self.box.url}/runs/{question.run.id}/resume"
+        httpx.post(url, json=body, headers=headers, trust_env=False).raise_for_status()
+
+    def is_open(self, question: Question) -> bool:
+        """Whether the sandbox still asks."""
+        return bool(self._other.runs.get(question.run).interrupts)
+
+    def end(self, question: Question) -> None:
+        """End the run, so that its question lapses."""
+        self.box.end_run(question.run.id)
+
+
+def finish() -> None:
+    """Let the jobs that are under way end."""
+    for thread in threading.enumerate():
+        if thread.name in JOBS:
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def until(is_true: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="session")
+def box() -> Iterator[Sandbox]:
+    """A quick sandbox."""
+    with sandbox(speed=3000) as running:
+        yield running
+
+
+@pytest.fixture
+def asking(box: Sandbox) -> Iterator[Asking]:
+    """Questions to answer; no fault and no thread of a form outlives the test."""
+    with ExitStack() as stack:
+        yield Asking(box, stack)
+        finish()
+        box.clear_faults()
+        left = [one.name for one in threading.enumerate() if one.name in (*JOBS, "runkit-form")]
+    assert left == []

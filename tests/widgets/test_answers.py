@@ -1,0 +1,311 @@
+"""What each kind of question asks for, what is sent, and what the button says it will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runkit.client.codec import KINDS
+from runkit.models import Document
+from runkit.widgets.answers import MAX_NOTE
+from runkit.widgets.questionnaire import Judgement, Questionnaire
+
+Json = dict[str, Any]
+SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
+PERSON = {"name": "Priya Raman", "titles": ["Owner", "Dentist"], "id": 7}
+LETTER = {"document_types": ["irs_letter"]}
+DEEP = {"type": "object", "properties": {"decision": {"anyOf": [{"type": "string"}, {"type": "object"}]}}}
+FLAT = {
+    "type": "object",
+    "required": ["decision", "risk"],
+    "properties": {
+        "decision": {"enum": ["approved", "rejected", "in_review"]},
+        "risk": {"type": "integer", "minimum": 1, "maximum": 5},
+    },
+}
+
+
+def asks(kind: str, **more: Any) -> Json:
+    return {"type": kind, "label": "?", **more}
+
+
+def judge(value: Json, **typed: Any) -> Judgement:
+    """Type into the only section of a question, over what stands there at first."""
+    form = Questionnaire(value)
+    return form.judge({"0": {**form.start()["0"], **typed}})
+
+
+def both(**second: Any) -> Json:
+    """A combined proposal of two agents."""
+    first = {"type": "verify_tin", "agent": "tin", "label": "Verify?"}
+    return asks(
+        "mixed", proposals=[first, {"type": "dismissal", "agent": "list", "label": "Dismiss?", **second}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "typed", "sent", "caption", "is_final"),
+    [
+        (asks("decision"), {"decision": "approved"}, {}, "Approve the business", True),
+        (asks("decision"), {"decision": "rejected", "note": "no"}, {}, "Reject the business", True),
+        (asks("decision"), {"decision": "in_review"}, {}, "Keep the business in review", False),
+        (asks("dismissal"), {"decision": "approve", "note": "not him"}, {}, "Dismiss the hit", True),
+        (asks("dismissal"), {"decision": "reject"}, {}, "Keep the hit", False),
+        (asks("verify_tin"), {"decision": "approve"}, {}, "Verify the TIN", True),
+        (asks("verify_tin"), {"decision": "reject"}, {}, "Leave the TIN unverified", False),
+        (
+            asks("document"),
+            {"decision": "provide", "document_id": "d"},
+            {"decision": "approve"},
+            "Give the document",
+            False,
+        ),
+        (asks("document"), {"decision": "without"}, {"decision": "reject"}, "Go on without a document", True),
+        (asks("add_sources"), {"decision": "approve"}, {}, "Add the sources", False),
+        (asks("add_sources"), {"decision": "reject", "note": "no"}, {}, "Add no sources", False),
+        (asks("add_attributes"), {"decision": "approve"}, {}, "Add to the business", False),
+        (asks("else"), {"decision": "approve"}, {}, "Approve", True),
+        (asks("else"), {"decision": "reject"}, {}, "Reject", True),
+    ],
+)
+def test_each_kind(value: Json, typed: Json, sent: Json, caption: str, is_final: bool) -> None:
+    """The decision is sent with what was typed, the button says it, and what is final is known as such."""
+    judged = judge(value, **typed)
+    assert (judged.input, judged.errors) == ({**typed, **sent}, {})
+    assert (judged.caption, judged.is_final) == (f"{caption} and resume", is_final)
+
+
+@pytest.mark.parametrize(
+    "kind", ["decision", "dismissal", "verify_tin", "document", "add_sources", "add_attributes"]
+)
+def test_nothing_is_chosen_at_first(kind: str) -> None:
+    """No answer is chosen for the person, and without one nothing can be sent."""
+    judged = judge(asks(kind))
+    assert (judged.input, judged.caption) == (None, "Answer and resume")
+    assert judged.errors["0"]["decision"] == "must be given"
+
+
+@pytest.mark.parametrize(
+    ("value", "typed", "field", "error"),
+    [
+        (asks("dismissal"), {"decision": "approve"}, "note", "a dismissal needs a note that says why"),
+        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "a dismissal needs a note"),
+        (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_NOTE + 1)}, "note", "at most 5000"),
+        (asks("document"), {"decision": "provide"}, "document_id", "choose the document to give"),
+        (asks("decision"), {"decision": "approve"}, "decision", "must be given"),
+        (asks("else"), {}, "raw", "choose an answer above, or write one here"),
+        (asks("else"), {"raw": "{"}, "raw", "this is not JSON"),
+        (asks("else"), {"raw": "[1]"}, "raw", "expected a JSON object"),
+    ],
+)
+def test_what_does_not_fit(value: Json, typed: Json, field: str, error: str) -> None:
+    """The error stands at its field, in words, and nothing can be sent."""
+    judged = judge(value, **typed)
+    assert judged.input is None
+    assert list(judged.errors["0"]) == [field]
+    assert error in judged.errors["0"][field]
+
+
+def test_any_json_for_an_unknown_question() -> None:
+    """What is written is sent as it stands instead of the choice, and the button says so."""
+    judged = judge(asks("else"), decision="approve", note="x", raw='{"verdict": [1, null]}')
+    assert judged.input == {"verdict": [1, None]}
+    assert (judged.caption, judged.is_final) == ("Send the JSON and resume", True)
+
+
+# ------------------------------------------------------------------------------------------- what is proposed
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("add_sources", {"sources": [SOURCE]}),
+        ("add_sources", {"sources": [{"url": " ftp://old ", "tier": 3}, {"source_name": "no url"}, {}]}),
+        ("add_attributes", {"addresses": [{"full_address": "1 Main St", "zip": 1}], "people": [PERSON]}),
+        ("add_attributes", {"people": [{"titles": [1]}], "more": "x"}),
+    ],
+)
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_an_unchanged_proposal_is_not_sent(kind: str, payload: Json, decision: str) -> None:
+    """What the agent proposed, fit or not, is approved or rejected as it is and not sent back."""
+    assert judge(asks(kind, payload=payload), decision=decision).input == {"decision": decision}
+
+
+def test_a_changed_proposal_is_sent_whole() -> None:
+    """The payload is sent with what was changed, added and left alone, and with keys that have no input."""
+    form = Questionnaire(asks("add_sources", payload={"sources": [SOURCE], "why": "licence"}))
+    rows = [
+        {**form.start()["0"]["sources"][0], "tier": "primary"},
+        {"url": " https://x.example ", "tier": ""},
+    ]
+    judged = form.judge({"0": {"decision": "approve", "note": "two", "sources": rows}})
+    sources = [{**SOURCE, "tier": "primary"}, {"url": "https://x.example"}]
+    payload = {"sources": sources, "why": "licence"}
+    assert judged.input == {
+        "decision": "approve",
+        "note": "two",
+        "actions": [{"type": "add_sources", "payload": payload}],
+    }
+
+
+def test_a_person_is_changed() -> None:
+    """Titles stand one a line; a table that is left empty is not sent."""
+    form = Questionnaire(
+        asks("add_attributes", payload={"addresses": [{"full_address": "x"}], "people": [PERSON]})
+    )
+    people = [{**PERSON, "titles": "Owner\n\nPartner"}]
+    judged = form.judge({"0": {"decision": "approve", "addresses": [], "people": people}})
+    assert judged.input is not None
+    assert judged.input["actions"] == [
+        {"type": "add_attributes", "payload": {"people": [{**PERSON, "titles": ["Owner", "Partner"]}]}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "errors"),
+    [
+        ([], {"sources": "nothing is left to add: add a row to the sources, or reject the proposal"}),
+        ([{"tier": "x"}], {"sources.0.url": "must be given"}),
+        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "give a web address that begins"}),
+        ([{"url": "https://["}], {"sources.0.url": "give a web address that begins"}),
+    ],
+)
+def test_changed_rows_must_fit(rows: list[Json], errors: dict[str, str]) -> None:
+    """Rows that a person changed are judged, but only for an approval."""
+    value = asks("add_sources", payload={"sources": [SOURCE]})
+    found = judge(value, decision="approve", sources=rows).errors["0"]
+    assert found.keys() == errors.keys()
+    assert all(found[path].startswith(words) for path, words in errors.items())
+    assert judge(value, decision="reject", sources=rows).input == {"decision": "reject"}
+
+
+def test_a_document_is_chosen() -> None:
+    """Documents on file are offered, what is asked for first; a chosen one is sent, the agent's is not."""
+    on_file = [
+        Document.from_json({"id": "d1", "document_type": "bill", "filename": "march.pdf"}),
+        Document.from_json({"id": "d2", "document_type": "irs_letter"}),
+    ]
+    form = Questionnaire(asks("verify_tin", **LETTER), on_file)
+    field = next(one for one in form.sections[0].fields if one.name == "document_id")
+    assert field.choices == (("irs_letter: d2", "d2"), ("bill: march.pdf", "d1"))
+    judged = form.judge({"0": {"decision": "approve", "document_id": "d1"}})
+    assert judged.input is not None
+    assert judged.input["actions"] == [{"type": "verify_tin", "payload": {"document_id": "d1"}}]
+    assert form.judge({"0": {"decision": "reject", "document_id": "d1"}}).input == {"decision": "reject"}
+
+
+# --------------------------------------------------------------------------------------------- several in one
+
+
+@pytest.mark.parametrize(
+    ("decisions", "caption", "is_final"),
+    [
+        (("approve", "approve"), "Approve all 2 and resume", True),
+        (("approve", "reject"), "Approve 1 of 2 and resume", True),
+        (("reject", "reject"), "Reject all 2 and resume", False),
+        (("approve", None), "Answer 1 more of 2 to resume", True),
+        ((None, None), "Answer 2 more of 2 to resume", False),
+    ],
+)
+def test_a_combined_proposal(decisions: Any, caption: str, is_final: bool) -> None:
+    """Each proposal is answered on its own; the whole is sent when all are."""
+    typed = {str(n): {"decision": word, "note": "why"} for n, word in enumerate(decisions)}
+    judged = Questionnaire(both()).judge(typed)
+    assert (judged.caption, judged.is_final) == (caption, is_final)
+    parts = zip(("tin", "list"), decisions, strict=True)
+    whole = {"proposals": [{"agent": agent, "decision": word, "note": "why"} for agent, word in parts]}
+    assert judged.input == (None if None in decisions else whole)
+
+
+def test_an_error_in_one_of_them() -> None:
+    """It stands in its own section."""
+    judged = Questionnaire(both()).judge({"0": {"decision": "approve"}, "1": {"decision": "approve"}})
+    assert (judged.input, list(judged.errors), list(judged.errors["1"])) == (None, ["1"], ["note"])
+
+
+@pytest.mark.parametrize("second", [{"agent": "tin"}, {"agent": None}, {"agent": 7}])
+def test_proposals_that_cannot_be_told_apart(second: Json) -> None:
+    """Without an agent for each, they are answered together."""
+    form = Questionnaire(both(**second))
+    assert len(form.sections) == 1
+    assert form.judge({"0": {"decision": "reject"}}).input == {"decision": "reject"}
+
+
+# --------------------------------------------------------------------------------------- schemas of their own
+
+
+def test_a_question_with_a_schema() -> None:
+    """Its fields are the form; what they hold is sent under their names, numbers as numbers."""
+    judged = judge(asks("decision", response_schema=FLAT), decision="approved", risk="4")
+    assert judged.input == {"decision": "approved", "risk": 4}
+    assert (judged.caption, judged.is_final) == ("Approve the business and resume", True)
+    assert not judge(asks("decision", response_schema=FLAT), decision="in_review", risk="1").is_final
+    refused = judge(asks("decision", response_schema=FLAT), decision="approved", risk="9")
+    assert refused.errors == {"0": {"risk": "must be at most 5"}}
+
+
+def test_words_of_its_own_are_final() -> None:
+    """A decision that runkit does not know may be one that cannot be taken back."""
+    own = {"type": "object", "properties": {"decision": {"enum": ["yes", "no"]}}}
+    judged = judge(asks("decision", response_schema=own), decision="no")
+    assert (judged.caption, judged.is_final) == ("Send the answer and resume", True)
+
+
+@pytest.mark.parametrize("raw", ['{"decision": []}', '{"decision": {"a": 1}}', '{"decision": 1e999}', "{}"])
+def test_a_schema_that_is_too_deep(raw: str) -> None:
+    """It is answered as JSON, whatever that holds; what does not fit stands at the JSON."""
+    judged = judge(asks("decision", response_schema=DEEP), raw=raw)
+    assert judged.input is not None or list(judged.errors["0"]) == ["raw"]
+
+
+def test_an_error_without_a_field_is_shown() -> None:
+    """What a schema wants of the whole, and that it cannot be used, stands at the last field."""
+    for more, words in (({"minProperties": 9}, "minProperties"), ({"$defs": {"$id": "x"}}, "cannot be used")):
+        errors = judge(asks("x", response_schema={**FLAT, **more}), decision="approved", risk="1").errors
+        assert list(errors["0"]) == ["risk"]
+        assert words in errors["0"]["risk"]
+
+
+# ---------------------------------------------------------------------------------------------- whatever else
+
+words = st.text(max_size=8) | st.sampled_from(["\ud800", "type", "<b>", "approve", "https://x.example"])
+leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | words
+shapes = ["type", "agent", "proposals", "artifacts", "payload", "response_schema", "properties", "required"]
+inputs = [
+    "decision",
+    "note",
+    "raw",
+    "document_id",
+    "sources",
+    "url",
+    "people",
+    "titles",
+    "addresses",
+    "items",
+]
+keys = words | st.sampled_from([*shapes, *inputs, "enum", "document_types"])
+kinds = st.sampled_from([*KINDS, "object", "string", "array"])
+values = st.recursive(
+    leaves | kinds,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(keys, inner, max_size=4)
+        | st.fixed_dictionaries({"type": kinds}, optional={"payload": inner, "properties": inner})
+    ),
+    max_leaves=25,
+)
+objects = st.dictionaries(keys, values, max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(objects, st.fixed_dictionaries({}, optional={"0": objects, "1": objects}))
+def test_hostile_values(value: Json, typed: dict[str, Json]) -> None:
+    """Whatever a question holds is a form, and whatever is typed into it is judged."""
+    form = Questionnaire(value)
+    for one in (form.start(), typed):
+        judged = form.judge(one)
+        assert (judged.input is None) is bool(judged.errors)
+        assert judged.caption
