@@ -5,8 +5,7 @@ The API tells nobody which ratings there are, so what is shown is what was rated
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,9 +17,10 @@ from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
 from runkit.text import html_table, moment, plural, short_id, shorten
 from runkit.widgets import cards, jobs, presence
-from runkit.widgets.fields import close_tree, path_class, untypeset
+from runkit.widgets.fields import path_class, untypeset
 from runkit.widgets.focus import Guard
-from runkit.widgets.view import button
+from runkit.widgets.telling import Machine
+from runkit.widgets.view import View, button
 
 SHOWN = 20  # artifacts: each takes three controls
 TITLE, SUMMARY = 80, 300  # characters
@@ -59,28 +59,16 @@ class Snapshot:
     changed: str | None = None
 
 
-class FeedbackMachine:
+class FeedbackMachine(Machine[Snapshot]):
     """The ratings of one run's artifacts. Every method may be called from any thread."""
 
     def __init__(self, client: Client, run: Run) -> None:
+        super().__init__()
         self.client, self.run = client, run
         found = artifacts_of(run)
         self.artifacts, self.n_left_out = found[:SHOWN], max(0, len(found) - SHOWN)
         self.rateable = {one.id: one for one in self.artifacts if one.id}
-        self._lock = threading.RLock()
-        self._listeners: list[Callable[[Snapshot], object]] = []
         self._snapshot = Snapshot(standings=dict.fromkeys(self.rateable, Standing()))
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The state as it is now."""
-        with self._lock:
-            return self._snapshot
-
-    def listen(self, listener: Callable[[Snapshot], object]) -> None:
-        """Call `listener` with each new snapshot, on whatever thread it arises."""
-        with self._lock:
-            self._listeners.append(listener)
 
     def send(self, artifact_id: str, rating: str, comment: str) -> None:
         """Send a rating, as a job. Does nothing while one is on its way, or if it was the last one taken."""
@@ -113,12 +101,6 @@ class FeedbackMachine:
         was = self._snapshot
         standing = replace(was.standings[artifact_id], **news)
         self._snapshot = Snapshot(was.version + 1, {**was.standings, artifact_id: standing}, artifact_id)
-
-    def _tell(self) -> None:
-        with self._lock:
-            snapshot, listeners = self._snapshot, list(self._listeners)
-        for listener in listeners:
-            listener(snapshot)
 
 
 class FeedbackForm:
@@ -171,19 +153,17 @@ class FeedbackForm:
                 self._card.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
 
 
-class _View:
-    """Shows a machine as widgets, in `box`, and hands on what a person does. It decides nothing."""
+class _View(View[Snapshot]):
+    """The ratings as widgets."""
 
     def __init__(self, machine: FeedbackMachine) -> None:
+        super().__init__()
         self.guard = Guard()
         self._machine = machine
-        self._lock = threading.RLock()
-        self._version = -1
         self._notes = {one: w.HTML().add_class("mathjax_ignore") for one in machine.rateable}
         self.box = w.VBox([self.guard, *(self._inputs(*item) for item in machine.rateable.items())])
         self.box.add_class("runkit-card")
-        machine.listen(self.render)
-        self.render(machine.snapshot)
+        self.follow(machine)
 
     def _inputs(self, artifact_id: str, artifact: Artifact) -> w.Widget:
         named = {"style": {"description_width": "initial"}}
@@ -196,32 +176,21 @@ class _View:
         )
         return w.VBox([rating, comment, self._notes[artifact_id], send], layout=FRAME)
 
-    def render(self, snapshot: Snapshot) -> None:
-        """Show a snapshot, unless a newer one is shown already."""
-        with self._lock:
-            if snapshot.version <= self._version:
-                return
-            self._version = snapshot.version
-            errors = {}
-            for artifact_id, standing in snapshot.standings.items():
-                css_class = path_class("rating-", artifact_id)
-                note = _NOTE.format(f"{css_class}-error", standing.words) if standing.words else ""
-                self._notes[artifact_id].value = str(note)
-                if standing.problem:
-                    errors[css_class] = standing.problem
-            self.guard.errors = errors
-            if snapshot.changed is not None:
-                title = shorten(self._machine.rateable[snapshot.changed].title, TITLE)
-                standing = snapshot.standings[snapshot.changed]
-                self.guard.said = f"{title}: {standing.words}"
-                if standing.problem:
-                    self.guard.focus(path_class("rating-", snapshot.changed))
-
-    def close(self) -> None:
-        """Close all widgets."""
-        with self._lock:
-            self._version = 1 << 60  # nothing is rendered any more
-            close_tree(self.box)
+    def _show(self, snapshot: Snapshot) -> None:
+        errors = {}
+        for artifact_id, standing in snapshot.standings.items():
+            css_class = path_class("rating-", artifact_id)
+            note = _NOTE.format(f"{css_class}-error", standing.words) if standing.words else ""
+            self._notes[artifact_id].value = str(note)
+            if standing.problem:
+                errors[css_class] = standing.problem
+        self.guard.errors = errors
+        if snapshot.changed is not None:
+            title = shorten(self._machine.rateable[snapshot.changed].title, TITLE)
+            standing = snapshot.standings[snapshot.changed]
+            self.guard.said = f"{title}: {standing.words}"
+            if standing.problem:
+                self.guard.focus(path_class("rating-", snapshot.changed))
 
 
 def artifacts_of(run: Run) -> list[Artifact]:

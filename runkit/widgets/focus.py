@@ -48,21 +48,18 @@ function guard(event) {
 function render({model, el}) {
   const id = crypto.randomUUID?.() ?? String(Math.random());
   const held = [];
-  let card = null, isGone = false, released = null;
+  let card = null, isGone = false;
   // While the kernel is busy ipywidgets holds edits back and lets clicks overtake them: what was typed last
   // would not be in the answer. So a click waits until the kernel has heard all that came before it.
   const hold = event => {
     const button = event.target.closest("button");
-    if (!button || button === released) return;
+    if (!button || !event.isTrusted) return;  // not trusted: released, maybe by the card around this one
     event.stopImmediatePropagation();
     held.push(button);
     model.send({held: id});
   };
   const release = message => {
-    if (message.released !== id) return;
-    released = held.shift();
-    released.click();
-    released = null;
+    if (message.released === id) held.shift()?.click();
   };
   const speak = () => { region().textContent = model.get("said"); };
   const move = () => soon(() => {

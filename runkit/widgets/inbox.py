@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from runkit.text import duration, html_table, moment, plural, short_id, shorten
 from runkit.widgets import cards, jobs, presence
 from runkit.widgets.fields import close_tree, path_class
 from runkit.widgets.focus import Guard
-from runkit.widgets.view import FormView, button
+from runkit.widgets.view import FormView, View, button
 from runkit.widgets.waiting import LABEL, InboxMachine, Key, Row, Snapshot
 
 SHOWN = 50  # rows of a table and choices: what can be looked over; the oldest come first
@@ -92,14 +91,12 @@ class InterruptInbox:
                 self._card.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
 
 
-class _View:
-    """Shows the inbox as widgets, in `box`, and hands on what a person does. It decides nothing."""
+class _View(View[Snapshot]):
+    """The inbox as widgets."""
 
     def __init__(self, machine: InboxMachine) -> None:
+        super().__init__()
         self.guard = Guard()
-        self._machine = machine
-        self._lock = threading.RLock()
-        self._version = -1
         self._form: FormView | None = None
         self._choice = w.Dropdown(description="Question to answer", style={"description_width": "initial"})
         self._choice.layout.width = "auto"
@@ -114,19 +111,13 @@ class _View:
         )
         self.box = w.VBox([self.guard, self._choice, buttons, self._status, self._place])
         self.box.add_class("runkit-card")
-        machine.listen(self.render)
-        self.render(machine.snapshot)
+        self.follow(machine)
 
-    def render(self, snapshot: Snapshot) -> None:
-        """Show a snapshot, unless a newer one is shown already."""
-        with self._lock:
-            if snapshot.version <= self._version:
-                return
-            self._version = snapshot.version
-            self._offer(snapshot.waiting[:SHOWN])
-            self._status.value = str(Markup("").join(cards.line(words) for words in status(snapshot)))
-            self._show_form(snapshot)
-            self.guard.said = news(snapshot)  # is the same, and so is not said again, while nothing changes
+    def _show(self, snapshot: Snapshot) -> None:
+        self._offer(snapshot.waiting[:SHOWN])
+        self._status.value = str(Markup("").join(cards.line(words) for words in status(snapshot)))
+        self._show_form(snapshot)
+        self.guard.said = news(snapshot)  # is the same, and so is not said again, while nothing changes
 
     def _offer(self, rows: Sequence[Row]) -> None:
         """Offer what can be answered; what was chosen stays chosen."""
@@ -158,12 +149,6 @@ class _View:
             old.close()
         for child in gone:
             close_tree(child)
-
-    def close(self) -> None:
-        """Close all widgets."""
-        with self._lock:
-            self._version = 1 << 60  # nothing is rendered any more
-            close_tree(self.box)
 
 
 def counts(snapshot: Snapshot) -> str:

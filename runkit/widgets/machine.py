@@ -32,6 +32,7 @@ from runkit.widgets import drafts, jobs, receipts
 from runkit.widgets.question import Fate, Question, fate_of, logged_answers
 from runkit.widgets.questionnaire import Judgement, Questionnaire
 from runkit.widgets.receipts import Receipt
+from runkit.widgets.telling import Machine
 
 log = logging.getLogger("runkit")
 
@@ -81,7 +82,7 @@ class Snapshot:
         return self.state in FINAL
 
 
-class FormMachine:
+class FormMachine(Machine[Snapshot]):
     """One question, what was typed, and what becomes of it. Every method may be called from any thread.
 
     `who` answers is self-declared; the login if not given. With `use_drafts` what was typed is kept on this
@@ -97,13 +98,12 @@ class FormMachine:
         use_drafts: bool = True,
         documents: list[Document] | None = None,
     ) -> None:
+        super().__init__()
         self.client = client
         self.question = question
         self.who = who or declared_name()
         self.form = Questionnaire(question.value, documents or [])
         self.run = question.run  # as it was last read
-        self._lock = threading.RLock()
-        self._listeners: list[Callable[[Snapshot], object]] = []
         self._draft = drafts.name_of(question, client.host) if use_drafts else None
         self._draft_timer: threading.Timer | None = None
         self._judgement: Judgement
@@ -115,19 +115,6 @@ class FormMachine:
             message = "This client is read_only: it shows the question and cannot answer it."
         self._judgement = self.form.judge(self.typed)
         self._snapshot = Snapshot(0, State.OPEN, self._judgement.caption, message)
-
-    # -- what a view reads
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The state as it is now."""
-        with self._lock:
-            return self._snapshot
-
-    def listen(self, listener: Callable[[Snapshot], object]) -> None:
-        """Call `listener` with each new snapshot, on whatever thread it arises."""
-        with self._lock:
-            self._listeners.append(listener)
 
     # -- what a person does
 
@@ -223,7 +210,10 @@ class FormMachine:
 
     def _start_sending(self, judged: Judgement) -> None:
         self._change(State.SENDING, "Sending the answer.")
-        jobs.start(lambda: self._guard(lambda: self._send(judged)), "answer")
+        try:
+            jobs.start(lambda: self._guard(lambda: self._send(judged)), "answer")
+        except RuntimeError as error:  # the machine has no thread left to give
+            self._change(State.FAILED, f"Nothing was sent. {error}.")
 
     def _send(self, judged: Judgement) -> None:
         """Look whether the same question still waits, answer it once, and find the verdict."""
@@ -353,15 +343,6 @@ class FormMachine:
         self._snapshot = Snapshot(
             version, state, self._judgement.caption, message, errors or {}, is_looking, receipt
         )
-
-    def _tell(self) -> None:
-        with self._lock:
-            snapshot, listeners = self._snapshot, list(self._listeners)
-        for listener in listeners:
-            try:
-                listener(snapshot)
-            except Exception:  # a view that cannot show it must not cost the answer its verdict
-                log.exception("a form could not be shown")
 
     def _warning(self) -> str:
         """Warn of an answer that left this machine and did not close the question, as far as is known."""

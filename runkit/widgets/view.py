@@ -1,9 +1,10 @@
-"""A form machine as ipywidgets: shows its snapshots, hands on what a person does, and decides nothing."""
+"""Machines as ipywidgets: what all views share, and the view of a form."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any, Generic
 
 import ipywidgets as w
 
@@ -12,18 +13,49 @@ from runkit.widgets.fields import FieldSet, close_tree, path_class
 from runkit.widgets.focus import Guard
 from runkit.widgets.machine import FormMachine, Snapshot, State
 from runkit.widgets.receipts import Receipt
+from runkit.widgets.telling import Machine, S
 
 AUTO = {"width": "auto", "align_self": "flex-start"}
 
 
-class FormView:
+class View(Generic[S]):
     """Shows a machine as widgets, in `box`, and hands on what a person does. It decides nothing."""
 
-    def __init__(self, machine: FormMachine) -> None:
-        self.machine = machine
-        self.guard = Guard()
+    box: Any
+
+    def __init__(self) -> None:
         self._lock = threading.RLock()
         self._version = -1
+
+    def follow(self, machine: Machine[S]) -> None:
+        """Show a machine from now on."""
+        machine.listen(self.render)
+        self.render(machine.snapshot)
+
+    def render(self, snapshot: S) -> None:
+        """Show a snapshot, unless a newer one is shown already."""
+        with self._lock:
+            if snapshot.version > self._version:
+                self._version = snapshot.version
+                self._show(snapshot)
+
+    def _show(self, snapshot: S) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close all widgets."""
+        with self._lock:
+            self._version = 1 << 60  # nothing is shown any more
+            close_tree(self.box)
+
+
+class FormView(View[Snapshot]):
+    """The form of a question as widgets."""
+
+    def __init__(self, machine: FormMachine) -> None:
+        super().__init__()
+        self.machine = machine
+        self.guard = Guard()
         self._message = w.HTML()
         self._sections = {
             section.key: FieldSet(
@@ -45,8 +77,7 @@ class FormView:
         self._once_more = w.HBox([self._back, self._confirm])
         self.box = w.VBox([self.guard, self._body, self._message, self._submit, self._once_more, self._look])
         self.box.add_class("runkit-card")
-        machine.listen(self.render)
-        self.render(machine.snapshot)
+        self.follow(machine)
 
     def _inputs(self) -> list[w.Widget]:
         sections = self.machine.form.sections
@@ -85,30 +116,25 @@ class FormView:
     def _edited(self) -> None:
         self.machine.edit({key: inputs.typed() for key, inputs in self._sections.items()})
 
-    def render(self, snapshot: Snapshot) -> None:
-        """Show a snapshot, unless a newer one is shown already."""
-        with self._lock:
-            if snapshot.version <= self._version:
-                return
-            self._version = snapshot.version
-            if snapshot.receipt is not None:
-                self._show_receipt(snapshot.receipt)
-                return
-            state = snapshot.state
-            captions = {State.SENDING: "Sending…", State.UNKNOWN: "Waiting to know what became of it"}
-            self._submit.description = captions.get(state, snapshot.caption)
-            self._confirm.description = f"Yes: {snapshot.caption[:1].lower()}{snapshot.caption[1:]}"
-            show(self._once_more, state is State.CONFIRM)
-            show(self._look, state is State.UNKNOWN and not snapshot.is_looking)
-            marked, unplaced = self._show_errors(snapshot)
-            message = " ".join((snapshot.message, *unplaced)).strip()
-            self._message.value = str(cards.line(message)) if message else ""
-            self.guard.said = message
-            if state is State.INVALID and marked and snapshot.message:
-                self.guard.focus(next(iter(marked)))
-            elif state is State.CONFIRM:
-                # the harmless one: Enter pressed twice must not send what cannot be taken back
-                self.guard.focus(path_class("", "back"))
+    def _show(self, snapshot: Snapshot) -> None:
+        if snapshot.receipt is not None:
+            self._show_receipt(snapshot.receipt)
+            return
+        state = snapshot.state
+        captions = {State.SENDING: "Sending…", State.UNKNOWN: "Waiting to know what became of it"}
+        self._submit.description = captions.get(state, snapshot.caption)
+        self._confirm.description = f"Yes: {snapshot.caption[:1].lower()}{snapshot.caption[1:]}"
+        show(self._once_more, state is State.CONFIRM)
+        show(self._look, state is State.UNKNOWN and not snapshot.is_looking)
+        marked, unplaced = self._show_errors(snapshot)
+        message = " ".join((snapshot.message, *unplaced)).strip()
+        self._message.value = str(cards.line(message)) if message else ""
+        self.guard.said = message
+        if state is State.INVALID and marked and snapshot.message:
+            self.guard.focus(next(iter(marked)))
+        elif state is State.CONFIRM:
+            # the harmless one: Enter pressed twice must not send what cannot be taken back
+            self.guard.focus(path_class("", "back"))
 
     def _show_errors(self, snapshot: Snapshot) -> tuple[dict[str, str], list[str]]:
         """Show errors beside their fields; gives them by DOM class, and those that have no field."""
@@ -130,12 +156,6 @@ class FormView:
         self.box.children = (self.guard, w.HTML(str(cards.receipt(told))))
         for child in shown:
             close_tree(child)
-
-    def close(self) -> None:
-        """Close all widgets."""
-        with self._lock:
-            self._version = 1 << 60  # nothing is rendered any more
-            close_tree(self.box)
 
 
 def button(words: str, act: Callable[[], object], style: str = "") -> w.Button:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from runkit.widgets import cards, jobs
 from runkit.widgets import machine as forms
 from runkit.widgets.machine import FormMachine
 from runkit.widgets.question import documents_for, question_of
+from runkit.widgets.telling import Machine
 
 DAYS = 30
 NEWEST = 100  # runs at the start of the list: one page, as long as the API's cap is the documented one
@@ -74,34 +75,22 @@ class Snapshot:
     form: FormMachine | None = None
 
 
-class InboxMachine:
+class InboxMachine(Machine[Snapshot]):
     """All questions that wait, oldest first, and the form of the one that is open.
 
     Lapsed are those that it saw waiting before their run ended. Every method may be called from any thread.
     """
 
     def __init__(self, client: Client, *, who: str | None = None, use_drafts: bool = True) -> None:
+        super().__init__()
         self.client = client
         self._who, self._use_drafts = who, use_drafts
-        self._lock = threading.RLock()
         self._looks = threading.Lock()  # one at a time
-        self._listeners: list[Callable[[Snapshot], object]] = []
         self._runs: dict[str, Run] = {}
         self._forms: dict[Key, FormMachine] = {}  # what was typed outlives opening another question
         self._seen_through = self._seen = datetime.now(UTC)
         self._due = 0.0
         self._snapshot = Snapshot()
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The state as it is now."""
-        with self._lock:
-            return self._snapshot
-
-    def listen(self, listener: Callable[[Snapshot], object]) -> None:
-        """Call `listener` with each new snapshot, on whatever thread it arises."""
-        with self._lock:
-            self._listeners.append(listener)
 
     # -- looking
 
@@ -247,12 +236,6 @@ class InboxMachine:
 
     def _change(self, **news: Any) -> None:
         self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **news)
-
-    def _tell(self) -> None:
-        with self._lock:
-            snapshot, listeners = self._snapshot, list(self._listeners)
-        for listener in listeners:
-            listener(snapshot)
 
 
 def pause_after(n_requests: int) -> float:
