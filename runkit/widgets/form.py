@@ -51,7 +51,6 @@ class InterruptForm:
         self._view: FormView | None = None
         self._bell = presence.Bell()
         self._is_closed = False
-        self._was_seen = False
         self._ticker = jobs.Ticker(self._tick, "form", first=LOOK_EVERY)
         if question is None:
             self.machine: FormMachine | None = None
@@ -105,9 +104,8 @@ class InterruptForm:
     def _seen(self, n_views: int) -> None:
         """Look for other people's answers only while somebody looks at the form."""
         if n_views and not self._is_closed:
-            self._was_seen = True
             self._ticker.start()
-            self._bell.ring()
+            self._bell.drawn()
         else:
             self._ticker.stop()
 
@@ -153,12 +151,9 @@ class InterruptForm:
         """
         if self.receipt is not None or self.machine is None:
             return self.run
-        presence.check_clicks_arrive()
-        if self._view is None:
+        if self._view is None and presence.is_attended():
             self._ipython_display_()
-        is_over = await self._bell.until(
-            lambda: self.receipt is not None or self._is_closed, lambda: self._was_seen, timeout
-        )
+        is_over = await self._bell.until(lambda: self.receipt is not None or self._is_closed, timeout)
         if not is_over:
             raise WaitTimeout(f"nobody answered within {duration(timeout)}; the form stays open", self.run)
         if self.receipt is None:

@@ -60,7 +60,6 @@ class RunMonitor:
         self._forms: dict[str, FormView] = {}
         self._receipts: list[str] = []
         self._bell = presence.Bell()
-        self._was_seen = False
 
     @property
     def run(self) -> Run:
@@ -95,9 +94,8 @@ class RunMonitor:
     def _seen(self, n_views: int) -> None:
         """Follow only while somebody looks."""
         if n_views:
-            self._was_seen = True
             self._watch.start()
-            self._bell.ring()
+            self._bell.drawn()
         else:
             self._watch.pause()
 
@@ -229,10 +227,9 @@ class RunMonitor:
         """
         if self.run.is_finished:
             return self.run
-        presence.check_clicks_arrive()
-        if self._box is None:
+        if self._box is None and presence.is_attended():
             self._ipython_display_()
-        if not await self._bell.until(lambda: self._box is None, lambda: self._was_seen, timeout):
+        if not await self._bell.until(lambda: self._box is None, timeout):
             raise WaitTimeout(
                 f"the run had not ended after {duration(timeout)}; it is still followed", self.run
             )

@@ -13,7 +13,7 @@ from runkit.errors import UsageError
 
 INSTEAD = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 NOBODY = f"nobody can click here: no front end has drawn the form; {INSTEAD}"
-FIRST_WITH_SUBSHELLS = 7
+HEARS_WHILE_WAITING = (7, 4)  # ipykernel
 DRAWN_WITHIN = 8.0  # seconds for a front end to draw a card; a slow one takes two
 
 
@@ -37,23 +37,31 @@ def take_place(key: object, card: Closable) -> None:
 
 
 class Bell:
-    """Lets a cell wait for what other threads do, without asking again and again."""
+    """Lets a cell wait for what a person does at a card, without asking again and again."""
 
     def __init__(self) -> None:
         self._waiting: set[Callable[[], None]] = set()
+        self._is_drawn = False
+        self._is_heard_on_main = False
+
+    def drawn(self) -> None:
+        """Note that a front end has drawn the card; called where its message arrives."""
+        self._is_drawn = True
+        self._is_heard_on_main = threading.current_thread() is threading.main_thread()
+        self.ring()
 
     def ring(self) -> None:
         """Wake whoever waits; from any thread."""
         for wake in tuple(self._waiting):
             wake()
 
-    async def until(
-        self, is_over: Callable[[], bool], is_drawn: Callable[[], bool], timeout: float | None
-    ) -> bool:
+    async def until(self, is_over: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until something is over, `timeout` seconds at most (None: as long as it takes); False if late.
 
-        Raises `UsageError` when no front end has drawn the card after `DRAWN_WITHIN` seconds.
+        Raises `UsageError` where no click can arrive, and when nobody draws the card in `DRAWN_WITHIN`
+        seconds.
         """
+        check_clicks_arrive(is_heard_on_main=self._is_heard_on_main)
         loop, moved = asyncio.get_running_loop(), asyncio.Event()
         deadline = loop.time() + (float("inf") if timeout is None else timeout)
 
@@ -64,8 +72,8 @@ class Bell:
         try:
             while not is_over():
                 left = deadline - loop.time()
-                if not await _within(left if is_drawn() else min(left, DRAWN_WITHIN), moved):
-                    if left > DRAWN_WITHIN and not is_drawn():
+                if not await _within(left if self._is_drawn else min(left, DRAWN_WITHIN), moved):
+                    if left > DRAWN_WITHIN and not self._is_drawn:
                         raise UsageError(NOBODY)
                     return False
                 moved.clear()
@@ -94,22 +102,27 @@ def _kernel() -> Any:
     return getattr(get_ipython(), "kernel", None)
 
 
-def check_clicks_arrive() -> None:
-    """Raise `UsageError` where a cell that waits would wait for ever."""
+def check_clicks_arrive(*, is_heard_on_main: bool) -> None:
+    """Raise `UsageError` where a cell that waits would wait for ever.
+
+    Measured: ipykernel 6 hears no click while a cell waits, 7.0 to 7.3 only on a subshell's thread (if the
+    front end speaks to one, as JupyterLab does), 7.4 always.
+    """
     kernel = _kernel()
     if kernel is None:
         raise UsageError(f"nobody can click outside a notebook; {INSTEAD}")
     if not is_attended():  # nbclient and nbconvert allow no stdin
         raise UsageError(f"nobody can click in a notebook that runs without a screen; {INSTEAD}")
-    if int(version("ipykernel").partition(".")[0]) < FIRST_WITH_SUBSHELLS:
+    kernel_version = tuple(map(int, version("ipykernel").split(".")[:2]))
+    if kernel_version < (7, 0) or (is_heard_on_main and kernel_version < HEARS_WHILE_WAITING):
         raise UsageError(
-            "ipykernel 6 hears no click while a cell waits. Show the form in one cell and go on in the next "
-            f"when it is answered; install ipykernel 7; or {INSTEAD}"
+            f"ipykernel {version('ipykernel')} hears no click here while a cell waits. Show the form in one "
+            f"cell and go on in the next when it is answered; install ipykernel 7.4; or {INSTEAD}"
         )
 
 
 def live(box: Any) -> dict[str, Any]:
     """Make the bundle of a widget, with words for pages that cannot show one."""
-    words = "This form needs a kernel: run the cell again to use it."
+    words = "This card needs a kernel: run the cell again to use it."
     shown: dict[str, Any] = {**box._repr_mimebundle_(), "text/html": f"<p>{words}</p>", "text/plain": words}
     return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import secrets
@@ -11,13 +12,31 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from runkit.models import Run
+from runkit.server import Sandbox, sandbox
 
 START_SECONDS = 60
+LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
+PATIENCE = 30_000  # milliseconds
+MANY = 1_000_000  # faults, so that some are left at the end
+PANEL = "window.jupyterapp.shell.currentWidget"
+KERNEL = f"{PANEL}.sessionContext.session.kernel"
+READY = f"""() => {{
+    const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
+    return session?.kernel?.connectionStatus === "connected" && session.kernel.status === "idle";
+}}"""
+ASK = f"""async (it) => {{
+    const reply = await {KERNEL}.requestExecute({{code: "", silent: true, user_expressions: {{it}}}}).done;
+    return reply.content.user_expressions.it.data["text/plain"];
+}}"""
 SETTINGS = {
     "apputils-extension/themes": {},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -33,8 +52,14 @@ class Lab(NamedTuple):
     folder: Path
 
     def address(self, notebook: str) -> str:
-        """The page of a notebook."""
-        return f"{self.url}/lab/tree/{notebook}?token={self.token}"
+        """The page of a notebook, in a workspace of its own: others' tabs are not opened again."""
+        return f"{self.url}/lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}?token={self.token}"
+
+    def end_kernels(self) -> None:
+        """End what runs."""
+        with httpx.Client(base_url=f"{self.url}/api", params={"token": self.token}, trust_env=False) as http:
+            for kernel in http.get("/kernels").json():
+                http.delete(f"/kernels/{kernel['id']}").raise_for_status()
 
 
 def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[bytes]]:
@@ -81,7 +106,7 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
     raise AssertionError((home / "lab.log").read_text()[-3000:])
 
 
-@pytest.fixture(scope="session", params=["JupyterLab Light", "JupyterLab Dark"])
+@pytest.fixture(scope="session", params=[LIGHT, DARK])
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab in each of its two themes."""
     home = tmp_path_factory.mktemp("home")
@@ -96,31 +121,171 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[[str], Page]]:
-    """Open a notebook of the lab's folder, run all its cells, and check that nothing left loopback."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    strangers: list[str] = []
+def context(lab: Lab, browser: Browser) -> Iterator[BrowserContext]:
+    """Pages that share nothing with other tests. Checks that nothing left loopback; ends their kernels."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 1000})
+    opened.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    requests: list[str] = []
+    opened.on("request", lambda request: requests.append(request.url))
+    yield opened
+    opened.close()
+    lab.end_kernels()
+    near = (lab.url, lab.url.replace("http", "ws"), "data:", "blob:", "file:")
+    assert [url for url in requests if not url.startswith(near)] == []
 
-    def only_loopback(url: str) -> None:
-        if not url.startswith((lab.url, lab.url.replace("http", "ws"), "data:", "blob:")):
-            strangers.append(url)
+
+def wait_until_ready(page: Page) -> None:
+    """Wait until a notebook is there and its kernel has nothing to do."""
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
+    page.wait_for_function(READY, timeout=90_000)
+
+
+@pytest.fixture
+def open_notebook(lab: Lab, context: BrowserContext) -> Callable[[str], Page]:
+    """Open a notebook of the lab's folder and run all its cells."""
 
     def open_and_run(notebook: str) -> Page:
         page = context.new_page()
-        page.set_default_timeout(90_000)
-        page.on("request", lambda request: only_loopback(request.url))
         page.goto(lab.address(notebook))
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-        page.wait_for_function(
-            """() => {
-                const panel = window.jupyterapp?.shell?.currentWidget;
-                const session = panel?.sessionContext?.session;
-                return session?.kernel?.connectionStatus === "connected" && session.kernel.status === "idle";
-            }"""
-        )
+        wait_until_ready(page)
+        page.set_default_timeout(90_000)
         page.evaluate("() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
         return page
 
-    yield open_and_run
-    context.close()
-    assert strangers == []
+    return open_and_run
+
+
+@dataclass
+class Desk:
+    """A notebook in a page, whose kernel has joined the sandbox of the tests, and the run that it is about."""
+
+    page: Page
+    path: Path
+    run: Run
+
+    def execute(self, command: str) -> None:
+        """Start a command of JupyterLab."""
+        self.page.evaluate("name => { void window.jupyterapp.commands.execute(name); }", command)
+
+    def run_all(self) -> None:
+        """Start all cells."""
+        self.execute("notebook:run-all-cells")
+
+    def run_cell(self, number: int) -> None:
+        """Start one cell, counted from 0."""
+        self.page.evaluate(f"(number) => {{ {PANEL}.content.activeCellIndex = number; }}", number)
+        self.execute("notebook:run-cell")
+
+    def value(self, expression: str) -> Any:
+        """Ask the kernel for the value of an expression, a literal; it answers when no cell runs."""
+        return ast.literal_eval(self.page.evaluate(ASK, expression))
+
+    def restart(self) -> None:
+        """Restart the kernel."""
+        self.page.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
+        wait_until_ready(self.page)
+
+    def saved(self) -> dict[str, Any]:
+        """Save the notebook, give what is in the file."""
+        self.page.evaluate(f"async () => {{ await {PANEL}.context.save(); }}")
+        return dict(json.loads(self.path.read_text()))
+
+
+@pytest.fixture(scope="session")
+def box() -> Iterator[Sandbox]:
+    """A sandbox in the process of the tests, which the kernels join."""
+    with sandbox(speed=3000) as running:
+        yield running
+
+
+class Posts:
+    """What happens to the answers that reach the sandbox, and how many did.
+
+    A fault that waits for 0 seconds notes whom it hits; it must stand behind all others.
+    """
+
+    def __init__(self, box: Sandbox) -> None:
+        self._box = box
+        box.clear_faults()
+        self._planned = 0
+        self._plan("slow", MANY, seconds=0)
+
+    def fail(self, kind: str, **options: Any) -> None:
+        """Let the next answer fail."""
+        assert self.count() == 0
+        self._planned = 0
+        self._plan(kind, 1, **options)
+        self._plan("slow", MANY, seconds=0)
+
+    def _plan(self, kind: str, times: int, **options: Any) -> None:
+        self._box.fault(kind, times=times, **options)
+        self._planned += times
+
+    def count(self) -> int:
+        """Count the answers; nothing fails any more."""
+        url = f"{self._box.url.removesuffix('/v1')}/sandbox/faults"
+        headers = {"Authorization": f"Bearer {self._box.key}"}
+        left = httpx.delete(url, headers=headers, trust_env=False).json()["data"]
+        return self._planned - sum(fault["times"] for fault in left)
+
+
+@pytest.fixture
+def posts(box: Sandbox) -> Posts:
+    """Count the answers of this test."""
+    return Posts(box)
+
+
+@pytest.fixture
+def open_desk(
+    lab: Lab, context: BrowserContext, box: Sandbox, request: pytest.FixtureRequest
+) -> Callable[..., Desk]:
+    """Open a notebook about a run that waits: `box`, `client` and `run` are known from its first cell on.
+
+    The key is not in the notebook but in a module beside it, as are its own folder for what runkit keeps and
+    `desk_setup`, further code.
+    """
+
+    def open_it(scenario: str, *cells: str, options: str = "", setup: str = "", is_stopped: bool = True) -> Desk:
+        folder = lab.folder / secrets.token_hex(4)
+        folder.mkdir()
+        with box.client() as client:
+            run = client.runs.create("cip_orchestrator", box.business(scenario))
+            run = client.runs.wait(run, poll=0.02) if is_stopped else run
+        environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+        environment["RUNKIT_STATE_DIR"] = str(folder / "state")
+        (folder / "desk.py").write_text(f"""import os
+os.environ |= {environment!r}
+import runkit
+box = runkit.sandbox()
+{setup}
+client = box.client({options})
+run = client.runs.get({run.id!r}).knowing(business_id={run.business_id!r})
+""")
+        write_notebook(folder / "n.ipynb", "from desk import box, client, run, runkit", *cells)
+        page = context.new_page()
+        page.goto(lab.address(f"{folder.name}/n.ipynb"))
+        wait_until_ready(page)
+        desk = Desk(page, folder / "n.ipynb", run)
+        desk.run_all()
+        return desk
+
+    return open_it
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """Write a notebook of code cells whose kernel is known, so that no dialog asks."""
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"c{number}",
+            "metadata": {},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, source in enumerate(cells)
+    ]
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook))
