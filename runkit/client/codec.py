@@ -61,7 +61,11 @@ def action_body(
     run_id: str | None,
     thread_id: str | None,
 ) -> Json:
-    """Build the body of POST /actions. Raises `UsageError` for a word that the API cannot take."""
+    """Build the body of POST /actions. Raises `UsageError` for a word that the API cannot take.
+
+    Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision `{"status"}` with
+    approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in `note`.
+    """
     if action_type not in ACTION_TYPES:
         raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
     if object_type not in OBJECT_TYPES:
@@ -78,16 +82,6 @@ def action_body(
 def verify_tin_payload(document_id: str) -> Json:
     """Build the payload of a `verify_tin` action. [A] 11."""
     return {"document_id": document_id}
-
-
-def decision_payload(status: str) -> Json:
-    """Build the payload of a `decision` action: approved, rejected or in_review. [A] 12."""
-    return {"status": status}
-
-
-def dismissal_payload() -> Json:
-    """Build the payload of a `dismissal`; the reason goes into the action's `note`. [A] 13."""
-    return {}
 
 
 def _given(**fields: str | None) -> Json:

@@ -223,7 +223,7 @@ class Other(Answer):
 
     @field_validator("raw")
     @classmethod
-    def _isjson_object(cls, raw: str | None, info: ValidationInfo) -> str | None:
+    def _is_object(cls, raw: str | None, info: ValidationInfo) -> str | None:
         if raw:
             json_object(raw)
         elif not info.data.get("decision"):

@@ -72,9 +72,7 @@ def test_prompt_is_sent_only_when_given() -> None:
 
 def test_action_bodies() -> None:
     """Actions take the five documented types, and payloads as assumed."""
-    body = codec.action_body(
-        "watchlist_result", "w", "dismissal", codec.dismissal_payload(), "why", "r", None
-    )
+    body = codec.action_body("watchlist_result", "w", "dismissal", {}, "why", "r", None)
     assert body == {
         "object_type": "watchlist_result",
         "object_id": "w",
@@ -84,7 +82,6 @@ def test_action_bodies() -> None:
         "run_id": "r",
     }
     assert codec.verify_tin_payload("d") == {"document_id": "d"}
-    assert codec.decision_payload("approved") == {"status": "approved"}
     with pytest.raises(UsageError, match="Did you mean 'dismissal'"):
         codec.action_body("watchlist_result", "w", "dismissed", {}, None, None, None)
     with pytest.raises(UsageError, match="Did you mean 'businesses'"):
