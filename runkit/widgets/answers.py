@@ -98,7 +98,11 @@ class DocumentRequest(Answer):
 
     verbs = {"provide": "Give the document", "without": "Go on without a document"}
     final = frozenset({"without"})
-    document_id: DocumentId = Field(None, validate_default=True)
+    document_id: DocumentId = Field(
+        None,
+        description="One that is not here: upload it where you usually do, then run this cell again.",
+        validate_default=True,
+    )
 
     @field_validator("document_id")
     @classmethod

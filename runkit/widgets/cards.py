@@ -73,7 +73,7 @@ def asker(question: Question) -> str:
 def header(question: Question, client: Client) -> Markup:
     """Say what is asked, by whom, where, and on which evidence."""
     since = f"waits since {moment(question.asked_at)}" if question.asked_at else "waits"
-    asks = f"{asker(question)} asks · run {short_id(question.run.id)} · {since}"
+    asks = Markup("{} asks · run {} · {}").format(_apart(asker(question)), short_id(question.run.id), since)
     proposals = question.proposals
     where = Markup("{}<br>{}").format(place(client, question.run.business_id), asks)
     parts = [title(question.label), line(where)]
@@ -140,6 +140,11 @@ def in_trouble(error: Exception) -> str:
         return str(error)
     log.error("a job failed", exc_info=error)
     return f"Something went wrong here ({type(error).__name__}); the log says more."
+
+
+def _apart(words: object) -> Markup:
+    """Put words of a run among our own, so that signs that change the direction of writing end with them."""
+    return Markup("<bdi>{}</bdi>").format(words)
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

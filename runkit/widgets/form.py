@@ -11,7 +11,7 @@ from runkit.models import Interrupt, Run
 from runkit.text import duration, short_id
 from runkit.widgets import cards, jobs, presence, receipts
 from runkit.widgets.machine import FormMachine, Snapshot
-from runkit.widgets.question import Question, documents_for, fate_of, logged_answers, question_of
+from runkit.widgets.question import Question, fate_of, logged_answers, question_of
 from runkit.widgets.receipts import Receipt
 from runkit.widgets.view import FormView
 
@@ -56,8 +56,7 @@ class InterruptForm:
             self.machine: FormMachine | None = None
             self._closed = _closed(client, self._run, interrupt_id)
             return
-        documents = documents_for(question, client)
-        self.machine = FormMachine(client, question, who=who, use_drafts=drafts, documents=documents)
+        self.machine = FormMachine(client, question, who=who, use_drafts=drafts)
         self.machine.listen(self._changed)
 
     @property

@@ -26,10 +26,10 @@ from typing import Any
 from runkit.answerlog import CONFIRMED, UNCONFIRMED, declared_name
 from runkit.client import Client
 from runkit.errors import Conflict, Invalid, RunkitError, UsageError
-from runkit.models import Document, Run
+from runkit.models import Run
 from runkit.text import moment
 from runkit.widgets import drafts, jobs, receipts
-from runkit.widgets.question import Fate, Question, fate_of, logged_answers
+from runkit.widgets.question import Fate, Question, documents_for, fate_of, logged_answers
 from runkit.widgets.questionnaire import Judgement, Questionnaire
 from runkit.widgets.receipts import Receipt
 from runkit.widgets.telling import Machine
@@ -96,13 +96,12 @@ class FormMachine(Machine[Snapshot]):
         *,
         who: str | None = None,
         use_drafts: bool = True,
-        documents: list[Document] | None = None,
     ) -> None:
         super().__init__()
         self.client = client
         self.question = question
         self.who = who or declared_name()
-        self.form = Questionnaire(question.value, documents or [])
+        self.form = Questionnaire(question.value, documents_for(question, client))
         self.run = question.run  # as it was last read
         self._draft = drafts.name_of(question, client.host) if use_drafts else None
         self._draft_timer: threading.Timer | None = None

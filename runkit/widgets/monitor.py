@@ -24,7 +24,7 @@ from runkit.widgets.cards import Bundle
 from runkit.widgets.fields import close_tree
 from runkit.widgets.focus import Guard
 from runkit.widgets.machine import FormMachine, Snapshot
-from runkit.widgets.question import documents_for, question_of
+from runkit.widgets.question import question_of
 from runkit.widgets.view import FormView
 from runkit.widgets.watching import Seen, Watch
 
@@ -150,15 +150,15 @@ class RunMonitor:
         """Draw the chart where it belongs now."""
         assert self._frames is not None and self._live is not None  # noqa: S101, PT018 - there is a card
         was_fixed, bundle = self._is_chart_fixed, self._chart_bundle()
-        if self._is_chart_fixed:
-            if was_fixed:
-                self._update(1, _ELSEWHERE)  # of another type, so that what follows is drawn anew
-            self._live.outputs = ()
-        else:
+        if self._is_chart_fixed and was_fixed:
+            self._update(1, _ELSEWHERE)  # of another type, so that what follows is drawn anew
+        if not self._is_chart_fixed:
             data = {"output_type": "display_data", "metadata": {}, "data": _drawn(self._frames)}
             self._live.outputs = (data,)
         if self._is_chart_fixed or was_fixed:
             self._update(1, bundle)
+        if self._is_chart_fixed:
+            self._live.outputs = ()  # last, so that a chart is always there
 
     def _fill_card(self, seen: Seen) -> None:
         """Put the form of each question that waits into the card, and take away what was settled."""
@@ -170,13 +170,7 @@ class RunMonitor:
             question = None if item.id in self._forms else question_of(run, item.id)
             if question is None:
                 continue
-            machine = FormMachine(
-                self._client,
-                question,
-                who=self._who,
-                use_drafts=self._drafts,
-                documents=documents_for(question, self._client),
-            )
+            machine = FormMachine(self._client, question, who=self._who, use_drafts=self._drafts)
             view = self._forms[item.id] = FormView(machine)
             machine.listen(self._settled)
             self._guard_says(f"The run asks: {question.label}")

@@ -24,7 +24,7 @@ from runkit.text import moment, short_id, shorten
 from runkit.widgets import cards, jobs
 from runkit.widgets import machine as forms
 from runkit.widgets.machine import FormMachine
-from runkit.widgets.question import documents_for, question_of
+from runkit.widgets.question import question_of
 from runkit.widgets.telling import Machine
 
 DAYS = 30
@@ -206,13 +206,7 @@ class InboxMachine(Machine[Snapshot]):
         question = question_of(run, interrupt_id)
         if question is None:
             return None
-        form = FormMachine(
-            self.client,
-            question,
-            who=self._who,
-            use_drafts=self._use_drafts,
-            documents=documents_for(question, self.client),
-        )
+        form = FormMachine(self.client, question, who=self._who, use_drafts=self._use_drafts)
         self._forms[run_id, interrupt_id] = form
         form.listen(lambda snapshot: self._hear(form, snapshot))
         return form

@@ -172,10 +172,18 @@ class Desk:
         """Start all cells."""
         self.execute("notebook:run-all-cells")
 
+    def act_on(self, number: int, command: str) -> None:
+        """Start a command on one cell, counted from 0."""
+        self.page.evaluate(f"number => {{ {PANEL}.content.activeCellIndex = number; }}", number)
+        self.execute(command)
+
     def run_cell(self, number: int) -> None:
         """Start one cell, counted from 0."""
-        self.page.evaluate(f"(number) => {{ {PANEL}.content.activeCellIndex = number; }}", number)
-        self.execute("notebook:run-cell")
+        self.act_on(number, "notebook:run-cell")
+
+    def clear_cell(self, number: int) -> None:
+        """Clear the output of one cell, counted from 0."""
+        self.act_on(number, "notebook:clear-cell-output")
 
     def value(self, expression: str) -> Any:
         """Ask the kernel for the value of an expression, a literal; it answers when no cell runs."""
@@ -237,21 +245,19 @@ def posts(box: Sandbox) -> Posts:
 
 
 @pytest.fixture
-def open_desk(
-    lab: Lab, context: BrowserContext, box: Sandbox, request: pytest.FixtureRequest
-) -> Callable[..., Desk]:
-    """Open a notebook about a run that waits: `box`, `client` and `run` are known from its first cell on.
+def open_desk(lab: Lab, context: BrowserContext, box: Sandbox) -> Callable[..., Desk]:
+    """Open a notebook about a run that waits, and start its cells; they know `box`, `client` and `run`.
 
-    The key is not in the notebook but in a module beside it, as are its own folder for what runkit keeps and
-    `desk_setup`, further code.
+    The key is not in the notebook but in a module beside it, as are `setup`, code that comes before the
+    client, and the client's `options`. What runkit keeps is kept beside it as well.
     """
 
-    def open_it(scenario: str, *cells: str, options: str = "", setup: str = "", is_stopped: bool = True) -> Desk:
+    def open_it(scenario: str, *cells: str, options: str = "", setup: str = "") -> Desk:
         folder = lab.folder / secrets.token_hex(4)
         folder.mkdir()
         with box.client() as client:
             run = client.runs.create("cip_orchestrator", box.business(scenario))
-            run = client.runs.wait(run, poll=0.02) if is_stopped else run
+            run = client.runs.wait(run, poll=0.02)
         environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         environment["RUNKIT_STATE_DIR"] = str(folder / "state")
         (folder / "desk.py").write_text(f"""import os
