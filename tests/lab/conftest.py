@@ -29,10 +29,10 @@ PATIENCE = 30_000  # milliseconds
 MANY = 1_000_000  # faults, so that some are left at the end
 PANEL = "window.jupyterapp.shell.currentWidget"
 KERNEL = f"{PANEL}.sessionContext.session.kernel"
-READY = f"""() => {{
+READY = """() => {
     const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
     return session?.kernel?.connectionStatus === "connected" && session.kernel.status === "idle";
-}}"""
+}"""
 ASK = f"""async (it) => {{
     const reply = await {KERNEL}.requestExecute({{code: "", silent: true, user_expressions: {{it}}}}).done;
     return reply.content.user_expressions.it.data["text/plain"];
@@ -42,6 +42,29 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are in the page
 }
+
+# How light a color is, and which one is seen behind a node: what a contrast is made of (WCAG)
+COLORS = """
+  const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => {
+    const [r, g, b] = rgb(color).map((x) => x / 255).map(
+      (x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
+    );
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (rgb(color)[3] !== 0) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const contrast = (one, other) => {
+    const [a, b] = [light(one), light(other)].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  };
+"""
+LEAST_CONTRAST = 4.5  # WCAG AA for text
 
 
 class Lab(NamedTuple):
@@ -158,7 +181,7 @@ def open_notebook(lab: Lab, context: BrowserContext) -> Callable[[str], Page]:
 
 @dataclass
 class Desk:
-    """A notebook in a page, whose kernel has joined the sandbox of the tests, and the run that it is about."""
+    """A notebook in a page, whose kernel has joined the sandbox of the tests, and the run it is about."""
 
     page: Page
     path: Path

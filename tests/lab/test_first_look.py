@@ -10,38 +10,26 @@ import pytest
 from playwright.sync_api import Page
 
 from runkit.cli import notebooks
+from tests.lab.conftest import COLORS, LEAST_CONTRAST
 
 NAME = "01_first_look.ipynb"
-LEAST_CONTRAST = 4.5  # WCAG AA for text
 
 # The contrast of a figure's texts with the ground that is seen behind them.
-CONTRAST = """() => {
-  const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
-  const light = (color) => {
-    const [r, g, b] = rgb(color).map((x) => x / 255).map(
-      (x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
-    );
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const color = getComputedStyle(at).backgroundColor;
-      if (rgb(color)[3] !== 0) return color;
-    }
-    return "rgb(255, 255, 255)";
-  };
+CONTRAST = (
+    f"() => {{{COLORS}"
+    + """
   const ratios = [];
   for (const plot of document.querySelectorAll(".js-plotly-plot")) {
     const paper = plot.querySelector(".main-svg").style.background || "";
     const back = /rgba\\(.*, 0\\)|transparent|^$/.test(paper) ? ground(plot) : paper;
     for (const text of plot.querySelectorAll("text")) {
       if (!text.textContent.trim()) continue;
-      const [a, b] = [light(getComputedStyle(text).fill), light(back)].sort((x, y) => y - x);
-      ratios.push((a + 0.05) / (b + 0.05));
+      ratios.push(contrast(getComputedStyle(text).fill, back));
     }
   }
   return ratios;
 }"""
+)
 
 
 @pytest.mark.browser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -183,6 +184,8 @@ def test_read_only(asking: Asking) -> None:
 def test_a_refusal_stands_at_its_field(asking: Asking) -> None:
     """What the API says of a field of the second proposal is beside that field, until it is typed into."""
     question = asking.question("combined_proposal")
+    stranger = asking.client.runs.get(question.run.id)  # its business is not known, so the id is typed
+    question = replace(question, run=stranger)
     agents = [proposal["agent"] for proposal in question.proposals]
     number = str(agents.index("tin_verification"))
     machine = FormMachine(asking.client, question)
