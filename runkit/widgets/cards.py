@@ -5,7 +5,6 @@ Text enters only through MarkupSafe's templates. `mathjax_ignore` keeps JupyterL
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +13,9 @@ from markupsafe import Markup
 
 from runkit import jsontext
 from runkit.client import Client
-from runkit.errors import RunkitError
 from runkit.text import esc, html_table, moment, short_id
 from runkit.widgets.question import Question
 from runkit.widgets.receipts import Receipt
-
-log = logging.getLogger("runkit")
 
 MOST_RAW = 20_000  # characters of raw JSON on a card; the rest is said to be left out
 Bundle = dict[str, str]
@@ -132,14 +128,6 @@ def in_words(question: Question, client: Client) -> str:
         f"{asker(question)} asks{since}: {question.label}\n"
         f"run {question.run.id} · {place(client, question.run.business_id)}\n{AGAIN}"
     )
-
-
-def in_trouble(error: Exception) -> str:
-    """Say what went wrong in a job: runkit's own words, else only the kind, for a text may hold anything."""
-    if isinstance(error, RunkitError):
-        return str(error)
-    log.error("a job failed", exc_info=error)
-    return f"Something went wrong here ({type(error).__name__}); the log says more."
 
 
 def _apart(words: object) -> Markup:

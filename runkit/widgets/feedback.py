@@ -228,7 +228,7 @@ def static(machine: FeedbackMachine) -> cards.Bundle:
 
 
 def _refusal(error: Exception) -> str:
-    told = cards.in_trouble(error)
+    told = jobs.in_words(error)
     if isinstance(error, MaybeSent):
         return f"The rating may have arrived; sending it again replaces it. {told}"
     if isinstance(error, AuthError) and error.status == 403:

@@ -10,6 +10,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from runkit.errors import RunkitError
+
 log = logging.getLogger("runkit")
 
 PAUSE = 15.0  # seconds after an error that nobody expected
@@ -20,6 +22,14 @@ def start(work: Callable[[], object], name: str) -> threading.Thread:
     thread = threading.Thread(target=work, name=f"runkit-{name}", daemon=True)
     thread.start()
     return thread
+
+
+def in_words(error: Exception) -> str:
+    """Say what went wrong in a job: runkit's own words, else only the kind, for a text may hold anything."""
+    if isinstance(error, RunkitError):
+        return str(error)
+    log.error("a job failed", exc_info=error)
+    return f"Something went wrong here ({type(error).__name__}); the log says more."
 
 
 class Ticker:

@@ -18,6 +18,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -131,14 +132,9 @@ class FormMachine(Machine[Snapshot]):
             left = _still(self._snapshot.errors, self._judgement.errors)
             was = self._snapshot
             new = State.INVALID if left else State.OPEN
-            message = was.message if new == state else ""
-            if (new, left, message) == (
-                state,
-                was.errors,
-                was.message,
-            ) and was.caption == self._judgement.caption:
+            if (new, left, self._judgement.caption) == (state, was.errors, was.caption):
                 return
-            self._change(new, message, errors=left)
+            self._change(new, was.message if new == state else "", errors=left)
         self._tell()
 
     def submit(self) -> None:
@@ -235,8 +231,10 @@ class FormMachine(Machine[Snapshot]):
             )
         except Conflict:
             self._posting = None
-            run = self.client.runs.get(question.run)
-            self._close(run, fate_of(question, run))
+            with suppress(RunkitError):  # that it is closed is known; when and by whom may not be
+                run = self.client.runs.get(question.run)
+                fate = fate_of(question, run)
+            self._close(run, fate if fate.word != "open" else Fate("closed"))
             return
         except Invalid as error:
             self._posting = None
@@ -282,16 +280,13 @@ class FormMachine(Machine[Snapshot]):
         try:
             work()
         except Exception as error:
-            is_known = isinstance(error, RunkitError)
-            if not is_known:
-                log.exception("answering failed")
-            told = str(error) if is_known else f"Something went wrong here ({type(error).__name__})."
+            told = jobs.in_words(error)
             with self._lock:
                 if self._posting is not None or self._snapshot.state is State.UNKNOWN:
                     self._doubtful = self._posting or self._doubtful
                     self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {told}")
                 else:
-                    self._change(State.FAILED, f"Nothing was sent. {told}")
+                    self._change(State.FAILED, f"The answer was not delivered. {told}")
         finally:
             self._posting = None
         self._tell()
@@ -306,7 +301,8 @@ class FormMachine(Machine[Snapshot]):
         if fate.word == "lapsed":
             self._end(State.LAPSED, run, receipts.lapsed(self.question, self.client, fate))
         elif fate.word == "changed":
-            self._end(State.CONFLICT, run, receipts.changed(self.question, self.client))
+            sent_at = self._doubtful[0] if self._doubtful else None
+            self._end(State.CONFLICT, run, receipts.changed(self.question, self.client, sent_at))
         elif self._doubtful is not None and not is_known:
             self._settle(run, self._doubtful, UNCONFIRMED)
         elif last is not None and not is_known:

@@ -56,14 +56,17 @@ def elsewhere(question: Question, client: Client, entry: Entry | None, fate: Fat
         return Receipt(f"Answered from another notebook of this machine. {known.title}", known.facts)
     when = f"closed at {moment(fate.at)}" if fate.at else "closed"
     by = f" by {shorten(fate.by, 80)} (says the API)" if fate.by else "; the API does not say by whom"
-    return Receipt(
-        f"Nothing was sent from here: the question was {when}{by}.", _about(question, client, fate)
-    )
+    return Receipt(f"Not answered from here: the question was {when}{by}.", _about(question, client, fate))
 
 
-def changed(question: Question, client: Client) -> Receipt:
-    """Say that the question is not the one that was shown."""
+def changed(question: Question, client: Client, sent_at: datetime | None) -> Receipt:
+    """Say that the question is not the one that was shown. `sent_at`: when an answer may have reached it."""
     title = "Nothing was sent: the question has changed since it was shown. Run this cell again to see it."
+    if sent_at is not None:
+        title = (
+            f"The question has changed. Whether your answer of {moment(sent_at)} reached the earlier one is "
+            "unknown. Run this cell again to see the new one."
+        )
     return Receipt(title, _about(question, client, Fate("changed")))
 
 

@@ -21,7 +21,7 @@ from runkit.client import Client
 from runkit.models import Run
 from runkit.tables.linked import frames
 from runkit.text import moment, short_id, shorten
-from runkit.widgets import cards, jobs
+from runkit.widgets import jobs
 from runkit.widgets import machine as forms
 from runkit.widgets.machine import FormMachine
 from runkit.widgets.question import question_of
@@ -126,7 +126,7 @@ class InboxMachine(Machine[Snapshot]):
         try:
             self.look(everything=everything)
         except Exception as error:
-            told = f"The look at {moment(datetime.now(UTC))} failed. {cards.in_trouble(error)}"
+            told = f"The look at {moment(datetime.now(UTC))} failed. {jobs.in_words(error)}"
             with self._lock:
                 self._note(everything, trouble=f"{told} What is shown is of {self._seen:%H:%M} UTC.")
             self._tell()
@@ -189,7 +189,7 @@ class InboxMachine(Machine[Snapshot]):
             form = self._form(run_id, interrupt_id)
             told = "" if form else "This question is closed by now."
         except Exception as error:
-            form, told = None, f"The question could not be opened. {cards.in_trouble(error)}"
+            form, told = None, f"The question could not be opened. {jobs.in_words(error)}"
         with self._lock:
             self._change(message=told, is_opening=False, form=form or self._snapshot.form)
         self._tell()

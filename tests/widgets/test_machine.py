@@ -154,7 +154,7 @@ def test_surely_not_delivered(asking: Asking, status: int, times: int) -> None:
     asking.box.fault("refuse", status=status, times=times)
     failed = answer(machine)
     assert (failed.state, machine.typed) == (State.FAILED, YES)
-    assert failed.message.startswith("Nothing was sent. ")
+    assert failed.message.startswith("The answer was not delivered. ")
     assert str(status) in failed.message
     assert asking.is_open(machine.question)
     asking.box.clear_faults()
@@ -231,7 +231,7 @@ def test_answered_elsewhere_before_the_click(asking: Asking) -> None:
     machine = asking.machine()
     asking.answer_elsewhere(machine.question)
     assert (answer(machine).state, asking.wire.posts) == (State.CONFLICT, 0)
-    assert told(machine).startswith("Nothing was sent from here: the question was closed at ")
+    assert told(machine).startswith("Not answered from here: the question was closed at ")
     assert "by Ole (says the API)" in told(machine)
     assert deliveries() == []
 
@@ -478,7 +478,7 @@ def test_an_error_before_the_answer_is_sent(asking: Asking, caplog: pytest.LogCa
     client.close()
     failed = answer(machine)
     assert (failed.state, "RuntimeError" in failed.message) == (State.FAILED, True)
-    assert failed.message.startswith("Nothing was sent. ")
+    assert failed.message.startswith("The answer was not delivered. ")
     assert "Traceback" in caplog.text
 
 
