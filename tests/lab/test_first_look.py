@@ -16,7 +16,8 @@ NAME = "01_first_look.ipynb"
 
 # The contrast of a figure's texts with the ground that is seen behind them.
 CONTRAST = (
-    f"() => {{{COLORS}"
+    "() => {"
+    + COLORS
     + """
   const ratios = [];
   for (const plot of document.querySelectorAll(".js-plotly-plot")) {
