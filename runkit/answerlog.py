@@ -122,22 +122,13 @@ def _entry(row: dict[str, Any]) -> Entry:
     return Entry(**row)
 
 
-def answerers(run_ids: Iterable[str]) -> dict[tuple[str, str], tuple[str, datetime | None]]:
-    """Say who answered, by run and by step or interrupt, and when that run was created.
-
-    Only answers that the API took count. A log that cannot be read is said in a warning.
-    """
+def taken(run_ids: Iterable[str]) -> list[Entry]:
+    """Give the answers that the API took. A log that cannot be read is said in a warning and holds none."""
     try:
-        taken = [entry for entry in entries(run_ids) if entry.delivery == CONFIRMED]
+        return [entry for entry in entries(run_ids) if entry.delivery == CONFIRMED]
     except UsageError as error:
         log.warning("who answered is not known: %s", error)
-        return {}
-    return {
-        (entry.run_id, name): (entry.answered_by, entry.run_created_at)
-        for entry in taken
-        for name in (entry.interrupt_id, entry.step_id)
-        if name is not None
-    }
+        return []
 
 
 def answer_log() -> pd.DataFrame:

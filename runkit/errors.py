@@ -11,7 +11,7 @@
         ├── NotFound(LookupError)         404
         ├── Invalid(ValueError)           400, 413, 422 and what else is the caller's to mend
         ├── Conflict(RuntimeError)        409, or the question is no longer open: somebody was first
-        ├── RateLimited(ConnectionError)  429, and the retries did not help; `.retry_after` in seconds
+        ├── RateLimited(ConnectionError)  429, on a read after all retries; `.retry_after` in seconds
         ├── Unavailable(ConnectionError)  no connection, a timeout or 5xx: surely not done, try again later
         ├── MaybeSent(ConnectionError)    a POST went out and no answer came back: it may have been done
         └── ContractError(ValueError)     an answer that the API's documentation does not allow
@@ -127,7 +127,7 @@ class Conflict(ApiError, RuntimeError):
 
 
 class RateLimited(ApiError, ConnectionError):
-    """429 after all retries. `retry_after` is the wait that the server asked for, in seconds, or None."""
+    """429; a read was repeated, a write was not. `retry_after` is in seconds, None if no wait was named."""
 
     retry_after: float | None = None
 

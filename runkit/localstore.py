@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from runkit.errors import UsageError
 
 DIR_NAME = "RUNKIT_STATE_DIR"
 FILE = "runkit.sqlite3"
+KEPT = 7 * 24 * 3600  # seconds; a draft may hold a tax number, so it does not stay for ever
 PATIENCE = 5.0  # seconds to wait for another kernel's write; one takes milliseconds
 
 _SCHEMA = """
@@ -27,7 +29,9 @@ CREATE TABLE IF NOT EXISTS answers (
     question_digest TEXT, answered_by TEXT, answer TEXT, answer_digest TEXT, delivery TEXT, message TEXT
 );
 CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
-CREATE TABLE IF NOT EXISTS drafts (question TEXT PRIMARY KEY, saved_at REAL, typed TEXT);
+CREATE TABLE IF NOT EXISTS drafts (
+    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT, PRIMARY KEY (run, question)
+);
 """
 
 
@@ -42,8 +46,16 @@ def folder() -> Path:
 
 
 def exists() -> bool:
-    """Whether anything was ever kept; reading must not leave a file behind."""
-    return os.access(folder() / FILE, os.F_OK)  # False, and no error, for a folder that may not be entered
+    """Whether anything was ever kept; reading must not leave a file behind.
+
+    Raises `UsageError` for a folder that may not be entered: what it holds is unknown.
+    """
+    try:
+        return (folder() / FILE).stat().st_size >= 0
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unusable(folder() / FILE, error) from error
 
 
 @contextmanager
@@ -57,13 +69,21 @@ def opened() -> Iterator[sqlite3.Connection]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):  # and O_EXCL: closing a file that SQLite uses would end its locks
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        path.chmod(0o600)  # one that was copied here may have been readable by others
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
+                too_old = (time.time() - KEPT,)
+                if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
+                    db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)
                 yield db
     except (OSError, sqlite3.Error) as error:
-        raise UsageError(
-            f"{path} cannot be used ({type(error).__name__}: {error}); "
-            f"set {DIR_NAME} to a folder that can be written"
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"{path} cannot be used ({type(error).__name__}: {error}); "
+        f"set {DIR_NAME} to a folder that can be written"
+    )

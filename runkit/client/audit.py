@@ -48,7 +48,7 @@ def audited(
 
     def note(delivery: Delivery) -> Delivery:
         settle(delivery.fate, delivery.message, delivery.run.created_at if delivery.run else created)
-        return delivery
+        return delivery._replace(is_noted=number is not None)
 
     try:
         yield note

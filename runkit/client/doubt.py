@@ -31,6 +31,7 @@ class Delivery(NamedTuple):
     run: Run | None
     message: str
     failure: ApiError | None = None
+    is_noted: bool = True  # in the answer log
 
     def maybe_sent(self) -> MaybeSent:
         """Build the error for a caller who needs a run."""
@@ -47,14 +48,16 @@ def deliver(
     send: Callable[[], Run],
     read: Callable[[], Run],
     interrupt_id: str,
+    before: Run | None,
     *,
     sleep: Callable[[float], object],
     on_doubt: Callable[[str], object] | None = None,
 ) -> Delivery:
     """Send the answer, never twice, and find out what became of it.
 
-    An answer that the API took while it still shows the question as open is in doubt as well. `on_doubt` is
-    told why before the looks begin, which take 10 seconds.
+    `before` is the run as it was when the question was open, if the caller has it. An answer that the API
+    took is in doubt all the same while the API shows the question as open, or an older state of the run; so
+    is one that was redirected. `on_doubt` is told why before the looks begin, which take 10 seconds.
 
     Raises `Conflict` when the question is no longer open, `Invalid` when the API refuses the answer to an
     open one, and what else is surely not delivered as it came.
@@ -62,19 +65,17 @@ def deliver(
     failure: ApiError | None = None
     try:
         run = send()
-        if not is_pending(run, interrupt_id):
+        if not is_pending(run, interrupt_id) and not is_stale(run, before):
             return Delivery(CONFIRMED, run, "the API took the answer")
         why = f"the API took the answer and still shows the question {interrupt_id!r} as open."
     except (MaybeSent, ContractError) as error:
-        if error.status is not None and 300 <= error.status < 400:
-            raise  # a redirect was not followed, so nothing was done
         failure, why = error, str(error)
     except (NotFound, Conflict, Invalid) as error:
         refusal = _refused(error, read, interrupt_id)
         raise refusal from error
     if on_doubt is not None:
         on_doubt(why)
-    return _look(why, failure, read, interrupt_id, sleep)
+    return _look(why, failure, read, interrupt_id, before, sleep)
 
 
 def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str) -> ApiError:
@@ -90,8 +91,8 @@ def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str) -> A
     else:
         kind = Conflict
         message = (
-            f"the question {interrupt_id!r} is not open (the run is {run.status}): somebody was first, or "
-            f"this run never asked it. Nothing was changed. {failure}"
+            f"the question {interrupt_id!r} is not open (the run is {run.status}): it was closed meanwhile, "
+            f"or this run never asked it. {failure}"
         )
     return kind(message, status=failure.status, messages=failure.messages, parameter=failure.parameter)
 
@@ -101,19 +102,24 @@ def _look(
     failure: ApiError | None,
     read: Callable[[], Run],
     interrupt_id: str,
+    before: Run | None,
     sleep: Callable[[float], object],
 ) -> Delivery:
     """Read the run until the question is gone or the last look is over."""
-    found, run = "the run could not be read since", None
-    before = 0.0
+    found = "the run could not be read since"
+    run: Run | None = None
+    waited = 0.0
     for seconds in LOOK_AT:
-        sleep(seconds - before)
-        before = seconds
+        sleep(seconds - waited)
+        waited = seconds
         try:
-            run = read()
+            now = read()
         except ApiError as error:
             log.warning("after a doubtful resume the run could not be read: %s", error)
             continue
+        if is_stale(now, before):
+            continue
+        run = now
         if not is_pending(run, interrupt_id):
             told = (
                 f"run {run.id}: the question {interrupt_id} is closed; "
@@ -127,11 +133,18 @@ def _look(
 
 
 def is_pending(run: Run, interrupt_id: str) -> bool:
-    """Whether the run still waits for an answer to this question.
+    """Whether the run still waits for an answer to this question, as far as can be read.
 
-    Looks at the JSON itself: a question that cannot be parsed is not a question that was answered.
+    Looks at the JSON itself: a question that cannot be parsed, or an interrupted run that names none, is not
+    a question that was answered.
     """
     questions = run.to_dict().get("interrupts")
-    if not isinstance(questions, list):
+    if run.is_finished or not isinstance(questions, list) or not questions:
         return run.status == "interrupted"
-    return any(isinstance(item, dict) and item.get("id") == interrupt_id for item in questions)
+    named = [item.get("id") if isinstance(item, dict) else None for item in questions]
+    return interrupt_id in named or not all(isinstance(name, str) for name in named)
+
+
+def is_stale(run: Run, known: Run | None) -> bool:
+    """Whether a run is an older state than one that is known, as a replica that lags behind may show."""
+    return known is not None and run.updated_at < known.updated_at

@@ -40,7 +40,7 @@ _ADVICE: dict[type[ApiError], str] = {
     NotFound: "Check the id, and that it belongs to this host: sandbox and production share no data.",
     Conflict: "Read the object again: it was changed by somebody else.",
     Invalid: "Change the request before you send it again.",
-    RateLimited: "The retries did not help; try later, or make the client slower with rate=.",
+    RateLimited: "Try again later, or make the client slower with rate=.",
     Unavailable: "Nothing was changed; try again later.",
     MaybeSent: "The request may have been carried out, so it was not sent again. Look at the state first.",
 }
@@ -115,7 +115,7 @@ def refusal(response: httpx.Response, target: Target, asked: str) -> ApiError:
 
 
 def _class_of(status: int, method: str) -> type[ApiError]:
-    if status >= 500:
+    if status >= 500 or status == 408:
         return Unavailable if method == "GET" else MaybeSent
     return _CLASS_OF_STATUS.get(status, Invalid)
 

@@ -13,13 +13,13 @@ from runkit.client import codec
 from runkit.client.audit import audited
 from runkit.client.batch import check_workers, fetch_runs, reusable
 from runkit.client.connection import Connection, path_to
-from runkit.client.doubt import Delivery, deliver
+from runkit.client.doubt import Delivery, deliver, is_pending
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import Threads, check_limit, check_positive
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
-from runkit.errors import RateLimited, Unavailable, UsageError, WaitTimeout
+from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
 from runkit.models import Feedback, Page, Run
 from runkit.text import duration, plural
 from runkit.values import RUN_STATUSES, parse_time
@@ -79,7 +79,7 @@ class Runs:
         """
         run_id, business_id = self._identify(run)
         reply = self._connection.get(path_to("runs", run_id), include="steps" if steps else None)
-        return self._run(reply, business_id)
+        return self._run(reply, business_id, run_id)
 
     def list(
         self,
@@ -239,9 +239,12 @@ class Runs:
         with audited(target, run, interrupt_id, answer, by=by, step_id=step_id) as note:
             return note(
                 deliver(
-                    lambda: self._run(self._connection.post(path, body, include="steps"), business_id),
+                    lambda: self._run(
+                        self._connection.post(path, body, include="steps"), business_id, run_id
+                    ),
                     lambda: self.get(run),
                     interrupt_id,
+                    run if isinstance(run, Run) and is_pending(run, interrupt_id) else None,
                     sleep=self._sleep,
                     on_doubt=on_doubt,
                 )
@@ -290,8 +293,10 @@ class Runs:
             return run.id, run.business_id or self._business_of.get(run.id)
         return run, self._business_of.get(run) if isinstance(run, str) else None
 
-    def _run(self, reply: Reply, business_id: str | None) -> Run:
+    def _run(self, reply: Reply, business_id: str | None, asked: str | None = None) -> Run:
         run = Run.from_json(codec.stamped(reply.object("run"), reply.read_at, business_id))
+        if asked not in (None, run.id):
+            raise ContractError(f"the API answered with run {run.id[:100]!r} when asked for {asked!r}")
         if business_id is not None:
             self._business_of[run.id] = business_id
         return run

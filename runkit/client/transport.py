@@ -141,9 +141,8 @@ class Transport(httpx.BaseTransport):
         if isinstance(outcome, Failure):
             is_safe = not (_writes(request) and outcome.was_maybe_sent)
             return self._backoff(attempt) if is_safe and not outcome.is_lasting else None
-        status = outcome.status_code
-        if status not in RETRY_STATUSES or (_writes(request) and status != 429):
-            return None
+        if outcome.status_code not in RETRY_STATUSES or _writes(request):
+            return None  # a write that was answered may have been done, whatever the answer says
         asked = retry_after(outcome.headers)
         if asked is None:
             return self._backoff(attempt)

@@ -6,7 +6,8 @@ A question is seen in two places, as an item of `run.interrupts` while it is pen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -215,34 +216,36 @@ def interrupts(
 def _answerers(
     questions: Sequence[Question], outcomes: Sequence[str], runs: Runs, steps: Steps
 ) -> list[str | None]:
-    """Who answered: whom the API names, else whom this machine's log names; None where neither does."""
-    ids = runs.text["id"]
-    answered = {question.run for question, word in zip(questions, outcomes, strict=True) if word == ANSWERED}
-    logged = answerlog.answerers(ids[number].as_py() for number in answered) if answered else {}
+    """Who answered: whom the API names, else whom this machine's log names; None where neither does.
+
+    The log's answer is told by its step. One without a step is told by its interrupt id, if the run has asked
+    only once under that id. Ids are equal in two sandboxes of one seed; a run's time of creation is not.
+    """
+    answered = [question for question, word in zip(questions, outcomes, strict=True) if word == ANSWERED]
+    if not answered:
+        return [None] * len(questions)
+    ids = runs.text["id"].to_pylist()
+    logged = answerlog.taken({ids[question.run] for question in answered})
+    by_step = {(entry.run_id, entry.step_id): entry for entry in logged if entry.step_id}
+    by_id = {(entry.run_id, entry.interrupt_id): entry for entry in logged if not entry.step_id}
+    asked = Counter((question.run, question.interrupt_id) for question in questions)
+    created = runs.time["created_at"]
+
+    def answerer(question: Question) -> str | None:
+        run_id, pause = ids[question.run], question.pause
+        told = answerer_of(steps.records[pause.position]) if pause else None
+        entry = by_step.get((run_id, pause.step_id if pause else ""))
+        if entry is None and asked[question.run, question.interrupt_id] == 1:
+            entry = by_id.get((run_id, str(question.interrupt_id)))
+        if told is not None or entry is None:
+            return told
+        at = EPOCH + timedelta(microseconds=int(created[question.run]))
+        return entry.answered_by if entry.run_created_at in (None, at) else None
+
     return [
-        _answerer(question, runs, steps, logged) if word == ANSWERED else None
+        answerer(question) if word == ANSWERED else None
         for question, word in zip(questions, outcomes, strict=True)
     ]
-
-
-def _answerer(
-    question: Question,
-    runs: Runs,
-    steps: Steps,
-    logged: Mapping[tuple[str, str], tuple[str, datetime | None]],
-) -> str | None:
-    pause = question.pause
-    told = answerer_of(steps.records[pause.position]) if pause else None
-    if told is not None or not logged:
-        return told
-    run_id, created = runs.text["id"][question.run].as_py(), int(runs.time["created_at"][question.run])
-    names = (pause.step_id if pause else None, question.interrupt_id)
-    found = (logged.get((run_id, name)) for name in names if name is not None)
-    # ids are equal in two sandboxes of one seed; the time of creation is not
-    is_same = (
-        by for by, at in filter(None, found) if at is None or at == EPOCH + timedelta(microseconds=created)
-    )
-    return next(is_same, None)
 
 
 def _carried(pause: Pause | None, steps: Steps) -> Json:

@@ -1,7 +1,8 @@
 """Drafts: what was typed and not yet sent, so that a restart of the kernel loses nothing.
 
-Kept for each question, by a digest of its key and value: a question that has changed does not get the draft
-of the old one. No key of the API and no name of the question is stored beside it.
+One for each question, and only for the value that was asked then: a question that has changed does not get
+the draft of the old one. Runs and questions are named by digests, and no key of the API stands beside them.
+`localstore` drops what is too old.
 """
 
 from __future__ import annotations
@@ -9,45 +10,68 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from runkit import jsontext, localstore
+from runkit.models import Run
 from runkit.widgets.question import Question
-
-KEPT = 7 * 24 * 3600  # seconds; a draft may hold a tax number, so it does not stay for ever
 
 Typed = dict[str, dict[str, Any]]
 
 
-def name_of(question: Question, host: str) -> str:
+class Name(NamedTuple):
+    """What a draft is kept under: digests of its run and its question, and of what was asked."""
+
+    run: str
+    question: str
+    digest: str
+
+
+def name_of(question: Question, host: str) -> Name:
     """Name the draft of a question."""
-    return hashlib.sha256("\n".join((*question.key(host), question.digest)).encode()).hexdigest()
+    return Name(_run(question.run, host), _digest(question.interrupt_id), question.digest)
 
 
-def save(name: str, typed: Typed) -> None:
-    """Keep a draft in place of the one before, and drop all that are too old. Raises `UsageError`."""
+def save(name: Name, typed: Typed) -> None:
+    """Keep a draft in place of the one before. Raises `UsageError`."""
     with localstore.opened() as db:
-        db.execute("DELETE FROM drafts WHERE saved_at < ?", (time.time() - KEPT,))
-        db.execute(
-            "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?)",
-            (name, time.time(), jsontext.dumps(typed)),
-        )
+        row = (*name, time.time(), jsontext.dumps(typed))
+        db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
 
 
-def load(name: str) -> Typed | None:
-    """Give the draft of that name, if there is one that is not too old. Raises `UsageError`."""
+def load(name: Name) -> Typed | None:
+    """Give the draft of that name, if there is one. Raises `UsageError`."""
     if not localstore.exists():
         return None
     with localstore.opened() as db:
-        row = db.execute(
-            "SELECT typed FROM drafts WHERE question = ? AND saved_at >= ?", (name, time.time() - KEPT)
+        found = db.execute(
+            "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", name
         ).fetchone()
     # not jsontext, which refuses the half of a surrogate pair that it writes
-    return json.loads(row["typed"]) if row else None
+    return json.loads(found["typed"]) if found else None
 
 
-def drop(name: str) -> None:
-    """Forget a draft. Raises `UsageError`."""
+def drop(name: Name) -> None:
+    """Forget the draft of a question, whatever was asked. Raises `UsageError`."""
     if localstore.exists():
         with localstore.opened() as db:
-            db.execute("DELETE FROM drafts WHERE question = ?", (name,))
+            db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", name[:2])
+
+
+def drop_closed(run: Run, host: str) -> None:
+    """Forget the drafts of a run's questions that do not wait any more. Raises `UsageError`."""
+    waiting = jsontext.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
+    if localstore.exists():
+        with localstore.opened() as db:
+            db.execute(
+                "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))",
+                (_run(run, host), waiting),
+            )
+
+
+def _run(run: Run, host: str) -> str:
+    return _digest("\n".join((host, run.id, run.created_at.isoformat())))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -120,6 +120,9 @@ CSS = """
 .runkit-card .widget-html-content {
   white-space: normal; overflow: visible; overflow-wrap: anywhere; line-height: 1.4;
 }
+.runkit-card .widget-html-content th { overflow-wrap: normal; word-break: normal; }
+.runkit-card .widget-html-content a { color: var(--jp-content-link-color); }
+.runkit-card .jupyter-widgets.jupyter-widgets-disconnected::before { content: none; }
 """
 
 

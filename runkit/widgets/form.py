@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from runkit import answerlog
 from runkit.client import Client
-from runkit.errors import RunkitError, UsageError, WaitTimeout
+from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
 from runkit.text import duration, short_id
-from runkit.widgets import cards, jobs, presence, receipts
+from runkit.widgets import cards, drafts, jobs, presence, receipts
 from runkit.widgets.machine import FormMachine, Snapshot
 from runkit.widgets.question import Question, fate_of, logged_answers, question_of
-from runkit.widgets.receipts import Receipt
+from runkit.widgets.receipts import Receipt, Sent
 from runkit.widgets.view import FormView
 
 LOOK_EVERY = 10.0  # seconds between two looks whether somebody else has answered
@@ -95,6 +96,9 @@ class InterruptForm:
             self.close()
         head = cards.bundle(cards.header(question, self._client), cards.in_words(question, self._client))
         display(head, raw=True)  # type: ignore[no-untyped-call]
+        if presence.is_unattended():
+            display(presence.unattended(), raw=True)  # type: ignore[no-untyped-call]
+            return
         self._is_closed = False
         view = self._view = FormView(self.machine)
         view.guard.on_view(self._seen)
@@ -112,8 +116,12 @@ class InterruptForm:
         machine = self.machine
         if machine is None or machine.snapshot.is_final:
             return None
-        with suppress(RunkitError):  # the next look may work, and sending says by itself what is wrong
+        try:
             machine.watch()
+        except NotFound:
+            return None  # sending says so too
+        except RunkitError:
+            pass  # the next look may work, and sending says by itself what is wrong
         return LOOK_EVERY
 
     def _changed(self, snapshot: Snapshot) -> None:
@@ -121,11 +129,13 @@ class InterruptForm:
             return
         self._ticker.stop()
         view, handle = self._view, self._handle
-        if view is not None and handle is not None:
-            view.render(snapshot)  # first: what it says and where it puts the focus outlives it
-            told = snapshot.receipt
-            handle.update(cards.bundle(cards.receipt(told), told.title), raw=True)
-        self._bell.ring()
+        try:
+            if view is not None and handle is not None:
+                view.render(snapshot)  # first: what it says and where it puts the focus outlives it
+                told = snapshot.receipt
+                handle.update(cards.bundle(cards.receipt(told), told.title), raw=True)
+        finally:
+            self._bell.ring()  # even if it cannot be shown: a cell may wait for it
 
     def close(self) -> None:
         """Take the form away; its threads end. What was typed is still a draft."""
@@ -162,7 +172,9 @@ class InterruptForm:
 
 def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
     """Say what became of a question that no longer waits: the last that this machine answered, if any."""
-    sent = logged_answers(run, client.host, interrupt_id)
+    with suppress(UsageError):
+        drafts.drop_closed(run, client.host)
+    sent = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
     facts = (("run", run.id), ("host", f"{client.host} ({client.mode})"), ("now", run.sentence()))
     if not sent:
         which = f"the question {interrupt_id!r} of this run" if interrupt_id else "of this run no question"
@@ -178,4 +190,7 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         step_id=entry.step_id,
         asked_at=None,
     )
-    return receipts.logged(question, client, entry, fate_of(question, run))
+    fate, made = fate_of(question, run), Sent.logged(entry)
+    if entry.delivery == answerlog.CONFIRMED:
+        return receipts.answered(question, client, made, fate)
+    return receipts.unconfirmed(question, client, made, fate)

@@ -23,16 +23,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+from weakref import WeakSet
 
-from runkit.answerlog import CONFIRMED, UNCONFIRMED, declared_name
+from runkit.answerlog import CONFIRMED, IN_DOUBT, declared_name
 from runkit.client import Client
-from runkit.errors import Conflict, Invalid, RunkitError, UsageError
+from runkit.client.doubt import is_stale
+from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
 from runkit.models import Run
 from runkit.text import moment
 from runkit.widgets import drafts, jobs, receipts
 from runkit.widgets.question import Fate, Question, documents_for, fate_of, logged_answers
 from runkit.widgets.questionnaire import Judgement, Questionnaire
-from runkit.widgets.receipts import Receipt
+from runkit.widgets.receipts import Receipt, Sent
 from runkit.widgets.telling import Machine
 
 log = logging.getLogger("runkit")
@@ -40,7 +42,6 @@ log = logging.getLogger("runkit")
 DRAFT_AFTER = 0.4  # seconds after a keystroke: a write per keystroke would be a write per letter
 MAY_ARRIVE = "may still arrive; if you answer again, whichever comes first counts."
 Typed = dict[str, dict[str, Any]]
-Sent = tuple[datetime, Mapping[str, Any]]  # when an answer was sent, and the answer
 
 
 class State(StrEnum):
@@ -104,13 +105,16 @@ class FormMachine(Machine[Snapshot]):
         self.who = who or declared_name()
         self.form = Questionnaire(question.value, documents_for(question, client))
         self.run = question.run  # as it was last read
-        self._draft = drafts.name_of(question, client.host) if use_drafts else None
+        self._draft = drafts.name_of(question, client.host)
+        self._use_drafts = use_drafts
         self._draft_timer: threading.Timer | None = None
         self._judgement: Judgement
         self._posting: Sent | None = None  # an answer that is on its way
         self._doubtful: Sent | None = None  # one that may have arrived, or may still
+        self._warned_of: set[int] = set()  # entries of the log that the person was told of
         self.typed: Typed = self.form.start()
         message = " ".join(filter(None, (self._restore(), self._warning())))
+        _live.add(self)
         if client.read_only:
             message = "This client is read_only: it shows the question and cannot answer it."
         self._judgement = self.form.judge(self.typed)
@@ -148,10 +152,12 @@ class FormMachine(Machine[Snapshot]):
             elif judged.input is None:
                 n = sum(map(len, judged.errors.values()))
                 told = "One answer needs a look." if n == 1 else f"{n} answers need a look."
-                self._change(State.INVALID, f"Nothing was sent. {told}", errors=judged.errors)
+                self._change(State.INVALID, self._unsent(told), errors=judged.errors)
             elif judged.is_final:
                 what = judged.caption.removesuffix(" and resume")
-                self._change(State.CONFIRM, f"{what}: this cannot be taken back. Send it?")
+                self._change(
+                    State.CONFIRM, f"{what}: this cannot be taken back. Send it?{self._may_arrive()}"
+                )
             else:
                 self._start_sending(judged)
         self._tell()
@@ -169,7 +175,7 @@ class FormMachine(Machine[Snapshot]):
         with self._lock:
             if self._snapshot.state is not State.CONFIRM:
                 return
-            self._change(State.OPEN, "Nothing was sent.")
+            self._change(State.OPEN, self._unsent())
         self._tell()
 
     def look(self) -> None:
@@ -196,7 +202,7 @@ class FormMachine(Machine[Snapshot]):
             if self._snapshot.is_final or self._snapshot.state is State.SENDING or self._snapshot.is_looking:
                 return  # the job that is under way decides
             fate = fate_of(self.question, run)
-            if fate.word == "open":
+            if fate.word == "open" or is_stale(run, self.run):
                 return
             self._close(run, fate)
         self._tell()
@@ -213,13 +219,16 @@ class FormMachine(Machine[Snapshot]):
     def _send(self, judged: Judgement) -> None:
         """Look whether the same question still waits, answer it once, and find the verdict."""
         question = self.question
-        run = self.client.runs.get(question.run)
+        run = self._read()
         fate = fate_of(question, run)
         if fate.word != "open":
             self._close(run, fate)
             return
+        if warning := self._warning():  # sent meanwhile from another card or notebook
+            self._change(State.OPEN, f"Nothing was sent from this form yet. {warning}")
+            return
         answer = judged.input or {}
-        self._posting = datetime.now(UTC), answer
+        self._posting = Sent.of(answer, self.who, datetime.now(UTC))
         try:
             delivery = self.client.runs.deliver(
                 run,
@@ -232,9 +241,9 @@ class FormMachine(Machine[Snapshot]):
         except Conflict:
             self._posting = None
             with suppress(RunkitError):  # that it is closed is known; when and by whom may not be
-                run = self.client.runs.get(question.run)
+                run = self._read()
                 fate = fate_of(question, run)
-            self._close(run, fate if fate.word != "open" else Fate("closed"))
+            self._close(run, fate if fate.word != "open" else Fate("closed"), is_refused=True)
             return
         except Invalid as error:
             self._posting = None
@@ -250,12 +259,21 @@ class FormMachine(Machine[Snapshot]):
                 told = f"It is unknown whether the answer arrived. {delivery.message}"
                 self._change(State.UNKNOWN, told)
         elif delivery.fate == CONFIRMED:
-            self._settle(delivery.run, self._posting, CONFIRMED)
+            run, fate = delivery.run, fate_of(question, delivery.run)
+            doubt, noted = self._doubtful, delivery.is_noted
+            made = receipts.answered(question, self.client, self._posting, fate, doubt=doubt, noted=noted)
+            self._end(State.SETTLED, run, made)
         else:
             self._found(delivery.run)
 
+    def _read(self) -> Run:
+        run = self.client.runs.get(self.question.run)
+        if is_stale(run, self.run):
+            raise Unavailable("The API shows an older state of the run than before. Try again in a moment.")
+        return run
+
     def _look(self) -> None:
-        self._found(self.client.runs.get(self.question.run))
+        self._found(self._read())
 
     def _found(self, run: Run) -> None:
         """Take what became of an answer of unknown fate."""
@@ -265,6 +283,7 @@ class FormMachine(Machine[Snapshot]):
             return
         with self._lock:
             self.run = run
+            self._warning()  # this one is said here
             told = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
             self._change(State.OPEN, told)
 
@@ -286,42 +305,38 @@ class FormMachine(Machine[Snapshot]):
                     self._doubtful = self._posting or self._doubtful
                     self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {told}")
                 else:
-                    self._change(State.FAILED, f"The answer was not delivered. {told}")
+                    self._change(State.FAILED, f"The answer was not delivered. {told}{self._may_arrive()}")
         finally:
             self._posting = None
         self._tell()
 
     # -- changes of state
 
-    def _close(self, run: Run, fate: Fate) -> None:
-        """End a question that no longer waits, and not by an answer that is known to be ours."""
-        sent = logged_answers(run, self.client.host, self.question.interrupt_id)
+    def _close(self, run: Run, fate: Fate, *, is_refused: bool = False) -> None:
+        """End a question that no longer waits, and not by an answer that is known to be this form's."""
+        question, client = self.question, self.client
+        sent = logged_answers(run, client.host, question)
         last = sent[-1] if sent else None
         is_known = last is not None and last.delivery == CONFIRMED  # then another notebook was first
+        doubt = self._doubtful or (Sent.logged(last) if last and last.delivery in IN_DOUBT else None)
         if fate.word == "lapsed":
-            self._end(State.LAPSED, run, receipts.lapsed(self.question, self.client, fate))
+            self._end(State.LAPSED, run, receipts.lapsed(question, client, fate, doubt))
         elif fate.word == "changed":
-            sent_at = self._doubtful[0] if self._doubtful else None
-            self._end(State.CONFLICT, run, receipts.changed(self.question, self.client, sent_at))
-        elif self._doubtful is not None and not is_known:
-            self._settle(run, self._doubtful, UNCONFIRMED)
-        elif last is not None and not is_known:
-            self._end(State.SETTLED, run, receipts.logged(self.question, self.client, last, fate))
+            self._end(State.CONFLICT, run, receipts.changed(question, client, fate, doubt))
+        elif last is not None and is_known:
+            made = receipts.from_another_notebook(question, client, Sent.logged(last), fate)
+            self._end(State.CONFLICT, run, made)
+        elif doubt is not None:
+            self._end(State.SETTLED, run, receipts.unconfirmed(question, client, doubt, fate))
         else:
-            self._end(State.CONFLICT, run, receipts.elsewhere(self.question, self.client, last, fate))
-
-    def _settle(self, run: Run, sent: Sent, delivery: str) -> None:
-        fate = fate_of(self.question, run)
-        made = receipts.ours(self.question, self.client, self.who, *sent, delivery, fate)
-        self._end(State.SETTLED, run, made)
+            made = receipts.elsewhere(question, client, fate, is_refused=is_refused)
+            self._end(State.CONFLICT, run, made)
 
     def _end(self, state: State, run: Run, receipt: Receipt) -> None:
         with self._lock:
             self.run = run
-            if self._draft_timer is not None:
-                self._draft_timer.cancel()
-            self._try_draft(drafts.drop)
             self._change(state, receipt.title, receipt=receipt)
+        self._try_draft(lambda: drafts.drop(self._draft))
 
     def _change(
         self,
@@ -340,14 +355,28 @@ class FormMachine(Machine[Snapshot]):
         )
 
     def _warning(self) -> str:
-        """Warn of an answer that left this machine and did not close the question, as far as is known."""
-        sent = logged_answers(self.question.run, self.client.host, self.question.interrupt_id)
-        return f"An answer was sent from here at {moment(sent[-1].sent_at)} and {MAY_ARRIVE}" if sent else ""
+        """Warn of answers in the log that this person was not told of yet, and remember that she was."""
+        sent = logged_answers(self.question.run, self.client.host, self.question)
+        new = [entry for entry in sent if entry.answer_id not in self._warned_of]
+        self._warned_of.update(entry.answer_id for entry in new)
+        return f"An answer was sent from here at {moment(new[-1].sent_at)} and {MAY_ARRIVE}" if new else ""
+
+    def _unsent(self, told: str = "") -> str:
+        nothing = "Nothing was sent this time." if self._doubtful else "Nothing was sent."
+        return " ".join(filter(None, (nothing, told))) + self._may_arrive()
+
+    def _may_arrive(self) -> str:
+        return f" Your answer of {moment(self._doubtful.at)} may still arrive." if self._doubtful else ""
 
     # -- drafts
 
     def _restore(self) -> str:
-        kept = self._try_draft(drafts.load)
+        """Take up what was typed into this question before, in another form or another kernel."""
+        for other in tuple(_live):
+            if other is not self and other._draft == self._draft:
+                other.flush()
+        self._try_draft(lambda: drafts.drop_closed(self.question.run, self.client.host))
+        kept = self._try_draft(lambda: drafts.load(self._draft)) if self._use_drafts else None
         if not isinstance(kept, dict) or not kept:
             return ""
         known = {section.key for section in self.form.sections}
@@ -355,27 +384,33 @@ class FormMachine(Machine[Snapshot]):
         return "What you typed before is here again."
 
     def _keep_draft(self) -> None:
-        if self._draft is not None and self._draft_timer is None:
-            self._draft_timer = threading.Timer(DRAFT_AFTER, self._save_draft)
+        if self._use_drafts and self._draft_timer is None:
+            self._draft_timer = threading.Timer(DRAFT_AFTER, self.flush)
             self._draft_timer.daemon = True
             self._draft_timer.start()
 
-    def _save_draft(self) -> None:
+    def flush(self) -> None:
+        """Write the draft now, if something was typed since."""
         with self._lock:
-            self._draft_timer = None
-            if self._snapshot.state not in FINAL:
-                self._try_draft(lambda name: drafts.save(name, self.typed))
+            timer, self._draft_timer, typed = self._draft_timer, None, self.typed
+            if timer is None or self._snapshot.is_final:
+                return
+        timer.cancel()
+        self._try_draft(lambda: drafts.save(self._draft, typed))
+        if self.snapshot.is_final:  # it was settled, and its draft dropped, meanwhile
+            self._try_draft(lambda: drafts.drop(self._draft))
 
-    def _try_draft(self, use: Callable[[str], Any]) -> Any:
-        """Use the draft; a file that cannot be used is said once, and typing goes on without."""
-        if self._draft is None:
-            return None
+    @staticmethod
+    def _try_draft(use: Callable[[], Any]) -> Any:
+        """Use the draft; where that cannot be done it is logged, and typing goes on without."""
         try:
-            return use(self._draft)
+            return use()
         except UsageError as error:
-            log.warning("no drafts are kept: %s", error)
-            self._draft = None
+            log.warning("drafts are not kept: %s", error)
             return None
+
+
+_live: WeakSet[FormMachine] = WeakSet()
 
 
 def _still(

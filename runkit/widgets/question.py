@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from runkit import answerlog
@@ -36,7 +37,7 @@ class Question:
     step_id: str | None
     asked_at: datetime | None
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Tell whether the question is still the same: the SHA-256 of its value."""
         return answerlog.digest(self.value)
@@ -112,10 +113,11 @@ def fate_of(question: Question, run: Run) -> Fate:
     return Fate("lapsed", run.ended_at) if run.is_finished else Fate("closed")
 
 
-def logged_answers(run: Run, host: str, interrupt_id: str | None = None) -> list[Entry]:
-    """Give what this machine sent to the questions of a run, oldest first; what is surely undone is not.
+def logged_answers(run: Run, host: str, question: Question | None = None) -> list[Entry]:
+    """Give what this machine sent to a question, or to all of the run, oldest first.
 
-    A log that cannot be read is said in a warning and holds nothing.
+    What the API refused, and what surely did not arrive, is not among them; nor are answers to a question
+    that was asked earlier under the same id. A log that cannot be read is said in a warning and holds none.
     """
     try:
         entries = answerlog.entries([run.id])
@@ -127,9 +129,17 @@ def logged_answers(run: Run, host: str, interrupt_id: str | None = None) -> list
         for entry in entries
         if entry.host == host
         and entry.run_created_at in (None, run.created_at)
-        and interrupt_id in (None, entry.interrupt_id)
         and entry.delivery not in (answerlog.FAILED, answerlog.REFUSED)
+        and (question is None or _is_about(entry, question))
     ]
+
+
+def _is_about(entry: Entry, question: Question) -> bool:
+    return (
+        entry.interrupt_id == question.interrupt_id
+        and entry.question_digest in (None, question.digest)
+        and (entry.step_id == question.step_id or None in (entry.step_id, question.step_id))
+    )
 
 
 def documents_for(question: Question, client: Client) -> list[Document]:

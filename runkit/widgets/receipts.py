@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from runkit import answerlog
-from runkit.answerlog import SELF_DECLARED, UNCONFIRMED, Entry
+from runkit.answerlog import SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.text import moment, plural, shorten
 from runkit.widgets.question import Fate, Question
@@ -26,55 +26,86 @@ class Receipt:
     facts: Facts
 
 
-def ours(
+@dataclass(frozen=True)
+class Sent:
+    """An answer that left this machine: when (this machine's time), by whom (self-declared), and what."""
+
+    at: datetime
+    by: str
+    said: str
+    digest: str
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], by: str, at: datetime) -> Sent:
+        """Describe an answer."""
+        return cls(at, by, decisions(answer), answerlog.digest(answer))
+
+    @classmethod
+    def logged(cls, entry: Entry) -> Sent:
+        """Describe an answer of the log."""
+        answer = json.loads(entry.answer)  # not jsontext, which refuses half a surrogate pair
+        return cls(entry.sent_at, entry.answered_by, decisions(answer), entry.answer_digest)
+
+
+def answered(
     question: Question,
     client: Client,
-    who: str,
-    sent_at: datetime,
-    answer: Mapping[str, Any],
-    delivery: str,
+    sent: Sent,
     fate: Fate,
+    *,
+    doubt: Sent | None = None,
+    noted: bool = True,
 ) -> Receipt:
-    """Say that an answer was sent just now and closed the question, or may have."""
-    said, digest = decisions(answer), answerlog.digest(answer)
-    return _of_answer(question, client, who, sent_at, said, digest, delivery, fate)
+    """Say that the API took an answer. `doubt` is an earlier one of which that is not known."""
+    by = f"{shorten(fate.by, 80)} (says the API)" if fate.by else sent.by
+    title = f"Answered by {by} at {moment(sent.at)}: {sent.said}."
+    facts = (*_about(question, client, fate), *_sent(sent), ("delivery", "confirmed"), _kept(noted))
+    if doubt is None or doubt == sent:
+        return Receipt(title, facts)
+    earlier = f"{doubt.said}, sent {moment(doubt.at)} by {doubt.by}; whether it arrived is unknown"
+    return Receipt(title, (*facts, ("an earlier answer", earlier)))
 
 
-def logged(question: Question, client: Client, entry: Entry, fate: Fate) -> Receipt:
-    """Say what is in the log of an answer to a question that is closed by now."""
-    delivery = entry.delivery if entry.delivery == answerlog.CONFIRMED else UNCONFIRMED
-    said = decisions(json.loads(entry.answer))
-    return _of_answer(
-        question, client, entry.answered_by, entry.sent_at, said, entry.answer_digest, delivery, fate
-    )
+def unconfirmed(question: Question, client: Client, sent: Sent, fate: Fate, *, noted: bool = True) -> Receipt:
+    """Say that the question is closed, and that whose answer closed it is unknown."""
+    title = f"Closed; your answer of {moment(sent.at)} could not be confirmed."
+    delivery = ("delivery", "unconfirmed: whose answer closed it is unknown")
+    return Receipt(title, (*_about(question, client, fate), *_sent(sent), delivery, _kept(noted)))
 
 
-def elsewhere(question: Question, client: Client, entry: Entry | None, fate: Fate) -> Receipt:
-    """Say that somebody else was first. What the answer was is known only if it left this machine."""
-    if entry is not None:
-        known = logged(question, client, entry, fate)
-        return Receipt(f"Answered from another notebook of this machine. {known.title}", known.facts)
+def from_another_notebook(question: Question, client: Client, sent: Sent, fate: Fate) -> Receipt:
+    """Say that an answer from this machine, and not from this form, closed the question."""
+    known = answered(question, client, sent, fate)
+    return Receipt(f"Answered from another notebook of this machine. {known.title}", known.facts)
+
+
+def elsewhere(question: Question, client: Client, fate: Fate, *, is_refused: bool) -> Receipt:
+    """Say that the question was closed; `is_refused`: the API heard an answer from here and refused it."""
+    head = "The API refused the answer" if is_refused else "Not answered from here"
     when = f"closed at {moment(fate.at)}" if fate.at else "closed"
     by = f" by {shorten(fate.by, 80)} (says the API)" if fate.by else "; the API does not say by whom"
-    return Receipt(f"Not answered from here: the question was {when}{by}.", _about(question, client, fate))
+    return Receipt(f"{head}: the question was {when}{by}.", _about(question, client, fate))
 
 
-def changed(question: Question, client: Client, sent_at: datetime | None) -> Receipt:
-    """Say that the question is not the one that was shown. `sent_at`: when an answer may have reached it."""
-    title = "Nothing was sent: the question has changed since it was shown. Run this cell again to see it."
-    if sent_at is not None:
-        title = (
-            f"The question has changed. Whether your answer of {moment(sent_at)} reached the earlier one is "
-            "unknown. Run this cell again to see the new one."
-        )
-    return Receipt(title, _about(question, client, Fate("changed")))
+def changed(question: Question, client: Client, fate: Fate, doubt: Sent | None) -> Receipt:
+    """Say that the question is not the one that was shown."""
+    again = "Run this cell again to see the new one."
+    if doubt is None:
+        title = f"Nothing was sent: the question has changed since it was shown. {again}"
+    else:
+        title = f"The question has changed. {_whether(doubt)} {again}"
+    return Receipt(title, _about(question, client, fate))
 
 
-def lapsed(question: Question, client: Client, fate: Fate) -> Receipt:
+def lapsed(question: Question, client: Client, fate: Fate, doubt: Sent | None) -> Receipt:
     """Say that nobody can answer any more, which is no rejection."""
     when = f" at {moment(fate.at)}" if fate.at else ""
-    title = f"The question lapsed: its run ended{when} before anybody answered. This is no rejection."
-    return Receipt(title, _about(question, client, fate))
+    before = _whether(doubt) if doubt else "Nobody had answered. This is no rejection."
+    return Receipt(f"The question lapsed: its run ended{when}. {before}", _about(question, client, fate))
+
+
+def _whether(doubt: Sent) -> str:
+    return f"Whether your answer of {moment(doubt.at)} arrived is unknown."
 
 
 def decisions(answer: Mapping[str, Any]) -> str:
@@ -87,34 +118,16 @@ def decisions(answer: Mapping[str, Any]) -> str:
     return shorten(word, 40) if isinstance(word, str) else f"an answer of {plural(len(answer), 'field')}"
 
 
-def _of_answer(
-    question: Question,
-    client: Client,
-    who: str,
-    sent_at: datetime,
-    said: str,
-    digest: str,
-    delivery: str,
-    fate: Fate,
-) -> Receipt:
-    if delivery == UNCONFIRMED:
-        title = f"Closed; your answer of {moment(sent_at)} could not be confirmed."
-    else:
-        by = f"{shorten(fate.by, 80)} (says the API)" if fate.by else who
-        title = f"Answered by {by} at {moment(sent_at)}: {said}."
-    return Receipt(
-        title,
-        (
-            *_about(question, client, fate),
-            ("answer", f"{said} (SHA-256 {digest[:SHORT_DIGEST]}…)"),
-            ("sent", f"{moment(sent_at)} by {who} ({SELF_DECLARED}: the API records only the account)"),
-            (
-                "delivery",
-                "unconfirmed: whose answer closed it is unknown" if delivery == UNCONFIRMED else delivery,
-            ),
-            ("the whole answer", "is in runkit.answer_log() on the machine that sent it"),
-        ),
+def _sent(sent: Sent) -> Facts:
+    return (
+        ("answer", f"{sent.said} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
+        ("sent", f"{moment(sent.at)} by {sent.by} ({SELF_DECLARED}: the API records only the account)"),
     )
+
+
+def _kept(is_noted: bool) -> tuple[str, str]:
+    where = "is in runkit.answer_log() on the machine that sent it"
+    return "the whole answer", where if is_noted else "could NOT be noted in runkit.answer_log()"
 
 
 def _about(question: Question, client: Client, fate: Fate) -> Facts:

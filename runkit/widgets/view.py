@@ -122,6 +122,7 @@ class FormView(View[Snapshot]):
             return
         state = snapshot.state
         captions = {State.SENDING: "Sending…", State.UNKNOWN: "Waiting to know what became of it"}
+        self._submit.button_style = "" if state is State.CONFIRM else "primary"
         self._submit.description = captions.get(state, snapshot.caption)
         self._confirm.description = f"Yes: {snapshot.caption[:1].lower()}{snapshot.caption[1:]}"
         show(self._once_more, state is State.CONFIRM)

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import runkit
+import support
 from runkit import answerlog
 from runkit.client import Client
 from runkit.errors import RunkitError, UsageError
@@ -50,9 +51,9 @@ def resume(client: Client) -> None:
         (DROP, True, "unknown", "may still arrive"),
         (Answer(status=500), True, "unknown", "may still arrive"),
         (Answer(status=422), True, "refused", "still open"),
-        (Answer(status=422), False, "refused", "somebody was first"),
+        (Answer(status=422), False, "refused", "closed meanwhile"),
         (Answer(status=401), True, "failed", "401"),
-        (Answer(status=307), True, "failed", "redirect"),
+        (Answer(status=307), True, "unknown", "redirect"),
     ],
 )
 def test_each_verdict(
@@ -178,3 +179,13 @@ def test_entries_of_some_runs() -> None:
         answerlog.begin({}, None, {"run_id": run_id})
     found = [[entry.run_id for entry in answerlog.entries(ids)] for ids in (None, ["a"], ["c", "b"], [])]
     assert found == [["a", "b", "c", "a"], ["a", "a"], ["b", "c"], []]
+
+
+@pytest.mark.parametrize(("step_id", "answered_by"), [("s1", ["Ada", None]), (None, [None, None])])
+def test_only_its_own_question_was_answered(step_id: str | None, answered_by: list[str | None]) -> None:
+    """An answer is not attributed to a question that was asked later under the same id."""
+    known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
+    answerlog.settle(answerlog.begin(YES, "Ada", known), "confirmed", None, None)
+    pauses = [support.question(f"s{n}", 10 * n, 10 * n + 5, result={"interrupt_id": "int-1"}) for n in (1, 2)]
+    found = runkit.frames(support.run(*pauses)).interrupts["answered_by"]
+    assert found.astype(object).where(found.notna(), None).tolist() == answered_by

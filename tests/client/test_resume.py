@@ -10,13 +10,13 @@ from runkit.client import Client
 from runkit.errors import (
     AuthError,
     Conflict,
-    ContractError,
     Invalid,
     MaybeSent,
     NotFound,
     RateLimited,
     UsageError,
 )
+from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
@@ -75,12 +75,42 @@ def test_doubt_and_the_question_still_waits(
     assert fake_time.slept == [1, 2, 7]
 
 
-def test_redirected_answer_was_not_given(server: Server, client: Client) -> None:
-    """A redirect was not followed, so there is no doubt and nothing to look for."""
-    server.script = lambda asked: Answer(status=307, headers={"Location": "/elsewhere"})
-    with pytest.raises(ContractError, match="redirect"):
-        client.runs.resume("run-1", "int-1", YES)
-    assert server.lines == ["POST /runs/run-1/resume"]
+@pytest.mark.parametrize("status", [303, 307, 408])
+def test_redirect_and_timeout_of_the_server_are_doubtful(
+    server: Server, client: Client, run_json: Compose, status: int
+) -> None:
+    """A 303 is what some servers say when the work is done; so it is looked for."""
+    told = Answer(status=status, headers={"Location": "/elsewhere"})
+    server.script = lambda asked: told if asked.method == "POST" else Answer(run_json())
+    assert client.runs.deliver("run-1", "int-1", YES).fate == "unconfirmed"
+    assert posts(server) == 1
+
+
+def test_reply_about_another_run_confirms_nothing(server: Server, client: Client, run_json: Compose) -> None:
+    """Nor does its look: only the run that was asked about can tell."""
+    server.script = lambda asked: Answer(run_json(id="run-of-another-customer"))
+    delivery = client.runs.deliver("run-1", "int-1", YES)
+    assert (delivery.fate, delivery.run) == ("unknown", None)
+
+
+def test_older_state_of_the_run_confirms_nothing(
+    server: Server, client: Client, run_json: Compose, question: dict[str, Any]
+) -> None:
+    """A replica that lags behind shows the run before it asked; that is no answered question."""
+    asked_at, before = "2026-02-03T10:00:40Z", "2026-02-03T10:00:01Z"
+    known = run_json(status="interrupted", interrupts=[question], updated_at=asked_at)
+    server.script = lambda asked: Answer(run_json(status="running", interrupts=[], updated_at=before))
+    delivery = client.runs.deliver(Run.from_json(known), "int-1", YES)
+    assert (delivery.fate, delivery.run) == ("unknown", None)
+
+
+@pytest.mark.parametrize("odd", [[], [{"value": {}}], [7], None])
+def test_interrupted_run_that_names_no_question_confirms_nothing(
+    server: Server, client: Client, run_json: Compose, odd: object
+) -> None:
+    """Which question waits cannot be read, so it may be this one."""
+    server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=odd))
+    assert client.runs.deliver("run-1", "int-1", YES).fate == "unknown"
 
 
 def test_doubt_that_clears_late(

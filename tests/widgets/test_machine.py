@@ -10,7 +10,9 @@ import pytest
 
 from runkit import answerlog
 from runkit.client import Client
+from runkit.models import Run
 from runkit.widgets import drafts
+from runkit.widgets.form import InterruptForm
 from runkit.widgets.machine import FormMachine, Snapshot, State
 from runkit.widgets.question import question_of
 from tests.client.conftest import DROP, Answer, Asked, Server
@@ -41,6 +43,10 @@ def told(machine: FormMachine) -> str:
     receipt = machine.snapshot.receipt
     assert receipt is not None
     return f"{receipt.title} {dict(receipt.facts)}"
+
+
+def posts(server: Server) -> int:
+    return sum(asked.method == "POST" for asked in server.asked)
 
 
 def deliveries() -> list[str]:
@@ -538,7 +544,77 @@ def test_a_doubtful_answer_is_known_without_a_log(asking: Asking) -> None:
     assert "could not be confirmed" in told(machine)
 
 
+def test_a_replica_that_lags_behind(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """An older state of the run, or another run, closes no form and costs no draft."""
+    asked = run_json(status="interrupted", interrupts=[question], steps=[], updated_at="2026-02-03T10:00:40Z")
+    before = run_json(status="running", interrupts=[], steps=[], updated_at="2026-02-03T10:00:01Z")
+    server.script = lambda asked_for: Answer(asked)
+    machine = scripted(client)
+    for odd in (before, run_json(id="run-of-another-customer")):
+        draft(machine, {"0": {"decision": "reject", "note": str(odd["id"])}})
+        server.script = lambda asked_for, odd=odd: Answer(odd)  # type: ignore[misc]
+        machine.saw(Run.from_json(before))
+        failed = submit(machine)
+        assert (failed.state, saved(machine) is None) == (State.FAILED, False)
+    assert {one.method for one in server.asked} == {"GET"}
+
+
+def test_two_forms_of_one_question(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """A second form does not send beside an answer that may still arrive; it warns first."""
+    still = Answer(run_json(status="interrupted", interrupts=[question], steps=[]))
+    server.script = lambda asked: DROP if asked.method == "POST" else still
+    first, second = scripted(client), scripted(client)
+    answer(first)
+    warned = answer(second)
+    assert (warned.state, posts(server)) == (State.OPEN, 1)
+    assert "An answer was sent from here" in warned.message
+    assert "may still arrive" in warned.message
+    submit(second)
+    assert posts(server) == 2
+
+
+def test_asked_again_under_the_same_id(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """What was answered earlier is no answer to the question that came later under its id."""
+
+    def run(label: str, **more: Any) -> dict[str, Any]:
+        value = {**question["value"], "label": label}
+        return run_json(steps=[], **({"interrupts": [{**question, "value": value}]} | more))
+
+    server.script = lambda asked: Answer(run("Dismiss?", status="interrupted"))
+    first = scripted(client)
+    server.script = lambda asked: Answer(
+        run("", status="running", interrupts=[]) if asked.method == "POST" else run("Dismiss?")
+    )
+    answer(first)
+    server.script = lambda asked: Answer(run("Dismiss the other?", status="interrupted"))
+    second = scripted(client)
+    assert second.snapshot.message == ""
+    server.script = lambda asked: Answer(run("", status="running", interrupts=[]))
+    assert answer(second).state is State.CONFLICT
+    assert told(second).startswith("Not answered from here")
+
+
 # ----------------------------------------------------------------------------------------------------- drafts
+
+
+def test_a_draft_goes_with_its_question(asking: Asking) -> None:
+    """Answered from elsewhere and shown again, or settled by a form that keeps none: no draft is left."""
+    for close in (
+        lambda machine: asking.answer_elsewhere(machine.question),
+        lambda machine: answer(FormMachine(asking.client, machine.question, use_drafts=False)),
+    ):
+        machine = asking.machine()
+        draft(machine)
+        close(machine)
+        InterruptForm(asking.client, machine.question.run)
+        assert saved(machine) is None
+
+
+def test_the_cell_again_right_after_typing(asking: Asking) -> None:
+    """What was typed a moment ago is not waited for: the new form has it."""
+    first = asking.machine()
+    first.edit(YES)
+    assert FormMachine(asking.client, first.question).typed == YES
 
 
 def saved(machine: FormMachine) -> Any:

@@ -1,0 +1,103 @@
+"""The monitor of a run in a real JupyterLab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from runkit.server import Sandbox, sandbox
+from tests.lab.conftest import LIGHT, Desk
+from tests.lab.test_answering import NOTE, THREADS, YES, button, card, choose, see, until
+
+Open = Callable[..., Desk]
+MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"
+NEW = 'run = client.runs.create("cip_orchestrator", box.business({!r}))\n' + MONITOR
+PLOT = "application/vnd.plotly.v1+json"
+MOST_REDRAWS = 2  # a second
+
+# At each frame: when, how many charts with bars there are, and of how many steps they speak
+SAMPLE = """() => {
+  window.looks = [];
+  const look = (now) => {
+    const charts = [...document.querySelectorAll(".js-plotly-plot")].filter(
+      (chart) => chart.querySelector(".bars .point")
+    );
+    const steps = charts.map((chart) => Number(chart.textContent.match(/(\\d+) steps/)?.[1]));
+    window.looks.push([now, charts.length, Math.max(...steps)]);
+    requestAnimationFrame(look);
+  };
+  look(performance.now());
+}"""
+pytestmark = [pytest.mark.browser]
+light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
+
+
+@pytest.fixture
+def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """A sandbox as fast as a test wants it."""
+    with sandbox(speed=getattr(request, "param", 3000)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("box", [20], indirect=True)  # the run takes some seconds
+def test_a_run_from_start_to_end(open_desk: Open, tmp_path: Path) -> None:
+    """The chart grows and is never away, the question is answered in place, and what was found is kept."""
+    desk = open_desk("watchlist_hit", NEW.format("watchlist_hit"))
+    page = desk.page
+    page.wait_for_selector(".js-plotly-plot .bars .point")
+    page.evaluate(SAMPLE)
+    page.screenshot(path=tmp_path / "running.png")
+    button(page, "Answer and resume").wait_for()
+    page.screenshot(path=tmp_path / "paused.png")
+    choose(page, "Dismiss the hit")
+    card(page).locator("textarea").fill(NOTE)
+    button(page, "Dismiss the hit and resume").click()
+    button(page, YES).click()
+    see(page, "Answered by")
+    see(page, "Nothing is followed any more.")
+    page.locator(".js-plotly-plot .bars").first.wait_for()
+    page.screenshot(path=tmp_path / "ended.png")
+    check_frames(page.evaluate("window.looks"))
+    notebook = desk.saved()
+    [words, chart, _] = (one["data"] for one in notebook["cells"][1]["outputs"])
+    assert "was dismissed: date of birth and country differ" in "".join(words["text/html"])
+    assert len(chart[PLOT]["data"]) > 1
+    assert "widget-view" not in desk.path.read_text()
+
+
+def check_frames(looks: list[tuple[float, int, int]]) -> None:
+    """The chart grew, was never away, and was drawn at most twice a second.
+
+    A new one is there before the old one goes. Both ways between card and output draw twice.
+    """
+    assert all(n_charts for _, n_charts, _ in looks)
+    assert looks[-1][2] > looks[0][2]
+    drawn = sum(max(0, now - before) for (_, before, _), (_, now, _) in pairwise(looks))
+    seconds = (looks[-1][0] - looks[0][0]) / 1000
+    assert 3 < drawn <= MOST_REDRAWS * seconds + 4
+
+
+@light
+def test_a_second_person_answers(open_desk: Open, box: Sandbox) -> None:
+    """When somebody else answers, the form goes, and the monitor says so and follows on."""
+    desk = open_desk("watchlist_hit", MONITOR)
+    button(desk.page, "Answer and resume").wait_for()
+    with box.client(person="Noor Colleague") as colleague:
+        colleague.runs.resume(desk.run, desk.run.interrupts[0].id, {"decision": "reject"})
+    see(desk.page, "by Noor Colleague (says the API)")
+    expect(card(desk.page).locator("textarea")).to_have_count(0)
+    see(desk.page, "Nothing is followed any more.")
+
+
+@light
+def test_clearing_the_output(open_desk: Open) -> None:
+    """Ends the thread that follows the run, as closing the notebook does."""
+    desk = open_desk("watchlist_hit", MONITOR)
+    button(desk.page, "Answer and resume").wait_for()
+    until(lambda: desk.value(THREADS) == ["runkit-watch"])
+    desk.clear_cell(1)
+    until(lambda: desk.value(THREADS) == [])
