@@ -28,6 +28,7 @@ CHOICES = (("choose…", ""), ("positive", "positive"), ("negative", "negative")
 FRAME = {"border": "1px solid var(--jp-border-color1)", "padding": "8px", "margin": "4px 0"}
 NO_ID = "The API cannot take a rating of it: it gave it no id."
 READ_ONLY = "This client is read_only: it shows the artifacts and cannot rate them."
+INSTEAD = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
 _NOTE = Markup('<div id="{}"><b>{}</b></div>')
 
 
@@ -135,7 +136,9 @@ class FeedbackForm:
         self.close()  # where it was shown before
         presence.take_place(("feedback", self.machine.client.host, run.id, run.created_at), self)
         self._head = display(static(self.machine), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        if self.machine.rateable:
+        if self.machine.rateable and presence.is_unattended():
+            display(presence.unattended(INSTEAD), raw=True)  # type: ignore[no-untyped-call]
+        elif self.machine.rateable:
             view = self._view = _View(self.machine)
             self._card = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]
 

@@ -66,6 +66,9 @@ class InterruptInbox:
         presence.take_place(("inbox", self._client.host), self)
         snapshot = self.machine.snapshot
         self._table = display(static(snapshot, self._client), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        if presence.is_unattended():
+            display(presence.unattended(), raw=True)  # type: ignore[no-untyped-call]
+            return
         view = self._view = _View(self.machine)
         view.guard.on_view(self._seen)
         self._card = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]

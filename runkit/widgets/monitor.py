@@ -28,6 +28,8 @@ from runkit.widgets.question import question_of
 from runkit.widgets.view import FormView
 from runkit.widgets.watching import Seen, Watch
 
+INSTEAD = "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
+
 
 class RunMonitor:
     """Follows a run: where it stands, a growing Gantt chart, the form when it pauses, what it found.
@@ -48,10 +50,13 @@ class RunMonitor:
         self._client = client
         self._who = who
         self._drafts = drafts
-        self._lock = threading.RLock()
-        self._watch = Watch(client, client.runs.get(run), on_change=self._show)
-        self._frames: Frames | None = None
+        self._lock = threading.RLock()  # never held while something is asked or drawn: `close()` waits for it
+        run = client.runs.get(run)
+        self._watch = Watch(client, run, on_change=self._show)
+        self._shown = self._watch.seen
+        self._frames = frames(run)
         self._words = ""
+        self._chart: dict[str, Any] = {}
         self._is_chart_fixed = False  # in its own output, not in the card
         self._outputs: list[Any] = []  # the display handles: words, chart, card
         self._guard: Guard | None = None
@@ -75,18 +80,25 @@ class RunMonitor:
         from IPython.display import display
 
         presence.take_place((self._client.host, self.run.id), self)
-        seen = self._watch.seen
+        seen, run = self._watch.seen, self.run
+        has_card = not run.is_finished and not presence.is_unattended()
+        is_chart_fixed = not has_card or run.status != "running"
+        machines = self._new_machines(run) if has_card else []
+        f = frames(run)
+        chart = _drawn(f)
         with self._lock:
-            self._frames = frames(self.run)
-            self._words = str(self._standing(seen))
-            shown: list[Bundle | dict[str, Any]] = [self._bundle(), self._chart_bundle()]
-            if not self.run.is_finished:
+            self._shown, self._frames, self._outputs = seen, f, []
+            self._words = str(self._standing())
+            shown: list[dict[str, Any]] = [self._bundle(), chart if is_chart_fixed else _ELSEWHERE]
+            if has_card:
                 self._guard, self._box, self._live = Guard(), w.VBox(), w.Output()
                 self._box.add_class("runkit-card")
                 self._guard.on_view(self._seen)
-                self._draw()
-                self._fill_card(seen)
+                self._draw(chart, is_fixed=is_chart_fixed)
+                self._add(machines)
                 shown.append(presence.live(self._box))
+            elif not run.is_finished:
+                shown.append(presence.unattended(INSTEAD))
             self._outputs = [display(one, raw=True, display_id=True) for one in shown]  # type: ignore[no-untyped-call]
         if self._box is not None and presence.is_attended():
             self._watch.start()  # and not only when it is drawn: the next cell may keep the kernel busy
@@ -101,31 +113,32 @@ class RunMonitor:
 
     def _show(self, seen: Seen) -> None:
         """Redraw what changed."""
+        run = seen.run
+        if self._box is None or run is None:
+            return
+        for view in tuple(self._forms.values()):
+            view.machine.saw(run)  # first: a receipt may come of it
+        f, is_fixed = frames(run), run.status != "running"
+        is_same = f.steps.equals(self._frames.steps) and is_fixed == self._is_chart_fixed
+        chart = None if is_same else _drawn(f)
+        machines = self._new_machines(run)
         with self._lock:
-            if self._box is None or seen.run is None:
+            if self._box is None:
                 return
-            before, is_running = self._frames, seen.run.status == "running"
-            self._frames = frames(seen.run)
-            self._fill_card(seen)  # first: a receipt may come of it
-            words = str(self._standing(seen))
-            if words != self._words:
-                self._words = words
-                self._update(0, self._bundle())
-            if (
-                before is None
-                or not before.steps.equals(self._frames.steps)
-                or self._is_chart_fixed == is_running
-            ):
-                self._draw()
+            self._shown, self._frames = seen, f
+            self._bell.ring()  # first: a cell may wait, whatever the display says to what follows
+            self._add(machines)
+            self._say()
+            if chart is not None:
+                self._draw(chart, is_fixed=is_fixed)
             if seen.is_over:
-                self._guard_says(f"The run has ended: {seen.run.status}.")
-                self._end("Nothing is followed any more.")
+                self._guard_says(seen.message)
+                self._end_if_done()
 
-    def _standing(self, seen: Seen) -> Markup:
+    def _standing(self) -> Markup:
         """Say where the run stands, what it asks or has found, and what was answered here."""
         run = self.run
-        assert self._frames is not None  # noqa: S101 - set before each call
-        how = Markup("{}<br>{}").format(cards.place(self._client, run.business_id), seen.message)
+        how = Markup("{}<br>{}").format(cards.place(self._client, run.business_id), self._shown.message)
         parts = [cards.title(sentence(self._frames.runs.iloc[0])), cards.line(how)]
         parts += [cards.line(told) for told in self._receipts]
         for item in run.interrupts if not run.is_finished else ():
@@ -136,52 +149,58 @@ class RunMonitor:
             parts.append(cards.evidence(run.output.to_dict()))
         return cards.static(*parts)
 
+    def _say(self) -> None:
+        words = str(self._standing())
+        if words != self._words:
+            self._words = words
+            self._update(0, self._bundle())
+
     def _bundle(self) -> Bundle:
-        assert self._frames is not None  # noqa: S101 - set before each call
         return {"text/html": self._words, "text/plain": sentence(self._frames.runs.iloc[0])}
 
-    def _chart_bundle(self) -> Bundle | dict[str, Any]:
-        """Give the chart as plotly's JSON, or a line that says where it is while the run works."""
-        assert self._frames is not None  # noqa: S101 - set before each call
-        self._is_chart_fixed = self.run.status != "running"
-        return _drawn(self._frames) if self._is_chart_fixed else _ELSEWHERE
-
-    def _draw(self) -> None:
-        """Draw the chart where it belongs now."""
-        assert self._frames is not None and self._live is not None  # noqa: S101, PT018 - there is a card
-        was_fixed, bundle = self._is_chart_fixed, self._chart_bundle()
-        if self._is_chart_fixed and was_fixed:
-            self._update(1, _ELSEWHERE)  # of another type, so that what follows is drawn anew
-        if not self._is_chart_fixed:
-            data = {"output_type": "display_data", "metadata": {}, "data": _drawn(self._frames)}
-            self._live.outputs = (data,)
-        if self._is_chart_fixed or was_fixed:
-            self._update(1, bundle)
-        if self._is_chart_fixed:
+    def _draw(self, chart: dict[str, Any], *, is_fixed: bool) -> None:
+        """Put a chart into its own output, or into the card."""
+        assert self._live is not None  # noqa: S101 - there is a card
+        was_fixed, self._is_chart_fixed, self._chart = self._is_chart_fixed, is_fixed, chart
+        if is_fixed:
+            if was_fixed:
+                self._update(1, _ELSEWHERE)  # of another type, so that what follows is drawn anew
+            self._update(1, chart)
             self._live.outputs = ()  # last, so that a chart is always there
+        else:
+            self._live.outputs = ({"output_type": "display_data", "metadata": {}, "data": chart},)
+            if was_fixed:
+                self._update(1, _ELSEWHERE)
 
-    def _fill_card(self, seen: Seen) -> None:
-        """Put the form of each question that waits into the card, and take away what was settled."""
-        run = self.run
-        assert self._box is not None and self._guard is not None  # noqa: S101, PT018 - there is a card
-        for view in tuple(self._forms.values()):
-            view.machine.saw(run)
-        for item in run.interrupts if not run.is_finished else ():
-            question = None if item.id in self._forms else question_of(run, item.id)
-            if question is None:
-                continue
-            machine = FormMachine(self._client, question, who=self._who, use_drafts=self._drafts)
-            view = self._forms[item.id] = FormView(machine)
-            machine.listen(self._settled)
-            self._guard_says(f"The run asks: {question.label}")
+    def _new_machines(self, run: Run) -> list[FormMachine]:
+        """Make the machine of each question that waits and has no form; some ask for documents."""
+        waiting = () if run.is_finished else run.interrupts
+        questions = [question_of(run, item.id) for item in waiting if item.id not in self._forms]
+        return [
+            FormMachine(self._client, question, who=self._who, use_drafts=self._drafts)
+            for question in questions
+            if question is not None
+        ]
+
+    def _add(self, machines: list[FormMachine]) -> None:
+        for machine in machines:
+            question = machine.question
+            if question.interrupt_id not in self._forms:
+                self._forms[question.interrupt_id] = FormView(machine)
+                machine.listen(self._heard)
+                self._guard_says(f"The run asks: {question.label}")
         self._arrange()
 
     def _arrange(self) -> None:
         if self._box is not None and self._guard is not None:
             self._box.children = (self._guard, self._live, *(view.box for view in self._forms.values()))
 
-    def _settled(self, snapshot: Snapshot) -> None:
+    def _heard(self, snapshot: Snapshot) -> None:
+        """Put a receipt in the place of a form that is done, also when nothing is followed any more."""
         if snapshot.receipt is None:
+            if self.run.is_finished:  # an answer that was on its way did not arrive
+                for view in tuple(self._forms.values()):
+                    view.machine.saw(self.run)
             return
         with self._lock:
             self._receipts.append(snapshot.receipt.title)
@@ -192,6 +211,8 @@ class RunMonitor:
             self._arrange()
             for view in views:
                 view.close()
+            self._say()
+            self._end_if_done()
         self._watch.answered()
 
     def _guard_says(self, words: str) -> None:
@@ -202,16 +223,24 @@ class RunMonitor:
         if number < len(self._outputs) and self._outputs[number] is not None:
             self._outputs[number].update(bundle, raw=True)
 
+    def _end_if_done(self) -> None:
+        """End when nothing is followed any more, but not before the verdict, and not with what was typed."""
+        if self._shown.is_over and not self._forms:
+            self._end("Nothing is followed any more.")
+
     def _end(self, words: str) -> None:
         """Replace the card by words and close its widgets."""
         box, self._box, self._guard, self._live = self._box, None, None, None
+        if box is None:
+            return
+        self._bell.ring()
+        if not self._is_chart_fixed:
+            self._update(1, self._chart)
         self._update(2, cards.bundle(cards.static(cards.line(words)), words))
         for view in self._forms.values():
             view.close()
         self._forms = {}
-        if box is not None:
-            close_tree(box)
-        self._bell.ring()
+        close_tree(box)
 
     async def ended(self, timeout: float | None = None) -> Run:
         """Wait until the run has ended, with all its questions answered; a cell may `await` it.
@@ -223,13 +252,13 @@ class RunMonitor:
             return self.run
         if self._box is None and presence.is_attended():
             self._ipython_display_()
-        if not await self._bell.until(lambda: self._box is None, timeout):
+        if not await self._bell.until(lambda: self._box is None or self._shown.is_over, timeout):
             raise WaitTimeout(
                 f"the run had not ended after {duration(timeout)}; it is still followed", self.run
             )
         if not self.run.is_finished:
             raise UsageError(
-                f"the run is no longer followed ({self._watch.seen.message}); show it again to follow it"
+                f"the run has not ended; show it again to follow it ({self._watch.seen.message})"
             )
         return self.run
 
@@ -237,12 +266,12 @@ class RunMonitor:
         """Stop following: thread and connection end, the form goes, and what was typed is still a draft."""
         self._watch.close()
         with self._lock:
-            if self._box is not None and self._frames is not None:
-                self._update(1, _drawn(self._frames))
-                self._end("This run is no longer followed. Run the cell again to follow it.")
+            self._end("This run is no longer followed. Run the cell again to follow it.")
 
 
-_ELSEWHERE = cards.bundle(cards.static(cards.line("The chart below grows while the run works.")), "")
+_ELSEWHERE: dict[str, Any] = cards.bundle(
+    cards.static(cards.line("The chart below grows while the run works.")), ""
+)
 
 
 def _drawn(f: Frames) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from runkit.errors import UsageError
+from runkit.widgets import cards
 
 INSTEAD = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 NOBODY = f"nobody can click here: no front end has drawn the form; {INSTEAD}"
@@ -96,6 +97,11 @@ def is_attended() -> bool:
     return kernel is not None and bool(getattr(kernel, "_allow_stdin", True))
 
 
+def is_unattended() -> bool:
+    """Whether this is a notebook that runs without a screen: it would keep all that its widgets hold."""
+    return _kernel() is not None and not is_attended()
+
+
 def _kernel() -> Any:
     from IPython import get_ipython  # ipywidgets brings it
 
@@ -119,6 +125,12 @@ def check_clicks_arrive(*, is_heard_on_main: bool) -> None:
             f"ipykernel {version('ipykernel')} hears no click here while a cell waits. Show the form in one "
             f"cell and go on in the next when it is answered; install ipykernel 7.4; or {INSTEAD}"
         )
+
+
+def unattended(instead: str = INSTEAD) -> cards.Bundle:
+    """Make what stands in the place of a widget in a notebook that runs without a screen."""
+    words = f"This notebook ran without a screen, where nobody can click: {instead}."
+    return cards.bundle(cards.static(cards.line(words)), words)
 
 
 def live(box: Any) -> dict[str, Any]:

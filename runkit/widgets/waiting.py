@@ -2,7 +2,8 @@
 
 The API filters nothing, so what waits cannot be asked for. Everything of the last 30 days is looked through
 once, and again when a person wishes it; in between the runs that are known and have not ended are read again,
-and the start of the list, which is where new runs are, as far as known.
+and the start of the list, which is where new runs are, as far as known. A run that has ended is let go, and
+its lapsed questions stay, so that a look costs what waits and not what has ever waited.
 
 A run is shown as it was last changed: what a slow look brings of a run that was answered meanwhile is passed
 over. Times are in seconds.
@@ -18,9 +19,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from runkit.client import Client
+from runkit.errors import NotFound
 from runkit.models import Run
 from runkit.tables.linked import frames
-from runkit.text import moment, short_id, shorten
+from runkit.text import moment, plural, short_id, shorten
 from runkit.widgets import jobs
 from runkit.widgets import machine as forms
 from runkit.widgets.machine import FormMachine
@@ -86,7 +88,8 @@ class InboxMachine(Machine[Snapshot]):
         self.client = client
         self._who, self._use_drafts = who, use_drafts
         self._looks = threading.Lock()  # one at a time
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, Run] = {}  # that have not ended
+        self._ended: set[str] = set()  # by id: a slow look must not bring them back
         self._forms: dict[Key, FormMachine] = {}  # what was typed outlives opening another question
         self._seen_through = self._seen = datetime.now(UTC)
         self._due = 0.0
@@ -99,7 +102,7 @@ class InboxMachine(Machine[Snapshot]):
         runs = self.client.runs
         with self._looks:
             with self._lock:
-                known = [run for run in self._runs.values() if not run.is_finished]
+                known = list(self._runs.values())
             if everything:
                 since = runs.list(limit=1).now() - timedelta(days=DAYS)
                 listed = runs.list(status="interrupted", since=since)
@@ -108,12 +111,15 @@ class InboxMachine(Machine[Snapshot]):
                 listed, missing = runs.list(limit=NEWEST), None
             asking = [run for run in listed if run.status == "interrupted"]
             fetched = runs.fetch([*known, *asking], progress=False)
+            gone = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
             with self._lock:
                 self._seen = datetime.now(UTC)
                 if everything:
                     self._seen_through = self._seen
-                self._take(fetched)
+                self._take(fetched, gone)
                 whys = [why for why in (missing, fetched.why) if why]
+                if gone:
+                    whys.append(f"{plural(len(gone), 'run')} that the API no longer has left the list")
                 self._note(everything, covered=self._coverage(whys), trouble="")
         read = {run.id: run for run in fetched}
         for (run_id, _), form in self._forms.copy().items():
@@ -148,7 +154,7 @@ class InboxMachine(Machine[Snapshot]):
 
     def _note(self, is_everything: bool, **news: Any) -> None:
         """Note what a look brought, and when the next one is due: the more runs it reads, the later."""
-        pause = pause_after(1 + sum(not run.is_finished for run in self._runs.values()))
+        pause = pause_after(1 + len(self._runs))
         self._due = time.monotonic() + pause
         if is_everything and self._snapshot.is_looking:
             news |= {"is_looking": False, "message": ""}
@@ -162,14 +168,19 @@ class InboxMachine(Machine[Snapshot]):
         missing = f" Something may be missing: {'; '.join(whys)}." if whys else ""
         return f"{through}{since}.{missing}"
 
-    def _take(self, read: Iterable[Run]) -> None:
+    def _take(self, read: Iterable[Run], gone: Iterable[str] = ()) -> None:
         for run in read:
             known = self._runs.get(run.id)
-            if known is None or known.updated_at <= run.updated_at:
+            if run.id not in self._ended and (known is None or known.updated_at <= run.updated_at):
                 self._runs[run.id] = run
+        for run_id in gone:
+            self._runs.pop(run_id, None)
         rows = rows_of(self._runs.values())
         waiting = tuple(row for row in rows if row.outcome == "pending")
-        self._change(waiting=waiting, lapsed=tuple(row for row in rows if row.outcome == "lapsed"))
+        lapsed = (row for row in rows if row.outcome == "lapsed")
+        self._change(waiting=waiting, lapsed=(*self._snapshot.lapsed, *lapsed))
+        self._ended |= {run.id for run in self._runs.values() if run.is_finished}
+        self._runs = {run_id: run for run_id, run in self._runs.items() if run_id not in self._ended}
 
     # -- answering
 

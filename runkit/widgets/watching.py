@@ -26,7 +26,7 @@ from runkit import jsontext
 from runkit.client import Client
 from runkit.client.codec import RUN_READ, Json
 from runkit.client.stream import EventStream
-from runkit.errors import ContractError, RateLimited, RunkitError, Unavailable
+from runkit.errors import AuthError, ContractError, NotFound, RateLimited, RunkitError, Unavailable
 from runkit.models import LOCAL, Run
 from runkit.text import duration, shorten
 from runkit.widgets import jobs
@@ -53,6 +53,7 @@ APART = 0.5  # between two calls of `on_change`, each of which draws a figure: m
 WITHOUT_STREAM = Pace(0.5, 5)
 WAITING = Pace(2, 10)  # a person takes minutes, and twenty waiting runs must fit the rate
 TROUBLE = Pace(1, 30)  # on top of the client's own retries
+REFUSALS = (1, 2, 4, 8, 16)  # pauses until a 401, 403 or 404 is believed: a single one may be a mishap
 
 NOT_FOLLOWED = "not followed at the moment"
 OPENING = "opening the stream"
@@ -174,7 +175,7 @@ class _Pursuit:
         except _Stopped:
             pass
         except RunkitError as error:
-            self._fail(str(error))
+            self._fail(f"the run is no longer followed: {error}")
         except Exception as error:
             log.exception("a run is no longer followed")  # also where the listener itself failed
             place = traceback.extract_tb(error.__traceback__)[-1]  # not its text, which may hold anything
@@ -208,7 +209,10 @@ class _Pursuit:
         while not run.is_finished:
             if run.status == "running":
                 self._show(run, OPENING)
-                run = self._listen(run)
+                try:
+                    run = self._listen(run)
+                except (AuthError, NotFound):
+                    run = self._read()  # the run may still be read
             if run.status == "running":
                 run = self._look(run, WITHOUT_STREAM, GONE)
             elif run.status == "interrupted":
@@ -262,7 +266,15 @@ class _Pursuit:
             pause = pace.first if is_woken or has_changed else pace.after(pause)
 
     def _read(self) -> Run:
-        run = self._client.runs.get(self._target)
+        for wait in (*REFUSALS, None):
+            try:
+                run = self._client.runs.get(self._target)
+                break
+            except (AuthError, NotFound) as error:
+                if wait is None:
+                    raise
+                self._show(self._seen.run, f"{error} Trying again in {duration(wait)}.")
+            self._nap(wait)
         self._go_on()
         self._trouble = TROUBLE.first
         return run

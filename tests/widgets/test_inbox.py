@@ -149,6 +149,28 @@ def test_a_question_lapses(box: Sandbox, client: Client) -> None:
     assert "no rejections" in inboxes.static(inbox.machine.snapshot, client)["text/html"]
 
 
+def test_what_has_ended_is_let_go(box: Sandbox, client: Client) -> None:
+    """Runs that ended are not kept and not looked at again, and what lapsed stays listed once."""
+    lapsing, answered = ask(box, client), ask(box, client)
+    inbox = InterruptInbox(client)
+    box.end_run(lapsing.id)
+    approve(client, answered)
+    for _ in range(2):
+        inbox.machine.refresh()
+    assert inbox.machine._runs == {}
+    assert [row.run_id for row in inbox.lapsed] == [lapsing.id]
+
+
+def test_a_run_is_deleted(box: Sandbox, client: Client) -> None:
+    """A run that the API no longer has leaves the list, and that is said."""
+    run, other = ask(box, client), ask(box, client)
+    inbox = InterruptInbox(client)
+    box.fault("refuse", on=f"GET /runs/{run.id}", status=404)
+    inbox.machine.refresh()
+    assert ids(inbox) == [other.id]
+    assert "1 run that the API no longer has left the list" in inbox.machine.snapshot.covered
+
+
 def test_a_look_fails(box: Sandbox, client: Client) -> None:
     """It says why and of when that is what is shown, and the next look that works takes it back."""
     run = ask(box, client)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
+import nbformat
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from nbclient import NotebookClient
 
 import runkit
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.server import Sandbox
+from runkit.widgets import watching
 from runkit.widgets.monitor import RunMonitor
 from tests.widgets.asking import until
 
@@ -133,6 +138,42 @@ def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> No
     monitor.close()
 
 
+def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client, shown: Shown) -> None:
+    """The form stays until the verdict, which stands in the words although nothing is followed any more."""
+    run = client.runs.wait(begin(box, client, "watchlist_hit"))
+    monitor = watch(client, run)
+    until(lambda: inputs(monitor, w.Dropdown) != [])
+    box.fault("slow", on="/resume", seconds=3)
+    inputs(monitor, w.Dropdown)[0].value = "reject"
+    press(monitor, "Keep the hit and resume")
+    [machine] = [view.machine for view in monitor._forms.values()]
+    until(lambda: any(one.name == "runkit-answer" for one in threading.enumerate()))
+    box.end_run(run.id)
+    monitor._watch.answered()
+    until(lambda: "the run has ended" in shown.html())
+    assert (machine.snapshot.receipt, inputs(monitor, w.Dropdown) != []) == (None, True)
+    until(lambda: "Nothing is followed any more." in shown.outputs()[2]["text/html"])
+    assert machine.snapshot.receipt is not None
+    assert machine.snapshot.receipt.title in shown.html()
+
+
+def test_a_refusal_that_lasts(
+    box: Sandbox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was typed stays, and it is said that the run is no longer followed, and why."""
+    monkeypatch.setattr(watching, "REFUSALS", (0.01,))
+    monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
+    until(lambda: inputs(monitor, w.Textarea) != [])
+    inputs(monitor, w.Textarea)[0].value = "not him"
+    box.fault("refuse", on="GET /runs", times=99, status=401)
+    monitor._watch.answered()
+    until(lambda: monitor._guard is not None and "no longer followed" in monitor._guard.said)
+    assert "the run is no longer followed" in shown.html()
+    assert "401" in shown.html()
+    assert inputs(monitor, w.Textarea)[0].value == "not him"
+    monitor.close()
+
+
 def test_nobody_looks(box: Sandbox, client: Client, shown: Shown) -> None:
     """Without a front end the run is shown as it is, and no thread follows it."""
     monitor = RunMonitor(client, begin(box, client, "clean_pass"))
@@ -163,6 +204,17 @@ def test_closing(box: Sandbox, client: Client, shown: Shown) -> None:
     assert box_widget.comm is None
 
 
+def test_closing_is_at_once(box: Sandbox, client: Client, shown: Shown) -> None:
+    """It does not wait for the documents that a form asks for."""
+    box.fault("slow", on="/documents", seconds=3)
+    monitor = watch(client, begin(box, client, "tin_mismatch"))
+    until(lambda: monitor.run.status == "interrupted", 30)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    monitor.close()
+    assert time.monotonic() - begun < 0.5
+
+
 def test_a_run_is_shown_once(box: Sandbox, client: Client, shown: Shown) -> None:
     """Showing it again, as when a cell is run again, closes the earlier monitor."""
     run = begin(box, client, "watchlist_hit")
@@ -191,3 +243,31 @@ def test_waiting_where_nobody_can_click(box: Sandbox, client: Client) -> None:
     waiting = until_ended(monitor)
     with pytest.raises(UsageError, match=r"outside a notebook.*client\.runs\.resume"):
         waiting.send(None)
+
+
+UNATTENDED = """
+import runkit
+box = runkit.sandbox(speed=3000)
+client = box.client(rate=None)
+run, done = [
+    client.runs.wait(client.runs.create("cip_orchestrator", box.business(one)), poll=0.02)
+    for one in ("watchlist_hit", "clean_pass")
+]
+form = runkit.InterruptForm(client, run)
+form.machine.edit({"0": {"decision": "reject", "note": "typed"}})
+display(form, runkit.RunMonitor(client, run), runkit.InterruptInbox(client))
+display(runkit.FeedbackForm(client, done))
+"""
+
+
+def test_a_notebook_that_runs_without_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that was typed gets into its file, as there are no widgets; each card names its twin."""
+    monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(UNATTENDED)])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    outputs = notebook.cells[0].outputs
+    assert "widgets" not in notebook.metadata
+    assert not [one for one in outputs if WIDGET in one.data]
+    twins = [one.data["text/plain"] for one in outputs if "without a screen" in one.data["text/plain"]]
+    assert ["resume" in one for one in twins] == [True, True, True, False]
+    assert "client.runs.feedback(" in twins[3]

@@ -13,6 +13,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
+from runkit.widgets import watching
 from runkit.widgets.watching import BROKEN, FOLLOWING, GONE, NOT_FOLLOWED, Seen, Watch
 from tests.client.conftest import (  # noqa: F401
     DROP,
@@ -118,6 +119,13 @@ def follow(told: Told, boxed: object, request: pytest.FixtureRequest) -> Iterato
     for watch in made:
         watch.close()
     seconds_until_gone()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Believe a refusal soon; gives how many are waited out."""
+    monkeypatch.setattr(watching, "REFUSALS", (0.01, 0.02))
+    return 2
 
 
 def play(server: Server, streams: list[Answer], runs: list[Json | Answer]) -> None:
@@ -281,15 +289,37 @@ def test_what_a_snapshot_leaves_out_is_as_it_was_read(
 
 @pytest.mark.parametrize("status", [401, 404, 418])
 def test_an_error_that_lasts_ends_it(
-    server: Server, client: Client, follow: Any, told: Told, key: str, status: int
+    server: Server, client: Client, follow: Any, told: Told, key: str, status: int, hasty: int
 ) -> None:
-    """A wrong key or id is said in words, without the key, and nothing is tried again."""
+    """A wrong key or id is said in words, without the key, when it has lasted; what else is wrong at once."""
     server.script = lambda asked: Answer({"errors": [{"message": f"not with {key}"}]}, status=status)
     follow(client, "run-1")
     message = told.until(is_over).message
     assert str(status) in message
     assert key not in message
-    assert len(server.asked) == 1
+    assert len(server.asked) == 1 + (hasty if status in (401, 404) else 0)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_is_waited_out(
+    server: Server, client: Client, follow: Any, told: Told, grown: Any, hasty: int, status: int
+) -> None:
+    """Refusals among good reads are said and end nothing, as long as they are few in a row."""
+    few: list[Json | Answer] = [Answer(status=status)] * hasty
+    play(server, [], [grown(1), *few, grown(1), *few, grown(2, "completed")])
+    follow(client, "run-1")
+    last = told.until(is_over)
+    assert last.run is not None
+    assert last.run.status == "completed"
+    assert any(str(status) in seen.message and "Trying again in" in seen.message for seen in told)
+
+
+def test_a_stream_is_refused(server: Server, client: Client, follow: Any, told: Told, grown: Any) -> None:
+    """A key that may read the run but not its stream follows it by looking."""
+    play(server, [Answer(status=403)], [grown(1), grown(1), grown(2, "completed")])
+    follow(client, "run-1")
+    told.until(is_over)
+    assert [size(seen.run) for seen in told if seen.message == GONE] == [1]
 
 
 def test_trouble_is_said_and_waited_out(
