@@ -48,6 +48,7 @@ class InterruptForm:
         self._run = client.runs.get(run)
         interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
         question = question_of(self._run, interrupt_id)
+        self._head: Any = None
         self._handle: Any = None
         self._view: FormView | None = None
         self._bell = presence.Bell()
@@ -95,7 +96,7 @@ class InterruptForm:
         if self._view is not None:  # shown in another cell
             self.close()
         head = cards.bundle(cards.header(question, self._client), cards.in_words(question, self._client))
-        display(head, raw=True)  # type: ignore[no-untyped-call]
+        self._head = display(head, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         if presence.is_unattended():
             display(presence.unattended(), raw=True)  # type: ignore[no-untyped-call]
             return
@@ -134,6 +135,9 @@ class InterruptForm:
                 view.render(snapshot)  # first: what it says and where it puts the focus outlives it
                 told = snapshot.receipt
                 handle.update(cards.bundle(cards.receipt(told), told.title), raw=True)
+                if self.machine is not None and self._head is not None:
+                    asked = cards.header(self.machine.question, self._client, is_open=False)
+                    self._head.update(cards.bundle(asked, told.title), raw=True)
         finally:
             self._bell.ring()  # even if it cannot be shown: a cell may wait for it
 

@@ -256,7 +256,7 @@ def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any
     assert form.machine is not None
     asking.answer_elsewhere(form.machine.question)
     until(lambda: form.state == "conflict")
-    assert "by Ole (says the API)" in bundles(shown)[1]["text/html"]
+    until(lambda: "by Ole (says the API)" in bundles(shown)[1]["text/html"])
     form._seen(1)
     form.close()
 
