@@ -7,11 +7,15 @@ text form, so that all of them always say the same.
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
+MAX_URL = 2000  # characters; longer ones do not work in every browser
 SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
 
 
@@ -43,6 +47,23 @@ def shorten(text: str, limit: int = 60) -> str:
 def short_id(value: str) -> str:
     """Shorten an id for reading: `c1d2e3f4…`."""
     return value if len(value) <= SHORT_ID + 4 else value[:SHORT_ID] + "…"
+
+
+def web_host(url: str) -> str | None:
+    """Give the host that a browser would open for an http or https address, None if that is not certain.
+
+    Browsers read a backslash as a slash, drop line breaks and take what is before an @ for a name to log in
+    with, so that another host can seem to be meant. A host in letters beyond ASCII can look like another one.
+    """
+    if len(url) > MAX_URL or any(sign == "\\" or unicodedata.category(sign)[0] in "CZ" for sign in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    is_plain = re.fullmatch(r"[a-z0-9._:-]+", host) and "@" not in parts.netloc
+    return host if is_plain and parts.scheme in ("http", "https") else None
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -6,14 +6,15 @@ add a kind, add its class to `ANSWERS`; nothing else knows it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
-from urllib.parse import urlsplit
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from runkit.client import codec
+from runkit.text import shorten, web_host
 
 Json = dict[str, Any]
 MAX_NOTE = 5000  # characters; the limit that the API documents for the comment of a rating
@@ -135,12 +136,8 @@ class SourceRow(Row):
     @field_validator("url")
     @classmethod
     def _is_web(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ValueError("give a web address that begins with https:// or http://")
+        if web_host(url) is None:
+            raise ValueError("give a web address that begins with https:// or http:// and a plain host name")
         return url
 
 
@@ -264,11 +261,29 @@ def _rows(items: object) -> list[Json]:
 
 
 def json_object(text: str) -> Json:
-    """Read a JSON object that was typed. Raises `ValueError` in words for a person."""
+    """Read a JSON object that was typed, exactly. Raises `ValueError` in words for a person."""
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        value = json.loads(text, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite)
+    except json.JSONDecodeError as error:
         raise ValueError(f"this is not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("this JSON is nested too deeply; take some levels away") from None
     if not isinstance(value, dict):
         raise ValueError('expected a JSON object such as {"decision": "approve"}')
     return value
+
+
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> Json:
+    found: Json = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"“{shorten(key)}” stands twice in the same object; keep one of them")
+        found[key] = value
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"“{shorten(text)}” is no number that JSON can hold")
+    return number

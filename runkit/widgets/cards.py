@@ -5,26 +5,30 @@ Text enters only through MarkupSafe's templates. `mathjax_ignore` keeps JupyterL
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 from runkit import jsontext
 from runkit.client import Client
-from runkit.text import esc, html_table, moment, short_id
+from runkit.text import esc, html_table, moment, plural, short_id, shorten, web_host
 from runkit.widgets.question import Question
 from runkit.widgets.receipts import Receipt
 
 MOST_RAW = 20_000  # characters of raw JSON on a card; the rest is said to be left out
+MOST_TEXT = 2000  # characters of one text
+MOST_HTML = 500_000  # characters; no finding or proposal is begun after them, a notebook opens slowly then
+MOST_PROPOSALS = 50
+MOST_ARTIFACTS = 50
+MOST_SOURCES = 20  # of an artifact
 Bundle = dict[str, str]
 
 _CARD = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 _LINE = Markup("<p>{}</p>")
 _TITLE = Markup("<p><strong>{}</strong></p>")
 _FOLDED = Markup("<details><summary>{}</summary><pre>{}</pre></details>")
-_LINK = Markup('<a href="{url}" target="_blank" rel="noopener noreferrer">{words}</a> ({host})')
+_LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
 AGAIN = "To answer, use the form below; if nothing there reacts, run this cell again."
 
 
@@ -44,15 +48,11 @@ def line(words: object) -> Markup:
 
 
 def link(url: str, words: str | None = None) -> Markup:
-    """Link to http and https only, and show the host; anything else is text."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        return esc(f"{words or 'source'}: {url}" if words else url)
-    return _LINK.format(url=url, words=words or url, host=host)
+    """Link to addresses whose host is certain, and show the host; anything else is text."""
+    host, shown = web_host(url), _apart(words or url)
+    if host is not None:
+        return _LINK.format(url, shown, _apart(host))
+    return Markup("{}: {}").format(shown, _apart(url)) if words else shown
 
 
 def place(client: Client, business_id: str | None) -> str:
@@ -63,24 +63,32 @@ def place(client: Client, business_id: str | None) -> str:
 
 def asker(question: Question) -> str:
     """Say which agent asks: the one that the question names, else the run's."""
-    return question.agent or question.run.agent or "an agent"
+    return shorten(question.agent or question.run.agent or "an agent", 100)
 
 
-def header(question: Question, client: Client) -> Markup:
-    """Say what is asked, by whom, where, and on which evidence."""
-    since = f"waits since {moment(question.asked_at)}" if question.asked_at else "waits"
+def header(question: Question, client: Client, *, is_open: bool = True) -> Markup:
+    """Say what is or was asked, by whom, where, and on which evidence."""
+    since = f"{'waits since' if is_open else 'asked'} {moment(question.asked_at)}"
     asks = Markup("{} asks · run {} · {}").format(_apart(asker(question)), short_id(question.run.id), since)
-    proposals = question.proposals
     where = Markup("{}<br>{}").format(place(client, question.run.business_id), asks)
-    parts = [title(question.label), line(where)]
-    for number, proposal in enumerate(proposals, 1):
+    parts = [title(_bounded(question.label)), line(where), *_proposals(question.proposals)]
+    folded = raw("What the agent sent, as JSON", question.value)
+    return static(*parts, folded, *([line(AGAIN)] if is_open else []))
+
+
+def _proposals(proposals: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    """Show each proposal with its evidence, as far as there is room."""
+    parts: list[Markup] = []
+    for number, proposal in enumerate(proposals):
+        if number == MOST_PROPOSALS or sum(map(len, parts)) > MOST_HTML:
+            left_out = plural(len(proposals) - number, "more proposal")
+            return [*parts, line(f"{left_out} not shown here; run.interrupts has all.")]
         if len(proposals) > 1:
-            label, agent = proposal.get("label"), proposal.get("agent")
-            parts.append(
-                title(f"{number}. {label or 'A proposal without words'} ({agent or 'unknown agent'})")
-            )
+            label = _said(proposal, "label", "A proposal without words")
+            agent = shorten(_said(proposal, "agent", "unknown agent"), 100)
+            parts.append(title(f"{number + 1}. {label} ({agent})"))
         parts.append(evidence(proposal))
-    return static(*parts, raw("What the agent sent, as JSON", question.value), line(AGAIN))
+    return parts
 
 
 def evidence(proposal: Mapping[str, Any]) -> Markup:
@@ -88,16 +96,15 @@ def evidence(proposal: Mapping[str, Any]) -> Markup:
     artifacts = _objects(proposal.get("artifacts"))
     if not artifacts:
         return line("The agent names no evidence.")
-    rows = [
-        (
-            _said(item, "title", "a finding without a title"),
-            _said(item, "confidence", "none given"),
-            _said(item, "summary", ""),
-            _sources(item),
-        )
-        for item in artifacts
-    ]
-    return html_table(("finding", "confidence", "summary", "sources"), rows)
+    rows: list[tuple[Markup, ...]] = []
+    for item in artifacts[:MOST_ARTIFACTS]:
+        if sum(len(cell) for row in rows for cell in row) > MOST_HTML:
+            break
+        told = (("title", "a finding without a title"), ("confidence", "none given"), ("summary", ""))
+        rows.append((*(esc(_said(item, *one)) for one in told), _sources(item)))
+    table = html_table(("finding", "confidence", "summary", "sources"), rows)
+    left_out = len(artifacts) - len(rows)
+    return table + line(f"{plural(left_out, 'more finding')} not shown here.") if left_out > 0 else table
 
 
 def raw(words: str, value: Mapping[str, Any]) -> Markup:
@@ -125,7 +132,7 @@ def in_words(question: Question, client: Client) -> str:
     """Say a question as plain text."""
     since = f", since {moment(question.asked_at)}" if question.asked_at else ""
     return (
-        f"{asker(question)} asks{since}: {question.label}\n"
+        f"{asker(question)} asks{since}: {_bounded(question.label)}\n"
         f"run {question.run.id} · {place(client, question.run.business_id)}\n{AGAIN}"
     )
 
@@ -135,17 +142,25 @@ def _apart(words: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(words)
 
 
+def _bounded(text: str) -> str:
+    left_out = len(text) - MOST_TEXT
+    return f"{text[:MOST_TEXT]}… ({left_out:,} more characters not shown here)" if left_out > 0 else text
+
+
 def _objects(value: object) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _said(item: Mapping[str, Any], name: str, otherwise: str) -> str:
-    """Give a text of an object that may break the contract."""
+    """Give a text of an object that may break the contract, bounded."""
     value = item.get(name)
-    return otherwise if value in (None, "") else str(value)
+    return otherwise if value in (None, "") else _bounded(str(value))
 
 
 def _sources(item: Mapping[str, Any]) -> Markup:
     sources = _objects(item.get("sources"))
-    links = [link(_said(one, "url", ""), _said(one, "source_name", "") or None) for one in sources]
+    shown = sources[:MOST_SOURCES]
+    links = [link(_said(one, "url", ""), _said(one, "source_name", "") or None) for one in shown]
+    if len(sources) > len(shown):
+        links.append(esc(f"{plural(len(sources) - len(shown), 'more source')} not shown here"))
     return Markup("<br>").join(links) if links else esc("none")

@@ -7,8 +7,8 @@ than a second to import, because of its checkers of formats.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from itertools import count, islice
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -16,20 +16,24 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from runkit.text import shorten
-from runkit.widgets.schema import MAX_NAME, phrase
+from runkit.widgets.schema import MAX_NAME, MAX_SCHEMA, phrase
 
-MAX_SCHEMA = 64 * 1024  # characters as JSON
-MAX_REFS = 10_000  # references followed in one check: 20 that point at each other twice make a million
+MAX_WORK = (
+    300_000  # characters, as `_bounded` counts them: 0.4 s at most; an answer with 50 rows needs 70,000
+)
+STEP = 50  # characters that a keyword costs at least
 MAX_ERRORS = 50
 FOREIGN = ("$schema", "$id", "$dynamicRef", "$recursiveRef")  # lead to the library's own, unlimited checkers
-UNSAFE = ("pattern", "patternProperties", "unevaluatedItems", "unevaluatedProperties")  # run patterns or refs
+# run patterns or references, or compare each item with each
+UNSAFE = ("pattern", "patternProperties", "unevaluatedItems", "unevaluatedProperties", "uniqueItems")
 
 
-def check(schema: Any, value: Any) -> dict[str, str]:
+def check(schema: Any, value: Any, work: int = MAX_WORK) -> dict[str, str]:
     """The last word on an answer to a question that brought its own schema: errors by path.
 
     Path "" says it if the schema cannot be used. The schema is hostile: its patterns are not run, it may not
-    refer to other documents or change its dialect inside, and it may not be endless.
+    refer to other documents or change its dialect inside, and the `work` that it makes is bounded. What of
+    it is malformed and does not matter for this answer goes unnoticed.
     """
     try:
         if not isinstance(schema, dict):
@@ -40,20 +44,20 @@ def check(schema: Any, value: Any) -> dict[str, str]:
             raise ValueError(f"it has {len(text):,} characters, at most {MAX_SCHEMA:,} are read")
         if changed := [key for key in FOREIGN if json.dumps(key) in text]:
             raise ValueError(f"it must stand alone, without “{changed[0]}” inside")
-        Draft202012Validator.check_schema(own, format_checker=None)  # type: ignore[arg-type]  # no formats
-        found = list(islice(_checker(own).iter_errors(value), MAX_ERRORS))
+        found = islice(_checker(own, work).iter_errors(value), MAX_ERRORS)
+        return dict(islice((pair for error in found for pair in _explained(error)), MAX_ERRORS))
     except Exception as error:  # the library promises nothing for schemas that were made to break it
-        reason = getattr(error, "message", error)
-        return {"": f"the schema of this question cannot be used: {shorten(str(reason), 200)}"}
-    return dict(pair for error in found for pair in _explained(error))
+        is_malformed = isinstance(error, AttributeError | KeyError | TypeError)
+        reason = f"it is malformed ({error})" if is_malformed else str(error)
+        return {"": f"the schema of this question cannot be used: {shorten(reason, 200)}"}
 
 
-def _checker(schema: Mapping[str, Any]) -> Any:
-    refs, ours = count(1), Draft202012Validator.VALIDATORS
+def _checker(schema: Mapping[str, Any], work: int) -> Any:
+    ours = Draft202012Validator.VALIDATORS
 
     def follow(validator: Any, ref: str, instance: Any, schema: Any) -> Any:
-        if not ref.startswith("#") or next(refs) > MAX_REFS:
-            raise ValueError("it refers to another document, or too often to itself")
+        if ref != "#" and not ref.startswith("#/"):  # an anchor is looked for in all of the schema each time
+            raise ValueError("it refers to another document, or by name")
         return ours["$ref"](validator, ref, instance, schema)
 
     def others(validator: Any, allowed: Any, instance: Any, schema: Any) -> Any:
@@ -62,9 +66,43 @@ def _checker(schema: Mapping[str, Any]) -> Any:
         return ()
 
     unsafe = dict.fromkeys(UNSAFE, lambda *_: ())
-    changes = {**unsafe, "$ref": follow, "additionalProperties": others}
+    keywords = {**ours, **unsafe, "$ref": follow, "additionalProperties": others}
     # An empty registry: the library's own one would fetch what it does not know.
-    return extend(Draft202012Validator, changes)(schema, registry=Registry())  # type: ignore[no-untyped-call]
+    made = extend(Draft202012Validator, _bounded(keywords, work))  # type: ignore[no-untyped-call]
+    return made(schema, registry=Registry())
+
+
+Keyword = Callable[[Any, Any, Any, Any], Any]
+
+
+def _bounded(keywords: Mapping[str, Keyword], work: int) -> dict[str, Keyword]:
+    """Keywords that together look at `work` characters of schema and answer, and then raise.
+
+    Each pays for what it is given and each error for its words: the library collects the errors of all
+    alternatives, and repeats the answer in each.
+    """
+    left = work
+
+    def pay(characters: int) -> None:
+        nonlocal left
+        left -= characters
+        if left < 0:
+            raise ValueError("to check an answer with it is too much work")
+
+    def paying(keyword: Keyword) -> Keyword:
+        def apply(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+            inner = (
+                wanted.values() if isinstance(wanted, dict) else wanted if isinstance(wanted, list) else ()
+            )
+            n_repeats = 1 + sum(sub is False for sub in inner)  # errors that no keyword makes and pays for
+            pay(STEP + len(repr(wanted)) + n_repeats * len(repr(instance)))
+            for error in keyword(validator, wanted, instance, schema) or ():
+                pay(len(error.message))
+                yield error
+
+        return apply
+
+    return {name: paying(keyword) for name, keyword in keywords.items()}
 
 
 def _explained(error: ValidationError) -> Iterator[tuple[str, str]]:

@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from runkit.client import codec
 from runkit.models import Document
-from runkit.text import moment
+from runkit.text import moment, shorten
 from runkit.widgets import schema
 from runkit.widgets.answers import ANSWERS, YES, Answer, Decision, Other, json_object
 from runkit.widgets.question import NO_WORDS
 from runkit.widgets.schema import Field
 
+MAX_SECTIONS = 50
+MAX_INPUTS = 300  # of a form: they stand on the page after half a second, 8,000 after 40
 Json = dict[str, Any]
 Typed = Mapping[str, Mapping[str, Any]]  # what stands in the inputs, by section
 
@@ -58,7 +60,8 @@ class Judgement:
 class Questionnaire:
     """The form of one question: a section for each proposal that can be answered on its own.
 
-    Raises nothing: whatever the value holds, there is at least approve, reject and the JSON editor.
+    Proposals that would be too many sections or inputs are answered together. Raises nothing: whatever the
+    value holds, there is at least approve, reject and the JSON editor.
     """
 
     def __init__(self, value: Json, documents: Sequence[Document] = ()) -> None:
@@ -73,9 +76,17 @@ class Questionnaire:
         )
         if not self.is_combined:
             proposals = [value if len(proposals) > 1 else {**value, **proposals[0]}]
+        n = len(proposals)
         self.sections = tuple(
-            _section(str(number), proposal, documents) for number, proposal in enumerate(proposals)
+            _section(str(number), proposal, documents, n)
+            for number, proposal in enumerate(proposals if n <= MAX_SECTIONS else ())
         )
+        n_inputs = sum(_n_inputs(section.fields, section.start) for section in self.sections)
+        if n > MAX_SECTIONS or n_inputs > MAX_INPUTS:
+            self.is_combined = False
+            why = f"These {n:,} proposals are too many to lay out; they are answered together."
+            made = _typed_section(Other, value, documents, why)
+            self.sections = (_framed("0", value, made),)
 
     def start(self) -> dict[str, Json]:
         """Give what stands in the inputs at first."""
@@ -109,30 +120,50 @@ def _caption(judged: Sequence[Judged]) -> str:
     return f"{share} and resume"
 
 
-def _section(key: str, proposal: Json, documents: Sequence[Document]) -> Section:
-    kind, label, agent = codec.interrupt_kind(proposal), proposal.get("label"), proposal.get("agent")
-    own = codec.response_schema_of(proposal)
-    make = _typed_section if own is None else _schema_section
-    fields, start, judge = make(kind, proposal, own or {}, documents)
+Made = tuple[tuple[Field, ...], Json, Callable[[Mapping[str, Any]], Judged]]
+
+
+def _section(key: str, proposal: Json, documents: Sequence[Document], n_sections: int) -> Section:
+    kind, own = codec.interrupt_kind(proposal), codec.response_schema_of(proposal)
+    if own is not None:
+        return _framed(key, proposal, _schema_section(kind, own, n_sections))
+    made = _typed_section(ANSWERS.get(kind, Other), proposal, documents)
+    if (n_inputs := _n_inputs(*made[:2])) > MAX_INPUTS:
+        why = f"What is proposed would be {n_inputs:,} inputs, too many to lay out here."
+        made = _typed_section(Other, proposal, documents, why)
+    return _framed(key, proposal, made)
+
+
+def _framed(key: str, proposal: Json, made: Made) -> Section:
+    label, agent = proposal.get("label"), proposal.get("agent")
+    fields, start, judge = made
     return Section(
         key,
-        kind,
+        codec.interrupt_kind(proposal),
         agent if isinstance(agent, str) else None,
-        label if isinstance(label, str) and label.strip() else NO_WORDS,
+        shorten(label, 300) if isinstance(label, str) and label.strip() else NO_WORDS,
         fields,
         start,
         judge,
     )
 
 
-Made = tuple[tuple[Field, ...], Json, Callable[[Mapping[str, Any]], Judged]]
+def _n_inputs(fields: Sequence[Field], start: Mapping[str, Any]) -> int:
+    """Count the inputs that a section has at first; a row has a button as well."""
+    rows = (
+        (start.get(field.name, field.default), len(field.columns) + 1) for field in fields if field.columns
+    )
+    return len(fields) + sum(len(given) * width for given, width in rows if isinstance(given, list))
 
 
-def _typed_section(kind: str, proposal: Json, _: Json, documents: Sequence[Document]) -> Made:
-    """Make a section whose answer is one of `ANSWERS`."""
-    answer = ANSWERS.get(kind, Other)
+def _typed_section(
+    answer: type[Answer], proposal: Json, documents: Sequence[Document], why_other: str = ""
+) -> Made:
+    """Make a section whose answer is one of `ANSWERS`, or `Other` for a reason that is said beside it."""
     found = schema.fields_of(answer.model_json_schema()) or ()
     fields = tuple(_filled(field, answer, proposal, documents) for field in _note_last(found))
+    if why_other:
+        fields = (replace(fields[0], help=why_other), *fields[1:])
     start = answer.proposed(proposal)
     begun = schema.written(fields, start)
     plain = [field for field in fields if field.name not in start]
@@ -159,11 +190,16 @@ def _typed_section(kind: str, proposal: Json, _: Json, documents: Sequence[Docum
     return fields, start, judge
 
 
-def _schema_section(kind: str, proposal: Json, own: Json, _: Sequence[Document]) -> Made:
-    """Make a section for a question that brings its own schema; one that is too deep gets the JSON editor."""
-    from runkit.widgets.checking import check
+def _schema_section(kind: str, own: Json, n_sections: int) -> Made:
+    """Make a section for a question that brings its own schema; one that is too deep gets the JSON editor.
+
+    All `n_sections` are checked at each keystroke, so they share the work that a check may be.
+    """
+    from runkit.widgets.checking import MAX_WORK, check
 
     flat = schema.fields_of(own)
+    if flat is not None and _n_inputs(flat, {}) > MAX_INPUTS:
+        flat = None
     editor = Field(
         "raw", "Answer as JSON", "long_text", "An object, as the schema asks for.", is_required=True
     )
@@ -180,7 +216,7 @@ def _schema_section(kind: str, proposal: Json, own: Json, _: Sequence[Document])
         decision = str(values.get("decision", ""))
         verb = Decision.verbs.get(decision, "Send the answer")
         if not errors:
-            errors = _placed(check(own, values), fields)
+            errors = _placed(check(own, values, MAX_WORK // n_sections), fields)
         is_begun = bool(values) and ("decision" in values or all(one.name != "decision" for one in fields))
         is_final = decision not in harmless
         return Judged(None if errors else values, verb if is_begun else "", decision in YES, is_final, errors)
@@ -209,7 +245,12 @@ def _filled(field: Field, answer: type[Answer], proposal: Json, documents: Seque
         return field if field.hint != "document" else replace(field, title="Document id")
     wanted = codec.wanted_documents(proposal)
     ordered = sorted(documents, key=lambda document: document.document_type not in wanted)
-    return replace(field, kind="choice", choices=tuple((_shown(one), one.id) for one in ordered))
+    shown = [_shown(one) for one in ordered]
+    choices = tuple(
+        (words if shown.count(words) == 1 else f"{words}, {one.id}", one.id)
+        for words, one in zip(shown, ordered, strict=True)
+    )
+    return replace(field, kind="choice", choices=choices)
 
 
 def _shown(document: Document) -> str:

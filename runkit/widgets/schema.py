@@ -17,8 +17,11 @@ from typing import Any, TypeVar
 
 from runkit.text import shorten
 
+MAX_SCHEMA = 64 * 1024  # characters as JSON
 MAX_FIELDS = 40  # in a form and in a row; nobody answers more, the JSON editor can
 MAX_CHOICES = 200
+MAX_DEFAULT = 5000  # characters as JSON
+MAX_NUMBER = 400  # characters; a float has at most 309 digits before its point
 MAX_NAME = 100  # characters of a property's name: it becomes a path and a DOM class
 LONG_TEXT = 200  # characters; a text that may be longer gets several lines
 KINDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "flag", "array": "texts"}
@@ -64,8 +67,10 @@ class _Deeper(Exception):
 def fields_of(schema: object) -> tuple[Field, ...] | None:
     """The fields of a flat schema with one level of repeated rows; None for more, or for no schema at all."""
     try:
+        if len(json.dumps(schema)) > MAX_SCHEMA:
+            return None
         return _fields(schema, _need(dict, schema).get("$defs", {}), in_row=False)
-    except _Deeper:
+    except (_Deeper, RecursionError):
         return None
 
 
@@ -108,6 +113,8 @@ def _field(name: object, schema: object, defs: object, *, must_be_there: bool, i
         elif hint == "long" or (longest or 0) > LONG_TEXT:
             kind = "long_text"
     elif kind is None:
+        raise _Deeper
+    if len(json.dumps(plain.get("default"))) > MAX_DEFAULT:
         raise _Deeper
     minimum, maximum = (_limit(plain, key) for key in bounds)
     may_be_empty = takes_null or (kind in ("texts", "rows") and not minimum)
@@ -160,7 +167,10 @@ def _choices(plain: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         raise _Deeper
     if len(set(values)) != len(values):  # 1 and True are one value to Python and to a Dropdown
         raise _Deeper
-    return tuple((shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)", v) for v in values)
+    shown = [shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)" for v in values]
+    if len(set(shown)) != len(shown):  # nobody could tell them apart
+        raise _Deeper
+    return tuple(zip(shown, values, strict=True))
 
 
 def _label(text: object) -> str:
@@ -262,12 +272,13 @@ def _parse(field: Field, entry: Any) -> Any:
 
 
 def _number(text: str, *, whole: bool) -> float:
-    if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
-        return int(text)
-    if not whole and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
-        number = float(text)
-        if math.isfinite(number):
-            return number
+    if len(text) <= MAX_NUMBER:  # the time to read an integer grows with the square of its length
+        if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
+            return int(text)
+        if not whole and re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+            number = float(text)
+            if math.isfinite(number):
+                return number
     wanted = "a whole number such as 3" if whole else "a number such as 3.5"
     raise ValueError(f"must be {wanted}, not “{shorten(text, 20)}”")
 

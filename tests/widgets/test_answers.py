@@ -18,6 +18,7 @@ SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": 
 PERSON = {"name": "Priya Raman", "titles": ["Owner", "Dentist"], "id": 7}
 LETTER = {"document_types": ["irs_letter"]}
 DEEP = {"type": "object", "properties": {"decision": {"anyOf": [{"type": "string"}, {"type": "object"}]}}}
+WIDE = {"type": "object", "properties": {f"f{number}": {"type": "string"} for number in range(40)}}
 FLAT = {
     "type": "object",
     "required": ["decision", "risk"],
@@ -99,6 +100,10 @@ def test_nothing_is_chosen_at_first(kind: str) -> None:
         (asks("else"), {}, "raw", "choose an answer above, or write one here"),
         (asks("else"), {"raw": "{"}, "raw", "this is not JSON"),
         (asks("else"), {"raw": "[1]"}, "raw", "expected a JSON object"),
+        (asks("else"), {"raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "“b” stands twice in the same object"),
+        (asks("else"), {"raw": '{"a": NaN}'}, "raw", "“NaN” is no number that JSON can hold"),
+        (asks("else"), {"raw": '{"a": -1e999}'}, "raw", "“-1e999” is no number"),
+        (asks("else"), {"raw": '{"a": ' + "[" * 99_999}, "raw", "nested too deeply"),
     ],
 )
 def test_what_does_not_fit(value: Json, typed: Json, field: str, error: str) -> None:
@@ -111,8 +116,10 @@ def test_what_does_not_fit(value: Json, typed: Json, field: str, error: str) -> 
 
 def test_any_json_for_an_unknown_question() -> None:
     """What is written is sent as it stands instead of the choice, and the button says so."""
-    judged = judge(asks("else"), decision="approve", note="x", raw='{"verdict": [1, null]}')
-    assert judged.input == {"verdict": [1, None]}
+    judged = judge(
+        asks("else"), decision="approve", note="x", raw='{"verdict": [123456789012345678901, null]}'
+    )
+    assert judged.input == {"verdict": [123456789012345678901, None]}
     assert (judged.caption, judged.is_final) == ("Send the JSON and resume", True)
 
 
@@ -171,6 +178,7 @@ def test_a_person_is_changed() -> None:
         ([{"tier": "x"}], {"sources.0.url": "must be given"}),
         ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "give a web address that begins"}),
         ([{"url": "https://["}], {"sources.0.url": "give a web address that begins"}),
+        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "give a web address that begins"}),
     ],
 )
 def test_changed_rows_must_fit(rows: list[Json], errors: dict[str, str]) -> None:
@@ -195,6 +203,22 @@ def test_a_document_is_chosen() -> None:
     assert judged.input is not None
     assert judged.input["actions"] == [{"type": "verify_tin", "payload": {"document_id": "d1"}}]
     assert form.judge({"0": {"decision": "reject", "document_id": "d1"}}).input == {"decision": "reject"}
+
+
+def test_documents_of_the_same_name() -> None:
+    """They are told apart by their ids."""
+    on_file = [Document.from_json({"id": name, "filename": "a.pdf"}) for name in ("d1", "d2")]
+    fields = Questionnaire(asks("document"), on_file).sections[0].fields
+    field = next(one for one in fields if one.name == "document_id")
+    assert [shown for shown, _ in field.choices] == ["document: a.pdf, d1", "document: a.pdf, d2"]
+
+
+def test_many_rows() -> None:
+    """Rows that are too many to lay out are approved, rejected or answered as JSON, and it is said why."""
+    form = Questionnaire(asks("add_sources", payload={"sources": [SOURCE] * 2000}))
+    assert [field.name for field in form.sections[0].fields] == ["decision", "note", "raw"]
+    assert "10,003 inputs, too many to lay out" in form.sections[0].fields[0].help
+    assert form.judge({"0": {"decision": "approve"}}).input == {"decision": "approve"}
 
 
 # --------------------------------------------------------------------------------------------- several in one
@@ -234,7 +258,25 @@ def test_proposals_that_cannot_be_told_apart(second: Json) -> None:
     assert form.judge({"0": {"decision": "reject"}}).input == {"decision": "reject"}
 
 
+@pytest.mark.parametrize("proposal", [{"type": "dismissal"}, {"type": "x", "schema": WIDE}])
+def test_many_proposals(proposal: Json) -> None:
+    """Proposals that are too many to lay out are answered together, and it is said why."""
+    n_proposals = 10 if "schema" in proposal else 1000
+    agents = [{**proposal, "agent": f"a{number}"} for number in range(n_proposals)]
+    form = Questionnaire(asks("mixed", proposals=agents))
+    assert len(form.sections) == 1
+    assert f"These {n_proposals:,} proposals are too many" in form.sections[0].fields[0].help
+    assert form.judge({"0": {"decision": "reject"}}).input == {"decision": "reject"}
+
+
 # --------------------------------------------------------------------------------------- schemas of their own
+
+
+def test_many_rows_at_first() -> None:
+    """A schema whose defaults are too many rows to lay out is answered as JSON."""
+    rows = {"type": "array", "items": WIDE, "default": [{}] * 50}
+    form = Questionnaire(asks("x", schema={"type": "object", "properties": {"rows": rows}}))
+    assert [field.name for field in form.sections[0].fields] == ["raw"]
 
 
 def test_a_question_with_a_schema() -> None:
