@@ -18,9 +18,7 @@ from referencing import Registry
 from runkit.text import shorten
 from runkit.widgets.schema import MAX_NAME, MAX_SCHEMA, phrase
 
-MAX_WORK = (
-    300_000  # characters, as `_bounded` counts them: 0.4 s at most; an answer with 50 rows needs 70,000
-)
+MAX_WORK = 300_000  # characters, see `_bounded`: 0.4 s at most; an answer with 50 rows needs 70,000
 STEP = 50  # characters that a keyword costs at least
 MAX_ERRORS = 50
 FOREIGN = ("$schema", "$id", "$dynamicRef", "$recursiveRef")  # lead to the library's own, unlimited checkers
