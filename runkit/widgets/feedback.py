@@ -130,17 +130,15 @@ class FeedbackForm:
         return f"FeedbackForm(run {short_id(machine.run.id)}, {what}, {machine.client.mode})"
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         run = self.machine.run
         self.close()  # where it was shown before
         presence.take_place(("feedback", self.machine.client.host, run.id, run.created_at), self)
-        self._head = display(static(self.machine), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._head = presence.output(static(self.machine))
         if self.machine.rateable and presence.is_unattended():
-            display(presence.unattended(INSTEAD), raw=True)  # type: ignore[no-untyped-call]
+            presence.output(presence.unattended(INSTEAD))
         elif self.machine.rateable:
             view = self._view = _View(self.machine)
-            self._card = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+            self._card = presence.output(presence.live(view.box))
 
     def _changed(self, _snapshot: Snapshot) -> None:
         if self._head is not None:

@@ -82,28 +82,26 @@ class InterruptForm:
     # -- in a notebook
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         if self.machine is not None and self.receipt is None:
             with suppress(RunkitError):  # it may be long since it was made; sending says what is wrong
                 self.machine.watch()
         if self.machine is None or self.receipt is not None:
             told = self.receipt or self._closed
-            display(cards.bundle(cards.receipt(told), told.title), raw=True)  # type: ignore[no-untyped-call]
+            presence.output(cards.bundle(cards.receipt(told), told.title))
             return
         question = self.machine.question
         presence.take_place(question.key(self._client.host), self)
         if self._view is not None:  # shown in another cell
             self.close()
         head = cards.bundle(cards.header(question, self._client), cards.in_words(question, self._client))
-        self._head = display(head, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._head = presence.output(head)
         if presence.is_unattended():
-            display(presence.unattended(), raw=True)  # type: ignore[no-untyped-call]
+            presence.output(presence.unattended())
             return
         self._is_closed = False
         view = self._view = FormView(self.machine)
         view.guard.on_view(self._seen)
-        self._handle = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._handle = presence.output(presence.live(view.box))
 
     def _seen(self, n_views: int) -> None:
         """Look for other people's answers only while somebody looks at the form."""

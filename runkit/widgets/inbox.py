@@ -60,18 +60,16 @@ class InterruptInbox:
         return f"InterruptInbox({counts(self.machine.snapshot)}, {self._client.mode})"
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         self.close()  # where it was shown before
         presence.take_place(("inbox", self._client.host), self)
         snapshot = self.machine.snapshot
-        self._table = display(static(snapshot, self._client), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._table = presence.output(static(snapshot, self._client))
         if presence.is_unattended():
-            display(presence.unattended(), raw=True)  # type: ignore[no-untyped-call]
+            presence.output(presence.unattended())
             return
         view = self._view = _View(self.machine)
         view.guard.on_view(self._seen)
-        self._card = display(presence.live(view.box), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._card = presence.output(presence.live(view.box))
 
     def _seen(self, n_views: int) -> None:
         if n_views and self._view is not None:

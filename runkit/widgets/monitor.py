@@ -77,8 +77,6 @@ class RunMonitor:
         return f"RunMonitor(run {short_id(self.run.id)}, {self.run.status}, {self._client.mode})"
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         presence.take_place((self._client.host, self.run.id), self)
         seen, run = self._watch.seen, self.run
         has_card = not run.is_finished and not presence.is_unattended()
@@ -99,7 +97,7 @@ class RunMonitor:
                 shown.append(presence.live(self._box))
             elif not run.is_finished:
                 shown.append(presence.unattended(INSTEAD))
-            self._outputs = [display(one, raw=True, display_id=True) for one in shown]  # type: ignore[no-untyped-call]
+            self._outputs = [presence.output(one) for one in shown]
         if self._box is not None and presence.is_attended():
             self._watch.start()  # and not only when it is drawn: the next cell may keep the kernel busy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -131,6 +131,13 @@ def unattended(instead: str = INSTEAD) -> cards.Bundle:
     """Make what stands in the place of a widget in a notebook that runs without a screen."""
     words = f"This notebook ran without a screen, where nobody can click: {instead}."
     return cards.bundle(cards.static(cards.line(words)), words)
+
+
+def output(bundle: Mapping[str, Any]) -> Any:
+    """Make an output of the cell, and give the handle that replaces it; None outside IPython."""
+    from IPython.display import display
+
+    return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
 
 def live(box: Any) -> dict[str, Any]:
