@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import ipywidgets as w
@@ -14,6 +15,7 @@ import runkit
 from runkit import answerlog
 from runkit.client import Client
 from runkit.errors import UsageError
+from runkit.models import Run
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.machine import FormMachine, State
 from runkit.widgets.view import FormView
@@ -292,18 +294,24 @@ def test_after_a_kernel_died_in_mid_send(asking: Asking) -> None:
     assert again.receipt.title.endswith("could not be confirmed.")
 
 
+def awaited(form: InterruptForm) -> Run:
+    """Wait for the answer on a thread of its own: the browser of other tests keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(form.answered())).result()
+
+
 def test_nobody_can_click_here(asking: Asking) -> None:
     """Outside a notebook a wait would have no end: it is refused at once, and says what to do instead."""
     form = runkit.InterruptForm(asking.client, asking.run())
     with pytest.raises(UsageError, match="nobody can click outside a notebook; answer with client"):
-        asyncio.run(form.answered())
+        awaited(form)
 
 
 def test_waiting_for_what_is_closed(asking: Asking) -> None:
     """An answered question needs no waiting."""
     run = asking.run()
     asking.client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
-    assert asyncio.run(InterruptForm(asking.client, run).answered()).id == run.id
+    assert awaited(InterruptForm(asking.client, run)).id == run.id
 
 
 def test_documents_that_cannot_be_listed(asking: Asking) -> None:
