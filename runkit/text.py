@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup, escape
 
 MAX_URL = 2000  # characters; longer ones do not work in every browser
+_LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
 SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
 
 
@@ -64,6 +65,19 @@ def web_host(url: str) -> str | None:
         return None
     is_plain = re.fullmatch(r"[a-z0-9._:-]+", host) and "@" not in parts.netloc
     return host if is_plain and parts.scheme in ("http", "https") else None
+
+
+def apart(words: object) -> Markup:
+    """Put words of a run among our own, so that signs that change the direction of writing end with them."""
+    return Markup("<bdi>{}</bdi>").format(words)
+
+
+def link(url: str, words: str | None = None) -> Markup:
+    """Link to addresses whose host is certain, and show the host; anything else is text."""
+    host, shown = web_host(url), apart(words or url)
+    if host is not None:
+        return _LINK.format(url, shown, apart(host))
+    return Markup("{}: {}").format(shown, apart(url)) if words else shown
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

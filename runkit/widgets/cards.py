@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from runkit import jsontext
 from runkit.client import Client
-from runkit.text import esc, html_table, moment, plural, short_id, shorten, web_host
+from runkit.text import apart, esc, html_table, link, moment, plural, short_id, shorten
 from runkit.widgets.question import Question
 from runkit.widgets.receipts import Receipt
 
@@ -28,7 +28,6 @@ _CARD = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div
 _LINE = Markup("<p>{}</p>")
 _TITLE = Markup("<p><strong>{}</strong></p>")
 _FOLDED = Markup("<details><summary>{}</summary><pre>{}</pre></details>")
-_LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
 AGAIN = "To answer, use the form below; if nothing there reacts, run this cell again."
 
 
@@ -47,14 +46,6 @@ def line(words: object) -> Markup:
     return _LINE.format(words)
 
 
-def link(url: str, words: str | None = None) -> Markup:
-    """Link to addresses whose host is certain, and show the host; anything else is text."""
-    host, shown = web_host(url), _apart(words or url)
-    if host is not None:
-        return _LINK.format(url, shown, _apart(host))
-    return Markup("{}: {}").format(shown, _apart(url)) if words else shown
-
-
 def place(client: Client, business_id: str | None) -> str:
     """Say where a card acts: the host, LIVE or SANDBOX, and the business if it is known."""
     business = f"business {business_id}" if business_id else "business unknown"
@@ -69,7 +60,7 @@ def asker(question: Question) -> str:
 def header(question: Question, client: Client, *, is_open: bool = True) -> Markup:
     """Say what is or was asked, by whom, where, and on which evidence."""
     since = f"{'waits since' if is_open else 'asked'} {moment(question.asked_at)}"
-    asks = Markup("{} asks · run {} · {}").format(_apart(asker(question)), short_id(question.run.id), since)
+    asks = Markup("{} asks · run {} · {}").format(apart(asker(question)), short_id(question.run.id), since)
     where = Markup("{}<br>{}").format(place(client, question.run.business_id), asks)
     parts = [title(_bounded(question.label)), line(where), *_proposals(question.proposals)]
     folded = raw("What the agent sent, as JSON", question.value)
@@ -135,11 +126,6 @@ def in_words(question: Question, client: Client) -> str:
         f"{asker(question)} asks{since}: {_bounded(question.label)}\n"
         f"run {question.run.id} · {place(client, question.run.business_id)}\n{AGAIN}"
     )
-
-
-def _apart(words: object) -> Markup:
-    """Put words of a run among our own, so that signs that change the direction of writing end with them."""
-    return Markup("<bdi>{}</bdi>").format(words)
 
 
 def _bounded(text: str) -> str:

@@ -88,3 +88,41 @@ def test_moments_have_a_zone() -> None:
     """To the second; unknown times are said to be."""
     assert text.moment(datetime(2026, 2, 3, 10, 0, 1, tzinfo=UTC)) == "2026-02-03 10:00:01 UTC"
     assert text.moment(None) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://www.sec.gov/x?a=1#b", "www.sec.gov"),
+        ("HTTP://WWW.SEC.GOV:8080", "www.sec.gov"),
+        ("https://evil.example#@www.sec.gov", "evil.example"),
+        ("https://[::1]/", "::1"),
+    ],
+)
+def test_links(url, host):
+    """The host that a browser opens stands beside the link, apart from the words before it."""
+    shown = text.link(url, "\u202eSEC")
+    assert f'href="{url}"' in shown
+    assert shown.endswith(f"<bdi>\u202eSEC</bdi></a> (<bdi>{host}</bdi>)")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        r"https://evil.example\@www.sec.gov/x",
+        "https://www.sec.gov@evil.example",
+        "https://evil.example\t/x",
+        " https://evil.example",
+        "https://evil.example/\u202ex",
+        "https://www.s\u0435c.gov",
+        "https://www.sec.gov%2f.evil.example",
+        "https:evil.example",
+        "https://[",
+        "javascript:alert(1)",
+        "https://evil.example/" + "x" * 2000,
+        "",
+    ],
+)
+def test_no_links(url):
+    """An address whose host is not certain is text."""
+    assert text.link(url, "SEC") == f"<bdi>SEC</bdi>: <bdi>{url}</bdi>"

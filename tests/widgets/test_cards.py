@@ -5,48 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from runkit.widgets import cards
 from tests.widgets.asking import Asking
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://www.sec.gov/x?a=1#b", "www.sec.gov"),
-        ("HTTP://WWW.SEC.GOV:8080", "www.sec.gov"),
-        ("https://evil.example#@www.sec.gov", "evil.example"),
-        ("https://[::1]/", "::1"),
-    ],
-)
-def test_links(url: str, host: str) -> None:
-    """The host that a browser opens stands beside the link, apart from the words before it."""
-    shown = cards.link(url, "\u202eSEC")
-    assert f'href="{url}"' in shown
-    assert shown.endswith(f"<bdi>\u202eSEC</bdi></a> (<bdi>{host}</bdi>)")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        r"https://evil.example\@www.sec.gov/x",
-        "https://www.sec.gov@evil.example",
-        "https://evil.example\t/x",
-        " https://evil.example",
-        "https://evil.example/\u202ex",
-        "https://www.s\u0435c.gov",
-        "https://www.sec.gov%2f.evil.example",
-        "https:evil.example",
-        "https://[",
-        "javascript:alert(1)",
-        "https://evil.example/" + "x" * 2000,
-        "",
-    ],
-)
-def test_no_links(url: str) -> None:
-    """An address whose host is not certain is text."""
-    assert cards.link(url, "SEC") == f"<bdi>SEC</bdi>: <bdi>{url}</bdi>"
 
 
 def header(asking: Asking, value: dict[str, Any]) -> str:

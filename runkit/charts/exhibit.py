@@ -1,0 +1,58 @@
+"""`Exhibit`: a figure, what it shows in one sentence, and the same as a table, for eyes and for ears.
+
+A notebook shows the three one below the other, as outputs that any page can show: a notebook that was
+executed elsewhere opens untrusted, and styles and scripts are taken from its HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from runkit.tables.readable import readable
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+MOST_PRINTED = 20  # rows of the table in the plain form
+
+_SENTENCE = Markup("<p>{}</p>")
+_FOLDED = Markup("<details><summary>{}</summary>{}</details>")
+
+
+@dataclass(frozen=True, repr=False)
+class Exhibit:
+    """One thing that runs show.
+
+    `title` names it in a few words, `sentence` says what is to be seen, `table` holds the numbers (columns
+    named as in the frames, seconds in `…_s`), `figure` draws them or is None where a table says it better.
+    """
+
+    title: str
+    sentence: str
+    table: pd.DataFrame
+    figure: Figure | None = None
+
+    def __repr__(self) -> str:
+        shown = self.table.head(MOST_PRINTED).to_string(index=False) if len(self.table) else ""
+        left = len(self.table) - MOST_PRINTED
+        more = f"\n… and {left:,} more rows in .table" if left > 0 else ""
+        return f"{self.title}: {self.sentence}\n{shown}{more}".rstrip()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        def show(html: Markup, text: str) -> None:
+            bundle: dict[str, Any] = {"text/html": str(html), "text/plain": text}
+            display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+        show(_SENTENCE.format(self.sentence), self.sentence)
+        if self.figure is not None:
+            display(self.figure)  # type: ignore[no-untyped-call]
+        if len(self.table):
+            table = readable(self.table, caption=self.title)
+            folded = table if self.figure is None else _FOLDED.format(f"{self.title}, as a table", table)
+            show(folded, repr(self))
