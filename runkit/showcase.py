@@ -98,13 +98,13 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
 def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:
     asked = next(one for one in started if one.scenario == ASKS)
     sections = [
-        Markup("<p>Six runs on runkit's embedded sandbox; all businesses are invented.</p>{}").format(
-            html_table(HEADERS, rows)
-        ),
+        Markup(
+            "<h1>runkit demo</h1><p>Six runs on runkit's embedded sandbox; all businesses are invented.</p>{}"
+        ).format(html_table(HEADERS, rows)),
         Markup("<h2>{}, step by step</h2>{}").format(
-            asked.business, figure_div(gantt(found.select(asked.run_id)), include_js=False)
+            asked.business, figure_div(gantt(found.select(asked.run_id)))
         ),
-        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"), include_js=False)),
+        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"))),
     ]
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"

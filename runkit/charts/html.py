@@ -1,13 +1,16 @@
 """Figures in plain HTML files: one self-contained page that asks for nothing outside itself.
 
-Text enters only through MarkupSafe's templates. The page follows the reader's light or dark setting, and its
-figures follow the page.
+Text enters only through MarkupSafe's templates; a figure is a block of JSON, which is no script. The page's
+policy lists its own scripts by their hashes, so that no other script runs whatever the text holds, and no
+request leaves. The page follows the reader's light or dark setting, and its figures follow the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -16,17 +19,19 @@ from runkit.charts.theme import CONFIG, DARK, FONT, LIGHT, template
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Escaping stops scripts in run data; this stops whatever got through from telling anybody.
-CSP = (
+_CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
-    "script-src 'unsafe-inline'; connect-src 'none'; form-action 'none'; base-uri 'none'"
+    "script-src {scripts}; connect-src 'none'; form-action 'none'; base-uri 'none'"
 )
 NARROW_PX = 700  # of the window
 LABELS_PX = 130  # for the rows' labels on a narrow screen
 LINE_PX = 19  # a line of text in a figure
-FIGURE_CLASS = "plotly-graph-div"  # plotly's own name for the element it draws in
+PAPER_PX = 680  # of a figure on paper: A4 and Letter between their margins
 
-_DIV = Markup('<div class="runkit-figure" role="img" aria-label="{label}">{library}{figure}</div>')
+_FIGURE = Markup(
+    '<div class="runkit-figure" role="img" aria-label="{label}"><div></div>'
+    '<script type="application/json">{data}</script></div>'
+)
 _SCRIPT = Markup("<script>{}</script>")
 _PAGE = Markup("""<!doctype html>
 <html lang="en">
@@ -37,14 +42,12 @@ _PAGE = Markup("""<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <style>{style}</style>
-{library}
 </head>
 <body>
 <main>
-<h1>{title}</h1>
 {sections}
 </main>
-{follow}
+{scripts}
 </body>
 </html>
 """)
@@ -59,18 +62,29 @@ h1 {{ font-size: 1.4rem; overflow-wrap: anywhere; }}
 .runkit-figure {{ margin: 16px 0; overflow: hidden; }}
 table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
 th, td {{ border-bottom: 1px solid var(--line); padding: 4px 8px; vertical-align: top; }}
+caption {{ text-align: left; font-weight: 600; padding: 4px 0; }}
 @media (max-width: 700px) {{ main {{ padding: 8px; }} }}
-@media print {{ .runkit-figure {{ break-inside: avoid; }} .modebar {{ display: none; }} }}
+@media print {{
+  :root {{ --ground: {light.paper}; --text: {light.text}; --line: {light.grid}; }}
+  body {{ font-size: 12px; }}
+  .runkit-figure, tr {{ break-inside: avoid; }}
+  h1, h2, h3 {{ break-after: avoid; }}
+  .modebar {{ display: none; }}
+}}
 """)
 # Titles, labels and ticks are laid out for a wide screen, and plotly neither wraps, cuts nor thins them.
-_FOLLOW = Markup("""
+_DRAW = Markup("""
 (() => {{
   const templates = {{ light: {light}, dark: {dark} }};
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
-  const figures = [...document.getElementsByClassName("{figures}")];
-  const follow = () => figures.forEach((figure) => {{
-    Plotly.relayout(figure, {{ template: templates[scheme.matches ? "dark" : "light"] }});
+  const chosen = () => templates[scheme.matches ? "dark" : "light"];
+  const figures = [...document.querySelectorAll(".runkit-figure > script")].map((block) => {{
+    const {{ data, layout }} = JSON.parse(block.textContent);
+    const figure = block.previousElementSibling;
+    Plotly.newPlot(figure, data, {{ ...layout, template: chosen() }}, {config});
+    return figure;
   }});
+  const all = (change) => figures.forEach((figure) => Plotly.relayout(figure, change));
   const narrow = (figure) => {{
     const {{ meta, title, margin, height, xaxis, yaxis }} = figure.layout;
     const room = Math.floor(figure.clientWidth / 8);
@@ -111,58 +125,84 @@ _FOLLOW = Markup("""
       "yaxis.ticktext": yaxis.ticktext.map(shorter),
     }});
   }};
-  scheme.addEventListener("change", follow);
-  follow();
+  scheme.addEventListener("change", () => all({{ template: chosen() }}));
+  window.addEventListener("beforeprint", () => all({{ template: templates.light, width: {paper} }}));
+  window.addEventListener("afterprint", () => all({{ template: chosen(), width: null, autosize: true }}));
   if (window.innerWidth < {narrow}) figures.filter((figure) => figure.layout.meta?.title).forEach(narrow);
 }})();
 """)
 
 
-def figure_div(figure: Figure, *, include_js: bool) -> Markup:
-    """Give a figure as one `<div>` whose label is the figure's alt text; with plotly.js inside if asked.
+def figure_div(figure: Figure | Mapping[str, Any]) -> Markup:
+    """Give a figure as one `<div>` whose label is the figure's alt text; `offline_page` draws it.
 
-    plotly.js is 4.8 MB: `offline_page` adds it once for all figures that come without.
+    `figure` is a plotly figure, or its JSON as a notebook keeps it: `data` and `layout`.
     """
-    import plotly.io
+    from plotly.io.json import to_json_plotly
 
-    drawn = plotly.io.to_html(figure, config=CONFIG, include_plotlyjs=False, full_html=False)
-    meta = figure.layout.meta
-    label = meta["alt"] if isinstance(meta, dict) and "alt" in meta else figure.layout.title.text or "figure"
-    return _DIV.format(label=label, library=_plotly_js() if include_js else "", figure=Markup(drawn))  # noqa: S704
+    drawn = figure if isinstance(figure, Mapping) else figure.to_plotly_json()
+    layout = drawn.get("layout", {})
+    data = to_json_plotly({"data": drawn.get("data", []), "layout": layout | {"autosize": True}})
+    return _FIGURE.format(label=_alt(layout), data=_inert(data))
 
 
-def offline_page(title: str, sections: Sequence[Markup]) -> str:
+def _alt(layout: Mapping[str, Any]) -> str:
+    """Say what a figure shows: its alt text, else its title."""
+    meta, title = layout.get("meta"), layout.get("title")
+    if isinstance(meta, Mapping) and meta.get("alt"):
+        return str(meta["alt"])
+    words = title.get("text") if isinstance(title, Mapping) else title
+    return str(words or "A figure without a description")
+
+
+def _inert(json: str) -> Markup:
+    """Write JSON so that nothing in it ends its script element or begins a comment."""
+    return Markup(json.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
+
+
+def offline_page(
+    title: str, sections: Sequence[Markup], *, style: str = "", scripts: Sequence[Markup] = ()
+) -> str:
     """Put sections into one HTML page that works from a file with the network off.
 
     `sections` are trusted HTML: build them with `figure_div`, `runkit.text.html_table` and `Markup.format`.
-    plotly.js is inlined once if a section holds a figure, so make figures with `include_js=False`.
+    plotly.js is inlined once if a section holds a figure. `style` and `scripts` are CSS and JavaScript of
+    our own that come on top; no script runs that is not among them.
     """
-    has_figures = any(FIGURE_CLASS in section for section in sections)
+    has_figures = any(Markup('class="runkit-figure"') in section for section in sections)
+    runs = [*(figure_scripts() if has_figures else ()), *scripts]
+    hashes = " ".join(f"'sha256-{_hash(script)}'" for script in runs)
     return str(
         _PAGE.format(
-            csp=CSP,
+            csp=_CSP.format(scripts=hashes or "'none'"),
             title=title,
-            style=_STYLE.format(light=LIGHT, dark=DARK, font=Markup(FONT)),  # noqa: S704
-            library=_plotly_js() if has_figures else "",
+            style=_STYLE.format(light=LIGHT, dark=DARK, font=Markup(FONT)) + Markup(style),  # noqa: S704
             sections=Markup("\n").join(sections),
-            follow=_follow_the_page() if has_figures else "",
+            scripts=Markup("\n").join(_SCRIPT.format(script) for script in runs),
         )
     )
 
 
-def _plotly_js() -> Markup:
+def figure_scripts() -> tuple[Markup, Markup]:
+    """Give plotly.js, and the script that draws a page's figures in the reader's colour scheme."""
+    from plotly.io.json import to_json_plotly
     from plotly.offline import get_plotlyjs
 
-    return _SCRIPT.format(Markup(get_plotlyjs()))  # noqa: S704
-
-
-def _follow_the_page() -> Markup:
-    """A script that gives all figures the template of the reader's colour scheme."""
-    from plotly.io.json import to_json_plotly
-
-    light, dark = (Markup(to_json_plotly(template(ground))) for ground in (LIGHT, DARK))  # noqa: S704
-    return _SCRIPT.format(
-        _FOLLOW.format(
-            light=light, dark=dark, figures=FIGURE_CLASS, narrow=NARROW_PX, line=LINE_PX, labels=LABELS_PX
-        )
+    light, dark, config = (
+        Markup(to_json_plotly(value))  # noqa: S704
+        for value in (template(LIGHT), template(DARK), CONFIG | {"responsive": True})
     )
+    draw = _DRAW.format(
+        light=light,
+        dark=dark,
+        config=config,
+        narrow=NARROW_PX,
+        line=LINE_PX,
+        labels=LABELS_PX,
+        paper=PAPER_PX,
+    )
+    return Markup(get_plotlyjs()), draw  # noqa: S704
+
+
+def _hash(script: Markup) -> str:
+    return b64encode(sha256(script.encode()).digest()).decode()
