@@ -253,7 +253,7 @@ class Run(ApiObject):
 
     `steps` is None when the API did not deliver them. `business_id` is no field of the API: it is known when
     the client created the run or found it by its business. `read_at` is the server's time when this state
-    was read, or None.
+    was read and `read_from` the host that it was read from, or None.
     """
 
     _shown = ("id", "status", "agent", "interrupts")
@@ -271,6 +271,7 @@ class Run(ApiObject):
     interrupts: Annotated[tuple[Interrupt, ...], _each(Interrupt)] = ()
     business_id: str | None = None
     read_at: Time | None = Field(default=None)
+    read_from: str | None = None
 
     @classmethod
     def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
@@ -343,7 +344,7 @@ class Run(ApiObject):
 
 
 LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
-LOCAL_FIELDS = ("read_at", "business_id")
+LOCAL_FIELDS = ("read_at", "read_from", "business_id")
 
 
 def link_steps(raw_steps: object) -> tuple[Step, ...]:

@@ -29,7 +29,7 @@ LINE_PX = 19  # a line of text in a figure
 PAPER_PX = 680  # of a figure on paper: A4 and Letter between their margins
 
 _FIGURE = Markup(
-    '<div class="runkit-figure" role="img" aria-label="{label}"><div></div>'
+    '<div class="runkit-figure" role="figure" aria-label="{label}"><div></div>'
     '<script type="application/json">{data}</script></div>'
 )
 _SCRIPT = Markup("<script>{}</script>")
@@ -82,6 +82,8 @@ _DRAW = Markup("""
     const {{ data, layout }} = JSON.parse(block.textContent);
     const figure = block.previousElementSibling;
     Plotly.newPlot(figure, data, {{ ...layout, template: chosen() }}, {config});
+    // A screen reader gets the label and the table; the drawing is a heap of numbers to it.
+    figure.querySelectorAll(".main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
     return figure;
   }});
   const all = (change) => figures.forEach((figure) => Plotly.relayout(figure, change));

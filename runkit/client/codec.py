@@ -235,9 +235,10 @@ def page_of(value: object, what: str) -> Page:
     )
 
 
-def stamped(raw: Json, read_at: datetime | None, business_id: str | None) -> Json:
+def stamped(raw: Json, host: str | None, read_at: datetime | None, business_id: str | None) -> Json:
     """Give the raw object with what the client knows and the API does not return (see `models.LOCAL`)."""
     known = {
+        "read_from": host,
         "read_at": read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None,
         "business_id": business_id,
     }
@@ -277,7 +278,7 @@ def event_of(name: str, data: object) -> Event | None:
     snapshot, at = data.get("snapshot"), data.get("timestamp")
     fields = {**data, "type": kind}
     if isinstance(snapshot, dict):
-        fields["snapshot"] = stamped(snapshot, _moment(at), None)
+        fields["snapshot"] = stamped(snapshot, None, _moment(at), None)
     return Event.from_json(fields)
 
 

@@ -294,7 +294,9 @@ class Runs:
         return run, self._business_of.get(run) if isinstance(run, str) else None
 
     def _run(self, reply: Reply, business_id: str | None, asked: str | None = None) -> Run:
-        run = Run.from_json(codec.stamped(reply.object("run"), reply.read_at, business_id))
+        run = Run.from_json(
+            codec.stamped(reply.object("run"), self._connection.target.host, reply.read_at, business_id)
+        )
         if asked not in (None, run.id):
             raise ContractError(f"the API answered with run {run.id[:100]!r} when asked for {asked!r}")
         if business_id is not None:
@@ -304,8 +306,10 @@ class Runs:
     def _page(self, number: int) -> Page:
         reply = self._connection.get("/runs", page=number, per_page=codec.PER_PAGE)
         page = codec.page_of(reply.value, "GET /runs")
+        host = self._connection.target.host
         known = (
-            codec.stamped(raw, reply.read_at, self._business_of.get(str(raw.get("id")))) for raw in page.data
+            codec.stamped(raw, host, reply.read_at, self._business_of.get(str(raw.get("id"))))
+            for raw in page.data
         )
         return page.model_copy(update={"data": tuple(known)})
 

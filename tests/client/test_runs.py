@@ -38,14 +38,15 @@ def test_create_needs_a_context(server: Server, client: Client) -> None:
 
 
 def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: Compose) -> None:
-    """`read_at` is the Date of the answer, kept in the JSON; a stamp that the server sent is dropped."""
+    """`read_at` is the Date of the answer, `read_from` its host; a stamp that the server sent is dropped."""
     server.say(
         Answer(run_json(_runkit={"business_id": "forged", "read_at": NOW}, steps=[])),
         Answer(run_json(), headers={"Date": "no date"}),
     )
     run = client.runs.get("run-1")
     assert run.read_at == datetime(2026, 2, 3, 10, 40, 12, tzinfo=UTC)
-    assert run.to_dict()["_runkit"] == {"read_at": "2026-02-03T10:40:12Z"}
+    assert run.to_dict()["_runkit"] == {"read_at": "2026-02-03T10:40:12Z", "read_from": client.host}
+    assert run.read_from == client.host
     assert run.business_id is None
     assert server.asked[0].query == {"include": "steps"}
     without = client.runs.get("run-1", steps=False)
