@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from runkit.client import Client, RunList
     from runkit.errors import RunkitError
     from runkit.models import Run
+    from runkit.reports.data import report_data
+    from runkit.reports.making import report
+    from runkit.reports.redaction import Redaction
     from runkit.server import sandbox
     from runkit.tables.divergence import compare
     from runkit.tables.linked import Frames, frames, read
@@ -29,6 +32,7 @@ __all__ = [
     "Frames",
     "InterruptForm",
     "InterruptInbox",
+    "Redaction",
     "Run",
     "RunList",
     "RunMonitor",
@@ -38,6 +42,8 @@ __all__ = [
     "frames",
     "gantt",
     "read",
+    "report",
+    "report_data",
     "sandbox",
 ]
 
@@ -47,6 +53,7 @@ _HOME = {
     "Frames": "runkit.tables.linked",
     "InterruptForm": "runkit.widgets.form",
     "InterruptInbox": "runkit.widgets.inbox",
+    "Redaction": "runkit.reports.redaction",
     "Run": "runkit.models",
     "RunList": "runkit.client",
     "RunMonitor": "runkit.widgets.monitor",
@@ -56,6 +63,8 @@ _HOME = {
     "frames": "runkit.tables.linked",
     "gantt": "runkit.charts.timeline",
     "read": "runkit.tables.linked",
+    "report": "runkit.reports.making",
+    "report_data": "runkit.reports.data",
     "sandbox": "runkit.server",
 }
 

@@ -1,4 +1,4 @@
-"""The command line: `runkit demo`, `lab`, `sandbox` and `fetch`.
+"""The command line: `runkit demo`, `lab`, `sandbox`, `fetch` and `report`.
 
 Exit codes: 0 done, 1 something failed (one line says what), 2 wrong use, 3 done but not complete, 130 stopped
 by Ctrl-C. What a command makes goes to the file that was asked for; what it says goes to stderr, except
@@ -20,6 +20,8 @@ from typing import IO, cast
 
 import runkit
 from runkit.errors import MissingExtra, RunkitError, UsageError
+from runkit.reports.templates import notebooks
+from runkit.tables.records import SUFFIXES
 from runkit.text import plural
 from runkit.values import RUN_STATUSES
 
@@ -91,12 +93,34 @@ def parser() -> argparse.ArgumentParser:
     fetch_.add_argument("--until", metavar="T", help="only runs created before this ISO 8601 time")
     fetch_.add_argument("--business", metavar="ID", help="only runs about this business")
     fetch_.add_argument("--limit", type=int, metavar="N", help="at most this many, newest first")
-    fetch_.add_argument(
+    _add_sandbox(fetch_)
+
+    report_ = add("report", report, "make one offline HTML file of runs, redacted; reads only")
+    report_.add_argument(
+        "source", nargs="+", metavar="RUN", help="run ids, or one file that `runkit fetch` wrote"
+    )
+    report_.add_argument("-o", "--output", required=True, help="report.html; the notebook goes beside it")
+    report_.add_argument(
+        "--template", default="run", help="run, compare, fleet, or a notebook of your own (run)"
+    )
+    report_.add_argument("--title", help="heading of the report")
+    report_.add_argument("--mask", action="append", default=[], metavar="NAME=REGEX", help="mask this, too")
+    report_.add_argument(
+        "--reveal", action="append", default=[], metavar="RULE", help="do not mask: email, …"
+    )
+    report_.add_argument(
+        "--keep-last", type=int, default=0, metavar="N", help="last digits of tax numbers to keep (0)"
+    )
+    _add_sandbox(report_)
+    return root
+
+
+def _add_sandbox(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--sandbox",
         action="store_true",
         help="from the sandbox of RUNKIT_SANDBOX_URL; otherwise from Middesk with MIDDESK_API_KEY",
     )
-    return root
 
 
 def positive(text: str) -> float:
@@ -139,13 +163,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
 
 def fetch(arguments: argparse.Namespace) -> int:
     """`runkit fetch`."""
-    if arguments.sandbox and "RUNKIT_SANDBOX_URL" not in os.environ:
-        raise UsageError("--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and set it.")
-    box = runkit.sandbox() if arguments.sandbox else None
-    with (
-        _output(arguments.output) as file,
-        box.client(read_only=True) if box else runkit.Client(read_only=True) as client,
-    ):
+    with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(
             limit=arguments.limit,
             status=arguments.status,
@@ -163,6 +181,46 @@ def fetch(arguments: argparse.Namespace) -> int:
     if why:
         say("not complete: " + "; ".join(why))
     return NOT_COMPLETE if why else 0
+
+
+def _reader(*, is_sandbox: bool) -> runkit.Client:
+    """Give a client that only reads, of the joined sandbox or of the real API."""
+    if not is_sandbox:
+        return runkit.Client(read_only=True)
+    if "RUNKIT_SANDBOX_URL" not in os.environ:
+        raise UsageError("--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and set it.")
+    return runkit.sandbox().client(read_only=True)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """`runkit report`."""
+    policy = runkit.Redaction(
+        patterns=dict(map(_rule, arguments.mask)), reveal=arguments.reveal, keep_last=arguments.keep_last
+    )
+    first, *others = arguments.source
+    source: object
+    if first.removesuffix(".gz").endswith(SUFFIXES):
+        if others:
+            raise UsageError(f"{first} is a file; expected one file, or only run ids.")
+        source = first
+    else:
+        with _reader(is_sandbox=arguments.sandbox) as client:
+            runs = client.runs.fetch(arguments.source)
+        if runs.errors:
+            raise next(iter(runs.errors.values()))
+        source = runs
+    made = runkit.report(
+        source, arguments.output, template=arguments.template, redact=policy, title=arguments.title
+    )
+    print(made)
+    return 0
+
+
+def _rule(given: str) -> tuple[str, str]:
+    name, sign, pattern = given.partition("=")
+    if not sign:
+        raise UsageError(f"--mask {given}: expected NAME=REGEX, such as licence=LIC-[0-9]+.")
+    return name, pattern
 
 
 @contextmanager
@@ -206,12 +264,3 @@ def lab(arguments: argparse.Namespace) -> int:
         command = [sys.executable, "-m", "jupyterlab", str(folder), f"--port={arguments.port}", *options]
         environment = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
-
-
-def notebooks() -> Path:
-    """The folder of runkit's notebooks: in the installed package, else beside it in a checkout."""
-    package = Path(__file__).parent
-    for folder in (package / "notebooks", package.parent / "notebooks"):
-        if (folder / "01_first_look.ipynb").is_file():
-            return folder
-    raise UsageError(f"runkit's notebooks are neither in {package} nor beside it; install runkit again.")

@@ -5,6 +5,7 @@
     ├── ReadOnlyError(PermissionError)    a POST through a client that was told not to write
     ├── DataError(ValueError)             records that are not what the API promises; `.problems`
     ├── MissingExtra(ImportError)         an optional part is not installed; says the pip line
+    ├── ReportError(RuntimeError)         a report could not be made: a cell failed, or it would leak
     ├── WaitTimeout(TimeoutError)         a run still runs after the time given; `.run`
     └── ApiError                          the API said no, or nothing usable; `.status .messages .parameter`
         ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
@@ -79,6 +80,10 @@ class MissingExtra(RunkitError, ImportError):
     def of(cls, extra: str, what: str) -> MissingExtra:
         """Build the error that names the pip line."""
         return cls(f"{what} needs packages that are not installed: pip install '{DISTRIBUTION}[{extra}]'")
+
+
+class ReportError(RunkitError, RuntimeError):
+    """A report could not be made, and nothing was written: a cell of the template failed, or it would leak."""
 
 
 class WaitTimeout(RunkitError, TimeoutError):

@@ -25,6 +25,7 @@ def test_the_public_names() -> None:
         "Frames",
         "InterruptForm",
         "InterruptInbox",
+        "Redaction",
         "Run",
         "RunList",
         "RunMonitor",
@@ -34,6 +35,8 @@ def test_the_public_names() -> None:
         "frames",
         "gantt",
         "read",
+        "report",
+        "report_data",
         "sandbox",
     ]
 

@@ -1,0 +1,240 @@
+"""Stacked bars of a few categories: for charts of many runs, on screens from a phone's width on.
+
+The label of a bar stands above it and says its value, so it needs no room beside the bars: a figure reads at
+390 px as it does at 1280 px. Parts of a stack differ by hatch as well as by colour. Marks keep their colours
+on both grounds; what depends on the ground stands in the template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from runkit.charts.axis import relative_ticks, unfolded
+from runkit.charts.labels import plain
+from runkit.charts.theme import (
+    ACTIVITY,
+    CONTAINER,
+    ERROR,
+    ERROR_OUTLINE,
+    LOOKS,
+    OTHER,
+    OUTPUT,
+    SIZE,
+    WAIT,
+    Look,
+    chosen_ground,
+    keep_private,
+    template,
+)
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+MOST_BARS = 24  # with their labels they fill a screen; more are not compared any more, but looked up
+ROW_PX = 38  # a bar and the label over it
+THICK = 14 / ROW_PX  # of a bar, in rows
+SHIFT = 0.2  # of a bar below the middle of its row, in rows: there is the label's room
+HEADING, ABOVE = 0.7, 0.5  # in rows: what a heading takes, and how far it stands over the label
+COLUMNS_PX = 260  # height of the area of columns
+LABEL = 30  # characters of a category; with the value behind it fills a phone's 390 px
+TEXT = 80  # characters in a hover text's line
+AXIS_PX = 44  # ticks and title of the axis
+LEGEND_PX = 20  # a line of the legend
+LEGEND_ENTRIES = 2  # in a line, on a phone
+MOST_TICKS = 5  # of a few letters each, on a phone
+HATCH = {"fillmode": "overlay", "size": 7, "solidity": 0.3}
+
+# What a mark means is the same in all charts of many runs: green went well, blue is work, pink and hatched
+# waits for a person, orange went wrong, grey is the rest.
+GOOD = Look("good", LOOKS[OUTPUT].colour)
+WORK = Look("working", LOOKS[ACTIVITY].colour)
+GOES_ON = Look("running", LOOKS[ACTIVITY].colour, "\\", "#FFFFFF")
+WAITS = Look("waiting for a person", *LOOKS[WAIT][1:])
+BAD = Look("error", LOOKS[ERROR].colour, "x", "#3D0F00")
+NOTHING = Look("idle", LOOKS[CONTAINER].colour)
+REST = Look("other", *LOOKS[OTHER][1:])
+
+
+class Bar(NamedTuple):
+    """One bar: its category, a note on it, and the length and hover text of each part of its stack.
+
+    `heading` stands over the bar when a group of bars begins with it.
+    """
+
+    label: str
+    note: str
+    lengths: Sequence[float]
+    hovers: Sequence[str]
+    heading: str = ""
+
+
+def bars(
+    looks: Sequence[Look],
+    rows: Sequence[Bar],
+    *,
+    axis: str,
+    sentence: str,
+    about: str,
+    unit: Literal["count", "percent", "seconds"] = "count",
+) -> Figure:
+    """Draw horizontal stacked bars, from the top down.
+
+    `looks` are of the parts; a part without length anywhere is left out of the legend. `axis` names the
+    axis, `about` and `sentence` are the alt text.
+    """
+    places = _places(rows)
+    longest = max((sum(row.lengths) for row in rows), default=0)
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": look.words,
+            "x": [float(row.lengths[part]) for row in rows],
+            "y": [place + SHIFT for place in places],
+            "width": THICK,
+            "marker": _marker(look),
+            "customdata": [_hover(row.label, row.hovers[part]) for row in rows],
+            "hovertemplate": "%{customdata}<extra></extra>",
+        }
+        for part, look in enumerate(looks)
+        if any(row.lengths[part] for row in rows)
+    ]
+    rows_high = places[-1] + 1.1
+    labels = [_label(row, place) for row, place in zip(rows, places, strict=True)]
+    headings = [
+        _words(f"<b>{plain(row.heading)}</b>", place - ABOVE)
+        for row, place in zip(rows, places, strict=True)
+        if row.heading
+    ]
+    xaxis = _value_axis(longest, unit) | {"title": {"text": axis, "standoff": 6}}
+    yaxis = {"range": [rows_high - 0.5, -0.5], "visible": False}
+    return _figure(traces, xaxis, yaxis, labels + headings, round(rows_high * ROW_PX), about, sentence)
+
+
+def columns(
+    looks: Sequence[Look],
+    texts: Sequence[str],
+    parts: Sequence[Sequence[float]],
+    hovers: Sequence[str],
+    *,
+    axis: str,
+    sentence: str,
+    about: str,
+) -> Figure:
+    """Draw stacked columns from left to right, for numbers over time.
+
+    `parts[p][c]` is the length of part p of column c, `texts[c]` its tick text (ours, may hold a `<br>`), of
+    which as many are shown as a phone has room for, `hovers[c]` its hover text.
+    """
+    places = list(range(len(texts)))
+    traces = [
+        {
+            "type": "bar",
+            "name": look.words,
+            "x": places,
+            "y": [float(length) for length in lengths],
+            "width": 0.8,
+            "marker": _marker(look),
+            "customdata": [_hover(text, look.words) for text in hovers],
+            "hovertemplate": "%{customdata}: %{y:,}<extra></extra>",
+        }
+        for look, lengths in zip(looks, parts, strict=True)
+        if any(lengths)
+    ]
+    highest = max((sum(lengths) for lengths in zip(*parts, strict=True)), default=0)
+    shown = places[:: -(-len(places) // MOST_TICKS)]
+    xaxis = {
+        "range": [-0.6, len(places) - 0.4],
+        "tickmode": "array",
+        "tickvals": shown,
+        "ticktext": [texts[place] for place in shown],
+        "tickangle": 0,
+        "showgrid": False,
+    }
+    yaxis = _value_axis(highest, "count") | {"title": {"text": axis}, "automargin": True}
+    return _figure(traces, xaxis, yaxis, [], COLUMNS_PX, about, sentence)
+
+
+def _places(rows: Sequence[Bar]) -> list[float]:
+    """The row of each bar; a heading takes most of a row."""
+    places, place = [], -1.0
+    for row in rows:
+        place += 1 + HEADING if row.heading else 1.0
+        places.append(place)
+    return places
+
+
+def _label(row: Bar, place: float) -> dict[str, Any]:
+    note = f" · {plain(row.note)}" if row.note else ""
+    return _words(plain(row.label, LABEL) + note, place)
+
+
+def _words(text: str, place: float) -> dict[str, Any]:
+    """Words over a bar, from the left edge on."""
+    at = {"xref": "paper", "x": 0, "xanchor": "left", "y": place + SHIFT - THICK / 2, "yanchor": "bottom"}
+    return {"text": text, "showarrow": False, "font": {"size": SIZE}, "borderpad": 0} | at
+
+
+def _hover(label: str, text: str) -> str:
+    return f"<b>{plain(label)}</b><br>{plain(text, TEXT)}"
+
+
+def _marker(look: Look) -> dict[str, Any]:
+    marker: dict[str, Any] = {"color": look.colour, "line": {"width": 0}}
+    if look.colour == BAD.colour:
+        marker["line"] = {"width": 1, "color": ERROR_OUTLINE}
+    if look.hatch:
+        marker["pattern"] = HATCH | {"shape": look.hatch, "fgcolor": look.hatch_colour}
+    return marker
+
+
+def _value_axis(most: float, unit: str) -> dict[str, Any]:
+    """An axis from 0 to a little more than `most`, with few ticks."""
+    most = most or 1
+    axis: dict[str, Any] = {"range": [0, most * 1.02], "showgrid": True, "tickangle": 0}
+    if unit == "seconds":
+        places, texts = relative_ticks(unfolded(0, most))
+        every = -(-len(texts) // MOST_TICKS)
+        return axis | {"tickmode": "array", "tickvals": places.tolist()[::every], "ticktext": texts[::every]}
+    if unit == "percent":
+        return axis | {"tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %"}
+    return axis | ({"dtick": 1} if most <= MOST_TICKS else {"nticks": MOST_TICKS}) | {"tickformat": ",d"}
+
+
+def _figure(
+    traces: list[dict[str, Any]],
+    xaxis: dict[str, Any],
+    yaxis: dict[str, Any],
+    annotations: list[dict[str, Any]],
+    px: int,
+    about: str,
+    sentence: str,
+) -> Figure:
+    import plotly.graph_objects as go
+
+    keep_private()
+    has_legend = len(traces) > 1
+    below = AXIS_PX + (LEGEND_PX * -(-len(traces) // LEGEND_ENTRIES) if has_legend else 0)
+    layout = {
+        "template": template(chosen_ground()),
+        "meta": {"alt": f"{about}. {sentence}", "summary": sentence},
+        "barmode": "stack",
+        "height": px + below + 12,
+        "margin": {"l": 12, "r": 16, "t": 12, "b": below, "pad": 0},
+        "xaxis": xaxis,
+        "yaxis": yaxis,
+        "annotations": annotations,
+        "showlegend": has_legend,
+        "legend": {
+            "orientation": "h",
+            "traceorder": "normal",
+            "x": 0,
+            "xref": "container",
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+        },
+        "hovermode": "closest",
+    }
+    return go.Figure(data=traces, layout=layout)

@@ -1,0 +1,306 @@
+"""Where the time of many runs went: their budget, their waits for people, and their slowest steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from runkit.charts import bars
+from runkit.charts.bars import Bar
+from runkit.charts.exhibit import Exhibit
+from runkit.charts.phrases import NO_RUNS, agent_name, listed, percent, said, without_budget
+from runkit.tables.linked import Frames
+from runkit.text import duration, plural
+from runkit.values import FINAL_STATUSES
+
+HOUR, DAY = 3_600, 86_400
+# What is answered at once, within the hour, within half a working day, the next day, after a weekend.
+WAIT_BOUNDS = (-np.inf, 15 * 60, HOUR, 4 * HOUR, DAY, 3 * DAY, np.inf)
+WAIT_WORDS = ("under 15 min", "15 min to 1 h", "1 to 4 h", "4 to 24 h", "1 to 3 d", "3 d or longer")
+UNKNOWN_WAIT = "not known"
+LONG_WAIT = 4 * HOUR  # the sentence counts the questions that waited longer
+SLOWEST = 15  # kinds of steps
+MOST_ASKING = 12  # agents in the chart of waits, below its buckets
+USUAL = 0.5  # of the steps of a name have the label that is called usual, or none is
+MOST_IN_HOVER = 3  # agents
+SPENT = ["duration_s", "working_s", "waiting_s", "idle_s"]
+OUTCOME_LOOKS = {
+    "answered": bars.GOOD._replace(words="answered"),
+    "pending": bars.WAITS._replace(words="still waits"),
+    "lapsed": bars.REST._replace(words="lapsed"),
+}
+
+
+def budget(f: Frames) -> Exhibit:
+    """Working, waiting for a person and idle: of all runs, of the ended and the open ones, and by agent.
+
+    An agent's row is of the runs that it led; open runs are measured until they were read. Runs without steps
+    have no budget and are left out.
+    """
+    title = "Where the time went"
+    known = f.runs[f.runs["working_s"].notna()]
+    is_ended = known["status"].isin(FINAL_STATUSES)
+    parts = {"all runs": known}
+    if 0 < is_ended.sum() < len(known):
+        parts |= {"ended runs": known[is_ended], "open runs": known[~is_ended]}
+    led = known.groupby("agent", dropna=False)[SPENT].sum()
+    led.insert(0, "n_runs", known.groupby("agent", dropna=False).size())
+    led = led.sort_values("n_runs", ascending=False, kind="stable").reset_index()
+    led.insert(0, "group", "runs led by")
+    total = pd.DataFrame(
+        [[group, None, len(runs), *runs[SPENT].sum()] for group, runs in parts.items()], columns=led.columns
+    )
+    table = pd.concat([total.astype(led.dtypes.to_dict()), led], ignore_index=True)
+    table["waiting_percent"] = (
+        100 * table["waiting_s"] / table["duration_s"].where(table["duration_s"] > 0)
+    ).round(1)
+    left_out = without_budget(f.runs)
+    if known.empty:
+        words = NO_RUNS if f.runs.empty else "Where the time went is not known."
+        return Exhibit(title, f"{words} {left_out}".strip(), table[:0])
+    shown = table.head(len(parts) + bars.MOST_BARS) if len(led) > 1 else table.head(len(parts))
+    n_more = len(led) - bars.MOST_BARS
+    more = f"The {plural(n_more, 'agent')} with the fewest runs are in the table only." if n_more > 0 else ""
+    sentence = " ".join(filter(None, [_budget_words(known, f.interrupts), left_out, more]))
+    figure = bars.bars(
+        [bars.WORK, bars.WAITS, bars.NOTHING],
+        [_budget_bar(row) for _, row in shown.iterrows()],
+        axis="share of the time",
+        sentence=sentence,
+        about="Bars: shares of the runs' time, working, waiting for a person and idle",
+        unit="percent",
+    )
+    return Exhibit(title, sentence, table, figure)
+
+
+def _budget_bar(row: pd.Series[Any]) -> Bar:
+    is_led = row["group"] == "runs led by"
+    name = agent_name(row["agent"]) if is_led else f"{row['group']} ({row['n_runs']:,})"
+    spent, whole = [float(row[part]) for part in SPENT[1:]], float(row["duration_s"])
+    looks = (bars.WORK, bars.WAITS, bars.NOTHING)
+    hovers = [
+        f"{look.words} {duration(seconds)} of {duration(whole)} ({percent(seconds, whole)})"
+        for look, seconds in zip(looks, spent, strict=True)
+    ]
+    note = f"{duration(whole)}, {percent(spent[1], whole)} waiting"
+    return Bar(name, note, [100 * seconds / whole if whole else 0.0 for seconds in spent], hovers)
+
+
+def _budget_words(known: pd.DataFrame, interrupts: pd.DataFrame) -> str:
+    whole, working, waiting, idle = (float(known[part].sum()) for part in SPENT)
+    if not whole:
+        return f"{plural(len(known), 'run')} took no time."
+    of = "of the time of " + plural(len(known), "run")
+    split = f"working {duration(working)} ({percent(working, whole)}), idle {duration(idle)}"
+    if not waiting:
+        return f"No time was spent waiting for a person {of}, {duration(whole)}: {split}."
+    words = (
+        f"Waiting for a person took {percent(waiting, whole)} {of}: {duration(waiting)} of {duration(whole)}"
+    )
+    asked = interrupts[interrupts["run_id"].isin(known["run_id"]) & _was_asked(interrupts)]
+    by_agent = asked.groupby("agent", dropna=False)["wait_s"].sum().sort_values(ascending=False)
+    if len(by_agent):
+        agent, wait = by_agent.index[0], float(by_agent.iloc[0])
+        words += f"; the questions of {agent_name(agent)} waited longest, {duration(wait)} together"
+    n_open = int((~known["status"].isin(FINAL_STATUSES)).sum())
+    so_far = f" {plural(n_open, 'run')} {'is' if n_open == 1 else 'are'} still open." if n_open else ""
+    return f"{words}. The rest: {split}.{so_far}"
+
+
+def _was_asked(interrupts: pd.DataFrame) -> pd.Series[bool]:
+    """Questions that were put to a person; what the policy settled was not."""
+    return interrupts["outcome"].isin(list(OUTCOME_LOOKS))
+
+
+def waits(f: Frames) -> Exhibit:
+    """Questions by how long they waited for a person, and by agent; the pending ones are hatched.
+
+    A pending question has waited until its run was read. What the interrupt policy settled did not wait for
+    anybody: it is counted in the sentence only.
+    """
+    title = "What waited for a person"
+    is_asked = _was_asked(f.interrupts)
+    asked = f.interrupts[is_asked]
+    settled = f.interrupts.loc[~is_asked, "outcome"].astype("str").value_counts()
+    bucket = (
+        pd.cut(asked["wait_s"], WAIT_BOUNDS, right=False, labels=WAIT_WORDS)
+        .astype("str")
+        .fillna(UNKNOWN_WAIT)
+    )
+    asked = asked.assign(outcome=asked["outcome"].astype("str"), wait=bucket)
+    table = _waits_table(asked)
+    by_policy = ""
+    if len(settled):
+        kinds = listed([f"{n:,} by {said(word)}" for word, n in settled.items()])
+        by_policy = f"Not counted: the policy settled {plural(int(settled.sum()), 'question')} ({kinds})."
+    if asked.empty:
+        return Exhibit(title, f"No question was put to a person. {by_policy}".strip(), table)
+    by_bucket = pd.crosstab(asked["wait"].to_numpy(), asked["outcome"].to_numpy())
+    by_bucket = by_bucket.reindex(columns=list(OUTCOME_LOOKS), fill_value=0)
+    words = [*WAIT_WORDS, *([UNKNOWN_WAIT] if UNKNOWN_WAIT in by_bucket.index else [])]
+    by_bucket = by_bucket.reindex(words, fill_value=0)
+    rows = [
+        _waits_bar(word, numbers.tolist(), _agents_of(asked[asked["wait"] == word]), heading)
+        for word, numbers, heading in zip(
+            words, by_bucket.to_numpy(), ["By how long they waited", *[""] * len(words)], strict=False
+        )
+    ]
+    asking = asked["agent"].fillna("").value_counts()
+    more = ""
+    if len(asking) > 1:
+        of_agent = [
+            (agent_name(agent or None), asked[asked["agent"].fillna("") == agent])
+            for agent in asking.index[:MOST_ASKING]
+        ]
+        if (n_more := len(asking) - MOST_ASKING) > 0:
+            is_rest = asked["agent"].fillna("").isin(asking.index[MOST_ASKING:])
+            of_agent.append((plural(n_more, "other"), asked[is_rest]))
+            more = f"The chart adds up the {plural(n_more, 'agent')} that asked least."
+        for number, (name, own) in enumerate(of_agent):
+            split = [int((own["outcome"] == outcome).sum()) for outcome in OUTCOME_LOOKS]
+            median = f"median {duration(float(own['wait_s'].median()))}"
+            rows.append(_waits_bar(name, split, median, "" if number else "By who asked"))
+    sentence = " ".join(filter(None, [_waits_words(asked), by_policy, more]))
+    figure = bars.bars(
+        list(OUTCOME_LOOKS.values()),
+        rows,
+        axis="questions",
+        sentence=sentence,
+        about="Bars: questions put to a person, by how long they waited and by agent",
+    )
+    return Exhibit(title, sentence, table, figure)
+
+
+def _waits_table(asked: pd.DataFrame) -> pd.DataFrame:
+    """A row for each agent and bucket that has questions, from the shortest waits to the longest."""
+    order = {word: number for number, word in enumerate((*WAIT_WORDS, UNKNOWN_WAIT))}
+    is_of = {f"n_{outcome}": asked["outcome"] == outcome for outcome in OUTCOME_LOOKS}
+    by = asked.assign(**is_of, place=asked["wait"].map(order)).groupby(
+        ["place", "wait", "agent"], dropna=False
+    )
+    table = by[list(is_of)].sum()
+    table.insert(0, "n_questions", by.size())
+    table["median_s"], table["longest_s"] = by["wait_s"].median(), by["wait_s"].max()
+    return table.reset_index().drop(columns="place")
+
+
+def _agents_of(asked: pd.DataFrame) -> str:
+    """Who asked most of these, for a hover text."""
+    most = asked["agent"].fillna("").value_counts().head(MOST_IN_HOVER)
+    return ", ".join(f"{agent_name(agent or None)} {n:,}" for agent, n in most.items())
+
+
+def _waits_bar(name: str, numbers: list[int], detail: str, heading: str) -> Bar:
+    n_pending, n_lapsed = numbers[1:]
+    parts = [f"{n_pending:,} waiting"] if n_pending else []
+    parts += [f"{n_lapsed:,} lapsed"] if n_lapsed else []
+    note = f"{sum(numbers):,}" + (f", {listed(parts)}" if parts else "")
+    hovers = [
+        f"{look.words}: {n:,}; {detail}" for look, n in zip(OUTCOME_LOOKS.values(), numbers, strict=True)
+    ]
+    return Bar(name, note, numbers, hovers, heading)
+
+
+def _waits_words(asked: pd.DataFrame) -> str:
+    pending, answered = (asked[asked["outcome"] == outcome] for outcome in ("pending", "answered"))
+    whole = f"{plural(len(asked), 'question')} put to a person"
+    if len(pending):
+        oldest = pending.sort_values("wait_s", ascending=False).iloc[0]
+        verb = "waits" if len(pending) == 1 else "wait"
+        words = f"{len(pending):,} of {whole} still {verb}"
+        words += f", {'' if len(pending) == 1 else 'the oldest '}for {duration(float(oldest['wait_s']))} "
+        words += f"({agent_name(oldest['agent'])})"
+    else:
+        words = f"None of {whole} still waits"
+    if len(answered) == 1:
+        words += f"; the answered one waited {duration(float(answered['wait_s'].iloc[0]))}"
+    elif len(answered):
+        n_long = int((answered["wait_s"] > LONG_WAIT).sum())
+        usual = duration(float(answered["wait_s"].median()))
+        words += f"; the {len(answered):,} answered ones waited {usual} (median)"
+        words += f", {n_long:,} of them over {LONG_WAIT // HOUR} h" if n_long else ""
+    n_lapsed = int((asked["outcome"] == "lapsed").sum())
+    words += f"; {n_lapsed:,} lapsed: their runs ended first" if n_lapsed else ""
+    return words + "."
+
+
+def slowest_steps(f: Frames) -> Exhibit:
+    """Kinds of steps, by agent and name, and their time by themselves; what held the runs up comes first.
+
+    Leaf steps only: a container's time is its children's. Waits for a person are left out; questions that the
+    policy settled are work. The 15 with most time on the critical path.
+    """
+    title = "The slowest steps"
+    steps = f.steps
+    is_wait = (steps["type"].astype("str") == "interrupt").to_numpy(bool) & steps[
+        "resolution"
+    ].isna().to_numpy(bool)
+    work = steps[(steps["n_children"] == 0).to_numpy(bool) & ~is_wait]
+    kinds = ["agent", "name"]
+    by = work.groupby(kinds, dropna=False)
+    table = pd.DataFrame(by["self_s"].agg(n_steps="size", median_s="median", longest_s="max"))
+    table.insert(2, "p95_s", by["self_s"].quantile(0.95) if len(work) else table["median_s"])
+    table["critical_s"] = by["critical_s"].sum()
+    n_kinds, whole = len(table), float(table["critical_s"].sum())
+    table = (
+        table.sort_values(["critical_s", "median_s"], ascending=False, kind="stable")
+        .head(SLOWEST)
+        .reset_index()
+    )
+    table.insert(2, "label", _usual_labels(work, table))
+    if table.empty:
+        return Exhibit(title, "There are no steps of work.", table)
+    sentence = _slowest_words(table, whole, n_kinds)
+    figure = bars.bars(
+        [bars.WORK],
+        [_slowest_bar(row) for _, row in table.iterrows()],
+        axis="time on the critical path",
+        sentence=sentence,
+        about="Bars: time on the critical path by kind of step",
+        unit="seconds",
+    )
+    return Exhibit(title, sentence, table, figure)
+
+
+def _usual_labels(work: pd.DataFrame, table: pd.DataFrame) -> pd.Series[Any]:
+    """The label that most steps of a kind have; null where no label is usual."""
+    kinds = ["agent", "name"]
+    n = work.groupby([*kinds, "label"], dropna=False).size().rename("n").reset_index()
+    most = n.sort_values("n", ascending=False, kind="stable").drop_duplicates(kinds)
+    found = table[[*kinds, "n_steps"]].merge(most, on=kinds, how="left")
+    return found["label"].where(found["n"] > USUAL * found["n_steps"])
+
+
+def _step_name(row: pd.Series[Any]) -> str:
+    return said(row["label"], said(row["name"], "unnamed step"))
+
+
+def _slowest_bar(row: pd.Series[Any]) -> Bar:
+    hover = (
+        f"{agent_name(row['agent'])}, {said(row['name'], 'unnamed step')}: {plural(row['n_steps'], 'step')}, "
+        f"median {duration(row['median_s'])}, 95 % within {duration(row['p95_s'])}"
+    )
+    note = f"{duration(row['critical_s'])}; {row['n_steps']:,} × {duration(row['median_s'])}"
+    return Bar(_step_name(row), note, [float(row["critical_s"])], [hover])
+
+
+def _slowest_words(table: pd.DataFrame, whole: float, n_kinds: int) -> str:
+    first = table.iloc[0]
+    name = f"“{_step_name(first)}” ({agent_name(first['agent'])})"
+    took = f"{plural(first['n_steps'], 'step')}, median {duration(first['median_s'])}"
+    took += f", longest {duration(first['longest_s'])}"
+    if whole:
+        words = (
+            f"{name} held the runs up most: {duration(first['critical_s'])} of the {duration(whole)} that "
+            f"work took on the critical path ({percent(first['critical_s'], whole)}); {took}."
+        )
+    else:
+        words = f"No step of work is on the critical path for any time; the first is {name}: {took}."
+    slow = table.iloc[int(table["p95_s"].argmax())]
+    if slow.name != 0:
+        words += f" “{_step_name(slow)}” can take longest: 95 % are done within {duration(slow['p95_s'])}."
+    if n_kinds > len(table):
+        words += f" The {len(table):,} with most such time of {plural(n_kinds, 'kind')} of steps are shown."
+    return words + " Waits for a person are left out."

@@ -1,0 +1,206 @@
+"""What failed in a run, and what it left open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from runkit.charts.exhibit import Exhibit
+from runkit.charts.run_findings import findings
+from runkit.charts.run_words import STATEMENT, by_agent, few, is_over, known, missing_steps, quoted, stated
+from runkit.tables.divergence import one_run
+from runkit.tables.linked import Frames
+from runkit.text import duration, plural, shorten
+
+UNNAMED = "(without a name)"
+SURE_ENOUGH = ("high", "medium")  # any other word, and none, is something to look at
+
+
+def failed(f: Frames) -> Exhibit:
+    """Show what failed in one run: one row per failed step of work, with what is known of the cause.
+
+    `f` holds exactly one run, else `UsageError`. `summary` is what the error step says in its artifacts,
+    `within` the nearest step around it that failed with it.
+    """
+    f = one_run(f, "f")
+    steps = f.steps.sort_values("order").reset_index(drop=True)
+    is_cause = steps["type"] == "error"
+    is_failed = is_cause | (steps["status"] == "error")
+    rows = steps[is_cause | (is_failed & (steps["n_children"] == 0))]
+    rows = rows.assign(is_cause=rows["type"] == "error").sort_values(
+        ["is_cause", "order"], ascending=[False, True]
+    )
+    said = f.artifacts.dropna(subset="step_id").groupby("step_id")["summary"].agg(_joined)
+    table = pd.DataFrame(
+        {
+            "step": rows["label"].where(rows["label"].notna(), rows["name"]),
+            "agent": rows["agent"],
+            "failed_at": rows["completed_at"].where(rows["completed_at"].notna(), rows["started_at"]),
+            "summary": rows["step_id"].map(said).astype("str"),
+            "within": pd.Series(_failed_around(steps, rows), index=rows.index, dtype="str"),
+        }
+    ).reset_index(drop=True)
+    return Exhibit("What failed", _failed_words(f.runs.iloc[0], rows, table), table)
+
+
+def _joined(summaries: pd.Series[Any]) -> str | None:
+    return " ".join(said for text in summaries if (said := known(text))) or None
+
+
+def _failed_around(steps: pd.DataFrame, rows: pd.DataFrame) -> list[str | None]:
+    """The nearest step around each row that failed too."""
+    place = {step_id: number for number, step_id in enumerate(steps["step_id"])}
+    parents = steps["parent_step_id"].tolist()
+    names = steps["label"].where(steps["label"].notna(), steps["name"]).tolist()
+    is_error = (steps["status"] == "error").tolist()
+
+    def around(parent: object) -> str | None:
+        seen: set[int] = set()
+        at = place.get(str(parent))
+        while at is not None and at not in seen:
+            if is_error[at]:
+                return known(names[at])
+            seen.add(at)
+            at = place.get(str(parents[at]))
+        return None
+
+    return [around(parent) for parent in rows["parent_step_id"]]
+
+
+def _failed_words(run: pd.Series[Any], rows: pd.DataFrame, table: pd.DataFrame) -> str:
+    has_failed = run["status"] == "error"
+    if not run["has_steps"]:
+        why = "The steps were not delivered, so it is unknown what failed."
+        return f"The run failed. {why}" if has_failed else why
+    if table.empty:
+        return "The run failed, and no step says why." if has_failed else "Nothing failed."
+    n_causes = int(rows["is_cause"].sum()) or len(table)
+    causes = table.head(n_causes)
+    words = f"{plural(n_causes, 'error')}: {few([_cause_words(row) for _, row in causes.iterrows()])}."
+    around = [quoted(name) for name in causes["within"].dropna().unique()]
+    taken_along = few([*around, "the run"] if has_failed else around)
+    if taken_along:
+        words += f" With {'it' if n_causes == 1 else 'them'} failed {taken_along}."
+    return words if has_failed else f"{words} The run went on all the same."
+
+
+def _cause_words(row: pd.Series[Any]) -> str:
+    """Say an error: its summary where the agent wrote one, else its label."""
+    said = known(row["summary"]) or known(row["step"])
+    return f"{quoted(said.rstrip('.') if said else None, STATEMENT)} ({by_agent(row['agent'])})"
+
+
+class Open(NamedTuple):
+    """Something open: its kind (one, several), what it is, whose, since when, and for how many seconds."""
+
+    kind: str
+    kinds: str
+    item: str | None
+    agent: str | None = None
+    since: Any = pd.NaT
+    open_s: float = float("nan")
+
+
+def open_items(f: Frames) -> Exhibit:
+    """Show what one run left open: questions, steps, what the output calls open, weak findings, bad data.
+
+    `f` holds exactly one run, else `UsageError`. One row each; `since` and `open_s` where they are known.
+    """
+    f = one_run(f, "f")
+    items = list(_items(f))
+    table = pd.DataFrame(
+        {
+            "what": pd.Series([item.kind for item in items], dtype="str"),
+            "item": pd.Series([item.item for item in items], dtype="str"),
+            "agent": pd.Series([item.agent for item in items], dtype="str"),
+            "since": pd.to_datetime(pd.Series([item.since for item in items]), utc=True).astype(
+                "datetime64[us, UTC]"
+            ),
+            "open_s": pd.Series([item.open_s for item in items], dtype="float64"),
+        }
+    )
+    parts = [f"{counted}{_named(alike)}" for counted, alike in _by_kind(items)]
+    sentence = "Open: " + "; ".join(parts) + "." if parts else "Nothing is open."
+    unknown = missing_steps(f.runs.iloc[0], "whether more is open")
+    return Exhibit("What is open", f"{sentence} {unknown}".strip(), table)
+
+
+def open_counts(f: Frames) -> str:
+    """Count what one run left open, in a sentence."""
+    parts = [counted for counted, _ in _by_kind(list(_items(f)))]
+    return f"Open: {', '.join(parts)}." if parts else "Nothing is open."
+
+
+def _by_kind(items: list[Open]) -> list[tuple[str, list[Open]]]:
+    kinds: dict[str, list[Open]] = {}
+    for item in items:
+        kinds.setdefault(item.kind, []).append(item)
+    return [(plural(len(alike), alike[0].kind, alike[0].kinds), alike) for alike in kinds.values()]
+
+
+def _named(alike: list[Open]) -> str:
+    """Name the first few of a kind; a kind that says it all has no names."""
+    names = [_item_words(item) for item in alike if item.item is not None]
+    return f": {few(names)}" if names else ""
+
+
+def _item_words(item: Open) -> str:
+    lasted = "" if pd.isna(item.open_s) else f" for {duration(item.open_s)}"
+    return f"{quoted(item.item)}{lasted}"
+
+
+def _items(f: Frames) -> Iterator[Open]:
+    run = f.runs.iloc[0]
+    asked = f.interrupts
+    for _, question in asked[asked["outcome"] == "pending"].iterrows():
+        yield Open(
+            "question that waits for a person",
+            "questions that wait for a person",
+            known(question["label"]) or UNNAMED,
+            known(question["agent"]),
+            question["asked_at"],
+            question["wait_s"],
+        )
+    if is_over(run) and not (f.artifacts["origin"] == "output").any():
+        yield Open("review without a result", "reviews without a result", None)
+    for said in stated(f, "Still open"):
+        yield Open("point that the output calls open", "points that the output calls open", said.rstrip("."))
+    for _, question in asked[asked["outcome"] == "lapsed"].iterrows():
+        yield Open(
+            "question that was never answered",
+            "questions that were never answered",
+            known(question["label"]) or UNNAMED,
+            known(question["agent"]),
+            question["asked_at"],
+            question["wait_s"],
+        )
+    waits = asked.loc[asked["outcome"].isin(["pending", "lapsed"]), "step_id"]
+    still = f.steps[f.steps["is_open"] & ~f.steps["step_id"].isin(waits)]
+    kind = (
+        ("step without an end", "steps without an end")
+        if is_over(run)
+        else ("step that runs", "steps that run")
+    )
+    for _, step in still.iterrows():
+        name = known(step["label"]) or known(step["name"]) or UNNAMED
+        yield Open(*kind, name, known(step["agent"]), step["started_at"], step["duration_s"])
+    yield from _weak_findings(f)
+    for _, problem in f.problems.iterrows():
+        yield Open(
+            "problem in the data", "problems in the data", f"{problem['problem']}: {problem['detail']}"
+        )
+
+
+def _weak_findings(f: Frames) -> Iterator[Open]:
+    rows = findings(f)
+    for _, row in rows[~rows["confidence"].isin(SURE_ENOUGH)].iterrows():
+        sure = known(row["confidence"])
+        item = f"{known(row['title']) or UNNAMED} ({shorten(sure, 40) if sure else 'no'} confidence)"
+        yield Open(
+            "finding of low or no confidence", "findings of low or no confidence", item, known(row["agent"])
+        )
+    for _, row in rows[rows["n_sources"] == 0].iterrows():
+        item = known(row["title"]) or UNNAMED
+        yield Open("finding without a source", "findings without a source", item, known(row["agent"]))

@@ -1,0 +1,269 @@
+"""Where one run's time went: its timeline, its budget, its critical path, and its slowest work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from runkit.charts.exhibit import Exhibit
+from runkit.charts.run_words import by_agent, is_over, known, listed, percent_of, share, step_name
+from runkit.charts.theme import ACTIVITY, CONTAINER, LOOKS, WAIT, Look, chosen_ground, keep_private, template
+from runkit.charts.timeline import gantt
+from runkit.tables.divergence import one_run
+from runkit.tables.linked import Frames
+from runkit.text import duration, plural
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+EXACT_BARS = (
+    2_000  # half a megabyte of a report; beyond, the timeline is one picture and what matters over it
+)
+DEEPEST = 12  # levels of indentation in a table; beyond, the label would stand at its right edge
+SLOWEST = 10  # rows of the slowest work: more is the frame itself
+EXPLAINS = 0.8  # of the duration: a second step is named where the first explains less
+QUEUED = 10.0  # seconds: a shorter wait for the start explains nothing to a reader
+BAR_PX = 56  # height of the budget's bar
+LABELLED = 0.25  # of the bar: a part as wide as its words on a phone, some 85 px
+# How the three parts of the budget look: as the steps that make them look in the timeline.
+PARTS: tuple[tuple[str, str, str, Look], ...] = (
+    ("working_s", "working", "working", LOOKS[ACTIVITY]),
+    ("waiting_s", "waiting for a person", "waiting", LOOKS[WAIT]),
+    ("idle_s", "idle, nothing ran", "idle", LOOKS[CONTAINER]),
+)
+NOT_DELIVERED = "The steps of this run were not delivered, so it is unknown where the time went."
+
+
+def timeline(f: Frames) -> Exhibit:
+    """Show what one run did and when: a Gantt chart, and its steps in tree order.
+
+    `f` holds exactly one run, else `UsageError`. `started_s` counts from the start of the run, or of its
+    first step where the run has no start.
+    """
+    f = one_run(f, "f")
+    figure = gantt(f, compress_waits=True, max_bars=EXACT_BARS)
+    steps = f.steps.sort_values("order")
+    started = f.runs["started_at"].iloc[0]
+    origin = steps["started_at"].min() if pd.isna(started) else started
+    labels = [
+        "· " * min(depth, DEEPEST) + (known(label) or known(name) or "(without a name)")
+        for depth, label, name in zip(steps["depth"], steps["label"], steps["name"], strict=True)
+    ]
+    table = pd.DataFrame(
+        {
+            "step": pd.Series(labels, index=steps.index, dtype="str"),
+            **{name: steps[name] for name in ("agent", "type", "status")},
+            "started_s": (steps["started_at"] - origin).dt.total_seconds(),
+            "duration_s": steps["duration_s"],
+            "is_critical": steps["is_critical"],
+        }
+    ).reset_index(drop=True)
+    return Exhibit("The timeline", str(figure.layout.meta["summary"]), table, figure)
+
+
+def budget(f: Frames) -> Exhibit:
+    """Show how much of one run's time was work, a wait for a person, or idle; they add up to its duration.
+
+    `f` holds exactly one run, else `UsageError`.
+    """
+    run = one_run(f, "f").runs.iloc[0]
+    title, whole = "Where the time went", run["duration_s"]
+    seconds = pd.Series([run[name] for name, *_ in PARTS], dtype="float64")
+    if seconds.isna().any():
+        seconds = seconds.iloc[:0]
+    table = pd.DataFrame(
+        {
+            "part": pd.Series([words for _, words, *_ in PARTS][: len(seconds)], dtype="str"),
+            "spent_s": seconds,
+            "percent": percent_of(seconds, whole),
+        }
+    )
+    if pd.isna(whole):
+        return Exhibit(title, "The run has not started, so no time was spent.", table)
+    if seconds.empty:
+        return Exhibit(title, f"The run took {duration(whole)}. {NOT_DELIVERED}", table)
+    sentence = _budget_words(run)
+    return Exhibit(title, sentence, table, _bar(run, sentence) if whole else None)
+
+
+def _budget_words(run: pd.Series[Any]) -> str:
+    whole = run["duration_s"]
+    spent = [
+        f"{duration(run[name])} ({share(run[name], whole)}) {words}"
+        for name, words in (
+            ("waiting_s", "waited for a person"),
+            ("working_s", "were work"),
+            ("idle_s", "were idle"),
+        )
+        if run[name]
+    ]
+    so_far = "" if is_over(run) else " so far"
+    words = f"Of {duration(whole)}{so_far}, {listed(spent)}." if spent else "The run took no time."
+    if run["overlap_s"]:
+        words += f" During the waits agents went on working for {duration(run['overlap_s'])}."
+    if run["queued_s"] >= QUEUED:  # an unknown one is not
+        words += f" Before it started it was queued for {duration(run['queued_s'])}."
+    return words
+
+
+def _bar(run: pd.Series[Any], sentence: str) -> Figure:
+    """One bar of the parts; the legend says each in full, a part that is wide enough is named above it."""
+    import plotly.graph_objects as go
+
+    keep_private()
+    whole, since = run["duration_s"], 0.0
+    traces, notes = [], []
+    for name, words, word, look in PARTS:
+        spent = run[name]
+        if not spent:
+            continue
+        said = f"{words}: {duration(spent)} ({share(spent, whole)})"
+        marker: dict[str, Any] = {"color": look.colour, "line": {"width": 0}}
+        if look.hatch:
+            marker["pattern"] = {
+                "shape": look.hatch,
+                "fillmode": "overlay",
+                "fgcolor": look.hatch_colour,
+                "size": 7,
+                "solidity": 0.3,
+            }
+        traces.append(
+            go.Bar(
+                x=[spent],
+                y=[0],
+                orientation="h",
+                name=said,
+                marker=marker,
+                hovertemplate=f"{said}<extra></extra>",
+            )
+        )
+        if spent / whole >= LABELLED:
+            notes.append(
+                {
+                    "x": since + spent / 2,
+                    "y": 1,
+                    "yref": "paper",
+                    "yanchor": "bottom",
+                    "text": f"{word} {share(spent, whole)}",
+                    "showarrow": False,
+                }
+            )
+        since += spent
+    layout = {
+        "template": template(chosen_ground()),
+        "meta": {"alt": f"Where the time went. {sentence}", "summary": sentence},
+        "barmode": "stack",
+        "height": BAR_PX + 28 + 24 * len(traces),
+        "margin": {"l": 12, "r": 12, "t": 28, "b": 24 * len(traces), "pad": 0},
+        "xaxis": {"visible": False, "range": [0, whole], "fixedrange": True},
+        "yaxis": {"visible": False, "fixedrange": True},
+        "legend": {
+            "orientation": "v",
+            "traceorder": "normal",
+            "x": 0,
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+        },
+        "annotations": notes,
+        "showlegend": True,
+    }
+    return go.Figure(data=traces, layout=layout)
+
+
+def critical_path(f: Frames) -> Exhibit:
+    """Show the steps that one run's end had to wait for, longest first; `critical_s` adds up to its duration.
+
+    `f` holds exactly one run, else `UsageError`. The last row is the time that lies in no step.
+    """
+    f = one_run(f, "f")
+    run, steps = f.runs.iloc[0], f.steps
+    whole = run["duration_s"]
+    path = steps[steps["critical_s"] > 0].sort_values(["critical_s", "order"], ascending=[False, True])
+    in_none = 0.0 if pd.isna(whole) else max(0.0, whole - path["critical_s"].sum())
+    table = pd.DataFrame(
+        {
+            "step": path["label"].where(path["label"].notna(), path["name"]),
+            **{name: path[name] for name in ("agent", "type", "critical_s")},
+        }
+    )
+    if in_none > 0.0005 and len(path):  # below what a duration in words shows
+        rest = pd.DataFrame({"step": ["(in no step)"], "critical_s": [in_none]}, index=[-1])
+        table = pd.concat([table, rest.reindex(columns=table.columns).astype(table.dtypes)])
+    table = table.assign(percent=percent_of(table["critical_s"], 0.0 if pd.isna(whole) else whole))
+    return Exhibit(
+        "What the end had to wait for", _path_words(run, path, in_none), table.reset_index(drop=True)
+    )
+
+
+def _path_words(run: pd.Series[Any], path: pd.DataFrame, in_none: float) -> str:
+    whole = run["duration_s"]
+    if pd.isna(whole):
+        return "The run has not started, so nothing had to be waited for."
+    if not run["has_steps"]:
+        return NOT_DELIVERED
+    if path.empty:
+        return f"No step explains the {duration(whole)} of this run."
+    named = path.head(1 if path["critical_s"].iloc[0] >= EXPLAINS * whole else 2)
+    words = listed([_with_time(step) for _, step in named.iterrows()])
+    most = named["critical_s"].sum()
+    explains = "explains" if len(named) == 1 else "explain"
+    words = f"{words} {explains} {share(most, whole)} of the {duration(whole)}."
+    is_wait = is_wait_for_person(path)
+    work = path[~is_wait & ~path.index.isin(named.index)]
+    if is_wait.any() and len(work):
+        words += f" Without the waits for a person, the longest is {_with_time(work.iloc[0])}."
+    if in_none > 0.0005:
+        words += f" {duration(in_none)} ({share(in_none, whole)}) lie in no step."
+    return words
+
+
+def _with_time(step: pd.Series[Any]) -> str:
+    wait = "a wait for a person, " if step["type"] == "interrupt" and pd.isna(step["resolution"]) else ""
+    return f"{step_name(step)} ({wait}{duration(step['critical_s'])})"
+
+
+def is_wait_for_person(steps: pd.DataFrame) -> pd.Series[bool]:
+    """Which steps wait for a person; questions that the policy settled do not."""
+    return (steps["type"] == "interrupt").fillna(False).astype(bool) & steps["resolution"].isna()
+
+
+def slowest_steps(f: Frames) -> Exhibit:
+    """Show the steps of one run that worked longest by themselves, at most ten; waits for a person are apart.
+
+    `f` holds exactly one run, else `UsageError`. Only steps without child steps count: the others contain.
+    """
+    f = one_run(f, "f")
+    run, steps = f.runs.iloc[0], f.steps
+    work = steps[(steps["n_children"] == 0) & ~is_wait_for_person(steps) & (steps["self_s"] > 0)]
+    slow = work.sort_values(["self_s", "order"], ascending=[False, True]).head(SLOWEST)
+    table = pd.DataFrame(
+        {
+            "step": slow["label"].where(slow["label"].notna(), slow["name"]),
+            **{name: slow[name] for name in ("agent", "type", "status", "self_s", "is_critical")},
+        }
+    ).reset_index(drop=True)
+    return Exhibit("The slowest work", _slow_words(run, work, slow), table)
+
+
+def _slow_words(run: pd.Series[Any], work: pd.DataFrame, slow: pd.DataFrame) -> str:
+    if not run["has_steps"]:
+        return NOT_DELIVERED
+    if slow.empty:
+        return "No step worked for any time."
+    first = slow.iloc[0]
+    if first["is_critical"] and first["critical_s"] > 0:
+        mattered = f"the end had to wait {duration(first['critical_s'])} for it"
+    else:
+        mattered = "the end did not have to wait for it"
+    words = (
+        f"The slowest work was {step_name(first)} by {by_agent(first['agent'])}: "
+        f"{duration(first['self_s'])}; {mattered}."
+    )
+    if len(slow) < len(work):
+        ratio = share(slow["self_s"].sum(), work["self_s"].sum())
+        words += f" The {len(slow)} slowest of {plural(len(work), 'step')} did {ratio} of the work, added up."
+    if run["waiting_s"] > 0:
+        words += f" The {duration(run['waiting_s'])} of waiting for a person are not counted here."
+    return words

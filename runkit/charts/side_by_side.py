@@ -1,0 +1,337 @@
+"""Where two runs part: which took longer and why, at which step they differ, and what each of them found.
+
+Each function takes `Frames` of exactly two runs, A and B in the order of the runs frame, and gives an
+`Exhibit`. A difference is always B - A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from runkit.charts import run_people, run_time
+from runkit.charts.exhibit import Exhibit
+from runkit.charts.run_findings import findings as findings_of
+from runkit.charts.run_words import (
+    by_agent,
+    few,
+    known,
+    listed,
+    quoted,
+    status_words,
+    step_name,
+    verdict,
+    verdict_words,
+    waited_words,
+)
+from runkit.charts.side_bars import MOST_BARS, difference_bars, looks_of
+from runkit.charts.timeline import gantt
+from runkit.errors import UsageError
+from runkit.tables.divergence import compare
+from runkit.tables.divergence import parting as first_difference
+from runkit.tables.linked import Frames, frames
+from runkit.text import duration, plural, shorten
+
+LETTERS = ("A", "B")
+ALIKE = 0.5  # seconds: a difference that no reader can act on
+PARTS = (("waiting_s", "waiting for a person"), ("working_s", "work"), ("idle_s", "idle time"))
+NAMED = 2  # of the largest differences in a sentence; the chart has more
+
+
+def two_runs(f: object) -> tuple[Frames, Frames]:
+    """Cut frames of exactly two runs in two. Raises `UsageError` that says how many there are."""
+    read = f if isinstance(f, Frames) else frames(f)
+    if len(read.runs) != 2:
+        raise UsageError(
+            f"f holds {plural(len(read.runs), 'run')}; expected exactly two. "
+            "Cut frames to two runs with .select([one_id, other_id])."
+        )
+    a, b = (read.select(run_id) for run_id in read.runs["run_id"])
+    return a, b
+
+
+def in_short(f: Frames) -> Exhibit:
+    """Say both runs, how much longer one took, and which part of the time makes the difference.
+
+    `f` holds exactly two runs, else `UsageError`.
+    """
+    pair = two_runs(f)
+    a, b = (side.runs.iloc[0] for side in pair)
+    words = [f"{letter}: {_one(side)}" for letter, side in zip(LETTERS, pair, strict=True)]
+    rows: list[tuple[str, str, str, str]] = [
+        ("run", str(a["run_id"]), str(b["run_id"]), ""),
+        *[
+            (name, known(a[name]) or "unknown", known(b[name]) or "unknown", "")
+            for name in ("agent", "status", "confidence")
+        ],
+    ]
+    for name, label in (("duration_s", "duration"), *PARTS):
+        rows.append((label, duration(a[name]), duration(b[name]), _signed(b[name] - a[name])))
+    for name in ("n_steps", "n_errors", "n_interrupts", "n_artifacts", "n_sources"):
+        label = {"n_interrupts": "questions", "n_artifacts": "findings"}.get(name, name.removeprefix("n_"))
+        rows.append((label, f"{a[name]:,}", f"{b[name]:,}", f"{b[name] - a[name]:+,}"))
+    table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
+    return Exhibit("In short", " ".join([*words, _longer_words(a, b)]), table)
+
+
+def _one(side: Frames) -> str:
+    """Say one of the two runs: its verdict, its status and what waited."""
+    run, said = side.runs.iloc[0], verdict(side)
+    parts = [verdict_words(said) if said else "no verdict.", f"It {status_words(run)}.", waited_words(side)]
+    return " ".join(filter(None, parts))
+
+
+def _longer_words(a: pd.Series[Any], b: pd.Series[Any]) -> str:
+    """Say which took longer, and the part of the time budget that explains most of it."""
+    difference = b["duration_s"] - a["duration_s"]
+    if pd.isna(difference):
+        return "They cannot be compared by time: one of them has not started."
+    if abs(difference) < ALIKE:
+        return "Both took equally long."
+    longer, other = ("B", "A") if difference > 0 else ("A", "B")
+    words = f"{longer} took {duration(abs(difference))} longer than {other}"
+    parts = {label: b[name] - a[name] for name, label in PARTS}
+    if any(pd.isna(part) for part in parts.values()):
+        return f"{words}; why is unknown, the steps of one were not delivered."
+    # the part that goes the way of the whole; another one may be larger and go against it
+    label = max(parts, key=lambda name: parts[name] * (1 if difference > 0 else -1))
+    return f"{words}; most of it is {label}: {_signed(abs(parts[label]))}."
+
+
+def _signed(seconds: float) -> str:
+    """Say a difference in seconds with its sign."""
+    if pd.isna(seconds):
+        return "unknown"
+    return f"+{duration(seconds)}" if seconds > 0 else duration(seconds)
+
+
+def timeline(f: Frames) -> Exhibit:
+    """Show both runs on one time axis, agent under agent, and their steps in tree order.
+
+    `f` holds exactly two runs, else `UsageError`. Where they part is marked in the chart.
+    """
+    pair = two_runs(f)
+    figure = gantt(f, compress_waits=True, max_bars=run_time.EXACT_BARS)
+    table = _stacked(run_time.timeline(side).table for side in pair)
+    return Exhibit("Both timelines", f"{figure.layout.meta['summary']}.", table, figure)
+
+
+def parting(f: Frames) -> Exhibit:
+    """Say at which step two runs part, and show that step of each.
+
+    `f` holds exactly two runs, else `UsageError`. They part at the first step, in tree order, that differs in
+    depth, agent, name, type, in whether it failed, or in how the policy settled it.
+    """
+    pair = two_runs(f)
+    steps = [side.steps.sort_values("order").reset_index(drop=True) for side in pair]
+    found = first_difference(*steps)
+    places = (None, None) if found is None else (found.a, found.b)
+    rows = [of.iloc[:0] if at is None else of.iloc[[at]] for of, at in zip(steps, places, strict=True)]
+    table = _stacked(
+        pd.DataFrame(
+            {
+                "position": row["order"] + 1,
+                "step": row["label"].where(row["label"].notna(), row["name"]),
+                **{name: row[name] for name in ("agent", "type", "status", "duration_s")},
+            }
+        )
+        for row in rows
+    )
+    return Exhibit("Where they part", _parting_words(pair, rows, places), table)
+
+
+def _parting_words(
+    pair: tuple[Frames, Frames], rows: list[pd.DataFrame], places: tuple[int | None, int | None]
+) -> str:
+    undelivered = [
+        letter for letter, side in zip(LETTERS, pair, strict=True) if not side.runs["has_steps"].iloc[0]
+    ]
+    if undelivered:
+        return f"The steps of {listed(undelivered)} were not delivered, so it is unknown where they part."
+    at = next((place for place in places if place is not None), None)
+    if at is None:
+        n_steps = len(pair[0].steps)
+        return f"They never part: both went through the same {plural(n_steps, 'step')}, in the same order."
+    before = f"after {plural(at, 'step that agrees', 'steps that agree')}" if at else "at once"
+    if None in places:
+        longer, other = ("B", "A") if places[0] is None else ("A", "B")
+        step = next(row.iloc[0] for row in rows if len(row))
+        return (
+            f"They part {before}: {longer} goes on with {_with_agent(step)}, where {other} has no more steps."
+        )
+    a, b = (row.iloc[0] for row in rows)
+    if _is_same(a["name"], b["name"]) and _is_same(a["agent"], b["agent"]):
+        return f"They part {before}, at {_with_agent(a)}: {_how_else(a, b)}."
+    return f"They part {before}: A goes on with {_with_agent(a)}, B with {_with_agent(b)}."
+
+
+def _with_agent(step: pd.Series[Any]) -> str:
+    return f"{step_name(step)} ({by_agent(step['agent'])})"
+
+
+def _is_same(one: object, other: object) -> bool:
+    return known(one) == known(other)
+
+
+def _how_else(a: pd.Series[Any], b: pd.Series[Any]) -> str:
+    """Say how the same step went in two runs: its status, its type or how the policy settled it."""
+    for name, what in (("status", "status"), ("type", "type"), ("resolution", "settled by policy")):
+        if not _is_same(a[name], b[name]):
+            words = [known(step[name]) or "no" for step in (a, b)]
+            return f"{what} {quoted(words[0])} in A, {quoted(words[1])} in B"
+    return "it stands at another depth"
+
+
+def _stacked(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put the tables of A and B below each other, each row with its letter."""
+    lettered = []
+    for letter, table in zip(LETTERS, tables, strict=True):
+        marked = table.copy()
+        marked.insert(0, "run", pd.Series(letter, index=table.index, dtype="str"))
+        lettered.append(marked)
+    return pd.concat(lettered, ignore_index=True)
+
+
+def steps(f: Frames) -> Exhibit:
+    """Compare two runs step by step, the largest differences first: a row for each agent and step name.
+
+    `f` holds exactly two runs, else `UsageError`. `a_s` and `b_s` are the durations of such steps added up;
+    `waiting_s` is the difference in waiting for a person. A step that holds others counts with all it holds.
+    """
+    pair = two_runs(f)
+    compared = compare(*pair)
+    every = pd.concat([side.steps for side in pair]).drop_duplicates(["agent", "name"])
+    labels = every["label"].where(every["label"].notna(), every["name"]).reset_index(drop=True)
+    order = compared["total_s_diff"].abs().sort_values(ascending=False, kind="stable").index
+    table = pd.DataFrame(
+        {
+            "step": labels,  # compare() has a row for each agent and name too, in the same order
+            "agent": compared["agent"],
+            "n_a": compared["n_a"],
+            "n_b": compared["n_b"],
+            "a_s": compared["total_s_a"],
+            "b_s": compared["total_s_b"],
+            "difference_s": compared["total_s_diff"],
+            "waiting_s": compared["waiting_s_diff"],
+            "is_parting": compared["is_parting"],
+        }
+    ).loc[order]
+    sentence = _steps_words(pair, table)
+    looks = looks_of(every).iloc[order].tolist()
+    figure = difference_bars(table, looks, sentence) if (table["difference_s"] != 0).any() else None
+    return Exhibit("Step by step", sentence, table.reset_index(drop=True), figure)
+
+
+def _steps_words(pair: tuple[Frames, Frames], table: pd.DataFrame) -> str:
+    if not all(side.runs["has_steps"].iloc[0] for side in pair):
+        return "The steps of one run were not delivered, so they cannot be compared."
+    if table.empty:
+        return "Neither run has a step."
+    clear = table[table["difference_s"].abs() >= ALIKE]
+    if clear.empty:
+        return f"All {plural(len(table), 'kind')} of steps took equally long in both."
+    named = [
+        f"{quoted(row['step'])} {_signed(row['difference_s'])}" for _, row in clear.head(NAMED).iterrows()
+    ]
+    only = [
+        f"{n:,} {'is' if n == 1 else 'are'} only in {letter}"
+        for letter, n in (("A", int((table["n_b"] == 0).sum())), ("B", int((table["n_a"] == 0).sum())))
+        if n
+    ]
+    words = f"The largest differences, B against A: {listed(named)}."
+    if only:
+        words += f" Of {plural(len(table), 'kind')} of steps, {listed(only)}."
+    if len(clear) > MOST_BARS:
+        words += f" The chart shows the {MOST_BARS} largest of {len(clear)}."
+    return words
+
+
+def findings(f: Frames) -> Exhibit:
+    """Put the findings of two runs side by side: matched by origin, agent and title, else by type.
+
+    `f` holds exactly two runs, else `UsageError`. `match` says: same, other confidence, only in A, only in B.
+    """
+    pair = two_runs(f)
+    table = _matched(*(findings_of(side) for side in pair))
+    return Exhibit("What each found", _findings_words(table), table)
+
+
+def _matched(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    left, right = a.to_dict("records"), b.to_dict("records")
+    pairs: list[tuple[Any, Any]] = []
+    # by title first, over all findings: a finding with its exact twin must not lose it to a near one
+    for key in ("title", "type"):
+        waiting: dict[tuple[Any, ...], list[Any]] = {}
+        for item in right:
+            waiting.setdefault(_key(item, key), []).append(item)
+        unmatched = []
+        for item in left:
+            twins = waiting.get(_key(item, key))
+            if twins:
+                pairs.append((item, twins.pop(0)))
+            else:
+                unmatched.append(item)
+        left, right = unmatched, [item for items in waiting.values() for item in items]
+    pairs.sort(key=lambda pair: _rank(pair[0], a))
+    pairs += [(item, None) for item in left] + [(None, item) for item in right]
+    return pd.DataFrame(
+        [_finding_row(one, other) for one, other in pairs],
+        columns=["match", "agent", "finding", "finding_in_b", "confidence_in_a", "confidence_in_b"],
+        dtype="str",
+    )
+
+
+def _key(item: dict[Any, Any], name: str) -> tuple[Any, ...]:
+    return (item["origin"], known(item["agent"]), known(item[name]))
+
+
+def _rank(item: dict[str, Any], rows: pd.DataFrame) -> int:
+    return int((rows["artifact_no"] == item["artifact_no"]).to_numpy().argmax())
+
+
+def _finding_row(one: dict[str, Any] | None, other: dict[str, Any] | None) -> tuple[str | None, ...]:
+    shown = one or other or {}
+    sure = [None if item is None else known(item["confidence"]) for item in (one, other)]
+    if one is None or other is None:
+        match = "only in B" if one is None else "only in A"
+    else:
+        match = "same" if sure[0] == sure[1] else "other confidence"
+    renamed = known(other["title"]) if one and other and one["title"] != other["title"] else None
+    return match, known(shown["agent"]), known(shown["title"]), renamed, *sure
+
+
+def _findings_words(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "Neither run has findings."
+    parts = []
+    for match, words in (
+        ("same", "in both with the same confidence"),
+        ("other confidence", "in both with another confidence"),
+        ("only in A", "only in A"),
+        ("only in B", "only in B"),
+    ):
+        rows = table[table["match"] == match]
+        if rows.empty:
+            continue
+        names = "" if match == "same" else f" ({few([_finding_words(row) for _, row in rows.iterrows()])})"
+        parts.append(f"{len(rows):,} {words}{names}")
+    return f"{plural(len(table), 'finding')}: {'; '.join(parts)}."
+
+
+def _finding_words(row: pd.Series[Any]) -> str:
+    if row["match"] != "other confidence":
+        return quoted(row["finding"])
+    a, b = (shorten(known(row[name]) or "none", 40) for name in ("confidence_in_a", "confidence_in_b"))
+    return f"{quoted(row['finding'])}: {a} in A, {b} in B"
+
+
+def people(f: Frames, answers: pd.DataFrame | None = None) -> Exhibit:
+    """Show what each of two runs asked of people; `answers` as in `one_run.people`.
+
+    `f` holds exactly two runs, else `UsageError`.
+    """
+    shown = [run_people.people(side, answers) for side in two_runs(f)]
+    words = " ".join(f"{letter}: {each.sentence}" for letter, each in zip(LETTERS, shown, strict=True))
+    return Exhibit("What a person was asked", words, _stacked(each.table for each in shown))

@@ -1,0 +1,94 @@
+"""`report_data()`: what a template reads, under `report()` and when an analyst opens it by itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+import runkit
+from runkit.errors import UsageError
+from runkit.reports.execution import DATA_NAME
+from runkit.reports.material import Material, policy_of, read_source, received, redacted
+from runkit.reports.redaction import Masker, Redaction
+from runkit.text import plural
+
+if TYPE_CHECKING:
+    from runkit.client import Client
+
+log = logging.getLogger("runkit")
+EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # past runs of the sandbox that examples are taken from
+BY_ITSELF = "a notebook"  # what made the data when no report() did
+
+
+class ReportData(Material):
+    """The data of a report, redacted: `frames`, `runs`, `answers`, `provenance`.
+
+    `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects, none where the report was made
+    from frames. `answers` are the rows of `runkit.answer_log()` about them. `provenance` shows itself.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        facts = dict(self.provenance.facts())
+        return (
+            f"{plural(len(self.frames.runs), 'run')}, read {facts['read']}. "
+            f"Redaction: {self.provenance.redaction()}"
+        )
+
+    def _repr_html_(self) -> str:
+        return Markup("<p>{}</p>").format(repr(self))
+
+
+def report_data(
+    run_ids: Sequence[str] = (),
+    *,
+    examples: int = 1,
+    client: Client | None = None,
+    redact: bool | Redaction = True,
+) -> ReportData:
+    """Give a template its data.
+
+    Under `runkit.report()` this is what the report is about. In a notebook that is opened by itself the runs
+    of `run_ids` are read: with `client`, else from the sandbox that `RUNKIT_SANDBOX_URL` names, else from
+    Middesk with MIDDESK_API_KEY, by a client that can only read. Without ids it gives `examples` runs of the
+    embedded sandbox. `redact` as in `report()`, which decides by itself.
+
+    Raises `UsageError` for arguments that cannot be used, and what reading runs raises.
+    """
+    if folder := os.environ.get(DATA_NAME):
+        return ReportData(*received(Path(folder)))
+    if isinstance(run_ids, str):
+        raise UsageError(f"run_ids={run_ids!r} is one text; expected a list of run ids: [{run_ids!r}].")
+    policy = policy_of(redact)
+    with ExitStack() as stack:
+        reader = client or stack.enter_context(_reader(stack, is_example=not run_ids))
+        if run_ids:
+            source = reader.runs.fetch(list(run_ids), progress=False)
+            found = read_source(source)
+        else:
+            found = _examples(reader, examples)
+            log.info("no run_ids: %s of the sandbox", plural(examples, "example"))
+    return ReportData(*redacted(*found, policy, Masker(policy), template=(BY_ITSELF, "not known")))
+
+
+def _reader(stack: ExitStack, *, is_example: bool) -> Client:
+    if is_example or "RUNKIT_SANDBOX_URL" in os.environ:
+        box = stack.enter_context(runkit.sandbox(speed=600, history=EXAMPLES_HISTORY, seed=EXAMPLES_SEED))
+        return box.client(read_only=True)
+    return runkit.Client(read_only=True)
+
+
+def _examples(client: Client, n: int) -> tuple[runkit.Frames, tuple[runkit.Run, ...]]:
+    """Give one run that waited for a person, two that differ in that, or the newest."""
+    f, runs = read_source(client.runs.fetch(client.runs.list(limit=None), progress=False))
+    done = f.runs[f.runs["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
+    telling = done["run_id"].tolist()
+    ids = ([telling[0], telling[-1]] if n == 2 else telling[:1]) if n < 3 else f.runs["run_id"].tolist()[:n]
+    return f.select(ids), tuple(run for run in runs if run.id in ids)

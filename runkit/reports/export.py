@@ -1,0 +1,171 @@
+"""An executed notebook as one HTML page: offline, with the code folded, and harmless whatever it holds.
+
+nbconvert walks the cells and highlights the code, nh3 keeps of their HTML what a text needs, and
+`runkit.charts.html` makes the page. Of each output one form is shown: plotly's figure, a picture, HTML, or
+text. Markdown and LaTeX of an output are shown as they are written: what an agent wrote is not typeset. SVG
+and JavaScript are not shown, the text beside them is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from runkit.charts.html import figure_div, offline_page
+
+PLOTLY = "application/vnd.plotly.v1+json"
+SHOWN = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
+_TAGS = {
+    *(
+        "a",
+        "b",
+        "bdi",
+        "blockquote",
+        "br",
+        "caption",
+        "code",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+    ),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "small", "span"),
+    *("strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul"),
+}
+_ATTRIBUTES = {
+    "*": {"class", "dir", "lang", "style", "title"},
+    "a": {"href"},
+    "details": {"open"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "scope"},
+}
+_STYLES = {"text-align", "font-weight", "white-space", "color", "background-color"}
+_HEADING = re.compile("<h([1-3])>(.*?)</h\\1>", re.DOTALL)
+_TAG = re.compile("<[^>]*>")
+_TITLE = Markup("<h1>{}</h1>")
+_PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
+_TOP = Markup(
+    '<nav aria-label="Contents"><ol>{entries}</ol></nav>'
+    '<p class="tools"><button type="button" id="show-code" aria-pressed="false">Show the code</button></p>'
+)
+_ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
+_STYLE = """
+html { scroll-behavior: smooth; }
+main { max-width: 960px; }
+h2 { margin-top: 2.2em; font-size: 1.2rem; border-bottom: 1px solid var(--line); }
+a { color: inherit; }
+nav ol { columns: 2 18em; padding-left: 1.5em; margin: 8px 0; }
+button { font: inherit; color: inherit; background: none; border: 1px solid; padding: 4px 10px; }
+pre { overflow-x: auto; padding: 8px; border-left: 3px solid var(--line); font-size: 0.85rem; }
+pre.output { white-space: pre-wrap; overflow-wrap: anywhere; }
+.highlight :is(.k, .kn, .kc, .ow) { font-weight: 600; } /* no colours: these read on any ground */
+.highlight .c1 { font-style: italic; }
+img.output { max-width: 100%; }
+table { font-size: 0.9rem; margin: 8px 0; }
+.wide { overflow-x: auto; }
+.wide table { display: table; }
+td { max-width: 36em; overflow-wrap: break-word; }
+details { margin: 8px 0 24px; }
+summary { cursor: pointer; padding: 4px 0; }
+:focus-visible { outline: 2px solid; outline-offset: 2px; }
+@media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
+@media print { nav, .tools, .code { display: none; } a { text-decoration: none; } }
+"""
+_SCRIPT = Markup("""
+(() => {
+  const button = document.getElementById("show-code");
+  const cells = document.getElementsByClassName("code");
+  button.addEventListener("click", () => {
+    const isShown = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", isShown);
+    for (const cell of cells) cell.hidden = !isShown;
+  });
+  // What is wider than the screen can be scrolled by keyboard, too.
+  const reach = () => document.querySelectorAll(".wide").forEach((box) => {
+    box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+  });
+  new ResizeObserver(reach).observe(document.body);
+})();
+""")
+
+
+class Heading(NamedTuple):
+    """A heading of the page: its level, its anchor and its words."""
+
+    level: int
+    id: str
+    words: str
+
+
+def to_html(notebook: Any, *, title: str) -> str:
+    """Give an executed notebook (an nbformat node) as one HTML page.
+
+    The page's title is the notebook's first heading, `title` where it has none.
+    """
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+    from traitlets.config import Config
+
+    headings: list[Heading] = []
+    reader = MarkdownWithMath(renderer=IPythonRenderer(escape=False, exclude_anchor_links=True))
+
+    def anchored(found: re.Match[str]) -> str:
+        level, words = found.groups()
+        headings.append(Heading(int(level), f"part-{len(headings)}", unescape(_TAG.sub("", words)).strip()))
+        return f'<h{level} id="{headings[-1].id}">{words}</h{level}>'
+
+    def markdown(source: str) -> Markup:
+        return Markup(_HEADING.sub(anchored, clean(reader.render(source))))  # noqa: S704
+
+    config = Config()
+    config.NbConvertBase.display_data_priority = SHOWN
+    exporter = HTMLExporter(
+        config=config,
+        template_file="page.html.j2",
+        extra_template_paths=[str(Path(__file__).parent)],
+        filters={"clean": clean, "markdown": markdown, "figure": figure_div, "picture": _picture},
+    )
+    body, _ = exporter.from_notebook_node(notebook, {"plotly": PLOTLY})
+    top = [one for one in headings if one.level == 1]
+    entries = [_ENTRY.format(id=one.id, words=one.words) for one in headings if one.level == 2]
+    shell = _TOP.format(entries=Markup("").join(entries))
+    first = body.find("</h1>") + len("</h1>") if top else 0
+    head = Markup(body[:first]) if top else _TITLE.format(title)  # noqa: S704
+    return offline_page(
+        top[0].words if top else title,
+        [head, shell, Markup(body[first:])],  # noqa: S704
+        style=_STYLE,
+        scripts=[_SCRIPT],
+    )
+
+
+def clean(html: str) -> Markup:
+    """Keep of HTML what a text needs: no script, no form, no address but of the web, nothing with an id.
+
+    A table gets a box in which it scrolls by itself.
+    """
+    import nh3
+
+    kept = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https"},
+        filter_style_properties=_STYLES,
+        link_rel="noopener noreferrer",
+    )
+    return Markup(kept.replace("<table", '<div class="wide"><table').replace("</table>", "</table></div>"))  # noqa: S704
+
+
+def _picture(output: Mapping[str, Any], kind: str) -> Markup:
+    alt = output.get("metadata", {}).get(kind, {}).get("alt") or "A picture without a description"
+    return _PICTURE.format(alt=alt, kind=kind, data=output["data"][kind].strip())

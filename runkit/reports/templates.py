@@ -1,0 +1,97 @@
+"""Templates: notebooks that are opened by an analyst, tested like any other, and executed for a report."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from runkit.errors import UsageError
+from runkit.text import plural
+
+PARAMETERS = "parameters"  # the tag of the cell that holds `run_ids`
+_HOLDS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # least and most runs
+
+
+def notebooks() -> Path:
+    """The folder of runkit's notebooks: in the installed package, else beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / "01_first_look.ipynb").is_file():
+            return folder
+    raise UsageError(f"runkit's notebooks are neither in {package} nor beside it; install runkit again.")
+
+
+class Template(NamedTuple):
+    """A notebook to execute: its name as it was asked for, its file, its text."""
+
+    name: str
+    path: Path
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, in hex."""
+        return sha256(self.text.encode()).hexdigest()
+
+    def check(self, n_runs: int) -> None:
+        """Raise `UsageError` unless the template can show so many runs."""
+        least, most = _HOLDS.get(self.name, (1, None))
+        if n_runs < least or (most is not None and n_runs > most):
+            expected = plural(least, "run") if least == most else f"at least {plural(least, 'run')}"
+            others = ", ".join(f'"{name}"' for name in _HOLDS if name != self.name)
+            raise UsageError(
+                f'template="{self.name}" shows {expected}; got {n_runs:,}. '
+                f"Select the runs, or take another template: {others}."
+            )
+
+    def notebook(self, run_ids: list[str], title: str | None) -> Any:
+        """Give the notebook to execute (an nbformat node): without outputs, with these parameters.
+
+        The tagged cell gets the ids, so that whoever opens the executed notebook can make it again. A
+        `title` takes the place of the first heading.
+        """
+        import nbformat
+
+        try:
+            nb = nbformat.reads(self.text, as_version=4)
+        except (ValueError, nbformat.ValidationError) as error:
+            raise UsageError(f"{self.path} is no notebook ({error}); expected an .ipynb file.") from None
+        nb.metadata.pop("widgets", None)
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+                if PARAMETERS in cell.metadata.get("tags", ()):
+                    cell.source = "run_ids = " + (f"{run_ids!r}" if len(run_ids) < 2 else _lines(run_ids))
+        if title is not None:
+            _entitle(nb, title)
+        return nb
+
+
+def _lines(ids: list[str]) -> str:
+    return "[\n" + "".join(f"    {one!r},\n" for one in ids) + "]"
+
+
+def _entitle(nb: Any, title: str) -> None:
+    """Write `title` as the first heading; it is text, whatever it holds."""
+    import nbformat
+
+    heading = "# " + "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|$&~" else sign for sign in title)
+    for cell in nb.cells:
+        lines = cell.source.split("\n")
+        if cell.cell_type == "markdown" and lines[0].startswith("# "):
+            cell.source = "\n".join([heading, *lines[1:]])
+            return
+    nb.cells.insert(0, nbformat.v4.new_markdown_cell(heading))
+
+
+def find(template: str | Path) -> Template:
+    """Find a template by its name, or a notebook of the user's own by its path."""
+    name = str(template)
+    path = notebooks() / f"report_{name}.ipynb" if name in _HOLDS else Path(name)
+    if name not in _HOLDS and path.suffix != ".ipynb":
+        raise UsageError.one_of("template", name, [*_HOLDS, "my_template.ipynb"])
+    try:
+        return Template(name if name in _HOLDS else path.name, path, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"template={name!r} cannot be read ({type(error).__name__}: {path}).") from None
