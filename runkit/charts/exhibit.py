@@ -42,6 +42,11 @@ class Exhibit:
         more = f"\n… and {left:,} more rows in .table" if left > 0 else ""
         return f"{self.title}: {self.sentence}\n{shown}{more}".rstrip()
 
+    def _is_said_by_figure(self) -> bool:
+        """Whether the sentence is the figure's title; it would stand there twice."""
+        meta = self.figure.layout.meta if self.figure is not None else None
+        return isinstance(meta, dict) and "title" in meta and meta.get("summary") == self.sentence
+
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
@@ -49,7 +54,8 @@ class Exhibit:
             bundle: dict[str, Any] = {"text/html": str(html), "text/plain": text}
             display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
-        show(_SENTENCE.format(self.sentence), self.sentence)
+        if not self._is_said_by_figure():
+            show(_SENTENCE.format(self.sentence), self.sentence)
         if self.figure is not None:
             display(self.figure)  # type: ignore[no-untyped-call]
         if len(self.table):

@@ -48,7 +48,7 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan", "headers"},
     "th": {"colspan", "rowspan", "scope"},
 }
-_STYLES = {"text-align", "font-weight", "white-space", "color", "background-color"}
+_STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "background-color"}
 _HEADING = re.compile("<h([1-3])>(.*?)</h\\1>", re.DOTALL)
 _TAG = re.compile("<[^>]*>")
 _TITLE = Markup("<h1>{}</h1>")
@@ -60,7 +60,7 @@ _TOP = Markup(
 _ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
 _STYLE = """
 html { scroll-behavior: smooth; }
-main { max-width: 960px; }
+main { max-width: 1100px; }
 h2 { margin-top: 2.2em; font-size: 1.2rem; border-bottom: 1px solid var(--line); }
 a { color: inherit; }
 nav ol { columns: 2 18em; padding-left: 1.5em; margin: 8px 0; }
@@ -73,7 +73,15 @@ img.output { max-width: 100%; }
 table { font-size: 0.9rem; margin: 8px 0; }
 .wide { overflow-x: auto; }
 .wide table { display: table; }
-td { max-width: 36em; overflow-wrap: break-word; }
+td { min-width: 3em; max-width: 36em; overflow-wrap: break-word; }
+@media (max-width: 700px) { /* a row becomes a card; scrolling sideways, one would read half sentences */
+  .runkit-many thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
+  .runkit-many tr { display: block; padding: 6px 0; border-bottom: 1px solid var(--line); }
+  .runkit-many td { display: grid; grid-template-columns: 7em 1fr; border: 0; padding: 2px 8px; }
+  .runkit-many td { text-align: left !important; white-space: normal !important; min-width: 0 !important; }
+  .runkit-many td > span { min-width: 0; overflow-wrap: anywhere; }
+  .runkit-many td::before { content: attr(data-label); font-size: 0.8rem; }
+}
 details { margin: 8px 0 24px; }
 summary { cursor: pointer; padding: 4px 0; }
 :focus-visible { outline: 2px solid; outline-offset: 2px; }
@@ -161,6 +169,7 @@ def clean(html: str) -> Markup:
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https"},
         filter_style_properties=_STYLES,
+        generic_attribute_prefixes={"data-"},
         link_rel="noopener noreferrer",
     )
     return Markup(kept.replace("<table", '<div class="wide"><table').replace("</table>", "</table></div>"))  # noqa: S704

@@ -99,7 +99,7 @@ class Provenance:
         return "\n".join(f"{name}: {words}" for name, words in self.facts())
 
     def _repr_html_(self) -> str:
-        return _BLOCK.format(CLASS, html_table(("", ""), self.facts()))
+        return _BLOCK.format(CLASS, html_table(("fact", "value"), self.facts()))
 
 
 def _unlisted(value: Any) -> Any:

@@ -18,13 +18,17 @@ MOST_TEXT = 1_000  # characters of a cell
 NOTHING = "–"  # in the place of a missing value
 
 _TABLE = Markup(
-    '<table class="runkit-table"><caption>{caption}</caption>'
+    '<table class="runkit-table{many}"><caption>{caption}</caption>'
     "<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
 )
 _HEAD = Markup('<th scope="col"{align}>{words}</th>')
-_CELL = Markup("<td{align}>{value}</td>")
-_RIGHT = Markup(' style="text-align:right"')
+_CELL = Markup('<td{align} data-label="{label}"><span>{value}</span></td>')
+_RIGHT = Markup(' style="text-align:right;white-space:nowrap"')
+_TIME = Markup(' style="text-align:left;white-space:nowrap"')
 _LEFT = Markup(' style="text-align:left"')
+_WIDE = Markup(' style="text-align:left;min-width:{}em"')
+WIDTHS = ((60, 18), (24, 9))  # a column with texts longer than so many characters is so many em wide
+MANY = 3  # columns; a table of more is a list of cards on a phone
 _NOTE = Markup("<p>{}</p>")
 _SOURCE = "url"  # the column whose values are addresses
 
@@ -48,7 +52,8 @@ def readable(df: pd.DataFrame, *, caption: str, most_bytes: int = MOST_BYTES) ->
         rows.append(row)
     head = Markup("").join(_HEAD.format(align=column.align, words=column.words) for column in columns)
     note = _NOTE.format(words) if (words := _left_out(len(rows), len(df), columns)) else Markup("")
-    return _TABLE.format(caption=caption, head=head, rows=Markup("").join(rows), note=note)
+    many = " runkit-many" if len(columns) > MANY else ""
+    return _TABLE.format(many=many, caption=caption, head=head, rows=Markup("").join(rows), note=note)
 
 
 class _Column:
@@ -58,19 +63,29 @@ class _Column:
         self.values = values
         self.words, self.show = _kind(name, values)
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        self.align = _RIGHT if is_number else _LEFT
+        is_time = isinstance(values.dtype, pd.DatetimeTZDtype)
+        self.align = _RIGHT if is_number else _TIME if is_time else _room(values)
         self.n_shortened = 0
 
     def cell(self, row: int) -> Markup:
         """Give one value, escaped."""
         value = self.values.iloc[row]
         if pd.api.types.is_scalar(value) and pd.isna(value):
-            return _CELL.format(align=self.align, value=NOTHING)
+            return self._cell(NOTHING)
         shown = self.show(value)
         if not isinstance(shown, Markup) and len(shown) > MOST_TEXT:
             self.n_shortened += 1
             shown = shown[:MOST_TEXT] + "…"
-        return _CELL.format(align=self.align, value=shown if isinstance(shown, Markup) else apart(shown))
+        return self._cell(shown if isinstance(shown, Markup) else apart(shown))
+
+    def _cell(self, value: str) -> Markup:
+        return _CELL.format(align=self.align, label=self.words, value=value)
+
+
+def _room(values: pd.Series[Any]) -> Markup:
+    """Give room to sentences; addresses break anywhere."""
+    longest = values.str.len().max() if values.dtype == "str" and values.name != _SOURCE else 0
+    return next((_WIDE.format(width) for length, width in WIDTHS if longest > length), _LEFT)
 
 
 def _kind(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str]]:
