@@ -20,7 +20,7 @@ from typing import IO, cast
 
 import runkit
 from runkit.errors import MissingExtra, RunkitError, UsageError
-from runkit.reports.templates import notebooks
+from runkit.reports.templates import find, notebooks
 from runkit.tables.records import SUFFIXES
 from runkit.text import plural
 from runkit.values import RUN_STATUSES
@@ -194,9 +194,13 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
 
 def report(arguments: argparse.Namespace) -> int:
     """`runkit report`."""
+    from runkit.reports.making import targets
+
     policy = runkit.Redaction(
         patterns=dict(map(_rule, arguments.mask)), reveal=arguments.reveal, keep_last=arguments.keep_last
     )
+    targets(arguments.output)  # before anything is fetched
+    find(arguments.template)
     first, *others = arguments.source
     source: object
     if first.removesuffix(".gz").endswith(SUFFIXES):

@@ -83,7 +83,7 @@ class MissingExtra(RunkitError, ImportError):
 
 
 class ReportError(RunkitError, RuntimeError):
-    """A report could not be made, and nothing was written: a cell of the template failed, or it would leak."""
+    """A report could not be made, and nothing was written: a cell failed, or it would leak."""
 
 
 class WaitTimeout(RunkitError, TimeoutError):

@@ -84,12 +84,14 @@ def test_the_charts_do_not_need_a_client() -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebooks_are_committed_without_outputs(path: Path) -> None:
-    """No output, no count, no widget state; they start the sandbox and end in checks."""
+    """No output, no count, no widget state; they start the sandbox or are given data, and end in checks."""
     notebook = json.loads(path.read_text())
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
     assert "widgets" not in notebook["metadata"]
     source = "".join("".join(cell["source"]) for cell in code)
-    assert "runkit.sandbox(" in source
+    is_template = path.name.startswith("report_")
+    assert ("runkit.report_data(" if is_template else "runkit.sandbox(") in source
+    assert is_template == any("parameters" in cell["metadata"].get("tags", ()) for cell in code)
     assert re.search(r"^assert ", "".join(code[-1]["source"]), re.MULTILINE)
     assert not re.search(r"^client = runkit\.Client", source, re.MULTILINE)

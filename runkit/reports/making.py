@@ -71,7 +71,7 @@ def report(
     """
     if any(find_spec(name) is None for name in _NEEDED):
         raise MissingExtra.of("report", "making a report")
-    html_path, notebook_path = _targets(path)
+    html_path, notebook_path = targets(path)
     policy = policy_of(redact)
     chosen = templates.find(template)
     if chosen.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
@@ -93,7 +93,8 @@ def report(
     return Report(html_path, notebook_path, hashlib.sha256(html).hexdigest(), masker.counts, len(f.runs))
 
 
-def _targets(path: str | Path) -> tuple[Path, Path]:
+def targets(path: str | Path) -> tuple[Path, Path]:
+    """Give the files of a report: HTML and notebook. Raises `UsageError` for what cannot be one."""
     html = Path(path)
     if html.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} is no HTML file; expected a name that ends in .html.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import pytest
 
 import runkit
 
-COMMANDS = ["demo", "lab", "sandbox", "fetch"]
+COMMANDS = ["demo", "lab", "sandbox", "fetch", "report"]
 CANARY = "mk_test_canary_0123456789"
 
 
@@ -66,6 +67,13 @@ def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
         (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be written"),
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
         (("fetch", "-o", "runs.ndjson", "--sandbox"), "RUNKIT_SANDBOX_URL is not set"),
+        (("report", "runs.ndjson"), "-o/--output"),
+        (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is not there"),
+        (("report", "a", "-o", "report.pdf"), "ends in .html"),
+        (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
+        (("report", "a", "-o", "report.html", "--mask", "licence"), "NAME=REGEX"),
+        (("report", "a", "-o", "report.html", "--reveal", "emial"), "Did you mean 'email'"),
+        (("report", "runs.ndjson", "b", "-o", "report.html"), "only run ids"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
     ],
@@ -170,3 +178,34 @@ def test_the_sandboxs_database_survives_a_kill(tmp_path: Path) -> None:
         process.wait()
         process.stdout.close()
     assert counts == [4, 5]
+
+
+def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[str, str]) -> None:
+    """A run by its id, read only; the SHA-256 is that of the file, and the key is in neither file."""
+    with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:
+        [run_id] = client.runs.list(limit=1, status="completed").ids
+    done = run("report", run_id, "--sandbox", "-o", "report.html", "--title", "Mine", cwd=tmp_path, **served)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_bytes()
+    assert f"SHA-256 {hashlib.sha256(page).hexdigest()}" in done.stdout
+    assert run_id.encode() in page
+    both = page + (tmp_path / "report.ipynb").read_bytes()
+    assert served["RUNKIT_SANDBOX_KEY"].encode() not in both
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.ipynb"]
+
+
+def test_report_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:
+    """What `fetch` wrote becomes a fleet report without a client; the host is the one it was read from."""
+    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
+    done = run("report", "runs.ndjson", "--template", "fleet", "-o", "fleet.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "6 runs" in done.stdout
+    assert "from 127.0.0.1:" in (tmp_path / "fleet.html").read_text()
+
+
+def test_report_of_a_run_that_is_not_there(tmp_path: Path, served: dict[str, str]) -> None:
+    """Exit code 1, and nothing is written."""
+    done = run("report", "0000", "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
+    assert done.returncode == 1
+    assert "404" in done.stderr
+    assert list(tmp_path.iterdir()) == []
