@@ -87,9 +87,10 @@ _DRAW = Markup("""
     return figure;
   }});
   const all = (change) => figures.forEach((figure) => Plotly.relayout(figure, change));
-  const narrow = (figure) => {{
-    const {{ meta, title, margin, height, xaxis, yaxis }} = figure.layout;
-    const room = Math.floor(figure.clientWidth / 8);
+  // The title in as many lines as a width in pixels wants, and how much higher that makes the figure.
+  const wrapped = (figure, width) => {{
+    const {{ meta, title }} = figure.layout;
+    const room = Math.floor(width / 8);
     const lines = [];
     for (const line of meta.title) {{
       lines.push("");
@@ -98,7 +99,11 @@ _DRAW = Markup("""
         lines.push(`${{lines.pop()}} ${{word}}`.trim());
       }}
     }}
-    const more = {line} * (lines.length - title.text.split("<br>").length);
+    return [lines.join("<br>"), {line} * (lines.length - title.text.split("<br>").length)];
+  }};
+  const narrow = (figure) => {{
+    const {{ margin, height, xaxis, yaxis }} = figure.layout;
+    const [text, more] = wrapped(figure, figure.clientWidth);
     const entries = {line} * figure.getElementsByClassName("traces").length;
     const size = figure._fullLayout._size;
     const labels = Math.min({labels}, -yaxis.ticklabelstandoff);
@@ -116,7 +121,7 @@ _DRAW = Markup("""
     const shorter = (text) => text.replace(/^((?:&[^;]+;|.){{18}}).{{2,}}$/, "$1…");
     figure.parentElement.style.height = `${{height + more + entries}}px`;
     Plotly.relayout(figure, {{
-      "title.text": lines.join("<br>"),
+      "title.text": text,
       "margin.t": margin.t + more,
       "margin.b": margin.b + entries,
       "margin.l": margin.l + yaxis.ticklabelstandoff + labels,
@@ -128,9 +133,23 @@ _DRAW = Markup("""
     }});
   }};
   scheme.addEventListener("change", () => all({{ template: chosen() }}));
-  window.addEventListener("beforeprint", () => all({{ template: templates.light, width: {paper} }}));
-  window.addEventListener("afterprint", () => all({{ template: chosen(), width: null, autosize: true }}));
-  if (window.innerWidth < {narrow}) figures.filter((figure) => figure.layout.meta?.title).forEach(narrow);
+  const titled = () => figures.filter((figure) => figure.layout.meta?.title);
+  let screen = [];
+  window.addEventListener("beforeprint", () => {{
+    screen = titled().map((figure) => {{
+      const {{ title, margin, height }} = figure.layout;
+      const before = {{ "title.text": title.text, "margin.t": margin.t, height }};
+      const [text, more] = wrapped(figure, {paper});
+      Plotly.relayout(figure, {{ "title.text": text, "margin.t": margin.t + more, height: height + more }});
+      return [figure, before];
+    }});
+    all({{ template: templates.light, width: {paper} }});
+  }});
+  window.addEventListener("afterprint", () => {{
+    screen.forEach(([figure, before]) => Plotly.relayout(figure, before));
+    all({{ template: chosen(), width: null, autosize: true }});
+  }});
+  if (window.innerWidth < {narrow}) titled().forEach(narrow);
 }})();
 """)
 

@@ -86,7 +86,13 @@ details { margin: 8px 0 24px; }
 summary { cursor: pointer; padding: 4px 0; }
 :focus-visible { outline: 2px solid; outline-offset: 2px; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
-@media print { nav, .tools, .code { display: none; } a { text-decoration: none; } }
+@media print { /* nothing scrolls on paper */
+  nav, .tools, .code { display: none; }
+  a { text-decoration: none; }
+  .wide { overflow: visible; }
+  table { font-size: 9px; }
+  td { min-width: 0 !important; white-space: normal !important; overflow-wrap: anywhere; }
+}
 """
 _SCRIPT = Markup("""
 (() => {
