@@ -142,9 +142,22 @@ def answer_log() -> pd.DataFrame:
 
     It is kept in `RUNKIT_STATE_DIR`, readable by its owner only, and holds what was typed: treat it as such.
     """
+    return _frame(entries())
+
+
+def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
+    """Give the rows of `answer_log()` about some runs; a log that cannot be read is said and gives none."""
+    try:
+        return _frame(entries(run_ids))
+    except UsageError as error:
+        log.warning("what was answered is not known: %s", error)
+        return _frame([])
+
+
+def _frame(rows: list[Entry]) -> pd.DataFrame:
     import pandas as pd
 
-    found = pd.DataFrame(entries(), columns=list(Entry._fields))
+    found = pd.DataFrame(rows, columns=list(Entry._fields))
     found.insert(list(found).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
     for name in _TIMES:
         found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")

@@ -1,4 +1,4 @@
-"""Stacked bars of a few categories: for charts of many runs, on screens from a phone's width on.
+"""Bars of a few categories, stacked or to both sides of zero: on screens from a phone's width on.
 
 The label of a bar stands above it and says its value, so it needs no room beside the bars: a figure reads at
 390 px as it does at 1280 px. Parts of a stack differ by hatch as well as by colour. Marks keep their colours
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from runkit.charts.axis import relative_ticks, unfolded
-from runkit.charts.labels import plain
+from runkit.charts.labels import plain, width_px
 from runkit.charts.theme import (
     ACTIVITY,
     CONTAINER,
@@ -31,15 +31,20 @@ from runkit.charts.theme import (
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+MOST_DIFFERENCES = 15  # bars to both sides of zero, which are read one by one
 MOST_BARS = 24  # with their labels they fill a screen; more are not compared any more, but looked up
 ROW_PX = 38  # a bar and the label over it
 THICK = 14 / ROW_PX  # of a bar, in rows
 SHIFT = 0.2  # of a bar below the middle of its row, in rows: there is the label's room
+TOP = SHIFT - THICK / 2  # of a bar, from the middle of its row
 HEADING, ABOVE = 0.7, 0.5  # in rows: what a heading takes, and how far it stands over the label
+SIDES = -0.55  # where the words for the two sides of zero stand, in rows
 COLUMNS_PX = 260  # height of the area of columns
-LABEL = 30  # characters of a category; with the value behind it fills a phone's 390 px
+LABEL, SHORTEST = 30, 12  # characters of a category: at most, and where the value behind it needs room
+ROOM_PX = 374  # of both together by `width_px`, which says 8 % more than the 346 px that a phone's plot has
 TEXT = 80  # characters in a hover text's line
 AXIS_PX = 44  # ticks and title of the axis
+EDGE_PX = 12  # around the drawing
 LEGEND_PX = 20  # a line of the legend
 LEGEND_ENTRIES = 2  # in a line, on a phone
 MOST_TICKS = 5  # of a few letters each, on a phone
@@ -54,6 +59,16 @@ WAITS = Look("waiting for a person", *LOOKS[WAIT][1:])
 BAD = Look("error", LOOKS[ERROR].colour, "x", "#3D0F00")
 NOTHING = Look("idle", LOOKS[CONTAINER].colour)
 REST = Look("other", *LOOKS[OTHER][1:])
+
+
+def marker(look: Look) -> dict[str, Any]:
+    """Give plotly's marker of a look. An error is outlined, thicker where no hatch tells it."""
+    drawn: dict[str, Any] = {"color": look.colour, "line": {"width": 0}}
+    if look.colour == BAD.colour:
+        drawn["line"] = {"width": 1 if look.hatch else 2, "color": ERROR_OUTLINE}
+    if look.hatch:
+        drawn["pattern"] = HATCH | {"shape": look.hatch, "fgcolor": look.hatch_colour}
+    return drawn
 
 
 class Bar(NamedTuple):
@@ -85,31 +100,44 @@ def bars(
     """
     places = _places(rows)
     longest = max((sum(row.lengths) for row in rows), default=0)
-    traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": look.words,
-            "x": [float(row.lengths[part]) for row in rows],
-            "y": [place + SHIFT for place in places],
-            "width": THICK,
-            "marker": _marker(look),
-            "customdata": [_hover(row.label, row.hovers[part]) for row in rows],
-            "hovertemplate": "%{customdata}<extra></extra>",
-        }
-        for part, look in enumerate(looks)
-        if any(row.lengths[part] for row in rows)
-    ]
     rows_high = places[-1] + 1.1
-    labels = [_label(row, place) for row, place in zip(rows, places, strict=True)]
     headings = [
-        _words(f"<b>{plain(row.heading)}</b>", place - ABOVE)
+        _words(f"<b>{plain(row.heading)}</b>", place + TOP - ABOVE)
         for row, place in zip(rows, places, strict=True)
         if row.heading
     ]
     xaxis = _value_axis(longest, unit) | {"title": {"text": axis, "standoff": 6}}
     yaxis = {"range": [rows_high - 0.5, -0.5], "visible": False}
-    return _figure(traces, xaxis, yaxis, labels + headings, round(rows_high * ROW_PX), about, sentence)
+    return _figure(
+        _traces(looks, rows, places),
+        {"xaxis": xaxis, "yaxis": yaxis, "annotations": _labels(rows, places) + headings},
+        round(rows_high * ROW_PX),
+        f"{about}. {sentence}",
+        sentence,
+    )
+
+
+def differences(looks: Sequence[Look], rows: Sequence[Bar], *, sentence: str, about: str) -> Figure:
+    """Draw bars to both sides of zero, from the top down: to the right, B took longer than A.
+
+    Each of `rows` has one length that is not zero; it may be below zero.
+    """
+    places = _places(rows)
+    most = max(abs(length) for row in rows for length in row.lengths)
+    # Zero is marked beside the bars and not between them, where the line would run through their labels.
+    zero = " ".join(f"M 0,{place + TOP} L 0,{place + TOP + THICK}" for place in places)
+    line = {"width": 1, "color": LOOKS[CONTAINER].colour}
+    sides = [_words("← longer in A", SIDES), _words("longer in B →", SIDES, "right")]
+    axis = {"visible": False, "fixedrange": True}
+    drawn = {
+        "xaxis": axis | {"range": [-1.02 * most, 1.02 * most]},
+        "yaxis": axis | {"range": [len(rows) - 0.5, -1.2]},
+        "annotations": sides + _labels(rows, places),
+        "shapes": [{"type": "path", "path": zero, "layer": "below", "line": line}],
+    }
+    px = ROW_PX * (len(rows) + 1)
+    traces = _traces(looks, rows, places)
+    return _figure(traces, drawn, px, f"{about}. {sentence}", sentence, axis_px=EDGE_PX, has_legend=True)
 
 
 def columns(
@@ -135,7 +163,7 @@ def columns(
             "x": places,
             "y": [float(length) for length in lengths],
             "width": 0.8,
-            "marker": _marker(look),
+            "marker": marker(look),
             "customdata": [_hover(text, look.words) for text in hovers],
             "hovertemplate": "%{customdata}: %{y:,}<extra></extra>",
         }
@@ -153,7 +181,7 @@ def columns(
         "showgrid": False,
     }
     yaxis = _value_axis(highest, "count") | {"title": {"text": axis}, "automargin": True}
-    return _figure(traces, xaxis, yaxis, [], COLUMNS_PX, about, sentence)
+    return _figure(traces, {"xaxis": xaxis, "yaxis": yaxis}, COLUMNS_PX, f"{about}. {sentence}", sentence)
 
 
 def _places(rows: Sequence[Bar]) -> list[float]:
@@ -165,28 +193,47 @@ def _places(rows: Sequence[Bar]) -> list[float]:
     return places
 
 
-def _label(row: Bar, place: float) -> dict[str, Any]:
+def _traces(looks: Sequence[Look], rows: Sequence[Bar], places: Sequence[float]) -> list[dict[str, Any]]:
+    traces = []
+    for part, look in enumerate(looks):
+        # of a bar without length the outline would be drawn
+        has = [(row, place) for row, place in zip(rows, places, strict=True) if row.lengths[part]]
+        trace = {
+            "type": "bar",
+            "orientation": "h",
+            "name": look.words,
+            "x": [float(row.lengths[part]) for row, _ in has],
+            "y": [place + SHIFT for _, place in has],
+            "width": THICK,
+            "marker": marker(look),
+            "customdata": [_hover(row.label, row.hovers[part]) for row, _ in has],
+            "hovertemplate": "%{customdata}<extra></extra>",
+        }
+        traces += [trace] if has else []
+    return traces
+
+
+def _labels(rows: Sequence[Bar], places: Sequence[float]) -> list[dict[str, Any]]:
+    return [_words(_label(row), place + TOP) for row, place in zip(rows, places, strict=True)]
+
+
+def _label(row: Bar) -> str:
+    """Say the category and the note; the category is cut so that both fit into a phone's plot."""
     note = f" · {plain(row.note)}" if row.note else ""
-    return _words(plain(row.label, LABEL) + note, place)
+    fits = (
+        limit for limit in range(LABEL, SHORTEST, -1) if width_px(plain(row.label, limit) + note) <= ROOM_PX
+    )
+    return plain(row.label, next(fits, SHORTEST)) + note
 
 
-def _words(text: str, place: float) -> dict[str, Any]:
-    """Words over a bar, from the left edge on."""
-    at = {"xref": "paper", "x": 0, "xanchor": "left", "y": place + SHIFT - THICK / 2, "yanchor": "bottom"}
+def _words(text: str, y: float, side: Literal["left", "right"] = "left") -> dict[str, Any]:
+    """Words that stand on `y`, from an edge on."""
+    at = {"xref": "paper", "x": int(side == "right"), "xanchor": side, "y": y, "yanchor": "bottom"}
     return {"text": text, "showarrow": False, "font": {"size": SIZE}, "borderpad": 0} | at
 
 
 def _hover(label: str, text: str) -> str:
     return f"<b>{plain(label)}</b><br>{plain(text, TEXT)}"
-
-
-def _marker(look: Look) -> dict[str, Any]:
-    marker: dict[str, Any] = {"color": look.colour, "line": {"width": 0}}
-    if look.colour == BAD.colour:
-        marker["line"] = {"width": 1, "color": ERROR_OUTLINE}
-    if look.hatch:
-        marker["pattern"] = HATCH | {"shape": look.hatch, "fgcolor": look.hatch_colour}
-    return marker
 
 
 def _value_axis(most: float, unit: str) -> dict[str, Any]:
@@ -204,27 +251,26 @@ def _value_axis(most: float, unit: str) -> dict[str, Any]:
 
 def _figure(
     traces: list[dict[str, Any]],
-    xaxis: dict[str, Any],
-    yaxis: dict[str, Any],
-    annotations: list[dict[str, Any]],
+    drawn: dict[str, Any],
     px: int,
-    about: str,
+    alt: str,
     sentence: str,
+    *,
+    axis_px: int = AXIS_PX,
+    has_legend: bool = False,
 ) -> Figure:
+    """Put traces into a figure with an area of `px`; more than one of them have a legend in any case."""
     import plotly.graph_objects as go
 
     keep_private()
-    has_legend = len(traces) > 1
-    below = AXIS_PX + (LEGEND_PX * -(-len(traces) // LEGEND_ENTRIES) if has_legend else 0)
-    layout = {
+    has_legend |= len(traces) > 1
+    below = axis_px + (LEGEND_PX * -(-len(traces) // LEGEND_ENTRIES) if has_legend else 0)
+    layout = drawn | {
         "template": template(chosen_ground()),
-        "meta": {"alt": f"{about}. {sentence}", "summary": sentence},
+        "meta": {"alt": alt, "summary": sentence},
         "barmode": "stack",
-        "height": px + below + 12,
-        "margin": {"l": 12, "r": 16, "t": 12, "b": below, "pad": 0},
-        "xaxis": xaxis,
-        "yaxis": yaxis,
-        "annotations": annotations,
+        "height": px + below + EDGE_PX,
+        "margin": {"l": EDGE_PX, "r": EDGE_PX + 4, "t": EDGE_PX, "b": below, "pad": 0},
         "showlegend": has_legend,
         "legend": {
             "orientation": "h",

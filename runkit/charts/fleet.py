@@ -10,6 +10,8 @@ counts, `_s` seconds, `_percent` shares of 100.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from runkit.charts.exhibit import Exhibit
@@ -17,7 +19,7 @@ from runkit.charts.fleet_attention import look_first
 from runkit.charts.fleet_evidence import confidence, sources
 from runkit.charts.fleet_outcome import outcomes, volume
 from runkit.charts.fleet_time import budget, slowest_steps, waits
-from runkit.charts.phrases import NO_RUNS, counts, said, without_budget
+from runkit.charts.phrases import NO_RUNS, said, without_budget
 from runkit.tables.linked import Frames
 from runkit.text import duration, fleet_sentence, moment, plural
 
@@ -32,6 +34,8 @@ __all__ = [
     "volume",
     "waits",
 ]
+
+MOST_NAMED = 6  # statuses counted one by one in a sentence; nobody reads on
 
 
 def in_short(f: Frames) -> Exhibit:
@@ -70,7 +74,7 @@ def in_short(f: Frames) -> Exhibit:
 def _all_in_one(f: Frames) -> str:
     runs = f.runs
     by_status = runs["status"].astype("str").fillna("of unknown status").value_counts()
-    statuses = counts({str(word): int(n) for word, n in by_status.items()})
+    statuses = _most_frequent({str(word): int(n) for word, n in by_status.items()})
     if runs["working_s"].isna().all():
         kinds = ", ".join(f"{n:,} {word}" for word, n in statuses.items())
         return f"{plural(len(runs), 'run')} ({kinds}): where their time went is not known."
@@ -86,6 +90,14 @@ def _all_in_one(f: Frames) -> str:
         )
         + "."
     )
+
+
+def _most_frequent(numbers: Mapping[str, int]) -> dict[str, int]:
+    """The largest few numbers by word, the others added up: `{"completed": 48, "of 3 other words": 5}`."""
+    present = sorted(((word, n) for word, n in numbers.items() if n), key=lambda pair: -pair[1])
+    rest = present[MOST_NAMED:]
+    named = {said(word): n for word, n in present[:MOST_NAMED]}
+    return named | ({f"of {plural(len(rest), 'other word')}": sum(n for _, n in rest)} if rest else {})
 
 
 def _range_words(runs: pd.DataFrame) -> str:

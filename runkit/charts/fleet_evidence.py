@@ -9,7 +9,7 @@ import pandas as pd
 from runkit.charts import bars
 from runkit.charts.bars import Bar
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import agent_name, listed, percent, said
+from runkit.charts.phrases import agent_name, listed, said, share
 from runkit.charts.theme import Look
 from runkit.tables.linked import Frames
 from runkit.text import plural
@@ -116,7 +116,7 @@ def _confidence_bars(numbers: pd.DataFrame, heading: str) -> tuple[list[Bar], in
     for name, split in named:
         whole = sum(split)
         hovers = [
-            f"{look.words}: {n:,} of {whole:,} ({percent(n, whole)})"
+            f"{look.words}: {n:,} of {whole:,} ({share(n, whole)})"
             for look, n in zip(CONFIDENCE_LOOKS.values(), split, strict=True)
         ]
         rows.append(Bar(name, f"{split[0]:,} of {whole:,} high", split, hovers, "" if rows else heading))
@@ -125,7 +125,7 @@ def _confidence_bars(numbers: pd.DataFrame, heading: str) -> tuple[list[Bar], in
 
 def _confidence_words(numbers: pd.DataFrame, what: str) -> str:
     total, whole = numbers.sum(), int(numbers.to_numpy().sum())
-    parts = [f"{percent(total['high'], whole)} are of high confidence ({total['high']:,})"]
+    parts = [f"{share(total['high'], whole)} are of high confidence ({total['high']:,})"]
     parts += [
         f"{total[word]:,} {words}"
         for word, words in (
@@ -195,7 +195,7 @@ def _sources_table(used: pd.DataFrame) -> pd.DataFrame:
 def _source_bar(name: str, tier: object, n_findings: int, n_high: int) -> Bar:
     split = [int(n_high), int(n_findings - n_high)]
     hovers = [
-        f"{look.words}: {n:,} of {n_findings:,} findings ({percent(n, n_findings)})"
+        f"{look.words}: {n:,} of {n_findings:,} findings ({share(n, n_findings)})"
         for look, n in zip(HIGH_LOOKS, split, strict=True)
     ]
     return Bar(name, f"{said(tier, 'no tier', 14)}, {n_findings:,}", split, hovers)
@@ -212,7 +212,7 @@ def _sources_words(found: pd.DataFrame, used: pd.DataFrame, table: pd.DataFrame)
         name, tier = said(first["source_name"], "unnamed source"), said(first["source_tier"], "no tier")
         parts.append(
             f"Of {plural(n, 'finding')} most rest on {name} ({tier}): {first['n_findings']:,}, "
-            f"{percent(first['n_findings'], n)}"
+            f"{share(first['n_findings'], n)}"
         )
         tiers = (
             used.drop_duplicates([*FINDING, "source_tier"])["source_tier"].fillna("no tier").value_counts()
@@ -220,7 +220,7 @@ def _sources_words(found: pd.DataFrame, used: pd.DataFrame, table: pd.DataFrame)
         most = [f"{said(tier)} {count:,}" for tier, count in tiers.head(4).items()]
         rest = f" and {plural(len(tiers) - 4, 'more tier')}" if len(tiers) > 4 else ""
         parts.append(f"by tier: {', '.join(most)}{rest}")
-    on_one = f"{n_one:,} ({percent(n_one, n)}) {'rests' if n_one == 1 else 'rest'} on one source only"
+    on_one = f"{n_one:,} ({share(n_one, n)}) {'rests' if n_one == 1 else 'rest'} on one source only"
     parts.append(f"{on_one}, {n_none:,} on none")
     words = "; ".join(parts)
     return f"{words[0].upper()}{words[1:]}."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from runkit.charts import bars
 from runkit.charts.bars import Bar
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import NO_RUNS, agent_name, listed, percent
+from runkit.charts.phrases import NO_RUNS, agent_name, listed, share
 from runkit.tables.linked import Frames
 from runkit.text import duration, plural
 from runkit.values import RUN_STATUSES
@@ -194,7 +194,7 @@ def outcomes(f: Frames) -> Exhibit:
 def _outcome_bar(name: str, numbers: list[int]) -> Bar:
     n_runs = sum(numbers)
     hovers = [
-        f"{look.words}: {n:,} of {n_runs:,} ({percent(n, n_runs)})"
+        f"{look.words}: {n:,} of {n_runs:,} ({share(n, n_runs)})"
         for look, n in zip(STATUS_LOOKS.values(), numbers, strict=True)
     ]
     return Bar(name, f"{numbers[0]:,} of {n_runs:,} completed", numbers, hovers)
@@ -203,9 +203,9 @@ def _outcome_bar(name: str, numbers: list[int]) -> Bar:
 def _outcome_words(runs: pd.DataFrame, numbers: pd.DataFrame) -> str:
     n_runs, total = len(runs), numbers.sum()
     words = f"{total['completed']:,} of {plural(n_runs, 'run')} completed"
-    words += f" ({percent(total['completed'], n_runs)})"
+    words += f" ({share(total['completed'], n_runs)})"
     if total["error"]:
-        words += f", {total['error']:,} failed ({percent(total['error'], n_runs)})"
+        words += f", {total['error']:,} failed ({share(total['error'], n_runs)})"
     if n_open := int(total["running"] + total["interrupted"]):
         words += f", {n_open:,} still {'runs or waits' if n_open == 1 else 'run or wait'}"
     if total["other"]:

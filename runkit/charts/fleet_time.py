@@ -10,7 +10,8 @@ import pandas as pd
 from runkit.charts import bars
 from runkit.charts.bars import Bar
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import NO_RUNS, agent_name, listed, percent, said, without_budget
+from runkit.charts.phrases import NO_RUNS, agent_name, listed, said, share, without_budget
+from runkit.charts.run_time import is_wait_for_person
 from runkit.tables.linked import Frames
 from runkit.text import duration, plural
 from runkit.values import FINAL_STATUSES
@@ -25,7 +26,9 @@ SLOWEST = 15  # kinds of steps
 MOST_ASKING = 12  # agents in the chart of waits, below its buckets
 USUAL = 0.5  # of the steps of a name have the label that is called usual, or none is
 MOST_IN_HOVER = 3  # agents
+KIND = ["agent", "name"]  # of steps
 SPENT = ["duration_s", "working_s", "waiting_s", "idle_s"]
+BUDGET_LOOKS = (bars.WORK, bars.WAITS, bars.NOTHING)
 OUTCOME_LOOKS = {
     "answered": bars.GOOD._replace(words="answered"),
     "pending": bars.WAITS._replace(words="still waits"),
@@ -53,9 +56,8 @@ def budget(f: Frames) -> Exhibit:
         [[group, None, len(runs), *runs[SPENT].sum()] for group, runs in parts.items()], columns=led.columns
     )
     table = pd.concat([total.astype(led.dtypes.to_dict()), led], ignore_index=True)
-    table["waiting_percent"] = (
-        100 * table["waiting_s"] / table["duration_s"].where(table["duration_s"] > 0)
-    ).round(1)
+    whole = table["duration_s"].where(table["duration_s"] > 0)
+    table["waiting_percent"] = (100 * table["waiting_s"] / whole).round(1)
     left_out = without_budget(f.runs)
     if known.empty:
         words = NO_RUNS if f.runs.empty else "Where the time went is not known."
@@ -65,7 +67,7 @@ def budget(f: Frames) -> Exhibit:
     more = f"The {plural(n_more, 'agent')} with the fewest runs are in the table only." if n_more > 0 else ""
     sentence = " ".join(filter(None, [_budget_words(known, f.interrupts), left_out, more]))
     figure = bars.bars(
-        [bars.WORK, bars.WAITS, bars.NOTHING],
+        BUDGET_LOOKS,
         [_budget_bar(row) for _, row in shown.iterrows()],
         axis="share of the time",
         sentence=sentence,
@@ -79,12 +81,11 @@ def _budget_bar(row: pd.Series[Any]) -> Bar:
     is_led = row["group"] == "runs led by"
     name = agent_name(row["agent"]) if is_led else f"{row['group']} ({row['n_runs']:,})"
     spent, whole = [float(row[part]) for part in SPENT[1:]], float(row["duration_s"])
-    looks = (bars.WORK, bars.WAITS, bars.NOTHING)
     hovers = [
-        f"{look.words} {duration(seconds)} of {duration(whole)} ({percent(seconds, whole)})"
-        for look, seconds in zip(looks, spent, strict=True)
+        f"{look.words} {duration(seconds)} of {duration(whole)} ({share(seconds, whole)})"
+        for look, seconds in zip(BUDGET_LOOKS, spent, strict=True)
     ]
-    note = f"{duration(whole)}, {percent(spent[1], whole)} waiting"
+    note = f"{duration(whole)}, {share(spent[1], whole)} waiting"
     return Bar(name, note, [100 * seconds / whole if whole else 0.0 for seconds in spent], hovers)
 
 
@@ -93,11 +94,11 @@ def _budget_words(known: pd.DataFrame, interrupts: pd.DataFrame) -> str:
     if not whole:
         return f"{plural(len(known), 'run')} took no time."
     of = "of the time of " + plural(len(known), "run")
-    split = f"working {duration(working)} ({percent(working, whole)}), idle {duration(idle)}"
+    split = f"working {duration(working)} ({share(working, whole)}), idle {duration(idle)}"
     if not waiting:
         return f"No time was spent waiting for a person {of}, {duration(whole)}: {split}."
     words = (
-        f"Waiting for a person took {percent(waiting, whole)} {of}: {duration(waiting)} of {duration(whole)}"
+        f"Waiting for a person took {share(waiting, whole)} {of}: {duration(waiting)} of {duration(whole)}"
     )
     asked = interrupts[interrupts["run_id"].isin(known["run_id"]) & _was_asked(interrupts)]
     by_agent = asked.groupby("agent", dropna=False)["wait_s"].sum().sort_values(ascending=False)
@@ -124,12 +125,8 @@ def waits(f: Frames) -> Exhibit:
     is_asked = _was_asked(f.interrupts)
     asked = f.interrupts[is_asked]
     settled = f.interrupts.loc[~is_asked, "outcome"].astype("str").value_counts()
-    bucket = (
-        pd.cut(asked["wait_s"], WAIT_BOUNDS, right=False, labels=WAIT_WORDS)
-        .astype("str")
-        .fillna(UNKNOWN_WAIT)
-    )
-    asked = asked.assign(outcome=asked["outcome"].astype("str"), wait=bucket)
+    bucket = pd.cut(asked["wait_s"], WAIT_BOUNDS, right=False, labels=WAIT_WORDS).astype("str")
+    asked = asked.assign(outcome=asked["outcome"].astype("str"), wait=bucket.fillna(UNKNOWN_WAIT))
     table = _waits_table(asked)
     by_policy = ""
     if len(settled):
@@ -234,12 +231,8 @@ def slowest_steps(f: Frames) -> Exhibit:
     """
     title = "The slowest steps"
     steps = f.steps
-    is_wait = (steps["type"].astype("str") == "interrupt").to_numpy(bool) & steps[
-        "resolution"
-    ].isna().to_numpy(bool)
-    work = steps[(steps["n_children"] == 0).to_numpy(bool) & ~is_wait]
-    kinds = ["agent", "name"]
-    by = work.groupby(kinds, dropna=False)
+    work = steps[(steps["n_children"] == 0) & ~is_wait_for_person(steps)]
+    by = work.groupby(KIND, dropna=False)
     table = pd.DataFrame(by["self_s"].agg(n_steps="size", median_s="median", longest_s="max"))
     table.insert(2, "p95_s", by["self_s"].quantile(0.95) if len(work) else table["median_s"])
     table["critical_s"] = by["critical_s"].sum()
@@ -266,10 +259,9 @@ def slowest_steps(f: Frames) -> Exhibit:
 
 def _usual_labels(work: pd.DataFrame, table: pd.DataFrame) -> pd.Series[Any]:
     """The label that most steps of a kind have; null where no label is usual."""
-    kinds = ["agent", "name"]
-    n = work.groupby([*kinds, "label"], dropna=False).size().rename("n").reset_index()
-    most = n.sort_values("n", ascending=False, kind="stable").drop_duplicates(kinds)
-    found = table[[*kinds, "n_steps"]].merge(most, on=kinds, how="left")
+    n = work.groupby([*KIND, "label"], dropna=False).size().rename("n").reset_index()
+    most = n.sort_values("n", ascending=False, kind="stable").drop_duplicates(KIND)
+    found = table[[*KIND, "n_steps"]].merge(most, on=KIND, how="left")
     return found["label"].where(found["n"] > USUAL * found["n_steps"])
 
 
@@ -294,7 +286,7 @@ def _slowest_words(table: pd.DataFrame, whole: float, n_kinds: int) -> str:
     if whole:
         words = (
             f"{name} held the runs up most: {duration(first['critical_s'])} of the {duration(whole)} that "
-            f"work took on the critical path ({percent(first['critical_s'], whole)}); {took}."
+            f"work took on the critical path ({share(first['critical_s'], whole)}); {took}."
         )
     else:
         words = f"No step of work is on the critical path for any time; the first is {name}: {took}."

@@ -11,25 +11,27 @@ from typing import Any
 import pandas as pd
 
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.run_findings import evidence, found
-from runkit.charts.run_open import failed, open_counts, open_items
-from runkit.charts.run_people import people
-from runkit.charts.run_time import budget, critical_path, slowest_steps, timeline
-from runkit.charts.run_words import (
+from runkit.charts.phrases import (
+    QUOTE,
     STATEMENT,
     by_agent,
     few,
     known,
     quoted,
+    said,
     status_words,
     verdict,
     verdict_words,
     waited_words,
 )
+from runkit.charts.run_findings import evidence, found
+from runkit.charts.run_open import failed, open_counts, open_items
+from runkit.charts.run_people import people
+from runkit.charts.run_time import budget, critical_path, slowest_steps, timeline
 from runkit.models import Run
 from runkit.tables.divergence import one_run
 from runkit.tables.linked import Frames
-from runkit.text import duration, moment, plural, shorten
+from runkit.text import duration, moment, plural
 
 __all__ = [
     "asked",
@@ -56,13 +58,13 @@ def in_short(f: Frames, run: Run | None = None) -> Exhibit:
     """
     f = one_run(f, "f")
     row = f.runs.iloc[0]
-    said = verdict(f)
-    parts = [verdict_words(said), f"The run {status_words(row)}."] if said else [_no_verdict(f, row)]
-    if said or row["status"] != "interrupted":
+    given = verdict(f)
+    parts = [verdict_words(given), f"The run {status_words(row)}."] if given else [_no_verdict(f, row)]
+    if given or row["status"] != "interrupted":
         parts.append(waited_words(f))
     if row["has_steps"] and not row["n_errors"] and row["status"] != "error":
         parts.append("No errors.")
-    elif row["n_errors"] and (said or row["status"] != "error"):
+    elif row["n_errors"] and (given or row["status"] != "error"):
         parts.append(failed(f).sentence)
     parts.append(open_counts(f))
     return Exhibit("In short", " ".join(filter(None, parts)), _facts(_about(row, run)))
@@ -93,7 +95,7 @@ def _proposed(f: Frames, question: pd.Series[Any]) -> str:
     key = "interrupt_id" if known(question["interrupt_id"]) else "step_id"
     mine = mine[(mine[key] == question[key]).fillna(False).astype(bool)]
     names = [
-        f"{quoted(title)} ({shorten(known(sure) or 'no', 40)} confidence)"
+        f"{quoted(title)} ({said(sure, 'no')} confidence)"
         for title, sure in zip(mine["title"], mine["confidence"], strict=True)
     ]
     return f"The agent puts forward {few(names)}. " if names else ""
@@ -116,7 +118,7 @@ def asked(f: Frames, run: Run | None = None) -> Exhibit:
     """
     f = one_run(f, "f")
     row = f.runs.iloc[0]
-    by = shorten(known(row["requester"]) or "Somebody whose name is unknown", 80)
+    by = said(row["requester"], "Somebody whose name is unknown", QUOTE)
     words = [f"{by} asked for this run of {by_agent(row['agent'])} on {moment(row['created_at'])}."]
     prompt = known(run.to_dict().get("prompt")) if run is not None else None
     if prompt:
@@ -125,14 +127,14 @@ def asked(f: Frames, run: Run | None = None) -> Exhibit:
         words.append("No prompt was given: the agent did its ordinary task.")
     business, hint = _business(row, run), _hint(f)
     if business:
-        words.append(f"It is about the business {shorten(business, 80)}{f': {hint}' if hint else ''}.")
+        words.append(f"It is about the business {said(business, limit=QUOTE)}{f': {hint}' if hint else ''}.")
     else:
-        said = (
+        rest = (
             f"the best hint is {hint}"
             if hint
             else "neither an output nor a question names it; the findings may"
         )
-        words.append(f"The API does not say which business it is about; {said}.")
+        words.append(f"The API does not say which business it is about; {rest}.")
     facts = [
         ("prompt", prompt or ("none" if run is not None else UNKNOWN)),
         ("agent", known(row["agent"]) or UNKNOWN),

@@ -1,4 +1,4 @@
-"""What a run found, and the sources that each finding rests on."""
+"""What a run found, the sources that each finding rests on, and which findings two runs share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.run_words import counts, few, missing_steps, quoted
+from runkit.charts.phrases import counts, few, known, missing_steps, quoted, said
 from runkit.tables.divergence import one_run
 from runkit.tables.linked import Frames
 from runkit.text import plural
@@ -104,3 +104,78 @@ def _evidence_words(rows: pd.DataFrame, joined: pd.DataFrame) -> str:
         f"{plural(n_resting, 'finding')} of {len(rows):,} {_rest(n_resting)} on "
         f"{plural(len(joined), 'source')}{again}: {tiers}."
     )
+
+
+def matched(a: Frames, b: Frames) -> pd.DataFrame:
+    """Match the findings of two runs by origin, agent and title, else by type; one row per finding.
+
+    `match` is same, other confidence, only in A, or only in B.
+    """
+    of_a = findings(a)
+    left, right = of_a.to_dict("records"), findings(b).to_dict("records")
+    pairs: list[tuple[Any, Any]] = []
+    # by title first, over all findings: a finding with its exact twin must not lose it to a near one
+    for key in ("title", "type"):
+        waiting: dict[tuple[Any, ...], list[Any]] = {}
+        for item in right:
+            waiting.setdefault(_key(item, key), []).append(item)
+        unmatched = []
+        for item in left:
+            twins = waiting.get(_key(item, key))
+            if twins:
+                pairs.append((item, twins.pop(0)))
+            else:
+                unmatched.append(item)
+        left, right = unmatched, [item for items in waiting.values() for item in items]
+    pairs.sort(key=lambda pair: _rank(pair[0], of_a))
+    pairs += [(item, None) for item in left] + [(None, item) for item in right]
+    return pd.DataFrame(
+        [_finding_row(one, other) for one, other in pairs],
+        columns=["match", "agent", "finding", "finding_in_b", "confidence_in_a", "confidence_in_b"],
+        dtype="str",
+    )
+
+
+def _key(item: dict[Any, Any], name: str) -> tuple[Any, ...]:
+    return (item["origin"], known(item["agent"]), known(item[name]))
+
+
+def _rank(item: dict[str, Any], rows: pd.DataFrame) -> int:
+    return int((rows["artifact_no"] == item["artifact_no"]).to_numpy().argmax())
+
+
+def _finding_row(one: dict[str, Any] | None, other: dict[str, Any] | None) -> tuple[str | None, ...]:
+    shown = one or other or {}
+    sure = [None if item is None else known(item["confidence"]) for item in (one, other)]
+    if one is None or other is None:
+        match = "only in B" if one is None else "only in A"
+    else:
+        match = "same" if sure[0] == sure[1] else "other confidence"
+    renamed = known(other["title"]) if one and other and one["title"] != other["title"] else None
+    return match, known(shown["agent"]), known(shown["title"]), renamed, *sure
+
+
+def matched_words(table: pd.DataFrame) -> str:
+    """Say what two runs found, and name what only one of them did."""
+    if table.empty:
+        return "Neither run has findings."
+    parts = []
+    for match, words in (
+        ("same", "in both with the same confidence"),
+        ("other confidence", "in both with another confidence"),
+        ("only in A", "only in A"),
+        ("only in B", "only in B"),
+    ):
+        rows = table[table["match"] == match]
+        if rows.empty:
+            continue
+        names = "" if match == "same" else f" ({few([_matched_name(row) for _, row in rows.iterrows()])})"
+        parts.append(f"{len(rows):,} {words}{names}")
+    return f"{plural(len(table), 'finding')}: {'; '.join(parts)}."
+
+
+def _matched_name(row: pd.Series[Any]) -> str:
+    if row["match"] != "other confidence":
+        return quoted(row["finding"])
+    a, b = (said(row[name], "none") for name in ("confidence_in_a", "confidence_in_b"))
+    return f"{quoted(row['finding'])}: {a} in A, {b} in B"

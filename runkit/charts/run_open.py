@@ -8,11 +8,22 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.charts.exhibit import Exhibit
+from runkit.charts.phrases import (
+    STATEMENT,
+    by_agent,
+    few,
+    is_over,
+    known,
+    missing_steps,
+    quoted,
+    said,
+    stated,
+    step_names,
+)
 from runkit.charts.run_findings import findings
-from runkit.charts.run_words import STATEMENT, by_agent, few, is_over, known, missing_steps, quoted, stated
 from runkit.tables.divergence import one_run
 from runkit.tables.linked import Frames
-from runkit.text import duration, plural, shorten
+from runkit.text import duration, plural
 
 UNNAMED = "(without a name)"
 SURE_ENOUGH = ("high", "medium")  # any other word, and none, is something to look at
@@ -32,13 +43,13 @@ def failed(f: Frames) -> Exhibit:
     rows = rows.assign(is_cause=rows["type"] == "error").sort_values(
         ["is_cause", "order"], ascending=[False, True]
     )
-    said = f.artifacts.dropna(subset="step_id").groupby("step_id")["summary"].agg(_joined)
+    summaries = f.artifacts.dropna(subset="step_id").groupby("step_id")["summary"].agg(_joined)
     table = pd.DataFrame(
         {
-            "step": rows["label"].where(rows["label"].notna(), rows["name"]),
+            "step": step_names(rows),
             "agent": rows["agent"],
             "failed_at": rows["completed_at"].where(rows["completed_at"].notna(), rows["started_at"]),
-            "summary": rows["step_id"].map(said).astype("str"),
+            "summary": rows["step_id"].map(summaries).astype("str"),
             "within": pd.Series(_failed_around(steps, rows), index=rows.index, dtype="str"),
         }
     ).reset_index(drop=True)
@@ -46,14 +57,14 @@ def failed(f: Frames) -> Exhibit:
 
 
 def _joined(summaries: pd.Series[Any]) -> str | None:
-    return " ".join(said for text in summaries if (said := known(text))) or None
+    return " ".join(filter(None, map(known, summaries))) or None
 
 
 def _failed_around(steps: pd.DataFrame, rows: pd.DataFrame) -> list[str | None]:
     """The nearest step around each row that failed too."""
     place = {step_id: number for number, step_id in enumerate(steps["step_id"])}
     parents = steps["parent_step_id"].tolist()
-    names = steps["label"].where(steps["label"].notna(), steps["name"]).tolist()
+    names = step_names(steps).tolist()
     is_error = (steps["status"] == "error").tolist()
 
     def around(parent: object) -> str | None:
@@ -88,8 +99,8 @@ def _failed_words(run: pd.Series[Any], rows: pd.DataFrame, table: pd.DataFrame) 
 
 def _cause_words(row: pd.Series[Any]) -> str:
     """Say an error: its summary where the agent wrote one, else its label."""
-    said = known(row["summary"]) or known(row["step"])
-    return f"{quoted(said.rstrip('.') if said else None, STATEMENT)} ({by_agent(row['agent'])})"
+    words = known(row["summary"]) or known(row["step"])
+    return f"{quoted(words.rstrip('.') if words else None, STATEMENT)} ({by_agent(row['agent'])})"
 
 
 class Open(NamedTuple):
@@ -154,28 +165,14 @@ def _item_words(item: Open) -> str:
 def _items(f: Frames) -> Iterator[Open]:
     run = f.runs.iloc[0]
     asked = f.interrupts
-    for _, question in asked[asked["outcome"] == "pending"].iterrows():
-        yield Open(
-            "question that waits for a person",
-            "questions that wait for a person",
-            known(question["label"]) or UNNAMED,
-            known(question["agent"]),
-            question["asked_at"],
-            question["wait_s"],
-        )
+    kind = ("question that waits for a person", "questions that wait for a person")
+    yield from _questions(asked[asked["outcome"] == "pending"], *kind)
     if is_over(run) and not (f.artifacts["origin"] == "output").any():
         yield Open("review without a result", "reviews without a result", None)
-    for said in stated(f, "Still open"):
-        yield Open("point that the output calls open", "points that the output calls open", said.rstrip("."))
-    for _, question in asked[asked["outcome"] == "lapsed"].iterrows():
-        yield Open(
-            "question that was never answered",
-            "questions that were never answered",
-            known(question["label"]) or UNNAMED,
-            known(question["agent"]),
-            question["asked_at"],
-            question["wait_s"],
-        )
+    for point in stated(f, "Still open"):
+        yield Open("point that the output calls open", "points that the output calls open", point.rstrip("."))
+    kind = ("question that was never answered", "questions that were never answered")
+    yield from _questions(asked[asked["outcome"] == "lapsed"], *kind)
     waits = asked.loc[asked["outcome"].isin(["pending", "lapsed"]), "step_id"]
     still = f.steps[f.steps["is_open"] & ~f.steps["step_id"].isin(waits)]
     kind = (
@@ -193,11 +190,16 @@ def _items(f: Frames) -> Iterator[Open]:
         )
 
 
+def _questions(asked: pd.DataFrame, kind: str, kinds: str) -> Iterator[Open]:
+    for _, question in asked.iterrows():
+        label, agent = known(question["label"]) or UNNAMED, known(question["agent"])
+        yield Open(kind, kinds, label, agent, question["asked_at"], question["wait_s"])
+
+
 def _weak_findings(f: Frames) -> Iterator[Open]:
     rows = findings(f)
     for _, row in rows[~rows["confidence"].isin(SURE_ENOUGH)].iterrows():
-        sure = known(row["confidence"])
-        item = f"{known(row['title']) or UNNAMED} ({shorten(sure, 40) if sure else 'no'} confidence)"
+        item = f"{known(row['title']) or UNNAMED} ({said(row['confidence'], 'no')} confidence)"
         yield Open(
             "finding of low or no confidence", "findings of low or no confidence", item, known(row["agent"])
         )

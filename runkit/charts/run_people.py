@@ -9,7 +9,7 @@ import pandas as pd
 
 from runkit.answerlog import CONFIRMED, IN_DOUBT
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.run_words import FEW, by_agent, few, known, listed, missing_steps, quoted
+from runkit.charts.phrases import FEW, by_agent, few, known, listed, missing_steps, quoted, said
 from runkit.tables.divergence import one_run
 from runkit.tables.linked import Frames
 from runkit.text import duration, plural, shorten
@@ -110,7 +110,7 @@ def answer_words(answer: object) -> str:
     try:
         value = json.loads(str(answer))
     except ValueError:
-        return shorten(known(answer) or "unknown", ANSWER)
+        return said(answer, limit=ANSWER)
     return shorten(_value_words(value) or "empty", ANSWER)
 
 

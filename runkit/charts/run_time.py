@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from runkit.charts.bars import marker
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.run_words import by_agent, is_over, known, listed, percent_of, share, step_name
+from runkit.charts.phrases import by_agent, is_over, known, listed, share, step_name, step_names
+from runkit.charts.scene import is_any
 from runkit.charts.theme import ACTIVITY, CONTAINER, LOOKS, WAIT, Look, chosen_ground, keep_private, template
 from runkit.charts.timeline import gantt
 from runkit.tables.divergence import one_run
@@ -76,7 +78,7 @@ def budget(f: Frames) -> Exhibit:
         {
             "part": pd.Series([words for _, words, *_ in PARTS][: len(seconds)], dtype="str"),
             "spent_s": seconds,
-            "percent": percent_of(seconds, whole),
+            "percent": _percent_of(seconds, whole),
         }
     )
     if pd.isna(whole):
@@ -119,22 +121,13 @@ def _bar(run: pd.Series[Any], sentence: str) -> Figure:
         if not spent:
             continue
         said = f"{words}: {duration(spent)} ({share(spent, whole)})"
-        marker: dict[str, Any] = {"color": look.colour, "line": {"width": 0}}
-        if look.hatch:
-            marker["pattern"] = {
-                "shape": look.hatch,
-                "fillmode": "overlay",
-                "fgcolor": look.hatch_colour,
-                "size": 7,
-                "solidity": 0.3,
-            }
         traces.append(
             go.Bar(
                 x=[spent],
                 y=[0],
                 orientation="h",
                 name=said,
-                marker=marker,
+                marker=marker(look),
                 hovertemplate=f"{said}<extra></extra>",
             )
         )
@@ -184,14 +177,14 @@ def critical_path(f: Frames) -> Exhibit:
     in_none = 0.0 if pd.isna(whole) else max(0.0, whole - path["critical_s"].sum())
     table = pd.DataFrame(
         {
-            "step": path["label"].where(path["label"].notna(), path["name"]),
+            "step": step_names(path),
             **{name: path[name] for name in ("agent", "type", "critical_s")},
         }
     )
     if in_none > 0.0005 and len(path):  # below what a duration in words shows
         rest = pd.DataFrame({"step": ["(in no step)"], "critical_s": [in_none]}, index=[-1])
         table = pd.concat([table, rest.reindex(columns=table.columns).astype(table.dtypes)])
-    table = table.assign(percent=percent_of(table["critical_s"], 0.0 if pd.isna(whole) else whole))
+    table = table.assign(percent=_percent_of(table["critical_s"], 0.0 if pd.isna(whole) else whole))
     return Exhibit(
         "What the end had to wait for", _path_words(run, path, in_none), table.reset_index(drop=True)
     )
@@ -219,6 +212,11 @@ def _path_words(run: pd.Series[Any], path: pd.DataFrame, in_none: float) -> str:
     return words
 
 
+def _percent_of(parts: pd.Series[Any], whole: float) -> pd.Series[Any]:
+    """Give shares of `whole` in percent to one decimal; 0 where there is no whole."""
+    return (100 * parts / whole).round(1) if whole else parts * 0.0
+
+
 def _with_time(step: pd.Series[Any]) -> str:
     wait = "a wait for a person, " if step["type"] == "interrupt" and pd.isna(step["resolution"]) else ""
     return f"{step_name(step)} ({wait}{duration(step['critical_s'])})"
@@ -226,7 +224,7 @@ def _with_time(step: pd.Series[Any]) -> str:
 
 def is_wait_for_person(steps: pd.DataFrame) -> pd.Series[bool]:
     """Which steps wait for a person; questions that the policy settled do not."""
-    return (steps["type"] == "interrupt").fillna(False).astype(bool) & steps["resolution"].isna()
+    return steps["resolution"].isna() & is_any(steps["type"], "interrupt")
 
 
 def slowest_steps(f: Frames) -> Exhibit:
@@ -240,7 +238,7 @@ def slowest_steps(f: Frames) -> Exhibit:
     slow = work.sort_values(["self_s", "order"], ascending=[False, True]).head(SLOWEST)
     table = pd.DataFrame(
         {
-            "step": slow["label"].where(slow["label"].notna(), slow["name"]),
+            "step": step_names(slow),
             **{name: slow[name] for name in ("agent", "type", "status", "self_s", "is_critical")},
         }
     ).reset_index(drop=True)

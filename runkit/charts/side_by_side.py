@@ -7,32 +7,41 @@ Each function takes `Frames` of exactly two runs, A and B in the order of the ru
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from runkit.charts import run_people, run_time
+from runkit.charts.bars import MOST_DIFFERENCES, Bar, differences
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.run_findings import findings as findings_of
-from runkit.charts.run_words import (
+from runkit.charts.phrases import (
+    QUOTE,
     by_agent,
-    few,
     known,
     listed,
     quoted,
+    said,
     status_words,
     step_name,
+    step_names,
     verdict,
     verdict_words,
     waited_words,
 )
-from runkit.charts.side_bars import MOST_BARS, difference_bars, looks_of
+from runkit.charts.run_findings import matched, matched_words
+from runkit.charts.scene import is_any
+from runkit.charts.theme import ACTIVITY, CONTAINER, ERROR, LOOKS, OUTPUT, WAIT, Look
 from runkit.charts.timeline import gantt
 from runkit.errors import UsageError
 from runkit.tables.divergence import compare
 from runkit.tables.divergence import parting as first_difference
 from runkit.tables.linked import Frames, frames
-from runkit.text import duration, plural, shorten
+from runkit.text import duration, plural
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 LETTERS = ("A", "B")
 ALIKE = 0.5  # seconds: a difference that no reader can act on
@@ -60,13 +69,9 @@ def in_short(f: Frames) -> Exhibit:
     pair = two_runs(f)
     a, b = (side.runs.iloc[0] for side in pair)
     words = [f"{letter}: {_one(side)}" for letter, side in zip(LETTERS, pair, strict=True)]
-    rows: list[tuple[str, str, str, str]] = [
-        ("run", str(a["run_id"]), str(b["run_id"]), ""),
-        *[
-            (name, known(a[name]) or "unknown", known(b[name]) or "unknown", "")
-            for name in ("agent", "status", "confidence")
-        ],
-    ]
+    names = ("agent", "status", "confidence")
+    rows = [("run", str(a["run_id"]), str(b["run_id"]), "")]
+    rows += [(name, known(a[name]) or "unknown", known(b[name]) or "unknown", "") for name in names]
     for name, label in (("duration_s", "duration"), *PARTS):
         rows.append((label, duration(a[name]), duration(b[name]), _signed(b[name] - a[name])))
     for name in ("n_steps", "n_errors", "n_interrupts", "n_artifacts", "n_sources"):
@@ -78,8 +83,8 @@ def in_short(f: Frames) -> Exhibit:
 
 def _one(side: Frames) -> str:
     """Say one of the two runs: its verdict, its status and what waited."""
-    run, said = side.runs.iloc[0], verdict(side)
-    parts = [verdict_words(said) if said else "no verdict.", f"It {status_words(run)}.", waited_words(side)]
+    run, given = side.runs.iloc[0], verdict(side)
+    parts = [verdict_words(given) if given else "no verdict.", f"It {status_words(run)}.", waited_words(side)]
     return " ".join(filter(None, parts))
 
 
@@ -133,7 +138,7 @@ def parting(f: Frames) -> Exhibit:
         pd.DataFrame(
             {
                 "position": row["order"] + 1,
-                "step": row["label"].where(row["label"].notna(), row["name"]),
+                "step": step_names(row),
                 **{name: row[name] for name in ("agent", "type", "status", "duration_s")},
             }
         )
@@ -203,7 +208,7 @@ def steps(f: Frames) -> Exhibit:
     pair = two_runs(f)
     compared = compare(*pair)
     every = pd.concat([side.steps for side in pair]).drop_duplicates(["agent", "name"])
-    labels = every["label"].where(every["label"].notna(), every["name"]).reset_index(drop=True)
+    labels = step_names(every).reset_index(drop=True)
     order = compared["total_s_diff"].abs().sort_values(ascending=False, kind="stable").index
     table = pd.DataFrame(
         {
@@ -219,9 +224,36 @@ def steps(f: Frames) -> Exhibit:
         }
     ).loc[order]
     sentence = _steps_words(pair, table)
-    looks = looks_of(every).iloc[order].tolist()
-    figure = difference_bars(table, looks, sentence) if (table["difference_s"] != 0).any() else None
+    looks = [LOOKS[look] for look in _looks(every)[order]]
+    figure = _bars(table, looks, sentence) if (table["difference_s"] != 0).any() else None
     return Exhibit("Step by step", sentence, table.reset_index(drop=True), figure)
+
+
+def _looks(steps: pd.DataFrame) -> NDArray[np.int64]:
+    """How each kind of step is drawn, as a position in `LOOKS`; one that holds others contains."""
+    conditions = [
+        run_time.is_wait_for_person(steps).to_numpy(bool),
+        (steps["n_children"] > 0).to_numpy(bool),
+        is_any(steps["type"], "error"),
+        is_any(steps["type"], "output"),
+    ]
+    return np.select(conditions, [WAIT, CONTAINER, ERROR, OUTPUT], ACTIVITY)
+
+
+def _bars(table: pd.DataFrame, looks: list[Look], sentence: str) -> Figure:
+    """Draw the largest differences in the colours of their steps."""
+    shown = [
+        (said(step, limit=QUOTE), seconds, look)
+        for step, seconds, look in zip(table["step"], table["difference_s"], looks, strict=True)
+        if seconds
+    ][:MOST_DIFFERENCES]
+    used = list(dict.fromkeys(look for *_, look in shown))
+    rows = []
+    for step, seconds, own in shown:
+        says = f"{'B' if seconds > 0 else 'A'} longer by {duration(abs(seconds))}"
+        lengths = [seconds if look == own else 0.0 for look in used]
+        rows.append(Bar(step, says, lengths, [says] * len(used)))
+    return differences(used, rows, sentence=sentence, about="Differences of two runs, step by step")
 
 
 def _steps_words(pair: tuple[Frames, Frames], table: pd.DataFrame) -> str:
@@ -243,8 +275,8 @@ def _steps_words(pair: tuple[Frames, Frames], table: pd.DataFrame) -> str:
     words = f"The largest differences, B against A: {listed(named)}."
     if only:
         words += f" Of {plural(len(table), 'kind')} of steps, {listed(only)}."
-    if len(clear) > MOST_BARS:
-        words += f" The chart shows the {MOST_BARS} largest of {len(clear)}."
+    if len(clear) > MOST_DIFFERENCES:
+        words += f" The chart shows the {MOST_DIFFERENCES} largest of {len(clear)}."
     return words
 
 
@@ -253,78 +285,8 @@ def findings(f: Frames) -> Exhibit:
 
     `f` holds exactly two runs, else `UsageError`. `match` says: same, other confidence, only in A, only in B.
     """
-    pair = two_runs(f)
-    table = _matched(*(findings_of(side) for side in pair))
-    return Exhibit("What each found", _findings_words(table), table)
-
-
-def _matched(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    left, right = a.to_dict("records"), b.to_dict("records")
-    pairs: list[tuple[Any, Any]] = []
-    # by title first, over all findings: a finding with its exact twin must not lose it to a near one
-    for key in ("title", "type"):
-        waiting: dict[tuple[Any, ...], list[Any]] = {}
-        for item in right:
-            waiting.setdefault(_key(item, key), []).append(item)
-        unmatched = []
-        for item in left:
-            twins = waiting.get(_key(item, key))
-            if twins:
-                pairs.append((item, twins.pop(0)))
-            else:
-                unmatched.append(item)
-        left, right = unmatched, [item for items in waiting.values() for item in items]
-    pairs.sort(key=lambda pair: _rank(pair[0], a))
-    pairs += [(item, None) for item in left] + [(None, item) for item in right]
-    return pd.DataFrame(
-        [_finding_row(one, other) for one, other in pairs],
-        columns=["match", "agent", "finding", "finding_in_b", "confidence_in_a", "confidence_in_b"],
-        dtype="str",
-    )
-
-
-def _key(item: dict[Any, Any], name: str) -> tuple[Any, ...]:
-    return (item["origin"], known(item["agent"]), known(item[name]))
-
-
-def _rank(item: dict[str, Any], rows: pd.DataFrame) -> int:
-    return int((rows["artifact_no"] == item["artifact_no"]).to_numpy().argmax())
-
-
-def _finding_row(one: dict[str, Any] | None, other: dict[str, Any] | None) -> tuple[str | None, ...]:
-    shown = one or other or {}
-    sure = [None if item is None else known(item["confidence"]) for item in (one, other)]
-    if one is None or other is None:
-        match = "only in B" if one is None else "only in A"
-    else:
-        match = "same" if sure[0] == sure[1] else "other confidence"
-    renamed = known(other["title"]) if one and other and one["title"] != other["title"] else None
-    return match, known(shown["agent"]), known(shown["title"]), renamed, *sure
-
-
-def _findings_words(table: pd.DataFrame) -> str:
-    if table.empty:
-        return "Neither run has findings."
-    parts = []
-    for match, words in (
-        ("same", "in both with the same confidence"),
-        ("other confidence", "in both with another confidence"),
-        ("only in A", "only in A"),
-        ("only in B", "only in B"),
-    ):
-        rows = table[table["match"] == match]
-        if rows.empty:
-            continue
-        names = "" if match == "same" else f" ({few([_finding_words(row) for _, row in rows.iterrows()])})"
-        parts.append(f"{len(rows):,} {words}{names}")
-    return f"{plural(len(table), 'finding')}: {'; '.join(parts)}."
-
-
-def _finding_words(row: pd.Series[Any]) -> str:
-    if row["match"] != "other confidence":
-        return quoted(row["finding"])
-    a, b = (shorten(known(row[name]) or "none", 40) for name in ("confidence_in_a", "confidence_in_b"))
-    return f"{quoted(row['finding'])}: {a} in A, {b} in B"
+    table = matched(*two_runs(f))
+    return Exhibit("What each found", matched_words(table), table)
 
 
 def people(f: Frames, answers: pd.DataFrame | None = None) -> Exhibit:

@@ -14,8 +14,9 @@ from markupsafe import Markup
 import runkit
 from runkit.errors import UsageError
 from runkit.reports.execution import DATA_NAME
+from runkit.reports.masker import Masker
 from runkit.reports.material import Material, policy_of, read_source, received, redacted
-from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.redaction import Redaction
 from runkit.text import plural
 
 if TYPE_CHECKING:
@@ -37,10 +38,7 @@ class ReportData(Material):
 
     def __repr__(self) -> str:
         facts = dict(self.provenance.facts())
-        return (
-            f"{plural(len(self.frames.runs), 'run')}, read {facts['read']}. "
-            f"Redaction: {self.provenance.redaction()}"
-        )
+        return f"{plural(len(self.frames.runs), 'run')}, read {facts['read']}. {self.provenance.redaction()}"
 
     def _repr_html_(self) -> str:
         return Markup("<p>{}</p>").format(repr(self))

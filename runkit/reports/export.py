@@ -53,8 +53,8 @@ _HEADING = re.compile("<h([1-3])>(.*?)</h\\1>", re.DOTALL)
 _TAG = re.compile("<[^>]*>")
 _TITLE = Markup("<h1>{}</h1>")
 _PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
-_TOP = Markup(
-    '<nav aria-label="Contents"><ol>{entries}</ol></nav>'
+_CONTENTS = Markup('<nav aria-label="Contents"><ol>{}</ol></nav>')
+_TOOLS = Markup(
     '<p class="tools"><button type="button" id="show-code" aria-pressed="false">Show the code</button></p>'
 )
 _ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
@@ -151,12 +151,11 @@ def to_html(notebook: Any, *, title: str) -> str:
     body, _ = exporter.from_notebook_node(notebook, {"plotly": PLOTLY})
     top = [one for one in headings if one.level == 1]
     entries = [_ENTRY.format(id=one.id, words=one.words) for one in headings if one.level == 2]
-    shell = _TOP.format(entries=Markup("").join(entries))
     first = body.find("</h1>") + len("</h1>") if top else 0
     head = Markup(body[:first]) if top else _TITLE.format(title)  # noqa: S704
     return offline_page(
         top[0].words if top else title,
-        [head, shell, Markup(body[first:])],  # noqa: S704
+        [head, _CONTENTS.format(Markup("").join(entries)), Markup(body[first:]), _TOOLS],  # noqa: S704
         style=_STYLE,
         scripts=[_SCRIPT],
     )

@@ -13,9 +13,9 @@ from typing import Any
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.execution import execute
+from runkit.reports.masker import Masker
 from runkit.reports.material import Material, handed_over, policy_of, read_source, redacted
-from runkit.reports.provenance import CLASS
-from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.redaction import Redaction
 from runkit.text import plural
 
 _NEEDED = ("ipykernel", "nbclient", "nbconvert", "nbformat", "nh3")
@@ -65,9 +65,9 @@ def report(
     was masked is counted in the report, and so is what was revealed.
     `title` takes the place of the notebook's first heading. `progress` shows the cells on stderr.
 
-    Files that are there are replaced, both or neither. Raises `UsageError` for what cannot be used,
-    `ReportError` when a cell fails or when the finished files hold what should be masked (nothing is written
-    then), and `MissingExtra` without the extra `[report]`.
+    Files that are there are replaced in the end, when all went well. Raises `UsageError` for what cannot be
+    used, `ReportError` when a cell fails or when the finished files hold what should be masked (nothing is
+    written then), and `MissingExtra` without the extra `[report]`.
     """
     if any(find_spec(name) is None for name in _NEEDED):
         raise MissingExtra.of("report", "making a report")
@@ -79,15 +79,15 @@ def report(
     f, runs = read_source(source)
     chosen.check(len(f.runs))
     masker = Masker(policy, [os.environ[name] for name in _KEYS if os.environ.get(name)])
-    material = redacted(f, runs, policy, masker, template=(chosen.path.name, chosen.digest))
-    notebook = chosen.notebook(
-        material.frames.runs["run_id"].tolist(), masker.text(title) if title is not None else None
-    )
+    heading = masker.text(title) if title is not None else None
+    name = masker.text(html_path.stem)
+    material = redacted(f, runs, policy, masker, template=(masker.text(chosen.path.name), chosen.digest))
+    notebook = chosen.notebook(list(material.provenance.run_ids), heading)
     with handed_over(material) as folder:
         execute(notebook, folder, template=chosen.path, progress=progress)
-        finished = _finish(notebook, material, html_path.stem, str(folder))
-    for name, text in zip((html_path.name, notebook_path.name), finished, strict=True):
-        _check(name, text, masker)
+        finished = _finish(notebook, material, name, str(folder))
+    for file, text in zip((html_path.name, notebook_path.name), finished, strict=True):
+        _check(file, text, masker)
     html, executed = (text.encode() for text in finished)
     _write({html_path: html, notebook_path: executed})
     return Report(html_path, notebook_path, hashlib.sha256(html).hexdigest(), masker.counts, len(f.runs))
@@ -104,20 +104,10 @@ def targets(path: str | Path) -> tuple[Path, Path]:
 
 
 def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[str, str]:
-    """Add where the data comes from if the notebook does not say it; give HTML and notebook as texts."""
-    import nbformat
-
+    """Give HTML and notebook as texts, both with where the data comes from."""
     from runkit.reports.export import to_html
 
-    if CLASS not in (said := nbformat.writes(notebook)):
-        told = material.provenance
-        bundle = {"text/html": told._repr_html_(), "text/plain": repr(told)}
-        output = nbformat.v4.new_output("display_data", bundle)
-        notebook.cells += [
-            nbformat.v4.new_markdown_cell("## How this was made"),
-            nbformat.v4.new_code_cell("data.provenance", outputs=[output]),
-        ]
-        said = nbformat.writes(notebook)
+    said = templates.with_provenance(notebook, material.provenance)
     html = to_html(notebook, title=name)
     if folder in said or folder in html:
         raise ReportError("the template prints where its data lies; nothing was written. Print data instead.")

@@ -17,11 +17,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from runkit import jsontext
-from runkit.answerlog import answer_log
+from runkit.answerlog import answers_about
 from runkit.errors import ContractError, UsageError
 from runkit.models import Run
+from runkit.reports.masker import Masker
 from runkit.reports.provenance import Provenance, provenance
-from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.redaction import Redaction
 from runkit.tables.linked import Frames, frames, read
 from runkit.tables.records import records_of
 
@@ -76,8 +77,7 @@ def redacted(
     template: tuple[str, str],
 ) -> Material:
     """Mask the data with `masker`, and say where it comes from. `template`: its name and SHA-256."""
-    answers = answer_log()
-    answers = answers[answers["run_id"].isin(set(f.runs["run_id"]))].reset_index(drop=True)
+    answers = answers_about(f.runs["run_id"])
     masker.learn([run.to_dict() for run in runs])  # what one run tells to be a secret is one in all
     safe = masker.frames(f)
     masked_runs = tuple(masker.run(run) for run in runs)

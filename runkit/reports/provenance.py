@@ -16,7 +16,7 @@ from runkit.models import Run
 from runkit.tables.linked import Frames
 from runkit.text import html_table, moment, plural
 
-MOST_IDS = 50  # in the table; the parameters of the executed notebook hold all
+MOST_IDS = 10  # in the table; the first cell holds all
 CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
 _BLOCK = Markup('<div class="{}">{}</div>')
 _LOCAL = {"interrupts": ["answered_by"], "problems": ["location"]}  # what another machine does not know
@@ -56,11 +56,11 @@ class Provenance:
         """Say it in words, one fact a row."""
         shown = ", ".join(self.run_ids[:MOST_IDS])
         left = len(self.run_ids) - MOST_IDS
-        more = f", and {left:,} more" if left > 0 else ""
+        more = f", and {left:,} more (the first cell has all: show the code)" if left > 0 else ""
         return [
             ("runs", f"{len(self.run_ids):,}: {shown}{more}"),
             ("read", self._read()),
-            ("complete", f"no: {self.missing}" if self.missing else "yes"),
+            ("complete", f"no: {self.missing}" if self.missing else "yes, all that was asked for was read"),
             ("redaction", self.redaction()),
             ("digest of the data", f"SHA-256 {self.digest}, of the redacted frames"),
             ("template", f"{self.template}, SHA-256 {self.template_digest}"),
@@ -75,7 +75,7 @@ class Provenance:
             f"{name}: {plural(number, 'value')} in {plural(self.places.get(name, 0), 'place')}"
             for name, number in self.masked.items()
         ]
-        parts = [f"masked {'; '.join(counts)}" if counts else "nothing to mask was found"]
+        parts = [f"masked {'; '.join(counts)}" if counts else "nothing was masked, as nothing was found"]
         if not self.is_redacted:
             parts.insert(0, "switched off by whoever made this; only keys are masked")
         if self.revealed:
@@ -86,6 +86,7 @@ class Provenance:
             parts.append(
                 f"the last {plural(self.keep_last, 'digit')} of tax and social security numbers kept"
             )
+        parts.append("names of people and companies, and addresses, are not masked")
         return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
     def _read(self) -> str:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runkit.reports.masking import HTML, JSON, LIKE_A_KEY, URL, Escapes, stands_alone
-from runkit.reports.redaction import Masker
+from runkit.reports.masker import Masker
+from runkit.reports.readings import HTML, JSON, URL, Escapes
+from runkit.reports.rules import LIKE_A_KEY, stands_alone
 
 BREAK = "\n\x00\n"  # stands where an exempt block was, so that nothing joins over it; no value holds it
 SHORT = 4  # characters; what is shorter is looked for as a whole word only

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.errors import UsageError
+from runkit.reports.provenance import CLASS, Provenance
 from runkit.text import plural
 
 PARAMETERS = "parameters"  # the tag of the cell that holds `run_ids`
@@ -83,6 +84,20 @@ def _entitle(nb: Any, title: str) -> None:
             cell.source = "\n".join([heading, *lines[1:]])
             return
     nb.cells.insert(0, nbformat.v4.new_markdown_cell(heading))
+
+
+def with_provenance(nb: Any, told: Provenance) -> str:
+    """Give an executed notebook as text; where its data comes from is added if it does not say so."""
+    import nbformat
+
+    if CLASS not in nbformat.writes(nb):
+        bundle = {"text/html": told._repr_html_(), "text/plain": repr(told)}
+        output = nbformat.v4.new_output("display_data", bundle)
+        nb.cells += [
+            nbformat.v4.new_markdown_cell("## How this was made"),
+            nbformat.v4.new_code_cell("data.provenance", outputs=[output]),
+        ]
+    return str(nbformat.writes(nb))
 
 
 def find(template: str | Path) -> Template:

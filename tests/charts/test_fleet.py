@@ -175,6 +175,12 @@ def test_sources_count_findings_once_and_those_without_a_second_source():
     assert "1 (33 %) rests on one source only, 1 on none" in shown.sentence
 
 
+def test_a_part_without_length_has_no_bar():
+    """Its outline would be drawn all the same; the agent that did not fail has no orange line."""
+    shown = fleet.outcomes(frames([run(agent="a"), run(run_id="e", agent="b", status="error")]))
+    assert [list(trace.x) for trace in shown.figure.data] == [[1], [1]]
+
+
 def test_many_categories_are_added_up_and_said():
     """Beyond the most bars, one bar holds the rest."""
     runs = [run(run_id=f"r{k}", agent=f"agent_{k}") for k in range(100)]

@@ -9,8 +9,8 @@ import pytest
 
 import runkit
 from runkit.charts import one_run
+from runkit.charts.phrases import known, listed, sentences_of, share
 from runkit.charts.run_people import answer_words
-from runkit.charts.run_words import sentences_of, share
 from runkit.errors import UsageError
 from runkit.tables.linked import frames
 from support import artifact, example, question, run, step
@@ -240,3 +240,14 @@ def test_shares_do_not_round_to_nothing_or_all():
         "over 99 %",
         "100 %",
     ]
+
+
+def test_what_cannot_be_seen_is_dropped():
+    """Signs without a picture go, blanks become one, and what is left of nothing is missing."""
+    assert known("a\u200bb\u202e \n\u00a0 c\x00 \u200b d") == "ab c d"
+    assert [known(value) for value in (None, float("nan"), pd.NaT, " \u200b ")] == [None] * 4
+
+
+def test_lists_are_said():
+    """None, one and more."""
+    assert [listed("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]

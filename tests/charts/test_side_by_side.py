@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runkit.charts import side_by_side
+from runkit.charts.bars import ROOM_PX
+from runkit.charts.labels import width_px
 from runkit.errors import UsageError
 from runkit.tables.linked import frames
 from support import artifact, example, question, run, step
@@ -79,6 +81,22 @@ def test_the_largest_difference_comes_first():
     assert shown.table["difference_s"].tolist() == [-40, 2]
     assert list(shown.figure.data[0].x) == [-40, 2]
     assert "“Step 2” -40 s and “Step 1” +2 s" in shown.sentence
+
+
+def test_the_labels_of_differences_can_be_read():
+    """They fit into a phone's width, and the mark of zero ends where each of them stands."""
+    long = [
+        step(str(n), 0, 10 + 5_000 * n, name=f"n{n}", label="WIDE words MMMM of a step " * 2) for n in (1, 2)
+    ]
+    short = [step(str(n), 0, 10, name=f"n{n}") for n in (1, 2)]
+    layout = side_by_side.steps(two(run(*short, end=20), run(*long, end=20_000))).figure.layout
+    labels = layout.annotations[2:]
+    assert all(width_px(label.text) <= ROOM_PX for label in labels)
+    assert all(label.text.endswith(" min") for label in labels)
+    (zero,) = layout.shapes
+    tops = [float(stroke.split()[0].removeprefix("0,")) for stroke in zero.path.split("M ")[1:]]
+    assert tops == [label.y for label in labels]
+    assert zero.layer == "below"
 
 
 def test_findings_are_matched_by_title_then_type():

@@ -9,7 +9,8 @@ import pytest
 import runkit
 from runkit import jsontext
 from runkit.errors import UsageError
-from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.masker import Masker
+from runkit.reports.redaction import Redaction
 from runkit.tables.linked import Coverage, Frames
 from support import artifact, question, run, step
 
@@ -104,7 +105,7 @@ def test_counts_tell_values_and_places():
     masker.text(f"{EIN} {EIN} 98-7654321 {EMAIL}")
     assert masker.counts == {"ein": 2, "email": 1}
     assert masker.occurrences == {"ein": 3, "email": 1}
-    assert masker.values == {EIN: "ein", "98-7654321": "ein", EMAIL: "email"}
+    assert masker.sought == {EIN: "ein", "98-7654321": "ein", EMAIL: "email"}
 
 
 def test_nothing_is_shown_by_accident():
@@ -293,7 +294,7 @@ def test_ids_join_across_frames_and_runs():
 
 
 def test_an_ordinary_run_is_not_masked():
-    """The sandbox's runs hold registration numbers and last digits, and none of them is taken for a secret."""
+    """The sandbox's runs hold registration numbers and last digits; none of them is taken for a secret."""
     with runkit.sandbox(history=20) as box, box.client() as client:
         runs = client.runs.fetch(client.runs.list(), progress=False)
     masker = Masker(Redaction())

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.masker import Masker
+from runkit.reports.redaction import Redaction
 from runkit.reports.scan import leaks
 
 SECRETS = st.sampled_from(
@@ -46,8 +47,8 @@ def test_ids_and_times_never_change(uuid, when, nanoseconds):
     "unit", ["a", "7", "a@", "1-", "%", "https://", "://a@", "[", "\\", "a.", "12-", "eyJ"]
 )
 def test_hostile_text_takes_linear_time(unit):
-    """A megabyte of anything is read in a moment."""
+    """A megabyte of anything takes the processor a moment, however busy the machine is."""
     text = unit * (1_000_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     Masker(Redaction()).text(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -8,7 +8,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from runkit.reports.redaction import Masker, Redaction
+from runkit.reports.masker import Masker
+from runkit.reports.redaction import Redaction
 from runkit.reports.scan import leaks
 
 VALUES = ["12-3456789", "jörg+tax@acme.example", "p<a>ss & \"w\" 100%\\n'x'"]

@@ -1,0 +1,273 @@
+"""What is a secret: the built-in rules that find one by its form, and the names of fields that tell one.
+
+Where two rules find the same place, the first in `RULES` counts. All patterns are linear: a match can begin
+only where a word begins, or its repetitions are bounded.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import NamedTuple
+
+from runkit.values import RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
+
+_HEX_ID = 12  # characters, from which on a word of hexadecimal digits is an id: the last group of a UUID
+_LONGEST_WORD = 200  # characters to look at on either side of a number; the longest usual digest has 128
+WHOLE_NUMBER = 7  # digits, from which on a tax number is told from a year or the last digits of one
+
+
+class Found(NamedTuple):
+    """A secret in a reading: where, by which rule, and what makes it equal to others."""
+
+    start: int
+    end: int
+    rule: str
+    same: str
+
+
+_GAP = r"[\s\-+‐‑‒–—―−﹘﹣－]{1,3}"
+_NUMBER = re.compile(
+    rf"(?<!\d)(?:(?P<bare>\d{{9}})|(?P<ein>\d{{2}}{_GAP}\d{{7}})|\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{4}})(?!\d)"
+)
+_PHONE_BEFORE = re.compile(r"\+\d{1,3}[ -]\Z")  # +49 30 1234567: a country, an area, a number
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_WORD = re.compile(r"[0-9A-Za-z]*")
+_MARKS = "".join(chr(code) for code in range(0x300, 0x3100) if unicodedata.category(chr(code))[0] == "M")
+_LOCAL = rf"\w{_MARKS}.+%-"
+_LABEL = rf"[\w{_MARKS}-]"
+_EMAIL = re.compile(
+    rf"(?:(?<![{_LOCAL}])[{_LOCAL}]+(?:'[{_LOCAL}]+){{0,2}}|\"[^\"\n]{{1,64}}\")[@＠﹫]"
+    rf"(?:{_LABEL}+\.)+[^\W\d_]{_LABEL}+"
+)
+LIKE_A_KEY = re.compile(r"mk_(?:live|test)_(?=[\w-]{4})[^\s\"'<>,;\\)\]}&%]+", re.IGNORECASE)
+_SIGN = r"[\w.~+/=:-]"
+_TELLING = rf"(?=[^\s\d\"']{{0,200}}\d|{_SIGN}{{20}})"  # "bearer shares" and "Basic checks" are no tokens
+_NAMES = r"(?:api_?key|password|passwd|client_?secret|secret|private_?key|(?:access|refresh)_?token)"
+_KEYS = (
+    LIKE_A_KEY,
+    re.compile(
+        r"\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
+        rf"(?:(?:bearer|basic|token|digest)\s{{1,3}}|{_TELLING})(?P<it>{_SIGN}{{3,}})",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"\b(?:bearer|basic|token)\s{{1,3}}(?P<it>{_TELLING}{_SIGN}{{6,}})", re.IGNORECASE),
+    re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*)?"),
+    re.compile(rf"[\"']{_NAMES}[\"']\s{{0,3}}:\s{{0,3}}([\"'])(?P<it>[^\"'\\\n]+)\1", re.IGNORECASE),
+    re.compile(rf"\b{_NAMES}=(?P<it>[^\s\"'<>&;,\\\[]{{4,}})", re.IGNORECASE),
+)
+_LOGIN = re.compile(r"://(?P<it>[^\s/?#\"'<>\\]+)@")
+_QUERY = re.compile(r"[?#](?P<it>[^\s\"'<>\\^`{|}?#]+)")
+_SIGNED = re.compile(
+    r"(?:^|[&;])(?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|signature|sig|se"
+    r"|(?:access_|id_|refresh_|auth_)?token|key|api_?key|expires|awsaccesskeyid|googleaccessid|key-pair-id"
+    r"|password|secret|client_secret|auth|jwt)=",
+    re.IGNORECASE,
+)
+
+
+def numbers(text: str) -> Iterator[Found]:
+    """Find EIN and SSN; nine bare digits are `bare`: which of the two they are is not written on them."""
+    for found in _NUMBER.finditer(text):
+        start, end = found.span()
+        if stands_alone(text, start, end):
+            yield Found(start, end, found.lastgroup or "ssn", digits(found[0]))
+
+
+def stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether a number is one by itself: no part of a longer one, of a hexadecimal id or a phone number."""
+    before = text[max(start - _LONGEST_WORD, 0) : start]
+    if before[-1:].isdecimal() or text[end : end + 1].isdecimal():
+        return False
+    if before[-1:] == "." and before[-2:-1].isdecimal():  # decimals of a second
+        return False
+    left, right = _word(before[::-1]), _word(text[end : end + _LONGEST_WORD])
+    word = left[::-1] + "".join(filter(str.isalnum, text[start:end])) + right
+    if (left or right) and len(word) >= _HEX_ID and _HEX.fullmatch(word):
+        return False
+    return not (text[start + 2 : start + 3] in " -" and _PHONE_BEFORE.search(before[-5:]))
+
+
+def _word(text: str) -> str:
+    found = _WORD.match(text)
+    return found[0] if found else ""
+
+
+def digits(text: str) -> str:
+    """The digits of a number, in ASCII."""
+    return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
+
+
+def emails(text: str) -> Iterator[Found]:
+    """Find addresses for mail, in letters of any script."""
+    if "@" in text or "＠" in text or "﹫" in text:
+        for found in _EMAIL.finditer(text):
+            yield Found(*found.span(), "email", found[0].casefold().replace("＠", "@").replace("﹫", "@"))
+
+
+def keys(text: str) -> Iterator[Found]:
+    """Find keys and tokens that can be told by their form or by the words before them."""
+    if _KEY_HINT.search(text):
+        for pattern in _KEYS:
+            for found in pattern.finditer(text):
+                it = "it" if "it" in pattern.groupindex else 0
+                yield Found(*found.span(it), "key", found[it])
+
+
+_KEY_HINT = re.compile(r"mk_|bearer|basic|token|eyJ|auth|key|pass|secret", re.IGNORECASE)
+
+
+def logins(text: str) -> Iterator[Found]:
+    """Find names and passwords in addresses."""
+    if "@" in text:
+        for found in _LOGIN.finditer(text):
+            yield Found(*found.span("it"), "url_login", found["it"])
+
+
+def signed_queries(text: str) -> Iterator[Found]:
+    """Find queries of addresses that open a door to whoever has them."""
+    if "=" in text:
+        for found in _QUERY.finditer(text):
+            if _SIGNED.search(found["it"]):
+                yield Found(*found.span("it"), "signed_url", found["it"])
+
+
+FINDERS: dict[str, Callable[[str], Iterator[Found]]] = {
+    "key": keys,
+    "signed_url": signed_queries,
+    "url_login": logins,
+    "email": emails,
+    "ein": numbers,
+    "ssn": numbers,
+}
+"""The built-in rules in the order of precedence, where two find the same place."""
+RULES = tuple(FINDERS)
+
+# ---------------------------------------------------------------------------------------------- field names
+
+_TAX_FIELDS = {
+    "ein": "ein",
+    "fein": "ein",
+    "tin": "ein",
+    "itin": "ssn",
+    "ssn": "ssn",
+    "taxid": "ein",
+    "taxpayerid": "ein",
+    "tinnumber": "ein",
+    "einnumber": "ein",
+    "ssnnumber": "ssn",
+    "taxidnumber": "ein",
+    "taxidentificationnumber": "ein",
+    "socialsecuritynumber": "ssn",
+}
+_KEY_FIELDS = {
+    "authorization",
+    "apikey",
+    "password",
+    "secret",
+    "accesstoken",
+    "clientsecret",
+    "privatekey",
+    "refreshtoken",
+}
+TAX_LEAVES = {"value", "number", "digits", "raw", "formatted"}  # under a name as above, the number itself
+_TIMES = {"created_at", "updated_at", "started_at", "completed_at", "ended_at", "read_at"}
+_WORDS = {"status": {*RUN_STATUSES, *STEP_STATUSES}, "type": {*STEP_TYPES}, "resolution": {*RESOLUTIONS}}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?")
+FIELD_HINT = re.compile(r"tin|ein|ssn|tax|auth|key|pass|secret|token|social", re.IGNORECASE)
+SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
+
+
+def field_rule(name: str) -> str | None:
+    """Give the rule that a field's name calls for."""
+    plain = name.replace("_", "").replace("-", "").replace(" ", "").casefold()
+    return "key" if plain in _KEY_FIELDS else _TAX_FIELDS.get(plain)
+
+
+def is_telling(secret: str) -> bool:
+    """Whether a secret cannot be an ordinary word, which would be masked all over the report."""
+    return len(secret.split()) == 1 and (
+        len(secret) >= 16 or (len(secret) >= 8 and not secret.replace("-", "").isalpha())
+    )
+
+
+def sought(spelling: str, rule: str) -> Iterator[str]:
+    """Give how a masked value is to be looked for in the finished file, if it can be told from other text."""
+    if rule in ("ein", "ssn"):
+        if len(digits(spelling)) >= WHOLE_NUMBER:
+            yield spelling
+    elif rule == "key":
+        if is_telling(spelling):
+            yield spelling
+    elif rule == "url_login":
+        yield f"//{spelling}@"
+        if ":" in spelling and len(spelling) >= 8:
+            yield spelling
+    elif rule == "signed_url":
+        yield f"?{spelling}"
+        if len(spelling) >= 16:
+            yield spelling
+    else:
+        yield spelling
+
+
+def digits_of(value: str | int | float) -> str:
+    """The digits of a tax number; as a number it has lost the zeros at its front."""
+    if isinstance(value, str):
+        return digits(value)
+    whole = str(int(value)) if value == value and abs(value) < 10**9 and value == int(value) else str(value)
+    return whole.zfill(9) if whole.isdecimal() and len(whole) >= WHOLE_NUMBER else whole
+
+
+def is_kept(value: str, name: str) -> bool:
+    """Whether a field's value is one of the API's own words or a time, which hold no secret."""
+    return value in _WORDS.get(name, ()) or (name in _TIMES and _TIME.fullmatch(value) is not None)
+
+
+# ----------------------------------------------------------------------------------------------------- places
+
+
+class Span(NamedTuple):
+    """A place in a text to mask; the first in order is the one whose rule and value count."""
+
+    start: int
+    end: int
+    rank: int
+    depth: int
+    """0 is the text as it stands, less are its readings: the deepest knows best what the value is."""
+    rule: str
+    same: str
+    seen: str
+
+
+def joined(spans: list[Span], masks: list[tuple[int, int]]) -> list[tuple[int, int, Span]]:
+    """Join spans that overlap, so that nothing of either is left; the places of `masks` stay."""
+    end_of_login = 0
+    out: list[tuple[int, int, Span]] = []
+    for span in sorted(spans):
+        if span.rule == "url_login":
+            end_of_login = max(end_of_login, span.end)
+        if span.rule == "email" and span.start < end_of_login:
+            continue  # "password@host" of an address
+        for start, end in _without(span.start, span.end, masks):
+            if out and start < out[-1][1]:
+                first, last, best = out[-1]
+                out[-1] = (first, max(last, end), span if span[2:4] < best[2:4] else best)
+            else:
+                out.append((start, end, span))
+    return out
+
+
+def _without(start: int, end: int, holes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What is left of a span without some places in it."""
+    for left, right in holes[bisect_right(holes, start, key=itemgetter(1)) :]:
+        if left >= end:
+            break
+        if left > start:
+            yield start, left
+        start = right
+    if start < end:
+        yield start, end

@@ -1,0 +1,235 @@
+"""Frames as tables for people: words instead of numbers, nothing hostile, bounded, and cuts are said."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runkit.tables.linked import frames
+from runkit.tables.readable import MOST_TEXT, NOTHING, readable
+from support import artifact, example, run, step
+
+HOSTILE = '<img src=x onerror="window.hacked=1">&"\''
+
+
+class Parsed(HTMLParser):
+    """A table's texts by row, its links, and what stands below it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.links: list[dict[str, str | None]] = []
+        self.tags: set[str] = set()
+        self.below = ""
+        self._in = ""
+        self.feed(str(html))  # the parser slices it, and slices of Markup are escaped again
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A link, a new row, a new cell."""
+        self.tags.add(tag)
+        if tag == "a":
+            self.links.append(dict(attrs))
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+        self._in = tag if tag in ("td", "th", "p") else self._in
+
+    def handle_endtag(self, tag: str) -> None:
+        """What comes now is in no cell."""
+        self._in = "" if tag in ("td", "th", "p") else self._in
+
+    def handle_data(self, data: str) -> None:
+        """A text of a cell, or below the table."""
+        if self._in == "p":
+            self.below += data
+        elif self._in:
+            self.rows[-1][-1] += data
+
+
+def parsed(df: pd.DataFrame, **options: Any) -> Parsed:
+    """Write a table and read it."""
+    return Parsed(readable(df, caption="Table", **options))
+
+
+def column(name: str, values: Any, **options: Any) -> list[str]:
+    """The texts of a table of one column, its header first."""
+    return [row[0] for row in parsed(pd.DataFrame({name: pd.Series(values, **options)})).rows]
+
+
+def test_seconds_are_durations():
+    """A column in `_s` is said in words and loses its unit; a text of that name stays as it is."""
+    assert column("wait_s", [5400.0, 0.0, None]) == ["wait", "1 h 30 min", "0 s", NOTHING]
+    assert column("notes_s", ["a"], dtype="str") == ["notes s", "a"]
+
+
+def test_times_are_utc_to_the_minute():
+    """Whatever their zone, and the header says so."""
+    there = pd.to_datetime(["2026-02-03T23:59:31+02:00", None], utc=True).tz_convert("Europe/Berlin")
+    assert column("asked_at", there) == ["asked at (UTC)", "2026-02-03 21:59", NOTHING]
+
+
+def test_flags_are_yes_or_no():
+    """Also where pandas can hold a missing one; the prefix goes."""
+    assert column("is_critical", [True, False]) == ["critical", "yes", "no"]
+    assert column("has_steps", [True, None], dtype="boolean") == ["steps", "yes", NOTHING]
+
+
+def test_numbers_have_thousands_and_stand_on_the_right():
+    """Counts are whole, shares keep their digits, and the header is aligned with them."""
+    df = pd.DataFrame({"n_steps": [1_234_567], "share": [0.125]})
+    assert parsed(df).rows == [["steps", "share"], ["1,234,567", "0.125"]]
+    assert readable(df, caption="").count('style="text-align:right;white-space:nowrap"') == 4
+
+
+def test_closed_words_and_missing_ones():
+    """A category is its word; None, NaN and NaT are a dash."""
+    words = pd.Categorical(["completed", None], categories=["completed", "error"])
+    assert column("status", words) == ["status", "completed", NOTHING]
+    assert column("agent", ["a", None], dtype="str") == ["agent", "a", NOTHING]
+    assert column("ended_at", pd.to_datetime([None], utc=True)) == ["ended at (UTC)", NOTHING]
+
+
+def test_an_address_is_a_link_with_its_host():
+    """It opens apart and tells nobody where it was clicked."""
+    table = parsed(pd.DataFrame({"url": pd.Series(["https://sos.example.gov/b/1?x=1&y=2"], dtype="str")}))
+    [link] = table.links
+    assert link["href"] == "https://sos.example.gov/b/1?x=1&y=2"
+    assert (link["rel"], link["target"]) == ("noopener noreferrer", "_blank")
+    assert table.rows[1] == ["https://sos.example.gov/b/1?x=1&y=2 (sos.example.gov)"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:window.hacked=1",
+        "JAVASCRIPT:alert(1)",
+        "data:text/html,<script>1</script>",
+        "https://good.example\\@evil.example/",
+        "https://good.example@evil.example/",
+        "https://еxample.com/",  # the first letter is Cyrillic
+        "https://evil.example/\nhttps://good.example",
+        "file:///etc/passwd",
+        "//evil.example/x",
+        "https://evil.example/" + "x" * 3_000,
+    ],
+)
+def test_where_the_host_is_not_certain_there_is_no_link(url):
+    """The address is shown as text, long ones cut."""
+    table = parsed(pd.DataFrame({"url": pd.Series([url], dtype="str")}))
+    assert table.links == []
+    assert table.rows[1][0].startswith(url[:MOST_TEXT])
+
+
+def test_addresses_in_other_columns_are_text():
+    """Only the column `url` holds links."""
+    assert parsed(pd.DataFrame({"summary": ["https://evil.example/"]})).links == []
+
+
+def test_hostile_text_is_escaped_wherever_it_stands():
+    """In a cell, a header, an address, a closed word and the caption."""
+    df = pd.DataFrame({HOSTILE: [HOSTILE], "url": [HOSTILE], "status": pd.Categorical([HOSTILE])})
+    html = readable(df, caption=HOSTILE)
+    table = Parsed(html)
+    assert table.tags <= {"table", "caption", "thead", "tbody", "tr", "th", "td", "span", "bdi"}
+    assert table.rows[1] == [HOSTILE] * 3
+    assert html.count("&lt;img") == 1 + 1 + 1 + 3  # caption, header, its label on the cell, three cells
+    assert 'data-label="&lt;img src=x onerror=&#34;window.hacked=1&#34;&gt;' in html
+
+
+def test_signs_that_turn_the_writing_end_with_their_cell():
+    """Text of a run is set apart, so that it does not turn what stands after it."""
+    assert "<bdi>\u202eevil</bdi>" in readable(pd.DataFrame({"label": ["\u202eevil"]}), caption="")
+
+
+def test_a_long_text_is_cut_and_that_is_said():
+    """At its first signs; below stands how many there are."""
+    exact, longer = "x" * MOST_TEXT, "y" * (MOST_TEXT + 1)
+    table = parsed(pd.DataFrame({"summary": pd.Series([exact, longer, longer], dtype="str")}))
+    assert [row[0] for row in table.rows[1:]] == [exact, longer[:MOST_TEXT] + "…", longer[:MOST_TEXT] + "…"]
+    assert table.below == "2 long texts cut at 1,000 characters (ends in …)."
+
+
+def test_many_rows_are_bounded_and_that_is_said():
+    """Whole rows up to the bound, and how many of how many."""
+    df = pd.DataFrame({"n_steps": range(10_000)})
+    table = parsed(df)
+    n_shown = len(table.rows) - 1
+    assert 100 < n_shown < 10_000
+    assert [row[0] for row in table.rows[1:]] == [f"{n:,}" for n in range(n_shown)]
+    assert table.below == f"{n_shown:,} of 10,000 rows shown; the frames have all."
+    assert parsed(df.head(100)).below == ""
+
+
+def test_not_even_one_row_fits():
+    """Then there is only the header, and it is said."""
+    table = parsed(pd.DataFrame({"summary": ["x" * 500]}), most_bytes=100)
+    assert table.rows == [["summary"]]
+    assert table.below == "0 of 1 row shown; the frames have all."
+
+
+@given(
+    texts=st.lists(st.text(max_size=80) | st.none(), max_size=30),
+    most_bytes=st.integers(0, 4_000),
+    name=st.text(max_size=20),
+)
+def test_the_bound_holds_whatever_the_text(texts, most_bytes, name):
+    """Rows take no more bytes than allowed, are the first ones, and one more would be too much."""
+    df = pd.DataFrame({name: pd.Series(texts, dtype="str")})
+    html = readable(df, caption="", most_bytes=most_bytes)
+    [body] = re.findall("<tbody>(.*)</tbody>", html, re.DOTALL)
+    n_shown = body.count("<tr>")
+    assert len(body.encode()) <= most_bytes
+    whole = readable(df, caption="", most_bytes=10**9)
+    rows = re.findall("<tr><td.*?</tr>", whole, re.DOTALL)
+    assert "".join(rows[:n_shown]) == body
+    assert len(rows) == len(texts)
+    if n_shown < len(texts):
+        assert sum(len(row.encode()) for row in rows[: n_shown + 1]) > most_bytes
+        assert f"{n_shown} of {len(texts)} row" in html
+
+
+def test_a_frame_without_rows_or_columns():
+    """A header without rows; nothing at all is no error."""
+    table = parsed(pd.DataFrame({"wait_s": pd.Series([], dtype="float64")}))
+    assert (table.rows, table.below) == ([["wait"]], "")
+    assert parsed(pd.DataFrame()).rows == [[]]
+
+
+def test_columns_of_the_same_name():
+    """Each is shown by its own kind."""
+    df = pd.DataFrame([[1, "a"], [2, "b"]], columns=["x", "x"])
+    assert parsed(df).rows == [["x", "x"], ["1", "a"], ["2", "b"]]
+
+
+def test_labels_of_rows_do_not_matter():
+    """A selection of a frame is shown in its order, whatever its index."""
+    df = pd.DataFrame({"n": [1, 2, 3]}, index=[5, 5, 1]).iloc[::-1]
+    assert [row[0] for row in parsed(df).rows[1:]] == ["3", "2", "1"]
+
+
+def test_wide_tables_are_marked_for_small_screens():
+    """More than three columns become cards on a phone; each cell knows its header."""
+    few, many = (readable(pd.DataFrame({f"c_{n}": [n] for n in range(k)}), caption="") for k in (3, 4))
+    assert "runkit-many" not in few
+    assert '<table class="runkit-table runkit-many">' in many
+    assert 'data-label="c 3"' in many
+
+
+@pytest.mark.parametrize("name", [name for name, _ in frames([]).items()])
+def test_each_of_the_linked_frames_can_be_read(name):
+    """With rows and without; every cell of a row is there and none says nan."""
+    bad = run(step("a", 0, None, artifacts=[artifact(confidence="odd")]), run_id="s", end=None)
+    for f in (frames([example("completed"), example("interrupted"), bad]), frames([])):
+        df = dict(f.items())[name]
+        table = parsed(df)
+        assert table.rows[0] == [head for head in table.rows[0] if head]
+        assert [len(row) for row in table.rows] == [len(df.columns)] * (len(df) + 1)
+        assert not {"nan", "NaT", "None", "<NA>"} & {cell for row in table.rows for cell in row}

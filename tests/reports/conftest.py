@@ -1,0 +1,127 @@
+"""Runs of the sandbox, and reports on them that many tests look at."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+import psutil
+import pytest
+from plotly.offline import get_plotlyjs
+
+import runkit
+from runkit.client import RunList
+from runkit.reports.making import Report
+from runkit.server import Sandbox
+
+Make = Callable[..., "Made"]
+LIBRARY = get_plotlyjs()
+
+
+class Made(NamedTuple):
+    """A report, and the texts of its two files."""
+
+    report: Report
+    html: str
+    notebook: Mapping[str, Any]
+
+    @property
+    def page(self) -> str:
+        """The page without plotly.js, which holds all sorts of words."""
+        return self.html.replace(LIBRARY, "")
+
+    @property
+    def outputs(self) -> str:
+        """What the cells printed and showed, as JSON."""
+        return json.dumps([cell.get("outputs") for cell in self.notebook["cells"]], ensure_ascii=False)
+
+
+def make(source: object, path: Path, **options: Any) -> Made:
+    """Make a report and read its files."""
+    report = runkit.report(source, path, progress=False, **options)
+    texts = [file.read_text(encoding="utf-8") for file in (report.html, report.notebook)]
+    return Made(report, texts[0], json.loads(texts[1]))
+
+
+def write_template(path: Path, *cells: str) -> Path:
+    """Write a template of one's own: code cells, and Markdown cells that begin with a #."""
+    kinds = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    nb = nbformat.v4.new_notebook(cells=[kinds[not cell.startswith("#")](cell) for cell in cells])
+    nbformat.write(nb, path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees an account of whoever runs it."""
+    for name in ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY", "RUNKIT_REPORT_DATA"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def box() -> Iterator[Sandbox]:
+    """A sandbox with a past of forty runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RUNKIT_SANDBOX_URL", raising=False)
+        running = runkit.sandbox(speed=600, history=40, seed=7)
+    with running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fetched(box: Sandbox) -> RunList:
+    """Its past runs."""
+    with box.client(read_only=True) as client:
+        return client.runs.fetch(client.runs.list(limit=None), progress=False)
+
+
+@pytest.fixture(scope="session")
+def completed(fetched: RunList) -> list[runkit.Run]:
+    """The completed ones, those first that waited longest for a person."""
+    f = runkit.frames(fetched)
+    ids = f.runs[f.runs["status"] == "completed"].sort_values("waiting_s", ascending=False)["run_id"]
+    by_id = {run.id: run for run in fetched}
+    return [by_id[run_id] for run_id in ids]
+
+
+@pytest.fixture(scope="session")
+def made(
+    fetched: RunList, completed: list[runkit.Run], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Made]:
+    """Make the report of a template on the sandbox's runs, each once."""
+    folder = tmp_path_factory.mktemp("reports")
+    sources = {"run": completed[0], "compare": [completed[0], completed[-1]], "fleet": fetched}
+    return cache(lambda template: make(sources[template], folder / f"{template}.html", template=template))
+
+
+@pytest.fixture
+def private_temp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files that nobody else uses; its path is short, as sockets need it."""
+    folder = Path(tempfile.mkdtemp(prefix="rk"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def leaves_nothing(private_temp: Path) -> Iterator[None]:
+    """Check that after the test no kernel runs and no temporary file is left that it began."""
+    before = kernels()
+    yield
+    assert kernels() == before
+    assert list(private_temp.iterdir()) == []
+
+
+def kernels() -> set[int]:
+    """The kernels that this process has started and that still run."""
+    return {
+        child.pid
+        for child in psutil.Process().children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE and any("ipykernel" in word for word in child.cmdline())
+    }

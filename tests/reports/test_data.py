@@ -1,0 +1,187 @@
+"""`report_data()`: the same call gives a template its data under `report()` and an analyst hers without."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+
+import nbformat
+import pandas as pd
+import pytest
+from nbclient import NotebookClient
+
+import runkit
+from runkit.client import Client
+from runkit.errors import AuthError, UsageError
+from runkit.reports.data import ReportData, report_data
+from runkit.reports.material import handed_over, received
+from runkit.server import Sandbox
+from tests.reports.conftest import Made
+
+DIGEST = 'print("DIGEST " + data.provenance.digest)'
+
+
+@pytest.fixture
+def client(box: Sandbox) -> Iterator[Client]:
+    """A client of the sandbox that can only read."""
+    with box.client(read_only=True, rate=None) as made:
+        yield made
+
+
+@pytest.fixture
+def joined(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox as `runkit lab` names it to notebooks."""
+    monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
+    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
+    return box
+
+
+# ------------------------------------------------------------------------------------- a notebook by itself
+
+
+def test_without_ids_one_example_that_waited():
+    """One completed run of the embedded sandbox in which a person was asked."""
+    data = report_data()
+    [row] = data.frames.runs.to_dict("records")
+    assert row["status"] == "completed"
+    assert row["waiting_s"] > 0
+    assert [run.id for run in data.runs] == [row["run_id"]]
+    assert data.provenance.template == "a notebook"
+    assert data.provenance.hosts[0].startswith("127.0.0.1")
+
+
+def test_two_examples_differ_in_their_waiting():
+    """The one that waited longest for a person, and the one that waited least."""
+    first, second = report_data(examples=2).frames.runs["waiting_s"]
+    assert {first > 0, second > 0} == {True, False}
+
+
+def test_many_examples():
+    """As many as asked for, the frames and the runs the same ones in the same order."""
+    data = report_data(examples=40)
+    assert len(data.frames.runs) == 40
+    assert data.frames.runs["status"].nunique() > 1
+    assert [run.id for run in data.runs] == data.frames.runs["run_id"].tolist()
+    assert repr(data).startswith("40 runs, read 2")
+
+
+def test_ids_are_read_with_a_client(client, completed):
+    """In their order; equal runs have an equal digest, whenever they were read."""
+    ids = [completed[1].id, completed[0].id]
+    data = report_data(ids, client=client)
+    assert data.frames.runs["run_id"].tolist() == [run.id for run in data.runs] == ids
+    assert data.provenance.run_ids == tuple(ids)
+    assert data.provenance.digest == report_data(ids[::-1], client=client).provenance.digest
+
+
+def test_ids_are_read_from_the_sandbox_of_the_environment(joined, completed):
+    """Where `RUNKIT_SANDBOX_URL` names one, nobody has to make a client."""
+    data = report_data([completed[0].id])
+    assert data.frames.runs["run_id"].tolist() == [completed[0].id]
+    assert data.provenance.hosts == (joined.url.removeprefix("http://").removesuffix("/v1"),)
+
+
+def test_ids_without_sandbox_and_key_ask_for_a_key():
+    """Reading from Middesk needs one."""
+    with pytest.raises((UsageError, AuthError), match="MIDDESK_API_KEY"):
+        report_data(["r"])
+
+
+def test_an_unknown_id_is_not_left_out_unsaid(client, completed):
+    """The provenance names it as what is missing."""
+    unknown = "b0000000-0000-4000-8000-000000000000"
+    data = report_data([completed[0].id, unknown], client=client)
+    assert len(data.frames.runs) == 1
+    assert data.provenance.missing.startswith(f"1 run could not be read: {unknown}")
+    assert data.provenance.missing in repr(data.provenance)
+
+
+def test_one_text_is_no_list_of_ids():
+    """It would be read letter by letter."""
+    with pytest.raises(UsageError, match=r"run_ids='abc' is one text; expected a list of run ids: \['abc'\]"):
+        report_data("abc")
+
+
+def test_the_client_stays_open(client, completed):
+    """It is the caller's."""
+    report_data([completed[0].id], client=client)
+    assert client.runs.get(completed[0].id).id == completed[0].id
+
+
+def test_data_are_redacted_here_too(client, completed, monkeypatch):
+    """As under `report()`; `redact=False` leaves what is no key."""
+    [run_id] = [run.id for run in completed if "@" in run.to_json() or "TIN" in run.to_json()][:1]
+    masked, open_ = (report_data([run_id], client=client, redact=redact) for redact in (True, False))
+    assert masked.provenance.is_redacted
+    assert not open_.provenance.is_redacted
+    assert "Switched off" in repr(open_)
+    assert repr(masked) in str(masked._repr_html_()).replace("&#39;", "'")
+    policy = runkit.Redaction(patterns={"word": "TIN"})
+    own = report_data([run_id], client=client, redact=policy)
+    assert own.provenance.masked["word"] == 1
+    assert "TIN" not in own.frames.artifacts["title"].str.cat()
+
+
+# ---------------------------------------------------------------------------------------- under `report()`
+
+
+def executed(made: Callable[[str], Made], template: str) -> nbformat.NotebookNode:
+    """The executed notebook of a report, to be opened again."""
+    return nbformat.from_dict(copy.deepcopy(made(template).notebook))
+
+
+@pytest.mark.parametrize("template", ["run", "compare", "fleet"])
+def test_the_parameters_hold_the_ids(made, template, completed, fetched):
+    """Whoever opens the executed notebook has them, as a list of texts."""
+    [cell] = [one for one in executed(made, template).cells if "parameters" in one.metadata.get("tags", [])]
+    known: dict[str, object] = {}
+    exec("".join(cell.source), known)  # noqa: S102 - it is our own template's
+    expected = {
+        "run": [completed[0].id],
+        "compare": [completed[0].id, completed[-1].id],
+        "fleet": [run.id for run in fetched],
+    }
+    assert known["run_ids"] == expected[template]
+
+
+def test_the_executed_notebook_can_be_executed_again(made, joined):
+    """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
+    notebook = executed(made, "compare")
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source, cell.outputs = "".join(cell.source), []
+        else:
+            cell.source = "".join(cell.source)
+    notebook.cells.append(nbformat.v4.new_code_cell(DIGEST))
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    digest = notebook.cells[-1].outputs[0].text.split()[1]
+    assert f"SHA-256 {digest}, of the redacted frames" in made("compare").page
+
+
+def test_under_report_it_is_what_the_report_is_about(made, completed):
+    """The argument of `report()` decides, not the ids of the template, which are none."""
+    done = made("run")
+    assert "1 run, read" in done.page
+    assert completed[0].id in done.outputs
+
+
+def test_nothing_tells_where_the_data_lay(made):
+    """What is saved are ids and a digest, never the private path."""
+    for template in ("run", "compare", "fleet"):
+        done = made(template)
+        assert "runkit-report-" not in done.page
+        assert "runkit-report-" not in json.dumps(done.notebook)
+
+
+def test_a_kernel_receives_what_was_handed_over():
+    """Frames, runs, answers and provenance come back equal; the folder is gone in the end."""
+    data = report_data(examples=2)
+    with handed_over(data) as folder:
+        back = ReportData(*received(folder))
+    assert not folder.exists()
+    for (name, one), (_, other) in zip(data.frames.items(), back.frames.items(), strict=True):
+        pd.testing.assert_frame_equal(one, other, obj=name)
+    assert back.runs == data.runs
+    assert back.provenance == data.provenance
+    pd.testing.assert_frame_equal(back.answers, data.answers)

@@ -1,0 +1,396 @@
+"""Reports in a real browser, from a file, with the network off: quiet, readable, and harmless."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from support import artifact, example, question, run, step
+from tests.reports.conftest import Made, make, write_template
+
+TEMPLATES = ["run", "compare", "fleet"]
+VIEWS = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
+Open = Callable[..., "Opened"]
+
+
+@dataclass
+class Opened:
+    """A page in the browser and all that it did besides showing itself."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def fresh(browser: Browser) -> Iterator[Open]:
+    """Open a file with the network off, in a page of its own."""
+    contexts = []
+
+    def show(path: Path, width: int = 1280, scheme: Any = "light") -> Opened:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        context.set_offline(True)
+        seen = Opened(context.new_page())
+        seen.page.on("request", lambda request: seen.requests.append(request.url))
+        seen.page.on("console", lambda message: seen.complaints.append(message.text))
+        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen.page.goto(path.as_uri())
+        seen.page.wait_for_function(
+            "[...document.querySelectorAll('.runkit-figure')].every(e => e.querySelector('.main-svg'))"
+        )
+        return seen
+
+    yield show
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def opened(made: Callable[[str], Made], fresh: Open) -> Open:
+    """Open the report of a template; tests that change nothing look at the same page."""
+    return cache(lambda template, *view: fresh(made(template).report.html, *view))
+
+
+# --------------------------------------------------------------------------------------------------- quiet
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("template", "view"),
+    [(name, view) for view in VIEWS for name in TEMPLATES if name == "run" or view in VIEWS[:2]],
+)
+def test_it_asks_for_nothing_and_fits_the_screen(opened, template, view):
+    """No request but the file, no complaint in the console, no scrolling sideways."""
+    seen = opened(template, *view)
+    assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
+    assert seen.complaints == []
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= view[0]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("view", VIEWS[:2])
+def test_axe_finds_nothing_serious(opened, template, view):
+    """Neither on a wide light screen nor on a narrow dark one."""
+    found = Axe().run(opened(template, *view).page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("view", VIEWS[:2])
+def test_the_ground_is_the_readers(opened, view):
+    """Light or dark, for the page and its figures alike."""
+    grounds = opened("run", *view).page.evaluate(
+        "[document.body, ...document.querySelectorAll('.main-svg:first-child')]"
+        ".map(e => getComputedStyle(e).backgroundColor)"
+    )
+    assert set(grounds) == {"rgb(255, 255, 255)" if view[1] == "light" else "rgb(17, 17, 17)"}
+    assert len(grounds) > 2
+
+
+# ------------------------------------------------------------------------------------------------ readable
+
+
+@pytest.mark.browser
+def test_code_is_hidden_until_it_is_asked_for(made, fresh):
+    """A button shows all code and hides it again, and says which it is; it works by keyboard."""
+    page = fresh(made("run").report.html).page
+    code, button = page.locator(".code"), page.get_by_role("button", name="Show the code")
+    assert code.count() >= 10
+    shown = [False]
+    for key in ("Enter", "Space"):
+        assert all(one.is_visible() == shown[-1] for one in code.all())
+        assert button.get_attribute("aria-pressed") == str(shown[-1]).lower()
+        button.press(key)
+        shown.append(not shown[-1])
+    assert not code.first.is_visible()
+    button.click()
+    assert "runkit.report_data" in page.locator(".code:visible").all_inner_texts()[1]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_contents_link_to_every_part(opened, template):
+    """Each second-level heading once, in order, by an anchor that is there."""
+    page = opened(template, *VIEWS[0]).page
+    links = page.get_by_role("navigation", name="Contents").get_by_role("link").all()
+    assert [link.inner_text() for link in links] == page.locator("h2").all_inner_texts()
+    for link in links:
+        target = page.locator(link.get_attribute("href"))
+        assert target.inner_text() == link.inner_text()
+    assert page.locator("h1").count() == 1
+    assert page.title() == page.locator("h1").inner_text()
+
+
+@pytest.mark.browser
+def test_a_click_in_the_contents_goes_there(made, fresh):
+    """The heading is then on the screen."""
+    page = fresh(made("fleet").report.html).page
+    page.emulate_media(reduced_motion="reduce")
+    page.get_by_role("navigation").get_by_role("link").last.click()
+    heading = page.locator("h2").last
+    page.wait_for_function("e => e.getBoundingClientRect().top < innerHeight", arg=heading.element_handle())
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_each_figure_has_words_and_a_table(opened, template):
+    """A label that says what it shows, and right behind it a table with as many headers as columns."""
+    page = opened(template, *VIEWS[0]).page
+    figures = page.evaluate("""
+        [...document.querySelectorAll('.runkit-figure')].map((figure) => {
+            const outputs = [...figure.closest('.outputs').querySelectorAll('.runkit-figure, table')];
+            const table = outputs[outputs.indexOf(figure) + 1];
+            return [figure.getAttribute('role'), figure.getAttribute('aria-label'), table?.tagName,
+                    table?.rows.length, table?.querySelectorAll('th').length === table?.rows[0].cells.length];
+        })
+    """)
+    assert figures
+    for role, label, tag, n_rows, has_headers in figures:
+        assert (role, tag, has_headers) == ("figure", "TABLE", True)
+        assert len(label) > 20
+        assert n_rows > 1
+
+
+@pytest.mark.browser
+def test_tables_are_folded_behind_figures_and_open(made, fresh):
+    """By a click, as `<details>`."""
+    page = fresh(made("run").report.html).page
+    folded = page.locator("details:has(table)")
+    assert folded.count() == page.locator(".runkit-figure").count()
+    assert not folded.first.locator("table").is_visible()
+    folded.first.locator("summary").click()
+    assert folded.first.locator("table").is_visible()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_no_button_sends_a_figure_away(opened, template):
+    """No mode bar has a way to a cloud, or a logo."""
+    page = opened(template, *VIEWS[0]).page
+    titles = page.evaluate(
+        "[...document.querySelectorAll('.modebar-btn')].map(e => e.dataset.title || e.ariaLabel || '')"
+    )
+    assert titles
+    assert not [title for title in titles if re.search("share|cloud|chart studio", title, re.IGNORECASE)]
+    assert page.locator(".modebar-btn--logo").count() == 0
+
+
+@pytest.mark.browser
+def test_it_prints(made, fresh):
+    """On several pages, light also for a reader of dark screens, without contents, button and mode bar."""
+    page = fresh(made("fleet").report.html, 1280, "dark").page
+    sheets = page.pdf(format="A4")
+    assert sheets.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type /Page\b", sheets)) > 2
+    assert sheets.count(b"/Dest /part-") == 0  # where the contents would lead
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    for hidden in ("nav", ".tools", ".modebar", ".code"):
+        assert page.locator(f"{hidden}:visible").count() == 0
+    page.evaluate("document.querySelector('nav').style.setProperty('display', 'block', 'important')")
+    assert page.pdf(format="A4").count(b"/Dest /part-") > 5
+
+
+# ------------------------------------------------------------------------------------------------ harmless
+
+TAGS = (
+    "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>"
+    "<form action=https://evil.example/form><input></form><base href=https://evil.example>"
+    "<meta http-equiv=refresh content='0;url=https://evil.example/meta'>"
+    "<a href='https://evil.example/tag'>tag</a>"
+)
+MARKS = "[mark](https://evil.example/mark) ![x](https://evil.example/x.png) $\\href{javascript:1}{x}$ %{y}"
+HOSTILE = f"{TAGS} {MARKS} \u202e"
+TITLE = "</title><script>window.hacked=10</script> <img src=x onerror=window.hacked=11> **b** [x](x) \\* $x$"
+URLS = [
+    "javascript:window.hacked=3",
+    "data:text/html,<script>window.hacked=4</script>",
+    "https://good.example\\@evil.example/host",
+    "https://evil.example/by-design?a='><script>window.hacked=5</script>",
+]
+KEPT = {"object", "created_at", "updated_at", "started_at", "ended_at", "completed_at"}
+
+
+def poisoned(value: Any, name: str = "", *, kept: set[str]) -> Any:
+    """Write hostile text into every text of a run, names of unknown fields too."""
+    if isinstance(value, dict):
+        made = {key: poisoned(child, key, kept=kept) for key, child in value.items()}
+        return made | ({HOSTILE: HOSTILE} if name in ("result", "value") else {})
+    if isinstance(value, list):
+        return [poisoned(child, name, kept=kept) for child in value]
+    return f"{value} {HOSTILE}" if isinstance(value, str) and name not in kept else value
+
+
+def hostile_run(kind: str, kept: set[str]) -> dict[str, Any]:
+    """A run of the examples with more of everything, hostile in all its fields."""
+    raw = example(kind) | {"business_id": "b", "prompt": "p", "error": "e"}
+    sources = [{"url": "", "source_name": "n", "source_tier": "t", "source_type": "s"} for _ in URLS]
+    finding = artifact(summary="s", sources=sources)
+    raw["steps"] += [
+        step("x", 20, 90, type="error", artifacts=[finding], result={}),
+        question("y", 90, 100, result={"decision": "approve", "note": "n"}),
+    ]
+    raw["output"] = {"artifacts": [finding]}
+    bad: dict[str, Any] = poisoned(raw, kept=kept)
+    for poisoned_finding in (bad["output"]["artifacts"][0], bad["steps"][-2]["artifacts"][0]):
+        for one, url in zip(poisoned_finding["sources"], URLS, strict=True):
+            one["url"] = url
+    return bad
+
+
+SHOW_ALL = """
+import runkit
+from IPython.display import HTML, SVG, Javascript, Latex, Markdown, display
+
+data = runkit.report_data()
+bad = data.frames.steps["label"].iloc[0]
+display(HTML(bad), Markdown(bad), Latex(bad), Javascript("window.hacked=6"))
+display(HTML("<script>window.hacked=7</script><p id=near onclick='window.hacked=8'>near the script</p>"))
+display(SVG('<svg xmlns="http://www.w3.org/2000/svg" onload="window.hacked=9"><a href="https://evil.example/svg"/></svg>'))
+display(data.frames.steps.head(2)[["label"]].style)
+display({"text/html": f"<iframe src='https://evil.example'></iframe>{bad}", "text/plain": bad}, raw=True)
+print(bad, "\\x1b[31m", bad)
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory, fresh: Open) -> Callable[[str], tuple[Made, Opened]]:
+    """Make and open reports on runs that are hostile in every field, also in unknown words."""
+    folder = tmp_path_factory.mktemp("hostile")
+    tame = hostile_run("completed", KEPT | {"type", "status", "outcome", "resolution", "kind", "confidence"})
+    wild = hostile_run("interrupted", KEPT)
+    own = write_template(folder / "own.ipynb", "# Own", "## Everything", SHOW_ALL)
+    sources = {"run": (tame, "run"), "fleet": ([tame, wild], "fleet"), "own": (tame, own)}
+
+    @cache
+    def show(name: str) -> tuple[Made, Opened]:
+        source, template = sources[name]
+        done = make(source, folder / f"on_{name}.html", template=template, title=TITLE)
+        return done, fresh(done.report.html)
+
+    return show
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["run", "fleet", "own"])
+def test_hostile_text_does_nothing(hostile, name):
+    """No script of it ran, nothing was asked for, and the browser did not even have to refuse a thing."""
+    _, seen = hostile(name)
+    assert seen.page.evaluate("window.hacked") is None
+    assert [url for url in seen.requests if not url.startswith("data:")] == [seen.page.url]
+    assert seen.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["run", "fleet", "own"])
+def test_hostile_text_becomes_no_element(hostile, name):
+    """No form, frame, picture, base or refresh, no handler, and no id but of headings and the button."""
+    _, seen = hostile(name)
+    assert seen.page.locator("form, input, iframe, object, embed, base, main img, link").count() == 0
+    metas = seen.page.locator("meta[http-equiv]").all()
+    assert [meta.get_attribute("http-equiv") for meta in metas] == ["Content-Security-Policy"]
+    mine = "[...document.querySelectorAll('main *:not(.runkit-figure *)')]"
+    named = seen.page.evaluate(f"{mine}.flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))")
+    assert named == []
+    ids = seen.page.evaluate(f"{mine}.map(e => e.id).filter(Boolean)")
+    assert all(re.fullmatch(r"part-\d+|show-code", one) for one in ids)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("name", "hosts"), [("run", {"https://evil.example/by-design"}), ("fleet", set())])
+def test_the_only_links_are_sources_and_contents(hostile, name, hosts):
+    """Of the hostile addresses only the one whose host is certain is a link; a fleet counts hosts."""
+    _, seen = hostile(name)
+    links = seen.page.locator("a[href]").evaluate_all("all => all.map(e => [e.getAttribute('href'), e.rel])")
+    away = [(href, rel) for href, rel in links if not href.startswith("#part-")]
+    assert {href.partition("?")[0] for href, _ in away} == hosts
+    assert {rel for _, rel in away} <= {"noopener noreferrer"}
+    assert seen.page.locator("svg a").count() == 0
+
+
+@pytest.mark.browser
+def test_hostile_text_is_shown_as_text(hostile):
+    """A reader sees what was written: in the title, the sentences, the tables and the hover text."""
+    _, seen = hostile("run")
+    assert seen.page.title() == seen.page.locator("h1").inner_text() == TITLE
+    assert TAGS in "".join(seen.page.locator("td").all_text_contents())
+    bar = seen.page.locator(".barlayer .point path").last
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    seen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+    seen.page.wait_for_selector(".hoverlayer .hovertext")
+    assert seen.page.locator(".hoverlayer a").count() == 0
+    assert seen.page.evaluate("window.hacked") is None
+
+
+@pytest.mark.browser
+def test_what_a_template_displays_is_cleaned(hostile):
+    """HTML keeps its words and loses its script; Markdown, LaTeX and JavaScript are text."""
+    done, seen = hostile("own")
+    assert "window.hacked=7" in done.outputs
+    assert "near the script" in seen.page.locator(".outputs").first.inner_text()
+    shown = seen.page.locator(".output").evaluate_all("all => all.map(e => e.innerHTML).join()")
+    assert "window.hacked=7" not in shown
+    assert seen.page.locator("pre.output", has_text="[mark](https://evil.example/mark)").count() >= 3
+    links = seen.page.locator(".outputs a").evaluate_all("all => all.map(e => [e.href, e.rel])")
+    assert {tuple(one) for one in links} <= {("https://evil.example/tag", "noopener noreferrer")}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_policy_lists_every_script_by_its_hash(made, template):
+    """All scripts of the page and no other; nothing is loaded, sent or framed."""
+    html = made(template).html
+    [policy] = re.findall('<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)
+    rules = {rule.split()[0]: rule.split()[1:] for rule in unescape(policy).split(";")}
+    scripts = re.findall("<script>(.*?)</script>", html, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
+    assert rules["script-src"] == [f"'sha256-{one}'" for one in hashes]
+    assert len(scripts) == 3
+    assert html.count("<script") == 3 + html.count('<script type="application/json">')
+    for name in ("default-src", "connect-src", "form-action", "base-uri"):
+        assert rules[name] == ["'none'"]
+    assert rules["img-src"] == ["data:"]
+
+
+@pytest.mark.browser
+def test_the_policy_holds(made, fresh):
+    """A script that comes into the page by any other way does not run, and no request leaves."""
+    seen = fresh(made("run").report.html)
+    seen.page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.textContent = "window.hacked = 1";
+        document.body.append(script);
+        document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.hacked = 2'>");
+    }""")
+    seen.page.wait_for_timeout(200)
+    assert seen.page.evaluate("window.hacked") is None
+    assert len([one for one in seen.complaints if "Content Security Policy" in one]) >= 2
+
+
+@pytest.mark.browser
+def test_a_notebook_without_figures_has_no_library(tmp_path, fresh):
+    """Then the page is small; it gets its name as a title, and where the data comes from."""
+    template = write_template(
+        tmp_path / "own.ipynb", "import runkit\ndata = runkit.report_data()\nprint(data)"
+    )
+    done = make(run(step("a")), tmp_path / "my report.html", template=template)
+    page = fresh(done.report.html).page
+    assert len(done.html) < 30_000
+    assert page.title() == page.locator("h1").inner_text() == "my report"
+    assert page.locator("h2").all_inner_texts() == ["How this was made"]
+    assert page.locator(".runkit-provenance table").is_visible()
+    assert json.loads(done.report.notebook.read_text())["cells"][-1]["source"] == ["data.provenance"]

@@ -1,0 +1,219 @@
+"""Where a report comes from: a digest that a colleague can compare, and facts in words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import runkit
+from runkit.models import Run
+from runkit.reports.provenance import CLASS, MOST_IDS, Provenance, digest_of, provenance
+from runkit.tables.linked import Frames, frames
+from support import artifact, example, question, run, step
+
+TOLD: dict[str, Any] = {
+    "is_redacted": True,
+    "masked": {"ein": 2, "email": 1},
+    "places": {"ein": 1_234, "email": 1},
+    "revealed": (),
+    "own_rules": (),
+    "keep_last": 0,
+}
+READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
+
+
+def several() -> list[dict[str, Any]]:
+    """Ended runs with rows in all frames."""
+    return [example("completed"), run(step("a"), question("q", 10, 20), run_id="s")]
+
+
+def read_at(raw: dict[str, Any], when: datetime) -> Run:
+    """The run as it was read at some time."""
+    return Run.from_json(raw).knowing(read_at=when)
+
+
+def about(f: Frames, runs: list[Run] | None = None, **told: Any) -> Provenance:
+    """The provenance of frames."""
+    return provenance(f, runs or [], ("report_run.ipynb", "ab" * 32), TOLD | told)
+
+
+def facts(given: Provenance) -> dict[str, str]:
+    """Its facts by name."""
+    return dict(given.facts())
+
+
+# -------------------------------------------------------------------------------------------------- digest
+
+
+def test_the_order_of_the_runs_does_not_matter():
+    """Equal data in another order has an equal digest."""
+    assert digest_of(frames(several())) == digest_of(frames(several()[::-1]))
+
+
+def test_ended_runs_have_one_digest_whenever_they_are_read():
+    """Also where another machine tells where the problems stood."""
+    times = [READ, READ + timedelta(days=30)]
+    digests = {digest_of(frames([read_at(raw, when) for raw in several()])) for when in times}
+    assert len(digests) == 1
+
+
+def test_a_run_that_goes_on_has_another_digest_later():
+    """What it waits for has grown by then."""
+    raw = example("interrupted")
+    later = READ + timedelta(seconds=1)
+    assert digest_of(frames([read_at(raw, READ)])) != digest_of(frames([read_at(raw, later)]))
+
+
+def test_who_answered_does_not_count(tmp_path, monkeypatch):
+    """The log of a machine tells it, and another machine has none."""
+    with runkit.sandbox(speed=3000) as box, box.client(rate=None) as client:
+        paused = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
+        client.runs.resume(paused, paused.interrupts[0].id, {"decision": "approve", "note": "seen"})
+        ended = client.runs.wait(paused)
+    here = frames([ended])
+    monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path / "another machine"))
+    there = frames([ended])
+    assert here.interrupts["answered_by"].notna().any()
+    assert there.interrupts["answered_by"].isna().all()
+    assert digest_of(here) == digest_of(there)
+
+
+def test_the_place_of_a_problem_does_not_count(tmp_path):
+    """A file has another name elsewhere."""
+    bad = [run(step("a", 10, 5))]
+    (tmp_path / "b.json").write_text(json.dumps(bad))
+    memory, file = frames(bad), frames(tmp_path / "b.json")
+    assert memory.problems["location"].tolist() != file.problems["location"].tolist()
+    assert digest_of(memory) == digest_of(file)
+
+
+CHANGES = {
+    "a time": lambda raw: raw["steps"][0].update(completed_at="2026-02-03T10:00:05.001Z"),
+    "a label": lambda raw: raw["steps"][0].update(label="Another"),
+    "a result": lambda raw: raw["steps"][0].update(result={"a": 1}),
+    "a finding": lambda raw: raw["output"]["artifacts"].append(artifact()),
+    "a confidence": lambda raw: raw["output"]["artifacts"][0].update(confidence="low"),
+    "a source": lambda raw: raw["output"]["artifacts"][0]["sources"][0].update(url="https://b.example.gov/"),
+    "a requester": lambda raw: raw["requester"].update(name="Another Bank"),
+    "an order of steps": lambda raw: raw["steps"].reverse(),
+    "an unknown word": lambda raw: raw["steps"][0].update(type="odd"),
+    "a step less": lambda raw: raw["steps"].pop(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_value_counts(change):
+    """Whatever differs, the digest does."""
+    changed = example("completed")
+    CHANGES[change](changed)
+    assert digest_of(frames([changed])) != digest_of(frames([example("completed")]))
+
+
+def test_a_value_cannot_move_into_its_neighbour():
+    """Nor can a missing value pass for an empty text."""
+    made = [{"name": "ab", "label": "c"}, {"name": "a", "label": "bc"}, {"name": "a", "label": ""}]
+    digests = {digest_of(frames([run(step("s", **one))])) for one in made}
+    none = {digest_of(frames([run(step("s"), requester=one)])) for one in (None, {"id": "r", "name": ""})}
+    assert len(digests | none) == 5
+
+
+def test_any_text_and_no_rows_have_a_digest():
+    """Signs that are no text, and frames without a row."""
+    assert len(digest_of(frames([run(step("\U0001f600\u202e\x00"))]))) == 64
+    assert digest_of(frames([])) == digest_of(frames([]))
+
+
+# --------------------------------------------------------------------------------------------------- facts
+
+
+def test_the_facts_in_words():
+    """The runs, when and from where they were read, what was masked, and how to make it again."""
+    given = about(frames(several()), [read_at(raw, READ) for raw in several()])
+    assert list(facts(given)) == [
+        "runs",
+        "read",
+        "complete",
+        "redaction",
+        "digest of the data",
+        "template",
+        "made",
+        "to make it again",
+    ]
+    told = facts(given)
+    assert told["runs"] == f"2: {example('completed')['id']}, s"
+    assert told["read"] == "2026-02-03 12:00:00 UTC, from an unknown host"
+    assert told["complete"] == "yes"
+    assert told["redaction"] == "Masked ein: 2 values in 1,234 places; email: 1 value in 1 place."
+    assert given.digest in told["digest of the data"]
+    assert told["template"] == f"report_run.ipynb, SHA-256 {'ab' * 32}"
+    assert f"runkit-jupyter {runkit.__version__}" in told["made"]
+
+
+def test_when_and_where_runs_were_read(fetched):
+    """From first to last, and each host once."""
+    late = [fetched[0].knowing(read_at=READ + timedelta(days=900)), fetched[1].knowing(read_at=READ)]
+    said = facts(about(frames(late), late))["read"]
+    assert said == f"2026-02-03 12:00:00 UTC to 2028-07-22 12:00:00 UTC, from {fetched[0].read_from}"
+    assert facts(about(frames([])))["read"] == "at an unknown time, from an unknown host"
+
+
+def test_what_is_missing_is_said(fetched):
+    """Records that were refused, and a list that was cut."""
+    refused = frames([run(), {"id": 1}, {"no": "run"}])
+    assert facts(about(refused))["complete"] == "no: 2 records refused"
+    one = frames([run(), {"id": 1}])
+    assert facts(about(one))["complete"] == "no: 1 record refused"
+    cut = replace(refused, coverage=refused.coverage._replace(why="the list was cut at 3 runs"))
+    assert facts(about(cut))["complete"] == "no: 2 records refused; the list was cut at 3 runs"
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"masked": {}}, "Nothing to mask was found."),
+        (
+            {"is_redacted": False, "masked": {"key": 1}, "places": {"key": 2}},
+            "Switched off by whoever made this; only keys are masked. Masked key: 1 value in 2 places.",
+        ),
+        ({"masked": {}, "revealed": ("email", "ein")}, ". Left as they are on purpose: email, ein."),
+        ({"masked": {}, "own_rules": ("person",)}, ". With own rules: person."),
+        (
+            {"masked": {}, "keep_last": 1},
+            ". The last 1 digit of tax and social security numbers kept.",
+        ),
+    ],
+)
+def test_the_words_for_a_redaction(told, said):
+    """What was masked, what was left on purpose, and by which rules."""
+    assert about(frames([]), **told).redaction().endswith(said)
+
+
+def test_many_ids_are_bounded_and_that_is_said():
+    """The first ones, and how many more."""
+    f = frames([run(run_id=f"r{n}") for n in range(MOST_IDS + 1_200)])
+    said = facts(about(f))["runs"]
+    assert said.startswith("1,250: r0, r1, ")
+    assert said.endswith(f"r{MOST_IDS - 1}, and 1,200 more")
+
+
+def test_it_survives_json():
+    """Given as plain values and read again, it is the same, and hashable ids are tuples again."""
+    given = about(frames(several()), [read_at(raw, READ) for raw in several()], revealed=("email",))
+    again = Provenance.from_dict(json.loads(json.dumps(given.to_dict())))
+    assert again == given
+    assert isinstance(again.run_ids, tuple)
+    assert repr(again) == repr(given)
+
+
+def test_it_shows_itself_escaped():
+    """As a table, in a block that can be found; ids of a run are hostile too."""
+    given = about(frames([run(run_id="<script>alert(1)</script>")]))
+    html = given._repr_html_()
+    assert html.startswith(f'<div class="{CLASS}"><table>')
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert repr(given).startswith("runs: 1: <script>alert(1)</script>\nread: ")

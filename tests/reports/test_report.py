@@ -1,0 +1,338 @@
+"""`report()` end to end: two files, nothing secret in them, and nothing left behind, come what may."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import html
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+import runkit
+from runkit.answerlog import answer_log
+from runkit.errors import ReportError, UsageError
+from support import example
+from tests.reports.conftest import LIBRARY, Made, make, write_template
+
+EIN, EMAIL, PERSON = "47-1839265", "olga.hrdlicka@kestrel.example", "reviewer.novak@kestrel.example"
+KEY, SIGNATURE, ENV_KEY = "mk_live_q8Zt4Lw2Xc7Vb1Nm", "9f3c1e7ad0b24c55", "tr0ub4dor-envkey-8142"
+SIGNED = f"https://docs.example.gov/letter.pdf?id=1&X-Amz-Signature={SIGNATURE}"
+SECRETS = {
+    "EIN": [EIN, EIN.replace("-", ""), EIN.replace("-", " ")],
+    "e-mail": [EMAIL],
+    "person": [PERSON],
+    "key": [KEY],
+    "signed link": [SIGNATURE],
+    "key of the environment": [ENV_KEY],
+}
+READ = "import runkit\ndata = runkit.report_data()"
+SHOW = "print('\\n'.join(data.frames.steps['label']))"
+
+
+# ------------------------------------------------------------------------------------------------ two files
+
+
+@pytest.mark.parametrize(("template", "n_runs"), [("run", 1), ("compare", 2), ("fleet", 40)])
+def test_each_template_gives_a_page_and_an_executed_notebook(made, template, n_runs):
+    """On runs of the sandbox; each code cell was executed, none failed, and no widget is left."""
+    done = made(template)
+    assert done.report.n_runs == n_runs
+    assert done.report.html.suffix == ".html"
+    assert done.report.notebook == done.report.html.with_suffix(".ipynb")
+    code = [cell for cell in done.notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
+    assert kinds <= {"display_data", "execute_result", "stream"}
+    assert "widgets" not in done.notebook["metadata"]
+
+
+def test_the_digest_is_that_of_the_file(made):
+    """What `report()` gives is what a colleague computes."""
+    report = made("run").report
+    assert report.sha256 == hashlib.sha256(report.html.read_bytes()).hexdigest()
+    assert report.sha256 in str(report)
+
+
+@pytest.mark.parametrize("template", ["run", "compare", "fleet"])
+def test_one_library_and_at_most_a_megabyte_more(made, template):
+    """plotly.js is in the page once, however many figures; all else stays below 1 MB."""
+    done = made(template)
+    assert done.html.count(LIBRARY) == 1
+    assert len(done.html.encode()) < len(LIBRARY.encode()) + 1_000_000
+    assert done.page.count('class="runkit-figure"') >= 2
+
+
+def test_figures_stay_data_in_the_notebook(made):
+    """The notebook holds figures as JSON, which an untrusted notebook draws, and no plotly.js."""
+    done = made("run")
+    assert "application/vnd.plotly.v1+json" in done.outputs
+    assert done.report.notebook.stat().st_size < 1_000_000
+
+
+def test_what_is_there_is_replaced_and_folders_are_made(completed, tmp_path):
+    """A second report takes the place of the first; nothing else is left in the folder."""
+    template = write_template(tmp_path / "own.ipynb", READ)
+    folder = tmp_path / "new" / "folder"
+    for run in completed[:2]:
+        done = make(run, folder / "a.HTML", template=template)
+        assert run.id in done.html
+    assert completed[0].id not in done.html
+    assert sorted(path.name for path in folder.iterdir()) == ["a.HTML", "a.ipynb"]
+
+
+def test_it_works_where_a_loop_runs(completed, tmp_path):
+    """As in a cell of a notebook, whose kernel runs an event loop."""
+    template = write_template(tmp_path / "own.ipynb", READ)
+    done: list[Made] = []
+
+    async def cell() -> None:
+        done.append(make(completed[0], tmp_path / "a.html", template=template))
+
+    thread = threading.Thread(target=lambda: asyncio.run(cell()))
+    thread.start()
+    thread.join()
+    assert completed[0].id in done[0].html
+
+
+# ------------------------------------------------------------------------------------------------ redaction
+
+
+def planted(run: dict[str, Any]) -> dict[str, Any]:
+    """Write secrets into a run, where agents would write them, in several spellings."""
+    step = run["steps"][0]
+    step["label"] = f"Checking {EIN} for {EMAIL} with {ENV_KEY}"
+    step["result"] = {
+        "nested": [{"tax_id": EIN.replace("-", "")}, {"payload": json.dumps({"owner": EMAIL, "key": KEY})}],
+        "escaped": f"{EMAIL.replace('@', '%40')} &#52;7&#45;1839265 {KEY}",
+    }
+    step["agent"] = f"agent of {EMAIL}"  # stands in the hover text
+    run["output"]["artifacts"][0]["summary"] = (
+        f"TIN {EIN.replace('-', ' ')} agrees. See {SIGNED} with key {KEY} there."
+    )
+    run["output"]["artifacts"][0]["sources"][0]["url"] = SIGNED
+    run["requester"] = {"id": "r", "name": EMAIL}
+    run["prompt"] = f"Look at {EIN} (<b>{EMAIL}</b>) with {KEY}"
+    return run
+
+
+def answered(state: Path) -> dict[str, Any]:
+    """A run of the sandbox whose question was answered from here; the answer is in the log below `state`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNKIT_STATE_DIR", str(state))
+        patch.setenv("JUPYTERHUB_USER", PERSON)
+        with runkit.sandbox(speed=3000) as box, box.client(rate=None) as client:
+            run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
+            note = f"another person: {EIN}, wrote {EMAIL} of {SIGNED}"
+            client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": note})
+            return client.runs.wait(run).to_dict()
+
+
+@pytest.fixture(scope="module")
+def secretive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """A report on a run with secrets everywhere, whose answer is in the log."""
+    folder = tmp_path_factory.mktemp("secretive")
+    with pytest.MonkeyPatch.context() as patch:
+        run = planted(answered(folder / "state"))
+        patch.setenv("RUNKIT_STATE_DIR", str(folder / "state"))
+        patch.setenv("MIDDESK_API_KEY", ENV_KEY)
+        assert EIN in answer_log()["answer"].item()
+        yield make(run, folder / "a.html", title=f"For {EMAIL} about {EIN} <b>")
+
+
+def every_reading(text: str) -> set[str]:
+    """The text as whoever undoes JSON, HTML and URLs reads it, three layers deep."""
+    undo = (
+        html.unescape,
+        unquote,
+        lambda it: re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), it),
+        lambda it: re.sub(r'\\(["\\/])', r"\1", it),
+    )
+    seen = layer = {text}
+    for _ in range(3):
+        layer = {again(one) for one in layer for again in undo} - seen
+        seen = seen | layer
+    return seen
+
+
+@pytest.fixture(scope="module")
+def all_readings(secretive: Made) -> set[str]:
+    """Every reading of both files."""
+    return every_reading(secretive.page) | every_reading(secretive.report.notebook.read_text())
+
+
+def test_the_readings_would_show_a_secret():
+    """The search of these tests sees through what JSON, HTML and URLs do to a text."""
+    written = html.escape(json.dumps({"a": f'"{EMAIL}"'}))
+    assert any(f'"{EMAIL}"' in one for one in every_reading(written.replace("@", "%40")))
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_no_secret_is_in_the_files(all_readings, secret):
+    """Neither in the page nor in the notebook, in whatever form it would be escaped."""
+    assert not [
+        value for value in SECRETS[secret] for one in all_readings if value.casefold() in one.casefold()
+    ]
+
+
+def test_equal_secrets_have_one_mask(secretive):
+    """The EIN is `[ein 1]` in label, summary, answer and prompt; the address that was signed is left."""
+    assert re.search(r"Checking \[ein 1\] for \[email \d\] with \[key \d\]", secretive.page)
+    assert "TIN [ein 1] agrees." in secretive.page
+    assert "another person: [ein 1], wrote [email" in secretive.page
+    assert "Look at [ein 1]" in secretive.page
+    assert "https://docs.example.gov/letter.pdf?[signed_url 1]" in secretive.page
+
+
+def test_the_title_is_masked_and_is_text(secretive):
+    """The window, the first heading and the notebook have it."""
+    title = r"For \[email \d\] about \[ein 1\] &lt;b&gt;"
+    assert re.search(f"<title>{title}</title>", secretive.page)
+    assert re.search(f"<h1[^>]*>{title}</h1>", secretive.page)
+
+
+def test_what_was_masked_is_counted(secretive):
+    """By rule: how many values in how many places, in the page and in what `report()` gives."""
+    assert dict(secretive.report.masked) == {"ein": 1, "email": 2, "key": 2, "signed_url": 1}
+    assert re.search(r"ein: 1 value in \d+ places", secretive.page)
+    assert re.search(r"email: 2 values in \d+ places", secretive.page)
+    assert "1 ein" in str(secretive.report)
+
+
+@pytest.fixture(scope="module")
+def labelled() -> dict[str, Any]:
+    """A run whose first label holds secrets."""
+    run = example("completed")
+    run["steps"][0]["label"] = f"{EIN} {EMAIL} {KEY}"
+    return run
+
+
+def test_what_is_revealed_stays_and_is_recorded(labelled, tmp_path):
+    """A rule that was switched off masks nothing, and the report says so."""
+    template = write_template(tmp_path / "own.ipynb", READ, SHOW, "data.provenance")
+    policy = runkit.Redaction(reveal=["email"], keep_last=4)
+    done = make(labelled, tmp_path / "a.html", template=template, redact=policy)
+    assert f"[ein 1 …9265] {EMAIL} [key 1]" in done.page
+    assert "Left as they are on purpose: email." in done.page
+    assert "The last 4 digits of tax and social security numbers kept" in done.page
+
+
+def test_without_redaction_keys_are_masked_all_the_same(labelled, tmp_path):
+    """And the report says that it was switched off."""
+    template = write_template(tmp_path / "own.ipynb", READ, SHOW)
+    done = make(labelled, tmp_path / "a.html", template=template, redact=False)
+    assert f"{EIN} {EMAIL} [key 1]" in done.page
+    assert "Switched off by whoever made this; only keys are masked" in done.page
+    assert dict(done.report.masked) == {"key": 1}
+
+
+@pytest.mark.parametrize(
+    "cell", [f"print('{EIN}')", "print('47-' + '1839265')", f"# about {EMAIL.replace('@', '&#64;')}"]
+)
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, cell):
+    """Written out, built from parts or as an escape: the error counts it, shows it not, writes nothing."""
+    template = write_template(tmp_path / "own.ipynb", READ, cell)
+    out = tmp_path / "out"
+    with pytest.raises(ReportError, match="would hold values that should be masked: 1 of e") as caught:
+        make(labelled, out / "a.html", template=template)
+    assert EIN not in str(caught.value)
+    assert not out.exists()
+
+
+PROBE = """
+import os, json
+from pathlib import Path
+folder = Path(os.environ["RUNKIT_REPORT_DATA"])
+said = {
+    "names": sorted(os.environ),
+    "is_ours": os.environ["RUNKIT_STATE_DIR"] == OURS,
+    "answers": len(runkit.answer_log()),
+    "mode": folder.stat().st_mode & 0o777,
+    "files": sorted({file.stat().st_mode & 0o777 for file in folder.glob("*.*") if file.is_file()}),
+    "text": any(WORD in file.read_text(errors="replace") for file in folder.glob("*.ndjson")),
+}
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_the_kernel_knows_no_secret(labelled, tmp_path, monkeypatch, state_dir):
+    """No key, no sandbox, no answer log of this machine; its folder is private, its data masked."""
+    for name in ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY", "AWS_SECRET_X", "HF_TOKEN"):
+        monkeypatch.setenv(name, "https://127.0.0.1:9/there")
+    monkeypatch.setenv("HARMLESS", "1")
+    probe = f"OURS = {str(state_dir)!r}\nWORD = '47-' + '18'\n{PROBE}"
+    template = write_template(tmp_path / "own.ipynb", READ, probe)
+    done = make(labelled, tmp_path / "a.html", template=template)
+    said = json.loads("".join(json.loads(done.outputs)[1][0]["text"]))
+    assert "HARMLESS" in said["names"]
+    assert not [name for name in said["names"] if re.search("MIDDESK|RUNKIT_SANDBOX|SECRET|TOKEN|KEY", name)]
+    assert (said["is_ours"], said["answers"], said["text"]) == (False, 0, False)
+    assert said["mode"] == 0o700
+    assert set(said["files"]) == {0o600}
+
+
+# -------------------------------------------------------------------------------------------------- failure
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (
+            "x = 1\nx / 0",
+            r"cell 2 of own.ipynb failed: ZeroDivisionError: division by zero\n    x = 1\n",
+        ),
+        ("import os\nos._exit(3)", r"cell 2 of own.ipynb failed: the kernel died"),
+        ("import os\nprint(os.environ['RUNKIT_REPORT_DATA'])", "prints where its data lies"),
+    ],
+)
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_template_that_fails(completed, tmp_path, cell, said):
+    """The error names the cell and what it said; an earlier report stays as it was."""
+    template = write_template(tmp_path / "own.ipynb", READ, cell, "data.provenance")
+    for name in ("a.html", "a.ipynb"):
+        (tmp_path / name).write_text("earlier")
+    with pytest.raises(ReportError, match=said):
+        make(completed[0], tmp_path / "a.html", template=template)
+    assert {path.name: path.read_text() for path in tmp_path.glob("a.*")} == dict.fromkeys(
+        ["a.html", "a.ipynb"], "earlier"
+    )
+    assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "said"),
+    [
+        ("a.pdf", {}, r"a\.pdf' is no HTML file; expected a name that ends in \.html"),
+        ("folder.html", {}, "is a folder; expected the name of a file"),
+        ("a.html", {"template": "flet"}, "template='flet' is not known.*Did you mean 'fleet'"),
+        ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
+        ("a.html", {"template": "compare"}, r'template="compare" shows 2 runs; got 1\. Select the runs, or'),
+        ("a.html", {"redact": "yes"}, "redact='yes' cannot be used; expected True, False or"),
+        ("own.html", {"template": "own.ipynb"}, r"own\.ipynb is the template itself"),
+    ],
+)
+@pytest.mark.usefixtures("leaves_nothing")
+def test_what_cannot_be_used_is_refused_at_once(tmp_path, monkeypatch, path, options, said):
+    """Before a kernel starts, with what was given and what to do; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.html").mkdir()
+    write_template(tmp_path / "own.ipynb", READ)
+    with pytest.raises(UsageError, match=said):
+        make(example("completed"), Path(path), **options)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folder.html", "own.ipynb"]
+
+
+@pytest.mark.parametrize(("template", "n_runs"), [("run", 0), ("run", 2), ("compare", 3), ("fleet", 0)])
+def test_each_template_holds_so_many_runs(fetched, tmp_path, template, n_runs):
+    """Too few and too many are refused, and the other templates are named."""
+    with pytest.raises(UsageError, match=f"got {n_runs}.*another template") as caught:
+        make(list(fetched)[:n_runs], tmp_path / "a.html", template=template)
+    assert f'"{template}"' not in str(caught.value).partition("another template")[2]
