@@ -23,6 +23,7 @@ from runkit.reports.rules import RULES, Found, Span
 from runkit.tables.linked import Frames
 from runkit.tables.schema import SCHEMA, Column
 
+MOST_CLEAN, LONG = 100_000, 200  # texts kept as clean, and characters of one: some 20 MB
 BATCH_ROWS = 50_000  # rows of a column that are Python strings at one time
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LIKE_A_MASK = re.compile(r"\[[\w .-]{1,40} \d{1,9}(?: …\d{1,4})?\]")
@@ -52,6 +53,7 @@ class Masker:
         self._sought: dict[str, str] = {}
         self._secrets: set[str] = set()
         self._literal: re.Pattern[str] | None = None
+        self._clean: set[str] = set()  # texts in which nothing was found; runs say the same again and again
         for secret in [secrets] if isinstance(secrets, str) else secrets:
             self._seek(secret)
 
@@ -84,6 +86,7 @@ class Masker:
         """Mask a secret from now on wherever it stands."""
         if secret and secret not in self._secrets:
             self._secrets.add(secret)
+            self._clean.clear()
             self._sought[secret] = "key"
             longest_first = sorted(self._secrets, key=len, reverse=True)
             self._literal = re.compile("|".join(map(re.escape, longest_first)))
@@ -92,8 +95,11 @@ class Masker:
 
     def text(self, value: str) -> str:
         """Mask a text, which may be JSON, HTML or an address inside."""
+        if value in self._clean:
+            return value
         if not self._patterns and self._literal is None and _UUID.fullmatch(value):
             return value
+        given = value
         while spans := self._spans(value):
             parts: list[str] = []
             at = 0
@@ -101,6 +107,8 @@ class Masker:
                 parts += [value[at:start], self._mask(span.rule, span.same, value[start:end], span.seen)]
                 at = end
             value = "".join([*parts, value[at:]])
+        if value == given and len(value) <= LONG and len(self._clean) < MOST_CLEAN:
+            self._clean.add(value)
         return value
 
     def _spans(self, value: str) -> list[tuple[int, int, Span]]:

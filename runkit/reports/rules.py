@@ -10,6 +10,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -181,6 +182,7 @@ FIELD_HINT = re.compile(r"tin|ein|ssn|tax|auth|key|pass|secret|token|social", re
 SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 
+@lru_cache(4096)
 def field_rule(name: str) -> str | None:
     """Give the rule that a field's name calls for."""
     plain = name.replace("_", "").replace("-", "").replace(" ", "").casefold()
