@@ -156,20 +156,20 @@ def columns(
     which as many are shown as a phone has room for, `hovers[c]` its hover text.
     """
     places = list(range(len(texts)))
-    traces = [
-        {
+    traces = []
+    for look, lengths in zip(looks, parts, strict=True):
+        has = [place for place in places if lengths[place]]  # as in bars, an outline is drawn of nothing too
+        trace = {
             "type": "bar",
             "name": look.words,
-            "x": places,
-            "y": [float(length) for length in lengths],
+            "x": has,
+            "y": [float(lengths[place]) for place in has],
             "width": 0.8,
             "marker": marker(look),
-            "customdata": [_hover(text, look.words) for text in hovers],
+            "customdata": [_hover(hovers[place], look.words) for place in has],
             "hovertemplate": "%{customdata}: %{y:,}<extra></extra>",
         }
-        for look, lengths in zip(looks, parts, strict=True)
-        if any(lengths)
-    ]
+        traces += [trace] if has else []
     highest = max((sum(lengths) for lengths in zip(*parts, strict=True)), default=0)
     shown = places[:: -(-len(places) // MOST_TICKS)]
     xaxis = {

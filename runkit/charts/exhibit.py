@@ -17,7 +17,7 @@ from runkit.tables.readable import readable
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MOST_PRINTED = 20  # rows of the table in the plain form
+MOST_PRINTED, MOST_CELL = 20, 80  # rows of the table in the plain form, and characters of a cell
 
 _SENTENCE = Markup("<p>{}</p>")
 _FOLDED = Markup("<details><summary>{}</summary>{}</details>")
@@ -37,7 +37,11 @@ class Exhibit:
     figure: Figure | None = None
 
     def __repr__(self) -> str:
-        shown = self.table.head(MOST_PRINTED).to_string(index=False) if len(self.table) else ""
+        shown = (
+            self.table.head(MOST_PRINTED).to_string(index=False, max_colwidth=MOST_CELL)
+            if len(self.table)
+            else ""
+        )
         left = len(self.table) - MOST_PRINTED
         more = f"\n… and {left:,} more rows in .table" if left > 0 else ""
         return f"{self.title}: {self.sentence}\n{shown}{more}".rstrip()

@@ -10,7 +10,7 @@ counts, `_s` seconds, `_percent` shares of 100.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -19,9 +19,9 @@ from runkit.charts.fleet_attention import look_first
 from runkit.charts.fleet_evidence import confidence, sources
 from runkit.charts.fleet_outcome import outcomes, volume
 from runkit.charts.fleet_time import budget, slowest_steps, waits
-from runkit.charts.phrases import NO_RUNS, said, without_budget
+from runkit.charts.phrases import NO_RUNS, listed, recommendations, said, without_budget
 from runkit.tables.linked import Frames
-from runkit.text import duration, fleet_sentence, moment, plural
+from runkit.text import budget_words, duration, moment, plural, shorten
 
 __all__ = [
     "budget",
@@ -35,69 +35,87 @@ __all__ = [
     "waits",
 ]
 
-MOST_NAMED = 6  # statuses counted one by one in a sentence; nobody reads on
+MOST_NAMED = 5  # statuses, or recommendations, counted one by one; nobody reads on
+ADVICE = 120  # characters of a recommendation
+STATUS_WORDS = {"error": "failed", "interrupted": "waiting for a person"}  # others are words for people
 
 
 def in_short(f: Frames) -> Exhibit:
-    """All of the runs in a few sentences, and whether they are all that was asked for. No figure."""
-    runs, parts = f.runs, []
+    """All of the runs in a few sentences, and whether they are all that was asked for. No figure.
+
+    Outcomes come first: how the runs stand, and what the outputs of the completed ones recommend, counted by
+    the text of the last sentence that begins with "Recommendation".
+    """
+    runs = f.runs
     asks = f.interrupts[f.interrupts["outcome"] == "pending"]
-    n_failed = int((runs["status"] == "error").sum())
-    if runs.empty:
-        parts.append(NO_RUNS)
-    else:
-        parts += [_all_in_one(f), f"Created {_range_words(runs)}."]
-        parts.append(_asking(asks))
-        parts.append(f"{plural(n_failed, 'run')} failed." if n_failed else "No run failed.")
-        parts.append(without_budget(runs))
+    by_status = _most_frequent(runs["status"].astype("str").map(_status_words), "status", "statuses")
+    done = runs.loc[runs["status"] == "completed", "run_id"]
+    advice = done.map(recommendations(f))
+    by_advice = _most_frequent(advice.dropna(), "recommendation", "recommendations")
+    spent = runs[["working_s", "waiting_s", "idle_s"]].sum()
+    parts = [NO_RUNS]
+    if len(runs):
+        kinds = listed([f"{n:,} {word}" for word, n in by_status.items()])
+        no_failure = "" if "failed" in by_status else " No run failed."
+        time = "Where their time went is not known."
+        if runs["working_s"].notna().any():
+            counts = f"{plural(len(f.steps), 'step')}, {plural(int(runs['n_errors'].sum()), 'error')}"
+            time = f"Their time: {budget_words(*spent)}; {counts}."
+        parts = [
+            f"{plural(len(runs), 'run')}: {kinds}.{no_failure}",
+            _advice_words(by_advice, len(done), int(advice.isna().sum())),
+            _asking(asks),
+            f"Created {_range_words(runs)}.",
+            time,
+            without_budget(runs),
+        ]
     parts.append(_wholeness(f))
-    budget = runs[["working_s", "waiting_s", "idle_s"]].sum()
     rows = {
         "runs": f"{len(runs):,}",
-        "failed": f"{n_failed:,}",
+        "completed": f"{len(done):,}",
+        **{f"recommended: {words}": f"{n:,}" for words, n in by_advice.items()},
+        "completed without a recommendation": f"{advice.isna().sum():,}",
+        "failed": f"{(runs['status'] == 'error').sum():,}",
         "questions waiting": f"{len(asks):,}",
         "oldest question asked": moment(asks["asked_at"].min()) if len(asks) else "–",
         "first run created": moment(runs["created_at"].min()) if len(runs) else "–",
         "last run created": moment(runs["created_at"].max()) if len(runs) else "–",
-        "working": duration(budget["working_s"]),
-        "waiting for a person": duration(budget["waiting_s"]),
-        "idle": duration(budget["idle_s"]),
+        "working": duration(spent["working_s"]),
+        "waiting for a person": duration(spent["waiting_s"]),
         "steps": f"{len(f.steps):,}",
-        "artifacts": f"{len(f.artifacts):,}",
-        "sources": f"{len(f.sources):,}",
         "problems in the data": f"{len(f.problems):,}",
     }
     table = pd.DataFrame({"what": list(rows), "value": list(rows.values())}, dtype="str")
     return Exhibit("The runs in short", " ".join(filter(None, parts)), table)
 
 
-def _all_in_one(f: Frames) -> str:
-    runs = f.runs
-    by_status = runs["status"].astype("str").fillna("of unknown status").value_counts()
-    statuses = _most_frequent({str(word): int(n) for word, n in by_status.items()})
-    if runs["working_s"].isna().all():
-        kinds = ", ".join(f"{n:,} {word}" for word, n in statuses.items())
-        return f"{plural(len(runs), 'run')} ({kinds}): where their time went is not known."
-    spent = runs[["working_s", "waiting_s", "idle_s"]].sum()
-    # What waits has a sentence of its own here.
-    return (
-        fleet_sentence(
-            len(runs),
-            statuses=statuses,
-            budget=(spent["working_s"], spent["waiting_s"], spent["idle_s"]),
-            n_steps=len(f.steps),
-            n_errors=int(runs["n_errors"].sum()),
-        )
-        + "."
+def _status_words(status: object) -> str:
+    return STATUS_WORDS.get(str(status)) or said(status, "of unknown status")
+
+
+def _most_frequent(words: pd.Series[Any], one: str, many: str) -> dict[str, int]:
+    """How often the most frequent words come, and the others together: `{…, "3 other statuses": 5}`."""
+    found = words.astype("str").value_counts()
+    rest = found[MOST_NAMED:]
+    named = {shorten(str(word), ADVICE): int(n) for word, n in found[:MOST_NAMED].items()}
+    return named | (
+        {plural(len(rest), f"other {one}", f"other {many}"): int(rest.sum())} if len(rest) else {}
     )
 
 
-def _most_frequent(numbers: Mapping[str, int]) -> dict[str, int]:
-    """The largest few numbers by word, the others added up: `{"completed": 48, "of 3 other words": 5}`."""
-    present = sorted(((word, n) for word, n in numbers.items() if n), key=lambda pair: -pair[1])
-    rest = present[MOST_NAMED:]
-    named = {said(word): n for word, n in present[:MOST_NAMED]}
-    return named | ({f"of {plural(len(rest), 'other word')}": sum(n for _, n in rest)} if rest else {})
+def _advice_words(by_advice: dict[str, int], n_done: int, n_without: int) -> str:
+    """What the outputs recommend, most frequent first, and how many recommend nothing in words."""
+    if not n_done:
+        return ""
+    if not by_advice:
+        return f"No output of the {plural(n_done, 'completed run')} states a recommendation."
+    named = [
+        f"{f'“{words}”' if place < MOST_NAMED else words} ({n:,})"
+        for place, (words, n) in enumerate(by_advice.items())
+    ]
+    verb = "states" if n_without == 1 else "state"
+    without = f"; {n_without:,} {verb} none" if n_without else ""
+    return f"What the completed ones recommend: {listed(named)}{without}."
 
 
 def _range_words(runs: pd.DataFrame) -> str:

@@ -9,8 +9,7 @@ import pandas as pd
 from runkit.charts import bars
 from runkit.charts.bars import Bar
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import agent_name, listed, said, share
-from runkit.charts.theme import Look
+from runkit.charts.phrases import agent_name, few, listed, said, share
 from runkit.tables.linked import Frames
 from runkit.text import plural
 from runkit.values import CONFIDENCES
@@ -25,10 +24,16 @@ CONFIDENCE_LOOKS = {
 }
 GROUPS = {"step": "Findings", "output": "Outputs"}
 MOST_AGENTS = bars.MOST_BARS // len(GROUPS)  # in each group
-HIGH_LOOKS = (
-    bars.GOOD._replace(words="high confidence"),
-    Look("another or none", bars.GOES_ON.colour, "\\", "#FFFFFF"),
-)
+MOST_RUN_IDS = 3  # of the runs with unsure artifacts in a cell of the table
+MOST_TIERS = 4  # in the sentence
+MOST_SOURCES = 12  # bars; the others are added up
+# Not green: a tier is not a verdict.
+TIER_LOOKS = {
+    "government": bars.WORK._replace(words="government"),
+    "primary": bars.GOES_ON._replace(words="primary"),
+    "secondary": bars.NOTHING._replace(words="secondary"),
+    "other": bars.REST._replace(words="another tier, or several"),
+}
 FINDING = ["run_id", "artifact_no"]
 SOURCE = ["source_name", "source_tier"]
 
@@ -36,14 +41,15 @@ SOURCE = ["source_name", "source_tier"]
 def confidence(f: Frames) -> Exhibit:
     """Artifacts by agent and confidence, from high to low: what steps found, and what runs delivered.
 
-    Proposals are left out: they say what a person is asked to change.
+    Proposals are left out: they say what a person is asked to change. In the table `n_runs` counts the runs
+    of a row, and `run_ids` names the newest three of those with low confidence or with an undocumented word.
     """
     title = "How sure the agents were"
     artifacts = f.artifacts.assign(origin=f.artifacts["origin"].astype("str"))
     kept = artifacts[artifacts["origin"].isin(list(GROUPS))]
     n_left = len(artifacts) - len(kept)
     left_out = f"Left out: {plural(n_left, 'proposal')}." if n_left else ""
-    table = _confidence_table(kept)
+    table = _confidence_table(kept, f.runs)
     if kept.empty:
         return Exhibit(title, f"The runs found and delivered nothing. {left_out}".strip(), table)
     level = _level(kept["confidence"])
@@ -80,17 +86,20 @@ def _level(confidence: pd.Series[Any]) -> Any:
     return known.where(confidence.notna(), "none").to_numpy(object)
 
 
-def _confidence_table(kept: pd.DataFrame) -> pd.DataFrame:
+def _confidence_table(kept: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """A row for each origin, agent and label as it came, from high to low."""
-    table = (
-        kept.groupby(["origin", "agent", "confidence"], dropna=False)
-        .size()
-        .rename("n_artifacts")
-        .reset_index()
+    created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
+    newest_first = kept.assign(created_at=kept["run_id"].map(created)).sort_values(
+        "created_at", ascending=False, kind="stable"
     )
+    by = newest_first.groupby(["origin", "agent", "confidence"], dropna=False)["run_id"]
+    table = by.agg(n_artifacts="size", n_runs="nunique").reset_index()
     of_agent = table.groupby(["origin", "agent"], dropna=False)["n_artifacts"].transform("sum")
-    table["artifacts_percent"] = (100 * table["n_artifacts"] / of_agent).round(1)
-    place = [list(CONFIDENCE_LOOKS).index(word) for word in _level(table["confidence"])]
+    table.insert(4, "artifacts_percent", (100 * table["n_artifacts"] / of_agent).round(1))
+    level = _level(table["confidence"])
+    named = [few(ids.unique().tolist(), MOST_RUN_IDS) for _, ids in by]
+    table["run_ids"] = pd.Series(named, table.index, "str").where(pd.Series(level).isin(["low", "other"]))
+    place = [list(CONFIDENCE_LOOKS).index(word) for word in level]
     of_origin = table["origin"].map({origin: number for number, origin in enumerate(GROUPS)})
     order = table.assign(place=place, of_origin=of_origin, of_agent=-of_agent)
     order = order.sort_values(["of_origin", "of_agent", "agent", "place", "confidence"])
@@ -145,7 +154,7 @@ def _confidence_words(numbers: pd.DataFrame, what: str) -> str:
 
 
 def sources(f: Frames) -> Exhibit:
-    """Sources by name and tier: how many findings rest on each, how sure they are, in how many runs.
+    """Sources by name and tier: in how many runs findings rest on each, how many, and how sure they are.
 
     A finding is an artifact of a step: outputs repeat them. A finding that rests on several sources counts
     for each of them; a source that it names twice counts once.
@@ -158,69 +167,80 @@ def sources(f: Frames) -> Exhibit:
     table = _sources_table(used)
     if found.empty:
         return Exhibit(title, "There are no findings.", table)
-    words = _sources_words(found, used, table)
+    words = _sources_words(found, used, table, len(f.runs))
     if table.empty:
         return Exhibit(title, words, table)
     rows = [
-        _source_bar(
-            said(row["source_name"], "unnamed source"), row["source_tier"], row["n_findings"], row["n_high"]
+        _source_bar(said(name, "unnamed source"), tier, n_findings, n_runs, n_high)
+        for name, tier, n_findings, n_runs, n_high in zip(
+            *(table.head(MOST_SOURCES)[column] for column in (*SOURCE, "n_findings", "n_runs", "n_high")),
+            strict=True,
         )
-        for _, row in table.head(bars.MOST_BARS).iterrows()
     ]
-    if (n_more := len(table) - bars.MOST_BARS) > 0:
-        rest = used.merge(table[SOURCE].iloc[bars.MOST_BARS :], on=SOURCE).drop_duplicates(FINDING)
-        rows.append(_source_bar(plural(n_more, "other"), "together", len(rest), int(rest["is_high"].sum())))
-        words += f" The chart adds up {plural(n_more, 'source')} with the fewest findings."
+    if (n_more := len(table) - MOST_SOURCES) > 0:
+        rest = used.merge(table[SOURCE].iloc[MOST_SOURCES:], on=SOURCE).drop_duplicates(FINDING)
+        n_runs, n_high = rest["run_id"].nunique(), int(rest["is_high"].sum())
+        rows.append(_source_bar(plural(n_more, "other"), None, len(rest), n_runs, n_high))
+        words += f" The chart adds up {plural(n_more, 'source')} in the fewest runs."
     figure = bars.bars(
-        HIGH_LOOKS,
+        list(TIER_LOOKS.values()),
         rows,
-        axis="findings",
+        axis="runs with findings on it",
         sentence=words,
-        about="Bars: findings by the source that they rest on",
+        about="Bars: runs by the source that their findings rest on",
     )
     return Exhibit(title, words, table, figure)
 
 
 def _sources_table(used: pd.DataFrame) -> pd.DataFrame:
-    """A row for each name and tier; those that carry most findings come first."""
+    """A row for each name and tier; those in most runs come first."""
     once = used.drop_duplicates([*FINDING, *SOURCE])
     by = once.groupby(SOURCE, dropna=False)
-    table = by.agg(n_findings=("run_id", "size"), n_runs=("run_id", "nunique"), n_high=("is_high", "sum"))
+    table = by.agg(n_runs=("run_id", "nunique"), n_findings=("run_id", "size"), n_high=("is_high", "sum"))
     every = used.groupby(SOURCE, dropna=False)["host"]
     table["n_hosts"] = every.nunique()
     table["host"] = every.first()
-    return table.sort_values("n_findings", ascending=False, kind="stable").reset_index()
+    return table.sort_values(["n_runs", "n_findings"], ascending=False, kind="stable").reset_index()
 
 
-def _source_bar(name: str, tier: object, n_findings: int, n_high: int) -> Bar:
-    split = [int(n_high), int(n_findings - n_high)]
-    hovers = [
-        f"{look.words}: {n:,} of {n_findings:,} findings ({share(n, n_findings)})"
-        for look, n in zip(HIGH_LOOKS, split, strict=True)
-    ]
-    return Bar(name, f"{said(tier, 'no tier', 14)}, {n_findings:,}", split, hovers)
+def _source_bar(name: str, tier: object, n_findings: int, n_runs: int, n_high: int) -> Bar:
+    level = tier if tier in TIER_LOOKS else "other"
+    hover = (
+        f"{said(tier, 'no tier')}: {plural(n_findings, 'finding')} in {plural(n_runs, 'run')}, "
+        f"{n_high:,} of high confidence ({share(n_high, n_findings)})"
+    )
+    lengths = [float(n_runs) if word == level else 0.0 for word in TIER_LOOKS]
+    note = f"{plural(n_findings, 'finding')} in {plural(n_runs, 'run')}"
+    return Bar(name, note, lengths, [hover] * len(TIER_LOOKS))
 
 
-def _sources_words(found: pd.DataFrame, used: pd.DataFrame, table: pd.DataFrame) -> str:
+def _sources_words(found: pd.DataFrame, used: pd.DataFrame, table: pd.DataFrame, n_runs: int) -> str:
     n = len(found)
     distinct = used.drop_duplicates([*FINDING, "source_name", "url"]).groupby(FINDING).size()
-    n_one = int((distinct == 1).sum())
-    n_none = n - len(distinct)
-    parts = []
+    n_one, n_none = int((distinct == 1).sum()), n - len(distinct)
+    sentences = []
     if len(table):
-        first = table.iloc[0]
-        name, tier = said(first["source_name"], "unnamed source"), said(first["source_tier"], "no tier")
-        parts.append(
-            f"Of {plural(n, 'finding')} most rest on {name} ({tier}): {first['n_findings']:,}, "
-            f"{share(first['n_findings'], n)}"
-        )
-        tiers = (
-            used.drop_duplicates([*FINDING, "source_tier"])["source_tier"].fillna("no tier").value_counts()
-        )
-        most = [f"{said(tier)} {count:,}" for tier, count in tiers.head(4).items()]
-        rest = f" and {plural(len(tiers) - 4, 'more tier')}" if len(tiers) > 4 else ""
-        parts.append(f"by tier: {', '.join(most)}{rest}")
-    on_one = f"{n_one:,} ({share(n_one, n)}) {'rests' if n_one == 1 else 'rest'} on one source only"
-    parts.append(f"{on_one}, {n_none:,} on none")
-    words = "; ".join(parts)
-    return f"{words[0].upper()}{words[1:]}."
+        first, most = table.iloc[0], table.iloc[int(table["n_findings"].argmax())]
+        words = f"The most frequent source is {_source(first)}: in {first['n_runs']:,} of "
+        words += f"{plural(n_runs, 'run')}, for {first['n_findings']:,} of {plural(n, 'finding')}"
+        if most["n_findings"] > first["n_findings"]:
+            in_runs = plural(most["n_runs"], "run")
+            words += f"; {_source(most)} has more findings, {most['n_findings']:,}, but all in {in_runs}"
+        sentences += [words, _tier_words(used)]
+    on_one = f"{n_one:,} of {plural(n, 'finding')} ({share(n_one, n)}) {'rests' if n_one == 1 else 'rest'}"
+    sentences.append(f"{on_one} on one source only, {n_none:,} on none")
+    return ". ".join(sentences) + "."
+
+
+def _source(row: pd.Series[Any]) -> str:
+    return f"{said(row['source_name'], 'unnamed source')} ({said(row['source_tier'], 'no tier')})"
+
+
+def _tier_words(used: pd.DataFrame) -> str:
+    """How many findings each tier carries, and that one can have several where it is so."""
+    once = used.drop_duplicates([*FINDING, "source_tier"])
+    tiers = once["source_tier"].fillna("no tier").value_counts()
+    most = [f"{said(tier)} {count:,}" for tier, count in tiers.head(MOST_TIERS).items()]
+    most += [plural(len(tiers) - MOST_TIERS, "more tier")] if len(tiers) > MOST_TIERS else []
+    several = "" if once[FINDING].duplicated().sum() == 0 else " (one can have sources of several tiers)"
+    return f"Findings by tier: {listed(most)}{several}"

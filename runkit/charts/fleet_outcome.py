@@ -124,21 +124,31 @@ def _volume_words(table: pd.DataFrame, unit: Unit, n_before: int, n_timeless: in
     if n_units == 1:
         words = f"{_were_created(n_runs)} {_say(starts[0], unit.words)}"
     else:
-        most = int(table["n_runs"].argmax())
         words = (
             f"{_were_created(n_runs)} in {plural(n_units, unit.name)}, {n_runs / n_units:,.3g} per "
-            f"{unit.name} on average; most {_say(starts[most], unit.words)} ({table['n_runs'].iloc[most]:,})"
+            f"{unit.name} on average; {_peak(table['n_runs'], starts, unit)}"
         )
         if n_quiet := int((table["n_runs"] == 0).sum()):
             words += f", none in {plural(n_quiet, unit.name)}"
     n_failed = int(table["n_error"].sum())
     if n_failed and n_units > 1:
-        worst = int(table["n_error"].argmax())
-        most_failed = table["n_error"].iloc[worst]
-        words += f"; {n_failed:,} failed, most {_say(starts[worst], unit.words)} ({most_failed:,})"
+        words += f"; {n_failed:,} failed, {_peak(table['n_error'], starts, unit)}"
     left = [f"{plural(n_before, 'run')} from before"] if n_before else []
     left += [f"{plural(n_timeless, 'run')} without a time"] if n_timeless else []
     return f"{words}." + (f" Left out: {listed(left)}." if left else "")
+
+
+def _peak(numbers: pd.Series[int], starts: list[datetime], unit: Unit) -> str:
+    """Say when most were: one moment where one has most, else how many that is."""
+    most, peaks = int(numbers.max()), np.flatnonzero(numbers == numbers.max())
+    if most == 1 == int(numbers.sum()):
+        return _say(starts[int(peaks[0])], unit.words)
+    if most == 1:
+        preposition = "on" if unit.name == "day" else "in"
+        return f"{preposition} {len(peaks):,} different {unit.name}s"
+    if len(peaks) == 1:
+        return f"most {_say(starts[int(peaks[0])], unit.words)} ({most:,})"
+    return f"at most {most:,} in one {unit.name}"
 
 
 def _were_created(n_runs: int) -> str:
@@ -206,8 +216,10 @@ def _outcome_words(runs: pd.DataFrame, numbers: pd.DataFrame) -> str:
     words += f" ({share(total['completed'], n_runs)})"
     if total["error"]:
         words += f", {total['error']:,} failed ({share(total['error'], n_runs)})"
-    if n_open := int(total["running"] + total["interrupted"]):
-        words += f", {n_open:,} still {'runs or waits' if n_open == 1 else 'run or wait'}"
+    if n_asking := int(total["interrupted"]):
+        words += f", {n_asking:,} {'waits' if n_asking == 1 else 'wait'} for a person"
+    if n_running := int(total["running"]):
+        words += f", {n_running:,} still {'runs' if n_running == 1 else 'run'}"
     if total["other"]:
         words += f", {total['other']:,} of a status that is not documented"
     took = runs.loc[runs["status"] == "completed", "duration_s"].dropna()

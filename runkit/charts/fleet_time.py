@@ -27,6 +27,7 @@ MOST_ASKING = 12  # agents in the chart of waits, below its buckets
 USUAL = 0.5  # of the steps of a name have the label that is called usual, or none is
 MOST_IN_HOVER = 3  # agents
 KIND = ["agent", "name"]  # of steps
+TYPICAL = "typical ended run"  # the median of each part
 SPENT = ["duration_s", "working_s", "waiting_s", "idle_s"]
 BUDGET_LOOKS = (bars.WORK, bars.WAITS, bars.NOTHING)
 OUTCOME_LOOKS = {
@@ -37,24 +38,27 @@ OUTCOME_LOOKS = {
 
 
 def budget(f: Frames) -> Exhibit:
-    """Working, waiting for a person and idle: of all runs, of the ended and the open ones, and by agent.
+    """Working, waiting for a person and idle: of a typical ended run, all ended, all open ones, and by agent.
 
-    An agent's row is of the runs that it led; open runs are measured until they were read. Runs without steps
-    have no budget and are left out.
+    A few open runs can have waited longer than all others took, so they are apart; they are measured until
+    they were read. The typical run has the median of each part over the ended ones; medians do not add up. An
+    agent's row is of the runs that it led, ended or open. Runs without steps have no budget and are left out.
     """
     title = "Where the time went"
     known = f.runs[f.runs["working_s"].notna()]
     is_ended = known["status"].isin(FINAL_STATUSES)
-    parts = {"all runs": known}
-    if 0 < is_ended.sum() < len(known):
-        parts |= {"ended runs": known[is_ended], "open runs": known[~is_ended]}
+    ended, still_open = known[is_ended], known[~is_ended]
     led = known.groupby("agent", dropna=False)[SPENT].sum()
     led.insert(0, "n_runs", known.groupby("agent", dropna=False).size())
     led = led.sort_values("n_runs", ascending=False, kind="stable").reset_index()
     led.insert(0, "group", "runs led by")
-    total = pd.DataFrame(
-        [[group, None, len(runs), *runs[SPENT].sum()] for group, runs in parts.items()], columns=led.columns
-    )
+    totals = [[TYPICAL, None, len(ended), *ended[SPENT].median()]] if len(ended) else []
+    totals += [
+        [group, None, len(runs), *runs[SPENT].sum()]
+        for group, runs in (("ended runs", ended), ("open runs", still_open))
+        if len(runs)
+    ]
+    total = pd.DataFrame(totals, columns=led.columns)
     table = pd.concat([total.astype(led.dtypes.to_dict()), led], ignore_index=True)
     whole = table["duration_s"].where(table["duration_s"] > 0)
     table["waiting_percent"] = (100 * table["waiting_s"] / whole).round(1)
@@ -62,10 +66,11 @@ def budget(f: Frames) -> Exhibit:
     if known.empty:
         words = NO_RUNS if f.runs.empty else "Where the time went is not known."
         return Exhibit(title, f"{words} {left_out}".strip(), table[:0])
-    shown = table.head(len(parts) + bars.MOST_BARS) if len(led) > 1 else table.head(len(parts))
+    shown = table.head(len(totals) + bars.MOST_BARS) if len(led) > 1 else table.head(len(totals))
     n_more = len(led) - bars.MOST_BARS
     more = f"The {plural(n_more, 'agent')} with the fewest runs are in the table only." if n_more > 0 else ""
-    sentence = " ".join(filter(None, [_budget_words(known, f.interrupts), left_out, more]))
+    parts = [_ended_words(ended, f.interrupts), _open_words(still_open), left_out, more]
+    sentence = " ".join(filter(None, parts))
     figure = bars.bars(
         BUDGET_LOOKS,
         [_budget_bar(row) for _, row in shown.iterrows()],
@@ -78,9 +83,10 @@ def budget(f: Frames) -> Exhibit:
 
 
 def _budget_bar(row: pd.Series[Any]) -> Bar:
-    is_led = row["group"] == "runs led by"
-    name = agent_name(row["agent"]) if is_led else f"{row['group']} ({row['n_runs']:,})"
-    spent, whole = [float(row[part]) for part in SPENT[1:]], float(row["duration_s"])
+    spent = [float(row[part]) for part in SPENT[1:]]
+    whole = sum(spent)  # the duration, but for medians, which do not add up
+    names = {"runs led by": agent_name(row["agent"]), TYPICAL: TYPICAL}
+    name = names.get(row["group"], f"{row['group']} ({row['n_runs']:,})")
     hovers = [
         f"{look.words} {duration(seconds)} of {duration(whole)} ({share(seconds, whole)})"
         for look, seconds in zip(BUDGET_LOOKS, spent, strict=True)
@@ -89,25 +95,39 @@ def _budget_bar(row: pd.Series[Any]) -> Bar:
     return Bar(name, note, [100 * seconds / whole if whole else 0.0 for seconds in spent], hovers)
 
 
-def _budget_words(known: pd.DataFrame, interrupts: pd.DataFrame) -> str:
-    whole, working, waiting, idle = (float(known[part].sum()) for part in SPENT)
+def _ended_words(ended: pd.DataFrame, interrupts: pd.DataFrame) -> str:
+    if ended.empty:
+        return "No run has ended."
+    whole, working, waiting, idle = (float(ended[part].sum()) for part in SPENT)
+    runs = plural(len(ended), "ended run")
     if not whole:
-        return f"{plural(len(known), 'run')} took no time."
-    of = "of the time of " + plural(len(known), "run")
-    split = f"working {duration(working)} ({share(working, whole)}), idle {duration(idle)}"
+        return f"{runs} took no time."
+    _, work, wait, none = (float(ended[part].median()) for part in SPENT)
+    n_waited = int((ended["waiting_s"] > 0).sum())
+    waited = f"waited {duration(wait)} for a person" if wait else "did not wait for a person"
+    typical = f"A typical ended run worked for {duration(work)}, {waited} and was idle for {duration(none)}"
+    typical += " (medians)."
     if not waiting:
-        return f"No time was spent waiting for a person {of}, {duration(whole)}: {split}."
+        return f"{typical} None of {runs} waited for a person; together they took {duration(whole)}."
     words = (
-        f"Waiting for a person took {share(waiting, whole)} {of}: {duration(waiting)} of {duration(whole)}"
+        f"{typical} {n_waited:,} of {runs} waited, which took {share(waiting, whole)} of the time of all: "
     )
-    asked = interrupts[interrupts["run_id"].isin(known["run_id"]) & _was_asked(interrupts)]
+    words += f"{duration(waiting)} of {duration(whole)}; "
+    words += f"working took {duration(working)} ({share(working, whole)}), idle {duration(idle)}"
+    asked = interrupts[interrupts["run_id"].isin(ended["run_id"]) & _was_asked(interrupts)]
     by_agent = asked.groupby("agent", dropna=False)["wait_s"].sum().sort_values(ascending=False)
-    if len(by_agent):
-        agent, wait = by_agent.index[0], float(by_agent.iloc[0])
-        words += f"; the questions of {agent_name(agent)} waited longest, {duration(wait)} together"
-    n_open = int((~known["status"].isin(FINAL_STATUSES)).sum())
-    so_far = f" {plural(n_open, 'run')} {'is' if n_open == 1 else 'are'} still open." if n_open else ""
-    return f"{words}. The rest: {split}.{so_far}"
+    if len(by_agent) > 1:
+        agent, longest = by_agent.index[0], float(by_agent.iloc[0])
+        words += f"; the questions of {agent_name(agent)} waited longest, {duration(longest)} together"
+    return f"{words}."
+
+
+def _open_words(still_open: pd.DataFrame) -> str:
+    if still_open.empty:
+        return ""
+    whole, _, waiting, _ = (float(still_open[part].sum()) for part in SPENT)
+    runs = f"{plural(len(still_open), 'run')} {'is' if len(still_open) == 1 else 'are'} still open"
+    return f"{runs}: {duration(whole)} so far, {share(waiting, whole)} of it waiting for a person."
 
 
 def _was_asked(interrupts: pd.DataFrame) -> pd.Series[bool]:
@@ -245,7 +265,7 @@ def slowest_steps(f: Frames) -> Exhibit:
     table.insert(2, "label", _usual_labels(work, table))
     if table.empty:
         return Exhibit(title, "There are no steps of work.", table)
-    sentence = _slowest_words(table, whole, n_kinds)
+    sentence = _slowest_words(table, f.runs, whole, n_kinds)
     figure = bars.bars(
         [bars.WORK],
         [_slowest_bar(row) for _, row in table.iterrows()],
@@ -255,6 +275,13 @@ def slowest_steps(f: Frames) -> Exhibit:
         unit="seconds",
     )
     return Exhibit(title, sentence, table, figure)
+
+
+def _of_work(runs: pd.DataFrame) -> str:
+    """How much the work was, and how little of all time where waiting took more."""
+    working, waiting, idle = (float(runs[part].sum()) for part in SPENT[1:])
+    of_all = f", {share(working, working + waiting + idle)} of all time" if waiting > working else ""
+    return f"Of the work ({duration(working)}{of_all}) " if working else ""
 
 
 def _usual_labels(work: pd.DataFrame, table: pd.DataFrame) -> pd.Series[Any]:
@@ -274,19 +301,20 @@ def _slowest_bar(row: pd.Series[Any]) -> Bar:
         f"{agent_name(row['agent'])}, {said(row['name'], 'unnamed step')}: {plural(row['n_steps'], 'step')}, "
         f"median {duration(row['median_s'])}, 95 % within {duration(row['p95_s'])}"
     )
-    note = f"{duration(row['critical_s'])}; {row['n_steps']:,} × {duration(row['median_s'])}"
+    times = plural(row["n_steps"], "time")
+    note = f"{duration(row['critical_s'])}, {times}"  # more would cut the name on a phone
     return Bar(_step_name(row), note, [float(row["critical_s"])], [hover])
 
 
-def _slowest_words(table: pd.DataFrame, whole: float, n_kinds: int) -> str:
+def _slowest_words(table: pd.DataFrame, runs: pd.DataFrame, whole: float, n_kinds: int) -> str:
     first = table.iloc[0]
     name = f"“{_step_name(first)}” ({agent_name(first['agent'])})"
-    took = f"{plural(first['n_steps'], 'step')}, median {duration(first['median_s'])}"
+    took = f"it ran {plural(first['n_steps'], 'time')}, median {duration(first['median_s'])}"
     took += f", longest {duration(first['longest_s'])}"
     if whole:
         words = (
-            f"{name} held the runs up most: {duration(first['critical_s'])} of the {duration(whole)} that "
-            f"work took on the critical path ({share(first['critical_s'], whole)}); {took}."
+            f"{_of_work(runs)}{name} held the runs up most: {duration(first['critical_s'])} of "
+            f"{duration(whole)} on the critical path ({share(first['critical_s'], whole)}); {took}."
         )
     else:
         words = f"No step of work is on the critical path for any time; the first is {name}: {took}."

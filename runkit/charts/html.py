@@ -59,6 +59,7 @@ _STYLE = Markup("""
 body {{ margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 {font}; }}
 main {{ max-width: 1280px; margin: 0 auto; padding: 16px; }}
 h1 {{ font-size: 1.4rem; overflow-wrap: anywhere; }}
+.runkit-figure svg a {{ pointer-events: none; }} /* a link in run data is none */
 .runkit-figure {{ margin: 16px 0; overflow: hidden; }}
 table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
 th, td {{ border-bottom: 1px solid var(--line); padding: 4px 8px; vertical-align: top; }}
@@ -133,7 +134,8 @@ _DRAW = Markup("""
     }});
   }};
   scheme.addEventListener("change", () => all({{ template: chosen() }}));
-  const titled = () => figures.filter((figure) => figure.layout.meta?.title);
+  const titled = () => figures.filter(({{ layout }}) => Array.isArray(layout.meta?.title)
+    && layout.title?.text && layout.xaxis?.ticktext && layout.yaxis?.ticktext);
   let screen = [];
   window.addEventListener("beforeprint", () => {{
     screen = titled().map((figure) => {{

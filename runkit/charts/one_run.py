@@ -14,9 +14,13 @@ from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import (
     QUOTE,
     STATEMENT,
+    Business,
+    business,
+    business_words,
     by_agent,
     few,
     known,
+    listed,
     quoted,
     said,
     status_words,
@@ -24,8 +28,8 @@ from runkit.charts.phrases import (
     verdict_words,
     waited_words,
 )
-from runkit.charts.run_findings import evidence, found
-from runkit.charts.run_open import failed, open_counts, open_items
+from runkit.charts.run_findings import evidence, findings, found, overconfident
+from runkit.charts.run_open import cause_and_remedy, failed, open_counts, open_items
 from runkit.charts.run_people import people
 from runkit.charts.run_time import budget, critical_path, slowest_steps, timeline
 from runkit.models import Run
@@ -48,18 +52,25 @@ __all__ = [
 ]
 
 UNKNOWN = "unknown"
+HOW_TO_ANSWER = (
+    "Answer it with runkit.InterruptForm or where the review was started; this page cannot record an answer."
+)
 
 
 def in_short(f: Frames, run: Run | None = None) -> Exhibit:
-    """Say one run in a few sentences, the verdict first; the table names the run.
+    """Say one run in a few sentences; first the verdict, what is expected of the reader, or what failed.
 
     `f` holds exactly one run, else `UsageError`. `run` is the same run as an object, if there is one: it may
-    know the business. An open run is as it was when it was read, `as_of`.
+    know the business. An open run is as it was when it was read, `as_of`; the table names the run.
     """
     f = one_run(f, "f")
     row = f.runs.iloc[0]
-    given = verdict(f)
-    parts = [verdict_words(given), f"The run {status_words(row)}."] if given else [_no_verdict(f, row)]
+    given, about = verdict(f), _business(f, run)
+    if given:
+        of = f"Review of {business_words(about)}: " if about else ""
+        parts = [f"{of}{verdict_words(given)}", overconfident(f), f"The run {status_words(row)}."]
+    else:
+        parts = [_no_verdict(f, row, about)]
     if given or row["status"] != "interrupted":
         parts.append(waited_words(f))
     if row["has_steps"] and not row["n_errors"] and row["status"] != "error":
@@ -67,26 +78,38 @@ def in_short(f: Frames, run: Run | None = None) -> Exhibit:
     elif row["n_errors"] and (given or row["status"] != "error"):
         parts.append(failed(f).sentence)
     parts.append(open_counts(f))
-    return Exhibit("In short", " ".join(filter(None, parts)), _facts(_about(row, run)))
+    return Exhibit("In short", " ".join(filter(None, parts)), _facts(_about(row, about)))
 
 
-def _no_verdict(f: Frames, row: pd.Series[Any]) -> str:
-    """Say why there is no verdict: the question that waits, the error, or the run's status."""
+def _no_verdict(f: Frames, row: pd.Series[Any], about: Business | None) -> str:
+    """Say why there is no verdict: the question that somebody has to answer, the error, or the status."""
     pending = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("asked_at")
     if len(pending):
         first = pending.iloc[0]
         more = f" and {plural(len(pending) - 1, 'more question')}" if len(pending) > 1 else ""
-        wait = "" if pd.isna(first["wait_s"]) else f" for {duration(first['wait_s'])}"
+        wait = "" if pd.isna(first["wait_s"]) else f", waiting for {duration(first['wait_s'])}"
+        review = f", in the review of {business_words(about)}" if about else ""
         return (
-            f"No verdict yet: the run has waited{wait} for a person to answer "
-            f"{quoted(first['label'])}{more}, asked by {by_agent(first['agent'])}. "
-            f"{_proposed(f, first)}{_worked_before(row)}"
+            f"Someone has to answer: {quoted(first['label'])} "
+            f"({by_agent(first['agent'])}{wait}){more}{review}. "
+            f"{HOW_TO_ANSWER} {_proposed(f, first)}{_worked_before(row)}"
         )
+    the_run = f"the review of {business_words(about)}" if about else "the run"
     if row["status"] == "error":
-        return f"No verdict: the run {status_words(row)}. {failed(f).sentence}"
+        return f"No verdict: {the_run} {status_words(row)}. {cause_and_remedy(f)} {_done(f)}"
     if row["status"] == "completed":
-        return f"No verdict: the run {status_words(row)} and delivered no output."
-    return f"No verdict yet: the run {status_words(row)}."
+        return f"No verdict: {the_run} {status_words(row)} and delivered no output."
+    return f"No verdict yet: {the_run} {status_words(row)}."
+
+
+def _done(f: Frames) -> str:
+    """Say what a run without a verdict did all the same, and what it did not."""
+    if not f.runs["has_steps"].iloc[0]:
+        return ""
+    titles = [quoted(title) for title in findings(f)["title"]]
+    done = f"Done: {plural(len(titles), 'finding')}" + (f" ({few(titles)})" if titles else "")
+    broken = [quoted(name) for name in failed(f).table["within"].dropna().unique()]
+    return f"{done}. Not done: {listed([few(broken), 'the summary'] if broken else ['the summary'])}."
 
 
 def _proposed(f: Frames, question: pd.Series[Any]) -> str:
@@ -114,7 +137,7 @@ def asked(f: Frames, run: Run | None = None) -> Exhibit:
     """Say what was asked of which agent, by whom, and about which business, as far as anybody tells.
 
     `f` holds exactly one run, else `UsageError`. `run` is the same run as an object, if there is one: its
-    JSON may hold the prompt. The API does not name the business; the output's title is the best hint.
+    JSON may hold the prompt. Where the API does not name the business, the best hint of it is given.
     """
     f = one_run(f, "f")
     row = f.runs.iloc[0]
@@ -125,50 +148,40 @@ def asked(f: Frames, run: Run | None = None) -> Exhibit:
         words.append(f"The prompt was: {quoted(prompt, STATEMENT)}.")
     elif run is not None:
         words.append("No prompt was given: the agent did its ordinary task.")
-    business, hint = _business(row, run), _hint(f)
-    if business:
-        words.append(f"It is about the business {said(business, limit=QUOTE)}{f': {hint}' if hint else ''}.")
+    about = _business(f, run)
+    if about is None:
+        words.append("Nothing names the business that it is about; the findings may tell.")
+    elif about.where:
+        words.append(f"It is about {business_words(about)}; the API does not name the business.")
     else:
-        rest = (
-            f"the best hint is {hint}"
-            if hint
-            else "neither an output nor a question names it; the findings may"
-        )
-        words.append(f"The API does not say which business it is about; {rest}.")
+        words.append(f"It is about {business_words(about)}.")
     facts = [
         ("prompt", prompt or ("none" if run is not None else UNKNOWN)),
         ("agent", known(row["agent"]) or UNKNOWN),
         ("asked by", known(row["requester"]) or UNKNOWN),
         ("asked on", moment(row["created_at"])),
-        ("business", business or UNKNOWN),
-        ("hint of the business", hint or "none"),
+        ("business", _business_fact(about)),
     ]
     return Exhibit("What was asked", " ".join(words), _facts(facts))
 
 
-def _business(row: pd.Series[Any], run: Run | None) -> str | None:
-    return known(row["business_id"]) or (known(run.business_id) if run is not None else None)
+def _business(f: Frames, run: Run | None) -> Business | None:
+    return business(f, run.business_id if run is not None else None)
 
 
-def _hint(f: Frames) -> str | None:
-    """What may name the business: the output's title, else a question that asks to decide on it."""
-    output = f.artifacts[f.artifacts["origin"] == "output"]
-    for _, artifact in output.iterrows():
-        if known(artifact["title"]):
-            return f"the output's title, {quoted(artifact['title'])}"
-    for _, question in f.interrupts[f.interrupts["kind"] == "decision"].iterrows():
-        if known(question["label"]):
-            return f"the question {quoted(question['label'])}"
-    return None
+def _business_fact(about: Business | None) -> str:
+    if about is None:
+        return UNKNOWN
+    return f"probably {about.name}, from {about.where}" if about.where else about.name
 
 
-def _about(row: pd.Series[Any], run: Run | None) -> list[tuple[str, str]]:
+def _about(row: pd.Series[Any], about: Business | None) -> list[tuple[str, str]]:
     """The facts that name a run."""
     ended = moment(row["ended_at"]) if pd.notna(row["ended_at"]) else "not yet"
     return [
         ("run", str(row["run_id"])),
-        ("thread", known(row["thread_id"]) or UNKNOWN),
-        ("business", _business(row, run) or UNKNOWN),
+        ("conversation", known(row["thread_id"]) or UNKNOWN),
+        ("business", _business_fact(about)),
         ("agent", known(row["agent"]) or UNKNOWN),
         ("requester", known(row["requester"]) or UNKNOWN),
         ("status", known(row["status"]) or UNKNOWN),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -22,6 +22,7 @@ NAME = 40  # characters of a name in a sentence
 QUOTE = 80  # characters of a label or a title: more hides the sentence around it
 STATEMENT = 400  # characters of what a finding says, where it is the message
 FEW = 3  # things named one by one in a sentence; more are counted
+WEBSITE = "Website of "  # how a source is named that is the website of a business
 
 # Where a sentence ends: a mark, and after it no small letter ("Acme Inc. of Ohio" goes on).
 _END = re.compile(r"[.!?]+[”\"]?(?=\s+[^a-z\s]|\s*$)")
@@ -220,3 +221,85 @@ def verdict_words(given: Verdict) -> str:
     more = f", the first of {plural(given.n_more + 1, 'artifact')}" if given.n_more else ""
     where = f"{given.title}, {sure}{more}"
     return f"“{given.words}” ({where})." if given.words else f"The output is {where}; it has no summary."
+
+
+def subjects(f: Frames) -> dict[str, str]:
+    """Say what each run is about, by run id: its business, else the best hint that it holds, else nothing.
+
+    A hint is, in this order: the title of its output; whose website is a source; its first question.
+    """
+    output = f.artifacts[f.artifacts["origin"] == "output"]
+    name = f.sources["source_name"]
+    sites = f.sources[name.str.startswith(WEBSITE).fillna(False).to_numpy(bool)]
+    hints = (
+        zip(f.runs["run_id"], f.runs["business_id"], strict=True),
+        zip(output["run_id"], output["title"], strict=True),
+        zip(sites["run_id"], sites["source_name"].str.removeprefix(WEBSITE), strict=True),
+        zip(f.interrupts["run_id"], f.interrupts["label"], strict=True),
+    )
+    about: dict[str, str] = {}
+    for run_id, hint in chain.from_iterable(hints):
+        if words := known(hint):
+            about.setdefault(run_id, shorten(words, QUOTE))
+    return about
+
+
+def recommendations(f: Frames) -> dict[str, str]:
+    """Give the recommendation of each run that has one, by run id, as `verdict` chooses it.
+
+    It is without its first word where a colon follows it, and without its last full stop.
+    """
+    output = f.artifacts[f.artifacts["origin"] == "output"]
+    given: dict[str, str] = {}
+    for run_id, summary in zip(output["run_id"], output["summary"], strict=True):
+        # a sentence can end inside brackets: (Settled by the policy.)
+        text = (known(summary) or "").replace(".) ", "). ")
+        advice = [one for one in sentences_of(text) if one.startswith("Recommendation")]
+        if advice and run_id not in given:
+            given[run_id] = advice[-1].removeprefix("Recommendation:").strip().removesuffix(".")
+    return given
+
+
+class Business(NamedTuple):
+    """The business that a run is about: the id that the API gives, or the best hint of its name.
+
+    `where` says from what the hint was taken; None for an id.
+    """
+
+    name: str
+    where: str | None = None
+
+
+# Titles and questions that hold the name of a business: the name is the group.
+_TITLE = re.compile(r".*? for (.+)")
+_DECISION = re.compile(r"(?:Approve|Reject) (.+?)\?*")
+
+
+def business(f: Frames, business_id: object = None) -> Business | None:
+    """Tell which business one run is about; None where nothing names it.
+
+    The id, from the frames or given, is certain. Else the output's title, the label of a question that asks
+    to decide, or the name of a source may hold the name.
+    """
+    given = known(f.runs["business_id"].iloc[0]) or known(business_id)
+    if given:
+        return Business(given)
+    titles = f.artifacts.loc[f.artifacts["origin"] == "output", "title"]
+    labels = f.interrupts.loc[f.interrupts["kind"] == "decision", "label"]
+    for values, pattern, where in (
+        (titles, _TITLE, "the output's title"),
+        (labels, _DECISION, "a question's label"),
+    ):
+        for text in filter(None, map(known, values)):
+            found = pattern.fullmatch(text)
+            return Business(found.group(1) if found else text, where)
+    for text in filter(None, map(known, f.sources["source_name"])):
+        if text.startswith(WEBSITE):
+            return Business(text.removeprefix(WEBSITE), "the name of a source")
+    return None
+
+
+def business_words(about: Business) -> str:
+    """Name a business in a sentence, and how certain that is."""
+    name = quoted(about.name)
+    return f"{name} (probably, from {about.where})" if about.where else f"the business {name}"

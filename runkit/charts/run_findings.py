@@ -7,15 +7,17 @@ from typing import Any
 import pandas as pd
 
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import counts, few, known, missing_steps, quoted, said
+from runkit.charts.phrases import counts, few, known, listed, missing_steps, quoted, said
 from runkit.tables.divergence import one_run
 from runkit.tables.linked import Frames
 from runkit.text import plural
+from runkit.values import CONFIDENCES
 
 # The two tiers of the API's documentation that a reviewer may rest on without a second source; tiers are open
 # words, so every other one is counted under its own name.
 STRONG_TIERS = ("government", "primary")
-ORIGINS = {"output": "in the output", "step": "found on the way", "proposal": "proposed to a person"}
+UNNAMED = "(without a name)"
+ORIGINS = {"output": "in the summary", "step": "found on the way", "proposal": "proposed to a person"}
 
 
 def findings(f: Frames) -> pd.DataFrame:
@@ -37,107 +39,173 @@ def findings(f: Frames) -> pd.DataFrame:
 
 
 def found(f: Frames) -> Exhibit:
-    """Show what one run found, and how well it rests on evidence: one row per finding, the output first.
+    """Show what one run found, and how well it rests on evidence: one row per finding, the summary first.
 
-    `f` holds exactly one run, else `UsageError`. `origin` is where it stands, `tiers` counts its sources.
+    `f` holds exactly one run, else `UsageError`. `how_official` counts its sources by tier.
     """
     f = one_run(f, "f")
     rows = findings(f)
     table = pd.DataFrame(
         {
-            "origin": rows["origin"].astype("str").map(ORIGINS).astype("str"),
-            **{
-                name: rows[name] for name in ("agent", "title", "confidence", "summary", "n_sources", "tiers")
-            },
+            "where": rows["origin"].astype("str").map(ORIGINS).astype("str"),
+            "found_by": rows["agent"],
+            **{name: rows[name] for name in ("title", "confidence", "summary", "n_sources")},
+            "how_official": rows["tiers"],
         }
     )
-    return Exhibit("What was found", _found_words(rows, f.runs.iloc[0]), table)
+    return Exhibit("What was found", _found_words(f, rows), table)
 
 
-def _found_words(rows: pd.DataFrame, run: pd.Series[Any]) -> str:
+def how_many(rows: pd.DataFrame) -> tuple[int, int]:
+    """Count findings, and apart from them the summaries: what the output holds sums them up."""
+    n_summaries = int((rows["origin"] == "output").sum())
+    return len(rows) - n_summaries, n_summaries
+
+
+def _counted(rows: pd.DataFrame) -> str:
+    n_findings, n_summaries = how_many(rows)
+    parts = [plural(n_findings, "finding")] if n_findings or not n_summaries else []
+    if n_summaries:
+        parts.append(plural(n_summaries, "summary", "summaries"))
+    return listed(parts)
+
+
+def _found_words(f: Frames, rows: pd.DataFrame) -> str:
+    run = f.runs.iloc[0]
     if rows.empty:
         return f"There are no findings. {missing_steps(run, 'what agents found on the way')}".strip()
-    origins = rows["origin"].value_counts()
+    is_summary = rows["origin"] == "output"
+    own = rows if is_summary.all() else rows[~is_summary]
+    origins = own["origin"].value_counts()
     where = [f"{origins[origin]:,} {words}" for origin, words in ORIGINS.items() if origins.get(origin)]
+    sure = f"Confidence: {counts(own['confidence'], 'not stated')}"
+    if is_summary.any() and len(own) < len(rows):
+        sure += f"; of the summary: {counts(rows.loc[is_summary, 'confidence'], 'not stated')}"
+    words = f"{_counted(rows)}: {', '.join(where)}. {sure}. {_rests_words(rows, own)}."
+    places = sources_of(f, rows)
+    if len(places):
+        tiers = counts(places["source_tier"], "without a tier")
+        words += f" Together they name {plural(len(places), 'different source')}: {tiers}."
+    unknown = missing_steps(run, "what agents found on the way")
+    return " ".join(filter(None, [words, overconfident(f), unknown]))
+
+
+def _rests_words(rows: pd.DataFrame, own: pd.DataFrame) -> str:
+    """Say how well findings rest; among what rests on nothing, the summaries are named too."""
+    n_strong = int(own["is_strong"].sum())
+    n_weak = int((~own["is_strong"] & (own["n_sources"] > 0)).sum())
     bare = rows[rows["n_sources"] == 0]
-    n_strong = int(rows["is_strong"].sum())
-    n_weak = len(rows) - n_strong - len(bare)
-    how_many = "All" if n_strong == len(rows) > 1 else f"{n_strong:,} of {len(rows):,}"
-    rests = [f"{how_many} {_rest(n_strong)} on government or primary sources"]
+    of_all = "All" if n_strong == len(own) > 1 else f"{n_strong:,} of {len(own):,}"
+    rests = [f"{of_all} {_rest(n_strong)} on government or primary sources"]
     if n_weak:
         rests.append(f"{n_weak:,} only on others")
     if len(bare):
         rests.append(f"{len(bare):,} on no source: {few([quoted(title) for title in bare['title']])}")
-    sure = counts(rows["confidence"], "not stated")
-    words = f"{plural(len(rows), 'finding')}: {', '.join(where)}. Confidence: {sure}. {'; '.join(rests)}."
-    return f"{words} {missing_steps(run, 'what agents found on the way')}".strip()
+    return "; ".join(rests)
 
 
 def _rest(count: int) -> str:
     return "rests" if count == 1 else "rest"
 
 
-def evidence(f: Frames) -> Exhibit:
-    """Show the sources of one run's findings: one row per source of a finding, the output's first.
+def overconfident(f: Frames) -> str:
+    """Say that a summary is surer than a finding of the same run that it may rest on; else nothing.
 
-    `f` holds exactly one run, else `UsageError`.
+    Words that are not documented are not ranked.
+    """
+    ranks = {word: rank for rank, word in enumerate(CONFIDENCES)}
+    stated = known(f.runs["confidence"].iloc[0])
+    rows = findings(f)
+    rows = rows[rows["origin"] != "output"]
+    rank = rows["confidence"].map(ranks)
+    if stated not in ranks or not (rank > ranks[stated]).any():
+        return ""
+    lowest = rows[rank == rank.max()]
+    names = few([quoted(title) for title in lowest["title"]])
+    sure = known(lowest["confidence"].iloc[0])
+    what = "a finding" if len(lowest) == 1 else "findings"
+    rated = "is rated" if len(lowest) == 1 else "are rated"
+    return f"The summary's confidence is {stated}, while {what} that it may rest on {rated} {sure}: {names}."
+
+
+def sources_of(f: Frames, rows: pd.DataFrame) -> pd.DataFrame:
+    """The different sources of these findings, one row each, with the titles that each `supports`.
+
+    The same address under the same name is one source. Summaries stand last among what a source supports.
+    """
+    columns = ["artifact_no", "source_name", "source_tier", "source_type", "url"]
+    joined = rows[["artifact_no", "title", "origin"]].merge(f.sources[columns], on="artifact_no")
+    joined["title"] = [known(title) or UNNAMED for title in joined["title"]]
+    joined = joined.assign(is_summary=joined["origin"] == "output").sort_values("is_summary", kind="stable")
+    alike = joined.groupby(["url", "source_name"], dropna=False, sort=False)
+    titles = alike["title"].agg(lambda of: "; ".join(dict.fromkeys(of))).reset_index(drop=True)
+    firsts = joined.drop_duplicates(["url", "source_name"]).reset_index(drop=True)
+    return firsts[columns[1:]].assign(supports=titles.astype("str"))
+
+
+def evidence(f: Frames) -> Exhibit:
+    """Show the different sources of one run's findings: one row per source, with what it `supports`.
+
+    `f` holds exactly one run, else `UsageError`. The same address under the same name is one source.
     """
     f = one_run(f, "f")
-    rows = findings(f)[["artifact_no", "title", "confidence"]]
-    columns = ["artifact_no", "source_name", "source_tier", "source_type", "url"]
-    joined = rows.merge(f.sources[columns], on="artifact_no")
-    words = _evidence_words(rows, joined)
-    table = joined.drop(columns="artifact_no").rename(columns={"title": "finding"})
-    return Exhibit("The evidence", words, table)
+    rows = findings(f)
+    places = sources_of(f, rows)
+    names = {"source_name": "source", "source_tier": "how_official", "source_type": "kind_of_source"}
+    return Exhibit("The evidence", _evidence_words(rows, places), places.rename(columns=names))
 
 
-def _evidence_words(rows: pd.DataFrame, joined: pd.DataFrame) -> str:
+def _evidence_words(rows: pd.DataFrame, places: pd.DataFrame) -> str:
     if rows.empty:
         return "There is no finding, so there is no evidence."
-    if joined.empty:
-        return f"None of the {plural(len(rows), 'finding')} names a source."
-    tiers = counts(joined["source_tier"], "without a tier")
-    n_resting = joined["artifact_no"].nunique()
-    n_places = joined["url"].nunique()
-    again = f" ({n_places:,} different addresses)" if n_places < len(joined) else ""
-    return (
-        f"{plural(n_resting, 'finding')} of {len(rows):,} {_rest(n_resting)} on "
-        f"{plural(len(joined), 'source')}{again}: {tiers}."
-    )
+    if places.empty:
+        return f"None of the {_counted(rows)} names a source."
+    resting = rows[rows["n_sources"] > 0]
+    tiers = counts(places["source_tier"], "without a tier")
+    verb = _rest(len(resting))
+    words = f"{_counted(resting)} {verb} on {plural(len(places), 'different source')}: {tiers}."
+    if len(resting) < len(rows):
+        bare = [quoted(title) for title in rows.loc[rows["n_sources"] == 0, "title"]]
+        words += f" {few(bare)} {'names' if len(bare) == 1 else 'name'} no source."
+    return words
 
 
 def matched(a: Frames, b: Frames) -> pd.DataFrame:
-    """Match the findings of two runs by origin, agent and title, else by type; one row per finding.
+    """Match the findings of two runs by agent and title, else by the kind of check; one row each or per pair.
 
-    `match` is same, other confidence, only in A, or only in B.
+    `match` is `same`, `other confidence` (of the same title), `different result` (the same agent has one
+    finding of this type in each run, under different titles), `own summary`, `only in A` or `only in B`.
     """
     of_a = findings(a)
     left, right = of_a.to_dict("records"), findings(b).to_dict("records")
     pairs: list[tuple[Any, Any]] = []
     # by title first, over all findings: a finding with its exact twin must not lose it to a near one
     for key in ("title", "type"):
-        waiting: dict[tuple[Any, ...], list[Any]] = {}
-        for item in right:
-            waiting.setdefault(_key(item, key), []).append(item)
-        unmatched = []
-        for item in left:
-            twins = waiting.get(_key(item, key))
-            if twins:
-                pairs.append((item, twins.pop(0)))
-            else:
-                unmatched.append(item)
-        left, right = unmatched, [item for items in waiting.values() for item in items]
+        ours, theirs = _by_key(left, key), _by_key(right, key)
+        # several of one type cannot be told apart: which of them answers which is anybody's guess
+        joined = [
+            (item, other)
+            for at in ours
+            if key == "title" or (len(ours[at]) == len(theirs.get(at, [])) == 1 and at[2])
+            for item, other in zip(ours[at], theirs.get(at, []), strict=False)
+        ]
+        pairs += joined
+        taken = {id(item) for pair in joined for item in pair}
+        left, right = ([item for item in side if id(item) not in taken] for side in (left, right))
     pairs.sort(key=lambda pair: _rank(pair[0], of_a))
     pairs += [(item, None) for item in left] + [(None, item) for item in right]
     return pd.DataFrame(
         [_finding_row(one, other) for one, other in pairs],
-        columns=["match", "agent", "finding", "finding_in_b", "confidence_in_a", "confidence_in_b"],
+        columns=["match", "found_by", "finding_in_a", "confidence_in_a", "finding_in_b", "confidence_in_b"],
         dtype="str",
     )
 
 
-def _key(item: dict[Any, Any], name: str) -> tuple[Any, ...]:
-    return (item["origin"], known(item["agent"]), known(item[name]))
+def _by_key(items: list[dict[Any, Any]], name: str) -> dict[tuple[Any, ...], list[Any]]:
+    alike: dict[tuple[Any, ...], list[Any]] = {}
+    for item in items:
+        alike.setdefault((item["origin"], known(item["agent"]), known(item[name])), []).append(item)
+    return alike
 
 
 def _rank(item: dict[str, Any], rows: pd.DataFrame) -> int:
@@ -145,37 +213,52 @@ def _rank(item: dict[str, Any], rows: pd.DataFrame) -> int:
 
 
 def _finding_row(one: dict[str, Any] | None, other: dict[str, Any] | None) -> tuple[str | None, ...]:
-    shown = one or other or {}
+    titles = [None if item is None else known(item["title"]) or UNNAMED for item in (one, other)]
     sure = [None if item is None else known(item["confidence"]) for item in (one, other)]
+    shown = one or other or {}
     if one is None or other is None:
         match = "only in B" if one is None else "only in A"
+    elif titles[0] != titles[1]:
+        match = "own summary" if one["origin"] == "output" else "different result"
     else:
         match = "same" if sure[0] == sure[1] else "other confidence"
-    renamed = known(other["title"]) if one and other and one["title"] != other["title"] else None
-    return match, known(shown["agent"]), known(shown["title"]), renamed, *sure
+    return match, known(shown["agent"]), titles[0], sure[0], titles[1], sure[1]
 
 
 def matched_words(table: pd.DataFrame) -> str:
-    """Say what two runs found, and name what only one of them did."""
+    """Say what two runs found: where their results differ first, then what only one of them found."""
     if table.empty:
         return "Neither run has findings."
     parts = []
     for match, words in (
-        ("same", "in both with the same confidence"),
+        ("different result", "Same check, different result"),
         ("other confidence", "in both with another confidence"),
+        ("own summary", "a summary of its own in each"),
+        ("same", "in both with the same confidence"),
         ("only in A", "only in A"),
         ("only in B", "only in B"),
     ):
         rows = table[table["match"] == match]
         if rows.empty:
             continue
-        names = "" if match == "same" else f" ({few([_matched_name(row) for _, row in rows.iterrows()])})"
-        parts.append(f"{len(rows):,} {words}{names}")
-    return f"{plural(len(table), 'finding')}: {'; '.join(parts)}."
+        names = few([_matched_name(row) for _, row in rows.iterrows()])
+        parts.append(
+            f"{words}: {names}" if match == "different result" else f"{len(rows):,} {words}: {names}"
+        )
+    return f"{'; '.join(parts)}."
 
 
 def _matched_name(row: pd.Series[Any]) -> str:
-    if row["match"] != "other confidence":
-        return quoted(row["finding"])
-    a, b = (said(row[name], "none") for name in ("confidence_in_a", "confidence_in_b"))
-    return f"{quoted(row['finding'])}: {a} in A, {b} in B"
+    a, b = (
+        f"{quoted(row[f'finding_in_{side}'])} ({said(row[f'confidence_in_{side}'], 'not stated')})"
+        for side in "ab"
+    )
+    match row["match"]:
+        case "different result" | "own summary":
+            return f"A {a}, B {b}"
+        case "other confidence":
+            sure = [said(row[f"confidence_in_{side}"], "not stated") for side in "ab"]
+            return f"{quoted(row['finding_in_a'])} ({sure[0]} in A, {sure[1]} in B)"
+        case "only in B":
+            return b
+    return a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,15 +18,19 @@ from runkit.charts.phrases import (
     missing_steps,
     quoted,
     said,
+    sentences_of,
     stated,
     step_names,
 )
-from runkit.charts.run_findings import findings
+from runkit.charts.run_findings import UNNAMED, findings
+from runkit.charts.run_people import next_steps
 from runkit.tables.divergence import one_run
 from runkit.tables.linked import Frames
-from runkit.text import duration, plural
+from runkit.text import duration, moment, plural
 
-UNNAMED = "(without a name)"
+_ADVICE = re.compile(
+    r"\b(?:again|retry|try|contact|ask|check|wait|start)\b", re.IGNORECASE
+)  # words of a remedy
 SURE_ENOUGH = ("high", "medium")  # any other word, and none, is something to look at
 
 
@@ -103,8 +108,44 @@ def _cause_words(row: pd.Series[Any]) -> str:
     return f"{quoted(words.rstrip('.') if words else None, STATEMENT)} ({by_agent(row['agent'])})"
 
 
+def cause_and_remedy(f: Frames) -> str:
+    """Say what went wrong in a failed run, and what to do, if the error says it, as a sentence of its own."""
+    shown = failed(f)
+    if shown.table.empty:
+        return shown.sentence
+    first = shown.table.iloc[0]
+    label, summary = known(first["step"]) or UNNAMED, known(first["summary"])
+    parts = [part.rstrip(".") for part in sentences_of(summary)]
+    # of several sentences the last one may tell what to do; a single one is the cause
+    advice = parts.pop() if len(parts) > 1 and _ADVICE.search(parts[-1]) else None
+    told = ". ".join(parts)
+    cause = told if label in told else ": ".join(filter(None, [label, told]))
+    words = f"What went wrong: {quoted(cause, STATEMENT)} ({by_agent(first['agent'])})."
+    n_more = int((f.steps["type"] == "error").sum()) - 1
+    if n_more > 0:
+        words += f" There {'is' if n_more == 1 else 'are'} {plural(n_more, 'more error')}."
+    return f"{words} What to do, in the agent's words: {quoted(advice, STATEMENT)}." if advice else words
+
+
+def culprit(f: Frames) -> pd.Series[Any] | None:
+    """The row of `failed` that ended a run: the step of work that failed beside an error, else the error.
+
+    None where no step failed.
+    """
+    table = failed(f).table
+    if table.empty:
+        return None
+    # the label of an error step tells what went wrong; the step beside it is what the agent was doing
+    rest = table.iloc[1:]
+    beside = rest[rest["within"].eq(table["within"].iloc[0]).fillna(False).astype(bool)]
+    return beside.iloc[0] if len(beside) else table.iloc[0]
+
+
 class Open(NamedTuple):
-    """Something open: its kind (one, several), what it is, whose, since when, and for how many seconds."""
+    """Something open: its kind (one, several), what it is, whose, since when, and for how many seconds.
+
+    `note` is what became of it later. `words` stand in a sentence instead of a count.
+    """
 
     kind: str
     kinds: str
@@ -112,12 +153,15 @@ class Open(NamedTuple):
     agent: str | None = None
     since: Any = pd.NaT
     open_s: float = float("nan")
+    note: str | None = None
+    words: str | None = None
 
 
 def open_items(f: Frames) -> Exhibit:
     """Show what one run left open: questions, steps, what the output calls open, weak findings, bad data.
 
-    `f` holds exactly one run, else `UsageError`. One row each; `since` and `open_s` where they are known.
+    `f` holds exactly one run, else `UsageError`. One row each; `since` and `open_s` where they are known,
+    `note` on what followed.
     """
     f = one_run(f, "f")
     items = list(_items(f))
@@ -130,6 +174,7 @@ def open_items(f: Frames) -> Exhibit:
                 "datetime64[us, UTC]"
             ),
             "open_s": pd.Series([item.open_s for item in items], dtype="float64"),
+            "note": pd.Series([item.note for item in items], dtype="str"),
         }
     )
     parts = [f"{counted}{_named(alike)}" for counted, alike in _by_kind(items)]
@@ -139,27 +184,34 @@ def open_items(f: Frames) -> Exhibit:
 
 
 def open_counts(f: Frames) -> str:
-    """Count what one run left open, in a sentence."""
-    parts = [counted for counted, _ in _by_kind(list(_items(f)))]
-    return f"Open: {', '.join(parts)}." if parts else "Nothing is open."
+    """Count what one run left open, in a sentence; named is what was followed up."""
+    parts = [
+        f"{counted}{_named([item for item in alike if item.note])}"
+        for counted, alike in _by_kind(list(_items(f)))
+    ]
+    return f"Open: {'; '.join(parts)}." if parts else "Nothing is open."
 
 
 def _by_kind(items: list[Open]) -> list[tuple[str, list[Open]]]:
     kinds: dict[str, list[Open]] = {}
     for item in items:
         kinds.setdefault(item.kind, []).append(item)
-    return [(plural(len(alike), alike[0].kind, alike[0].kinds), alike) for alike in kinds.values()]
+    return [
+        (alike[0].words or plural(len(alike), alike[0].kind, alike[0].kinds), alike)
+        for alike in kinds.values()
+    ]
 
 
 def _named(alike: list[Open]) -> str:
-    """Name the first few of a kind; a kind that says it all has no names."""
-    names = [_item_words(item) for item in alike if item.item is not None]
+    """Name the first few of a kind; one that is said in words of its own has no name."""
+    names = [_item_words(item) for item in alike if item.words is None]
     return f": {few(names)}" if names else ""
 
 
 def _item_words(item: Open) -> str:
     lasted = "" if pd.isna(item.open_s) else f" for {duration(item.open_s)}"
-    return f"{quoted(item.item)}{lasted}"
+    note = f" ({item.note})" if item.note else ""
+    return f"{quoted(item.item)}{lasted}{note}"
 
 
 def _items(f: Frames) -> Iterator[Open]:
@@ -168,7 +220,7 @@ def _items(f: Frames) -> Iterator[Open]:
     kind = ("question that waits for a person", "questions that wait for a person")
     yield from _questions(asked[asked["outcome"] == "pending"], *kind)
     if is_over(run) and not (f.artifacts["origin"] == "output").any():
-        yield Open("review without a result", "reviews without a result", None)
+        yield _no_result(run)
     for point in stated(f, "Still open"):
         yield Open("point that the output calls open", "points that the output calls open", point.rstrip("."))
     kind = ("question that was never answered", "questions that were never answered")
@@ -190,6 +242,17 @@ def _items(f: Frames) -> Iterator[Open]:
         )
 
 
+def _no_result(run: pd.Series[Any]) -> Open:
+    """A review that ended and delivered nothing, and for how long that has been so."""
+    ended, agent = run["ended_at"], known(run["agent"])
+    kind, item = "no result", "the review ended without an output"
+    if pd.isna(ended):
+        return Open(kind, kind, item, agent, words=kind)
+    since_s = max(0.0, (run["as_of"] - ended).total_seconds())
+    words = f"{kind} since {moment(ended)} ({duration(since_s)} before it was read)"
+    return Open(kind, kind, item, agent, ended, since_s, words=words)
+
+
 def _questions(asked: pd.DataFrame, kind: str, kinds: str) -> Iterator[Open]:
     for _, question in asked.iterrows():
         label, agent = known(question["label"]) or UNNAMED, known(question["agent"])
@@ -200,9 +263,23 @@ def _weak_findings(f: Frames) -> Iterator[Open]:
     rows = findings(f)
     for _, row in rows[~rows["confidence"].isin(SURE_ENOUGH)].iterrows():
         item = f"{known(row['title']) or UNNAMED} ({said(row['confidence'], 'no')} confidence)"
-        yield Open(
-            "finding of low or no confidence", "findings of low or no confidence", item, known(row["agent"])
-        )
+        kind = ("finding of low or no confidence", "findings of low or no confidence")
+        yield Open(*kind, item, known(row["agent"]), note=_followed(f, row))
     for _, row in rows[rows["n_sources"] == 0].iterrows():
         item = known(row["title"]) or UNNAMED
         yield Open("finding without a source", "findings without a source", item, known(row["agent"]))
+
+
+def _followed(f: Frames, finding: pd.Series[Any]) -> str | None:
+    """Say what its agent did after a question that was answered later than the finding was made."""
+    agent = known(finding["agent"])
+    made = f.steps.loc[f.steps["step_id"] == finding["step_id"], "completed_at"]
+    if agent is None or made.isna().all():
+        return None
+    asked = f.interrupts[(f.interrupts["outcome"] == "answered") & (f.interrupts["agent"] == agent)]
+    later = asked[asked["asked_at"] >= made.iloc[0]].sort_values("asked_at").head(1)
+    for _, question in later.iterrows():
+        after = [quoted(label) for label in next_steps(question, f.steps, agent)]
+        then = f"; afterwards: {', '.join(after)}" if after else ""
+        return f"raised before the question {quoted(question['label'])} was answered{then}"
+    return None

@@ -25,17 +25,7 @@ OUTCOMES = {
     "skip": "skipped by policy, nobody was asked",
     "lapsed": "never answered: the run ended before",
 }
-COLUMNS = [
-    "question",
-    "agent",
-    "kind",
-    "asked_at",
-    "answered_at",
-    "wait_s",
-    "outcome",
-    "answered_by",
-    "answer",
-]
+NOT_RECORDED = "not recorded"
 
 
 class Told(NamedTuple):
@@ -56,26 +46,26 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Exhibit:
     f = one_run(f, "f")
     asked = f.interrupts.sort_values("asked_at", kind="stable").reset_index(drop=True)
     told = [_told(question, f.runs.iloc[0], answers) for _, question in asked.iterrows()]
-    nexts = [_next_steps(question, f.steps) for _, question in asked.iterrows()]
-    cells = [
-        _answer_cell(question, one, after)
-        for (_, question), one, after in zip(asked.iterrows(), told, nexts, strict=True)
-    ]
-    names = [
-        known(who) or (one.by if one else None) for who, one in zip(asked["answered_by"], told, strict=True)
-    ]
+    nexts = [next_steps(question, f.steps) for _, question in asked.iterrows()]
+    rows = list(zip(asked.to_dict("records"), told, nexts, strict=True))
     table = pd.DataFrame(
         {
             "question": asked["label"],
-            **{name: asked[name] for name in ("agent", "kind", "asked_at", "answered_at", "wait_s")},
+            **{name: asked[name] for name in ("agent", "asked_at", "wait_s")},
             "outcome": asked["outcome"]
             .astype("str")
             .map(lambda word: OUTCOMES.get(word, word))
             .astype("str"),
-            "answered_by": pd.Series(names, index=asked.index, dtype="str"),
-            "answer": pd.Series(cells, index=asked.index, dtype="str"),
+            "answered_by": pd.Series(
+                [_who(question, one) for question, one, _ in rows], index=asked.index, dtype="str"
+            ),
+            "answer": pd.Series(
+                [_answer_cell(question, one, after) for question, one, after in rows],
+                index=asked.index,
+                dtype="str",
+            ),
         }
-    )[COLUMNS]
+    )
     unknown = missing_steps(f.runs.iloc[0], "what was asked and answered before")
     words = f"{_people_words(asked, told, nexts)} {unknown}".strip()
     return Exhibit("What a person was asked", words, table)
@@ -128,21 +118,29 @@ def _value_words(value: object) -> str:
     return known(value) or ""
 
 
-def _next_steps(question: pd.Series[Any], steps: pd.DataFrame) -> list[str]:
-    """The labels of the first steps of work after an answer, up to the next question."""
+def next_steps(question: pd.Series[Any], steps: pd.DataFrame, agent: str | None = None) -> list[str]:
+    """The labels of the first steps of work after an answer, of one agent or all, up to the next question."""
     if question["outcome"] != "answered" or pd.isna(question["answered_at"]):
         return []
-    after = steps[steps["started_at"] >= question["answered_at"]]
-    after = after[after["step_id"] != question["step_id"]].sort_values(["started_at", "order"])
+    is_after = (steps["started_at"] >= question["answered_at"]) & (steps["step_id"] != question["step_id"])
+    if agent is not None:
+        is_after &= (steps["agent"] == agent).fillna(False).astype(bool)
     labels: list[str] = []
-    for _, step in after.iterrows():
+    for _, step in steps[is_after].sort_values(["started_at", "order"]).iterrows():
         if step["type"] != "activity" or len(labels) == NEXT_STEPS:
             break
         labels.append(known(step["label"]) or known(step["name"]) or "a step without a name")
     return labels
 
 
-def _answer_cell(question: pd.Series[Any], told: Told | None, after: list[str]) -> str | None:
+def _who(question: dict[Any, Any], told: Told | None) -> str:
+    """Say who answered, or that this is not recorded; nobody where there is no answer."""
+    if question["outcome"] == "answered":
+        return known(question["answered_by"]) or (told.by if told else None) or NOT_RECORDED
+    return "nobody yet" if question["outcome"] == "pending" else "nobody"
+
+
+def _answer_cell(question: dict[Any, Any], told: Told | None, after: list[str]) -> str | None:
     """Say what was answered, or why that is not known; nothing where nobody has answered."""
     if told is not None and told.is_certain:
         return told.words
@@ -150,7 +148,7 @@ def _answer_cell(question: pd.Series[Any], told: Told | None, after: list[str]) 
         return f"not confirmed: {told.words}"
     if question["outcome"] != "answered":
         return None
-    return f"not told by the API; then: {listed(after)}" if after else "not told by the API"
+    return f"{NOT_RECORDED} by the API; next came: {listed(after)}" if after else f"{NOT_RECORDED} by the API"
 
 
 def _people_words(asked: pd.DataFrame, told: list[Told | None], nexts: list[list[str]]) -> str:
@@ -163,7 +161,7 @@ def _people_words(asked: pd.DataFrame, told: list[Told | None], nexts: list[list
     if len(put) > FEW:
         parts.append(f"The other {len(put) - FEW:,} waited shorter.")
     if any(told[at] is None and asked.at[at, "outcome"] == "answered" for at in put.index):
-        parts.append("The API does not tell what was answered; the findings may.")
+        parts.append("The API does not record what was answered; the findings may tell.")
     if len(by_policy):
         settled = few([quoted(label) for label in by_policy["label"]])
         was = "was" if len(by_policy) == 1 else "were"

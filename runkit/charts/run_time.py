@@ -8,7 +8,8 @@ import pandas as pd
 
 from runkit.charts.bars import marker
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import by_agent, is_over, known, listed, share, step_name, step_names
+from runkit.charts.phrases import by_agent, is_over, known, listed, quoted, share, step_name, step_names
+from runkit.charts.run_open import culprit
 from runkit.charts.scene import is_any
 from runkit.charts.theme import ACTIVITY, CONTAINER, LOOKS, WAIT, Look, chosen_ground, keep_private, template
 from runkit.charts.timeline import gantt
@@ -25,6 +26,8 @@ EXACT_BARS = (
 DEEPEST = 12  # levels of indentation in a table; beyond, the label would stand at its right edge
 SLOWEST = 10  # rows of the slowest work: more is the frame itself
 EXPLAINS = 0.8  # of the duration: a second step is named where the first explains less
+SHOWN = 0.0005  # seconds: a duration in words shows no less
+ALIKE = 0.5  # seconds: a difference that no reader can act on
 QUEUED = 10.0  # seconds: a shorter wait for the start explains nothing to a reader
 BAR_PX = 56  # height of the budget's bar
 LABELLED = 0.25  # of the bar: a part as wide as its words on a phone, some 85 px
@@ -58,7 +61,7 @@ def timeline(f: Frames) -> Exhibit:
             **{name: steps[name] for name in ("agent", "type", "status")},
             "started_s": (steps["started_at"] - origin).dt.total_seconds(),
             "duration_s": steps["duration_s"],
-            "is_critical": steps["is_critical"],
+            "delayed_the_end": steps["is_critical"] & (steps["critical_s"] > 0),
         }
     ).reset_index(drop=True)
     return Exhibit("The timeline", str(figure.layout.meta["summary"]), table, figure)
@@ -166,9 +169,10 @@ def _bar(run: pd.Series[Any], sentence: str) -> Figure:
 
 
 def critical_path(f: Frames) -> Exhibit:
-    """Show the steps that one run's end had to wait for, longest first; `critical_s` adds up to its duration.
+    """Show the steps that one run's end had to wait for, longest first.
 
-    `f` holds exactly one run, else `UsageError`. The last row is the time that lies in no step.
+    `f` holds exactly one run, else `UsageError`. `delayed_the_end_s` adds up to the run's duration; its last
+    row is the time that lies in no step. Of a failed run the sentence names the step that failed.
     """
     f = one_run(f, "f")
     run, steps = f.runs.iloc[0], f.steps
@@ -178,19 +182,44 @@ def critical_path(f: Frames) -> Exhibit:
     table = pd.DataFrame(
         {
             "step": step_names(path),
-            **{name: path[name] for name in ("agent", "type", "critical_s")},
+            **{name: path[name] for name in ("agent", "type")},
+            "delayed_the_end_s": path["critical_s"],
         }
     )
-    if in_none > 0.0005 and len(path):  # below what a duration in words shows
-        rest = pd.DataFrame({"step": ["(in no step)"], "critical_s": [in_none]}, index=[-1])
+    if in_none > SHOWN and len(path):
+        rest = pd.DataFrame({"step": ["(in no step)"], "delayed_the_end_s": [in_none]}, index=[-1])
         table = pd.concat([table, rest.reindex(columns=table.columns).astype(table.dtypes)])
-    table = table.assign(percent=_percent_of(table["critical_s"], 0.0 if pd.isna(whole) else whole))
-    return Exhibit(
-        "What the end had to wait for", _path_words(run, path, in_none), table.reset_index(drop=True)
+    table = table.assign(percent=_percent_of(table["delayed_the_end_s"], 0.0 if pd.isna(whole) else whole))
+    words = _failed_at(f) if run["status"] == "error" and len(path) else _path_words(run, path)
+    if len(path) and in_none > SHOWN:
+        words += _in_no_step(run, in_none)
+    return Exhibit("What the end had to wait for", words, table.reset_index(drop=True))
+
+
+def _failed_at(f: Frames) -> str:
+    """Name the step that ended a failed run: how long the others took explains nothing."""
+    lasted, step = duration(f.runs["duration_s"].iloc[0]), culprit(f)
+    if step is None:
+        return f"The run failed after {lasted}, and no step says why; these steps came before."
+    within = f", within {quoted(step['within'])}" if known(step["within"]) else ""
+    return (
+        f"The run ended after {lasted} because {quoted(step['step'])} failed "
+        f"({by_agent(step['agent'])}{within}); the end had waited for these steps before."
     )
 
 
-def _path_words(run: pd.Series[Any], path: pd.DataFrame, in_none: float) -> str:
+def _in_no_step(run: pd.Series[Any], in_none: float) -> str:
+    """Say the time between the steps, and why it is not the idle time, which a reader would take it for."""
+    words = f" {duration(in_none)} ({share(in_none, run['duration_s'])}) lie between these steps."
+    if run["idle_s"] and duration(run["idle_s"]) != duration(in_none):
+        words += (
+            f" That is not the idle time of {duration(run['idle_s'])}: "
+            "idle means that no step worked, even if one that only holds others was open."
+        )
+    return words
+
+
+def _path_words(run: pd.Series[Any], path: pd.DataFrame) -> str:
     whole = run["duration_s"]
     if pd.isna(whole):
         return "The run has not started, so nothing had to be waited for."
@@ -204,11 +233,9 @@ def _path_words(run: pd.Series[Any], path: pd.DataFrame, in_none: float) -> str:
     explains = "explains" if len(named) == 1 else "explain"
     words = f"{words} {explains} {share(most, whole)} of the {duration(whole)}."
     is_wait = is_wait_for_person(path)
-    work = path[~is_wait & ~path.index.isin(named.index)]
-    if is_wait.any() and len(work):
+    work = path[~is_wait].head(1)
+    if is_wait.any() and len(work) and work.index[0] not in named.index:
         words += f" Without the waits for a person, the longest is {_with_time(work.iloc[0])}."
-    if in_none > 0.0005:
-        words += f" {duration(in_none)} ({share(in_none, whole)}) lie in no step."
     return words
 
 
@@ -231,6 +258,7 @@ def slowest_steps(f: Frames) -> Exhibit:
     """Show the steps of one run that worked longest by themselves, at most ten; waits for a person are apart.
 
     `f` holds exactly one run, else `UsageError`. Only steps without child steps count: the others contain.
+    `own_time_s` is how long a step worked itself, `delayed_the_end` whether the end had to wait for it.
     """
     f = one_run(f, "f")
     run, steps = f.runs.iloc[0], f.steps
@@ -239,7 +267,9 @@ def slowest_steps(f: Frames) -> Exhibit:
     table = pd.DataFrame(
         {
             "step": step_names(slow),
-            **{name: slow[name] for name in ("agent", "type", "status", "self_s", "is_critical")},
+            **{name: slow[name] for name in ("agent", "type", "status")},
+            "own_time_s": slow["self_s"],
+            "delayed_the_end": slow["is_critical"] & (slow["critical_s"] > 0),
         }
     ).reset_index(drop=True)
     return Exhibit("The slowest work", _slow_words(run, work, slow), table)
@@ -251,7 +281,9 @@ def _slow_words(run: pd.Series[Any], work: pd.DataFrame, slow: pd.DataFrame) -> 
     if slow.empty:
         return "No step worked for any time."
     first = slow.iloc[0]
-    if first["is_critical"] and first["critical_s"] > 0:
+    if first["status"] == "error":
+        mattered = "it failed"
+    elif first["is_critical"] and first["critical_s"] > 0:
         mattered = f"the end had to wait {duration(first['critical_s'])} for it"
     else:
         mattered = "the end did not have to wait for it"
@@ -262,6 +294,11 @@ def _slow_words(run: pd.Series[Any], work: pd.DataFrame, slow: pd.DataFrame) -> 
     if len(slow) < len(work):
         ratio = share(slow["self_s"].sum(), work["self_s"].sum())
         words += f" The {len(slow)} slowest of {plural(len(work), 'step')} did {ratio} of the work, added up."
+    if work["self_s"].sum() > run["working_s"] + ALIKE:
+        words += (
+            " Steps ran side by side, so their own times add up to more than "
+            f"the {duration(run['working_s'])} of work."
+        )
     if run["waiting_s"] > 0:
         words += f" The {duration(run['waiting_s'])} of waiting for a person are not counted here."
     return words

@@ -18,6 +18,9 @@ from runkit.charts.bars import MOST_DIFFERENCES, Bar, differences
 from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import (
     QUOTE,
+    STATEMENT,
+    business,
+    business_words,
     by_agent,
     known,
     listed,
@@ -30,7 +33,9 @@ from runkit.charts.phrases import (
     verdict_words,
     waited_words,
 )
-from runkit.charts.run_findings import matched, matched_words
+from runkit.charts.run_findings import findings as findings_of
+from runkit.charts.run_findings import how_many, matched, matched_words, sources_of
+from runkit.charts.run_open import failed
 from runkit.charts.scene import is_any
 from runkit.charts.theme import ACTIVITY, CONTAINER, ERROR, LOOKS, OUTPUT, WAIT, Look
 from runkit.charts.timeline import gantt
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
 LETTERS = ("A", "B")
 ALIKE = 0.5  # seconds: a difference that no reader can act on
 PARTS = (("waiting_s", "waiting for a person"), ("working_s", "work"), ("idle_s", "idle time"))
+COUNTED = ("steps", "errors", "questions", "findings", "summaries", "different sources")
 NAMED = 2  # of the largest differences in a sentence; the chart has more
 
 
@@ -68,17 +74,49 @@ def in_short(f: Frames) -> Exhibit:
     """
     pair = two_runs(f)
     a, b = (side.runs.iloc[0] for side in pair)
-    words = [f"{letter}: {_one(side)}" for letter, side in zip(LETTERS, pair, strict=True)]
-    names = ("agent", "status", "confidence")
+    words = [
+        _other_business(*pair),
+        *(f"{letter}: {_one(side)}" for letter, side in zip(LETTERS, pair, strict=True)),
+        _longer_words(pair),
+        "In the table a difference is B minus A.",
+    ]
+    names = ("agent", "status")
     rows = [("run", str(a["run_id"]), str(b["run_id"]), "")]
+    named = [business(side) for side in pair]
+    in_a, in_b = (business_words(about) if about else "unknown" for about in named)
+    rows.append(("business", in_a, in_b, ""))
     rows += [(name, known(a[name]) or "unknown", known(b[name]) or "unknown", "") for name in names]
+    rows.append(
+        ("confidence", said(a["confidence"], "none stated"), said(b["confidence"], "none stated"), "")
+    )
     for name, label in (("duration_s", "duration"), *PARTS):
         rows.append((label, duration(a[name]), duration(b[name]), _signed(b[name] - a[name])))
-    for name in ("n_steps", "n_errors", "n_interrupts", "n_artifacts", "n_sources"):
-        label = {"n_interrupts": "questions", "n_artifacts": "findings"}.get(name, name.removeprefix("n_"))
-        rows.append((label, f"{a[name]:,}", f"{b[name]:,}", f"{b[name] - a[name]:+,}"))
+    for label, n_a, n_b in zip(COUNTED, *map(_counts, pair), strict=True):
+        rows.append((label, f"{n_a:,}", f"{n_b:,}", f"{n_b - n_a:+,}" if n_a != n_b else "0"))
     table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
-    return Exhibit("In short", " ".join([*words, _longer_words(a, b)]), table)
+    return Exhibit("In short", " ".join(filter(None, words)), table)
+
+
+def _counts(side: Frames) -> tuple[int, ...]:
+    """Count what one run did, as the report of one run does, in the order of `COUNTED`."""
+    run, rows = side.runs.iloc[0], findings_of(side)
+    n_places = len(sources_of(side, rows))
+    return int(run["n_steps"]), int(run["n_errors"]), int(run["n_interrupts"]), *how_many(rows), n_places
+
+
+def _other_business(a: Frames, b: Frames) -> str:
+    """Warn that two runs are, or may be, about different businesses; nothing where no hint says so."""
+    one, other = business(a), business(b)
+    if one is None or other is None or one.name.casefold() == other.name.casefold():
+        return ""
+    # an id and a name cannot be compared
+    if (one.where is None) != (other.where is None):
+        return ""
+    are = "may be" if one.where else "are"
+    return (
+        f"A and B {are} reviews of different businesses, {quoted(one.name)} and {quoted(other.name)}; "
+        "findings are compared by kind of check."
+    )
 
 
 def _one(side: Frames) -> str:
@@ -88,21 +126,28 @@ def _one(side: Frames) -> str:
     return " ".join(filter(None, parts))
 
 
-def _longer_words(a: pd.Series[Any], b: pd.Series[Any]) -> str:
-    """Say which took longer, and the part of the time budget that explains most of it."""
+def _longer_words(pair: tuple[Frames, Frames]) -> str:
+    """Say which took longer, the part of the time that explains most of it, and whether the other failed."""
+    a, b = (side.runs.iloc[0] for side in pair)
     difference = b["duration_s"] - a["duration_s"]
     if pd.isna(difference):
         return "They cannot be compared by time: one of them has not started."
     if abs(difference) < ALIKE:
         return "Both took equally long."
-    longer, other = ("B", "A") if difference > 0 else ("A", "B")
-    words = f"{longer} took {duration(abs(difference))} longer than {other}"
+    longer, other = (1, 0) if difference > 0 else (0, 1)
+    words = f"{LETTERS[longer]} took {duration(abs(difference))} longer than {LETTERS[other]}"
     parts = {label: b[name] - a[name] for name, label in PARTS}
     if any(pd.isna(part) for part in parts.values()):
-        return f"{words}; why is unknown, the steps of one were not delivered."
-    # the part that goes the way of the whole; another one may be larger and go against it
-    label = max(parts, key=lambda name: parts[name] * (1 if difference > 0 else -1))
-    return f"{words}; most of it is {label}: {_signed(abs(parts[label]))}."
+        words += "; why is unknown, the steps of one were not delivered."
+    else:
+        # the part that goes the way of the whole; another one may be larger and go against it
+        label = max(parts, key=lambda name: parts[name] * (1 if difference > 0 else -1))
+        words += f"; most of it is {label}: {duration(abs(parts[label]))} more in {LETTERS[longer]}."
+    if pair[other].runs["status"].iloc[0] == "error" and pair[longer].runs["status"].iloc[0] != "error":
+        step = failed(pair[other]).table["step"].head(1)
+        why = f": {quoted(step.iloc[0], STATEMENT)}" if len(step) else "; no step says why"
+        words += f" {LETTERS[other]} is shorter because it failed{why}."
+    return words
 
 
 def _signed(seconds: float) -> str:
@@ -265,25 +310,34 @@ def _steps_words(pair: tuple[Frames, Frames], table: pd.DataFrame) -> str:
     if clear.empty:
         return f"All {plural(len(table), 'kind')} of steps took equally long in both."
     named = [
-        f"{quoted(row['step'])} {_signed(row['difference_s'])}" for _, row in clear.head(NAMED).iterrows()
+        f"{quoted(row['step'])} ({duration(abs(row['difference_s']))} longer in "
+        f"{'B' if row['difference_s'] > 0 else 'A'})"
+        for _, row in clear.head(NAMED).iterrows()
     ]
-    only = [
-        f"{n:,} {'is' if n == 1 else 'are'} only in {letter}"
-        for letter, n in (("A", int((table["n_b"] == 0).sum())), ("B", int((table["n_a"] == 0).sum())))
+    words = f"The largest differences: {listed(named)}. {_kinds_words(table)}"
+    n_drawn = int((table["difference_s"] != 0).sum())
+    if n_drawn > MOST_DIFFERENCES:
+        words += f" {n_drawn} of them differ in time; the chart shows the {MOST_DIFFERENCES} largest."
+    return f"{words} In the table a difference is B minus A."
+
+
+def _kinds_words(table: pd.DataFrame) -> str:
+    """Say how many kinds of steps are in which run; the numbers add up."""
+    only_a, only_b = int((table["n_b"] == 0).sum()), int((table["n_a"] == 0).sum())
+    n_both = len(table) - only_a - only_b
+    parts = [
+        f"{n:,} {'is' if n == 1 else 'are'} {where}"
+        for n, where in ((n_both, "in both"), (only_a, "only in A"), (only_b, "only in B"))
         if n
     ]
-    words = f"The largest differences, B against A: {listed(named)}."
-    if only:
-        words += f" Of {plural(len(table), 'kind')} of steps, {listed(only)}."
-    if len(clear) > MOST_DIFFERENCES:
-        words += f" The chart shows the {MOST_DIFFERENCES} largest of {len(clear)}."
-    return words
+    return f"Of {plural(len(table), 'kind')} of steps, {listed(parts)}."
 
 
 def findings(f: Frames) -> Exhibit:
-    """Put the findings of two runs side by side: matched by origin, agent and title, else by type.
+    """Put the findings of two runs side by side: matched by agent and title, else by the kind of check.
 
-    `f` holds exactly two runs, else `UsageError`. `match` says: same, other confidence, only in A, only in B.
+    `f` holds exactly two runs, else `UsageError`. `match` says: same, other confidence, different result of
+    the same check, own summary, only in A, only in B.
     """
     table = matched(*two_runs(f))
     return Exhibit("What each found", matched_words(table), table)

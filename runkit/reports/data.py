@@ -64,6 +64,8 @@ def report_data(
         return ReportData(*received(Path(folder)))
     if isinstance(run_ids, str):
         raise UsageError(f"run_ids={run_ids!r} is one text; expected a list of run ids: [{run_ids!r}].")
+    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+        raise UsageError(f"examples={examples!r} cannot be used; expected a whole number, 1 or more.")
     policy = policy_of(redact)
     with ExitStack() as stack:
         reader = client or stack.enter_context(_reader(stack, is_example=not run_ids))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 from tqdm import tqdm
@@ -16,7 +19,12 @@ from runkit.text import shorten
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # names the folder of the data in the kernel's environment
 TIMEOUT = 600.0  # seconds for a cell; the longest of ours takes two
-_SECRET = re.compile("KEY|TOKEN|SECRET|PASSW|CREDENTIAL|MIDDESK|RUNKIT_", re.IGNORECASE)
+LONGEST_SOCKET = 80  # characters of a folder; the systems allow 104 to 108 for a socket's whole path
+_KEPT = re.compile(  # of the environment: what Python and a shell need, nothing that may hold a secret
+    "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"
+    "|LD_LIBRARY_PATH|DYLD_.*|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|USERPROFILE|(LOCAL)?APPDATA",
+    re.IGNORECASE,
+)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 MOST_SHOWN = 6  # lines of a cell that failed
 
@@ -52,7 +60,7 @@ def execute(notebook: Any, data: Path, *, template: Path, progress: bool) -> Non
             on_cell_executed=lambda **_: bar.update(),
         )
         try:
-            client.execute(env=_environment(data))
+            _in_a_thread(lambda: client.async_execute(env=_environment(data), stderr=DEVNULL))
         except CellExecutionError as error:
             said = _COLOUR.sub("", f"{error.ename}: {error.evalue}")
             raise ReportError(_failure(name, notebook, at, said)) from None
@@ -63,6 +71,28 @@ def execute(notebook: Any, data: Path, *, template: Path, progress: bool) -> Non
     notebook.metadata.pop("widgets", None)
 
 
+def _in_a_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Run a coroutine on a loop of its own, so that it works where a loop runs already, as in Jupyter.
+
+    Ctrl-C cancels it, and what it started ends with it.
+    """
+    running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+
+    async def told() -> None:
+        running.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        await work()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="runkit-report") as pool:
+        done = pool.submit(asyncio.run, told())
+        try:
+            done.result()
+        except KeyboardInterrupt:
+            loop, task = running.result()
+            if task is not None and not done.done():
+                loop.call_soon_threadsafe(task.cancel)
+            raise
+
+
 def _kernel_manager(data: Path) -> type[Any]:
     """A manager for this interpreter, whatever kernels are installed, with sockets in the private folder."""
     from jupyter_client.kernelspec import KernelSpec
@@ -70,7 +100,8 @@ def _kernel_manager(data: Path) -> type[Any]:
 
     class Manager(AsyncKernelManager):
         def __init__(self, **options: Any) -> None:
-            transport = "ipc" if os.name == "posix" else "tcp"
+            is_short = len(str(data)) <= LONGEST_SOCKET
+            transport = "ipc" if os.name == "posix" and is_short else "tcp"
             super().__init__(connection_file=str(data / "kernel.json"), transport=transport, **options)
 
         @property
@@ -82,8 +113,8 @@ def _kernel_manager(data: Path) -> type[Any]:
 
 
 def _environment(data: Path) -> Mapping[str, str]:
-    """The environment of the kernel: this one without what may be a secret, and with folders of its own."""
-    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    """The environment of the kernel: what it needs of this one, and folders of its own."""
+    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
     return kept | {
         DATA_NAME: str(data),
         "RUNKIT_STATE_DIR": str(data / "state"),  # the answer log is not redacted

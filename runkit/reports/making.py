@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,10 +17,12 @@ from runkit.reports.execution import execute
 from runkit.reports.masker import Masker
 from runkit.reports.material import Material, handed_over, policy_of, read_source, redacted
 from runkit.reports.redaction import Redaction
+from runkit.reports.rules import RULES
 from runkit.text import plural
 
 _NEEDED = ("ipykernel", "nbclient", "nbconvert", "nbformat", "nh3")
 _KEYS = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
+LEAST_KEY = 8  # characters; what is shorter, as "none", is no key and stands everywhere
 
 
 @dataclass(frozen=True)
@@ -78,29 +81,46 @@ def report(
         raise UsageError(f"{notebook_path} is the template itself; give the report another name.")
     f, runs = read_source(source)
     chosen.check(len(f.runs))
-    masker = Masker(policy, [os.environ[name] for name in _KEYS if os.environ.get(name)])
-    heading = masker.text(title) if title is not None else None
+    keys = [os.environ.get(name, "") for name in _KEYS]
+    masker = Masker(policy, [key for key in keys if len(key) >= LEAST_KEY])
+    heading = masker.text(_title(title)) if title is not None else None
     name = masker.text(html_path.stem)
     material = redacted(f, runs, policy, masker, template=(masker.text(chosen.path.name), chosen.digest))
     notebook = chosen.notebook(list(material.provenance.run_ids), heading)
+    frame = _frame_of(notebook, name) if policy and policy.patterns else {}
     with handed_over(material) as folder:
         execute(notebook, folder, template=chosen.path, progress=progress)
         finished = _finish(notebook, material, name, str(folder))
-    for file, text in zip((html_path.name, notebook_path.name), finished, strict=True):
-        _check(file, text, masker)
+    for file, text in zip((html_path, notebook_path), finished, strict=True):
+        _check(file.name, text, masker, frame.get(file.suffix, ""))
     html, executed = (text.encode() for text in finished)
     _write({html_path: html, notebook_path: executed})
     return Report(html_path, notebook_path, hashlib.sha256(html).hexdigest(), masker.counts, len(f.runs))
 
 
+def _title(title: object) -> str:
+    """Give a title in one line."""
+    words = " ".join(title.split()) if isinstance(title, str) else ""
+    if not words:
+        raise UsageError(f"title={title!r} cannot be used; expected some words, or None.")
+    return words
+
+
 def targets(path: str | Path) -> tuple[Path, Path]:
     """Give the files of a report: HTML and notebook. Raises `UsageError` for what cannot be one."""
-    html = Path(path)
-    if html.suffix.lower() not in (".html", ".htm"):
+    if not isinstance(path, str | Path) or Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} is no HTML file; expected a name that ends in .html.")
-    if html.is_dir():
-        raise UsageError(f"path={str(path)!r} is a folder; expected the name of a file.")
-    return html, html.with_suffix(".ipynb")
+    html = Path(path)
+    notebook = html.with_suffix(".ipynb")
+    for file in (html, notebook):
+        if file.is_dir():
+            raise UsageError(f"{file} is a folder; give the report another name.")
+    if notebook.exists() and not templates.is_report(notebook):
+        raise UsageError(
+            f"{notebook} is there and was not made by a report, and the executed notebook would replace it; "
+            "give the report another name."
+        )
+    return html, notebook
 
 
 def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[str, str]:
@@ -114,31 +134,53 @@ def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[
     return html, said
 
 
-def _check(name: str, text: str, masker: Masker) -> None:
-    """Look for what was masked in a finished file, as any of its formats would write it."""
-    from runkit.charts.html import figure_scripts
-    from runkit.reports.scan import leaks
+def _frame_of(notebook: Any, name: str) -> dict[str, str]:
+    """Give both files as they would be without any data: words of their own, which no pattern can mean."""
+    from runkit.reports.export import to_html
 
-    found = leaks(text, masker, exempt=[str(figure_scripts()[0])])
-    if found:
-        counts = ", ".join(f"{number:,} of {rule}" for rule, number in found.items())
+    text = templates.text_of(notebook)
+    return {".html": to_html(notebook, title=name), ".ipynb": text}
+
+
+def _check(name: str, text: str, masker: Masker, frame: str) -> None:
+    """Look for what was masked in a finished file, as any of its formats would write it.
+
+    `frame`: the file without data; what an own pattern masked and also stands there is no leak.
+    """
+    from runkit.charts.html import figure_scripts
+    from runkit.reports.scan import standing
+
+    exempt = [str(script) for script in figure_scripts()]
+    found = standing(text, masker, exempt=exempt)
+    own = {rule: found[rule] - standing(frame, masker, exempt=exempt).get(rule, set()) for rule in found
+           if frame and rule not in RULES}  # fmt: skip
+    if left := {rule: len(values) for rule, values in (found | own).items() if values}:
+        counts = ", ".join(f"{number:,} of {rule}" for rule, number in left.items())
         raise ReportError(
-            f"{name} would hold values that should be masked: {counts}. Nothing was written. A template that "
-            "holds them in its own text, or one that builds them from parts, has to be changed."
+            f"{name} would hold values that should be masked: {counts}. Nothing was written. Either the "
+            "template holds them in its own text or builds them from parts, or a pattern of your own means "
+            "words that the report says by itself, such as years: make the pattern narrower."
         )
 
 
 def _write(files: Mapping[Path, bytes]) -> None:
-    """Write each file beside its place and then move all there."""
-    parts = {path: path.with_name(f".{path.name}.part") for path in files}
+    """Write each file under a name that nobody else has, and then move all to their places."""
+    parts: dict[Path, Path] = {}
+    target = next(iter(files))
+    mask = os.umask(0)
+    os.umask(mask)
     try:
-        for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            parts[path].write_bytes(content)
-        for path, part in parts.items():
-            part.replace(path)
+        for target, content in files.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            number, part = tempfile.mkstemp(dir=target.parent, prefix=".runkit-", suffix=".part")
+            parts[target] = Path(part)
+            with os.fdopen(number, "wb") as file:
+                file.write(content)
+            parts[target].chmod(0o666 & ~mask)
+        for target, written in parts.items():
+            written.replace(target)
     except OSError as error:
-        raise UsageError(f"{error.filename}: cannot be written ({error.strerror}).") from None
+        raise UsageError(f"{target} cannot be written ({error.strerror}).") from None
     finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+        for written in parts.values():
+            written.unlink(missing_ok=True)

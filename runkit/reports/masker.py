@@ -189,7 +189,7 @@ class Masker:
         """
         self._learn_keys(value)
         out: list[Any] = [None]
-        numbers: list[tuple[Any, Any, int | float]] = []
+        numbers: list[tuple[Any, Any, int | float, str]] = []
         stack: list[tuple[Any, Any, Any, str | None, str]] = [(out, 0, value, None, "")]
         while stack:
             target, at, item, rule, name = stack.pop()
@@ -210,15 +210,28 @@ class Masker:
             elif rule is not None:
                 target[at] = self._field_value(item, rule)
             elif isinstance(item, str):
-                target[at] = item if rules.is_kept(item, name) else self.text(item)
+                target[at] = item if rules.is_kept(item, name) else self._named_text(item, name)
             else:
                 target[at] = item
-                numbers.append((target, at, item))
-        for target, at, number in numbers:  # now all EIN and SSN of the value are known
+                numbers.append((target, at, item, name))
+        for target, at, number, name in numbers:  # now all EIN and SSN of the value are known
             same = rules.digits_of(number)
-            if len(same) == 9 and self._known("bare", same):
+            if len(same) == 9 and (self._known("bare", same) or self._looks_like_tax(number, name)):
                 target[at] = self._mask("bare", same, str(number))
         return out[0]
+
+    def _named_text(self, text: str, name: str) -> str:
+        """Mask a text; where its name speaks of tax, nine digits however they are written."""
+        masked = self.text(text)
+        same = rules.digits(text)
+        if masked == text and len(same) == 9 and "ein" in self._rank and rules.speaks_of_tax(name):
+            return self._mask("bare", same, text)
+        return masked
+
+    def _looks_like_tax(self, number: float, name: str) -> bool:
+        """Whether a number is masked as nine digits of text are; under a telling name without its zeros."""
+        is_long = len(str(number)) == 9 or rules.speaks_of_tax(name)
+        return "ein" in self._rank and isinstance(number, int) and is_long
 
     def _learn_keys(self, value: Any) -> None:
         stack = [value]

@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from runkit import jsontext
-from runkit.answerlog import answers_about
+from runkit.answerlog import answers_about, digest
 from runkit.errors import ContractError, UsageError
 from runkit.models import Run
 from runkit.reports.masker import Masker
@@ -99,9 +99,11 @@ def _masked(answers: pd.DataFrame, masker: Masker) -> pd.DataFrame:
     def sent(text: str) -> str:
         return jsontext.dumps(masker.json(jsontext.loads(text.encode())))
 
-    safe = answers.copy()
+    safe = answers.assign(question_digest=pd.Series(pd.NA, answers.index, "str"))
     for name in map(str, safe.select_dtypes("str").columns):
         safe[name] = safe[name].map(sent if name == "answer" else masker.text, na_action="ignore")
+    # of the masked answer: from the digest of a tax number, the number could be found
+    safe["answer_digest"] = [digest(jsontext.loads(text.encode())) for text in safe["answer"]]
     return safe.astype(answers.dtypes)
 
 
@@ -121,13 +123,21 @@ def handed_over(material: Material) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _parsed(line: bytes) -> Any:
+    """Parse what `Run.to_json` wrote; halves of a surrogate pair are only for the standard library."""
+    try:
+        return jsontext.loads(line)
+    except ValueError:
+        return json.loads(line)
+
+
 def received(folder: Path) -> Material:
     """Read what `handed_over` wrote."""
     lines = (folder / _RUNS).read_bytes().splitlines()
     told = json.loads((folder / _PROVENANCE).read_text(encoding="utf-8"))
     return Material(
         read(folder),
-        tuple(Run.from_json(jsontext.loads(line)) for line in lines),
+        tuple(Run.from_json(_parsed(line)) for line in lines),
         pd.read_parquet(folder / _ANSWERS),
         Provenance.from_dict(told),
     )

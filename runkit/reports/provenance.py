@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from runkit.text import html_table, moment, plural
 MOST_IDS = 10  # in the table; the first cell holds all
 CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
 _BLOCK = Markup('<div class="{}">{}</div>')
+_MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")  # numbered as runs came
 _LOCAL = {"interrupts": ["answered_by"], "problems": ["location"]}  # what another machine does not know
 
 
@@ -149,7 +151,9 @@ def digest_of(frames: Frames) -> str:
         if name == "runs":
             kept = kept.assign(as_of=kept["as_of"].where(kept["ended_at"].isna()))
         ordered = kept.sort_values("run_id", kind="stable").reset_index(drop=True)
-        text = ordered.to_json(orient="split", index=False, date_format="iso", date_unit="us")
+        text = _MASK.sub(
+            r"[\1]", ordered.to_json(orient="split", index=False, date_format="iso", date_unit="us")
+        )
         total.update(f"{name}\n{text}\n".encode("utf-8", "surrogatepass"))
     return total.hexdigest()
 

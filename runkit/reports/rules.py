@@ -47,7 +47,7 @@ _EMAIL = re.compile(
 LIKE_A_KEY = re.compile(r"mk_(?:live|test)_(?=[\w-]{4})[^\s\"'<>,;\\)\]}&%]+", re.IGNORECASE)
 _SIGN = r"[\w.~+/=:-]"
 _TELLING = rf"(?=[^\s\d\"']{{0,200}}\d|{_SIGN}{{20}})"  # "bearer shares" and "Basic checks" are no tokens
-_NAMES = r"(?:api_?key|password|passwd|client_?secret|secret|private_?key|(?:access|refresh)_?token)"
+_NAMES = r"(?:api[_-]?key|password|passwd|client_?secret|secret|private_?key|(?:access|refresh)_?token)"
 _KEYS = (
     LIKE_A_KEY,
     re.compile(
@@ -58,6 +58,12 @@ _KEYS = (
     re.compile(rf"\b(?:bearer|basic|token)\s{{1,3}}(?P<it>{_TELLING}{_SIGN}{{6,}})", re.IGNORECASE),
     re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*)?"),
     re.compile(rf"[\"']{_NAMES}[\"']\s{{0,3}}:\s{{0,3}}([\"'])(?P<it>[^\"'\\\n]+)\1", re.IGNORECASE),
+    re.compile(r"\b(?:sk|rk)_(?:live|test)_\w{8,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}"),
+    re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{1,20000}-----END"),
+    re.compile(
+        rf"\b(?:x-)?{_NAMES}:\s{{1,3}}(?P<it>(?=[^\s\d]{{0,200}}\d)[^\s\"'<>&;,\\\[]{{6,}})",
+        re.IGNORECASE,
+    ),
     re.compile(rf"\b{_NAMES}=(?P<it>[^\s\"'<>&;,\\\[]{{4,}})", re.IGNORECASE),
 )
 _LOGIN = re.compile(r"://(?P<it>[^\s/?#\"'<>\\]+)@")
@@ -118,7 +124,9 @@ def keys(text: str) -> Iterator[Found]:
                 yield Found(*found.span(it), "key", found[it])
 
 
-_KEY_HINT = re.compile(r"mk_|bearer|basic|token|eyJ|auth|key|pass|secret", re.IGNORECASE)
+_KEY_HINT = re.compile(
+    r"mk_|[sr]k_|AKIA|gh[pousr]_|bearer|basic|token|eyJ|auth|key|pass|secret", re.IGNORECASE
+)
 
 
 def logins(text: str) -> Iterator[Found]:
@@ -150,20 +158,12 @@ RULES = tuple(FINDERS)
 # ---------------------------------------------------------------------------------------------- field names
 
 _TAX_FIELDS = {
-    "ein": "ein",
-    "fein": "ein",
-    "tin": "ein",
-    "itin": "ssn",
-    "ssn": "ssn",
-    "taxid": "ein",
-    "taxpayerid": "ein",
-    "tinnumber": "ein",
-    "einnumber": "ein",
-    "ssnnumber": "ssn",
-    "taxidnumber": "ein",
-    "taxidentificationnumber": "ein",
-    "socialsecuritynumber": "ssn",
+    **dict.fromkeys(("ein", "fein", "tin", "taxid", "taxpayerid", "tinnumber", "einnumber"), "ein"),
+    **dict.fromkeys(("taxidnumber", "taxidentificationnumber"), "ein"),
+    **dict.fromkeys(("ssn", "itin", "ssnnumber", "socialsecuritynumber"), "ssn"),
 }
+_TAX_WORDS = {"ein", "fein", "tin", "itin", "ssn", "tax", "taxpayer", "employer", "social"}
+_NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
 _KEY_FIELDS = {
     "authorization",
     "apikey",
@@ -178,15 +178,21 @@ TAX_LEAVES = {"value", "number", "digits", "raw", "formatted"}  # under a name a
 _TIMES = {"created_at", "updated_at", "started_at", "completed_at", "ended_at", "read_at"}
 _WORDS = {"status": {*RUN_STATUSES, *STEP_STATUSES}, "type": {*STEP_TYPES}, "resolution": {*RESOLUTIONS}}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?")
-FIELD_HINT = re.compile(r"tin|ein|ssn|tax|auth|key|pass|secret|token|social", re.IGNORECASE)
+FIELD_HINT = re.compile(r"\d{7}|tin|ein|ssn|tax|employer|auth|key|pass|secret|token|social", re.IGNORECASE)
 SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 
 @lru_cache(4096)
 def field_rule(name: str) -> str | None:
-    """Give the rule that a field's name calls for."""
+    """Give the rule that a field's name calls for: what stands there is a secret whatever it looks like."""
     plain = name.replace("_", "").replace("-", "").replace(" ", "").casefold()
     return "key" if plain in _KEY_FIELDS else _TAX_FIELDS.get(plain)
+
+
+@lru_cache(4096)
+def speaks_of_tax(name: str) -> bool:
+    """Whether a field's name speaks of tax numbers, as `corrected_tin` does and `tin_match` too."""
+    return any(word.casefold() in _TAX_WORDS for word in _NAME_WORD.findall(name))
 
 
 def is_telling(secret: str) -> bool:

@@ -39,7 +39,12 @@ class _Sought(NamedTuple):
 
 
 def leaks(document: str, masker: Masker, *, exempt: Collection[str] = ()) -> dict[str, int]:
-    """Search a finished file for what was masked; gives rule -> how many values stand in it, empty if clean.
+    """Count what `standing` finds, by rule; empty if the file is clean."""
+    return {rule: len(values) for rule, values in standing(document, masker, exempt=exempt).items()}
+
+
+def standing(document: str, masker: Masker, *, exempt: Collection[str] = ()) -> dict[str, set[str]]:
+    """Search a finished file for what was masked; gives rule -> the values that stand in it.
 
     Looks for `masker.sought` and for whatever looks like an API key, without regard to case: as it is, and
     as JSON, HTML, URLs and each in another write it. `exempt` are blocks of known text that are taken out.
@@ -63,7 +68,7 @@ def leaks(document: str, masker: Masker, *, exempt: Collection[str] = ()) -> dic
         for one in short:
             if re.search(rf"(?<!\w){re.escape(one.text.decode())}(?!\w)", folded):
                 found[one.rule].add(one.value.casefold())
-    return {rule: len(values) for rule, values in found.items()}
+    return dict(found)
 
 
 def _lines(value: str) -> list[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.errors import UsageError
 from runkit.reports.provenance import CLASS, Provenance
-from runkit.text import plural
+from runkit.text import plural, shorten
 
 PARAMETERS = "parameters"  # the tag of the cell that holds `run_ids`
+MARK = "runkit_report"  # in the metadata of a notebook that a report made, and may replace
 _HOLDS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # least and most runs
 
 
@@ -38,6 +40,8 @@ class Template(NamedTuple):
     def check(self, n_runs: int) -> None:
         """Raise `UsageError` unless the template can show so many runs."""
         least, most = _HOLDS.get(self.name, (1, None))
+        if n_runs == 0:
+            raise UsageError("There is no run in the source; expected runs, not ids. See frames().problems.")
         if n_runs < least or (most is not None and n_runs > most):
             expected = plural(least, "run") if least == most else f"at least {plural(least, 'run')}"
             others = ", ".join(f'"{name}"' for name in _HOLDS if name != self.name)
@@ -56,9 +60,12 @@ class Template(NamedTuple):
 
         try:
             nb = nbformat.reads(self.text, as_version=4)
-        except (ValueError, nbformat.ValidationError) as error:
-            raise UsageError(f"{self.path} is no notebook ({error}); expected an .ipynb file.") from None
+            nbformat.validate(nb)
+        except (ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
+            said = shorten(str(error), 200)
+            raise UsageError(f"{self.path} is no notebook ({said}); expected an .ipynb file.") from None
         nb.metadata.pop("widgets", None)
+        nb.metadata[MARK] = {"template": self.path.name}
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
@@ -77,7 +84,7 @@ def _entitle(nb: Any, title: str) -> None:
     """Write `title` as the first heading; it is text, whatever it holds."""
     import nbformat
 
-    heading = "# " + "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|$&~" else sign for sign in title)
+    heading = "# " + "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|$&~:" else sign for sign in title)
     for cell in nb.cells:
         lines = cell.source.split("\n")
         if cell.cell_type == "markdown" and lines[0].startswith("# "):
@@ -86,18 +93,33 @@ def _entitle(nb: Any, title: str) -> None:
     nb.cells.insert(0, nbformat.v4.new_markdown_cell(heading))
 
 
+def is_report(path: Path) -> bool:
+    """Whether a file is a notebook that a report made."""
+    try:
+        return MARK in json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def text_of(nb: Any) -> str:
+    """Give a notebook (an nbformat node) as the text of its file."""
+    import nbformat
+
+    return str(nbformat.writes(nb))
+
+
 def with_provenance(nb: Any, told: Provenance) -> str:
     """Give an executed notebook as text; where its data comes from is added if it does not say so."""
     import nbformat
 
-    if CLASS not in nbformat.writes(nb):
+    if CLASS not in text_of(nb):
         bundle = {"text/html": told._repr_html_(), "text/plain": repr(told)}
         output = nbformat.v4.new_output("display_data", bundle)
         nb.cells += [
             nbformat.v4.new_markdown_cell("## How this was made"),
             nbformat.v4.new_code_cell("data.provenance", outputs=[output]),
         ]
-    return str(nbformat.writes(nb))
+    return text_of(nb)
 
 
 def find(template: str | Path) -> Template:

@@ -44,14 +44,15 @@ def readable(df: pd.DataFrame, *, caption: str, most_bytes: int = MOST_BYTES) ->
     """
     columns = [_Column(str(name), df.iloc[:, at]) for at, name in enumerate(df.columns)]
     rows: list[Markup] = []
-    n_bytes = 0
+    n_bytes = n_shortened = 0
     for row in _rows(columns):
         n_bytes += len(row.encode("utf-8", "replace"))
         if n_bytes > most_bytes:
             break
         rows.append(row)
+        n_shortened = sum(column.n_shortened for column in columns)
     head = Markup("").join(_HEAD.format(align=column.align, words=column.words) for column in columns)
-    note = _NOTE.format(words) if (words := _left_out(len(rows), len(df), columns)) else Markup("")
+    note = _NOTE.format(words) if (words := _left_out(len(rows), len(df), n_shortened)) else Markup("")
     many = " runkit-many" if len(columns) > MANY else ""
     return _TABLE.format(many=many, caption=caption, head=head, rows=Markup("").join(rows), note=note)
 
@@ -116,9 +117,8 @@ def _rows(columns: Sequence[_Column]) -> Iterator[Markup]:
         yield Markup("<tr>{}</tr>").format(Markup("").join(column.cell(row) for column in columns))
 
 
-def _left_out(n_shown: int, n_rows: int, columns: Sequence[_Column]) -> str:
+def _left_out(n_shown: int, n_rows: int, n_shortened: int) -> str:
     """Say what does not stand in the table, or nothing."""
-    n_shortened = sum(column.n_shortened for column in columns)
     parts = []
     if n_shown < n_rows:
         parts.append(f"{n_shown:,} of {plural(n_rows, 'row')} shown; the frames have all.")

@@ -77,21 +77,100 @@ def test_hostile_words_are_text_in_figures(exhibit):
 def test_in_short_says_what_waits_and_what_is_missing():
     """Failures, the oldest question and the reason why the frames are not whole stand in the sentence."""
     said = fleet.in_short(frames(ODD)).sentence
-    assert "1 run failed." in said
+    assert said.startswith("5 runs: 2 running, 1 completed, 1 paused and 1 failed.")
     assert "1 record of 6 could not be read" in said
     assert "1 run came without steps" in said
     waiting = run(question("q", 10, None), end=None, status="interrupted", updated_at=at(70))
     assert "1 question waits for a person: for 1 min 0 s" in fleet.in_short(frames(waiting)).sentence
 
 
+def test_in_short_counts_what_the_outputs_recommend():
+    """The most frequent texts are named, the rarer ones counted; failed runs have no say."""
+
+    def advised(n, words, **more):
+        output = artifact(summary=f"All is well. (It was read.) {words}")
+        return run(step("s"), run_id=f"r{n}", output={"artifacts": [output]}, **more)
+
+    texts = ["approve"] * 3 + ["reject"] * 2 + ["ask", "wait", "look again", "keep", "close"]
+    runs = [advised(n, f"Recommendation: {text}.") for n, text in enumerate(texts)]
+    runs += [advised(50, "Nothing more."), advised(51, "Recommendation: approve.", status="error")]
+    shown = fleet.in_short(frames(runs))
+    assert shown.sentence.startswith(
+        "12 runs: 11 completed and 1 failed. What the completed ones recommend: "
+    )
+    assert "“approve” (3), “reject” (2)" in shown.sentence
+    assert "and 2 other recommendations (2); 1 states none." in shown.sentence
+    rows = dict(shown.table.to_numpy().tolist())
+    assert (rows["recommended: approve"], rows["completed without a recommendation"]) == ("3", "1")
+
+
+def failed(n, label, **more):
+    """A run that ended with an error."""
+    cause = step(f"e{n}", 0, 5, type="error", status="error", label=label)
+    return run(cause, run_id=f"f{n}", status="error", created_at=at(n)) | more
+
+
+def waiting(n, waited=60):
+    """A run whose question has waited so many seconds."""
+    asked = question(f"q{n}", 10, None, label="Is it so?")
+    return run(asked, run_id=f"w{n}", end=None, status="interrupted", updated_at=at(10 + waited))
+
+
+def test_look_first_puts_failures_with_the_same_error_into_one_row():
+    """The row counts them, names the newest and others, and stands after the question that waits."""
+    runs = [failed(n, "The register did not answer") for n in range(6)]
+    shown = fleet.look_first(frames([*runs, failed(9, "No such business"), waiting(1)]))
+    assert shown.table["n_runs"].tolist() == [1, 6, 1]
+    assert shown.table["run_id"].tolist() == ["w1", "f5", "f9"]
+    assert shown.table["reason"][1] == (
+        "6 runs failed alike: The register did not answer; the newest after 1 min 40 s; "
+        "the others: f4, f3, f2 and 2 more"
+    )
+    assert "7 runs failed with 2 different errors" in shown.sentence
+    assert shown.sentence.startswith("3 tasks about 8 of 8 runs: 1 question waits for a person;")
+
+
+def test_look_first_says_since_when_and_the_longest_wait_comes_first():
+    """A question has waited since it was asked."""
+    shown = fleet.look_first(frames([waiting(1, 60), waiting(2, 7_200)]))
+    assert shown.table["run_id"].tolist() == ["w2", "w1"]
+    assert shown.table["to_do"].unique().tolist() == ["Answer the question"]
+    assert {f"{when:%H:%M:%S}" for when in shown.table["since"]} == {"10:00:10"}
+    assert "the oldest for 2 h 0 min" in shown.sentence
+
+
 def test_look_first_leaves_room_for_each_kind_and_says_what_it_leaves_out():
-    """Thirty failed runs do not hide the question that waits, and the ten without a row are counted."""
-    failed = [run(run_id=f"f{k}", status="error") for k in range(30)]
-    waiting = run(question("q", 10, None), run_id="w", end=None, status="interrupted", updated_at=at(70))
-    shown = fleet.look_first(frames([*failed, waiting]))
+    """Thirty waiting questions do not hide the failed run, and the eleven without a row are counted."""
+    shown = fleet.look_first(frames([*(waiting(n) for n in range(30)), failed(1, "No answer")]))
     assert len(shown.table) == 20
-    assert shown.table["kind"].value_counts().to_dict() == {"failed": 19, "waits": 1}
-    assert "11 runs whose first reason is “failed”" in shown.sentence
+    assert shown.table["to_do"].value_counts().tolist() == [19, 1]
+    assert "Not listed for want of room: 11 waiting questions." in shown.sentence
+
+
+def test_look_first_shows_decisions_without_a_person_and_findings_without_a_source():
+    """Each is a row with its runs; a finding that has a source is in none."""
+    by_policy = question("s", 60, 61, label="Dismiss it?", result={"resolution": "auto_approve"})
+    bare = step("a", artifacts=[artifact("Bare"), found("high", source())])
+    shown = fleet.look_first(frames([run(by_policy, run_id="p"), run(bare, run_id="b")]))
+    assert shown.table[["reason", "n_runs", "run_id"]].to_numpy().tolist() == [
+        ["1 question approved by policy, without a person: “Dismiss it?”", 1, "p"],
+        ["1 of 2 findings (50 %) rests on no source: “Bare”", 1, "b"],
+    ]
+
+
+def test_look_first_names_the_business_or_the_best_hint():
+    """The title of the output comes before the website, and the website before the question."""
+    site = step("s", artifacts=[found("high", source("Website of Acme LLC"))])
+    told = {"artifacts": [artifact("Summary for Bolt Inc", confidence="low")]}
+    runs = [
+        waiting(1),
+        waiting(2) | {"steps": [site, question("q2", 10, None)]},
+        run(site, run_id="low", output=told),
+        waiting(3) | {"business_id": "biz_1"},
+    ]
+    table = fleet.look_first(frames(runs)).table
+    about = dict(zip(table["run_id"], table["about"], strict=True))
+    assert about == {"w1": "Is it so?", "w2": "Acme LLC", "low": "Summary for Bolt Inc", "w3": "biz_1"}
 
 
 def test_look_first_finds_the_run_that_took_far_longer():
@@ -122,13 +201,47 @@ def test_outcomes_add_up():
     assert shown.sentence.startswith("3 of 4 runs completed (75 %), 1 failed (25 %)")
 
 
+def test_outcomes_say_which_runs_are_open():
+    """A run that waits for a person is not one that runs."""
+    going = run(run_id="g", end=None)
+    said = fleet.outcomes(frames([*many(1), waiting(1), waiting(2), going])).sentence
+    assert "2 wait for a person, 1 still runs" in said
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ([0], "1 failed, on 3 Feb 2026."),
+        ([0, 1, 2, 3, 4], "5 failed, on 5 different days."),
+        ([0, 1, 1], "3 failed, most on 4 Feb 2026 (2)."),
+        ([0, 0, 1, 1], "4 failed, at most 2 in one day."),
+    ],
+)
+def test_volume_names_a_day_only_where_one_has_most(days, words):
+    """What is true of many days is not said of the first one."""
+    runs = [run(run_id=f"e{n}", status="error", created_at=at(day * 86_400)) for n, day in enumerate(days)]
+    runs += [run(run_id=f"c{n}", created_at=at(n * 86_400 * 3)) for n in range(4)]
+    assert fleet.volume(frames(runs)).sentence.endswith(words)
+
+
+def test_budget_leads_with_a_typical_ended_run():
+    """One run that waited for hours and an open one do not hide what is usual."""
+    long = run(step("a", 0, 30), question("q", 30, 7_230), run_id="long", end=7_230)
+    shown = fleet.budget(frames([*many(4), long, waiting(1, 90_000)]))
+    assert shown.sentence.startswith(
+        "A typical ended run worked for 1 min 0 s, did not wait for a person and was idle for 0 s (medians). "
+        "1 of 5 ended runs waited, which took 96 % of the time of all: 2 h 0 min of 2 h 5 min"
+    )
+    assert "1 run is still open: 1 d 1 h so far, over 99 % of it waiting" in shown.sentence
+    assert shown.table["group"].tolist()[:3] == ["typical ended run", "ended runs", "open runs"]
+    assert shown.table.loc[0, ["working_s", "waiting_s", "idle_s"]].tolist() == [60, 0, 0]
+
+
 def test_budget_says_the_share_that_waited():
     """Working, waiting and idle are those of the frames."""
     shown = fleet.budget(frames([run(step("a", 0, 30), question("q", 30, 90)), *many(1)]))
-    assert shown.sentence.startswith(
-        "Waiting for a person took 38 % of the time of 2 runs: 1 min 0 s of 2 min 40 s"
-    )
-    assert shown.table.loc[0, ["working_s", "waiting_s", "idle_s"]].tolist() == [90, 60, 10]
+    assert "38 % of the time of all: 1 min 0 s of 2 min 40 s" in shown.sentence
+    assert shown.table.loc[1, ["working_s", "waiting_s", "idle_s"]].tolist() == [90, 60, 10]
 
 
 def test_waits_tell_pending_answered_lapsed_and_settled_apart():
@@ -147,6 +260,26 @@ def test_slowest_steps_leave_out_waits_and_containers():
     assert shown.table[["name", "label", "n_steps", "critical_s"]].to_numpy().tolist() == [
         ["inner", "Inner", 1, 50]
     ]
+
+
+def test_slowest_steps_begin_with_the_share_of_work_where_waiting_took_more():
+    """Ten seconds of work in a run that waited for ninety."""
+    shown = fleet.slowest_steps(frames(run(step("a", 0, 10), question("q", 10, 100))))
+    assert shown.sentence.startswith("Of the work (10 s, 10 % of all time) “Step a”")
+    assert shown.figure.layout.annotations[0].text == "Step a · 10 s, 1 time"
+    assert fleet.slowest_steps(frames(many(1))).sentence.startswith("Of the work (1 min 0 s) “Step s0”")
+
+
+def test_confidence_names_the_runs_with_low_ones():
+    """The newest three, the others counted, and none where confidence is high."""
+    runs = [
+        run(step("a", artifacts=[found("low"), found("high")]), run_id=f"r{n}", created_at=at(n))
+        for n in range(5)
+    ]
+    table = fleet.confidence(frames(runs)).table
+    assert table["n_runs"].tolist() == [5, 5]
+    assert table["run_ids"].fillna("").tolist() == ["", "r4, r3, r2 and 2 more"]
+    assert table["artifacts_percent"].tolist() == [50, 50]
 
 
 def test_confidence_goes_from_high_to_low_and_keeps_other_words():
@@ -172,13 +305,39 @@ def test_sources_count_findings_once_and_those_without_a_second_source():
         ["Register", 2, 1],
         ["Website", 1, 0],
     ]
-    assert "1 (33 %) rests on one source only, 1 on none" in shown.sentence
+    assert "1 of 3 findings (33 %) rests on one source only, 1 on none" in shown.sentence
+
+
+def test_sources_rank_by_runs_and_say_which_has_more_findings():
+    """Ten findings of one run are fewer runs than two findings of two; tiers that add up to more are said."""
+    both = found("high", source(), source("Blog", "secondary", url="https://b.example"))
+    runs = [run(step("a", artifacts=[both]), run_id=f"r{n}") for n in range(2)]
+    deep = [found("low", source("Archive", "primary", url="https://c.example")) for _ in range(10)]
+    shown = fleet.sources(frames([*runs, run(step("b", artifacts=deep), run_id="deep")]))
+    assert shown.sentence.startswith(
+        "The most frequent source is Blog (secondary): in 2 of 3 runs, for 2 of 12 findings; "
+        "Archive (primary) has more findings, 10, but all in 1 run. "
+    )
+    assert "(one can have sources of several tiers)" in shown.sentence
+    assert shown.table["n_runs"].tolist() == [2, 2, 1]
+    assert "Archive · 10 findings in 1 run" in [note.text for note in shown.figure.layout.annotations]
+
+
+def test_sources_beyond_twelve_are_one_bar():
+    """It counts the runs once, however many of the others they have."""
+    names = [f"Register {n}" for n in range(20)]
+    all_of_them = step("a", artifacts=[found("high", source(name)) for name in names])
+    shown = fleet.sources(frames([run(all_of_them, run_id=f"r{n}") for n in range(2)]))
+    texts = [note.text for note in shown.figure.layout.annotations]
+    assert (len(texts), texts[-1]) == (13, "8 others · 16 findings in 2 runs")
+    assert "adds up 8 sources" in shown.sentence
 
 
 def test_a_part_without_length_has_no_bar():
     """Its outline would be drawn all the same; the agent that did not fail has no orange line."""
-    shown = fleet.outcomes(frames([run(agent="a"), run(run_id="e", agent="b", status="error")]))
-    assert [list(trace.x) for trace in shown.figure.data] == [[1], [1]]
+    runs = [run(agent="a"), run(run_id="e", agent="b", status="error", created_at=at(7_200))]
+    for exhibit in (fleet.outcomes, fleet.volume):
+        assert [len(trace.x) for trace in exhibit(frames(runs)).figure.data] == [1, 1]
 
 
 def test_many_categories_are_added_up_and_said():

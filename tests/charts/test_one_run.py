@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 import runkit
 from runkit.charts import one_run
-from runkit.charts.phrases import known, listed, sentences_of, share
+from runkit.charts.phrases import Business, business, known, listed, sentences_of, share
 from runkit.charts.run_people import answer_words
 from runkit.errors import UsageError
 from runkit.tables.linked import frames
@@ -71,6 +72,7 @@ def test_the_verdict_comes_first():
     """The last sentence that begins with Recommendation, with the title and its confidence."""
     said = one_run.in_short(frames(delivering("It is so. Recommendation: approve."))).sentence
     assert said.startswith(
+        "Review of “Summary 0” (probably, from the output's title): "
         "“Recommendation: approve.” (“Summary 0”, high confidence). The run completed after"
     )
 
@@ -78,14 +80,122 @@ def test_the_verdict_comes_first():
 def test_a_quoted_recommendation_is_not_the_agents():
     """What a person wrote, quoted in the summary, does not pass for the verdict."""
     text = "All is well. The reviewer noted: “Seen. Recommendation: reject.” Nothing else."
-    assert "reject" not in one_run.in_short(frames(delivering(text))).sentence.split("(")[0]
+    assert ": “All is well.” (" in one_run.in_short(frames(delivering(text))).sentence
     assert sentences_of(text)[0] == "All is well."
 
 
-def test_a_run_that_waits_says_for_what():
-    """There is no verdict yet, and the question that is open is named with how long it has waited."""
+def test_a_run_that_waits_says_what_the_reader_has_to_do():
+    """The question with its agent and its wait comes first, then where it can be answered."""
     said = one_run.in_short(frames(example("interrupted"), as_of="2026-02-03T10:40:12Z")).sentence
-    assert said.startswith("No verdict yet: the run has waited for 37 min 42 s for a person to answer “")
+    assert said.startswith("Someone has to answer: “")
+    first, rest = said.split(". Answer it with runkit.InterruptForm", 1)
+    assert ", waiting for 37 min 42 s)" in first
+    assert rest.startswith(" or where the review was started; this page cannot record an answer.")
+
+
+def found_at(*names, **more):
+    """A run with one finding that rests on sources of these names."""
+    sources = [SOURCE | {"source_name": name} for name in names]
+    return run(step("a", artifacts=[artifact(sources=sources)]), **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (found_at("Website of Acme", business_id="b1"), "b1"),
+        (found_at("Website of Acme"), "probably Acme, from the name of a source"),
+        (
+            found_at("Website of Acme", output={"artifacts": [artifact("CIP summary for Beta Inc")]}),
+            "probably Beta Inc, from the output's title",
+        ),
+        (found_at("A register"), "unknown"),
+    ],
+)
+def test_the_business_is_named_once_and_as_well_as_can_be(given, words):
+    """By its id, else by the best hint, said to be one; the facts have one row for it."""
+    for show in (one_run.in_short, one_run.asked):
+        facts = show(frames(given)).table
+        assert facts.loc[facts["fact"].str.contains("business"), "value"].tolist() == [words]
+
+
+def test_a_question_that_asks_to_decide_names_the_business():
+    """Its label is a hint where no output has a title."""
+    f = frames(example("interrupted"))
+    asked = f.interrupts.assign(kind="decision", label="Approve Acme Inc?")
+    about = business(replace(f, interrupts=asked))
+    assert about == Business("Acme Inc", "a question's label")
+
+
+TOLD = "Asking failed. The IRS did not answer: 3 attempts. Start it again later."
+
+
+def failing(summary=TOLD, **more):
+    """A run that found something and then failed at a look-up, while another step took most of the time."""
+    error = step("e", 30, 30, type="error", status="error", label="No answer", agent="tin")
+    error |= {"artifacts": [artifact("Step failed", summary=summary)]}
+    look_up = step("l", 20, 30, status="error", label="Asking the IRS", agent="tin")
+    outer = step("o", 20, 30, status="error", label="Outer", steps=[look_up, error])
+    slow = step("s", 0, 100, label="Slow", artifacts=[artifact("Active")])
+    return run(slow, outer, status="error", end=100, **more)
+
+
+def test_a_failed_run_says_what_went_wrong_and_what_to_do():
+    """The remedy that the error names is a sentence of its own; then what is done, and what is not."""
+    said = one_run.in_short(frames(failing(business_id="b1"))).sentence
+    assert said.startswith(
+        "No verdict: the review of the business “b1” failed after 1 min 40 s. What went wrong: “No answer: "
+        "Asking failed. The IRS did not answer: 3 attempts” (tin). "
+        "What to do, in the agent's words: “Start it again later”. "
+        "Done: 1 finding (“Active”). Not done: “Outer” and the summary."
+    )
+    assert "What to do" not in one_run.in_short(frames(failing("Start it again."))).sentence
+
+
+def test_a_failed_run_names_the_step_that_failed():
+    """Which other step took most of the time explains nothing then."""
+    said = one_run.critical_path(frames(failing())).sentence
+    assert said.startswith(
+        "The run ended after 1 min 40 s because “Asking the IRS” failed (tin, within “Outer”)"
+    )
+    assert "explain" not in said
+
+
+def test_a_weak_finding_is_linked_to_what_followed():
+    """Only to what its own agent did after a question that came later."""
+    weak = [artifact("Weak", confidence="low", sources=[SOURCE])]
+    steps = [
+        step("a", 0, 10, artifacts=weak),
+        question("q", 10, 60, label="Add one?"),
+        step("b", 60, 70, label="Adding"),
+        step("c", 70, 80, label="Elsewhere", agent="other"),
+    ]
+    shown = one_run.open_items(frames(run(*steps, end=80)))
+    assert shown.table["note"].tolist() == [
+        "raised before the question “Add one?” was answered; afterwards: “Adding”"
+    ]
+    assert shown.table["note"].iloc[0] in one_run.in_short(frames(run(*steps, end=80))).sentence
+    earlier = [question("q", 0, 5), step("a", 5, 10, artifacts=weak), step("b", 10, 20)]
+    assert one_run.open_items(frames(run(*earlier))).table["note"].isna().all()
+
+
+@pytest.mark.parametrize(("sure", "is_said"), [("high", True), ("low", False), ("odd", False)])
+def test_a_summary_surer_than_its_findings_is_told(sure, is_said):
+    """In short and where the findings stand; words without a rank are not compared."""
+    weak, output = artifact("Weak", confidence="low"), artifact("Sum", confidence=sure)
+    f = frames(run(step("a", artifacts=[weak]), output={"artifacts": [output]}))
+    words = "The summary's confidence is high, while a finding that it may rest on is rated low: “Weak”."
+    for show in (one_run.in_short, one_run.found):
+        assert (words in show(f).sentence) == is_said
+
+
+def test_a_review_without_a_result_says_since_when():
+    """And for how long it had been so when it was read."""
+    shown = one_run.open_items(frames(failing(), as_of="2026-02-03T10:11:40Z"))
+    assert shown.sentence == (
+        "Open: no result since 2026-02-03 10:01:40 UTC (10 min 0 s before it was read); "
+        "1 finding without a source: “Active”."
+    )
+    assert shown.table[["what", "open_s"]].to_numpy().tolist()[0] == ["no result", 600]
 
 
 def test_the_prompt_is_what_was_asked():
@@ -93,7 +203,7 @@ def test_the_prompt_is_what_was_asked():
     given = runkit.Run.from_json(delivering("Fine.", prompt="Look at the address"))
     said = one_run.asked(frames(given), given).sentence
     assert "“Look at the address”" in said
-    assert "does not say which business" in said
+    assert "the API does not name the business" in said
     assert "“Summary 0”" in said
 
 
@@ -110,15 +220,33 @@ def test_findings_are_counted_by_evidence():
         )
     )
     assert shown.table["title"].tolist() == ["Rests", "Bare"]
-    assert shown.table["tiers"].iloc[0] == "1 government"
+    assert shown.table["how_official"].iloc[0] == "1 government"
     assert "1 of 2 rests on government or primary sources; 1 on no source: “Bare”" in shown.sentence
 
 
-def test_every_source_is_a_row_of_evidence():
-    """Each with its finding and its address."""
-    shown = one_run.evidence(frames(example("completed")))
-    assert len(shown.table) == len(frames(example("completed")).sources)
-    assert shown.table["url"].str.startswith("https://").all()
+def test_summaries_are_counted_apart_from_findings():
+    """What sums the findings up is none of them, and a source of both counts once."""
+    step_found, output = artifact("X", sources=[SOURCE]), artifact("Sum", sources=[SOURCE])
+    said = one_run.found(
+        frames(run(step("a", artifacts=[step_found]), output={"artifacts": [output]}))
+    ).sentence
+    assert said.startswith(
+        "1 finding and 1 summary: 1 found on the way. Confidence: 1 high; of the summary: 1 high"
+    )
+    assert "Together they name 1 different source: 1 government." in said
+
+
+def test_every_source_is_one_row_of_evidence():
+    """However many findings it supports; they are named, the summary last."""
+    found = [artifact(title, sources=[SOURCE]) for title in ("X", "Y")]
+    other = SOURCE | {"url": "https://b.example.gov/2", "source_name": None}
+    output = artifact("Sum", sources=[SOURCE, other])
+    shown = one_run.evidence(frames(run(step("a", artifacts=found), output={"artifacts": [output]})))
+    assert shown.table[["source", "supports"]].fillna("none").to_numpy().tolist() == [
+        ["A", "X; Y; Sum"],
+        ["none", "Sum"],
+    ]
+    assert shown.sentence == "2 findings and 1 summary rest on 2 different sources: 2 government."
 
 
 def logged(**more):
@@ -166,8 +294,17 @@ def test_an_answer_in_doubt_is_said_to_be(delivery):
 def test_without_an_answer_what_came_next_is_told(more):
     """An answer that did not arrive, or belongs elsewhere, tells nothing; the next step is named."""
     shown = one_run.people(frames(ASKED), logged(**more))
-    assert shown.table["answer"].tolist() == ["not told by the API; then: Recording it"]
-    assert "The API does not tell what was answered" in shown.sentence
+    assert shown.table["answer"].tolist() == ["not recorded by the API; next came: Recording it"]
+    assert shown.table["answered_by"].tolist() == ["not recorded"]
+    assert "The API does not record what was answered" in shown.sentence
+
+
+def test_questions_have_few_columns():
+    """They fit a page: seven, and none of them for analysts alone."""
+    shown = one_run.people(frames(run(question("q", 0, None), end=None)))
+    columns = ["question", "agent", "asked_at", "wait_s", "outcome", "answered_by", "answer"]
+    assert shown.table.columns.tolist() == columns
+    assert shown.table["answered_by"].tolist() == ["nobody yet"]
 
 
 def test_a_question_settled_by_policy_asked_nobody():
@@ -200,10 +337,28 @@ def test_the_critical_path_adds_up_to_the_duration():
     """With the time that lies in no step as the last row."""
     f = frames(run(step("a", 0, 60), step("b", 70, 100)))
     shown = one_run.critical_path(f)
-    assert shown.table["critical_s"].tolist() == [60, 30, 10]
+    assert shown.table["delayed_the_end_s"].tolist() == [60, 30, 10]
     assert shown.sentence == (
-        "“Step a” (1 min 0 s) and “Step b” (30 s) explain 90 % of the 1 min 40 s. 10 s (10 %) lie in no step."
+        "“Step a” (1 min 0 s) and “Step b” (30 s) explain 90 % of the 1 min 40 s. "
+        "10 s (10 %) lie between these steps."
     )
+
+
+def test_time_between_steps_is_told_from_idle_time():
+    """A step that holds others may have been open while nothing worked: two near-equal numbers, so why."""
+    holds = step("a", 0, 60, steps=[step("i", 5, 60)])
+    said = one_run.critical_path(frames(run(holds, step("b", 70, 100)))).sentence
+    assert "10 s (10 %) lie between these steps. That is not the idle time of 15 s: idle means" in said
+
+
+@pytest.mark.parametrize(("wait", "longest"), [(700, None), (5_000, "“Step a” (1 min 40 s)")])
+def test_the_longest_work_is_no_step_shorter_than_one_named_before(wait, longest):
+    """The first step that is no wait: said where the waits alone are named, else it is named already."""
+    steps = [step("a", 0, 100), question("q", 100, 100 + wait), step("b", 100 + wait, 150 + wait)]
+    said = one_run.critical_path(frames(run(*steps, end=150 + wait))).sentence
+    assert "“Step b”" not in said
+    assert ("the longest is" in said) == (longest is not None)
+    assert longest is None or f"the longest is {longest}" in said
 
 
 def test_the_slowest_work_leaves_waits_and_containers_out():
@@ -212,6 +367,16 @@ def test_the_slowest_work_leaves_waits_and_containers_out():
     shown = one_run.slowest_steps(frames(run(step("a", 0, 50, steps=inner), question("q", 50, 100))))
     assert len(shown.table) == 10
     assert shown.table["step"].str.startswith("Step i").all()
+    assert shown.table.columns.tolist()[-2:] == ["own_time_s", "delayed_the_end"]
+
+
+def test_work_side_by_side_is_explained():
+    """Own times then add up to more than the time in which anything worked; else nothing is said."""
+    words = "Steps ran side by side, so their own times add up to more than the 10 s of work."
+    beside = one_run.slowest_steps(frames(run(step("a"), step("b"), end=10))).sentence
+    after = one_run.slowest_steps(frames(run(step("a"), step("b", 10, 20), end=20))).sentence
+    assert words in beside
+    assert "side by side" not in after
 
 
 def test_what_failed_says_the_cause_and_what_went_with_it():
