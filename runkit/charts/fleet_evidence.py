@@ -32,7 +32,7 @@ TIER_LOOKS = {
     "government": bars.WORK._replace(words="government"),
     "primary": bars.GOES_ON._replace(words="primary"),
     "secondary": bars.NOTHING._replace(words="secondary"),
-    "other": bars.REST._replace(words="another tier, or several"),
+    "other": bars.REST._replace(words="other tiers"),
 }
 FINDING = ["run_id", "artifact_no"]
 SOURCE = ["source_name", "source_tier"]
@@ -180,7 +180,7 @@ def sources(f: Frames) -> Exhibit:
     if (n_more := len(table) - MOST_SOURCES) > 0:
         rest = used.merge(table[SOURCE].iloc[MOST_SOURCES:], on=SOURCE).drop_duplicates(FINDING)
         n_runs, n_high = rest["run_id"].nunique(), int(rest["is_high"].sum())
-        rows.append(_source_bar(plural(n_more, "other"), None, len(rest), n_runs, n_high))
+        rows.append(_source_bar(plural(n_more, "other"), "of any tier", len(rest), n_runs, n_high))
         words += f" The chart adds up {plural(n_more, 'source')} in the fewest runs."
     figure = bars.bars(
         list(TIER_LOOKS.values()),

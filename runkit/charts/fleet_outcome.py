@@ -22,8 +22,8 @@ MOST_COLUMNS = 36  # in a phone's width each is 8 px; a month of days and a day 
 STATUS_LOOKS = {
     "completed": bars.GOOD._replace(words="completed"),
     "running": bars.GOES_ON,
-    "interrupted": bars.WAITS._replace(words="interrupted"),
-    "error": bars.BAD._replace(words="error"),
+    "interrupted": bars.WAITS,
+    "error": bars.BAD._replace(words="failed"),
     "other": bars.REST._replace(words="another status"),
 }
 
@@ -124,8 +124,10 @@ def _volume_words(table: pd.DataFrame, unit: Unit, n_before: int, n_timeless: in
     if n_units == 1:
         words = f"{_were_created(n_runs)} {_say(starts[0], unit.words)}"
     else:
+        exact = n_runs / n_units
+        mean = f"{exact:,.0f}" if exact >= 100 else f"{exact:.3g}"
         words = (
-            f"{_were_created(n_runs)} in {plural(n_units, unit.name)}, {n_runs / n_units:,.3g} per "
+            f"{_were_created(n_runs)} in {plural(n_units, unit.name)}, {mean} per "
             f"{unit.name} on average; {_peak(table['n_runs'], starts, unit)}"
         )
         if n_quiet := int((table["n_runs"] == 0).sum()):

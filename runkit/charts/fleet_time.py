@@ -213,7 +213,10 @@ def _waits_bar(name: str, numbers: list[int], detail: str, heading: str) -> Bar:
     n_pending, n_lapsed = numbers[1:]
     parts = [f"{n_pending:,} waiting"] if n_pending else []
     parts += [f"{n_lapsed:,} lapsed"] if n_lapsed else []
-    note = f"{sum(numbers):,}" + (f", {listed(parts)}" if parts else "")
+    # "2 waiting" where that is all, and not "2, 2 waiting"
+    note = listed(parts)
+    if numbers[0] or not parts:
+        note = f"{sum(numbers):,}" + (f", {note}" if parts else "")
     hovers = [
         f"{look.words}: {n:,}; {detail}" for look, n in zip(OUTCOME_LOOKS.values(), numbers, strict=True)
     ]

@@ -49,7 +49,9 @@ def found(f: Frames) -> Exhibit:
         {
             "where": rows["origin"].astype("str").map(ORIGINS).astype("str"),
             "found_by": rows["agent"],
-            **{name: rows[name] for name in ("title", "confidence", "summary", "n_sources")},
+            **{name: rows[name] for name in ("title", "confidence")},
+            "what_it_says": rows["summary"],
+            "n_sources": rows["n_sources"],
             "how_official": rows["tiers"],
         }
     )
@@ -80,7 +82,9 @@ def _found_words(f: Frames, rows: pd.DataFrame) -> str:
     where = [f"{origins[origin]:,} {words}" for origin, words in ORIGINS.items() if origins.get(origin)]
     sure = f"Confidence: {counts(own['confidence'], 'not stated')}"
     if is_summary.any() and len(own) < len(rows):
-        sure += f"; of the summary: {counts(rows.loc[is_summary, 'confidence'], 'not stated')}"
+        stated = rows.loc[is_summary, "confidence"]
+        of_it = said(stated.iloc[0], "not stated") if len(stated) == 1 else counts(stated, "not stated")
+        sure += f"; of the {'summary' if len(stated) == 1 else 'summaries'}: {of_it}"
     words = f"{_counted(rows)}: {', '.join(where)}. {sure}. {_rests_words(rows, own)}."
     places = sources_of(f, rows)
     if len(places):
@@ -186,7 +190,7 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
         joined = [
             (item, other)
             for at in ours
-            if key == "title" or (len(ours[at]) == len(theirs.get(at, [])) == 1 and at[2])
+            if at[-1] and (key == "title" or len(ours[at]) == len(theirs.get(at, [])) == 1)
             for item, other in zip(ours[at], theirs.get(at, []), strict=False)
         ]
         pairs += joined

@@ -37,6 +37,7 @@ PARTS: tuple[tuple[str, str, str, Look], ...] = (
     ("waiting_s", "waiting for a person", "waiting", LOOKS[WAIT]),
     ("idle_s", "idle, nothing ran", "idle", LOOKS[CONTAINER]),
 )
+KINDS = {"activity": "work", "output": "summary", "interrupt": "question"}  # for readers of a report
 NOT_DELIVERED = "The steps of this run were not delivered, so it is unknown where the time went."
 
 
@@ -58,7 +59,9 @@ def timeline(f: Frames) -> Exhibit:
     table = pd.DataFrame(
         {
             "step": pd.Series(labels, index=steps.index, dtype="str"),
-            **{name: steps[name] for name in ("agent", "type", "status")},
+            "agent": steps["agent"],
+            "kind": step_kinds(steps),
+            "status": steps["status"],
             "started_s": (steps["started_at"] - origin).dt.total_seconds(),
             "duration_s": steps["duration_s"],
             "delayed_the_end": steps["is_critical"] & (steps["critical_s"] > 0),
@@ -182,7 +185,8 @@ def critical_path(f: Frames) -> Exhibit:
     table = pd.DataFrame(
         {
             "step": step_names(path),
-            **{name: path[name] for name in ("agent", "type")},
+            "agent": path["agent"],
+            "kind": step_kinds(path),
             "delayed_the_end_s": path["critical_s"],
         }
     )
@@ -249,6 +253,11 @@ def _with_time(step: pd.Series[Any]) -> str:
     return f"{step_name(step)} ({wait}{duration(step['critical_s'])})"
 
 
+def step_kinds(steps: pd.DataFrame) -> pd.Series[Any]:
+    """Give the types of steps in plain words; a type that is not documented stays as it came."""
+    return steps["type"].astype("str").replace(KINDS)
+
+
 def is_wait_for_person(steps: pd.DataFrame) -> pd.Series[bool]:
     """Which steps wait for a person; questions that the policy settled do not."""
     return steps["resolution"].isna() & is_any(steps["type"], "interrupt")
@@ -267,7 +276,9 @@ def slowest_steps(f: Frames) -> Exhibit:
     table = pd.DataFrame(
         {
             "step": step_names(slow),
-            **{name: slow[name] for name in ("agent", "type", "status")},
+            "agent": slow["agent"],
+            "kind": step_kinds(slow),
+            "status": slow["status"],
             "own_time_s": slow["self_s"],
             "delayed_the_end": slow["is_critical"] & (slow["critical_s"] > 0),
         }

@@ -184,7 +184,10 @@ def parting(f: Frames) -> Exhibit:
             {
                 "position": row["order"] + 1,
                 "step": step_names(row),
-                **{name: row[name] for name in ("agent", "type", "status", "duration_s")},
+                "agent": row["agent"],
+                "kind": run_time.step_kinds(row),
+                "status": row["status"],
+                "duration_s": row["duration_s"],
             }
         )
         for row in rows
@@ -227,9 +230,9 @@ def _is_same(one: object, other: object) -> bool:
 
 def _how_else(a: pd.Series[Any], b: pd.Series[Any]) -> str:
     """Say how the same step went in two runs: its status, its type or how the policy settled it."""
-    for name, what in (("status", "status"), ("type", "type"), ("resolution", "settled by policy")):
+    for name, what in (("status", "status"), ("type", "kind"), ("resolution", "settled by policy")):
         if not _is_same(a[name], b[name]):
-            words = [known(step[name]) or "no" for step in (a, b)]
+            words = [known(run_time.KINDS.get(step[name], step[name])) or "no" for step in (a, b)]
             return f"{what} {quoted(words[0])} in A, {quoted(words[1])} in B"
     return "it stands at another depth"
 

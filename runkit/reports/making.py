@@ -79,6 +79,11 @@ def report(
     chosen = templates.find(template)
     if chosen.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
         raise UsageError(f"{notebook_path} is the template itself; give the report another name.")
+    if notebook_path.exists() and not templates.is_report(notebook_path):
+        raise UsageError(
+            f"{notebook_path} is there and no report made it; the executed notebook would take its place. "
+            "Give the report another name."
+        )
     f, runs = read_source(source)
     chosen.check(len(f.runs))
     keys = [os.environ.get(name, "") for name in _KEYS]
@@ -115,11 +120,6 @@ def targets(path: str | Path) -> tuple[Path, Path]:
     for file in (html, notebook):
         if file.is_dir():
             raise UsageError(f"{file} is a folder; give the report another name.")
-    if notebook.exists() and not templates.is_report(notebook):
-        raise UsageError(
-            f"{notebook} is there and was not made by a report, and the executed notebook would replace it; "
-            "give the report another name."
-        )
     return html, notebook
 
 

@@ -208,6 +208,12 @@ def test_outcomes_say_which_runs_are_open():
     assert "2 wait for a person, 1 still runs" in said
 
 
+def test_volume_says_a_large_mean_in_whole_runs():
+    """No power of ten."""
+    runs = [run(run_id=f"r{n}", created_at=at(n % 2 * 3_600)) for n in range(3_001)]
+    assert "2 hours, 1,500 per hour on average; most on 3 Feb" in fleet.volume(frames(runs)).sentence
+
+
 @pytest.mark.parametrize(
     ("days", "words"),
     [
@@ -251,6 +257,15 @@ def test_waits_tell_pending_answered_lapsed_and_settled_apart():
     shown = fleet.waits(frames([run(*steps), lapsed]))
     assert shown.table[["n_answered", "n_pending", "n_lapsed"]].sum().tolist() == [1, 0, 1]
     assert "the policy settled 1 question (1 by skip)" in shown.sentence
+
+
+def test_waits_do_not_say_a_number_twice():
+    """Where all questions of a bar wait, their number is the bar's."""
+    said = fleet.waits(frames([waiting(1, 60), waiting(2, 60), run(question("a", 0, 7_200), end=7_300)]))
+    texts = [note.text for note in said.figure.layout.annotations]
+    assert "under 15 min · 2 waiting" in texts
+    assert "1 to 4 h · 1" in texts
+    assert "15 min to 1 h · 0" in texts
 
 
 def test_slowest_steps_leave_out_waits_and_containers():

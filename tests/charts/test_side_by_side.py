@@ -194,6 +194,12 @@ def test_several_findings_of_one_kind_are_not_paired_by_guess():
     assert table["match"].tolist() == ["only in A", "only in A", "only in B"]
 
 
+def test_findings_without_a_title_are_not_the_same():
+    """Two that say nothing of themselves are told apart by their kind, else not matched."""
+    a, b = (run(step("1", artifacts=[artifact(None, type=kind)])) for kind in ("s", "t"))
+    assert side_by_side.findings(two(a, b)).table["match"].tolist() == ["only in A", "only in B"]
+
+
 def test_summaries_under_different_titles_are_each_their_own():
     """They are no check with a result."""
     table = side_by_side.findings(two(run(output=OUTPUT), run(output=OTHER_OUTPUT))).table

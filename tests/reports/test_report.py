@@ -267,12 +267,12 @@ def test_the_kernel_knows_no_secret(labelled, tmp_path, monkeypatch, state_dir):
     """No key, no sandbox, no answer log of this machine; its folder is private, its data masked."""
     for name in ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY", "AWS_SECRET_X", "HF_TOKEN"):
         monkeypatch.setenv(name, "https://127.0.0.1:9/there")
-    monkeypatch.setenv("HARMLESS", "1")
+    monkeypatch.setenv("LC_HARMLESS", "1")
     probe = f"OURS = {str(state_dir)!r}\nWORD = '47-' + '18'\n{PROBE}"
     template = write_template(tmp_path / "own.ipynb", READ, probe)
     done = make(labelled, tmp_path / "a.html", template=template)
     said = json.loads("".join(json.loads(done.outputs)[1][0]["text"]))
-    assert "HARMLESS" in said["names"]
+    assert "LC_HARMLESS" in said["names"]
     assert not [name for name in said["names"] if re.search("MIDDESK|RUNKIT_SANDBOX|SECRET|TOKEN|KEY", name)]
     assert (said["is_ours"], said["answers"], said["text"]) == (False, 0, False)
     assert said["mode"] == 0o700
@@ -297,13 +297,12 @@ def test_the_kernel_knows_no_secret(labelled, tmp_path, monkeypatch, state_dir):
 def test_a_template_that_fails(completed, tmp_path, cell, said):
     """The error names the cell and what it said; an earlier report stays as it was."""
     template = write_template(tmp_path / "own.ipynb", READ, cell, "data.provenance")
-    for name in ("a.html", "a.ipynb"):
-        (tmp_path / name).write_text("earlier")
+    earlier = {"a.html": "earlier", "a.ipynb": '{"metadata": {"runkit_report": {}}}'}
+    for name, text in earlier.items():
+        (tmp_path / name).write_text(text)
     with pytest.raises(ReportError, match=said):
         make(completed[0], tmp_path / "a.html", template=template)
-    assert {path.name: path.read_text() for path in tmp_path.glob("a.*")} == dict.fromkeys(
-        ["a.html", "a.ipynb"], "earlier"
-    )
+    assert {path.name: path.read_text() for path in tmp_path.glob("a.*")} == earlier
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
 
 
@@ -311,7 +310,7 @@ def test_a_template_that_fails(completed, tmp_path, cell, said):
     ("path", "options", "said"),
     [
         ("a.pdf", {}, r"a\.pdf' is no HTML file; expected a name that ends in \.html"),
-        ("folder.html", {}, "is a folder; expected the name of a file"),
+        ("folder.html", {}, "is a folder; give the report another name"),
         ("a.html", {"template": "flet"}, "template='flet' is not known.*Did you mean 'fleet'"),
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
         ("a.html", {"template": "compare"}, r'template="compare" shows 2 runs; got 1\. Select the runs, or'),
@@ -330,7 +329,7 @@ def test_what_cannot_be_used_is_refused_at_once(tmp_path, monkeypatch, path, opt
     assert sorted(file.name for file in tmp_path.iterdir()) == ["folder.html", "own.ipynb"]
 
 
-@pytest.mark.parametrize(("template", "n_runs"), [("run", 0), ("run", 2), ("compare", 3), ("fleet", 0)])
+@pytest.mark.parametrize(("template", "n_runs"), [("run", 2), ("compare", 3)])
 def test_each_template_holds_so_many_runs(fetched, tmp_path, template, n_runs):
     """Too few and too many are refused, and the other templates are named."""
     with pytest.raises(UsageError, match=f"got {n_runs}.*another template") as caught:

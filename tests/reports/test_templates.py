@@ -86,7 +86,7 @@ def test_what_is_no_notebook(tmp_path, content):
 
 @pytest.mark.parametrize(
     ("name", "fits", "does_not"),
-    [("run", [1], [0, 2]), ("compare", [2], [1, 3]), ("fleet", [1, 500], [0])],
+    [("run", [1], [2]), ("compare", [2], [1, 3]), ("fleet", [1, 500], [])],
 )
 def test_so_many_runs_fit(name, fits, does_not):
     """And the message says how many are expected, and which templates are there."""
@@ -95,6 +95,8 @@ def test_so_many_runs_fit(name, fits, does_not):
     for n_runs in does_not:
         with pytest.raises(UsageError, match=f'template="{name}" shows .*got {n_runs}'):
             find(name).check(n_runs)
+    with pytest.raises(UsageError, match="no run in the source; expected runs, not ids"):
+        find(name).check(0)
 
 
 def test_nothing_of_an_earlier_time_is_left():

@@ -1,0 +1,181 @@
+"""What a report must not do: replace what is not its own, tell by its digests, or trip over odd data."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import runkit
+from runkit import answerlog
+from runkit.answerlog import digest
+from runkit.errors import ReportError, UsageError
+from runkit.reports.masker import Masker
+from runkit.reports.material import read_source, redacted
+from runkit.reports.provenance import digest_of
+from runkit.reports.redaction import Redaction
+from support import example, question, run, step
+from tests.reports.conftest import kernels, make, write_template
+
+READ = "import runkit\ndata = runkit.report_data()"
+
+
+def material(*sources):
+    """Runs as a report hands them over."""
+    f, runs = read_source(list(sources))
+    return redacted(f, runs, Redaction(), Masker(Redaction()), template=("t", "d"))
+
+
+def test_a_notebook_of_somebody_elses_is_not_replaced(tmp_path):
+    """A report may replace an executed notebook of an earlier report, and no other."""
+    (tmp_path / "analysis.ipynb").write_text('{"cells": [], "metadata": {}}')
+    with pytest.raises(UsageError, match=r"analysis\.ipynb is there and no report made it"):
+        make(example("completed"), tmp_path / "analysis.html")
+    template = write_template(tmp_path / "own.ipynb", READ)
+    for _ in range(2):
+        make(example("completed"), tmp_path / "again.html", template=template)
+
+
+def test_a_planted_file_is_not_written_through(tmp_path):
+    """Nobody can know the name that a report is written under before it takes its place."""
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / ".a.html.part").symlink_to(tmp_path / "victim")
+    template = write_template(tmp_path / "own.ipynb", READ)
+    done = make(example("completed"), tmp_path / "a.html", template=template)
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert not done.report.html.is_symlink()
+    umask = os.umask(0)
+    os.umask(umask)
+    assert done.report.html.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_the_digest_does_not_tell_the_order_of_runs():
+    """Masks are numbered as runs come; the digest does not see their numbers."""
+    a, b = (
+        run(step(f"{name}-1", label=f"EIN {ein}"), run_id=name)
+        for name, ein in (("a", "12-3456789"), ("b", "98-7654321"))
+    )
+    assert digest_of(material(a, b).frames) == digest_of(material(b, a).frames)
+
+
+def test_digests_of_what_was_answered_are_those_of_the_masked_answer(state_dir):
+    """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
+    known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
+    answerlog.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
+    [row] = material(run(question("q", 10, 20))).answers.to_dict("records")
+    assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}
+    assert row["answer_digest"] == digest(json.loads(row["answer"]))
+    assert row["question_digest"] != row["question_digest"]
+
+
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        ({"corrected_tin": 523456789}, {"corrected_tin": "[ein 1]"}),
+        ({"name": "tin", "value": 504336809}, {"name": "tin", "value": "[ein 1]"}),
+        ({"tin": {"submitted": 504336809}}, {"tin": {"submitted": "[ein 1]"}}),
+        ({"federalTaxId": 12345678}, {"federalTaxId": "[ein 1]"}),
+        ({"owner_tin": "12 345 6789"}, {"owner_tin": "[ein 1]"}),
+        ({"revenue": 1234567, "size": 12345678}, {"revenue": 1234567, "size": 12345678}),
+        ({"tin_match": 5, "tin_score": 0.91}, {"tin_match": 5, "tin_score": 0.91}),
+        ({"text": "password: hunter22"}, {"text": "password: [key 1]"}),
+        ({"text": "x-api-key: abcd1234efgh"}, {"text": "x-api-key: [key 1]"}),
+        ({"text": "AKIAABCDEFGHIJKLMNOP"}, {"text": "[key 1]"}),
+        ({"text": "the secret: nobody knows"}, {"text": "the secret: nobody knows"}),
+    ],
+)
+def test_numbers_and_keys_of_other_forms(value, masked):
+    """Nine digits are a tax number as a JSON number too; fewer only where their name speaks of one."""
+    assert Masker(Redaction()).json(value) == masked
+
+
+def test_an_own_pattern_may_mean_a_word_that_the_page_uses(tmp_path):
+    """`Max` is masked in the data, and `max-width` in the page's style is no leak."""
+    source = run(step("s", label="Reviewed by Max today"))
+    template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.steps['label'][0])")
+    policy = Redaction(patterns={"person": r"\bMax\b"})
+    done = make(source, tmp_path / "a.html", template=template, redact=policy)
+    assert "Reviewed by [person 1] today" in done.html
+    built = write_template(tmp_path / "built.ipynb", READ, "print('M' + 'ax')")
+    with pytest.raises(ReportError, match="1 of person.*make the pattern narrower"):
+        make(source, tmp_path / "b.html", template=built, redact=policy)
+
+
+@pytest.mark.parametrize("key", ["none", "1", "completed"[:4]])
+def test_a_word_for_no_key_refuses_no_report(tmp_path, monkeypatch, key):
+    """What is too short for a key is not looked for."""
+    monkeypatch.setenv("MIDDESK_API_KEY", key)
+    template = write_template(tmp_path / "own.ipynb", READ, f"print({key!r})")
+    assert make(example("completed"), tmp_path / "a.html", template=template).report.n_runs == 1
+
+
+def test_half_a_surrogate_pair_travels(tmp_path):
+    """Text that UTF-8 cannot hold reaches the template."""
+    source = run(step("s", label="bad \ud800 sign"))
+    template = write_template(tmp_path / "own.ipynb", READ, "print(len(data.runs))")
+    assert make(source, tmp_path / "a.html", template=template).report.n_runs == 1
+
+
+def test_a_broken_line_does_not_break_a_fleet_report(tmp_path):
+    """It is a problem in the data, and the report says that not all was read."""
+    source = tmp_path / "runs.ndjson"
+    source.write_text(json.dumps(example("completed")) + "\n{broken\n")
+    done = make(source, tmp_path / "fleet.html", template="fleet")
+    assert "1 record refused" in done.html
+    assert "bad_json" in done.html
+
+
+@pytest.mark.parametrize("title", ["", "  \n", 1, b"x"])
+def test_a_title_is_words(tmp_path, title):
+    """An empty heading helps nobody."""
+    with pytest.raises(UsageError, match="expected some words"):
+        make(example("completed"), tmp_path / "a.html", title=title)
+
+
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
+    """The path of a socket is bounded by the system; then the kernel is spoken to over loopback."""
+    folder = tmp_path / ("l" * 90)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    template = write_template(tmp_path / "own.ipynb", READ)
+    assert make(example("completed"), tmp_path / "a.html", template=template).report.n_runs == 1
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_ctrl_c_ends_the_kernel(tmp_path, monkeypatch):
+    """The interrupt comes through as itself, and nothing is written."""
+    template = write_template(tmp_path / "own.ipynb", READ, "import time\ntime.sleep(60)")
+    started = threading.Event()
+
+    def interrupt() -> None:
+        while not kernels() and not started.wait(0.1):
+            pass
+        started.wait(2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        make(example("completed"), tmp_path / "a.html", template=template)
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_the_executed_notebook_is_bounded(tmp_path):
+    """A text of a megabyte is shortened in tables, their plain form included."""
+    source = run(step("s", label="long " * 200_000), output={"artifacts": []})
+    done = make(source, tmp_path / "a.html")
+    assert Path(done.report.notebook).stat().st_size < 6_000_000
+    nbformat.validate(nbformat.read(done.report.notebook, as_version=4))
+
+
+def test_an_answer_may_be_no_number_of_examples():
+    """`examples` counts."""
+    for examples in (0, -1, "x", True):
+        with pytest.raises(UsageError, match="1 or more"):
+            runkit.report_data(examples=examples)
