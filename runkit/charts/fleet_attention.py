@@ -90,8 +90,9 @@ def look_first(f: Frames) -> Exhibit:
         for kind, n in zip(kinds, n_shown, strict=True)
         for task in kind.tasks[:n]
     ]
+    table = pd.DataFrame(rows, columns=[*COLUMNS])
     dtypes = dict.fromkeys(COLUMNS, "str") | {"since": "datetime64[us, UTC]", "n_runs": "int32"}
-    table = pd.DataFrame(rows, columns=[*COLUMNS]).astype(dtypes)
+    table = table.assign(since=pd.to_datetime(table["since"], utc=True)).astype(dtypes)
     return Exhibit(title, _words(f, kinds, n_shown), table)
 
 

@@ -25,7 +25,7 @@ FEW = 3  # things named one by one in a sentence; more are counted
 WEBSITE = "Website of "  # how a source is named that is the website of a business
 
 # Where a sentence ends: a mark, and after it no small letter ("Acme Inc. of Ohio" goes on).
-_END = re.compile(r"[.!?]+[”\"]?(?=\s+[^a-z\s]|\s*$)")
+_END = re.compile(r"[.!?]+[”\")]*(?=\s+[^a-z\s]|\s*$)")
 _QUOTED = re.compile(r"“[^”]*(?=[^”]”)")
 
 
@@ -252,9 +252,7 @@ def recommendations(f: Frames) -> dict[str, str]:
     output = f.artifacts[f.artifacts["origin"] == "output"]
     given: dict[str, str] = {}
     for run_id, summary in zip(output["run_id"], output["summary"], strict=True):
-        # a sentence can end inside brackets: (Settled by the policy.)
-        text = (known(summary) or "").replace(".) ", "). ")
-        advice = [one for one in sentences_of(text) if one.startswith("Recommendation")]
+        advice = [one for one in sentences_of(known(summary) or "") if one.startswith("Recommendation")]
         if advice and run_id not in given:
             given[run_id] = advice[-1].removeprefix("Recommendation:").strip().removesuffix(".")
     return given

@@ -65,7 +65,7 @@ h2 { margin-top: 2.2em; font-size: 1.2rem; border-bottom: 1px solid var(--line);
 a { color: inherit; }
 nav ol { columns: 2 18em; padding-left: 1.5em; margin: 8px 0; }
 button { font: inherit; color: inherit; background: none; border: 1px solid; padding: 4px 10px; }
-main p, main li, summary { overflow-wrap: anywhere; }
+main p, main li, summary, .runkit-provenance td { overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: 8px; border-left: 3px solid var(--line); font-size: 0.85rem; }
 pre.output { white-space: pre-wrap; overflow-wrap: anywhere; }
 .highlight :is(.k, .kn, .kc, .ow) { font-weight: 600; } /* no colours: these read on any ground */

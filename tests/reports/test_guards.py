@@ -103,7 +103,7 @@ def test_an_own_pattern_may_mean_a_word_that_the_page_uses(tmp_path):
     done = make(source, tmp_path / "a.html", template=template, redact=policy)
     assert "Reviewed by [person 1] today" in done.html
     built = write_template(tmp_path / "built.ipynb", READ, "print('M' + 'ax')")
-    with pytest.raises(ReportError, match="1 of person.*make the pattern narrower"):
+    with pytest.raises(ReportError, match=r"1 of person.*make the pattern narrower"):
         make(source, tmp_path / "b.html", template=built, redact=policy)
 
 
