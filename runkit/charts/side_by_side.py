@@ -142,7 +142,7 @@ def _longer_words(pair: tuple[Frames, Frames]) -> str:
     else:
         # the part that goes the way of the whole; another one may be larger and go against it
         label = max(parts, key=lambda name: parts[name] * (1 if difference > 0 else -1))
-        words += f"; most of it is {label}: {duration(abs(parts[label]))} more in {LETTERS[longer]}."
+        words += f"; what weighs most is {label}: {duration(abs(parts[label]))} more in {LETTERS[longer]}."
     if pair[other].runs["status"].iloc[0] == "error" and pair[longer].runs["status"].iloc[0] != "error":
         step = failed(pair[other]).table["step"].head(1)
         why = f": {quoted(step.iloc[0], STATEMENT)}" if len(step) else "; no step says why"
@@ -320,7 +320,9 @@ def _steps_words(pair: tuple[Frames, Frames], table: pd.DataFrame) -> str:
     words = f"The largest differences: {listed(named)}. {_kinds_words(table)}"
     n_drawn = int((table["difference_s"] != 0).sum())
     if n_drawn > MOST_DIFFERENCES:
-        words += f" {n_drawn} of them differ in time; the chart shows the {MOST_DIFFERENCES} largest."
+        words += (
+            f" {n_drawn} of the {len(table)} differ in time; the chart shows the {MOST_DIFFERENCES} largest."
+        )
     return f"{words} In the table a difference is B minus A."
 
 

@@ -55,7 +55,7 @@ def test_the_part_that_differs_most_is_named():
     """A wait of B explains why it took longer, without a sign in the words."""
     shown = side_by_side.in_short(two(run(step("s", 0, 10), end=10), run(question("q", 0, 90), end=90)))
     assert (
-        "B took 1 min 20 s longer than A; most of it is waiting for a person: 1 min 30 s more in B. "
+        "B took 1 min 20 s longer than A; what weighs most is waiting for a person: 1 min 30 s more in B. "
         in shown.sentence
     )
     differences = shown.table.set_index("fact")["difference"]
@@ -143,7 +143,7 @@ def test_the_kinds_of_steps_add_up():
     more = [step(f"b{n}", 10 + n, 11 + n, name=f"b{n}") for n in range(17)]
     said = side_by_side.steps(two(run(*shared, end=50), run(*shared, *more, end=50))).sentence
     assert "Of 20 kinds of steps, 3 are in both and 17 are only in B. " in said
-    assert "17 of them differ in time; the chart shows the 15 largest." in said
+    assert "17 of the 20 differ in time; the chart shows the 15 largest." in said
 
 
 def test_the_labels_of_differences_can_be_read():
@@ -196,7 +196,7 @@ def test_several_findings_of_one_kind_are_not_paired_by_guess():
 
 def test_findings_without_a_title_are_not_the_same():
     """Two that say nothing of themselves are told apart by their kind, else not matched."""
-    a, b = (run(step("1", artifacts=[artifact(None, type=kind)])) for kind in ("s", "t"))
+    a, b = (run(step("1", artifacts=[artifact("", type=kind)])) for kind in ("s", "t"))
     assert side_by_side.findings(two(a, b)).table["match"].tolist() == ["only in A", "only in B"]
 
 
