@@ -46,7 +46,8 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Exhibit:
     f = one_run(f, "f")
     asked = f.interrupts.sort_values("asked_at", kind="stable").reset_index(drop=True)
     told = [_told(question, f.runs.iloc[0], answers) for _, question in asked.iterrows()]
-    nexts = [next_steps(question, f.steps) for _, question in asked.iterrows()]
+    steps = in_time(f.steps)
+    nexts = [next_steps(question, steps) for _, question in asked.iterrows()]
     rows = list(zip(asked.to_dict("records"), told, nexts, strict=True))
     table = pd.DataFrame(
         {
@@ -122,15 +123,23 @@ def next_steps(question: pd.Series[Any], steps: pd.DataFrame, agent: str | None 
     """The labels of the first steps of work after an answer, of one agent or all, up to the next question."""
     if question["outcome"] != "answered" or pd.isna(question["answered_at"]):
         return []
-    is_after = (steps["started_at"] >= question["answered_at"]) & (steps["step_id"] != question["step_id"])
-    if agent is not None:
-        is_after &= (steps["agent"] == agent).fillna(False).astype(bool)
+    ordered = in_time(steps)
     labels: list[str] = []
-    for _, step in steps[is_after].sort_values(["started_at", "order"]).iterrows():
+    for at in range(int(ordered["started_at"].searchsorted(question["answered_at"])), len(ordered)):
+        step = ordered.iloc[at]
+        if step["step_id"] == question["step_id"] or (agent is not None and known(step["agent"]) != agent):
+            continue
         if step["type"] != "activity" or len(labels) == NEXT_STEPS:
             break
         labels.append(known(step["label"]) or known(step["name"]) or "a step without a name")
     return labels
+
+
+def in_time(steps: pd.DataFrame) -> pd.DataFrame:
+    """Give steps in the order in which they began; as they are if that is their order."""
+    if steps["started_at"].is_monotonic_increasing:
+        return steps
+    return steps.sort_values(["started_at", "order"])
 
 
 def _who(question: dict[Any, Any], told: Told | None) -> str:
