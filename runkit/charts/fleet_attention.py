@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from runkit.charts.evidence import findings_of
 from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import NO_RUNS, few, known, listed, quoted, recommendations, said, share, subjects
 from runkit.tables.linked import Frames
@@ -243,7 +244,8 @@ def _settled(f: Frames) -> Kind:
 
 def _unsupported(f: Frames) -> Kind:
     """Findings of steps without any source, in one row: they have one remedy."""
-    found = f.artifacts[f.artifacts["origin"] == "step"]
+    found = findings_of(f)
+    found = found[found["origin"] == "step"]
     bare = found[found["n_sources"] == 0]
     tasks = []
     words = f"{plural(len(bare), 'finding has', 'findings have')} no source"

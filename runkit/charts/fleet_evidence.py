@@ -8,6 +8,7 @@ import pandas as pd
 
 from runkit.charts import bars
 from runkit.charts.bars import Bar
+from runkit.charts.evidence import findings_of
 from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import agent_name, few, listed, said, share
 from runkit.tables.linked import Frames
@@ -45,7 +46,8 @@ def confidence(f: Frames) -> Exhibit:
     of a row, and `run_ids` names the newest three of those with low confidence or with an undocumented word.
     """
     title = "How sure the agents were"
-    artifacts = f.artifacts.assign(origin=f.artifacts["origin"].astype("str"))
+    artifacts = findings_of(f)
+    artifacts = artifacts.assign(origin=artifacts["origin"].astype("str"))
     kept = artifacts[artifacts["origin"].isin(list(GROUPS))]
     n_left = len(artifacts) - len(kept)
     left_out = f"Left out: {plural(n_left, 'proposal')}." if n_left else ""
@@ -160,9 +162,9 @@ def sources(f: Frames) -> Exhibit:
     for each of them; a source that it names twice counts once.
     """
     title = "Which sources carry the findings"
-    found = f.artifacts[f.artifacts["origin"] == "step"]
-    used = f.sources[f.sources["origin"] == "step"]
-    used = used.merge(found[[*FINDING, "confidence"]], on=FINDING, how="left")
+    found = findings_of(f)
+    found = found[found["origin"] == "step"]
+    used = f.sources.merge(found[[*FINDING, "confidence"]], on=FINDING)
     used = used.assign(is_high=(used["confidence"] == "high").fillna(False).to_numpy(bool))
     table = _sources_table(used)
     if found.empty:

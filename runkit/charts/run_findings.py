@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.charts.evidence import findings_of
 from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import counts, few, known, listed, missing_steps, quoted, said
 from runkit.tables.divergence import one_run
@@ -21,12 +22,8 @@ ORIGINS = {"output": "in the summary", "step": "found on the way", "proposal": "
 
 
 def findings(f: Frames) -> pd.DataFrame:
-    """The rows of the artifacts frame that are findings: output, steps, proposals, with their tiers in words.
-
-    What an error step carries is the report of a failure and no finding: it has no evidence to rest on.
-    """
-    failures = f.steps.loc[f.steps["type"] == "error", "step_id"]
-    rows = f.artifacts[~f.artifacts["step_id"].isin(failures)]
+    """The artifacts that are findings: output, steps, proposals, with their tiers in words."""
+    rows = findings_of(f)
     order = rows["origin"].map({origin: rank for rank, origin in enumerate(ORIGINS)}).astype("float64")
     rows = rows.assign(order=order).sort_values(["order", "artifact_no"]).drop(columns="order")
     tiers = f.sources.groupby("artifact_no")["source_tier"]

@@ -362,3 +362,12 @@ def test_many_categories_are_added_up_and_said():
     assert len(shown.figure.data[0].x) == MOST_BARS + 1
     assert sum(shown.figure.data[0].x) == 100
     assert f"{100 - MOST_BARS} agents" in shown.sentence
+
+
+def test_what_a_failed_step_carries_is_no_finding():
+    """The report of a failure rests on no source, and nobody has to ask for one."""
+    failure = step("e", 1, 2, type="error", status="error", artifacts=[artifact("Step failed")])
+    f = frames([run(failure, step("s", 2, 3, artifacts=[artifact("Bare")]))])
+    assert "of 1 finding " in fleet.sources(f).sentence
+    assert "1 finding has no source" in fleet.look_first(f).sentence
+    assert fleet.confidence(f).table["n_artifacts"].sum() == 1
