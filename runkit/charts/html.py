@@ -82,12 +82,15 @@ _DRAW = Markup("""
   const figures = [...document.querySelectorAll(".runkit-figure > script")].map((block) => {{
     const {{ data, layout }} = JSON.parse(block.textContent);
     const figure = block.previousElementSibling;
-    Plotly.newPlot(figure, data, {{ ...layout, template: chosen() }}, {config});
+    const ground = layout.meta?.alt ? {{ template: chosen() }} : {{}}; // somebody else's figure has its own
+    Plotly.newPlot(figure, data, {{ ...layout, ...ground }}, {config});
     // A screen reader gets the label and the table; the drawing is a heap of numbers to it.
     figure.querySelectorAll(".main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
     return figure;
   }});
-  const all = (change) => figures.forEach((figure) => Plotly.relayout(figure, change));
+  const ours = figures.filter((figure) => figure.layout.meta?.alt);
+  const follow = (template) => ours.forEach((figure) => Plotly.relayout(figure, {{ template }}));
+  const fit = (change) => figures.forEach((figure) => Plotly.relayout(figure, change));
   // The title in as many lines as a width in pixels wants, and how much higher that makes the figure.
   const wrapped = (figure, width) => {{
     const {{ meta, title }} = figure.layout;
@@ -133,7 +136,7 @@ _DRAW = Markup("""
       "yaxis.ticktext": yaxis.ticktext.map(shorter),
     }});
   }};
-  scheme.addEventListener("change", () => all({{ template: chosen() }}));
+  scheme.addEventListener("change", () => follow(chosen()));
   const titled = () => figures.filter(({{ layout }}) => Array.isArray(layout.meta?.title)
     && layout.title?.text && layout.xaxis?.ticktext && layout.yaxis?.ticktext);
   let screen = [];
@@ -145,11 +148,13 @@ _DRAW = Markup("""
       Plotly.relayout(figure, {{ "title.text": text, "margin.t": margin.t + more, height: height + more }});
       return [figure, before];
     }});
-    all({{ template: templates.light, width: {paper} }});
+    follow(templates.light);
+    fit({{ width: {paper} }});
   }});
   window.addEventListener("afterprint", () => {{
     screen.forEach(([figure, before]) => Plotly.relayout(figure, before));
-    all({{ template: chosen(), width: null, autosize: true }});
+    follow(chosen());
+    fit({{ width: null, autosize: true }});
   }});
   if (window.innerWidth < {narrow}) titled().forEach(narrow);
 }})();

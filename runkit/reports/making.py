@@ -29,12 +29,14 @@ LEAST_KEY = 8  # characters; what is shorter, as "none", is no key and stands ev
 class Report:
     """A report that was made: its HTML file, the executed notebook beside it, and what was masked.
 
-    `sha256` is that of the HTML file, in hex; `masked` counts different values by rule.
+    `sha256` is that of the HTML file, in hex, `digest` that of the redacted data: equal for a report of the
+    same ended runs made again. `masked` counts different values by rule.
     """
 
     html: Path
     notebook: Path
     sha256: str
+    digest: str
     masked: Mapping[str, int]
     n_runs: int
 
@@ -43,7 +45,7 @@ class Report:
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
         return (
             f"{self.html} ({plural(self.n_runs, 'run')}, {size:.1f} MB), executed notebook {self.notebook}\n"
-            f"masked: {counts}\nSHA-256 {self.sha256}"
+            f"masked: {counts}\ndigest of the data {self.digest}\nSHA-256 {self.sha256}"
         )
 
     __repr__ = __str__
@@ -91,7 +93,7 @@ def report(
     heading = masker.text(_title(title)) if title is not None else None
     name = masker.text(html_path.stem)
     material = redacted(f, runs, policy, masker, template=(masker.text(chosen.path.name), chosen.digest))
-    notebook = chosen.notebook(list(material.provenance.run_ids), heading)
+    notebook = chosen.notebook(list(material.provenance.run_ids), heading, _asked_for(policy))
     frame = _frame_of(notebook, name) if policy and policy.patterns else {}
     with handed_over(material) as folder:
         execute(notebook, folder, template=chosen.path, progress=progress)
@@ -100,7 +102,18 @@ def report(
         _check(file.name, text, masker, frame.get(file.suffix, ""))
     html, executed = (text.encode() for text in finished)
     _write({html_path: html, notebook_path: executed})
-    return Report(html_path, notebook_path, hashlib.sha256(html).hexdigest(), masker.counts, len(f.runs))
+    digest = hashlib.sha256(html).hexdigest()
+    return Report(html_path, notebook_path, digest, material.provenance.digest, masker.counts, len(f.runs))
+
+
+def _asked_for(policy: Redaction | None) -> str:
+    """Say what whoever executes the notebook again has to give to `report_data`; patterns are not kept."""
+    if policy is None:
+        return "redact=False"
+    parts = [f"patterns for {', '.join(policy.patterns)}"] if policy.patterns else []
+    parts += [f"reveal={sorted(policy.reveal)}"] if policy.reveal else []
+    parts += [f"keep_last={policy.keep_last}"] if policy.keep_last else []
+    return f"redact=runkit.Redaction with {', '.join(parts)}" if parts else ""
 
 
 def _title(title: object) -> str:

@@ -97,7 +97,7 @@ class Masker:
         """Mask a text, which may be JSON, HTML or an address inside."""
         if value in self._clean:
             return value
-        if not self._patterns and self._literal is None and _UUID.fullmatch(value):
+        if _UUID.fullmatch(value) and not self._is_meant(value):
             return value
         given = value
         while spans := self._spans(value):
@@ -110,6 +110,11 @@ class Masker:
         if value == given and len(value) <= LONG and len(self._clean) < MOST_CLEAN:
             self._clean.add(value)
         return value
+
+    def _is_meant(self, value: str) -> bool:
+        """Whether an id is a secret, or a pattern means it as a whole; part of an id means nothing."""
+        is_secret = self._literal is not None and self._literal.search(value) is not None
+        return is_secret or any(pattern.fullmatch(value) for pattern in self._patterns.values())
 
     def _spans(self, value: str) -> list[tuple[int, int, Span]]:
         spans = []

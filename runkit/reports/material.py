@@ -80,7 +80,13 @@ def redacted(
     answers = answers_about(f.runs["run_id"])
     masker.learn([run.to_dict() for run in runs])  # what one run tells to be a secret is one in all
     safe = masker.frames(f)
-    masked_runs = tuple(masker.run(run) for run in runs)
+    try:
+        masked_runs = tuple(masker.run(run) for run in runs)
+    except ContractError:
+        raise UsageError(
+            "a pattern of your own also masks names of the API's fields, so that runs are no runs any more; "
+            "make it narrower."
+        ) from None
     masked_answers = _masked(answers, masker)
     told = {
         "is_redacted": policy is not None,

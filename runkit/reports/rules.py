@@ -58,7 +58,7 @@ _KEYS = (
     re.compile(rf"\b(?:bearer|basic|token)\s{{1,3}}(?P<it>{_TELLING}{_SIGN}{{6,}})", re.IGNORECASE),
     re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*)?"),
     re.compile(rf"[\"']{_NAMES}[\"']\s{{0,3}}:\s{{0,3}}([\"'])(?P<it>[^\"'\\\n]+)\1", re.IGNORECASE),
-    re.compile(r"\b(?:sk|rk)_(?:live|test)_\w{8,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}"),
+    re.compile(r"\b(?:sk|rk)_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}"),
     re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{1,20000}-----END"),
     re.compile(
         rf"\b(?:x-)?{_NAMES}:\s{{1,3}}(?P<it>(?=[^\s\d]{{0,200}}\d)[^\s\"'<>&;,\\\[]{{6,}})",
@@ -125,7 +125,7 @@ def keys(text: str) -> Iterator[Found]:
 
 
 _KEY_HINT = re.compile(
-    r"mk_|[sr]k_|AKIA|gh[pousr]_|bearer|basic|token|eyJ|auth|key|pass|secret", re.IGNORECASE
+    r"mk_|[sr]k[_-]|AKIA|gh[pousr]_|bearer|basic|token|eyJ|auth|key|pass|secret", re.IGNORECASE
 )
 
 

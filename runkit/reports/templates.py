@@ -50,11 +50,12 @@ class Template(NamedTuple):
                 f"Select the runs, or take another template: {others}."
             )
 
-    def notebook(self, run_ids: list[str], title: str | None) -> Any:
+    def notebook(self, run_ids: list[str], title: str | None, redact: str = "") -> Any:
         """Give the notebook to execute (an nbformat node): without outputs, with these parameters.
 
-        The tagged cell gets the ids, so that whoever opens the executed notebook can make it again. A
-        `title` takes the place of the first heading.
+        The tagged cell gets the ids, so that whoever opens the executed notebook can make it again, and says
+        in a comment with which redaction if it is not the usual one. A `title` takes the place of the first
+        heading.
         """
         import nbformat
 
@@ -71,6 +72,8 @@ class Template(NamedTuple):
                 cell.outputs, cell.execution_count = [], None
                 if PARAMETERS in cell.metadata.get("tags", ()):
                     cell.source = "run_ids = " + (f"{run_ids!r}" if len(run_ids) < 2 else _lines(run_ids))
+                    if redact:
+                        cell.source += f"\n# redacted otherwise than usual: report_data(run_ids, {redact})"
         if title is not None:
             _entitle(nb, title)
         return nb

@@ -179,3 +179,27 @@ def test_an_answer_may_be_no_number_of_examples():
     for examples in (0, -1, "x", True):
         with pytest.raises(UsageError, match="1 or more"):
             runkit.report_data(examples=examples)
+
+
+def test_an_own_pattern_means_no_part_of_an_id():
+    """Ids join and are asked for; a pattern that matches one as a whole masks it all the same."""
+    run_id = "be77c031-13f2-5139-b7f1-6004133bf42b"
+    policy = Redaction(patterns={"phone": r"\d{3}-?\d{4}"})
+    assert Masker(policy).text(run_id) == run_id
+    assert Masker(policy).text("call 555-0134") == "call [phone 1]"
+    assert Masker(Redaction(patterns={"id": r"be77[0-9a-f-]+"})).text(run_id) == "[id 1]"
+
+
+def test_a_pattern_that_masks_field_names_is_blamed(tmp_path):
+    """And not the API, which was not even read."""
+    with pytest.raises(UsageError, match="pattern of your own also masks names"):
+        make(example("completed"), tmp_path / "a.html", redact=Redaction(patterns={"a": "a"}))
+
+
+def test_another_redaction_is_said_where_the_ids_are(tmp_path):
+    """Whoever executes the notebook again has to give it; the pattern itself is not kept."""
+    policy = Redaction(patterns={"licence": "LIC-[0-9]+"}, keep_last=4)
+    done = make(example("completed"), tmp_path / "a.html", redact=policy)
+    [cell] = [one for one in done.notebook["cells"] if "parameters" in one["metadata"].get("tags", ())]
+    assert "patterns for licence, keep_last=4" in "".join(cell["source"])
+    assert "LIC-" not in done.html
