@@ -88,7 +88,7 @@ class Provenance:
             parts.append(
                 f"the last {plural(self.keep_last, 'digit')} of tax and social security numbers kept"
             )
-        parts.append("names of people and companies, and addresses, are not masked")
+        parts.append("names of people and companies and postal addresses are not masked")
         return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
     def _read(self) -> str:
