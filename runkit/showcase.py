@@ -11,7 +11,7 @@ from markupsafe import Markup
 from tqdm import tqdm
 
 import runkit
-from runkit.charts.html import figure_div, offline_page
+from runkit.charts.html import figure_div, offline_page, wide
 from runkit.charts.timeline import gantt
 from runkit.client import Client
 from runkit.server import Sandbox
@@ -100,7 +100,7 @@ def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple
     sections = [
         Markup(
             "<h1>runkit demo</h1><p>Six runs on runkit's embedded sandbox; all businesses are invented.</p>{}"
-        ).format(html_table(HEADERS, rows)),
+        ).format(wide(html_table(HEADERS, rows))),
         Markup("<h2>{}, step by step</h2>{}").format(
             asked.business, figure_div(gantt(found.select(asked.run_id)))
         ),

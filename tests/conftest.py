@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGS = [
@@ -41,6 +43,39 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own for what runkit keeps, so that no test reads or leaves answers on the machine."""
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path / "state"))
     return tmp_path / "state"
+
+
+@dataclass
+class Opened:
+    """A page in the browser and all that it did besides showing itself."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def open_file(browser: Browser) -> Iterator[Callable[..., Opened]]:
+    """Open a file with the network off, in a page of its own, and wait for its figures."""
+    contexts = []
+
+    def show(path: Path, width: int = 1280, scheme: Any = "light") -> Opened:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        context.set_offline(True)
+        seen = Opened(context.new_page())
+        seen.page.on("request", lambda request: seen.requests.append(request.url))
+        seen.page.on("console", lambda message: seen.complaints.append(message.text))
+        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        seen.page.goto(path.as_uri())
+        seen.page.wait_for_function(
+            "[...document.querySelectorAll('.runkit-figure')].every(e => e.querySelector('.main-svg'))"
+        )
+        return seen
+
+    yield show
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

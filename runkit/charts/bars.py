@@ -17,6 +17,7 @@ from runkit.charts.theme import (
     CONTAINER,
     ERROR,
     ERROR_OUTLINE,
+    LEGEND,
     LOOKS,
     OTHER,
     OUTPUT,
@@ -272,15 +273,7 @@ def _figure(
         "height": px + below + EDGE_PX,
         "margin": {"l": EDGE_PX, "r": EDGE_PX + 4, "t": EDGE_PX, "b": below, "pad": 0},
         "showlegend": has_legend,
-        "legend": {
-            "orientation": "h",
-            "traceorder": "normal",
-            "x": 0,
-            "xref": "container",
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-        },
+        "legend": LEGEND | {"traceorder": "normal"},
         "hovermode": "closest",
     }
     return go.Figure(data=traces, layout=layout)

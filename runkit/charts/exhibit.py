@@ -56,12 +56,12 @@ class Exhibit:
 
         def show(html: Markup, text: str) -> None:
             bundle: dict[str, Any] = {"text/html": str(html), "text/plain": text}
-            display(bundle, raw=True)  # type: ignore[no-untyped-call]
+            display(bundle, raw=True)
 
         if not self._is_said_by_figure():
             show(_SENTENCE.format(self.sentence), self.sentence)
         if self.figure is not None:
-            display(self.figure)  # type: ignore[no-untyped-call]
+            display(self.figure)
         if len(self.table):
             table = readable(self.table, caption=self.title)
             folded = table if self.figure is None else _FOLDED.format(f"{self.title}, as a table", table)

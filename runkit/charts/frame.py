@@ -12,7 +12,7 @@ from runkit.charts.axis import Axis, clock_ticks, relative_ticks
 from runkit.charts.drawing import Picture, Trace, numbers
 from runkit.charts.labels import plain, width_px, wrapped
 from runkit.charts.rows import LETTERS, step_labels
-from runkit.charts.theme import CONTAINER, chosen_ground, template
+from runkit.charts.theme import CONTAINER, LEGEND, chosen_ground, template
 from runkit.tables.divergence import parting
 from runkit.text import duration, plural
 
@@ -78,14 +78,7 @@ def layout(
             "ticklabelstandoff": -labels,
             "showgrid": False,
         },
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "xref": "container",
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-        },
+        "legend": LEGEND,
         "hovermode": "closest",
         "shapes": _shapes(picture),
         "annotations": _notes(picture),

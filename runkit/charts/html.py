@@ -59,9 +59,11 @@ _STYLE = Markup("""
 body {{ margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 {font}; }}
 main {{ max-width: 1280px; margin: 0 auto; padding: 16px; }}
 h1 {{ font-size: 1.4rem; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1.2rem; }}
 .runkit-figure svg a {{ pointer-events: none; }} /* a link in run data is none */
 .runkit-figure {{ margin: 16px 0; overflow: hidden; }}
-table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
+.wide {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; }}
 th, td {{ border-bottom: 1px solid var(--line); padding: 4px 8px; vertical-align: top; }}
 caption {{ text-align: left; font-weight: 600; padding: 4px 0; }}
 @media (max-width: 700px) {{ main {{ padding: 8px; }} }}
@@ -71,7 +73,18 @@ caption {{ text-align: left; font-weight: 600; padding: 4px 0; }}
   .runkit-figure, tr {{ break-inside: avoid; }}
   h1, h2, h3 {{ break-after: avoid; }}
   .modebar {{ display: none; }}
+  .wide {{ overflow: visible; }}
 }}
+""")
+_WIDE = Markup('<div class="wide">{}</div>')
+# What is wider than the screen can be scrolled by keyboard, too.
+_REACH = Markup("""
+(() => {
+  const reach = () => document.querySelectorAll(".wide").forEach((box) => {
+    box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+  });
+  new ResizeObserver(reach).observe(document.body);
+})();
 """)
 # Titles, labels and ticks are laid out for a wide screen, and plotly neither wraps, cuts nor thins them.
 _DRAW = Markup("""
@@ -188,23 +201,30 @@ def _inert(json: str) -> Markup:
     return Markup(json.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
 
 
+def wide(table: Markup) -> Markup:
+    """Put a table into a box in which it scrolls by itself, and by keyboard where `offline_page` has it."""
+    return _WIDE.format(table)
+
+
 def offline_page(
-    title: str, sections: Sequence[Markup], *, style: str = "", scripts: Sequence[Markup] = ()
+    title: str, sections: Sequence[Markup], *, style: Markup | None = None, scripts: Sequence[Markup] = ()
 ) -> str:
     """Put sections into one HTML page that works from a file with the network off.
 
-    `sections` are trusted HTML: build them with `figure_div`, `runkit.text.html_table` and `Markup.format`.
+    `sections` are trusted HTML: build them with `figure_div`, `wide`, `runkit.text.html_table` and
+    `Markup.format`.
     plotly.js is inlined once if a section holds a figure. `style` and `scripts` are CSS and JavaScript of
     our own that come on top; no script runs that is not among them.
     """
-    has_figures = any(Markup('class="runkit-figure"') in section for section in sections)
-    runs = [*(figure_scripts() if has_figures else ()), *scripts]
+    has_figures = any('class="runkit-figure"' in section for section in sections)
+    has_tables = any('class="wide"' in section for section in sections)
+    runs = [*(figure_scripts() if has_figures else ()), *([_REACH] if has_tables else ()), *scripts]
     hashes = " ".join(f"'sha256-{_hash(script)}'" for script in runs)
     return str(
         _PAGE.format(
             csp=_CSP.format(scripts=hashes or "'none'"),
             title=title,
-            style=_STYLE.format(light=LIGHT, dark=DARK, font=Markup(FONT)) + Markup(style),  # noqa: S704
+            style=_STYLE.format(light=LIGHT, dark=DARK, font=Markup(FONT)) + (style or ""),  # noqa: S704
             sections=Markup("\n").join(sections),
             scripts=Markup("\n").join(_SCRIPT.format(script) for script in runs),
         )

@@ -177,6 +177,12 @@ def stated(f: Frames, word: str) -> list[str]:
     return [sentence for sentence in every if sentence.startswith(word)]
 
 
+def advice_of(summary: object) -> str | None:
+    """The last sentence of a summary that begins with "Recommendation"; None if it has none."""
+    advice = [sentence for sentence in sentences_of(summary) if sentence.startswith("Recommendation")]
+    return advice[-1] if advice else None
+
+
 class Verdict(NamedTuple):
     """What a run's output says: `words` is its recommendation, else its first sentence, None if it has none.
 
@@ -200,10 +206,9 @@ def verdict(f: Frames) -> Verdict | None:
         return None
     chosen, words = output.iloc[0], None
     for _, artifact in output.iterrows():
-        sentences = sentences_of(artifact["summary"])
-        advice = [sentence for sentence in sentences if sentence.startswith("Recommendation")]
-        if advice:
-            chosen, words = artifact, advice[-1]
+        words = advice_of(artifact["summary"])
+        if words:
+            chosen = artifact
             break
     if words is None:
         words = next(iter(sentences_of(chosen["summary"])), None)
@@ -252,9 +257,9 @@ def recommendations(f: Frames) -> dict[str, str]:
     output = f.artifacts[f.artifacts["origin"] == "output"]
     given: dict[str, str] = {}
     for run_id, summary in zip(output["run_id"], output["summary"], strict=True):
-        advice = [one for one in sentences_of(known(summary) or "") if one.startswith("Recommendation")]
+        advice = advice_of(summary)
         if advice and run_id not in given:
-            given[run_id] = advice[-1].removeprefix("Recommendation:").strip().removesuffix(".")
+            given[run_id] = advice.removeprefix("Recommendation:").strip().removesuffix(".")
     return given
 
 

@@ -19,6 +19,16 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 SIZE = 12
 
 
+LEGEND: dict[str, Any] = {  # below the drawing, from the figure's left edge on
+    "orientation": "h",
+    "x": 0,
+    "xref": "container",
+    "y": 0,
+    "yref": "container",
+    "yanchor": "bottom",
+}
+
+
 class Look(NamedTuple):
     """How a kind of step is drawn and what the legend calls it. `hatch` is a plotly pattern, "" for none."""
 

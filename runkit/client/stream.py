@@ -52,7 +52,7 @@ class EventStream(Iterator[Event]):
         try:
             with self._turn:
                 return next(self._events)
-        except Exception:
+        except Exception:  # whatever hanging up breaks inside the connection, if it was hung up
             if not self._line.closing.is_set():
                 raise
             raise StopIteration from None

@@ -14,8 +14,7 @@ from markupsafe import Markup
 import runkit
 from runkit.errors import UsageError
 from runkit.reports.execution import DATA_NAME
-from runkit.reports.masker import Masker
-from runkit.reports.material import Material, policy_of, read_source, received, redacted
+from runkit.reports.material import Material, masker_of, policy_of, read_source, received, redacted
 from runkit.reports.redaction import Redaction
 from runkit.text import plural
 
@@ -68,14 +67,13 @@ def report_data(
         raise UsageError(f"examples={examples!r} cannot be used; expected a whole number, 1 or more.")
     policy = policy_of(redact)
     with ExitStack() as stack:
-        reader = client or stack.enter_context(_reader(stack, is_example=not run_ids))
         if run_ids:
-            source = reader.runs.fetch(list(run_ids), progress=False)
-            found = read_source(source)
+            reader = client or stack.enter_context(_reader(stack, is_example=False))
+            found = read_source(reader.runs.fetch(list(run_ids), progress=False))
         else:
-            found = _examples(reader, examples)
+            found = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
             log.info("no run_ids: %s of the sandbox", plural(examples, "example"))
-    return ReportData(*redacted(*found, policy, Masker(policy), template=(BY_ITSELF, "not known")))
+    return ReportData(*redacted(*found, policy, masker_of(policy), template=(BY_ITSELF, "not known")))
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:

@@ -21,24 +21,10 @@ from runkit.charts.html import figure_div, offline_page
 PLOTLY = "application/vnd.plotly.v1+json"
 SHOWN = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
 _TAGS = {
-    *(
-        "a",
-        "b",
-        "bdi",
-        "blockquote",
-        "br",
-        "caption",
-        "code",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "em",
-    ),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "small", "span"),
-    *("strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul"),
+    *("a", "b", "bdi", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt"),
+    *("em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "small"),
+    *("span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u"),
+    "ul",
 }
 _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
@@ -52,16 +38,17 @@ _STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "ba
 _HEADING = re.compile("<h([1-3])>(.*?)</h\\1>", re.DOTALL)
 _TAG = re.compile("<[^>]*>")
 _TITLE = Markup("<h1>{}</h1>")
+_ANCHORED = Markup('<h{level} id="{id}">{words}</h{level}>')
 _PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
 _CONTENTS = Markup('<nav aria-label="Contents"><ol>{}</ol></nav>')
 _TOOLS = Markup(
     '<p class="tools"><button type="button" id="show-code" aria-pressed="false">Show the code</button></p>'
 )
 _ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
-_STYLE = """
+_STYLE = Markup("""
 html { scroll-behavior: smooth; }
 main { max-width: 1100px; }
-h2 { margin-top: 2.2em; font-size: 1.2rem; border-bottom: 1px solid var(--line); }
+h2 { margin-top: 2.2em; border-bottom: 1px solid var(--line); }
 a { color: inherit; }
 nav ol { columns: 2 18em; padding-left: 1.5em; margin: 8px 0; }
 button { font: inherit; color: inherit; background: none; border: 1px solid; padding: 4px 10px; }
@@ -72,8 +59,6 @@ pre.output { white-space: pre-wrap; overflow-wrap: anywhere; }
 .highlight .c1 { font-style: italic; }
 img.output { max-width: 100%; }
 table { font-size: 0.9rem; margin: 8px 0; }
-.wide { overflow-x: auto; }
-.wide table { display: table; }
 td { min-width: 3em; max-width: 36em; overflow-wrap: break-word; }
 @media (max-width: 700px) { /* a row becomes a card; scrolling sideways, one would read half sentences */
   .runkit-many thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
@@ -90,11 +75,10 @@ summary { cursor: pointer; padding: 4px 0; }
 @media print { /* nothing scrolls on paper */
   nav, .tools, .code { display: none; }
   a { text-decoration: none; }
-  .wide { overflow: visible; }
   table { font-size: 9px; }
   td { min-width: 0 !important; white-space: normal !important; overflow-wrap: anywhere; }
 }
-"""
+""")
 _SCRIPT = Markup("""
 (() => {
   const button = document.getElementById("show-code");
@@ -104,11 +88,6 @@ _SCRIPT = Markup("""
     button.setAttribute("aria-pressed", isShown);
     for (const cell of cells) cell.hidden = !isShown;
   });
-  // What is wider than the screen can be scrolled by keyboard, too.
-  const reach = () => document.querySelectorAll(".wide").forEach((box) => {
-    box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
-  });
-  new ResizeObserver(reach).observe(document.body);
 })();
 """)
 
@@ -136,7 +115,7 @@ def to_html(notebook: Any, *, title: str) -> str:
     def anchored(found: re.Match[str]) -> str:
         level, words = found.groups()
         headings.append(Heading(int(level), f"part-{len(headings)}", unescape(_TAG.sub("", words)).strip()))
-        return f'<h{level} id="{headings[-1].id}">{words}</h{level}>'
+        return _ANCHORED.format(level=level, id=headings[-1].id, words=Markup(words))  # noqa: S704
 
     def markdown(source: str) -> Markup:
         return Markup(_HEADING.sub(anchored, clean(reader.render(source))))  # noqa: S704
@@ -149,14 +128,14 @@ def to_html(notebook: Any, *, title: str) -> str:
         extra_template_paths=[str(Path(__file__).parent)],
         filters={"clean": clean, "markdown": markdown, "figure": figure_div, "picture": _picture},
     )
-    body, _ = exporter.from_notebook_node(notebook, {"plotly": PLOTLY})
+    body = Markup(exporter.from_notebook_node(notebook, {"plotly": PLOTLY})[0])  # noqa: S704
     top = [one for one in headings if one.level == 1]
     entries = [_ENTRY.format(id=one.id, words=one.words) for one in headings if one.level == 2]
     first = body.find("</h1>") + len("</h1>") if top else 0
-    head = Markup(body[:first]) if top else _TITLE.format(title)  # noqa: S704
+    head = body[:first] if top else _TITLE.format(title)
     return offline_page(
         top[0].words if top else title,
-        [head, _CONTENTS.format(Markup("").join(entries)), Markup(body[first:]), _TOOLS],  # noqa: S704
+        [head, _CONTENTS.format(Markup("").join(entries)), body[first:], _TOOLS],
         style=_STYLE,
         scripts=[_SCRIPT],
     )

@@ -15,14 +15,12 @@ from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.execution import execute
 from runkit.reports.masker import Masker
-from runkit.reports.material import Material, handed_over, policy_of, read_source, redacted
+from runkit.reports.material import Material, handed_over, masker_of, policy_of, read_source, redacted
 from runkit.reports.redaction import Redaction
 from runkit.reports.rules import RULES
 from runkit.text import plural
 
 _NEEDED = ("ipykernel", "nbclient", "nbconvert", "nbformat", "nh3")
-_KEYS = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
-LEAST_KEY = 8  # characters; what is shorter, as "none", is no key and stands everywhere
 
 
 @dataclass(frozen=True)
@@ -88,18 +86,16 @@ def report(
         )
     f, runs = read_source(source)
     chosen.check(len(f.runs))
-    keys = [os.environ.get(name, "") for name in _KEYS]
-    masker = Masker(policy, [key for key in keys if len(key) >= LEAST_KEY])
+    masker = masker_of(policy)
     heading = masker.text(_title(title)) if title is not None else None
     name = masker.text(html_path.stem)
     material = redacted(f, runs, policy, masker, template=(masker.text(chosen.path.name), chosen.digest))
     notebook = chosen.notebook(list(material.provenance.run_ids), heading, _asked_for(policy))
-    frame = _frame_of(notebook, name) if policy and policy.patterns else {}
+    frame = _frame_of(notebook, name) if policy and policy.patterns else None
     with handed_over(material) as folder:
         execute(notebook, folder, template=chosen.path, progress=progress)
         finished = _finish(notebook, material, name, str(folder))
-    for file, text in zip((html_path, notebook_path), finished, strict=True):
-        _check(file.name, text, masker, frame.get(file.suffix, ""))
+    _check(dict(zip((html_path, notebook_path), finished, strict=True)), masker, frame)
     html, executed = (text.encode() for text in finished)
     _write({html_path: html, notebook_path: executed})
     digest = hashlib.sha256(html).hexdigest()
@@ -147,33 +143,34 @@ def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[
     return html, said
 
 
-def _frame_of(notebook: Any, name: str) -> dict[str, str]:
+def _frame_of(notebook: Any, name: str) -> tuple[str, str]:
     """Give both files as they would be without any data: words of their own, which no pattern can mean."""
     from runkit.reports.export import to_html
 
-    text = templates.text_of(notebook)
-    return {".html": to_html(notebook, title=name), ".ipynb": text}
+    return to_html(notebook, title=name), templates.text_of(notebook)
 
 
-def _check(name: str, text: str, masker: Masker, frame: str) -> None:
-    """Look for what was masked in a finished file, as any of its formats would write it.
+def _check(files: Mapping[Path, str], masker: Masker, frame: tuple[str, str] | None) -> None:
+    """Look for what was masked in the finished files, as any of their formats would write it.
 
-    `frame`: the file without data; what an own pattern masked and also stands there is no leak.
+    `frame`: the same files without data; what an own pattern masked and also stands there is no leak.
     """
     from runkit.charts.html import figure_scripts
     from runkit.reports.scan import standing
 
     exempt = [str(script) for script in figure_scripts()]
-    found = standing(text, masker, exempt=exempt)
-    own = {rule: found[rule] - standing(frame, masker, exempt=exempt).get(rule, set()) for rule in found
-           if frame and rule not in RULES}  # fmt: skip
-    if left := {rule: len(values) for rule, values in (found | own).items() if values}:
-        counts = ", ".join(f"{number:,} of {rule}" for rule, number in left.items())
-        raise ReportError(
-            f"{name} would hold values that should be masked: {counts}. Nothing was written. Either the "
-            "template holds them in its own text or builds them from parts, or a pattern of your own means "
-            "words that the report says by itself, such as years: make the pattern narrower."
-        )
+    for (path, text), bare in zip(files.items(), frame or ("", ""), strict=True):
+        found = standing(text, masker, exempt=exempt)
+        if bare and found.keys() - set(RULES):
+            ours = standing(bare, masker, exempt=exempt)
+            found |= {rule: found[rule] - ours.get(rule, set()) for rule in found.keys() - set(RULES)}
+        counts = ", ".join(f"{len(values):,} of {rule}" for rule, values in found.items() if values)
+        if counts:
+            raise ReportError(
+                f"{path.name} would hold values that should be masked: {counts}. Nothing was written. Either "
+                "the template holds them in its own text or builds them from parts, or a pattern of your own "
+                "means words that the report says by itself, such as years: make the pattern narrower."
+            )
 
 
 def _write(files: Mapping[Path, bytes]) -> None:

@@ -7,6 +7,7 @@ was. All that is masked is masked before.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -26,6 +27,8 @@ from runkit.reports.redaction import Redaction
 from runkit.tables.linked import Frames, frames, read
 from runkit.tables.records import records_of
 
+_KEYS = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
+LEAST_KEY = 8  # characters; what is shorter, as "none", is no key and stands everywhere
 _RUNS, _ANSWERS, _PROVENANCE = "runs.ndjson", "answers.parquet", "provenance.json"
 
 
@@ -49,6 +52,12 @@ def policy_of(redact: bool | Redaction) -> Redaction | None:
     if isinstance(redact, bool):
         return Redaction() if redact else None
     raise UsageError(f"redact={redact!r} cannot be used; expected True, False or a runkit.Redaction.")
+
+
+def masker_of(policy: Redaction | None) -> Masker:
+    """Give a masker that also knows the keys of this process' environment."""
+    keys = [os.environ.get(name, "") for name in _KEYS]
+    return Masker(policy, [key for key in keys if len(key) >= LEAST_KEY])
 
 
 def read_source(source: object) -> tuple[Frames, tuple[Run, ...]]:

@@ -137,7 +137,7 @@ def output(bundle: Mapping[str, Any]) -> Any:
     """Make an output of the cell, and give the handle that replaces it; None outside IPython."""
     from IPython.display import display
 
-    return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    return display(bundle, raw=True, display_id=True)
 
 
 def live(box: Any) -> dict[str, Any]:

@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from markupsafe import Markup
-from playwright.sync_api import Browser, Page
 
 from runkit.charts import theme
-from runkit.charts.html import figure_div, offline_page
+from runkit.charts.html import figure_div, offline_page, wide
 from runkit.charts.timeline import gantt
+from runkit.text import html_table
 from support import artifact, example, question, run, step
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1"><a href="https://evil.example">$x$</a> %{y}'
 
 
-@dataclass
-class Opened:
-    """A page in the browser and all that it did besides showing itself."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[object]:
+def opened(open_file, tmp_path: Path):
     """Write a page to a file and open it with the network off."""
-    contexts = []
 
-    def show(html: str, width: int = 1280, scheme: str = "light") -> Opened:
+    def show(html: str, width: int = 1280, scheme: str = "light"):
         path = tmp_path / "page.html"
         path.write_text(html)
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        context.set_offline(True)
-        seen = Opened(context.new_page())
-        seen.page.on("request", lambda request: seen.requests.append(request.url))
-        seen.page.on("console", lambda message: seen.complaints.append(message.text))
-        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        seen.page.goto(path.as_uri())
-        seen.page.wait_for_selector(".main-svg .legend")
-        return seen
+        return open_file(path, width, scheme)
 
-    yield show
-    for context in contexts:
-        context.close()
+    return show
 
 
 def page_of(*sources, **options):
@@ -181,3 +158,14 @@ def test_the_page_is_safe_and_has_a_language():
     assert '<html lang="en">' in html
     assert "default-src &#39;none&#39;" in html
     assert "<title>&lt;b&gt;&amp;</title>" in html
+
+
+@pytest.mark.browser
+def test_a_wide_table_can_be_scrolled_by_keyboard(opened):
+    """On a phone its box is a tab stop; where it fits it is none."""
+    table = wide(html_table(["a long header"] * 9, [["0123456789"] * 9]))
+    html = offline_page("Wide", [Markup("<h1>Wide</h1>"), table])
+    phone, desk = opened(html, width=390), opened(html, width=1280)
+    assert [seen.page.locator(".wide").evaluate("e => e.tabIndex") for seen in (phone, desk)] == [0, -1]
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.complaints == desk.complaints == []

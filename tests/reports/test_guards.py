@@ -17,9 +17,10 @@ from runkit import answerlog
 from runkit.answerlog import digest
 from runkit.errors import ReportError, UsageError
 from runkit.reports.masker import Masker
-from runkit.reports.material import read_source, redacted
+from runkit.reports.material import masker_of, read_source, redacted
 from runkit.reports.provenance import digest_of
 from runkit.reports.redaction import Redaction
+from runkit.reports.templates import notebooks
 from support import example, question, run, step
 from tests.reports.conftest import kernels, make, write_template
 
@@ -203,3 +204,37 @@ def test_another_redaction_is_said_where_the_ids_are(tmp_path):
     [cell] = [one for one in done.notebook["cells"] if "parameters" in one["metadata"].get("tags", ())]
     assert "patterns for licence, keep_last=4" in "".join(cell["source"])
     assert "LIC-" not in done.html
+
+
+def test_the_run_template_answers_in_this_order():
+    """From what was asked to what is open; the verdict stands before, in short."""
+    asked = ["What was asked?", "What was found, and on which evidence?", "What was a person asked?"]
+    rest = ["Where did the time go?", "What failed?", "What is open?"]
+    template = json.loads((notebooks() / "report_run.ipynb").read_text())
+    sources = ["".join(cell["source"]) for cell in template["cells"] if cell["cell_type"] == "markdown"]
+    headings = [text.partition("\n")[0].removeprefix("## ") for text in sources if text.startswith("## ")]
+    assert headings == ["In short", *asked, *rest, "How this was made", "Words used here"]
+
+
+def test_examples_come_from_the_sandbox_only():
+    """A client that was given without ids is not asked for anything: it might be the real one."""
+    client = runkit.Client(api_key="mk_live_0123456789", base_url="https://127.0.0.1:9/v1")
+    assert len(runkit.report_data(examples=1, client=client).frames.runs) == 1
+
+
+def test_a_key_of_the_environment_is_masked_without_a_report_too(monkeypatch):
+    """`report_data()` in a notebook that is opened by itself."""
+    monkeypatch.setenv("MIDDESK_API_KEY", "corporate-key-4711-8142")
+    assert masker_of(Redaction()).text("it is corporate-key-4711-8142!") == "it is [key 1]!"
+
+
+def test_a_traceback_holds_masks(tmp_path):
+    """A cell that may raise leaves its error in both files, and no secret with it."""
+    source = run(step("s", label="EIN 47-1839265"))
+    cell = nbformat.v4.new_code_cell("raise ValueError(data.frames.steps['label'][0])")
+    cell.metadata.tags = ["raises-exception"]
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(READ), cell])
+    nbformat.write(nb, tmp_path / "own.ipynb")
+    done = make(source, tmp_path / "a.html", template=tmp_path / "own.ipynb")
+    assert "ValueError: EIN [ein 1]" in done.html
+    assert "47-1839265" not in done.html + done.report.notebook.read_text()

@@ -6,62 +6,25 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cache
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
 
 from support import artifact, example, question, run, step
 from tests.reports.conftest import Made, make, write_template
 
 TEMPLATES = ["run", "compare", "fleet"]
 VIEWS = [(1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")]
-Open = Callable[..., "Opened"]
-
-
-@dataclass
-class Opened:
-    """A page in the browser and all that it did besides showing itself."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
-def fresh(browser: Browser) -> Iterator[Open]:
-    """Open a file with the network off, in a page of its own."""
-    contexts = []
-
-    def show(path: Path, width: int = 1280, scheme: Any = "light") -> Opened:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        context.set_offline(True)
-        seen = Opened(context.new_page())
-        seen.page.on("request", lambda request: seen.requests.append(request.url))
-        seen.page.on("console", lambda message: seen.complaints.append(message.text))
-        seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        seen.page.goto(path.as_uri())
-        seen.page.wait_for_function(
-            "[...document.querySelectorAll('.runkit-figure')].every(e => e.querySelector('.main-svg'))"
-        )
-        return seen
-
-    yield show
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(scope="module")
-def opened(made: Callable[[str], Made], fresh: Open) -> Open:
+def opened(made: Callable[[str], Made], open_file: Callable[..., Any]) -> Callable[..., Any]:
     """Open the report of a template; tests that change nothing look at the same page."""
-    return cache(lambda template, *view: fresh(made(template).report.html, *view))
+    return cache(lambda template, *view: open_file(made(template).report.html, *view))
 
 
 # --------------------------------------------------------------------------------------------------- quiet
@@ -105,9 +68,9 @@ def test_the_ground_is_the_readers(opened, view):
 
 
 @pytest.mark.browser
-def test_code_is_hidden_until_it_is_asked_for(made, fresh):
+def test_code_is_hidden_until_it_is_asked_for(made, open_file):
     """A button shows all code and hides it again, and says which it is; it works by keyboard."""
-    page = fresh(made("run").report.html).page
+    page = open_file(made("run").report.html).page
     code, button = page.locator(".code"), page.get_by_role("button", name="Show the code")
     assert code.count() >= 10
     shown = [False]
@@ -136,9 +99,9 @@ def test_the_contents_link_to_every_part(opened, template):
 
 
 @pytest.mark.browser
-def test_a_click_in_the_contents_goes_there(made, fresh):
+def test_a_click_in_the_contents_goes_there(made, open_file):
     """The heading is then on the screen."""
-    page = fresh(made("fleet").report.html).page
+    page = open_file(made("fleet").report.html).page
     page.emulate_media(reduced_motion="reduce")
     page.get_by_role("navigation").get_by_role("link").last.click()
     heading = page.locator("h2").last
@@ -166,9 +129,9 @@ def test_each_figure_has_words_and_a_table(opened, template):
 
 
 @pytest.mark.browser
-def test_tables_are_folded_behind_figures_and_open(made, fresh):
+def test_tables_are_folded_behind_figures_and_open(made, open_file):
     """By a click, as `<details>`."""
-    page = fresh(made("run").report.html).page
+    page = open_file(made("run").report.html).page
     folded = page.locator("details:has(table)")
     assert folded.count() == page.locator(".runkit-figure").count()
     assert not folded.first.locator("table").is_visible()
@@ -190,9 +153,9 @@ def test_no_button_sends_a_figure_away(opened, template):
 
 
 @pytest.mark.browser
-def test_it_prints(made, fresh):
+def test_it_prints(made, open_file):
     """On several pages, light also for a reader of dark screens, without contents, button and mode bar."""
-    page = fresh(made("fleet").report.html, 1280, "dark").page
+    page = open_file(made("fleet").report.html, 1280, "dark").page
     sheets = page.pdf(format="A4")
     assert sheets.startswith(b"%PDF")
     assert len(re.findall(rb"/Type /Page\b", sheets)) > 2
@@ -268,7 +231,7 @@ print(bad, "\\x1b[31m", bad)
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory, fresh: Open) -> Callable[[str], tuple[Made, Opened]]:
+def hostile(tmp_path_factory: pytest.TempPathFactory, open_file: Open) -> Callable[[str], tuple[Made, Any]]:
     """Make and open reports on runs that are hostile in every field, also in unknown words."""
     folder = tmp_path_factory.mktemp("hostile")
     tame = hostile_run("completed", KEPT | {"type", "status", "outcome", "resolution", "kind", "confidence"})
@@ -277,10 +240,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, fresh: Open) -> Callable[[
     sources = {"run": (tame, "run"), "fleet": ([tame, wild], "fleet"), "own": (tame, own)}
 
     @cache
-    def show(name: str) -> tuple[Made, Opened]:
+    def show(name: str) -> tuple[Made, Any]:
         source, template = sources[name]
         done = make(source, folder / f"on_{name}.html", template=template, title=TITLE)
-        return done, fresh(done.report.html)
+        return done, open_file(done.report.html)
 
     return show
 
@@ -359,7 +322,7 @@ def test_the_policy_lists_every_script_by_its_hash(made, template):
     scripts = re.findall("<script>(.*?)</script>", html, re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
     assert rules["script-src"] == [f"'sha256-{one}'" for one in hashes]
-    assert len(scripts) == 3
+    assert len(scripts) == 4  # plotly.js, its drawing, wide tables, the button
     assert html.count("<script") == 3 + html.count('<script type="application/json">')
     for name in ("default-src", "connect-src", "form-action", "base-uri"):
         assert rules[name] == ["'none'"]
@@ -367,9 +330,9 @@ def test_the_policy_lists_every_script_by_its_hash(made, template):
 
 
 @pytest.mark.browser
-def test_the_policy_holds(made, fresh):
+def test_the_policy_holds(made, open_file):
     """A script that comes into the page by any other way does not run, and no request leaves."""
-    seen = fresh(made("run").report.html)
+    seen = open_file(made("run").report.html)
     seen.page.evaluate("""() => {
         const script = document.createElement("script");
         script.textContent = "window.hacked = 1";
@@ -382,13 +345,13 @@ def test_the_policy_holds(made, fresh):
 
 
 @pytest.mark.browser
-def test_a_notebook_without_figures_has_no_library(tmp_path, fresh):
+def test_a_notebook_without_figures_has_no_library(tmp_path, open_file):
     """Then the page is small; it gets its name as a title, and where the data comes from."""
     template = write_template(
         tmp_path / "own.ipynb", "import runkit\ndata = runkit.report_data()\nprint(data)"
     )
     done = make(run(step("a")), tmp_path / "my report.html", template=template)
-    page = fresh(done.report.html).page
+    page = open_file(done.report.html).page
     assert len(done.html) < 30_000
     assert page.title() == page.locator("h1").inner_text() == "my report"
     assert page.locator("h2").all_inner_texts() == ["How this was made"]
