@@ -1,4 +1,4 @@
-"""The API's objects, one class per table of the contract.
+"""A run and what it is made of, one class per table of the contract; `objects` has what stands beside it.
 
 Every object keeps the JSON it came from (`to_dict()`), so nothing is lost: unknown fields are attributes,
 unknown words of an open or closed vocabulary stay as they came, and an optional field that breaks the
@@ -122,7 +122,7 @@ class ApiObject(BaseModel):
 Item = TypeVar("Item", bound=ApiObject)
 
 
-def _each(cls: type[Item]) -> BeforeValidator:
+def each(cls: type[Item]) -> BeforeValidator:
     """Read a list of `cls`: null is empty, and a broken item is left out and logged, not its neighbours."""
 
     def read(value: object) -> object:
@@ -162,7 +162,7 @@ class Artifact(ApiObject):
     type: str
     confidence: str | None = None
     summary: str | None = None
-    sources: Annotated[tuple[Source, ...], _each(Source)] = ()
+    sources: Annotated[tuple[Source, ...], each(Source)] = ()
     id: str | None = None
 
 
@@ -170,7 +170,7 @@ class Output(ApiObject):
     """What a completed run delivers."""
 
     _shown = ("artifacts",)
-    artifacts: Annotated[tuple[Artifact, ...], _each(Artifact)] = ()
+    artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
 
 
 class Requester(ApiObject):
@@ -219,7 +219,7 @@ class Step(ApiObject):
     parent_step_id: str | None = None
     completed_at: Time | None = None
     result: dict[str, Any] | None = None
-    artifacts: Annotated[tuple[Artifact, ...], _each(Artifact)] = ()
+    artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
     _steps: tuple[Step, ...] = PrivateAttr(default=())
 
     @classmethod
@@ -268,7 +268,7 @@ class Run(ApiObject):
     started_at: Time | None = None
     ended_at: Time | None = None
     output: Output | None = None
-    interrupts: Annotated[tuple[Interrupt, ...], _each(Interrupt)] = ()
+    interrupts: Annotated[tuple[Interrupt, ...], each(Interrupt)] = ()
     business_id: str | None = None
     read_at: Time | None = Field(default=None)
     read_from: str | None = None
@@ -367,153 +367,3 @@ def link_steps(raw_steps: object) -> tuple[Step, ...]:
         step._steps = tuple(reversed(children[position]))
         (top if flat.parents[position] < 0 else children[flat.parents[position]]).append(step)
     return tuple(reversed(top))
-
-
-# ---------------------------------------------------------------------------------------- the other objects
-
-
-class Agent(ApiObject):
-    """An agent that Middesk offers; its `type` is the word that creates a run."""
-
-    _shown = ("id", "type")
-    object: str
-    id: str
-    type: str
-    name: str | None = None
-    description: str | None = None
-    created_at: Time | None = None
-    updated_at: Time | None = None
-
-
-class Thread(ApiObject):
-    """Runs about one context. `business_id` is known only when the client asked by it."""
-
-    _shown = ("id", "status")
-    object: str
-    id: str
-    created_at: Time
-    updated_at: Time
-    status: Status
-    metadata: dict[str, Any] | None = None
-    requester: dict[str, Any] | None = None
-    business_id: str | None = None
-
-    @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in data.items() if name != "steps"}
-
-    @cached_property
-    def steps(self) -> tuple[Step, ...] | None:
-        """The steps of the underlying agent state, None when they were not delivered."""
-        return link_steps(self._raw["steps"]) if self._raw.get("steps") is not None else None
-
-
-class Feedback(ApiObject):
-    """A rating of one artifact. `superseded_prior`: it replaced an earlier one by the same reviewer."""
-
-    _shown = ("id", "run_id", "artifact_id", "rating")
-    object: str
-    id: str
-    run_id: str
-    rating: str
-    artifact_id: str
-    reviewer: dict[str, Any]
-    superseded_prior: bool
-    created_at: Time
-    comment: str | None = None
-
-
-class Effect(ApiObject):
-    """What an action changed. `diff` holds before and after per field."""
-
-    _shown = ("operation",)
-    operation: str
-    diff: dict[str, Any] | None = None
-    target: dict[str, Any] | None = None
-
-
-class Actor(ApiObject):
-    """Who did an action: an account, a user or a run."""
-
-    _shown = ("actor_type",)
-    actor_type: str
-    data: dict[str, Any] = Field(default_factory=dict)
-
-
-class Action(ApiObject):
-    """A recorded change of a business or a watchlist result."""
-
-    _shown = ("id", "type", "object_type", "effects", "actors")
-    id: str
-    type: str
-    object_type: str
-    object_id: str
-    created_at: Time
-    effects: Annotated[tuple[Effect, ...], _each(Effect)]
-    actors: Annotated[tuple[Actor, ...], _each(Actor)]
-    note: str | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class Document(ApiObject):
-    """A file that a business has on record: what it is and where to get it (`download_url`), not its content.
-
-    `size` is in bytes.
-    """
-
-    _shown = ("id", "document_type")
-    id: str
-    object: str | None = None
-    document_type: str | None = None
-    filename: str | None = None
-    content_type: str | None = None
-    size: int | None = None
-    download_url: str | None = None
-    created_at: Time | None = None
-    source: Any = None
-    filing_date: str | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class Page(ApiObject):
-    """One page of a list. `has_more` and `total_count` are None where the API does not say."""
-
-    _shown = ("data",)
-    data: tuple[dict[str, Any], ...] = ()
-    has_more: bool | None = None
-    total_count: int | None = None
-
-    def items(self, cls: type[Item]) -> tuple[Item, ...]:
-        """Parse the items of the page."""
-        return tuple(cls.from_json(item) for item in self.data)
-
-
-class Event(ApiObject):
-    """One event of a run's stream, in Middesk's form or AG-UI's.
-
-    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: runkit's own, with
-    which its client ends every stream.
-    """
-
-    _shown = ("type", "run_id")
-    type: str
-    run_id: str | None = None
-    thread_id: str | None = None
-    timestamp: float | None = None
-    snapshot: dict[str, Any] | None = None
-    outcome: dict[str, Any] | None = None
-    message: str | None = None
-
-    @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {
-            {"runId": "run_id", "threadId": "thread_id"}.get(name, name): value
-            for name, value in data.items()
-        }
-
-    @property
-    def run(self) -> Run | None:
-        """The run as this event shows it, if the event carries a whole one."""
-        if self.snapshot is None or "id" not in self.snapshot:
-            return None
-        return Run.from_json(self.snapshot)

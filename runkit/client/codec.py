@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runkit.errors import ContractError, UsageError
-from runkit.models import LOCAL, Event, Page
+from runkit.models import LOCAL
+from runkit.objects import Event, Page
 
 Json = dict[str, Any]
 

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from runkit.errors import ContractError
-from runkit.models import Page, Run, Thread
+from runkit.models import Run
+from runkit.objects import Page, Thread
 from runkit.text import plural
 
 log = logging.getLogger("runkit")

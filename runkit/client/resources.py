@@ -10,7 +10,7 @@ from runkit.client.connection import Connection, path_to
 from runkit.client.paging import read_pages
 from runkit.client.runlist import ApiList
 from runkit.errors import UsageError
-from runkit.models import Action, Agent, Document, Page, Thread
+from runkit.objects import Action, Agent, Document, Page, Thread
 
 
 class Agents:

@@ -20,7 +20,8 @@ from runkit.client.resources import Threads, check_limit, check_positive
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
 from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
-from runkit.models import Feedback, Page, Run
+from runkit.models import Run
+from runkit.objects import Feedback, Page
 from runkit.text import duration, plural
 from runkit.values import RUN_STATUSES, parse_time
 

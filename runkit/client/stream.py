@@ -21,7 +21,8 @@ from httpx_sse import EventSource
 from runkit import jsontext
 from runkit.client.codec import event_of, run_read
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
-from runkit.models import LOCAL, Event, Run
+from runkit.models import LOCAL, Run
+from runkit.objects import Event
 
 log = logging.getLogger("runkit")
 

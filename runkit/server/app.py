@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-from runkit import models
+from runkit import models, objects
 from runkit.server.businesses import AGENTS, Json, iso
 from runkit.server.faults import Fault, Faults
 from runkit.server.runs import Runs
@@ -78,23 +78,23 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool]) -> Faults:
         say: Json = {"operation_id": operation, "status_code": success, "responses": told}
         app.add_api_route(path, handler, methods=[method], response_model=None, **say)
 
-    route("GET /v1/agents", "list-agents", list_agents, Listed[models.Agent], 200)
-    route("GET /v1/agents/{id}", "get-agent", get_agent, models.Agent, 200, 404, 422)
-    route("GET /v1/threads", "list-agent-threads", runs.list_threads, Listed[models.Thread], 200, 422)
-    route("POST /v1/threads", "create-agent-thread", runs.create_thread, models.Thread, 201, 404, 422)
-    route("GET /v1/threads/{id}", "get-agent-thread", runs.get_thread, models.Thread, 200, 404, 422)
+    route("GET /v1/agents", "list-agents", list_agents, Listed[objects.Agent], 200)
+    route("GET /v1/agents/{id}", "get-agent", get_agent, objects.Agent, 200, 404, 422)
+    route("GET /v1/threads", "list-agent-threads", runs.list_threads, Listed[objects.Thread], 200, 422)
+    route("POST /v1/threads", "create-agent-thread", runs.create_thread, objects.Thread, 201, 404, 422)
+    route("GET /v1/threads/{id}", "get-agent-thread", runs.get_thread, objects.Thread, 200, 404, 422)
     route("GET /v1/runs", "list-agent-runs", runs.list_runs, Listed[models.Run], 200, 422)
     route("POST /v1/runs", "create-agent-run", runs.create_run, models.Run, 201, 400, 404, 422)
     one = "/v1/runs/{id}"
     route(f"GET {one}", "get-agent-run", runs.get_run, models.Run, 200, 404, 422)
     # Not in the published reference: only descriptions of fields mention it.
     route(f"POST {one}/resume", "resume-agent-run", runs.resume_run, models.Run, 200, 404, 422)
-    feedback = (runs.submit_feedback, models.Feedback, 201, 403, 404, 422)
+    feedback = (runs.submit_feedback, objects.Feedback, 201, 403, 404, 422)
     route(f"POST {one}/feedback", "submit-agent-run-feedback", *feedback)
     route(f"GET {one}/stream", "stream-agent-run-events", stream_run, str, 200, 404, 422)
-    route("GET /v1/actions", "list-actions", registry.list_actions, Listed[models.Action], 200, 400, 422)
-    route("POST /v1/actions", "create-action", registry.create_action, models.Action, 201, 400, 404, 422)
-    action = (registry.get_action, models.Action, 200, 400, 404, 422)
+    route("GET /v1/actions", "list-actions", registry.list_actions, Listed[objects.Action], 200, 400, 422)
+    route("POST /v1/actions", "create-action", registry.create_action, objects.Action, 201, 400, 404, 422)
+    action = (registry.get_action, objects.Action, 200, 400, 404, 422)
     route("GET /v1/actions/{id}", "get-action", *action)
     route("GET /v1/businesses", "list-businesses", registry.list_businesses, Listed[Json], 200, 422)
     one = "/v1/businesses/{business_id}"

@@ -14,7 +14,8 @@ from runkit.client import Client
 from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
 from runkit.client.doubt import is_pending
 from runkit.errors import RunkitError, UsageError
-from runkit.models import Document, Run
+from runkit.models import Run
+from runkit.objects import Document
 from runkit.tables.linked import frames
 from runkit.text import plural, short_id, shorten
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runkit.client import codec
-from runkit.models import Document
+from runkit.objects import Document
 from runkit.text import moment, shorten
 from runkit.widgets import schema
 from runkit.widgets.answers import ANSWERS, YES, Answer, Decision, Other, json_object

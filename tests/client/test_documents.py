@@ -6,7 +6,7 @@ import pytest
 
 from runkit.client import Client
 from runkit.errors import NotFound, UsageError
-from runkit.models import Document
+from runkit.objects import Document
 from runkit.server import sandbox
 from tests.client.conftest import Answer, Server
 

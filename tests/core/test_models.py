@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 
 from runkit.errors import ContractError
-from runkit.models import Action, Agent, Event, Feedback, Interrupt, Page, Run, Step, Thread
+from runkit.models import Interrupt, Run, Step
+from runkit.objects import Action, Agent, Event, Feedback, Page, Thread
 from support import artifact, at, example, flat, question, run, runs, step
 
 EVIL = "<script>alert(1)</script>"

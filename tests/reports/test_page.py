@@ -231,7 +231,9 @@ print(bad, "\\x1b[31m", bad)
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory, open_file: Open) -> Callable[[str], tuple[Made, Any]]:
+def hostile(
+    tmp_path_factory: pytest.TempPathFactory, open_file: Callable[..., Any]
+) -> Callable[[str], tuple[Made, Any]]:
     """Make and open reports on runs that are hostile in every field, also in unknown words."""
     folder = tmp_path_factory.mktemp("hostile")
     tame = hostile_run("completed", KEPT | {"type", "status", "outcome", "resolution", "kind", "confidence"})

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runkit.client.codec import KINDS
-from runkit.models import Document
+from runkit.objects import Document
 from runkit.widgets.answers import MAX_NOTE
 from runkit.widgets.questionnaire import Judgement, Questionnaire
 

@@ -1,0 +1,273 @@
+"""A form's machine where nobody can say what became of an answer, and where this machine is at fault."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from runkit.client import Client
+from runkit.models import Run
+from runkit.widgets.machine import FormMachine, State
+from tests.client.conftest import DROP, Answer, Asked, Server
+from tests.widgets.answering import WHO, YES, answer, deliveries, draft, posts, saved, scripted, submit, told
+from tests.widgets.asking import JOBS, Asking, finish
+
+# --------------------------------------------------------------------------------------------------- in doubt
+
+
+def test_the_reply_is_lost(asking: Asking) -> None:
+    """The work was done and the answer to it lost: one POST, and the receipt claims no more than is known."""
+    machine = asking.machine(who=WHO)
+    asking.box.fault("lose_reply")
+    states: list[tuple[State, bool]] = []
+    machine.listen(lambda snapshot: states.append((snapshot.state, snapshot.is_looking)))
+    assert (answer(machine).state, asking.wire.posts) == (State.SETTLED, 1)
+    assert states[-2:] == [(State.UNKNOWN, True), (State.SETTLED, False)]
+    assert "your answer of" in told(machine)
+    assert "could not be confirmed" in told(machine)
+    assert deliveries() == ["unconfirmed"]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_server_in_trouble(asking: Asking, status: int) -> None:
+    """Still open after the looks: open again with a warning and all that was typed; the next try arrives."""
+    machine = asking.machine()
+    asking.box.fault("refuse", status=status)
+    reopened = answer(machine)
+    assert (reopened.state, asking.wire.posts, machine.typed) == (State.OPEN, 1, YES)
+    assert "was sent once and may still arrive" in reopened.message
+    assert deliveries() == ["unknown"]
+    assert (submit(machine).state, asking.wire.posts) == (State.SETTLED, 2)
+    assert deliveries() == ["unknown", "confirmed"]
+
+
+def test_the_first_answer_arrives_late(asking: Asking) -> None:
+    """After a doubtful one the question closes: the receipt is of an answer that could not be confirmed."""
+    machine = asking.machine()
+    asking.box.fault("drop")
+    answer(machine)
+    asking.answer_elsewhere(machine.question)
+    machine.watch()
+    assert machine.snapshot.state is State.SETTLED
+    assert "could not be confirmed" in told(machine)
+
+
+def cut_off(asking: Asking) -> None:
+    """Lose the answer, and all that is read from the first look on."""
+    asking.box.fault("drop")
+    asking.pauses.append(lambda: asking.box.fault("drop", on="GET /runs", times=99))
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_nobody_can_look(asking: Asking, is_closed: bool) -> None:
+    """Unknown until somebody looks again: a click sends nothing, the next look finds out."""
+    machine = asking.machine()
+    cut_off(asking)
+    unknown = answer(machine)
+    assert (unknown.state, unknown.is_looking) == (State.UNKNOWN, False)
+    assert submit(machine).state is State.UNKNOWN
+    machine.look()
+    finish()
+    assert (machine.snapshot.state, asking.wire.posts) == (State.UNKNOWN, 1)
+    asking.box.clear_faults()
+    if is_closed:
+        asking.answer_elsewhere(machine.question)
+    machine.look()
+    finish()
+    assert (machine.snapshot.state, asking.wire.posts) == (State.SETTLED if is_closed else State.OPEN, 1)
+
+
+def test_one_look_at_a_time(asking: Asking) -> None:
+    """Whoever clicks again while it is looked for starts no second look."""
+    machine = asking.machine()
+    cut_off(asking)
+    answer(machine)
+    asking.box.clear_faults()
+    asking.box.fault("slow", on="GET /runs", seconds=0.2)
+    for _ in range(5):
+        machine.look()
+    assert [one.name for one in threading.enumerate() if one.name in JOBS] == ["runkit-look"]
+    finish()
+    assert machine.snapshot.state is State.OPEN
+
+
+def test_unknown_is_found_out_without_a_click(asking: Asking) -> None:
+    """A look from time to time is enough once the question is closed."""
+    machine = asking.machine()
+    cut_off(asking)
+    answer(machine)
+    asking.box.clear_faults()
+    machine.watch()
+    assert machine.snapshot.state is State.UNKNOWN
+    asking.answer_elsewhere(machine.question)
+    machine.watch()
+    assert machine.snapshot.state is State.SETTLED
+
+
+def test_a_look_in_between(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """A look that finds our own answer before we hear of it is not mistaken for somebody else's."""
+    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[]))
+    was_sent: list[Asked] = []
+
+    def script(asked: Asked) -> Answer:
+        if asked.method == "POST":
+            was_sent.append(asked)
+            machine.watch()
+        return Answer(run_json(steps=[])) if was_sent else pending
+
+    server.script = script
+    machine = scripted(client)
+    states: list[State] = []
+    machine.listen(lambda snapshot: states.append(snapshot.state))
+    assert answer(machine).state is State.SETTLED
+    assert told(machine).startswith("Answered by")
+    assert states.count(State.SETTLED) == 1
+
+
+def test_a_question_that_is_still_shown(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """A server that takes the answer and still asks gets no receipt out of it, and no second answer."""
+    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[]))
+    server.script = lambda asked: pending
+    reopened = answer(scripted(client))
+    assert (reopened.state, reopened.receipt) == (State.OPEN, None)
+    assert "may still arrive" in reopened.message
+    assert sum(asked.method == "POST" for asked in server.asked) == 1
+
+
+def test_a_question_that_changes_while_it_is_looked_for(
+    server: Server, client: Client, run_json: Any, question: Any
+) -> None:
+    """What stands in the form is no answer to the new question."""
+    other = {**question, "value": {"type": "dismissal", "label": "Another?"}}
+    was_sent: list[Asked] = []
+
+    def script(asked: Asked) -> Answer:
+        if asked.method == "POST":
+            was_sent.append(asked)
+            return DROP
+        return Answer(run_json(status="interrupted", interrupts=[other if was_sent else question], steps=[]))
+
+    server.script = script
+    assert answer(scripted(client)).state is State.CONFLICT
+    assert len(was_sent) == 1
+
+
+# --------------------------------------------------------------------------------------- what goes wrong here
+
+
+def test_an_error_before_the_answer_is_sent(asking: Asking, caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody expected ends as words on the card, and as a traceback in the log."""
+    machine = FormMachine(client := asking.another(), asking.question())
+    client.close()
+    failed = answer(machine)
+    assert (failed.state, "RuntimeError" in failed.message) == (State.FAILED, True)
+    assert failed.message.startswith("The answer was not delivered. ")
+    assert "Traceback" in caplog.text
+
+
+def test_an_error_while_the_answer_is_sent(asking: Asking) -> None:
+    """Then it is unknown whether it arrived; the next look finds out."""
+    machine = asking.machine()
+    asking.wire.broken = ZeroDivisionError()
+    unknown = answer(machine)
+    assert (unknown.state, "ZeroDivisionError" in unknown.message) == (State.UNKNOWN, True)
+    assert deliveries() == ["sending"]
+    machine.look()
+    finish()
+    assert machine.snapshot.state is State.OPEN
+    assert "may still arrive" in machine.snapshot.message
+
+
+def test_a_view_that_fails(asking: Asking, caplog: pytest.LogCaptureFixture) -> None:
+    """A listener that raises costs neither the answer its verdict nor the others their news."""
+    machine = asking.machine()
+    heard: list[State] = []
+    machine.listen(lambda snapshot: 1 / 0)
+    machine.listen(lambda snapshot: heard.append(snapshot.state))
+    assert answer(machine).state is heard[-1] is State.SETTLED
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.fixture
+def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state folder that nobody can make."""
+    monkeypatch.setenv("RUNKIT_STATE_DIR", "/dev/null/state")
+
+
+@pytest.mark.usefixtures("no_folder")
+@pytest.mark.parametrize("fault", [None, "lose_reply"])
+def test_a_folder_that_cannot_be_written(
+    asking: Asking, caplog: pytest.LogCaptureFixture, fault: Any
+) -> None:
+    """Without a log and drafts an answer is sent all the same, and its receipt claims no less and no more."""
+    machine = asking.machine()
+    if fault:
+        asking.box.fault(fault)
+    assert (answer(machine).state, asking.wire.posts) == (State.SETTLED, 1)
+    assert ("could not be confirmed" in told(machine)) is bool(fault)
+    assert "the answer log was not written" in caplog.text
+
+
+@pytest.mark.usefixtures("no_folder")
+def test_a_doubtful_answer_is_known_without_a_log(asking: Asking) -> None:
+    """Found closed later, it is not said that nothing was sent from here."""
+    machine = asking.machine()
+    cut_off(asking)
+    answer(machine)
+    asking.box.clear_faults()
+    asking.answer_elsewhere(machine.question)
+    machine.look()
+    finish()
+    assert "could not be confirmed" in told(machine)
+
+
+def test_a_replica_that_lags_behind(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """An older state of the run, or another run, closes no form and costs no draft."""
+    asked = run_json(status="interrupted", interrupts=[question], steps=[], updated_at="2026-02-03T10:00:40Z")
+    before = run_json(status="running", interrupts=[], steps=[], updated_at="2026-02-03T10:00:01Z")
+    server.script = lambda asked_for: Answer(asked)
+    machine = scripted(client)
+    for odd in (before, run_json(id="run-of-another-customer")):
+        draft(machine, {"0": {"decision": "reject", "note": str(odd["id"])}})
+        server.script = lambda asked_for, odd=odd: Answer(odd)  # type: ignore[misc]
+        machine.saw(Run.from_json(before))
+        failed = submit(machine)
+        assert (failed.state, saved(machine) is None) == (State.FAILED, False)
+    assert {one.method for one in server.asked} == {"GET"}
+
+
+def test_two_forms_of_one_question(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """A second form does not send beside an answer that may still arrive; it warns first."""
+    still = Answer(run_json(status="interrupted", interrupts=[question], steps=[]))
+    server.script = lambda asked: DROP if asked.method == "POST" else still
+    first, second = scripted(client), scripted(client)
+    answer(first)
+    warned = answer(second)
+    assert (warned.state, posts(server)) == (State.OPEN, 1)
+    assert "An answer was sent from here" in warned.message
+    assert "may still arrive" in warned.message
+    submit(second)
+    assert posts(server) == 2
+
+
+def test_asked_again_under_the_same_id(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """What was answered earlier is no answer to the question that came later under its id."""
+
+    def run(label: str, **more: Any) -> dict[str, Any]:
+        value = {**question["value"], "label": label}
+        return run_json(steps=[], **({"interrupts": [{**question, "value": value}]} | more))
+
+    server.script = lambda asked: Answer(run("Dismiss?", status="interrupted"))
+    first = scripted(client)
+    server.script = lambda asked: Answer(
+        run("", status="running", interrupts=[]) if asked.method == "POST" else run("Dismiss?")
+    )
+    answer(first)
+    server.script = lambda asked: Answer(run("Dismiss the other?", status="interrupted"))
+    second = scripted(client)
+    assert second.snapshot.message == ""
+    server.script = lambda asked: Answer(run("", status="running", interrupts=[]))
+    assert answer(second).state is State.CONFLICT
+    assert told(second).startswith("Not answered from here")

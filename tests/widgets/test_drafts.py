@@ -1,0 +1,100 @@
+"""What was typed into a form is kept until its question is settled, and no longer."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from runkit.client import Client
+from runkit.widgets.form import InterruptForm
+from runkit.widgets.machine import FormMachine, State
+from tests.client.conftest import Answer, Server
+from tests.widgets.answering import NO, YES, answer, draft, saved, scripted, submit
+from tests.widgets.asking import Asking, until
+
+
+def test_a_draft_goes_with_its_question(asking: Asking) -> None:
+    """Answered from elsewhere and shown again, or settled by a form that keeps none: no draft is left."""
+    for close in (
+        lambda machine: asking.answer_elsewhere(machine.question),
+        lambda machine: answer(FormMachine(asking.client, machine.question, use_drafts=False)),
+    ):
+        machine = asking.machine()
+        draft(machine)
+        close(machine)
+        InterruptForm(asking.client, machine.question.run)
+        assert saved(machine) is None
+
+
+def test_the_cell_again_right_after_typing(asking: Asking) -> None:
+    """What was typed a moment ago is not waited for: the new form has it."""
+    first = asking.machine()
+    first.edit(YES)
+    assert FormMachine(asking.client, first.question).typed == YES
+
+
+def test_a_restart_loses_nothing(asking: Asking) -> None:
+    """Another form of the same question, as after a restart of the kernel, begins with what was typed."""
+    first = asking.machine()
+    draft(first, {"0": {"decision": "approve", "note": "half a pair \ud83d, and 2**70", "n": 2**70}})
+    second = FormMachine(asking.client, first.question)
+    assert second.typed == first.typed
+    assert "is here again" in second.snapshot.message
+    assert second.snapshot.caption == "Dismiss the hit and resume"
+
+
+def test_a_failed_send_keeps_the_draft(asking: Asking) -> None:
+    """What was typed is a draft until the answer is settled, and none after it."""
+    machine = asking.machine()
+    draft(machine)
+    asking.box.fault("refuse", status=403)
+    assert submit(machine).state is State.FAILED
+    assert saved(machine) == YES
+    assert submit(machine).state is State.SETTLED
+    assert saved(machine) is None
+
+
+def test_a_draft_that_comes_too_late(asking: Asking) -> None:
+    """Typing right before the click leaves no draft behind the receipt."""
+    machine = asking.machine()
+    answer(machine)
+    machine.edit(NO)
+    until(lambda: not any(isinstance(one, threading.Timer) for one in threading.enumerate()))
+    assert saved(machine) is None
+
+
+def test_another_question_gets_no_draft(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """A question that has changed begins empty."""
+    runs = [
+        Answer(run_json(status="interrupted", interrupts=[{**question, "value": value}], steps=[]))
+        for value in ({"type": "dismissal", "n": 1}, {"type": "dismissal", "n": 2})
+    ]
+    server.say(*runs)
+    draft(scripted(client))
+    assert scripted(client).typed == {"0": {}}
+
+
+def test_without_drafts(asking: Asking, state_dir: Any) -> None:
+    """Nothing that was typed is kept where that is not wanted."""
+    machine = asking.machine(use_drafts=False)
+    machine.edit(YES)
+    assert not any(isinstance(one, threading.Timer) for one in threading.enumerate())
+    assert not state_dir.exists()
+
+
+def test_an_answer_that_may_still_arrive_is_told_of(asking: Asking) -> None:
+    """A form that begins anew after a doubtful answer warns of it."""
+    first = asking.machine()
+    asking.box.fault("drop")
+    answer(first)
+    second = FormMachine(asking.client, first.question)
+    assert "An answer was sent from here at " in second.snapshot.message
+    assert "may still arrive" in second.snapshot.message
+
+
+def test_the_caption_says_what_stands_in_the_form(asking: Asking) -> None:
+    """What was typed while an answer was on its way counts when the form is open again."""
+    machine = asking.machine()
+    asking.box.fault("refuse", status=500)
+    asking.pauses.append(lambda: machine.edit(NO))
+    assert answer(machine).caption == "Keep the hit and resume"
