@@ -58,15 +58,15 @@ def test_a_connection_is_lost(
 def test_slow(server: Server, box: Sandbox) -> None:
     """A slow request waits before it is worked on, and meanwhile others are served."""
     run_id = server.reach("watchlist_hit")["id"]
-    box.fault("slow", seconds=0.6)
+    box.fault("slow", seconds=2)
     with ThreadPoolExecutor(1) as pool:
         begun = time.monotonic()
         waiting = pool.submit(resume, server, run_id)
         time.sleep(0.1)
         assert is_asked(server, run_id)
-        assert time.monotonic() - begun < 0.5
+        assert not waiting.done()
         assert waiting.result().status_code == 200
-        assert time.monotonic() - begun >= 0.6
+        assert time.monotonic() - begun >= 2
 
 
 def test_a_slow_request_is_done_without_its_caller(server: Server, box: Sandbox) -> None:
