@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runkit.answerlog import answer_log
+    from runkit.archive.archive import Archive
     from runkit.charts.timeline import gantt
     from runkit.client import Client, RunList
     from runkit.errors import RunkitError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Archive",
     "Client",
     "FeedbackForm",
     "Frames",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Archive": "runkit.archive.archive",
     "Client": "runkit.client",
     "FeedbackForm": "runkit.widgets.feedback",
     "Frames": "runkit.tables.linked",

@@ -6,6 +6,7 @@
     ├── DataError(ValueError)             records that are not what the API promises; `.problems`
     ├── MissingExtra(ImportError)         an optional part is not installed; says the pip line
     ├── ReportError(RuntimeError)         a report could not be made: a cell failed, or it would leak
+    ├── ArchiveError(OSError)             an archive that cannot be read or written
     ├── WaitTimeout(TimeoutError)         a run still runs after the time given; `.run`
     └── ApiError                          the API said no, or nothing usable; `.status .messages .parameter`
         ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
@@ -84,6 +85,10 @@ class MissingExtra(RunkitError, ImportError):
 
 class ReportError(RunkitError, RuntimeError):
     """A report could not be made, and nothing was written: a cell failed, or it would leak."""
+
+
+class ArchiveError(RunkitError, OSError):
+    """An archive that cannot be read or written: none is there, it is not ours, or others hold it up."""
 
 
 class WaitTimeout(RunkitError, TimeoutError):

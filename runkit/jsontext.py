@@ -43,15 +43,33 @@ def parse(text: bytes) -> tuple[Any, bool]:
         return value, False
 
 
+def reread(text: bytes) -> Any:
+    """Parse what `dumps` wrote, also halves of a surrogate pair, which are only for the standard library."""
+    try:
+        return loads(text)
+    except ValueError:
+        return json.loads(text)
+
+
 def dumps(value: Any, *, sort_keys: bool = False) -> str:
     """Write compact JSON of any depth."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
     except TypeError:  # deeper than 254 levels, an integer beyond 64 bits, or a lone surrogate
-        return _dumps_deep(value, sort_keys)
+        return _dumps_deep(value, sort_keys=sort_keys)
 
 
-def _dumps_deep(value: Any, sort_keys: bool) -> str:
+def dumps_readable(value: Any) -> str:
+    """Write compact JSON that `reread` can read. Raises `RecursionError` for what is deeper than it reads."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        text = _dumps_deep(value, sort_keys=False)
+        reread(text.encode())
+        return text
+
+
+def _dumps_deep(value: Any, *, sort_keys: bool) -> str:
     """Write JSON with a stack of our own instead of Python's."""
     out: list[str] = []
     stack: list[Any] = [value]

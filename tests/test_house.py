@@ -20,6 +20,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def test_the_public_names() -> None:
     """What users may rely on; a change here is a change for them."""
     assert runkit.__all__ == [
+        "Archive",
         "Client",
         "FeedbackForm",
         "Frames",

@@ -20,10 +20,10 @@ from runkit.client.resources import Threads, check_limit, check_positive
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
 from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
+from runkit.filters import status_words, time_bound
 from runkit.models import Run
 from runkit.objects import Feedback, Page
 from runkit.text import duration, plural
-from runkit.values import RUN_STATUSES, parse_time
 
 log = logging.getLogger("runkit")
 
@@ -101,8 +101,8 @@ class Runs:
         came or went while it was read.
         """
         check_limit(limit)
-        words = _statuses(status)
-        after, before = _time("since", since), _time("until", until)
+        words = status_words(status)
+        after, before = time_bound("since", since), time_bound("until", until)
         threads = None if business_id is None else self._threads.list(business_id=business_id)
         thread_ids = None if threads is None else set(threads.ids)
         homeless: set[str] = set()  # runs that tell neither thread nor business
@@ -313,25 +313,3 @@ class Runs:
             for raw in page.data
         )
         return page.model_copy(update={"data": tuple(known)})
-
-
-def _statuses(status: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Check the words; one that the API does not have would silently match nothing."""
-    if status is None:
-        return None
-    words = [status] if isinstance(status, str) else list(status)
-    for word in words:
-        if word not in RUN_STATUSES:
-            raise UsageError.one_of("status", word, RUN_STATUSES)
-    return frozenset(words)
-
-
-def _time(name: str, value: datetime | str | None) -> datetime | None:
-    """Read a bound; a date alone is its midnight in UTC."""
-    if value is None:
-        return None
-    is_date = isinstance(value, str) and len(value) == len("2026-02-03")
-    try:
-        return parse_time(f"{value}T00:00:00" if is_date else value)
-    except ValueError as error:
-        raise UsageError(f"{name}: {error}, such as 2026-02-03 or 2026-02-03T10:00:00Z") from None

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -138,21 +138,13 @@ def handed_over(material: Material) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _parsed(line: bytes) -> Any:
-    """Parse what `Run.to_json` wrote; halves of a surrogate pair are only for the standard library."""
-    try:
-        return jsontext.loads(line)
-    except ValueError:
-        return json.loads(line)
-
-
 def received(folder: Path) -> Material:
     """Read what `handed_over` wrote."""
     lines = (folder / _RUNS).read_bytes().splitlines()
     told = json.loads((folder / _PROVENANCE).read_text(encoding="utf-8"))
     return Material(
         read(folder),
-        tuple(Run.from_json(_parsed(line)) for line in lines),
+        tuple(Run.from_json(jsontext.reread(line)) for line in lines),
         pd.read_parquet(folder / _ANSWERS),
         Provenance.from_dict(told),
     )

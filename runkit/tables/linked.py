@@ -37,12 +37,16 @@ COVERAGE_FILE = "coverage.json"
 
 
 class Coverage(NamedTuple):
-    """How whole the frames are. `why` says what cut the source short, None if nothing did."""
+    """How whole the frames are. `why` says what cut the source short, None if nothing did.
+
+    `version` is that of the archive that the runs were read from, None if they were not.
+    """
 
     seen: int
     kept: int
     refused: int
     why: str | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,7 +78,7 @@ class Frames:
             )
         cut = {name: df[df["run_id"].isin(wanted)].reset_index(drop=True) for name, df in self.items()}
         n = len(cut["runs"])
-        return Frames(**cut, coverage=Coverage(n, n, 0, self.coverage.why))
+        return Frames(**cut, coverage=self.coverage._replace(seen=n, kept=n, refused=0))
 
     def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Iterate over (name, DataFrame)."""
@@ -169,8 +173,8 @@ def frames(
     """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
 
     `source`: a `Run`, an iterable of runs, a `RunList`, parsed JSON, JSON or NDJSON bytes, a path or several
-    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), or any object with a `runs()` iterator. `Frames` come
-    back as they are.
+    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), an `Archive`, or any object with a `runs()` iterator.
+    `Frames` come back as they are.
     `as_of`: the moment at which open runs and steps are measured: an aware datetime, an ISO 8601 string, or
     "now" (the server's clock where the source knows one, else this machine's). Without it, each run is
     measured when it was read, else at its own newest time.
@@ -182,6 +186,7 @@ def frames(
         return source
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
+    source = getattr(source, "pinned", source)
     words = vocabularies()
     problems = Problems()
     moment = _moment(as_of, source)
@@ -190,7 +195,7 @@ def frames(
     why = getattr(source, "why", None)
     if why is not None:
         problems.add(None, "source", "truncated", f"the source is not complete: {why}")
-    result = _assemble(batches, words, problems, why)
+    result = _assemble(batches, words, problems, why, getattr(source, "version", None))
     if on_error == "raise" and (result.problems["severity"] == "error").any():
         shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
         n_problems = plural(len(result.problems), "problem")
@@ -253,7 +258,11 @@ def _size(steps: object) -> int:
 
 
 def _assemble(
-    batches: list[Batch], words: dict[str, dict[str, Words]], problems: Problems, why: str | None
+    batches: list[Batch],
+    words: dict[str, dict[str, Words]],
+    problems: Problems,
+    why: str | None,
+    version: int | None,
 ) -> Frames:
     """Put the batches' columns together, without the runs that lost against a newer record of the same id."""
     sizes = [len(batch.locations) for batch in batches]
@@ -284,7 +293,7 @@ def _assemble(
         for name in ("steps", "artifacts", "sources", "interrupts")
     }
     noted = cast(pd.DataFrame(problems.rows, dtype="str"), "problems") if problems.rows else empty("problems")
-    coverage = Coverage(seen, len(runs), seen - len(runs), why)
+    coverage = Coverage(seen, len(runs), seen - len(runs), why, version)
     return Frames(runs=runs, **others, problems=noted, coverage=coverage)
 
 

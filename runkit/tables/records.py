@@ -53,8 +53,8 @@ def records_of(source: object) -> Iterator[Record]:
         yield Record(source.to_dict(), Where())
     elif isinstance(source, dict):
         yield from _from_value(source, Where())
-    elif callable(runs := getattr(source, "runs", None)):  # that is how an archive comes in
-        yield from _from_items(runs(), Where())
+    elif callable(runs := getattr(source, "raw_runs", None) or getattr(source, "runs", None)):
+        yield from _from_items(runs(), Where())  # that is how an archive comes in
     elif isinstance(source, Iterable):
         for number, item in enumerate(source):
             if isinstance(item, Path) or (

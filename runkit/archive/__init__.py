@@ -1,0 +1,1 @@
+"""Runs at rest: one Delta table of raw runs, on one machine or many."""

@@ -1,0 +1,154 @@
+"""`Archive`: runs at rest, under the names that they have in memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from runkit.archive.adding import Added, add_records
+from runkit.archive.selection import Selection, chosen_by
+from runkit.archive.syncing import Synced, sync
+from runkit.archive.table import Place, latest, opened_or_made
+from runkit.errors import ArchiveError
+from runkit.tables.records import Record, records_of
+from runkit.text import plural
+
+if TYPE_CHECKING:
+    from runkit.archive.cluster import DaskFrames
+    from runkit.client import Client
+    from runkit.models import Run
+    from runkit.tables.linked import Frames
+
+Words = str | Iterable[str] | None
+Moment = datetime | str | None
+
+
+class Archive:
+    """Runs that are kept, in one Delta table: one row a run, with its JSON as it came.
+
+    `path` is a folder, which `add` or `sync` makes, readable by its owner only; or the address of an object
+    store such as `s3://bucket/runs`, with `storage_options` as the `deltalake` library takes them. Each write
+    is a new version, whole or not there at all; every version can be read again. Several processes may write
+    at once.
+
+    Raises `MissingExtra` without the extra `[scale]`, `ArchiveError` where no archive is to be read.
+    """
+
+    def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
+        self._place = Place.of(path, storage_options)
+
+    @property
+    def version(self) -> int:
+        """The number of the newest version."""
+        return latest(self._place).version
+
+    @property
+    def pinned(self) -> Selection:
+        """All runs of the newest version, whatever is written from now on."""
+        return self.select()
+
+    def add(self, source: object, *, progress: bool = True) -> Added:
+        """Keep runs; of each the newest copy. `source` is what `runkit.frames` takes, but `Frames`.
+
+        The newest copy is told by `updated_at`; at a tie one with steps is newer than one without, then the
+        one that was read last, then the one that was added last. A business that one copy knows is kept.
+
+        Runs are written some 32 MB of JSON at a time, so memory does not grow with their number; what was
+        written when something stops it stays, and adding the same again goes on. Progress is on stderr.
+
+        Raises `UsageError` for what holds no runs, `ArchiveError` when the archive cannot be written.
+        """
+        snapshot = opened_or_made(self._place)
+        records: Iterator[Record] = records_of(source)
+        with tqdm(unit="run", file=sys.stderr, leave=False, delay=2, disable=not progress) as bar:
+            return add_records(snapshot, _shown(records, bar))
+
+    def sync(
+        self,
+        client: Client,
+        *,
+        limit: int | None = None,
+        status: Words = None,
+        since: Moment = None,
+        until: Moment = None,
+        business_id: str | None = None,
+        workers: int = 8,
+        progress: bool = True,
+    ) -> Synced:
+        """Bring the archive up to date: list the runs, and read those that are new, changed or still work.
+
+        The arguments choose runs as in `client.runs.list`. What arrives is written every 20 seconds, so a
+        sync that was stopped, by Ctrl-C or kill, goes on when it is called again. Only reads from the API.
+
+        Raises what listing raises, `AuthError` for a key that is refused; runs that cannot be read are named
+        in the result, which also says what was covered.
+        """
+        return sync(
+            opened_or_made(self._place),
+            client,
+            limit=limit,
+            status=status,
+            since=since,
+            until=until,
+            business_id=business_id,
+            workers=workers,
+            progress=progress,
+        )
+
+    def select(
+        self,
+        *,
+        status: Words = None,
+        since: Moment = None,
+        until: Moment = None,
+        agent: Words = None,
+        business_id: Words = None,
+        version: int | None = None,
+    ) -> Selection:
+        """Choose runs of one version, the newest if none is named; nothing is read yet.
+
+        `status`, `agent` and `business_id` are a word or several; `since` (included) and `until` (excluded)
+        bound `created_at`. The selection has `frames()`, `runs()` and `dask()`, and can be given to
+        `runkit.report`, `runkit.gantt` and `runkit.frames`.
+
+        Raises `UsageError` for a status, time or version that is none.
+        """
+        chosen = chosen_by(status=status, since=since, until=until, agent=agent, business_id=business_id)
+        return Selection(latest(self._place, version), chosen)
+
+    def frames(self, **chosen: Any) -> Frames:
+        """Make the six frames of chosen runs, reading only what they need. Arguments as for `select`.
+
+        The runs come in the order of the files, about oldest first; `coverage.version` names the version.
+        """
+        return self.select(**chosen).frames()
+
+    def runs(self, **chosen: Any) -> Iterator[Run]:
+        """Iterate over chosen runs, one at a time. Arguments as for `select`."""
+        return self.select(**chosen).runs()
+
+    def dask(self, **chosen: Any) -> DaskFrames:
+        """Give the six frames as Dask DataFrames. Arguments as for `select`."""
+        return self.select(**chosen).dask()
+
+    def __len__(self) -> int:
+        return len(self.pinned)
+
+    def __repr__(self) -> str:
+        try:
+            snapshot = latest(self._place)
+        except ArchiveError:
+            return f"Archive({self._place.uri!r}, nothing there yet)"
+        size = f"{snapshot.n_bytes / 1e6:,.1f} MB"
+        return f"Archive({self._place.uri!r}, {plural(snapshot.n_runs, 'run')}, {size}, version {snapshot.version})"
+
+
+def _shown(records: Iterable[Record], bar: Any) -> Iterator[Record]:
+    for record in records:
+        yield record
+        bar.update()

@@ -1,0 +1,85 @@
+"""The six frames as Dask DataFrames: the only file that needs `dask`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runkit.errors import MissingExtra
+from runkit.tables.linked import Coverage, Frames, frames
+from runkit.tables.schema import SCHEMA, empty
+
+try:
+    import dask
+    import dask.dataframe as dd
+    from dask.sizeof import sizeof
+except ImportError:
+    raise MissingExtra.of("scale", "frames as Dask DataFrames") from None
+
+if TYPE_CHECKING:
+    from runkit.archive.selection import Part, Selection
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DaskFrames:
+    """The six frames as Dask DataFrames, made where and when they are computed.
+
+    Partition i of all six holds the same whole runs, so `map_partitions` over several frames needs no
+    shuffle. Dtypes and categories are those of the frames in memory. Divisions are unknown, and the index
+    begins anew in each partition. `version` is that of the archive.
+    """
+
+    runs: dd.DataFrame
+    steps: dd.DataFrame
+    artifacts: dd.DataFrame
+    sources: dd.DataFrame
+    interrupts: dd.DataFrame
+    problems: dd.DataFrame
+    version: int
+
+    @property
+    def npartitions(self) -> int:
+        """How many partitions each frame has."""
+        return int(self.runs.npartitions)
+
+    def items(self) -> Iterator[tuple[str, dd.DataFrame]]:
+        """Iterate over (name, Dask DataFrame)."""
+        return ((name, getattr(self, name)) for name in SCHEMA)
+
+    def compute(self) -> Frames:
+        """Bring all six into the memory of this machine, as `Archive.frames` gives them."""
+        computed = dask.compute(*(df for _, df in self.items()))
+        whole = {name: df.reset_index(drop=True) for name, df in zip(SCHEMA, computed, strict=True)}
+        n = len(whole["runs"])
+        return Frames(**whole, coverage=Coverage(n, n, 0, None, self.version))
+
+    def __repr__(self) -> str:
+        return f"DaskFrames({self.npartitions} partitions, version {self.version} of the archive)"
+
+
+def dask_frames(selection: Selection) -> DaskFrames:
+    """Give the frames of a selection, one partition a part. Nothing is read but what tells the parts.
+
+    What Dask passes around as a partition of `whole` is a `Frames`; each of the six takes its own out of it.
+    So frames that are computed together, or joined, are made from one reading.
+    """
+    parts: list[Part | None] = list(selection.parts) or [None]  # Dask wants at least one partition
+    with dask.config.set({"dataframe.convert-string": False}):  # else dask makes its own kind of text
+        whole = dd.from_map(_frames, parts, meta=empty("runs"), label="runkit-frames")
+        made: dict[str, Any] = {
+            name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
+            for name in SCHEMA
+        }
+    return DaskFrames(**made, version=selection.version)
+
+
+def _frames(part: Part | None) -> Frames:
+    """Make the frames of a part, in a worker."""
+    return frames(part if part is not None else ())
+
+
+@sizeof.register(Frames)
+def _size(whole: Frames) -> int:
+    """Tell a worker how much memory frames take, so that it knows when it is full."""
+    return sum(int(df.memory_usage(deep=True).sum()) for _, df in whole.items())

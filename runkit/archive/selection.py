@@ -1,0 +1,158 @@
+"""A choice of runs in one version of an archive, and the parts in which it is read.
+
+A part is some row groups of one or more files. It is read by whoever needs it, here or on another machine,
+and holds whole runs only, so six frames of a part hold the same runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from runkit import jsontext
+from runkit.archive.table import Place, Snapshot
+from runkit.filters import one_or_several, status_words, time_bound
+from runkit.models import Run
+from runkit.tables.linked import Frames, frames
+
+if TYPE_CHECKING:
+    from runkit.archive.cluster import DaskFrames
+
+PART_BYTES = 48_000_000
+"""JSON text of a part: about 80,000 steps, which take some 100 MB as frames and half a second to make."""
+ROWS_AT_ONCE = 64  # of JSON text that is decompressed ahead of the parser
+
+
+class Piece(NamedTuple):
+    """Some row groups of one file."""
+
+    path: str
+    row_groups: tuple[int, ...]
+
+
+class Part(NamedTuple):
+    """What is read at once, and everything that is needed to read it. Travels to other processes."""
+
+    place: Place
+    pieces: tuple[Piece, ...]
+    chosen: pc.Expression | None
+
+    def raw_runs(self) -> Iterator[dict[str, Any]]:
+        """Read the chosen runs, one at a time."""
+        files = self.place.filesystem()
+        for piece in self.pieces:
+            fragment = ds.ParquetFileFormat().make_fragment(piece.path, files, row_groups=piece.row_groups)
+            batches = fragment.to_batches(
+                columns=["json"],
+                filter=self.chosen,
+                batch_size=ROWS_AT_ONCE,
+                batch_readahead=1,
+                fragment_readahead=1,
+                use_threads=False,
+                cache_metadata=False,
+            )
+            for batch in batches:
+                for text in batch.column(0):
+                    yield jsontext.reread(text.as_buffer().to_pybytes())
+
+
+def chosen_by(
+    *,
+    status: str | Iterable[str] | None = None,
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+    agent: str | Iterable[str] | None = None,
+    business_id: str | Iterable[str] | None = None,
+) -> pc.Expression | None:
+    """Say a choice as a filter of rows; None is all. Raises `UsageError` for words and times that are none."""
+    terms = [
+        pc.field(name).isin(sorted(words))
+        for name, words in (
+            ("status", status_words(status)),
+            ("agent", one_or_several("agent", agent)),
+            ("business_id", one_or_several("business_id", business_id)),
+        )
+        if words is not None
+    ]
+    after, before = time_bound("since", since), time_bound("until", until)
+    terms += [pc.field("created_at") >= after] if after is not None else []
+    terms += [pc.field("created_at") < before] if before is not None else []
+    if not terms:
+        return None
+    all_of = terms[0]
+    for term in terms[1:]:
+        all_of &= term
+    return all_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection:
+    """Chosen runs of one version of an archive. Whatever others write meanwhile, it stays as it is.
+
+    `runkit.frames`, `runkit.gantt` and `runkit.report` take it.
+    """
+
+    snapshot: Snapshot
+    chosen: pc.Expression | None = None
+
+    @property
+    def version(self) -> int:
+        """The version of the archive."""
+        return self.snapshot.version
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that hold the chosen runs, the oldest runs first. Files without any are left out."""
+        parts: list[Part] = []
+        pieces: list[Piece] = []
+        size = 0
+        for fragment in self.snapshot.fragments(self.chosen):
+            groups = (
+                fragment.subset(self.chosen).row_groups if self.chosen is not None else fragment.row_groups
+            )
+            for group in groups:
+                if pieces and size + group.total_byte_size > PART_BYTES:
+                    parts.append(Part(self.snapshot.place, tuple(pieces), self.chosen))
+                    pieces, size = [], 0
+                if pieces and pieces[-1].path == fragment.path:
+                    pieces[-1] = Piece(fragment.path, (*pieces[-1].row_groups, group.id))
+                else:
+                    pieces.append(Piece(fragment.path, (group.id,)))
+                size += group.total_byte_size
+        if pieces:
+            parts.append(Part(self.snapshot.place, tuple(pieces), self.chosen))
+        return tuple(parts)
+
+    def raw_runs(self) -> Iterator[dict[str, Any]]:
+        """Read the runs as parsed JSON, one at a time."""
+        for part in self.parts:
+            yield from part.raw_runs()
+
+    def runs(self) -> Iterator[Run]:
+        """Read the runs, one at a time."""
+        return map(Run.from_json, self.raw_runs())
+
+    def frames(self) -> Frames:
+        """Make the six frames of the runs."""
+        return frames(self)
+
+    def dask(self) -> DaskFrames:
+        """Give the six frames as Dask DataFrames. Raises `MissingExtra` without the extra `[scale]`."""
+        from runkit.archive.cluster import dask_frames
+
+        return dask_frames(self)
+
+    def __len__(self) -> int:
+        if self.chosen is None:
+            return self.snapshot.n_runs
+        return len(self.snapshot.read(["run_id"], self.chosen))
+
+    def __repr__(self) -> str:
+        what = "all runs" if self.chosen is None else f"runs with {self.chosen}"
+        return f"Selection({what} of version {self.version} of {self.snapshot.place.uri})"

@@ -1,0 +1,169 @@
+"""An archive that follows the API: what is new or changed is read again, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tqdm import tqdm
+
+from runkit.archive.adding import Added, add_records
+from runkit.archive.table import Snapshot
+from runkit.errors import ApiError, Unavailable
+from runkit.tables.records import Record, Where
+from runkit.text import moment, plural, shorten
+
+if TYPE_CHECKING:
+    from runkit.client import Client
+    from runkit.models import Run
+
+WITHIN = 20.0  # seconds after which what has come is written: as much is lost if the process is killed
+NAMED = 3  # failed ids that `why` names; `errors` has all
+
+
+class Known(NamedTuple):
+    """What the archive knows of a run."""
+
+    updated_at: datetime
+    status: str
+    has_steps: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Synced:
+    """What a sync covered and what it brought.
+
+    `n_listed` runs were listed, of which `n_unchanged` were not read again; `added` says what became of the
+    others, `errors` by id why some could not be read. `covered` says in words which runs were listed. `why`
+    says what may be missing, None if nothing is.
+    """
+
+    host: str
+    covered: str
+    n_listed: int
+    n_unchanged: int
+    added: Added
+    errors: Mapping[str, ApiError] = field(default_factory=dict)
+    why: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the archive now holds every run that was asked for, as it was when it was listed."""
+        return self.why is None
+
+    @property
+    def version(self) -> int:
+        """The version of the archive afterwards."""
+        return self.added.version
+
+    def __repr__(self) -> str:
+        brought = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed"
+        left = self.n_unchanged + self.added.n_unchanged
+        whole = "complete" if self.why is None else f"not complete: {self.why}"
+        return f"{self.host}: {self.covered}; {brought}, {left:,} unchanged; {whole}; version {self.version}"
+
+
+class _Reading:
+    """The runs as they arrive, and why there are no more."""
+
+    def __init__(self, client: Client, todo: list[Run], *, workers: int, progress: bool) -> None:
+        self.errors: dict[str, ApiError] = {}
+        self.stopped: str | None = None
+        self.failure: ApiError | None = None
+        self.n_arrived = 0
+        self._arriving = client.runs.arriving(todo, workers=workers)
+        self._bar = tqdm(
+            total=len(todo), unit="run", file=sys.stderr, leave=False, disable=not (progress and todo)
+        )
+
+    def records(self) -> Iterator[Record]:
+        """Give what arrives. Whatever ends it, what has come is written."""
+        try:
+            for run_id, outcome in self._arriving:
+                self._bar.update()
+                if isinstance(outcome, ApiError):
+                    self.errors[run_id] = outcome
+                else:
+                    self.n_arrived += 1
+                    yield Record(outcome.to_dict(), Where(path=f"run {run_id}"))
+        except KeyboardInterrupt:
+            self.stopped = "interrupted"
+        except Unavailable as error:
+            self.stopped = f"stopped: {shorten(str(error), 200)}"
+        except ApiError as error:
+            self.failure = error
+        finally:
+            self._bar.close()
+
+
+def sync(snapshot: Snapshot, client: Client, *, workers: int, progress: bool, **chosen: Any) -> Synced:
+    """List the runs of a client, and read and write those that are new or changed.
+
+    `chosen` as `client.runs.list` takes it. Raises what listing raises, and `AuthError` when the key is
+    refused meanwhile; what had arrived is written then.
+    """
+    listed = client.runs.list(progress=progress, **chosen)
+    known = _known(snapshot)
+    todo = [run for run in listed if _is_due(run, known.get(run.id))]
+    n_listed, covered = len(listed), _covered(listed)
+    why_listed = None if _is_cut_as_asked(n_listed, chosen.get("limit")) else listed.why
+    del listed, known
+    reading = _Reading(client, todo, workers=workers, progress=progress)
+    added = add_records(snapshot, reading.records(), within=WITHIN)
+    if reading.failure is not None:
+        raise reading.failure
+    return Synced(
+        client.host,
+        covered,
+        n_listed,
+        n_listed - len(todo),
+        added,
+        reading.errors,
+        _why(why_listed, reading, len(todo), added),
+    )
+
+
+def _known(snapshot: Snapshot) -> dict[str, Known]:
+    columns = ["run_id", *Known._fields]
+    rows = snapshot.read(columns).select(columns).to_pydict()
+    return dict(zip(rows["run_id"], map(Known, *(rows[name] for name in Known._fields)), strict=True))
+
+
+def _is_due(run: Run, known: Known | None) -> bool:
+    """Whether a listed run is to be read.
+
+    [A] A run that works may change without a new `updated_at`, so it is always read; nothing says that
+    `updated_at` moves with every step.
+    """
+    if known is None or not known.has_steps or run.status == "running":
+        return True
+    return run.updated_at > known.updated_at or run.status != known.status
+
+
+def _is_cut_as_asked(n_listed: int, limit: int | None) -> bool:
+    return limit is not None and n_listed == limit
+
+
+def _covered(listed: Iterable[Run]) -> str:
+    times = [run.created_at for run in listed]
+    if not times:
+        return "no runs listed"
+    return f"{plural(len(times), 'run')} listed, created {moment(min(times))} to {moment(max(times))}"
+
+
+def _why(listed: str | None, reading: _Reading, n_due: int, added: Added) -> str | None:
+    whys = [listed] if listed else []
+    if reading.stopped:
+        whys.append(
+            f"{reading.stopped}: {reading.n_arrived:,} of {n_due:,} runs arrived; sync again to go on"
+        )
+    if reading.errors:
+        shown = [f"{one} ({shorten(str(error), 100)})" for one, error in reading.errors.items()][:NAMED]
+        more = f" and {len(reading.errors) - NAMED:,} more" if len(reading.errors) > NAMED else ""
+        whys.append(f"{plural(len(reading.errors), 'run')} could not be read: {', '.join(shown)}{more}")
+    if added.n_refused:
+        whys.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
+    return "; ".join(whys) or None

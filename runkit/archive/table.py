@@ -1,0 +1,252 @@
+"""The Delta table behind an archive: the only file that needs `deltalake`.
+
+Every commit is made for one version of the table and fails if another writer was first, so what was decided
+from that version (which runs are new, which replace an older copy) still holds when it is written. So a run
+has one row in every version.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
+
+from runkit.archive.rows import CHOSEN_BY, SCHEMA
+from runkit.errors import ArchiveError, MissingExtra, UsageError
+from runkit.text import shorten
+
+try:
+    import deltalake
+    from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+    from deltalake.fs import DeltaStorageHandler
+except ImportError:
+    raise MissingExtra.of("scale", "an archive") from None
+
+log = logging.getLogger("runkit")
+
+ROW_GROUP_BYTES = 16_000_000
+"""JSON text in a row group, the least that is read at once: about 30,000 steps, a tenth of a second."""
+SHRUNK = 10  # how many bytes of a run's JSON take one byte in a file
+MOST_SMALL_FILES, SMALL_FILE = 24, 8_000_000
+"""More files than that of so few bytes are joined: many small ones are slow to open."""
+JOINED_FILE = 32_000_000
+"""Bytes of a joined file, not more: when a run changes, the file that holds it is written anew."""
+_KEPT = "interval 36500 days"  # any version can be read again, since a report may name it
+_PROPERTIES = {
+    "delta.dataSkippingStatsColumns": ",".join(CHOSEN_BY),
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": _KEPT,
+    "delta.deletedFileRetentionDuration": _KEPT,
+}
+_PINNED = deltalake.CommitProperties(max_commit_retries=0)
+
+
+class Lost(Exception):
+    """Another writer was first, and nothing was written."""
+
+
+class Place(NamedTuple):
+    """Where a table is: a folder, or the address of an object store and what its access needs."""
+
+    uri: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
+        """Read what a user gives. Raises `UsageError` for an empty path."""
+        if not str(path).strip():
+            raise UsageError("path is empty; expected a folder, or the address of an object store.")
+        uri = str(path) if "://" in str(path) else str(Path(path).expanduser().absolute())
+        return cls(uri, tuple(sorted((options or {}).items())))
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder on this machine, None for an object store."""
+        return None if "://" in self.uri else Path(self.uri)
+
+    def filesystem(self) -> pa_fs.FileSystem:
+        """The table's files, by the names that the table gives them."""
+        if self.folder is not None:
+            return pa_fs.SubTreeFileSystem(self.uri, pa_fs.LocalFileSystem())
+        return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, dict(self.options)))
+
+    def __repr__(self) -> str:  # the options may hold a key
+        return f"Place({self.uri!r})"
+
+
+class Snapshot:
+    """One version of the table. Writing gives the next one, or raises `Lost` and writes nothing."""
+
+    def __init__(self, place: Place, table: deltalake.DeltaTable) -> None:
+        self.place = place
+        self._table = table
+        self.version: int = table.version()
+
+    @property
+    def files(self) -> pa.Table:
+        """One row a file, the oldest runs first: `path`, `size_bytes`, `num_records`."""
+        actions = pa.table(self._table.get_add_actions(flatten=True))
+        order = ("min.created_at", "modification_time", "path")
+        return actions.sort_by([(name, "ascending") for name in order])
+
+    @property
+    def n_runs(self) -> int:
+        """How many runs this version holds."""
+        return int(pc.sum(self.files["num_records"]).as_py() or 0)
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of its files."""
+        return int(pc.sum(self.files["size_bytes"]).as_py() or 0)
+
+    def fragments(self, chosen: pc.Expression | None) -> list[ds.ParquetFileFragment]:
+        """The files that may hold a chosen run, the oldest runs first."""
+        order = {path: number for number, path in enumerate(self.files["path"].to_pylist())}
+        found = self._dataset().get_fragments(filter=chosen)
+        return sorted(found, key=lambda fragment: order[fragment.path])
+
+    def read(self, columns: list[str], chosen: pc.Expression | None = None) -> pa.Table:
+        """Read some columns of the chosen rows, in no order that means anything."""
+        with _explained(self.place):
+            return self._dataset().to_table(columns=columns, filter=chosen)
+
+    def append(self, rows: pa.Table) -> Snapshot:
+        """Add rows of runs that this version does not hold."""
+        with _explained(self.place):
+            deltalake.write_deltalake(
+                self._table,
+                rows,
+                mode="append",
+                writer_properties=_writing(rows.nbytes, len(rows)),
+                commit_properties=_PINNED,
+            )
+        return Snapshot(self.place, self._table)
+
+    def replace(self, rows: pa.Table, known: pa.Table) -> Snapshot:
+        """Write rows of which some replace those of the same run; `known` are the rows that they replace.
+
+        Only files that hold runs of the same days are looked into.
+        """
+        first, last = pc.min_max(known["created_at"]).as_py().values()
+        same_run = "known.run_id = given.run_id"
+        same_days = f"known.created_at BETWEEN '{_literal(first)}' AND '{_literal(last)}'"
+        with _explained(self.place):
+            merger = self._table.merge(
+                rows,
+                predicate=f"{same_run} AND {same_days}",
+                source_alias="given",
+                target_alias="known",
+                writer_properties=_writing(rows.nbytes, len(rows)),
+                commit_properties=_PINNED,
+            )
+            merger.when_matched_update_all().when_not_matched_insert_all().execute()
+        return Snapshot(self.place, self._table)
+
+    def joined(self) -> Snapshot:
+        """Join small files once there are many; no row changes. If another writer is at work, it may do it."""
+        sizes = self.files["size_bytes"].to_pylist()
+        if sum(size < SMALL_FILE for size in sizes) <= MOST_SMALL_FILES:
+            return self
+        try:
+            with _explained(self.place):
+                self._table.optimize.compact(
+                    target_size=JOINED_FILE,
+                    max_concurrent_tasks=1,
+                    writer_properties=_writing(self.n_bytes * SHRUNK, self.n_runs),
+                    commit_properties=_PINNED,
+                )
+        except Lost:
+            log.debug("the files of %s were not joined: another writer was first", self.place)
+        return Snapshot(self.place, self._table)
+
+    def _dataset(self) -> ds.FileSystemDataset:
+        return self._table.to_pyarrow_dataset(filesystem=self.place.filesystem(), as_large_types=True)
+
+
+def latest(place: Place, version: int | None = None) -> Snapshot:
+    """Open a version, the newest by default. Raises `ArchiveError` if there is none that runkit wrote."""
+    with _explained(place):
+        table = deltalake.DeltaTable(place.uri, storage_options=dict(place.options) or None)
+        newest = table.version()
+        if version is not None and version != newest:
+            if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < newest:
+                raise UsageError(f"version={version!r} is not there; the archive has 0 to {newest}.")
+            table.load_as_version(version)
+    missing = set(SCHEMA.names) - {field.name for field in table.schema().fields}
+    if missing:
+        raise ArchiveError(
+            f"{place.uri} is a Delta table and no archive of runkit: it has no {', '.join(sorted(missing))}. "
+            "Give the archive a folder of its own."
+        )
+    return Snapshot(place, table)
+
+
+def opened_or_made(place: Place) -> Snapshot:
+    """Open the newest version, or make an empty table that only its owner can read."""
+    folder = place.folder
+    if folder is not None and not (folder / "_delta_log").is_dir():
+        _make_folder(folder)
+    options = dict(place.options) or None
+    with _explained(place):
+        if not deltalake.DeltaTable.is_deltatable(place.uri, storage_options=options):
+            try:
+                deltalake.DeltaTable.create(
+                    place.uri,
+                    schema=SCHEMA,
+                    name="runkit archive",
+                    configuration=_PROPERTIES,
+                    storage_options=options,
+                )
+            except (CommitFailedError, DeltaError) as error:
+                if not deltalake.DeltaTable.is_deltatable(place.uri, storage_options=options):
+                    raise
+                log.debug("another writer made %s first (%s)", place, error)
+    return latest(place)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_empty = next(folder.iterdir(), None) is None
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be an archive ({error.strerror}); give another folder.") from None
+    if not is_empty:
+        raise UsageError(
+            f"{folder} holds other files and no archive; give an archive a folder of its own, which may be "
+            "new or empty."
+        )
+
+
+def _writing(n_bytes: int, n_runs: int) -> deltalake.WriterProperties:
+    """Give row groups of about equal size, however large runs are."""
+    n_rows = round(ROW_GROUP_BYTES * n_runs / max(1, n_bytes))
+    return deltalake.WriterProperties(compression="ZSTD", max_row_group_size=max(1, n_rows))
+
+
+def _literal(when: Any) -> str:
+    return str(when.isoformat(timespec="microseconds").replace("+00:00", "Z"))
+
+
+@contextmanager
+def _explained(place: Place) -> Iterator[None]:
+    """Say what went wrong in runkit's words."""
+    try:
+        yield
+    except CommitFailedError:
+        raise Lost from None
+    except TableNotFoundError:
+        raise ArchiveError(
+            f"there is no archive at {place.uri}; `add` or `sync` makes one, or give another path."
+        ) from None
+    except (DeltaError, OSError) as error:
+        raise ArchiveError(
+            f"the archive at {place.uri} cannot be used: {shorten(str(error), 300)}. Its last whole version "
+            "is not touched by a failed write."
+        ) from error

@@ -1,0 +1,40 @@
+"""The words and times by which runs are chosen, read the same way wherever runs are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from runkit.errors import UsageError
+from runkit.values import RUN_STATUSES, parse_time
+
+
+def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
+    """Check one status or several; a word that the API does not have would silently match nothing."""
+    words = one_or_several("status", status)
+    for word in words or ():
+        if word not in RUN_STATUSES:
+            raise UsageError.one_of("status", word, RUN_STATUSES)
+    return words
+
+
+def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[str] | None:
+    """Read a word or several; None chooses everything."""
+    if value is None:
+        return None
+    words = [value] if isinstance(value, str) else list(value)
+    for word in words:
+        if not isinstance(word, str):
+            raise UsageError(f"{name}={value!r}; expected a str, or several of them")
+    return frozenset(words)
+
+
+def time_bound(name: str, value: datetime | str | None) -> datetime | None:
+    """Read a bound; a date alone is its midnight in UTC."""
+    if value is None:
+        return None
+    is_date = isinstance(value, str) and len(value) == len("2026-02-03")
+    try:
+        return parse_time(f"{value}T00:00:00" if is_date else value)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}, such as 2026-02-03 or 2026-02-03T10:00:00Z") from None
