@@ -85,6 +85,12 @@ def parser() -> argparse.ArgumentParser:
     sandbox_.add_argument(
         "--policy", choices=["manual", "auto_approve", "skip"], help="interrupt policy (manual)"
     )
+    sandbox_.add_argument(
+        "--latency", type=positive, default=0, metavar="S", help="seconds that every request takes longer (0)"
+    )
+    sandbox_.add_argument(
+        "--limit", type=int, metavar="N", help="429 beyond this many requests a second (no limit)"
+    )
 
     fetch_ = add("fetch", fetch, "save runs with their steps as NDJSON; reads only, never writes to the API")
     fetch_.add_argument("-o", "--output", required=True, help="runs.ndjson or runs.ndjson.gz; - for stdout")
@@ -156,6 +162,8 @@ def sandbox(arguments: argparse.Namespace) -> int:
         policy=arguments.policy,
         history=arguments.history,
         key=os.environ.get("RUNKIT_SANDBOX_KEY"),
+        latency=arguments.latency,
+        limit=arguments.limit,
         announce=announce,
     )
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import httpx
 from runkit import jsontext
 from runkit.client.hosts import Target, environment_proxy
 from runkit.client.replies import Reply, read_reply, refusal
-from runkit.client.transport import STREAM, Transport, path_of
+from runkit.client.transport import STREAM, WANTED, Transport, path_of
 from runkit.errors import ContractError, ReadOnlyError, UsageError
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
@@ -38,9 +38,12 @@ class Connection:
         """Close the connections to the host."""
         self._http.close()
 
-    def get(self, path: str, **query: str | int | None) -> Reply:
-        """Ask for JSON. `query` values that are None are left out."""
-        return self._ask("GET", path, query, None)
+    def get(self, path: str, wanted: Callable[[], bool] | None = None, /, **query: str | int | None) -> Reply:
+        """Ask for JSON. `query` values that are None are left out.
+
+        With `wanted` it is sent once, if that is still true when its turn comes: the caller repeats it.
+        """
+        return self._ask("GET", path, query, None, {WANTED: wanted} if wanted else None)
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> Reply:
         """Send JSON. Raises `ReadOnlyError` before anything is sent if the client may not write."""
@@ -68,13 +71,23 @@ class Connection:
             yield response
 
     def _ask(
-        self, method: str, path: str, query: Mapping[str, str | int | None], content: bytes | None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int | None],
+        content: bytes | None,
+        extensions: dict[str, Any] | None = None,
     ) -> Reply:
         params = {name: value for name, value in query.items() if value is not None}
         headers = {} if content is None else {"Content-Type": "application/json"}
         try:
             response = self._http.request(
-                method, self._url(path), params=params, content=content, headers=headers
+                method,
+                self._url(path),
+                params=params,
+                content=content,
+                headers=headers,
+                extensions=extensions,
             )
         except httpx.DecodingError:
             response = None

@@ -1,37 +1,51 @@
-"""Evenly spaced slots for requests, shared by all threads of a client. Times are in seconds."""
+"""A turnstile for requests, shared by all threads of a client. Times are in seconds."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
+
+MARGIN = 0.025  # of a second, more than a second holds `rate` requests. See `Pacer`
 
 
 class Pacer:
-    """Lets at most `rate` requests a second go, one every `1 / rate` seconds.
+    """Lets at most `rate` requests go in any second and `MARGIN`, evenly spaced.
 
     Even spacing keeps every window of a second under the limit, however the server cuts its windows; a bucket
-    that allows bursts would not. `rate=None` only keeps the holds.
+    that allows bursts would not. The limit is on arrivals, this on departures: the margin takes up what a
+    request is slower on its way than the one `rate` later.
+    `rate=None` only keeps the holds.
     """
 
     def __init__(
         self, rate: float | None, *, clock: Callable[[], float], sleep: Callable[[float], object]
     ) -> None:
-        self._gap = 1 / rate if rate else 0.0
+        self._gap = (1 + MARGIN) / rate if rate else 0.0
         self._clock = clock
         self._sleep = sleep
         self._next = float("-inf")
-        self._lock = threading.Lock()
+        self._held_until = float("-inf")
+        self._went: deque[float] = deque(maxlen=max(1, int(rate or 1)))
+        self._turnstile = threading.Lock()
 
     def wait(self) -> None:
-        """Take the next free slot and sleep until it comes."""
-        with self._lock:
-            slot = max(self._clock(), self._next)
-            self._next = slot + self._gap
-        delay = slot - self._clock()
-        if delay > 0:
-            self._sleep(delay)
+        """Sleep until the next free slot; threads that wait stand in line."""
+        if not self._gap and self._held_until <= self._clock():
+            return
+        with self._turnstile:
+            self._next = max(self._clock(), self._next)
+            while (delay := self._turn() - self._clock()) > 0:
+                self._sleep(delay)
+            self._next += self._gap
+            self._went.append(self._clock())
+
+    def _turn(self) -> float:
+        """When the next request may go: a late one must not be followed by a crowd within its second."""
+        is_full = self._gap and len(self._went) == self._went.maxlen
+        earliest = self._went[0] + self._gap * len(self._went) if is_full else 0.0
+        return max(self._next, self._held_until, earliest)
 
     def hold(self, seconds: float) -> None:
         """Let nobody go for `seconds`: the server told one thread to wait, and it meant the key of all."""
-        with self._lock:
-            self._next = max(self._next, self._clock() + seconds)
+        self._held_until = max(self._held_until, self._clock() + seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from runkit.answerlog import UNKNOWN
 from runkit.client import codec
 from runkit.client.audit import audited
-from runkit.client.batch import check_workers, fetch_runs, reusable
+from runkit.client.batch import Arrival, Batch, check_workers, gather, reusable
 from runkit.client.connection import Connection, path_to
 from runkit.client.doubt import Delivery, deliver, is_pending
 from runkit.client.paging import read_pages
@@ -78,9 +78,7 @@ class Runs:
 
         Raises `NotFound`, and any other `ApiError`.
         """
-        run_id, business_id = self._identify(run)
-        reply = self._connection.get(path_to("runs", run_id), include="steps" if steps else None)
-        return self._run(reply, business_id, run_id)
+        return self._get(run, include="steps" if steps else None)
 
     def list(
         self,
@@ -145,22 +143,36 @@ class Runs:
         An id that comes twice is read once. Runs in `have` that have ended and have their steps are not read
         again, so `runs = client.runs.fetch(runs.requested, have=runs)` goes on where Ctrl-C stopped: that
         returns what had arrived. A run that cannot be read is left out, named in `why` and found in `errors`.
-        The bar goes to stderr and leaves nothing in the notebook.
+        The bar goes to stderr and leaves nothing in the notebook. A host that goes away is waited for as in
+        `arriving`; when it stays away, what had arrived is returned, too.
 
         Raises `AuthError` at once, and what failed when nothing at all could be read.
         """
         check_workers(workers)
-        asked = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
-        ids = []
-        for one in asked:
-            run_id, business_id = self._identify(one)
-            path_to(run_id)
-            ids.append(run_id)
-            if business_id is not None:
-                self._business_of[run_id] = business_id
-        unique = tuple(dict.fromkeys(ids))
-        runs = fetch_runs(self.get, unique, reusable(have), progress=progress, workers=workers)
-        return replace(runs, clock=self._now)
+        ids = tuple(dict.fromkeys(self._ids(ids_or_runs)))
+        known = reusable(have)
+        batch = self._batch((one for one in ids if one not in known), workers)
+        return replace(gather(batch, ids, known, progress=progress), clock=self._now)
+
+    def arriving(
+        self, ids_or_runs: str | Run | Iterable[str | Run], *, workers: int = 8
+    ) -> Generator[Arrival, None, None]:
+        """Read many runs as `fetch` does; give each id and its run, or the error it ended with, on arrival.
+
+        `ids_or_runs` may be lazy and without end: it is iterated in the caller's thread, and at most 4 ids a
+        worker are on their way or wait to be taken. An id that comes twice is read twice. What brings no
+        usable answer (no connection, a lost or cut answer, 429, 500, 502, 503, 504) is tried again, by one
+        worker alone until something is answered.
+
+        Closing the iterator ends it: nothing more is sent. So does leaving a `for` loop, unless something
+        else holds on to the iterator, as a traceback does: `contextlib.closing` is certain.
+
+        Raises `AuthError`; `Unavailable` when for 60 seconds nothing could be read (5 when the host has not
+        answered at all), or `RateLimited` if the limiter said so or asks to wait for longer; `UsageError` for
+        what is no id, when its turn comes.
+        """
+        check_workers(workers)
+        return self._batch(self._ids(ids_or_runs), workers).arrivals()
 
     def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
         """Wait until a run no longer runs (completed, error or interrupted) and give it with its steps.
@@ -288,6 +300,26 @@ class Runs:
         """The server's time, from the `Date` of its smallest answer; this machine's if it says none."""
         reply = self._connection.get("/runs", page=1, per_page=1)
         return reply.read_at or datetime.now(UTC)
+
+    def _batch(self, ids: Iterable[str], workers: int) -> Batch:
+        def ask(run_id: str, is_wanted: Callable[[], bool]) -> Run:
+            return self._get(run_id, is_wanted, include="steps")
+
+        return Batch(ask, ids, workers=workers, clock=self._clock, sleep=self._sleep)
+
+    def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
+        """Give the ids, checked, and keep what the runs know of their businesses."""
+        for one in [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs:
+            run_id, business_id = self._identify(one)
+            path_to(run_id)
+            if business_id is not None:
+                self._business_of[run_id] = business_id
+            yield run_id
+
+    def _get(self, run: str | Run, wanted: Callable[[], bool] | None = None, *, include: str | None) -> Run:
+        run_id, business_id = self._identify(run)
+        reply = self._connection.get(path_to("runs", run_id), wanted, include=include)
+        return self._run(reply, business_id, run_id)
 
     def _identify(self, run: str | Run) -> tuple[str, str | None]:
         if isinstance(run, Run):

@@ -37,6 +37,8 @@ _JITTER = random.SystemRandom().random  # not the global generator: its seed is 
 RETRY_AFTER_MOST = 60.0  # a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 STREAM = "runkit.stream"  # request extension: the body is left to the caller
+WANTED = "runkit.wanted"  # request extension, a function: the caller repeats by itself what it still wants
+LIMIT_FORGETS = 1.0  # the limit is one of requests a second, so a second of silence clears any window
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -81,11 +83,15 @@ class Transport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and send again where that is safe. The last answer counts, whatever its status."""
+        is_wanted: Callable[[], bool] | None = request.extensions.get(WANTED)
         attempt = 1
         while True:
             self._pacer.wait()
+            if is_wanted is not None and not is_wanted():
+                raise Unavailable(f"{request.method} {path_of(request)}: not sent, nobody waits for it")
             outcome = self._attempt(request)
-            wait = self._wait_before_retry(request, outcome, attempt)
+            self._heed(request, outcome)
+            wait = None if is_wanted else self._wait_before_retry(request, outcome, attempt)
             if wait is None:
                 break
             if isinstance(outcome, httpx.Response):
@@ -118,7 +124,9 @@ class Transport(httpx.BaseTransport):
         """Send a copy that carries the key, so that the request which errors and answers know has none."""
         headers = httpx.Headers(request.headers)
         headers["Authorization"] = f"Bearer {self._target.secret.reveal()}"
-        extensions = {name: value for name, value in request.extensions.items() if name != STREAM}
+        extensions = {
+            name: value for name, value in request.extensions.items() if name not in (STREAM, WANTED)
+        }
         response = self._inner.handle_request(
             httpx.Request(
                 request.method, request.url, headers=headers, stream=request.stream, extensions=extensions
@@ -131,6 +139,16 @@ class Transport(httpx.BaseTransport):
         finally:
             response.close()
         return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
+
+    def _heed(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:
+        """Hold all requests as long as the answer to a read asks for."""
+        if isinstance(outcome, Failure) or outcome.status_code not in RETRY_STATUSES or _writes(request):
+            return
+        asked = retry_after(outcome.headers)
+        if asked is None and outcome.status_code == 429 and WANTED in request.extensions:
+            asked = LIMIT_FORGETS
+        if asked is not None and asked <= RETRY_AFTER_MOST:
+            self._pacer.hold(asked)
 
     def _wait_before_retry(
         self, request: httpx.Request, outcome: httpx.Response | Failure, attempt: int
@@ -146,10 +164,7 @@ class Transport(httpx.BaseTransport):
         asked = retry_after(outcome.headers)
         if asked is None:
             return self._backoff(attempt)
-        if asked > RETRY_AFTER_MOST:
-            return None
-        self._pacer.hold(asked)
-        return 0.0
+        return 0.0 if asked <= RETRY_AFTER_MOST else None  # all are held meanwhile
 
     def _backoff(self, attempt: int) -> float:
         longest: float = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** (attempt - 1))

@@ -18,10 +18,12 @@ from urllib.parse import quote
 
 import httpx
 import uvicorn
+from pydantic import ValidationError
 
 from runkit.errors import UsageError
 from runkit.server.app import create_app
 from runkit.server.businesses import BUSINESSES, Business
+from runkit.server.faults import Fault
 from runkit.server.runs import Runs
 from runkit.server.store import Store
 from runkit.server.web import key_of
@@ -42,10 +44,20 @@ class Running:
     Options as for `sandbox`, and `real_time`.
     """
 
-    def __init__(self, *, history: int = 0, policy: Policy = None, port: int = 0, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        history: int = 0,
+        policy: Policy = None,
+        port: int = 0,
+        latency: float = 0,
+        limit: int | None = None,
+        **options: Any,
+    ) -> None:
         key = options.pop("key", None)
         if history < 0:
             raise UsageError(f"history must be a number of past runs, 0 or more; got {history!r}")
+        faults = _standing(latency, limit)
         self.key: str = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
         self.store = Store(**options)
         try:
@@ -57,8 +69,11 @@ class Running:
             self.store.db.close()
             raise
         self.url = f"http://{HOST}:{self.listening.getsockname()[1]}/v1"
+        app = create_app(runs, self.key, lambda: self.server.should_exit)
+        for fault in faults:
+            app.add(fault)
         config = uvicorn.Config(
-            create_app(runs, self.key, lambda: self.server.should_exit),
+            app,
             log_config=None,  # the notebook's own logging stays as it is
             log_level="warning",
             access_log=False,
@@ -84,6 +99,20 @@ class Running:
         self.thread.join(10)
         self.listening.close()
         self.store.db.close()
+
+
+def _standing(latency: float, limit: int | None) -> list[Fault]:
+    """The faults that a sandbox starts with. Raises `UsageError` for numbers that cannot be used."""
+    faults: list[Fault] = []
+    try:
+        if limit is not None:
+            faults.append(Fault(kind="limit", on="ANY /", times=None, per_second=limit))
+        if latency:
+            faults.append(Fault(kind="slow", on="ANY /", times=None, seconds=latency))
+    except ValidationError as error:
+        name = "latency" if limit is None or faults else "limit"
+        raise UsageError(f"{name}: {error.errors()[0]['msg']}") from None
+    return faults
 
 
 def _listen(port: int) -> socket.socket:
@@ -136,19 +165,30 @@ class Sandbox:
         return Client(api_key=key, base_url=self.url, **options)
 
     def fault(
-        self, kind: str, on: str = "/resume", times: int = 1, *, seconds: float = 3, status: int = 503
+        self,
+        kind: str,
+        on: str = "/resume",
+        times: int | None = 1,
+        *,
+        seconds: float = 3,
+        status: int = 503,
+        per_second: int = 20,
+        retry_after: bool = True,
     ) -> None:
-        """Let the next `times` requests fail whose path holds `on`: POST, or as in `GET /stream`.
+        """Let the next `times` requests fail whose path holds `on`: POST, or as in `GET /stream`, `ANY /`.
 
-        `slow` waits for `seconds` real ones before the work; `refuse` answers with `status` and `drop` closes
-        the connection, both without the work; `lose_reply` does the work and closes the connection. Raises
-        `UsageError` for what is none of this.
+        `times=None` is until `clear_faults`. `slow` waits for `seconds` real ones before the work; `refuse`
+        answers with `status` and `drop` closes the connection, both without the work; `lose_reply` does the
+        work and closes the connection. `limit` answers 429 to what is beyond `per_second` requests in any
+        second, with `Retry-After` unless that is switched off. A limit, `slow` and one of the others may hold
+        at once. Raises `UsageError` for what is none of this.
         """
         fault = {"kind": kind, "on": on, "times": times, "seconds": seconds, "status": status}
+        fault |= {"per_second": per_second, "retry_after": retry_after}
         _ask(self.url, self.key, "POST", "/faults", fault)
 
     def clear_faults(self) -> None:
-        """Forget the faults that have not hit yet."""
+        """Forget all faults, also those that the sandbox was started with."""
         _ask(self.url, self.key, "DELETE", "/faults")
 
     def end_run(self, run_id: str) -> None:
@@ -187,6 +227,8 @@ def sandbox(
     now: datetime | str | None = None,
     port: int = 0,
     key: str | None = None,
+    latency: float = 0,
+    limit: int | None = None,
 ) -> Sandbox:
     """Start the embedded sandbox, or join the one that `RUNKIT_SANDBOX_URL` names.
 
@@ -199,12 +241,14 @@ def sandbox(
     and past; without it all is in memory. `policy` is the account's interrupt policy: `manual`,
     `auto_approve`, `skip`, or a mapping as Middesk's `{"default": mode, "overrides": {agent_type: mode}}`.
     `port` is one of 127.0.0.1, 0 for any free one; `key` the API key it asks for, random if not given.
+    Every request takes `latency` real seconds longer, and what is beyond `limit` requests in any second is
+    answered with 429: the faults `slow` and `limit`, from the start.
 
     Raises `UsageError` for an argument that cannot be used, a port in use, or a `RUNKIT_SANDBOX_URL` without
     its key or where nobody answers.
     """
     options: dict[str, Any] = {"speed": speed, "seed": seed, "db": db, "policy": policy, "history": history}
-    options |= {"now": now, "port": port, "key": key}
+    options |= {"now": now, "port": port, "key": key, "latency": latency, "limit": limit}
     if url := os.environ.get(URL_NAME):
         plain = sandbox.__kwdefaults__ or {}
         ignored = [name for name, given in options.items() if given != plain[name]]
@@ -224,6 +268,8 @@ def serve(
     policy: Policy = None,
     history: int = 0,
     key: str | None = None,
+    latency: float = 0,
+    limit: int | None = None,
     announce: Callable[[str, str], None] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; calls `announce(url, key)` once it listens.
@@ -231,7 +277,8 @@ def serve(
     Options and errors as for `sandbox`.
     """
     ended = threading.Event()
-    running = Running(port=port, db=db, speed=speed, seed=seed, policy=policy, history=history, key=key)
+    options: dict[str, Any] = {"speed": speed, "seed": seed, "policy": policy, "history": history}
+    running = Running(port=port, db=db, key=key, latency=latency, limit=limit, **options)
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [(number, signal.signal(number, lambda *_: ended.set())) for number in signals]
     try:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from runkit.client import Client
-from runkit.client.batch import GIVE_UP_AFTER
+from runkit.client.batch import PATIENCE, PATIENCE_AT_FIRST
 from runkit.errors import AuthError, NotFound, Unavailable, UsageError
 from runkit.models import Run
-from tests.client.conftest import DROP, Answer, Asked, Server
+from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
@@ -88,23 +88,28 @@ def test_wrong_key_stops_everything(server: Server, client: Client) -> None:
     assert len(server.asked) < 100
 
 
-def test_host_that_is_gone_stops_the_batch(server: Server, client: Client, run_json: Compose) -> None:
-    """After so many requests in a row without an answer the rest is not tried, and what came is kept."""
+def test_host_that_is_gone_stops_the_batch(
+    server: Server, client: Client, run_json: Compose, fake_time: Time
+) -> None:
+    """When patience is at its end the rest is not tried, and what came is kept."""
     server.script = lambda asked: (
         Answer(run_json("run-0", steps=[])) if asked.path.endswith("run-0") else DROP
     )
     runs = client.runs.fetch([f"run-{number}" for number in range(500)], workers=1)
     assert runs.ids == ("run-0",)
     assert runs.why is not None
-    assert runs.why.startswith(f"stopped after {GIVE_UP_AFTER} requests in a row without an answer")
-    assert len(runs.errors) == GIVE_UP_AFTER
+    assert runs.why.startswith("stopped because no answer came any more (GET /v1/runs/run-")
+    assert runs.why.endswith("1 of 500 runs arrived")
+    assert PATIENCE <= sum(fake_time.slept) < PATIENCE + 5
+    assert len(server.asked) < 50
 
 
-def test_host_that_was_never_there_is_an_error(server: Server, client: Client) -> None:
-    """When nothing at all could be read, an empty list would be a lie."""
+def test_host_that_was_never_there_is_an_error(server: Server, client: Client, fake_time: Time) -> None:
+    """When nothing at all could be read, an empty list would be a lie; and it is said soon."""
     server.script = lambda asked: DROP
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
+    assert PATIENCE_AT_FIRST <= sum(fake_time.slept) < PATIENCE_AT_FIRST + 3
 
 
 def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json: Compose) -> None:
