@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import runkit
 from runkit.errors import MissingExtra, RunkitError, UsageError
@@ -92,8 +92,12 @@ def parser() -> argparse.ArgumentParser:
         "--limit", type=int, metavar="N", help="429 beyond this many requests a second (no limit)"
     )
 
-    fetch_ = add("fetch", fetch, "save runs with their steps as NDJSON; reads only, never writes to the API")
-    fetch_.add_argument("-o", "--output", required=True, help="runs.ndjson or runs.ndjson.gz; - for stdout")
+    fetch_ = add("fetch", fetch, "save runs with their steps; reads only, never writes to the API")
+    fetch_.add_argument(
+        *("-o", "--output"),
+        required=True,
+        help="runs/ for an archive, which is brought up to date; runs.ndjson, runs.ndjson.gz; - for stdout",
+    )
     fetch_.add_argument("--status", choices=RUN_STATUSES, help="only runs that stand there")
     fetch_.add_argument("--since", metavar="T", help="only runs created at or after this ISO 8601 time")
     fetch_.add_argument("--until", metavar="T", help="only runs created before this ISO 8601 time")
@@ -103,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
 
     report_ = add("report", report, "make one offline HTML file of runs, redacted; reads only")
     report_.add_argument(
-        "source", nargs="+", metavar="RUN", help="run ids, or one file that `runkit fetch` wrote"
+        "source", nargs="+", metavar="RUN", help="run ids, or one file or archive that `runkit fetch` wrote"
     )
     report_.add_argument("-o", "--output", required=True, help="report.html; the notebook goes beside it")
     report_.add_argument(
@@ -171,14 +175,17 @@ def sandbox(arguments: argparse.Namespace) -> int:
 
 def fetch(arguments: argparse.Namespace) -> int:
     """`runkit fetch`."""
+    chosen = {
+        "limit": arguments.limit,
+        "status": arguments.status,
+        "since": arguments.since,
+        "until": arguments.until,
+        "business_id": arguments.business,
+    }
+    if _is_folder(arguments.output):
+        return _sync(arguments, chosen)
     with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
-        listed = client.runs.list(
-            limit=arguments.limit,
-            status=arguments.status,
-            since=arguments.since,
-            until=arguments.until,
-            business_id=arguments.business,
-        )
+        listed = client.runs.list(**chosen)
         runs = client.runs.fetch(listed)
         for run in runs:
             file.write(run.to_json().encode() + b"\n")
@@ -189,6 +196,21 @@ def fetch(arguments: argparse.Namespace) -> int:
     if why:
         say("not complete: " + "; ".join(why))
     return NOT_COMPLETE if why else 0
+
+
+def _sync(arguments: argparse.Namespace, chosen: dict[str, Any]) -> int:
+    """Bring an archive up to date; it is written as runs arrive, so the same command goes on from there."""
+    archive = runkit.Archive(arguments.output)
+    with _reader(is_sandbox=arguments.sandbox) as client:
+        synced = archive.sync(client, **chosen)
+    say(f"{synced} of {arguments.output}")
+    if synced.is_interrupted:
+        return INTERRUPTED
+    return 0 if synced.is_complete else NOT_COMPLETE
+
+
+def _is_folder(name: str) -> bool:
+    return name.endswith(("/", os.sep)) or Path(name).is_dir()
 
 
 def _reader(*, is_sandbox: bool) -> runkit.Client:
@@ -211,10 +233,10 @@ def report(arguments: argparse.Namespace) -> int:
     find(arguments.template)
     first, *others = arguments.source
     source: object
-    if first.removesuffix(".gz").endswith(SUFFIXES):
+    if _is_folder(first) or first.removesuffix(".gz").endswith(SUFFIXES):
         if others:
-            raise UsageError(f"{first} is a file; expected one file, or only run ids.")
-        source = first
+            raise UsageError(f"{first} is a file or an archive; expected one, or only run ids.")
+        source = runkit.Archive(first) if _is_folder(first) else first
     else:
         with _reader(is_sandbox=arguments.sandbox) as client:
             runs = client.runs.fetch(arguments.source)
@@ -243,7 +265,10 @@ def _output(name: str) -> Iterator[IO[bytes]]:
         return
     path = Path(name)
     if not path.name.removesuffix(".gz").endswith((".ndjson", ".jsonl")):
-        raise UsageError(f"-o {name}: expected a name ending in .ndjson, .jsonl, either with .gz, or -.")
+        raise UsageError(
+            f"-o {name}: expected a name ending in .ndjson, .jsonl, either with .gz, or -; or an "
+            "archive's folder, ending in /."
+        )
     part = path.with_name(f".{path.name}.part")
     try:
         part.touch()

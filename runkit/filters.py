@@ -22,10 +22,9 @@ def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[st
     """Read a word or several; None chooses everything."""
     if value is None:
         return None
-    words = [value] if isinstance(value, str) else list(value)
-    for word in words:
-        if not isinstance(word, str):
-            raise UsageError(f"{name}={value!r}; expected a str, or several of them")
+    words = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    if not all(isinstance(word, str) for word in words):
+        raise UsageError(f"{name}={value!r}; expected a str, or several of them")
     return frozenset(words)
 
 

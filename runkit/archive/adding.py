@@ -1,4 +1,4 @@
-"""Runs into the table: which are new, which replace an older copy, and all again if another writer was first."""
+"""Runs into the table: which are new, and which replace an older copy. If another writer was first: again."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from runkit.text import plural
 
 log = logging.getLogger("runkit")
 
-BATCH_BYTES = 32_000_000
-"""JSON text that is written at once, as one version: about 60,000 steps. Memory holds a few times that,
-however many runs come."""
+BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000
+"""JSON text and runs that are written at once, as one version: about 60,000 steps. Memory holds a few times
+that, however many runs come."""
 TRIES = 40  # to be first; with the waits below, others have to be faster for half a minute on end
-WAIT_MOST = 1.5  # seconds, drawn anew each time, so that two writers do not meet again
+WAIT_FIRST, WAIT_MOST = 0.05, 1.5  # seconds; the longest wait doubles, each is drawn: two do not meet again
 _KNOWN = ["run_id", "created_at", "updated_at", "read_at", "has_steps", "business_id", "digest"]
 
 Row = dict[str, Any]
@@ -105,20 +105,20 @@ def add_records(snapshot: Snapshot, records: Iterable[Record], *, within: float 
 
 def _batches(pieces: Iterable[pa.Table], within: float) -> Iterator[pa.Table]:
     held: list[pa.Table] = []
-    size, since = 0, time.monotonic()
+    since = time.monotonic()
     for piece in pieces:
         held.append(piece)
-        size += piece.nbytes
-        if size >= BATCH_BYTES or time.monotonic() - since > within:
+        is_full = sum(map(len, held)) >= BATCH_RUNS or sum(one.nbytes for one in held) >= BATCH_BYTES
+        if is_full or time.monotonic() - since > within:
             yield pa.concat_tables(held)
-            held, size, since = [], 0, time.monotonic()
+            held, since = [], time.monotonic()
     if held:
         yield pa.concat_tables(held)
 
 
 def _write(snapshot: Snapshot, batch: pa.Table) -> tuple[Snapshot, Decision]:
     """Write a batch as the next version. If another writer was first, what is new is decided again."""
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         same_ids = pc.field("run_id").isin(batch["run_id"].unique())
         decision = decide(batch, snapshot.read(_KNOWN, same_ids))
         if not len(decision.rows):
@@ -128,7 +128,8 @@ def _write(snapshot: Snapshot, batch: pa.Table) -> tuple[Snapshot, Decision]:
                 return snapshot.replace(decision.rows, decision.known), decision
             return snapshot.append(decision.rows), decision
         except Lost:
-            time.sleep(random.uniform(0, WAIT_MOST))  # noqa: S311 - no secret
+            longest = min(WAIT_MOST, WAIT_FIRST * 2**attempt)
+            time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
             snapshot = latest(snapshot.place)
     raise ArchiveError(
         f"{snapshot.place.uri}: other writers were faster {TRIES} times; nothing of this batch "

@@ -82,7 +82,7 @@ class Archive:
     ) -> Synced:
         """Bring the archive up to date: list the runs, and read those that are new, changed or still work.
 
-        The arguments choose runs as in `client.runs.list`. What arrives is written every 20 seconds, so a
+        The arguments choose runs as in `client.runs.list`. What arrives is written every 5 seconds, so a
         sync that was stopped, by Ctrl-C or kill, goes on when it is called again. Only reads from the API.
 
         Raises what listing raises, `AuthError` for a key that is refused; runs that cannot be read are named
@@ -144,8 +144,10 @@ class Archive:
             snapshot = latest(self._place)
         except ArchiveError:
             return f"Archive({self._place.uri!r}, nothing there yet)"
-        size = f"{snapshot.n_bytes / 1e6:,.1f} MB"
-        return f"Archive({self._place.uri!r}, {plural(snapshot.n_runs, 'run')}, {size}, version {snapshot.version})"
+        facts = (
+            f"{plural(snapshot.n_runs, 'run')}, {snapshot.n_bytes / 1e6:,.1f} MB, version {snapshot.version}"
+        )
+        return f"Archive({self._place.uri!r}, {facts})"
 
 
 def _shown(records: Iterable[Record], bar: Any) -> Iterator[Record]:

@@ -13,6 +13,7 @@ from runkit.tables.schema import SCHEMA, empty
 try:
     import dask
     import dask.dataframe as dd
+    from dask.base import compute
     from dask.sizeof import sizeof
 except ImportError:
     raise MissingExtra.of("scale", "frames as Dask DataFrames") from None
@@ -49,7 +50,7 @@ class DaskFrames:
 
     def compute(self) -> Frames:
         """Bring all six into the memory of this machine, as `Archive.frames` gives them."""
-        computed = dask.compute(*(df for _, df in self.items()))
+        computed = compute(*(df for _, df in self.items()))
         whole = {name: df.reset_index(drop=True) for name, df in zip(SCHEMA, computed, strict=True)}
         n = len(whole["runs"])
         return Frames(**whole, coverage=Coverage(n, n, 0, None, self.version))
@@ -79,7 +80,9 @@ def _frames(part: Part | None) -> Frames:
     return frames(part if part is not None else ())
 
 
-@sizeof.register(Frames)
 def _size(whole: Frames) -> int:
     """Tell a worker how much memory frames take, so that it knows when it is full."""
     return sum(int(df.memory_usage(deep=True).sum()) for _, df in whole.items())
+
+
+sizeof.register(Frames)(_size)

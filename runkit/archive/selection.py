@@ -12,13 +12,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from runkit import jsontext
-from runkit.archive.table import Place, Snapshot
+from runkit.archive.rows import SCHEMA
+from runkit.archive.table import Place, Snapshot, explained
 from runkit.filters import one_or_several, status_words, time_bound
 from runkit.models import Run
+from runkit.tables.checks import TEXT
 from runkit.tables.linked import Frames, frames
 
 if TYPE_CHECKING:
@@ -44,22 +47,26 @@ class Part(NamedTuple):
     chosen: pc.Expression | None
 
     def raw_runs(self) -> Iterator[dict[str, Any]]:
-        """Read the chosen runs, one at a time."""
-        files = self.place.filesystem()
+        """Read the chosen runs, one at a time. Raises `ArchiveError` for a file that is gone or damaged."""
         for piece in self.pieces:
-            fragment = ds.ParquetFileFormat().make_fragment(piece.path, files, row_groups=piece.row_groups)
-            batches = fragment.to_batches(
-                columns=["json"],
-                filter=self.chosen,
-                batch_size=ROWS_AT_ONCE,
-                batch_readahead=1,
-                fragment_readahead=1,
-                use_threads=False,
-                cache_metadata=False,
-            )
-            for batch in batches:
-                for text in batch.column(0):
-                    yield jsontext.reread(text.as_buffer().to_pybytes())
+            with explained(self.place):
+                yield from self._raw_runs_of(piece)
+
+    def _raw_runs_of(self, piece: Piece) -> Iterator[dict[str, Any]]:
+        files, form = self.place.filesystem(), ds.ParquetFileFormat()
+        batches = form.make_fragment(piece.path, files, row_groups=piece.row_groups).to_batches(
+            schema=SCHEMA,
+            columns=["json"],
+            filter=self.chosen,
+            batch_size=ROWS_AT_ONCE,
+            batch_readahead=1,
+            fragment_readahead=1,
+            use_threads=False,
+            cache_metadata=False,
+        )
+        for batch in batches:
+            for text in batch.column(0):
+                yield jsontext.reread(text.as_buffer().to_pybytes())
 
 
 def chosen_by(
@@ -70,9 +77,9 @@ def chosen_by(
     agent: str | Iterable[str] | None = None,
     business_id: str | Iterable[str] | None = None,
 ) -> pc.Expression | None:
-    """Say a choice as a filter of rows; None is all. Raises `UsageError` for words and times that are none."""
+    """Say a choice as a filter of rows; None is all. Raises `UsageError` for what is no status or time."""
     terms = [
-        pc.field(name).isin(sorted(words))
+        pc.field(name).isin(pa.array(sorted(words), TEXT))
         for name, words in (
             ("status", status_words(status)),
             ("agent", one_or_several("agent", agent)),
@@ -108,26 +115,32 @@ class Selection:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The parts that hold the chosen runs, the oldest runs first. Files without any are left out."""
-        parts: list[Part] = []
-        pieces: list[Piece] = []
-        size = 0
-        for fragment in self.snapshot.fragments(self.chosen):
-            groups = (
-                fragment.subset(self.chosen).row_groups if self.chosen is not None else fragment.row_groups
+        """The parts that hold the chosen runs, the oldest runs first. Row groups without any are left out."""
+        parts: list[dict[str, list[int]]] = []
+        size = PART_BYTES
+        for path, number, n_bytes in self._row_groups():
+            size += n_bytes
+            if size > PART_BYTES:
+                parts.append({})
+                size = n_bytes
+            parts[-1].setdefault(path, []).append(number)
+        return tuple(
+            Part(
+                self.snapshot.place,
+                tuple(Piece(path, tuple(numbers)) for path, numbers in pieces.items()),
+                self.chosen,
             )
+            for pieces in parts
+        )
+
+    def _row_groups(self) -> Iterator[tuple[str, int, int]]:
+        """File, number and bytes of each row group that may hold a chosen run, as its statistics tell."""
+        for fragment in self.snapshot.fragments(self.chosen):
+            with explained(self.snapshot.place):
+                within = fragment if self.chosen is None else fragment.subset(self.chosen, schema=SCHEMA)
+                groups = within.row_groups
             for group in groups:
-                if pieces and size + group.total_byte_size > PART_BYTES:
-                    parts.append(Part(self.snapshot.place, tuple(pieces), self.chosen))
-                    pieces, size = [], 0
-                if pieces and pieces[-1].path == fragment.path:
-                    pieces[-1] = Piece(fragment.path, (*pieces[-1].row_groups, group.id))
-                else:
-                    pieces.append(Piece(fragment.path, (group.id,)))
-                size += group.total_byte_size
-        if pieces:
-            parts.append(Part(self.snapshot.place, tuple(pieces), self.chosen))
-        return tuple(parts)
+                yield fragment.path, group.id, group.total_byte_size
 
     def raw_runs(self) -> Iterator[dict[str, Any]]:
         """Read the runs as parsed JSON, one at a time."""

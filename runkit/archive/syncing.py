@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from runkit.archive.adding import Added, add_records
 from runkit.archive.table import Snapshot
-from runkit.errors import ApiError, Unavailable
+from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.tables.records import Record, Where
 from runkit.text import moment, plural, shorten
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.models import Run
 
-WITHIN = 20.0  # seconds after which what has come is written: as much is lost if the process is killed
+WITHIN = 5.0  # seconds after which what has come is written: as much is lost if the process is killed
 NAMED = 3  # failed ids that `why` names; `errors` has all
 
 
@@ -38,7 +39,7 @@ class Synced:
 
     `n_listed` runs were listed, of which `n_unchanged` were not read again; `added` says what became of the
     others, `errors` by id why some could not be read. `covered` says in words which runs were listed. `why`
-    says what may be missing, None if nothing is.
+    says what may be missing, None if nothing is. `is_interrupted`: Ctrl-C ended it.
     """
 
     host: str
@@ -48,6 +49,7 @@ class Synced:
     added: Added
     errors: Mapping[str, ApiError] = field(default_factory=dict)
     why: str | None = None
+    is_interrupted: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -72,6 +74,7 @@ class _Reading:
     def __init__(self, client: Client, todo: list[Run], *, workers: int, progress: bool) -> None:
         self.errors: dict[str, ApiError] = {}
         self.stopped: str | None = None
+        self.is_interrupted = False
         self.failure: ApiError | None = None
         self.n_arrived = 0
         self._arriving = client.runs.arriving(todo, workers=workers)
@@ -82,21 +85,20 @@ class _Reading:
     def records(self) -> Iterator[Record]:
         """Give what arrives. Whatever ends it, what has come is written."""
         try:
-            for run_id, outcome in self._arriving:
-                self._bar.update()
-                if isinstance(outcome, ApiError):
-                    self.errors[run_id] = outcome
-                else:
-                    self.n_arrived += 1
-                    yield Record(outcome.to_dict(), Where(path=f"run {run_id}"))
+            with closing(self._arriving), self._bar:
+                for run_id, outcome in self._arriving:
+                    self._bar.update()
+                    if isinstance(outcome, ApiError):
+                        self.errors[run_id] = outcome
+                    else:
+                        self.n_arrived += 1
+                        yield Record(outcome.to_dict(), Where(path=f"run {run_id}"))
         except KeyboardInterrupt:
-            self.stopped = "interrupted"
-        except Unavailable as error:
+            self.stopped, self.is_interrupted = "interrupted", True
+        except (Unavailable, RateLimited) as error:
             self.stopped = f"stopped: {shorten(str(error), 200)}"
         except ApiError as error:
             self.failure = error
-        finally:
-            self._bar.close()
 
 
 def sync(snapshot: Snapshot, client: Client, *, workers: int, progress: bool, **chosen: Any) -> Synced:
@@ -123,6 +125,7 @@ def sync(snapshot: Snapshot, client: Client, *, workers: int, progress: bool, **
         added,
         reading.errors,
         _why(why_listed, reading, len(todo), added),
+        reading.is_interrupted,
     )
 
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -114,12 +114,12 @@ class Snapshot:
 
     def read(self, columns: list[str], chosen: pc.Expression | None = None) -> pa.Table:
         """Read some columns of the chosen rows, in no order that means anything."""
-        with _explained(self.place):
+        with explained(self.place):
             return self._dataset().to_table(columns=columns, filter=chosen)
 
     def append(self, rows: pa.Table) -> Snapshot:
         """Add rows of runs that this version does not hold."""
-        with _explained(self.place):
+        with explained(self.place):
             deltalake.write_deltalake(
                 self._table,
                 rows,
@@ -130,32 +130,32 @@ class Snapshot:
         return Snapshot(self.place, self._table)
 
     def replace(self, rows: pa.Table, known: pa.Table) -> Snapshot:
-        """Write rows of which some replace those of the same run; `known` are the rows that they replace.
+        """Write rows of which some replace those in `known`, the older copies of the same runs.
 
-        Only files that hold runs of the same days are looked into.
+        Rows are told by their digests, which no run can choose. Only files that hold runs of the same days
+        are looked into, and only those with a row that is replaced are written anew.
         """
-        first, last = pc.min_max(known["created_at"]).as_py().values()
-        same_run = "known.run_id = given.run_id"
-        same_days = f"known.created_at BETWEEN '{_literal(first)}' AND '{_literal(last)}'"
-        with _explained(self.place):
-            merger = self._table.merge(
+        created = pc.min_max(pa.chunked_array([*rows["created_at"].chunks, *known["created_at"].chunks]))
+        first, last = (when.isoformat(timespec="microseconds") for when in created.as_py().values())
+        digests = ", ".join(f"'{one}'" for table in (rows, known) for one in table["digest"].to_pylist())
+        with explained(self.place):
+            deltalake.write_deltalake(
+                self._table,
                 rows,
-                predicate=f"{same_run} AND {same_days}",
-                source_alias="given",
-                target_alias="known",
+                mode="overwrite",
+                predicate=f"created_at BETWEEN '{first}' AND '{last}' AND digest IN ({digests})",
                 writer_properties=_writing(rows.nbytes, len(rows)),
                 commit_properties=_PINNED,
             )
-            merger.when_matched_update_all().when_not_matched_insert_all().execute()
         return Snapshot(self.place, self._table)
 
     def joined(self) -> Snapshot:
-        """Join small files once there are many; no row changes. If another writer is at work, it may do it."""
+        """Join small files once there are many; no row changes. Left to others if one is writing."""
         sizes = self.files["size_bytes"].to_pylist()
         if sum(size < SMALL_FILE for size in sizes) <= MOST_SMALL_FILES:
             return self
         try:
-            with _explained(self.place):
+            with explained(self.place):
                 self._table.optimize.compact(
                     target_size=JOINED_FILE,
                     max_concurrent_tasks=1,
@@ -172,12 +172,12 @@ class Snapshot:
 
 def latest(place: Place, version: int | None = None) -> Snapshot:
     """Open a version, the newest by default. Raises `ArchiveError` if there is none that runkit wrote."""
-    with _explained(place):
+    with explained(place):
         table = deltalake.DeltaTable(place.uri, storage_options=dict(place.options) or None)
         newest = table.version()
+        if version is not None and (type(version) is not int or not 0 <= version <= newest):
+            raise UsageError(f"version={version!r} is not there; the archive has 0 to {newest}.")
         if version is not None and version != newest:
-            if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < newest:
-                raise UsageError(f"version={version!r} is not there; the archive has 0 to {newest}.")
             table.load_as_version(version)
     missing = set(SCHEMA.names) - {field.name for field in table.schema().fields}
     if missing:
@@ -194,7 +194,7 @@ def opened_or_made(place: Place) -> Snapshot:
     if folder is not None and not (folder / "_delta_log").is_dir():
         _make_folder(folder)
     options = dict(place.options) or None
-    with _explained(place):
+    with explained(place):
         if not deltalake.DeltaTable.is_deltatable(place.uri, storage_options=options):
             try:
                 deltalake.DeltaTable.create(
@@ -230,12 +230,8 @@ def _writing(n_bytes: int, n_runs: int) -> deltalake.WriterProperties:
     return deltalake.WriterProperties(compression="ZSTD", max_row_group_size=max(1, n_rows))
 
 
-def _literal(when: Any) -> str:
-    return str(when.isoformat(timespec="microseconds").replace("+00:00", "Z"))
-
-
 @contextmanager
-def _explained(place: Place) -> Iterator[None]:
+def explained(place: Place) -> Iterator[None]:
     """Say what went wrong in runkit's words."""
     try:
         yield
@@ -245,7 +241,7 @@ def _explained(place: Place) -> Iterator[None]:
         raise ArchiveError(
             f"there is no archive at {place.uri}; `add` or `sync` makes one, or give another path."
         ) from None
-    except (DeltaError, OSError) as error:
+    except (DeltaError, OSError, pa.ArrowException) as error:
         raise ArchiveError(
             f"the archive at {place.uri} cannot be used: {shorten(str(error), 300)}. Its last whole version "
             "is not touched by a failed write."

@@ -64,6 +64,7 @@ def read_source(source: object) -> tuple[Frames, tuple[Run, ...]]:
     """Read frames, and the same runs as objects where the source has them."""
     if isinstance(source, Frames):
         return source, ()
+    source = getattr(source, "pinned", source)  # an archive that others write to meanwhile
     kept = list(source) if isinstance(source, Iterator) else source
     f = frames(kept)
     newest: dict[str, Run] = {}

@@ -33,6 +33,7 @@ class Provenance:
     read_first: str | None
     read_last: str | None
     missing: str | None
+    archive_version: int | None
     digest: str
     template: str
     template_digest: str
@@ -62,6 +63,7 @@ class Provenance:
         return [
             ("runs", f"{len(self.run_ids):,}: {shown}{more}"),
             ("read", self._read()),
+            *self._archive(),
             ("complete", f"no: {self.missing}" if self.missing else "yes, all that was asked for was read"),
             ("redaction", self.redaction()),
             ("digest of the data", f"SHA-256 {self.digest}, of the redacted frames"),
@@ -90,6 +92,11 @@ class Provenance:
             )
         parts.append("names of people and companies and postal addresses are not masked")
         return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+
+    def _archive(self) -> list[tuple[str, str]]:
+        if self.archive_version is None:
+            return []
+        return [("archive", f"version {self.archive_version}, which can be read again")]
 
     def _read(self) -> str:
         when = "at an unknown time"
@@ -121,6 +128,7 @@ def provenance(
         read_first=times[0].isoformat() if times else None,
         read_last=times[-1].isoformat() if times else None,
         missing=_missing(frames),
+        archive_version=frames.coverage.version,
         digest=digest_of(frames),
         template=template[0],
         template_digest=template[1],

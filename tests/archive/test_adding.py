@@ -1,0 +1,266 @@
+"""Runs come into the archive once, the newest copy of each, as they are."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import runkit
+from runkit.archive import adding, rows, table
+from runkit.errors import ArchiveError, UsageError
+from support import at, example, run, runs, step
+
+Json = dict[str, Any]
+
+
+def one(run_id: str = "a", updated: float = 100, *, steps: bool = True, **more: Any) -> Json:
+    """A run of one step, told by its id and when it was updated."""
+    made = run(step("s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
+    return made if steps else {name: value for name, value in made.items() if name != "steps"}
+
+
+def read(item: Json, seconds: float, **local: Any) -> Json:
+    """The same as it was read at some time."""
+    return item | {"_runkit": {"read_at": at(seconds), **local}}
+
+
+def kept(archive: runkit.Archive) -> dict[str, Json]:
+    """What the archive holds, by id."""
+    return {one.id: one.to_dict() for one in archive.runs()}
+
+
+def test_what_comes_out_is_what_went_in(archive: runkit.Archive) -> None:
+    """Runs of every form keep all that they hold, also what nobody knows, and are counted."""
+    given = [
+        example("completed"),
+        example("interrupted") | {"id": "i"},
+        example("minimal") | {"new": [1, {}]},
+    ]
+    added = archive.add(given)
+    assert (added.n_new, added.n_changed, added.n_unchanged, added.n_refused) == (3, 0, 0, 0)
+    assert added.is_complete
+    assert kept(archive) == {item["id"]: item for item in given}
+    assert len(archive) == 3
+
+
+@pytest.mark.parametrize("form", ["objects", "ndjson", "file", "generator", "archive"])
+def test_every_source_of_frames_can_be_added(archive: runkit.Archive, tmp_path: Path, form: str) -> None:
+    """What `frames` reads, `add` reads."""
+    given = [one("a"), one("b")]
+    text = b"\n".join(json.dumps(item).encode() for item in given)
+    (tmp_path / "runs.ndjson").write_bytes(text)
+    other = runkit.Archive(tmp_path / "other")
+    other.add(given)
+    sources: dict[str, object] = {
+        "objects": [runkit.Run.from_json(item) for item in given],
+        "ndjson": text,
+        "file": tmp_path / "runs.ndjson",
+        "generator": (item for item in given),
+        "archive": other,
+    }
+    assert archive.add(sources[form]).n_new == 2
+    assert kept(archive) == {item["id"]: item for item in given}
+
+
+COPIES = {
+    "newer": (one(updated=100), one(updated=101, status="error"), True),
+    "older": (one(updated=101), one(updated=100, status="error"), False),
+    "tie": (one(updated=100), one(updated=100, status="error"), True),
+    "tie, without steps": (one(updated=100), one(updated=100, status="error", steps=False), False),
+    "tie, with steps": (one(updated=100, steps=False), one(updated=100), True),
+    "open, read later": (read(one(end=None), 200), read(one(end=None), 300), True),
+    "open, read earlier": (read(one(end=None), 300), read(one(end=None), 200), False),
+    "ended, read later": (read(one(), 200), read(one(), 300), False),
+    "equal": (one(), one(), False),
+    "a millisecond older": (one(), one(updated=99.999), False),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "is_newer"), COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("in_one_batch", [False, True])
+def test_the_newest_copy_wins(
+    archive: runkit.Archive, old: Json, new: Json, is_newer: bool, in_one_batch: bool
+) -> None:
+    """By updated_at, then by having steps, then by when it was read, then by when it came."""
+    if in_one_batch:
+        added = archive.add([old, new])
+        assert (added.n_new, added.n_changed, added.n_unchanged) == (1, 0, 1)
+    else:
+        archive.add([old])
+        added = archive.add([new])
+        assert (added.n_new, added.n_changed) == (0, int(is_newer))
+    if in_one_batch and old["id"] == new["id"] and {**old, "_runkit": 0} == {**new, "_runkit": 0}:
+        return  # of two equal copies in one batch either may be kept
+    assert kept(archive)["a"] == (new if is_newer else old)
+
+
+def test_nothing_new_writes_nothing(archive: runkit.Archive) -> None:
+    """The same runs again are no new version."""
+    archive.add([one("a"), one("b")])
+    before = archive.version
+    assert archive.add([one("b"), one("a")]).version == before == archive.version
+
+
+def test_the_business_that_one_copy_knows_is_kept(archive: runkit.Archive) -> None:
+    """A newer copy that was read without it takes it over; so does an equal one, which then is no change."""
+    archive.add([read(one(updated=100), 100, business_id="b-1")])
+    assert archive.add([read(one(updated=100), 150)]).n_changed == 0
+    assert archive.add([one(updated=200)]).n_changed == 1
+    assert [run.business_id for run in archive.runs(business_id="b-1")] == ["b-1"]
+    assert archive.frames().runs["business_id"].tolist() == ["b-1"]
+    assert next(archive.runs()).updated_at.isoformat() == "2026-02-03T10:03:20+00:00"
+
+
+def test_a_business_that_is_learned_later_is_kept(archive: runkit.Archive) -> None:
+    """An ended run that was known without its business."""
+    archive.add([read(one(), 100)])
+    assert archive.add([read(one(), 150, business_id="b-1")]).n_changed == 1
+    assert archive.frames(business_id="b-1").runs["run_id"].tolist() == ["a"]
+
+
+def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
+    """Its neighbours are kept; the result says what was refused and why."""
+    lines = b'{"id": "a"}\n{not json}\n' + json.dumps(one("b")).encode() + b"\n7\n"
+    added = archive.add(lines)
+    assert (added.n_new, added.n_refused) == (1, 3)
+    assert not added.is_complete
+    assert set(added.problems["problem"]) == {"bad_field", "bad_json", "not_a_run"}
+    assert "3 records refused" in repr(added)
+    assert list(kept(archive)) == ["b"]
+
+
+def test_what_could_not_be_read_back_is_refused(archive: runkit.Archive) -> None:
+    """Steps nested deeper than a JSON text can be parsed; 400 deep is no trouble."""
+
+    def nested(run_id: str, depth: int) -> Json:
+        inner: list[Json] = []
+        for number in range(depth):
+            inner = [step(f"{run_id}{number}", steps=inner)]
+        return run(*inner, run_id=run_id)
+
+    added = archive.add([nested("deep", 600), nested("fine", 400)])
+    assert added.problems["problem"].tolist() == ["too_deep"]
+    assert list(kept(archive)) == ["fine"]
+    assert len(archive.frames().steps) == 400
+
+
+def test_hostile_text_stays_what_it_is(archive: runkit.Archive) -> None:
+    """Quotes, line breaks, half a surrogate pair, integers beyond 64 bits and ids that look like SQL."""
+    hostile = "x' OR '1'='1\n--\u202e\x00"
+    item = one(hostile, agent="'; DROP", big=2**70, half="\ud800", **{"<b>": "\u2028"})
+    archive.add([item, one("other")])
+    changed = item | {"updated_at": at(200), "note": 'a"b'}
+    assert archive.add([changed]).n_changed == 1
+    assert kept(archive)[hostile] == changed
+    assert archive.frames(agent="'; DROP").runs["run_id"].tolist() == [hostile]
+
+
+def test_times_at_the_edges(archive: runkit.Archive) -> None:
+    """Years 1 and 9999 can be kept and replaced."""
+    first, last = (
+        one("first", created_at="0001-01-01T00:00:00Z"),
+        one("last", created_at="9999-12-31T23:59:59.999999Z"),
+    )
+    archive.add([first, last])
+    assert archive.add([first | {"updated_at": at(200)}, last | {"updated_at": at(200)}]).n_changed == 2
+    assert len(archive) == 2
+
+
+def test_batches_are_versions(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many runs are written some at a time; what was written when the source breaks stays."""
+    monkeypatch.setattr(rows, "GROUP_RUNS", 10)
+    monkeypatch.setattr(adding, "BATCH_BYTES", 5_000)
+
+    def breaks() -> Any:
+        yield from (one(f"r{number}") for number in range(95))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        archive.add(breaks())
+    assert 0 < len(archive) < 95
+    n = len(archive)
+    added = archive.add([one(f"r{number}") for number in range(95)])
+    assert (added.n_new, added.n_unchanged) == (95 - n, n)
+    assert added.version > 2
+
+
+def test_small_files_are_joined(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that an archive which grows by drops stays quick; nothing changes and old versions can be read."""
+    monkeypatch.setattr(table, "MOST_SMALL_FILES", 3)
+    for number in range(6):
+        archive.add([one(f"r{number}")])
+    assert archive.pinned.snapshot.files.num_rows <= 4
+    assert sorted(kept(archive)) == [f"r{number}" for number in range(6)]
+    assert archive.frames(version=2).runs["run_id"].tolist() == ["r0", "r1"]
+
+
+def test_one_row_a_run_and_no_text_in_the_log(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Whoever opens the Delta table with another tool finds each run once; the log shows no contents."""
+    archive.add([one("a", label="SECRET-1"), one("b")])
+    archive.add([one("a", 200, label="SECRET-2")])
+    found = deltalake.DeltaTable(tmp_path / "runs").to_pyarrow_table()
+    assert sorted(found["run_id"].to_pylist()) == ["a", "b"]
+    assert found.schema.names == rows.SCHEMA.names
+    logs = "".join(path.read_text() for path in (tmp_path / "runs" / "_delta_log").glob("*.json"))
+    assert "SECRET" not in logs
+
+
+def test_the_folder_is_the_owners(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Runs are somebody's data."""
+    archive.add([one()])
+    assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    """Nothing of somebody's is mixed with an archive."""
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="a folder of its own"):
+        runkit.Archive(tmp_path).add([one()])
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_no_archive(tmp_path: Path) -> None:
+    """Nor is a place that cannot be made."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be an archive"):
+        runkit.Archive(tmp_path / "file").add([one()])
+
+
+def test_another_delta_table_is_left_alone(tmp_path: Path) -> None:
+    """It is named for what it is."""
+    deltalake.write_deltalake(tmp_path / "sales", pd.DataFrame({"euros": [1]}))
+    with pytest.raises(ArchiveError, match="no archive of runkit"):
+        runkit.Archive(tmp_path / "sales").add([one()])
+
+
+@pytest.mark.parametrize("source", [42, None, "runs.csv"])
+def test_what_holds_no_runs_is_said(archive: runkit.Archive, source: object) -> None:
+    """And nothing is written for it."""
+    with pytest.raises(UsageError):
+        archive.add(source)
+
+
+def test_frames_are_no_runs_any_more(archive: runkit.Archive) -> None:
+    """They cannot be turned back."""
+    with pytest.raises(UsageError, match="Frames"):
+        archive.add(runkit.frames([one()]))
+
+
+@given(st.lists(runs(limit=8), max_size=6), st.randoms())
+def test_adding_in_any_order_gives_the_same(tmp_path_factory: Any, made: list[Json], random: Any) -> None:
+    """Copies of different ages, shuffled and cut into batches anyhow: the newest of each is there."""
+    copies = [item | {"updated_at": at(50 + age)} for item in made for age in range(3)]
+    random.shuffle(copies)
+    archive = runkit.Archive(tmp_path_factory.mktemp("any") / "runs")
+    cut = random.randint(0, len(copies))
+    for batch in (copies[:cut], copies[cut:]):
+        archive.add(batch)
+    assert kept(archive) == {item["id"]: item | {"updated_at": at(52)} for item in made}

@@ -1,0 +1,213 @@
+"""What is chosen is read, of one version, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import runkit
+from runkit.archive import selection, table
+from runkit.errors import ArchiveError, UsageError
+from support import at, question, run, step
+
+RUNS = [
+    run(step(f"s{number}"), run_id=f"r{number}", start=1000 * number, end=1000 * number + 100, **more)
+    for number, more in enumerate(
+        [
+            {"agent": "cip_orchestrator", "_runkit": {"business_id": "b-1"}},
+            {"status": "error", "agent": "tin_verification"},
+            {"status": "failed"},
+            {"status": "interrupted", "ended_at": None, "steps": [question("q", 5, None)]},
+            {"agent": None, "_runkit": {"business_id": "b-2"}},
+        ]
+    )
+]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> runkit.Archive:
+    """Five runs, of which two have failed, in as many words, and one waits."""
+    made = runkit.Archive(tmp_path / "runs")
+    made.add(RUNS)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("chosen", "numbers"),
+    [
+        ({}, [0, 1, 2, 3, 4]),
+        ({"status": "error"}, [1, 2]),
+        ({"status": ["interrupted", "completed"]}, [0, 3, 4]),
+        ({"agent": "tin_verification"}, [1]),
+        ({"agent": ("tin_verification", "cip_orchestrator")}, [0, 1, 2, 3]),
+        ({"business_id": "b-1"}, [0]),
+        ({"business_id": ["b-1", "b-2"]}, [0, 4]),
+        ({"since": at(999)}, [1, 2, 3, 4]),
+        ({"until": at(999)}, [0]),
+        ({"since": at(1000), "until": at(3000)}, [2, 3]),
+        ({"since": datetime(2026, 2, 4, tzinfo=UTC)}, []),
+        ({"until": "2026-02-03"}, []),
+        ({"status": "error", "agent": "cip_orchestrator"}, [2]),
+        ({"business_id": []}, []),
+    ],
+)
+@pytest.mark.parametrize("as_files", [False, True], ids=["one file", "a file each"])
+def test_a_choice_is_that_of_the_frames(
+    archive: runkit.Archive, tmp_path: Path, chosen: dict[str, Any], numbers: list[int], as_files: bool
+) -> None:
+    """Frames, runs and counts agree with frames of all runs that are cut afterwards."""
+    if as_files:
+        archive = runkit.Archive(tmp_path / "files")
+        for item in RUNS:
+            archive.add([item])
+    ids = [f"r{number}" for number in numbers]
+    f = archive.frames(**chosen)
+    expected = runkit.frames(RUNS).select(ids)
+    for name, df in f.items():
+        pd.testing.assert_frame_equal(df, getattr(expected, name))
+    assert [one.id for one in archive.runs(**chosen)] == ids
+    assert len(archive.select(**chosen)) == len(ids)
+    assert f.is_complete
+
+
+CHOICES = (
+    {"since": at(3999)},
+    {"status": "interrupted"},
+    {"agent": "tin_verification"},
+    {"business_id": "b-2"},
+)
+
+
+@pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: next(iter(chosen)))
+def test_only_files_with_chosen_runs_are_opened(tmp_path: Path, chosen: dict[str, Any]) -> None:
+    """Statistics of files tell which; a choice by day of a year's archive opens one."""
+    archive = runkit.Archive(tmp_path / "runs")
+    for item in RUNS:
+        archive.add([item])
+    assert sum(len(part.pieces) for part in archive.select().parts) == 5
+    [part] = archive.select(**chosen).parts
+    assert len(part.pieces) == 1
+    (tmp_path / "runs" / part.pieces[0].path).rename(tmp_path / "kept")
+    for file in (tmp_path / "runs").glob("*.parquet"):
+        file.unlink()
+    (tmp_path / "kept").rename(tmp_path / "runs" / part.pieces[0].path)
+    assert len(archive.frames(**chosen).runs) == 1  # the others were not even opened
+
+
+def test_only_row_groups_with_chosen_runs_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read in part, and parts hold some megabytes each, in order."""
+    monkeypatch.setattr(table, "ROW_GROUP_BYTES", 1)
+    monkeypatch.setattr(selection, "PART_BYTES", 3_000)
+    archive = runkit.Archive(tmp_path / "runs")
+    archive.add(RUNS)
+    assert [part.pieces[0].row_groups for part in archive.select(since=at(1500)).parts]
+    numbers = [n for part in archive.select(since=at(1500)).parts for n in part.pieces[0].row_groups]
+    assert numbers == [2, 3, 4]
+    assert len(archive.select().parts) > 1
+    assert archive.frames().runs["run_id"].tolist() == [f"r{number}" for number in range(5)]
+
+
+def test_a_version_can_be_read_again(archive: runkit.Archive) -> None:
+    """Whatever was written since; frames know which version they are of, also when they are saved."""
+    before = archive.version
+    archive.add([RUNS[0] | {"updated_at": at(9000), "status": "error"}, run(run_id="new")])
+    old, new = archive.frames(version=before), archive.frames()
+    assert len(old.runs) == 5
+    assert len(new.runs) == 6
+    assert old.runs["status"].tolist()[0] == "completed"
+    assert (old.coverage.version, new.coverage.version) == (before, archive.version)
+    assert old.select("r1").coverage.version == before
+
+
+def test_the_version_is_saved_with_frames(archive: runkit.Archive, tmp_path: Path) -> None:
+    """And read back."""
+    assert runkit.read(archive.frames().save(tmp_path / "saved")).coverage.version == archive.version
+    assert runkit.frames(RUNS).coverage.version is None
+
+
+def test_a_selection_stays_as_it_was(archive: runkit.Archive) -> None:
+    """While another writer goes on."""
+    pinned = archive.pinned
+    archive.add([run(run_id="new"), RUNS[1] | {"updated_at": at(9000)}])
+    assert len(pinned.frames().runs) == len(list(pinned.runs())) == len(pinned) == 5
+
+
+def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_path: Path) -> None:
+    """As they take everything else that holds runs; the report names the version."""
+    assert len(runkit.frames(archive).runs) == 5
+    assert runkit.frames(archive).coverage.version == archive.version
+    assert "5 runs" in runkit.gantt(archive).layout.title.text
+    made = runkit.report(
+        archive.select(status="error"), tmp_path / "r.html", template="fleet", progress=False
+    )
+    assert made.n_runs == 2
+    assert f"version {archive.version}, which can be read again" in made.html.read_text()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"status": "done"}, "status='done'"),
+        ({"since": "yesterday"}, "since"),
+        ({"agent": 7}, "agent=7"),
+        ({"agent": [7]}, "agent="),
+        ({"version": 99}, "0 to 1"),
+        ({"version": -1}, "0 to 1"),
+        ({"version": True}, "0 to 1"),
+        ({"version": "1"}, "0 to 1"),
+    ],
+)
+def test_what_cannot_be_chosen_is_said(archive: runkit.Archive, chosen: dict[str, Any], words: str) -> None:
+    """What was given and what was expected."""
+    with pytest.raises(UsageError, match=words):
+        archive.frames(**chosen)
+
+
+def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
+    """A name with a typing error is no empty archive; and the mistake makes no folder."""
+    archive = runkit.Archive(tmp_path / "runz")
+    with pytest.raises(ArchiveError, match=r"no archive at .*runz"):
+        archive.frames()
+    assert "nothing there yet" in repr(archive)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match="empty"):
+        runkit.Archive("")
+
+
+def test_a_damaged_archive_is_said(archive: runkit.Archive, tmp_path: Path) -> None:
+    """A file that is gone is named, not read as nothing."""
+    for file in (tmp_path / "runs").glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(ArchiveError, match="cannot be used"):
+        archive.frames()
+
+
+def test_an_empty_archive_gives_empty_frames(tmp_path: Path) -> None:
+    """With all their columns and dtypes."""
+    archive = runkit.Archive(tmp_path / "runs")
+    archive.add([])
+    assert len(archive) == 0
+    for name, df in archive.frames().items():
+        pd.testing.assert_frame_equal(df, getattr(runkit.frames([]), name))
+
+
+def test_it_says_what_it_holds(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Place, runs, size and version; access to an object store is not shown."""
+    assert repr(archive) == f"Archive({str(tmp_path / 'runs')!r}, 5 runs, 0.0 MB, version 1)"
+    place = table.Place.of("s3://bucket/runs", {"aws_secret_access_key": "canary"})
+    assert "canary" not in repr(place)
+    assert "version 1 of" in repr(archive.select(status="error"))
+
+
+def test_problems_are_those_of_the_runs(tmp_path: Path) -> None:
+    """What is odd about a run is told when it is read, as if it came from a file."""
+    archive = runkit.Archive(tmp_path / "runs")
+    odd = run(step("x", type="novel"), run_id="odd")
+    archive.add(json.dumps(odd).encode())
+    assert archive.frames().problems["problem"].tolist() == ["unknown_value"]
+    assert "novel" in archive.frames().steps["type"].cat.categories
