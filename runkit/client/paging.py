@@ -8,10 +8,13 @@ happened the page before the border is read again; and that the list moved is sa
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from tqdm import tqdm
 
 from runkit.errors import ContractError
 from runkit.models import Run
@@ -20,6 +23,7 @@ from runkit.text import plural
 
 log = logging.getLogger("runkit")
 
+PROGRESS_AFTER = 2.0  # seconds; a list that comes sooner needs no bar
 Listed = TypeVar("Listed", Run, Thread)
 
 
@@ -38,21 +42,28 @@ def read_pages(
     *,
     limit: int | None = None,
     since: datetime | None = None,
+    progress: bool = False,
 ) -> Listing[Listed]:
     """Read page after page (from 1) until the end, until `limit` items are kept, or until `since` is passed.
 
     [A] 18: nothing documents that lists are newest first. So `since` ends the reading only while every item
     seen so far was newest first; a list in any other order is read to its end.
+
+    With `progress` a bar on stderr counts what was read, if that takes long; it is wiped at the end.
     """
     reader = _Reader(get_page, parse)
     kept: list[Listed] = []
     number = 0
     has_more, is_past = True, False
-    while has_more and not is_past and (limit is None or len(kept) < limit):
-        number += 1
-        fresh, has_more = reader.read(number)
-        kept += filter(keep, fresh)
-        is_past = since is not None and reader.is_past(since)
+    bar = tqdm(unit="run", file=sys.stderr, leave=False, delay=PROGRESS_AFTER, disable=not progress)
+    with bar:
+        while has_more and not is_past and (limit is None or len(kept) < limit):
+            number += 1
+            fresh, has_more = reader.read(number)
+            kept += filter(keep, fresh)
+            is_past = since is not None and reader.is_past(since)
+            bar.total = reader.total
+            bar.update(len(fresh))
     if reader.is_newest_first:  # what was found on reading a page again belongs before what followed it
         kept.sort(key=lambda item: item.created_at, reverse=True)
     whys = reader.whys(is_read_to_the_end=not has_more)

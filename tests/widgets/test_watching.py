@@ -347,7 +347,7 @@ def test_what_nobody_expected_is_said(client: Client, follow: Any, told: Told) -
     """An error that is not runkit's, here that of a closed client, ends it in words too."""
     client.close()
     follow(client, "run-1")
-    assert "RuntimeError at _client.py" in told.until(is_over).message
+    assert "RuntimeError at connection.py" in told.until(is_over).message
 
 
 def test_a_view_that_fails_ends_it(
