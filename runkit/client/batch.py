@@ -75,6 +75,7 @@ class Batch:
         self._away_since: float | None = None
         self._n_probes = 0  # since then
         self._is_probing = False
+        self._is_shut = False  # nobody but a probe may go
         self._is_over = False
         self._landed: deque[tuple[_Asked, Future[Run | None]]] = deque()
         self._landing = Condition()
@@ -125,9 +126,13 @@ class Batch:
         """Ask for one run, in a thread of the pool; None if its turn came while the host is away."""
         if probe_after:
             self._sleep(probe_after)
-        if self._is_over or (self._away_since is not None and not asked.is_probe):
+        if self._is_over or (self._is_shut and not asked.is_probe):
             return None
-        return self._ask(asked.run_id, self._is_wanted)
+        try:
+            return self._ask(asked.run_id, self._is_wanted)
+        except ApiError as error:
+            self._is_shut = self._is_shut or _may_pass(error)  # at once: the consumer may be slow
+            raise
 
     def _is_wanted(self) -> bool:
         return not self._is_over
@@ -165,12 +170,13 @@ class Batch:
         if self._n_probes > 1:
             log.warning("answers come again after %.0f s", self._clock() - (self._away_since or 0))
         self._n_answers += 1
-        self._away_since, self._n_probes = None, 0
+        self._away_since, self._n_probes, self._is_shut = None, 0, False
         return asked.run_id, outcome
 
     def _lost(self, asked: _Asked, error: ApiError) -> Arrival | None:
         """Put an id back, unless patience with it or with the host is at an end."""
         now = self._clock()
+        self._is_shut = True
         if self._away_since is None:
             self._away_since = now
         is_limited = isinstance(error, RateLimited)

@@ -2,19 +2,29 @@
 
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
 from typing import Any
 
 import pytest
 
 from runkit.client import Client
-from runkit.client.batch import PATIENCE, PATIENCE_AT_FIRST
-from runkit.errors import AuthError, NotFound, Unavailable, UsageError
+from runkit.client.batch import AHEAD, LOST_MOST, PATIENCE, PATIENCE_AT_FIRST
+from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -160,3 +170,177 @@ def test_bad_id_is_said_before_anything_is_sent(serve_runs: Server, client: Clie
     with pytest.raises(UsageError):
         client.runs.fetch(["run-1", ""])
     assert serve_runs.asked == []
+
+
+def test_runs_arrive_one_by_one(serve_runs: Server, client: Client) -> None:
+    """Each comes with its id and steps, and ids are taken from a lazy iterable only a few ahead."""
+    taken: list[str] = []
+
+    def ids() -> Iterator[str]:
+        for number in range(500):
+            taken.append(f"run-{number}")
+            yield taken[-1]
+
+    with closing(client.runs.arriving(ids(), workers=2)) as arriving:
+        for n_came, (run_id, run) in enumerate(arriving, start=1):
+            assert isinstance(run, Run)
+            assert (run.id, run.steps) == (run_id, ())
+            assert len(taken) <= n_came + 2 * AHEAD
+            if n_came == 20:
+                break
+
+
+def test_a_slow_consumer_is_waited_for(serve_runs: Server, client: Client) -> None:
+    """While nobody takes a run, no more than a few are read."""
+    arriving = client.runs.arriving((f"run-{number}" for number in range(500)), workers=2)
+    next(arriving)
+    wait_until(lambda: len(serve_runs.asked) == 2 * AHEAD)
+    time.sleep(0.05)
+    assert len(serve_runs.asked) == 2 * AHEAD
+    arriving.close()
+
+
+def test_closing_sends_nothing_more(
+    server: Server, make_client: Callable[..., Client], fake_time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that wait for their turn when the iterator is closed are not sent."""
+    server.script = lambda asked: Answer(status=404)
+    turn, client = threading.Event(), make_client(rate=10)
+    pacer = client._connection._transport._pacer
+    monkeypatch.setattr(pacer, "_sleep", lambda seconds: (turn.wait(10), fake_time.sleep(seconds)))
+    arriving = client.runs.arriving(IDS, workers=8)
+    next(arriving)
+    arriving.close()
+    turn.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("runkit-fetch"):
+            thread.join(10)
+    assert len(server.asked) == 1
+    assert list(arriving) == []
+
+
+def test_errors_arrive_too(server: Server, client: Client, run_json: Compose) -> None:
+    """A run that is not there arrives as its error, and the others as runs."""
+    server.script = lambda asked: (
+        Answer(status=404) if asked.path.endswith("run-7") else Answer(run_json(asked.path[6:], steps=[]))
+    )
+    came = dict(client.runs.arriving(IDS))
+    assert len(came) == 20
+    assert [one for one, run in came.items() if isinstance(run, NotFound)] == ["run-7"]
+
+
+def test_a_wrong_key_is_raised_on_arrival(server: Server, client: Client) -> None:
+    """401 is no matter of one run."""
+    server.script = lambda asked: Answer(status=401)
+    with pytest.raises(AuthError):
+        next(client.runs.arriving(IDS))
+
+
+def test_what_is_no_id_is_said_in_its_turn(serve_runs: Server, client: Client) -> None:
+    """A lazy iterable is checked as it is read; what is asked for at all is checked at once."""
+    with pytest.raises(UsageError):
+        list(client.runs.arriving(iter(["run-1", ""])))
+    with pytest.raises(UsageError):
+        client.runs.arriving(IDS, workers=0)
+
+
+TROUBLES = {
+    "drop": DROP,
+    "cut": Answer({"object": "run"}, cut=5),
+    "429": Answer(status=429),
+    "429 with Retry-After": Answer(status=429, headers={"Retry-After": "2"}),
+    "500": Answer(status=500),
+    "503": Answer(status=503),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_what_got_no_answer_is_asked_again(
+    server: Server, client: Client, run_json: Compose, name: str
+) -> None:
+    """Every third request is in trouble: all runs come, each is answered once."""
+    numbers, answered = count(1), Counter[str]()
+
+    def answer(asked: Asked) -> Answer:
+        if next(numbers) % 3 == 0:
+            return TROUBLES[name]
+        answered[asked.path] += 1
+        return Answer(run_json(asked.path[6:], steps=[]))
+
+    server.script = answer
+    ids = [f"run-{number}" for number in range(100)]
+    runs = client.runs.fetch(ids)
+    assert (runs.ids, runs.why) == (tuple(ids), None)
+    assert set(answered.values()) == {1}
+
+
+def test_one_worker_asks_a_host_that_is_away(
+    server: Server, client: Client, run_json: Compose, fake_time: Time
+) -> None:
+    """When the host goes away for half a minute, one asks every 2 s; then all go on where they were."""
+    came: list[str] = []
+    away_until: list[float] = []
+    n_lost = 0
+
+    def answer(asked: Asked) -> Answer:
+        nonlocal n_lost
+        if len(came) == 30 and not away_until:
+            away_until.append(fake_time.now + 30)
+        if away_until and fake_time.now < away_until[0]:
+            n_lost += 1
+            return DROP
+        came.append(asked.path)
+        return Answer(run_json(asked.path[6:], steps=[]))
+
+    server.script = answer
+    ids = [f"run-{number}" for number in range(100)]
+    runs = client.runs.fetch(ids)
+    assert (runs.ids, runs.why) == (tuple(ids), None)
+    assert len(set(came)) == len(came) == 100
+    assert fake_time.slept[:6] == [0.25, 0.5, 1, 2, 2, 2]
+    assert n_lost <= 8 + 20
+
+
+def test_a_run_that_is_always_lost_does_not_sink_the_others(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """It is tried again among the others, and in the end is an error of its own."""
+    server.script = lambda asked: (
+        DROP if asked.path.endswith("run-7") else Answer(run_json(asked.path[6:], steps=[]))
+    )
+    runs = client.runs.fetch([f"run-{number}" for number in range(500)])
+    assert len(runs) == 499
+    assert isinstance(runs.errors["run-7"], Unavailable)
+    assert sum(asked.path.endswith("run-7") for asked in server.asked) <= LOST_MOST + 8
+
+
+def test_a_run_that_breaks_the_server_is_its_own_error(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """500 for one run, the last, is said as an error of that run; nobody waits for the host."""
+    server.script = lambda asked: (
+        Answer(status=500) if asked.path.endswith("run-19") else Answer(run_json(asked.path[6:], steps=[]))
+    )
+    came = dict(client.runs.arriving(IDS))
+    assert isinstance(came["run-19"], Unavailable)
+    assert len(came) == 20
+
+
+def test_a_host_that_stays_away_is_raised(server: Server, client: Client, run_json: Compose) -> None:
+    """When patience is at its end, whoever takes runs as they arrive learns it as an error."""
+    server.script = lambda asked: (
+        Answer(run_json("run-0", steps=[])) if asked.path.endswith("run-0") else DROP
+    )
+    arriving = client.runs.arriving(IDS)
+    assert next(arriving)[0] == "run-0"
+    with pytest.raises(Unavailable):
+        next(arriving)
+
+
+def test_a_limiter_that_wants_an_hour_ends_it(server: Server, client: Client, fake_time: Time) -> None:
+    """A wait beyond the bound is the caller's: nobody asks again, run after run."""
+    server.script = lambda asked: Answer(status=429, headers={"Retry-After": "3600"})
+    with pytest.raises(RateLimited):
+        client.runs.fetch([f"run-{number}" for number in range(500)])
+    assert len(server.asked) <= 8 * AHEAD
+    assert fake_time.slept == []
