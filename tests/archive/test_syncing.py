@@ -2,15 +2,221 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
 
+import httpx
+import pandas as pd
 import pytest
 
 import runkit
+from runkit.archive import syncing
+from runkit.errors import AuthError, NotFound, UsageError
+from runkit.server.launch import Sandbox
+
+N_RUNS = 30
 
 
-@pytest.fixture(scope="module")
-def box() -> Iterator[runkit.sandbox]:  # type: ignore[valid-type]
-    """A sandbox with a past of thirty runs."""
-    with runkit.sandbox(speed=600, history=30, seed=3) as started:
+class Watched(httpx.HTTPTransport):
+    """The network, with a list of the runs that were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Note a run that is read with its steps, and let it pass."""
+        if "include=steps" in str(request.url):
+            self.read.append(request.url.path.rpartition("/")[2])
+        return super().handle_request(request)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """A sandbox with a past; while nothing runs there, nothing changes."""
+    with runkit.sandbox(speed=600, history=N_RUNS, seed=3) as started:
         yield started
+
+
+@pytest.fixture
+def wire() -> Watched:
+    """What the client sends."""
+    return Watched()
+
+
+@pytest.fixture
+def client(box: Sandbox, wire: Watched) -> Iterator[runkit.Client]:
+    """One that is watched and has no pace."""
+    with box.client(rate=None, transport=wire) as made:
+        yield made
+
+
+def same(left: runkit.Frames, right: runkit.Frames) -> None:
+    """Equal but for the order of the runs."""
+    for name, df in left.items():
+        both = [
+            frame.drop(columns="as_of", errors="ignore").sort_values(
+                "run_id", kind="stable", ignore_index=True
+            )
+            for frame in (df, getattr(right, name))
+        ]
+        if name not in ("runs", "interrupts"):  # their waits are measured at as_of
+            pd.testing.assert_frame_equal(*both)
+
+
+def test_a_sync_brings_everything(archive: runkit.Archive, client: runkit.Client, wire: Watched) -> None:
+    """Each run is read once, and the frames are those of a fetch."""
+    synced = archive.sync(client)
+    assert synced.is_complete
+    assert (synced.n_listed, synced.n_unchanged, synced.added.n_new) == (N_RUNS, 0, N_RUNS)
+    assert sorted(wire.read) == sorted(set(wire.read))
+    assert f"{N_RUNS} runs listed, created " in synced.covered
+    assert repr(synced).startswith(f"{client.host}: {N_RUNS} runs listed")
+    assert "30 new, 0 changed, 0 unchanged; complete; version" in repr(synced)
+    fetched = client.runs.fetch(client.runs.list())
+    now = max(run.read_at for run in fetched if run.read_at)
+    same(runkit.frames(archive, as_of=now), runkit.frames(fetched, as_of=now))
+
+
+def test_what_has_not_changed_is_not_read_again(
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client, wire: Watched
+) -> None:
+    """A second sync reads nothing; after an answer and a new run it reads these two."""
+    archive.sync(client)
+    wire.read.clear()
+    version = archive.version
+    again = archive.sync(client)
+    assert (wire.read, again.n_unchanged, again.version) == ([], N_RUNS, version)
+    waiting = client.runs.list(status="interrupted")[0]
+    new = client.runs.create("cip_orchestrator", business_id=box.business("clean_pass"))
+    box.end_run(waiting.id)
+    client.runs.wait(new.id)
+    wire.read.clear()
+    synced = archive.sync(client)
+    assert sorted(wire.read) == sorted([waiting.id, new.id])
+    assert (synced.added.n_new, synced.added.n_changed, synced.n_unchanged) == (1, 1, N_RUNS - 1)
+    f = archive.frames()
+    assert len(f.runs) == N_RUNS + 1
+    assert f.runs.set_index("run_id").loc[waiting.id, "status"] == "error"
+
+
+def test_a_run_that_works_is_read_each_time(
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client, wire: Watched
+) -> None:
+    """Nothing says that updated_at moves with every step."""
+    slow = client.runs.create("cip_orchestrator", business_id=box.business("long_5000"))
+    archive.sync(client, status="running")
+    wire.read.clear()
+    archive.sync(client, status="running")
+    assert wire.read == [slow.id]
+
+
+def test_a_run_without_steps_is_read(archive: runkit.Archive, client: runkit.Client, wire: Watched) -> None:
+    """What was added from a list is completed; what has its steps is left alone."""
+    listed = client.runs.list()
+    archive.add(listed[:10])
+    archive.add(client.runs.fetch(listed[10:20]))
+    wire.read.clear()
+    synced = archive.sync(client)
+    assert len(wire.read) == 20
+    assert (synced.added.n_new, synced.added.n_changed) == (10, 10)
+    assert archive.frames().runs["has_steps"].all()
+
+
+def test_a_choice_is_synced(archive: runkit.Archive, box: Sandbox, client: runkit.Client) -> None:
+    """As `runs.list` chooses; a limit that was asked for is complete; the business is kept."""
+    business = box.business("watchlist_hit")
+    archive.sync(client, business_id=business, status=["completed", "interrupted", "error"])
+    f = archive.frames()
+    assert set(f.runs["business_id"]) == {business}
+    limited = archive.sync(client, limit=3)
+    assert limited.n_listed == 3
+    assert limited.is_complete
+    assert set(archive.frames().runs["business_id"].dropna()) == {business}
+    assert archive.sync(client, since="2100-01-01").covered == "no runs listed"
+    with pytest.raises(UsageError, match="status"):
+        archive.sync(client, status="done")
+
+
+def interrupt_when(is_time: Callable[[], bool]) -> threading.Thread:
+    """Press Ctrl-C once it is time."""
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def press() -> None:
+        while not is_time():
+            threading.Event().wait(0.01)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+def test_ctrl_c_writes_what_arrived_and_the_next_sync_goes_on(
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client, wire: Watched
+) -> None:
+    """No run that is in the archive is read again."""
+    box.fault("slow", "GET /runs/", times=1_000_000, seconds=0.1)
+    thread = interrupt_when(lambda: len(wire.read) > 10)
+    first = archive.sync(client, workers=2, progress=False)
+    thread.join()
+    assert first.is_interrupted
+    assert not first.is_complete
+    assert "interrupted" in repr(first)
+    assert 0 < len(archive) == first.added.n_new < N_RUNS
+    box.clear_faults()
+    wire.read.clear()
+    second = archive.sync(client)
+    assert second.is_complete
+    assert len(wire.read) == second.added.n_new == N_RUNS - first.added.n_new
+
+
+def test_what_arrives_is_written_as_it_goes(
+    archive: runkit.Archive, client: runkit.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only in the end: who is killed loses seconds."""
+    monkeypatch.setattr(syncing, "WITHIN", 0)
+    assert archive.sync(client).version > N_RUNS / 2
+
+
+def test_a_run_that_cannot_be_read_is_named(
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client
+) -> None:
+    """Its neighbours are kept, the error too, and the next sync tries it again."""
+    bad = client.runs.list(limit=1)[0].id
+    box.fault("refuse", f"GET /runs/{bad}", times=1, status=404)
+    synced = archive.sync(client)
+    assert isinstance(synced.errors[bad], NotFound)
+    assert synced.why is not None
+    assert bad in synced.why
+    assert len(archive) == N_RUNS - 1
+    assert archive.sync(client).added.n_new == 1
+
+
+def test_a_key_that_is_refused_meanwhile_stops_it(
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client
+) -> None:
+    """It is said as an error; what had arrived is there."""
+    last = client.runs.list()[-1].id
+    box.fault("refuse", f"GET /runs/{last}", times=10, status=401)
+    with pytest.raises(AuthError):
+        archive.sync(client, workers=1)
+    assert 0 < len(archive) < N_RUNS
+
+
+def test_a_sync_only_reads(archive: runkit.Archive, box: Sandbox) -> None:
+    """A client that may not write is enough."""
+    with box.client(read_only=True, rate=None) as client:
+        assert archive.sync(client).is_complete
+
+
+def test_progress_leaves_nothing(
+    archive: runkit.Archive, client: runkit.Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The bar goes to stderr and is wiped."""
+    archive.sync(client)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.rpartition("\r")[0].rpartition("\r")[2].strip() == ""

@@ -1,0 +1,170 @@
+"""The same frames on a real cluster of two worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.dataframe as dd
+import pandas as pd
+import pytest
+from dask.distributed import Client, LocalCluster
+
+import runkit
+from runkit.archive import selection, table
+from support import example, question, run, step
+
+
+def made(number: int) -> dict[str, Any]:
+    """Runs with everything: findings, questions, words that nobody knows, open steps, flaws."""
+    run_id = f"r{number:03}"
+    if number % 5 == 0:
+        return example("completed") | {"id": run_id}
+    if number % 5 == 1:
+        return example("interrupted") | {"id": run_id}
+    if number % 5 == 2:
+        return run(step("a", type=f"novel-{number}"), step("b", 5, 3), run_id=run_id, status=f"word-{number}")
+    if number % 5 == 3:
+        return run(step("a", steps=[question("q", 2, None)]), run_id=run_id, end=None)
+    return run(run_id=run_id, start=100 * number, steps=[{"id": "broken"}])
+
+
+RUNS = [made(number) for number in range(60)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Client]:
+    """Two worker processes with a thread each, and whoever asks them."""
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as started,
+        Client(started) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runkit.Archive:
+    """Sixty runs in many small parts."""
+    monkeypatch.setattr(table, "ROW_GROUP_BYTES", 5_000)
+    monkeypatch.setattr(selection, "PART_BYTES", 20_000)
+    archive = runkit.Archive(tmp_path / "runs")
+    for first in range(0, 60, 20):
+        archive.add(RUNS[first : first + 20])
+    return archive
+
+
+def told(problems: pd.DataFrame) -> pd.DataFrame:
+    """Problems without their places and order, which depend on what is read together."""
+    columns = ["run_id", "step_id", "problem", "detail", "severity"]
+    return problems[columns].sort_values(columns[:4], ignore_index=True)
+
+
+def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    """Equal in values, dtypes and categories."""
+    if "problem" in left:
+        left, right = told(left), told(right)
+    pd.testing.assert_frame_equal(left, right)
+    for name in left.select_dtypes("category"):
+        assert left[name].cat.categories.tolist() == right[name].cat.categories.tolist()
+        assert left[name].cat.categories.dtype == right[name].cat.categories.dtype
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_frames_are_those_in_memory(archive: runkit.Archive) -> None:
+    """All six, in values, dtypes and categories; the problems too, but for where they stand."""
+    expected = archive.frames()
+    on_cluster = archive.dask()
+    assert on_cluster.npartitions > 4
+    computed = on_cluster.compute()
+    for name, df in expected.items():
+        assert len(df)
+        same(getattr(computed, name), df)
+    assert computed.coverage.version == on_cluster.version == archive.version
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("name", ["runs", "steps", "artifacts", "sources", "interrupts", "problems"])
+def test_each_frame_alone_has_its_dtypes(archive: runkit.Archive, name: str) -> None:
+    """What Dask promises before it computes is what it gives, in every partition."""
+    frame = getattr(archive.dask(), name)
+    expected = getattr(archive.frames(), name)
+    assert frame.dtypes.to_dict().keys() == expected.dtypes.to_dict().keys()
+    for part in frame.partitions[0].compute(), frame.compute():
+        for column, dtype in expected.dtypes.items():
+            if isinstance(dtype, pd.CategoricalDtype):
+                assert isinstance(part[column].dtype, pd.CategoricalDtype)
+            else:
+                assert part[column].dtype == dtype == frame.dtypes[column]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_lines_of_pandas_give_the_same(archive: runkit.Archive) -> None:
+    """Groups, sums and joins."""
+    f, d = archive.frames(), archive.dask()
+    for frames in (f, d):
+        assert frames.runs.columns.tolist() == f.runs.columns.tolist()
+    by_agent = f.steps.groupby("agent")["self_s"].sum()
+    assert d.steps.groupby("agent")["self_s"].sum().compute().sort_index().equals(by_agent.sort_index())
+    by_type = f.steps.groupby("type", observed=True)["critical_s"].max().sort_index()
+    found = d.steps.groupby("type", observed=True)["critical_s"].max().compute().sort_index()
+    assert dict(found) == dict(by_type)
+    assert d.runs["waiting_s"].sum().compute() == pytest.approx(f.runs["waiting_s"].sum())
+
+
+@pytest.mark.usefixtures("cluster")
+def test_partitions_of_all_frames_hold_the_same_runs(archive: runkit.Archive) -> None:
+    """So that a join needs no shuffle, and a whole run is at hand in one place."""
+    d = archive.dask()
+
+    def both(runs: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+        assert set(steps["run_id"]) <= set(runs["run_id"])
+        return steps.merge(runs[["run_id", "requester"]], on="run_id")
+
+    meta = both(d.runs._meta, d.steps._meta)
+    joined = dd.map_partitions(both, d.runs, d.steps, meta=meta).compute()
+    f = archive.frames()
+    assert len(joined) == len(f.steps.merge(f.runs[["run_id", "requester"]], on="run_id"))
+
+
+def test_frames_that_are_computed_together_are_read_once(
+    archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is parsed once, however many of its frames are wanted."""
+    seen: list[object] = []
+    real = selection.Part.raw_runs
+
+    def counted(part: selection.Part) -> Any:
+        seen.append(part)
+        return real(part)
+
+    monkeypatch.setattr(selection.Part, "raw_runs", counted)
+    d = archive.dask()
+    with dask.config.set(scheduler="synchronous"):
+        dask.compute(d.runs, d.steps["self_s"].sum(), d.artifacts)
+    assert len(seen) == d.npartitions
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_choice_goes_to_the_cluster(archive: runkit.Archive) -> None:
+    """The same filters; nothing chosen is empty frames with all their dtypes."""
+    chosen = archive.dask(status="interrupted").compute()
+    for name, df in archive.frames(status="interrupted").items():
+        same(
+            getattr(chosen, name).drop(columns="location", errors="ignore"),
+            df.drop(columns="location", errors="ignore"),
+        )
+    nothing = archive.dask(business_id="nobody")
+    assert nothing.npartitions == 1
+    for name, df in nothing.compute().items():
+        same(df, getattr(runkit.frames([]), name))
+
+
+def test_a_version_stays_the_same_on_the_cluster(archive: runkit.Archive) -> None:
+    """What is written after the frames were asked for is not in them."""
+    d = archive.dask()
+    archive.add([run(run_id="later")])
+    with dask.config.set(scheduler="synchronous"):
+        assert len(d.runs) == 60
+    assert repr(d) == f"DaskFrames({d.npartitions} partitions, version {d.version} of the archive)"

@@ -1,0 +1,37 @@
+"""Without the extra, the message names it; and the rest of runkit works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HIDE = "import sys; sys.modules[{package!r}] = None; import runkit; from runkit.errors import MissingExtra\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "code"),
+    [
+        ("deltalake", "runkit.Archive('runs')"),
+        ("dask", "a = runkit.Archive(sys.argv[1]); a.add([]); a.frames(); a.dask()"),
+    ],
+)
+def test_what_is_missing_is_named(package: str, code: str, tmp_path: object) -> None:
+    """With the line for pip; what does not need the package works without."""
+    told = f"try:\n    {code}\nexcept MissingExtra as error:\n    print(error)"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", HIDE.format(package=package) + told, str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert "pip install 'runkit-jupyter[scale]'" in done.stdout, done.stderr
+
+
+def test_an_archive_does_not_load_a_client_or_dask() -> None:
+    """Reading and writing at rest need neither."""
+    code = (
+        "import sys, runkit; runkit.Archive; print(sorted({'httpx', 'dask', 'fastapi'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
