@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.archive.rows import SCHEMA, knowing_business, tables
+from runkit.archive.rows import SCHEMA, Row, knowing_business, row_of, table_of
 from runkit.archive.table import Lost, Snapshot, latest
 from runkit.errors import ArchiveError
-from runkit.tables.problems import COSTLY, Problems
+from runkit.tables.problems import Problems
 from runkit.tables.records import Record
 from runkit.tables.schema import cast, empty
 from runkit.text import plural
@@ -30,7 +30,7 @@ TRIES = 40  # to be first; with the waits below, others have to be faster for ha
 WAIT_FIRST, WAIT_MOST = 0.05, 1.5  # seconds; the longest wait doubles, each is drawn: two do not meet again
 _KNOWN = ["run_id", "created_at", "updated_at", "read_at", "has_steps", "business_id", "digest"]
 
-Row = dict[str, Any]
+Copy = dict[str, Any]  # what tells the newest copy of a run: the columns above
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,7 +38,8 @@ class Added:
     """What became of the runs that were added, and the version of the archive that holds them.
 
     `n_unchanged` counts those that the archive had already, or had newer. `problems` is the frame of what was
-    refused and why, with the columns of `frames(...).problems`.
+    refused and why, with the columns of `frames(...).problems`. `is_interrupted`: Ctrl-C ended it; what had
+    come by then is written, and adding the same again goes on.
     """
 
     n_new: int
@@ -47,11 +48,12 @@ class Added:
     n_refused: int
     version: int
     problems: pd.DataFrame
+    is_interrupted: bool = False
 
     @property
     def is_complete(self) -> bool:
         """Whether every record is in the archive."""
-        return self.n_refused == 0
+        return self.n_refused == 0 and not self.is_interrupted
 
     def counts(self) -> str:
         """Say it in words."""
@@ -60,6 +62,7 @@ class Added:
             found = self.problems["problem"][self.problems["severity"] == "error"].value_counts()
             kinds = ", ".join(f"{n} {word}" for word, n in found[found > 0].items())
             parts.append(f"{plural(self.n_refused, 'record')} refused ({kinds}; see .problems)")
+        parts += ["interrupted: add again to go on"] if self.is_interrupted else []
         return ", ".join(parts)
 
     def __repr__(self) -> str:
@@ -77,43 +80,47 @@ class Decision(NamedTuple):
 def add_records(snapshot: Snapshot, records: Iterable[Record], *, within: float = float("inf")) -> Added:
     """Write the runs of some records, batch by batch; each batch is a version, whole or not there at all.
 
-    What has come is written after `within` seconds at the latest, however little it is. Raises
-    `ArchiveError` when other writers are always faster, or the table cannot be written.
+    What has come is written after `within` seconds at the latest, however little it is, and when Ctrl-C ends
+    it. Raises `ArchiveError` when other writers are always faster, or the table cannot be written.
     """
     problems = Problems()
-    seen = 0
-
-    def counted() -> Iterator[Record]:
-        nonlocal seen
-        for record in records:
-            seen += record.problem is None or record.problem in COSTLY
-            yield record
-
-    n_new = n_changed = n_unchanged = n_rows = 0
-    for batch in _batches(tables(counted(), problems, within), within):
-        snapshot, decision = _write(snapshot, batch)
-        n_rows += len(batch)
-        n_changed += len(decision.known)
-        n_new += len(decision.rows) - len(decision.known)
-        n_unchanged += decision.n_unchanged
-    snapshot = snapshot.joined()
+    n_new = n_changed = n_unchanged = n_refused = 0
+    is_interrupted = False
+    try:
+        for batch in _batches(records, within):
+            rows, n_seen = table_of(batch, problems)
+            snapshot, decision = _write(snapshot, rows)
+            n_changed += len(decision.known)
+            n_new += len(decision.rows) - len(decision.known)
+            n_unchanged += decision.n_unchanged
+            n_refused += n_seen - len(rows)
+        snapshot = snapshot.joined()
+    except KeyboardInterrupt:
+        is_interrupted = True
+    if n_refused:
+        log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
     noted = cast(pd.DataFrame(problems.rows, dtype="str"), "problems") if problems.rows else empty("problems")
-    if seen > n_rows:
-        log.warning("%s could not be archived; see .problems", plural(seen - n_rows, "record"))
-    return Added(n_new, n_changed, n_unchanged, seen - n_rows, snapshot.version, noted)
+    return Added(n_new, n_changed, n_unchanged, n_refused, snapshot.version, noted, is_interrupted)
 
 
-def _batches(pieces: Iterable[pa.Table], within: float) -> Iterator[pa.Table]:
-    held: list[pa.Table] = []
-    since = time.monotonic()
-    for piece in pieces:
-        held.append(piece)
-        is_full = sum(map(len, held)) >= BATCH_RUNS or sum(one.nbytes for one in held) >= BATCH_BYTES
-        if is_full or time.monotonic() - since > within:
-            yield pa.concat_tables(held)
-            held, since = [], time.monotonic()
-    if held:
-        yield pa.concat_tables(held)
+def _batches(records: Iterable[Record], within: float) -> Iterator[list[Row]]:
+    """Gather rows until it is time to write them. Ctrl-C ends it after what is at hand."""
+    rows: list[Row] = []
+    size, since = 0, time.monotonic()
+    is_interrupted = False
+    try:
+        for record in records:
+            rows.append(row_of(record))
+            size += len(rows[-1].text)
+            if size >= BATCH_BYTES or len(rows) >= BATCH_RUNS or time.monotonic() - since > within:
+                yield rows
+                rows, size, since = [], 0, time.monotonic()
+    except KeyboardInterrupt:
+        is_interrupted = True
+    if rows:
+        yield rows
+    if is_interrupted:
+        raise KeyboardInterrupt
 
 
 def _write(snapshot: Snapshot, batch: pa.Table) -> tuple[Snapshot, Decision]:
@@ -143,7 +150,7 @@ def decide(batch: pa.Table, known: pa.Table) -> Decision:
     At a tie the later one in the batch, and the batch before the table. Equal copies are not written again.
     A copy that does not know its business takes it from the one that it replaces.
     """
-    given: dict[str, Row] = {}
+    given: dict[str, Copy] = {}
     for position, row in enumerate(batch.select(_KNOWN).to_pylist()):
         row["position"] = position
         held = given.get(row["run_id"])
@@ -164,12 +171,12 @@ def decide(batch: pa.Table, known: pa.Table) -> Decision:
     )
 
 
-def _rank(row: Row) -> tuple[Any, ...]:
+def _rank(row: Copy) -> tuple[Any, ...]:
     read_at = row["read_at"]
     return (row["updated_at"], row["has_steps"], read_at is not None, read_at)
 
 
-def _with_business(row: Row, other: Row | None, batch: pa.Table) -> Row:
+def _with_business(row: Copy, other: Copy | None, batch: pa.Table) -> Copy:
     """Let a copy know the business that only the other one knows."""
     if other is None or row["business_id"] is not None or other["business_id"] is None:
         return row
@@ -177,7 +184,7 @@ def _with_business(row: Row, other: Row | None, batch: pa.Table) -> Row:
     return {**row, "business_id": other["business_id"], "json": text, "digest": digest}
 
 
-def _corrected(rows: pa.Table, decided: list[Row]) -> pa.Table:
+def _corrected(rows: pa.Table, decided: list[Copy]) -> pa.Table:
     """Give the rows with what some of them have learned."""
     learned = {number: row for number, row in enumerate(decided) if "json" in row}
     if not learned:

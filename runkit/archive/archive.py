@@ -59,7 +59,8 @@ class Archive:
         one that was read last, then the one that was added last. A business that one copy knows is kept.
 
         Runs are written some 32 MB of JSON at a time, so memory does not grow with their number; what was
-        written when something stops it stays, and adding the same again goes on. Progress is on stderr.
+        written when something stops it stays, and adding the same again goes on; Ctrl-C returns what was
+        done. Progress is on stderr.
 
         Raises `UsageError` for what holds no runs, `ArchiveError` when the archive cannot be written.
         """

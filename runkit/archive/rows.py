@@ -6,8 +6,7 @@ The JSON is the truth; the other columns are read off it once, so that a choice 
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -45,10 +44,6 @@ SCHEMA = pa.schema(
     ]
 )
 
-GROUP_BYTES = 4_000_000
-"""JSON text of the runs that become one piece of a table: enough that Arrow's cost of a call is small."""
-GROUP_RUNS = 2_000
-
 
 class Row(NamedTuple):
     """A record without its steps, which are let go at once, its JSON text and its digest."""
@@ -58,25 +53,8 @@ class Row(NamedTuple):
     digest: str = ""
 
 
-def tables(records: Iterable[Record], problems: Problems, within: float) -> Iterator[pa.Table]:
-    """Make rows of records, some megabytes at a time, or what is at hand when `within` seconds have passed.
-
-    A run must tell its id, its status and the times that the API promises. What is no run, or cannot be kept,
-    becomes a problem. Tables may be empty.
-    """
-    group: list[Row] = []
-    size, since = 0, time.monotonic()
-    for record in records:
-        group.append(_row(record))
-        size += len(group[-1].text)
-        if size >= GROUP_BYTES or len(group) >= GROUP_RUNS or time.monotonic() - since > within:
-            yield _table(group, problems)
-            group, size, since = [], 0, time.monotonic()
-    if group:
-        yield _table(group, problems)
-
-
-def _row(record: Record) -> Row:
+def row_of(record: Record) -> Row:
+    """Write a record as JSON. One that cannot be kept, or read back, is marked as a problem."""
     raw = record.raw
     if record.problem or not isinstance(raw, dict):
         return Row(record)
@@ -92,10 +70,14 @@ def _row(record: Record) -> Row:
     return Row(Record({"id": raw.get("id")}, record.where, *refusal))
 
 
-def _table(group: list[Row], problems: Problems) -> pa.Table:
-    rows = {id(row.record): row for row in group}
-    kept = take_runs([row.record for row in group], problems)
-    chosen = [rows[id(record)] for record in kept.records]
+def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
+    """Make a table of those that are runs, and say how many there were in all. The others become problems.
+
+    A run must tell its id, its status and the times that the API promises.
+    """
+    by_record = {id(row.record): row for row in rows}
+    kept = take_runs([row.record for row in rows], problems)
+    chosen = [by_record[id(record)] for record in kept.records]
     columns = {
         "run_id": kept.text["id"],
         "status": pa.array(map(todays_status, kept.text["status"].to_pylist()), TEXT),
@@ -105,7 +87,7 @@ def _table(group: list[Row], problems: Problems) -> pa.Table:
         "digest": pa.array([row.digest for row in chosen], TEXT),
         "json": pa.array([row.text for row in chosen], TEXT),
     }
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), kept.n_seen
 
 
 def _times(micros: Ints) -> pa.Array:

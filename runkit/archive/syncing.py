@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from runkit.archive.adding import Added, add_records
 from runkit.archive.table import Snapshot
+from runkit.client import codec
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.tables.records import Record, Where
 from runkit.text import moment, plural, shorten
@@ -74,9 +75,7 @@ class _Reading:
     def __init__(self, client: Client, todo: list[Run], *, workers: int, progress: bool) -> None:
         self.errors: dict[str, ApiError] = {}
         self.stopped: str | None = None
-        self.is_interrupted = False
         self.failure: ApiError | None = None
-        self.n_arrived = 0
         self._arriving = client.runs.arriving(todo, workers=workers)
         self._bar = tqdm(
             total=len(todo), unit="run", file=sys.stderr, leave=False, disable=not (progress and todo)
@@ -91,10 +90,7 @@ class _Reading:
                     if isinstance(outcome, ApiError):
                         self.errors[run_id] = outcome
                     else:
-                        self.n_arrived += 1
                         yield Record(outcome.to_dict(), Where(path=f"run {run_id}"))
-        except KeyboardInterrupt:
-            self.stopped, self.is_interrupted = "interrupted", True
         except (Unavailable, RateLimited) as error:
             self.stopped = f"stopped: {shorten(str(error), 200)}"
         except ApiError as error:
@@ -125,7 +121,7 @@ def sync(snapshot: Snapshot, client: Client, *, workers: int, progress: bool, **
         added,
         reading.errors,
         _why(why_listed, reading, len(todo), added),
-        reading.is_interrupted,
+        added.is_interrupted,
     )
 
 
@@ -136,12 +132,8 @@ def _known(snapshot: Snapshot) -> dict[str, Known]:
 
 
 def _is_due(run: Run, known: Known | None) -> bool:
-    """Whether a listed run is to be read.
-
-    [A] A run that works may change without a new `updated_at`, so it is always read; nothing says that
-    `updated_at` moves with every step.
-    """
-    if known is None or not known.has_steps or run.status == "running":
+    """Whether a listed run is to be read: it is new, has changed, or may have."""
+    if known is None or not known.has_steps or not codec.tells_changes(run.status):
         return True
     return run.updated_at > known.updated_at or run.status != known.status
 
@@ -159,10 +151,10 @@ def _covered(listed: Iterable[Run]) -> str:
 
 def _why(listed: str | None, reading: _Reading, n_due: int, added: Added) -> str | None:
     whys = [listed] if listed else []
-    if reading.stopped:
-        whys.append(
-            f"{reading.stopped}: {reading.n_arrived:,} of {n_due:,} runs arrived; sync again to go on"
-        )
+    stopped = "interrupted" if added.is_interrupted else reading.stopped
+    if stopped:
+        n_kept = added.n_new + added.n_changed + added.n_unchanged
+        whys.append(f"{stopped}: {n_kept:,} of {n_due:,} runs arrived; sync again to go on")
     if reading.errors:
         shown = [f"{one} ({shorten(str(error), 100)})" for one, error in reading.errors.items()][:NAMED]
         more = f" and {len(reading.errors) - NAMED:,} more" if len(reading.errors) > NAMED else ""

@@ -85,6 +85,15 @@ def verify_tin_payload(document_id: str) -> Json:
     return {"document_id": document_id}
 
 
+def tells_changes(status: str) -> bool:
+    """Whether a run that stands there changes only with its `updated_at`.
+
+    [A], not numbered in the contract: nothing says that `updated_at` moves with every step, so a run that
+    works may have changed without; one that waits or has ended has not.
+    """
+    return status != "running"
+
+
 def _given(**fields: str | None) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 

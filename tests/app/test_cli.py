@@ -74,6 +74,7 @@ def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
         (("report", "a", "-o", "report.html", "--mask", "licence"), "NAME=REGEX"),
         (("report", "a", "-o", "report.html", "--reveal", "emial"), "Did you mean 'email'"),
         (("report", "runs.ndjson", "b", "-o", "report.html"), "only run ids"),
+        (("report", "runs/", "b", "-o", "report.html"), "only run ids"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
     ],
@@ -121,6 +122,45 @@ def test_fetch_filters_and_compresses(tmp_path: Path, served: dict[str, str]) ->
     )
     assert done.returncode == 0, done.stderr
     assert runkit.frames(tmp_path / "runs.ndjson.gz").runs["status"].tolist() == ["completed"] * 2
+
+
+def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, str]) -> None:
+    """A folder is an archive; a second fetch reads nothing; a report takes it."""
+    for words in ("6 new, 0 changed, 0 unchanged; complete; version 1", "0 new, 0 changed, 6 unchanged"):
+        done = run("fetch", "--sandbox", "-o", "runs/", cwd=tmp_path, **served)
+        assert done.returncode == 0, done.stderr
+        assert words in done.stderr
+    archive = runkit.Archive(tmp_path / "runs")
+    assert archive.frames().runs["has_steps"].all()
+    assert archive.version == 1
+    done = run("report", "runs/", "--template", "fleet", "-o", "fleet.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "version 1, which can be read again" in (tmp_path / "fleet.html").read_text()
+
+
+def test_fetch_into_an_archive_goes_on_after_ctrl_c(tmp_path: Path) -> None:
+    """What had arrived is there, the exit code says that it was stopped, and nothing is read twice."""
+    with runkit.sandbox(history=30) as box:
+        box.fault("slow", "GET /runs/", times=1_000, seconds=1)
+        at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+        command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "runs/"]
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment(**at), stderr=subprocess.PIPE
+        ) as process:
+            assert process.stderr is not None
+            said = b""
+            while not re.search(rb"[1-9]\d?/30", said):  # the bar counts what has arrived
+                said += os.read(process.stderr.fileno(), 4096)
+                assert process.poll() is None, said
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
+        assert process.returncode == 130, said
+        n_arrived = len(runkit.Archive(tmp_path / "runs"))
+        assert 0 < n_arrived < 30
+        assert f"interrupted: {n_arrived} of 30 runs arrived" in said.decode()
+        box.clear_faults()
+        done = run("fetch", "--sandbox", "-o", "runs/", cwd=tmp_path, **at)
+        assert f"{30 - n_arrived} new, 0 changed, {n_arrived} unchanged; complete" in done.stderr
 
 
 def test_fetch_to_stdout_is_a_pipe(tmp_path: Path, served: dict[str, str]) -> None:

@@ -176,7 +176,6 @@ def test_times_at_the_edges(archive: runkit.Archive) -> None:
 
 def test_batches_are_versions(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many runs are written some at a time; what was written when the source breaks stays."""
-    monkeypatch.setattr(rows, "GROUP_RUNS", 10)
     monkeypatch.setattr(adding, "BATCH_BYTES", 5_000)
 
     def breaks() -> Any:
@@ -190,6 +189,19 @@ def test_batches_are_versions(archive: runkit.Archive, monkeypatch: pytest.Monke
     added = archive.add([one(f"r{number}") for number in range(95)])
     assert (added.n_new, added.n_unchanged) == (95 - n, n)
     assert added.version > 2
+
+
+def test_ctrl_c_writes_what_has_come(archive: runkit.Archive) -> None:
+    """The result says that it was stopped; adding the same again goes on."""
+
+    def stopped() -> Any:
+        yield from (one(f"r{number}") for number in range(5))
+        raise KeyboardInterrupt
+
+    added = archive.add(stopped())
+    assert (added.n_new, added.is_interrupted, added.is_complete) == (5, True, False)
+    assert "interrupted: add again to go on" in repr(added)
+    assert len(archive) == 5
 
 
 def test_small_files_are_joined(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
