@@ -18,8 +18,8 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)  # steps of one run
 BASE, MOST = 1_000, 100_000  # steps of `px.timeline`, and of a Gantt chart that must not zoom slower
 EXACT = 5_000  # steps up to which each is a bar
 FLEET = 2_000  # runs
-BUILDS, ZOOMS = 3, 15  # rounds
-MOST_BYTES = 1_000_000  # of a figure's JSON, whatever the source holds
+BUILDS, ZOOMS = 3, 21  # rounds
+MOST_MB = 1.0  # of a figure's JSON, whatever the source holds
 LINEAR = 1.3  # ten times the steps, that much more than ten times the time: caches end, sorting is n log n
 
 
@@ -54,9 +54,9 @@ def _built(frames: dict[int, runkit.Frames], sizes: list[int], fleet: runkit.Fra
         grown = taken[f"{more:,} steps"] / taken[f"{less:,} steps"]
         limit = LINEAR * more / less
         rows.append(row("gantt", f"build, {more:,} steps / {less:,} steps", grown, "times", limit))
-    for what, drawn in text.items():
-        limit = None if what in (exact, f"{BASE:,} steps") else MOST_BYTES
-        rows.append(row("gantt", f"JSON, {what}", len(drawn) / 1e6, "MB", limit and limit / 1e6))
+    for what in ways:
+        limit = None if what in (exact, f"{BASE:,} steps") else MOST_MB
+        rows.append(row("gantt", f"JSON, {what}", len(text[what]) / 1e6, "MB", limit))
     biggest = f"{sizes[-1]:,} steps"
     share = len(text[biggest]) / len(text[exact])
     return [*rows, row("gantt", f"JSON, {biggest} / {exact}, each a bar", share, "times", 1.0)]
