@@ -258,7 +258,7 @@ def _stubs(picture: Picture, steps: Ints, words: str, wait_words: str) -> list[T
     """
     if not len(steps):
         return []
-    steps = _apart(picture, steps) if picture.is_bounded else steps
+    steps, name = _apart(picture, steps, words)
     stub = STUB * picture.axis.length
     at = picture.end[steps]
     rows = picture.rows.of_step[steps]
@@ -272,7 +272,7 @@ def _stubs(picture: Picture, steps: Ints, words: str, wait_words: str) -> list[T
             **_spans(picture, steps),
             "base": numbers(at),
             "x": numbers(np.full(len(steps), stub)),
-            "name": words,
+            "name": name,
             "marker": {
                 "color": colours,
                 "pattern": {"shape": "\\", "fillmode": "replace", "size": 5, "solidity": 0.45},
@@ -299,14 +299,14 @@ def _errors(picture: Picture, steps: Ints) -> list[Trace]:
     """A cross at the end of each step that failed; over a picture, of as many as stand apart."""
     if not len(steps):
         return []
-    steps = _apart(picture, steps) if picture.is_bounded else steps
+    steps, name = _apart(picture, steps, "failed here")
     return [
         {
             "type": "scatter",
             "mode": "markers",
             "x": numbers(picture.end[steps]),
             "y": numbers(picture.rows.of_step[steps]),
-            "name": "failed here",
+            "name": name,
             "marker": {"symbol": "x", "size": 10, "color": LOOKS[ERROR].colour, "line": {"width": 1.5}},
             "cliponaxis": False,
             "hoverinfo": "skip",
@@ -315,15 +315,20 @@ def _errors(picture: Picture, steps: Ints) -> list[Trace]:
     ]
 
 
-def _apart(picture: Picture, steps: Ints) -> Ints:
-    """One step that ends in each field of the drawing, of fields so large that few have one."""
+def _apart(picture: Picture, steps: Ints, words: str) -> tuple[Ints, str]:
+    """Over a picture, one step that ends in each field, of fields so large that few have one.
+
+    With the words for the legend, which say so.
+    """
+    if not picture.is_bounded:
+        return steps, words
     x = (picture.end[steps] - picture.axis.start) / picture.axis.length * PLOT_PX
     y = picture.rows.of_step[steps] * picture.row_px
     field = MARK_PX
     while True:
         first = np.unique(np.stack([x // field, y // field]), axis=1, return_index=True)[1]
         if len(first) <= MOST_MARKS:
-            return steps[np.sort(first)]
+            return steps[np.sort(first)], words + (" (not all marked)" if len(first) < len(steps) else "")
         field *= 2
 
 

@@ -63,8 +63,10 @@ def survey(
     """
     bucket = length / BUCKETS
     lo, hi = (np.clip((times - first) / bucket, 0, BUCKETS) for times in (start, end))
-    units, unit = np.unique(np.stack([band, group]), axis=1, return_inverse=True)
-    capacity = np.bincount(units[0], minlength=n_bands)
+    n_groups = int(group.max(initial=0)) + 1
+    units, unit = np.unique(band * n_groups + group, return_inverse=True)
+    unit_band = units // n_groups
+    capacity = np.bincount(unit_band, minlength=n_bands)
     works = (look != CONTAINER) & (look != WAIT)
     union_unit, union_lo, union_hi = union(unit[works], lo[works], hi[works])
     by_look = _cover(look * n_bands + band, lo, hi, len(LOOKS) * n_bands) * bucket
@@ -72,7 +74,7 @@ def survey(
     counts = np.bincount(band * BUCKETS + column, minlength=n_bands * BUCKETS)
     return Overview(
         bucket=bucket,
-        busy=_cover(units[0][union_unit], union_lo, union_hi, n_bands) * bucket,
+        busy=_cover(unit_band[union_unit], union_lo, union_hi, n_bands) * bucket,
         capacity=capacity,
         by_look=by_look.reshape(len(LOOKS), n_bands, BUCKETS),
         counts=counts.reshape(n_bands, BUCKETS),
