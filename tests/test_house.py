@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import runkit
+from bench import data
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -81,6 +82,17 @@ def test_the_charts_do_not_need_a_client() -> None:
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("kind", data.KINDS)
+def test_what_is_measured_is_whole(kind: str) -> None:
+    """The runs that benchmarks are made of have no problems, and as many steps as were asked for."""
+    frames = runkit.frames(b"\n".join(data.lines(kind, 1_000)))
+    assert len(frames.problems) == 0
+    assert len(frames.steps) == frames.steps["step_id"].nunique() == 1_000
+    if kind == "rich":
+        assert frames.steps["depth"].max() == 3
+        assert set(frames.interrupts["outcome"]) >= {"pending", "answered", "auto_approve"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.axis import Axis, elapsed
+from runkit.charts.axis import PLOT_PX, Axis, elapsed
 from runkit.charts.labels import plain, thin
 from runkit.charts.rows import Rows, run_names, step_labels
 from runkit.charts.scene import SECOND, Scene
 from runkit.charts.theme import CONTAINER, ERROR, ERROR_OUTLINE, LOOKS, TRACK, TRACK_OUTLINE
 from runkit.text import duration, moment
-from runkit.timing import Ints
+from runkit.timing import Flags, Ints
 
 Trace = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -33,6 +33,8 @@ STUB = 0.025  # length of the stub of an open step, as a share of the axis
 LEAST_BAR_PX = 2.0  # a bar among a million rows is still seen
 TEXT_PX = 10  # rows lower than this have no words in them
 OUTLINED = 0.006  # of the axis, some 6 px: a bar shorter than this would be all outline
+MARK_PX = 16  # from one cross or stub to the next over a picture: a cross is 10 px wide
+MOST_MARKS = 25  # of each, a cross being as dear as two bars; the picture shows all that failed or waits
 TICK_PX = 3  # width of a step without duration
 SHOWN_ARTIFACTS = 3  # in a hover text
 HOVER_LABEL, HOVER_AGENT, HOVER_ARTIFACT = 60, 40, 50  # characters
@@ -83,8 +85,7 @@ def traces(picture: Picture) -> list[Trace]:
     out = [] if picture.is_bounded else _tracks(picture)
     for look in range(len(LOOKS)):
         out += _bars(picture, look, chosen[has_length & (scene.look[chosen] == look)])
-    is_own = scene.is_critical[chosen] & (scene.frames.steps["critical_s"].to_numpy()[chosen] > 0)
-    out += _critical(picture, chosen[has_length & is_own])
+    out += _critical(picture, chosen[has_length & _is_outlined(picture, chosen)])
     out += _instants(picture, chosen[~has_length])
     is_live = np.isin(scene.frames.runs["status"].astype("str").to_numpy(), ["running", "interrupted"])
     still = chosen[scene.is_open[chosen]]
@@ -95,15 +96,26 @@ def traces(picture: Picture) -> list[Trace]:
 
 
 def _bars(picture: Picture, look: int, steps: Ints) -> list[Trace]:
-    """The bars of one look. A look that only the picture shows still has its legend entry."""
-    scene, style = picture.scene, LOOKS[look]
-    if not (scene.look == look).any():
+    """The bars of one look. A look that only the picture shows still has its legend entry.
+
+    Over a picture, the bars on the critical path are a second trace with an outline of their own: that of
+    `_critical`, a bar around each bar, would be one more to redraw.
+    """
+    if not (picture.scene.look == look).any():
         return []
-    failed = scene.is_error[steps]
-    marker: dict[str, Any] = {
-        "color": style.colour,
-        "line": {"color": ERROR_OUTLINE, "width": numbers(np.where(failed, 2.0, 0.0))},
-    }
+    failed = picture.scene.is_error[steps]
+    has_edge = picture.is_bounded & ~failed & _is_outlined(picture, steps)
+    edge = {"color": ERROR_OUTLINE, "width": numbers(np.where(failed, 2.0, 0.0)[~has_edge])}
+    out = [_bars_of(picture, look, steps[~has_edge], edge)]
+    if has_edge.any():
+        edge = {"width": numbers(_outline_px(picture, steps[has_edge]))}
+        out.append(_bars_of(picture, look, steps[has_edge], edge) | {"showlegend": False})
+    return out
+
+
+def _bars_of(picture: Picture, look: int, steps: Ints, edge: dict[str, Any]) -> Trace:
+    style = LOOKS[look]
+    marker: dict[str, Any] = {"color": style.colour, "line": edge}
     if style.hatch:
         marker["pattern"] = {
             "shape": style.hatch,
@@ -113,16 +125,15 @@ def _bars(picture: Picture, look: int, steps: Ints) -> list[Trace]:
             "solidity": 0.3,
         }
     place = _spans(picture, steps) if len(steps) else NOWHERE
-    return [
-        {
-            **place,
-            "name": style.words,
-            "marker": marker,
-            "customdata": hover(picture, steps),
-            "hovertemplate": HOVER.format(look=style.words),
-            "legendrank": look,
-        }
-    ]
+    return {
+        **place,
+        "name": style.words,
+        "marker": marker,
+        "customdata": hover(picture, steps),
+        "hovertemplate": HOVER.format(look=style.words),
+        "legendrank": look,
+        **({"legendgroup": style.words} if picture.is_bounded else {}),  # one entry for both
+    }
 
 
 def _spans(picture: Picture, steps: Ints) -> Trace:
@@ -180,27 +191,40 @@ def _tracks(picture: Picture) -> list[Trace]:
 def _critical(picture: Picture, steps: Ints) -> list[Trace]:
     """Outlines of the steps with time of their own on the critical path, in the template's colour.
 
-    Thin where bars are small: an outline must not hide what it surrounds; none in a fleet of low rows.
+    Over a picture the bars have them, and this explains them in the legend.
     """
-    if picture.shares_rows:
-        steps = steps[(picture.scene.look[steps] != CONTAINER) & (picture.row_px >= TEXT_PX)]
     if not len(steps):
         return []
-    wide = (picture.end - picture.start)[steps] >= OUTLINED * picture.axis.length
-    widest_first = np.argsort(~wide, kind="stable")  # the legend shows the first one
-    steps, wide = steps[widest_first], wide[widest_first]
+    edge = _outline_px(picture, steps)
+    thickest_first = np.argsort(-edge, kind="stable")  # the legend shows the first one
+    shown = NOWHERE if picture.is_bounded else _spans(picture, steps[thickest_first])
     return [
         {
-            **_spans(picture, steps),
+            **shown,
             "name": "critical path",
-            "marker": {
-                "color": "rgba(0,0,0,0)",
-                "line": {"width": numbers(np.where(wide & (picture.row_px >= TEXT_PX), 1.5, 0.5))},
-            },
+            "marker": {"color": "rgba(0,0,0,0)", "line": {"width": numbers(edge[thickest_first])}},
             "hoverinfo": "skip",
             "legendrank": 110,
         }
     ]
+
+
+def _is_outlined(picture: Picture, steps: Ints) -> Flags:
+    """Steps with time of their own on the critical path.
+
+    None in a fleet of low rows, and nothing that holds others where it shares their row.
+    """
+    scene = picture.scene
+    on_path: Flags = scene.is_critical[steps] & (scene.frames.steps["critical_s"].to_numpy()[steps] > 0)
+    if picture.shares_rows:
+        on_path &= (scene.look[steps] != CONTAINER) & (picture.row_px >= TEXT_PX)
+    return on_path
+
+
+def _outline_px(picture: Picture, steps: Ints) -> Floats:
+    """Thin where bars are small: an outline must not hide what it surrounds."""
+    wide = (picture.end - picture.start)[steps] >= OUTLINED * picture.axis.length
+    return np.where(wide & (picture.row_px >= TEXT_PX), 1.5, 0.5)
 
 
 def _instants(picture: Picture, steps: Ints) -> list[Trace]:
@@ -228,9 +252,13 @@ def _instants(picture: Picture, steps: Ints) -> list[Trace]:
 
 
 def _stubs(picture: Picture, steps: Ints, words: str, wait_words: str) -> list[Trace]:
-    """A hatched stub behind each step that is open, and words beside as many as can be read."""
+    """A hatched stub behind each step that is open, and words beside as many as can be read.
+
+    Over a picture there are as many stubs as stand apart.
+    """
     if not len(steps):
         return []
+    steps, name = _apart(picture, steps, words)
     stub = STUB * picture.axis.length
     at = picture.end[steps]
     rows = picture.rows.of_step[steps]
@@ -244,7 +272,7 @@ def _stubs(picture: Picture, steps: Ints, words: str, wait_words: str) -> list[T
             **_spans(picture, steps),
             "base": numbers(at),
             "x": numbers(np.full(len(steps), stub)),
-            "name": words,
+            "name": name,
             "marker": {
                 "color": colours,
                 "pattern": {"shape": "\\", "fillmode": "replace", "size": 5, "solidity": 0.45},
@@ -268,22 +296,40 @@ def _stubs(picture: Picture, steps: Ints, words: str, wait_words: str) -> list[T
 
 
 def _errors(picture: Picture, steps: Ints) -> list[Trace]:
-    """A cross at the end of each step that failed."""
+    """A cross at the end of each step that failed; over a picture, of as many as stand apart."""
     if not len(steps):
         return []
+    steps, name = _apart(picture, steps, "failed here")
     return [
         {
             "type": "scatter",
             "mode": "markers",
             "x": numbers(picture.end[steps]),
             "y": numbers(picture.rows.of_step[steps]),
-            "name": "failed here",
+            "name": name,
             "marker": {"symbol": "x", "size": 10, "color": LOOKS[ERROR].colour, "line": {"width": 1.5}},
             "cliponaxis": False,
             "hoverinfo": "skip",
             "legendrank": 90,
         }
     ]
+
+
+def _apart(picture: Picture, steps: Ints, words: str) -> tuple[Ints, str]:
+    """Over a picture, one step that ends in each field, of fields so large that few have one.
+
+    With the words for the legend, which say so.
+    """
+    if not picture.is_bounded:
+        return steps, words
+    x = (picture.end[steps] - picture.axis.start) / picture.axis.length * PLOT_PX
+    y = picture.rows.of_step[steps] * picture.row_px
+    field = MARK_PX
+    while True:
+        first = np.unique(np.stack([x // field, y // field]), axis=1, return_index=True)[1]
+        if len(first) <= MOST_MARKS:
+            return steps[np.sort(first)], words + (" (not all marked)" if len(first) < len(steps) else "")
+        field *= 2
 
 
 def hover(picture: Picture, steps: Ints) -> list[list[str]]:

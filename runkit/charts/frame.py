@@ -178,7 +178,7 @@ def _image(picture: Picture) -> dict[str, Any]:
         length=picture.axis.length,
     )
     return {
-        "source": overview.png(overview.paint(view)),
+        "source": overview.png(overview.paint(view, max(picture.px // n_bands, overview.BAND_PX))),
         "xref": "x",
         "yref": "y",
         "x": picture.axis.start,

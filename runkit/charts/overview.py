@@ -23,8 +23,8 @@ from runkit.timing import Flags, Ints
 Floats = NDArray[np.float64]
 
 BUCKETS = 1_000  # columns: about a pixel each in a notebook's width; the worst image is then 0.2 MB
-BANDS = 60  # bands of 8 px are as low as a column's height can still be read
-BAND_PX = 8
+BANDS = 60  # bands of 12 px are as low as a column's height can still be read
+BAND_PX = 12  # what they have in the highest figure; fewer are higher
 LEAST_PX = 3  # an error or a wait is never narrower or lower
 
 
@@ -63,8 +63,10 @@ def survey(
     """
     bucket = length / BUCKETS
     lo, hi = (np.clip((times - first) / bucket, 0, BUCKETS) for times in (start, end))
-    units, unit = np.unique(np.stack([band, group]), axis=1, return_inverse=True)
-    capacity = np.bincount(units[0], minlength=n_bands)
+    n_groups = int(group.max(initial=0)) + 1
+    units, unit = np.unique(band * n_groups + group, return_inverse=True)
+    unit_band = units // n_groups
+    capacity = np.bincount(unit_band, minlength=n_bands)
     works = (look != CONTAINER) & (look != WAIT)
     union_unit, union_lo, union_hi = union(unit[works], lo[works], hi[works])
     by_look = _cover(look * n_bands + band, lo, hi, len(LOOKS) * n_bands) * bucket
@@ -72,7 +74,7 @@ def survey(
     counts = np.bincount(band * BUCKETS + column, minlength=n_bands * BUCKETS)
     return Overview(
         bucket=bucket,
-        busy=_cover(units[0][union_unit], union_lo, union_hi, n_bands) * bucket,
+        busy=_cover(unit_band[union_unit], union_lo, union_hi, n_bands) * bucket,
         capacity=capacity,
         by_look=by_look.reshape(len(LOOKS), n_bands, BUCKETS),
         counts=counts.reshape(n_bands, BUCKETS),
@@ -118,14 +120,15 @@ OUTLINE = len(LOOKS) + 2
 PALETTE = ("#000000", *(look.colour for look in LOOKS), LOOKS[WAIT].hatch_colour, ERROR_OUTLINE)
 
 
-def paint(view: Overview) -> NDArray[np.uint8]:
-    """Paint the cells as palette numbers, shape (bands * BAND_PX, BUCKETS).
+def paint(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
+    """Paint the cells as palette numbers, shape (bands * band_px, BUCKETS).
 
-    Work stands on the bottom of its band; waits and errors hang from the top, as high as the part of the band
-    that waits or failed, at least `LEAST_PX`.
+    `band_px`: a band's height as it is shown, for what is stretched is blurred. Work stands on the bottom of
+    its band; waits and errors hang from the top, as high as the part of the band that waits or failed, at
+    least `LEAST_PX`.
     """
     whole = np.maximum(view.capacity, 1)[:, None] * view.bucket
-    height = np.where(view.busy > 0, _pixels(view.busy / whole, 1), 0)
+    height = np.where(view.busy > 0, _pixels(view.busy / whole, 1, band_px), 0)
     working = view.by_look.copy()
     working[CONTAINER] = working[WAIT] = 0
     best = np.where(view.busy > 0, working.argmax(axis=0), CONTAINER)
@@ -133,19 +136,20 @@ def paint(view: Overview) -> NDArray[np.uint8]:
     is_open = (view.by_look[CONTAINER] > 0) | (view.counts > 0)
     height = np.where((height == 0) & is_open, 1, height)
 
-    y, x = np.arange(BAND_PX)[None, :, None], np.arange(BUCKETS)[None, None, :]
-    cells = np.where(y >= BAND_PX - height[:, None, :], best[:, None, :] + 1, GROUND)
+    y, x = np.arange(band_px)[None, :, None], np.arange(BUCKETS)[None, None, :]
+    cells = np.where(y >= band_px - height[:, None, :], best[:, None, :] + 1, GROUND)
     hatched = np.where((x + y) % 4 == 0, HATCH, WAIT + 1)
-    hanging = np.where(view.waits, _pixels(view.by_look[WAIT] / whole, LEAST_PX), 0)
+    hanging = np.where(view.waits, _pixels(view.by_look[WAIT] / whole, LEAST_PX, band_px), 0)
     cells = np.where(y < hanging[:, None, :], hatched, cells)
-    hanging = np.where(view.errors, _pixels(view.by_look[ERROR] / whole, LEAST_PX), 0)[:, None, :]
+    hanging = np.where(view.errors, _pixels(view.by_look[ERROR] / whole, LEAST_PX, band_px), 0)
+    hanging = hanging[:, None, :]
     framed = np.where((y == 0) | (y == hanging - 1), OUTLINE, ERROR + 1)
     cells = np.where(y < hanging, framed, cells)
-    return cells.astype(np.uint8).reshape(len(view.capacity) * BAND_PX, BUCKETS)
+    return cells.astype(np.uint8).reshape(len(view.capacity) * band_px, BUCKETS)
 
 
-def _pixels(fraction: Floats, least: int) -> Ints:
-    return np.clip(np.rint(fraction * BAND_PX), least, BAND_PX).astype(np.int64)
+def _pixels(fraction: Floats, least: int, most: int) -> Ints:
+    return np.clip(np.rint(fraction * most), least, most).astype(np.int64)
 
 
 def png(cells: NDArray[np.uint8]) -> str:

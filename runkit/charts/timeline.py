@@ -14,7 +14,7 @@ from runkit.charts.frame import layout, parting_mark
 from runkit.charts.intervals import blocked
 from runkit.charts.rows import LAYOUTS, LETTERS
 from runkit.charts.scene import SECOND, Scene
-from runkit.charts.theme import keep_private
+from runkit.charts.theme import CONTAINER, keep_private
 from runkit.errors import UsageError
 from runkit.tables.linked import Frames, frames, sentence
 from runkit.text import fleet_sentence, plural
@@ -23,9 +23,13 @@ from runkit.timing import Ints
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MOST_EXACT = 2_000  # bars over the picture: two DOM nodes each, redrawn with every move
+# Bars over the picture: plotly redraws all of them with every move, seen or not, at 0.04 ms each. So many,
+# hatches and outlines and all, zoom in 0.6 of the time of `px.timeline` of 1,000 steps (`tests.bench gantt`);
+# 500 took 0.8 of it, and more than it on a machine that is busy with other things.
+MOST_EXACT = 300
 MOST_COVERED = 0.25  # of the picture, by the bars over it
-MOST_OF_A_KIND = 500  # of them errors, and waits: a flood of one kind leaves room for the others
+MOST_OF_A_KIND = 75  # of them errors, and waits: a flood of one kind leaves room for the others
+GOLDEN = 2_654_435_761  # 2**32 by the golden ratio: its multiples fall evenly between each other
 
 
 def gantt(
@@ -48,7 +52,7 @@ def gantt(
     times in `tz`, an IANA name.
     `compress_waits`: fold each time in which all that is shown waits for a person to a fixed width, with a
     break mark and its true length in words. The labels of the axis stay true.
-    `max_bars`: up to so many steps, each is a bar; beyond, one picture shows them all and at most 2,000 bars
+    `max_bars`: up to so many steps, each is a bar; beyond, one picture shows them all and at most 300 bars
     lie over it: errors, waits, the critical path, then the longest. The title says so. The size of the figure
     is bounded whatever the source holds.
     `title`: stands over the sentence that says where the time went.
@@ -153,12 +157,15 @@ def _first(scene: Scene) -> int:
 def most_telling(picture: Picture, most: int) -> Ints:
     """The steps to draw exactly when not all can be: errors, waits, the critical path, then the longest.
 
-    Only as many as leave most of the picture behind them to be seen.
+    Only as many as leave most of the picture behind them to be seen; what holds others comes last where it
+    would hide them. Of steps equally long, some from everywhere, not those that come first.
     """
     scene = picture.scene
-    longest_first = np.argsort(scene.start - scene.end, kind="stable")
+    scattered = np.arange(scene.n_steps, dtype=np.uint64) * np.uint64(GOLDEN) % np.uint64(2**32)
+    longest_first = np.lexsort((scattered, scene.start - scene.end))
     rank = np.full(scene.n_steps, 3)
     rank[scene.is_critical] = 2
+    rank[picture.shares_rows & (scene.look == CONTAINER)] = 4
     for place, which in ((1, scene.is_wait), (0, scene.is_error)):
         rank[longest_first[which[longest_first]][:MOST_OF_A_KIND]] = place
     chosen = longest_first[np.argsort(rank[longest_first], kind="stable")][:most]

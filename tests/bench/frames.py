@@ -1,19 +1,9 @@
-"""Bytes to six frames, beside orjson's bare parse and `pandas.json_normalize` of the same bytes.
-
-Prints ratios of medians, each way measured in turn in one process. Correctness is checked first.
-
-    python tests/bench/frames.py [steps]
-"""
+"""Bytes to six frames, beside orjson's bare parse and `pandas.json_normalize` of the same bytes."""
 
 from __future__ import annotations
 
-import statistics
-import subprocess
-import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -21,127 +11,78 @@ import pandas as pd
 
 import runkit
 
+from . import data
+from .measuring import Row, in_turns, row, seconds
+
 ROUNDS = 5
-STEPS_PER_RUN = 50
-START = datetime(2026, 2, 3, 10, tzinfo=UTC)
+MOST_TIMES_PARSED = 4.0  # of orjson's bare parse
+PARSED, KEPT = "orjson's parse, each line dropped", "orjson's parse, all lines kept"
+NORMALIZED, FRAMES = "pandas.json_normalize, steps alone", "frames, all six"
 
 
-def at(seconds: float) -> str:
-    return (START + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def measure(n_steps: int) -> list[Row]:
+    """Both kinds of data."""
+    return [found for kind in data.KINDS for found in _measured(kind, n_steps)]
 
 
-def step(number: int, run_id: str, start: float, end: float, parent: str | None) -> dict[str, Any]:
-    source = {
-        "url": "https://irs.example.gov/tin-matching",
-        "source_name": "IRS TIN Matching",
-        "source_tier": "government",
-        "source_type": "tin_match",
-    }
-    finding = {
-        "title": f"Finding {number}",
-        "type": "tin_verification",
-        "confidence": "medium",
-        "summary": "The IRS record carries another last digit; the uploaded letter agrees with the IRS.",
-        "sources": [source],
-    }
-    return {
-        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run_id}/{number}")),
-        "run_id": run_id,
-        "agent": "tin_verification",
-        "type": "activity",
-        "name": "research_tin",
-        "label": "Researching TIN verification",
-        "parent_step_id": parent,
-        "status": "completed",
-        "started_at": at(start),
-        "completed_at": at(end),
-        "steps": [],
-        "result": {},
-        "artifacts": [finding] if number % 5 == 1 else [],
-    }
-
-
-def run(number: int) -> dict[str, Any]:
-    """Ten containers of four steps that overlap, a finding in each."""
-    run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"run/{number}"))
-    steps = []
-    for group in range(STEPS_PER_RUN // 5):
-        outer = step(group * 5, run_id, group * 30, group * 30 + 40, None)
-        outer["steps"] = [
-            step(group * 5 + inner, run_id, group * 30 + inner * 5, group * 30 + inner * 5 + 12, outer["id"])
-            for inner in range(1, 5)
-        ]
-        steps.append(outer)
-    return {
-        "object": "run",
-        "id": run_id,
-        "created_at": at(-1),
-        "updated_at": at(400),
-        "status": "completed",
-        "thread_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"thread/{number}")),
-        "agent": "cip_orchestrator",
-        "started_at": at(0),
-        "ended_at": at(400),
-        "interrupts": [],
-        "steps": steps,
-    }
-
-
-def all_steps(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        for outer in orjson.loads(line)["steps"]:
-            yield outer
-            yield from outer["steps"]
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def import_seconds(module: str) -> float:
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-
-
-def main(n_steps: int) -> None:
-    """Measure and print."""
-    lines = [orjson.dumps(run(number)) for number in range(n_steps // STEPS_PER_RUN)]
+def _measured(kind: str, n_steps: int) -> list[Row]:
+    lines = list(data.lines(kind, n_steps))
     text = b"\n".join(lines)
-    frames = runkit.frames(text)
-    assert len(frames.steps) == n_steps
-    assert len(frames.problems) == 0
-    assert frames.steps["self_s"].sum() == n_steps / 5 * (13 + 4 * 12)
-    del frames
+    _check(kind, runkit.frames(text), lines)
+    ways = {
+        PARSED: lambda: _parse_and_drop(lines),
+        KEPT: lambda: seconds(lambda: [orjson.loads(line) for line in lines]),
+        NORMALIZED: lambda: seconds(lambda: pd.json_normalize(list(_all_steps(lines)))),
+        FRAMES: lambda: seconds(lambda: runkit.frames(text)),
+    }
+    taken = in_turns(ways, ROUNDS)
+    of = f"{kind} data"
+    per_step = 1e6 / (len(lines) * data.STEPS_PER_RUN)
+    return [
+        row("frames", f"{of}, JSON of a step", len(text) * per_step / 1e6, "bytes"),
+        *(row("frames", f"{of}, {way}", taken[way] * per_step, "µs/step") for way in ways),
+        row("frames", f"{of}, frames / {PARSED}", taken[FRAMES] / taken[PARSED], "times", MOST_TIMES_PARSED),
+        row("frames", f"{of}, frames / {KEPT}", taken[FRAMES] / taken[KEPT], "times"),
+        row("frames", f"{of}, frames / {NORMALIZED}", taken[FRAMES] / taken[NORMALIZED], "times", 1.0),
+    ]
 
-    def parse_and_drop() -> None:
+
+def _check(kind: str, read: runkit.Frames, lines: list[bytes]) -> None:
+    """The frames say what the JSON says: every step, finding and source, and the time as counted by hand."""
+    assert not len(read.problems)
+    assert read.is_complete
+    steps = list(_all_steps(lines))
+    assert read.steps["step_id"].tolist() == [step["id"] for step in steps]
+    findings = [finding for step in steps for finding in step["artifacts"]]
+    assert len(read.artifacts) == len(findings)
+    assert len(read.sources) == sum(len(finding["sources"]) for finding in findings)
+    if kind == "plain":
+        assert read.steps["self_s"].sum() == len(steps) / 5 * data.PLAIN_SELF_S
+    budget = read.runs[["working_s", "waiting_s", "idle_s"]].sum(axis=1)
+    assert (abs(budget - read.runs["duration_s"]) < 1e-6).all()
+
+
+def _parse_and_drop(lines: list[bytes]) -> float:
+    """Seconds of the bare parse, without the garbage collection that `frames` does without as well."""
+
+    def parse() -> None:
         for line in lines:
             orjson.loads(line)
 
-    ways: dict[str, Callable[[], object]] = {
-        "orjson, each line parsed and dropped": parse_and_drop,
-        "orjson, all lines parsed and kept": lambda: [orjson.loads(line) for line in lines],
-        "pandas.json_normalize, steps alone": lambda: pd.json_normalize(list(all_steps(lines))),
-        "runkit.frames, six frames": lambda: runkit.frames(text),
-    }
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, work in ways.items():
-            taken[name].append(seconds(work))
-    median = {name: statistics.median(times) for name, times in taken.items()}
-    ours = median["runkit.frames, six frames"]
-    print(f"{n_steps:,} steps, {len(text) / n_steps:.0f} bytes a step, median of {ROUNDS}")
-    for name, value in median.items():
-        print(f"{name:40} {value / n_steps * 1e6:7.2f} µs a step   frames / this = {ours / value:5.2f}")
-
-    imports: dict[str, list[float]] = {"runkit": [], "pandas": []}
-    for _ in range(ROUNDS):
-        for module, times in imports.items():
-            times.append(import_seconds(module))
-    ratio = statistics.median(imports["runkit"]) / statistics.median(imports["pandas"])
-    print(f"import runkit / import pandas = {ratio:.3f}")
+    gc.collect()
+    gc.disable()
+    try:
+        return seconds(parse)
+    finally:
+        gc.enable()
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
+def _all_steps(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        yield from _flat(orjson.loads(line)["steps"])
+
+
+def _flat(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        yield step
+        yield from _flat(step["steps"])

@@ -153,6 +153,35 @@ def test_errors_and_waits_are_among_the_exact_bars():
     assert len(drawn.numbers("x", {"waiting for a person"})) == 1
 
 
+def test_of_steps_equally_long_some_from_everywhere_are_drawn():
+    """The exact bars do not crowd at the start: each tenth of the run has about a tenth of them."""
+    drawn = draw(run(*(step(f"{k}", k, k + 0.5) for k in range(2_000)), end=2_000), max_bars=200)
+    per_tenth = np.histogram(drawn.numbers("base"), 10, (0, 2_000))[0]
+    assert per_tenth.sum() == 200
+    assert per_tenth.min() >= 15
+
+
+def test_crosses_and_stubs_over_the_picture_stand_apart():
+    """Each mark of a flood of errors would hide the picture, which shows them all; the legend says so."""
+    failed = [step(f"{k}", k, k + 0.5, type="error", status="error") for k in range(300)]
+    still = [step(f"open {k}", 300 + k / 10, None) for k in range(300)]
+    drawn = draw(run(*failed, *still, end=None), max_bars=500)
+    assert len(drawn.numbers("x", {"error"})) > 50
+    for name in ("failed here (not all marked)", "still running (not all marked)"):
+        assert 0 < len(drawn.numbers("x", {name})) <= 25
+
+
+def test_over_the_picture_the_critical_path_is_outlined_by_the_bars_themselves():
+    """One bar a step, with an edge in the template's colour; the legend explains it once."""
+    drawn = draw(many(3_000), max_bars=200)
+    edged = [trace for trace in drawn.json["data"] if trace.get("showlegend") is False and "base" in trace]
+    assert edged
+    assert all("color" not in trace["marker"]["line"] for trace in edged)
+    assert drawn.trace("critical path")["x"] == [None]
+    shown = [trace["name"] for trace in drawn.json["data"] if trace.get("showlegend", True)]
+    assert len(shown) == len(set(shown))
+
+
 def test_a_look_that_only_the_picture_shows_is_in_the_legend():
     """With no exact bar at all, the legend still explains the colours."""
     assert {"activity", "error", "waiting for a person"} <= set(draw(many(300), max_bars=0).names)
@@ -160,10 +189,10 @@ def test_a_look_that_only_the_picture_shows_is_in_the_legend():
 
 @pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
 def test_the_size_does_not_grow_with_the_steps(rows):
-    """However many steps there are, at most 2,000 are bars and the JSON stays under a megabyte."""
+    """However many steps there are, at most 300 are bars and the JSON stays under a megabyte."""
     for n in (6_000, 60_000):
         drawn = draw(frames(many(n)), rows=rows)
-        assert len(drawn.numbers("x", STEPS)) <= 2_000
+        assert len(drawn.numbers("x", STEPS)) <= 300
         assert len(str(drawn.json)) < 1_000_000
 
 
