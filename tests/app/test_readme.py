@@ -37,7 +37,8 @@ def test_every_python_block_runs(ran: dict[str, Any]) -> None:
     assert ran["f"].is_complete
     assert ran["made"].n_runs == 1
     made = {path.name for path in ran["folder"].iterdir()}
-    assert made == {"report.html", "report.ipynb", "fleet.html", "fleet.ipynb", "interrupts.xlsx"}
+    assert made == {"report.html", "report.ipynb", "fleet.html", "fleet.ipynb", "interrupts.xlsx", "runs"}
+    assert len(ran["same_again"].runs) == 60
 
 
 def test_what_excel_gets_is_text(ran: dict[str, Any], tmp_path: Path) -> None:

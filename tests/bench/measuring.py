@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from random import Random
-from typing import TypedDict
+from typing import Any, TypedDict
+
+# What `warm` leaves behind (imports, first allocations) is no cost of the data. Writing 5 to clear_refs sets
+# the peak (VmHWM) back to what is resident now.
+_PEAK = """
+import json, sys
+from pathlib import Path
+import runkit
+
+def resident(which):
+    line = next(line for line in open("/proc/self/status") if line.startswith(which))
+    return int(line.split()[1]) / 1024
+
+{warm}
+Path("/proc/self/clear_refs").write_text("5")
+before = resident("VmRSS")
+{work}
+print(json.dumps([resident("VmHWM") - before, {tell}]))
+"""
 
 
 class Row(TypedDict):
@@ -45,3 +66,16 @@ def in_turns(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, flo
         for name in order:
             taken[name].append(ways[name]())
     return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def peak_of(warm: str, work: str, tell: str, *words: str) -> tuple[float, Any]:
+    """Run `work` in a process of its own; give its peak memory in MB, as the system tells, and `tell`.
+
+    All three are Python code that sees `runkit` and the words as `sys.argv[1:]`.
+    """
+    code = _PEAK.format(warm=warm, work=work, tell=tell)
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    peak, told = json.loads(done.stdout)
+    return peak, told
