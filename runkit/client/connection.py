@@ -20,7 +20,7 @@ from runkit.errors import ContractError, ReadOnlyError, UsageError
 Cert = str | tuple[str, str] | tuple[str, str, str]
 POOL = httpx.Limits(max_connections=100, max_keepalive_connections=64)
 """One connection for each of the most workers that a fetch may have. httpx keeps 20 and closes what is beyond
-after each request: 32 workers then took 1.6 times as long as they should, and take 1.25 times now."""
+after each request: 32 workers then took 1.5 times as long as they should."""
 MAX_ID = 500  # characters; ids are opaque, but a longer one is a mistake
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import runkit
@@ -77,6 +78,8 @@ def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
         (("report", "runs/", "b", "-o", "report.html"), "only run ids"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
+        (("sandbox", "--limit", "0"), "limit: "),
+        (("sandbox", "--latency", "-1"), "not a positive number"),
     ],
 )
 def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
@@ -191,6 +194,30 @@ def test_the_sandbox_names_a_port_that_is_taken(tmp_path: Path, served: dict[str
     done = run("sandbox", "--port", port[1], cwd=tmp_path)
     assert done.returncode == 2
     assert port[1] in done.stderr
+
+
+def test_the_sandbox_can_be_far_away_and_strict(tmp_path: Path) -> None:
+    """`--latency` and `--limit` hold from the start."""
+    options = ("--history", "2", "--latency", "0.2", "--limit", "1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runkit", "sandbox", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    said = "".join(process.stdout.readline() for _ in range(2))
+    at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", said))
+    headers = {"Authorization": f"Bearer {at['KEY']}"}
+    begun = time.monotonic()
+    statuses = [
+        httpx.get(f"{at['URL']}/runs", headers=headers, trust_env=False).status_code for _ in range(2)
+    ]
+    assert statuses == [200, 429]
+    assert time.monotonic() - begun >= 0.2
+    process.terminate()
+    assert process.wait(20) == 0
+    process.stdout.close()
 
 
 def test_the_sandboxs_database_survives_a_kill(tmp_path: Path) -> None:

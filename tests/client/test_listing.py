@@ -1,6 +1,7 @@
 """Lists that know whether they are whole."""
 
 import pickle
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.client import Client, RunList
+from runkit.client import Client, RunList, paging
 from runkit.client.codec import page_of
 from runkit.client.paging import read_pages
 from runkit.errors import UsageError
@@ -308,3 +309,26 @@ def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     assert "<script>" not in html
     assert len(html) < 20_000
     assert repr(RunList()) == "RunList(0; complete)"
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_long_listing_shows_progress(
+    server: Server,
+    client: Client,
+    run_json: Compose,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    progress: bool,
+) -> None:
+    """After a while a bar on stderr counts the runs, and is wiped; a short list shows none."""
+    book = Book(run_json, 35)
+    server.script = book.answer
+    client.runs.list(progress=progress)
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(paging, "PROGRESS_AFTER", 0.001)
+    book.between = {1: lambda: time.sleep(0.2), 3: lambda: time.sleep(0.2)}
+    book.reads.clear()
+    client.runs.list(progress=progress)
+    out, err = capfd.readouterr()
+    assert (out, "/35" in err) == ("", progress)
+    assert err.rpartition("\r")[0].rpartition("\r")[2].strip() == ""

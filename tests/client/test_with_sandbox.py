@@ -1,15 +1,21 @@
 """The client against runkit's own sandbox, from the creation of a run to its rating."""
 
 import pickle
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 import runkit
 from runkit.client import Client
 from runkit.client.codec import interrupt_kind, proposals_of
 from runkit.errors import AuthError, Conflict, Invalid, NotFound
+from runkit.models import Run
 from runkit.server import Sandbox, sandbox
 
 
@@ -98,3 +104,59 @@ def test_a_list_knows_the_servers_time(box: Sandbox, client: Client) -> None:
     as_of = runkit.frames(runs, as_of="now").runs["as_of"].iloc[0].to_pydatetime()
     assert before - timedelta(seconds=1) <= as_of <= box.now()
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
+
+
+def test_the_pace_meets_no_limiter() -> None:
+    """At its usual rate a client stays under a strict limit of as many requests in any second."""
+    with sandbox(history=50, latency=0.02, limit=20) as box, box.client() as client:
+        statuses = answers_of(client)
+        runs = client.runs.fetch(client.runs.list())
+        assert (len(runs), runs.is_complete) == (50, True)
+    assert 429 not in statuses
+
+
+@pytest.mark.parametrize("retry_after", [True, False])
+def test_a_limiter_loses_nothing(retry_after: bool) -> None:
+    """A client without a pace is refused, waits, and has every run in the end."""
+    with sandbox(history=60) as box, box.client(rate=None) as client:
+        ids = client.runs.list().ids
+        box.fault("limit", on="GET /", times=None, per_second=30, retry_after=retry_after)
+        statuses = answers_of(client)
+        runs = client.runs.fetch(ids)
+        assert (runs.ids, runs.why) == (ids, None)
+    assert 429 in statuses
+
+
+def test_a_restart_loses_nothing(tmp_path: Path) -> None:
+    """A server that goes away in the middle and comes back later is waited for; no run comes twice."""
+    options: dict[str, Any] = {"db": tmp_path / "box.db", "key": "mk_test_restart", "latency": 0.02}
+    box = sandbox(history=60, **options)
+    port = int(box.url.removesuffix("/v1").rpartition(":")[2])
+    with box.client(rate=None) as client:
+        ids = client.runs.list().ids
+        before = {one: client.runs.get(one).steps for one in ids}
+        came = []
+        for run_id, run in client.runs.arriving(ids, workers=4):
+            assert isinstance(run, Run)
+            assert run.steps == before[run_id]
+            came.append(run_id)
+            if len(came) == 20:
+                box.close()
+                back = ThreadPoolExecutor(1).submit(lambda: time.sleep(1) or sandbox(port=port, **options))
+    back.result().close()
+    assert sorted(came) == sorted(ids)
+
+
+def answers_of(client: Client) -> list[int]:
+    """Gives the statuses of all that is answered from now on."""
+    wire = client._connection._transport._inner
+    statuses: list[int] = []
+    send = wire.handle_request
+
+    def handle_request(request: httpx.Request) -> httpx.Response:
+        response = send(request)
+        statuses.append(response.status_code)
+        return response
+
+    wire.handle_request = handle_request
+    return statuses

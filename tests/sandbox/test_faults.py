@@ -119,6 +119,7 @@ def test_faults_can_be_cleared(server: Server, box: Sandbox) -> None:
         ("drop", {"on": "resume"}, "on"),
         ("drop", {"on": "DELETE /runs"}, "on"),
         ("drop", {"times": 0}, "times"),
+        ("limit", {"per_second": 0}, "per_second"),
         ("slow", {"seconds": -1}, "seconds"),
         ("refuse", {"status": 200}, "status"),
     ],
@@ -127,3 +128,51 @@ def test_a_fault_that_is_none(box: Sandbox, kind: str, options: dict[str, object
     """A fault that cannot be is a UsageError that names the option."""
     with pytest.raises(UsageError, match=f"^{named}: "):
         box.fault(kind, **options)  # type: ignore[arg-type]
+
+
+def test_a_limit(server: Server, box: Sandbox) -> None:
+    """What is beyond so many requests within a second is refused, in the shape of every error."""
+    box.fault("limit", on="GET /", times=None, per_second=5)
+    answers = [server.http.get("/agents") for _ in range(8)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
+    assert (list(answers[-1].json()), answers[-1].headers["Retry-After"]) == (["errors"], "1")
+    time.sleep(1.05)
+    assert server.http.get("/agents").status_code == 200
+
+
+def test_a_limit_that_does_not_say_how_long(server: Server, box: Sandbox) -> None:
+    """`Retry-After` can be left out, and `times` counts what is refused."""
+    box.fault("limit", on="ANY /", times=1, per_second=1, retry_after=False)
+    answers = [server.http.get("/agents") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+    assert "Retry-After" not in answers[1].headers
+
+
+def test_several_faults_hold_at_once(server: Server, box: Sandbox) -> None:
+    """A request passes a limit, then a delay, then what else is wrong; what the limit refuses is not slow."""
+    box.fault("limit", on="GET /", times=None, per_second=2)
+    box.fault("slow", on="GET /", times=None, seconds=0.3)
+    box.fault("refuse", on="GET /", status=500)
+    begun = time.monotonic()
+    statuses = [server.http.get("/agents").status_code for _ in range(3)]
+    assert statuses == [500, 200, 429]
+    assert time.monotonic() - begun >= 0.6
+
+
+def test_a_sandbox_starts_with_latency_and_limit() -> None:
+    """Both are faults, so they can be taken back."""
+    with sandbox(latency=0.2, limit=1) as box, httpx.Client(trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {box.key}"}
+        begun = time.monotonic()
+        assert http.get(f"{box.url}/agents", headers=headers).status_code == 200
+        assert time.monotonic() - begun >= 0.2
+        assert http.get(f"{box.url}/agents", headers=headers).status_code == 429
+        box.clear_faults()
+        assert http.get(f"{box.url}/agents", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(("options", "named"), [({"latency": -1}, "latency"), ({"limit": 0}, "limit")])
+def test_a_latency_or_limit_that_is_none(options: dict[str, int], named: str) -> None:
+    """Numbers that cannot be are a UsageError that names the option."""
+    with pytest.raises(UsageError, match=f"^{named}: "):
+        sandbox(**options)

@@ -1,0 +1,223 @@
+"""`client.runs.fetch` against a sandbox in a process of its own, on loopback, 50 ms away.
+
+How much of an allowed rate it reaches under a strict limiter, how near it comes to latency x requests /
+workers without one, and what it brings through a restart of the server. Correctness is checked first.
+
+    python tests/bench/fetch.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+import runkit
+from runkit.client.connection import network
+from runkit.client.hosts import choose_target
+
+LATENCY = 0.05  # seconds
+RATE = 20  # requests a second
+LIMITED = 200  # requests under the limit: 10 s
+FREE = 600  # requests without one
+ROUNDS = 3  # the best one counts: other work on the machine only ever makes it slower
+DOWN = 6.0  # seconds that the server is away
+
+Row = dict[str, Any]
+
+
+class Counting(httpx.BaseTransport):
+    """The network, and which answers it brought for which path."""
+
+    def __init__(self, key: str, url: str) -> None:
+        target = choose_target(key, url, {})
+        self.inner = network(target, proxy=None, verify=True, cert=None)
+        self.statuses: Counter[int] = Counter()
+        self.read: Counter[str] = Counter()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send; a body that breaks off is no answer."""
+        response = self.inner.handle_request(request)
+        body = b"".join(cast("Iterable[bytes]", response.stream))
+        response.close()
+        self.statuses[response.status_code] += 1
+        self.read[request.url.path] += response.is_success
+        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.inner.close()
+
+
+class Served:
+    """`runkit sandbox` with these options; `url` and `key` once it has said them."""
+
+    def __init__(self, *options: object, key: str = "mk_test_sandbox_bench") -> None:
+        hidden = ("RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
+        environment = {name: value for name, value in os.environ.items() if name not in hidden}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "runkit", "sandbox", *map(str, options)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment | {"RUNKIT_SANDBOX_KEY": key},
+        )
+        assert self.process.stdout is not None
+        said = "".join(self.process.stdout.readline() for _ in range(2))
+        told = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", said))
+        self.url, self.key = told["URL"], told["KEY"]
+
+    @property
+    def port(self) -> str:
+        """Where it listens, for its successor."""
+        return self.url.removesuffix("/v1").rpartition(":")[2]
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """End the process by a signal."""
+        self.process.send_signal(number)
+        self.process.wait(20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@contextmanager
+def served(*options: object) -> Iterator[Served]:
+    server = Served(*options)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+@contextmanager
+def client_of(server: Served, rate: float | None = None) -> Iterator[tuple[runkit.Client, Counting]]:
+    wire = Counting(server.key, server.url)
+    with runkit.Client(server.key, server.url, rate=rate, transport=wire) as client:
+        yield client, wire
+
+
+def row(what: str, value: float, unit: str, limit: float, *, at_least: bool = False) -> Row:
+    is_ok = value >= limit if at_least else value <= limit
+    return {
+        "topic": "fetch",
+        "what": what,
+        "value": round(value, 3),
+        "unit": unit,
+        "limit": limit,
+        "is_ok": is_ok,
+    }
+
+
+def check(runs: runkit.RunList, ids: tuple[str, ...], wire: Counting, plain: dict[str, Any]) -> None:
+    """Every run once, in the order asked, and equal to what a plain get gives."""
+    assert runs.is_complete, runs.why
+    assert runs.ids == ids
+    assert all(wire.read[f"/v1/runs/{one}"] == 1 for one in ids)
+    assert all(bare(run) == plain[run.id] for run in runs if run.id in plain)
+
+
+def bare(run: runkit.Run) -> dict[str, Any]:
+    return {name: value for name, value in run.to_dict().items() if name != "_runkit"}
+
+
+def limited() -> list[Row]:
+    with served("--history", LIMITED, "--latency", LATENCY, "--limit", RATE) as server:
+        with client_of(server, RATE) as (client, _):
+            ids = client.runs.list(progress=False).ids
+            plain = {one: bare(client.runs.get(one)) for one in ids[:10]}
+        time.sleep(1.1)  # the limiter's window is empty
+        with client_of(server, RATE) as (client, wire):
+            started = time.perf_counter()
+            runs = client.runs.fetch(ids, progress=False)
+            taken = time.perf_counter() - started
+        check(runs, ids, wire, plain)
+    reached = len(ids) / (RATE * taken)
+    what = "20 a second allowed, 50 ms latency, strict limit"
+    return [
+        row(what, reached, "of the allowed rate", 0.95, at_least=True),
+        row(f"{what}: answers 429 to {len(ids)} requests", wire.statuses[429], "answers", 2),
+    ]
+
+
+def free() -> list[Row]:
+    rows = []
+    with served("--history", FREE, "--latency", LATENCY) as server:
+        with client_of(server) as (client, _):
+            ids = client.runs.list(progress=False).ids[:FREE]
+            plain = {one: bare(client.runs.get(one)) for one in ids[:10]}
+        for workers in (8, 16, 32):
+            ratios = []
+            for _ in range(ROUNDS):
+                with client_of(server) as (client, wire):
+                    started = time.perf_counter()
+                    runs = client.runs.fetch(ids, progress=False, workers=workers)
+                    taken = time.perf_counter() - started
+                check(runs, ids, wire, plain)
+                del runs
+                ratios.append(taken / (LATENCY * len(ids) / workers))
+            what = f"no limit, 50 ms latency, {workers} workers, {len(ids)} runs"
+            rows.append(row(what, min(ratios), "of latency x requests / workers", 1.3))
+    return rows
+
+
+def restarted() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("--db", Path(folder) / "box.db", "--latency", LATENCY)
+        server = Served("--history", 400, *options)
+        again: list[Served] = []
+
+        def restart() -> None:
+            time.sleep(0.8)
+            server.end(signal.SIGKILL)
+            time.sleep(DOWN)
+            again.append(Served("--port", server.port, *options))
+
+        try:
+            with client_of(server) as (client, wire):
+                ids = client.runs.list(progress=False).ids
+                plain = {one: bare(client.runs.get(one)) for one in ids[:10]}
+                wire.read.clear()
+                thread = threading.Thread(target=restart)
+                thread.start()
+                started = time.perf_counter()
+                runs = client.runs.fetch(ids, progress=False)
+                taken = time.perf_counter() - started
+                thread.join()
+            check(runs, ids, wire, plain)
+        finally:
+            for one in (server, *again):
+                if one.process.poll() is None:
+                    one.end()
+    what = f"killed and restarted, {DOWN:g} s down, {len(ids)} runs"
+    return [
+        row(f"{what}: missing or read twice", len(ids) - len(set(runs.ids)), "runs", 0),
+        row(f"{what}: in all", taken, "s", DOWN + LATENCY * len(ids) / 8 * 1.3 + 6),
+    ]
+
+
+def measure() -> list[Row]:
+    """Measure all; about 50 s."""
+    return [*limited(), *free(), *restarted()]
+
+
+def main() -> None:
+    """Measure and print."""
+    for one in measure():
+        sign = "ok  " if one["is_ok"] else "MISS"
+        print(f"{sign} {one['what']:75} {one['value']:8.3f} {one['unit']} (limit {one['limit']:g})")
+
+
+if __name__ == "__main__":
+    main()
