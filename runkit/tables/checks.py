@@ -80,8 +80,14 @@ def _types(annotation: Any) -> set[Any]:
 
 
 def to_columns(model: type[ApiObject], records: Sequence[Any]) -> Columns | None:
-    """Convert the text and time fields of many records; None if any record is unusual."""
+    """Convert the text and time fields of many records; None if any record is unusual.
+
+    Old names are columns only where a record uses them.
+    """
     fields = fields_of(model)
+    for old in _OLD_NAMES.get(model, ()):
+        if not any([old in record for record in records]):
+            fields = tuple(field for field in fields if field.name != old)
     layout = pa.struct([(field.name, TEXT) for field in fields])
     try:
         table = pa.array(records, type=layout)

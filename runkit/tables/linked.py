@@ -8,29 +8,29 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from runkit.errors import DataError, UsageError
+from runkit.tables.assemble import assemble
+from runkit.tables.bites import Bite, Vocabularies, take_bite
 from runkit.tables.build import Batch, build
-from runkit.tables.columns import Words, vocabularies
+from runkit.tables.columns import vocabularies
 from runkit.tables.layout import micros
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record, records_of
-from runkit.tables.schema import DTYPES, SCHEMA, cast, empty
+from runkit.tables.schema import SCHEMA, cast
 from runkit.text import html_table, plural, run_sentence, shorten
 
-# Steps in a batch: enough that numpy's and Arrow's overhead per call is small, few enough that the raw JSON
-# of a batch stays in a few megabytes.
-BATCH_STEPS = 4_096
-BATCH_RUNS = 2_000
+# A bite's raw JSON, ten times its text, should be read off and dropped before it falls out of the cache.
+BITE_STEPS = 1_600
+BITE_BYTES = 800_000
+BITE_RUNS = 800
+# Steps (and runs) in a batch: enough that numpy's and Arrow's overhead per call is small.
+BATCH_STEPS = 16_384
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
 COVERAGE_FILE = "coverage.json"
@@ -186,11 +186,14 @@ def frames(
     problems = Problems()
     moment = _moment(as_of, source)
     with _no_garbage_collection():
-        batches = [build(batch, moment, words, problems) for batch in _batches(records_of(source))]
+        batches = list(_batches(records_of(source), moment, words, problems))
     why = getattr(source, "why", None)
     if why is not None:
         problems.add(None, "source", "truncated", f"the source is not complete: {why}")
-    result = _assemble(batches, words, problems, why)
+    seen = sum(batch.n_seen for batch in batches)
+    dataframes = assemble(batches, words, problems)
+    kept = len(dataframes["runs"])
+    result = Frames(**dataframes, coverage=Coverage(seen, kept, seen - kept, why))
     if on_error == "raise" and (result.problems["severity"] == "error").any():
         shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
         n_problems = plural(len(result.problems), "problem")
@@ -229,18 +232,34 @@ def _moment(as_of: datetime | str | None, source: object) -> int | None:
         ) from None
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
+def _batches(
+    records: Iterable[Record], as_of: int | None, words: Vocabularies, problems: Problems
+) -> Iterator[Batch]:
+    batch: list[Bite] = []
     size = 0
-    for record in records:
-        batch.append(record)
-        steps = record.raw.get("steps") if isinstance(record.raw, dict) else None
-        size += _size(steps)
-        if size >= BATCH_STEPS or len(batch) >= BATCH_RUNS:
-            yield batch
+    for records_of_bite in _bites(records):
+        bite = take_bite(records_of_bite, as_of, words, problems)
+        batch.append(bite)
+        size += len(bite.chunks["steps"]["run"]) + len(records_of_bite)
+        if size >= BATCH_STEPS:
+            yield build(batch)
             batch, size = [], 0
     if batch:
-        yield batch
+        yield build(batch)
+
+
+def _bites(records: Iterable[Record]) -> Iterator[list[Record]]:
+    bite: list[Record] = []
+    n_steps = n_bytes = 0
+    for record in records:
+        bite.append(record)
+        n_bytes += record.n_bytes
+        n_steps += _size(record.raw.get("steps")) if isinstance(record.raw, dict) else 1
+        if n_steps >= BITE_STEPS or n_bytes >= BITE_BYTES or len(bite) >= BITE_RUNS:
+            yield bite
+            bite, n_steps, n_bytes = [], 0, 0
+    if bite:
+        yield bite
 
 
 def _size(steps: object) -> int:
@@ -250,82 +269,6 @@ def _size(steps: object) -> int:
     return len(steps) + sum(
         len(kids) for step in steps if isinstance(step, dict) and isinstance(kids := step.get("steps"), list)
     )
-
-
-def _assemble(
-    batches: list[Batch], words: dict[str, dict[str, Words]], problems: Problems, why: str | None
-) -> Frames:
-    """Put the batches' columns together, without the runs that lost against a newer record of the same id."""
-    sizes = [len(batch.locations) for batch in batches]
-    offsets = np.cumsum([0, *sizes])
-    locations = list(chain.from_iterable(batch.locations for batch in batches))
-    runs = _frame("runs", batches, words, None)
-    winner = _newest(runs)
-    losers = np.flatnonzero(winner != np.arange(len(runs)))
-    for row in losers.tolist():
-        detail = f"the record at {locations[winner[row]]} is newer, by updated_at or by place; it is kept"
-        problems.add({"id": runs["run_id"].iloc[row]}, locations[row], "duplicate_run", detail)
-    keep: dict[str, NDArray[np.bool_]] | None = None
-    if len(losers):
-        is_kept = winner == np.arange(len(runs))
-        keep = {
-            name: is_kept[
-                np.concatenate(
-                    [batch.run_of[name] + offset for batch, offset in zip(batches, offsets, strict=False)]
-                )
-            ]
-            for name in SCHEMA
-            if name != "problems"
-        }
-        runs = runs[is_kept].reset_index(drop=True)
-    seen = sum(batch.n_seen for batch in batches)
-    others = {
-        name: _frame(name, batches, words, None if keep is None else keep[name])
-        for name in ("steps", "artifacts", "sources", "interrupts")
-    }
-    noted = cast(pd.DataFrame(problems.rows, dtype="str"), "problems") if problems.rows else empty("problems")
-    coverage = Coverage(seen, len(runs), seen - len(runs), why)
-    return Frames(runs=runs, **others, problems=noted, coverage=coverage)
-
-
-def _newest(runs: pd.DataFrame) -> NDArray[np.int64]:
-    """For each row the row of the same run to keep: the newest updated_at, at a tie the later one."""
-    rows = np.arange(len(runs))
-    if runs["run_id"].is_unique:
-        return rows
-    best = pd.DataFrame(
-        {"run_id": runs["run_id"], "updated_at": runs["updated_at"], "row": rows}
-    ).sort_values(["updated_at", "row"])
-    return best.groupby("run_id", sort=False)["row"].transform("last").sort_index().to_numpy()
-
-
-def _frame(
-    name: str,
-    batches: list[Batch],
-    words: dict[str, dict[str, Words]],
-    keep: NDArray[np.bool_] | None,
-) -> pd.DataFrame:
-    if not batches:
-        return empty(name)
-    columns: dict[str, Any] = {}
-    for column in SCHEMA[name]:
-        parts = [batch.chunks[name][column.name] for batch in batches]
-        if column.kind == "str":
-            values = pa.chunked_array(parts)
-            columns[column.name] = (values if keep is None else values.filter(pa.array(keep))).to_pandas()
-            continue
-        numbers = np.concatenate(parts)
-        numbers = numbers if keep is None else numbers[keep]
-        if column.kind == "category":
-            vocabulary = words["artifacts" if column.name == "origin" else name][column.name]
-            columns[column.name] = pd.Categorical.from_codes(
-                numbers, categories=pd.Index(vocabulary.all, dtype="str")
-            )
-        elif column.kind == "time":
-            columns[column.name] = pd.DatetimeIndex(numbers.view("M8[us]")).tz_localize("UTC")
-        else:
-            columns[column.name] = numbers.astype(DTYPES[column.kind])
-    return pd.DataFrame(columns)
 
 
 def read(directory: str | Path) -> Frames:

@@ -163,9 +163,9 @@ def interrupts(
     runs: Runs,
     steps: Steps,
     spans: Spans,
-    resolutions: Sequence[str | None],
-) -> tuple[Chunk, Ints]:
-    """The columns of the interrupts frame, and the run of each row."""
+    resolutions: dict[int, str | None],
+) -> Chunk:
+    """The columns of the interrupts frame, with positions of runs in place of their ids."""
     run = np.array([question.run for question in questions], np.int64)
     step = np.array([question.pause.position if question.pause else -1 for question in questions], np.int64)
     outcomes = [
@@ -192,7 +192,7 @@ def interrupts(
     ]
     carried = [_carried(question.pause, steps) for question in questions]
     return {
-        "run_id": take(runs.text["id"], run),
+        "run": run,
         "interrupt_id": text(question.interrupt_id for question in questions),
         "step_id": text(question.pause and question.pause.step_id for question in questions),
         "agent": text(agents),
@@ -210,7 +210,7 @@ def interrupts(
         "wait_s": seconds(until - asked, has_step),
         "outcome": text(outcomes),
         "answered_by": text(_answerers(questions, outcomes, runs, steps)),
-    }, run
+    }
 
 
 def _answerers(
