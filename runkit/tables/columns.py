@@ -67,6 +67,8 @@ class Words:
 
     def encode(self, values: pa.Array, aliases: dict[str, str] | None = None) -> NDArray[np.int32]:
         """Codes of an Arrow text array, -1 for null; unknown words are added."""
+        if values.null_count == len(values):
+            return np.full(len(values), -1, np.int32)
         encoded = values.dictionary_encode()
         codes = [
             self._codes.setdefault((aliases or {}).get(word, word), len(self._codes))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -22,11 +23,13 @@ from runkit.tables.columns import Chunk, Flags, Ints, seconds, take, text
 from runkit.tables.findings import PROPOSAL, Bundle
 from runkit.tables.layout import Runs, Spans, Steps
 from runkit.tables.problems import Problems
+from runkit.tables.schema import SCHEMA
 from runkit.tables.spread import spread
 from runkit.values import RESOLUTIONS
 
 Json = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBERS = {"time": np.int64, "count": np.int64, "seconds": np.float64}
 PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
 
 
@@ -166,6 +169,8 @@ def interrupts(
     resolutions: dict[int, str | None],
 ) -> Chunk:
     """The columns of the interrupts frame, with positions of runs in place of their ids."""
+    if not questions:
+        return dict(_nothing_asked())
     run = np.array([question.run for question in questions], np.int64)
     step = np.array([question.pause.position if question.pause else -1 for question in questions], np.int64)
     outcomes = [
@@ -211,6 +216,16 @@ def interrupts(
         "outcome": text(outcomes),
         "answered_by": text(_answerers(questions, outcomes, runs, steps)),
     }
+
+
+@cache
+def _nothing_asked() -> Chunk:
+    nothing: Chunk = {"run": np.zeros(0, np.int64)}
+    for column in SCHEMA["interrupts"][1:]:
+        nothing[column.name] = (
+            text([]) if column.kind in ("str", "category") else np.zeros(0, _NUMBERS[column.kind])
+        )
+    return nothing
 
 
 def _answerers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -24,6 +25,11 @@ class Spread(NamedTuple):
     place: Ints
 
 
+@cache
+def _nothing(model: type[ApiObject]) -> dict[str, pa.Array]:
+    return must(to_columns(model, [])).text
+
+
 def spread(
     lists: Sequence[Any],
     model: type[ApiObject],
@@ -40,6 +46,8 @@ def spread(
                 note(number, "", Flaw("", "bad_field", f"expected a list, found {kind(values)}"))
         lists = [values if isinstance(values, list) else [] for values in lists]
     records = list(chain.from_iterable(lists))
+    if not records:
+        return Spread([], _nothing(model), np.zeros(0, np.int64), np.zeros(0, np.int64))
     sizes = np.fromiter(map(len, lists), np.int64, len(lists))
     owner = np.repeat(np.arange(len(sizes)), sizes)
     place = np.arange(len(records)) - (np.cumsum(sizes) - sizes)[owner]
