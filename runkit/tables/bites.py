@@ -23,11 +23,10 @@ from runkit.tables.columns import Chunk, Words, text
 from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, take_runs
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
-from runkit.values import OLD_STATUSES, STEP_TYPES
+from runkit.values import OLD_STATUSES
 
 Vocabularies = dict[str, dict[str, Words]]
 Codes = NDArray[np.int32]
-INTERRUPT = STEP_TYPES.index("interrupt")
 
 
 class Bite(NamedTuple):
@@ -48,8 +47,7 @@ def take_bite(
     runs = take_runs(records, problems)
     steps = lay_out_steps(runs, problems)
     spans = measure(runs, steps, as_of, problems)
-    step_type = words["steps"]["type"].encode(steps.text["type"])
-    is_interrupt = step_type == INTERRUPT
+    is_interrupt = pa.compute.equal(steps.text["type"], "interrupt").to_numpy(zero_copy_only=False)
     resolved = {at: resolution_of(steps.records[at]) for at in np.flatnonzero(is_interrupt).tolist()}
     asked = questions.ask(runs, steps, is_interrupt, problems)
     loose = [*questions.proposal_bundles(asked), *findings.output_bundles(runs)]

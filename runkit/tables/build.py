@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from runkit import timing
 from runkit.tables import findings
-from runkit.tables.bites import INTERRUPT, Bite
+from runkit.tables.bites import Bite
 from runkit.tables.checks import NEVER, TEXT
 from runkit.tables.columns import Chunk, Ints, count, seconds, take
 from runkit.tables.schema import OUTCOMES, SCHEMA
 from runkit.values import CONFIDENCES, RESOLUTIONS, STEP_TYPES
 
+INTERRUPT = STEP_TYPES.index("interrupt")
 ERROR = STEP_TYPES.index("error")
 PENDING = OUTCOMES.index("pending")
 _POSITIONS = {"run": "runs", "step": "steps", "parent": "steps", "artifact": "artifacts"}

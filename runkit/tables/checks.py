@@ -84,31 +84,39 @@ def to_columns(model: type[ApiObject], records: Sequence[Any]) -> Columns | None
 
     Old names are columns only where a record uses them.
     """
-    fields = fields_of(model)
-    for old in _OLD_NAMES.get(model, ()):
-        if not any([old in record for record in records]):
-            fields = tuple(field for field in fields if field.name != old)
-    layout = pa.struct([(field.name, TEXT) for field in fields])
+    unused = {old for old in _OLD_NAMES.get(model, ()) if not any([old in record for record in records])}
+    fields = [field for field in fields_of(model) if field.name not in unused]
     try:
-        table = pa.array(records, type=layout)
-        columns = Columns({}, {})
-        for field, values in zip(fields, table.flatten(), strict=True):
-            if field.is_required and values.null_count:
-                return None
-            if field.kind == "text":
-                columns.text[field.name] = values
-            else:
-                columns.time[field.name] = moments = micros_of(pc.cast(values, TIME))
-                if ((moments < _FIRST) & (moments != NEVER) | (moments > _LAST)).any():
-                    return None
+        found = pa.array(records, type=_layout(model, frozenset(unused))).flatten()
+        if any(field.is_required and values.null_count for field, values in zip(fields, found, strict=True)):
+            return None
+        texts = {field.name: values for field, values in zip(fields, found, strict=True)}
+        names = [field.name for field in fields if field.kind == "time"]
+        moments = _moments([texts.pop(name) for name in names])
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
         return None
-    return columns
+    return None if moments is None else Columns(texts, dict(zip(names, moments, strict=True)))
+
+
+@cache
+def _layout(model: type[ApiObject], unused: frozenset[str]) -> pa.DataType:
+    return pa.struct([(field.name, TEXT) for field in fields_of(model) if field.name not in unused])
+
+
+def _moments(columns: list[pa.Array]) -> list[NDArray[np.int64]] | None:
+    """Read columns of times, all of one length, in one go; None if a time is beyond what a datetime holds."""
+    if not columns:
+        return []
+    moments = micros_of(pc.cast(pa.concat_arrays(columns), TIME))
+    if ((moments < _FIRST) & (moments != NEVER) | (moments > _LAST)).any():
+        return None
+    return np.split(moments, len(columns))
 
 
 def micros_of(times: pa.Array) -> NDArray[np.int64]:
     """Arrow timestamps as int64 microseconds, `NEVER` where null."""
-    values: NDArray[np.int64] = times.cast(pa.int64()).fill_null(NEVER).to_numpy(zero_copy_only=False)
+    numbers = times.view(pa.int64())
+    values: NDArray[np.int64] = (numbers.fill_null(NEVER) if times.null_count else numbers).to_numpy()
     return values
 
 

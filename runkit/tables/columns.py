@@ -75,9 +75,8 @@ class Words:
             for word in encoded.dictionary.to_pylist()
         ]
         lookup = np.array([*codes, -1], np.int32)
-        found: NDArray[np.int32] = lookup[
-            encoded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
-        ]
+        indices = encoded.indices.fill_null(len(codes)) if values.null_count else encoded.indices
+        found: NDArray[np.int32] = lookup[indices.to_numpy()]
         return found
 
 

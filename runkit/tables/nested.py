@@ -48,37 +48,41 @@ def plant(lists: Sequence[list[Any]]) -> Forest | None:
     levels = _levels(top)
     if levels is None or any([step.get("parent_step_id") for step in top]):
         return None
-    per_family = [np.fromiter(map(len, lists), np.int64, len(lists))]
-    per_family += [level.n_children for level in levels]
-    sizes = _subtree_sizes(levels)
-    n_steps = sum(len(level.steps) for level in levels)
-
-    position, parent, size, depth = (np.empty(n_steps, np.int64) for _ in range(4))
-    above = np.full(len(lists), -1)  # where the step stands that each family is in
-    before_first = None  # and where its first child does
-    at = 0
-    for number, (level, n_siblings, in_subtree) in enumerate(zip(levels, per_family, sizes, strict=False)):
-        here = slice(at, at + len(level.steps))
-        before = np.cumsum(in_subtree) - in_subtree  # steps of this level's subtrees that stand before each
-        if before_first is not None:
-            first = np.minimum(np.cumsum(n_siblings) - n_siblings, len(before) - 1)
-            before = before + np.repeat(before_first - before[first], n_siblings)
-        position[here] = before
-        parent[here] = np.repeat(above, n_siblings)
-        size[here] = in_subtree
-        depth[here] = number
-        above, before_first = before, before + 1
-        at = here.stop
-    order = np.empty(n_steps, np.int64)
-    order[position] = np.arange(n_steps)
+    n_top = np.fromiter(map(len, lists), np.int64, len(lists))
+    position, parent, size, depth = _places(levels, n_top)
+    order = np.empty(len(position), np.int64)
+    order[position] = np.arange(len(position))
     by_level = list(chain.from_iterable(level.steps for level in levels))
-    records = [by_level[place] for place in order.tolist()]
-    ends = np.cumsum(per_family[0])
-    in_tree = np.append(0, np.cumsum(sizes[0] if sizes else np.zeros(0, np.int64)))
-    per_run = np.diff(in_tree[np.append(0, ends)])
+    records = list(map(by_level.__getitem__, order.tolist()))
+    in_tree = np.append(0, np.cumsum(size[: len(top)]))  # steps in the first so many trees
+    per_run = np.diff(in_tree[np.append(0, np.cumsum(n_top))])
     if not _are_distinct(records, per_run):
         return None
     return Forest(records, parent[order], depth[order], size[order], per_run)
+
+
+def _places(levels: list[_Level], n_top: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Position in tree order, position of the parent, size and depth of each step, level after level.
+
+    A step stands behind its parent and the subtrees of its elder siblings.
+    """
+    sizes = _subtree_sizes(levels)
+    positions: list[Ints] = []
+    parents: list[Ints] = []
+    family_sizes = n_top
+    above = np.full(len(n_top), -1)  # where the step stands that a family is in
+    for level, size in zip(levels, sizes, strict=True):
+        before = np.cumsum(size) - size  # steps in the subtrees that stand on this level's left
+        if positions:
+            eldest = np.minimum(np.cumsum(family_sizes) - family_sizes, len(before) - 1)
+            before += np.repeat(above + 1 - before[eldest], family_sizes)
+        positions.append(before)
+        parents.append(np.repeat(above, family_sizes))
+        above, family_sizes = before, level.n_children
+    depth = np.repeat(np.arange(len(levels)), [len(size) for size in sizes])
+    if not levels:
+        return depth, depth, depth, depth
+    return np.concatenate(positions), np.concatenate(parents), np.concatenate(sizes), depth
 
 
 def _levels(top: list[Any]) -> list[_Level] | None:
