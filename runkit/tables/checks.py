@@ -110,7 +110,7 @@ def _moments(columns: list[pa.Array]) -> list[NDArray[np.int64]] | None:
     moments = micros_of(pc.cast(pa.concat_arrays(columns), TIME))
     if ((moments < _FIRST) & (moments != NEVER) | (moments > _LAST)).any():
         return None
-    return np.split(moments, len(columns))
+    return list(moments.reshape(len(columns), -1))
 
 
 def micros_of(times: pa.Array) -> NDArray[np.int64]:

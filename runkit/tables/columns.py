@@ -44,7 +44,8 @@ def text(values: Iterable[object]) -> pa.Array:
 
 def take(values: pa.Array, positions: Ints) -> pa.Array:
     """The values at some positions, null where the position is negative."""
-    return values.take(pa.array(positions, mask=positions < 0))
+    is_none = positions < 0
+    return values.take(pa.array(positions, mask=is_none) if is_none.any() else pa.array(positions))
 
 
 def count(of: Ints, n: int) -> Ints:
