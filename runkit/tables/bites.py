@@ -106,18 +106,19 @@ def _steps(
 
 def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
     """The payloads as compact JSON, whole, whatever they hold."""
-    payloads = [record.get("result") for record in steps.records]
+    payloads = steps.values["result"]
     if set(map(type, payloads)) <= {dict, NoneType}:
         try:
-            texts = [value if value is None else _json(value) for value in payloads]
-            return pa.array(texts, TEXT)
+            return pa.array(
+                [jsontext.dumps(value) if value else None if value is None else "{}" for value in payloads], TEXT
+            )
         except (TypeError, ValueError):  # one of them cannot be written: look at each by itself
             pass
-    texts = []
+    texts: list[str | None] = []
     for position, (record, result) in enumerate(zip(steps.records, payloads, strict=True)):
         owner = runs.records[steps.run[position]]
         try:
-            texts.append(None if result is None else _json(result))
+            texts.append(None if result is None else "{}" if result == {} else jsontext.dumps(result))
         except (TypeError, ValueError) as error:  # objects of Python's that no JSON text can hold
             texts.append(None)
             problems.of_step(owner, record, "bad_field", f"result: it is no JSON ({error})", "result")
@@ -125,10 +126,6 @@ def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
             detail = f"result: expected an object, found {kind(result)}"
             problems.of_step(owner, record, "unknown_value", detail, "result")
     return pa.array(texts, TEXT)
-
-
-def _json(value: object) -> str:
-    return "{}" if value == {} else jsontext.dumps(value)
 
 
 def _encode(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -31,7 +31,7 @@ TIME = pa.timestamp("us", tz="UTC")
 NEVER = np.iinfo(np.int64).min  # how a missing time is written among int64 microseconds; numpy's NaT
 _FIRST = int(datetime.min.replace(tzinfo=UTC).timestamp()) * 1_000_000
 _LAST = (int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()) + 1) * 1_000_000 - 1
-_OLD_NAMES: dict[type[ApiObject], tuple[str, ...]] = {
+OLD_NAMES: dict[type[ApiObject], tuple[str, ...]] = {
     Step: ("graph",)
 }  # a step's agent in the first generation of the documentation
 
@@ -67,7 +67,7 @@ def fields_of(model: type[ApiObject]) -> tuple[Field, ...]:
         for name, info in model.model_fields.items()
         if {str, datetime} & (types_of := _types(info.annotation))
     ]
-    return (*found, *(Field(name, "text", False) for name in _OLD_NAMES.get(model, ())))
+    return (*found, *(Field(name, "text", False) for name in OLD_NAMES.get(model, ())))
 
 
 def _types(annotation: Any) -> set[Any]:
@@ -79,28 +79,30 @@ def _types(annotation: Any) -> set[Any]:
     return {annotation} if typing.get_origin(annotation) is None else set()
 
 
-def to_columns(model: type[ApiObject], records: Sequence[Any]) -> Columns | None:
-    """Convert the text and time fields of many records; None if any record is unusual.
+def to_columns(model: type[ApiObject], records: Sequence[dict[str, Any]]) -> Columns | None:
+    """Convert the text and time fields of many records; None if any record is unusual."""
+    names = [field.name for field in fields_of(model)]
+    return convert(model, {name: [record.get(name) for record in records] for name in names})
 
-    Old names are columns only where a record uses them.
+
+def convert(model: type[ApiObject], values: Mapping[str, Sequence[Any]]) -> Columns | None:
+    """Convert fields of many records, given field by field; None if any record is unusual.
+
+    Old names may be left out.
     """
-    unused = {old for old in _OLD_NAMES.get(model, ()) if not any([old in record for record in records])}
-    fields = [field for field in fields_of(model) if field.name not in unused]
+    texts: dict[str, pa.Array] = {}
+    times: dict[str, pa.Array] = {}
     try:
-        found = pa.array(records, type=_layout(model, frozenset(unused))).flatten()
-        if any(field.is_required and values.null_count for field, values in zip(fields, found, strict=True)):
-            return None
-        texts = {field.name: values for field, values in zip(fields, found, strict=True)}
-        names = [field.name for field in fields if field.kind == "time"]
-        moments = _moments([texts.pop(name) for name in names])
+        for field in fields_of(model):
+            if field.name in values or field.name not in OLD_NAMES.get(model, ()):
+                found = pa.array(values[field.name], TEXT)
+                if field.is_required and found.null_count:
+                    return None
+                (texts if field.kind == "text" else times)[field.name] = found
+        moments = _moments(list(times.values()))
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
         return None
-    return None if moments is None else Columns(texts, dict(zip(names, moments, strict=True)))
-
-
-@cache
-def _layout(model: type[ApiObject], unused: frozenset[str]) -> pa.DataType:
-    return pa.struct([(field.name, TEXT) for field in fields_of(model) if field.name not in unused])
+    return None if moments is None else Columns(texts, dict(zip(times, moments, strict=True)))
 
 
 def _moments(columns: list[pa.Array]) -> list[NDArray[np.int64]] | None:

@@ -54,19 +54,18 @@ def gather(
     question shows what it proposes in its value; the same artifacts on its step are not repeated.
     """
     told = {bundle.step for bundle in loose if bundle.artifacts}
-    carried = [
-        (position, artifacts)
-        for position, step in enumerate(steps.records)
-        if (artifacts := step.get("artifacts")) and position not in told
-    ]
-    at = np.array([position for position, _ in carried], np.int64)
+    lists = steps.values["artifacts"]
+    carrying = [position for position, artifacts in enumerate(lists) if artifacts]
+    if told:
+        carrying = [position for position in carrying if position not in told]
+    at = np.array(carrying, np.int64)
     bundles = Bundles(
         steps.run[at],
         at,
         np.where(is_interrupt[at], PROPOSAL, STEP),
-        text(map(interrupt_ids.get, at.tolist())) if interrupt_ids else pa.nulls(len(at), TEXT),
+        text(map(interrupt_ids.get, carrying)) if interrupt_ids else pa.nulls(len(at), TEXT),
         take(steps.text["agent"], at),
-        [artifacts for _, artifacts in carried],
+        [lists[position] for position in carrying],
         ["artifacts"] * len(at),
     )
     return _merge(bundles, loose, len(steps.records)) if loose else bundles

@@ -13,9 +13,9 @@ import pyarrow as pa
 from runkit import timing
 from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step
 from runkit.steptree import flatten, kind
-from runkit.tables.checks import NEVER, TEXT, Columns, conform, to_columns
+from runkit.tables.checks import NEVER, TEXT, Columns, conform, convert, to_columns
 from runkit.tables.columns import Flags, Ints, must, take
-from runkit.tables.nested import Forest, plant
+from runkit.tables.nested import Forest, Values, plant, values_of
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
 from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
@@ -41,10 +41,12 @@ class Steps(NamedTuple):
     """All steps of a bite's runs, run after run, each run in tree order.
 
     `run` and `parent` are positions in the bite (-1 at the top), `size` the number of steps in the subtree,
-    the step included. `parent_ids` are the ids by nesting, whatever a step itself says.
+    the step included. `values` holds the fields as they came, `parent_ids` the ids by nesting, whatever a step
+    itself says.
     """
 
     records: list[Json]
+    values: Values
     text: dict[str, pa.Array]
     time: dict[str, Ints]
     run: Ints
@@ -127,13 +129,14 @@ def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
     """Lay out the steps of all runs; refuse those that are not what the contract says."""
     lists = [_list(record.raw.get("steps")) for record in runs.records]
     forest = plant(lists)
-    columns = None if forest is None else to_columns(Step, forest.records)
+    columns = None if forest is None else convert(Step, forest.values)
     if forest is None or columns is None:  # something is unusual somewhere: look at each run by itself
         forest, columns = _walk_each(runs, lists, problems)
     if "graph" in columns.text:
         columns.text["agent"] = pa.compute.coalesce(columns.text["agent"], columns.text.pop("graph"))
     steps = Steps(
         forest.records,
+        forest.values,
         *columns,
         run=np.repeat(np.arange(len(lists)), forest.per_run),
         parent=forest.parent,
@@ -153,7 +156,7 @@ def _walk_each(runs: Runs, lists: list[list[Any]], problems: Problems) -> tuple[
     """Flatten each run by itself, and look at each step by itself if they do not convert as they are."""
     flats = [flatten(steps) for steps in lists]
     records = list(chain.from_iterable(flat.records for flat in flats))
-    columns = to_columns(Step, records)
+    columns = convert(Step, values_of(records))
     if columns is None:
         usable: dict[int, Json] = {}
         flats = [
@@ -169,7 +172,8 @@ def _walk_each(runs: Runs, lists: list[list[Any]], problems: Problems) -> tuple[
     inside = np.fromiter(chain.from_iterable(flat.parents for flat in flats), np.int64, len(records))
     parent = np.where(inside < 0, -1, inside + np.repeat(np.cumsum(per_run) - per_run, per_run))
     depth = np.fromiter(chain.from_iterable(flat.depths for flat in flats), np.int64, len(records))
-    return Forest(records, parent, depth, timing.subtree_sizes(parent, depth), per_run), columns
+    size = timing.subtree_sizes(parent, depth)
+    return Forest(records, values_of(records), parent, depth, size, per_run), columns
 
 
 def _acceptor(record: Record, usable: dict[int, Json], problems: Problems) -> Callable[[Json], bool]:

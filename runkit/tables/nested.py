@@ -9,26 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from runkit.models import Step
+from runkit.tables.checks import OLD_NAMES, fields_of
 from runkit.tables.columns import Ints
 
 Json = dict[str, Any]
+Values = dict[str, Sequence[Any]]
+FIELDS = (
+    *(field.name for field in fields_of(Step) if field.name not in OLD_NAMES[Step]),
+    *("steps", "result", "artifacts"),
+)
+_row = itemgetter(*FIELDS)
+_PARENT = itemgetter(FIELDS.index("parent_step_id"))
+_CHILDREN = itemgetter(FIELDS.index("steps"))
+_ABSENT = dict.fromkeys(FIELDS)
 # A level costs about 20 µs however few steps are on it; so deep a tree is rather walked step by step.
 MOST_LEVELS = 24
 
 
 class Forest(NamedTuple):
-    """Steps run after run, each run in tree order.
+    """Steps run after run, each run in tree order, and the values of their fields.
 
     `parent` is a position in the same list (-1 at the top), `size` the number of steps in the subtree, the
     step included; `per_run` the number of steps of each run.
     """
 
     records: list[Json]
+    values: Values
     parent: Ints
     depth: Ints
     size: Ints
@@ -36,29 +49,52 @@ class Forest(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """All steps of one depth, family after family, and how many children each has."""
+    """All steps of one depth, family after family, as they are and as rows of `FIELDS`."""
 
     steps: list[Json]
+    rows: list[tuple[Any, ...]]
     n_children: Ints
+
+
+def values_of(records: Sequence[Json]) -> Values:
+    """The fields of steps, column by column; a record is read once, which matters where it is not in cache."""
+    return _by_column(_rows(records), records)
+
+
+def _rows(records: Sequence[Json]) -> list[tuple[Any, ...]]:
+    try:
+        return list(map(_row, records))
+    except KeyError:
+        return [_row(_ABSENT | record) for record in records]
+
+
+def _by_column(rows: Sequence[tuple[Any, ...]], records: Sequence[Json]) -> Values:
+    values: Values = dict(zip(FIELDS, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(FIELDS, ())
+    for old in OLD_NAMES[Step]:
+        if any([old in record for record in records]):
+            values[old] = [record.get(old) for record in records]
+    return values
 
 
 def plant(lists: Sequence[list[Any]]) -> Forest | None:
     """Lay out the steps of each run; None if any of it is not plainly nested."""
-    top = list(chain.from_iterable(lists))
-    levels = _levels(top)
-    if levels is None or any([step.get("parent_step_id") for step in top]):
+    levels = _levels(list(chain.from_iterable(lists)))
+    if levels is None:
         return None
     n_top = np.fromiter(map(len, lists), np.int64, len(lists))
     position, parent, size, depth = _places(levels, n_top)
     order = np.empty(len(position), np.int64)
     order[position] = np.arange(len(position))
-    by_level = list(chain.from_iterable(level.steps for level in levels))
-    records = list(map(by_level.__getitem__, order.tolist()))
-    in_tree = np.append(0, np.cumsum(size[: len(top)]))  # steps in the first so many trees
+    places = order.tolist()
+    steps = list(chain.from_iterable(level.steps for level in levels))
+    rows = list(chain.from_iterable(level.rows for level in levels))
+    records = list(map(steps.__getitem__, places))
+    values = _by_column(list(map(rows.__getitem__, places)), records)
+    in_tree = np.append(0, np.cumsum(size[: n_top.sum()]))  # steps in the first so many trees
     per_run = np.diff(in_tree[np.append(0, np.cumsum(n_top))])
-    if not _are_distinct(records, per_run):
+    if not _are_distinct(values["id"], per_run):
         return None
-    return Forest(records, parent[order], depth[order], size[order], per_run)
+    return Forest(records, values, parent[order], depth[order], size[order], per_run)
 
 
 def _places(levels: list[_Level], n_top: Ints) -> tuple[Ints, Ints, Ints, Ints]:
@@ -85,20 +121,25 @@ def _places(levels: list[_Level], n_top: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     return np.concatenate(positions), np.concatenate(parents), np.concatenate(sizes), depth
 
 
-def _levels(top: list[Any]) -> list[_Level] | None:
-    """The steps depth by depth; None for what is no object, a child list that is none, and deep trees."""
+def _levels(steps: list[Any]) -> list[_Level] | None:
+    """The steps depth by depth.
+
+    None for what is no object, children that are no list, a step at the top that names a parent, deep trees.
+    """
     levels: list[_Level] = []
-    steps = top
     while steps:
         if len(levels) == MOST_LEVELS or set(map(type, steps)) != {dict}:
             return None
-        inside = [step.get("steps") for step in steps]
+        rows = _rows(steps)
+        if not levels and any(map(_PARENT, rows)):
+            return None
+        inside = list(map(_CHILDREN, rows))
         kinds = set(map(type, inside))
         if not kinds <= {list, NoneType}:
             return None
         if NoneType in kinds:
             inside = [children or [] for children in inside]
-        levels.append(_Level(steps, np.fromiter(map(len, inside), np.int64, len(inside))))
+        levels.append(_Level(steps, rows, np.fromiter(map(len, inside), np.int64, len(inside))))
         steps = list(chain.from_iterable(inside))
     return levels
 
@@ -115,9 +156,8 @@ def _subtree_sizes(levels: list[_Level]) -> list[Ints]:
     return sizes[::-1]
 
 
-def _are_distinct(records: list[Json], per_run: Ints) -> bool:
+def _are_distinct(ids: Sequence[Any], per_run: Ints) -> bool:
     """Whether no run has two steps of one id."""
-    ids = [record.get("id") for record in records]
     try:
         if len(set(ids)) == len(ids):
             return True
