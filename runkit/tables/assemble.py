@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def _frame(
 ) -> pd.DataFrame:
     if not batches:
         return empty(name)
-    columns = {}
+    columns: dict[str, Any] = {}
     for column in SCHEMA[name]:
         parts = [batch.chunks[name].pop(column.name) for batch in batches]
         if column.kind == "category":
@@ -87,7 +88,7 @@ def _categories(parts: list[Ints], vocabulary: Words, keep: Flags | None) -> pd.
     return pd.Categorical.from_codes(codes if keep is None else codes[keep], categories=words)
 
 
-def _values(column: Column, parts: list[Ints], keep: Flags | None) -> object:
+def _values(column: Column, parts: list[Ints], keep: Flags | None) -> Any:
     if column.kind == "str":
         text = pa.chunked_array(parts)
         return (text if keep is None else text.filter(pa.array(keep))).to_pandas()

@@ -17,7 +17,7 @@ from runkit.tables import findings
 from runkit.tables.bites import Bite
 from runkit.tables.checks import NEVER, TEXT
 from runkit.tables.columns import Chunk, Ints, count, seconds, take
-from runkit.tables.schema import OUTCOMES, SCHEMA
+from runkit.tables.schema import DTYPES, OUTCOMES, SCHEMA, Kind
 from runkit.values import CONFIDENCES, RESOLUTIONS, STEP_TYPES
 
 INTERRUPT = STEP_TYPES.index("interrupt")
@@ -50,11 +50,16 @@ def build(bites: Sequence[Bite]) -> Batch:
     _complete_steps(steps, runs, artifacts)
     _complete_runs(runs, steps, artifacts, sources, interrupts)
     wanted = {
-        frame: {column.name: chunk[column.name] for column in SCHEMA[frame]}
+        frame: {column.name: _small(chunk[column.name], column.kind) for column in SCHEMA[frame]}
         for frame, chunk in chunks.items()
     }
     locations = [location for bite in bites for location in bite.locations]
     return Batch(wanted, locations, sum(bite.n_seen for bite in bites))
+
+
+def _small(values: Any, kind: Kind) -> Any:
+    """Counts in the width that the frames have, as these columns wait long to be put together."""
+    return values.astype(DTYPES["count"]) if kind == "count" else values
 
 
 def _join(bites: Sequence[Bite]) -> dict[str, Chunk]:
@@ -95,9 +100,7 @@ def _complete_steps(steps: Chunk, runs: Chunk, artifacts: Chunk) -> None:
     steps["n_artifacts"] = count(artifacts["step"], n_steps)
 
 
-def _complete_runs(
-    runs: Chunk, steps: Chunk, artifacts: Chunk, sources: Chunk, interrupts: Chunk
-) -> None:
+def _complete_runs(runs: Chunk, steps: Chunk, artifacts: Chunk, sources: Chunk, interrupts: Chunk) -> None:
     """Add the time budget and the counts."""
     n = len(runs["run_id"])
     was_settled = (steps["resolution"] >= 0) & (steps["resolution"] < len(RESOLUTIONS))

@@ -73,21 +73,25 @@ def gather(
 
 def _merge(bundles: Bundles, loose: Sequence[Bundle], n_steps: int) -> Bundles:
     """Sort the loose lists in: by run, those of no step after those of steps, the output's last."""
-    of = Bundle(*(list(values) for values in zip(*loose, strict=True)))
     run, step, origin = (
         np.concatenate([here, np.array(more, np.int64)])
-        for here, more in zip(bundles[:3], of[:3], strict=True)
+        for here, more in zip(bundles[:3], zip(*(bundle[:3] for bundle in loose), strict=True), strict=True)
     )
     order = np.lexsort((np.where(step < 0, n_steps, step), origin == OUTPUT, run))
-    interrupt_id, agent = (
-        take(pa.concat_arrays([here, text(more)]), order)
-        for here, more in ((bundles.interrupt_id, of.interrupt_id), (bundles.agent, of.agent))
+    interrupt_id = pa.concat_arrays([bundles.interrupt_id, text(bundle.interrupt_id for bundle in loose)])
+    agent = pa.concat_arrays([bundles.agent, text(bundle.agent for bundle in loose)])
+    artifacts = [*bundles.artifacts, *(bundle.artifacts for bundle in loose)]
+    field = [*bundles.field, *(bundle.field for bundle in loose)]
+    places = order.tolist()
+    return Bundles(
+        run[order],
+        step[order],
+        origin[order],
+        take(interrupt_id, order),
+        take(agent, order),
+        [artifacts[place] for place in places],
+        [field[place] for place in places],
     )
-    artifacts, field = (
-        [values[place] for place in order.tolist()]
-        for values in (bundles.artifacts + of.artifacts, bundles.field + of.field)
-    )
-    return Bundles(run[order], step[order], origin[order], interrupt_id, agent, artifacts, field)
 
 
 def find(bundles: Bundles, runs: Runs, steps: Steps, problems: Problems) -> tuple[Chunk, Chunk]:
@@ -144,8 +148,9 @@ def hosts(urls: pa.Array) -> pa.Array:
 
 def output_bundles(runs: Runs) -> list[Bundle]:
     """What the runs deliver."""
+    agent = runs.text["agent"]
     return [
-        Bundle(number, -1, OUTPUT, None, runs.text["agent"][number].as_py(), output.get("artifacts"), "output.artifacts")
+        Bundle(number, -1, OUTPUT, None, agent[number].as_py(), output.get("artifacts"), "output.artifacts")
         for number, record in enumerate(runs.records)
         if isinstance(output := record.raw.get("output"), dict)
     ]

@@ -15,7 +15,7 @@ from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step
 from runkit.steptree import flatten, kind
 from runkit.tables.checks import NEVER, TEXT, Columns, conform, convert, to_columns
 from runkit.tables.columns import Flags, Ints, must, take
-from runkit.tables.nested import Forest, Values, plant, values_of
+from runkit.tables.nested import Forest, Level, Values, plant, steps_of, values_of
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
 from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
@@ -41,8 +41,7 @@ class Steps(NamedTuple):
     """All steps of a bite's runs, run after run, each run in tree order.
 
     `run` and `parent` are positions in the bite (-1 at the top), `size` the number of steps in the subtree,
-    the step included. `values` holds the fields as they came, `parent_ids` the ids by nesting, whatever a step
-    itself says.
+    the step included. `values` holds the fields as they came, `parent_ids` the ids by nesting.
     """
 
     records: list[Json]
@@ -125,10 +124,13 @@ def _with_local(raw: Json) -> Json:
     return raw | {name: local[name] for name in LOCAL_FIELDS if local.get(name)}
 
 
-def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
-    """Lay out the steps of all runs; refuse those that are not what the contract says."""
-    lists = [_list(record.raw.get("steps")) for record in runs.records]
-    forest = plant(lists)
+def lay_out_steps(runs: Runs, parts: Sequence[list[Level] | None], problems: Problems) -> Steps:
+    """Lay out the steps of all runs; refuse those that are not what the contract says.
+
+    `parts` are the same steps as they were read on the way; None where they are unusual.
+    """
+    lists = [steps_of(record.raw) for record in runs.records]
+    forest = plant(parts, np.fromiter(map(len, lists), np.int64, len(lists)))
     columns = None if forest is None else convert(Step, forest.values)
     if forest is None or columns is None:  # something is unusual somewhere: look at each run by itself
         forest, columns = _walk_each(runs, lists, problems)
@@ -146,10 +148,6 @@ def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
     )
     _compare_parents(runs, steps, problems)
     return steps
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _walk_each(runs: Runs, lists: list[list[Any]], problems: Problems) -> tuple[Forest, Columns]:

@@ -13,10 +13,11 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
+from tqdm import tqdm
 
 from runkit.errors import DataError, UsageError
 from runkit.tables.assemble import assemble
-from runkit.tables.bites import Bite, Vocabularies, take_bite
+from runkit.tables.bites import Bite, Mouthful, Vocabularies, take_bite
 from runkit.tables.build import Batch, build
 from runkit.tables.columns import vocabularies
 from runkit.tables.layout import micros
@@ -26,11 +27,13 @@ from runkit.tables.schema import SCHEMA, cast
 from runkit.text import html_table, plural, run_sentence, shorten
 
 # A bite's raw JSON, ten times its text, should be read off and dropped before it falls out of the cache.
-BITE_BYTES = 800_000
+BITE_BYTES = 1_600_000
 BITE_RUNS = 800
+SIP_BYTES = 200_000
 STEP_BYTES = 500  # of a step, where the length of the text is not known
 # Steps (and runs) in a batch: enough that numpy's and Arrow's overhead per call is small.
 BATCH_STEPS = 16_384
+PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
 COVERAGE_FILE = "coverage.json"
@@ -185,8 +188,9 @@ def frames(
     words = vocabularies()
     problems = Problems()
     moment = _moment(as_of, source)
-    with _no_garbage_collection():
-        batches = list(_batches(records_of(source), moment, words, problems))
+    progress = tqdm(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, leave=False)
+    with _no_garbage_collection(), progress:
+        batches = list(_batches(records_of(source), moment, words, problems, progress))
     why = getattr(source, "why", None)
     if why is not None:
         problems.add(None, "source", "truncated", f"the source is not complete: {why}")
@@ -233,14 +237,20 @@ def _moment(as_of: datetime | str | None, source: object) -> int | None:
 
 
 def _batches(
-    records: Iterable[Record], as_of: int | None, words: Vocabularies, problems: Problems
+    records: Iterable[Record],
+    as_of: int | None,
+    words: Vocabularies,
+    problems: Problems,
+    progress: tqdm[None],
 ) -> Iterator[Batch]:
     batch: list[Bite] = []
     size = 0
-    for records_of_bite in _bites(records):
-        bite = take_bite(records_of_bite, as_of, words, problems)
+    for mouthful in _mouthfuls(records):
+        bite = take_bite(mouthful, as_of, words, problems)
+        mouthful.levels.clear()
+        progress.update(len(mouthful.records))
         batch.append(bite)
-        size += len(bite.chunks["steps"]["run"]) + len(records_of_bite)
+        size += len(bite.chunks["steps"]["run"]) + len(mouthful.records)
         if size >= BATCH_STEPS:
             yield build(batch)
             batch, size = [], 0
@@ -248,25 +258,41 @@ def _batches(
         yield build(batch)
 
 
-def _bites(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Gather records into bites. For each record that comes, one of the bite before is let go.
+def _mouthfuls(records: Iterable[Record]) -> Iterator[Mouthful]:
+    """Gather records. For each one that comes, one of the mouthful before is let go.
 
-    So the parser works in memory that is in use already; to free a whole bite at once would hand its memory
-    back to the operating system, and to get it anew takes a fifth of the time of parsing.
+    So the parser works in memory that is in use already; to free a whole mouthful at once would hand its
+    memory back to the operating system, and to get it anew takes a fifth of the time of parsing.
     """
-    bite: list[Record] = []
-    before: list[Record] = []
+    mouthful = Mouthful([], [])
+    stale: list[Record] = []
+    size = 0
+    for fresh, n_bytes in _sips(records, stale):
+        mouthful.read(fresh)
+        size += n_bytes
+        if size >= BITE_BYTES or len(mouthful.records) >= BITE_RUNS:
+            yield mouthful
+            stale += mouthful.records
+            mouthful.records.clear()
+            size = 0
+    if mouthful.records:
+        yield mouthful
+
+
+def _sips(records: Iterable[Record], stale: list[Record]) -> Iterator[tuple[list[Record], int]]:
+    """Gather so few records that all of them are in cache when they are first read."""
+    fresh: list[Record] = []
     size = 0
     for record in records:
-        if before:
-            before.pop()
-        bite.append(record)
+        if stale:
+            stale.pop()
+        fresh.append(record)
         size += record.n_bytes or _size(record.raw)
-        if size >= BITE_BYTES or len(bite) >= BITE_RUNS:
-            yield bite
-            bite, before, size = [], bite, 0
-    if bite:
-        yield bite
+        if size >= SIP_BYTES:
+            yield fresh, size
+            fresh, size = [], 0
+    if fresh:
+        yield fresh, size
 
 
 def _size(raw: object) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
 from runkit.models import Interrupt
 from runkit.steptree import kind
 from runkit.tables.checks import NEVER, Flaw
-from runkit.tables.columns import Chunk, Flags, Ints, seconds, take, text
+from runkit.tables.columns import Chunk, Flags, Ints, seconds, text
 from runkit.tables.findings import PROPOSAL, Bundle
 from runkit.tables.layout import Runs, Spans, Steps
 from runkit.tables.problems import Problems

@@ -122,7 +122,8 @@ def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
     number = 0
     for block in blocks(lines):
         has_long_numbers = None if may_hold_long_number(b"".join(block)) else False
-        for number, line in enumerate(block, number + 1):
+        for line in block:
+            number += 1
             if line and not line.isspace():
                 place = f"{name}:{number}" if name else f"line {number}"
                 yield from _from_document(line, place, has_long_numbers=has_long_numbers)
