@@ -75,9 +75,7 @@ def _rows(records: Sequence[Json]) -> list[tuple[Any, ...]]:
         return [_row(_ABSENT | record) for record in records]
 
 
-def _by_column(
-    rows: Sequence[tuple[Any, ...]], records: Sequence[Json], old_names: Iterable[str]
-) -> Values:
+def _by_column(rows: Sequence[tuple[Any, ...]], records: Sequence[Json], old_names: Iterable[str]) -> Values:
     columns = zip(*rows, strict=True) if rows else ((),) * len(FIELDS)
     values: Values = dict(zip(FIELDS, columns, strict=True))
     for old in old_names:
