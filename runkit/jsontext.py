@@ -21,12 +21,13 @@ def loads(text: bytes) -> Any:
     return parse(text)[0]
 
 
-def parse(text: bytes) -> tuple[Any, bool]:
+def parse(text: bytes, *, has_long_numbers: bool | None = None) -> tuple[Any, bool]:
     """Parse one JSON document and say whether every number in it is exact.
 
     Raises `ValueError` for anything that is not JSON, `RecursionError` beyond 1,024 levels. A text with 19
-    digits in a row is read by the standard library, which keeps integers of any size (looking for them costs
-    a tenth of the parse); where that is too deep for it, the numbers may be rounded and the answer is False.
+    digits in a row is read by the standard library, which keeps integers of any size; where that is too deep
+    for it, the numbers may be rounded and the answer is False. To look for such digits costs a quarter of the
+    parse, so a caller who knows that there are none says `has_long_numbers=False`.
     """
     text = text.removeprefix(codecs.BOM_UTF8)
     try:
@@ -35,7 +36,9 @@ def parse(text: bytes) -> tuple[Any, bool]:
         if "depth" in str(error) or "recursion" in str(error):
             raise RecursionError("the JSON is nested deeper than 1,024 levels") from None
         raise
-    if _TOO_BIG not in text.translate(_DIGITS_ONLY):
+    if has_long_numbers is None:
+        has_long_numbers = _TOO_BIG in text.translate(_DIGITS_ONLY)
+    if not has_long_numbers:
         return value, True
     try:
         return json.loads(text), True

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from runkit.archive.rows import SCHEMA, Row, knowing_business, row_of, table_of
 from runkit.archive.table import Lost, Snapshot, latest
 from runkit.errors import ArchiveError
+from runkit.tables.linked import no_garbage_collection
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
 from runkit.tables.schema import cast, empty
@@ -87,14 +88,15 @@ def add_records(snapshot: Snapshot, records: Iterable[Record], *, within: float 
     n_new = n_changed = n_unchanged = n_refused = 0
     is_interrupted = False
     try:
-        for batch in _batches(records, within):
-            rows, n_seen = table_of(batch, problems)
-            snapshot, decision = _write(snapshot, rows)
-            n_changed += len(decision.known)
-            n_new += len(decision.rows) - len(decision.known)
-            n_unchanged += decision.n_unchanged
-            n_refused += n_seen - len(rows)
-        snapshot = snapshot.joined()
+        with no_garbage_collection():
+            for batch in _batches(records, within):
+                rows, n_seen = table_of(batch, problems)
+                snapshot, decision = _write(snapshot, rows)
+                n_changed += len(decision.known)
+                n_new += len(decision.rows) - len(decision.known)
+                n_unchanged += decision.n_unchanged
+                n_refused += n_seen - len(rows)
+            snapshot = snapshot.joined()
     except KeyboardInterrupt:
         is_interrupted = True
     if n_refused:

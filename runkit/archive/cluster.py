@@ -77,7 +77,7 @@ def dask_frames(selection: Selection) -> DaskFrames:
 
 def _frames(part: Part | None) -> Frames:
     """Make the frames of a part, in a worker."""
-    return frames(part if part is not None else ())
+    return frames(part if part is not None else (), progress=False)
 
 
 def _size(whole: Frames) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -31,7 +31,7 @@ TIME = pa.timestamp("us", tz="UTC")
 NEVER = np.iinfo(np.int64).min  # how a missing time is written among int64 microseconds; numpy's NaT
 _FIRST = int(datetime.min.replace(tzinfo=UTC).timestamp()) * 1_000_000
 _LAST = (int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()) + 1) * 1_000_000 - 1
-_OLD_NAMES: dict[type[ApiObject], tuple[str, ...]] = {
+OLD_NAMES: dict[type[ApiObject], tuple[str, ...]] = {
     Step: ("graph",)
 }  # a step's agent in the first generation of the documentation
 
@@ -67,7 +67,7 @@ def fields_of(model: type[ApiObject]) -> tuple[Field, ...]:
         for name, info in model.model_fields.items()
         if {str, datetime} & (types_of := _types(info.annotation))
     ]
-    return (*found, *(Field(name, "text", False) for name in _OLD_NAMES.get(model, ())))
+    return (*found, *(Field(name, "text", False) for name in OLD_NAMES.get(model, ())))
 
 
 def _types(annotation: Any) -> set[Any]:
@@ -79,30 +79,46 @@ def _types(annotation: Any) -> set[Any]:
     return {annotation} if typing.get_origin(annotation) is None else set()
 
 
-def to_columns(model: type[ApiObject], records: Sequence[Any]) -> Columns | None:
+def to_columns(model: type[ApiObject], records: Sequence[dict[str, Any]]) -> Columns | None:
     """Convert the text and time fields of many records; None if any record is unusual."""
-    fields = fields_of(model)
-    layout = pa.struct([(field.name, TEXT) for field in fields])
+    names = [field.name for field in fields_of(model)]
+    return convert(model, {name: [record.get(name) for record in records] for name in names})
+
+
+def convert(model: type[ApiObject], values: Mapping[str, Sequence[Any]]) -> Columns | None:
+    """Convert fields of many records, given field by field; None if any record is unusual.
+
+    Old names may be left out.
+    """
+    texts: dict[str, pa.Array] = {}
+    times: dict[str, pa.Array] = {}
     try:
-        table = pa.array(records, type=layout)
-        columns = Columns({}, {})
-        for field, values in zip(fields, table.flatten(), strict=True):
-            if field.is_required and values.null_count:
-                return None
-            if field.kind == "text":
-                columns.text[field.name] = values
-            else:
-                columns.time[field.name] = moments = micros_of(pc.cast(values, TIME))
-                if ((moments < _FIRST) & (moments != NEVER) | (moments > _LAST)).any():
+        for field in fields_of(model):
+            if field.name in values or field.name not in OLD_NAMES.get(model, ()):
+                found = pa.array(values[field.name], TEXT)
+                if field.is_required and found.null_count:
                     return None
+                (texts if field.kind == "text" else times)[field.name] = found
+        moments = _moments(list(times.values()))
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeError):
         return None
-    return columns
+    return None if moments is None else Columns(texts, dict(zip(times, moments, strict=True)))
+
+
+def _moments(columns: list[pa.Array]) -> list[NDArray[np.int64]] | None:
+    """Read columns of times, all of one length, in one go; None if a time is beyond what a datetime holds."""
+    if not columns:
+        return []
+    moments = micros_of(pc.cast(pa.concat_arrays(columns), TIME))
+    if ((moments < _FIRST) & (moments != NEVER) | (moments > _LAST)).any():
+        return None
+    return list(moments.reshape(len(columns), -1))
 
 
 def micros_of(times: pa.Array) -> NDArray[np.int64]:
     """Arrow timestamps as int64 microseconds, `NEVER` where null."""
-    values: NDArray[np.int64] = times.cast(pa.int64()).fill_null(NEVER).to_numpy(zero_copy_only=False)
+    numbers = times.view(pa.int64())
+    values: NDArray[np.int64] = (numbers.fill_null(NEVER) if times.null_count else numbers).to_numpy()
     return values
 
 

@@ -44,7 +44,8 @@ def text(values: Iterable[object]) -> pa.Array:
 
 def take(values: pa.Array, positions: Ints) -> pa.Array:
     """The values at some positions, null where the position is negative."""
-    return values.take(pa.array(positions, mask=positions < 0))
+    is_none = positions < 0
+    return values.take(pa.array(positions, mask=is_none) if is_none.any() else pa.array(positions))
 
 
 def count(of: Ints, n: int) -> Ints:
@@ -67,15 +68,16 @@ class Words:
 
     def encode(self, values: pa.Array, aliases: dict[str, str] | None = None) -> NDArray[np.int32]:
         """Codes of an Arrow text array, -1 for null; unknown words are added."""
+        if values.null_count == len(values):
+            return np.full(len(values), -1, np.int32)
         encoded = values.dictionary_encode()
         codes = [
             self._codes.setdefault((aliases or {}).get(word, word), len(self._codes))
             for word in encoded.dictionary.to_pylist()
         ]
         lookup = np.array([*codes, -1], np.int32)
-        found: NDArray[np.int32] = lookup[
-            encoded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
-        ]
+        indices = encoded.indices.fill_null(len(codes)) if values.null_count else encoded.indices
+        found: NDArray[np.int32] = lookup[indices.to_numpy()]
         return found
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit.models import Artifact, Source
-from runkit.tables.checks import Flaw
+from runkit.tables.checks import TEXT, Flaw
 from runkit.tables.columns import Chunk, Flags, Ints, count, take, text
 from runkit.tables.layout import Runs, Steps
 from runkit.tables.problems import Problems
@@ -22,7 +22,7 @@ _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^
 
 
 class Bundle(NamedTuple):
-    """A list of artifacts and whose they are: run and step are positions in the batch, step -1 for none."""
+    """A list of artifacts that a question or a run carries; step is -1 where it belongs to none."""
 
     run: int
     step: int
@@ -33,72 +33,110 @@ class Bundle(NamedTuple):
     field: str
 
 
-class Findings(NamedTuple):
-    """The columns of the artifacts and sources frames, and whose each artifact is."""
+class Bundles(NamedTuple):
+    """All lists of artifacts of a bite, run after run: the steps' in tree order, the output's last."""
 
-    artifacts: Chunk
-    sources: Chunk
-    artifact_run: Ints
-    artifact_step: Ints
-    source_run: Ints
+    run: Ints
+    step: Ints
+    origin: Ints
+    interrupt_id: pa.Array
+    agent: pa.Array
+    artifacts: list[Any]
+    field: list[str]
 
 
-def find(bundles: Sequence[Bundle], runs: Runs, steps: Steps, problems: Problems) -> Findings:
-    """Lay out the artifacts of all bundles, which stand run after run, and then their sources."""
+def gather(
+    steps: Steps, is_interrupt: Flags, interrupt_ids: dict[int, str | None], loose: Sequence[Bundle]
+) -> Bundles:
+    """Put the lists that steps carry and the `loose` ones in order.
 
-    def note(bundle: Bundle, field: str, flaw: Flaw) -> None:
-        record = runs.records[bundle.run]
-        if bundle.step < 0:
+    What an interrupt step carries is proposed, not found, by the question in `interrupt_ids`. A pending
+    question shows what it proposes in its value; the same artifacts on its step are not repeated.
+    """
+    told = {bundle.step for bundle in loose if bundle.artifacts}
+    lists = steps.values["artifacts"]
+    carrying = [position for position, artifacts in enumerate(lists) if artifacts]
+    if told:
+        carrying = [position for position in carrying if position not in told]
+    at = np.array(carrying, np.int64)
+    bundles = Bundles(
+        steps.run[at],
+        at,
+        np.where(is_interrupt[at], PROPOSAL, STEP),
+        text(map(interrupt_ids.get, carrying)) if interrupt_ids else pa.nulls(len(at), TEXT),
+        take(steps.text["agent"], at),
+        [lists[position] for position in carrying],
+        ["artifacts"] * len(at),
+    )
+    return _merge(bundles, loose, len(steps.records)) if loose else bundles
+
+
+def _merge(bundles: Bundles, loose: Sequence[Bundle], n_steps: int) -> Bundles:
+    """Sort the loose lists in: by run, those of no step after those of steps, the output's last."""
+    run, step, origin = (
+        np.concatenate([here, np.array(more, np.int64)])
+        for here, more in zip(bundles[:3], zip(*(bundle[:3] for bundle in loose), strict=True), strict=True)
+    )
+    order = np.lexsort((np.where(step < 0, n_steps, step), origin == OUTPUT, run))
+    interrupt_id = pa.concat_arrays([bundles.interrupt_id, text(bundle.interrupt_id for bundle in loose)])
+    agent = pa.concat_arrays([bundles.agent, text(bundle.agent for bundle in loose)])
+    artifacts = [*bundles.artifacts, *(bundle.artifacts for bundle in loose)]
+    field = [*bundles.field, *(bundle.field for bundle in loose)]
+    places = order.tolist()
+    return Bundles(
+        run[order],
+        step[order],
+        origin[order],
+        take(interrupt_id, order),
+        take(agent, order),
+        [artifacts[place] for place in places],
+        [field[place] for place in places],
+    )
+
+
+def find(bundles: Bundles, runs: Runs, steps: Steps, problems: Problems) -> tuple[Chunk, Chunk]:
+    """Read the artifacts of all bundles and then their sources; `link` makes rows of the frames of them."""
+
+    def note(number: int, path: str, flaw: Flaw) -> None:
+        record, step = runs.records[bundles.run[number]], bundles.step[number]
+        field = bundles.field[number] + path
+        if step < 0:
             problems.of_run(record, flaw.problem, flaw.detail, field)
         else:
-            problems.of_step(record, steps.records[bundle.step], flaw.problem, flaw.detail, field)
+            problems.of_step(record, steps.records[step], flaw.problem, flaw.detail, field)
 
-    def note_artifact(number: int, path: str, flaw: Flaw) -> None:
-        note(bundles[number], bundles[number].field + path, flaw)
-
-    found = spread([bundle.artifacts for bundle in bundles], Artifact, note_artifact)
+    found = spread(bundles.artifacts, Artifact, note)
 
     def note_source(number: int, path: str, flaw: Flaw) -> None:
-        bundle = bundles[found.owner[number]]
-        note(bundle, f"{bundle.field}[{found.place[number]}].sources{path}", flaw)
+        note(int(found.owner[number]), f"[{found.place[number]}].sources{path}", flaw)
 
     evidence = spread([artifact.get("sources") for artifact in found.records], Source, note_source)
-
-    run_of = np.array([bundle.run for bundle in bundles], np.int64)[found.owner]
-    step_of = np.array([bundle.step for bundle in bundles], np.int64)[found.owner]
-    origin = np.array([bundle.origin for bundle in bundles], np.int32)[found.owner]
-    per_run = count(run_of, len(runs.records))
-    number = np.arange(len(run_of)) - (np.cumsum(per_run) - per_run)[run_of]
-    step_id = take(steps.ids, step_of)
-    of = evidence.owner
     artifacts: Chunk = {
-        "run_id": take(runs.text["id"], run_of),
-        "artifact_no": number,
-        "step_id": step_id,
-        "origin": origin,
-        "interrupt_id": take(text(bundle.interrupt_id for bundle in bundles), found.owner),
+        "run": bundles.run[found.owner],
+        "step": bundles.step[found.owner],
+        "origin": bundles.origin[found.owner],
+        "interrupt_id": take(bundles.interrupt_id, found.owner),
+        "agent": take(bundles.agent, found.owner),
         "artifact_id": found.columns["id"],
-        "agent": take(text(bundle.agent for bundle in bundles), found.owner),
-        "title": found.columns["title"],
-        "type": found.columns["type"],
-        "confidence": found.columns["confidence"],
-        "summary": found.columns["summary"],
-        "n_sources": count(of, len(found.records)),
+        **{name: found.columns[name] for name in ("title", "type", "confidence", "summary")},
     }
-    sources: Chunk = {
-        "run_id": take(runs.text["id"], run_of[of]),
-        "artifact_no": number[of],
-        "source_no": evidence.place,
-        "step_id": take(step_id, of),
-        "origin": origin[of],
-        "title": take(found.columns["title"], of),
-        "url": evidence.columns["url"],
-        "host": hosts(evidence.columns["url"]),
-        "source_name": evidence.columns["source_name"],
-        "source_tier": evidence.columns["source_tier"],
-        "source_type": evidence.columns["source_type"],
-    }
-    return Findings(artifacts, sources, run_of, step_of, run_of[of])
+    sources: Chunk = {"artifact": evidence.owner, "source_no": evidence.place, **evidence.columns}
+    return artifacts, sources
+
+
+def link(artifacts: Chunk, sources: Chunk, run_ids: pa.Array, step_ids: pa.Array) -> None:
+    """Add the columns that follow from where artifacts and sources stand."""
+    run, of = artifacts["run"], sources["artifact"]
+    per_run = count(run, len(run_ids))
+    artifacts["run_id"] = take(run_ids, run)
+    artifacts["artifact_no"] = np.arange(len(run)) - (np.cumsum(per_run) - per_run)[run]
+    artifacts["step_id"] = take(step_ids, artifacts["step"])
+    artifacts["n_sources"] = count(of, len(run))
+    for name in ("run_id", "step_id", "title"):
+        sources[name] = take(artifacts[name], of)
+    for name in ("run", "artifact_no", "origin"):
+        sources[name] = artifacts[name][of]
+    sources["host"] = hosts(sources["url"])
 
 
 def hosts(urls: pa.Array) -> pa.Array:
@@ -108,31 +146,11 @@ def hosts(urls: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host).take(encoded.indices)
 
 
-def step_bundles(steps: Steps, is_interrupt: Flags) -> list[Bundle]:
-    """What the steps carry; what an interrupt step carries is proposed, not found."""
-    carried = [
-        (position, artifacts)
-        for position, step in enumerate(steps.records)
-        if (artifacts := step.get("artifacts"))
-    ]
-    at = np.array([position for position, _ in carried], np.int64)
-    return [
-        Bundle(run, position, PROPOSAL if is_proposal else STEP, None, agent, artifacts, "artifacts")
-        for (position, artifacts), run, is_proposal, agent in zip(
-            carried,
-            steps.run[at].tolist(),
-            is_interrupt[at].tolist(),
-            take(steps.text["agent"], at).to_pylist(),
-            strict=True,
-        )
-    ]
-
-
 def output_bundles(runs: Runs) -> list[Bundle]:
     """What the runs deliver."""
-    agents = runs.text["agent"].to_pylist()
+    agent = runs.text["agent"]
     return [
-        Bundle(number, -1, OUTPUT, None, agents[number], output.get("artifacts"), "output.artifacts")
+        Bundle(number, -1, OUTPUT, None, agent[number].as_py(), output.get("artifacts"), "output.artifacts")
         for number, record in enumerate(runs.records)
         if isinstance(output := record.raw.get("output"), dict)
     ]

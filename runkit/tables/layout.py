@@ -1,4 +1,4 @@
-"""The first half of a batch: which records are runs, their steps in tree order, and when everything was."""
+"""What a few records say: which of them are runs, their steps in tree order, and when everything was."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step, resolution_of
-from runkit.steptree import FlatSteps, flatten, kind
-from runkit.tables.checks import NEVER, TEXT, Columns, conform, to_columns
+from runkit import timing
+from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step
+from runkit.steptree import flatten, kind
+from runkit.tables.checks import NEVER, TEXT, Columns, conform, convert, to_columns
 from runkit.tables.columns import Flags, Ints, must, take
+from runkit.tables.nested import Forest, Level, Values, plant, steps_of, values_of
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
 from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
@@ -21,10 +23,11 @@ from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
 Json = dict[str, Any]
 # The statuses of a run that has ended, in today's and the oldest words.
 FINAL = [*FINAL_STATUSES, *(old for old, new in OLD_STATUSES.items() if new in FINAL_STATUSES)]
+_PARTS = (("steps", "a list", list), ("output", "an object", dict), ("requester", "an object", dict))
 
 
 class Runs(NamedTuple):
-    """The usable runs of a batch, and how many records were seen to find them."""
+    """The usable runs of a bite, and how many records were seen to find them."""
 
     records: list[Record]
     text: dict[str, pa.Array]
@@ -35,18 +38,21 @@ class Runs(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """All steps of the runs of a batch, run after run, each run in tree order.
+    """All steps of a bite's runs, run after run, each run in tree order.
 
-    `run` and `parent` are positions in the batch (-1 at the top); the steps of run r begin at `first[r]`.
+    `run` and `parent` are positions in the bite (-1 at the top), `size` the number of steps in the subtree,
+    the step included. `values` holds the fields as they came, `parent_ids` the ids by nesting.
     """
 
     records: list[Json]
+    values: Values
     text: dict[str, pa.Array]
     time: dict[str, Ints]
     run: Ints
     parent: Ints
     depth: Ints
-    first: Ints
+    size: Ints
+    parent_ids: pa.Array
 
     @property
     def ids(self) -> pa.Array:
@@ -90,22 +96,24 @@ def take_runs(records: Sequence[Record], problems: Problems) -> Runs:
             else:
                 usable.append(clean)
         columns = must(to_columns(Run, usable))
-    for record in kept:
-        for field, words, expected in (
-            ("steps", "a list", list),
-            ("output", "an object", dict),
-            ("requester", "an object", dict),
-        ):
-            value = record.raw.get(field)
-            if value is not None and not isinstance(value, expected):
-                problems.of_run(record, "bad_field", f"{field}: expected {words}, found {kind(value)}", field)
-        requester = record.raw.get("requester")
-        if isinstance(requester, dict) and not isinstance(requester.get("name"), str):
-            detail = f"requester.name: expected text, found {kind(requester.get('name'))}"
-            problems.of_run(record, "bad_field", detail, "requester.name")
+    _check_parts(kept, problems)
     final = pa.compute.is_in(columns.text["status"], pa.array(FINAL, TEXT)).to_numpy(zero_copy_only=False)
     has_steps = np.array([isinstance(record.raw.get("steps"), list) for record in kept], np.bool_)
     return Runs(kept, *columns, final, has_steps, n_seen)
+
+
+def _check_parts(records: Sequence[Record], problems: Problems) -> None:
+    """Note each list or object of a run that is something else."""
+    for record in records:
+        raw = record.raw
+        for field, words, expected in _PARTS:
+            value = raw.get(field)
+            if value is not None and not isinstance(value, expected):
+                problems.of_run(record, "bad_field", f"{field}: expected {words}, found {kind(value)}", field)
+        requester = raw.get("requester")
+        if isinstance(requester, dict) and not isinstance(requester.get("name"), str):
+            detail = f"requester.name: expected text, found {kind(requester.get('name'))}"
+            problems.of_run(record, "bad_field", detail, "requester.name")
 
 
 def _with_local(raw: Json) -> Json:
@@ -116,23 +124,54 @@ def _with_local(raw: Json) -> Json:
     return raw | {name: local[name] for name in LOCAL_FIELDS if local.get(name)}
 
 
-def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
-    """Flatten the steps of all runs; refuse those that are not what the contract says."""
-    flats = [flatten(record.raw.get("steps")) for record in runs.records]
+def lay_out_steps(runs: Runs, parts: Sequence[list[Level] | None], problems: Problems) -> Steps:
+    """Lay out the steps of all runs; refuse those that are not what the contract says.
+
+    `parts` are the same steps as they were read on the way; None where they are unusual.
+    """
+    lists = [steps_of(record.raw) for record in runs.records]
+    forest = plant(parts, np.fromiter(map(len, lists), np.int64, len(lists)))
+    columns = None if forest is None else convert(Step, forest.values)
+    if forest is None or columns is None:  # something is unusual somewhere: look at each run by itself
+        forest, columns = _walk_each(runs, lists, problems)
+    if "graph" in columns.text:
+        columns.text["agent"] = pa.compute.coalesce(columns.text["agent"], columns.text.pop("graph"))
+    steps = Steps(
+        forest.records,
+        forest.values,
+        *columns,
+        run=np.repeat(np.arange(len(lists)), forest.per_run),
+        parent=forest.parent,
+        depth=forest.depth,
+        size=forest.size,
+        parent_ids=take(columns.text["id"], forest.parent),
+    )
+    _compare_parents(runs, steps, problems)
+    return steps
+
+
+def _walk_each(runs: Runs, lists: list[list[Any]], problems: Problems) -> tuple[Forest, Columns]:
+    """Flatten each run by itself, and look at each step by itself if they do not convert as they are."""
+    flats = [flatten(steps) for steps in lists]
     records = list(chain.from_iterable(flat.records for flat in flats))
-    columns = to_columns(Step, records)
-    if columns is None:  # something is unusual somewhere: look at each step by itself
+    columns = convert(Step, values_of(records))
+    if columns is None:
         usable: dict[int, Json] = {}
         flats = [
-            flatten(record.raw.get("steps"), _acceptor(record, usable, problems)) for record in runs.records
+            flatten(steps, _acceptor(record, usable, problems))
+            for record, steps in zip(runs.records, lists, strict=True)
         ]
         records = list(chain.from_iterable(flat.records for flat in flats))
         columns = must(to_columns(Step, [usable[id(step)] for step in records]))
-    columns.text["agent"] = pa.compute.coalesce(columns.text["agent"], columns.text.pop("graph"))
     for record, flat in zip(runs.records, flats, strict=True):
         for note in flat.notes:
             problems.of_step(record, note.record, note.problem, note.detail)
-    return _link(flats, records, columns, runs, problems)
+    per_run = np.array([len(flat.records) for flat in flats], np.int64)
+    inside = np.fromiter(chain.from_iterable(flat.parents for flat in flats), np.int64, len(records))
+    parent = np.where(inside < 0, -1, inside + np.repeat(np.cumsum(per_run) - per_run, per_run))
+    depth = np.fromiter(chain.from_iterable(flat.depths for flat in flats), np.int64, len(records))
+    size = timing.subtree_sizes(parent, depth)
+    return Forest(records, values_of(records), parent, depth, size, per_run), columns
 
 
 def _acceptor(record: Record, usable: dict[int, Json], problems: Problems) -> Callable[[Json], bool]:
@@ -147,40 +186,14 @@ def _acceptor(record: Record, usable: dict[int, Json], problems: Problems) -> Ca
     return accept
 
 
-def _link(
-    flats: list[FlatSteps],
-    records: list[Json],
-    columns: Columns,
-    runs: Runs,
-    problems: Problems,
-) -> Steps:
-    sizes = np.array([len(flat.records) for flat in flats], np.int64)
-    first = np.cumsum(sizes) - sizes
-    run = np.repeat(np.arange(len(flats)), sizes)
-    inside = np.fromiter(chain.from_iterable(flat.parents for flat in flats), np.int64, len(records))
-    steps = Steps(
-        records,
-        *columns,
-        run=run,
-        parent=np.where(inside < 0, -1, inside + first[run]),
-        depth=np.fromiter(chain.from_iterable(flat.depths for flat in flats), np.int64, len(records)),
-        first=first,
-    )
-    named, nested = columns.text["parent_step_id"], take(steps.ids, steps.parent)
-    differs = pa.compute.not_equal(named, nested).fill_null(False).to_numpy(zero_copy_only=False)
+def _compare_parents(runs: Runs, steps: Steps, problems: Problems) -> None:
+    """Note the steps that name another parent than the one that they are nested in."""
+    named = steps.text["parent_step_id"]
+    differs = pa.compute.not_equal(named, steps.parent_ids).fill_null(False).to_numpy(zero_copy_only=False)
     for position in np.flatnonzero(differs).tolist():
-        detail = f"it stands in {nested[position]} and names {named[position]}; nesting wins"
-        step = records[position]
-        problems.of_step(runs.records[run[position]], step, "parent_disagrees", detail, "parent_step_id")
-    return steps
-
-
-def resolutions(steps: Steps, is_interrupt: Flags) -> list[str | None]:
-    """How the policy settled each interrupt step; None for all other steps and where a person answered."""
-    words: list[str | None] = [None] * len(steps.records)
-    for position in np.flatnonzero(is_interrupt).tolist():
-        words[position] = resolution_of(steps.records[position])
-    return words
+        detail = f"it stands in {steps.parent_ids[position]} and names {named[position]}; nesting wins"
+        record = runs.records[steps.run[position]]
+        problems.of_step(record, steps.records[position], "parent_disagrees", detail, "parent_step_id")
 
 
 def measure(runs: Runs, steps: Steps, as_of: int | None, problems: Problems) -> Spans:

@@ -8,29 +8,32 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 from markupsafe import Markup
-from numpy.typing import NDArray
+from tqdm import tqdm
 
 from runkit.errors import DataError, UsageError
+from runkit.tables.assemble import assemble
+from runkit.tables.bites import Bite, Mouthful, Vocabularies, take_bite
 from runkit.tables.build import Batch, build
-from runkit.tables.columns import Words, vocabularies
+from runkit.tables.columns import vocabularies
 from runkit.tables.layout import micros
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record, records_of
-from runkit.tables.schema import DTYPES, SCHEMA, cast, empty
+from runkit.tables.schema import SCHEMA, cast
 from runkit.text import html_table, plural, run_sentence, shorten
 
-# Steps in a batch: enough that numpy's and Arrow's overhead per call is small, few enough that the raw JSON
-# of a batch stays in a few megabytes.
-BATCH_STEPS = 4_096
-BATCH_RUNS = 2_000
+# A bite's raw JSON, ten times its text, should be read off and dropped before it falls out of the cache.
+BITE_BYTES = 1_600_000
+BITE_RUNS = 800
+SIP_BYTES = 200_000
+STEP_BYTES = 500  # of a step, where the length of the text is not known
+# Steps (and runs) in a batch: enough that numpy's and Arrow's overhead per call is small.
+BATCH_STEPS = 16_384
+PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
 COVERAGE_FILE = "coverage.json"
@@ -169,6 +172,7 @@ def frames(
     *,
     on_error: Literal["collect", "raise"] = "collect",
     as_of: datetime | str | None = None,
+    progress: bool = True,
 ) -> Frames:
     """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
 
@@ -180,22 +184,28 @@ def frames(
     measured when it was read, else at its own newest time.
     `on_error="raise"` raises one `DataError`, which carries the problems frame, if any record was refused or
     any value could not be read; "collect" keeps what is usable and says the rest in `.problems`.
+    `progress` counts the runs on stderr when it takes longer than 2 seconds, and leaves nothing there.
     Raises `UsageError` for a source that cannot hold runs, and for a file that is not there.
     """
     if isinstance(source, Frames):
         return source
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
-    source = getattr(source, "pinned", source)
+    source = getattr(source, "pinned", source)  # an archive as it is now, whatever is written meanwhile
     words = vocabularies()
     problems = Problems()
     moment = _moment(as_of, source)
-    with _no_garbage_collection():
-        batches = [build(batch, moment, words, problems) for batch in _batches(records_of(source))]
+    bar = tqdm(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, leave=False, disable=not progress)
+    with no_garbage_collection(), bar:
+        batches = list(_batches(records_of(source), moment, words, problems, bar))
     why = getattr(source, "why", None)
     if why is not None:
         problems.add(None, "source", "truncated", f"the source is not complete: {why}")
-    result = _assemble(batches, words, problems, why, getattr(source, "version", None))
+    seen = sum(batch.n_seen for batch in batches)
+    dataframes = assemble(batches, words, problems)
+    kept = len(dataframes["runs"])
+    coverage = Coverage(seen, kept, seen - kept, why, getattr(source, "version", None))
+    result = Frames(**dataframes, coverage=coverage)
     if on_error == "raise" and (result.problems["severity"] == "error").any():
         shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
         n_problems = plural(len(result.problems), "problem")
@@ -209,7 +219,7 @@ def frames(
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Pause the cyclic collector: JSON holds no cycles, and to look for some takes as long as the parsing."""
     was_on = gc.isenabled()
     gc.disable()
@@ -234,107 +244,72 @@ def _moment(as_of: datetime | str | None, source: object) -> int | None:
         ) from None
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
+def _batches(
+    records: Iterable[Record],
+    as_of: int | None,
+    words: Vocabularies,
+    problems: Problems,
+    bar: tqdm[None],
+) -> Iterator[Batch]:
+    batch: list[Bite] = []
     size = 0
-    for record in records:
-        batch.append(record)
-        steps = record.raw.get("steps") if isinstance(record.raw, dict) else None
-        size += _size(steps)
-        if size >= BATCH_STEPS or len(batch) >= BATCH_RUNS:
-            yield batch
+    for mouthful in _mouthfuls(records):
+        bite = take_bite(mouthful, as_of, words, problems)
+        mouthful.levels.clear()
+        bar.update(len(mouthful.records))
+        batch.append(bite)
+        size += len(bite.chunks["steps"]["run"]) + len(mouthful.records)
+        if size >= BATCH_STEPS:
+            yield build(batch)
             batch, size = [], 0
     if batch:
-        yield batch
+        yield build(batch)
 
 
-def _size(steps: object) -> int:
-    """A cheap guess at the number of steps: the top two levels."""
+def _mouthfuls(records: Iterable[Record]) -> Iterator[Mouthful]:
+    """Gather records. For each one that comes, one of the mouthful before is let go.
+
+    So the parser works in memory that is in use already; to free a whole mouthful at once would hand its
+    memory back to the operating system, and to get it anew takes a fifth of the time of parsing.
+    """
+    mouthful = Mouthful([], [])
+    stale: list[Record] = []
+    size = 0
+    for fresh, n_bytes in _sips(records, stale):
+        mouthful.read(fresh)
+        size += n_bytes
+        if size >= BITE_BYTES or len(mouthful.records) >= BITE_RUNS:
+            yield mouthful
+            stale += mouthful.records
+            mouthful.records.clear()
+            size = 0
+    if mouthful.records:
+        yield mouthful
+
+
+def _sips(records: Iterable[Record], stale: list[Record]) -> Iterator[tuple[list[Record], int]]:
+    """Gather so few records that all of them are in cache when they are first read."""
+    fresh: list[Record] = []
+    size = 0
+    for record in records:
+        if stale:
+            stale.pop()
+        fresh.append(record)
+        size += record.n_bytes or _size(record.raw)
+        if size >= SIP_BYTES:
+            yield fresh, size
+            fresh, size = [], 0
+    if fresh:
+        yield fresh, size
+
+
+def _size(raw: object) -> int:
+    """A cheap guess at the bytes of JSON, by the number of steps on the top two levels."""
+    steps = raw.get("steps") if isinstance(raw, dict) else None
     if not isinstance(steps, list):
-        return 1
-    return len(steps) + sum(
-        len(kids) for step in steps if isinstance(step, dict) and isinstance(kids := step.get("steps"), list)
-    )
-
-
-def _assemble(
-    batches: list[Batch],
-    words: dict[str, dict[str, Words]],
-    problems: Problems,
-    why: str | None,
-    version: int | None,
-) -> Frames:
-    """Put the batches' columns together, without the runs that lost against a newer record of the same id."""
-    sizes = [len(batch.locations) for batch in batches]
-    offsets = np.cumsum([0, *sizes])
-    locations = list(chain.from_iterable(batch.locations for batch in batches))
-    runs = _frame("runs", batches, words, None)
-    winner = _newest(runs)
-    losers = np.flatnonzero(winner != np.arange(len(runs)))
-    for row in losers.tolist():
-        detail = f"the record at {locations[winner[row]]} is newer, by updated_at or by place; it is kept"
-        problems.add({"id": runs["run_id"].iloc[row]}, locations[row], "duplicate_run", detail)
-    keep: dict[str, NDArray[np.bool_]] | None = None
-    if len(losers):
-        is_kept = winner == np.arange(len(runs))
-        keep = {
-            name: is_kept[
-                np.concatenate(
-                    [batch.run_of[name] + offset for batch, offset in zip(batches, offsets, strict=False)]
-                )
-            ]
-            for name in SCHEMA
-            if name != "problems"
-        }
-        runs = runs[is_kept].reset_index(drop=True)
-    seen = sum(batch.n_seen for batch in batches)
-    others = {
-        name: _frame(name, batches, words, None if keep is None else keep[name])
-        for name in ("steps", "artifacts", "sources", "interrupts")
-    }
-    noted = cast(pd.DataFrame(problems.rows, dtype="str"), "problems") if problems.rows else empty("problems")
-    coverage = Coverage(seen, len(runs), seen - len(runs), why, version)
-    return Frames(runs=runs, **others, problems=noted, coverage=coverage)
-
-
-def _newest(runs: pd.DataFrame) -> NDArray[np.int64]:
-    """For each row the row of the same run to keep: the newest updated_at, at a tie the later one."""
-    rows = np.arange(len(runs))
-    if runs["run_id"].is_unique:
-        return rows
-    best = pd.DataFrame(
-        {"run_id": runs["run_id"], "updated_at": runs["updated_at"], "row": rows}
-    ).sort_values(["updated_at", "row"])
-    return best.groupby("run_id", sort=False)["row"].transform("last").sort_index().to_numpy()
-
-
-def _frame(
-    name: str,
-    batches: list[Batch],
-    words: dict[str, dict[str, Words]],
-    keep: NDArray[np.bool_] | None,
-) -> pd.DataFrame:
-    if not batches:
-        return empty(name)
-    columns: dict[str, Any] = {}
-    for column in SCHEMA[name]:
-        parts = [batch.chunks[name][column.name] for batch in batches]
-        if column.kind == "str":
-            values = pa.chunked_array(parts)
-            columns[column.name] = (values if keep is None else values.filter(pa.array(keep))).to_pandas()
-            continue
-        numbers = np.concatenate(parts)
-        numbers = numbers if keep is None else numbers[keep]
-        if column.kind == "category":
-            vocabulary = words["artifacts" if column.name == "origin" else name][column.name]
-            columns[column.name] = pd.Categorical.from_codes(
-                numbers, categories=pd.Index(vocabulary.all, dtype="str")
-            )
-        elif column.kind == "time":
-            columns[column.name] = pd.DatetimeIndex(numbers.view("M8[us]")).tz_localize("UTC")
-        else:
-            columns[column.name] = numbers.astype(DTYPES[column.kind])
-    return pd.DataFrame(columns)
+        return STEP_BYTES
+    inner = (step.get("steps") for step in steps if isinstance(step, dict))
+    return STEP_BYTES * (len(steps) + sum(len(kids) for kids in inner if isinstance(kids, list)))
 
 
 def read(directory: str | Path) -> Frames:

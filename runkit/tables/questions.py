@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,15 +19,17 @@ from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
 from runkit.models import Interrupt
 from runkit.steptree import kind
 from runkit.tables.checks import NEVER, Flaw
-from runkit.tables.columns import Chunk, Flags, Ints, seconds, take, text
+from runkit.tables.columns import Chunk, Flags, Ints, seconds, text
 from runkit.tables.findings import PROPOSAL, Bundle
 from runkit.tables.layout import Runs, Spans, Steps
 from runkit.tables.problems import Problems
+from runkit.tables.schema import SCHEMA
 from runkit.tables.spread import spread
 from runkit.values import RESOLUTIONS
 
 Json = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBERS = {"time": np.int64, "count": np.int64, "seconds": np.float64}
 PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
 
 
@@ -163,9 +166,11 @@ def interrupts(
     runs: Runs,
     steps: Steps,
     spans: Spans,
-    resolutions: Sequence[str | None],
-) -> tuple[Chunk, Ints]:
-    """The columns of the interrupts frame, and the run of each row."""
+    resolutions: dict[int, str | None],
+) -> Chunk:
+    """The columns of the interrupts frame, with positions of runs in place of their ids."""
+    if not questions:
+        return dict(_nothing_asked())
     run = np.array([question.run for question in questions], np.int64)
     step = np.array([question.pause.position if question.pause else -1 for question in questions], np.int64)
     outcomes = [
@@ -192,7 +197,7 @@ def interrupts(
     ]
     carried = [_carried(question.pause, steps) for question in questions]
     return {
-        "run_id": take(runs.text["id"], run),
+        "run": run,
         "interrupt_id": text(question.interrupt_id for question in questions),
         "step_id": text(question.pause and question.pause.step_id for question in questions),
         "agent": text(agents),
@@ -210,7 +215,17 @@ def interrupts(
         "wait_s": seconds(until - asked, has_step),
         "outcome": text(outcomes),
         "answered_by": text(_answerers(questions, outcomes, runs, steps)),
-    }, run
+    }
+
+
+@cache
+def _nothing_asked() -> Chunk:
+    nothing: Chunk = {"run": np.zeros(0, np.int64)}
+    for column in SCHEMA["interrupts"][1:]:
+        nothing[column.name] = (
+            text([]) if column.kind in ("str", "category") else np.zeros(0, _NUMBERS[column.kind])
+        )
+    return nothing
 
 
 def _answerers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -24,8 +25,13 @@ class Spread(NamedTuple):
     place: Ints
 
 
+@cache
+def _nothing(model: type[ApiObject]) -> dict[str, pa.Array]:
+    return must(to_columns(model, [])).text
+
+
 def spread(
-    lists: Sequence[object],
+    lists: Sequence[Any],
     model: type[ApiObject],
     note: Callable[[int, str, Flaw], None],
 ) -> Spread:
@@ -34,15 +40,18 @@ def spread(
     What is no list, and records without a required field, are left out; `note(owner, path, flaw)` hears of
     everything that is wrong.
     """
-    for number, values in enumerate(lists):
-        if values is not None and not isinstance(values, list):
-            note(number, "", Flaw("", "bad_field", f"expected a list, found {kind(values)}"))
-    usable_lists: list[list[Any]] = [values if isinstance(values, list) else [] for values in lists]
-    records = list(chain.from_iterable(usable_lists))
-    sizes = np.array([len(values) for values in usable_lists], np.int64)
+    if not set(map(type, lists)) <= {list}:
+        for number, values in enumerate(lists):
+            if values is not None and not isinstance(values, list):
+                note(number, "", Flaw("", "bad_field", f"expected a list, found {kind(values)}"))
+        lists = [values if isinstance(values, list) else [] for values in lists]
+    records = list(chain.from_iterable(lists))
+    if not records:
+        return Spread([], _nothing(model), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    sizes = np.fromiter(map(len, lists), np.int64, len(lists))
     owner = np.repeat(np.arange(len(sizes)), sizes)
     place = np.arange(len(records)) - (np.cumsum(sizes) - sizes)[owner]
-    columns = to_columns(model, records) if all(type(record) is dict for record in records) else None
+    columns = to_columns(model, records) if set(map(type, records)) <= {dict} else None
     if columns is None:
         kept, usable = [], []
         for position, record in enumerate(records):

@@ -2,8 +2,6 @@
 
 How much of an allowed rate it reaches under a strict limiter, how near it comes to latency x requests /
 workers without one, and what it brings through a restart of the server. Correctness is checked first.
-
-    python tests/bench/fetch.py
 """
 
 from __future__ import annotations
@@ -28,14 +26,14 @@ import runkit
 from runkit.client.connection import network
 from runkit.client.hosts import choose_target
 
+from .measuring import Row, row
+
 LATENCY = 0.05  # seconds
 RATE = 20  # requests a second
 LIMITED = 200  # requests under the limit: 10 s
 FREE = 600  # requests without one
 ROUNDS = 3  # the best one counts: other work on the machine only ever makes it slower
 DOWN = 6.0  # seconds that the server is away
-
-Row = dict[str, Any]
 
 
 class Counting(httpx.BaseTransport):
@@ -108,18 +106,6 @@ def client_of(server: Served, rate: float | None = None) -> Iterator[tuple[runki
         yield client, wire
 
 
-def row(what: str, value: float, unit: str, limit: float, *, at_least: bool = False) -> Row:
-    is_ok = value >= limit if at_least else value <= limit
-    return {
-        "topic": "fetch",
-        "what": what,
-        "value": round(value, 3),
-        "unit": unit,
-        "limit": limit,
-        "is_ok": is_ok,
-    }
-
-
 def check(runs: runkit.RunList, ids: tuple[str, ...], wire: Counting, plain: dict[str, Any]) -> None:
     """Every run once, in the order asked, and equal to what a plain get gives."""
     assert runs.is_complete, runs.why
@@ -146,8 +132,8 @@ def limited() -> list[Row]:
     reached = len(ids) / (RATE * taken)
     what = "20 a second allowed, 50 ms latency, strict limit"
     return [
-        row(what, reached, "of the allowed rate", 0.95, at_least=True),
-        row(f"{what}: answers 429 to {len(ids)} requests", wire.statuses[429], "answers", 2),
+        row("fetch", f"{what}: the allowed rate", 1 / reached, "of reached", 1 / 0.95),
+        row("fetch", f"{what}: answers 429 to {len(ids)} requests", wire.statuses[429], "answers", 2),
     ]
 
 
@@ -168,7 +154,7 @@ def free() -> list[Row]:
                 del runs
                 ratios.append(taken / (LATENCY * len(ids) / workers))
             what = f"no limit, 50 ms latency, {workers} workers, {len(ids)} runs"
-            rows.append(row(what, min(ratios), "of latency x requests / workers", 1.3))
+            rows.append(row("fetch", what, min(ratios), "of ideal", 1.3))
     return rows
 
 
@@ -202,22 +188,11 @@ def restarted() -> list[Row]:
                     one.end()
     what = f"killed and restarted, {DOWN:g} s down, {len(ids)} runs"
     return [
-        row(f"{what}: missing or read twice", len(ids) - len(set(runs.ids)), "runs", 0),
-        row(f"{what}: in all", taken, "s", DOWN + LATENCY * len(ids) / 8 * 1.3 + 6),
+        row("fetch", f"{what}: missing or read twice", len(ids) - len(set(runs.ids)), "runs", 0),
+        row("fetch", f"{what}: in all", taken, "s", DOWN + LATENCY * len(ids) / 8 * 1.3 + 6),
     ]
 
 
-def measure() -> list[Row]:
-    """Measure all; about 50 s."""
+def measure(n_steps: int) -> list[Row]:
+    """Measure all; about 50 s, whatever `n_steps` is. Ideal is latency x requests / workers."""
     return [*limited(), *free(), *restarted()]
-
-
-def main() -> None:
-    """Measure and print."""
-    for one in measure():
-        sign = "ok  " if one["is_ok"] else "MISS"
-        print(f"{sign} {one['what']:75} {one['value']:8.3f} {one['unit']} (limit {one['limit']:g})")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,167 @@
+"""From raw runs to plain columns, a bite at a time: all that needs the raw JSON, which is dropped then.
+
+A bite is small, so that its JSON is read off and let go while it is still in the processor's cache. What
+follows from the columns alone is left to `build`, which takes many bites at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from types import NoneType
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from runkit import jsontext
+from runkit.models import resolution_of
+from runkit.steptree import kind
+from runkit.tables import findings, questions
+from runkit.tables.checks import NEVER, TEXT
+from runkit.tables.columns import Chunk, Words, text
+from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, take_runs
+from runkit.tables.nested import Level, read_levels, steps_of
+from runkit.tables.problems import Problems
+from runkit.tables.records import Record
+from runkit.values import OLD_STATUSES
+
+Vocabularies = dict[str, dict[str, Words]]
+Codes = NDArray[np.int32]
+
+
+class Bite(NamedTuple):
+    """Columns per frame, as far as they are read off the records.
+
+    Columns named `run`, `step`, `parent` and `artifact` hold positions in this bite, -1 for none.
+    """
+
+    chunks: dict[str, Chunk]
+    locations: list[str]
+    n_seen: int
+
+
+class Mouthful(NamedTuple):
+    """A few records, and their steps as they were read while the records came in."""
+
+    records: list[Record]
+    levels: list[list[Level] | None]
+
+    def read(self, fresh: Sequence[Record]) -> None:
+        """Take more records."""
+        self.records.extend(fresh)
+        self.levels.append(read_levels(list(chain.from_iterable(steps_of(record.raw) for record in fresh))))
+
+
+def take_bite(mouthful: Mouthful, as_of: int | None, words: Vocabularies, problems: Problems) -> Bite:
+    """Read a few records off. `as_of` in microseconds, or None for each run's own."""
+    runs = take_runs(mouthful.records, problems)
+    is_whole = len(runs.records) == len(mouthful.records)  # else some of these steps are of no run
+    steps = lay_out_steps(runs, mouthful.levels if is_whole else [None], problems)
+    spans = measure(runs, steps, as_of, problems)
+    is_interrupt = pa.compute.equal(steps.text["type"], "interrupt").to_numpy(zero_copy_only=False)
+    resolved = {at: resolution_of(steps.records[at]) for at in np.flatnonzero(is_interrupt).tolist()}
+    asked = questions.ask(runs, steps, is_interrupt, problems)
+    loose = [*questions.proposal_bundles(asked), *findings.output_bundles(runs)]
+    ids = {question.pause.position: question.interrupt_id for question in asked if question.pause}
+    bundles = findings.gather(steps, is_interrupt, ids, loose)
+    artifacts, sources = findings.find(bundles, runs, steps, problems)
+    chunks = {
+        "runs": _runs(runs, spans),
+        "steps": _steps(runs, steps, spans, resolved, problems),
+        "artifacts": artifacts,
+        "sources": sources,
+        "interrupts": questions.interrupts(asked, runs, steps, spans, resolved),
+    }
+    _encode(chunks, words, runs, steps, problems)
+    problems.forget_paths()
+    return Bite(chunks, [record.where.at() for record in runs.records], runs.n_seen)
+
+
+def _runs(runs: Runs, spans: Spans) -> Chunk:
+    return {
+        "run_id": runs.text["id"],
+        **{name: runs.text[name] for name in ("thread_id", "business_id", "agent", "status")},
+        "requester": text(_name(record.raw.get("requester")) for record in runs.records),
+        **{name: runs.time[name] for name in ("created_at", "updated_at", "started_at", "ended_at")},
+        "as_of": spans.as_of,
+        "start": spans.run_start,
+        "end": spans.run_end,
+        "has_steps": runs.has_steps,
+    }
+
+
+def _name(requester: object) -> object:
+    return requester.get("name") if isinstance(requester, dict) else None
+
+
+def _steps(
+    runs: Runs, steps: Steps, spans: Spans, resolved: dict[int, str | None], problems: Problems
+) -> Chunk:
+    return {
+        "run": steps.run,
+        "parent": steps.parent,
+        "depth": steps.depth,
+        "size": steps.size,
+        "step_id": steps.ids,
+        "parent_step_id": steps.parent_ids,
+        **{name: steps.text[name] for name in ("agent", "type", "name", "label", "status")},
+        "start": spans.start,
+        "end": spans.end,
+        "is_open": steps.time["completed_at"] == NEVER,
+        "resolution": text(map(resolved.get, range(len(steps.records))))
+        if resolved
+        else pa.nulls(len(steps.records), TEXT),
+        "result": _results(runs, steps, problems),
+    }
+
+
+def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
+    """The payloads as compact JSON, whole, whatever they hold."""
+    payloads = steps.values["result"]
+    if set(map(type, payloads)) <= {dict, NoneType}:
+        try:
+            return pa.array(
+                [jsontext.dumps(value) if value else None if value is None else "{}" for value in payloads],
+                TEXT,
+            )
+        except (TypeError, ValueError):  # one of them cannot be written: look at each by itself
+            pass
+    texts: list[str | None] = []
+    for position, (record, result) in enumerate(zip(steps.records, payloads, strict=True)):
+        owner = runs.records[steps.run[position]]
+        try:
+            texts.append(None if result is None else "{}" if result == {} else jsontext.dumps(result))
+        except (TypeError, ValueError) as error:  # objects of Python's that no JSON text can hold
+            texts.append(None)
+            problems.of_step(owner, record, "bad_field", f"result: it is no JSON ({error})", "result")
+        if result is not None and type(result) is not dict:
+            detail = f"result: expected an object, found {kind(result)}"
+            problems.of_step(owner, record, "unknown_value", detail, "result")
+    return pa.array(texts, TEXT)
+
+
+def _encode(
+    chunks: dict[str, Chunk], words: Vocabularies, runs: Runs, steps: Steps, problems: Problems
+) -> None:
+    """Replace the words of the category columns by codes, and note the unknown ones."""
+    for frame, name in (
+        ("runs", "status"),
+        ("steps", "type"),
+        ("steps", "status"),
+        ("steps", "resolution"),
+        ("interrupts", "kind"),
+        ("interrupts", "outcome"),
+    ):
+        vocabulary = words[frame][name]
+        aliases = OLD_STATUSES if name == "status" else None
+        values = chunks[frame][name]
+        chunks[frame][name] = codes = vocabulary.encode(values, aliases)
+        for row in np.flatnonzero(codes >= vocabulary.n_known).tolist():
+            detail = f"{name}: {values[row].as_py()!r} is not in the API's documentation; kept as it came"
+            if frame == "runs":
+                problems.of_run(runs.records[row], "unknown_value", detail, name)
+            else:
+                record = runs.records[steps.run[row]]
+                problems.of_step(record, steps.records[row], "unknown_value", detail, name)

@@ -1,0 +1,157 @@
+"""What is read many steps at a time is what is read step by step, however the source is cut."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import runkit
+from runkit.steptree import flatten
+from runkit.tables import linked, nested
+from runkit.tables.bites import Mouthful
+from runkit.tables.lines import blocks, may_hold_long_number
+from runkit.tables.records import Record, Where
+from support import artifact, runs, step
+
+Json = dict[str, Any]
+ODD = st.sampled_from([None, 5, "", "x", [], {}, [None], {"id": "x"}, True, "2026-02-03T10:00:05"])
+FIELDS = ["id", "run_id", "label", "agent", "graph", "parent_step_id", "started_at", "completed_at"]
+FIELDS += ["type", "status", "steps", "result", "artifacts"]
+
+
+def same(left: runkit.Frames, right: runkit.Frames) -> None:
+    for name, df in left.items():
+        pd.testing.assert_frame_equal(df, getattr(right, name))
+    assert left.coverage == right.coverage
+
+
+def all_steps(steps: Any) -> Iterator[Json]:
+    """Iterate over the steps of a nested list, whatever else is in it."""
+    for item in steps if isinstance(steps, list) else ():
+        if isinstance(item, dict):
+            yield item
+            yield from all_steps(item.get("steps"))
+
+
+@st.composite
+def odd_runs(draw: st.DrawFn) -> Json:
+    """A run of which some steps lack a field, hold something odd in it, or are richer than most."""
+    source = draw(runs())
+    for item in list(all_steps(source["steps"])):
+        change = draw(st.sampled_from(["none"] * 6 + ["odd", "lack", "rich", "again"]))
+        field = draw(st.sampled_from(FIELDS))
+        if change == "odd":
+            item[field] = draw(ODD)
+        elif change == "lack":
+            item.pop(field, None)
+        elif change == "rich":
+            item["result"] = {"hits": [1, {"name": "é"}], "n": 2**70}
+            item["artifacts"] = [artifact("one", sources=[{"url": "https://x.org/a"}]), artifact("two")]
+        elif change == "again":
+            source["steps"].append(copy.deepcopy(item))
+    return source
+
+
+@given(st.lists(runs(), max_size=4))
+def test_steps_of_many_runs_stand_where_a_walk_finds_them(sources: list[Json]) -> None:
+    """Records, parents, depths and subtrees of all runs at once are those of each run, walked."""
+    lists = [source["steps"] for source in sources]
+    mouthful = Mouthful([], [])
+    for source in sources:
+        mouthful.read([Record(source, Where())])
+    forest = nested.plant(mouthful.levels, np.array([len(steps) for steps in lists], np.int64))
+    assert forest is not None
+    before = 0
+    for steps, n in zip(lists, forest.per_run.tolist(), strict=True):
+        walked = flatten(steps)
+        here = slice(before, before + n)
+        assert all(a is b for a, b in zip(forest.records[here], walked.records, strict=True))
+        assert [parent - before if parent >= 0 else -1 for parent in forest.parent[here]] == walked.parents
+        assert forest.depth[here].tolist() == walked.depths
+        inside = [len(list(all_steps([record]))) for record in walked.records]
+        assert forest.size[here].tolist() == inside
+        before += n
+
+
+@settings(max_examples=200)
+@given(st.lists(odd_runs(), max_size=3))
+def test_the_careful_way_gives_the_same_frames(sources: list[Json]) -> None:
+    """Steps that are walked one by one give the same six frames, problems and their places too."""
+    fast = runkit.frames(sources)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nested, "MOST_LEVELS", 0)
+        same(fast, runkit.frames(sources))
+
+
+@given(st.lists(odd_runs() | st.just({"object": "x"}), max_size=5), st.integers(1, 3000))
+def test_how_the_source_is_cut_changes_no_value(sources: list[Json], n_bytes: int) -> None:
+    """Small and large bites give the same frames; the problems may come in another order."""
+    text = b"\n".join(json.dumps(source).encode() for source in sources)
+    whole = runkit.frames(text)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SIP_BYTES", "BITE_BYTES", "BATCH_STEPS"):
+            patch.setattr(linked, name, n_bytes if name != "BATCH_STEPS" else n_bytes // 500)
+        cut = runkit.frames(text)
+    for name, df in whole.items():
+        other = getattr(cut, name)
+        if name == "problems":
+            df, other = (each.sort_values(list(df.columns), ignore_index=True) for each in (df, other))
+        pd.testing.assert_frame_equal(df, other)
+
+
+@given(st.text(max_size=40), st.integers(19, 30), st.text(max_size=10))
+def test_a_long_number_is_never_overlooked(before: str, n_digits: int, after: str) -> None:
+    """Wherever 19 digits stand in a row, the quick look says that they may."""
+    assert may_hold_long_number(before.encode() + b"7" * n_digits + after.encode())
+
+
+def test_ids_and_times_are_no_long_numbers() -> None:
+    """What every step holds does not send its line the slow way."""
+    text = json.dumps([step("f81d4fae-7dec-11d0-a765-012345678901"), 123456789012345]).encode()
+    assert not may_hold_long_number(text)
+    assert not may_hold_long_number(b"")
+
+
+def test_a_long_number_is_exact_in_a_block_of_lines(tmp_path: Path) -> None:
+    """One line with an integer beyond 64 bits is read exactly, and so are its neighbours."""
+    path = tmp_path / "runs.ndjson"
+    sources = [
+        {**json.loads(LINE), "id": f"r{n}", "steps": [step("a", result={"n": 10**n})]} for n in (3, 25, 5)
+    ]
+    path.write_text("\n".join(map(json.dumps, sources)))
+    assert runkit.frames(path).steps["result"].tolist() == [f'{{"n":{10**n}}}' for n in (3, 25, 5)]
+
+
+LINE = json.dumps(
+    {
+        "object": "run",
+        "id": "r",
+        "status": "completed",
+        "created_at": "2026-02-03T10:00:00Z",
+        "updated_at": "2026-02-03T10:00:00Z",
+        "steps": [],
+    }
+)
+
+
+def test_lines_before_a_cut_come_first() -> None:
+    """A block that could not be filled is handed over before the error."""
+
+    def lines() -> Iterator[bytes]:
+        yield b"one\n"
+        raise gzip.BadGzipFile("cut")
+
+    seen = blocks(lines())
+    assert next(seen) == [b"one\n"]
+    with pytest.raises(gzip.BadGzipFile):
+        next(seen)

@@ -1,0 +1,59 @@
+"""Long work shows how far it is, and can be stopped."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import runkit
+from runkit.tables import linked
+from support import run
+
+
+def many() -> list[dict[str, Any]]:
+    return [run(run_id=str(number)) for number in range(50)]
+
+
+def slow(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Iterate with one pause, which is longer than the bar takes between two looks."""
+    for number, item in enumerate(items):
+        if number == 25:
+            time.sleep(0.2)
+        yield item
+
+
+def test_long_work_shows_a_bar_that_goes_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It counts runs on stderr and is wiped at the end."""
+    monkeypatch.setattr(linked, "PROGRESS_AFTER_S", 1e-9)
+    monkeypatch.setattr(linked, "BITE_RUNS", 1)
+    monkeypatch.setattr(linked, "SIP_BYTES", 1)
+    runkit.frames(slow(many()))
+    shown = capsys.readouterr()
+    assert " runs" in shown.err
+    assert shown.err.rsplit("\r", 2)[1].strip() == ""
+    assert shown.out == ""
+
+
+def test_short_work_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """No bar for what is done at once."""
+    runkit.frames(many())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_work_can_be_interrupted() -> None:
+    """Ctrl-C raises at once and leaves the garbage collector on."""
+
+    def source() -> Iterator[dict[str, Any]]:
+        yield run()
+        raise KeyboardInterrupt
+
+    assert gc.isenabled()
+    with pytest.raises(KeyboardInterrupt):
+        runkit.frames(source())
+    assert gc.isenabled()
