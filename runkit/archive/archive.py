@@ -125,7 +125,7 @@ class Archive:
     def frames(self, **chosen: Any) -> Frames:
         """Make the six frames of chosen runs, reading only what they need. Arguments as for `select`.
 
-        The runs come in the order of the files, about oldest first; `coverage.version` names the version.
+        The runs come in the order of the files, about oldest first; `Frames.version` names the version.
         """
         return self.select(**chosen).frames()
 

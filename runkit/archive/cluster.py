@@ -53,7 +53,7 @@ class DaskFrames:
         computed = compute(*(df for _, df in self.items()))
         whole = {name: df.reset_index(drop=True) for name, df in zip(SCHEMA, computed, strict=True)}
         n = len(whole["runs"])
-        return Frames(**whole, coverage=Coverage(n, n, 0, None, self.version))
+        return Frames(**whole, coverage=Coverage(n, n, 0), version=self.version)
 
     def __repr__(self) -> str:
         return f"DaskFrames({self.npartitions} partitions, version {self.version} of the archive)"

@@ -290,7 +290,8 @@ class Masker:
         if results is not None:
             frames["steps"] = frames["steps"].assign(result=results)
         why = f.coverage.why
-        return Frames(**frames, coverage=f.coverage._replace(why=why and self.text(why)))
+        coverage = f.coverage._replace(why=why and self.text(why))
+        return Frames(**frames, coverage=coverage, version=f.version)
 
     def _texts(self, name: str, df: pd.DataFrame) -> dict[str, Any]:
         """Give those columns of a frame in which something was masked."""

@@ -128,7 +128,7 @@ def provenance(
         read_first=times[0].isoformat() if times else None,
         read_last=times[-1].isoformat() if times else None,
         missing=_missing(frames),
-        archive_version=frames.coverage.version,
+        archive_version=frames.version,
         digest=digest_of(frames),
         template=template[0],
         template_digest=template[1],

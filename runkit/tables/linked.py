@@ -40,21 +40,20 @@ COVERAGE_FILE = "coverage.json"
 
 
 class Coverage(NamedTuple):
-    """How whole the frames are. `why` says what cut the source short, None if nothing did.
-
-    `version` is that of the archive that the runs were read from, None if they were not.
-    """
+    """How whole the frames are. `why` says what cut the source short, None if nothing did."""
 
     seen: int
     kept: int
     refused: int
     why: str | None = None
-    version: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Frames:
-    """Six linked DataFrames; `runkit.tables.schema` lists their columns."""
+    """Six linked DataFrames; `runkit.tables.schema` lists their columns.
+
+    `version` is that of the archive that the runs were read from, None if they were not.
+    """
 
     runs: pd.DataFrame
     steps: pd.DataFrame
@@ -63,6 +62,7 @@ class Frames:
     interrupts: pd.DataFrame
     problems: pd.DataFrame
     coverage: Coverage
+    version: int | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -81,7 +81,7 @@ class Frames:
             )
         cut = {name: df[df["run_id"].isin(wanted)].reset_index(drop=True) for name, df in self.items()}
         n = len(cut["runs"])
-        return Frames(**cut, coverage=self.coverage._replace(seen=n, kept=n, refused=0))
+        return Frames(**cut, coverage=Coverage(n, n, 0, self.coverage.why), version=self.version)
 
     def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Iterate over (name, DataFrame)."""
@@ -100,7 +100,7 @@ class Frames:
             part = folder / f".{name}.parquet.part"
             df.to_parquet(part, index=False)
             part.replace(folder / f"{name}.parquet")
-        (folder / COVERAGE_FILE).write_text(json.dumps(self.coverage._asdict()))
+        (folder / COVERAGE_FILE).write_text(json.dumps(self.coverage._asdict() | {"version": self.version}))
         return folder
 
     def sentences(self, most: int = SHOWN_RUNS) -> list[str]:
@@ -136,7 +136,10 @@ class Frames:
             found = self.problems["problem"].value_counts()
             kinds = ", ".join(f"{n} {word}" for word, n in found[found > 0].items())
             parts.append(f"{plural(len(self.problems), 'problem')} ({kinds})")
-        return "; ".join(parts) or "complete, no problems"
+        parts = parts or ["complete, no problems"]
+        if self.version is not None:
+            parts.append(f"version {self.version} of the archive")
+        return "; ".join(parts)
 
     def __repr__(self) -> str:
         lines = [*self.summary(), *self.sentences()]
@@ -204,8 +207,8 @@ def frames(
     seen = sum(batch.n_seen for batch in batches)
     dataframes = assemble(batches, words, problems)
     kept = len(dataframes["runs"])
-    coverage = Coverage(seen, kept, seen - kept, why, getattr(source, "version", None))
-    result = Frames(**dataframes, coverage=coverage)
+    coverage = Coverage(seen, kept, seen - kept, why)
+    result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
     if on_error == "raise" and (result.problems["severity"] == "error").any():
         shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
         n_problems = plural(len(result.problems), "problem")
@@ -324,5 +327,6 @@ def read(directory: str | Path) -> Frames:
     loaded = {name: cast(pd.read_parquet(folder / f"{name}.parquet"), name) for name in SCHEMA}
     noted = folder / COVERAGE_FILE
     n = len(loaded["runs"])
-    coverage = Coverage(**json.loads(noted.read_text())) if noted.is_file() else Coverage(n, n, 0)
-    return Frames(**loaded, coverage=coverage)
+    told = json.loads(noted.read_text()) if noted.is_file() else {"seen": n, "kept": n, "refused": 0}
+    version = told.pop("version", None)
+    return Frames(**loaded, coverage=Coverage(**told), version=version)

@@ -81,7 +81,7 @@ def test_the_frames_are_those_in_memory(archive: runkit.Archive) -> None:
     for name, df in expected.items():
         assert len(df)
         same(getattr(computed, name), df)
-    assert computed.coverage.version == on_cluster.version == archive.version
+    assert computed.version == on_cluster.version == archive.version
 
 
 @pytest.mark.usefixtures("cluster")

@@ -120,14 +120,14 @@ def test_a_version_can_be_read_again(archive: runkit.Archive) -> None:
     assert len(old.runs) == 5
     assert len(new.runs) == 6
     assert old.runs["status"].tolist()[0] == "completed"
-    assert (old.coverage.version, new.coverage.version) == (before, archive.version)
-    assert old.select("r1").coverage.version == before
+    assert (old.version, new.version) == (before, archive.version)
+    assert old.select("r1").version == before
 
 
 def test_the_version_is_saved_with_frames(archive: runkit.Archive, tmp_path: Path) -> None:
     """And read back."""
-    assert runkit.read(archive.frames().save(tmp_path / "saved")).coverage.version == archive.version
-    assert runkit.frames(RUNS).coverage.version is None
+    assert runkit.read(archive.frames().save(tmp_path / "saved")).version == archive.version
+    assert runkit.frames(RUNS).version is None
 
 
 def test_a_selection_stays_as_it_was(archive: runkit.Archive) -> None:
@@ -140,7 +140,7 @@ def test_a_selection_stays_as_it_was(archive: runkit.Archive) -> None:
 def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_path: Path) -> None:
     """As they take everything else that holds runs; the report names the version."""
     assert len(runkit.frames(archive).runs) == 5
-    assert runkit.frames(archive).coverage.version == archive.version
+    assert runkit.frames(archive).version == archive.version
     assert "5 runs" in runkit.gantt(archive).layout.title.text
     made = runkit.report(
         archive.select(status="error"), tmp_path / "r.html", template="fleet", progress=False
