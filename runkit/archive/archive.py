@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +65,11 @@ class Archive:
 
         Raises `UsageError` for what holds no runs, `ArchiveError` when the archive cannot be written.
         """
+        records = records_of(source)
+        first = list(islice(records, 1))  # what holds no runs is said before anything is made
         snapshot = opened_or_made(self._place)
-        records: Iterator[Record] = records_of(source)
         with tqdm(unit="run", file=sys.stderr, leave=False, delay=2, disable=not progress) as bar:
-            return add_records(snapshot, _shown(records, bar))
+            return add_records(snapshot, _shown(chain(first, records), bar))
 
     def sync(
         self,
@@ -90,7 +92,7 @@ class Archive:
         in the result, which also says what was covered.
         """
         return sync(
-            opened_or_made(self._place),
+            self._place,
             client,
             limit=limit,
             status=status,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tqdm import tqdm
 
 from runkit.archive.adding import Added, add_records
-from runkit.archive.table import Snapshot
+from runkit.archive.table import Place, Snapshot, opened_or_made
 from runkit.client import codec
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.tables.records import Record, Where
@@ -97,13 +97,14 @@ class _Reading:
             self.failure = error
 
 
-def sync(snapshot: Snapshot, client: Client, *, workers: int, progress: bool, **chosen: Any) -> Synced:
+def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen: Any) -> Synced:
     """List the runs of a client, and read and write those that are new or changed.
 
     `chosen` as `client.runs.list` takes it. Raises what listing raises, and `AuthError` when the key is
     refused meanwhile; what had arrived is written then.
     """
     listed = client.runs.list(progress=progress, **chosen)
+    snapshot = opened_or_made(place)
     known = _known(snapshot)
     todo = [run for run in listed if _is_due(run, known.get(run.id))]
     n_listed, covered = len(listed), _covered(listed)

@@ -258,6 +258,7 @@ def test_what_holds_no_runs_is_said(archive: runkit.Archive, source: object) -> 
     """And nothing is written for it."""
     with pytest.raises(UsageError):
         archive.add(source)
+    assert "nothing there yet" in repr(archive)
 
 
 def test_frames_are_no_runs_any_more(archive: runkit.Archive) -> None:

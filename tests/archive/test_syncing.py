@@ -206,6 +206,13 @@ def test_a_key_that_is_refused_meanwhile_stops_it(
     assert 0 < len(archive) < N_RUNS
 
 
+def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, box: Sandbox) -> None:
+    """The error is that of the list, and no empty folder is left."""
+    with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
+        archive.sync(client)
+    assert "nothing there yet" in repr(archive)
+
+
 def test_a_sync_only_reads(archive: runkit.Archive, box: Sandbox) -> None:
     """A client that may not write is enough."""
     with box.client(read_only=True, rate=None) as client:
