@@ -29,7 +29,7 @@ from runkit.text import html_table, plural, run_sentence, shorten
 # A bite's raw JSON, ten times its text, should be read off and dropped before it falls out of the cache.
 BITE_BYTES = 1_600_000
 BITE_RUNS = 800
-SIP_BYTES = 200_000
+SIP_BYTES = 100_000
 STEP_BYTES = 500  # of a step, where the length of the text is not known
 # Steps (and runs) in a batch: enough that numpy's and Arrow's overhead per call is small.
 BATCH_STEPS = 16_384
