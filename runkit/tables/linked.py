@@ -26,10 +26,11 @@ from runkit.tables.records import Record, records_of
 from runkit.tables.schema import SCHEMA, cast
 from runkit.text import html_table, plural, run_sentence, shorten
 
-# A bite's raw JSON, ten times its text, should be read off and dropped before it falls out of the cache.
+# Bytes of JSON text whose steps are read first, while all of their objects (five times as many bytes) are in
+# the cache of the processor's core; and whose columns are made then, where each call costs something.
+SIP_BYTES = 100_000
 BITE_BYTES = 1_600_000
 BITE_RUNS = 800
-SIP_BYTES = 200_000
 STEP_BYTES = 500  # of a step, where the length of the text is not known
 # Steps (and runs) in a batch: enough that numpy's and Arrow's overhead per call is small.
 BATCH_STEPS = 16_384

@@ -25,7 +25,6 @@ FIELDS = (
     *(field.name for field in fields_of(Step) if field.name not in OLD_NAMES[Step]),
     *("steps", "result", "artifacts"),
 )
-_row = itemgetter(*FIELDS)
 _PARENT = itemgetter(FIELDS.index("parent_step_id"))
 _CHILDREN = itemgetter(FIELDS.index("steps"))
 _ABSENT = dict.fromkeys(FIELDS)
@@ -69,10 +68,16 @@ def values_of(records: Sequence[Json]) -> Values:
 
 
 def _rows(records: Sequence[Json]) -> list[tuple[Any, ...]]:
+    """Read each record once, with the keys of the first.
+
+    The parser uses most keys again, and a dict finds the very same key twice as fast as an equal one.
+    """
+    own = {name: name for name in next(iter(records), ())}
+    row = itemgetter(*(own.get(name, name) for name in FIELDS))
     try:
-        return list(map(_row, records))
+        return list(map(row, records))
     except KeyError:
-        return [_row(_ABSENT | record) for record in records]
+        return [row(_ABSENT | record) for record in records]
 
 
 def _by_column(rows: Sequence[tuple[Any, ...]], records: Sequence[Json], old_names: Iterable[str]) -> Values:
