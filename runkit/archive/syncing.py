@@ -78,7 +78,7 @@ class _Reading:
         self.failure: ApiError | None = None
         self._arriving = client.runs.arriving(todo, workers=workers)
         self._bar = tqdm(
-            total=len(todo), unit="run", file=sys.stderr, leave=False, disable=not (progress and todo)
+            total=len(todo), unit="run", file=sys.stderr, leave=False, delay=1, disable=not progress
         )
 
     def records(self) -> Iterator[Record]:

@@ -225,7 +225,7 @@ def gather(batch: Batch, ids: Sequence[str], have: Mapping[str, Run], *, progres
     stopped: str | None = None
     n_missing = len(ids) - len(found)
     is_shown = progress and n_missing > 0
-    bar = tqdm(total=n_missing, unit="run", file=sys.stderr, leave=False, disable=not is_shown)
+    bar = tqdm(total=n_missing, unit="run", file=sys.stderr, leave=False, delay=1, disable=not is_shown)
     try:
         with bar, closing(batch.arrivals()) as arrivals:
             for one, outcome in arrivals:
