@@ -7,7 +7,6 @@ follows from the columns alone is left to `build`, which takes many bites at onc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from types import NoneType
 from typing import NamedTuple
 
@@ -22,7 +21,6 @@ from runkit.tables import findings, questions
 from runkit.tables.checks import NEVER, TEXT
 from runkit.tables.columns import Chunk, Words, text
 from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, take_runs
-from runkit.tables.nested import Level, read_levels, steps_of
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
 from runkit.values import OLD_STATUSES
@@ -42,23 +40,10 @@ class Bite(NamedTuple):
     n_seen: int
 
 
-class Mouthful(NamedTuple):
-    """A few records, and their steps as they were read while the records came in."""
-
-    records: list[Record]
-    levels: list[list[Level] | None]
-
-    def read(self, fresh: Sequence[Record]) -> None:
-        """Take more records."""
-        self.records.extend(fresh)
-        self.levels.append(read_levels(list(chain.from_iterable(steps_of(record.raw) for record in fresh))))
-
-
-def take_bite(mouthful: Mouthful, as_of: int | None, words: Vocabularies, problems: Problems) -> Bite:
+def take_bite(records: Sequence[Record], as_of: int | None, words: Vocabularies, problems: Problems) -> Bite:
     """Read a few records off. `as_of` in microseconds, or None for each run's own."""
-    runs = take_runs(mouthful.records, problems)
-    is_whole = len(runs.records) == len(mouthful.records)  # else some of these steps are of no run
-    steps = lay_out_steps(runs, mouthful.levels if is_whole else [None], problems)
+    runs = take_runs(records, problems)
+    steps = lay_out_steps(runs, problems)
     spans = measure(runs, steps, as_of, problems)
     is_interrupt = pa.compute.equal(steps.text["type"], "interrupt").to_numpy(zero_copy_only=False)
     resolved = {at: resolution_of(steps.records[at]) for at in np.flatnonzero(is_interrupt).tolist()}

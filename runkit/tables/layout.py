@@ -15,7 +15,7 @@ from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step
 from runkit.steptree import flatten, kind
 from runkit.tables.checks import NEVER, TEXT, Columns, conform, convert, to_columns
 from runkit.tables.columns import Flags, Ints, must, take
-from runkit.tables.nested import Forest, Level, Values, plant, steps_of, values_of
+from runkit.tables.nested import Forest, Values, plant, steps_of, values_of
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
 from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
@@ -124,13 +124,10 @@ def _with_local(raw: Json) -> Json:
     return raw | {name: local[name] for name in LOCAL_FIELDS if local.get(name)}
 
 
-def lay_out_steps(runs: Runs, parts: Sequence[list[Level] | None], problems: Problems) -> Steps:
-    """Lay out the steps of all runs; refuse those that are not what the contract says.
-
-    `parts` are the same steps as they were read on the way; None where they are unusual.
-    """
+def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
+    """Lay out the steps of all runs; refuse those that are not what the contract says."""
     lists = [steps_of(record.raw) for record in runs.records]
-    forest = plant(parts, np.fromiter(map(len, lists), np.int64, len(lists)))
+    forest = plant(lists)
     columns = None if forest is None else convert(Step, forest.values)
     if forest is None or columns is None:  # something is unusual somewhere: look at each run by itself
         forest, columns = _walk_each(runs, lists, problems)

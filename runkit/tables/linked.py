@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from runkit.errors import DataError, UsageError
 from runkit.tables.assemble import assemble
-from runkit.tables.bites import Bite, Mouthful, Vocabularies, take_bite
+from runkit.tables.bites import Bite, Vocabularies, take_bite
 from runkit.tables.build import Batch, build
 from runkit.tables.columns import vocabularies
 from runkit.tables.layout import micros
@@ -26,9 +26,8 @@ from runkit.tables.records import Record, records_of
 from runkit.tables.schema import SCHEMA, cast
 from runkit.text import html_table, plural, run_sentence, shorten
 
-# Bytes of JSON text whose steps are read first, while all of their objects (five times as many bytes) are in
-# the cache of the processor's core; and whose columns are made then, where each call costs something.
-SIP_BYTES = 100_000
+# JSON text that becomes columns at once: few enough that its objects (five times as many bytes) stay in the
+# processor's cache, enough that numpy's and Arrow's calls cost little. Half or twice as much is slower.
 BITE_BYTES = 1_600_000
 BITE_RUNS = 800
 STEP_BYTES = 500  # of a step, where the length of the text is not known
@@ -257,12 +256,12 @@ def _batches(
 ) -> Iterator[Batch]:
     batch: list[Bite] = []
     size = 0
-    for mouthful in _mouthfuls(records):
-        bite = take_bite(mouthful, as_of, words, problems)
-        mouthful.levels.clear()
-        bar.update(len(mouthful.records))
+    for bitten in _gathered(records):
+        bite = take_bite(bitten, as_of, words, problems)
+        bar.update(len(bitten))
         batch.append(bite)
-        size += len(bite.chunks["steps"]["run"]) + len(mouthful.records)
+        size += len(bite.chunks["steps"]["run"]) + len(bitten)
+        bitten.clear()  # before the next are parsed
         if size >= BATCH_STEPS:
             yield build(batch)
             batch, size = [], 0
@@ -270,41 +269,17 @@ def _batches(
         yield build(batch)
 
 
-def _mouthfuls(records: Iterable[Record]) -> Iterator[Mouthful]:
-    """Gather records. For each one that comes, one of the mouthful before is let go.
-
-    So the parser works in memory that is in use already; to free a whole mouthful at once would hand its
-    memory back to the operating system, and to get it anew takes a fifth of the time of parsing.
-    """
-    mouthful = Mouthful([], [])
-    stale: list[Record] = []
-    size = 0
-    for fresh, n_bytes in _sips(records, stale):
-        mouthful.read(fresh)
-        size += n_bytes
-        if size >= BITE_BYTES or len(mouthful.records) >= BITE_RUNS:
-            yield mouthful
-            stale += mouthful.records
-            mouthful.records.clear()
-            size = 0
-    if mouthful.records:
-        yield mouthful
-
-
-def _sips(records: Iterable[Record], stale: list[Record]) -> Iterator[tuple[list[Record], int]]:
-    """Gather so few records that all of them are in cache when they are first read."""
-    fresh: list[Record] = []
+def _gathered(records: Iterable[Record]) -> Iterator[list[Record]]:
+    gathered: list[Record] = []
     size = 0
     for record in records:
-        if stale:
-            stale.pop()
-        fresh.append(record)
+        gathered.append(record)
         size += record.n_bytes or _size(record.raw)
-        if size >= SIP_BYTES:
-            yield fresh, size
-            fresh, size = [], 0
-    if fresh:
-        yield fresh, size
+        if size >= BITE_BYTES or len(gathered) >= BITE_RUNS:
+            yield gathered
+            gathered, size = [], 0
+    if gathered:
+        yield gathered
 
 
 def _size(raw: object) -> int:

@@ -96,7 +96,6 @@ def read_levels(steps: list[Any]) -> list[Level] | None:
     """Read the steps of some runs, given by those at the top, depth by depth.
 
     None for what is no object, children that are no list, a step at the top that names a parent, deep trees.
-    Each step is read once and as soon as it is parsed, for by then it is still in the processor's cache.
     """
     levels: list[Level] = []
     while steps:
@@ -116,18 +115,12 @@ def read_levels(steps: list[Any]) -> list[Level] | None:
     return levels
 
 
-def plant(parts: Sequence[list[Level] | None], n_top: Ints) -> Forest | None:
-    """Lay out the steps of runs that were read in parts, each run with so many steps at the top.
-
-    None if any of it is not plainly nested.
-    """
-    whole = [part for part in parts if part is not None]
-    if len(whole) < len(parts):
+def plant(lists: Sequence[list[Any]]) -> Forest | None:
+    """Lay out the steps of runs, each given by those at its top. None if any of it is not plainly nested."""
+    levels = read_levels(list(chain.from_iterable(lists)))
+    if levels is None:
         return None
-    levels = [
-        Level(*(list(chain.from_iterable(lists)) for lists in zip(*of_depth, strict=True)))
-        for of_depth in _by_depth(whole)
-    ]
+    n_top = np.fromiter(map(len, lists), np.int64, len(lists))
     position, parent, size, depth = _places(levels, n_top)
     order = np.empty(len(position), np.int64)
     order[position] = np.arange(len(position))
@@ -142,11 +135,6 @@ def plant(parts: Sequence[list[Level] | None], n_top: Ints) -> Forest | None:
     if not _are_distinct(values["id"], per_run):
         return None
     return Forest(records, values, parent[order], depth[order], size[order], per_run)
-
-
-def _by_depth(parts: list[list[Level]]) -> list[list[Level]]:
-    deepest = max(map(len, parts), default=0)
-    return [[part[depth] for part in parts if depth < len(part)] for depth in range(deepest)]
 
 
 def _places(levels: list[Level], n_top: Ints) -> tuple[Ints, Ints, Ints, Ints]:

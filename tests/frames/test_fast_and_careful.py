@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -18,9 +17,7 @@ from hypothesis import strategies as st
 import runkit
 from runkit.steptree import flatten
 from runkit.tables import linked, nested
-from runkit.tables.bites import Mouthful
 from runkit.tables.lines import blocks, may_hold_long_number
-from runkit.tables.records import Record, Where
 from support import artifact, runs, step
 
 Json = dict[str, Any]
@@ -66,10 +63,7 @@ def odd_runs(draw: st.DrawFn) -> Json:
 def test_steps_of_many_runs_stand_where_a_walk_finds_them(sources: list[Json]) -> None:
     """Records, parents, depths and subtrees of all runs at once are those of each run, walked."""
     lists = [source["steps"] for source in sources]
-    mouthful = Mouthful([], [])
-    for source in sources:
-        mouthful.read([Record(source, Where())])
-    forest = nested.plant(mouthful.levels, np.array([len(steps) for steps in lists], np.int64))
+    forest = nested.plant(lists)
     assert forest is not None
     before = 0
     for steps, n in zip(lists, forest.per_run.tolist(), strict=True):
@@ -99,7 +93,7 @@ def test_how_the_source_is_cut_changes_no_value(sources: list[Json], n_bytes: in
     text = b"\n".join(json.dumps(source).encode() for source in sources)
     whole = runkit.frames(text)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SIP_BYTES", "BITE_BYTES", "BATCH_STEPS"):
+        for name in ("BITE_BYTES", "BATCH_STEPS"):
             patch.setattr(linked, name, n_bytes if name != "BATCH_STEPS" else n_bytes // 500)
         cut = runkit.frames(text)
     for name, df in whole.items():

@@ -32,7 +32,7 @@ def test_long_work_shows_a_bar_that_goes_away(
     """It counts runs on stderr and is wiped at the end."""
     monkeypatch.setattr(linked, "PROGRESS_AFTER_S", 1e-9)
     monkeypatch.setattr(linked, "BITE_RUNS", 1)
-    monkeypatch.setattr(linked, "SIP_BYTES", 1)
+    monkeypatch.setattr(linked, "BITE_BYTES", 1)
     runkit.frames(slow(many()))
     shown = capsys.readouterr()
     assert " runs" in shown.err
