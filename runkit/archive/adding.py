@@ -139,7 +139,12 @@ def _write(snapshot: Snapshot, batch: pa.Table) -> tuple[Snapshot, Decision]:
         except Lost:
             longest = min(WAIT_MOST, WAIT_FIRST * 2**attempt)
             time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
-            snapshot = latest(snapshot.place)
+            before, snapshot = snapshot, latest(snapshot.place)
+            if snapshot.version == before.version:
+                raise ArchiveError(
+                    f"{snapshot.place.uri}: the new version could not be written, and no other writer was at "
+                    "work. Is the disk full, or not yours to write to?"
+                ) from None
     raise ArchiveError(
         f"{snapshot.place.uri}: other writers were faster {TRIES} times; nothing of this batch "
         f"({plural(len(batch), 'run')}) was written. Add again when they are done."

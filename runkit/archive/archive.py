@@ -1,4 +1,7 @@
-"""`Archive`: runs at rest, under the names that they have in memory."""
+"""`Archive`: runs at rest, under the names that they have in memory.
+
+What needs the extra is imported when it is used, so that the name can be had without.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from runkit.archive.adding import Added, add_records
-from runkit.archive.selection import Selection, chosen_by
-from runkit.archive.syncing import Synced, sync
-from runkit.archive.table import Place, latest, opened_or_made
 from runkit.errors import ArchiveError
 from runkit.tables.records import Record, records_of
 from runkit.text import plural
 
 if TYPE_CHECKING:
+    from runkit.archive.adding import Added
     from runkit.archive.cluster import DaskFrames
+    from runkit.archive.selection import Selection
+    from runkit.archive.syncing import Synced
     from runkit.client import Client
     from runkit.models import Run
     from runkit.tables.linked import Frames
@@ -41,11 +43,15 @@ class Archive:
     """
 
     def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
+        from runkit.archive.table import Place
+
         self._place = Place.of(path, storage_options)
 
     @property
     def version(self) -> int:
         """The number of the newest version."""
+        from runkit.archive.table import latest
+
         return latest(self._place).version
 
     @property
@@ -65,6 +71,9 @@ class Archive:
 
         Raises `UsageError` for what holds no runs, `ArchiveError` when the archive cannot be written.
         """
+        from runkit.archive.adding import add_records
+        from runkit.archive.table import opened_or_made
+
         records = records_of(source)
         first = list(islice(records, 1))  # what holds no runs is said before anything is made
         snapshot = opened_or_made(self._place)
@@ -91,6 +100,8 @@ class Archive:
         Raises what listing raises, `AuthError` for a key that is refused; runs that cannot be read are named
         in the result, which also says what was covered.
         """
+        from runkit.archive.syncing import sync
+
         return sync(
             self._place,
             client,
@@ -121,6 +132,9 @@ class Archive:
 
         Raises `UsageError` for a status, time or version that is none.
         """
+        from runkit.archive.selection import Selection, chosen_by
+        from runkit.archive.table import latest
+
         chosen = chosen_by(status=status, since=since, until=until, agent=agent, business_id=business_id)
         return Selection(latest(self._place, version), chosen)
 
@@ -143,6 +157,8 @@ class Archive:
         return len(self.pinned)
 
     def __repr__(self) -> str:
+        from runkit.archive.table import latest
+
         try:
             snapshot = latest(self._place)
         except ArchiveError:

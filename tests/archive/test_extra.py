@@ -28,6 +28,18 @@ def test_what_is_missing_is_named(package: str, code: str, tmp_path: object) -> 
     assert "pip install 'runkit-jupyter[scale]'" in done.stdout, done.stderr
 
 
+def test_without_the_extra_all_names_can_be_had(tmp_path: object) -> None:
+    """`from runkit import *` works, and so does everything but an archive."""
+    code = "from runkit import *; print(frames([]).is_complete, Archive.__name__)"
+    for package in ("deltalake", "dask"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", HIDE.format(package=package) + code],
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "True Archive\n", done.stderr
+
+
 def test_an_archive_does_not_load_a_client_or_dask() -> None:
     """Reading and writing at rest need neither."""
     code = (

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 import runkit
-from runkit.archive import adding, table
+from runkit.archive import adding, rows, table
 from runkit.errors import ArchiveError
+from runkit.tables.problems import Problems
+from runkit.tables.records import Record, Where
 from support import at, run, step
 
 # Adds one list after the other, each half new and half newer copies, and says so on stdout.
@@ -35,6 +39,11 @@ for number in range(count):
     print(number, flush=True)
 """
 TESTS = Path(__file__).parent.parent
+
+
+def rows_of(item: dict[str, Any]) -> pa.Table:
+    """A run as a row."""
+    return rows.table_of([rows.row_of(Record(item, Where()))], Problems())[0]
 
 
 def start_writer(name: str, folder: Path, count: int) -> subprocess.Popen[str]:
@@ -110,13 +119,31 @@ def test_who_was_second_decides_again(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_writer_that_is_never_first_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of trying for ever, and nothing of its batch is written."""
     archive = runkit.Archive(tmp_path / "runs")
+    real, numbers = table.Snapshot.append, iter(range(100))
 
-    def lose(*args: object) -> None:
+    def lose(snapshot: table.Snapshot, rows: object) -> None:
+        other = rows_of(run(run_id=f"other-{next(numbers)}"))
+        real(snapshot, other)
         raise table.Lost
 
     monkeypatch.setattr(table.Snapshot, "append", lose)
     monkeypatch.setattr(adding, "WAIT_MOST", 0)
-    with pytest.raises(ArchiveError, match="other writers were faster"):
+    monkeypatch.setattr(adding, "TRIES", 3)
+    with pytest.raises(ArchiveError, match="other writers were faster 3 times"):
+        archive.add([run(run_id="a")])
+    assert sorted(archive.frames().runs["run_id"]) == ["other-0", "other-1", "other-2"]
+
+
+def test_a_version_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nobody else writes, there is nobody to wait for."""
+    archive = runkit.Archive(tmp_path / "runs")
+
+    def refuse(*args: object) -> None:
+        raise table.Lost
+
+    monkeypatch.setattr(table.Snapshot, "append", refuse)
+    monkeypatch.setattr(adding, "WAIT_MOST", 0)
+    with pytest.raises(ArchiveError, match="Is the disk full"):
         archive.add([run(run_id="a")])
     assert len(archive) == 0
 
