@@ -233,7 +233,8 @@ def box() -> Iterator[Sandbox]:
 class Posts:
     """What happens to the answers that reach the sandbox, and how many did.
 
-    A fault that waits for 0 seconds notes whom it hits; it must stand behind all others.
+    A delay of 0 seconds notes whom it hits. Of delays the first one counts, so it stands behind all others;
+    other faults hit a request as well.
     """
 
     def __init__(self, box: Sandbox) -> None:
@@ -251,14 +252,14 @@ class Posts:
 
     def _plan(self, kind: str, times: int, **options: Any) -> None:
         self._box.fault(kind, times=times, **options)
-        self._planned += times
+        self._planned += times if kind == "slow" else 0
 
     def count(self) -> int:
         """Count the answers; nothing fails any more."""
         url = f"{self._box.url.removesuffix('/v1')}/sandbox/faults"
         headers = {"Authorization": f"Bearer {self._box.key}"}
         left = httpx.delete(url, headers=headers, trust_env=False).json()["data"]
-        return self._planned - sum(fault["times"] for fault in left)
+        return self._planned - sum(fault["times"] for fault in left if fault["kind"] == "slow")
 
 
 @pytest.fixture
