@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dask.distributed import Client, LocalCluster
@@ -31,10 +32,10 @@ def measure(n_steps: int) -> list[Row]:
 
 
 def _measured(archive: runkit.Archive) -> list[Row]:
-    def ask(frames: object) -> object:
-        return frames.steps.groupby("agent")["self_s"].sum()  # type: ignore[attr-defined]
+    def ask(frames: Any) -> Any:
+        return frames.steps.groupby("agent")["self_s"].sum()
 
-    expected = ask(archive.frames()).sort_index().round(3)  # type: ignore[attr-defined]
+    expected = ask(archive.frames()).sort_index().round(3)
     n_parts = archive.dask().npartitions
 
     def on(n_workers: int) -> float:
@@ -43,9 +44,9 @@ def _measured(archive: runkit.Archive) -> list[Row]:
             Client(cluster) as workers,
         ):
             workers.run(lambda: __import__("runkit").frames([]))  # imports are no part of the work
-            found: list[object] = []
-            taken = seconds(lambda: found.append(ask(archive.dask()).compute()))  # type: ignore[attr-defined]
-        assert found[0].sort_index().round(3).equals(expected)  # type: ignore[attr-defined]
+            found: list[Any] = []
+            taken = seconds(lambda: found.append(ask(archive.dask()).compute()))
+        assert found[0].sort_index().round(3).equals(expected)
         return taken
 
     ways = {
