@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from runkit.errors import UsageError
 from runkit.values import RUN_STATUSES, parse_time
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
@@ -28,12 +31,17 @@ def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[st
     return frozenset(words)
 
 
-def time_bound(name: str, value: datetime | str | None) -> datetime | None:
+def time_bound(name: str, value: date | str | None) -> datetime | None:
     """Read a bound; a date alone is its midnight in UTC."""
     if value is None:
         return None
-    is_date = isinstance(value, str) and len(value) == len("2026-02-03")
+    is_date = isinstance(value, date) and not isinstance(value, datetime)
+    is_date = is_date or (isinstance(value, str) and _DATE.fullmatch(value) is not None)
     try:
-        return parse_time(f"{value}T00:00:00" if is_date else value)
+        when = parse_time(f"{value}T00:00:00" if is_date else value)
+        when.timestamp()  # pandas' NaT calls itself a datetime
+        return when
     except ValueError as error:
-        raise UsageError(f"{name}: {error}, such as 2026-02-03 or 2026-02-03T10:00:00Z") from None
+        raise UsageError(
+            f"{name}={value!r} is no time ({error}); expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
+        ) from None

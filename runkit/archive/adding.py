@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from runkit.archive.rows import SCHEMA, Row, knowing_business, row_of, table_of
 from runkit.archive.table import Lost, Snapshot, latest
 from runkit.errors import ArchiveError
-from runkit.tables.linked import no_garbage_collection
+from runkit.tables.checks import TEXT
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
 from runkit.tables.schema import cast, empty
@@ -78,58 +78,86 @@ class Decision(NamedTuple):
     n_unchanged: int
 
 
-def add_records(snapshot: Snapshot, records: Iterable[Record], *, within: float = float("inf")) -> Added:
-    """Write the runs of some records, batch by batch; each batch is a version, whole or not there at all.
+class Writer:
+    """Gathers records and writes them a batch at a time; each batch is a version, whole or not there at all.
 
-    What has come is written after `within` seconds at the latest, however little it is, and when Ctrl-C ends
-    it. Raises `ArchiveError` when other writers are always faster, or the table cannot be written.
+    What was taken is written after `within` seconds at the latest, if `write_if_due` is called that often.
+    `ArchiveError` is raised when other writers are always faster, or the table cannot be written. Whatever
+    ends the work, `write` writes what is at hand, also once more: what is written already is unchanged.
     """
-    problems = Problems()
-    n_new = n_changed = n_unchanged = n_refused = 0
-    is_interrupted = False
-    try:
-        with no_garbage_collection():
-            for batch in _batches(records, within):
-                rows, n_seen = table_of(batch, problems)
-                snapshot, decision = _write(snapshot, rows)
-                n_changed += len(decision.known)
-                n_new += len(decision.rows) - len(decision.known)
-                n_unchanged += decision.n_unchanged
-                n_refused += n_seen - len(rows)
-            snapshot = snapshot.joined()
-    except KeyboardInterrupt:
-        is_interrupted = True
-    if n_refused:
-        log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
-    noted = cast(pd.DataFrame(problems.rows, dtype="str"), "problems") if problems.rows else empty("problems")
-    return Added(n_new, n_changed, n_unchanged, n_refused, snapshot.version, noted, is_interrupted)
+
+    def __init__(self, snapshot: Snapshot, *, within: float = float("inf")) -> None:
+        self._snapshot = snapshot
+        self._within = within
+        self._rows: list[Row] = []
+        self._size = 0
+        self._since = 0.0
+        self._problems = Problems()
+        self._n_new = self._n_changed = self._n_unchanged = self._n_refused = 0
+
+    def take(self, record: Record) -> None:
+        """Take a record, and write if it is time."""
+        if not self._rows:
+            self._since = time.monotonic()
+        self._rows.append(row_of(record))
+        self._size += len(self._rows[-1].text)
+        self.write_if_due()
+
+    def write_if_due(self) -> None:
+        """Write if there is much at hand, or something for long."""
+        is_much = self._size >= BATCH_BYTES or len(self._rows) >= BATCH_RUNS
+        if is_much or (self._rows and time.monotonic() - self._since > self._within):
+            self.write()
+
+    def write(self) -> None:
+        """Write what is at hand."""
+        if not self._rows:
+            return
+        problems = Problems()
+        rows, n_seen = table_of(self._rows, problems)
+        snapshot, decision = _write(self._snapshot, rows)
+        self._snapshot = snapshot.joined()
+        self._rows, self._size = [], 0
+        self._problems.rows += problems.rows
+        self._n_changed += len(decision.known)
+        self._n_new += len(decision.rows) - len(decision.known)
+        self._n_unchanged += decision.n_unchanged
+        self._n_refused += n_seen - len(rows)
+
+    def added(self, *, is_interrupted: bool) -> Added:
+        """Say what became of it all."""
+        if self._n_refused:
+            log.warning("%s could not be archived; see .problems", plural(self._n_refused, "record"))
+        noted = pd.DataFrame(self._problems.rows, dtype="str")
+        version = latest(self._snapshot.place).version if is_interrupted else self._snapshot.version
+        return Added(
+            self._n_new,
+            self._n_changed,
+            self._n_unchanged,
+            self._n_refused,
+            version,
+            cast(noted, "problems") if len(noted) else empty("problems"),
+            is_interrupted,
+        )
 
 
-def _batches(records: Iterable[Record], within: float) -> Iterator[list[Row]]:
-    """Gather rows until it is time to write them. Ctrl-C ends it after what is at hand."""
-    rows: list[Row] = []
-    size, since = 0, time.monotonic()
+def add_records(snapshot: Snapshot, records: Iterable[Record]) -> Added:
+    """Write the runs of some records; Ctrl-C ends it after what has come."""
+    writer = Writer(snapshot)
     is_interrupted = False
     try:
         for record in records:
-            rows.append(row_of(record))
-            size += len(rows[-1].text)
-            if size >= BATCH_BYTES or len(rows) >= BATCH_RUNS or time.monotonic() - since > within:
-                yield rows
-                rows, size, since = [], 0, time.monotonic()
+            writer.take(record)
     except KeyboardInterrupt:
         is_interrupted = True
-    if rows:
-        yield rows
-    if is_interrupted:
-        raise KeyboardInterrupt
+    writer.write()
+    return writer.added(is_interrupted=is_interrupted)
 
 
 def _write(snapshot: Snapshot, batch: pa.Table) -> tuple[Snapshot, Decision]:
     """Write a batch as the next version. If another writer was first, what is new is decided again."""
     for attempt in range(TRIES):
-        same_ids = pc.field("run_id").isin(batch["run_id"].unique())
-        decision = decide(batch, snapshot.read(_KNOWN, same_ids))
+        decision = _decide(snapshot, batch)
         if not len(decision.rows):
             return snapshot, decision
         try:
@@ -151,11 +179,27 @@ def _write(snapshot: Snapshot, batch: pa.Table) -> tuple[Snapshot, Decision]:
     )
 
 
+def _decide(snapshot: Snapshot, batch: pa.Table) -> Decision:
+    """Compare a batch with what the table holds of the same runs.
+
+    A row of the table that can learn its business from an older copy takes part as if it were added again.
+    """
+    known = snapshot.read(_KNOWN, pc.field("run_id").isin(batch["run_id"].unique()))
+    with_business = set(batch.filter(pc.field("business_id").is_valid())["run_id"].to_pylist())
+    without = known.filter(pc.field("business_id").is_null())["run_id"].to_pylist()
+    pupils = [run_id for run_id in without if run_id in with_business]
+    if not pupils:
+        return decide(batch, known)
+    again = snapshot.read(SCHEMA.names, pc.field("run_id").isin(pa.array(pupils, TEXT))).cast(SCHEMA)
+    decision = decide(pa.concat_tables([again, batch]), known)
+    return decision._replace(n_unchanged=decision.n_unchanged - len(again))
+
+
 def decide(batch: pa.Table, known: pa.Table) -> Decision:
     """Choose for each run the newest copy: by updated_at, then one with steps, then the one read last.
 
     At a tie the later one in the batch, and the batch before the table. Equal copies are not written again.
-    A copy that does not know its business takes it from the one that it replaces.
+    A copy that does not know its business takes it from one that is older.
     """
     given: dict[str, Copy] = {}
     for position, row in enumerate(batch.select(_KNOWN).to_pylist()):

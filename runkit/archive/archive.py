@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from runkit.errors import ArchiveError
+from runkit.tables.linked import no_garbage_collection
 from runkit.tables.records import Record, records_of
 from runkit.text import plural
 
@@ -75,9 +76,10 @@ class Archive:
         from runkit.archive.table import opened_or_made
 
         records = records_of(source)
-        first = list(islice(records, 1))  # what holds no runs is said before anything is made
+        first = list(islice(records, 1))  # what is no source is said before anything is made
         snapshot = opened_or_made(self._place)
-        with tqdm(unit="run", file=sys.stderr, leave=False, delay=2, disable=not progress) as bar:
+        bar = tqdm(unit="run", file=sys.stderr, leave=False, delay=2, disable=not progress)
+        with bar, no_garbage_collection():
             return add_records(snapshot, _shown(chain(first, records), bar))
 
     def sync(
@@ -157,12 +159,14 @@ class Archive:
         return len(self.pinned)
 
     def __repr__(self) -> str:
-        from runkit.archive.table import latest
+        from runkit.archive.table import NoArchive, latest
 
         try:
             snapshot = latest(self._place)
-        except ArchiveError:
+        except NoArchive:
             return f"Archive({self._place.uri!r}, nothing there yet)"
+        except ArchiveError:
+            return f"Archive({self._place.uri!r}, cannot be read)"
         facts = (
             f"{plural(snapshot.n_runs, 'run')}, {snapshot.n_bytes / 1e6:,.1f} MB, version {snapshot.version}"
         )

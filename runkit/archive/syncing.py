@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tqdm import tqdm
 
-from runkit.archive.adding import Added, add_records
+from runkit.archive.adding import Added, Writer
 from runkit.archive.table import Place, Snapshot, opened_or_made
 from runkit.client import codec
+from runkit.client.batch import check_workers
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.tables.records import Record, Where
 from runkit.text import moment, plural, shorten
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from runkit.models import Run
 
 WITHIN = 5.0  # seconds after which what has come is written: as much is lost if the process is killed
+INTERRUPTED = "interrupted"
 NAMED = 3  # failed ids that `why` names; `errors` has all
 
 
@@ -32,6 +34,7 @@ class Known(NamedTuple):
     updated_at: datetime
     status: str
     has_steps: bool
+    business_id: str | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,31 +73,37 @@ class Synced:
 
 
 class _Reading:
-    """The runs as they arrive, and why there are no more."""
+    """Reads runs into a writer, and says why there are no more."""
 
-    def __init__(self, client: Client, todo: list[Run], *, workers: int, progress: bool) -> None:
+    def __init__(self, client: Client, writer: Writer) -> None:
+        self._client = client
+        self._writer = writer
         self.errors: dict[str, ApiError] = {}
         self.stopped: str | None = None
         self.failure: ApiError | None = None
-        self._arriving = client.runs.arriving(todo, workers=workers)
-        self._bar = tqdm(
-            total=len(todo), unit="run", file=sys.stderr, leave=False, delay=1, disable=not progress
-        )
 
-    def records(self) -> Iterator[Record]:
-        """Give what arrives. Whatever ends it, what has come is written."""
+    def read(self, todo: list[Run], *, workers: int, progress: bool) -> None:
+        """Read the runs. Whatever ends it, what has come is written."""
+        bar = tqdm(total=len(todo), unit="run", file=sys.stderr, leave=False, delay=1, disable=not progress)
+        arriving = self._client.runs.arriving(todo, workers=workers, on_idle=self._writer.write_if_due)
         try:
-            with closing(self._arriving), self._bar:
-                for run_id, outcome in self._arriving:
-                    self._bar.update()
-                    if isinstance(outcome, ApiError):
-                        self.errors[run_id] = outcome
-                    else:
-                        yield Record(outcome.to_dict(), Where(path=f"run {run_id}"))
+            with closing(arriving), bar:
+                for run_id, outcome in arriving:
+                    bar.update()
+                    self._take(run_id, outcome)
+        except KeyboardInterrupt:
+            self.stopped = INTERRUPTED
         except (Unavailable, RateLimited) as error:
             self.stopped = f"stopped: {shorten(str(error), 200)}"
         except ApiError as error:
             self.failure = error
+        self._writer.write()
+
+    def _take(self, run_id: str, outcome: Run | ApiError) -> None:
+        if isinstance(outcome, ApiError):
+            self.errors[run_id] = outcome
+        else:
+            self._writer.take(Record(outcome.to_dict(), Where(path=f"run {run_id}")))
 
 
 def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen: Any) -> Synced:
@@ -103,15 +112,18 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     `chosen` as `client.runs.list` takes it. Raises what listing raises, and `AuthError` when the key is
     refused meanwhile; what had arrived is written then.
     """
+    check_workers(workers)
     listed = client.runs.list(progress=progress, **chosen)
     snapshot = opened_or_made(place)
     known = _known(snapshot)
     todo = [run for run in listed if _is_due(run, known.get(run.id))]
     n_listed, covered = len(listed), _covered(listed)
-    why_listed = None if _is_cut_as_asked(n_listed, chosen.get("limit")) else listed.why
+    why_listed = _why_listed(listed.why, chosen.get("limit"))
     del listed, known
-    reading = _Reading(client, todo, workers=workers, progress=progress)
-    added = add_records(snapshot, reading.records(), within=WITHIN)
+    writer = Writer(snapshot, within=WITHIN)
+    reading = _Reading(client, writer)
+    reading.read(todo, workers=workers, progress=progress)
+    added = writer.added(is_interrupted=reading.stopped == INTERRUPTED)
     if reading.failure is not None:
         raise reading.failure
     return Synced(
@@ -136,11 +148,15 @@ def _is_due(run: Run, known: Known | None) -> bool:
     """Whether a listed run is to be read: it is new, has changed, or may have."""
     if known is None or not known.has_steps or not codec.tells_changes(run.status):
         return True
+    if known.business_id is None and run.business_id is not None:  # which is learned by reading it again
+        return True
     return run.updated_at > known.updated_at or run.status != known.status
 
 
-def _is_cut_as_asked(n_listed: int, limit: int | None) -> bool:
-    return limit is not None and n_listed == limit
+def _why_listed(why: str | None, limit: int | None) -> str | None:
+    """What may be missing from the list, but for the cut that was asked for."""
+    whys = (why or "").split("; ")
+    return "; ".join(one for one in whys if one and not (limit and one.startswith("cut at limit="))) or None
 
 
 def _covered(listed: Iterable[Run]) -> str:
@@ -152,10 +168,9 @@ def _covered(listed: Iterable[Run]) -> str:
 
 def _why(listed: str | None, reading: _Reading, n_due: int, added: Added) -> str | None:
     whys = [listed] if listed else []
-    stopped = "interrupted" if added.is_interrupted else reading.stopped
-    if stopped:
+    if reading.stopped:
         n_kept = added.n_new + added.n_changed + added.n_unchanged
-        whys.append(f"{stopped}: {n_kept:,} of {n_due:,} runs arrived; sync again to go on")
+        whys.append(f"{reading.stopped}: {n_kept:,} of {n_due:,} runs arrived; sync again to go on")
     if reading.errors:
         shown = [f"{one} ({shorten(str(error), 100)})" for one, error in reading.errors.items()][:NAMED]
         more = f" and {len(reading.errors) - NAMED:,} more" if len(reading.errors) > NAMED else ""

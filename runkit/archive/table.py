@@ -8,10 +8,14 @@ has one row in every version.
 from __future__ import annotations
 
 import logging
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,6 +52,15 @@ _PROPERTIES = {
 _PINNED = deltalake.CommitProperties(max_commit_retries=0)
 
 
+_COLLAPSED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
+_ODD = '%[]"' if os.name == "nt" else "%[]\\"  # the table's library reads them as parts of an address
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class NoArchive(ArchiveError):
+    """There is none yet."""
+
+
 class Lost(Exception):
     """Another writer was first, and nothing was written."""
 
@@ -60,11 +73,22 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
-        """Read what a user gives. Raises `UsageError` for an empty path."""
-        if not str(path).strip():
-            raise UsageError("path is empty; expected a folder, or the address of an object store.")
-        uri = str(path) if "://" in str(path) else str(Path(path).expanduser().absolute())
-        return cls(uri, tuple(sorted((options or {}).items())))
+        """Read what a user gives. Raises `UsageError` for what is no place."""
+        if not isinstance(path, str | Path) or not str(path).strip():
+            raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
+        given = str(path)
+        if given.startswith("file://"):
+            given = url2pathname(urlsplit(given).path)
+        if isinstance(path, Path) and _COLLAPSED.match(given):
+            raise UsageError(f"{given} was an address once; give addresses as text, not as Path.")
+        if "://" in given:
+            return cls(given, tuple(sorted((options or {}).items())))
+        folder = str(Path(given).expanduser().absolute())
+        odd = sorted({sign for sign in folder if sign in _ODD or not sign.isprintable()})
+        if odd:
+            signs = " ".join(map(ascii, odd))
+            raise UsageError(f"{folder!r}: a folder of an archive must not have {signs} in its path.")
+        return cls(folder)
 
     @property
     def folder(self) -> Path | None:
@@ -132,8 +156,8 @@ class Snapshot:
     def replace(self, rows: pa.Table, known: pa.Table) -> Snapshot:
         """Write rows of which some replace those in `known`, the older copies of the same runs.
 
-        Rows are told by their digests, which no run can choose. Only files that hold runs of the same days
-        are looked into, and only those with a row that is replaced are written anew.
+        Rows are told by their digests, which no run can choose. Only files that hold runs from the time
+        between the oldest row and the newest are looked into; those with a replaced row are written anew.
         """
         created = pc.min_max(pa.chunked_array([*rows["created_at"].chunks, *known["created_at"].chunks]))
         first, last = (when.isoformat(timespec="microseconds") for when in created.as_py().values())
@@ -144,7 +168,9 @@ class Snapshot:
                 rows,
                 mode="overwrite",
                 predicate=f"created_at BETWEEN '{first}' AND '{last}' AND digest IN ({digests})",
-                writer_properties=_writing(rows.nbytes, len(rows)),
+                writer_properties=_writing(  # rows that stay are written anew beside the given ones
+                    rows.nbytes + self.n_bytes * SHRUNK, len(rows) + self.n_runs
+                ),
                 commit_properties=_PINNED,
             )
         return Snapshot(self.place, self._table)
@@ -176,7 +202,7 @@ def latest(place: Place, version: int | None = None) -> Snapshot:
         table = deltalake.DeltaTable(place.uri, storage_options=dict(place.options) or None)
         newest = table.version()
         if version is not None and (type(version) is not int or not 0 <= version <= newest):
-            raise UsageError(f"version={version!r} is not there; the archive has 0 to {newest}.")
+            raise UsageError(f"version={version!r}; expected a whole number from 0 to {newest}.")
         if version is not None and version != newest:
             table.load_as_version(version)
     missing = set(SCHEMA.names) - {field.name for field in table.schema().fields}
@@ -238,11 +264,14 @@ def explained(place: Place) -> Iterator[None]:
     except CommitFailedError:
         raise Lost from None
     except TableNotFoundError:
-        raise ArchiveError(
+        raise NoArchive(
             f"there is no archive at {place.uri}; `add` or `sync` makes one, or give another path."
         ) from None
-    except (DeltaError, OSError, pa.ArrowException) as error:
+    except FileNotFoundError as error:
+        said = shorten(str(error), 300)
         raise ArchiveError(
-            f"the archive at {place.uri} cannot be used: {shorten(str(error), 300)}. Its last whole version "
-            "is not touched by a failed write."
+            f"the archive at {place.uri} lacks a file of this version; was it vacuumed? Read another. {said}"
         ) from error
+    except (DeltaError, OSError, pa.ArrowException) as error:
+        said = shorten(_COLORS.sub("", str(error)), 300)
+        raise ArchiveError(f"the archive at {place.uri} cannot be used: {said}.") from error

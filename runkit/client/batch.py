@@ -63,8 +63,12 @@ class Batch:
         workers: int,
         clock: Callable[[], float],
         sleep: Callable[[float], object],
+        is_host_known: bool = False,
+        on_idle: Callable[[], object] | None = None,
     ) -> None:
         self._ask = ask
+        self._is_host_known = is_host_known  # it has answered this client before
+        self._on_idle = on_idle
         self._ids = iter(ids)
         self._workers = workers
         self._clock = clock
@@ -143,10 +147,14 @@ class Batch:
             self._landing.notify()
 
     def _wait(self) -> tuple[_Asked, Future[Run | None]]:
-        with self._landing:
-            while not self._landed:
-                self._landing.wait(LOOK_AROUND)
-            return self._landed[0]
+        while True:
+            with self._landing:
+                if not self._landed:
+                    self._landing.wait(LOOK_AROUND)
+                if self._landed:
+                    return self._landed[0]
+            if self._on_idle is not None:
+                self._on_idle()
 
     def _judge(self, asked: _Asked, future: Future[Run | None]) -> Arrival | None:
         """Give what arrived; None if the id went back into the line."""
@@ -180,7 +188,8 @@ class Batch:
         if self._away_since is None:
             self._away_since = now
         is_limited = isinstance(error, RateLimited)
-        patience = PATIENCE if self._n_answers or is_limited else PATIENCE_AT_FIRST
+        is_known = self._is_host_known or self._n_answers > 0
+        patience = PATIENCE if is_known or is_limited else PATIENCE_AT_FIRST
         if now - self._away_since >= patience or _asks_for_more_than(error, RETRY_AFTER_MOST):
             raise error
         if asked.is_probe and self._n_probes == 1:

@@ -30,6 +30,7 @@ class Connection:
     def __init__(self, target: Target, transport: Transport, *, read_only: bool, timeout: float) -> None:
         self.target = target
         self.read_only = read_only
+        self.has_answered = False  # whether the host has ever said something usable
         self._transport = transport
         self._http = httpx.Client(
             transport=transport,
@@ -93,7 +94,9 @@ class Connection:
             is_readable = True
         if not is_readable:
             raise ContractError(f"{method} {path}: the answer is compressed in a way that cannot be read")
-        return read_reply(response, self.target)
+        reply = read_reply(response, self.target)
+        self.has_answered = True
+        return reply
 
     def _request(
         self,

@@ -157,7 +157,11 @@ class Runs:
         return replace(gather(batch, ids, known, progress=progress), clock=self._now)
 
     def arriving(
-        self, ids_or_runs: str | Run | Iterable[str | Run], *, workers: int = 8
+        self,
+        ids_or_runs: str | Run | Iterable[str | Run],
+        *,
+        workers: int = 8,
+        on_idle: Callable[[], object] | None = None,
     ) -> Generator[Arrival, None, None]:
         """Read many runs as `fetch` does; give each id and its run, or the error it ended with, on arrival.
 
@@ -165,6 +169,8 @@ class Runs:
         worker are on their way or wait to be taken. An id that comes twice is read twice. What brings no
         usable answer (no connection, a lost or cut answer, 429, 500, 502, 503, 504) is tried again, by one
         worker alone until something is answered.
+
+        `on_idle` is called now and then, in the caller's thread, while nothing arrives.
 
         Closing the iterator ends it: nothing more is sent. So does leaving a `for` loop, unless something
         else holds on to the iterator, as a traceback does: `contextlib.closing` is certain.
@@ -174,7 +180,7 @@ class Runs:
         what is no id, when its turn comes.
         """
         check_workers(workers)
-        return self._batch(self._ids(ids_or_runs), workers).arrivals()
+        return self._batch(self._ids(ids_or_runs), workers, on_idle).arrivals()
 
     def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
         """Wait until a run no longer runs (completed, error or interrupted) and give it with its steps.
@@ -303,11 +309,19 @@ class Runs:
         reply = self._connection.get("/runs", page=1, per_page=1)
         return reply.read_at or datetime.now(UTC)
 
-    def _batch(self, ids: Iterable[str], workers: int) -> Batch:
+    def _batch(self, ids: Iterable[str], workers: int, on_idle: Callable[[], object] | None = None) -> Batch:
         def ask(run_id: str, is_wanted: Callable[[], bool]) -> Run:
             return self._get(run_id, is_wanted, include="steps")
 
-        return Batch(ask, ids, workers=workers, clock=self._clock, sleep=self._sleep)
+        return Batch(
+            ask,
+            ids,
+            workers=workers,
+            clock=self._clock,
+            sleep=self._sleep,
+            is_host_known=self._connection.has_answered,
+            on_idle=on_idle,
+        )
 
     def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
         """Give the ids, checked, and keep what the runs know of their businesses."""

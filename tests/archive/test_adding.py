@@ -126,6 +126,21 @@ def test_a_business_that_is_learned_later_is_kept(archive: runkit.Archive) -> No
     assert archive.frames(business_id="b-1").runs["run_id"].tolist() == ["a"]
 
 
+@pytest.mark.parametrize("in_one_batch", [False, True])
+def test_a_business_that_only_an_older_copy_knows_is_kept(
+    archive: runkit.Archive, in_one_batch: bool
+) -> None:
+    """Whichever comes first: the newer copy stays, and learns it."""
+    newer, older = one(updated=200, status="error"), read(one(updated=100), 100, business_id="b-1")
+    for batch in [[newer, older]] if in_one_batch else [[newer], [older]]:
+        archive.add(batch)
+    assert archive.add([newer, older]).n_changed == 0
+    f = archive.frames(business_id="b-1")
+    assert f.runs["status"].tolist() == ["error"]
+    assert [run.business_id for run in archive.runs()] == ["b-1"]
+    assert len(archive) == 1
+
+
 def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
     """Its neighbours are kept; the result says what was refused and why."""
     lines = b'{"id": "a"}\n{not json}\n' + json.dumps(one("b")).encode() + b"\n7\n"
@@ -204,11 +219,44 @@ def test_ctrl_c_writes_what_has_come(archive: runkit.Archive) -> None:
     assert len(archive) == 5
 
 
+def test_ctrl_c_while_a_batch_is_written(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before or after the moment that counts: the batch is there, and so is the version that is named."""
+    real = table.Snapshot.append
+    for is_before in (True, False):
+
+        def append(snapshot: table.Snapshot, rows: Any, is_before: bool = is_before) -> table.Snapshot:
+            monkeypatch.setattr(table.Snapshot, "append", real)
+            if not is_before:
+                real(snapshot, rows)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(adding, "BATCH_RUNS", 5)
+        monkeypatch.setattr(table.Snapshot, "append", append)
+        added = archive.add([one(f"{is_before}-{number}") for number in range(20)])
+        assert added.is_interrupted
+        assert added.version == archive.version
+        f = archive.frames()
+        assert f.runs["run_id"].is_unique
+        assert f.runs["run_id"].str.startswith(str(is_before)).sum() == 5
+
+
+def test_row_groups_keep_their_size(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One large run that replaces a small one does not cut its whole file to pieces, nor the other way."""
+    monkeypatch.setattr(table, "ROW_GROUP_BYTES", 100_000)
+    archive.add([one(f"r{number}") for number in range(1_000)])
+    large = one("r7", 200) | {"steps": [step(f"s{number}") for number in range(1_000)]}
+    archive.add([large])
+    assert len(list(archive.pinned._row_groups())) < 30
+
+
 def test_small_files_are_joined(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that an archive which grows by drops stays quick; nothing changes and old versions can be read."""
     monkeypatch.setattr(table, "MOST_SMALL_FILES", 3)
     for number in range(6):
         archive.add([one(f"r{number}")])
+    assert archive.pinned.snapshot.files.num_rows <= 4
+    monkeypatch.setattr(adding, "BATCH_RUNS", 1)
+    archive.add([one(f"r{number % 6}") for number in range(6, 40)])  # also while it goes on
     assert archive.pinned.snapshot.files.num_rows <= 4
     assert sorted(kept(archive)) == [f"r{number}" for number in range(6)]
     assert archive.frames(version=2).runs["run_id"].tolist() == ["r0", "r1"]
@@ -237,6 +285,32 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a folder of its own"):
         runkit.Archive(tmp_path).add([one()])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "[a]", "a]b", "line\nbreak", "back\\slash"])
+def test_a_folder_whose_name_would_be_misread(tmp_path: Path, name: str) -> None:
+    """The table's library reads such a path as an address: it is said before anything is made."""
+    with pytest.raises(UsageError, match="must not have"):
+        runkit.Archive(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b", "über", "a#b", "a?b", "it's", "50€"])
+def test_a_folder_may_have_any_other_name(tmp_path: Path, name: str) -> None:
+    """Spaces, signs and letters of all kinds, as text, path and file:// address."""
+    for place in (tmp_path / name, str(tmp_path / name), (tmp_path / name).as_uri()):
+        archive = runkit.Archive(place)
+        archive.add([one()])
+        archive.add([one(updated=200)])
+        assert len(archive.frames().runs) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("place", [Path("s3://bucket/runs"), None, 7])
+def test_a_place_that_is_none(place: Any) -> None:
+    """An address that went through Path has lost a slash."""
+    with pytest.raises(UsageError):
+        runkit.Archive(place)
 
 
 def test_a_file_is_no_archive(tmp_path: Path) -> None:

@@ -181,6 +181,39 @@ def test_what_arrives_is_written_as_it_goes(
     assert archive.sync(client).version > N_RUNS / 2
 
 
+def test_what_arrived_is_written_while_nothing_arrives(
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run that takes long does not keep the others from being written."""
+    monkeypatch.setattr(syncing, "WITHIN", 0.2)
+    last = client.runs.list()[-1].id
+    box.fault("slow", f"GET /runs/{last}", times=1, seconds=5)
+    seen: list[int] = []
+
+    def look() -> None:
+        for _ in range(40):
+            threading.Event().wait(0.1)
+            seen.append(0 if "nothing" in repr(archive) else len(archive))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    archive.sync(client, progress=False)
+    thread.join()
+    assert N_RUNS - 1 in seen
+    assert len(archive) == N_RUNS
+
+
+def test_a_business_is_learned_by_a_sync(
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client
+) -> None:
+    """Runs that were kept before their business was known."""
+    archive.sync(client)
+    business = box.business("watchlist_hit")
+    with box.client(rate=None) as fresh:
+        archive.sync(fresh, business_id=business)
+        assert len(archive.select(business_id=business)) == len(fresh.runs.list(business_id=business)) > 0
+
+
 def test_a_run_that_cannot_be_read_is_named(
     archive: runkit.Archive, box: Sandbox, client: runkit.Client
 ) -> None:
