@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runkit.tables.linked import Frames
 
 Words = str | Iterable[str] | None
-Moment = datetime | str | None
+Moment = date | str | None
 
 
 class Archive:

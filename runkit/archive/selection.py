@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from datetime import date
+from functools import cached_property, reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -72,8 +73,8 @@ class Part(NamedTuple):
 def chosen_by(
     *,
     status: str | Iterable[str] | None = None,
-    since: datetime | str | None = None,
-    until: datetime | str | None = None,
+    since: date | str | None = None,
+    until: date | str | None = None,
     agent: str | Iterable[str] | None = None,
     business_id: str | Iterable[str] | None = None,
 ) -> pc.Expression | None:
@@ -90,12 +91,7 @@ def chosen_by(
     after, before = time_bound("since", since), time_bound("until", until)
     terms += [pc.field("created_at") >= after] if after is not None else []
     terms += [pc.field("created_at") < before] if before is not None else []
-    if not terms:
-        return None
-    all_of = terms[0]
-    for term in terms[1:]:
-        all_of &= term
-    return all_of
+    return reduce(and_, terms) if terms else None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
