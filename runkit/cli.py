@@ -91,6 +91,13 @@ def parser() -> argparse.ArgumentParser:
     sandbox_.add_argument(
         "--limit", type=int, metavar="N", help="429 beyond this many requests a second (no limit)"
     )
+    sandbox_.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="what else goes wrong, as 'refuse GET /runs status=502 chance=0.1'; may be repeated",
+    )
 
     fetch_ = add("fetch", fetch, "save runs with their steps; reads only, never writes to the API")
     fetch_.add_argument(
@@ -168,6 +175,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
         key=os.environ.get("RUNKIT_SANDBOX_KEY"),
         latency=arguments.latency,
         limit=arguments.limit,
+        faults=arguments.fault,
         announce=announce,
     )
     return 0

@@ -27,8 +27,11 @@ from runkit.server.web import ApiErrors, Gate, Id, Listed, Refusal, errors, repl
 STREAM_KEPT = 3_600_000  # [A] 9: virtual milliseconds after its end for which a run can be streamed
 
 
-def create_app(runs: Runs, key: str, ended: Callable[[], bool]) -> Faults:
-    """Make the ASGI app; streams and what else waits stop when the server has `ended`."""
+def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callable[[float], object]) -> Faults:
+    """Make the ASGI app; streams and what else waits stop when the server has `ended`.
+
+    `restart` is what a fault does to the server: end, and come back after some seconds.
+    """
     store, registry = runs.store, runs.registry
     app = FastAPI(
         title="runkit sandbox: Middesk's Agents API, served from scenarios",
@@ -43,7 +46,7 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool]) -> Faults:
         },
     )
     app.add_middleware(Gate, key=key, now=store.clock.now)
-    faults = Faults(app, ended)
+    faults = Faults(app, store.seed, ended, restart)
 
     def list_agents() -> Json:
         return {"object": "list", "data": list(AGENTS.values())}  # [A] 29

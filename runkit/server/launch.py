@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -18,12 +18,11 @@ from urllib.parse import quote
 
 import httpx
 import uvicorn
-from pydantic import ValidationError
 
 from runkit.errors import UsageError
 from runkit.server.app import create_app
 from runkit.server.businesses import BUSINESSES, Business
-from runkit.server.faults import Fault
+from runkit.server.faults import standing
 from runkit.server.runs import Runs
 from runkit.server.store import Store
 from runkit.server.web import key_of
@@ -35,6 +34,7 @@ log = logging.getLogger("runkit")
 HOST = "127.0.0.1"
 URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
 Policy = str | Mapping[str, Any] | None
+Faults = str | Iterable[str | Mapping[str, Any]]
 START_SECONDS = 30.0  # starting takes well under a second; after this long something is wrong
 
 
@@ -52,27 +52,29 @@ class Running:
         port: int = 0,
         latency: float = 0,
         limit: int | None = None,
+        faults: Faults = (),
         **options: Any,
     ) -> None:
         key = options.pop("key", None)
         if history < 0:
             raise UsageError(f"history must be a number of past runs, 0 or more; got {history!r}")
-        faults = _standing(latency, limit)
+        from_the_start = standing(faults, latency, limit)
         self.key: str = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
         self.store = Store(**options)
         try:
             runs = Runs(self.store, policy)
             if not self.store.runs:
                 runs.add_past(history)
-            self.listening = _listen(port)
+            self.listening = _bound(port)
         except BaseException:
             self.store.db.close()
             raise
-        self.url = f"http://{HOST}:{self.listening.getsockname()[1]}/v1"
-        app = create_app(runs, self.key, lambda: self.server.should_exit)
-        for fault in faults:
+        self.port = self.listening.getsockname()[1]
+        self.url = f"http://{HOST}:{self.port}/v1"
+        app = create_app(runs, self.key, lambda: self.server.should_exit, self._restart)
+        for fault in from_the_start:
             app.add(fault)
-        config = uvicorn.Config(
+        self.config = uvicorn.Config(
             app,
             log_config=None,  # the notebook's own logging stays as it is
             log_level="warning",
@@ -82,9 +84,10 @@ class Running:
             lifespan="off",
             timeout_graceful_shutdown=2,
         )
-        self.server = uvicorn.Server(config)
-        run = {"sockets": [self.listening]}
-        self.thread = threading.Thread(target=self.server.run, kwargs=run, name="runkit-sandbox", daemon=True)
+        self.server = uvicorn.Server(self.config)
+        self.closing = threading.Event()
+        self.away: float | None = None  # seconds until it serves again, when it was told to restart
+        self.thread = threading.Thread(target=self._serve, name="runkit-sandbox", daemon=True)
         self.thread.start()
         deadline = time.monotonic() + START_SECONDS
         while not self.server.started:
@@ -93,41 +96,52 @@ class Running:
                 raise RuntimeError(f"the sandbox did not start at {self.url}; see the log above")
             time.sleep(0.002)
 
+    def _serve(self) -> None:
+        while not self.closing.is_set():
+            self.server.run(sockets=[self.listening])
+            if self.away is None:
+                return
+            self.closing.wait(self.away)
+            self.away, self.server = None, uvicorn.Server(self.config)
+
+    def _restart(self, away: float) -> None:
+        """End at once, as if killed, and serve again after some seconds. For the server's own thread.
+
+        Meanwhile the port is kept by a socket that does not listen: whoever connects is refused, and nobody
+        else can take it.
+        """
+        if self.away is None:
+            self.away = away
+            for server in self.server.servers:
+                server.close()
+            self.listening = _bound(self.port)
+            for connection in list(self.server.server_state.connections):
+                connection.transport.abort()
+            self.server.should_exit = True
+
     def close(self) -> None:
         """Stop, let requests end, close the database."""
+        self.closing.set()
         self.server.should_exit = True
         self.thread.join(10)
         self.listening.close()
         self.store.db.close()
 
 
-def _standing(latency: float, limit: int | None) -> list[Fault]:
-    """The faults that a sandbox starts with. Raises `UsageError` for numbers that cannot be used."""
-    faults: list[Fault] = []
-    try:
-        if limit is not None:
-            faults.append(Fault(kind="limit", on="ANY /", times=None, per_second=limit))
-        if latency:
-            faults.append(Fault(kind="slow", on="ANY /", times=None, seconds=latency))
-    except ValidationError as error:
-        name = "latency" if limit is None or faults else "limit"
-        raise UsageError(f"{name}: {error.errors()[0]['msg']}") from None
-    return faults
-
-
-def _listen(port: int) -> socket.socket:
+def _bound(port: int) -> socket.socket:
+    """Bind a socket, which does not listen yet."""
     # Named, because asyncio sets TCP_NODELAY for this protocol alone: without, a response takes 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # elsewhere the option would let two servers share a port
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        bound.bind((HOST, port))
     except (OSError, OverflowError) as error:
-        listening.close()
+        bound.close()
         raise UsageError(
             f"port={port} of {HOST} cannot be used ({error}); give another port, or 0 for any free one"
         ) from error
-    return listening
+    return bound
 
 
 class Sandbox:
@@ -164,28 +178,16 @@ class Sandbox:
         key = self.key if person is None else key_of(self.key, person)
         return Client(api_key=key, base_url=self.url, **options)
 
-    def fault(
-        self,
-        kind: str,
-        on: str = "/resume",
-        times: int | None = 1,
-        *,
-        seconds: float = 3,
-        status: int = 503,
-        per_second: int = 20,
-        retry_after: bool = True,
-    ) -> None:
+    def fault(self, kind: str, on: str = "/resume", times: int | None = 1, **fields: Any) -> None:
         """Let the next `times` requests fail whose path holds `on`: POST, or as in `GET /stream`, `ANY /`.
 
-        `times=None` is until `clear_faults`. `slow` waits for `seconds` real ones before the work; `refuse`
-        answers with `status` and `drop` closes the connection, both without the work; `lose_reply` does the
-        work and closes the connection. `limit` answers 429 to what is beyond `per_second` requests in any
-        second, with `Retry-After` unless that is switched off. A limit, `slow` and one of the others may hold
-        at once. Raises `UsageError` for what is none of this.
+        `times=None` is until `clear_faults`. The kinds, and the `fields` that each has (`seconds`, `status`,
+        `chance` and others), are told in `runkit.server.faults.Fault`: `limit`, `slow`, `skew`, which may
+        hold at once with one of `refuse`, `drop`, `reset`, `restart`, all without the work, and `lose_reply`,
+        `cut`, `garble`, `drip`, `duplicate`, `reorder`, which do the work. Raises `UsageError` for what is
+        none of this.
         """
-        fault = {"kind": kind, "on": on, "times": times, "seconds": seconds, "status": status}
-        fault |= {"per_second": per_second, "retry_after": retry_after}
-        _ask(self.url, self.key, "POST", "/faults", fault)
+        _ask(self.url, self.key, "POST", "/faults", {"kind": kind, "on": on, "times": times, **fields})
 
     def clear_faults(self) -> None:
         """Forget all faults, also those that the sandbox was started with."""
@@ -229,6 +231,7 @@ def sandbox(
     key: str | None = None,
     latency: float = 0,
     limit: int | None = None,
+    faults: Faults = (),
 ) -> Sandbox:
     """Start the embedded sandbox, or join the one that `RUNKIT_SANDBOX_URL` names.
 
@@ -242,13 +245,15 @@ def sandbox(
     `auto_approve`, `skip`, or a mapping as Middesk's `{"default": mode, "overrides": {agent_type: mode}}`.
     `port` is one of 127.0.0.1, 0 for any free one; `key` the API key it asks for, random if not given.
     Every request takes `latency` real seconds longer, and what is beyond `limit` requests in any second is
-    answered with 429: the faults `slow` and `limit`, from the start.
+    answered with 429. `faults` are more that can go wrong from the start, such as
+    `["refuse GET /runs status=502 chance=0.1", "cut GET /stream at=300"]`: each a kind, which requests if not
+    all, and fields, as in `Sandbox.fault`. Chance and jitter are drawn from the seed.
 
     Raises `UsageError` for an argument that cannot be used, a port in use, or a `RUNKIT_SANDBOX_URL` without
     its key or where nobody answers.
     """
     options: dict[str, Any] = {"speed": speed, "seed": seed, "db": db, "policy": policy, "history": history}
-    options |= {"now": now, "port": port, "key": key, "latency": latency, "limit": limit}
+    options |= {"now": now, "port": port, "key": key, "latency": latency, "limit": limit, "faults": faults}
     if url := os.environ.get(URL_NAME):
         plain = sandbox.__kwdefaults__ or {}
         ignored = [name for name, given in options.items() if given != plain[name]]
@@ -270,6 +275,7 @@ def serve(
     key: str | None = None,
     latency: float = 0,
     limit: int | None = None,
+    faults: Faults = (),
     announce: Callable[[str, str], None] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; calls `announce(url, key)` once it listens.
@@ -278,7 +284,8 @@ def serve(
     """
     ended = threading.Event()
     options: dict[str, Any] = {"speed": speed, "seed": seed, "policy": policy, "history": history}
-    running = Running(port=port, db=db, key=key, latency=latency, limit=limit, **options)
+    options |= {"latency": latency, "limit": limit, "faults": faults}
+    running = Running(port=port, db=db, key=key, **options)
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [(number, signal.signal(number, lambda *_: ended.set())) for number in signals]
     try:
