@@ -13,9 +13,10 @@ import httpx
 
 from runkit import jsontext
 from runkit.client.hosts import Target, environment_proxy
+from runkit.client.patience import patient
 from runkit.client.replies import Reply, read_reply, refusal
-from runkit.client.transport import STREAM, WANTED, Transport, path_of
-from runkit.errors import ContractError, ReadOnlyError, UsageError
+from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of
+from runkit.errors import ReadOnlyError, UsageError
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
 POOL = httpx.Limits(max_connections=100, max_keepalive_connections=64)
@@ -30,25 +31,40 @@ class Connection:
     def __init__(self, target: Target, transport: Transport, *, read_only: bool, timeout: float) -> None:
         self.target = target
         self.read_only = read_only
+        self.timeout = timeout
         self.has_answered = False  # whether the host has ever said something usable
         self._transport = transport
         self._http = httpx.Client(
             transport=transport,
             timeout=timeout,
             trust_env=False,  # the transport has the proxy; a netrc must not replace the key
-            headers={"Accept": "application/json", "User-Agent": "runkit"},
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": "runkit",
+            },
         )
 
     def close(self) -> None:
         """Close the connections to the host."""
         self._http.close()
 
-    def get(self, path: str, wanted: Callable[[], bool] | None = None, /, **query: str | int | None) -> Reply:
+    def get(
+        self,
+        path: str,
+        wanted: Callable[[], bool] | None = None,
+        until: float | None = None,
+        /,
+        **query: str | int | None,
+    ) -> Reply:
         """Ask for JSON. `query` values that are None are left out.
 
-        With `wanted` it is sent once, if that is still true when its turn comes: the caller repeats it.
+        With `wanted` it is sent once, if that is still true when its turn comes: the caller repeats it. With
+        `until`, a time of the client's clock, it is given up by then.
         """
-        return self._ask("GET", path, query, None, {WANTED: wanted} if wanted else None)
+        extensions = {WANTED: wanted, UNTIL: until}
+        given = {name: value for name, value in extensions.items() if value is not None}
+        return self._ask("GET", path, query, None, given)
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> Reply:
         """Send JSON. Raises `ReadOnlyError` before anything is sent if the client may not write."""
@@ -66,7 +82,12 @@ class Connection:
 
         It is never used again, so that shutting its socket down cannot hit another request.
         """
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Connection": "close"}
+        headers = {
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+            "Cache-Control": "no-store",
+            "Connection": "close",
+        }
         with self._http.stream(
             "GET", self._url(path), headers=headers, extensions={STREAM: True}
         ) as response:
@@ -86,14 +107,6 @@ class Connection:
         request = self._request(method, path, query, content, extensions or {})
         response = self._transport.handle_request(request)
         response.request = request
-        try:
-            response.read()
-        except httpx.DecodingError:
-            is_readable = False
-        else:
-            is_readable = True
-        if not is_readable:
-            raise ContractError(f"{method} {path}: the answer is compressed in a way that cannot be read")
         reply = read_reply(response, self.target)
         self.has_answered = True
         return reply
@@ -154,11 +167,13 @@ def network(
     if target.url.startswith("http:"):
         verify, cert = False, None  # http uses neither, and loading the CAs takes longer than a request
     try:
-        return httpx.HTTPTransport(
-            verify=_tls(verify, cert),
-            proxy=proxy or environment_proxy(target.url),
-            trust_env=False,
-            limits=POOL,
+        return patient(
+            httpx.HTTPTransport(
+                verify=_tls(verify, cert),
+                proxy=proxy or environment_proxy(target.url),
+                trust_env=False,
+                limits=POOL,
+            )
         )
     except (OSError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__

@@ -28,13 +28,13 @@ class Pacer:
         self._clock = clock
         self._sleep = sleep
         self._next = float("-inf")
-        self._held_until = float("-inf")
+        self.held_until = float("-inf")
         self._went: deque[float] = deque(maxlen=max(1, int(rate or 1)))
         self._turnstile = threading.Lock()
 
     def wait(self) -> None:
         """Sleep until the next free slot; threads that wait stand in line."""
-        if not self._gap and self._held_until <= self._clock():
+        if not self._gap and self.held_until <= self._clock():
             return
         with self._turnstile:
             self._next = max(self._clock(), self._next)
@@ -47,8 +47,8 @@ class Pacer:
         """When the next request may go: a late one must not be followed by a crowd within its second."""
         is_full = self._gap and len(self._went) == self._went.maxlen
         earliest = self._went[0] + self._gap * len(self._went) if is_full else 0.0
-        return max(self._next, self._held_until, earliest)
+        return max(self._next, self.held_until, earliest)
 
     def hold(self, seconds: float) -> None:
         """Let nobody go for `seconds`: the server told one thread to wait, and it meant the key of all."""
-        self._held_until = max(self._held_until, self._clock() + seconds)
+        self.held_until = max(self.held_until, self._clock() + seconds)

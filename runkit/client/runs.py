@@ -187,8 +187,9 @@ class Runs:
 
         `timeout` is in seconds of real time, None waits forever. `poll` is the time between two looks in
         seconds; left out, it grows from 0.25 to 5. Once the run was seen, lost connections are waited out.
+        The last read, with the steps, may take the client's `timeout` longer.
 
-        Raises `WaitTimeout`, whose `run` is the last state seen.
+        Raises `WaitTimeout`, whose `run` is the last state seen, and as `get` when not even one was.
         """
         if timeout is not None:
             check_positive("timeout", timeout, "seconds above 0, or None to wait forever")
@@ -196,7 +197,7 @@ class Runs:
             check_positive("poll", poll, "seconds above 0, or None to look ever less often")
         deadline = None if timeout is None else self._clock() + timeout
         pause = POLL_FIRST if poll is None else poll
-        last = self.get(run, steps=False)
+        last = self._get(run, None, deadline, include=None)
         while last.status == "running":
             left = float("inf") if deadline is None else deadline - self._clock()
             if left <= 0:
@@ -208,10 +209,11 @@ class Runs:
             self._sleep(min(pause, left))
             pause = pause if poll is not None else min(POLL_MOST, pause * POLL_GROWTH)
             try:
-                last = self.get(last, steps=False)
+                last = self._get(last, None, deadline, include=None)
             except (Unavailable, RateLimited) as error:
                 log.warning("waiting goes on: %s", error)
-        return self.get(last)
+        latest = None if deadline is None else max(deadline, self._clock() + self._connection.timeout)
+        return self._get(last, None, latest, include="steps")
 
     def resume(self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any]) -> Run:
         """Answer a question, such as `{"decision": "approve"}`, and give the run as it is afterwards.
@@ -332,9 +334,16 @@ class Runs:
                 self._business_of[run_id] = business_id
             yield run_id
 
-    def _get(self, run: str | Run, wanted: Callable[[], bool] | None = None, *, include: str | None) -> Run:
+    def _get(
+        self,
+        run: str | Run,
+        wanted: Callable[[], bool] | None = None,
+        until: float | None = None,
+        *,
+        include: str | None,
+    ) -> Run:
         run_id, business_id = self._identify(run)
-        reply = self._connection.get(path_to("runs", run_id), wanted, include=include)
+        reply = self._connection.get(path_to("runs", run_id), wanted, until, include=include)
         return self._run(reply, business_id, run_id)
 
     def _identify(self, run: str | Run) -> tuple[str, str | None]:

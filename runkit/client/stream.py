@@ -12,7 +12,6 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from itertools import chain
 from typing import Any, Self
 
 import httpx
@@ -20,6 +19,7 @@ from httpx_sse import EventSource
 
 from runkit import jsontext
 from runkit.client.codec import event_of, run_read
+from runkit.client.transport import MAX_ANSWER
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
 from runkit.models import LOCAL, Run
 from runkit.objects import Event
@@ -169,15 +169,25 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
 def _messages(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
     """Cut the stream into (event name, data).
 
+    Raises `httpx.RemoteProtocolError` for one that goes on and on without an end of a message.
+
     httpx-sse takes a byte order mark for a part of the first field, hence the codec that drops it; and it
     forgets a last message that no blank line ends, hence the two line ends.
     """
-    response = httpx.Response(
-        200,
-        headers={"Content-Type": "text/event-stream; charset=utf-8-sig"},
-        content=chain(chunks, (b"\n\n",)),
-    )
-    for message in EventSource(response).iter_sse():
+    size = 0
+
+    def bounded() -> Iterator[bytes]:
+        nonlocal size
+        for chunk in chunks:
+            size += len(chunk)
+            if size > MAX_ANSWER:
+                raise httpx.RemoteProtocolError("no end of a message")
+            yield chunk
+        yield b"\n\n"
+
+    headers = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
+    for message in EventSource(httpx.Response(200, headers=headers, content=bounded())).iter_sse():
+        size = 0
         if message.data:
             yield message.event, message.data
 

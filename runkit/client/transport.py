@@ -16,16 +16,17 @@ import logging
 import random
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import httpx
 
 from runkit.client.hosts import Target
 from runkit.client.pacing import Pacer
-from runkit.errors import ApiError, MaybeSent, Unavailable
+from runkit.client.patience import patience
+from runkit.errors import ApiError, ContractError, MaybeSent, RateLimited, Unavailable
 from runkit.text import shorten
 
 log = logging.getLogger("runkit")
@@ -38,7 +39,13 @@ RETRY_AFTER_MOST = 60.0  # a longer wait is the caller's decision, not a noteboo
 RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 STREAM = "runkit.stream"  # request extension: the body is left to the caller
 WANTED = "runkit.wanted"  # request extension, a function: the caller repeats by itself what it still wants
+UNTIL = "runkit.until"  # request extension: when, by the client's clock, nobody waits for the answer any more
+ENCODINGS = ("", "identity", "gzip", "deflate")  # others can make 100 GB of a few bytes in one step
+MAX_ANSWER = 256 * 2**20  # bytes, unpacked; a run of 100,000 steps has about 50 million
 LIMIT_FORGETS = 1.0  # the limit is one of requests a second, so a second of silence clears any window
+
+SHORTEST = 0.05  # seconds that an attempt is given at least
+_OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")  # not of what was unpacked
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -55,6 +62,11 @@ class Failure(NamedTuple):
     what: str
     was_maybe_sent: bool
     is_lasting: bool = False  # trying again cannot help
+    is_unusable: bool = False  # an answer came that cannot be taken
+
+
+class _Unusable(Exception):
+    """An answer that cannot be taken, and why."""
 
 
 class Transport(httpx.BaseTransport):
@@ -84,15 +96,20 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and send again where that is safe. The last answer counts, whatever its status."""
         is_wanted: Callable[[], bool] | None = request.extensions.get(WANTED)
+        until: float = request.extensions.get(UNTIL, float("inf"))
         attempt = 1
         while True:
+            if self._pacer.held_until >= until:
+                raise RateLimited(
+                    f"{request.method} {path_of(request)}: not sent, the API asked to wait longer"
+                )
             self._pacer.wait()
             if is_wanted is not None and not is_wanted():
                 raise Unavailable(f"{request.method} {path_of(request)}: not sent, nobody waits for it")
-            outcome = self._attempt(request)
+            outcome = self._attempt(request, min(self._timeout, max(SHORTEST, until - self._clock())))
             self._heed(request, outcome)
             wait = None if is_wanted else self._wait_before_retry(request, outcome, attempt)
-            if wait is None:
+            if wait is None or max(self._clock() + wait, self._pacer.held_until) >= until:
                 break
             if isinstance(outcome, httpx.Response):
                 outcome.close()
@@ -102,17 +119,25 @@ class Transport(httpx.BaseTransport):
             raise self._error(request, outcome, attempt)
         return outcome
 
-    def _attempt(self, request: httpx.Request) -> httpx.Response | Failure:
+    def _attempt(self, request: httpx.Request, timeout: float) -> httpx.Response | Failure:
         """Send once. No exception of the network leaves: its traceback would hold the headers it sent."""
         started = self._clock()
         outcome: httpx.Response | Failure
         is_interrupted = False
         try:
-            outcome = self._send(request)
+            with patience(timeout):
+                outcome = self._send(request, timeout)
         except KeyboardInterrupt:
             is_interrupted = True
         except httpx.TransportError as error:
-            outcome = Failure(_words(error, self._timeout), *_fate(error))
+            outcome = Failure(_words(error, timeout), *_fate(error))
+        except (_Unusable, httpx.DecodingError) as error:
+            why = (
+                str(error)
+                if isinstance(error, _Unusable)
+                else "the answer is compressed in a way that cannot be read"
+            )
+            outcome = Failure(why, was_maybe_sent=True, is_lasting=True, is_unusable=True)
         if is_interrupted:
             raise KeyboardInterrupt
         done = outcome.status_code if isinstance(outcome, httpx.Response) else outcome.what
@@ -120,13 +145,11 @@ class Transport(httpx.BaseTransport):
         log.debug("%s %s: %s, %.0f ms", request.method, path_of(request), done, milliseconds)
         return outcome
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
+    def _send(self, request: httpx.Request, timeout: float) -> httpx.Response:
         """Send a copy that carries the key, so that the request which errors and answers know has none."""
         headers = httpx.Headers(request.headers)
         headers["Authorization"] = f"Bearer {self._target.secret.reveal()}"
-        extensions = {
-            name: value for name, value in request.extensions.items() if name not in (STREAM, WANTED)
-        }
+        extensions = {"timeout": httpx.Timeout(timeout).as_dict()}
         response = self._inner.handle_request(
             httpx.Request(
                 request.method, request.url, headers=headers, stream=request.stream, extensions=extensions
@@ -135,10 +158,11 @@ class Transport(httpx.BaseTransport):
         if STREAM in request.extensions and response.is_success:
             return response
         try:
-            body = b"".join(cast("Iterable[bytes]", response.stream))
+            body = _unpacked(response)
         finally:
             response.close()
-        return httpx.Response(response.status_code, headers=response.headers, stream=httpx.ByteStream(body))
+        headers = httpx.Headers([one for one in response.headers.multi_items() if one[0] not in _OF_THE_WIRE])
+        return httpx.Response(response.status_code, headers=headers, content=body)
 
     def _heed(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:
         """Hold all requests as long as the answer to a read asks for."""
@@ -177,9 +201,25 @@ class Transport(httpx.BaseTransport):
                 f"{asked}. The request may have been carried out, so it was not sent again. "
                 "Look at the state before you repeat it."
             )
+        if failure.is_unusable:
+            return ContractError(f"{asked}. Check base_url and the proxy; if this lasts, please report it.")
         tried = f" ({tries} tries)" if tries > 1 else ""
         advice = "Is the sandbox still running?" if self._target.is_loopback else "Check the network."
         return Unavailable(f"{asked}{tried}. Nothing was changed. {advice}")
+
+
+def _unpacked(response: httpx.Response) -> bytes:
+    """Read the body, unpacked piece by piece, as long as it can be taken."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ENCODINGS:
+        raise _Unusable(f"the answer is compressed as {shorten(encoding, 40)!r}, which was not asked for")
+    pieces, size = [], 0
+    for piece in response.iter_bytes():
+        size += len(piece)
+        if size > MAX_ANSWER:
+            raise _Unusable(f"the answer is larger than {MAX_ANSWER // 2**20} MB, the most that is taken")
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def path_of(request: httpx.Request) -> str:

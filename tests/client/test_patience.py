@@ -1,0 +1,157 @@
+"""Answers that never end, drip, or swell: each is given up in its time, whatever part of it is slow."""
+
+import gzip
+import itertools
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+
+from runkit.client import Client, stream, transport
+from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
+from tests.client.conftest import HANG, KEY, Answer, Server
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+Bytes = Callable[[], Iterable[bytes]]
+Compose = Callable[..., dict[str, Any]]
+
+
+def drops(piece: bytes) -> Iterator[bytes]:
+    """The same piece again and again, well within any timeout of a read."""
+    for _ in range(2_000):
+        yield piece
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def speak() -> Iterator[Callable[[Bytes], str]]:
+    """Start servers that answer every request with the bytes of a function; gives the URL."""
+    listening: list[socket.socket] = []
+
+    def serve(server: socket.socket, answer: Bytes) -> None:
+        with suppress(OSError):
+            while True:
+                caller = server.accept()[0]
+                with suppress(OSError), caller:
+                    caller.recv(65_536)
+                    for piece in answer():
+                        caller.sendall(piece)
+
+    def start(answer: Bytes) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        listening.append(server)
+        threading.Thread(target=serve, args=(server, answer), daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+    yield start
+    for server in listening:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+
+
+class Once(Client):
+    """A client whose waits between tries take no time."""
+
+    _sleep = staticmethod(lambda seconds: None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: itertools.chain([b"HTTP/1.1 200 OK\r\nX: "], drops(b"x")),
+        lambda: itertools.chain([HEAD], (b"X-%d: y\r\n" % n for n, _ in enumerate(drops(b"")))),
+        lambda: drops(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        lambda: itertools.chain([HEAD, b"Content-Length: 9000\r\n\r\n"], drops(b" ")),
+        lambda: itertools.chain([HEAD, b"Transfer-Encoding: chunked\r\n\r\n"], drops(b"1\r\n \r\n")),
+        lambda: itertools.chain([HEAD, b"\r\n"], drops(b" ")),
+    ],
+    ids=["header", "headers", "continue", "body", "chunks", "until closed"],
+)
+def test_a_dripping_answer_is_given_up(speak: Callable[[Bytes], str], answer: Bytes) -> None:
+    """A server that says a little all the time is as silent as one that says nothing."""
+    begun = time.monotonic()
+    with Once(KEY, speak(answer), timeout=0.2) as client, pytest.raises(Unavailable, match=r"within 0\.2 s"):
+        client.agents.list()
+    assert time.monotonic() - begun < 0.2 * transport.TRIES + 2
+
+
+def test_a_dripping_answer_to_a_write_is_a_doubt(speak: Callable[[Bytes], str]) -> None:
+    """The server may have done it before it began to drip."""
+    url = speak(lambda: itertools.chain([HEAD, b"Content-Length: 9000\r\n\r\n"], drops(b" ")))
+    with Once(KEY, url, timeout=0.2) as client, pytest.raises(MaybeSent):
+        client.runs.create("cip_orchestrator", "business-1")
+
+
+def test_a_large_answer_may_take_longer_than_the_timeout(speak: Callable[[Bytes], str]) -> None:
+    """What keeps coming at a fair pace is no drip."""
+    body = json.dumps(
+        {"data": [{"object": "agent", "id": "a-1", "type": "x", "name": "n" * 40_000}]}
+    ).encode()
+    pieces = [body[at : at + 4_000] for at in range(0, len(body), 4_000)]
+
+    def answer() -> Iterator[bytes]:
+        yield HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
+        for piece in pieces:
+            time.sleep(0.06)
+            yield piece
+
+    with Once(KEY, speak(answer), timeout=0.3) as client:
+        assert len(client.agents.list()[0].to_dict()["name"]) == 40_000
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_answer_too_large_is_refused(
+    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch, is_packed: bool
+) -> None:
+    """What does not fit is said to be too large, once, also when it only swells while it is unpacked."""
+    monkeypatch.setattr(transport, "MAX_ANSWER", 2**20)
+    body = b" " * 2**21
+    packed = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
+    server.script = lambda asked: packed if is_packed else Answer(body)
+    with pytest.raises(ContractError, match="larger than 1 MB"):
+        client.runs.get("run-1")
+    assert len(server.asked) == 1
+
+
+def test_an_encoding_that_was_not_asked_for_is_refused(server: Server, client: Client) -> None:
+    """Only what is asked for is unpacked: others, or several on one another, can swell without bound."""
+    server.script = lambda asked: Answer(b"x", headers={"Content-Encoding": "gzip, gzip"})
+    with pytest.raises(ContractError, match="'gzip, gzip', which was not asked for"):
+        client.runs.get("run-1")
+    assert server.asked[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+def test_a_message_without_end_breaks_the_stream_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream may be long; one message of it may not."""
+    monkeypatch.setattr(stream, "MAX_ANSWER", 1_000)
+    event = b'event: RUN_STARTED\ndata: {"run_id": "r", "thread_id": "t"}\n\n'
+    assert len(list(stream.events([event] * 100))) == 100
+    with pytest.raises(httpx.RemoteProtocolError):
+        list(stream.events([event, *[b"data: x\n"] * 200]))
+
+
+def test_waiting_ends_in_time_on_a_silent_host(server: Server, run_json: Compose) -> None:
+    """The time given to `wait` bounds its reads as well, however long the client's own timeout is."""
+    running = iter([Answer(run_json(status="running"))])
+    server.script = lambda asked: next(running, HANG)
+    begun = time.monotonic()
+    with Client(KEY, server.url, timeout=30) as client, pytest.raises(WaitTimeout):
+        client.runs.wait("run-1", timeout=0.6)
+    assert time.monotonic() - begun < 3
+
+
+def test_waiting_does_not_sit_out_a_hold_that_is_too_long(server: Server, run_json: Compose) -> None:
+    """`Retry-After` beyond the time given ends the wait with the state that was seen."""
+    running = iter([Answer(run_json(status="running"))])
+    server.script = lambda asked: next(running, Answer(status=429, headers={"Retry-After": "30"}))
+    begun = time.monotonic()
+    with Client(KEY, server.url) as client, pytest.raises(WaitTimeout) as caught:
+        client.runs.wait("run-1", timeout=0.6)
+    assert time.monotonic() - begun < 3
+    assert caught.value.run.status == "running"
