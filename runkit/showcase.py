@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup
-from tqdm import tqdm
 
 import runkit
 from runkit.charts.html import figure_div, offline_page, wide
 from runkit.charts.timeline import gantt
 from runkit.client import Client
+from runkit.progress import Bar
 from runkit.server import Sandbox
 from runkit.tables.linked import Frames, frames
 from runkit.text import duration, html_table
@@ -62,7 +62,7 @@ def _watch(client: Client, started: list[Started]) -> None:
     """Follow the runs until each has ended or waits, and answer the one question that is ours."""
     asked_at: float | None = None
     open_runs = {run.run_id: run for run in started}
-    with tqdm(total=len(started), desc="runs that have stopped", unit="run", leave=False) as bar:
+    with Bar(total=len(started), desc="runs that have stopped", unit="run") as bar:
         while open_runs:
             for run_id, one in list(open_runs.items()):
                 run = client.runs.get(run_id, steps=False)

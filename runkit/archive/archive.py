@@ -5,16 +5,14 @@ What needs the extra is imported when it is used, so that the name can be had wi
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from runkit.errors import ArchiveError
+from runkit.progress import Bar
 from runkit.tables.linked import no_garbage_collection
 from runkit.tables.records import Record, records_of
 from runkit.text import plural
@@ -78,7 +76,7 @@ class Archive:
         records = records_of(source)
         first = list(islice(records, 1))  # what is no source is said before anything is made
         snapshot = opened_or_made(self._place)
-        bar = tqdm(unit="run", file=sys.stderr, leave=False, delay=2, disable=not progress)
+        bar = Bar(unit="run", delay=2, disable=not progress)
         with bar, no_garbage_collection():
             return add_records(snapshot, _shown(chain(first, records), bar))
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tqdm import tqdm
-
 from runkit.archive.adding import Added, Writer
 from runkit.archive.table import Place, Snapshot, opened_or_made
 from runkit.client import codec
 from runkit.client.batch import check_workers
 from runkit.errors import ApiError, RateLimited, Unavailable
+from runkit.progress import Bar
 from runkit.tables.records import Record, Where
 from runkit.text import moment, plural, shorten
 
@@ -84,7 +82,7 @@ class _Reading:
 
     def read(self, todo: list[Run], *, workers: int, progress: bool) -> None:
         """Read the runs. Whatever ends it, what has come is written."""
-        bar = tqdm(total=len(todo), unit="run", file=sys.stderr, leave=False, delay=1, disable=not progress)
+        bar = Bar(total=len(todo), unit="run", delay=1, disable=not progress)
         arriving = self._client.runs.arriving(todo, workers=workers, on_idle=self._writer.write_if_due)
         try:
             with closing(arriving), bar:

@@ -9,7 +9,6 @@ the threads of the pool only ask. Times are in seconds.
 from __future__ import annotations
 
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,12 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Condition
 
-from tqdm import tqdm
-
 from runkit.client.runlist import RunList
 from runkit.client.transport import RETRY_AFTER_MOST, RETRY_STATUSES
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
 from runkit.models import Run
+from runkit.progress import Bar
 from runkit.text import plural, shorten
 
 log = logging.getLogger("runkit")
@@ -234,7 +232,7 @@ def gather(batch: Batch, ids: Sequence[str], have: Mapping[str, Run], *, progres
     stopped: str | None = None
     n_missing = len(ids) - len(found)
     is_shown = progress and n_missing > 0
-    bar = tqdm(total=n_missing, unit="run", file=sys.stderr, leave=False, delay=1, disable=not is_shown)
+    bar = Bar(total=n_missing, unit="run", delay=1, disable=not is_shown)
     try:
         with bar, closing(batch.arrivals()) as arrivals:
             for one, outcome in arrivals:

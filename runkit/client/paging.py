@@ -8,17 +8,15 @@ happened the page before the border is read again; and that the list moved is sa
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from tqdm import tqdm
-
 from runkit.errors import ContractError
 from runkit.models import Run
 from runkit.objects import Page, Thread
+from runkit.progress import Bar
 from runkit.text import plural
 
 log = logging.getLogger("runkit")
@@ -55,7 +53,7 @@ def read_pages(
     kept: list[Listed] = []
     number = 0
     has_more, is_past = True, False
-    bar = tqdm(unit="run", file=sys.stderr, leave=False, delay=PROGRESS_AFTER, disable=not progress)
+    bar = Bar(unit="run", delay=PROGRESS_AFTER, disable=not progress)
     with bar:
         while has_more and not is_past and (limit is None or len(kept) < limit):
             number += 1

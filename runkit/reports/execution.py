@@ -12,9 +12,8 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
-from tqdm import tqdm
-
 from runkit.errors import ReportError
+from runkit.progress import Bar
 from runkit.text import shorten
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # names the folder of the data in the kernel's environment
@@ -41,9 +40,7 @@ def execute(notebook: Any, data: Path, *, template: Path, progress: bool) -> Non
     name, folder = template.name, template.resolve().parent
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     at = 0
-    with tqdm(
-        total=n_cells, desc="report", unit="cell", file=sys.stderr, leave=False, disable=not progress
-    ) as bar:
+    with Bar(total=n_cells, desc="report", unit="cell", disable=not progress) as bar:
 
         def started(cell: Any, cell_index: int) -> None:
             nonlocal at

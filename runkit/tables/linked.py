@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
-from tqdm import tqdm
 
 from runkit.errors import DataError, UsageError
+from runkit.progress import Bar
 from runkit.tables.assemble import assemble
 from runkit.tables.bites import Bite, Vocabularies, take_bite
 from runkit.tables.build import Batch, build
@@ -198,7 +198,7 @@ def frames(
     words = vocabularies()
     problems = Problems()
     moment = _moment(as_of, source)
-    bar = tqdm(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, leave=False, disable=not progress)
+    bar = Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress)
     with no_garbage_collection(), bar:
         batches = list(_batches(records_of(source), moment, words, problems, bar))
     why = getattr(source, "why", None)
@@ -252,7 +252,7 @@ def _batches(
     as_of: int | None,
     words: Vocabularies,
     problems: Problems,
-    bar: tqdm[None],
+    bar: Bar,
 ) -> Iterator[Batch]:
     batch: list[Bite] = []
     size = 0

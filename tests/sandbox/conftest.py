@@ -1,6 +1,7 @@
 """A real server on loopback, with a real time that only moves when a test moves it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,9 +77,9 @@ class Server:
 Serve = Callable[..., Server]
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start servers that end with the test; options as `Running` takes them."""
+@contextmanager
+def serving() -> Iterator[Serve]:
+    """Start servers that end with the block; options as `Running` takes them."""
     servers: list[Server] = []
 
     def start(time: RealTime | None = None, **options: Any) -> Server:
@@ -92,10 +93,19 @@ def serve() -> Iterator[Serve]:
         servers.append(Server(running, http, time))
         return servers[-1]
 
-    yield start
-    for server in servers:
-        server.http.close()
-        server.running.close()
+    try:
+        yield start
+    finally:
+        for server in servers:
+            server.http.close()
+            server.running.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start servers that end with the test."""
+    with serving() as start:
+        yield start
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+"""Every call of the client under every fault of the sandbox: right, or one clear error; done at most once.
+
+The table of what came out is printed at the end of the test run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+import pytest
+
+from runkit.client import Client
+from runkit.errors import RunkitError
+from runkit.server.faults import Fault
+from tests.matrix.world import CALLS, Call, World, eventually
+from tests.sandbox.conftest import serving
+
+ALWAYS = 1_000_000  # how often a fault hits that does not pass
+TIMEOUT, SHORT_TIMEOUT = 10.0, 0.15  # real seconds of a request; the short one where an answer is to be late
+LONGEST = 15.0  # real seconds that no cell may take: 5 tries, and the waits between them, with much room
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "latency": {"kind": "slow", "seconds": 0.01, "jitter": 0.02},
+    "slow": {"kind": "slow", "seconds": SHORT_TIMEOUT + 0.1},
+    "limit": {"kind": "limit", "per_second": 5},
+    "429": {"kind": "refuse", "status": 429},
+    "429 wait": {"kind": "refuse", "status": 429, "seconds": 2},
+    "500": {"kind": "refuse", "status": 500},
+    "502": {"kind": "refuse", "status": 502},
+    "503": {"kind": "refuse", "status": 503},
+    "drop": {"kind": "drop"},
+    "reset": {"kind": "reset"},
+    "restart": {"kind": "restart", "seconds": 0.01},
+    "lose": {"kind": "lose_reply"},
+    "cut": {"kind": "cut"},
+    "garble": {"kind": "garble"},
+    "drip": {"kind": "drip", "seconds": 0.02},
+    "twice": {"kind": "duplicate"},
+    "order": {"kind": "reorder"},
+    "skew": {"kind": "skew", "by": -86_400},
+}
+HARMLESS = {
+    "latency",
+    "limit",
+    "twice",
+    "order",
+    "skew",
+}  # a limit of 5 a second lets one call through
+WORKING = {"slow", "lose", "cut", "garble", "drip"}  # no answer, but the work is done
+STREAMS = {"twice", "order"}
+WORDS = {
+    "right": "ok",
+    "said": "said",
+    "Unavailable": "away",
+    "RateLimited": "limit",
+    "MaybeSent": "maybe",
+    "ContractError": "odd",
+}
+LEGEND = ", ".join(f"{word} = {came}" for came, word in WORDS.items() if word != came)
+
+
+def expected(name: str, fault: str, times: int) -> set[str]:
+    """What may come out, by the rules that `transport`, `doubt` and `stream` promise."""
+    call = CALLS[name]
+    if fault == "restart" and call.counts is None:
+        return {"right", "Unavailable"}  # these clients are in too much of a hurry to wait until it is back
+    if fault in HARMLESS or name == "runs.stream":
+        return {"right"}  # a stream is a convenience: the run that is read at its end is the truth
+    if call.counts is None:
+        if fault == "garble":
+            return {"said"} if name in ("runs.fetch", "runs.arriving") else {"ContractError"}
+        if times == 1:
+            return {"right"}
+        return {"RateLimited"} if fault.startswith("429") else {"Unavailable"}
+    if fault.startswith("429"):
+        return {"RateLimited"}
+    if call.counts == "answers" and fault in WORKING:
+        return {"right"}  # it looks, and finds the question closed
+    if name == "runs.deliver":
+        return {"said"}
+    return {"ContractError"} if fault == "garble" else {"MaybeSent"}
+
+
+CELLS = [
+    pytest.param(name, fault, times, id=f"{name}-{fault}-{'once' if times == 1 else 'always'}")
+    for name in CALLS
+    for fault in FAULTS
+    for times in (1, ALWAYS)
+    if not (fault in STREAMS and name != "runs.stream")
+]
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """One sandbox for all cells."""
+    with serving() as serve:
+        yield World(serve())
+
+
+def test_the_matrix_is_whole() -> None:
+    """A call that the client gains, or a fault that the sandbox gains, must come in here."""
+    with Client("mk_test_none", "http://127.0.0.1:9/v1") as client:
+        parts = ("agents", "threads", "runs", "actions", "documents")
+        calls = {f"{part}.{name}" for part in parts for name in dir(getattr(client, part)) if name[0] != "_"}
+    assert calls == set(CALLS)
+    assert {fault["kind"] for fault in FAULTS.values()} == set(
+        get_args(Fault.model_fields["kind"].annotation)
+    )
+
+
+@pytest.mark.parametrize(("name", "fault", "times"), CELLS)
+def test_a_call_under_a_fault(
+    world: World, record_property: Callable[[str, object], None], name: str, fault: str, times: int
+) -> None:
+    """The outcome is right or one clear error, in time; work is done at most once; nothing is left over."""
+    call = CALLS[name]
+    given = call.before(world)
+    before, threads = world.done(call.counts or ""), set(threading.enumerate())
+    is_late = fault in ("slow", "drip") and name != "runs.stream"
+    pause = {"seconds": 0} if fault == "drip" and name == "runs.stream" else {}  # byte by byte, and no faster
+    world.box.fault(**{"on": call.on, "times": times, **FAULTS[fault], **pause})
+    begun = time.monotonic()
+    try:
+        with world.client(SHORT_TIMEOUT if is_late else TIMEOUT) as client:
+            outcome = come_of(call, world, client, given)
+    finally:
+        took = time.monotonic() - begun
+        hits = times - world.faults_left()
+    kind = "once" if times == 1 else "always"
+    record_property(f"table:client x fault ({LEGEND})", (name, fault, kind, WORDS.get(outcome, outcome)))
+
+    assert outcome in expected(name, fault, times)
+    assert took < LONGEST
+    if call.counts:
+        assert hits == (0 if fault == "limit" else 1)  # nothing is sent twice
+        is_done = fault in HARMLESS | WORKING
+        assert eventually(lambda: world.done(call.counts or "") - before == is_done)
+    elif fault not in ("limit", "restart"):
+        assert hits >= 1
+    assert eventually(lambda: not set(threading.enumerate()) - threads - {world.server.running.thread})
+    assert eventually(lambda: not world.connections())
+
+
+def come_of(call: Call, world: World, client: Client, given: Any) -> str:
+    """Name what came of a call: `right`, `wrong`, `said` for an error as data, else the error's class."""
+    try:
+        found = call.does(world, client, given)
+    except RunkitError as error:
+        return type(error).__name__
+    if call.is_said(found):
+        return "said"
+    return "right" if call.is_right(world, found) else "wrong"

@@ -1,0 +1,221 @@
+"""A sandbox with something of everything in it, and each call of the client on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import httpx
+import psutil
+
+from runkit import RunList
+from runkit.client import Client
+from runkit.errors import RunkitError
+from runkit.models import Run
+from runkit.server import Sandbox
+from tests.sandbox.conftest import BUSINESS, KEY, Server
+
+SPEED = 60  # seconds that a client's waits take in a real one
+
+
+class Hasty(Client):
+    """A client whose pace and pauses pass faster than the world; its network does not."""
+
+    _clock = staticmethod(lambda: time.monotonic() * SPEED)
+    _sleep = staticmethod(lambda seconds: time.sleep(seconds / SPEED))
+
+
+@dataclass
+class World:
+    """The sandbox, what is on it, and what counts as having been done there."""
+
+    server: Server
+    box: Sandbox = field(init=False)
+    run: dict[str, Any] = field(init=False)
+    action_id: str = field(init=False)
+    flips: int = 0
+
+    def __post_init__(self) -> None:
+        self.server.http.close()
+        self.server.http = httpx.Client(
+            base_url=self.server.running.url,
+            headers={"Authorization": f"Bearer {KEY}"},
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),  # so that what stays open is a client's
+        )
+        self.box = Sandbox(self.server.running.url, KEY, 1, None)
+        self.run = self.server.reach("clean_pass")
+        self.action_id = self.server.post("/actions", self._flip())["id"]
+
+    def client(self, timeout: float) -> Client:
+        """Give a client of its own to each cell."""
+        return Hasty(KEY, self.server.running.url, rate=None, timeout=timeout)
+
+    def question(self) -> Run:
+        """Let a run come to its question."""
+        return Run.from_json(self.server.reach("watchlist_hit"))
+
+    def done(self, kind: str) -> int:
+        """How often something of a kind was done since the world began."""
+        return self.server.running.store.counts[kind]
+
+    def faults_left(self) -> int:
+        """Take the faults back, wait for a server that restarts; gives how often they would still hit."""
+        running = self.server.running
+        left = sum(fault["times"] for fault in running.config.app.clear()["data"])
+        assert eventually(lambda: running.away is None and running.server.started)
+        return left
+
+    def connections(self) -> list[Any]:
+        """The sockets of this process that are connected to the sandbox."""
+        found = psutil.Process().net_connections("tcp")
+        return [one for one in found if one.raddr and one.raddr.port == self.server.running.port]
+
+    def _flip(self) -> dict[str, Any]:
+        """A decision that the business allows: approved and rejected in turn."""
+        self.flips += 1
+        status = ("approved", "rejected")[self.flips % 2]
+        return {
+            "object_type": "businesses",
+            "object_id": BUSINESS["decision"].id,
+            "type": "decision",
+            "payload": {"status": status},
+        }
+
+    def act(self, client: Client) -> Any:
+        """Decide about a business."""
+        asked = self._flip()
+        return client.actions.create("businesses", asked["object_id"], "decision", asked["payload"])
+
+
+def eventually(is_so: Callable[[], bool], seconds: float = 5) -> bool:
+    """Whether something becomes so within some seconds."""
+    until = time.monotonic() + seconds
+    while not (found := is_so()) and time.monotonic() < until:
+        time.sleep(0.005)
+    return found
+
+
+class Call(NamedTuple):
+    """One call: which requests a fault is to hit, what it does, what is right, and what it counts as."""
+
+    on: str
+    does: Callable[[World, Client, Any], Any]
+    is_right: Callable[[World, Any], bool]
+    counts: str | None = None  # None is a call that only reads
+    before: Callable[[World], Any] = lambda world: None
+    is_said: Callable[[Any], bool] = lambda found: False  # whether it came back with an error as data
+
+
+def _is_the_run(world: World, found: Any) -> bool:
+    return isinstance(found, Run) and found.to_dict()["steps"] == world.run["steps"]
+
+
+def _has_the_run(world: World, found: Any) -> bool:
+    return isinstance(found, RunList) and found.is_complete and world.run["id"] in found.ids
+
+
+def _followed(world: World, events: Any) -> bool:
+    """Whether no event came twice and the last one holds the run as it is."""
+    told = [str({**event.to_dict(), "timestamp": None}) for event in events]
+    return len(told) == len(set(told)) and _is_the_run(world, events[-1].run)
+
+
+def _arrived(world: World, found: Any) -> bool:
+    return all(isinstance(one, Run) and _is_the_run(world, one) for _, one in found) and len(found) == 1
+
+
+DOCUMENTS = BUSINESS["tin_mismatch"]
+PAIR = ("businesses", BUSINESS["decision"].id)
+CALLS: dict[str, Call] = {
+    "agents.list": Call(
+        "GET /agents", lambda w, c, _: c.agents.list(), lambda w, found: len(found) > 1 and found[0].type
+    ),
+    "agents.get": Call(
+        "GET /agents/",
+        lambda w, c, _: c.agents.get(w.server.get("/agents")["data"][0]["id"]),
+        lambda w, one: one.type,
+    ),
+    "threads.list": Call(
+        "GET /threads",
+        lambda w, c, _: c.threads.list(),
+        lambda w, found: found.is_complete and w.run["thread_id"] in found.ids,
+    ),
+    "threads.get": Call(
+        "GET /threads/",
+        lambda w, c, _: c.threads.get(w.run["thread_id"]),
+        lambda w, one: one.id == w.run["thread_id"],
+    ),
+    "threads.create": Call(
+        "POST /threads",
+        lambda w, c, _: c.threads.create("cip_orchestrator", BUSINESS["clean_pass"].id),
+        lambda w, one: one.id in w.server.running.store.threads,
+        "threads",
+    ),
+    "runs.list": Call("GET /runs", lambda w, c, _: c.runs.list(), _has_the_run),
+    "runs.get": Call("GET /runs/", lambda w, c, _: c.runs.get(w.run["id"]), _is_the_run),
+    "runs.fetch": Call(
+        "GET /runs/",
+        lambda w, c, _: c.runs.fetch([w.run["id"]], progress=False),
+        lambda w, found: found.is_complete and _is_the_run(w, found[0]),
+        is_said=lambda found: bool(found.errors) and not found.is_complete,
+    ),
+    "runs.arriving": Call(
+        "GET /runs/",
+        lambda w, c, _: list(c.runs.arriving([w.run["id"]])),
+        _arrived,
+        is_said=lambda found: isinstance(found[0][1], RunkitError),
+    ),
+    "runs.wait": Call("GET /runs/", lambda w, c, _: c.runs.wait(w.run["id"], timeout=300), _is_the_run),
+    "runs.stream": Call("GET /stream", lambda w, c, _: list(c.runs.stream(w.run["id"])), _followed),
+    "runs.create": Call(
+        "POST /runs",
+        lambda w, c, _: c.runs.create("cip_orchestrator", BUSINESS["clean_pass"].id),
+        lambda w, one: one.id in w.server.running.store.runs,
+        "runs",
+    ),
+    "runs.resume": Call(
+        "POST /resume",
+        lambda w, c, run: c.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "no"}),
+        lambda w, run: not run.interrupts,
+        "answers",
+        World.question,
+    ),
+    "runs.deliver": Call(
+        "POST /resume",
+        lambda w, c, run: c.runs.deliver(run, run.interrupts[0].id, {"decision": "approve", "note": "no"}),
+        lambda w, told: told.fate in ("confirmed", "unconfirmed") and not told.run.interrupts,
+        "answers",
+        World.question,
+        lambda told: told.fate == "unknown",
+    ),
+    "runs.feedback": Call(
+        "POST /feedback",
+        lambda w, c, _: c.runs.feedback(w.run["id"], w.run["output"]["artifacts"][0]["id"], "positive"),
+        lambda w, one: one.run_id == w.run["id"],
+        "feedback",
+    ),
+    "actions.list": Call(
+        "GET /actions",
+        lambda w, c, _: c.actions.list(*PAIR),
+        lambda w, found: w.action_id in [one.id for one in found],
+    ),
+    "actions.get": Call(
+        "GET /actions/",
+        lambda w, c, _: c.actions.get(w.action_id, *PAIR),
+        lambda w, one: one.id == w.action_id,
+    ),
+    "actions.create": Call(
+        "POST /actions", lambda w, c, _: w.act(c), lambda w, one: one.type == "decision", "actions"
+    ),
+    "documents.list": Call(
+        "GET /documents", lambda w, c, _: c.documents.list(DOCUMENTS.id), lambda w, found: len(found) == 2
+    ),
+    "documents.get": Call(
+        "GET /documents/",
+        lambda w, c, _: c.documents.get(DOCUMENTS.documents[0]["id"]),
+        lambda w, one: one.id == DOCUMENTS.documents[0]["id"],
+    ),
+}
