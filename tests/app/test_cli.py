@@ -38,6 +38,7 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """`runkit sandbox` in a process of its own; gives what it said to export."""
     command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
+    command += ["--fault", "refuse GET /agents status=502", "--fault", "slow seconds=0.001 jitter=0.001"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     try:
         assert process.stdout is not None
@@ -47,6 +48,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         process.stdout.close()
+
+
+def test_a_sandbox_is_served_with_faults(served: dict[str, str]) -> None:
+    """What is to go wrong can be said on the command line, several times."""
+    headers = {"Authorization": f"Bearer {served['RUNKIT_SANDBOX_KEY']}"}
+    with httpx.Client(base_url=served["RUNKIT_SANDBOX_URL"], headers=headers, trust_env=False) as http:
+        assert [http.get(path).status_code for path in ("/agents", "/agents", "/runs")] == [502, 502, 200]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -80,6 +88,7 @@ def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
         (("sandbox", "--port", "99999"), "99999"),
         (("sandbox", "--limit", "0"), "limit: "),
         (("sandbox", "--latency", "-1"), "not a positive number"),
+        (("sandbox", "--fault", "refuse statu=502"), "fault 'refuse statu=502': statu: "),
     ],
 )
 def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
