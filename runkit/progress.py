@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """A bar of tqdm, options as there. It starts no thread, which tqdm's own does, even one that is disabled."""
+    """A bar of tqdm, options as there. It starts no thread; tqdm's own does, even where it is disabled."""
 
     monitor_interval = 0
 

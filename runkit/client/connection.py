@@ -16,7 +16,7 @@ from runkit.client.hosts import Target, environment_proxy
 from runkit.client.patience import patient
 from runkit.client.replies import Reply, read_reply, refusal
 from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of
-from runkit.errors import ReadOnlyError, UsageError
+from runkit.errors import ContractError, ReadOnlyError, UsageError
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
 POOL = httpx.Limits(max_connections=100, max_keepalive_connections=64)
@@ -60,10 +60,16 @@ class Connection:
         """Ask for JSON. `query` values that are None are left out.
 
         With `wanted` it is sent once, if that is still true when its turn comes: the caller repeats it. With
-        `until`, a time of the client's clock, it is given up by then.
+        `until`, a time of the client's clock, it is given up by then. A success that is no JSON is asked for
+        once more: a proxy may have failed in the middle of it.
         """
         extensions = {WANTED: wanted, UNTIL: until}
         given = {name: value for name, value in extensions.items() if value is not None}
+        try:
+            return self._ask("GET", path, query, None, given)
+        except ContractError as error:
+            if error.status is None or error.status >= 300:
+                raise
         return self._ask("GET", path, query, None, given)
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> Reply:

@@ -298,7 +298,7 @@ def test_one_worker_asks_a_host_that_is_away(
     assert (runs.ids, runs.why) == (tuple(ids), None)
     assert len(set(came)) == len(came) == 100
     assert fake_time.slept[:6] == [0.25, 0.5, 1, 2, 2, 2]
-    assert n_lost <= 8 + 20
+    assert n_lost <= 2 * 8 + 18  # a worker may have begun its next one
 
 
 def test_a_run_that_is_always_lost_does_not_sink_the_others(

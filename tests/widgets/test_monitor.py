@@ -174,6 +174,36 @@ def test_a_refusal_that_lasts(
     monitor.close()
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "cut", "on": "GET /stream", "times": None},
+        {"kind": "drop", "on": "GET /stream", "times": None},
+        {"kind": "garble", "on": "GET /stream", "times": None},
+        {"kind": "duplicate", "on": "GET /stream", "times": None},
+        {"kind": "reorder", "on": "GET /stream", "times": None},
+        {"kind": "garble", "on": "GET /runs", "times": None, "chance": 0.2},
+        {"kind": "refuse", "on": "GET /runs", "times": None, "chance": 0.5},
+        {"kind": "skew", "on": "ANY /", "times": None, "by": -1e6},
+        {"kind": "restart", "on": "GET /stream", "times": 2, "seconds": 0.3},
+    ],
+    ids=lambda fault: f"{fault['kind']} {fault['on']}",
+)
+def test_a_run_is_followed_through_trouble(
+    box: Sandbox, client: Client, shown: Shown, fault: dict[str, Any]
+) -> None:
+    """Whatever the network does, the monitor ends with the run as it is, and never shows it going back."""
+    steps: list[int] = []
+    run = begin(box, client, "clean_pass")
+    box.fault(**fault)
+    monitor = watch(client, run)
+    until(lambda: bool(steps.append(len(monitor.run.steps)) or monitor.run.is_finished), 60)
+    until(lambda: followers() == 0)
+    assert steps == sorted(steps)
+    assert "the run has ended: completed" in monitor._watch.seen.message
+    assert "CIP summary" in shown.html()
+
+
 def test_nobody_looks(box: Sandbox, client: Client, shown: Shown) -> None:
     """Without a front end the run is shown as it is, and no thread follows it."""
     monitor = RunMonitor(client, begin(box, client, "clean_pass"))
