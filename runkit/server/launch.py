@@ -181,7 +181,7 @@ class Sandbox:
         answers with `status` and `drop` closes the connection, both without the work; `lose_reply` does the
         work and closes the connection. `limit` answers 429 to what is beyond `per_second` requests in any
         second, with `Retry-After` unless that is switched off. A limit, `slow` and one of the others may hold
-        at once. Raises `UsageError` for what is none of this.
+        at once. Raises `UsageError` for a `kind` or number that is none of this.
         """
         fault = {"kind": kind, "on": on, "times": times, "seconds": seconds, "status": status}
         fault |= {"per_second": per_second, "retry_after": retry_after}
