@@ -145,8 +145,8 @@ class Runs:
         An id that comes twice is read once. Runs in `have` that have ended and have their steps are not read
         again, so `runs = client.runs.fetch(runs.requested, have=runs)` goes on where Ctrl-C stopped: that
         returns what had arrived. A run that cannot be read is left out, named in `why` and found in `errors`.
-        The bar (`progress`) goes to stderr and leaves nothing in the notebook. A host that goes away is waited
-        for as in `arriving`; when it stays away, what had arrived is returned, too.
+        The bar (`progress`) goes to stderr and leaves nothing in the notebook. A host that goes away is
+        waited for as in `arriving`; when it stays away, what had arrived is returned, too.
 
         Raises `AuthError` at once, and what failed when nothing at all could be read.
         """
