@@ -16,7 +16,7 @@ CLASSES = [
 
 
 def test_the_tree_is_that_of_the_classes() -> None:
-    """The docstring draws each class once, under its parent, with the builtin that it is; and nothing else."""
+    """The docstring draws each class once, under its parent, with the builtin it is; and nothing else."""
     path, drawn = ["RunkitError"], {}
     lines = re.findall(r"^    ([│ ]*)[├└]── (\w+)(?:\((\w+)\))?", errors.__doc__ or "", re.MULTILINE)
     for indent, name, builtin in lines:
