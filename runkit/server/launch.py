@@ -134,7 +134,7 @@ class Sandbox:
     """A running sandbox: where it is, its key, what can be reviewed there. Close it, or use it in `with`.
 
     `url` is the base URL of the API, such as `http://127.0.0.1:8100/v1`. `businesses` are the seeded ones:
-    each row says its `id`, `name`, `scenario` and what it `shows`.
+    each row says its `id`, `name`, `scenario` and what it `shows`. `speed` is virtual seconds in a real one.
     """
 
     def __init__(self, url: str, key: str, speed: float, running: Running | None) -> None:

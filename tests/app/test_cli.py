@@ -69,8 +69,11 @@ def test_the_installed_command_explains_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_explains_itself(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`--help` says what the command is for, and of every option what it does, takes and is if not given."""
+    monkeypatch.setenv("COLUMNS", "200")  # so that no word is broken at a hyphen
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
     assert left.value.code == 0
