@@ -29,7 +29,7 @@ def classes() -> Iterator[type]:
     yield from (one for name in runkit.__all__ if inspect.isclass(one := getattr(runkit, name)))
     for module in (resources, runs, runlist, objects, models):
         for name, one in inspect.getmembers(module, inspect.isclass):
-            if one.__module__ == module.__name__ and not name.startswith("_") and name != "Resource":
+            if one.__module__ == module.__name__ and not name.startswith("_"):
                 yield one
     yield Sandbox
 
