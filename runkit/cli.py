@@ -66,14 +66,15 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     demo_ = add("demo", demo, "run a handful of agents on the embedded sandbox and look at their runs")
-    demo_.add_argument("-o", "--output", type=Path, default=Path("runkit-demo"), help="folder for the page")
+    demo_.add_argument(
+        "-o", "--output", type=Path, default=Path("runkit-demo"), help="folder for the page (runkit-demo)"
+    )
     demo_.add_argument("--speed", type=positive, default=300, help="virtual seconds in a real one (300)")
 
     lab_ = add("lab", lab, "open JupyterLab on runkit's notebooks, with the sandbox behind it")
-    lab_.add_argument(
-        "--folder", type=Path, default=Path("runkit-notebooks"), help="where to put the notebooks"
-    )
-    lab_.add_argument("--port", type=int, default=8888, help="JupyterLab's port; the next free one if taken")
+    folder = Path("runkit-notebooks")
+    lab_.add_argument("--folder", type=Path, default=folder, help=f"where to put the notebooks ({folder})")
+    lab_.add_argument("--port", type=int, default=8888, help="JupyterLab's port, or the next free one (8888)")
     lab_.add_argument("--no-browser", action="store_true", help="only say the address")
 
     sandbox_ = add("sandbox", sandbox, "serve the embedded sandbox on loopback until Ctrl-C")

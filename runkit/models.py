@@ -77,7 +77,7 @@ class ApiObject(BaseModel):
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Build from parsed JSON. Raises `ContractError` that names the fields, never their values."""
+        """Build from parsed JSON data. Raises `ContractError` that names the fields, never their values."""
         try:
             return cls.model_validate(data)
         except ValidationError as error:

@@ -94,8 +94,9 @@ class Archive:
     ) -> Synced:
         """Bring the archive up to date: list the runs, and read those that are new, changed or still work.
 
-        The arguments choose runs as in `client.runs.list`. What arrives is written every 5 seconds, so a
-        sync that was stopped, by Ctrl-C or kill, goes on when it is called again. Only reads from the API.
+        The arguments choose runs as in `client.runs.list`; `workers` as in `client.runs.fetch`. What arrives
+        is written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, goes on when it is called
+        again. Only reads from the API.
 
         Raises what listing raises, `AuthError` for a key that is refused; runs that cannot be read are named
         in the result, which also says what was covered.

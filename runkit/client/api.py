@@ -32,6 +32,8 @@ class Client:
     only. `cert` is a client certificate: a file, or (file, key file), or with a password. `transport`
     replaces the network under pacing, retries and the key.
 
+    What it can be asked for is in `runs`, `threads`, `agents`, `actions` and `documents`.
+
     Raises `UsageError` for a missing or malformed key, and for a key and a host that do not match.
     """
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from runkit.answerlog import CONFIRMED, UNCONFIRMED, UNKNOWN
 from runkit.errors import ApiError, Conflict, ContractError, Invalid, MaybeSent, NotFound
 from runkit.models import Run
+from runkit.text import shorten
 
 log = logging.getLogger("runkit")
 
@@ -92,7 +93,8 @@ def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str) -> A
         kind = Conflict
         message = (
             f"the question {interrupt_id!r} is not open (the run is {run.status}): it was closed meanwhile, "
-            f"or this run never asked it. {failure}"
+            f"or this run never asked it. Read the run again. The API said {failure.status}: "
+            f"{shorten(' / '.join(failure.messages) or 'nothing more', 300)}"
         )
     return kind(message, status=failure.status, messages=failure.messages, parameter=failure.parameter)
 

@@ -43,7 +43,8 @@ class Threads:
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
 
-        The list says whether it is whole (`is_complete`, `why`). Threads found by a business know it.
+        The list says whether it is whole (`is_complete`, `why`); `limit` cuts it. Threads found by a business
+        know it.
         """
         check_limit(limit)
         if business_id is not None:
@@ -80,7 +81,7 @@ class Actions:
         run_id: str | None = None,
         thread_id: str | None = None,
     ) -> Action:
-        """Carry out an action on a business (`businesses`) or a `watchlist_result`.
+        """Carry out an action on an object; `object_type` is `businesses` or `watchlist_result`.
 
         `action_type` is add_sources, add_attributes, verify_tin, decision, or dismissal, which needs a
         `note`. `run_id` and `thread_id` only name a run as an actor; posting an action does not resume a run.
@@ -92,13 +93,13 @@ class Actions:
         return Action.from_json(self._connection.post("/actions", body).value)
 
     def list(self, object_type: str, object_id: str) -> list[Action]:
-        """List the actions on one object; the API does not page them."""
+        """List the actions on one object, told as for `create`; the API does not page them."""
         query = {"object_type": object_type, "object_id": object_id}
         page = codec.page_of(self._connection.get("/actions", **query).value, "GET /actions")
         return list(page.items(Action))
 
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
-        """Read one action; the API asks for its object as well. Raises `NotFound`."""
+        """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
         query = {"object_type": object_type, "object_id": object_id}
         return Action.from_json(self._connection.get(path_to("actions", action_id), **query).value)
 

@@ -25,7 +25,8 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     `why` says in words what may be missing, None if nothing is. `total_count` is what the API says it has in
     all, before any filter, None if it does not say. `requested` are the ids that were asked for one by one,
-    None for what came from a list; `errors` holds, by id, why some of them could not be read.
+    None for what came from a list; `errors` holds, by id, why some of them could not be read. `items` are the
+    objects as a tuple, `clock` asks the server for its time.
     """
 
     items: tuple[Item_co, ...] = ()

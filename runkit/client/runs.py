@@ -94,8 +94,8 @@ class Runs:
         The API filters nothing, so this reads pages and filters here; `limit` counts after the filter.
         `since` (included) and `until` (excluded) bound `created_at`: aware datetimes or ISO 8601 strings,
         without an offset UTC. `status` is one word or several. `business_id` finds the threads of the
-        business first. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read,
-        and leaves nothing in the notebook.
+        business first. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
+        (unless `progress` is off), and leaves nothing in the notebook.
 
         The list says whether it is whole (`is_complete`, `why`): not when `limit` cut it, and not when runs
         came or went while it was read.
@@ -140,13 +140,13 @@ class Runs:
         progress: bool = True,
         workers: int = 8,
     ) -> RunList:
-        """Read many runs with their steps, several at a time, at the client's pace, in the order asked.
+        """Read many runs with their steps, `workers` at a time, at the client's pace, in the order asked.
 
         An id that comes twice is read once. Runs in `have` that have ended and have their steps are not read
         again, so `runs = client.runs.fetch(runs.requested, have=runs)` goes on where Ctrl-C stopped: that
         returns what had arrived. A run that cannot be read is left out, named in `why` and found in `errors`.
-        The bar goes to stderr and leaves nothing in the notebook. A host that goes away is waited for as in
-        `arriving`; when it stays away, what had arrived is returned, too.
+        The bar (`progress`) goes to stderr and leaves nothing in the notebook. A host that goes away is
+        waited for as in `arriving`; when it stays away, what had arrived is returned, too.
 
         Raises `AuthError` at once, and what failed when nothing at all could be read.
         """
@@ -216,7 +216,7 @@ class Runs:
         return self._get(last, None, latest, include="steps")
 
     def resume(self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any]) -> Run:
-        """Answer a question, such as `{"decision": "approve"}`, and give the run as it is afterwards.
+        """Answer a question (interrupt), as `{"decision": "approve"}`, and give the run as it is afterwards.
 
         The answer is sent once, never again by itself. When its fate is unknown (no answer, 5xx), the run is
         read 1, 3 and 10 seconds later. If the question is gone, the run is returned and a warning in the log
@@ -225,7 +225,8 @@ class Runs:
         Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards.
 
         Raises `MaybeSent` if the question still waits then, `Conflict` if it was no longer open, `Invalid` if
-        the API refuses this answer to an open question, `Unavailable` if nothing was sent.
+        the API refuses this answer to an open question, `Unavailable` if nothing was sent, `UsageError` for
+        what is no answer.
         """
         delivery = self.deliver(run, interrupt_id, answer)
         if delivery.fate == UNKNOWN or delivery.run is None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from runkit.errors import UsageError
+from runkit.server.bodies import MAX_TEXT
 from runkit.server.businesses import AGENTS, LETTER, Json
 from runkit.server.plan import ACTING, Answer, Pairs, Pause
 from runkit.server.registry import check_payload
@@ -17,7 +18,6 @@ from runkit.server.scenarios import ASKS, OUTCOMES
 from runkit.server.web import Refusal, either, objects
 
 MODES = ("manual", "auto_approve", "skip")
-MAX_NOTE = 5000  # characters of a note; the limit that feedback documents for its comment
 _WORDS = {
     "approve": ("approve", "approved", "accept", "yes"),
     "reject": ("reject", "rejected", "decline", "no", "skip", "cancel", "cancelled"),
@@ -98,8 +98,8 @@ def read_answer(pause: Pause, given: Json, documents: list[Json], at: int, perso
 
 def _note(given: Json, where: str) -> str | None:
     note = given.get("note")
-    if note is not None and (not isinstance(note, str) or len(note) > MAX_NOTE):
-        raise Refusal(422, f"note must be a text of at most {MAX_NOTE} characters", f"{where}.note")
+    if note is not None and (not isinstance(note, str) or len(note) > MAX_TEXT):
+        raise Refusal(422, f"note must be a text of at most {MAX_TEXT} characters", f"{where}.note")
     return (note or "").strip() or None
 
 

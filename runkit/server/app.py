@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from runkit import models, objects
+from runkit.server import bodies
 from runkit.server.businesses import AGENTS, Json, iso
 from runkit.server.faults import Fault, Faults
 from runkit.server.runs import Runs
-from runkit.server.state import DIALECTS, stream
+from runkit.server.state import stream
 from runkit.server.store import find
-from runkit.server.web import ApiErrors, Gate, Id, Listed, Refusal, errors, reply
+from runkit.server.web import Gate, Id, Refusal, StrictRoute, errors, reply
 
 STREAM_KEPT = 3_600_000  # [A] 9: virtual milliseconds after its end for which a run can be streamed
 
@@ -33,7 +34,7 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callabl
     `restart` is what a fault does to the server: end, and come back after some seconds.
     """
     store, registry = runs.store, runs.registry
-    app = FastAPI(
+    app = _App(
         title="runkit sandbox: Middesk's Agents API, served from scenarios",
         docs_url=None,
         redoc_url=None,
@@ -45,6 +46,7 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callabl
             Exception: _broken,
         },
     )
+    app.router.route_class = StrictRoute
     app.add_middleware(Gate, key=key, now=store.clock.now)
     faults = Faults(app, store.seed, ended, restart)
 
@@ -54,9 +56,7 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callabl
     def get_agent(agent_id: Id) -> Json:
         return find({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
 
-    def stream_run(run_id: Id, dialect: str = "middesk") -> Response:
-        if dialect not in DIALECTS:
-            raise Refusal(422, f"dialect must be {' or '.join(DIALECTS)}", "dialect")
+    def stream_run(run_id: Id, dialect: Literal["middesk", "agui"] = "middesk") -> Response:
         planned = store.plan_of(run_id)
         if planned.ended is not None and store.clock.now() > planned.ended + STREAM_KEPT:
             raise Refusal(404, "the stream of this run is no longer kept; read the run instead")
@@ -70,8 +70,8 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callabl
         """Serve one line of the table; `statuses` are that of success, then the errors besides 401."""
         method, path = path.split()
         success, *failures = statuses
-        told: dict[int | str, Json] = {status: {"model": ApiErrors} for status in (401, *failures)}
-        told[success] = {"model": shown}
+        told: dict[int | str, Json] = {status: {"model": bodies.ApiErrors} for status in (401, *failures)}
+        told[success] = shown if isinstance(shown, dict) else {"model": shown}
 
         @wraps(answer)
         async def handler(**given: Any) -> Response:
@@ -79,54 +79,76 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callabl
             return found if isinstance(found, Response) else reply(found, success)
 
         say: Json = {"operation_id": operation, "status_code": success, "responses": told}
+        say["response_class"] = StreamingResponse if isinstance(shown, dict) else JSONResponse
         app.add_api_route(path, handler, methods=[method], response_model=None, **say)
 
-    route("GET /v1/agents", "list-agents", list_agents, Listed[objects.Agent], 200)
-    route("GET /v1/agents/{id}", "get-agent", get_agent, objects.Agent, 200, 404, 422)
-    route("GET /v1/threads", "list-agent-threads", runs.list_threads, Listed[objects.Thread], 200, 422)
-    route("POST /v1/threads", "create-agent-thread", runs.create_thread, objects.Thread, 201, 404, 422)
-    route("GET /v1/threads/{id}", "get-agent-thread", runs.get_thread, objects.Thread, 200, 404, 422)
-    route("GET /v1/runs", "list-agent-runs", runs.list_runs, Listed[models.Run], 200, 422)
-    route("POST /v1/runs", "create-agent-run", runs.create_run, models.Run, 201, 400, 404, 422)
+    # The errors are the contract's, and what checks bodies and queries adds to them: 413 and 422.
+    route("GET /v1/agents", "list-agents", list_agents, bodies.All[bodies.Agent], 200)
+    route("GET /v1/agents/{id}", "get-agent", get_agent, bodies.Agent, 200, 404)
+    route("GET /v1/threads", "list-agent-threads", runs.list_threads, bodies.Page[bodies.Thread], 200, 422)
+    route("POST /v1/threads", "create-agent-thread", runs.create_thread, bodies.Thread, 201, 404, 413, 422)
+    route("GET /v1/threads/{id}", "get-agent-thread", runs.get_thread, bodies.Thread, 200, 404)
+    route("GET /v1/runs", "list-agent-runs", runs.list_runs, bodies.Page[bodies.Run], 200, 422)
+    route("POST /v1/runs", "create-agent-run", runs.create_run, bodies.Run, 201, 400, 404, 413, 422)
     one = "/v1/runs/{id}"
-    route(f"GET {one}", "get-agent-run", runs.get_run, models.Run, 200, 404, 422)
+    route(f"GET {one}", "get-agent-run", runs.get_run, bodies.Run, 200, 404)
     # Not in the published reference: only descriptions of fields mention it.
-    route(f"POST {one}/resume", "resume-agent-run", runs.resume_run, models.Run, 200, 404, 422)
-    feedback = (runs.submit_feedback, objects.Feedback, 201, 403, 404, 422)
+    route(f"POST {one}/resume", "resume-agent-run", runs.resume_run, bodies.Run, 200, 404, 413, 422)
+    feedback = (runs.submit_feedback, bodies.Feedback, 201, 403, 404, 413, 422)
     route(f"POST {one}/feedback", "submit-agent-run-feedback", *feedback)
-    route(f"GET {one}/stream", "stream-agent-run-events", stream_run, str, 200, 404, 422)
-    route("GET /v1/actions", "list-actions", registry.list_actions, Listed[objects.Action], 200, 400, 422)
-    route("POST /v1/actions", "create-action", registry.create_action, objects.Action, 201, 400, 404, 422)
-    action = (registry.get_action, objects.Action, 200, 400, 404, 422)
-    route("GET /v1/actions/{id}", "get-action", *action)
-    route("GET /v1/businesses", "list-businesses", registry.list_businesses, Listed[Json], 200, 422)
+    events = {"content": {"text/event-stream": bodies.STREAM}}
+    route(f"GET {one}/stream", "stream-agent-run-events", stream_run, events, 200, 404, 422)
+    route("GET /v1/actions", "list-actions", registry.list_actions, bodies.All[bodies.Action], 200, 400)
+    action = (registry.create_action, bodies.Action, 201, 400, 404, 413, 422)
+    route("POST /v1/actions", "create-action", *action)
+    route("GET /v1/actions/{id}", "get-action", registry.get_action, bodies.Action, 200, 404)
+    route("GET /v1/businesses", "list-businesses", registry.list_businesses, bodies.Page[Json], 200, 422)
     one = "/v1/businesses/{business_id}"
-    route(f"GET {one}", "get-business", registry.get_business, Json, 200, 404, 422)
-    route(f"GET {one}/documents", "list-documents", registry.list_documents, Listed[Json], 200, 404, 422)
-    route("GET /v1/documents/{id}", "get-document", registry.get_document, Json, 200, 404, 422)
+    route(f"GET {one}", "get-business", registry.get_business, Json, 200, 404)
+    route(f"GET {one}/documents", "list-documents", registry.list_documents, bodies.Page[Json], 200, 404)
+    route("GET /v1/documents/{id}", "get-document", registry.get_document, Json, 200, 404)
     route("GET /sandbox", "sandbox-clock", clock, Json, 200)
     one = "/sandbox/businesses/{business_id}/documents"
-    route(f"POST {one}", "sandbox-upload-document", registry.upload_document, Json, 201, 404, 422)
-    route("POST /sandbox/runs/{id}/end", "sandbox-end-run", runs.end_run, models.Run, 200, 404, 422)
-    route("POST /sandbox/faults", "sandbox-add-fault", faults.add, Fault, 201, 422)
-    route("DELETE /sandbox/faults", "sandbox-clear-faults", faults.clear, Listed[Fault], 200)
+    route(f"POST {one}", "sandbox-upload-document", registry.upload_document, Json, 201, 404, 413, 422)
+    route("POST /sandbox/runs/{id}/end", "sandbox-end-run", runs.end_run, bodies.Run, 200, 404, 422)
+    route("POST /sandbox/faults", "sandbox-add-fault", faults.add, Fault, 201, 413, 422)
+    route("DELETE /sandbox/faults", "sandbox-clear-faults", faults.clear, bodies.All[Fault], 200)
     return faults
 
 
+class _App(FastAPI):
+    def openapi(self) -> Json:
+        """Tell what the routes tell, and not the 422 that FastAPI adds wherever there is a parameter."""
+        told = super().openapi()
+        for path in told["paths"].values():
+            for operation in path.values():
+                added = operation["responses"].get("422", {}).get("description") == "Validation Error"
+                if added:
+                    del operation["responses"]["422"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            told["components"]["schemas"].pop(name, None)
+        return told
+
+
 async def _refused(request: Request, error: Any) -> Response:
+    status = error.status_code
     if isinstance(error, Refusal):
-        return errors((error.detail, error.parameter), status=error.status_code)
-    return errors(
-        (f"{request.method} {request.url.path[:200]}: {error.detail}", None), status=error.status_code
-    )
+        return errors((error.detail, error.parameter), status=status)
+    told = (f"{request.method} {request.url.path[:200]}: {error.detail}", None)
+    if status != 405:
+        return errors(told, status=status)
+    routes = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
+    allowed = {method for one in routes for method in one.methods}
+    return errors(told, status=status, headers={"Allow": ", ".join(sorted(allowed))})
 
 
 async def _invalid(request: Request, error: Any) -> Response:
-    problems = error.errors()[:20]
-    if any(problem["type"] == "json_invalid" for problem in problems):
-        return errors(("the body is not valid JSON", None), status=400)
-    told = ((problem["msg"], ".".join(map(str, problem["loc"][1:])) or None) for problem in problems)
-    return errors(*told, status=422)
+    """Answer 422, or what the operation documents instead."""
+    documented = request.scope["route"].responses
+    status = next((status for status in (422, 400, 404) if status in documented), 422)
+    whole = "the body must be a JSON object, sent as Content-Type: application/json"
+    told = ((one["msg"], ".".join(map(str, one["loc"][1:]))) for one in error.errors()[:20])
+    return errors(*((message, place) if place else (whole, None) for message, place in told), status=status)
 
 
 async def _broken(request: Request, error: Exception) -> Response:

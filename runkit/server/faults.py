@@ -39,7 +39,7 @@ RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.na
 STANDING: Json = {"on": "ANY /", "times": None}  # a fault that a sandbox starts with, where it does not say
 
 
-class Fault(BaseModel, extra="forbid"):
+class Fault(BaseModel, extra="forbid", strict=True):
     """What goes wrong with the next `times` requests to a path of the API that holds `on`.
 
     `times` None is until the faults are cleared. `on` may begin with a method, as in `GET /stream`, or with
@@ -128,7 +128,7 @@ def _fault(name: str, fields: object) -> Fault:
     if not isinstance(fields, Mapping):
         raise UsageError(f"{name}expected text such as 'refuse status=502', or a mapping of its fields")
     try:
-        return Fault.model_validate({**STANDING, **fields})
+        return Fault.model_validate({**STANDING, **fields}, strict=False)  # words of a text are numbers
     except ValidationError as error:
         why = " / ".join(": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors())
     raise UsageError(f"{name}{why}")

@@ -148,7 +148,7 @@ class Sandbox:
     """A running sandbox: where it is, its key, what can be reviewed there. Close it, or use it in `with`.
 
     `url` is the base URL of the API, such as `http://127.0.0.1:8100/v1`. `businesses` are the seeded ones:
-    each row says its `id`, `name`, `scenario` and what it `shows`.
+    each row says its `id`, `name`, `scenario` and what it `shows`. `speed` is virtual seconds in a real one.
     """
 
     def __init__(self, url: str, key: str, speed: float, running: Running | None) -> None:
@@ -184,8 +184,8 @@ class Sandbox:
         `times=None` is until `clear_faults`. The kinds, and the `fields` that each has (`seconds`, `status`,
         `chance` and others), are told in `runkit.server.faults.Fault`: `limit`, `slow`, `skew`, which may
         hold at once with one of `refuse`, `drop`, `reset`, `restart`, all without the work, and `lose_reply`,
-        `cut`, `garble`, `drip`, `duplicate`, `reorder`, which do the work. Raises `UsageError` for what is
-        none of this.
+        `cut`, `garble`, `drip`, `duplicate`, `reorder`, which do it. Raises `UsageError` for a `kind` or a
+        field that is none of this.
         """
         _ask(self.url, self.key, "POST", "/faults", {"kind": kind, "on": on, "times": times, **fields})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from runkit.server import state
+from runkit.server.bodies import NewAction, NewDocument, ObjectType
 from runkit.server.businesses import (
     BUSINESSES,
     BY_HIT,
@@ -23,18 +24,7 @@ from runkit.server.businesses import (
     iso,
 )
 from runkit.server.store import Store, find
-from runkit.server.web import (
-    Id,
-    NewAction,
-    NewDocument,
-    Page,
-    PerPage,
-    Person,
-    Refusal,
-    either,
-    objects,
-    page_of,
-)
+from runkit.server.web import Id, PageNo, PerPage, Person, Refusal, either, objects, page_of
 
 Fields = dict[str, str | None]
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
@@ -52,7 +42,7 @@ class Registry:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def list_businesses(self, page: Page = 1, per_page: PerPage = 25) -> Json:
+    def list_businesses(self, page: PageNo = 1, per_page: PerPage = 25) -> Json:
         """List the seeded businesses."""
         return page_of(BUSINESSES, page, per_page, lambda business: self.get_business(business.id))
 
@@ -86,19 +76,19 @@ class Registry:
         self.store.keep(("documents", {"id": document_id, "business_id": business_id, "document": document}))
         return document
 
-    def list_actions(self, object_type: str = "", object_id: str = "") -> Json:
-        """List the actions on an object, newest first. Both parameters are required."""
-        if not object_id:
-            raise Refusal(400, "object_id is required", "object_id")
-        business = _owner(object_type, object_id)
-        done = self._course_of(business)[0] if business else []
-        data = [one for one in reversed(done) if one["object_id"] == object_id]
-        return {"object": "list", "data": data, "url": "/v1/actions"}
+    def list_actions(self, object_type: ObjectType, object_id: str) -> Json:
+        """List the actions on an object, newest first."""
+        return {"object": "list", "data": self._actions_on(object_type, object_id), "url": "/v1/actions"}
 
-    def get_action(self, action_id: Id, object_type: str = "", object_id: str = "") -> Json:
-        """Give one action on an object. Both parameters are required."""
-        data = self.list_actions(object_type, object_id)["data"]
-        return find({action["id"]: action for action in data}, "action", action_id)
+    def get_action(self, action_id: Id, object_type: ObjectType, object_id: str) -> Json:
+        """Give one action on an object."""
+        known = {action["id"]: action for action in self._actions_on(object_type, object_id)}
+        return find(known, "action", action_id)
+
+    def _actions_on(self, object_type: str, object_id: str) -> list[Json]:
+        business = OBJECTS[object_type][1].get(object_id)
+        done = self._course_of(business)[0] if business else []
+        return [one for one in reversed(done) if one["object_id"] == object_id]
 
     def create_action(self, body: NewAction, person: Person) -> Json:
         """Carry out an action for the caller. It does not resume a run that proposed it (contract section 7).
@@ -106,9 +96,10 @@ class Registry:
         Refused with 400 for an unknown type, 404 for an unknown object, run or thread, 422 against the rules.
         """
         kind, object_id, now = body.type, body.object_id, self.store.clock.now()
-        if kind not in ACTIONS:
-            raise Refusal(400, f"type must be {either(ACTIONS)}; got {kind[:80]!r}", "type")
-        business = _owner(body.object_type, object_id)
+        for name, word, words in (("type", kind, ACTIONS), ("object_type", body.object_type, OBJECTS)):
+            if word not in words:
+                raise Refusal(400, f"{name} must be {either(words)}; got {word[:80]!r}", name)
+        business = OBJECTS[body.object_type][1].get(object_id)
         if business is None:
             raise Refusal(404, f"{body.object_type} not found: {object_id!r}")
         if ACTIONS[kind] != body.object_type:
@@ -118,12 +109,12 @@ class Registry:
         run_id = body.run_id
         if body.thread_id:
             find(self.store.threads, "thread", body.thread_id)
-            run_id = run_id or next(reversed(self.store.runs_of[body.thread_id]), None)
+            run_id = run_id or next(reversed(self.store.runs_of[body.thread_id]), "")
         run = state.state(self.store.plan_of(run_id), now, steps=False) if run_id else None
         row: Json = {"id": self.store.new_id("actions"), "business_id": business.id, "at": now, "type": kind}
-        row |= {"payload": body.payload, "note": body.note, "actors": _actors(run, person)}
+        row |= {"payload": body.payload, "note": body.note or None, "actors": _actors(run, person)}
         self.store.keep(("actions", row))
-        return self.get_action(row["id"], body.object_type, object_id)
+        return next(one for one in self._actions_on(body.object_type, object_id) if one["id"] == row["id"])
 
     def _course_of(self, business: Business) -> tuple[list[Json], dict[str, Fields]]:
         """All actions on a business and its watchlist result up to now, and how these two stand then."""
@@ -164,13 +155,6 @@ def _actors(run: Json | None, person: str | None = None) -> list[Json]:
     return [asked, *([{"actor_type": "run", "data": {key: run[key] for key in keys}}] if run else [])]
 
 
-def _owner(object_type: str, object_id: str) -> Business | None:
-    """Find the business that is meant, or whose watchlist result is; 400 if the type is neither."""
-    if object_type not in OBJECTS:
-        raise Refusal(400, f"object_type must be {either(OBJECTS)}; got {object_type[:80]!r}", "object_type")
-    return OBJECTS[object_type][1].get(object_id)
-
-
 def check(asked: NewAction, status: str, documents: set[str]) -> None:
     """Refuse (422) what the state machine of a business or the rules of a payload do not allow."""
     kind, payload = asked.type, asked.payload
@@ -179,7 +163,7 @@ def check(asked: NewAction, status: str, documents: set[str]) -> None:
             422, f"{kind} needs a business that is {either(FINAL)}; this one is {status}", "object_id"
         )
     check_payload(kind, payload, documents, OTHERS.get(status, ()))
-    if kind == "dismissal" and not (asked.note or "").strip():  # [A] 13
+    if kind == "dismissal" and not asked.note.strip():  # [A] 13
         raise Refusal(422, "a dismissal needs a note that says why", "note")
 
 

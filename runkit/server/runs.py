@@ -8,24 +8,13 @@ from typing import Any
 
 from runkit.server import state
 from runkit.server.answers import read_answer, read_policy, split_answer
+from runkit.server.bodies import NewFeedback, NewRun, NewThread
 from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, Json, business_of, caller, iso
 from runkit.server.plan import Answer, Brief, Pause, plan
 from runkit.server.registry import Registry
 from runkit.server.scenarios import OUTCOMES
 from runkit.server.store import Store, find
-from runkit.server.web import (
-    Id,
-    JsonObject,
-    NewFeedback,
-    NewRun,
-    NewThread,
-    Page,
-    PerPage,
-    Person,
-    Refusal,
-    either,
-    page_of,
-)
+from runkit.server.web import Id, PageNo, PerPage, Person, Refusal, either, page_of
 
 MINUTE = 60_000
 QUIET = 15 * MINUTE  # a made-up past ends this long before now, so that none of its runs is still at work
@@ -48,10 +37,10 @@ class Runs:
         self.store.keep(("threads", row))
         return self.get_thread(thread_id)
 
-    def list_threads(self, page: Page = 1, per_page: PerPage = 25, business_id: str | None = None) -> Json:
+    def list_threads(self, page: PageNo = 1, per_page: PerPage = 25, business_id: str = "") -> Json:
         """List threads, newest first, of one business or of all."""
         rows = reversed(self.store.threads.values())
-        found = [row["id"] for row in rows if business_id in (None, row["business_id"])]
+        found = [row["id"] for row in rows if business_id in ("", row["business_id"])]
         return page_of(found, page, per_page, self.get_thread)
 
     def get_thread(self, thread_id: Id) -> Json:
@@ -77,7 +66,7 @@ class Runs:
         business in audit ([A] 20: any other status will do).
         """
         _check_agent(body.type)
-        thread_id, business_id = body.thread_id, body.business
+        thread_id, business_id = body.thread_id or None, body.business
         if thread_id:
             business_id = business_id or find(self.store.threads, "thread", thread_id)["business_id"]
         if business_id is None:
@@ -104,7 +93,7 @@ class Runs:
         brief = Brief(run_id, thread_id, agent, business_id, seed, now, self.policy, **more)
         return brief, [*rows, ("runs", brief._asdict())]
 
-    def list_runs(self, page: Page = 1, per_page: PerPage = 25) -> Json:
+    def list_runs(self, page: PageNo = 1, per_page: PerPage = 25) -> Json:
         """List runs, newest first, without steps."""
         return page_of(list(self.store.runs)[::-1], page, per_page, self.get_run)
 
@@ -113,7 +102,7 @@ class Runs:
         steps = "steps" in map(str.strip, include.split(","))
         return state.state(self.store.plan_of(run_id), self.store.clock.now(), steps)
 
-    def resume_run(self, run_id: Id, body: JsonObject, person: Person, include: str = "") -> Json:
+    def resume_run(self, run_id: Id, body: Json, person: Person, include: str = "") -> Json:
         """Answer a question. [A] 3, 6: the same run goes on.
 
         Refused with 404 for an unknown run; 422 if it does not wait, not for this, or not for such an answer.

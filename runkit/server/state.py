@@ -21,7 +21,6 @@ SNAPSHOT_STEPS = 50_000
 """Steps that the snapshots of one stream hold together, about 30 MB. All changes of a run of 200 steps fit.
 A run of 5,000 would send 25 million: its snapshots are thinned, evenly and never at a stop."""
 LOOK_AROUND = 0.1  # real seconds after which a stream that waits looks whether the server has ended
-DIALECTS = ("middesk", "agui")
 _CAMEL = {"run_id": "runId", "thread_id": "threadId"}
 
 

@@ -27,6 +27,7 @@ PRAGMA synchronous = NORMAL; -- survives a kill of the process, and costs no fsy
 CREATE TABLE IF NOT EXISTS rows (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, seed INTEGER, course TEXT);
 """
+LAST_YEAR = 9000  # of a start: what comes after the year 9999 no datetime holds
 Item = TypeVar("Item")
 
 
@@ -53,6 +54,8 @@ class Store:
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.documents: dict[str, Json] = {}
         self.actions: dict[str, list[Json]] = defaultdict(list)  # those that people took, by business
+        if type(seed) is not int or not -(2**63) <= seed < 2**63:
+            raise UsageError(f"seed={str(seed)[:80]} cannot be kept; give a whole number of at most 64 bits")
         real, course = real_time(), Course(_start(now, real_time), real_time(), 0, speed)
         try:
             self.db = sqlite3.connect(db or ":memory:", check_same_thread=False)
@@ -138,9 +141,11 @@ def _start(now: datetime | str | None, real_time: Callable[[], float]) -> int:
     if now is None:
         return int(real_time() * 1000)
     try:
-        moment = datetime.fromisoformat(now) if isinstance(now, str) else now
-    except ValueError as error:
+        moment = now if isinstance(now, datetime) else datetime.fromisoformat(now)
+    except (ValueError, TypeError) as error:
         raise UsageError(
             f"now={now!r} is not a time; give a datetime or text as 2026-02-03T10:00:00Z"
         ) from error
+    if moment.year > LAST_YEAR:
+        raise UsageError(f"now={now!r} leaves no time to pass; give one before the year {LAST_YEAR + 1}")
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""What every request passes and every answer shares: the gate, the bodies taken, the shape of errors.
+"""What every request passes and every answer shares: the gate, how bodies are read, the shape of errors.
 
 The gate asks for the key, lets in only callers of this machine that are not somebody else's web page, bounds
 the body, and writes the `Date` header in virtual time. It is plain ASGI, so that streams flow through.
@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
-from uuid import UUID
 
 import orjson
-from fastapi import Depends, Path, Query, Request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from fastapi import Depends, Path, Request
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -48,10 +48,10 @@ def reply(content: object, status: int = 200, headers: dict[str, str] | None = N
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-def errors(*found: tuple[str, str | None], status: int) -> Response:
+def errors(*found: tuple[str, str | None], status: int, headers: dict[str, str] | None = None) -> Response:
     """Write the body of every error (contract section 13): `{"errors": [{"message", "parameter"?}]}`."""
     told = [{"message": message, **({"parameter": name} if name else {})} for message, name in found]
-    return reply({"errors": told}, status, CHALLENGE if status == 401 else None)
+    return reply({"errors": told}, status, CHALLENGE if status == 401 else headers)
 
 
 def page_of(items: Sequence[Item], page: int, per_page: int, show: Callable[[Item], Any]) -> dict[str, Any]:
@@ -168,16 +168,33 @@ def _bounded(receive: Receive) -> Receive:
     return bounded
 
 
-# -- bodies: those that are taken, of which unknown fields are ignored, and what all answers share
+# -- what handlers ask for
 
 
-def _storable(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse half a surrogate pair, which JSON can spell and no UTF-8 text can hold."""
-    try:
-        orjson.dumps(value)
-    except TypeError as error:
-        raise ValueError("holds text that is not valid Unicode") from error
-    return value
+class StrictRequest(Request):
+    """A request whose body is JSON and nothing near it: no `NaN`, no half of a surrogate pair."""
+
+    async def json(self) -> Any:
+        """Read the body, or refuse it: also one that is nested deeper than it could be written again."""
+        try:
+            value = orjson.loads(await self.body())
+            orjson.dumps(value)
+        except (ValueError, TypeError) as error:
+            raise Refusal(422, f"the body is not usable as JSON: {error}") from error
+        return value
+
+
+class StrictRoute(APIRoute):
+    """A route of such requests."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap what FastAPI makes of the endpoint."""
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strictly
 
 
 async def _person(request: Request) -> str | None:
@@ -186,88 +203,8 @@ async def _person(request: Request) -> str | None:
 
 
 Person = Annotated[str | None, Depends(_person)]  # whose key it was; None is the account's
-Page = Annotated[int, Query(ge=1, le=1_000_000)]
-PerPage = Annotated[int, Query(ge=1, le=100)]  # [A] 18, as the 25 that stand where it is not given
-Uuid = Annotated[
-    str, AfterValidator(lambda text: str(UUID(text))), Field(json_schema_extra={"format": "uuid"})
-]
 Id = Annotated[str, Path(alias="id")]
-JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
-Comment = Annotated[
-    str | None,
-    BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value),
-    Field(max_length=5000),
-    AfterValidator(lambda text: text or None),
-]
-
-
-class NewThread(BaseModel):
-    """Body of create-agent-thread (contract section 4)."""
-
-    type: str
-    business_id: Uuid | None = None
-    context_type: str | None = None
-    context_id: Uuid | None = None
-
-    @property
-    def business(self) -> str | None:
-        """The id of what the agent works on: `business_id` is short for a context of that type."""
-        return self.business_id or (self.context_id if self.context_type else None)
-
-
-class NewRun(NewThread):
-    """Body of create-agent-run (contract section 5), and the prompt of the object reference."""
-
-    thread_id: Uuid | None = None
-    prompt: str | None = Field(None, max_length=20_000)
-
-
-class NewFeedback(BaseModel):
-    """Body of submit-agent-run-feedback (contract section 9)."""
-
-    rating: Literal["POSITIVE", "NEGATIVE"]
-    artifact_id: Uuid
-    comment: Comment = None
-
-
-class NewAction(BaseModel):
-    """Body of create-action (contract section 8). Wrong words in it are a 400, so they are plain texts."""
-
-    object_type: str = Field(json_schema_extra={"enum": ["businesses", "watchlist_result"]})
-    object_id: Uuid
-    type: str = Field(
-        json_schema_extra={"enum": ["add_sources", "add_attributes", "verify_tin", "decision", "dismissal"]}
-    )
-    payload: JsonObject
-    note: str | None = Field(None, max_length=5000)
-    thread_id: Uuid | None = None
-    run_id: Uuid | None = None
-
-
-class NewDocument(BaseModel):
-    """Body of the sandbox's own upload."""
-
-    document_type: str = Field("irs_letter", min_length=1, max_length=100)
-    filename: str = Field("document.pdf", min_length=1, max_length=200)
-
-
-class Listed(BaseModel, Generic[Item]):
-    """A list (contract section 12)."""
-
-    object: str
-    has_more: bool = False
-    data: list[Item]
-    total_count: int = 0
-
-
-class ApiError(BaseModel):
-    """One error."""
-
-    message: str
-    parameter: str | None = None
-
-
-class ApiErrors(BaseModel):
-    """The body of every error."""
-
-    errors: list[ApiError]
+PageNo = Annotated[int, AfterValidator(lambda number: max(number, 1))]
+PerPage = Annotated[int, AfterValidator(lambda number: min(max(number, 1), 100))]
+"""[A] 18: no list documents an error, so what lies outside 1 to 100 is read as the nearest number that will
+do. 25 where it is not given."""

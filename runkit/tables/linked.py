@@ -90,7 +90,7 @@ class Frames:
     def save(self, directory: str | Path) -> Path:
         """Write the six frames as Parquet files into a directory, which is made; `runkit.read` reads them.
 
-        Each file is replaced as a whole. Returns the directory.
+        Each file is replaced as a whole. Returns the directory. Raises `UsageError` for the name of a file.
         """
         folder = Path(directory)
         if folder.exists() and not folder.is_dir():
@@ -104,7 +104,7 @@ class Frames:
         return folder
 
     def sentences(self, most: int = SHOWN_RUNS) -> list[str]:
-        """One sentence for each of the first runs, saying where its time went."""
+        """One sentence for each of the first runs, `most` of them, saying where its time went."""
         return [sentence(row) for _, row in self.runs.head(most).iterrows()]
 
     def summary(self) -> list[str]:
@@ -292,7 +292,7 @@ def _size(raw: object) -> int:
 
 
 def read(directory: str | Path) -> Frames:
-    """Read frames that `Frames.save` wrote. Raises `UsageError` that names the files that are missing."""
+    """Read frames that `Frames.save` wrote into a directory. Raises `UsageError` that names missing files."""
     folder = Path(directory)
     missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
     if missing:

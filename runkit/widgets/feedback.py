@@ -111,7 +111,8 @@ class FeedbackForm:
     comment of at most 5,000 characters. A rating replaces the earlier one of the same account or user.
 
     Two outputs: the artifacts with what was rated from here, readable without a kernel; and the form.
-    `client.runs.feedback(run, artifact_id, rating, comment)` is the same without a screen.
+    `client.runs.feedback(run, artifact_id, rating, comment)` is the same without a screen; `machine` is where
+    the form stands.
 
     Raises what `client.runs.get` raises; later failures are said beside their artifact.
     """

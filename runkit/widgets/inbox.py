@@ -27,7 +27,7 @@ class InterruptInbox:
     The constructor looks through all runs of the last 30 days. While somebody looks at the inbox it looks
     again every 15 seconds, less often when much waits: at the runs it knows and the first 100 of the list; a
     button looks through everything. `rows` is what waits, `lapsed` what nobody can answer any more; either
-    makes a frame with `pandas.DataFrame(inbox.rows)`.
+    makes a frame with `pandas.DataFrame(inbox.rows)`. `machine` is where it stands.
 
     Two outputs: a table that stays readable without a kernel, and a card to open a question and answer it as
     in `InterruptForm`, with `who` and `drafts` as there. Showing an inbox of the same host again closes the

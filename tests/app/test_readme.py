@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,11 +15,24 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.cli import parser
 from runkit.tables.schema import SCHEMA
+from tests.app.test_cli import COMMANDS
+from tests.bench.__main__ import TOPICS, _parser
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
+BENCH = ".venv/bin/python -m tests.bench"
+ELSEWHERE = {  # lines that are not run here, because they install or take minutes, and what holds them
+    "python3 -m venv .venv && .venv/bin/pip install --quiet --editable '.[lab]' && .venv/bin/runkit demo": (
+        *("tests/app/test_cli.py", "def test_the_demo_shows_runs_and_writes_a_page("),
+    ),
+    "bash .ci/test": (".ci/run", "bash .ci/test"),
+    "export MIDDESK_API_KEY=mk_live_…": ("tests/app/test_readme.py", '"MIDDESK_API_KEY": box.key'),
+    BENCH: ("tests/app/test_readme.py", "def test_the_benchmarks_are_called_as_they_want("),
+    f"{BENCH} frames gantt --steps 20000 -o bench.json": (
+        *("tests/app/test_readme.py", "def test_the_benchmarks_are_called_as_they_want("),
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +83,52 @@ def test_the_recipe_for_csv_keeps_formulas_out() -> None:
     assert safe.tolist() == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "a=b", ""]
 
 
+def test_every_shell_line_runs(tmp_path: Path) -> None:
+    """As it stands there, with the installed command, but on a sandbox and a run of it; or see ELSEWHERE."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) + README.count("```python\n") == README.count("\n```") / 2
+    lines = [line for block in blocks for line in block.splitlines()]
+    for line, (file, test) in ELSEWHERE.items():
+        lines.remove(line)
+        assert test in (ROOT / file).read_text()
+    # README shows what to do with runs before how to get them.
+    lines.sort(key=lambda line: "fetch" not in line)
+    left = {"MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"}
+    environment = {name: value for name, value in os.environ.items() if name not in left}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    with runkit.sandbox(history=60) as box, box.client() as client:
+        [run_id] = client.runs.list(limit=1, status="completed").ids
+        environment |= {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
+        for line in lines:
+            line = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", run_id, line)
+            done = subprocess.run(
+                shlex.split(line), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+            )
+            assert done.returncode == 0, (line, done.stderr)
+    assert {path.name for path in tmp_path.iterdir()} >= {"runs.ndjson", "report.html", "fleet.html"}
+    assert run_id in (tmp_path / "report.html").read_text()
+
+
 def test_every_command_and_option_named_exists() -> None:
-    """No `runkit …` in README is made up."""
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
-        for command in re.findall(r"^runkit (.+)$|/runkit (\S+)$", block, re.MULTILINE):
-            parser().parse_args("".join(command).split())
+    """No `runkit …` in README is made up, in a block or in a sentence, nor is any option."""
+    spans = re.findall(r"^runkit .+$", "".join(re.findall(r"```sh\n.*?```", README, re.DOTALL)), re.MULTILINE)
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    spans += [span for span in re.findall(r"`([^`]+)`", prose) if re.match(r"(\S+/)?runkit ", span)]
+    assert len(spans) >= 8
+    for span in spans:
+        _, name, *words = shlex.split(span)
+        options = {word for word in words if word.startswith("-") and word != "-"}
+        assert options <= set(COMMANDS[name]._option_string_actions), span
+    assert all(f"runkit {name}" in README for name in COMMANDS)
+    options = {option for one in COMMANDS.values() for option in one._option_string_actions}
+    bench = set(_parser([])._option_string_actions)
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) <= options | bench | {"--quiet", "--editable"}
+
+
+def test_the_benchmarks_are_called_as_they_want() -> None:
+    """The topics that README names are there."""
+    for words in re.findall(r"-m tests\.bench (.+)$", README, re.MULTILINE):
+        assert set(_parser([]).parse_args(words.split()).topics) <= set(TOPICS)
 
 
 def test_every_file_named_exists() -> None:
@@ -80,9 +138,7 @@ def test_every_file_named_exists() -> None:
         assert (ROOT / path).exists() or (ROOT / f"{path}.py").exists(), path
 
 
-def test_every_frame_and_public_function_is_explained() -> None:
-    """The six frames and every public name stand in README, or in a docstring of their own."""
+def test_every_frame_is_explained() -> None:
+    """The six frames stand in README; public names explain themselves, see `test_docstrings`."""
     for frame in SCHEMA:
         assert f"| `{frame}` |" in README
-    for name in runkit.__all__:
-        assert name in README or getattr(runkit, name).__doc__

@@ -76,6 +76,10 @@ def test_time_starts_where_it_is_told() -> None:
     [
         {"speed": 0},
         {"now": "yesterday"},
+        {"now": 5},
+        {"now": "9999-12-31T23:59:59Z"},
+        {"seed": 10**20},
+        {"seed": "x"},
         {"policy": "sometimes"},
         {"policy": {"default": "sometimes"}},
         {"policy": {"overrides": {"nobody": "manual"}}},

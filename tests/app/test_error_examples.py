@@ -1,0 +1,202 @@
+"""Each error, provoked for real: its message says what was given, what was expected and what to do."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import json
+import pkgutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import runkit
+from runkit import cli, errors
+from runkit.archive.table import NoArchive
+from runkit.client import Client
+from runkit.models import Run
+from runkit.reports.templates import notebooks
+from runkit.server import Sandbox
+from tests.client.conftest import Answer
+from tests.client.conftest import Server as Scripted
+from tests.support import run, step
+
+AGENT = "cip_orchestrator"
+NOBODY = "00000000-0000-4000-8000-000000000000"
+BASES = {errors.RunkitError, errors.ApiError}  # what their children share; never raised themselves
+
+
+class House(NamedTuple):
+    """What the examples need: a sandbox that takes its time, a client of it, an empty folder."""
+
+    box: Sandbox
+    client: Client
+    folder: Path
+
+    def asked(self) -> Run:
+        """A run that asks something."""
+        waits = (one for one in self.client.runs.list(status="interrupted") if one.interrupts)
+        return self.client.runs.get(next(waits))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with runkit.sandbox(speed=1, history=30) as box, box.client(rate=None) as client:
+        yield House(box, client, tmp_path_factory.mktemp("errors"))
+
+
+def usage(house: House) -> None:
+    house.client.runs.list(limit=0)
+
+
+def read_only(house: House) -> None:
+    with house.box.client(read_only=True) as client:
+        client.runs.create(AGENT, business_id=NOBODY)
+
+
+def data(house: House) -> None:
+    runkit.frames([{"object": "run", "status": "completed"}], on_error="raise")
+
+
+def missing_extra(house: House) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "jupyterlab", None)
+        cli.lab(cli.parser().parse_args(["lab", "--folder", str(house.folder / "lab")]))
+
+
+def report(house: House) -> None:
+    template = json.loads((notebooks() / "report_run.ipynb").read_text())
+    code = [cell for cell in template["cells"] if cell["cell_type"] == "code"]
+    code[-1]["source"] = ["1 / 0"]
+    path = house.folder / "broken.ipynb"
+    path.write_text(json.dumps(template))
+    runkit.report(run(step("a")), house.folder / "report.html", template=str(path))
+
+
+def no_archive(house: House) -> None:
+    runkit.Archive(house.folder / "none").frames()
+
+
+def archive(house: House) -> None:
+    import deltalake
+    import pyarrow as pa
+
+    deltalake.write_deltalake(house.folder / "other", pa.table({"a": [1]}))
+    runkit.Archive(house.folder / "other").frames()
+
+
+def wait_timeout(house: House) -> None:
+    started = house.client.runs.create(AGENT, business_id=house.box.business("clean_pass"))
+    house.client.runs.wait(started, timeout=0.01)
+
+
+def auth(house: House) -> None:
+    with Client("mk_test_of_somebody_else", house.box.url) as client:
+        client.runs.list()
+
+
+def not_found(house: House) -> None:
+    house.client.runs.get(NOBODY)
+
+
+def invalid(house: House) -> None:
+    asked = house.asked()
+    house.client.runs.resume(asked, asked.interrupts[0].id, {"decision": "perhaps"})
+
+
+def conflict(house: House) -> None:
+    house.client.runs.resume(house.asked(), "int-nobody", {"decision": "approve"})
+
+
+def rate_limited(house: House) -> None:
+    house.box.fault("refuse", on="/runs", status=429)
+    house.client.runs.create(AGENT, business_id=NOBODY)
+
+
+def unavailable(house: House) -> None:
+    with Client("mk_test_key", "http://127.0.0.1:9/v1") as client:
+        client.runs.get(NOBODY)
+
+
+def maybe_sent(house: House) -> None:
+    house.box.fault("lose_reply", on="/runs")
+    house.client.runs.create(AGENT, business_id=NOBODY)
+
+
+def contract(house: House) -> None:
+    server = Scripted()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.say(Answer(b"<html>sign in</html>", headers={"Content-Type": "text/html"}))
+    try:
+        with Client("mk_test_key", server.url) as client:
+            client.runs.get(NOBODY)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Example(NamedTuple):
+    """How to provoke an error, and words of its message: what was given, what was expected, what to do."""
+
+    provoke: Callable[[House], None]
+    given: str
+    expected: str
+    to_do: str
+
+
+LOST = "GET /v1/runs/00000000-0000-4000-8000-000000000000"
+EXAMPLES: dict[type[errors.RunkitError], Example] = {
+    errors.UsageError: Example(usage, "limit=0", "expected a whole number from 1", "or None for all"),
+    errors.ReadOnlyError: Example(read_only, "POST /runs", "read_only", "make a client with read_only=False"),
+    errors.DataError: Example(
+        data, "updated_at is required but absent", "expected runs as the API", 'Use on_error="collect"'
+    ),
+    errors.MissingExtra: Example(missing_extra, "opening JupyterLab", "not installed", "pip install"),
+    errors.ReportError: Example(report, "1 / 0", "ZeroDivisionError", "Open the template as a notebook"),
+    errors.ArchiveError: Example(archive, "other", "no archive of runkit", "Give the archive a folder"),
+    NoArchive: Example(no_archive, "errors0/none", "no archive at", "`add` or `sync` makes one"),
+    errors.WaitTimeout: Example(wait_timeout, "still running", "0.01", "wait again with a longer timeout="),
+    errors.AuthError: Example(auth, "GET /v1/runs", "API key is not valid", "Check that the key is whole"),
+    errors.NotFound: Example(not_found, LOST, "404", "Check the id"),
+    errors.Invalid: Example(invalid, "perhaps", "decision must be approve or reject", "Change the request"),
+    errors.Conflict: Example(conflict, "int-nobody", "is not open", "Read the run again"),
+    errors.RateLimited: Example(rate_limited, "POST /v1/runs", "429", "make the client slower with rate="),
+    errors.Unavailable: Example(unavailable, LOST, "no connection", "Is the sandbox still running?"),
+    errors.MaybeSent: Example(maybe_sent, "POST /v1/runs", "was not sent again", "Look at the state"),
+    errors.ContractError: Example(contract, LOST, "no JSON (text/html)", "Check base_url and the proxy"),
+}
+
+
+def descendants(cls: type) -> set[type]:
+    found = {one for one in cls.__subclasses__() if one.__module__.startswith("runkit")}
+    return found.union(*map(descendants, found))
+
+
+def test_every_error_has_an_example() -> None:
+    """A class without one fails here; modules that nobody has imported yet are imported."""
+    for module in pkgutil.walk_packages(runkit.__path__, "runkit."):
+        if module.name != "runkit.__main__":
+            importlib.import_module(module.name)
+    assert descendants(errors.RunkitError) - BASES == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("cls", EXAMPLES, ids=lambda cls: cls.__name__)
+def test_a_message_helps(cls: type[errors.RunkitError], house: House) -> None:
+    """What was given, what was expected, what to do; in few words, and never a key."""
+    example = EXAMPLES[cls]
+    with pytest.raises(cls) as caught:
+        example.provoke(house)
+    assert type(caught.value) is cls
+    message = str(caught.value)
+    assert example.given in message
+    assert example.expected in message
+    assert example.to_do in message
+    assert len(message) < 900
+    assert house.box.key not in message
+    assert "mk_test" not in message
+    own = [base for base in cls.__mro__ if base.__module__ == builtins.__name__]
+    assert own[0] not in (Exception, BaseException), "it is also a builtin that one would catch"
