@@ -47,16 +47,20 @@ _ADVICE: dict[type[ApiError], str] = {
 
 
 class Reply(NamedTuple):
-    """The parsed body, and the server's time of it (the `Date` header), None if it did not say."""
+    """The parsed body, the server's time of it (its `Date`; None if it did not say), and who was asked.
+
+    `source` is such as `GET /v1/runs/ID: HOST`.
+    """
 
     value: Any
     read_at: datetime | None
+    source: str
 
     def object(self, what: str) -> Json:
         """Give the body if it is a JSON object. Raises `ContractError` otherwise."""
         if not isinstance(self.value, dict):
             raise ContractError(
-                f"{what}: expected one object, got {shape_of(self.value)}. "
+                f"{self.source} answered with {shape_of(self.value)}; expected one object, the {what}. "
                 "If this lasts, the API has changed: please report it."
             )
         return self.value
@@ -75,7 +79,7 @@ def read_reply(response: httpx.Response, target: Target) -> Reply:
         problem = False
     if problem:
         raise _unreadable(response, target, asked)
-    return Reply(value, http_date(response.headers.get("Date", "")))
+    return Reply(value, http_date(response.headers.get("Date", "")), f"{asked}: {target.host}")
 
 
 def _unreadable(response: httpx.Response, target: Target, asked: str) -> ContractError:

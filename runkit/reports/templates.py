@@ -41,7 +41,10 @@ class Template(NamedTuple):
         """Raise `UsageError` unless the template can show so many runs."""
         least, most = _HOLDS.get(self.name, (1, None))
         if n_runs == 0:
-            raise UsageError("There is no run in the source; expected runs, not ids. See frames().problems.")
+            raise UsageError(
+                "there is no run in the source; expected runs, or a file or archive that holds some. "
+                "What could not be read of it is in runkit.frames(source).problems."
+            )
         if n_runs < least or (most is not None and n_runs > most):
             expected = plural(least, "run") if least == most else f"at least {plural(least, 'run')}"
             others = ", ".join(f'"{name}"' for name in _HOLDS if name != self.name)
