@@ -95,6 +95,14 @@ def test_what_is_measured_is_whole(kind: str) -> None:
         assert set(frames.interrupts["outcome"]) >= {"pending", "answered", "auto_approve"}
 
 
+def test_the_soak_waits_to_be_asked_for(request: pytest.FixtureRequest) -> None:
+    """The test command walks past `tests/soak`, which takes too long for it, and into its neighbours."""
+    ignores = request.config.hook.pytest_ignore_collect
+    assert ignores(collection_path=ROOT / "tests" / "soak", config=request.config)
+    assert not ignores(collection_path=ROOT / "tests" / "sandbox", config=request.config)
+    assert "pytest tests/soak" in (ROOT / ".ci" / "soak").read_text()
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebooks_are_committed_without_outputs(path: Path) -> None:
     """No output, no count, no widget state; they start the sandbox or are given data, and end in checks."""
