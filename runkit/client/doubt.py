@@ -108,7 +108,7 @@ def _look(
     sleep: Callable[[float], object],
 ) -> Delivery:
     """Read the run until the question is gone or the last look is over."""
-    found = "the run could not be read since"
+    found = "The run could not be read since"
     run: Run | None = None
     waited = 0.0
     for seconds in LOOK_AT:

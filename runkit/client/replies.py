@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
@@ -22,10 +23,13 @@ from runkit.errors import (
     RateLimited,
     Unavailable,
 )
+from runkit.models import ApiObject
 from runkit.text import shorten
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5
+DONE = " It was probably carried out: look before you repeat it."
+Read = TypeVar("Read", bound=ApiObject)
 
 _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
     401: AuthError,
@@ -49,21 +53,27 @@ _ADVICE: dict[type[ApiError], str] = {
 class Reply(NamedTuple):
     """The parsed body, the server's time of it (its `Date`; None if it did not say), and who was asked.
 
-    `source` is such as `GET /v1/runs/ID: HOST`.
+    `source` is such as `GET /v1/runs/ID: HOST`. What is read from it raises `ContractError` if it is not what
+    the contract says, and warns where a write stands behind it, which was probably done.
     """
 
     value: Any
     read_at: datetime | None
     source: str
 
-    def object(self, what: str) -> Json:
-        """Give the body if it is a JSON object. Raises `ContractError` otherwise."""
+    def read(self, kind: type[Read], change: Callable[[Json], Json] = lambda raw: raw) -> Read:
+        """Read the body as one object of a kind, after a change of its JSON."""
+        done = "" if self.source.startswith("GET ") else DONE
         if not isinstance(self.value, dict):
             raise ContractError(
-                f"{self.source} answered with {shape_of(self.value)}; expected one object, the {what}. "
-                "If this lasts, the API has changed: please report it."
+                f"{self.source} answered with {shape_of(self.value)}; expected one object, the "
+                f"{kind.__name__.lower()}.{done} If this lasts, the API has changed: please report it."
             )
-        return self.value
+        try:
+            return kind.from_json(change(self.value))
+        except ContractError as error:
+            why = str(error)
+        raise ContractError(f"{self.source}: {why}{done}")
 
 
 def read_reply(response: httpx.Response, target: Target) -> Reply:
@@ -86,7 +96,7 @@ def _unreadable(response: httpx.Response, target: Target, asked: str) -> Contrac
     kind = target.secret.scrub(response.headers.get("Content-Type", "no content type"))
     size, status = len(response.content), response.status_code
     is_read = response.request.method == "GET"
-    done = "" if is_read else " It was probably carried out: look before you repeat it."
+    done = "" if is_read else DONE
     return ContractError(
         f"{asked}: {target.host} answered {status} with {size:,} bytes that are no JSON ({shorten(kind)})."
         f"{done} Check base_url and the proxy.",

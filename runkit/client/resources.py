@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from runkit.client import codec
@@ -26,7 +27,7 @@ class Agents:
 
     def get(self, agent_id: str) -> Agent:
         """Read one agent by its id. Raises `NotFound`."""
-        return Agent.from_json(self._connection.get(path_to("agents", agent_id)).value)
+        return self._connection.get(path_to("agents", agent_id)).read(Agent)
 
 
 class Threads:
@@ -38,7 +39,7 @@ class Threads:
     def create(self, agent: str, business_id: str) -> Thread:
         """Make a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         reply = self._connection.post("/threads", codec.create_thread_body(agent, business_id))
-        return _thread(reply.object("thread"), business_id)
+        return reply.read(Thread, partial(_asked_by, business_id))
 
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
@@ -55,13 +56,16 @@ class Threads:
             return codec.page_of(self._connection.get("/threads", **query).value, "GET /threads")
 
         listing = read_pages(
-            get_page, lambda raw: _thread(raw, business_id), lambda thread: True, limit=limit
+            get_page,
+            lambda raw: Thread.from_json(_asked_by(business_id, raw)),
+            lambda thread: True,
+            limit=limit,
         )
         return ApiList(listing.kept, listing.why, listing.total_count)
 
     def get(self, thread_id: str) -> Thread:
         """Read one thread. Raises `NotFound`."""
-        return _thread(self._connection.get(path_to("threads", thread_id)).object("thread"), None)
+        return self._connection.get(path_to("threads", thread_id)).read(Thread)
 
 
 class Actions:
@@ -90,7 +94,7 @@ class Actions:
         object in the wrong state, `MaybeSent` when it is unknown whether it was done: look at `actions.list`.
         """
         body = codec.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
-        return Action.from_json(self._connection.post("/actions", body).value)
+        return self._connection.post("/actions", body).read(Action)
 
     def list(self, object_type: str, object_id: str) -> list[Action]:
         """List the actions on one object, told as for `create`; the API does not page them."""
@@ -101,7 +105,7 @@ class Actions:
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
         """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
         query = {"object_type": object_type, "object_id": object_id}
-        return Action.from_json(self._connection.get(path_to("actions", action_id), **query).value)
+        return self._connection.get(path_to("actions", action_id), **query).read(Action)
 
 
 class Documents:
@@ -117,7 +121,7 @@ class Documents:
 
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""
-        return Document.from_json(self._connection.get(path_to("documents", document_id)).value)
+        return self._connection.get(path_to("documents", document_id)).read(Document)
 
 
 def check_limit(limit: int | None) -> None:
@@ -132,6 +136,6 @@ def check_positive(name: str, value: float, expected: str) -> None:
         raise UsageError(f"{name}={value!r}; expected {expected}")
 
 
-def _thread(raw: dict[str, Any], business_id: str | None) -> Thread:
-    """Read a thread; the business that it was asked by is no field of the API's."""
-    return Thread.from_json(raw if business_id is None else {**raw, "business_id": business_id})
+def _asked_by(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:
+    """Add the business that a thread was asked by, which is no field of the API's."""
+    return raw if business_id is None or not isinstance(raw, dict) else {**raw, "business_id": business_id}

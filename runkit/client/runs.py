@@ -288,7 +288,7 @@ class Runs:
             )
         run_id, _ = self._identify(run)
         body = codec.feedback_body(artifact_id, rating, comment)
-        return Feedback.from_json(self._connection.post(path_to("runs", run_id, "feedback"), body).value)
+        return self._connection.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
     def stream(self, run: str | Run, on_gap: Callable[[Run | None], object] | None = None) -> EventStream:
         """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, each once.
@@ -353,11 +353,13 @@ class Runs:
         return run, self._business_of.get(run) if isinstance(run, str) else None
 
     def _run(self, reply: Reply, business_id: str | None, asked: str | None = None) -> Run:
-        run = Run.from_json(
-            codec.stamped(reply.object("run"), self._connection.target.host, reply.read_at, business_id)
-        )
+        host = self._connection.target.host
+        run = reply.read(Run, lambda raw: codec.stamped(raw, host, reply.read_at, business_id))
         if asked not in (None, run.id):
-            raise ContractError(f"the API answered with run {run.id[:100]!r} when asked for {asked!r}")
+            raise ContractError(
+                f"{reply.source}: the API answered with run {run.id[:100]!r} when asked for {asked!r}. "
+                "Check base_url and the proxy."
+            )
         if business_id is not None:
             self._business_of[run.id] = business_id
         return run

@@ -45,7 +45,7 @@ MAX_ANSWER = 256 * 2**20  # bytes, unpacked; a run of 100,000 steps has about 50
 LIMIT_FORGETS = 1.0  # the limit is one of requests a second, so a second of silence clears any window
 
 SHORTEST = 0.05  # seconds that an attempt is given at least
-_OF_THE_WIRE = ("content-encoding", "content-length", "transfer-encoding")  # not of what was unpacked
+_OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")  # not of what was unpacked
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -161,7 +161,7 @@ class Transport(httpx.BaseTransport):
             body = _unpacked(response)
         finally:
             response.close()
-        headers = httpx.Headers([one for one in response.headers.multi_items() if one[0] not in _OF_THE_WIRE])
+        headers = httpx.Headers([one for one in response.headers.raw if one[0].lower() not in _OF_THE_WIRE])
         return httpx.Response(response.status_code, headers=headers, content=body)
 
     def _heed(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:

@@ -22,6 +22,14 @@ from runkit.errors import (
 from tests.client.conftest import Answer, Server
 
 ERRORS = {"errors": [{"message": "type is unknown", "parameter": "type"}, {"message": "and more"}]}
+Compose = Callable[..., dict[str, Any]]
+WRITES: dict[str, Callable[[Client], object]] = {
+    "create": lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
+    "resume": lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
+    "feedback": lambda client: client.runs.feedback("run-1", "artifact-1", "positive"),
+    "thread": lambda client: client.threads.create("cip_orchestrator", business_id="b-1"),
+    "action": lambda client: client.actions.create("businesses", "b-1", "decision", {"status": "approved"}),
+}
 
 
 @pytest.mark.parametrize(
@@ -114,12 +122,22 @@ def test_unusable_success_is_a_contract_error_without_content(
     assert "Doe" not in str(caught.value)
 
 
-def test_unreadable_success_of_a_post_says_that_it_was_done(server: Server, client: Client) -> None:
+@pytest.mark.parametrize("body", [b"<html>", [], {}, {"id": "run-1"}])
+@pytest.mark.parametrize("write", [write for write in WRITES if write != "resume"])
+def test_unreadable_success_of_a_post_says_that_it_was_done(
+    server: Server, client: Client, write: str, body: Any
+) -> None:
     """A POST answered 201 was carried out, whatever the body looks like."""
-    server.script = lambda asked: Answer(b"<html>", status=201)
-    with pytest.raises(ContractError, match="probably carried out"):
-        client.runs.create("cip_orchestrator", business_id="b-1")
+    server.script = lambda asked: Answer(body, status=201)
+    with pytest.raises(ContractError, match=r"^POST /v1/\S+: .* probably carried out"):
+        WRITES[write](client)
     assert len(server.asked) == 1
+
+
+def test_headers_of_any_bytes_are_taken(server: Server, client: Client, run_json: Compose) -> None:
+    """Header text beyond ASCII spoils no answer."""
+    server.say(Answer(run_json(), headers={"X-Who": "J\u00f6\u00ff", "Retry-After": "\u00b2"}))
+    assert client.runs.get("run-1").id == "run-1"
 
 
 @pytest.mark.parametrize(
@@ -162,21 +180,9 @@ def test_errors_survive_pickling(server: Server, client: Client) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda client: client.runs.create("cip_orchestrator", business_id="b-1"),
-        lambda client: client.runs.resume("run-1", "int-1", {"decision": "approve"}),
-        lambda client: client.runs.feedback("run-1", "artifact-1", "positive"),
-        lambda client: client.threads.create("cip_orchestrator", business_id="b-1"),
-        lambda client: client.actions.create("businesses", "b-1", "decision", {"status": "approved"}),
-    ],
-    ids=["create", "resume", "feedback", "thread", "action"],
-)
-def test_read_only_sends_no_post(
-    server: Server, make_client: Callable[..., Client], write: Callable[[Client], object]
-) -> None:
+@pytest.mark.parametrize("write", WRITES)
+def test_read_only_sends_no_post(server: Server, make_client: Callable[..., Client], write: str) -> None:
     """A client that may not write says so before anything is sent."""
     with pytest.raises(PermissionError, match="read_only"):
-        write(make_client(read_only=True))
+        WRITES[write](make_client(read_only=True))
     assert server.asked == []
