@@ -56,15 +56,15 @@ class Client:
         refusal: UsageError | None = None
         try:
             self._target = choose_target(api_key, base_url, os.environ)
+            inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
         except UsageError as error:
-            refusal = error.with_traceback(None)  # its frames hold the key
-        del api_key
+            refusal = error.with_traceback(None)  # its frames hold the key, or passwords of URLs and files
+        del api_key, base_url, proxy, cert
         if refusal is not None:
             raise refusal
         if rate is not None:
             check_positive("rate", rate, "requests a second above 0, or None for no pace")
         check_positive("timeout", timeout, "seconds above 0")
-        inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
         wire = Transport(
             inner, self._target, rate=rate, timeout=timeout, sleep=self._sleep, clock=self._clock
         )

@@ -10,7 +10,6 @@ Source of the two hosts and prefixes: Middesk's pages on API keys and environmen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -20,37 +19,14 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from runkit.errors import UsageError
+from runkit.secret import Secret
 
 KEY_NAME = "MIDDESK_API_KEY"
 URL_NAME = "MIDDESK_BASE_URL"
 LIVE_KEY, TEST_KEY = "mk_live_", "mk_test_"
 HOST_OF_KEY = {LIVE_KEY: "api.middesk.com", TEST_KEY: "api-sandbox.middesk.com"}
-_LIKE_A_KEY = re.compile(r"mk_(?:live|test)_[^\s\"'<>,;]+")
 
 Mode = Literal["LIVE", "TEST", "SANDBOX"]
-
-
-class Secret:
-    """A key that shows itself to nobody: no repr, no str, no pickle."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a key is not pickled")
-
-    def reveal(self) -> str:
-        """Give the key, for the header of a request and nothing else."""
-        return self._value
-
-    def scrub(self, text: str) -> str:
-        """Blot out this key, and whatever looks like one, in a text that came from outside."""
-        return _LIKE_A_KEY.sub("***", text.replace(self._value, "***"))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -25,6 +26,8 @@ from runkit.errors import (
 )
 from runkit.models import ApiObject
 from runkit.text import shorten
+
+log = logging.getLogger("runkit")
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5
@@ -82,7 +85,7 @@ def read_reply(response: httpx.Response, target: Target) -> Reply:
     if not response.is_success:
         raise refusal(response, target, asked)
     try:
-        value = jsontext.loads(response.content)
+        value = jsontext.loads(_blotted(response, target, asked))
     except (ValueError, RecursionError):
         problem = True
     else:
@@ -92,8 +95,16 @@ def read_reply(response: httpx.Response, target: Target) -> Reply:
     return Reply(value, http_date(response.headers.get("Date", "")), f"{asked}: {target.host}")
 
 
+def _blotted(response: httpx.Response, target: Target, asked: str) -> bytes:
+    """Give the body without the key, which a server may repeat in its data, and so bring into archives."""
+    body = target.secret.blot_bytes(response.content)
+    if body != response.content:
+        log.warning("%s: the answer repeated the API key; it is replaced by ***", asked)
+    return body
+
+
 def _unreadable(response: httpx.Response, target: Target, asked: str) -> ContractError:
-    kind = target.secret.scrub(response.headers.get("Content-Type", "no content type"))
+    kind = target.secret.blot(response.headers.get("Content-Type", "no content type"))
     size, status = len(response.content), response.status_code
     is_read = response.request.method == "GET"
     done = "" if is_read else DONE
@@ -105,7 +116,7 @@ def _unreadable(response: httpx.Response, target: Target, asked: str) -> Contrac
 
 
 def refusal(response: httpx.Response, target: Target, asked: str) -> ApiError:
-    """Build the error for an answer that is no success. Its texts are scrubbed of keys."""
+    """Build the error for an answer that is no success. Its texts hold no key."""
     status = response.status_code
     if status < 400:
         return ContractError(
@@ -135,9 +146,9 @@ def _class_of(status: int, method: str) -> type[ApiError]:
 
 
 def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | None]:
-    """Read `{"errors": [{"message", "parameter"}]}`, bounded and scrubbed; anything else says nothing."""
+    """Read `{"errors": [{"message", "parameter"}]}`, bounded and without keys; anything else says nothing."""
     try:
-        value = jsontext.loads(body)
+        value = jsontext.loads(target.secret.blot_bytes(body))
     except (ValueError, RecursionError):
         return (), None
     errors = value.get("errors") if isinstance(value, dict) else None
@@ -145,6 +156,6 @@ def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | Non
 
     def texts(name: str) -> tuple[str, ...]:
         found = (item[name] for item in items if isinstance(item.get(name), str))
-        return tuple(shorten(target.secret.scrub(text), MAX_MESSAGE) for text in found)
+        return tuple(shorten(target.secret.blot(text), MAX_MESSAGE) for text in found)
 
     return texts("message"), next(iter(texts("parameter")), None)

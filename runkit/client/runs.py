@@ -305,7 +305,8 @@ class Runs:
         """
         run_id, _ = self._identify(run)
         path = path_to("runs", run_id, "stream")
-        return EventStream(lambda: self._connection.stream(path), lambda: self.get(run), on_gap)
+        blot = self._connection.target.secret.blot_bytes
+        return EventStream(lambda: self._connection.stream(path), lambda: self.get(run), on_gap, blot)
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of its smallest answer; this machine's if it says none."""

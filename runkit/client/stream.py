@@ -44,9 +44,15 @@ class EventStream(Iterator[Event]):
     transport that shows no socket, ends at the next byte or timeout instead.
     """
 
-    def __init__(self, open_stream: Open, read: Callable[[], Run], on_gap: OnGap | None = None) -> None:
+    def __init__(
+        self,
+        open_stream: Open,
+        read: Callable[[], Run],
+        on_gap: OnGap | None = None,
+        blot: Callable[[bytes], bytes] = bytes,
+    ) -> None:
         self._line = Line()
-        self._events = follow(open_stream, read, self._line, on_gap or (lambda run: None))
+        self._events = follow(open_stream, read, self._line, on_gap or (lambda run: None), blot)
         self._turn = threading.Lock()  # held while a thread runs the generator: nobody else can close it then
 
     def __next__(self) -> Event:
@@ -103,7 +109,7 @@ class Line:
 
 
 def follow(
-    open_stream: Open, read: Callable[[], Run], line: Line, on_gap: OnGap
+    open_stream: Open, read: Callable[[], Run], line: Line, on_gap: OnGap, blot: Callable[[bytes], bytes]
 ) -> Generator[Event, None, None]:
     """Yield the events of a run as they come, each once, then `RUN_READ`.
 
@@ -122,7 +128,7 @@ def follow(
                 if line.closing.is_set():
                     return
                 on_gap(None)
-                for event in events(response.iter_bytes()):
+                for event in events(response.iter_bytes(), blot):
                     if line.closing.is_set():
                         return
                     digest = _digest(event)
@@ -151,14 +157,17 @@ def pause_before(attempt: int) -> float:
     return min(PAUSE_MOST, PAUSE_FIRST * 2.0 ** (attempt - 1))
 
 
-def events(chunks: Iterable[bytes]) -> Iterator[Event]:
+def events(chunks: Iterable[bytes], blot: Callable[[bytes], bytes] = bytes) -> Iterator[Event]:
     """Parse server-sent events, however they are cut into chunks. Unknown types are left out.
+
+    `blot` takes out of each what nobody may see.
 
     Data that is no JSON, or no event that the contract knows, is left out with a line in the log.
     """
     for name, data in _messages(chunks):
+        name = blot(name.encode()).decode()
         try:
-            event = event_of(name, jsontext.loads(data.encode()))
+            event = event_of(name, jsontext.loads(blot(data.encode())))
         except (ValueError, RecursionError, ContractError):
             log.warning("left out of the stream: an event %r whose data cannot be read", name[:40])
             continue

@@ -16,10 +16,10 @@ import logging
 import random
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import httpx
 
@@ -27,6 +27,7 @@ from runkit.client.hosts import Target
 from runkit.client.pacing import Pacer
 from runkit.client.patience import patience
 from runkit.errors import ApiError, ContractError, MaybeSent, RateLimited, Unavailable
+from runkit.secret import forget
 from runkit.text import shorten
 
 log = logging.getLogger("runkit")
@@ -46,6 +47,7 @@ LIMIT_FORGETS = 1.0  # the limit is one of requests a second, so a second of sil
 
 SHORTEST = 0.05  # seconds that an attempt is given at least
 _OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")  # not of what was unpacked
+_OF_A_STREAM = ("content-type", "content-encoding")
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -123,23 +125,21 @@ class Transport(httpx.BaseTransport):
         """Send once. No exception of the network leaves: its traceback would hold the headers it sent."""
         started = self._clock()
         outcome: httpx.Response | Failure
-        is_interrupted = False
         try:
             with patience(timeout):
                 outcome = self._send(request, timeout)
-        except KeyboardInterrupt:
-            is_interrupted = True
         except httpx.TransportError as error:
-            outcome = Failure(_words(error, timeout), *_fate(error))
-        except (_Unusable, httpx.DecodingError) as error:
+            outcome = Failure(self._target.secret.blot(_words(error, timeout)), *_fate(error))
+        except (_Unusable, httpx.HTTPError) as error:
             why = (
                 str(error)
                 if isinstance(error, _Unusable)
                 else "the answer is compressed in a way that cannot be read"
             )
             outcome = Failure(why, was_maybe_sent=True, is_lasting=True, is_unusable=True)
-        if is_interrupted:
-            raise KeyboardInterrupt
+        except BaseException as error:  # Ctrl-C, or what a transport of the caller's own raises
+            forget(error)
+            raise
         done = outcome.status_code if isinstance(outcome, httpx.Response) else outcome.what
         milliseconds = (self._clock() - started) * 1000
         log.debug("%s %s: %s, %.0f ms", request.method, path_of(request), done, milliseconds)
@@ -156,9 +156,9 @@ class Transport(httpx.BaseTransport):
             )
         )
         if STREAM in request.extensions and response.is_success:
-            return response
+            return _opened(response)
         try:
-            body = _unpacked(response)
+            body = _unpacked(response, self._target.secret.blot)
         finally:
             response.close()
         headers = httpx.Headers([one for one in response.headers.raw if one[0].lower() not in _OF_THE_WIRE])
@@ -208,11 +208,37 @@ class Transport(httpx.BaseTransport):
         return Unavailable(f"{asked}{tried}. Nothing was changed. {advice}")
 
 
-def _unpacked(response: httpx.Response) -> bytes:
+class _Body(httpx.SyncByteStream):
+    """The body of a stream. What breaks it off leaves no headers behind, as in `Transport._attempt`."""
+
+    def __init__(self, inner: httpx.SyncByteStream) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._inner
+        except BaseException as error:
+            forget(error)
+            raise
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _opened(response: httpx.Response) -> httpx.Response:
+    """Take of a stream's head what is needed: httpx logs and keeps other words, which may repeat the key."""
+    headers = {name: response.headers[name] for name in _OF_A_STREAM if name in response.headers}
+    network = {name: response.extensions[name] for name in ("network_stream",) if name in response.extensions}
+    body = _Body(cast(httpx.SyncByteStream, response.stream))
+    return httpx.Response(response.status_code, headers=headers, stream=body, extensions=network)
+
+
+def _unpacked(response: httpx.Response, blot: Callable[[str], str]) -> bytes:
     """Read the body, unpacked piece by piece, as long as it can be taken."""
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in ENCODINGS:
-        raise _Unusable(f"the answer is compressed as {shorten(encoding, 40)!r}, which was not asked for")
+    encoding = response.headers.get("Content-Encoding", "").strip()
+    if encoding.lower() not in ENCODINGS:
+        said = shorten(blot(encoding), 40)
+        raise _Unusable(f"the answer is compressed as {said!r}, which was not asked for")
     pieces, size = [], 0
     for piece in response.iter_bytes():
         size += len(piece)
@@ -283,5 +309,6 @@ def _words(error: httpx.TransportError, timeout: float) -> str:
         case httpx.ConnectError():
             return f"no connection ({shorten(str(error), 100)})"
         case httpx.ProxyError():
-            return f"the proxy let nothing through ({shorten(str(error), 100)})"
+            status = re.match(r"\d{3}\b", str(error))  # its other words may repeat the login that it was sent
+            return f"the proxy let nothing through{f' ({status[0]})' if status else ''}"
     return "the connection was lost before the whole answer had come"

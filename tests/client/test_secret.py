@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runkit.client import Client
-from runkit.client.hosts import Secret
 from runkit.errors import RunkitError, UsageError
+from runkit.secret import Secret
 from tests.client.conftest import DROP, HANG, Answer, Server
 
 

@@ -1,0 +1,146 @@
+"""A key or a password: how it is held, and how it is blotted out of what others say.
+
+The value lives in a closure and in no attribute or slot, so that `vars`, `inspect`, debuggers' lists and
+tracebacks with locals find a `Secret` and not what it keeps. What a server or a proxy says may repeat what it
+was sent; such text passes `blot` before anybody sees it.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from functools import cache
+
+HIDDEN = "***"
+SHORTEST = 8  # characters; what is shorter is found in ordinary words, and is no secret worth the name
+_LIKE_A_KEY = re.compile(r"mk_(?:live|test)_[^\s\"'<>,;]+")
+_NAMED = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"}
+_IN_BASE64 = rb"[A-Za-z0-9+/_-]?"
+_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+_alive: weakref.WeakSet[Secret] = weakref.WeakSet()
+_lock = threading.Lock()  # a set that grows cannot be iterated
+
+
+class Secret:
+    """A secret that shows itself to nobody: no repr, no str, no pickle.
+
+    `reveal()` gives the value, for the header of a request and nothing else. `blot_bytes` puts stars for it
+    in what came from outside, also where it is written with per cent signs, escapes of JSON or HTML, or in
+    base64. A value of fewer than 8 characters is left where it stands.
+    """
+
+    __slots__ = ("__weakref__", "blot_bytes", "reveal")
+    blot_bytes: Callable[[bytes], bytes]
+    reveal: Callable[[], str]
+
+    def __init__(self, value: str) -> None:
+        self.reveal = lambda: value
+        self.blot_bytes = _blotter(value)
+        with _lock:
+            _alive.add(self)
+        _watch_logs()
+
+    def blot(self, text: str) -> str:
+        """Blot out this secret, and whatever looks like a key of Middesk, in a text from outside."""
+        plain = self.blot_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+        return _LIKE_A_KEY.sub(HIDDEN, plain)
+
+    def __repr__(self) -> str:
+        return repr(HIDDEN)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a key is not pickled")
+
+
+def forget(error: BaseException) -> None:
+    """Empty the frames of an error, and of those behind it, that are no longer executed.
+
+    What was on its way out stands in their local variables: headers, and the key in them.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        waiting += [one.__cause__, one.__context__]
+        waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else []
+
+
+def _blotter(value: str) -> Callable[[bytes], bytes]:
+    """Give what blots a value out; its pattern is made when something looks as if it was needed."""
+    if len(value) < SHORTEST:
+        return lambda text: text
+    plain = value.encode("utf-8", "surrogatepass")
+    packed = [_packed(plain, before) for before in range(3)]
+    # Any sign of the value that stands there escaped, which ordinary text has little reason to.
+    signs = sorted({*plain, *(byte for one in packed for byte in one if byte in b"+/")})
+    hint = re.compile(_ESCAPED % b"|".join(map(_escape, signs)))
+
+    @cache
+    def pattern() -> re.Pattern[bytes]:
+        return re.compile(b"|".join([_spelt(plain), *(_EDGE + _spelt(one) + _END for one in packed)]))
+
+    def blot(text: bytes) -> bytes:
+        is_there = plain in text or any(one in text or one.translate(_URLSAFE) in text for one in packed)
+        return pattern().sub(HIDDEN.encode(), text) if is_there or hint.search(text) else text
+
+    return blot
+
+
+_ESCAPED = rb"[%%\\&](?:%s)"
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_EDGE = rb"[A-Za-z0-9+/_-]?"  # a sign of base64 that only a part of the value decides
+_END = _EDGE + rb"(?:=|%3[dD]){0,2}"
+
+
+def _packed(plain: bytes, before: int) -> bytes:
+    """Give the signs of base64 that a value alone decides, with `before` bytes of others in front of it."""
+    bits = 8 * before, 8 * (before + len(plain))
+    return base64.b64encode(bytes(before) + plain)[-(-bits[0] // 6) : bits[1] // 6]
+
+
+def _spelt(plain: bytes) -> bytes:
+    """Match bytes of which any may be escaped."""
+    ways = ((_sign(byte), _ESCAPED % _escape(byte), *([b"[-_]"] if byte in b"+/" else [])) for byte in plain)
+    return b"".join(b"(?:%s)" % b"|".join(one) for one in ways)
+
+
+def _escape(byte: int) -> bytes:
+    """Match what follows the first sign of an escape in addresses, JSON, Python and HTML: `6D`, `u006d`."""
+    digits = b"".join(b"[%c%c]" % (one, one ^ 32) if one > 57 else b"%c" % one for one in b"%02x" % byte)
+    ways = [rb"(?:u00|x|u\{|25)?%s\}?|#0{0,5}%d;|#[xX]0{0,5}%s;" % (digits, byte, digits)]
+    ways += [_sign(byte)] if chr(byte) in "\\\"'/" else []
+    return b"|".join([*ways, *([b"%s;" % _NAMED[chr(byte)]] if chr(byte) in _NAMED else [])])
+
+
+def _sign(byte: int) -> bytes:
+    return re.escape(b"%c" % byte)
+
+
+class _Blot(logging.Filter):
+    """Takes what is secret out of the lines of a library that logs what servers say."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = text = record.getMessage()
+        with _lock:
+            secrets = list(_alive)
+        for secret in secrets:
+            text = secret.blot(text)
+        if text != said:
+            record.msg, record.args = text, ()
+        return True
+
+
+@cache
+def _watch_logs() -> None:
+    """At DEBUG httpcore logs each answer's headers, and httpx the words beside a status."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_Blot())
