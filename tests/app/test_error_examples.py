@@ -130,7 +130,7 @@ def maybe_sent(house: House) -> None:
 def contract(house: House) -> None:
     server = Scripted()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.say(Answer(b"<html>sign in</html>", headers={"Content-Type": "text/html"}))
+    server.script = lambda asked: Answer(b"<html>sign in</html>", headers={"Content-Type": "text/html"})
     try:
         with Client("mk_test_key", server.url) as client:
             client.runs.get(NOBODY)
