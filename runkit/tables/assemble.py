@@ -91,7 +91,8 @@ def _categories(parts: list[Ints], vocabulary: Words, keep: Flags | None) -> pd.
 def _values(column: Column, parts: list[Ints], keep: Flags | None) -> Any:
     if column.kind == "str":
         text = pa.chunked_array(parts)
-        return (text if keep is None else text.filter(pa.array(keep))).to_pandas()
+        kept = text if keep is None else text.filter(pa.array(keep))
+        return kept.to_pandas().astype("str")  # pyarrow before 24 makes objects of nothing but nulls
     values = np.concatenate(parts)
     values = values if keep is None else values[keep]
     if column.kind == "time":
