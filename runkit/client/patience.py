@@ -1,7 +1,9 @@
 """How long an answer may take as a whole, which the timeouts of httpx do not say: they bound each read.
 
-A server that sends a byte now and then would hold a request for ever. So a request has an allowance: its
-timeout, and one second more for each `SLOWEST` bytes that came. Of a stream it covers the head only.
+A server that sends a byte now and then would hold a request for ever. So a request has an allowance of
+time: its timeout for the head, and for the body a second more for each `SLOWEST` bytes that came, saved up to
+no more than the timeout. And it has one of bytes: of what follows a compressed body nothing is ever unpacked.
+Of a stream both cover the head only.
 """
 
 from __future__ import annotations
@@ -20,22 +22,34 @@ SLOWEST = 10_000  # bytes a second; a phone at the edge of its network does bett
 
 
 class _Allowance(threading.local):
-    """When the request of this thread is given up, in seconds of `time.monotonic`; None where none waits."""
+    """When the request of this thread is given up, in seconds of `time.monotonic`; None where none waits.
+
+    `most` is how far ahead that may be, `room` how many bytes may still come.
+    """
 
     until: float | None = None
+    most = 0.0
+    room = 0
+    is_of_body = False
 
 
 _allowance = _Allowance()
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Give the answers that this thread reads no longer than that, and what their size adds."""
-    _allowance.until = time.monotonic() + seconds
+def patience(seconds: float, size: int) -> Iterator[None]:
+    """Give the answer that this thread reads so many seconds, and what its size adds, and so many bytes."""
+    _allowance.until, _allowance.most = time.monotonic() + seconds, seconds
+    _allowance.room, _allowance.is_of_body = size, False
     try:
         yield
     finally:
         _allowance.until = None
+
+
+def body_begins() -> None:
+    """From here on, what comes earns time."""
+    _allowance.is_of_body = True
 
 
 def patient(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
@@ -78,10 +92,13 @@ class _Stream(httpcore.NetworkStream):
         if _allowance.until is None:
             return self._inner.read(max_bytes, timeout)
         left = _allowance.until - time.monotonic()
-        if left <= 0:
+        if left <= 0 or _allowance.room < 0:
             raise httpcore.ReadTimeout("the answer did not end")
         data = self._inner.read(max_bytes, left if timeout is None else min(timeout, left))
-        _allowance.until += len(data) / SLOWEST
+        _allowance.room -= len(data)
+        if _allowance.is_of_body:
+            earned = _allowance.until + len(data) / SLOWEST
+            _allowance.until = min(earned, time.monotonic() + _allowance.most)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -25,7 +25,7 @@ import httpx
 
 from runkit.client.hosts import Target
 from runkit.client.pacing import Pacer
-from runkit.client.patience import patience
+from runkit.client.patience import body_begins, patience
 from runkit.errors import ApiError, ContractError, MaybeSent, RateLimited, Unavailable
 from runkit.secret import forget
 from runkit.text import shorten
@@ -42,6 +42,7 @@ STREAM = "runkit.stream"  # request extension: the body is left to the caller
 WANTED = "runkit.wanted"  # request extension, a function: the caller repeats by itself what it still wants
 UNTIL = "runkit.until"  # request extension: when, by the client's clock, nobody waits for the answer any more
 ENCODINGS = ("", "identity", "gzip", "deflate")  # others can make 100 GB of a few bytes in one step
+MAX_HEAD = 2**20  # bytes of an answer before its body, and around it
 MAX_ANSWER = 256 * 2**20  # bytes, unpacked; a run of 100,000 steps has about 50 million
 LIMIT_FORGETS = 1.0  # the limit is one of requests a second, so a second of silence clears any window
 
@@ -126,7 +127,7 @@ class Transport(httpx.BaseTransport):
         started = self._clock()
         outcome: httpx.Response | Failure
         try:
-            with patience(timeout):
+            with patience(timeout, MAX_ANSWER + MAX_HEAD):
                 outcome = self._send(request, timeout)
         except httpx.TransportError as error:
             outcome = Failure(self._target.secret.blot(_words(error, timeout)), *_fate(error))
@@ -157,6 +158,7 @@ class Transport(httpx.BaseTransport):
         )
         if STREAM in request.extensions and response.is_success:
             return _opened(response)
+        body_begins()
         try:
             body = _unpacked(response, self._target.secret.blot)
         finally:

@@ -67,11 +67,22 @@ class Once(Client):
         lambda: itertools.chain([b"HTTP/1.1 200 OK\r\nX: "], drops(b"x")),
         lambda: itertools.chain([HEAD], (b"X-%d: y\r\n" % n for n, _ in enumerate(drops(b"")))),
         lambda: drops(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        lambda: drops(b"HTTP/1.1 100 Continue\r\n\r\n" * 200),
         lambda: itertools.chain([HEAD, b"Content-Length: 9000\r\n\r\n"], drops(b" ")),
         lambda: itertools.chain([HEAD, b"Transfer-Encoding: chunked\r\n\r\n"], drops(b"1\r\n \r\n")),
         lambda: itertools.chain([HEAD, b"\r\n"], drops(b" ")),
+        lambda: itertools.chain([HEAD, b"\r\n", b" " * 1_000_000], drops(b" ")),
     ],
-    ids=["header", "headers", "continue", "body", "chunks", "until closed"],
+    ids=[
+        "header",
+        "headers",
+        "continue",
+        "fast continue",
+        "body",
+        "chunks",
+        "until closed",
+        "big, then slow",
+    ],
 )
 def test_a_dripping_answer_is_given_up(speak: Callable[[Bytes], str], answer: Bytes) -> None:
     """A server that says a little all the time is as silent as one that says nothing."""
@@ -117,6 +128,18 @@ def test_an_answer_too_large_is_refused(
     with pytest.raises(ContractError, match="larger than 1 MB"):
         client.runs.get("run-1")
     assert len(server.asked) == 1
+
+
+def test_what_follows_a_compressed_body_has_a_bound(
+    speak: Callable[[Bytes], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is unpacked, so that it would never grow too large."""
+    monkeypatch.setattr(transport, "MAX_ANSWER", 2**20)
+    packed = gzip.compress(b"{}")
+    head = HEAD + b"Content-Encoding: gzip\r\n\r\n"
+    url = speak(lambda: itertools.chain([head, packed], itertools.repeat(b" " * 65_536)))
+    with Once(KEY, url, timeout=5) as client, pytest.raises(Unavailable):
+        client.agents.list()
 
 
 def test_an_encoding_that_was_not_asked_for_is_refused(server: Server, client: Client) -> None:
