@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from runkit.models import Run
 
+MOST_PATH = 300  # characters of a path in a message
 DISTRIBUTION = "runkit-jupyter"  # the one place that knows the name on PyPI
 
 
@@ -52,6 +53,14 @@ class UsageError(RunkitError, ValueError):
         near = get_close_matches(str(given), choices, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return cls(f"{name}={given!r} is not known; expected one of {', '.join(map(repr, choices))}.{hint}")
+
+    @classmethod
+    def of_path(cls, path: object, error: OSError | ValueError) -> UsageError:
+        """Build the error for a path that the system refuses: too long, a NUL in it, not ours to read."""
+        why = getattr(error, "strerror", None) or str(error)
+        shown = repr(str(path))
+        shown = shown if len(shown) <= MOST_PATH else shown[:MOST_PATH] + "…"
+        return cls(f"{shown} cannot be used: {why}; give the path of another file or folder.")
 
 
 class ReadOnlyError(RunkitError, PermissionError):

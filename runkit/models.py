@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from markupsafe import Markup
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,7 +31,7 @@ from pydantic import (
 )
 
 from runkit import jsontext
-from runkit.errors import ContractError
+from runkit.errors import ContractError, DataError
 from runkit.steptree import flatten
 from runkit.text import duration, html_table, moment, plural, short_id, shorten
 from runkit.values import FINAL_STATUSES, parse_time, todays_status
@@ -56,7 +57,7 @@ class ApiObject(BaseModel):
     def _tolerate(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, dict):
             return handler(data)
-        usable = cls._prepare(data)
+        usable = {name: value for name, value in cls._prepare(data).items() if _is_name(name)}
         try:
             built = handler(usable)
         except ValidationError as error:
@@ -95,16 +96,30 @@ class ApiObject(BaseModel):
         return self._raw
 
     def to_json(self) -> str:
-        """Write compact JSON of the object as it came, at any depth of nesting."""
-        return jsontext.dumps(self._raw)
+        """Write compact JSON of the object as it came, at any depth of nesting.
+
+        Raises `DataError` for what Python made and no JSON text says, such as NaN.
+        """
+        try:
+            return jsontext.dumps(self._raw)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"this {type(self).__name__} is no JSON: {error}; expected what a JSON text can hold."
+            ) from None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ApiObject) or type(self) is not type(other):
             return NotImplemented
-        return jsontext.dumps(self._raw, sort_keys=True) == jsontext.dumps(other._raw, sort_keys=True)
+        if self._raw is other._raw:
+            return True
+        try:
+            return jsontext.dumps(self._raw, sort_keys=True) == jsontext.dumps(other._raw, sort_keys=True)
+        except (TypeError, ValueError):  # what is no JSON is equal to nothing but itself
+            return False
 
     def __hash__(self) -> int:
-        return hash((type(self), str(self._raw.get("id"))))
+        named = self._raw.get("id")
+        return hash((type(self), named if isinstance(named, str) else None))
 
     def __repr__(self) -> str:
         shown = []
@@ -117,6 +132,11 @@ class ApiObject(BaseModel):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     __str__ = __repr__
+
+
+def _is_name(name: object) -> bool:
+    """Whether a field can be an attribute; what cannot, as half a surrogate pair, is in `to_dict` alone."""
+    return isinstance(name, str) and (name.isascii() or jsontext.is_unicode(name))
 
 
 Item = TypeVar("Item", bound=ApiObject)
@@ -248,6 +268,12 @@ def resolution_of(step: dict[str, Any]) -> str | None:
     return word if isinstance(word, str) else None
 
 
+def _is_run(word: str) -> str:
+    if word != "run":
+        raise ValueError("expected run")
+    return word
+
+
 class Run(ApiObject):
     """One execution of an agent inside a thread.
 
@@ -257,7 +283,7 @@ class Run(ApiObject):
     """
 
     _shown = ("id", "status", "agent", "interrupts")
-    object: str
+    object: Annotated[str, AfterValidator(_is_run)]
     id: str
     created_at: Time
     updated_at: Time
@@ -276,9 +302,7 @@ class Run(ApiObject):
     @classmethod
     def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
         local = data.get(LOCAL)
-        known = (
-            {name: local[name] for name in LOCAL_FIELDS if local.get(name)} if isinstance(local, dict) else {}
-        )
+        known = known_locally(local) if isinstance(local, dict) else {}
         return {name: value for name, value in data.items() if name not in ("steps", LOCAL)} | known
 
     def knowing(self, *, read_at: datetime | None = None, business_id: str | None = None) -> Run:
@@ -345,6 +369,11 @@ class Run(ApiObject):
 
 LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
 LOCAL_FIELDS = ("read_at", "read_from", "business_id")
+
+
+def known_locally(local: dict[str, Any]) -> dict[str, Any]:
+    """Give what of a run is known beside the API, of what stands under `LOCAL`."""
+    return {name: local[name] for name in LOCAL_FIELDS if local.get(name) is not None}
 
 
 def link_steps(raw_steps: object) -> tuple[Step, ...]:

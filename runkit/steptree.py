@@ -8,7 +8,10 @@ Nothing here recurses, so any depth that a parser can deliver is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, NamedTuple
+
+from runkit.text import brief
 
 Record = dict[str, Any]
 
@@ -50,12 +53,23 @@ def flatten(steps: object, accept: Callable[[Record], bool] | None = None) -> Fl
     flat = _walk(steps, accept)
     ids = [record.get("id") for record in flat.records]
     is_plain = not flat.notes and _are_distinct(ids) and not _name_parents(steps)
-    return flat if is_plain else _relink(flat, list(map(str, ids)))
+    return flat if is_plain else _relink(flat, list(map(_key, ids, count())))
+
+
+def _key(step_id: object, position: int) -> str | int:
+    """What a step is known by; an id that is no text is nobody else's."""
+    return step_id if isinstance(step_id, str) else position
+
+
+def names_parent(parent_step_id: object) -> bool:
+    """Whether a step's `parent_step_id` names a step: any text does."""
+    return isinstance(parent_step_id, str) and bool(parent_step_id)
 
 
 def _name_parents(top: object) -> bool:
     """Whether any step that stands at the top names a parent."""
-    return isinstance(top, list) and any(step.get("parent_step_id") for step in top if type(step) is dict)
+    steps = top if isinstance(top, list) else ()
+    return any(names_parent(step.get("parent_step_id")) for step in steps if type(step) is dict)
 
 
 def _are_distinct(ids: list[Any]) -> bool:
@@ -71,6 +85,8 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
     records, parents, depths, notes = flat
     top = steps if isinstance(steps, list) else []
     stack: list[tuple[Iterator[Any], int, int]] = [(iter(top), -1, 0)]
+    inside = [id(top)]  # the lists of steps that are being read, the innermost last
+    are_inside = set(inside)
     while stack:
         siblings, parent, depth = stack[-1]
         for step in siblings:
@@ -81,9 +97,14 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
             if kids is not None and type(kids) is not list:
                 notes.append(Note(step, "bad_field", f"steps must be a list, found {kind(kids)}"))
                 kids = None
+            if id(kids) in are_inside:  # of Python's objects; no text can say so
+                notes.append(Note(step, "cycle", "its steps are those that it stands in"))
+                kids = None
             if accept is not None and not accept(step):
                 if kids:
                     stack.append((iter(kids), _ORPHANED, 0))
+                    inside.append(id(kids))
+                    are_inside.add(id(kids))
                     break
                 continue
             if parent == _ORPHANED:
@@ -93,19 +114,22 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
             depths.append(depth)
             if kids:
                 stack.append((iter(kids), len(records) - 1, depth + 1))
+                inside.append(id(kids))
+                are_inside.add(id(kids))
                 break
         else:
             stack.pop()
+            are_inside.discard(inside.pop())
     return flat
 
 
-def _relink(flat: FlatSteps, ids: list[str]) -> FlatSteps:
+def _relink(flat: FlatSteps, ids: list[str | int]) -> FlatSteps:
     """Use `parent_step_id` where nesting says nothing, drop duplicates, and order anew."""
     notes = list(flat.notes)
-    first: dict[str, int] = {}
+    first: dict[str | int, int] = {}
     for position, step_id in enumerate(ids):
         if first.setdefault(step_id, position) != position:
-            notes.append(Note(flat.records[position], "duplicate_step", f"step {step_id!r} came before"))
+            notes.append(Note(flat.records[position], "duplicate_step", f"step {brief(step_id)} came before"))
 
     parent_of: dict[int, int] = {}
     for position in first.values():
@@ -113,14 +137,15 @@ def _relink(flat: FlatSteps, ids: list[str]) -> FlatSteps:
         named = record.get("parent_step_id")
         if parent >= 0:
             parent = first[ids[parent]]
-        elif parent == _ORPHANED or named is None:
+        elif parent == _ORPHANED or not names_parent(named):
             parent = -1
         elif (parent := first.get(str(named), -1)) < 0:
-            notes.append(Note(record, "orphan_step", f"no step has the id of its parent, {named!r}"))
+            notes.append(Note(record, "orphan_step", f"no step has the id of its parent, {brief(named)}"))
         parent_of[position] = parent
     for position in list(_on_cycles(parent_of)):
         record = flat.records[position]
-        notes.append(Note(record, "cycle", f"its parents lead back to it: {record.get('parent_step_id')!r}"))
+        named = brief(record.get("parent_step_id"))
+        notes.append(Note(record, "cycle", f"its parents lead back to it: {named}"))
         parent_of[position] = -1
     return _preorder(flat.records, parent_of, notes)
 

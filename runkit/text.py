@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +18,8 @@ from markupsafe import Markup, escape
 
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
+BRIEF = 60  # characters of a value that is shown in a message
+MOST_SHOWN_BITS = 400  # of an integer: twice as many digits as are shown
 SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
 
 
@@ -39,10 +42,33 @@ def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Mark
     return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
 
 
-def shorten(text: str, limit: int = 60) -> str:
+def shorten(text: str, limit: int = BRIEF) -> str:
     """Cut to `limit` characters on one line; a cut text ends in an ellipsis, so that the cut is seen."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+class _Brief(reprlib.Repr):
+    """How a value is shown: Python's own way fails on deep values and large numbers, and takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 6
+        self.maxstring = self.maxother = 2 * BRIEF
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 12
+
+    def repr_int(self, value: int, level: int) -> str:
+        if value.bit_length() > MOST_SHOWN_BITS:
+            return f"<about {round(value.bit_length() * math.log10(2)):,} digits>"
+        return repr(value)
+
+
+_brief = _Brief()
+
+
+def brief(value: object, limit: int = BRIEF) -> str:
+    """Show a value that may be anything, as `repr` does, on one line of at most `limit` characters."""
+    return shorten(_brief.repr(value), limit)
 
 
 def short_id(value: str) -> str:
@@ -114,7 +140,9 @@ def moment(when: datetime | None) -> str:
     """Say a time to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
     if when is None or when != when:  # NaT is the one datetime that differs from itself
         return "unknown"
-    return f"{when:%Y-%m-%d %H:%M:%S} {when.tzname() or 'UTC'}"
+    # not by strftime: it knows no day before the year 1, which UTC's first day is where clocks are behind
+    day, time = (when.year, when.month, when.day), (when.hour, when.minute, when.second)
+    return f"{'{:04}-{:02}-{:02}'.format(*day)} {'{:02}:{:02}:{:02}'.format(*time)} {when.tzname() or 'UTC'}"
 
 
 def budget_words(working: float, waiting: float, idle: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from runkit.text import shorten
+from runkit.text import brief
 
 RUN_STATUSES = ("running", "interrupted", "completed", "error")
 FINAL_STATUSES = ("completed", "error")
@@ -28,13 +28,13 @@ def read_time(value: object) -> tuple[datetime, bool]:
     elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
         when = datetime.fromisoformat(value)
     else:
-        raise ValueError(f"{shorten(repr(value))} is not a time; expected an ISO 8601 string")
+        raise ValueError(f"{brief(value)} is not a time; expected an ISO 8601 string")
     if when.tzinfo is None:
         return when.replace(tzinfo=UTC), True
     try:
         return when.astimezone(UTC), False
     except OverflowError:
-        raise ValueError(f"{shorten(repr(value))} lies outside the years 1 to 9999 in UTC") from None
+        raise ValueError(f"{brief(value)} lies outside the years 1 to 9999 in UTC") from None
 
 
 def parse_time(value: object) -> datetime:

@@ -108,7 +108,7 @@ def digest(raw: Json, text: str) -> str:
 
 def knowing_business(text: str, business_id: str) -> tuple[str, str]:
     """Give a run's JSON and digest with the business that it is about, which its own copy does not know."""
-    raw = jsontext.reread(text.encode())
+    raw = jsontext.loads(text.encode())
     local = raw.get(LOCAL)
     raw[LOCAL] = {**(local if isinstance(local, dict) else {}), "business_id": business_id}
     text = jsontext.dumps(raw)

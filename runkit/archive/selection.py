@@ -67,7 +67,7 @@ class Part(NamedTuple):
         )
         for batch in batches:
             for text in batch.column(0):
-                yield jsontext.reread(text.as_buffer().to_pybytes())
+                yield jsontext.loads(text.as_buffer().to_pybytes())
 
 
 def chosen_by(

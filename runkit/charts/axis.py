@@ -7,6 +7,7 @@ from time to position is linear piece by piece, and the labels say the true time
 from __future__ import annotations
 
 import re
+from calendar import month_abbr
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -104,7 +105,7 @@ def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str
     zero = pd.Timestamp(origin).tz_convert(ZoneInfo(tz))
 
     def round_times(a: float, b: float) -> Floats:
-        first, last = (zero + pd.Timedelta(seconds=at) for at in (a, b))
+        first, last = (_later(zero, at) for at in (a, b))
         if step >= DAY:
             since = (midnights(first, last, int(step // DAY)) - zero).total_seconds().to_numpy()
         else:
@@ -115,14 +116,19 @@ def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str
     times = _choose(axis, round_times, lambda _: CLOCK_PX)
     texts, day_before = [], None
     for seconds in times:
-        when = zero + pd.Timedelta(microseconds=round(float(seconds) * 1e6))
-        date = f"{when.day} {when:%b %Y}"
+        when = _later(zero, float(seconds))
+        date = f"{when.day} {month_abbr[when.month]} {when.year}"
         if step >= DAY:
             texts.append(date)
         else:
             texts.append(clock(when, step) + (f"<br>{date}" if date != day_before else ""))
         day_before = date
     return axis.at(times), texts
+
+
+def _later(when: pd.Timestamp, seconds: float) -> pd.Timestamp:
+    """The time so many seconds later, also beyond the 292 years that nanoseconds reach."""
+    return when + pd.Timedelta(np.timedelta64(round(seconds * 1e6), "us"))
 
 
 def midnights(first: pd.Timestamp, last: pd.Timestamp, days: int) -> pd.DatetimeIndex:
@@ -175,7 +181,10 @@ def elapsed(seconds: float, step: float) -> str:
 
 def clock(when: datetime, step: float) -> str:
     """Say a time of day, down to the unit of `step`."""
+    text = (
+        f"{when.hour:02}:{when.minute:02}"  # strftime knows no day before the year 1, as where UTC is ahead
+    )
     if step >= 60 and not when.second:
-        return f"{when:%H:%M}"
-    text = f"{when:%H:%M:%S}"
+        return text
+    text += f":{when.second:02}"
     return text if step >= 1 or not when.microsecond else re.sub("0+$", "", f"{text}.{when.microsecond:06d}")

@@ -222,8 +222,8 @@ def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Say who answered an interrupt step, if the API tells. [A]: nothing documented does."""
     result = step.get("result")
     who = result.get("answered_by") if isinstance(result, dict) else None
-    name = who.get("name") or who.get("id") if isinstance(who, dict) else who
-    return name if isinstance(name, str) and name.strip() else None
+    names = (who.get("name"), who.get("id")) if isinstance(who, dict) else (who,)
+    return next((name for name in names if isinstance(name, str) and name.strip()), None)
 
 
 # ------------------------------------------------------------------------------------------------ answers

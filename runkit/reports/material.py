@@ -145,7 +145,7 @@ def received(folder: Path) -> Material:
     told = json.loads((folder / _PROVENANCE).read_text(encoding="utf-8"))
     return Material(
         read(folder),
-        tuple(Run.from_json(jsontext.reread(line)) for line in lines),
+        tuple(Run.from_json(jsontext.loads(line)) for line in lines),
         pd.read_parquet(folder / _ANSWERS),
         Provenance.from_dict(told),
     )

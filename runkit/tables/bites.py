@@ -23,6 +23,7 @@ from runkit.tables.columns import Chunk, Words, text
 from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, take_runs
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
+from runkit.text import brief
 from runkit.values import OLD_STATUSES
 
 Vocabularies = dict[str, dict[str, Words]]
@@ -117,7 +118,7 @@ def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
     for position, (record, result) in enumerate(zip(steps.records, payloads, strict=True)):
         owner = runs.records[steps.run[position]]
         try:
-            texts.append(None if result is None else "{}" if result == {} else jsontext.dumps(result))
+            texts.append(None if result is None else jsontext.dumps(result))
         except (TypeError, ValueError) as error:  # objects of Python's that no JSON text can hold
             texts.append(None)
             problems.of_step(owner, record, "bad_field", f"result: it is no JSON ({error})", "result")
@@ -144,7 +145,8 @@ def _encode(
         values = chunks[frame][name]
         chunks[frame][name] = codes = vocabulary.encode(values, aliases)
         for row in np.flatnonzero(codes >= vocabulary.n_known).tolist():
-            detail = f"{name}: {values[row].as_py()!r} is not in the API's documentation; kept as it came"
+            word = brief(values[row].as_py())
+            detail = f"{name}: {word} is not in the API's documentation; kept as it came"
             if frame == "runs":
                 problems.of_run(runs.records[row], "unknown_value", detail, name)
             else:

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from runkit.jsontext import is_unicode
 from runkit.models import ApiObject, Step
 from runkit.steptree import kind
-from runkit.text import shorten
+from runkit.text import brief
 from runkit.values import read_time
 
 TEXT = pa.large_string()  # what pandas holds text in
@@ -131,13 +132,14 @@ def conform(model: type[ApiObject], record: object) -> tuple[dict[str, Any] | No
     is_refused = False
     for field in fields_of(model):
         value = record.get(field.name)
-        if value is None:
+        if value is None or value is pd.NA:
+            value = None
             flaw = f"{field.name} is required but absent" if field.is_required else None
         else:
             value, flaw, is_naive = _read(field, value)
             if is_naive:
                 flaws.append(
-                    Flaw(field.name, "naive_time", f"{record[field.name]!r} has no offset, read as UTC")
+                    Flaw(field.name, "naive_time", f"{brief(record[field.name])} has no offset, read as UTC")
                 )
         if flaw:
             is_refused |= field.is_required
@@ -155,7 +157,7 @@ def _read(field: Field, value: object) -> tuple[Any, str | None, bool]:
             return None, f"{field.name}: {error}", False
         return when.isoformat().replace("+00:00", "Z"), None, is_naive
     if not isinstance(value, str):
-        return None, f"{field.name}: expected text, found {kind(value)} {shorten(repr(value), 40)}", False
+        return None, f"{field.name}: expected text, found {kind(value)} {brief(value, 40)}", False
     if not is_unicode(value):
         return None, f"{field.name}: the text is not valid Unicode", False
     return value, None, False

@@ -53,9 +53,9 @@ def gather(
     What an interrupt step carries is proposed, not found, by the question in `interrupt_ids`. A pending
     question shows what it proposes in its value; the same artifacts on its step are not repeated.
     """
-    told = {bundle.step for bundle in loose if bundle.artifacts}
+    told = {bundle.step for bundle in loose if _holds(bundle.artifacts)}
     lists = steps.values["artifacts"]
-    carrying = [position for position, artifacts in enumerate(lists) if artifacts]
+    carrying = [position for position, artifacts in enumerate(lists) if _holds(artifacts)]
     if told:
         carrying = [position for position in carrying if position not in told]
     at = np.array(carrying, np.int64)
@@ -69,6 +69,11 @@ def gather(
         ["artifacts"] * len(at),
     )
     return _merge(bundles, loose, len(steps.records)) if loose else bundles
+
+
+def _holds(artifacts: object) -> bool:
+    """Whether there is anything: artifacts, or something else that is to be noted."""
+    return artifacts is not None and (type(artifacts) is not list or bool(artifacts))
 
 
 def _merge(bundles: Bundles, loose: Sequence[Bundle], n_steps: int) -> Bundles:

@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import timing
-from runkit.models import LOCAL, LOCAL_FIELDS, Run, Step
+from runkit.models import LOCAL, Run, Step, known_locally
 from runkit.steptree import flatten, kind
 from runkit.tables.checks import NEVER, TEXT, Columns, conform, convert, to_columns
 from runkit.tables.columns import Flags, Ints, must, take
 from runkit.tables.nested import Forest, Values, plant, steps_of, values_of
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
+from runkit.text import brief
 from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
 
 Json = dict[str, Any]
@@ -86,14 +87,13 @@ def take_runs(records: Sequence[Record], problems: Problems) -> Runs:
     known = [_with_local(record.raw) for record in kept]
     columns = to_columns(Run, known)
     if columns is None:  # something is unusual somewhere: look at each run by itself
-        usable = []
-        for record, raw in zip(list(kept), known, strict=True):
+        looked_at, kept, usable = kept, [], []
+        for record, raw in zip(looked_at, known, strict=True):
             clean, flaws = conform(Run, raw)
             for flaw in flaws:
                 problems.of_run(record, flaw.problem, flaw.detail, flaw.field)
-            if clean is None:
-                kept.remove(record)
-            else:
+            if clean is not None:
+                kept.append(record)
                 usable.append(clean)
         columns = must(to_columns(Run, usable))
     _check_parts(kept, problems)
@@ -121,7 +121,7 @@ def _with_local(raw: Json) -> Json:
     local = raw.get(LOCAL)
     if not isinstance(local, dict):
         return raw
-    return raw | {name: local[name] for name in LOCAL_FIELDS if local.get(name)}
+    return raw | known_locally(local)
 
 
 def lay_out_steps(runs: Runs, problems: Problems) -> Steps:
@@ -188,7 +188,10 @@ def _compare_parents(runs: Runs, steps: Steps, problems: Problems) -> None:
     named = steps.text["parent_step_id"]
     differs = pa.compute.not_equal(named, steps.parent_ids).fill_null(False).to_numpy(zero_copy_only=False)
     for position in np.flatnonzero(differs).tolist():
-        detail = f"it stands in {steps.parent_ids[position]} and names {named[position]}; nesting wins"
+        detail = (
+            f"it stands in {brief(steps.parent_ids[position].as_py())} and names "
+            f"{brief(named[position].as_py())}; nesting wins"
+        )
         record = runs.records[steps.run[position]]
         problems.of_step(record, steps.records[position], "parent_disagrees", detail, "parent_step_id")
 

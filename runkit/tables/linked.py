@@ -24,7 +24,7 @@ from runkit.tables.layout import micros
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record, records_of
 from runkit.tables.schema import SCHEMA, cast
-from runkit.text import html_table, plural, run_sentence, shorten
+from runkit.text import brief, html_table, plural, run_sentence, shorten
 
 # JSON text that becomes columns at once: few enough that its objects (five times as many bytes) stay in the
 # processor's cache, enough that numpy's and Arrow's calls cost little. Half or twice as much is slower.
@@ -72,11 +72,15 @@ class Frames:
 
     def select(self, run_ids: str | Iterable[str]) -> Frames:
         """Cut all six frames to some runs. Raises `UsageError` for an id that is not here."""
-        wanted = {run_ids} if isinstance(run_ids, str) else set(run_ids)
-        missing = wanted - set(self.runs["run_id"])
+        if not isinstance(run_ids, str | Iterable):
+            raise UsageError(f"run_ids={brief(run_ids)}; expected the id of a run, or several.")
+        wanted = [run_ids] if isinstance(run_ids, str) else list(run_ids)
+        known = set(self.runs["run_id"])
+        missing = [one for one in wanted if not isinstance(one, str) or one not in known]
         if missing:
+            named = ", ".join(map(brief, missing[:5]))
             raise UsageError(
-                f"{plural(len(missing), 'run id')} not in these frames: {', '.join(sorted(missing)[:5])}; "
+                f"{plural(len(missing), 'run id')} not in these frames: {named}; "
                 f"expected ids out of runs['run_id'] ({plural(len(self.runs), 'run')})."
             )
         cut = {name: df[df["run_id"].isin(wanted)].reset_index(drop=True) for name, df in self.items()}
@@ -93,9 +97,14 @@ class Frames:
         Each file is replaced as a whole. Returns the directory. Raises `UsageError` for the name of a file.
         """
         folder = Path(directory)
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder} is a file; expected a directory, which may exist or not.")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            if folder.exists() and not folder.is_dir():
+                raise UsageError(f"{folder} is a file; expected a directory, which may exist or not.")
+            folder.mkdir(parents=True, exist_ok=True)
+        except UsageError:
+            raise
+        except (OSError, ValueError) as error:
+            raise UsageError.of_path(folder, error) from None
         for name, df in self.items():
             part = folder / f".{name}.parquet.part"
             df.to_parquet(part, index=False)
@@ -294,7 +303,10 @@ def _size(raw: object) -> int:
 def read(directory: str | Path) -> Frames:
     """Read frames that `Frames.save` wrote into a directory. Raises `UsageError` that names missing files."""
     folder = Path(directory)
-    missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
+    try:
+        missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
+    except OSError as error:
+        raise UsageError.of_path(folder, error) from None
     if missing:
         raise UsageError(
             f"{folder} holds no saved frames: {', '.join(f'{name}.parquet' for name in missing)} not found; "

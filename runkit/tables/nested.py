@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from runkit.models import Step
+from runkit.steptree import names_parent
 from runkit.tables.checks import OLD_NAMES, fields_of
 from runkit.tables.columns import Ints
 
@@ -102,7 +103,7 @@ def read_levels(steps: list[Any]) -> list[Level] | None:
         if len(levels) == MOST_LEVELS or set(map(type, steps)) != {dict}:
             return None
         rows = _rows(steps)
-        if not levels and any(map(_PARENT, rows)):
+        if not levels and any(map(names_parent, map(_PARENT, rows))):
             return None
         inside = list(map(_CHILDREN, rows))
         kinds = set(map(type, inside))

@@ -6,10 +6,12 @@ from typing import Any
 
 from runkit.jsontext import as_unicode
 from runkit.tables.records import Record
+from runkit.text import brief
 
 # Problems that cost a record or a value; the others are notes about something that was kept.
 # (Of a duplicated run the newer record is kept, so the older one is no loss.)
 COSTLY = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
+MOST_LEVELS = 16  # of steps in steps, that a location names
 
 
 class Problems:
@@ -52,17 +54,24 @@ class Problems:
 
 def _id_of(record: object) -> str | None:
     value: Any = record.get("id") if isinstance(record, dict) else None
-    return None if value is None else as_unicode(str(value))
+    return None if value is None else as_unicode(value if isinstance(value, str) else brief(value))
 
 
 def _step_paths(steps: object) -> dict[int, str]:
+    """Find where each step stands. Of a place deeper than `MOST_LEVELS` the middle is left out, and said.
+
+    In whole, the places in a deep tree would be many times longer than all that stands there.
+    """
     paths: dict[int, str] = {}
-    stack: list[tuple[object, str]] = [(steps, "steps")]
+    stack: list[tuple[object, str, int]] = [(steps, "steps", 0)]
     while stack:
-        children, path = stack.pop()
+        children, path, depth = stack.pop()
+        left_out = f"…({depth - MOST_LEVELS:,} levels)…steps" if depth > MOST_LEVELS else ""
         for number, child in enumerate(children if isinstance(children, list) else ()):
-            here = f"{path}[{number}]"
-            paths.setdefault(id(child), here)
+            if id(child) in paths:  # it stands twice in the tree, or in itself
+                continue
+            paths[id(child)] = f"{path}{left_out}[{number}]"
             if isinstance(child, dict):
-                stack.append((child.get("steps"), f"{here}.steps"))
+                inside = path if depth >= MOST_LEVELS else f"{path}[{number}].steps"
+                stack.append((child.get("steps"), inside, depth + 1))
     return paths

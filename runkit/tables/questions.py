@@ -6,8 +6,8 @@ A question is seen in two places, as an item of `run.interrupts` while it is pen
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from runkit.tables.layout import Runs, Spans, Steps
 from runkit.tables.problems import Problems
 from runkit.tables.schema import SCHEMA
 from runkit.tables.spread import spread
+from runkit.text import brief
 from runkit.values import RESOLUTIONS
 
 Json = dict[str, Any]
@@ -73,23 +74,25 @@ def pair(items: Sequence[Json], pauses: Sequence[Pause]) -> tuple[dict[int, Json
     joined: dict[int, Json] = {}
     left = list(items)
 
-    def join(matches: Callable[[Json, Pause], bool]) -> None:
+    def join(names: Callable[[Pause], set[Hashable]], name: Callable[[Json], Hashable]) -> None:
+        known: dict[Hashable, deque[int]] = defaultdict(deque)
+        for pause in pauses:
+            for one in names(pause):
+                known[one].append(pause.position)
         waiting, left[:] = list(left), []
         for item in waiting:
-            free = (pause for pause in pauses if pause.position not in joined)
-            pause = next((pause for pause in free if matches(item, pause)), None)
-            if pause is None:
-                left.append(item)
+            places = known.get(name(item), deque())
+            while places and places[0] in joined:
+                places.popleft()
+            if places:
+                joined[places.popleft()] = item
             else:
-                joined[pause.position] = item
+                left.append(item)
 
-    join(lambda item, pause: item["id"] in (pause.step_id, pause.interrupt_id))
+    join(lambda pause: {pause.step_id, pause.interrupt_id}, lambda item: str(item["id"]))
     join(
-        lambda item, pause: (
-            pause.is_open
-            and pause.label is not None
-            and (_agent(item), item["value"].get("label")) == (pause.agent, pause.label)
-        )
+        lambda pause: {(pause.agent, pause.label)} if pause.is_open and pause.label is not None else set(),
+        lambda item: (_agent(item), _words(item["value"].get("label"))),
     )
     waiting = [pause for pause in pauses if pause.is_open and pause.position not in joined]
     if len(waiting) == 1 and len(left) == 1:
@@ -97,8 +100,12 @@ def pair(items: Sequence[Json], pauses: Sequence[Pause]) -> tuple[dict[int, Json
     return joined, left
 
 
-def _agent(item: Json) -> object:
-    return item.get("agent") or item["value"].get("agent")
+def _agent(item: Json) -> str | None:
+    return _words(item.get("agent")) or _words(item["value"].get("agent"))
+
+
+def _words(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def ask(runs: Runs, steps: Steps, is_interrupt: Flags, problems: Problems) -> list[Question]:
@@ -128,7 +135,7 @@ def ask(runs: Runs, steps: Steps, is_interrupt: Flags, problems: Problems) -> li
         questions += [Question(number, item, None) for item in left]
         if runs.has_steps[number]:
             for item in left:
-                detail = f"no step of the run could be told to be the pause of interrupt {item['id']!r}"
+                detail = f"no step of the run could be told to be the pause of interrupt {brief(item['id'])}"
                 problems.of_run(runs.records[number], "unpaired_interrupt", detail, "interrupts")
     return questions
 
@@ -192,7 +199,7 @@ def interrupts(
         for question in questions
     ]
     labels = [
-        (question.item and question.value.get("label")) or (question.pause and question.pause.label)
+        _words(question.value.get("label")) or (question.pause and question.pause.label)
         for question in questions
     ]
     carried = [_carried(question.pause, steps) for question in questions]
@@ -283,14 +290,14 @@ def proposal_bundles(questions: Sequence[Question]) -> list[Bundle]:
         is_combined = isinstance(question.value.get("proposals"), list)
         for number, proposal in enumerate(proposals_of(question.value)):
             field = f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts"
-            agent = proposal.get("agent") or _agent(question.item)
+            agent = _words(proposal.get("agent")) or _agent(question.item)
             bundles.append(
                 Bundle(
                     question.run,
                     question.pause.position if question.pause else -1,
                     PROPOSAL,
                     question.interrupt_id,
-                    agent if isinstance(agent, str) else None,
+                    agent,
                     proposal.get("artifacts"),
                     field,
                 )

@@ -16,7 +16,7 @@ from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.steptree import kind
 from runkit.tables.lines import BLOCK_BYTES, CUT, blocks, may_hold_long_number
-from runkit.text import shorten
+from runkit.text import brief, shorten
 
 LINES = (".ndjson", ".jsonl")
 SUFFIXES = (".json", *LINES)
@@ -106,14 +106,19 @@ def _from_path(path: Path) -> Iterator[Record]:
             f"{shorten(str(path))} is no file of runs; expected {', '.join(SUFFIXES)}, each also with .gz. "
             "JSON text comes as bytes."
         )
-    if not path.is_file():
-        raise UsageError(f"{path} is not there; give the path of a file that exists.")
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+    try:
+        if not path.is_file():
+            shown = shorten(repr(str(path)), 300)
+            raise UsageError(f"{shown} is not there; give the path of a file that exists.")
+        file = path.open("rb")
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None
+    with file, gzip.open(file) if path.suffix == ".gz" else file as text:
         try:
             if suffix in LINES:
-                yield from _from_lines(file, str(path))
+                yield from _from_lines(text, str(path))
             else:
-                yield from _from_document(file.read(), str(path))
+                yield from _from_document(text.read(), str(path))
         except CUT as error:
             yield Record(None, Where(str(path)), "bad_json", f"the file is cut or not gzip: {error}")
 
@@ -189,8 +194,8 @@ def describe(raw: object) -> str | None:
     if not isinstance(raw, dict):
         return f"expected a run, found {kind(raw)}"
     word = raw.get("object")
-    if word is not None and word != "run":
-        return f"expected an object of kind 'run', found {word!r}"
+    if word is not None and not (isinstance(word, str) and word == "run"):
+        return f"expected an object of kind 'run', found {brief(word)}"
     if word is None and not {"id", "status"} & raw.keys():
         return "expected a run, found an object without object, id and status"
     return None
