@@ -23,13 +23,13 @@ from runkit.server.faults import Fault, Faults
 from runkit.server.runs import Runs
 from runkit.server.state import stream
 from runkit.server.store import find
-from runkit.server.web import Gate, Id, Refusal, StrictRoute, errors, reply
+from runkit.server.web import Dated, Id, Refusal, StrictRoute, errors, reply
 
 STREAM_KEPT = 3_600_000  # [A] 9: virtual milliseconds after its end for which a run can be streamed
 
 
-def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callable[[float], object]) -> Faults:
-    """Make the ASGI app; streams and what else waits stop when the server has `ended`.
+def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float], object]) -> Faults:
+    """Make the ASGI app, which asks for no key; streams and what else waits stop when the server has `ended`.
 
     `restart` is what a fault does to the server: end, and come back after some seconds.
     """
@@ -47,7 +47,7 @@ def create_app(runs: Runs, key: str, ended: Callable[[], bool], restart: Callabl
         },
     )
     app.router.route_class = StrictRoute
-    app.add_middleware(Gate, key=key, now=store.clock.now)
+    app.add_middleware(Dated, now=store.clock.now)
     faults = Faults(app, store.seed, ended, restart)
 
     def list_agents() -> Json:

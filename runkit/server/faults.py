@@ -166,7 +166,7 @@ class _Waiting:
 
 
 class Faults:
-    """ASGI middleware around the app, outermost: it closes connections, which no inner one can.
+    """ASGI middleware around the app, next to the gate: it closes connections, which no inner one can.
 
     `ended` says whether the server stops; `restart` makes it do so, and come back after some seconds.
     """

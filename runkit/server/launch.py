@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -19,13 +21,15 @@ from urllib.parse import quote
 import httpx
 import uvicorn
 
-from runkit.errors import UsageError
+from runkit.errors import Unavailable, UsageError
+from runkit.secret import Secret, forget
 from runkit.server.app import create_app
 from runkit.server.businesses import BUSINESSES, Business
+from runkit.server.connections import Connection
 from runkit.server.faults import standing
 from runkit.server.runs import Runs
 from runkit.server.store import Store
-from runkit.server.web import key_of
+from runkit.server.web import Gate, check_person, key_of
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -35,6 +39,7 @@ HOST = "127.0.0.1"
 URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
 Policy = str | Mapping[str, Any] | None
 Faults = str | Iterable[str | Mapping[str, Any]]
+_SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
 START_SECONDS = 30.0  # starting takes well under a second; after this long something is wrong
 
 
@@ -59,7 +64,7 @@ class Running:
         if history < 0:
             raise UsageError(f"history must be a number of past runs, 0 or more; got {history!r}")
         from_the_start = standing(faults, latency, limit)
-        self.key: str = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
+        self.key = Secret(key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}")
         self.store = Store(**options)
         try:
             runs = Runs(self.store, policy)
@@ -71,11 +76,13 @@ class Running:
             raise
         self.port = self.listening.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}/v1"
-        app = create_app(runs, self.key, lambda: self.server.should_exit, self._restart)
+        self.faults = create_app(runs, lambda: self.server.should_exit, self._restart)
         for fault in from_the_start:
-            app.add(fault)
+            self.faults.add(fault)
         self.config = uvicorn.Config(
-            app,
+            Gate(self.faults, self.key, self.store.clock.now),
+            http=Connection,  # named: which one uvicorn takes depends on what else is installed
+            ws="none",
             log_config=None,  # the notebook's own logging stays as it is
             log_level="warning",
             access_log=False,
@@ -151,14 +158,19 @@ class Sandbox:
     each row says its `id`, `name`, `scenario` and what it `shows`. `speed` is virtual seconds in a real one.
     """
 
-    def __init__(self, url: str, key: str, speed: float, running: Running | None) -> None:
+    def __init__(self, url: str, key: str | Secret, speed: float, running: Running | None) -> None:
         self.url = url
-        self.key = key
+        self._key = key if isinstance(key, Secret) else Secret(key)
         self.speed = speed
         self.businesses: tuple[Business, ...] = BUSINESSES
         self._running = running
         if running is not None:
             atexit.register(self.close)
+
+    @property
+    def key(self) -> str:
+        """The API key that it asks for."""
+        return self._key.reveal()
 
     def business(self, name: str) -> str:
         """Return the id of a seeded business, by its name or its scenario; `UsageError` if there is none."""
@@ -175,8 +187,11 @@ class Sandbox:
         """
         from runkit.client import Client
 
-        key = self.key if person is None else key_of(self.key, person)
-        return Client(api_key=key, base_url=self.url, **options)
+        if person is not None:
+            check_person(person)
+        return Client(
+            api_key=self.key if person is None else key_of(self.key, person), base_url=self.url, **options
+        )
 
     def fault(self, kind: str, on: str = "/resume", times: int | None = 1, **fields: Any) -> None:
         """Let the next `times` requests fail whose path holds `on`: POST, or as in `GET /stream`, `ANY /`.
@@ -187,21 +202,21 @@ class Sandbox:
         `cut`, `garble`, `drip`, `duplicate`, `reorder`, which do it. Raises `UsageError` for a `kind` or a
         field that is none of this.
         """
-        _ask(self.url, self.key, "POST", "/faults", {"kind": kind, "on": on, "times": times, **fields})
+        _ask(self.url, self._key, "POST", "/faults", {"kind": kind, "on": on, "times": times, **fields})
 
     def clear_faults(self) -> None:
         """Forget all faults, also those that the sandbox was started with."""
-        _ask(self.url, self.key, "DELETE", "/faults")
+        _ask(self.url, self._key, "DELETE", "/faults")
 
     def end_run(self, run_id: str) -> None:
         """End a run now, in error; its question lapses. `UsageError` if it is unknown or has ended."""
-        _ask(self.url, self.key, "POST", f"/runs/{quote(run_id, safe='')}/end")
+        _ask(self.url, self._key, "POST", f"/runs/{quote(run_id, safe='')}/end")
 
     def now(self) -> datetime:
-        """Virtual time, in UTC. Raises `httpx.HTTPError` if a server that was joined does not answer."""
+        """Virtual time, in UTC. Raises `Unavailable` if a server that was joined does not answer."""
         if self._running is not None:
             return datetime.fromtimestamp(self._running.store.clock.now() / 1000, UTC)
-        return datetime.fromisoformat(_ask(self.url, self.key)["now"])
+        return datetime.fromisoformat(_ask(self.url, self._key)["now"])
 
     def close(self) -> None:
         """Stop the server, if it was started here. Closing twice is fine."""
@@ -290,7 +305,7 @@ def serve(
     before = [(number, signal.signal(number, lambda *_: ended.set())) for number in signals]
     try:
         if announce is not None:
-            announce(running.url, running.key)
+            announce(running.url, running.key.reveal())
         while not ended.wait(0.5) and running.thread.is_alive():  # a wait without end hides Ctrl-C on Windows
             pass
     finally:
@@ -305,28 +320,56 @@ def _join(url: str) -> Sandbox:
         raise UsageError(
             f"{URL_NAME} is set and {KEY_NAME} is not; set both to join a sandbox, or unset both to start one"
         )
-    if httpx.URL(url).host not in ("127.0.0.1", "localhost", "::1"):
-        raise UsageError(f"{URL_NAME} names another machine; a sandbox is on this one, at 127.0.0.1")
-    url = url.rstrip("/").removesuffix("/v1") + "/v1"
-    try:
-        speed = float(_ask(url, key)["speed"])
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
+    if not _SANDBOX_URL.fullmatch(url):  # not repeated: what is wrong with it may be a password
         raise UsageError(
-            f"no sandbox answers at {URL_NAME}={url} ({type(error).__name__}); start it, or unset {URL_NAME}"
-        ) from None
-    return Sandbox(url, key, speed, None)
+            f"{URL_NAME} is no address of a sandbox, which is on this machine; expected one such as "
+            f"http://{HOST}:8100/v1"
+        )
+    url = url.rstrip("/").removesuffix("/v1") + "/v1"
+    secret, why = Secret(key), ""
+    del key
+    try:
+        speed = float(_ask(url, secret)["speed"])
+    except (Unavailable, ValueError, KeyError) as error:
+        why = str(error) if isinstance(error, Unavailable) else "it answers as no sandbox does"
+    if why:
+        raise UsageError(f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}")
+    return Sandbox(url, secret, speed, None)
 
 
-def _ask(url: str, key: str, method: str = "GET", path: str = "", body: object = None) -> dict[str, Any]:
+def _ask(url: str, key: Secret, method: str = "GET", path: str = "", body: object = None) -> dict[str, Any]:
     """Ask one of the sandbox's own routes; without a path it tells its time and speed.
 
-    Raises `UsageError` for what is refused under a path (404, 422), and `httpx.HTTPError`.
+    Raises `UsageError` for what is refused under a path (404, 422), and `Unavailable`.
     """
-    headers, url = {"Authorization": f"Bearer {key}"}, f"{url.removesuffix('/v1')}/sandbox{path}"
-    answer = httpx.request(method, url, headers=headers, json=body, trust_env=False, timeout=10)
-    if path and answer.status_code in (404, 422):
-        found = answer.json()["errors"]
+    status, content = _sent(f"{url.removesuffix('/v1')}/sandbox{path}", key, method, body)
+    try:
+        told: dict[str, Any] = json.loads(content)
+    except ValueError:
+        status, told = status if status >= 400 else 502, {}
+    if path and told and status in (404, 422):
+        found = told["errors"]
         raise UsageError("; ".join(f"{one.get('parameter', 'sandbox')}: {one['message']}" for one in found))
-    answer.raise_for_status()
-    told: dict[str, Any] = answer.json()
+    if status >= 400:
+        raise Unavailable(f"the sandbox at {url} answered {status}", status=status)
     return told
+
+
+def _sent(url: str, key: Secret, method: str, body: object) -> tuple[int, bytes]:
+    """Send a request; gives the status and the body. Nothing that held the headers is left behind."""
+    try:
+        answer = httpx.request(
+            method,
+            url,
+            headers={"Authorization": f"Bearer {key.reveal()}"},
+            json=body,
+            trust_env=False,
+            timeout=10,
+        )
+        return answer.status_code, key.blot_bytes(answer.content)
+    except httpx.HTTPError as error:
+        why = type(error).__name__
+    except BaseException as error:
+        forget(error)
+        raise
+    raise Unavailable(f"nobody answers at {url} ({why})")

@@ -1,7 +1,7 @@
 """What every request passes and every answer shares: the gate, how bodies are read, the shape of errors.
 
-The gate asks for the key, lets in only callers of this machine that are not somebody else's web page, bounds
-the body, and writes the `Date` header in virtual time. It is plain ASGI, so that streams flow through.
+The gate asks for the key, lets in only callers of this machine that are not somebody else's web page, and
+bounds the body. It is plain ASGI, so that streams flow through, and outermost: nothing is looked at before.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import orjson
 from fastapi import Depends, Path, Request
@@ -26,11 +27,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.errors import UsageError
+from runkit.secret import Secret
 from runkit.server.businesses import Json
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 MAX_PERSON = 100  # characters of a person's name
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+# A name that another machine's owner can choose is none of these, however it is written. Any port will do:
+# it may be that of a tunnel.
+_HERE = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="runkit sandbox"'}  # [A] 21: both schemes of section 1
 Item = TypeVar("Item")
 
@@ -78,13 +82,34 @@ def either(words: Iterable[str]) -> str:
 
 
 class Gate:
-    """ASGI middleware around the routes."""
+    """ASGI middleware around everything else. Behind it the request no longer holds the key."""
 
-    def __init__(self, app: ASGIApp, key: str, now: Callable[[], int]) -> None:
+    def __init__(self, app: ASGIApp, key: Secret, now: Callable[[], int]) -> None:
         self.app, self.key, self.now = app, key, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with the refusal."""
+        headers = Headers(scope=scope)
+        try:
+            check_caller(headers)
+            scope["person"] = check_key(headers.get("authorization", ""), self.key.reveal())
+            check_size(int(headers.get("content-length", "0")))  # uvicorn refuses what is no number
+            # in place, because uvicorn holds the list too; and what fails further in may be logged with it
+            scope["headers"][:] = [one for one in scope["headers"] if one[0] != b"authorization"]
+            await self.app(scope, _bounded(receive), send)
+        except Refusal as refusal:
+            answer = errors((refusal.detail, None), status=refusal.status_code)
+            await Dated(answer, self.now)(scope, receive, send)
+
+
+class Dated:
+    """ASGI middleware that writes the `Date` header in virtual time."""
+
+    def __init__(self, app: ASGIApp, now: Callable[[], int]) -> None:
+        self.app, self.now = app, now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and the answer back with its date."""
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -92,37 +117,29 @@ class Gate:
                 MutableHeaders(scope=message)["date"] = format_datetime(moment, usegmt=True)
             await send(message)
 
-        app, headers = self.app, Headers(scope=scope)
-        try:
-            check_caller(headers)
-            scope["person"] = check_key(headers.get("authorization", ""), self.key)
-            check_size(int(headers.get("content-length", "0")))  # uvicorn refuses what is no number
-        except Refusal as refusal:
-            app = errors((refusal.detail, None), status=refusal.status_code)
-        await app(scope, _bounded(receive), send_dated)
+        await self.app(scope, receive, send_dated)
 
 
 def check_caller(headers: Headers) -> None:
     """Refuse (403) a foreign `Host` (DNS rebinding) and a foreign `Origin` (another web page)."""
-    host, origin = headers.get("host", ""), headers.get("origin")
-    if _hostname(f"//{host}") not in LOOPBACK:
+    host = headers.get("host", "")
+    if not _HERE.fullmatch(host):
         raise Refusal(403, f"the sandbox answers on this machine only; Host {host[:80]!r} is refused")
-    if origin is not None and _hostname(origin) not in LOOPBACK:
-        raise Refusal(403, f"requests of other web pages are refused; Origin {origin[:80]!r}")
-
-
-def _hostname(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+    for origin in headers.getlist("origin"):
+        if not _HERE.fullmatch(re.sub("^https?://", "", origin, count=1)) or "://" not in origin:
+            raise Refusal(403, f"requests of other web pages are refused; Origin {origin[:80]!r}")
 
 
 def key_of(key: str, person: str) -> str:
     """Derive the key of a person: what comes in through it is hers. Raises `UsageError` for no name."""
+    check_person(person)
+    return f"{key}.{quote(person, safe='')}"
+
+
+def check_person(person: str) -> None:
+    """Raise `UsageError` for what is no name of a person."""
     if not (0 < len(person) <= MAX_PERSON and person.isprintable() and person == person.strip()):
         raise UsageError(f"person={person[:80]!r} is no name; give 1 to {MAX_PERSON} printable characters")
-    return f"{key}.{quote(person, safe='')}"
 
 
 def check_key(authorization: str, key: str) -> str | None:

@@ -64,7 +64,7 @@ class World:
     def faults_left(self) -> int:
         """Take the faults back, wait for a server that restarts; gives how often they would still hit."""
         running = self.server.running
-        left = sum(fault["times"] for fault in running.config.app.clear()["data"])
+        left = sum(fault["times"] for fault in running.faults.clear()["data"])
         assert eventually(lambda: running.away is None and running.server.started)
         return left
 
