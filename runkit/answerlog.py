@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import logging
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit import jsontext, localstore
 from runkit.errors import UsageError
+from runkit.logs import log
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger("runkit")
 
 SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
     "sending",  # no verdict was noted: still on its way, or the kernel ended first

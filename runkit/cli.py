@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -16,13 +17,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NoReturn, cast
 
 import runkit
 from runkit.errors import MissingExtra, RunkitError, UsageError
+from runkit.progress import say
 from runkit.reports.templates import find, notebooks
 from runkit.tables.records import SUFFIXES
-from runkit.text import plural
+from runkit.text import UNSEEN, plural, visible
 from runkit.values import RUN_STATUSES
 
 FAILED, WRONG_USE, NOT_COMPLETE, INTERRUPTED = 1, 2, 3, 130
@@ -45,14 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def say(words: str) -> None:
-    """Tell the person at the terminal."""
-    print(words, file=sys.stderr)
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints do not act on the terminal, whatever was given."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    root = argparse.ArgumentParser(
+    root = _Parser(
         prog="runkit",
         description="Investigate runs of Middesk's agents.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but not complete, 130 stopped.",
@@ -197,7 +201,7 @@ def fetch(arguments: argparse.Namespace) -> int:
         listed = client.runs.list(**chosen)
         runs = client.runs.fetch(listed)
         for run in runs:
-            file.write(run.to_json().encode() + b"\n")
+            file.write(_plain(run.to_json()).encode() + b"\n")
     to = "stdout" if arguments.output == "-" else arguments.output
     say(f"{plural(len(runs), 'run')} from {client.host} ({client.mode}) saved to {to}")
     is_cut_as_asked = arguments.limit is not None and len(listed) == arguments.limit
@@ -205,6 +209,11 @@ def fetch(arguments: argparse.Namespace) -> int:
     if why:
         say("not complete: " + "; ".join(why))
     return NOT_COMPLETE if why else 0
+
+
+def _plain(json_text: str) -> str:
+    """Write as escapes of JSON what cannot be seen: the data stay the same, and act on no terminal."""
+    return UNSEEN.sub(lambda sign: json.dumps(sign[0])[1:-1], json_text)
 
 
 def _sync(arguments: argparse.Namespace, chosen: dict[str, Any]) -> int:
@@ -255,7 +264,7 @@ def report(arguments: argparse.Namespace) -> int:
     made = runkit.report(
         source, arguments.output, template=arguments.template, redact=policy, title=arguments.title
     )
-    print(made)
+    say(made, file=sys.stdout)
     return 0
 
 

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runkit.text import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -39,6 +41,9 @@ DISTRIBUTION = "runkit-jupyter"  # the one place that knows the name on PyPI
 
 class RunkitError(Exception):
     """The base of everything that runkit raises on purpose."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())  # a message may name what came from outside
 
 
 class UsageError(RunkitError, ValueError):

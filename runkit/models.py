@@ -11,13 +11,11 @@ A `__repr__` shows ids, kinds and counts; never names, texts or addresses, which
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from markupsafe import Markup
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -32,11 +30,10 @@ from pydantic import (
 
 from runkit import jsontext
 from runkit.errors import ContractError, DataError
+from runkit.logs import log
 from runkit.steptree import flatten
-from runkit.text import duration, html_table, moment, plural, short_id, shorten
+from runkit.text import Markup, block, duration, html_table, moment, plural, short_id, shorten
 from runkit.values import FINAL_STATUSES, parse_time, todays_status
-
-log = logging.getLogger("runkit")
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]
 Status = Annotated[str, BeforeValidator(todays_status)]
@@ -339,7 +336,7 @@ class Run(ApiObject):
 
     def sentence(self) -> str:
         """Say the run in one line, from what the API states of it; `runkit.frames` knows the time budget."""
-        parts = [f"run {short_id(self.id)}: {self.agent or 'unknown agent'}, {self.status}"]
+        parts = [f"run {short_id(self.id)}: {shorten(self.agent or 'unknown agent')}, {shorten(self.status)}"]
         if self.started_at and self.ended_at:
             parts[0] += f" after {duration((self.ended_at - self.started_at).total_seconds())}"
         if self.steps is None:
@@ -362,8 +359,10 @@ class Run(ApiObject):
         ]
         facts += [("found", f"{item.title} ({item.confidence or 'no'} confidence)") for item in found]
         facts += [("asks", question.label or question.id) for question in self.interrupts]
-        return Markup("<div><p><strong>{}</strong></p>{}<p>{}</p></div>").format(
-            self.sentence(), html_table(("", ""), facts), "runkit.gantt(run) shows where the time went."
+        return block(
+            Markup("<p><strong>{}</strong></p>{}<p>runkit.gantt(run) shows where the time went.</p>").format(
+                self.sentence(), html_table(("", ""), facts)
+            )
         )
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from markupsafe import Markup
-
 import runkit
 from runkit.charts.html import figure_div, offline_page, wide
 from runkit.charts.timeline import gantt
 from runkit.client import Client
-from runkit.progress import Bar
+from runkit.progress import Bar, say
 from runkit.server import Sandbox
 from runkit.tables.linked import Frames, frames
-from runkit.text import duration, html_table
+from runkit.text import Markup, duration, html_table, one_line
 
 ASKS = "watchlist_hit"  # the scenario whose question is answered here
 SCENARIOS = ("clean_pass", ASKS, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
@@ -33,20 +32,25 @@ class Started(NamedTuple):
     scenario: str
 
 
+def tell(words: str = "") -> None:
+    """Say something that the demo is for."""
+    say(words, file=sys.stdout)
+
+
 def show(folder: Path, *, speed: float) -> Path:
     """Run the demo and write `index.html` into `folder`; returns the page's path."""
     with runkit.sandbox(speed=speed) as box, box.client() as client:
-        print(f"Sandbox at {box.url}; a virtual minute takes {60 / speed:.2g} s while agents work.")
+        tell(f"Sandbox at {box.url}; a virtual minute takes {60 / speed:.2g} s while agents work.")
         started = list(_start(box, client))
         _watch(client, started)
         found = frames(client.runs.fetch([run.run_id for run in started], progress=False))
     rows = list(_rows(found, started))
-    print()
+    tell()
     _print_table(rows)
-    print()
-    print(*(f"- {line}" for line in found.sentences(len(started))), sep="\n")
+    tell()
+    tell("\n".join(f"- {line}" for line in found.sentences(len(started))))
     page = _write(folder, found, started, rows)
-    print(f"\nThe Gantt charts are in {page}; open it in a browser, it needs no network.")
+    tell(f"\nThe Gantt charts are in {page}; open it in a browser, it needs no network.")
     return page
 
 
@@ -71,10 +75,12 @@ def _watch(client: Client, started: list[Started]) -> None:
                 if one.scenario == ASKS and run.interrupts:
                     if asked_at is None:
                         asked_at = time.monotonic()
-                        bar.write(f'{one.business} asks: "{run.interrupts[0].label}"')
+                        bar.tell(
+                            f'{one_line(one.business)} asks: "{one_line(run.interrupts[0].label or "")}"'
+                        )
                     elif time.monotonic() - asked_at >= THINKING_S:
                         client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "Demo"})
-                        bar.write("answered: approve")
+                        bar.tell("answered: approve")
                     continue
                 del open_runs[run_id]
                 bar.update()
@@ -86,13 +92,13 @@ def _rows(found: Frames, started: list[Started]) -> Iterator[tuple[str, ...]]:
     for one in started:
         row = by_id.loc[one.run_id].to_dict()
         spent = (duration(row[part]) for part in ("duration_s", "working_s", "waiting_s", "idle_s"))
-        yield one.business, str(row["status"]), *spent, str(row["n_steps"]), str(row["n_errors"])
+        yield one_line(one.business), str(row["status"]), *spent, str(row["n_steps"]), str(row["n_errors"])
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(HEADERS, *rows, strict=True)]
     for row in (HEADERS, tuple("-" * width for width in widths), *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        tell("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:

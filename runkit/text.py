@@ -1,5 +1,9 @@
 """Words: escaping, durations, times, and the one sentence that says where a run's time went.
 
+Text of a run is hostile. `Markup` is the one way for it into HTML, `visible` shows what could not be seen and
+would act: on a terminal, on the order of letters, on a reader who is deceived. Whatever shows text goes
+through one of them.
+
 Each sentence is written here once and used as a figure's title, its alt text and the first line of a
 text form, so that all of them always say the same.
 """
@@ -12,20 +16,66 @@ import reprlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from html import unescape
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from markupsafe import Markup, escape
+import markupsafe
+
+__all__ = ["unescape"]  # from here, so that escaping and undoing it have one home
+
+# What no font draws, or what acts instead of being read: controls, line ends that are none to everybody,
+# joiners, changes of direction, fillers, tags, halves of a surrogate pair. A page's LF and TAB are fine.
+UNSEEN = re.compile(
+    "\r\n|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+PICTURES = 0x2400  # Unicode's signs for the controls up to space; that for DEL is beside them
 
 MAX_URL = 2000  # characters; longer ones do not work in every browser
-_LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
 BRIEF = 60  # characters of a value that is shown in a message
 MOST_SHOWN_BITS = 400  # of an integer: twice as many digits as are shown
 SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
 
 
+class Markup(markupsafe.Markup):
+    """HTML. Text that is formatted, joined or added to it is escaped, and what cannot be seen is shown."""
+
+    @classmethod
+    def escape(cls, value: Any, /) -> Self:
+        """Escape a value, unless it is HTML already."""
+        return cls(value.__html__()) if hasattr(value, "__html__") else super().escape(visible(str(value)))
+
+
+_LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
+# JupyterLab's MathJax passes over these classes: it would act on what a text holds as `$\href{…}$`.
+_BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
+
+
 def esc(value: object) -> Markup:
     """Escape `value` for HTML. The only way for text to enter runkit's HTML."""
-    return escape(value)
+    return Markup.escape(value)
+
+
+def visible(text: str) -> str:
+    r"""Show signs that cannot be seen as codes: `␛` for a control, `\u202e` for others; LF and TAB stay."""
+    return UNSEEN.sub(lambda found: "\n" if found[0] == "\r\n" else code(found[0]), text)
+
+
+def code(sign: str) -> str:
+    """Give the code of a sign that cannot be seen."""
+    number = ord(sign)
+    if number < ord(" "):
+        return chr(PICTURES + number)
+    if sign == "\x7f":
+        return "\u2421"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def block(*parts: Markup) -> Markup:
+    """Put HTML into the block in which all of ours stands in a notebook: it is not typeset."""
+    return _BLOCK.format(Markup("").join(parts))
 
 
 def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
@@ -42,9 +92,14 @@ def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Mark
     return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
 
 
+def one_line(text: str) -> str:
+    """Put a text on one line, on which all is visible."""
+    return visible(" ".join(text.split()))
+
+
 def shorten(text: str, limit: int = BRIEF) -> str:
     """Cut to `limit` characters on one line; a cut text ends in an ellipsis, so that the cut is seen."""
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
@@ -73,7 +128,8 @@ def brief(value: object, limit: int = BRIEF) -> str:
 
 def short_id(value: str) -> str:
     """Shorten an id for reading: `c1d2e3f4…`."""
-    return value if len(value) <= SHORT_ID + 4 else value[:SHORT_ID] + "…"
+    line = one_line(value)
+    return line if len(line) <= SHORT_ID + 4 else line[:SHORT_ID] + "…"
 
 
 def web_host(url: str) -> str | None:
@@ -82,7 +138,11 @@ def web_host(url: str) -> str | None:
     Browsers read a backslash as a slash, drop line breaks and take what is before an @ for a name to log in
     with, so that another host can seem to be meant. A host in letters beyond ASCII can look like another one.
     """
-    if len(url) > MAX_URL or any(sign == "\\" or unicodedata.category(sign)[0] in "CZ" for sign in url):
+    if (
+        len(url) > MAX_URL
+        or UNSEEN.search(url)
+        or any(sign == "\\" or unicodedata.category(sign)[0] in "CZ" for sign in url)
+    ):
         return None
     try:
         parts = urlsplit(url)
@@ -175,7 +235,7 @@ def run_sentence(
     """
     head = f"run {short_id(run_id)}"
     if status != "completed":
-        head += f" ({status})"
+        head += f" ({shorten(status)})"
     if duration_s is None or math.isnan(duration_s):
         time = "not started"
     elif budget is None:
@@ -203,7 +263,7 @@ def fleet_sentence(
 
     `statuses`: number of runs by status; `budget`: (working, waiting, idle) in seconds, over all runs.
     """
-    kinds = ", ".join(f"{count:,} {status}" for status, count in statuses.items())
+    kinds = ", ".join(f"{count:,} {shorten(status)}" for status, count in statuses.items())
     counts = [plural(n_steps, "step")]
     if n_errors:
         counts.append(plural(n_errors, "error"))

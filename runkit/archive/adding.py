@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Iterable
@@ -16,13 +15,12 @@ import pyarrow.compute as pc
 from runkit.archive.rows import SCHEMA, Row, knowing_business, row_of, table_of
 from runkit.archive.table import Lost, Snapshot, latest
 from runkit.errors import ArchiveError
+from runkit.logs import log
 from runkit.tables.checks import TEXT
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
 from runkit.tables.schema import cast, empty
 from runkit.text import plural
-
-log = logging.getLogger("runkit")
 
 BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000
 """JSON text and runs that are written at once, as one version: about 60,000 steps. Memory holds a few times

@@ -24,6 +24,7 @@ from runkit.filters import one_or_several, status_words, time_bound
 from runkit.models import Run
 from runkit.tables.checks import TEXT
 from runkit.tables.linked import Frames, frames
+from runkit.text import visible
 
 if TYPE_CHECKING:
     from runkit.archive.cluster import DaskFrames
@@ -164,4 +165,4 @@ class Selection:
 
     def __repr__(self) -> str:
         what = "all runs" if self.chosen is None else f"runs with {self.chosen}"
-        return f"Selection({what} of version {self.version} of {self.snapshot.place.uri})"
+        return visible(f"Selection({what} of version {self.version} of {self.snapshot.place.uri})")

@@ -15,7 +15,7 @@ from runkit.client.batch import check_workers
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.progress import Bar
 from runkit.tables.records import Record, Where
-from runkit.text import moment, plural, shorten
+from runkit.text import moment, plural, shorten, visible
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -67,7 +67,9 @@ class Synced:
         brought = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed"
         left = self.n_unchanged + self.added.n_unchanged
         whole = "complete" if self.why is None else f"not complete: {self.why}"
-        return f"{self.host}: {self.covered}; {brought}, {left:,} unchanged; {whole}; version {self.version}"
+        return visible(
+            f"{self.host}: {self.covered}; {brought}, {left:,} unchanged; {whole}; version {self.version}"
+        )
 
 
 class _Reading:

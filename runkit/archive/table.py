@@ -7,7 +7,6 @@ has one row in every version.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ import pyarrow.fs as pa_fs
 
 from runkit.archive.rows import CHOSEN_BY, SCHEMA
 from runkit.errors import ArchiveError, MissingExtra, UsageError
+from runkit.logs import log
 from runkit.text import shorten
 
 try:
@@ -33,7 +33,6 @@ try:
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
-log = logging.getLogger("runkit")
 
 ROW_GROUP_BYTES = 16_000_000
 """JSON text in a row group, the least that is read at once: about 30,000 steps, a tenth of a second."""

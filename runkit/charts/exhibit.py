@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from runkit.tables.readable import readable
+from runkit.text import Markup, block, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -44,7 +44,7 @@ class Exhibit:
         )
         left = len(self.table) - MOST_PRINTED
         more = f"\n… and {left:,} more rows in .table" if left > 0 else ""
-        return f"{self.title}: {self.sentence}\n{shown}{more}".rstrip()
+        return visible(f"{self.title}: {self.sentence}\n{shown}{more}".rstrip())
 
     def _is_said_by_figure(self) -> bool:
         """Whether the sentence is the figure's title; it would stand there twice."""
@@ -55,7 +55,7 @@ class Exhibit:
         from IPython.display import display
 
         def show(html: Markup, text: str) -> None:
-            bundle: dict[str, Any] = {"text/html": str(html), "text/plain": text}
+            bundle: dict[str, Any] = {"text/html": str(block(html)), "text/plain": visible(text)}
             display(bundle, raw=True)
 
         if not self._is_said_by_figure():

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
 from runkit.charts.theme import CONFIG, DARK, FONT, LIGHT, template
+from runkit.text import Markup
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

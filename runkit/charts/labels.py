@@ -10,13 +10,12 @@ from __future__ import annotations
 import textwrap
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from html import unescape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runkit.text import shorten
+from runkit.text import one_line, shorten, unescape
 
 MOST_LABELS = 40  # more cannot be read in the tallest figure, and each is a DOM node
 TITLE_WIDTH = 120  # characters in a line of the title; plotly does not wrap by itself
@@ -30,17 +29,16 @@ _HARMLESS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;",
 def plain(value: object, limit: int = 60) -> str:
     """Give `value` as text that plotly shows as it is: one line, at most `limit` characters, no markup.
 
-    A missing value is "unknown"; characters that cannot be seen (controls, changes of direction) go.
+    A missing value is "unknown"; characters that cannot be seen (controls, changes of direction) are shown.
     """
     if value is None or value != value:  # NaN and NaT differ from themselves
         return "unknown"
-    line = " ".join(str(value).split())
-    return shorten("".join(filter(str.isprintable, line)), limit).translate(_HARMLESS)
+    return shorten(str(value), limit).translate(_HARMLESS)
 
 
 def wrapped(lines: Iterable[str]) -> str:
     """Wrap lines to the width of a title and make them harmless."""
-    short = (part for line in lines for part in textwrap.wrap(line, TITLE_WIDTH) or [""])
+    short = (part for line in lines for part in textwrap.wrap(one_line(line), TITLE_WIDTH) or [""])
     return "<br>".join(plain(part, TITLE_WIDTH) for part in short)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.tables.linked import Frames
-from runkit.text import duration, moment, plural, shorten
+from runkit.text import duration, moment, one_line, plural, shorten
 from runkit.values import CONFIDENCES, FINAL_STATUSES
 
 NO_RUNS = "There are no runs."
@@ -32,12 +32,11 @@ _QUOTED = re.compile(r"“[^”]*(?=[^”]”)")
 def known(value: object) -> str | None:
     """Give a text that says something, on one line; None for a missing value and for blanks.
 
-    Signs that cannot be seen are dropped, as in figures.
+    Signs that cannot be seen are shown, as in figures.
     """
     if value is None or value != value:  # NaN and NaT differ from themselves
         return None
-    seen = "".join(filter(str.isprintable, " ".join(str(value).split())))
-    return " ".join(seen.split()) or None
+    return one_line(str(value)) or None
 
 
 def said(value: object, absent: str = "unknown", limit: int = NAME) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,9 +12,8 @@ from runkit.client.codec import interrupt_kind
 from runkit.client.doubt import Delivery
 from runkit.client.hosts import Target
 from runkit.errors import ApiError, Conflict, Invalid, NotFound, ReadOnlyError, UsageError
+from runkit.logs import log
 from runkit.models import Run
-
-log = logging.getLogger("runkit")
 
 Kept = TypeVar("Kept")
 REFUSALS = (Conflict, Invalid, NotFound)

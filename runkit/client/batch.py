@@ -8,7 +8,6 @@ the threads of the pool only ask. Times are in seconds.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,11 +19,10 @@ from threading import Condition
 from runkit.client.runlist import RunList
 from runkit.client.transport import RETRY_AFTER_MOST, RETRY_STATUSES
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
+from runkit.logs import log
 from runkit.models import Run
 from runkit.progress import Bar
 from runkit.text import plural, shorten
-
-log = logging.getLogger("runkit")
 
 AHEAD = 4  # ids a worker that are on their way or wait for the consumer: with 8 workers, 32 runs in memory
 # however slow it is, and 1.6 s of work at 20 a second, so that a consumer may write for a second

@@ -6,16 +6,14 @@ gone is closed, by whomever; one that still waits may yet be closed by the answe
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
 from runkit.answerlog import CONFIRMED, UNCONFIRMED, UNKNOWN
 from runkit.errors import ApiError, Conflict, ContractError, Invalid, MaybeSent, NotFound
+from runkit.logs import log
 from runkit.models import Run
 from runkit.text import shorten
-
-log = logging.getLogger("runkit")
 
 LOOK_AT = (1.0, 3.0, 10.0)  # seconds after the failure: most servers finish within 1, proxies within 10
 

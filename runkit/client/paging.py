@@ -7,19 +7,17 @@ happened the page before the border is read again; and that the list moved is sa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from runkit.errors import ContractError
+from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Page, Thread
 from runkit.progress import Bar
 from runkit.text import plural
-
-log = logging.getLogger("runkit")
 
 PROGRESS_AFTER = 2.0  # seconds; a list that comes sooner needs no bar
 Listed = TypeVar("Listed", Run, Thread)

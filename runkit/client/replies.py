@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -24,10 +23,9 @@ from runkit.errors import (
     RateLimited,
     Unavailable,
 )
+from runkit.logs import log
 from runkit.models import ApiObject
 from runkit.text import shorten
-
-log = logging.getLogger("runkit")
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
-from markupsafe import Markup
-
 from runkit.errors import ApiError
 from runkit.models import ApiObject, Run
-from runkit.text import html_table, moment, plural, shorten
+from runkit.text import Markup, block, html_table, moment, one_line, plural, shorten
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
@@ -82,7 +80,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return f"{type(self).__name__}({head}; {self._wholeness()})"
 
     def _wholeness(self) -> str:
-        return "complete" if self.why is None else f"not complete: {self.why}"
+        return "complete" if self.why is None else f"not complete: {one_line(self.why)}"
 
 
 class RunList(ApiList[Run]):
@@ -97,4 +95,4 @@ class RunList(ApiList[Run]):
         note = Markup("<p>{} not shown.</p>").format(plural(left, "more run")) if left else Markup("")
         head = f"{plural(len(self.items), 'run')}; {self._wholeness()}"
         table = html_table(("run", "status", "agent", "created", "questions"), rows) if rows else Markup("")
-        return Markup("<div><p><strong>{}</strong></p>{}{}</div>").format(head, table, note)
+        return block(Markup("<p><strong>{}</strong></p>").format(head), table, note)

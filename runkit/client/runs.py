@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,11 +20,10 @@ from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
 from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
 from runkit.filters import status_words, time_bound
+from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Feedback, Page
 from runkit.text import duration, plural
-
-log = logging.getLogger("runkit")
 
 POLL_FIRST = 0.25  # seconds; a sandbox run takes about one
 POLL_GROWTH = 1.5

@@ -7,7 +7,6 @@ with one event of runkit's own, `RUN_READ`, whose `.run` is the run as it was re
 from __future__ import annotations
 
 import hashlib
-import logging
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -21,10 +20,9 @@ from runkit import jsontext
 from runkit.client.codec import event_of, run_read
 from runkit.client.transport import MAX_ANSWER
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
+from runkit.logs import log
 from runkit.models import LOCAL, Run
 from runkit.objects import Event
-
-log = logging.getLogger("runkit")
 
 RECONNECTS = (
     20  # in a row without news. No heartbeat is documented: at 30 s of silence each this is 10 minutes

@@ -12,7 +12,6 @@ Times are in seconds.
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 import ssl
@@ -27,10 +26,9 @@ from runkit.client.hosts import Target
 from runkit.client.pacing import Pacer
 from runkit.client.patience import body_begins, patience
 from runkit.errors import ApiError, ContractError, MaybeSent, RateLimited, Unavailable
+from runkit.logs import log
 from runkit.secret import forget
 from runkit.text import shorten
-
-log = logging.getLogger("runkit")
 
 TRIES = 5  # with the waits below: about 4 s on average until a dead host is given up, 7.5 s at most
 BACKOFF_FIRST = 0.5  # the longest first wait; it doubles. Full jitter: threads that failed together spread

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 import runkit
 from runkit.errors import UsageError
+from runkit.logs import log
 from runkit.reports.execution import DATA_NAME
 from runkit.reports.material import Material, masker_of, policy_of, read_source, received, redacted
 from runkit.reports.redaction import Redaction
-from runkit.text import plural
+from runkit.text import Markup, block, plural, visible
 
 if TYPE_CHECKING:
     from runkit.client import Client
 
-log = logging.getLogger("runkit")
 EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # past runs of the sandbox that examples are taken from
 BY_ITSELF = "a notebook"  # what made the data when no report() did
 
@@ -37,10 +34,11 @@ class ReportData(Material):
 
     def __repr__(self) -> str:
         facts = dict(self.provenance.facts())
-        return f"{plural(len(self.frames.runs), 'run')}, read {facts['read']}. {self.provenance.redaction()}"
+        redaction = self.provenance.redaction()
+        return visible(f"{plural(len(self.frames.runs), 'run')}, read {facts['read']}. {redaction}")
 
     def _repr_html_(self) -> str:
-        return Markup("<p>{}</p>").format(repr(self))
+        return block(Markup("<p>{}</p>").format(repr(self)))
 
 
 def report_data(

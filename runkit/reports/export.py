@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
-
 from runkit.charts.html import figure_div, offline_page
+from runkit.text import Markup, unescape
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SHOWN = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]

@@ -18,7 +18,7 @@ from runkit.reports.masker import Masker
 from runkit.reports.material import Material, handed_over, masker_of, policy_of, read_source, redacted
 from runkit.reports.redaction import Redaction
 from runkit.reports.rules import RULES
-from runkit.text import plural
+from runkit.text import plural, visible
 
 _NEEDED = ("ipykernel", "nbclient", "nbconvert", "nbformat", "nh3")
 
@@ -41,7 +41,7 @@ class Report:
     def __str__(self) -> str:
         size = self.html.stat().st_size / 1e6
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
-        return (
+        return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {size:.1f} MB), executed notebook {self.notebook}\n"
             f"masked: {counts}\ndigest of the data {self.digest}\nSHA-256 {self.sha256}"
         )

@@ -9,13 +9,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from markupsafe import Markup
-
 import runkit
 from runkit.errors import DISTRIBUTION
 from runkit.models import Run
 from runkit.tables.linked import Frames
-from runkit.text import html_table, moment, plural
+from runkit.text import Markup, block, html_table, moment, plural, visible
 
 MOST_IDS = 10  # in the table; the first cell holds all
 CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
@@ -106,10 +104,10 @@ class Provenance:
         return f"{when}, from {', '.join(self.hosts) or 'an unknown host'}"
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name}: {words}" for name, words in self.facts())
+        return visible("\n".join(f"{name}: {words}" for name, words in self.facts()))
 
     def _repr_html_(self) -> str:
-        return _BLOCK.format(CLASS, html_table(("fact", "value"), self.facts()))
+        return block(_BLOCK.format(CLASS, html_table(("fact", "value"), self.facts())))
 
 
 def _unlisted(value: Any) -> Any:

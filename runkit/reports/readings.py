@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from html import unescape
 from typing import NamedTuple
+
+from runkit.text import unescape
 
 MOST_LAYERS = 2  # escapes in escapes that are read; JSON in a URL in JSON text would be three
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import logging
 import os
 import re
 import secrets
@@ -22,6 +21,7 @@ import httpx
 import uvicorn
 
 from runkit.errors import Unavailable, UsageError
+from runkit.logs import log
 from runkit.secret import Secret, forget
 from runkit.server.app import create_app
 from runkit.server.businesses import BUSINESSES, Business
@@ -34,7 +34,6 @@ from runkit.server.web import Gate, check_person, key_of
 if TYPE_CHECKING:
     from runkit.client import Client
 
-log = logging.getLogger("runkit")
 HOST = "127.0.0.1"
 URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
 Policy = str | Mapping[str, Any] | None

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
 
 from runkit.errors import DataError, UsageError
 from runkit.progress import Bar
@@ -24,7 +23,7 @@ from runkit.tables.layout import micros
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record, records_of
 from runkit.tables.schema import SCHEMA, cast
-from runkit.text import brief, html_table, plural, run_sentence, shorten
+from runkit.text import Markup, block, brief, html_table, one_line, plural, run_sentence, shorten, visible
 
 # JSON text that becomes columns at once: few enough that its objects (five times as many bytes) stay in the
 # processor's cache, enough that numpy's and Arrow's calls cost little. Half or twice as much is slower.
@@ -121,7 +120,7 @@ class Frames:
         runs = self.runs
         counts = [plural(len(runs), "run")]
         by_status = runs["status"].value_counts()
-        counts += [f"{n} {word}" for word, n in by_status[by_status > 0].items()]
+        counts += [f"{n} {one_line(str(word))}" for word, n in by_status[by_status > 0].items()]
         lines = [counts[0] + (f" ({', '.join(counts[1:])})" if len(counts) > 1 else "")]
         lines += [
             f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')} on "
@@ -143,7 +142,7 @@ class Frames:
             parts.append(f"not complete: {self.coverage.why}")
         if len(self.problems):
             found = self.problems["problem"].value_counts()
-            kinds = ", ".join(f"{n} {word}" for word, n in found[found > 0].items())
+            kinds = ", ".join(f"{n} {one_line(str(word))}" for word, n in found[found > 0].items())
             parts.append(f"{plural(len(self.problems), 'problem')} ({kinds})")
         parts = parts or ["complete, no problems"]
         if self.version is not None:
@@ -154,7 +153,7 @@ class Frames:
         lines = [*self.summary(), *self.sentences()]
         if len(self.runs) > SHOWN_RUNS:
             lines.append(f"… and {plural(len(self.runs) - SHOWN_RUNS, 'more run')} in .runs")
-        return "\n".join(["Frames: " + lines[0], *("  " + line for line in lines[1:])])
+        return visible("\n".join(["Frames: " + lines[0], *("  " + line for line in lines[1:])]))
 
     def _repr_html_(self) -> str:
         shapes = [
@@ -163,7 +162,7 @@ class Frames:
         paragraphs = Markup("").join(
             Markup("<p>{}</p>").format(line) for line in [*self.summary(), *self.sentences()]
         )
-        return Markup("<div>{}{}</div>").format(paragraphs, html_table(("frame", "rows", "columns"), shapes))
+        return block(paragraphs, html_table(("frame", "rows", "columns"), shapes))
 
 
 def sentence(row: pd.Series[Any]) -> str:

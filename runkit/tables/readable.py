@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
-from runkit.text import apart, duration, esc, link, plural
+from runkit.text import Markup, apart, duration, esc, link, plural
 
 MOST_BYTES = 60_000  # of a table's HTML: some 300 rows, more than anybody reads on a page
 MOST_TEXT = 1_000  # characters of a cell

@@ -1,6 +1,6 @@
 """The static halves of a card: HTML and plain text that stay readable without a kernel, on any page.
 
-Text enters only through MarkupSafe's templates. `mathjax_ignore` keeps JupyterLab from typesetting run data.
+Text enters only through `runkit.text.Markup`, and what cannot be seen is shown.
 """
 
 from __future__ import annotations
@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from runkit import jsontext
 from runkit.client import Client
-from runkit.text import apart, esc, html_table, link, moment, plural, short_id, shorten
+from runkit.text import (
+    Markup,
+    apart,
+    block,
+    esc,
+    html_table,
+    link,
+    moment,
+    plural,
+    short_id,
+    shorten,
+    visible,
+)
 from runkit.widgets.question import Question
 from runkit.widgets.receipts import Receipt
 
@@ -24,7 +34,6 @@ MOST_ARTIFACTS = 50
 MOST_SOURCES = 20  # of an artifact
 Bundle = dict[str, str]
 
-_CARD = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 _LINE = Markup("<p>{}</p>")
 _TITLE = Markup("<p><strong>{}</strong></p>")
 _FOLDED = Markup("<details><summary>{}</summary><pre>{}</pre></details>")
@@ -33,7 +42,7 @@ AGAIN = "To answer, use the form below; if nothing there reacts, run this cell a
 
 def static(*parts: Markup) -> Markup:
     """Put parts into one card."""
-    return _CARD.format(Markup("").join(parts))
+    return block(*parts)
 
 
 def title(words: str) -> Markup:
@@ -48,7 +57,7 @@ def line(words: object) -> Markup:
 
 def place(client: Client, business_id: str | None) -> str:
     """Say where a card acts: the host, LIVE or SANDBOX, and the business if it is known."""
-    business = f"business {business_id}" if business_id else "business unknown"
+    business = f"business {shorten(business_id, 100)}" if business_id else "business unknown"
     return f"{client.mode} {client.host} · {business}"
 
 
@@ -116,7 +125,7 @@ def receipt(told: Receipt) -> Markup:
 
 def bundle(html: Markup, text: str) -> Bundle:
     """Make a mime bundle for a page without widgets."""
-    return {"text/html": str(html), "text/plain": text}
+    return {"text/html": str(html), "text/plain": visible(text)}
 
 
 def in_words(question: Question, client: Client) -> str:

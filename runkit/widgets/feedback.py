@@ -10,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ipywidgets as w
-from markupsafe import Markup
 
 from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
-from runkit.text import html_table, moment, plural, short_id, shorten
+from runkit.text import Markup, html_table, moment, plural, short_id, shorten
 from runkit.widgets import cards, jobs, presence
 from runkit.widgets.fields import path_class, untypeset
 from runkit.widgets.focus import Guard

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as w
-from markupsafe import Markup
 
+from runkit.text import Markup, visible
+from runkit.widgets.coded import Coded
 from runkit.widgets.schema import Field, written
 
 OLD_PLURALS = {"people": "person", "addresses": "address", "businesses": "business", "children": "child"}
@@ -21,6 +22,8 @@ PLACEHOLDERS = {"date": "YYYY-MM-DD", "integer": "a whole number", "number": "a 
 BUTTON = {"width": "auto", "align_self": "flex-start"}
 FULL_WIDTH_DOLLAR = "\uff04"
 WORD_JOINER = "\u2060"  # invisible
+_HELP = Markup('<div class="runkit-help">{}</div>')
+_ERROR = Markup('<div class="runkit-error" id="{}"><b>Error: {}</b></div>')
 
 
 def path_class(prefix: str, path: str) -> str:
@@ -30,7 +33,7 @@ def path_class(prefix: str, path: str) -> str:
 
 def untypeset(text: str) -> str:
     """Text for a `description` that MathJax leaves alone: ipywidgets typesets labels, escaped or not."""
-    text = text.replace("\\", "\\" + WORD_JOINER)
+    text = visible(text).replace("\\", "\\" + WORD_JOINER)
     return text.replace("$", FULL_WIDTH_DOLLAR) if text.count("$") > 1 else text
 
 
@@ -109,14 +112,26 @@ class _Note:
     """Help and error of one field; the guard ties the error to its input by its id."""
 
     def __init__(self, help_text: str, css_class: str) -> None:
-        self._help = Markup('<div class="runkit-help">{}</div>').format(help_text) if help_text else Markup()
+        self._help = _HELP.format(help_text) if help_text else Markup()
         self._id = f"{css_class}-error"
+        self._error = self._hidden = ""
         self.html = w.HTML()
         self.say("")
 
     def say(self, error: str) -> None:
-        line = Markup('<div class="runkit-error" id="{}"><b>Error: {}</b></div>').format(self._id, error)
-        self.html.value = str(self._help + line if error else self._help)
+        """Say what is wrong, nothing if it is empty."""
+        self._error = error
+        self._show()
+
+    def hint(self, hidden: str) -> None:
+        """Say what cannot be seen in the input, nothing if it is empty."""
+        self._hidden = hidden
+        self._show()
+
+    def _show(self) -> None:
+        hint = _HELP.format(self._hidden) if self._hidden else Markup()
+        error = _ERROR.format(self._id, self._error) if self._error else Markup()
+        self.html.value = str(self._help + hint + error)
         self.html.layout.display = None if self.html.value else "none"  # empty, it would take a line
 
 
@@ -127,15 +142,34 @@ class _Input:
         self._field = field
         self._control = _control(field, untypeset(_description(field, label)))
         self._control.add_class(css_class)
-        self._control.observe(lambda _change: edited(), "value")
         self._note = _Note(field.help, css_class)
+        self._has_lines = isinstance(self._control, w.Textarea)
+        self._coded = Coded.of("", has_lines=self._has_lines)
+        self._edited = edited
+        self._control.observe(self._changed, "value")
         self.box = w.VBox([self._control, self._note.html])
 
+    @property
+    def _is_text(self) -> bool:
+        return isinstance(self._control, w.Text | w.Textarea)
+
+    def _changed(self, _change: object) -> None:
+        self._hint()
+        self._edited()
+
+    def _hint(self) -> None:
+        if self._is_text:
+            self._note.hint(self._coded.words(self._control.value))
+
     def typed(self) -> Any:
-        return self._control.value
+        return self._coded.read(self._control.value) if self._is_text else self._control.value
 
     def put(self, entry: Any) -> None:
-        if entry is None:  # a Dropdown shows nothing for the value None, even if it is an option's
+        if self._is_text:
+            self._coded = Coded.of(entry or "", has_lines=self._has_lines)
+            self._control.value = self._coded.shown
+            self._hint()
+        elif entry is None:  # a Dropdown shows nothing for the value None, even if it is an option's
             self._control.index = 0 if None in dict(self._control.options).values() else None
         else:
             self._control.value = entry

@@ -12,6 +12,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from runkit.text import visible
+
 ESM = """
 const FOCUSABLE = "input, select, textarea, button";
 
@@ -143,6 +145,10 @@ class Guard(anywidget.AnyWidget):
         self._views: set[str] = set()
         self._watchers: list[Callable[[int], None]] = []
         self.on_msg(self._hear)
+
+    @traitlets.validate("said")
+    def _visible(self, proposal: Any) -> str:
+        return visible(proposal["value"])
 
     def focus(self, css_class: str) -> None:
         """Move the focus to the input with that class, or with "next" to the next card."""

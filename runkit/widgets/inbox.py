@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as w
-from markupsafe import Markup
 
 from runkit.client import Client
-from runkit.text import duration, html_table, moment, plural, short_id, shorten
+from runkit.text import Markup, duration, html_table, moment, plural, short_id, shorten
 from runkit.widgets import cards, jobs, presence
 from runkit.widgets.fields import close_tree, path_class
 from runkit.widgets.focus import Guard

@@ -6,13 +6,11 @@ here uses asyncio. Threads are not pooled: a job is a person's click, and an idl
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
 from runkit.errors import RunkitError
-
-log = logging.getLogger("runkit")
+from runkit.logs import log
 
 PAUSE = 15.0  # seconds after an error that nobody expected
 

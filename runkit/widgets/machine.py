@@ -14,7 +14,6 @@ lock guards all state, listeners are called without it, and a job runs on a thre
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -29,6 +28,7 @@ from runkit.answerlog import CONFIRMED, IN_DOUBT, declared_name
 from runkit.client import Client
 from runkit.client.doubt import is_stale
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
+from runkit.logs import log
 from runkit.models import Run
 from runkit.text import moment
 from runkit.widgets import drafts, jobs, receipts
@@ -36,8 +36,6 @@ from runkit.widgets.question import Fate, Question, documents_for, fate_of, logg
 from runkit.widgets.questionnaire import Judgement, Questionnaire
 from runkit.widgets.receipts import Receipt, Sent
 from runkit.widgets.telling import Machine
-
-log = logging.getLogger("runkit")
 
 DRAFT_AFTER = 0.4  # seconds after a keystroke: a write per keystroke would be a write per letter
 MAY_ARRIVE = "may still arrive; if you answer again, whichever comes first counts."

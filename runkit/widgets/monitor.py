@@ -11,14 +11,13 @@ import threading
 from typing import Any
 
 import ipywidgets as w
-from markupsafe import Markup
 
 from runkit.charts.timeline import gantt
 from runkit.client import Client
 from runkit.errors import UsageError, WaitTimeout
 from runkit.models import Run
 from runkit.tables.linked import Frames, frames, sentence
-from runkit.text import duration, short_id
+from runkit.text import Markup, duration, short_id, visible
 from runkit.widgets import cards, presence
 from runkit.widgets.cards import Bundle
 from runkit.widgets.fields import close_tree
@@ -154,7 +153,7 @@ class RunMonitor:
             self._update(0, self._bundle())
 
     def _bundle(self) -> Bundle:
-        return {"text/html": self._words, "text/plain": sentence(self._frames.runs.iloc[0])}
+        return {"text/html": self._words, "text/plain": visible(sentence(self._frames.runs.iloc[0]))}
 
     def _draw(self, chart: dict[str, Any], *, is_fixed: bool) -> None:
         """Put a chart into its own output, or into the card."""
@@ -279,4 +278,4 @@ def _drawn(f: Frames) -> dict[str, Any]:
     figure = gantt(f)
     words = str(figure.layout.meta["alt"])
     drawn: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
-    return {**drawn, "text/html": str(cards.static(cards.line(words))), "text/plain": words}
+    return {**drawn, **cards.bundle(cards.static(cards.line(words)), words)}

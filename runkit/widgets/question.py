@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,12 +13,11 @@ from runkit.client import Client
 from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
 from runkit.client.doubt import is_pending
 from runkit.errors import RunkitError, UsageError
+from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
 from runkit.tables.linked import frames
 from runkit.text import plural, short_id, shorten
-
-log = logging.getLogger("runkit")
 
 Json = dict[str, Any]
 NO_WORDS = "A question without words"

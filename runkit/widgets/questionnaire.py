@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from runkit.client import codec
 from runkit.objects import Document
-from runkit.text import moment, shorten
+from runkit.text import moment, one_line, shorten
 from runkit.widgets import schema
 from runkit.widgets.answers import ANSWERS, YES, Answer, Decision, Other, json_object
 from runkit.widgets.question import NO_WORDS
@@ -255,7 +255,7 @@ def _filled(field: Field, answer: type[Answer], proposal: Json, documents: Seque
 
 def _shown(document: Document) -> str:
     when = f", {moment(document.created_at)}" if document.created_at else ""
-    return f"{document.document_type or 'document'}: {document.filename or document.id}{when}"
+    return one_line(f"{document.document_type or 'document'}: {document.filename or document.id}{when}")
 
 
 def _words(message: str) -> str:

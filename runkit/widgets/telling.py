@@ -6,12 +6,11 @@ passes over what is older than what it shows.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-log = logging.getLogger("runkit")
+from runkit.logs import log
 
 
 class Versioned(Protocol):

@@ -13,7 +13,6 @@ Times are in seconds.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
@@ -27,11 +26,10 @@ from runkit.client import Client
 from runkit.client.codec import RUN_READ, Json
 from runkit.client.stream import EventStream
 from runkit.errors import AuthError, ContractError, NotFound, RateLimited, RunkitError, Unavailable
+from runkit.logs import log
 from runkit.models import LOCAL, Run
 from runkit.text import duration, shorten
 from runkit.widgets import jobs
-
-log = logging.getLogger("runkit")
 
 
 class Pace(NamedTuple):

@@ -78,9 +78,9 @@ def test_what_excel_gets_is_text(ran: dict[str, Any], tmp_path: Path) -> None:
 def test_the_recipe_for_csv_keeps_formulas_out() -> None:
     """The expression in README puts an apostrophe before what a spreadsheet would run."""
     [recipe] = re.findall(r"`(text\.str\.replace\(.*?\))`", README)
-    text = pd.Series(["=1+1", "+1", "-1", "@x", "\tx", "a=b", ""], dtype="str")
+    text = pd.Series(["=1+1", "+1", "-1", "@x", "\tx", "\n=1", " =1", "＝1", "a=b", ""], dtype="str")
     safe = eval(recipe, {"text": text})  # noqa: S307
-    assert safe.tolist() == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "a=b", ""]
+    assert safe.tolist() == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\n=1", "' =1", "'＝1", "a=b", ""]
 
 
 def test_every_shell_line_runs(tmp_path: Path) -> None:

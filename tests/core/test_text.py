@@ -103,7 +103,7 @@ def test_links(url, host):
     """The host that a browser opens stands beside the link, apart from the words before it."""
     shown = text.link(url, "\u202eSEC")
     assert f'href="{url}"' in shown
-    assert shown.endswith(f"<bdi>\u202eSEC</bdi></a> (<bdi>{host}</bdi>)")
+    assert shown.endswith(f"<bdi>\\u202eSEC</bdi></a> (<bdi>{host}</bdi>)")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,7 @@ def test_links(url, host):
         "https://evil.example\t/x",
         " https://evil.example",
         "https://evil.example/\u202ex",
+        "https://evil.example/\u034fx",
         "https://www.s\u0435c.gov",
         "https://www.sec.gov%2f.evil.example",
         "https:evil.example",
@@ -125,4 +126,4 @@ def test_links(url, host):
 )
 def test_no_links(url):
     """An address whose host is not certain is text."""
-    assert text.link(url, "SEC") == f"<bdi>SEC</bdi>: <bdi>{url}</bdi>"
+    assert text.link(url, "SEC") == f"<bdi>SEC</bdi>: <bdi>{text.visible(url)}</bdi>"

@@ -146,7 +146,7 @@ def test_hostile_text_is_escaped_wherever_it_stands():
 
 def test_signs_that_turn_the_writing_end_with_their_cell():
     """Text of a run is set apart, so that it does not turn what stands after it."""
-    assert "<bdi>\u202eevil</bdi>" in readable(pd.DataFrame({"label": ["\u202eevil"]}), caption="")
+    assert "<bdi>\\u202eevil</bdi>" in readable(pd.DataFrame({"label": ["\u202eevil"]}), caption="")
 
 
 def test_a_long_text_is_cut_and_that_is_said():

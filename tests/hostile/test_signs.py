@@ -1,0 +1,133 @@
+"""Signs that cannot be seen: shown as codes wherever text is shown, and never lost from an answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import runkit
+from runkit.errors import ContractError, RunkitError, UsageError
+from runkit.logs import log
+from runkit.text import Markup, one_line, visible
+from runkit.widgets.coded import Coded
+from runkit.widgets.fields import FieldSet
+from runkit.widgets.schema import Field
+
+ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
+# Format signs with a shape of their own: they stand over or before numbers and words.
+SHAPED = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13440)}
+ANY = st.text(st.characters(categories=None) | st.sampled_from("\u202e\x1b\n\r\\u20e2"))
+
+
+def test_every_sign_that_acts_or_hides_has_a_code() -> None:
+    """All of Unicode's controls, format signs, separators of lines and halves of pairs; no letter has one."""
+    hidden = {"Cc", "Cf", "Zl", "Zp", "Cs"}
+    letters = set()
+    for number in range(sys.maxunicode + 1):
+        sign = chr(number)
+        if unicodedata.category(sign) in hidden and sign not in "\n\t":
+            assert visible(sign).isprintable() or number in SHAPED, hex(number)
+        elif unicodedata.category(sign)[0] in "LNPS" and visible(sign) != sign:
+            letters.add(number)
+    assert letters == {0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0}  # fillers: letters without a shape
+
+
+@given(ANY)
+def test_what_is_visible_stays_as_it_is(text: str) -> None:
+    """Shown twice is shown once; and it can be written as UTF-8."""
+    shown = visible(text)
+    assert visible(shown) == shown
+    shown.encode()
+
+
+def test_html_shows_what_cannot_be_seen() -> None:
+    """However text enters it: formatted, joined, added, or as an attribute."""
+    for html in (
+        Markup("<p>{}</p>").format(ODD),
+        Markup("<p>%s</p>") % ODD,
+        Markup(" ").join([ODD]),
+        Markup("<p>") + ODD,
+        Markup('<p title="{x}">').format(x=ODD),
+    ):
+        assert isinstance(html, Markup)
+        assert visible(html) == html
+        assert "\u241b]8;;" in html
+
+
+@pytest.mark.parametrize("kind", [RunkitError, UsageError, ContractError])
+def test_an_error_does_not_act_on_the_terminal(kind: type[RunkitError]) -> None:
+    """Its message may name a file, an id or what the API said; its arguments stay as they are."""
+    error = kind(f"{ODD} is not there")
+    assert str(error) == f"{visible(ODD)} is not there"
+    assert error.args[0].startswith(ODD)
+
+
+def test_a_message_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """One message is one line, and a traceback is indented."""
+    forged = f"odd\nERROR    runkit:jobs.py:1 all is well\r{ODD}"
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        log.exception("left out: %s", forged)
+    lines = caplog.text.splitlines()
+    assert lines[0].endswith(f"left out: {one_line(forged)}")
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert visible(caplog.text) == caplog.text
+
+
+def test_only_one_file_makes_the_log() -> None:
+    """Nobody goes around it: no other file asks for a logger."""
+    package = Path(runkit.__file__).parent
+    files = [file.name for file in package.rglob("*.py") if 'getLogger("runkit")' in file.read_text()]
+    assert files == ["logs.py"]
+
+
+@given(ANY, st.booleans())
+@example("\\u202e and \u202e", False)
+@example("a\r\nb\nc", True)
+def test_a_text_that_is_not_edited_leaves_an_input_as_it_came(text: str, has_lines: bool) -> None:
+    """Whatever it holds; and what stands in the input is all that a browser keeps and shows."""
+    coded = Coded.of(text, has_lines=has_lines)
+    assert coded.read(coded.shown) == text
+    assert visible(coded.shown) == coded.shown
+    assert has_lines or "\n" not in coded.shown
+
+
+@given(st.text(st.sampled_from("ab\u202e\x1b\n\ud83d\\"), max_size=8), st.text(st.sampled_from("xyz ")))
+def test_an_edit_keeps_the_signs_it_does_not_touch(text: str, added: str) -> None:
+    """Typing at an end of a text changes nothing else of it."""
+    coded = Coded.of(text, has_lines=False)
+    assert coded.read(added + coded.shown) == added + text
+    assert coded.read(coded.shown + added) == text + added
+
+
+def test_the_form_says_that_it_shows_codes() -> None:
+    """Beside the input; nothing is said where nothing is hidden, and pasted signs are named."""
+    fields = [Field("note", "Note", "text"), Field("plain", "Plain", "long_text")]
+    inputs = FieldSet(fields, {"note": "pay\u202eee\n", "plain": "one\ntwo"}, lambda: None)
+    note, plain = (box.children for box in inputs.box.children)
+    assert note[0].value == "pay\\u202eee\u240a"
+    assert "stand here as codes (\\u202e, \u240a)" in note[1].value
+    assert plain[0].value == "one\ntwo"
+    assert plain[1].value == ""
+    plain[0].value = "one\u200b"
+    assert "cannot be seen (\\u200b)" in plain[1].value
+    note[0].value += "!"
+    assert inputs.typed() == {"note": "pay\u202eee\n!", "plain": "one\u200b"}
+    inputs.close()
+
+
+def test_saved_runs_act_on_no_terminal() -> None:
+    """`runkit fetch -o -` writes as escapes of JSON what cannot be seen; the data are the same."""
+    from runkit.cli import _plain
+
+    data = {"label": f"{ODD[:-1]}\x7f\U000e0041"}
+    written = _plain(json.dumps(data, ensure_ascii=False))
+    assert json.loads(written) == data
+    assert visible(written) == written
