@@ -242,13 +242,14 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
 
 def report(arguments: argparse.Namespace) -> int:
     """`runkit report`."""
-    from runkit.reports.making import targets
+    from runkit.reports.making import check_installed, targets
 
+    check_installed()
     policy = runkit.Redaction(
         patterns=dict(map(_rule, arguments.mask)), reveal=arguments.reveal, keep_last=arguments.keep_last
     )
-    targets(arguments.output)  # before anything is fetched
-    find(arguments.template)
+    targets(arguments.output)
+    find(arguments.template)  # all this before anything is fetched
     first, *others = arguments.source
     source: object
     if _is_folder(first) or first.removesuffix(".gz").endswith(SUFFIXES):

@@ -17,7 +17,7 @@ from runkit.progress import Bar
 from runkit.text import shorten
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # names the folder of the data in the kernel's environment
-TIMEOUT = 600.0  # seconds for a cell; the longest of ours takes two
+TIMEOUT = 600  # seconds for a cell, whole ones for nbclient's sake; the longest of ours takes two
 LONGEST_SOCKET = 80  # characters of a folder; the systems allow 104 to 108 for a socket's whole path
 _KEPT = re.compile(  # of the environment: what Python and a shell need, nothing that may hold a secret
     "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"

@@ -20,7 +20,7 @@ from runkit.reports.redaction import Redaction
 from runkit.reports.rules import RULES
 from runkit.text import plural, visible
 
-_NEEDED = ("ipykernel", "nbclient", "nbconvert", "nbformat", "nh3")
+_NEEDED = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nbformat", "nh3")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,12 @@ class Report:
     __repr__ = __str__
 
 
+def check_installed() -> None:
+    """Raise `MissingExtra` unless the packages of the extra `[report]` are there."""
+    if any(find_spec(name) is None for name in _NEEDED):
+        raise MissingExtra.of("report", "making a report")
+
+
 def report(
     source: object,
     path: str | Path,
@@ -72,8 +78,7 @@ def report(
     used, `ReportError` when a cell fails or when the finished files hold what should be masked (nothing is
     written then), and `MissingExtra` without the extra `[report]`.
     """
-    if any(find_spec(name) is None for name in _NEEDED):
-        raise MissingExtra.of("report", "making a report")
+    check_installed()
     html_path, notebook_path = targets(path)
     policy = policy_of(redact)
     chosen = templates.find(template)

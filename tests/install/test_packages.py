@@ -1,0 +1,98 @@
+"""What is in the wheel and in the source distribution."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from email.message import Message
+from email.parser import Parser
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+import runkit
+from environments import PROJECT, ROOT, Built, build
+
+INFO = f"runkit_jupyter-{runkit.__version__}.dist-info"
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Built) -> zipfile.ZipFile:
+    """The wheel, opened."""
+    return zipfile.ZipFile(built.wheel)
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    """What the wheel says of itself."""
+    return Parser().parsestr(wheel.read(f"{INFO}/METADATA").decode())
+
+
+def files(folder: str) -> set[str]:
+    """What a folder of this checkout holds, without what tests and tools left there."""
+    skip = {*Path(ROOT / folder).rglob("__pycache__"), *Path(ROOT / folder).rglob(".*")}
+    found = (path for path in Path(ROOT / folder).rglob("*") if path.is_file())
+    return {
+        path.relative_to(ROOT).as_posix() for path in found if path not in skip and not skip & {*path.parents}
+    }
+
+
+def test_the_wheel_holds_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -> None:
+    """Each module and data file, the notebooks that `runkit lab` and reports open, and nothing else."""
+    info = {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
+    notebooks = {f"runkit/{name}" for name in files("notebooks")}
+    assert {*wheel.namelist()} == files("runkit") | notebooks | info
+    assert {"runkit/py.typed", "runkit/notebooks/report_run.ipynb", "runkit/reports/page.html.j2"} <= {
+        *wheel.namelist()
+    }
+
+
+def test_what_is_carried_is_what_is_here(wheel: zipfile.ZipFile) -> None:
+    """Byte for byte, the notebooks under their other name."""
+    for name in wheel.namelist():
+        if not name.startswith(INFO):
+            here = name.replace("runkit/notebooks/", "notebooks/")
+            assert wheel.read(name) == (ROOT / here).read_bytes(), name
+
+
+def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Built) -> None:
+    """The package, the notebooks, the tests, the readme and how to build; nothing else."""
+    top = f"runkit_jupyter-{runkit.__version__}/"
+    with tarfile.open(built.sdist) as archive:
+        names = {member.name.removeprefix(top) for member in archive.getmembers() if member.isfile()}
+    more = {"PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
+    assert names == files("runkit") | files("notebooks") | files("tests") | more
+
+
+def test_the_source_distribution_builds_the_same_wheel(built: Built, tmp_path: Path) -> None:
+    """To the byte: whoever builds it again can compare digests."""
+    with tarfile.open(built.sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    build(unpacked, tmp_path / "dist", "--wheel")
+    assert (tmp_path / "dist" / built.wheel.name).read_bytes() == built.wheel.read_bytes()
+
+
+def test_the_metadata_say_what_it_is(metadata: Message) -> None:
+    """Name, version, Python, licence, readme, and each requirement as pyproject.toml has it."""
+    assert metadata["Name"] == PROJECT["name"]
+    assert metadata["Version"] == PROJECT["version"] == runkit.__version__
+    assert metadata["Requires-Python"] == PROJECT["requires-python"]
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata.get_payload().strip() == (ROOT / "README.md").read_text().strip()
+    assert {*metadata.get_all("Provides-Extra", [])} == {*PROJECT["optional-dependencies"]}
+    always = [line for line in metadata.get_all("Requires-Dist", []) if ";" not in line]
+    assert len(always) == len(PROJECT["dependencies"])
+    assert not any("@" in line for line in metadata.get_all("Requires-Dist", []))
+
+
+def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
+    """`runkit` is the one command."""
+    assert wheel.read(f"{INFO}/entry_points.txt").decode() == "[console_scripts]\nrunkit = runkit.cli:main\n"
+
+
+def test_every_requirement_is_bounded_below() -> None:
+    """The oldest version that is said to do is the one that .ci/soak tests."""
+    for line in chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()):
+        assert ">=" in line or line.startswith(PROJECT["name"]), line
