@@ -13,7 +13,8 @@ import re
 import threading
 import traceback
 import weakref
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from functools import cache
 
 HIDDEN = "***"
@@ -80,9 +81,7 @@ def _blotter(value: str) -> Callable[[bytes], bytes]:
         return lambda text: text
     plain = value.encode("utf-8", "surrogatepass")
     packed = [_packed(plain, before) for before in range(3)]
-    # Any sign of the value that stands there escaped, which ordinary text has little reason to.
-    signs = sorted({*plain, *(byte for one in packed for byte in one if byte in b"+/")})
-    hint = re.compile(_ESCAPED % b"|".join(map(_escape, signs)))
+    hint = _hint({*plain, *(byte for one in packed for byte in one if byte in b"+/")})
 
     @cache
     def pattern() -> re.Pattern[bytes]:
@@ -119,6 +118,23 @@ def _escape(byte: int) -> bytes:
     ways = [rb"(?:u00|x|u\{|25)?%s\}?|#0{0,5}%d;|#[xX]0{0,5}%s;" % (digits, byte, digits)]
     ways += [_sign(byte)] if chr(byte) in "\\\"'/" else []
     return b"|".join([*ways, *([b"%s;" % _NAMED[chr(byte)]] if chr(byte) in _NAMED else [])])
+
+
+def _hint(signs: Collection[int]) -> re.Pattern[bytes]:
+    """Match any of some bytes that stands there escaped, which ordinary text has little reason to.
+
+    Every answer is searched for it, so this says what `_escape` says, but in few alternatives.
+    """
+    seconds: dict[str, str] = defaultdict(str)
+    for first, second in (divmod(byte, 16) for byte in signs):
+        seconds[f"{first:x}{first:X}"] += f"{second:x}{second:X}"
+    digits = "|".join(f"[{first}][{second}]" for first, second in seconds.items())
+    numbers = "|".join(map(str, signs))
+    ways = [rf"%(?:25)?(?:{digits})", rf"\\(?:u00|x|u\{{)(?:{digits})", rf"&#0{{0,5}}(?:{numbers});"]
+    ways += [rf"&#[xX]0{{0,5}}(?:{digits});"]
+    ways += [rf"\\{re.escape(sign)}" for sign in "\\\"'/" if ord(sign) in signs]
+    ways += [f"&{name.decode()};" for sign, name in _NAMED.items() if ord(sign) in signs]
+    return re.compile("|".join(ways).encode())
 
 
 def _sign(byte: int) -> bytes:

@@ -35,6 +35,18 @@ def test_no_header_that_holds_it_is_left(key: str, before: str, after: str) -> N
         assert not found_in(Secret(key).blot(f"Basic {spelling}"), key)
 
 
+@pytest.mark.parametrize(
+    "way", ["%{:02x}", "%25{:02X}", "\\u00{:02x}", "\\x{:02X}", "\\u{{{:x}}}", "&#{:d};", "&#X00{:x};"]
+)
+def test_one_escaped_sign_is_enough(way: str) -> None:
+    """Each sign may be the only one that is escaped."""
+    key = "mk_test_" + "".join(map(chr, range(33, 127)))
+    secret = Secret(key)
+    for at in range(8, len(key)):
+        said = key[:at] + way.format(ord(key[at])) + key[at + 1 :]
+        assert secret.blot_bytes(said.encode()) == HIDDEN.encode()
+
+
 def test_ordinary_text_stays_as_it_is() -> None:
     """Escapes, addresses and base64 of other things are not touched, byte for byte."""
     text = rb'{"a": "https://x.example/%6D%20b?q=\u006d\"", "b": "bWtfbGl2ZV9vdGhlcg==", "c": "&amp;&#109;"}'
