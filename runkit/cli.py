@@ -15,11 +15,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import runkit
+from runkit import private
 from runkit.errors import MissingExtra, RunkitError, UsageError
 from runkit.progress import say
 from runkit.reports.templates import find, notebooks
@@ -278,7 +279,7 @@ def _rule(given: str) -> tuple[str, str]:
 
 @contextmanager
 def _output(name: str) -> Iterator[IO[bytes]]:
-    """Stdout, or a file that takes its place, whole, when all went well."""
+    """Stdout, or a file for its owner only that takes its place, whole, when all went well."""
     if name == "-":
         yield sys.stdout.buffer
         return
@@ -288,17 +289,13 @@ def _output(name: str) -> Iterator[IO[bytes]]:
             f"-o {name}: expected a name ending in .ndjson, .jsonl, either with .gz, or -; or an "
             "archive's folder, ending in /."
         )
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.touch()
-    except OSError as error:
-        raise UsageError(f"-o {name}: cannot be written ({error.strerror}).") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            part = stack.enter_context(private.replacing(path))
+        except OSError as error:
+            raise UsageError(f"-o {name}: cannot be written ({error.strerror}).") from None
         with gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file:
             yield cast(IO[bytes], file)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def lab(arguments: argparse.Namespace) -> int:
@@ -308,10 +305,11 @@ def lab(arguments: argparse.Namespace) -> int:
     if find_spec("jupyterlab") is None:
         raise MissingExtra.of("lab", "opening JupyterLab")
     folder: Path = arguments.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     for notebook in sorted(notebooks().iterdir()):
         if notebook.is_file() and not (folder / notebook.name).exists():  # what an analyst changed is kept
-            shutil.copy(notebook, folder)
+            shutil.copyfile(notebook, folder / notebook.name)
+            (folder / notebook.name).chmod(0o600)  # what is worked out in it may be about customers
     with runkit.sandbox(speed=60, history=40) as box:
         say(f"Notebooks in {folder}/ on the sandbox at {box.url}. Ctrl-C stops both.")
         options = ["--ServerApp.open_browser=False"] if arguments.no_browser else []

@@ -11,9 +11,10 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from runkit import private
 from runkit.errors import UsageError
 
 DIR_NAME = "RUNKIT_STATE_DIR"
@@ -66,9 +67,8 @@ def opened() -> Iterator[sqlite3.Connection]:
     """
     path = folder() / FILE
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # and O_EXCL: closing a file that SQLite uses would end its locks
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        private.make_folder(path.parent)
+        private.make_file(path)
         path.chmod(0o600)  # one that was copied here may have been readable by others
         with closing(sqlite3.connect(path, timeout=PATIENCE)) as db:
             db.row_factory = sqlite3.Row

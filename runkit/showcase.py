@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import runkit
+from runkit import private
 from runkit.charts.html import figure_div, offline_page, wide
 from runkit.charts.timeline import gantt
 from runkit.client import Client
@@ -112,7 +113,8 @@ def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple
         ),
         Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"))),
     ]
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     page = folder / "index.html"
-    page.write_text(offline_page("runkit demo", sections), encoding="utf-8")
+    with private.replacing(page) as part:
+        part.write_text(offline_page("runkit demo", sections), encoding="utf-8")
     return page

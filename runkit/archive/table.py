@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
+from runkit import private
 from runkit.archive.rows import CHOSEN_BY, SCHEMA
 from runkit.errors import ArchiveError, MissingExtra, UsageError
 from runkit.logs import log
@@ -238,8 +239,10 @@ def opened_or_made(place: Place) -> Snapshot:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_folder(folder)
         is_empty = next(folder.iterdir(), None) is None
+        if is_empty:
+            folder.chmod(0o700)  # of what deltalake writes in it, the umask decides
     except OSError as error:
         raise UsageError(f"{folder} cannot be an archive ({error.strerror}); give another folder.") from None
     if not is_empty:

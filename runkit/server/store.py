@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from runkit import private
 from runkit.errors import UsageError
 from runkit.server.businesses import SPACE, Json, id_in
 from runkit.server.clock import Clock, Course
@@ -58,8 +59,10 @@ class Store:
             raise UsageError(f"seed={str(seed)[:80]} cannot be kept; give a whole number of at most 64 bits")
         real, course = real_time(), Course(_start(now, real_time), real_time(), 0, speed)
         try:
+            if db and str(db) != ":memory:":
+                private.make_file(Path(db))  # SQLite gives the files beside it the same permissions
             self.db = sqlite3.connect(db or ":memory:", check_same_thread=False)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise _unusable(db, "cannot be opened", error) from error
         try:
             self.db.executescript(_SCHEMA)
@@ -132,7 +135,7 @@ def _answer(row: Json) -> Answer:
     return Answer(row["interrupt_id"], row["at"], given, row["note"], notes, payloads, row.get("person"))
 
 
-def _unusable(db: str | Path | None, why: str, error: sqlite3.Error) -> UsageError:
+def _unusable(db: str | Path | None, why: str, error: Exception) -> UsageError:
     return UsageError(f"db={str(db)!r} {why} ({error}); give a new file in a directory that exists")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
+from runkit import private
 from runkit.errors import DataError, UsageError
 from runkit.progress import Bar
 from runkit.tables.assemble import assemble
@@ -93,22 +94,23 @@ class Frames:
     def save(self, directory: str | Path) -> Path:
         """Write the six frames as Parquet files into a directory, which is made; `runkit.read` reads them.
 
-        Each file is replaced as a whole. Returns the directory. Raises `UsageError` for the name of a file.
+        Each file is replaced as a whole and readable by its owner only, as is the directory if it is new.
+        Returns the directory. Raises `UsageError` for the name of a file.
         """
         folder = Path(directory)
         try:
             if folder.exists() and not folder.is_dir():
                 raise UsageError(f"{folder} is a file; expected a directory, which may exist or not.")
-            folder.mkdir(parents=True, exist_ok=True)
+            private.make_folder(folder)
         except UsageError:
             raise
         except (OSError, ValueError) as error:
             raise UsageError.of_path(folder, error) from None
         for name, df in self.items():
-            part = folder / f".{name}.parquet.part"
-            df.to_parquet(part, index=False)
-            part.replace(folder / f"{name}.parquet")
-        (folder / COVERAGE_FILE).write_text(json.dumps(self.coverage._asdict() | {"version": self.version}))
+            with private.replacing(folder / f"{name}.parquet") as part:
+                df.to_parquet(part, index=False)
+        with private.replacing(folder / COVERAGE_FILE) as part:
+            part.write_text(json.dumps(self.coverage._asdict() | {"version": self.version}))
         return folder
 
     def sentences(self, most: int = SHOWN_RUNS) -> list[str]:

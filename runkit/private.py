@@ -1,0 +1,36 @@
+"""Files and folders for their owner only: what is in them may be a customer's data, or a draft about one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that nobody else may enter (0700), if there is none. Raises `OSError`."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file that nobody else may read (0600), if there is none. Raises `OSError`."""
+    with suppress(FileExistsError):  # and O_EXCL: closing a file that SQLite uses would end its locks
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a new file (0600) beside `path`, which takes its place, whole, when all went well.
+
+    Its name is one that nobody else has. Raises `OSError`.
+    """
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
+    os.close(number)
+    part = Path(name)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""What runkit writes is for its owner only, whatever the umask allows."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import runkit
+from runkit import private
+from runkit.server.launch import Running
+
+MAKE = """
+import os
+import sys
+from pathlib import Path
+
+os.umask(0)  # nothing is taken away from what is asked for
+import runkit
+from runkit import cli
+from runkit.widgets import drafts
+
+assert cli.main(["demo", "--speed", "3000"]) == 0
+with runkit.sandbox(db="box.db", history=2) as box, box.client() as client:
+    os.environ |= {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+    run = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
+    drafts.save(drafts.Name("run", "a", "b"), {"0": {"note": "typed"}})
+    runkit.frames(client.runs.fetch(client.runs.list())).save("frames")
+    Path("empty").mkdir()
+    for name in ("runs.ndjson", "runs.ndjson.gz", "new/", "empty/"):
+        assert cli.main(["fetch", "--sandbox", "-o", name]) == 0
+    print(*(f"{os.stat(path).st_mode & 0o777:o} {path}" for path in Path().glob("box.db*")), sep=",")
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder in which a process without a umask wrote all that runkit writes."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("RUNKIT", "MIDDESK"))
+    }
+    environment |= {"RUNKIT_STATE_DIR": str(tmp_path / "state"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    listed = done.stdout.splitlines()[-1]
+    assert sorted(listed.split(",")) == ["600 box.db", "600 box.db-shm", "600 box.db-wal"]
+    return tmp_path
+
+
+def test_nobody_else_reads_what_is_written(made: Path) -> None:
+    """State, frames, saved runs, archives, the demo's page, the sandbox's database are all closed."""
+    folders = {"state", "frames", "new", "empty", "runkit-demo"}
+    files = {"box.db", "runs.ndjson", "runs.ndjson.gz"}
+    assert {path.name for path in made.iterdir()} == folders | files
+    for path in made.iterdir():
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+    inside = [path for name in ("state", "frames", "runkit-demo") for path in (made / name).iterdir()]
+    assert len(inside) == 1 + 7 + 1
+    assert {stat.S_IMODE(path.stat().st_mode) for path in inside} == {0o600}
+
+
+def test_what_is_replaced_is_closed_too(tmp_path: Path) -> None:
+    """A file that others could read is not the measure for the one that takes its place."""
+    path = tmp_path / "a.json"
+    path.touch(0o666)
+    with private.replacing(path) as part:
+        part.write_text("new")
+        assert path.read_text() == ""
+        assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o600)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    """And nothing beside it."""
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with suppress(ZeroDivisionError), private.replacing(path) as part:
+        part.write_text(str(1 / 0))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("make", [private.make_file, private.make_folder])
+def test_what_is_there_already_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A file or folder that somebody made keeps what it holds and who may see it."""
+    make(tmp_path / "x")
+    (tmp_path / "x").chmod(0o755)
+    make(tmp_path / "x")
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o755
+
+
+def test_the_lab_puts_notebooks_where_nobody_else_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is closed and so are the notebooks; what an analyst changed stays as it is."""
+    from runkit import cli
+
+    started: list[dict[str, str]] = []
+
+    def lab(command: list[str], env: dict[str, str], check: bool) -> subprocess.CompletedProcess[bytes]:
+        started.append(env)
+        assert not [word for word in command if env["RUNKIT_SANDBOX_KEY"] in word]
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("runkit.cli.subprocess.run", lab)
+    before = os.umask(0)
+    try:
+        assert cli.main(["lab", "--folder", str(tmp_path / "books"), "--no-browser"]) == 0
+    finally:
+        os.umask(before)
+    assert started
+    assert stat.S_IMODE((tmp_path / "books").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "books").iterdir()} == {0o600}
+
+
+def test_a_database_of_somebody_else_is_no_sandbox(tmp_path: Path) -> None:
+    """Where the file cannot be made, the error is one of the argument and names it."""
+    with pytest.raises(runkit.errors.UsageError, match="cannot be opened"):
+        Running(db=tmp_path / "no" / "box.db")
