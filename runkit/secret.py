@@ -48,8 +48,7 @@ class Secret:
 
     def blot(self, text: str) -> str:
         """Blot out this secret, and whatever looks like a key of Middesk, in a text from outside."""
-        plain = self.blot_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
-        return _LIKE_A_KEY.sub(HIDDEN, plain)
+        return _blotted(text, self)
 
     def __repr__(self) -> str:
         return repr(HIDDEN)
@@ -73,6 +72,14 @@ def forget(error: BaseException) -> None:
         traceback.clear_frames(one.__traceback__)
         waiting += [one.__cause__, one.__context__]
         waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else []
+
+
+def _blotted(text: str, *secrets: Secret) -> str:
+    """Blot out secrets, and then what looks like a key: of an odd one that would leave the end."""
+    plain = text.encode("utf-8", "surrogatepass")
+    for secret in secrets:
+        plain = secret.blot_bytes(plain)
+    return _LIKE_A_KEY.sub(HIDDEN, plain.decode("utf-8", "surrogatepass"))
 
 
 def _blotter(value: str) -> Callable[[bytes], bytes]:
@@ -145,11 +152,10 @@ class _Blot(logging.Filter):
     """Takes what is secret out of the lines of a library that logs what servers say."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        said = text = record.getMessage()
         with _lock:
             secrets = list(_alive)
-        for secret in secrets:
-            text = secret.blot(text)
+        said = record.getMessage()
+        text = _blotted(said, *secrets)
         if text != said:
             record.msg, record.args = text, ()
         return True

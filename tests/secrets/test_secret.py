@@ -105,9 +105,9 @@ def test_forgetting_empties_frames_of_the_whole_chain() -> None:
 @pytest.mark.parametrize("name", ["httpx", "httpcore.http11", "httpcore.connection", "httpcore.proxy"])
 def test_logs_of_the_http_libraries_are_blotted(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """What they log of an answer is kept, without the key, as long as somebody holds one."""
-    held = Secret(CANARY)
+    held, other = Secret(CANARY), Secret(PLAIN)
     caplog.set_level(logging.DEBUG, name)
     logging.getLogger(name).debug("return_value=%r and %d", [(b"x-echo", CANARY.encode())], 5)
     assert not found_in(caplog.text)
     assert "return_value=[(b'x-echo', b'***')] and 5" in caplog.text.replace('"', "'")
-    assert held.reveal() == CANARY
+    assert (held.reveal(), other.reveal()) == (CANARY, PLAIN)
