@@ -141,7 +141,7 @@ class Frames:
             records = plural(self.coverage.seen, "record")
             parts.append(f"{self.coverage.refused} of {records} refused")
         if self.coverage.why:
-            parts.append(f"not complete: {self.coverage.why}")
+            parts.append(f"not complete: {one_line(self.coverage.why)}")
         if len(self.problems):
             found = self.problems["problem"].value_counts()
             kinds = ", ".join(f"{n} {one_line(str(word))}" for word, n in found[found > 0].items())

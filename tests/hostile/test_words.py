@@ -1,0 +1,177 @@
+"""Every public object with hostile text in every field: what it says of itself is text and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import IPython.display
+import pytest
+
+import runkit
+from hostile.made import filled, hostile_run, hostile_runs, models
+from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
+from runkit.charts import fleet, one_run, side_by_side
+from runkit.charts.exhibit import Exhibit
+from runkit.client import Client, RunList
+from runkit.errors import DataError, UsageError
+from runkit.models import ApiObject, Run
+from runkit.reports.data import ReportData
+from runkit.reports.material import masker_of, policy_of, redacted
+from runkit.widgets import cards, feedback, inbox, receipts, waiting
+from runkit.widgets.question import Fate, question_of
+from support import run as plain_run
+from support import step
+
+each_text = pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
+
+
+def check_itself(shown: object) -> None:
+    """Check all forms in which an object shows itself."""
+    check_text(repr(shown))
+    check_text(str(shown))
+    for name in ("_repr_html_", "_repr_markdown_", "_repr_latex_"):
+        if hasattr(shown, name):
+            assert name == "_repr_html_"
+            html = shown._repr_html_()
+            check_html(html)
+            assert "mathjax_ignore" in html[:80]  # JupyterLab would typeset it
+
+
+@pytest.fixture
+def displayed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is shown in a notebook."""
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython.display, "display", lambda one, **_options: shown.append(one))
+    return shown
+
+
+@each_text
+@pytest.mark.parametrize("cls", [*models()], ids=lambda cls: cls.__name__)
+def test_objects_of_the_api(cls: type[ApiObject], text: str) -> None:
+    """Each model, with all its fields, unknown ones, and names of fields."""
+    made = cls.from_json(filled(cls, text))
+    assert made.to_dict()[text] == text
+    check_itself(made)
+
+
+@each_text
+def test_lists_and_frames(text: str) -> None:
+    """A list that says what is missing, and frames with their problems."""
+    runs = tuple(hostile_runs({"": text}))
+    error = UsageError(text)
+    listed = RunList(runs, why=text, requested=(text,), errors={text: error})  # type: ignore[dict-item]
+    f = runkit.frames(listed)
+    for shown in (*runs, listed, listed[:1], f, f.select(runs[0].id)):
+        check_itself(shown)
+    for line in (*f.sentences(), *f.summary()):
+        assert "\n" not in line
+    with pytest.raises(DataError) as caught:
+        runkit.frames([*runs, {text: text}, hostile_run(text) | {"created_at": text}], on_error="raise")
+    check_text(str(caught.value))
+    with pytest.raises(UsageError) as refused:
+        f.select(f"{text}!")
+    check_text(str(refused.value))
+
+
+def exhibits(wild: Run, tame: Run) -> Iterator[Exhibit]:
+    """All that charts show of one run and of two."""
+    for run in (wild, tame):
+        f = runkit.frames(run)
+        yield from (getattr(one_run, name)(f) for name in one_run.__all__)
+    both = runkit.frames([wild, tame])
+    for name in ("in_short", "timeline", "parting", "steps", "findings", "people"):
+        yield getattr(side_by_side, name)(both)
+
+
+@pytest.mark.parametrize("text", TELLING.values(), ids=TELLING)
+def test_what_charts_show(text: str, displayed: list[Any]) -> None:
+    """Figures, sentences and tables of one run and of two; as they are shown in a notebook."""
+    check_exhibits(exhibits(*hostile_runs({"": text})), displayed)
+
+
+def test_what_charts_of_many_runs_show(displayed: list[Any]) -> None:
+    """Each text once, as far as it is not cut or counted with others."""
+    f = runkit.frames(hostile_runs(PAYLOADS))
+    check_exhibits((getattr(fleet, name)(f) for name in fleet.__all__), displayed)
+
+
+def check_exhibits(exhibits: Iterator[Exhibit], displayed: list[Any]) -> None:
+    """Check all that exhibits show."""
+    for shown in exhibits:
+        check_itself(shown)
+        shown._ipython_display_()
+    for one in displayed:
+        if isinstance(one, dict):
+            check_html(one["text/html"])
+            check_text(one["text/plain"])
+        else:
+            check_strings(one.to_plotly_json())
+
+
+@pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
+def test_gantt_charts(rows: str) -> None:
+    """Each way to draw runs, exact and bounded, titled by a text."""
+    texts = iter(PAYLOADS.values())
+    runs = runkit.frames(hostile_runs(PAYLOADS))
+    for options in ({}, {"max_bars": 1}, {"compress_waits": True, "time": "absolute"}, *[{}] * 4):
+        drawn = runkit.gantt(runs, rows=rows, title=next(texts) + next(texts), **options).to_plotly_json()
+        check_strings(drawn)
+        check_text(drawn["layout"]["meta"]["alt"])
+
+
+@each_text
+def test_the_static_halves_of_widgets(text: str) -> None:
+    """What is asked, what waits, what to rate, and what became of it."""
+    client = Client("mk_test_0123456789abcdef", base_url="http://127.0.0.1:9/v1")
+    raw = hostile_run(text) | {"status": "interrupted", "ended_at": None}
+    raw["steps"][1] |= {"type": "interrupt", "status": "running", "completed_at": None}
+    run = Run.from_json(raw)
+    question = question_of(run)
+    assert question is not None
+    waits = waiting.Snapshot(waiting=waiting.rows_of([run]), receipts=(text,), covered=text, trouble=text)
+    elsewhere = receipts.elsewhere(question, client, Fate("answered", run.created_at, text), is_refused=True)
+    bundles = [
+        cards.bundle(cards.header(question, client), cards.in_words(question, client)),
+        inbox.static(waits, client),
+        feedback.static(feedback.FeedbackMachine(client, run)),
+        cards.bundle(cards.receipt(elsewhere), elsewhere.title),
+    ]
+    for bundle in bundles:
+        check_html(bundle["text/html"])
+        check_text(bundle["text/plain"])
+        assert "mathjax_ignore" in bundle["text/html"][:80]
+    check_itself(client)
+
+
+@each_text
+def test_the_data_of_a_report(text: str) -> None:
+    """Data and provenance show themselves; what is missing of the source is hostile, too."""
+    runs = tuple(hostile_runs({"": text}))
+    policy = policy_of(redact=True)
+    f = runkit.frames(RunList(runs, why=text))
+    data = ReportData(*redacted(f, runs, policy, masker_of(policy), template=(text, text)))
+    check_itself(data)
+    check_itself(data.provenance)
+
+
+def test_a_text_that_looks_like_ours_is_shown_whole() -> None:
+    """Escaping loses nothing: the words of the text are in the page, and a code is not a sign."""
+    text = PAYLOADS["img"] + PAYLOADS["bidi"]
+    run = Run.from_json(hostile_run(text, is_tame=True))
+    assert "<img src=x onerror=canary=1>\\u202egpj.exe\\u2066" in check_html(run._repr_html_())
+
+
+@each_text
+def test_the_log_is_made_of_lines(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A record that is left out, and a field that breaks the contract, are named on one line."""
+    caplog.set_level(logging.DEBUG, "runkit")
+    raw = plain_run(step("a", artifacts=[{text: text}], completed_at=text), **{"output": text, text: 1})
+    run = Run.from_json(raw)
+    assert run.steps is not None
+    runkit.frames([run, {text: text}])
+    assert caplog.records
+    for record in caplog.records:
+        check_text(record.getMessage())
+        assert "\n" not in record.getMessage()
