@@ -86,7 +86,7 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
     top = steps if isinstance(steps, list) else []
     stack: list[tuple[Iterator[Any], int, int]] = [(iter(top), -1, 0)]
     inside = [id(top)]  # the lists of steps that are being read, the innermost last
-    are_inside = set(inside)
+    seen = set(inside)
     while stack:
         siblings, parent, depth = stack[-1]
         for step in siblings:
@@ -97,14 +97,16 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
             if kids is not None and type(kids) is not list:
                 notes.append(Note(step, "bad_field", f"steps must be a list, found {kind(kids)}"))
                 kids = None
-            if id(kids) in are_inside:  # of Python's objects; no text can say so
-                notes.append(Note(step, "cycle", "its steps are those that it stands in"))
+            if kids and id(kids) in seen:  # of Python's objects; no text can say so
+                is_cycle = id(kids) in inside
+                what = "those that it stands in" if is_cycle else "the very ones of another step"
+                notes.append(Note(step, "cycle" if is_cycle else "duplicate_step", f"its steps are {what}"))
                 kids = None
             if accept is not None and not accept(step):
                 if kids:
                     stack.append((iter(kids), _ORPHANED, 0))
                     inside.append(id(kids))
-                    are_inside.add(id(kids))
+                    seen.add(id(kids))
                     break
                 continue
             if parent == _ORPHANED:
@@ -115,11 +117,11 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
             if kids:
                 stack.append((iter(kids), len(records) - 1, depth + 1))
                 inside.append(id(kids))
-                are_inside.add(id(kids))
+                seen.add(id(kids))
                 break
         else:
             stack.pop()
-            are_inside.discard(inside.pop())
+            inside.pop()
     return flat
 
 

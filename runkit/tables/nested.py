@@ -99,6 +99,7 @@ def read_levels(steps: list[Any]) -> list[Level] | None:
     None for what is no object, children that are no list, a step at the top that names a parent, deep trees.
     """
     levels: list[Level] = []
+    seen: set[int] = set()
     while steps:
         if len(levels) == MOST_LEVELS or set(map(type, steps)) != {dict}:
             return None
@@ -108,6 +109,11 @@ def read_levels(steps: list[Any]) -> list[Level] | None:
         inside = list(map(_CHILDREN, rows))
         kinds = set(map(type, inside))
         if not kinds <= {list, NoneType}:
+            return None
+        families = [id(children) for children in inside if children]
+        n_seen = len(seen) + len(families)
+        seen.update(families)
+        if len(seen) < n_seen:  # Python's objects, that stand in themselves or in several places
             return None
         if NoneType in kinds:
             inside = [children or [] for children in inside]
