@@ -34,6 +34,7 @@ UNSEEN = re.compile(
 PICTURES = 0x2400  # Unicode's signs for the controls up to space; that for DEL is beside them
 
 MAX_URL = 2000  # characters; longer ones do not work in every browser
+MOST_WORDS, MOST_WORD = 8, 40  # different statuses in a sentence, and characters of one
 BRIEF = 60  # characters of a value that is shown in a message
 MOST_SHOWN_BITS = 400  # of an integer: twice as many digits as are shown
 SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
@@ -200,9 +201,16 @@ def moment(when: datetime | None) -> str:
     """Say a time to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
     if when is None or when != when:  # NaT is the one datetime that differs from itself
         return "unknown"
-    # not by strftime: it knows no day before the year 1, which UTC's first day is where clocks are behind
     day, time = (when.year, when.month, when.day), (when.hour, when.minute, when.second)
+    # not by strftime, which writes the year 1 as 1 here and as 0001 there
     return f"{'{:04}-{:02}-{:02}'.format(*day)} {'{:02}:{:02}:{:02}'.format(*time)} {when.tzname() or 'UTC'}"
+
+
+def counted(numbers: Mapping[str, int]) -> list[str]:
+    """Say how often words come, in short: `["3 completed", "1 error"]`; many or long ones are bounded."""
+    shown = [f"{n:,} {shorten(word, MOST_WORD)}" for word, n in list(numbers.items())[:MOST_WORDS]]
+    rest = list(numbers.values())[MOST_WORDS:]
+    return [*shown, *([f"{sum(rest):,} of {plural(len(rest), 'other kind')}"] if rest else [])]
 
 
 def budget_words(working: float, waiting: float, idle: float) -> str:
@@ -235,7 +243,7 @@ def run_sentence(
     """
     head = f"run {short_id(run_id)}"
     if status != "completed":
-        head += f" ({shorten(status)})"
+        head += f" ({shorten(status, MOST_WORD)})"
     if duration_s is None or math.isnan(duration_s):
         time = "not started"
     elif budget is None:
@@ -263,7 +271,7 @@ def fleet_sentence(
 
     `statuses`: number of runs by status; `budget`: (working, waiting, idle) in seconds, over all runs.
     """
-    kinds = ", ".join(f"{count:,} {shorten(status)}" for status, count in statuses.items())
+    kinds = ", ".join(counted(statuses))
     counts = [plural(n_steps, "step")]
     if n_errors:
         counts.append(plural(n_errors, "error"))

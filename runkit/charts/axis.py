@@ -181,9 +181,7 @@ def elapsed(seconds: float, step: float) -> str:
 
 def clock(when: datetime, step: float) -> str:
     """Say a time of day, down to the unit of `step`."""
-    text = (
-        f"{when.hour:02}:{when.minute:02}"  # strftime knows no day before the year 1, as where UTC is ahead
-    )
+    text = f"{when.hour:02}:{when.minute:02}"  # not by strftime, which ends with the year 9999
     if step >= 60 and not when.second:
         return text
     text += f":{when.second:02}"

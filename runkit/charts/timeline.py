@@ -16,6 +16,7 @@ from runkit.charts.rows import LAYOUTS, LETTERS
 from runkit.charts.scene import SECOND, Scene
 from runkit.charts.theme import CONTAINER, keep_private
 from runkit.errors import UsageError
+from runkit.tables.checks import FIRST, LAST
 from runkit.tables.linked import Frames, frames, sentence
 from runkit.text import fleet_sentence, plural
 from runkit.timing import Ints
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 MOST_EXACT = 300
 MOST_COVERED = 0.25  # of the picture, by the bars over it
 MOST_OF_A_KIND = 75  # of them errors, and waits: a flood of one kind leaves room for the others
+DAY = 86_400 * SECOND  # in microseconds; no zone is farther from UTC
 GOLDEN = 2_654_435_761  # 2**32 by the golden ratio: its multiples fall evenly between each other
 
 
@@ -49,7 +51,7 @@ def gantt(
     so their number is the peak concurrency; `run`, a row per run. Without it one run is a tree, two to four
     stand agent under agent, more are one row each.
     `time`: `relative`, seconds since each run started, all aligned at 0; or `absolute`, labelled with clock
-    times in `tz`, an IANA name.
+    times in `tz`, an IANA name (in UTC, on the first and the last day of the years 1 to 9999).
     `compress_waits`: fold each time in which all that is shown waits for a person to a fixed width, with a
     break mark and its true length in words. The labels of the axis stay true.
     `max_bars`: up to so many steps, each is a bar; beyond, one picture shows them all and at most 300 bars
@@ -84,7 +86,7 @@ def gantt(
         chosen=np.arange(scene.n_steps),
         is_bounded=scene.n_steps + int((where.of_run >= 0).sum()) > max_bars,
         shares_rows=kind == "run",
-        tz=tz,
+        tz=tz if _has_local_times(scene) else "UTC",
     )
     if picture.is_bounded:
         picture = picture._replace(chosen=most_telling(picture, min(MOST_EXACT, max_bars)))
@@ -126,6 +128,14 @@ def _default_rows(n_runs: int) -> str:
     if n_runs == 1:
         return "tree"
     return "agent" if n_runs <= len(LETTERS) else "run"
+
+
+def _has_local_times(scene: Scene) -> bool:
+    """Whether all of it has a date in every zone: none has one at the edges of the years 1 and 9999."""
+    if not scene.n_runs:
+        return True
+    times = np.concatenate([scene.start, scene.end, scene.run_start, scene.run_end])
+    return bool(times.min() > FIRST + DAY and times.max() < LAST - DAY)
 
 
 class Placed(NamedTuple):

@@ -30,8 +30,8 @@ from runkit.values import read_time
 TEXT = pa.large_string()  # what pandas holds text in
 TIME = pa.timestamp("us", tz="UTC")
 NEVER = np.iinfo(np.int64).min  # how a missing time is written among int64 microseconds; numpy's NaT
-_FIRST = int(datetime.min.replace(tzinfo=UTC).timestamp()) * 1_000_000
-_LAST = (int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()) + 1) * 1_000_000 - 1
+FIRST = int(datetime.min.replace(tzinfo=UTC).timestamp()) * 1_000_000
+LAST = (int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()) + 1) * 1_000_000 - 1
 OLD_NAMES: dict[type[ApiObject], tuple[str, ...]] = {
     Step: ("graph",)
 }  # a step's agent in the first generation of the documentation
@@ -111,7 +111,7 @@ def _moments(columns: list[pa.Array]) -> list[NDArray[np.int64]] | None:
     if not columns:
         return []
     moments = micros_of(pc.cast(pa.concat_arrays(columns), TIME))
-    if ((moments < _FIRST) & (moments != NEVER) | (moments > _LAST)).any():
+    if ((moments < FIRST) & (moments != NEVER) | (moments > LAST)).any():
         return None
     return list(moments.reshape(len(columns), -1))
 

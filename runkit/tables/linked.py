@@ -24,7 +24,18 @@ from runkit.tables.layout import micros
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record, records_of
 from runkit.tables.schema import SCHEMA, cast
-from runkit.text import Markup, block, brief, html_table, one_line, plural, run_sentence, shorten, visible
+from runkit.text import (
+    Markup,
+    block,
+    brief,
+    counted,
+    html_table,
+    one_line,
+    plural,
+    run_sentence,
+    shorten,
+    visible,
+)
 
 # JSON text that becomes columns at once: few enough that its objects (five times as many bytes) stay in the
 # processor's cache, enough that numpy's and Arrow's calls cost little. Half or twice as much is slower.
@@ -122,7 +133,7 @@ class Frames:
         runs = self.runs
         counts = [plural(len(runs), "run")]
         by_status = runs["status"].value_counts()
-        counts += [f"{n} {one_line(str(word))}" for word, n in by_status[by_status > 0].items()]
+        counts += counted({str(word): int(n) for word, n in by_status[by_status > 0].items()})
         lines = [counts[0] + (f" ({', '.join(counts[1:])})" if len(counts) > 1 else "")]
         lines += [
             f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')} on "

@@ -1,0 +1,174 @@
+"""Charts, comparisons, tables and sentences of whatever frames were made: drawn, or refused in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+import runkit
+from drawn import Drawn, values
+from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values, texts
+from runkit.charts import fleet, one_run, side_by_side
+from runkit.charts.exhibit import Exhibit
+from runkit.errors import UsageError
+from runkit.models import Run
+from runkit.tables.readable import readable
+from support import question, run, step
+
+Json = dict[str, Any]
+ROWS = st.sampled_from([None, "tree", "agent", "lanes", "run"])
+TIMES = st.sampled_from(["relative", "absolute"])
+ZONES = st.sampled_from(["UTC", "America/New_York", "Pacific/Kiritimati", "Asia/Kathmandu"])
+OF_ONE = (one_run.in_short, *map(one_run.__dict__.__getitem__, one_run.__all__))
+OF_TWO = tuple(
+    getattr(side_by_side, name) for name in ("in_short", "timeline", "parting", "steps", "findings", "people")
+)
+OF_MANY = tuple(map(fleet.__dict__.__getitem__, fleet.__all__))
+
+
+def drawn(f: runkit.Frames, **options: Any) -> Drawn:
+    """A figure whose JSON is strict, with nothing infinite in it."""
+    figure = runkit.gantt(f, **options)
+    text = figure.to_json()
+    told = Drawn(json.loads(text, parse_constant=pytest.fail))
+    for trace in told.json["data"]:
+        for key in ("x", "base", "y"):
+            assert np.isfinite(values(trace.get(key))).all()
+    assert figure.layout.meta["alt"]
+    return told
+
+
+@fuzz(40)
+@given(
+    st.lists(mangled(python_values), min_size=1, max_size=5).map(Case),
+    ROWS,
+    TIMES,
+    ZONES,
+    st.booleans(),
+    st.integers(0, 30),
+)
+def test_any_frames_are_drawn(
+    case: Case, rows: str | None, time: str, tz: str, compress_waits: bool, max_bars: int
+) -> None:
+    """In every layout, on every clock, folded and bounded."""
+    f = runkit.frames(case.value)
+    options = {"rows": rows, "time": time, "tz": tz, "compress_waits": compress_waits, "max_bars": max_bars}
+    if f.runs.empty:
+        with pytest.raises(UsageError, match="no run to draw"):
+            runkit.gantt(f, **options)
+    else:
+        drawn(f, **options)
+
+
+@pytest.mark.parametrize("tz", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("time", ["relative", "absolute"])
+@pytest.mark.parametrize("compress_waits", [False, True])
+def test_all_of_time_is_drawn(tz: str, time: str, compress_waits: bool) -> None:
+    """A run from the year 1 to the year 9999, as one that started and ended at the edge."""
+    first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
+    whole = {"started_at": first, "completed_at": last}
+    edges = [(first, last), (first, first), (last, last)]
+    for start, end in edges:
+        source = run(step("a") | whole, question("q", 0, None) | whole, started_at=start, ended_at=end)
+        f = runkit.frames(source)
+        told = drawn(f, time=time, tz=tz, compress_waits=compress_waits)
+        assert told.layout["xaxis"]["ticktext"]
+        assert repr(f)
+
+
+@fuzz(40)
+@given(st.sampled_from(ODD_TIMES), st.sampled_from(ODD_TIMES), TIMES, ZONES)
+def test_odd_times_are_drawn(start: str, end: str, time: str, tz: str) -> None:
+    """Whatever of them can be read."""
+    f = runkit.frames(
+        run(step("a") | {"started_at": start, "completed_at": end}, started_at=start, ended_at=end)
+    )
+    drawn(f, time=time, tz=tz)
+
+
+@fuzz(30)
+@given(mangled(python_values).map(Case), mangled(python_values).map(Case))
+def test_any_two_runs_are_compared(a: Case, b: Case) -> None:
+    """A table of numbers that add up, or a refusal that says how many runs there are."""
+    left, right = runkit.frames(a.value), runkit.frames(b.value)
+    if len(left.runs) != 1 or len(right.runs) != 1:
+        with pytest.raises(UsageError, match="run"):
+            runkit.compare(left, right)
+        return
+    table = runkit.compare(left, right)
+    assert isinstance(table, pd.DataFrame)
+    counted = table.select_dtypes("number").sum()
+    assert counted.filter(like="n_a").sum() in (0, len(left.steps))
+
+
+def shown(made: Exhibit) -> None:
+    """All forms of an exhibit."""
+    assert made.title
+    assert made.sentence
+    assert repr(made)
+    assert isinstance(readable(made.table, caption=made.title), Markup)
+    if made.figure is not None:
+        json.loads(made.figure.to_json(), parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("exhibit", OF_ONE, ids=lambda exhibit: exhibit.__name__)
+@fuzz(8)
+@given(mangled(python_values).map(Case))
+def test_any_run_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
+    """Each part of the report of one run, with the run as an object where it takes one."""
+    f = runkit.frames(case.value)
+    if len(f.runs) != 1:
+        with pytest.raises(UsageError, match="expected exactly one"):
+            exhibit(f)
+        return
+    shown(exhibit(f))
+    if exhibit in (one_run.in_short, one_run.asked):
+        shown(exhibit(f, Run.from_json(case.value)))
+
+
+@pytest.mark.parametrize("exhibit", OF_TWO, ids=lambda exhibit: exhibit.__name__)
+@fuzz(8)
+@given(st.lists(mangled(python_values), min_size=2, max_size=2).map(Case))
+def test_any_two_runs_are_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
+    """Each part of the report of two runs."""
+    f = runkit.frames(case.value)
+    if len(f.runs) != 2:
+        with pytest.raises(UsageError, match="expected exactly two"):
+            exhibit(f)
+        return
+    shown(exhibit(f))
+
+
+@pytest.mark.parametrize("exhibit", OF_MANY, ids=lambda exhibit: exhibit.__name__)
+@fuzz(8)
+@given(st.lists(mangled(python_values), max_size=6).map(Case))
+def test_any_fleet_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
+    """Each part of the report of many runs, of none too."""
+    shown(exhibit(runkit.frames(case.value)))
+
+
+@fuzz(30)
+@given(st.lists(mangled(python_values), max_size=3).map(Case), st.integers(0, 3_000))
+def test_any_frame_is_readable(case: Case, most_bytes: int) -> None:
+    """As an HTML table that says what it leaves out, with all text escaped."""
+    for name, df in runkit.frames(case.value).items():
+        html = readable(df, caption=name, most_bytes=most_bytes)
+        assert "<script" not in html
+        assert html.count("<tr>") <= len(df) + 1
+
+
+@fuzz(30)
+@given(texts, texts)
+def test_odd_options_are_usage_errors(word: str, tz: str) -> None:
+    """Words and zones that nobody knows are refused before anything is drawn."""
+    for options in ({"rows": word}, {"time": word}, {"tz": tz}):
+        with pytest.raises(UsageError, match="is not known"):
+            runkit.gantt(run(), **options)
