@@ -12,6 +12,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from runkit.text import UNSEEN, plural, visible
 from runkit.values import RUN_STATUSES
 
 FAILED, WRONG_USE, NOT_COMPLETE, INTERRUPTED = 1, 2, 3, 130
+STOPS_WITHIN = 15.0  # seconds in which JupyterLab ends its kernels; it takes two
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -306,8 +308,8 @@ def lab(arguments: argparse.Namespace) -> int:
         raise MissingExtra.of("lab", "opening JupyterLab")
     folder: Path = arguments.folder
     private.make_folder(folder)
-    for notebook in sorted(notebooks().iterdir()):
-        if notebook.is_file() and not (folder / notebook.name).exists():  # what an analyst changed is kept
+    for notebook in sorted(notebooks().glob("*.ipynb")):
+        if not (folder / notebook.name).exists():  # what an analyst changed is kept
             shutil.copyfile(notebook, folder / notebook.name)
             (folder / notebook.name).chmod(0o600)  # what is worked out in it may be about customers
     with runkit.sandbox(speed=60, history=40) as box:
@@ -317,4 +319,32 @@ def lab(arguments: argparse.Namespace) -> int:
             options.append("--allow-root")
         command = [sys.executable, "-m", "jupyterlab", str(folder), f"--port={arguments.port}", *options]
         environment = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
-        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
+        return _until_stopped(command, environment)
+
+
+def _until_stopped(command: list[str], environment: dict[str, str]) -> int:
+    """Run a program until it ends, or until it is to be stopped; gives its exit code.
+
+    Then it is asked once, and waited for: JupyterLab, killed as soon as Ctrl-C comes (as `subprocess.run`
+    does) or asked twice, leaves its kernels or its files behind. So it hears no Ctrl-C of its own.
+    """
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    is_posix = os.name == "posix"
+    signals = [signal.SIGTERM, *([signal.SIGHUP] if is_posix else [])]
+    before = [(number, signal.signal(number, stop)) for number in signals]
+    process = subprocess.Popen(command, env=environment, process_group=0 if is_posix else None)  # noqa: S603
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOPS_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

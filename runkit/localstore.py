@@ -20,7 +20,10 @@ from runkit.errors import UsageError
 DIR_NAME = "RUNKIT_STATE_DIR"
 FILE = "runkit.sqlite3"
 KEPT = 7 * 24 * 3600  # seconds; a draft may hold a tax number, so it does not stay for ever
-PATIENCE = 5.0  # seconds to wait for another kernel's write; one takes milliseconds
+PATIENCE = 60.0
+"""Seconds to wait for other kernels' writes. One takes 2 ms, but SQLite lets nobody stand in line, it tries
+again now and then: with 8 kernels that write without a pause one waits for a second, and with 200 threads for
+more than 5. An answer that is not noted is worse than one that is sent a little later."""
 
 _SCHEMA = """
 PRAGMA secure_delete = ON; -- a dropped draft may have held a tax number

@@ -1,0 +1,134 @@
+"""What a long run is judged by: what a process holds, and what it leaves behind.
+
+Times are printed and not asserted, since the machine may be busy; memory is compared with itself, from after
+a warm-up on.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from runkit.client import Client
+from runkit.server import Sandbox
+
+ROOT = Path(__file__).parent.parent.parent
+MB = 2**20
+PATIENCE = 30  # seconds
+Told = Callable[[str, str, object], None]
+
+
+class Held(NamedTuple):
+    """What a process holds: threads and open files (sockets are files, too) by number, memory in bytes."""
+
+    threads: int
+    files: int
+    rss: int
+
+
+def held(pid: int | None = None) -> Held:
+    """Look at a process; at this one if no other is named."""
+    process = psutil.Process(pid)
+    return Held(process.num_threads(), process.num_fds(), process.memory_info().rss)
+
+
+def grown(sizes: Sequence[float]) -> float:
+    """By how much the later half of some sizes lies above the earlier one, by their lowest."""
+    half = len(sizes) // 2
+    return min(sizes[half:]) - min(sizes[:half])
+
+
+def until(is_true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, f"{what}: not so after {seconds} s"
+        time.sleep(0.05)
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Threads, open files and children of this process are after the block what they were before it."""
+
+    def here() -> tuple[set[str], int, list[int]]:
+        gc.collect()
+        threads = {thread.name for thread in threading.enumerate()}
+        me = psutil.Process()
+        return threads, me.num_fds(), [child.pid for child in me.children(recursive=True)]
+
+    before = here()
+    yield
+    until(lambda: here() == before, f"{before} as before; now {here()}")
+
+
+@pytest.fixture
+def told(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Told:
+    """Print a number in the table of this module, at the end: a row, a column, what came out."""
+    title = f"table:soak of {request.node.path.stem.removeprefix('test_')}"
+    return lambda row, column, came: record_property(title, (row, column, "", str(came)))
+
+
+class Served(NamedTuple):
+    """A sandbox in a process of its own, as `runkit sandbox` serves it."""
+
+    process: subprocess.Popen[str]
+    box: Sandbox
+
+    def client(self, **options: Any) -> Client:
+        """Give a client that does not pace itself: the load is what is tested."""
+        return self.box.client(**{"rate": None, **options})
+
+    def stop(self) -> None:
+        """Stop it as a service manager does; it must end by itself, and well."""
+        self.process.terminate()
+        assert self.process.wait(PATIENCE) == 0
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Start `runkit sandbox` with some options; what still runs ends with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> Served:
+        command = [sys.executable, "-m", "runkit", "sandbox", *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+        started.append(process)
+        assert process.stdout is not None
+        said = "".join(process.stdout.readline() for _ in range(2))
+        at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", said))
+        return Served(process, Sandbox(at["URL"], at["KEY"], 0, None))
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that finds the package and the tests, and no account or sandbox."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MIDDESK", "RUNKIT_SA"))
+    }
+    paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | more
+
+
+def quantiles(seconds: Sequence[float]) -> str:
+    """Tell a distribution of times: the half, 95 of 100, the longest, in milliseconds."""
+    ranked = sorted(seconds)
+    ranks = (len(ranked) // 2, int(len(ranked) * 0.95), len(ranked) - 1)
+    return " / ".join(f"{ranked[rank] * 1000:,.0f}" for rank in ranks)
