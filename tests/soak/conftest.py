@@ -75,9 +75,9 @@ def nothing_left() -> Iterator[None]:
 
 @pytest.fixture
 def told(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Told:
-    """Print a number in the table of this module, at the end: a row, a column, what came out."""
-    title = f"table:soak of {request.node.path.stem.removeprefix('test_')}"
-    return lambda row, column, came: record_property(title, (row, column, "", str(came)))
+    """Print a number at the end: of what, under which heading, and what came out."""
+    name = request.node.name.removeprefix("test_")
+    return lambda row, column, came: record_property(f"table:{name}, {row}", (row, column, "", str(came)))
 
 
 class Served(NamedTuple):
