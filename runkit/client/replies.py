@@ -23,7 +23,6 @@ from runkit.errors import (
     RateLimited,
     Unavailable,
 )
-from runkit.logs import log
 from runkit.models import ApiObject
 from runkit.text import shorten
 
@@ -83,7 +82,7 @@ def read_reply(response: httpx.Response, target: Target) -> Reply:
     if not response.is_success:
         raise refusal(response, target, asked)
     try:
-        value = jsontext.loads(_blotted(response, target, asked))
+        value = jsontext.loads(response.content)
     except (ValueError, RecursionError):
         problem = True
     else:
@@ -91,14 +90,6 @@ def read_reply(response: httpx.Response, target: Target) -> Reply:
     if problem:
         raise _unreadable(response, target, asked)
     return Reply(value, http_date(response.headers.get("Date", "")), f"{asked}: {target.host}")
-
-
-def _blotted(response: httpx.Response, target: Target, asked: str) -> bytes:
-    """Give the body without the key, which a server may repeat in its data, and so bring into archives."""
-    body = target.secret.blot_bytes(response.content)
-    if body != response.content:
-        log.warning("%s: the answer repeated the API key; it is replaced by ***", asked)
-    return body
 
 
 def _unreadable(response: httpx.Response, target: Target, asked: str) -> ContractError:
@@ -146,7 +137,7 @@ def _class_of(status: int, method: str) -> type[ApiError]:
 def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | None]:
     """Read `{"errors": [{"message", "parameter"}]}`, bounded and without keys; anything else says nothing."""
     try:
-        value = jsontext.loads(target.secret.blot_bytes(body))
+        value = jsontext.loads(body)
     except (ValueError, RecursionError):
         return (), None
     errors = value.get("errors") if isinstance(value, dict) else None

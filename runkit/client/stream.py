@@ -23,6 +23,7 @@ from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
 from runkit.logs import log
 from runkit.models import LOCAL, Run
 from runkit.objects import Event
+from runkit.secret import forget
 
 RECONNECTS = (
     20  # in a row without news. No heartbeat is documented: at 30 s of silence each this is 10 minutes
@@ -57,10 +58,14 @@ class EventStream(Iterator[Event]):
         try:
             with self._turn:
                 return next(self._events)
-        except Exception:  # whatever hanging up breaks inside the connection, if it was hung up
+        except Exception as error:  # whatever hanging up breaks inside the connection, if it was hung up
             if not self._line.closing.is_set():
+                forget(error)
                 raise
             raise StopIteration from None
+        except BaseException as error:  # what was read is in the frames, before the key was taken out of it
+            forget(error)
+            raise
         finally:
             if self._line.closing.is_set():
                 self._finish()

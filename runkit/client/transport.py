@@ -45,8 +45,8 @@ MAX_ANSWER = 256 * 2**20  # bytes, unpacked; a run of 100,000 steps has about 50
 LIMIT_FORGETS = 1.0  # the limit is one of requests a second, so a second of silence clears any window
 
 SHORTEST = 0.05  # seconds that an attempt is given at least
-_OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")  # not of what was unpacked
-_OF_A_STREAM = ("content-type", "content-encoding")
+_WANTED = (b"content-type", b"date", b"retry-after")
+_WANTED_OF_A_STREAM = (b"content-type", b"content-encoding")
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -155,14 +155,25 @@ class Transport(httpx.BaseTransport):
             )
         )
         if STREAM in request.extensions and response.is_success:
-            return _opened(response)
+            network = {name: one for name, one in response.extensions.items() if name == "network_stream"}
+            stream = _Body(cast(httpx.SyncByteStream, response.stream))
+            kept = self._kept(response, _WANTED_OF_A_STREAM)
+            return httpx.Response(response.status_code, headers=kept, stream=stream, extensions=network)
         body_begins()
         try:
             body = _unpacked(response, self._target.secret.blot)
         finally:
             response.close()
-        headers = httpx.Headers([one for one in response.headers.raw if one[0].lower() not in _OF_THE_WIRE])
-        return httpx.Response(response.status_code, headers=headers, content=body)
+        content = self._target.secret.blot_bytes(body)
+        if content != body and response.is_success:
+            said = f"{request.method} {path_of(request)}: the answer repeated the API key"
+            log.warning("%s; *** stands in its place", said)
+        return httpx.Response(response.status_code, headers=self._kept(response, _WANTED), content=content)
+
+    def _kept(self, response: httpx.Response, names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
+        """Take of a head what is used: httpx logs and keeps other words, and all may repeat the key."""
+        blot = self._target.secret.blot_bytes
+        return [(name, blot(value)) for name, value in response.headers.raw if name.lower() in names]
 
     def _heed(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:
         """Hold all requests as long as the answer to a read asks for."""
@@ -209,10 +220,10 @@ class Transport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    """The body of a stream. What breaks it off leaves no headers behind, as in `Transport._attempt`."""
+    """The body of a stream. Closed, it leads no longer to the request that was sent, and its headers."""
 
     def __init__(self, inner: httpx.SyncByteStream) -> None:
-        self._inner = inner
+        self._inner: httpx.SyncByteStream = inner
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -222,15 +233,8 @@ class _Body(httpx.SyncByteStream):
             raise
 
     def close(self) -> None:
-        self._inner.close()
-
-
-def _opened(response: httpx.Response) -> httpx.Response:
-    """Take of a stream's head what is needed: httpx logs and keeps other words, which may repeat the key."""
-    headers = {name: response.headers[name] for name in _OF_A_STREAM if name in response.headers}
-    network = {name: response.extensions[name] for name in ("network_stream",) if name in response.extensions}
-    body = _Body(cast(httpx.SyncByteStream, response.stream))
-    return httpx.Response(response.status_code, headers=headers, stream=body, extensions=network)
+        inner, self._inner = self._inner, httpx.ByteStream(b"")
+        inner.close()
 
 
 def _unpacked(response: httpx.Response, blot: Callable[[str], str]) -> bytes:
