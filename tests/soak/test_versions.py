@@ -1,0 +1,172 @@
+"""Each Python that the machine has, each extra alone, the oldest and the newest of what runkit requires."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tarfile
+import time
+import urllib.request
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from environments import PROJECT, ROOT, Built, Environment, build_both, copy_sources, environment, pythons
+
+PYTHONS = pythons()
+FOUND = [version for version, python in PYTHONS.items() if python]
+JOB = str(ROOT / "tests" / "install" / "main_job.py")
+TITLE = "versions"
+# What the packages that runkit stands on are used for; what needs a browser stays with the test command.
+SUITE = [
+    *("tests/core", "tests/timing", "tests/frames", "tests/charts", "tests/client", "tests/sandbox"),
+    *(f"tests/widgets/test_{name}.py" for name in ("form", "inbox", "cards", "feedback", "answers")),
+    *("tests/archive/test_adding.py", "tests/archive/test_selection.py", "tests/archive/test_cluster.py"),
+    *("notebooks/01_first_look.ipynb", "notebooks/02_answer_interrupts.ipynb"),
+]
+RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake", "playwright", "psutil")
+CASES = dict.fromkeys(
+    [("oldest", FOUND[0]), ("oldest", FOUND[-1]), *(("newest", version) for version in FOUND[1:] or FOUND)]
+)
+Tell = Callable[[str, str, str], None]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The wheel and the source distribution of this checkout."""
+    folder = tmp_path_factory.mktemp("built")
+    return build_both(copy_sources(folder / "source"), folder / "dist")
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Put into the table of versions what a Python did, and how long it took."""
+    begin = time.monotonic()
+
+    def record(version: str, what: str, came: str = "") -> None:
+        took = f"{came} {time.monotonic() - begin:.0f} s".strip()
+        record_property(f"table:{TITLE}", (f"Python {version}", what, "", took))
+
+    return record
+
+
+def floors() -> list[str]:
+    """Each requirement at its lower bound, as constraints for pip."""
+    lines = chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    bounds = (re.match(r"([\w-]+)(?:\[.*\])?>=([\w.]+)", line) for line in lines)
+    return [f"{bound[1]}=={bound[2]}" for bound in bounds if bound]
+
+
+def follow(env: Environment, cwd: Path, extra: str, *command: str) -> None:
+    """Give a command that lacks an extra, and do what it says."""
+    done = env.try_("runkit", *command, cwd=cwd)
+    assert done.returncode == 1
+    line = shlex.split(done.stderr.rpartition(": ")[2])
+    assert line == ["pip", "install", f"runkit-jupyter[{extra}]"], done.stderr
+    env.install(*line[2:])
+
+
+def job(env: Environment, cwd: Path, *parts: str) -> None:
+    """Do the parts of the main job; each says its name when it is done."""
+    cwd.mkdir(exist_ok=True)
+    said = env.run("python", "-W", "error", JOB, *parts, cwd=cwd, timeout=300)
+    assert [line for line in said.splitlines() if line in parts] == [*parts]
+
+
+def open_lab(env: Environment, cwd: Path) -> None:
+    """`runkit lab` serves all notebooks, with no clone to find them in."""
+    command = [env.program("runkit"), "lab", "--no-browser", "--port", "8899"]
+    variables = environment(JUPYTER_TOKEN="secret", HOME=str(cwd))
+    with (cwd / "lab.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stderr=log)
+    try:
+        listed = _contents(cwd / "lab.log", process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    assert listed == {path.name for path in (ROOT / "notebooks").iterdir() if path.is_file()}
+
+
+def _contents(log: Path, process: subprocess.Popen[bytes]) -> set[str]:
+    """What the lab says it has, as soon as it says where it is."""
+    for _ in range(240):
+        if found := re.search(r"(http://127\.0\.0\.1:\d+)/lab", log.read_text()):
+            url = f"{found[1]}/api/contents?token=secret"
+            with urllib.request.urlopen(url, timeout=30) as reply:
+                return {item["name"] for item in json.load(reply)["content"]}
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.25)
+    raise AssertionError(log.read_text())
+
+
+def test_which_pythons_were_found(record_property: Callable[[str, object], None]) -> None:
+    """The table says of each whether this machine has it; the one that runs the tests is among them."""
+    for version, python in PYTHONS.items():
+        told = (f"Python {version}", "found", "", "yes" if python else "not here")
+        record_property(f"table:{TITLE}", told)
+    assert FOUND
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("version", FOUND)
+def test_the_wheel_and_the_lines_that_errors_give(
+    version: str, built: Built, tmp_path: Path, tell: Tell
+) -> None:
+    """Without extras the main job is done; what is missing is named, and the line that is given helps."""
+    env = Environment.new(tmp_path / "venv", str(PYTHONS[version]))
+    env.install(built.wheel)
+    job(env, tmp_path / "bare", "bare")
+    tell(version, "wheel")
+    follow(env, tmp_path, "report", "report", "runs.ndjson", "-o", "report.html")
+    job(env, tmp_path / "report", "bare", "report")
+    tell(version, "[report]")
+    follow(env, tmp_path, "lab", "lab")
+    job(env, tmp_path / "lab", "bare", "report")
+    open_lab(env, tmp_path / "lab")
+    tell(version, "[lab]")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("version", FOUND)
+def test_the_source_distribution_and_the_extra_for_scale(
+    version: str, built: Built, tmp_path: Path, tell: Tell
+) -> None:
+    """Pip builds it, the main job is done; with the line that an archive asks for, so is that of archives."""
+    env = Environment.new(tmp_path / "venv", str(PYTHONS[version]))
+    env.install(built.sdist)
+    job(env, tmp_path / "bare", "bare")
+    tell(version, "sdist")
+    follow(env, tmp_path, "scale", "fetch", "-o", "runs/")
+    job(env, tmp_path / "scale", "bare", "scale")
+    tell(version, "[scale]")
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("age", "version"), CASES)
+def test_the_suite_passes_with(age: str, version: str, built: Built, tmp_path: Path, tell: Tell) -> None:
+    """All requirements at their lower bounds, or what pip chooses; the installed wheel is what is tested."""
+    env = Environment.new(tmp_path / "venv", str(PYTHONS[version]))
+    (tmp_path / "floors.txt").write_text("\n".join(floors()))
+    constraints = ["--constraint", str(tmp_path / "floors.txt")] if age == "oldest" else []
+    env.install(*constraints, f"{built.wheel}[lab,scale]", *RUNNERS)
+    job(env, tmp_path / "job", "bare", "report", "scale")
+    tell(version, f"{age}: job")
+    with tarfile.open(built.sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.glob("runkit_jupyter-*")
+    shutil.rmtree(unpacked / "runkit")
+    options = ["-q", "--numprocesses=2", "--dist=loadfile", "--no-header", "-p", "no:cacheprovider"]
+    said = env.run("python", "-m", "pytest", *options, *SUITE, cwd=unpacked, timeout=1100)
+    passed = re.search(r"(\d+) passed", said)
+    assert passed, said
+    tell(version, f"{age}: suite", f"{passed[1]} passed,")
