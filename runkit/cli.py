@@ -169,7 +169,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
     from runkit.server import serve
 
     def announce(url: str, key: str) -> None:
-        print(f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={key}", flush=True)
+        say(f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={key}", file=sys.stdout)
         say("Serving on loopback only. With these two lines in another shell, runkit.sandbox() joins it.")
         say("Ctrl-C stops it.")
 

@@ -116,7 +116,7 @@ def refusal(response: httpx.Response, target: Target, asked: str) -> ApiError:
     kind = _class_of(status, response.request.method)
     messages, parameter = _api_errors(response.content, target)
     said = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
-    about = f" (parameter {parameter})" if parameter else ""
+    about = f" (parameter {shorten(parameter)})" if parameter else ""
     error = kind(
         f"{asked}: {status} from {target.host}{said}{about}. {_ADVICE[kind]}",
         status=status,

@@ -111,7 +111,7 @@ def check_html(html: str) -> str:
 
 def check_text(text: str) -> None:
     """Check that a text acts on no terminal and hides nothing."""
-    assert visible(text) == text
+    assert visible(text) == text, ascii(text)
     text.encode()
 
 

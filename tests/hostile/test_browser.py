@@ -1,0 +1,168 @@
+"""In a real browser, in a page without a policy that could save it: hostile text makes and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import IPython.display
+import pytest
+from playwright.sync_api import Browser, Page
+
+import runkit
+from hostile.made import filled, hostile_run, hostile_runs, models
+from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
+from runkit.charts import fleet, one_run
+from runkit.charts.html import figure_div, figure_scripts
+from runkit.client import RunList
+from runkit.models import Run
+
+pytestmark = pytest.mark.browser
+
+ACTING = (
+    "img",
+    "svg",
+    "script",
+    "attribute",
+    "frame",
+    "link",
+    "bold",
+    "form",
+    "base",
+    "closes",
+    "template",
+    "host",
+)
+# Shows the hover text of each bar and mark of a figure, one after the other, and gives what the texts say.
+HOVER = """async () => {
+  const said = [];
+  for (const gd of document.querySelectorAll(".js-plotly-plot")) {
+    for (const [curveNumber, trace] of gd._fullData.entries()) {
+      const points = trace._length ?? trace.x?.length ?? 0;
+      for (let pointNumber = 0; pointNumber < Math.min(points, 80); pointNumber++) {
+        try { Plotly.Fx.hover(gd, [{curveNumber, pointNumber}]); } catch { continue; }
+        said.push(...[...gd.querySelectorAll(".hovertext")].map((e) => e.textContent));
+      }
+    }
+  }
+  return said;
+}"""
+
+
+class Watched:
+    """A page, and all that happened in it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.dialogs: list[str] = []
+        self.opened: list[str] = []
+        page.add_init_script(WATCH)
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("popup", lambda popup: self.opened.append(popup.url))
+
+    def show(self, html: str, path: Path) -> None:
+        """Open a page from a file, with the network on: what asks for something is seen to ask."""
+        path.write_text(f"<!doctype html><meta charset=utf-8><title>x</title><body>{html}", encoding="utf-8")
+        self.page.goto(path.as_uri())
+        self.requests = [url for url in self.requests if url != path.as_uri()]
+
+    def check(self) -> None:
+        """Check that nothing ran, was made, asked for or opened."""
+        assert self.page.evaluate("window.canary") is None
+        assert self.page.evaluate(FOUND, "body") == []
+        assert [url for url in self.requests if not url.startswith("data:")] == []
+        assert self.dialogs == self.opened == []
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A page on a wide screen."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield Watched(context.new_page())
+    context.close()
+
+
+@pytest.mark.parametrize("name", ACTING)
+def test_the_watch_sees_what_it_should(watched: Watched, name: str, tmp_path: Path) -> None:
+    """Written into a page as it is, a payload is found: a test that cannot fail would prove nothing."""
+    watched.show(f"<p title='{SCRIPTS[name]}'>{SCRIPTS[name]}</p>", tmp_path / "raw.html")
+    watched.page.wait_for_timeout(100)
+    with pytest.raises(AssertionError):
+        watched.check()
+
+
+def test_html_forms(watched: Watched, tmp_path: Path) -> None:
+    """All objects' HTML, with every text in every field, in one page; a reader sees what was written."""
+    runs = hostile_runs(PAYLOADS)
+    shown: list[Any] = [*runs, RunList(tuple(runs), why=PAYLOADS["img"]), runkit.frames(runs)]
+    for text in PAYLOADS.values():
+        shown += [cls.from_json(filled(cls, text)) for cls in models() if hasattr(cls, "_repr_html_")]
+    watched.show("".join(one._repr_html_() for one in shown), tmp_path / "forms.html")
+    words = watched.page.inner_text("body")
+    for name in ("img", "entities", "latex", "markdown", "jinja"):
+        assert PAYLOADS[name] in words
+    assert "\\u202egpj.exe\\u2066" in words
+    watched.check()
+
+
+def drawn(texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Figures and tables of hostile runs."""
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython.display, "display", lambda one, **_options: shown.append(one))
+    runs = hostile_runs(texts)
+    f = runkit.frames(runs)
+    for exhibit in [getattr(fleet, name)(f) for name in fleet.__all__]:
+        exhibit._ipython_display_()
+    for run in runs[1:2]:
+        for name in one_run.__all__:
+            getattr(one_run, name)(runkit.frames(run))._ipython_display_()
+    title = "".join(texts.values())[:200]
+    shown += [runkit.gantt(f, rows=rows, title=title) for rows in ("tree", "agent", "lanes", "run")]
+    return shown
+
+
+@pytest.mark.parametrize("texts", [SCRIPTS, TELLING], ids=["scripts", "telling"])
+def test_figures_and_their_hover_texts(
+    watched: Watched, texts: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Titles, labels, ticks, legends, notes, and what every bar says when somebody points at it."""
+    shown = drawn(texts, monkeypatch)
+    html = "".join(one["text/html"] if isinstance(one, dict) else figure_div(one) for one in shown)
+    scripts = "".join(f"<script>{script}</script>" for script in figure_scripts())
+    watched.show(html + scripts, tmp_path / "figures.html")
+    page = watched.page
+    page.wait_for_function(
+        "[...document.querySelectorAll('.runkit-figure')].every(e => e.querySelector('.main-svg'))"
+    )
+    said = page.evaluate(HOVER)
+    assert len(said) > 100
+    if texts is SCRIPTS:
+        assert any("<img src=x onerror=canary=1>" in one for one in said)
+        assert any("$\\href{javascript:canary=10}{x}$" in one for one in said)
+    assert page.locator("svg a, foreignObject, .mjx-container, svg image[href^=http]").count() == 0
+    watched.check()
+
+
+def test_the_mouse_over_a_hostile_bar(watched: Watched, tmp_path: Path) -> None:
+    """The hover text is drawn inside the figure, however long a word of it is, and a click opens nothing."""
+    run = Run.from_json(hostile_run(PAYLOADS["link"] + PAYLOADS["long"] + PAYLOADS["bidi"], is_tame=True))
+    scripts = "".join(f"<script>{script}</script>" for script in figure_scripts())
+    watched.show(str(figure_div(runkit.gantt(run))) + scripts, tmp_path / "bar.html")
+    page = watched.page
+    page.wait_for_selector(".barlayer .point path", state="attached")
+    bars = page.locator(".barlayer .point path").all()
+    box = max((bar.bounding_box() or {"width": 0} for bar in bars), key=lambda one: one["width"])
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+    page.wait_for_selector(".hoverlayer .hovertext")
+    page.screenshot(path=tmp_path / "hover.png")
+    text = page.locator(".hoverlayer .hovertext").first.bounding_box()
+    assert text
+    assert text["x"] >= 0
+    assert text["x"] + text["width"] <= 1280
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(".ytick text, .hovertext").first.click(force=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    watched.check()
