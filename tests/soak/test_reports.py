@@ -1,0 +1,33 @@
+"""Reports, one after the other: what twenty of them leave behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import runkit
+from tests.soak.conftest import MB, Told, grown, held, nothing_left
+
+
+@pytest.mark.timeout(900)
+def test_twenty_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+    """Each makes its two files, and then no kernel, thread, socket or temporary file is left; memory stays."""
+    temporary, made = tmp_path / "tmp", tmp_path / "made"
+    for folder in (temporary, made):
+        folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    sizes = []
+    with runkit.sandbox(speed=3000) as box, box.client(rate=None) as client:
+        run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.05)
+        runkit.report(run, made / "warm.html")  # what is loaded once stays
+        with nothing_left():
+            for number in range(20):
+                runkit.report(run, made / f"{number}.html")
+                assert list(temporary.iterdir()) == []
+                sizes.append(held().rss)
+                if number % 5 == 4:
+                    told("MB", f"report {number + 1}", f"{sizes[-1] / MB:.0f}")
+    assert len(list(made.iterdir())) == 2 * 21
+    assert grown(sizes[4:]) < 10 * MB, "a page holds 5 MB: more than two of them stayed"
