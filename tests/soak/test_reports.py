@@ -13,7 +13,7 @@ from tests.soak.conftest import MB, Told, grown, held, nothing_left
 
 @pytest.mark.timeout(900)
 def test_twenty_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
-    """Each makes its two files, and then no kernel, thread, socket or temporary file is left; memory stays."""
+    """Each makes its two files, and then no kernel, thread, socket or temporary file is left."""
     temporary, made = tmp_path / "tmp", tmp_path / "made"
     for folder in (temporary, made):
         folder.mkdir()
