@@ -31,7 +31,6 @@ UNSEEN = re.compile(
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0"
     "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-PICTURES = 0x2400  # Unicode's signs for the controls up to space; that for DEL is beside them
 
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 MOST_WORDS, MOST_WORD = 8, 40  # different statuses in a sentence, and characters of one
@@ -53,6 +52,9 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({
 # JupyterLab's MathJax passes over these classes: it would act on what a text holds as `$\href{…}$`.
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 
+# A word as long as a page must not push the other columns out of sight; a notebook takes no style sheet.
+_TD = Markup('<td style="text-align:left;overflow-wrap:anywhere">{}</td>')
+
 
 def esc(value: object) -> Markup:
     """Escape `value` for HTML. The only way for text to enter runkit's HTML."""
@@ -60,18 +62,13 @@ def esc(value: object) -> Markup:
 
 
 def visible(text: str) -> str:
-    r"""Show signs that cannot be seen as codes: `␛` for a control, `\u202e` for others; LF and TAB stay."""
+    r"""Show signs that cannot be seen as codes, `\x1b` or `\u202e`; LF and TAB stay."""
     return UNSEEN.sub(lambda found: "\n" if found[0] == "\r\n" else code(found[0]), text)
 
 
 def code(sign: str) -> str:
-    """Give the code of a sign that cannot be seen."""
-    number = ord(sign)
-    if number < ord(" "):
-        return chr(PICTURES + number)
-    if sign == "\x7f":
-        return "\u2421"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    """Give the code of a sign that cannot be seen: Python's, which every font can draw."""
+    return sign.encode("unicode_escape").decode()
 
 
 def block(*parts: Markup) -> Markup:
@@ -85,10 +82,7 @@ def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Mark
         Markup('<th scope="col" style="text-align:left">{}</th>').format(h) for h in headers
     )
     body = Markup("").join(
-        Markup("<tr>{}</tr>").format(
-            Markup("").join(Markup('<td style="text-align:left">{}</td>').format(cell) for cell in row)
-        )
-        for row in rows
+        Markup("<tr>{}</tr>").format(Markup("").join(_TD.format(cell) for cell in row)) for row in rows
     )
     return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
 

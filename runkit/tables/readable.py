@@ -24,8 +24,8 @@ _HEAD = Markup('<th scope="col"{align}>{words}</th>')
 _CELL = Markup('<td{align} data-label="{label}"><span>{value}</span></td>')
 _RIGHT = Markup(' style="text-align:right;white-space:nowrap"')
 _TIME = Markup(' style="text-align:left;white-space:nowrap"')
-_LEFT = Markup(' style="text-align:left"')
-_WIDE = Markup(' style="text-align:left;min-width:{}em"')
+_LEFT = Markup(' style="text-align:left;overflow-wrap:anywhere"')
+_WIDE = Markup(' style="text-align:left;min-width:{}em;overflow-wrap:anywhere"')
 WIDTHS = ((60, 18), (24, 9))  # a column with texts longer than so many characters is so many em wide
 MANY = 3  # columns; a table of more is a list of cards on a phone
 _NOTE = Markup("<p>{}</p>")

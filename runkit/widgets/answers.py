@@ -122,7 +122,15 @@ class DocumentRequest(Answer):
 class Row(BaseModel):
     """One row of what an action adds; what has no input of its own stays as the agent proposed it."""
 
-    model_config = ConfigDict(extra="allow", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="allow")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _trimmed(cls, value: object) -> object:
+        """Take away spaces around a text; a line break at its end stands in the input and is sent."""
+        if isinstance(value, list):
+            return [cls._trimmed(one) for one in value]
+        return value.strip(" ") if isinstance(value, str) else value
 
 
 class SourceRow(Row):

@@ -59,7 +59,7 @@ TELLING = {name: PAYLOADS[name] for name in ("img", "attribute", "link", "latex"
 # What stands in the page that no text may make. A page may have frames of its own; none holds our texts.
 FOUND = """(within) => [...document.querySelectorAll(within)].flatMap((e) => [e, ...e.querySelectorAll("*")])
   .filter((e) =>
-    /^(canary-x|iframe|object|embed|base|mjx-container|template|marquee|math|extra)$/i.test(e.localName)
+    /^(canary-x|iframe|object|embed|base|mjx-container|template|marquee|extra)$/i.test(e.localName)
     || e.classList.contains("canary")
     || [...e.attributes].some(({name, value}) => name.startsWith("on")
       || (/^(href|src|action|xlink:href)$/.test(name) && /^\\s*(javascript|data:text)/i.test(value))

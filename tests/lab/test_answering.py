@@ -357,55 +357,6 @@ def test_ten_runs_of_a_cell(open_desk: Open) -> None:
 ASK = """def ask(scenario):
     made = client.runs.create("cip_orchestrator", box.business(scenario))
     return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
-HOSTILE = """
-import json, httpx
-
-BAD_TEXT = "\u202e<img src=x onerror='canary=1'><script>canary=2</script>"
-BAD_TEXT += "$\\\\alpha$ \\\\(x\\\\) [a](javascript:canary=3)"
-BAD_URLS = ["javascript:canary=4", "data:text/html,<script>canary=5</script>", "JaVaScript:canary=6"]
-
-
-def spoil(value, key=""):
-    if isinstance(value, dict):
-        return {name: spoil(one, name) for name, one in value.items()}
-    if isinstance(value, list):
-        return [spoil(one, key) for one in value]
-    if key == "url":
-        return BAD_URLS[len(value) % len(BAD_URLS)]
-    return f"{value} {BAD_TEXT}" if isinstance(value, str) and key not in ("id", "type", "format") else value
-
-
-class Spoiled(httpx.HTTPTransport):
-    def handle_request(self, request):
-        answer = super().handle_request(request)
-        run = json.loads(answer.read())
-        for item in run.get("interrupts", []):
-            item["agent"], item["value"] = spoil(item.get("agent")), spoil(item["value"])
-        return httpx.Response(answer.status_code, json=run)
-"""
-
-
-@light
-def test_hostile_text_is_inert(open_desk: Open, tmp_path: Path) -> None:
-    """Markup, scripts, formulas and bad addresses in every text of a question are shown as they are."""
-    cells = (
-        ASK,
-        "ask('address_gap')",
-        "ask('decision')",
-        "from IPython.display import HTML\nHTML('$\\\\beta$')",
-    )
-    page = open_desk("combined_proposal", FORM, *cells, setup=HOSTILE, options="transport=Spoiled()").page
-    expect(card(page)).to_have_count(3)
-    for number in range(3):
-        card(page).nth(number).get_by_role("button", name="resume").click()
-        outputs(page).locator("summary").nth(number).click()
-    expect(card(page).filter(has_text="Nothing was sent.")).to_have_count(3)
-    outputs(page).last.locator("mjx-container").wait_for()  # MathJax has been here
-    page.screenshot(path=tmp_path / "hostile.png")
-    expect(outputs(page).locator("img, script, iframe, mjx-container")).to_have_count(1)
-    links = outputs(page).locator("a").evaluate_all("all => all.map(one => one.href)")
-    assert [link for link in links if not link.startswith(("https://", "http://"))] == []
-    assert page.evaluate("window.canary") is None
 
 
 @light

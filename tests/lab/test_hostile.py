@@ -1,0 +1,164 @@
+"""Hostile text in a real JupyterLab, which typesets formulas and shows the HTML of a cell as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+import runkit
+from hostile.made import hostile_runs
+from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
+from tests.lab.conftest import LIGHT, Desk, Lab, wait_until_ready
+from tests.lab.test_answering import FORM, card, choose, outputs, see
+
+pytestmark = [pytest.mark.browser]
+light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
+Open = Callable[..., Desk]
+SHOWN = ".jp-OutputArea-output"
+TYPESET = "from IPython.display import HTML\nHTML('<p>$\\\\beta$</p>')"  # MathJax has been here
+# In the kernel: every text of a run and of its documents becomes a hostile one, but what the client needs.
+SPOIL = """
+import json, zlib, httpx
+TEXTS = {texts!r}
+KEPT = {{"object", "type", "status", "format", "decision", "url", "id"}}
+SENT = []
+
+def spoil(value, key=""):
+    if isinstance(value, dict):
+        return {{name: spoil(one, name) for name, one in value.items()}}
+    if isinstance(value, list):
+        return [spoil(one, key) for one in value]
+    is_kept = key in KEPT or key.endswith(("_at", "_id")) or not isinstance(value, str)
+    return value if is_kept else value[:12] + TEXTS[zlib.crc32(value.encode()) % len(TEXTS)]
+
+class Spoiled(httpx.HTTPTransport):
+    def handle_request(self, request):
+        answer = super().handle_request(request)
+        if request.method == "POST":
+            SENT.append(json.loads(request.read()))
+            return answer
+        told = spoil(json.loads(answer.read())) if request.url.path.startswith("/v1/") else answer.json()
+        return httpx.Response(answer.status_code, json=told, headers={{"Date": answer.headers["Date"]}})
+"""
+
+
+class Watched:
+    """What happens in the pages of a browser besides what is wanted."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        context.add_init_script(WATCH)
+        self.happened: list[str] = []
+        context.on("dialog", lambda dialog: (self.happened.append(dialog.message), dialog.dismiss()))
+        context.on("request", self._asked)
+
+    def _asked(self, request: object) -> None:
+        url = str(request.url)  # type: ignore[attr-defined]
+        if "canary" in url and "/api/" not in url:
+            self.happened.append(url)
+
+    def check(self, page: Page) -> None:
+        """Check that nothing ran, was asked for or made, but the formula that is ours."""
+        outputs(page).locator("mjx-container").first.wait_for()
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.canary") is None
+        assert self.happened == []
+        made = [one for one in page.evaluate(FOUND, SHOWN) if not one.startswith("<mjx-container")]
+        assert made == []
+        expect(outputs(page).locator("mjx-container")).to_have_count(1)
+        links = outputs(page).locator("a").evaluate_all("all => all.map(one => one.href)")
+        assert [link for link in links if not link.startswith(("https://", "http://"))] == []
+
+
+@pytest.fixture
+def watched(context: BrowserContext) -> Watched:
+    """Watch all pages of a test."""
+    return Watched(context)
+
+
+@light
+def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
+    """Forms of each kind, their errors, the inbox, a monitor and ratings: texts are shown as they are."""
+    asking = """def ask(scenario):
+    made = client.runs.create("cip_orchestrator", box.business(scenario))
+    return runkit.InterruptForm(client, client.runs.wait(made, poll=0.02))"""
+    cells = [f"ask({one!r})" for one in ("address_gap", "decision", "tin_mismatch")]
+    cells += [
+        "runkit.FeedbackForm(client, run)",
+        "runkit.RunMonitor(client, ask('watchlist_hit').run)",
+        TYPESET,
+    ]
+    setup = SPOIL.format(texts=[*SCRIPTS.values(), *TELLING.values()])
+    desk = open_desk("combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()")
+    page = desk.page
+    expect(card(page)).to_have_count(7)
+    page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
+    for number in range(3):
+        card(page).nth(number).get_by_role("button", name="resume").click()
+    expect(card(page).filter(has_text="Nothing was sent.")).to_have_count(3)
+    for summary in outputs(page).locator("summary").all():
+        summary.click()
+    page.set_viewport_size({"width": 1280, "height": 4000})
+    page.screenshot(path=tmp_path / "cards.png")
+    wide = page.evaluate(
+        "s => [...document.querySelectorAll(s)].filter(e => e.scrollWidth > e.clientWidth + 400).length",
+        SHOWN,
+    )
+    assert wide == 0
+    watched.check(page)
+
+
+@light
+def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
+    """What cannot be seen stands in the form as codes, is said to, and survives an edit beside it."""
+    text = PAYLOADS["bidi"] + PAYLOADS["zero-width"] + PAYLOADS["img"] + "\r\nend\r\n"
+    setup = SPOIL.format(texts=[text])
+    desk = open_desk("address_gap", FORM, TYPESET, setup=setup, options="transport=Spoiled()")
+    page = desk.page
+    card(page).wait_for()
+    proposed = "form.machine.question.proposals[0]"
+    name = card(page).get_by_label("Source 1: name")
+    shown = name.input_value()
+    assert "\\u202egpj.exe\\u2066" in shown
+    assert "\\r\\nend" in shown
+    see(page, "Signs that cannot be seen stand here as codes")
+    page.screenshot(path=tmp_path / "codes.png")
+    choose(page, "Add the sources")
+    name.press("End")
+    name.press_sequentially("!")
+    page.get_by_role("button", name="Add the sources and resume").click()
+    see(page, "Answered by")
+    [sent] = _dicts(desk.value("__import__('desk').SENT[-1]['input']['actions'][0]['payload']['sources']"))
+    offered = [one for one in _dicts(desk.value(proposed)) if one.get("url") == sent["url"]]
+    assert text in offered[0]["source_name"]
+    for name in ("source_name", "source_type"):
+        assert sent[name] == offered[0][name] + "!" * (name == "source_name")
+    watched.check(page)
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    """All objects in a value."""
+    if isinstance(value, dict):
+        return [value, *(found for one in value.values() for found in _dicts(one))]
+    return [found for one in value for found in _dicts(one)] if isinstance(value, list) else []
+
+
+@light
+def test_a_report_s_notebook(lab: Lab, context: BrowserContext, watched: Watched, tmp_path: Path) -> None:
+    """The executed notebook of a report on hostile runs, opened as somebody else's and run as one's own."""
+    runs = hostile_runs({name: text for name, text in PAYLOADS.items() if name != "long"})
+    runkit.report(runs, lab.folder / "hostile.html", template="fleet", progress=False)
+    page = context.new_page()
+    page.goto(lab.address("hostile.ipynb"))
+    wait_until_ready(page)
+    page.locator(".js-plotly-plot .main-svg").first.wait_for(state="attached")
+    page.set_viewport_size({"width": 1280, "height": 3000})
+    page.screenshot(path=tmp_path / "notebook.png")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.canary") is None
+    assert watched.happened == []
+    assert page.evaluate(FOUND, SHOWN) == []
+    expect(outputs(page).locator("mjx-container")).to_have_count(0)
