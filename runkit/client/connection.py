@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from runkit import jsontext
-from runkit.client.hosts import Target, environment_proxy
+from runkit.client.hosts import Target
 from runkit.client.patience import patient
 from runkit.client.replies import Reply, read_reply, refusal
 from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of
@@ -176,7 +176,7 @@ def network(
         return patient(
             httpx.HTTPTransport(
                 verify=_tls(verify, cert),
-                proxy=proxy or environment_proxy(target.url),
+                proxy=proxy,
                 trust_env=False,
                 limits=POOL,
             )

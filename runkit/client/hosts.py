@@ -95,6 +95,12 @@ def environment_proxy(url: str) -> str | None:
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
+def logins_of(proxy: str | None) -> tuple[Secret, ...]:
+    """Give what a proxy's URL holds to log in with: a password, and a name that may be a token."""
+    url = httpx.URL(proxy or "")
+    return tuple(Secret(part) for part in (url.username, url.password) if part)
+
+
 def _checked_key(key: object) -> str:
     if key is None or key == "":
         raise UsageError(

@@ -268,13 +268,16 @@ def sandbox(
     """
     options: dict[str, Any] = {"speed": speed, "seed": seed, "db": db, "policy": policy, "history": history}
     options |= {"now": now, "port": port, "key": key, "latency": latency, "limit": limit, "faults": faults}
-    if url := os.environ.get(URL_NAME):
-        plain = sandbox.__kwdefaults__ or {}
-        ignored = [name for name, given in options.items() if given != plain[name]]
-        if ignored:
-            log.info("sandbox() joins %s (%s is set) and ignores %s", url, URL_NAME, ", ".join(ignored))
-        return _join(url)
-    running = Running(**options)
+    plain = sandbox.__kwdefaults__ or {}
+    given = [name for name, value in options.items() if value != plain[name]]
+    try:
+        if os.environ.get(URL_NAME):
+            return _join(os.environ[URL_NAME], given)
+        running = Running(**options)
+    except BaseException as error:
+        forget(error)  # frames hold the key
+        del key, options
+        raise
     return Sandbox(running.url, running.key, speed, running)
 
 
@@ -299,7 +302,12 @@ def serve(
     ended = threading.Event()
     options: dict[str, Any] = {"speed": speed, "seed": seed, "policy": policy, "history": history}
     options |= {"latency": latency, "limit": limit, "faults": faults}
-    running = Running(port=port, db=db, key=key, **options)
+    try:
+        running = Running(port=port, db=db, key=key, **options)
+    except BaseException as error:
+        forget(error)  # frames hold the key
+        del key
+        raise
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [(number, signal.signal(number, lambda *_: ended.set())) for number in signals]
     try:
@@ -313,7 +321,7 @@ def serve(
         running.close()
 
 
-def _join(url: str) -> Sandbox:
+def _join(url: str, ignored: list[str]) -> Sandbox:
     key = os.environ.get(KEY_NAME)
     if not key:
         raise UsageError(
@@ -325,6 +333,8 @@ def _join(url: str) -> Sandbox:
             f"http://{HOST}:8100/v1"
         )
     url = url.rstrip("/").removesuffix("/v1") + "/v1"
+    if ignored:
+        log.info("sandbox() joins %s (%s is set) and ignores %s", url, URL_NAME, ", ".join(ignored))
     secret, why = Secret(key), ""
     del key
     try:

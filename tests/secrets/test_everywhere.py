@@ -1,0 +1,64 @@
+"""The key, a password of a proxy: in nothing that a notebook shows, keeps, writes, logs or starts."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.secrets.canary import CANARY, found_in
+from tests.secrets.conftest import LOGIN, World
+
+SECRETS = (CANARY, LOGIN)
+
+
+def test_the_notebook_did_all_that_was_asked(world: World) -> None:
+    """The cells that were to fail did, each with its error, and no other."""
+    assert world.errors() == [
+        *("NotFound", "AuthError", "UsageError", "UsageError", "UsageError", "UsageError", "AuthError"),
+        *("ContractError", "Conflict", "UsageError", "Unavailable", "Unavailable", "ContractError"),
+    ]
+
+
+def test_no_output_of_a_cell_holds_it(world: World) -> None:
+    """Errors with all variables, lists of variables, members, frames, charts, widgets and their state."""
+    assert "'***'" in world.text
+    assert "Verbose" in world.text
+    assert world.executed.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert not found_in(world.text, *SECRETS)
+    for cell in world.executed.cells:
+        assert not found_in(json.dumps(cell.outputs, ensure_ascii=False), *SECRETS)
+        assert not found_in(str(cell.outputs), *SECRETS)
+
+
+FILES: dict[str, str] = {
+    "debug.log": "receive_response_headers",
+    "widgets.json": "Question to answer",
+    "crash.txt": "File ",
+    "commands.txt": "ipykernel_launcher",
+    "report.html": "***",
+    "report.ipynb": "cmdline",
+    "executed.ipynb": "nbformat",
+    "state/runkit.sqlite3": "another date of birth",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_holds_it(world: World, name: str) -> None:
+    """Debug log, embedded widgets, crash dump, command lines, report, drafts and answer log."""
+    content = (world.folder / name).read_bytes()
+    assert FILES[name].encode() in content
+    assert not found_in(content, *SECRETS)
+
+
+def test_no_file_at_all_holds_it(world: World) -> None:
+    """Whatever lies in the folder, as bytes and, where it is Parquet, as the values in it."""
+    files = [path for path in world.folder.rglob("*") if path.is_file()]
+    tables = [path for path in files if path.suffix == ".parquet"]
+    assert len(tables) >= 7
+    assert any("runs" in str(path) for path in tables)
+    said = [str(pq.read_table(path).to_pylist()) for path in tables]
+    assert sum("***" in one for one in said) >= 2
+    for path, text in [*((path, path.read_bytes()) for path in files), *zip(tables, said, strict=True)]:
+        assert not found_in(text, *SECRETS), path

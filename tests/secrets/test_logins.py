@@ -1,0 +1,111 @@
+"""Passwords of proxies, addresses and certificates show up no more than the key does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runkit.client import Client
+from runkit.errors import RunkitError, UsageError
+from runkit.server import sandbox, serve
+from tests.secrets.canary import CANARY, found_in, told_by
+from tests.secrets.conftest import LOGIN
+from tests.secrets.hostile import hostile
+
+WAYS = ("401", "500", "redirect", "bad status", "bad header", "nothing", "HTML")
+
+
+def told(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
+    """What an error shows, without what the HTTP library keeps for the next request, and the log."""
+    import traceback
+
+    trace = error.__traceback__.tb_next if error.__traceback__ else None
+    shown = traceback.TracebackException(type(error), error, trace, capture_locals=True)
+    return "".join(shown.format()) + f"{error!r} {vars(error)}" + caplog.text
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("is_of_environment", [True, False])
+def test_a_proxy_that_repeats_its_login(
+    way: str, is_of_environment: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the error nor a log at DEBUG holds it, and the proxy never sees the key."""
+    caplog.set_level(logging.DEBUG)
+    with hostile() as server:
+        server.way = way
+        proxy = f"http://ana:{LOGIN}@{server.url.removeprefix('http://').removesuffix('/v1')}"
+        if is_of_environment:
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setattr(Client, "_sleep", staticmethod(lambda seconds: None))
+        client = Client(
+            CANARY, "https://host.example/v1", proxy=None if is_of_environment else proxy, timeout=2
+        )
+        with client, pytest.raises(RunkitError) as caught:
+            client.agents.list()
+        assert all(seen.startswith("Basic ") for seen in server.seen)
+        assert server.seen
+    assert "receive_response_headers" in caplog.text
+    assert not found_in(told(caught.value, caplog), LOGIN, CANARY)
+    assert not found_in(f"{client!r} {vars(client)}", LOGIN, CANARY)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_url": f"https://ana:{LOGIN}@host.example/v1"},
+        {"base_url": f"https://host.example/v1?key={LOGIN}"},
+        {"base_url": f"https://host.example:port/{LOGIN}"},
+        {"base_url": f"http://127.0.0.1:9/v1#{LOGIN}"},
+        {"proxy": f"gopher://ana:{LOGIN}@127.0.0.1:9"},
+        {"proxy": f"http://ana:{LOGIN}@127.0.0.1:port"},
+        {"proxy": f"http://ana:{LOGIN}@127.0.0.1:9", "base_url": "http://127.0.0.1:9/v1"},
+        {"cert": ("no.pem", "no.key", LOGIN)},
+        {"cert": (LOGIN, LOGIN, LOGIN)},
+        {"verify": "no.pem", "proxy": f"http://ana:{LOGIN}@127.0.0.1:9"},
+        {"rate": -1, "cert": None, "proxy": f"http://ana:{LOGIN}@127.0.0.1:9"},
+        {"timeout": "x", "proxy": f"http://ana:{LOGIN}@127.0.0.1:9"},
+    ],
+    ids=str,
+)
+def test_a_client_that_cannot_be_made_shows_no_login(options: dict[str, Any]) -> None:
+    """The error does not repeat it, nor do the locals of any frame that it came through."""
+    with pytest.raises(UsageError) as caught:
+        Client(CANARY, **{"base_url": "https://host.example/v1", **options})
+    assert not found_in(told_by(caught.value), LOGIN, CANARY)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        *(("MIDDESK_BASE_URL", url) for url in ("http://ana:{}@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?{}")),
+        *(("RUNKIT_SANDBOX_URL", url) for url in ("http://ana:{}@127.0.0.1:9/v1", "http://127.0.0.1:9/{}")),
+        *(("RUNKIT_SANDBOX_URL", url) for url in ("http://127.0.0.1:9/v1?{}", "http://[{}", "{}")),
+    ],
+)
+def test_an_address_of_the_environment_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that holds a password is refused without saying it, in the log too."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv(name, url.format(LOGIN))
+    monkeypatch.setenv("MIDDESK_API_KEY", CANARY)
+    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", CANARY)
+    with pytest.raises(UsageError) as caught:
+        Client() if name == "MIDDESK_BASE_URL" else sandbox(speed=3)
+    assert not found_in(told_by(caught.value), LOGIN, CANARY)
+    assert not found_in(caplog.text, LOGIN, CANARY)
+
+
+@pytest.mark.parametrize("start", [sandbox, serve])
+@pytest.mark.parametrize(
+    "options",
+    [{"port": 99_999}, {"history": -1}, {"db": "/no/such/folder/x"}, {"faults": "no"}, {"speed": 0}],
+)
+def test_a_sandbox_that_cannot_start_shows_no_key(start: Callable[..., Any], options: dict[str, Any]) -> None:
+    """The key that it was to have is in no frame of the error."""
+    with pytest.raises(UsageError) as caught:
+        start(key=CANARY, **options)
+    assert not found_in(told_by(caught.value), CANARY)
