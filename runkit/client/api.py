@@ -53,6 +53,7 @@ class Client:
         cert: Cert | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        refusal: BaseException | None = None
         try:
             self._target = choose_target(api_key, base_url, os.environ)
             if rate is not None:
@@ -62,9 +63,11 @@ class Client:
             inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
             self._logins = () if transport else logins_of(proxy)  # held, so that logs hide them
         except BaseException as error:
-            forget(error)  # frames hold the key, and passwords of URLs and files
-            del api_key, base_url, proxy, cert
-            raise
+            forget(error)
+            refusal = error.with_traceback(None)  # its frames hold the key, passwords and the environment
+        del api_key, base_url, proxy, cert
+        if refusal is not None:
+            raise refusal
         wire = Transport(
             inner, self._target, rate=rate, timeout=timeout, sleep=self._sleep, clock=self._clock
         )

@@ -272,7 +272,7 @@ def sandbox(
     given = [name for name, value in options.items() if value != plain[name]]
     try:
         if os.environ.get(URL_NAME):
-            return _join(os.environ[URL_NAME], given)
+            return _join(given)
         running = Running(**options)
     except BaseException as error:
         forget(error)  # frames hold the key
@@ -321,8 +321,8 @@ def serve(
         running.close()
 
 
-def _join(url: str, ignored: list[str]) -> Sandbox:
-    key = os.environ.get(KEY_NAME)
+def _join(ignored: list[str]) -> Sandbox:
+    url, key = os.environ[URL_NAME], os.environ.get(KEY_NAME)
     if not key:
         raise UsageError(
             f"{URL_NAME} is set and {KEY_NAME} is not; set both to join a sandbox, or unset both to start one"

@@ -39,21 +39,19 @@ with runkit.sandbox(db="box.db", history=2) as box, box.client() as client:
 """
 
 
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, without an account or a sandbox to join."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RUNKIT", "MIDDESK"))}
+    path = os.pathsep.join([str(folder / "stand_in"), *sys.path])
+    kept |= {"RUNKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": path}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=120)
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """A folder in which a process without a umask wrote all that runkit writes."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("RUNKIT", "MIDDESK"))
-    }
-    environment |= {"RUNKIT_STATE_DIR": str(tmp_path / "state"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", MAKE],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(MAKE, tmp_path)
     assert done.returncode == 0, done.stderr
     listed = done.stdout.splitlines()[-1]
     assert sorted(listed.split(",")) == ["600 box.db", "600 box.db-shm", "600 box.db-wal"]
@@ -104,26 +102,23 @@ def test_what_is_there_already_stays(tmp_path: Path, make: Callable[[Path], None
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o755
 
 
-def test_the_lab_puts_notebooks_where_nobody_else_looks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The folder is closed and so are the notebooks; what an analyst changed stays as it is."""
-    from runkit import cli
+STAND_IN = """
+import os, sys
+print(sys.argv, "RUNKIT_SANDBOX_KEY" in os.environ, os.environ["RUNKIT_SANDBOX_KEY"] in str(sys.argv))
+"""
 
-    started: list[dict[str, str]] = []
 
-    def lab(command: list[str], env: dict[str, str], check: bool) -> subprocess.CompletedProcess[bytes]:
-        started.append(env)
-        assert not [word for word in command if env["RUNKIT_SANDBOX_KEY"] in word]
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr("runkit.cli.subprocess.run", lab)
-    before = os.umask(0)
-    try:
-        assert cli.main(["lab", "--folder", str(tmp_path / "books"), "--no-browser"]) == 0
-    finally:
-        os.umask(before)
-    assert started
+def test_the_lab_puts_notebooks_where_nobody_else_looks(tmp_path: Path) -> None:
+    """The folder is closed and so are the notebooks; what is started gets the key by its environment only."""
+    package = tmp_path / "stand_in" / "jupyterlab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(STAND_IN)
+    done = run(
+        "import os; os.umask(0)\nfrom runkit.cli import main\nmain(['lab', '--folder', 'books'])", tmp_path
+    )
+    assert done.stdout.endswith("True False\n"), done.stderr
+    assert "books" in done.stdout
     assert stat.S_IMODE((tmp_path / "books").stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "books").iterdir()} == {0o600}
 
