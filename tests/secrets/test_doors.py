@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
+import pickle
 import socket
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import psutil
 import pytest
 
 from runkit.client import Client
-from runkit.server import connections, launch
+from runkit.server import Sandbox, connections, launch
 from runkit.server.connections import MOST_CONNECTIONS
 from runkit.server.launch import Running
 from tests.secrets.canary import CANARY, found_in, reachable
@@ -316,3 +318,15 @@ def test_connections_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> N
             assert time.monotonic() < until
     finally:
         server.close()
+
+
+def test_no_part_of_a_sandbox_shows_the_key(running: Running) -> None:
+    """Its repr, attributes, and all that they lead to; it is pickled by nobody. `key` itself gives it."""
+    joined = Sandbox(running.url, CANARY, 1, None)
+    own = Sandbox(running.url, running.key, 1, running)
+    for box in (joined, own):
+        members = [(name, value) for name, value in inspect.getmembers(box) if name != "key"]
+        assert not found_in(f"{box!r} {box} {vars(box)} {members}" + "".join(reachable(box)))
+        with pytest.raises(TypeError):
+            pickle.dumps(box)
+        assert box.key == CANARY
