@@ -11,6 +11,7 @@ import argparse
 import gzip
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -169,7 +170,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
     from runkit.server import serve
 
     def announce(url: str, key: str) -> None:
-        say(f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={key}", file=sys.stdout)
+        say(f"export RUNKIT_SANDBOX_URL={url}\nexport RUNKIT_SANDBOX_KEY={shlex.quote(key)}", file=sys.stdout)
         say("Serving on loopback only. With these two lines in another shell, runkit.sandbox() joins it.")
         say("Ctrl-C stops it.")
 
