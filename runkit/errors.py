@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runkit.text import visible
+from runkit.text import brief, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,9 +55,11 @@ class UsageError(RunkitError, ValueError):
         from difflib import get_close_matches
 
         choices = list(choices)
-        near = get_close_matches(str(given), choices, n=1)
+        near = get_close_matches(given, choices, n=1) if isinstance(given, str) else ()
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        return cls(f"{name}={given!r} is not known; expected one of {', '.join(map(repr, choices))}.{hint}")
+        return cls(
+            f"{name}={brief(given)} is not known; expected one of {', '.join(map(repr, choices))}.{hint}"
+        )
 
     @classmethod
     def of_path(cls, path: object, error: OSError | ValueError) -> UsageError:

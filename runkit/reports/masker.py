@@ -22,6 +22,7 @@ from runkit.reports.redaction import Redaction
 from runkit.reports.rules import RULES, Found, Span
 from runkit.tables.linked import Frames
 from runkit.tables.schema import SCHEMA, Column
+from runkit.text import brief
 
 MOST_CLEAN, LONG = 100_000, 200  # texts kept as clean, and characters of one: some 20 MB
 BATCH_ROWS = 50_000  # rows of a column that are Python strings at one time
@@ -203,15 +204,16 @@ class Masker:
                 target[at] = made
                 inside = []
                 for key, child in item.items():
-                    shown = _free(self.text(str(key)), made)
+                    called = _called(key)
+                    shown = _free(self.text(called), made)
                     made[shown] = None
-                    inside.append((made, shown, child, self._field_rule(str(key), rule), str(key)))
+                    inside.append((made, shown, child, self._field_rule(called, rule), called))
                 stack += reversed(inside)  # so that masks are numbered as one reads
             elif isinstance(item, list | tuple):
                 target[at] = [None] * len(item)
                 stack += reversed([(target[at], n, child, rule, name) for n, child in enumerate(item)])
-            elif item is None or isinstance(item, bool):
-                target[at] = item
+            elif isinstance(item, bool) or not isinstance(item, str | int | float):
+                target[at] = item  # null, or what no JSON can hold and no report will
             elif rule is not None:
                 target[at] = self._field_value(item, rule)
             elif isinstance(item, str):
@@ -222,7 +224,7 @@ class Masker:
         for target, at, number, name in numbers:  # now all EIN and SSN of the value are known
             same = rules.digits_of(number)
             if len(same) == 9 and (self._known("bare", same) or self._looks_like_tax(number, name)):
-                target[at] = self._mask("bare", same, str(number))
+                target[at] = self._mask("bare", same, rules.spelled(number))
         return out[0]
 
     def _named_text(self, text: str, name: str) -> str:
@@ -235,7 +237,7 @@ class Masker:
 
     def _looks_like_tax(self, number: float, name: str) -> bool:
         """Whether a number is masked as nine digits of text are; under a telling name without its zeros."""
-        is_long = len(str(number)) == 9 or rules.speaks_of_tax(name)
+        is_long = len(rules.spelled(number)) == 9 or rules.speaks_of_tax(name)
         return "ein" in self._rank and isinstance(number, int) and is_long
 
     def _learn_keys(self, value: Any) -> None:
@@ -246,7 +248,7 @@ class Masker:
                 stack += item
             elif isinstance(item, dict):
                 for name, child in item.items():
-                    if isinstance(child, str) and rules.field_rule(str(name)) == "key":
+                    if isinstance(child, str) and rules.field_rule(_called(name)) == "key":
                         secret = rules.SCHEME.sub("", child, count=1)
                         if rules.is_telling(secret) and not _LIKE_A_MASK.fullmatch(secret):
                             self._seek(secret)
@@ -261,11 +263,11 @@ class Masker:
 
     def _field_value(self, value: str | int | float, rule: str) -> Any:
         """Mask what stands under a telling name; a word for a number (`"tin": "none"`) stays."""
-        text = str(value)
+        text = rules.spelled(value)
         if rule != "key" and len(same := rules.digits_of(value)) == 9 and text.isdecimal():
             return self._mask(rule, same, text)
         masked = self.text(text)
-        rest = _LIKE_A_MASK.sub("", masked) if masked != text or text in self._issued else text
+        rest = _LIKE_A_MASK.sub(lambda found: "" if found[0] in self._issued else found[0], masked)
         if not rest.strip():
             return masked
         if rule == "key":
@@ -327,6 +329,10 @@ class Masker:
         kept = list(dict.fromkeys(masked))
         codes = np.array([*map(kept.index, masked), -1])[values.cat.codes.to_numpy()]
         return pd.Categorical.from_codes(codes, categories=pd.Index(kept, dtype="str"))
+
+
+def _called(name: object) -> str:
+    return name if isinstance(name, str) else brief(name)
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from runkit.errors import UsageError
 from runkit.reports.rules import RULES
+from runkit.text import brief
 
 MOST_KEPT = 4  # of an EIN or SSN: what banks and tax offices print to tell numbers apart
 _NAME = re.compile(r"[\w .-]{1,40}")
@@ -27,30 +28,38 @@ class Redaction:
     keep_last: int = 0
 
     def __post_init__(self) -> None:
-        patterns = {name: _compiled(name, pattern) for name, pattern in dict(self.patterns).items()}
+        if not isinstance(self.patterns, Mapping):
+            raise UsageError(f"patterns={brief(self.patterns)}; expected names and regular expressions.")
+        if not isinstance(self.reveal, Iterable):
+            raise UsageError(f"reveal={brief(self.reveal)}; expected the name of a rule, or several.")
+        patterns = {name: _compiled(name, pattern) for name, pattern in self.patterns.items()}
         reveal = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
         object.__setattr__(self, "patterns", patterns)
         object.__setattr__(self, "reveal", reveal)
         for name in reveal:
+            if not isinstance(name, str):
+                raise UsageError(f"reveal holds {brief(name)}; expected names of rules.")
             if name == "key":
                 raise UsageError("reveal='key' cannot be: keys are masked in every report. Leave it out.")
             if name not in RULES and name not in patterns:
                 raise UsageError.one_of("reveal", name, [*(r for r in RULES if r != "key"), *patterns])
         if type(self.keep_last) is not int or not 0 <= self.keep_last <= MOST_KEPT:
-            raise UsageError(f"keep_last={self.keep_last!r}; expected a whole number from 0 to {MOST_KEPT}.")
+            raise UsageError(
+                f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to {MOST_KEPT}."
+            )
 
 
 def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
-            f"patterns: the name {name!r} cannot stand in a mask; expected 1 to 40 letters, digits or _ . -"
+            f"patterns: the name {brief(name)} cannot stand in a mask; expected 1 to 40 letters, digits, _ . -"
         )
     if name in RULES:
         raise UsageError(f"patterns: {name!r} is the name of a built-in rule; give the pattern another one.")
     try:
         compiled = re.compile(pattern)
         takes_nothing = compiled.search("") is not None
-    except (re.error, TypeError) as error:
+    except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"patterns[{name!r}] is no regular expression for text: {error}. Mend it.") from None
     if takes_nothing:
         raise UsageError(

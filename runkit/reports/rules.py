@@ -18,6 +18,7 @@ from runkit.values import RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
 
 _HEX_ID = 12  # characters, from which on a word of hexadecimal digits is an id: the last group of a UUID
 _LONGEST_WORD = 200  # characters to look at on either side of a number; the longest usual digest has 128
+_TOO_LONG = 10**300
 WHOLE_NUMBER = 7  # digits, from which on a tax number is told from a year or the last digits of one
 
 
@@ -222,11 +223,17 @@ def sought(spelling: str, rule: str) -> Iterator[str]:
         yield spelling
 
 
+def spelled(value: str | int | float) -> str:
+    """A text as it is, a number as it is written; one too long for Python's own digits in others."""
+    return hex(value) if isinstance(value, int) and abs(value) >= _TOO_LONG else str(value)
+
+
 def digits_of(value: str | int | float) -> str:
     """The digits of a tax number; as a number it has lost the zeros at its front."""
     if isinstance(value, str):
         return digits(value)
-    whole = str(int(value)) if value == value and abs(value) < 10**9 and value == int(value) else str(value)
+    is_whole = value == value and abs(value) < 10**9 and value == int(value)
+    whole = str(int(value)) if is_whole else spelled(value)
     return whole.zfill(9) if whole.isdecimal() and len(whole) >= WHOLE_NUMBER else whole
 
 
