@@ -52,7 +52,7 @@ class Redaction:
 def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
-            f"patterns: the name {brief(name)} cannot stand in a mask; expected 1 to 40 letters, digits, _ . -"
+            f"patterns: the name {brief(name)} cannot be in a mask; expected 1 to 40 letters, digits or _ . -"
         )
     if name in RULES:
         raise UsageError(f"patterns: {name!r} is the name of a built-in rule; give the pattern another one.")

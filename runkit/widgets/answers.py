@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from runkit.client import codec
 from runkit.text import shorten, web_host
@@ -168,19 +168,33 @@ class Addition(Answer):
     final = frozenset()
     action: ClassVar[str]
     tables: ClassVar[tuple[str, ...]]
+    _kept: Mapping[str, Sequence[Json | None]] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def proposed(cls, proposal: Json) -> Json:
         """Give the rows that the agent proposes, as far as the question shows them."""
+        return {name: _rows(rows) for name, rows in cls.came(proposal).items()}
+
+    @classmethod
+    def came(cls, proposal: Json) -> dict[str, list[Json]]:
+        """Give the same rows as they came."""
         payload = codec.proposed_payload(proposal, cls.action)
-        return {name: _rows(payload.get(name)) for name in cls.tables}
+        return {name: _objects(payload.get(name)) for name in cls.tables}
+
+    def model_post_init(self, context: Any) -> None:
+        """Keep what the context says of each row: the row as it came, or None if a person changed it."""
+        self._kept = (context or {}).get("kept", {})
 
     def to_input(self, proposal: Json) -> Json:
-        """Send the rows as a person has changed them."""
-        rows = {name: _rows([row.model_dump() for row in getattr(self, name)]) for name in self.tables}
-        payload = {**codec.proposed_payload(proposal, self.action), **rows}
-        changed = {name: value for name, value in payload.items() if value != []}
-        return codec.answer_to(self.decision, self.note, actions=[(self.action, changed)])
+        """Send the rows as a person has changed them, and those as they came that nobody changed."""
+        payload = codec.proposed_payload(proposal, self.action)
+        for name in self.tables:
+            rows = _rows([row.model_dump() for row in getattr(self, name)])
+            kept = self._kept.get(name) or [None] * len(rows)
+            payload[name] = [row if came is None else came for row, came in zip(rows, kept, strict=True)]
+            if not payload[name]:
+                del payload[name]
+        return codec.answer_to(self.decision, self.note, actions=[(self.action, payload)])
 
 
 class AddSources(Addition):
@@ -264,8 +278,13 @@ def _not_emptied(cls: type[Addition], name: str, rows: list[Any], info: Validati
 
 def _rows(items: object) -> list[Json]:
     """Give rows without their empty values, so that equal rows are equal."""
-    rows = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-    return [{name: value for name, value in row.items() if value not in (None, "", [])} for row in rows]
+    return [
+        {name: value for name, value in row.items() if value not in (None, "", [])} for row in _objects(items)
+    ]
+
+
+def _objects(items: object) -> list[Json]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def json_object(text: str) -> Json:

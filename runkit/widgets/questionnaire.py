@@ -12,7 +12,7 @@ from runkit.client import codec
 from runkit.objects import Document
 from runkit.text import moment, one_line, shorten
 from runkit.widgets import schema
-from runkit.widgets.answers import ANSWERS, YES, Answer, Decision, Other, json_object
+from runkit.widgets.answers import ANSWERS, YES, Addition, Answer, Decision, Other, json_object
 from runkit.widgets.question import NO_WORDS
 from runkit.widgets.schema import Field
 
@@ -167,6 +167,7 @@ def _typed_section(
     start = answer.proposed(proposal)
     begun = schema.written(fields, start)
     plain = [field for field in fields if field.name not in start]
+    came = answer.came(proposal) if issubclass(answer, Addition) else {}
 
     def judge(typed: Mapping[str, Any]) -> Judged:
         decision, stands = str(typed.get("decision") or ""), schema.written(fields, typed)
@@ -178,7 +179,8 @@ def _typed_section(
         if not errors:
             try:
                 model = answer if is_whole else Answer
-                built = model.model_validate(values, context={"proposal": proposal})
+                kept = {name: _kept(rows, begun[name], stands[name]) for name, rows in came.items()}
+                built = model.model_validate(values, context={"proposal": proposal, "kept": kept})
             except ValidationError as error:
                 errors = {".".join(map(str, one["loc"])): _words(one["msg"]) for one in error.errors()}
         given = built.to_input(proposal) if built else None
@@ -188,6 +190,16 @@ def _typed_section(
         return Judged(given, verb, decision in YES, decision in answer.final, errors)
 
     return fields, start, judge
+
+
+def _kept(came: Sequence[Json], begun: Sequence[Json], stands: Sequence[Json]) -> list[Json | None]:
+    """Give for each row that stands there the row as it came, None if a person added or changed it."""
+    left = list(zip(begun, came, strict=True))
+    kept: list[Json | None] = []
+    for row in stands:
+        at = next((at for at, (first, _) in enumerate(left) if first == row), None)
+        kept.append(None if at is None else left.pop(at)[1])
+    return kept
 
 
 def _schema_section(kind: str, own: Json, n_sections: int) -> Made:
