@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from runkit.errors import UsageError
+from runkit.text import brief
 from runkit.values import RUN_STATUSES, parse_time
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -27,7 +28,7 @@ def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[st
         return None
     words = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
     if not all(isinstance(word, str) for word in words):
-        raise UsageError(f"{name}={value!r}; expected a str, or several of them")
+        raise UsageError(f"{name}={brief(value)}; expected a str, or several of them")
     return frozenset(words)
 
 
@@ -38,10 +39,8 @@ def time_bound(name: str, value: date | str | None) -> datetime | None:
     is_date = isinstance(value, date) and not isinstance(value, datetime)
     is_date = is_date or (isinstance(value, str) and _DATE.fullmatch(value) is not None)
     try:
-        when = parse_time(f"{value}T00:00:00" if is_date else value)
-        when.timestamp()  # pandas' NaT calls itself a datetime
-        return when
+        return parse_time(f"{value}T00:00:00" if is_date else value)
     except ValueError as error:
         raise UsageError(
-            f"{name}={value!r} is no time ({error}); expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
+            f"{name}={brief(value)} is no time ({error}); expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
         ) from None

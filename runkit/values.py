@@ -23,7 +23,7 @@ def read_time(value: object) -> tuple[datetime, bool]:
     More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
     second, a date without a time, an instant that no datetime holds.
     """
-    if isinstance(value, datetime):
+    if isinstance(value, datetime) and value == value:  # not pandas' NaT, which calls itself a datetime
         when = value
     elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
         when = datetime.fromisoformat(value)

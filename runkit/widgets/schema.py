@@ -67,7 +67,11 @@ class _Deeper(Exception):
 def fields_of(schema: object) -> tuple[Field, ...] | None:
     """The fields of a flat schema with one level of repeated rows; None for more, or for no schema at all."""
     try:
-        if len(json.dumps(schema)) > MAX_SCHEMA:
+        text = json.dumps(schema)
+    except (TypeError, ValueError, RecursionError):  # no JSON, or deeper than any form
+        return None
+    try:
+        if len(text) > MAX_SCHEMA:
             return None
         return _fields(schema, _need(dict, schema).get("$defs", {}), in_row=False)
     except (_Deeper, RecursionError):
