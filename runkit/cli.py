@@ -232,7 +232,7 @@ def _sync(arguments: argparse.Namespace, chosen: dict[str, Any]) -> int:
 
 
 def _is_folder(name: str) -> bool:
-    return name.endswith(("/", os.sep)) or Path(name).is_dir()
+    return name.endswith(("/", os.sep)) or private.usable(name).is_dir()
 
 
 def _reader(*, is_sandbox: bool) -> runkit.Client:
@@ -286,7 +286,7 @@ def _output(name: str) -> Iterator[IO[bytes]]:
     if name == "-":
         yield sys.stdout.buffer
         return
-    path = Path(name)
+    path = private.usable(name)
     if not path.name.removesuffix(".gz").endswith((".ndjson", ".jsonl")):
         raise UsageError(
             f"-o {name}: expected a name ending in .ndjson, .jsonl, either with .gz, or -; or an "
@@ -307,8 +307,7 @@ def lab(arguments: argparse.Namespace) -> int:
 
     if find_spec("jupyterlab") is None:
         raise MissingExtra.of("lab", "opening JupyterLab")
-    folder: Path = arguments.folder
-    private.make_folder(folder)
+    folder = private.folder_at(arguments.folder)
     for notebook in sorted(notebooks().glob("*.ipynb")):
         if not (folder / notebook.name).exists():  # what an analyst changed is kept
             shutil.copyfile(notebook, folder / notebook.name)

@@ -42,5 +42,6 @@ def time_bound(name: str, value: date | str | None) -> datetime | None:
         return parse_time(f"{value}T00:00:00" if is_date else value)
     except ValueError as error:
         raise UsageError(
-            f"{name}={brief(value)} is no time ({error}); expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
+            f"{name}={brief(value)} is no time ({error}); "
+            "expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
         ) from None

@@ -8,6 +8,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from runkit.errors import UsageError
+
+
+def usable(path: str | Path) -> Path:
+    """Give a path at which the system can look, whether or not anything is there.
+
+    Raises `UsageError` for one that is too long, lies below a file, or has a sign that none has.
+    """
+    found = Path(path)
+    try:
+        found.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise UsageError.of_path(path, error) from None
+    return found
+
+
+def folder_at(path: str | Path) -> Path:
+    """Give a folder where a user wants it, made as `make_folder` does. Raises `UsageError`."""
+    folder = usable(path)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; expected a directory, which may exist or not.")
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise UsageError.of_path(folder, error) from None
+    return folder
+
 
 def make_folder(path: Path) -> None:
     """Make a folder that nobody else may enter (0700), if there is none. Raises `OSError`."""

@@ -40,6 +40,7 @@ def tell(words: str = "") -> None:
 
 def show(folder: Path, *, speed: float) -> Path:
     """Run the demo and write `index.html` into `folder`; returns the page's path."""
+    private.folder_at(folder)  # before there is anything to write into it
     with runkit.sandbox(speed=speed) as box, box.client() as client:
         tell(f"Sandbox at {box.url}; a virtual minute takes {60 / speed:.2g} s while agents work.")
         started = list(_start(box, client))
@@ -113,7 +114,6 @@ def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple
         ),
         Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"))),
     ]
-    private.make_folder(folder)
     page = folder / "index.html"
     with private.replacing(page) as part:
         part.write_text(offline_page("runkit demo", sections), encoding="utf-8")

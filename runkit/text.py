@@ -169,9 +169,9 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def duration(seconds: float | None) -> str:
     """Say a duration given in seconds in at most two units: `0.25 s`, `5 min 0 s`, `14 h 2 min`, `3 d 4 h`.
 
-    None and NaN are `unknown`. Rounded to what is shown, half up to the next unit.
+    None, NaN and infinity are `unknown`. Rounded to what is shown, half up to the next unit.
     """
-    if seconds is None or math.isnan(seconds):
+    if seconds is None or not math.isfinite(seconds):
         return "unknown"
     if seconds < 0:
         return "-" + duration(-seconds)

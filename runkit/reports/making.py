@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from runkit import private
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.execution import execute
@@ -132,7 +133,7 @@ def targets(path: str | Path) -> tuple[Path, Path]:
     html = Path(path)
     notebook = html.with_suffix(".ipynb")
     for file in (html, notebook):
-        if file.is_dir():
+        if private.usable(file).is_dir():
             raise UsageError(f"{file} is a folder; give the report another name.")
     return html, notebook
 

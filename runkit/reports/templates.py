@@ -136,5 +136,5 @@ def find(template: str | Path) -> Template:
         raise UsageError.one_of("template", name, [*_HOLDS, "my_template.ipynb"])
     try:
         return Template(name if name in _HOLDS else path.name, path, path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"template={name!r} cannot be read ({type(error).__name__}: {path}).") from None

@@ -62,7 +62,7 @@ class Store:
             if db and str(db) != ":memory:":
                 private.make_file(Path(db))  # SQLite gives the files beside it the same permissions
             self.db = sqlite3.connect(db or ":memory:", check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a NUL in the path
             raise _unusable(db, "cannot be opened", error) from error
         try:
             self.db.executescript(_SCHEMA)

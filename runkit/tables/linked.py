@@ -108,15 +108,7 @@ class Frames:
         Each file is replaced as a whole and readable by its owner only, as is the directory if it is new.
         Returns the directory. Raises `UsageError` for the name of a file.
         """
-        folder = Path(directory)
-        try:
-            if folder.exists() and not folder.is_dir():
-                raise UsageError(f"{folder} is a file; expected a directory, which may exist or not.")
-            private.make_folder(folder)
-        except UsageError:
-            raise
-        except (OSError, ValueError) as error:
-            raise UsageError.of_path(folder, error) from None
+        folder = private.folder_at(directory)
         for name, df in self.items():
             with private.replacing(folder / f"{name}.parquet") as part:
                 df.to_parquet(part, index=False)
@@ -314,11 +306,8 @@ def _size(raw: object) -> int:
 
 def read(directory: str | Path) -> Frames:
     """Read frames that `Frames.save` wrote into a directory. Raises `UsageError` that names missing files."""
-    folder = Path(directory)
-    try:
-        missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
-    except OSError as error:
-        raise UsageError.of_path(folder, error) from None
+    folder = private.usable(directory)
+    missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
     if missing:
         raise UsageError(
             f"{folder} holds no saved frames: {', '.join(f'{name}.parquet' for name in missing)} not found; "

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runkit import jsontext
+from runkit import jsontext, private
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.steptree import kind
@@ -106,10 +106,10 @@ def _from_path(path: Path) -> Iterator[Record]:
             f"{shorten(str(path))} is no file of runs; expected {', '.join(SUFFIXES)}, each also with .gz. "
             "JSON text comes as bytes."
         )
+    if not private.usable(path).is_file():
+        shown = shorten(repr(str(path)), 300)
+        raise UsageError(f"{shown} is not there; give the path of a file that exists.")
     try:
-        if not path.is_file():
-            shown = shorten(repr(str(path)), 300)
-            raise UsageError(f"{shown} is not there; give the path of a file that exists.")
         file = path.open("rb")
     except OSError as error:
         raise UsageError.of_path(path, error) from None
