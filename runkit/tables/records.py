@@ -107,7 +107,7 @@ def _from_path(path: Path) -> Iterator[Record]:
             "JSON text comes as bytes."
         )
     if not private.usable(path).is_file():
-        shown = shorten(repr(str(path)), 300)
+        shown = shorten(str(path), 300)
         raise UsageError(f"{shown} is not there; give the path of a file that exists.")
     try:
         file = path.open("rb")
