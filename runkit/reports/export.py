@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.charts.html import figure_div, offline_page
-from runkit.text import Markup, unescape
+from runkit.text import Markup, esc, unescape, visible
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SHOWN = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -124,7 +124,15 @@ def to_html(notebook: Any, *, title: str) -> str:
         config=config,
         template_file="page.html.j2",
         extra_template_paths=[str(Path(__file__).parent)],
-        filters={"clean": clean, "markdown": markdown, "figure": figure_div, "picture": _picture},
+        filters={
+            "clean": clean,
+            "escaped": esc,
+            "figure": figure_div,
+            "markdown": markdown,
+            "picture": _picture,
+            "printed": _printed,
+            "visible": visible,
+        },
     )
     body = Markup(exporter.from_notebook_node(notebook, {"plotly": PLOTLY})[0])  # noqa: S704
     top = [one for one in headings if one.level == 1]
@@ -155,7 +163,15 @@ def clean(html: str) -> Markup:
         generic_attribute_prefixes={"data-"},
         link_rel="noopener noreferrer",
     )
+    kept = visible(kept)
     return Markup(kept.replace("<table", '<div class="wide"><table').replace("</table>", "</table></div>"))  # noqa: S704
+
+
+def _printed(text: str) -> Markup:
+    """Give what a cell printed, in its colours; of other signs that act on a terminal the code is shown."""
+    from nbconvert.filters.ansi import ansi2html
+
+    return Markup(visible(ansi2html(text)))  # noqa: S704
 
 
 def _picture(output: Mapping[str, Any], kind: str) -> Markup:

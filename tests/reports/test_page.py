@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from runkit.text import visible
 from support import artifact, example, question, run, step
 from tests.reports.conftest import Made, make, write_template
 
@@ -177,7 +178,7 @@ TAGS = (
     "<a href='https://evil.example/tag'>tag</a>"
 )
 MARKS = "[mark](https://evil.example/mark) ![x](https://evil.example/x.png) $\\href{javascript:1}{x}$ %{y}"
-HOSTILE = f"{TAGS} {MARKS} \u202e"
+HOSTILE = f"{TAGS} {MARKS} \u202e\u200b\x9b31m\x1b]8;;https://evil.example\x1b\\"
 TITLE = "</title><script>window.hacked=10</script> <img src=x onerror=window.hacked=11> **b** [x](x) \\* $x$"
 URLS = [
     "javascript:window.hacked=3",
@@ -262,6 +263,15 @@ def test_hostile_text_does_nothing(hostile, name):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["run", "fleet", "own"])
+def test_nothing_hides_in_the_page(hostile, name):
+    """Signs that cannot be seen are codes, also in what cells printed and in other people's HTML."""
+    _, seen = hostile(name)
+    words = seen.page.evaluate("document.body.innerText + document.title")
+    assert visible(words) == words
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["run", "fleet", "own"])
 def test_hostile_text_becomes_no_element(hostile, name):
     """No form, frame, picture, base or refresh, no handler, and no id but of headings and the button."""
     _, seen = hostile(name)
@@ -293,6 +303,7 @@ def test_hostile_text_is_shown_as_text(hostile):
     _, seen = hostile("run")
     assert seen.page.title() == seen.page.locator("h1").inner_text() == TITLE
     assert TAGS in "".join(seen.page.locator("td").all_text_contents())
+    assert "\\u202e\\u200b\\x9b31m\\x1b]8;;" in "".join(seen.page.locator("td").all_text_contents())
     bar = seen.page.locator(".barlayer .point path").last
     bar.scroll_into_view_if_needed()
     box = bar.bounding_box()
