@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,6 +117,15 @@ def serve() -> Iterator[Callable[..., Served]]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def waiting(served: Served, count: int) -> list[str]:
+    """Make runs that wait for a person, and so stay live; gives their ids."""
+    with served.client() as client, ThreadPoolExecutor(8) as pool:
+        business = served.box.business("watchlist_hit")
+        made = list(pool.map(lambda _: client.runs.create("cip_orchestrator", business).id, range(count)))
+        until(lambda: client.runs.get(made[-1], steps=False).status == "interrupted", "the last one waits")
+    return made
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -20,7 +20,18 @@ import pytest
 from runkit import answerlog
 from runkit.client import Client
 from runkit.server.launch import Running
-from tests.soak.conftest import MB, Served, Told, environment, grown, held, nothing_left, quantiles, until
+from tests.soak.conftest import (
+    MB,
+    Served,
+    Told,
+    environment,
+    grown,
+    held,
+    nothing_left,
+    quantiles,
+    until,
+    waiting,
+)
 
 Serve = Callable[..., Served]
 PROCESSES, THREADS = 4, 50  # 200 clients; more threads in one process would wait for each other
@@ -58,15 +69,6 @@ def rows(db: Path, kind: str) -> list[dict[str, Any]]:
         found = opened.execute("SELECT body FROM rows WHERE kind = ? ORDER BY n", (kind,)).fetchall()
     opened.close()
     return [json.loads(body) for (body,) in found]
-
-
-def waiting(served: Served, count: int) -> list[str]:
-    """Make runs that wait for a person, and so stay live; gives their ids."""
-    with served.client() as client, ThreadPoolExecutor(8) as pool:
-        business = served.box.business("watchlist_hit")
-        made = list(pool.map(lambda _: client.runs.create("cip_orchestrator", business).id, range(count)))
-        until(lambda: client.runs.get(made[-1], steps=False).status == "interrupted", "the last one waits")
-    return made
 
 
 @pytest.mark.timeout(900)

@@ -1,0 +1,183 @@
+"""Widgets in a real kernel for a long time: twenty monitors at once, an inbox over a thousand questions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runkit.server import Sandbox, sandbox
+from tests.kernels.conftest import Kernel
+from tests.soak.conftest import MB, Served, Told, grown, until, waiting
+
+ROUNDS, WARM = 4, 2  # of ten minutes; the first ones fill caches of pandas, plotly and this kernel's history
+MONITORS = 20
+FILES = 10  # that the kernel lets go late: the pipes through which threads that have ended told of changes
+QUESTIONS, LOOKS = 1_000, 8
+TRACED = 0.3 * MB  # a round: what twenty monitors leave in Python's hands; one of them holds more than this
+NOISE = 12 * MB  # of the allocators of Arrow and of Python, which give pages back late
+
+START = """
+import asyncio, gc, logging, os, threading, time, tracemalloc
+import ipywidgets, psutil
+from comm import get_comm_manager
+import runkit
+from soak.crowd import APPROVE
+box = runkit.sandbox()
+me = psutil.Process()
+
+def ours():
+    return sorted(one.name for one in threading.enumerate() if one.name.startswith("runkit-"))
+
+def told():
+    gc.collect()
+    return {
+        "threads": sorted(one.name for one in threading.enumerate()), "ours": ours(),
+        "sockets": len(me.net_connections("tcp")), "files": me.num_fds(),
+        "comms": len(get_comm_manager().comms), "tasks": len(asyncio.all_tasks()),
+        "traced": tracemalloc.get_traced_memory()[0], "rss": me.memory_info().rss,
+    }
+
+def wait_until(is_true):
+    deadline = time.monotonic() + 30
+    while not is_true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+def answer(machine):
+    if machine.snapshot.state in ("open", "invalid", "failed"):
+        typed = {"decision": "approve", "note": "Ada saw it"}
+        machine.edit({key: {**there, **typed} for key, there in machine.typed.items()})
+        machine.submit()
+        machine.confirm()
+"""
+BEGIN = """
+client = box.client(rate=None)
+begun = box.now()
+kinds = ["watchlist_hit", "address_gap", "clean_pass"]
+runs = [client.runs.create("cip_orchestrator", box.business(kinds[n % 3])) for n in range({n})]
+keeper = client.runs.create("cip_orchestrator", box.business("long_5000"))  # so that time goes on quickly
+monitors = [runkit.RunMonitor(client, run, who="Ada") for run in runs]
+for monitor in monitors:
+    monitor._ipython_display_()
+"""
+# What a person does at the forms that stand open, through their machines.
+ANSWER = """
+for monitor in monitors:
+    for view in list(monitor._forms.values()):
+        answer(view.machine)
+is_over = (box.now() - begun).total_seconds() > 600 and all(one.run.is_finished for one in monitors)
+"""
+END = """
+for monitor in monitors:
+    monitor.close()
+client.close()
+states = [monitor.run.status for monitor in monitors]
+del monitor, monitors, runs, keeper, view
+wait_until(lambda: not ours())
+"""
+OPEN_ONE = """
+inbox.machine.look(everything=True)
+inbox.machine.open((inbox.rows[0].run_id, inbox.rows[0].interrupt_id))
+wait_until(lambda: not inbox.machine.snapshot.is_opening)
+machine = inbox.machine.snapshot.form
+answer(machine)
+wait_until(lambda: machine.snapshot.is_final)
+"""
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """A sandbox in which a minute takes a second."""
+    with sandbox(speed=60) as running:
+        yield running
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sandbox], Kernel]]:
+    """Start a kernel that has joined a sandbox; it ends with the test."""
+    monkeypatch.setattr("tests.kernels.conftest.PATIENCE", 120)  # twenty monitors draw beside each cell
+    kernels: list[Kernel] = []
+
+    def begin(box: Sandbox) -> Kernel:
+        environment = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+        environment |= {"RUNKIT_STATE_DIR": str(tmp_path / "state"), "IPYTHONDIR": str(tmp_path / "ipython")}
+        tests = Path(__file__).parent.parent
+        kernels.append(Kernel("installed", tests, environment))
+        kernels[0].run(START)
+        return kernels[0]
+
+    yield begin
+    for kernel in kernels:
+        kernel.close()
+
+
+def told_by(kernel: Kernel) -> dict[str, Any]:
+    kernel.run("state_now = told()")
+    return dict(ast.literal_eval(kernel.value("state_now")))
+
+
+def memory(now: dict[str, Any]) -> str:
+    return f"{now['traced'] / MB:.1f} / {now['rss'] / MB:.0f}"
+
+
+@pytest.mark.timeout(900)
+def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel], told: Told) -> None:
+    """Ten minutes of twenty runs, again and again, answered on the way: each time nothing is left of them."""
+    kernel = start(box)
+    kernel.run("tracemalloc.start()")
+    before, sizes = told_by(kernel), []
+    for number in range(ROUNDS):
+        kernel.run(BEGIN.format(n=MONITORS))
+
+        def has_passed() -> bool:
+            kernel.run(ANSWER)
+            return kernel.value("is_over") == "True"
+
+        until(has_passed, "ten minutes have passed, and the runs have ended", 120)
+        kernel.run(END)
+        now = told_by(kernel)
+        told("MB traced / RSS", f"round {number}", memory(now))
+        assert set(ast.literal_eval(kernel.value("states"))) == {"completed"}
+        assert (now["ours"], now["comms"], kernel.widgets) == ([], before["comms"], {})
+        sizes.append(now)
+    for name in ("threads", "sockets", "tasks"):
+        assert [now[name] for now in sizes[1:]] == [sizes[0][name]] * (ROUNDS - 1), name
+    for name in ("sockets", "files", "tasks", "comms"):
+        told("left", name, f"{before[name]} -> {now[name]}")
+    assert max(now["files"] for now in sizes) <= sizes[0]["files"] + FILES
+    rounds = ROUNDS - WARM
+    assert sizes[-1]["traced"] - sizes[WARM - 1]["traced"] < rounds * TRACED
+    assert sizes[-1]["rss"] - sizes[WARM - 1]["rss"] < NOISE
+
+
+@pytest.mark.timeout(600)
+def test_an_inbox_over_a_thousand_questions(
+    serve: Callable[..., Served], start: Callable[[Sandbox], Kernel], told: Told
+) -> None:
+    """Looked through again and again it lists each once, holds no more, and leaves nothing when closed."""
+    served = serve("--speed", "600")
+    waiting(served, QUESTIONS)
+    kernel = start(served.box)
+    kernel.run("tracemalloc.start()")
+    before, sizes = told_by(kernel), []
+    kernel.run("client = box.client(rate=None, timeout=120)")
+    kernel.run("inbox = runkit.InterruptInbox(client, who='Ada')")
+    kernel.run("inbox._ipython_display_()")
+    for number in range(LOOKS):
+        kernel.run(OPEN_ONE)
+        sizes.append(told_by(kernel))
+        left = QUESTIONS - 1 - number
+        assert kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})") == f"({left}, {left})"
+        told("MB traced / RSS", f"look {number}", memory(sizes[-1]))
+    assert kernel.value("inbox.machine.snapshot.trouble") == "''"
+    kernel.run("inbox.close(); client.close(); del inbox, client, machine; wait_until(lambda: not ours())")
+    now = told_by(kernel)
+    for name in ("ours", "sockets", "tasks", "comms"):
+        assert now[name] == before[name], name
+    assert now["files"] <= before["files"] + FILES
+    assert kernel.widgets == {}
+    assert sizes[-1]["traced"] - sizes[1]["traced"] < (LOOKS - 2) * TRACED
+    assert grown([one["rss"] for one in sizes[LOOKS // 2 :]]) < 2 * NOISE
