@@ -20,7 +20,7 @@ from support import run, step
 Json = dict[str, Any]
 
 
-@fuzz(12)
+@fuzz(6)
 @given(st.lists(mangled(python_values) | python_values, max_size=4).map(Case))
 def test_any_objects_are_kept_or_refused(tmp_path_factory: pytest.TempPathFactory, case: Case) -> None:
     """Each record is counted, and what is kept makes the frames that it made before."""
@@ -36,7 +36,7 @@ def test_any_objects_are_kept_or_refused(tmp_path_factory: pytest.TempPathFactor
     assert archive.add(archive, progress=False).n_new == 0
 
 
-@fuzz(12)
+@fuzz(6)
 @given(st.lists(mangled() | json_values, max_size=4))
 def test_what_text_can_say_comes_out_as_it_went_in(
     tmp_path_factory: pytest.TempPathFactory, sources: list[Any]
@@ -87,7 +87,7 @@ def test_odd_texts_are_kept(tmp_path: Path, text: str) -> None:
         assert archive.frames(agent=text, business_id=text).runs["run_id"].tolist() == [text]
 
 
-@fuzz(20)
+@fuzz(10)
 @given(texts)
 def test_any_path_is_a_folder_or_a_usage_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Nothing is written elsewhere, and nothing else is raised."""
@@ -100,7 +100,7 @@ def test_any_path_is_a_folder_or_a_usage_error(tmp_path_factory: pytest.TempPath
     assert [made.id for made in archive.runs()] == ["r"]
 
 
-@fuzz(20)
+@fuzz(10)
 @given(
     st.dictionaries(
         st.sampled_from(["status", "since", "until", "agent", "business_id", "version"]),

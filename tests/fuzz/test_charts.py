@@ -46,7 +46,7 @@ def drawn(f: runkit.Frames, **options: Any) -> Drawn:
     return told
 
 
-@fuzz(40)
+@fuzz(20)
 @given(
     st.lists(mangled(python_values), min_size=1, max_size=5).map(Case),
     ROWS,
@@ -84,7 +84,7 @@ def test_all_of_time_is_drawn(tz: str, time: str, compress_waits: bool) -> None:
         assert repr(f)
 
 
-@fuzz(40)
+@fuzz(20)
 @given(st.sampled_from(ODD_TIMES), st.sampled_from(ODD_TIMES), TIMES, ZONES)
 def test_odd_times_are_drawn(start: str, end: str, time: str, tz: str) -> None:
     """Whatever of them can be read."""
@@ -94,7 +94,7 @@ def test_odd_times_are_drawn(start: str, end: str, time: str, tz: str) -> None:
     drawn(f, time=time, tz=tz)
 
 
-@fuzz(30)
+@fuzz(15)
 @given(mangled(python_values).map(Case), mangled(python_values).map(Case))
 def test_any_two_runs_are_compared(a: Case, b: Case) -> None:
     """A table of numbers that add up, or a refusal that says how many runs there are."""
@@ -120,7 +120,7 @@ def shown(made: Exhibit) -> None:
 
 
 @pytest.mark.parametrize("exhibit", OF_ONE, ids=lambda exhibit: exhibit.__name__)
-@fuzz(8)
+@fuzz(5)
 @given(mangled(python_values).map(Case))
 def test_any_run_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
     """Each part of the report of one run, with the run as an object where it takes one."""
@@ -135,7 +135,7 @@ def test_any_run_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> Non
 
 
 @pytest.mark.parametrize("exhibit", OF_TWO, ids=lambda exhibit: exhibit.__name__)
-@fuzz(8)
+@fuzz(5)
 @given(st.lists(mangled(python_values), min_size=2, max_size=2).map(Case))
 def test_any_two_runs_are_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
     """Each part of the report of two runs."""
@@ -148,14 +148,14 @@ def test_any_two_runs_are_reported(exhibit: Callable[..., Exhibit], case: Case) 
 
 
 @pytest.mark.parametrize("exhibit", OF_MANY, ids=lambda exhibit: exhibit.__name__)
-@fuzz(8)
+@fuzz(5)
 @given(st.lists(mangled(python_values), max_size=6).map(Case))
 def test_any_fleet_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
     """Each part of the report of many runs, of none too."""
     shown(exhibit(runkit.frames(case.value)))
 
 
-@fuzz(30)
+@fuzz(15)
 @given(st.lists(mangled(python_values), max_size=3).map(Case), st.integers(0, 3_000))
 def test_any_frame_is_readable(case: Case, most_bytes: int) -> None:
     """As an HTML table that says what it leaves out, with all text escaped."""
@@ -165,7 +165,7 @@ def test_any_frame_is_readable(case: Case, most_bytes: int) -> None:
         assert html.count("<tr>") <= len(df) + 1
 
 
-@fuzz(30)
+@fuzz(15)
 @given(texts, texts)
 def test_odd_options_are_usage_errors(word: str, tz: str) -> None:
     """Words and zones that nobody knows are refused before anything is drawn."""

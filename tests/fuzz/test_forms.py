@@ -107,7 +107,7 @@ def judged(fields: tuple[Field, ...], typed: Mapping[str, Any]) -> Json:
     return values
 
 
-@fuzz(80)
+@fuzz(40)
 @given((schemas | json_values | python_values).map(Case))
 def test_any_schema_is_fields_or_none(case: Case) -> None:
     """Fields that can be filled with nothing and with what stands there at first."""
@@ -120,7 +120,7 @@ def test_any_schema_is_fields_or_none(case: Case) -> None:
     judged(fields, written(fields, {}))
 
 
-@fuzz(25)
+@fuzz(6)
 @given(schemas)
 def test_any_fields_are_inputs(schema: Json) -> None:
     """Widgets that hold what is put into them, and show any error."""
@@ -138,7 +138,7 @@ def test_any_fields_are_inputs(schema: Json) -> None:
         inputs.close()
 
 
-@fuzz(80)
+@fuzz(40)
 @given(st.dictionaries(st.sampled_from([*FLAT["properties"], "other"]), json_values).map(Case))
 def test_anything_typed_is_values_or_errors(case: Case) -> None:
     """Drafts of other versions, numbers that are none, rows of anything."""
@@ -147,7 +147,7 @@ def test_anything_typed_is_values_or_errors(case: Case) -> None:
     assert jsontext.dumps(again) == jsontext.dumps(values)
 
 
-@fuzz(80)
+@fuzz(40)
 @given(texts | numbers.map(str) | st.text("0123456789+-.eE ", max_size=12) | st.just("9" * 5_000))
 def test_any_number_typed_is_read_or_refused(text: str) -> None:
     """Never infinite, never another one, never slow."""
@@ -159,7 +159,7 @@ def test_any_number_typed_is_read_or_refused(text: str) -> None:
             assert name in errors
 
 
-@fuzz(60)
+@fuzz(30)
 @given((schemas | json_values).map(Case), json_values.map(Case))
 def test_any_schema_checks_any_value(schema: Case, value: Case) -> None:
     """With errors by path, in bounded words."""
@@ -179,7 +179,7 @@ def test_a_deep_schema_or_value_is_checked_or_refused(levels: int) -> None:
         assert fields_of(schema) is None or levels
 
 
-@fuzz(60)
+@fuzz(30)
 @given(texts | st.text('{}[]":,0123456789eNaInfity ', max_size=20) | json_values.map(jsontext.dumps))
 def test_any_json_typed_is_an_object_or_an_error(text: str) -> None:
     """Exactly what was typed, without what JSON does not know."""
@@ -225,7 +225,7 @@ combined = questions | st.builds(
 )
 
 
-@fuzz(60)
+@fuzz(30)
 @given(
     combined,
     st.dictionaries(
@@ -257,7 +257,7 @@ odd_cells = (
 )
 
 
-@fuzz(80)
+@fuzz(40)
 @given(
     st.sampled_from(sorted(ROWS)),
     st.lists(
@@ -298,7 +298,7 @@ def test_untouched_rows_are_sent_as_they_came(kind: str, rows: list[Json], data:
     assert jsontext.dumps(value) == before
 
 
-@fuzz(40)
+@fuzz(20)
 @given(st.lists(st.dictionaries(texts, odd_cells, max_size=3), min_size=1, max_size=3))
 def test_a_proposal_that_nobody_changed_is_not_repeated(rows: list[Json]) -> None:
     """Whatever its rows hold, approving it sends the decision alone."""

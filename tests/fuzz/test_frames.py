@@ -63,7 +63,7 @@ def same(left: runkit.Frames, right: runkit.Frames) -> None:
 # ------------------------------------------------------------------------------------------------ objects
 
 
-@fuzz(60)
+@fuzz(30)
 @given(st.lists(mangled(python_values) | python_values, max_size=3).map(Case))
 def test_any_objects_get_a_verdict(case: Case) -> None:
     """Python's own objects anywhere in runs, or in place of them."""
@@ -71,7 +71,7 @@ def test_any_objects_get_a_verdict(case: Case) -> None:
     assert f.coverage.seen == len(case.value)
 
 
-@fuzz(40)
+@fuzz(20)
 @given((mangled(python_values) | python_values).map(Case))
 def test_any_document_gets_frames_or_a_usage_error(case: Case) -> None:
     """Parsed JSON, or what is no source at all."""
@@ -84,7 +84,7 @@ def test_any_document_gets_frames_or_a_usage_error(case: Case) -> None:
     assert len(words) < 2_000
 
 
-@fuzz(60)
+@fuzz(30)
 @given(st.lists(mangled(python_values), min_size=1, max_size=2).map(Case))
 def test_fast_and_careful_agree(case: Case) -> None:
     """Steps that are walked one by one give the same frames."""
@@ -94,7 +94,7 @@ def test_fast_and_careful_agree(case: Case) -> None:
         same(fast, runkit.frames(case.value))
 
 
-@fuzz(40)
+@fuzz(20)
 @given(mangled(python_values).map(Case))
 def test_a_neighbour_changes_nothing(case: Case) -> None:
     """What is wrong with one run does not touch the rows of another."""
@@ -110,7 +110,7 @@ def test_a_neighbour_changes_nothing(case: Case) -> None:
                 assert getattr(theirs, name)[column].astype("str").equals(df[column].astype("str"))
 
 
-@fuzz(30)
+@fuzz(15)
 @given(mangled(python_values).map(Case))
 def test_raise_or_collect(case: Case) -> None:
     """`on_error="raise"` raises for what collecting calls an error, and carries the same problems."""
@@ -131,7 +131,7 @@ def written(value: Any, *, is_ascii: bool) -> bytes:
     return json.dumps(value, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
 
 
-@fuzz(60)
+@fuzz(30)
 @given(mangled(), st.booleans())
 def test_text_says_the_same_as_objects(source: Json, is_ascii: bool) -> None:
     """A document gives the frames of what it says, or is refused where it is no UTF-8."""
@@ -143,7 +143,7 @@ def test_text_says_the_same_as_objects(source: Json, is_ascii: bool) -> None:
         same(f, runkit.frames(source))
 
 
-@fuzz(40)
+@fuzz(20)
 @given(st.lists(mangled() | json_values, min_size=1, max_size=4), st.booleans())
 def test_lines_are_isolated(sources: list[Any], is_ascii: bool) -> None:
     """Each line is a record of its own: kept or refused, it costs the others nothing."""
@@ -154,7 +154,7 @@ def test_lines_are_isolated(sources: list[Any], is_ascii: bool) -> None:
     assert {"first", "last"} <= set(f.runs["run_id"])
 
 
-@fuzz(80)
+@fuzz(40)
 @given(st.binary(max_size=60) | texts.map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"\xff\xfe{\x00}\x00")
 @example(b"NaN")
@@ -167,7 +167,7 @@ def test_any_bytes_get_a_verdict(text: bytes) -> None:
     sound(runkit.frames(text))
 
 
-@fuzz(40)
+@fuzz(20)
 @given(mangled(), st.floats(0, 1), st.binary(max_size=2))
 def test_damaged_text_gets_a_verdict(source: Json, share: float, noise: bytes) -> None:
     """A document that is cut, or with other bytes somewhere in it."""
@@ -225,7 +225,7 @@ def test_half_a_surrogate_pair_costs_its_field_alone(
 # ------------------------------------------------------------------------------------------------- files
 
 
-@fuzz(25)
+@fuzz(12)
 @given(st.lists(mangled(), max_size=3))
 def test_what_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, sources: list[Json]) -> None:
     """All six frames, by runkit and, where there are rows, by pandas alone."""
@@ -237,7 +237,7 @@ def test_what_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, so
             pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), df)
 
 
-@fuzz(25)
+@fuzz(12)
 @given(
     st.lists(mangled() | json_values, min_size=1, max_size=3), st.sampled_from([".json", ".ndjson", ".jsonl"])
 )
@@ -262,7 +262,7 @@ def test_files_say_what_bytes_say(
         )
 
 
-@fuzz(25)
+@fuzz(12)
 @given(st.binary(max_size=80), st.sampled_from([".json", ".ndjson", ".json.gz", ".ndjson.gz"]))
 def test_any_file_gets_a_verdict(tmp_path_factory: pytest.TempPathFactory, text: bytes, suffix: str) -> None:
     """Files of anything under the right name, compressed or cut or neither."""
@@ -317,7 +317,7 @@ def test_frames_are_saved_nowhere_odd(tmp_path: Path, name: str) -> None:
 SIMPLE_TIMES = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z")
 
 
-@fuzz(40)
+@fuzz(20)
 @given(st.lists(unicode_texts, min_size=1, max_size=4, unique=True))
 def test_any_text_is_an_id(ids: list[str]) -> None:
     """Runs, steps and parents of any names join, nested or flat."""
@@ -331,7 +331,7 @@ def test_any_text_is_an_id(ids: list[str]) -> None:
         assert f.select(ids[0]).steps["run_id"].tolist() == [ids[0]] * 2
 
 
-@fuzz(40)
+@fuzz(20)
 @given(st.lists(python_values | texts, max_size=3).map(Case))
 def test_select_of_anything(case: Case) -> None:
     """Ids that are here are cut out, anything else is a `UsageError` that shows it in short."""
@@ -355,7 +355,7 @@ def test_select_of_no_ids_is_a_usage_error(wanted: Any) -> None:
         runkit.frames(run()).select(wanted)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(st.lists(times, min_size=5, max_size=5), st.booleans())
 def test_any_times_add_up(moments: list[str], is_open: bool) -> None:
     """Years 1 and 9999, leap seconds, offsets, nanoseconds: read exactly or named as a bad field."""
@@ -378,7 +378,7 @@ def test_open_runs_are_measured_at_any_time(as_of: str) -> None:
     assert f.runs["duration_s"].ge(0).all()
 
 
-@fuzz(30)
+@fuzz(15)
 @given(python_values.map(Case) | times.map(Case))
 def test_any_as_of_is_a_time_or_a_usage_error(case: Case) -> None:
     """The argument is looked at before anything is read."""

@@ -75,7 +75,7 @@ def planted(draw: st.DrawFn) -> tuple[Any, str]:
     ), secret
 
 
-@fuzz(60)
+@fuzz(30)
 @given(planted())
 def test_a_planted_secret_goes(case: tuple[Any, str]) -> None:
     """Neither in a text nor in a name; masking again changes nothing; what came is not touched."""
@@ -95,7 +95,7 @@ def copy_of(value: Any) -> str:
     return jsontext.dumps(value)
 
 
-@fuzz(30)
+@fuzz(15)
 @given(SECRETS, json_values, unicode_texts)
 def test_a_finished_file_with_a_secret_is_found(secret: str, value: Any, around: str) -> None:
     """As it stands, as JSON, as HTML and as part of an address."""
@@ -105,7 +105,7 @@ def test_a_finished_file_with_a_secret_is_found(secret: str, value: Any, around:
         assert leaks(f"<p>{around} {text} {around}</p>", masker)
 
 
-@fuzz(30)
+@fuzz(15)
 @given(
     planted(),
     st.sampled_from(
@@ -142,7 +142,7 @@ def test_a_secret_in_any_column_goes(case: tuple[Any, str], where: str) -> None:
             assert not df[column].astype("str").str.contains(bare(secret), regex=False).any(), (name, column)
 
 
-@fuzz(40)
+@fuzz(20)
 @given(mangled(python_values).map(Case))
 def test_any_run_is_masked(case: Case) -> None:
     """Whatever can be a run, and its frames, whose columns stay as they are."""
@@ -155,7 +155,7 @@ def test_any_run_is_masked(case: Case) -> None:
     assert repr(masked)
 
 
-@fuzz(60)
+@fuzz(30)
 @given(json_values)
 def test_masking_is_idempotent_and_keeps_the_shape(value: Any) -> None:
     """As many names and items as before, and a second time nothing changes."""
@@ -177,7 +177,7 @@ def shape(value: Any) -> list[int]:
     return sizes
 
 
-@fuzz(60)
+@fuzz(30)
 @given(texts, st.sampled_from([None, 0, 2, 4]))
 def test_any_text_is_masked_once(text: str, keep_last: int | None) -> None:
     """Half pairs, controls, masks that came from outside."""
@@ -223,7 +223,7 @@ def test_odd_values_are_masked(value: Any) -> None:
     assert not any("3456789" in text for text in strings(masked))
 
 
-@fuzz(40)
+@fuzz(20)
 @given(unicode_texts, texts)
 def test_any_pattern_is_used_or_refused(name: str, pattern: str) -> None:
     """A policy is checked when it is made."""
@@ -235,7 +235,7 @@ def test_any_pattern_is_used_or_refused(name: str, pattern: str) -> None:
     assert masker.text(masker.text("some text")) == masker.text("some text")
 
 
-@fuzz(40)
+@fuzz(20)
 @given(
     st.dictionaries(st.sampled_from(["patterns", "reveal", "keep_last"]), python_values, min_size=1).map(Case)
 )
