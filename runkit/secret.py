@@ -14,14 +14,14 @@ import threading
 import traceback
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 HIDDEN = "***"
 SHORTEST = 8  # characters; what is shorter is found in ordinary words, and is no secret worth the name
 _LIKE_A_KEY = re.compile(r"mk_(?:live|test)_[^\s\"'<>,;]+")
 _NAMED = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"}
-_IN_BASE64 = rb"[A-Za-z0-9+/_-]?"
 _LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 _alive: weakref.WeakSet[Secret] = weakref.WeakSet()
 _lock = threading.Lock()  # a set that grows cannot be iterated
@@ -72,6 +72,16 @@ def forget(error: BaseException) -> None:
         traceback.clear_frames(one.__traceback__)
         waiting += [one.__cause__, one.__context__]
         waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else []
+
+
+@contextmanager
+def forgetting() -> Iterator[None]:
+    """Forget, of an error that leaves, what stood in its frames within."""
+    try:
+        yield
+    except BaseException as error:
+        forget(error)
+        raise
 
 
 def _blotted(text: str, *secrets: Secret) -> str:

@@ -25,6 +25,7 @@ from runkit import private
 from runkit.archive.rows import CHOSEN_BY, SCHEMA
 from runkit.errors import ArchiveError, MissingExtra, UsageError
 from runkit.logs import log
+from runkit.secret import Secret, forgetting
 from runkit.text import shorten
 
 try:
@@ -54,6 +55,7 @@ _PINNED = deltalake.CommitProperties(max_commit_retries=0)
 
 _COLLAPSED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
 _ODD = '%[]"' if os.name == "nt" else "%[]\\"  # the table's library reads them as parts of an address
+_SECRET = re.compile("key|secret|token|password|credential|signature|sas", re.IGNORECASE)  # names of options
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -219,19 +221,18 @@ def opened_or_made(place: Place) -> Snapshot:
     folder = place.folder
     if folder is not None and not (folder / "_delta_log").is_dir():
         _make_folder(folder)
-    options = dict(place.options) or None
     with explained(place):
-        if not deltalake.DeltaTable.is_deltatable(place.uri, storage_options=options):
+        if not deltalake.DeltaTable.is_deltatable(place.uri, storage_options=dict(place.options)):
             try:
                 deltalake.DeltaTable.create(
                     place.uri,
                     schema=SCHEMA,
                     name="runkit archive",
                     configuration=_PROPERTIES,
-                    storage_options=options,
+                    storage_options=dict(place.options),
                 )
             except (CommitFailedError, DeltaError) as error:
-                if not deltalake.DeltaTable.is_deltatable(place.uri, storage_options=options):
+                if not deltalake.DeltaTable.is_deltatable(place.uri, storage_options=dict(place.options)):
                     raise
                 log.debug("another writer made %s first (%s)", place, error)
     return latest(place)
@@ -260,9 +261,10 @@ def _writing(n_bytes: int, n_runs: int) -> deltalake.WriterProperties:
 
 @contextmanager
 def explained(place: Place) -> Iterator[None]:
-    """Say what went wrong in runkit's words."""
+    """Say what went wrong in runkit's words. No frame of the error holds what the access needs."""
     try:
-        yield
+        with forgetting():
+            yield
     except CommitFailedError:
         raise Lost from None
     except TableNotFoundError:
@@ -270,10 +272,19 @@ def explained(place: Place) -> Iterator[None]:
             f"there is no archive at {place.uri}; `add` or `sync` makes one, or give another path."
         ) from None
     except FileNotFoundError as error:
-        said = shorten(str(error), 300)
+        said = _said(place, error)
         raise ArchiveError(
             f"the archive at {place.uri} lacks a file of this version; was it vacuumed? Read another. {said}"
         ) from error
     except (DeltaError, OSError, pa.ArrowException) as error:
-        said = shorten(_COLORS.sub("", str(error)), 300)
-        raise ArchiveError(f"the archive at {place.uri} cannot be used: {said}.") from error
+        said = _said(place, error)
+        raise ArchiveError(f"the archive at {place.uri} cannot be used: {said}.") from None
+
+
+def _said(place: Place, error: Exception) -> str:
+    """Give the words of a library, without the keys that an object store may repeat."""
+    text = _COLORS.sub("", str(error))
+    for name, value in place.options:
+        if _SECRET.search(name):
+            text = Secret(value).blot(text)
+    return shorten(text, 300)

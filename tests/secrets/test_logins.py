@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from runkit.archive.archive import Archive
 from runkit.client import Client
-from runkit.errors import RunkitError, UsageError
+from runkit.errors import ArchiveError, RunkitError, UsageError
 from runkit.server import sandbox, serve
 from tests.secrets.canary import CANARY, found_in, told_by
 from tests.secrets.conftest import LOGIN
 from tests.secrets.hostile import hostile
+from tests.support import run
 
 WAYS = ("401", "500", "redirect", "bad status", "bad header", "nothing", "HTML")
 
@@ -109,3 +111,18 @@ def test_a_sandbox_that_cannot_start_shows_no_key(start: Callable[..., Any], opt
     with pytest.raises(UsageError) as caught:
         start(key=CANARY, **options)
     assert not found_in(told_by(caught.value), CANARY)
+
+
+@pytest.mark.parametrize("use", [lambda archive: archive.add([run()]), lambda archive: archive.frames()])
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+def test_an_object_store_that_is_not_there(
+    use: Callable[[Archive], object], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The keys of an archive's object store are in no message, and in no local variable of its error."""
+    caplog.set_level(logging.DEBUG)
+    options = {"AWS_SECRET_ACCESS_KEY": "x", "AWS_ACCESS_KEY_ID": "y", "AWS_REGION": "eu-west-1"}
+    options |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true", "max_retries": "0"}
+    archive = Archive("s3://bucket/runs", storage_options={**options, name: LOGIN})
+    with pytest.raises(ArchiveError) as caught:
+        use(archive)
+    assert not found_in(f"{archive!r} {vars(archive)} {told(caught.value, caplog)}", LOGIN)
