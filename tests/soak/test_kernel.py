@@ -17,7 +17,7 @@ ROUNDS, WARM = 4, 2  # of ten minutes; the first ones fill caches of pandas, plo
 MONITORS = 20
 FILES = 10  # more than before anything was imported and shown
 QUESTIONS, LOOKS = 1_000, 8
-TRACED = 0.3 * MB  # a round: what twenty monitors leave in Python's hands; one of them holds more than this
+TRACED = 0.3 * MB  # a round: what one monitor of the twenty would hold if it were left; seen: a tenth of it
 NOISE = 12 * MB  # of the allocators of Arrow and of Python, which give pages back late
 
 START = """
