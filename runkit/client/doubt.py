@@ -71,6 +71,8 @@ def deliver(
         failure, why = error, str(error)
     except (NotFound, Conflict, Invalid) as error:
         refusal = _refused(error, read, interrupt_id)
+        if refusal is error:
+            raise
         raise refusal from error
     if on_doubt is not None:
         on_doubt(why)

@@ -108,7 +108,7 @@ def test_every_command_explains_itself(
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
         (("fetch", "-o", "runs.ndjson", "--sandbox"), "RUNKIT_SANDBOX_URL is not set"),
         (("report", "runs.ndjson"), "-o/--output"),
-        (("report", "missing.ndjson", "-o", "report.html"), "'missing.ndjson' is not there"),
+        (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is not there"),
         (("report", "a", "-o", "report.pdf"), "ends in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
         (("report", "a", "-o", "report.html", "--mask", "licence"), "NAME=REGEX"),

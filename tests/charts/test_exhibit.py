@@ -44,12 +44,10 @@ def test_sentence_figure_and_table_stand_in_this_order(shown):
     sentence, figure, table = shown(
         Exhibit("Time", "Most of it was waiting.", TABLE, gantt(example("completed")))
     )
-    assert sentence == {
-        "text/html": "<p>Most of it was waiting.</p>",
-        "text/plain": "Most of it was waiting.",
-    }
+    assert sentence["text/plain"] == "Most of it was waiting."
+    assert "><p>Most of it was waiting.</p></div>" in sentence["text/html"]
     assert PLOTLY in figure
-    assert table["text/html"].startswith("<details><summary>Time, as a table</summary><table")
+    assert "><details><summary>Time, as a table</summary><table" in table["text/html"]
     assert "1 min 30 s" in table["text/html"]
 
 
@@ -57,7 +55,8 @@ def test_without_a_figure_the_table_is_open(shown):
     """It is what the exhibit shows, so nobody has to open it."""
     sentence, table = shown(Exhibit("Time", "Most of it was waiting.", TABLE))
     assert sentence["text/plain"] == "Most of it was waiting."
-    assert table["text/html"].startswith("<table")
+    assert "<table" in table["text/html"]
+    assert "<details" not in table["text/html"]
 
 
 def test_without_rows_there_is_no_table(shown):

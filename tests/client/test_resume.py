@@ -166,6 +166,14 @@ def test_refusal_of_an_open_question_is_invalid(
     assert (caught.value.status, caught.value.parameter) == (status, "note")
 
 
+def test_refusal_that_nobody_can_look_into(server: Server, client: Client) -> None:
+    """The API's refusal comes as it is, and is not its own cause, which few tools survive."""
+    server.script = lambda asked: Answer(status=422 if asked.method == "POST" else 403)
+    with pytest.raises(Invalid) as caught:
+        client.runs.resume("run-1", "int-1", YES)
+    assert caught.value.__cause__ is None
+
+
 def test_unknown_run(server: Server, client: Client) -> None:
     """A run that is not there is not found, whatever was asked."""
     with pytest.raises(NotFound):
