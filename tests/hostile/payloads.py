@@ -19,6 +19,7 @@ SCRIPTS = {
     "attribute": "'\" onmouseover=canary=4 autofocus onfocus=canary=4 x='",
     "frame": "<iframe srcdoc='<script>parent.canary=5</script>'>",
     "link": "<a href=javascript:canary=6 class=canary>x</a>",
+    "figure's": '<a href="https://canary.example">x</a><i>y</i>',
     "bold": "<b class=canary>bold</b><br><i class=canary>",
     "form": "<form action=/canary><button class=canary>",
     "base": "<base href=//canary.example><meta http-equiv=refresh content='0;/canary'>",
@@ -54,7 +55,9 @@ PLAIN = {
     "marks": "Z\u0300\u0301\u0302\u0303\u0304\u0305\u0306" * 3,
 }
 PAYLOADS = SCRIPTS | SIGNS | PLAIN
-TELLING = {name: PAYLOADS[name] for name in ("img", "attribute", "link", "latex", "plotly", "lines", "bidi")}
+TELLING = {
+    name: PAYLOADS[name] for name in ("img", "attribute", "figure's", "latex", "plotly", "lines", "bidi")
+}
 
 # What stands in the page that no text may make. A page may have frames of its own; none holds our texts.
 FOUND = """(within) => [...document.querySelectorAll(within)].flatMap((e) => [e, ...e.querySelectorAll("*")])
@@ -63,7 +66,7 @@ FOUND = """(within) => [...document.querySelectorAll(within)].flatMap((e) => [e,
     || e.classList.contains("canary")
     || [...e.attributes].some(({name, value}) => name.startsWith("on")
       || (/^(href|src|action|xlink:href)$/.test(name) && /^\\s*(javascript|data:text)/i.test(value))
-      || (name === "src" && value === "x")))
+      || (/href$/.test(name) && value.includes("//canary.")) || (name === "src" && value === "x")))
   .map((e) => e.outerHTML.slice(0, 200))"""
 # Raised by the first thing that runs, with where it ran; told once, and kept.
 WATCH = """Object.defineProperty(window, "canary", {
