@@ -186,6 +186,7 @@ URLS = [
     "https://good.example\\@evil.example/host",
     "https://evil.example/by-design?a='><script>window.hacked=5</script>",
 ]
+HOSTILE_REPORTS = ["run", "compare", "fleet", "own"]
 KEPT = {"object", "created_at", "updated_at", "started_at", "ended_at", "completed_at"}
 
 
@@ -239,8 +240,10 @@ def hostile(
     folder = tmp_path_factory.mktemp("hostile")
     tame = hostile_run("completed", KEPT | {"type", "status", "outcome", "resolution", "kind", "confidence"})
     wild = hostile_run("interrupted", KEPT)
+    wild["id"] = f"another {wild['id']}"
     own = write_template(folder / "own.ipynb", "# Own", "## Everything", SHOW_ALL)
-    sources = {"run": (tame, "run"), "fleet": ([tame, wild], "fleet"), "own": (tame, own)}
+    sources = {name: ([tame, wild], name) for name in ("compare", "fleet")}
+    sources |= {"run": (tame, "run"), "own": (tame, own)}
 
     @cache
     def show(name: str) -> tuple[Made, Any]:
@@ -252,7 +255,7 @@ def hostile(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["run", "fleet", "own"])
+@pytest.mark.parametrize("name", HOSTILE_REPORTS)
 def test_hostile_text_does_nothing(hostile, name):
     """No script of it ran, nothing was asked for, and the browser did not even have to refuse a thing."""
     _, seen = hostile(name)
@@ -262,7 +265,7 @@ def test_hostile_text_does_nothing(hostile, name):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["run", "fleet", "own"])
+@pytest.mark.parametrize("name", HOSTILE_REPORTS)
 def test_nothing_hides_in_the_page(hostile, name):
     """Signs that cannot be seen are codes, also in what cells printed and in other people's HTML."""
     _, seen = hostile(name)
@@ -271,7 +274,7 @@ def test_nothing_hides_in_the_page(hostile, name):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["run", "fleet", "own"])
+@pytest.mark.parametrize("name", HOSTILE_REPORTS)
 def test_hostile_text_becomes_no_element(hostile, name):
     """No form, frame, picture, base or refresh, no handler, and no id but of headings and the button."""
     _, seen = hostile(name)
