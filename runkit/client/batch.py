@@ -186,14 +186,16 @@ class Batch:
         is_limited = isinstance(error, RateLimited)
         is_known = self._is_host_known or self._n_answers > 0
         patience = PATIENCE if is_known or is_limited else PATIENCE_AT_FIRST
-        if now - self._away_since >= patience or _asks_for_more_than(error, RETRY_AFTER_MOST):
+        is_over = now - self._away_since >= patience
+        is_last = not self._line and not self._n_out and asked.n_lost > 0  # lost while others were answered
+        if (is_over and not is_last) or _asks_for_more_than(error, RETRY_AFTER_MOST):
             raise error
         if asked.is_probe and self._n_probes == 1:
             log.warning("trying again for up to %.0f s: %s", patience, error)
         if _is_about_the_run(error) or (self._n_answers > asked.n_answers and not is_limited):
             asked.n_lost += 1
         asked.n_answers = self._n_answers
-        if asked.n_lost == LOST_MOST:
+        if asked.n_lost == LOST_MOST or is_over:
             return asked.run_id, error
         self._line.append(asked)  # at its end, so that a run that is always lost does not hide a host
         return None

@@ -314,6 +314,25 @@ def test_a_run_that_is_always_lost_does_not_sink_the_others(
     assert sum(asked.path.endswith("run-7") for asked in server.asked) <= LOST_MOST + 8
 
 
+def test_the_last_run_that_is_lost_is_its_own_error(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """Nobody else is left to be answered in between; that the host answers was seen before."""
+
+    def script(asked: Asked) -> Answer:
+        if not asked.path.endswith("run-7"):
+            return Answer(run_json(asked.path[6:], steps=[]))
+        while len(server.asked) < 8:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        return DROP
+
+    server.script = script
+    runs = client.runs.fetch([f"run-{number}" for number in range(8)])
+    assert len(runs) == 7
+    assert isinstance(runs.errors["run-7"], Unavailable)
+
+
 def test_a_run_that_breaks_the_server_is_its_own_error(
     server: Server, client: Client, run_json: Compose
 ) -> None:
