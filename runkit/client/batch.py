@@ -187,8 +187,9 @@ class Batch:
         is_known = self._is_host_known or self._n_answers > 0
         patience = PATIENCE if is_known or is_limited else PATIENCE_AT_FIRST
         is_over = now - self._away_since >= patience
-        is_last = not self._line and not self._n_out and asked.n_lost > 0  # lost while others were answered
-        if (is_over and not is_last) or _asks_for_more_than(error, RETRY_AFTER_MOST):
+        is_alone = not self._line and not self._n_out  # the last one, and lost while others were answered
+        is_its_own = is_alone and asked.n_lost > 0 and self._n_answers > 0
+        if (is_over and not is_its_own) or _asks_for_more_than(error, RETRY_AFTER_MOST):
             raise error
         if asked.is_probe and self._n_probes == 1:
             log.warning("trying again for up to %.0f s: %s", patience, error)
