@@ -132,7 +132,7 @@ def _spelt(plain: bytes) -> bytes:
 def _escape(byte: int) -> bytes:
     """Match what follows the first sign of an escape in addresses, JSON, Python and HTML: `6D`, `u006d`."""
     digits = b"".join(b"[%c%c]" % (one, one ^ 32) if one > 57 else b"%c" % one for one in b"%02x" % byte)
-    ways = [rb"(?:u00|x|u\{|25)?%s\}?|#0{0,5}%d;|#[xX]0{0,5}%s;" % (digits, byte, digits)]
+    ways = [rb"(?:u00|x|u\{|(?:25){1,3})?%s\}?|#0{0,5}%d;?|#[xX]0{0,5}%s;?" % (digits, byte, digits)]
     ways += [_sign(byte)] if chr(byte) in "\\\"'/" else []
     return b"|".join([*ways, *([b"%s;" % _NAMED[chr(byte)]] if chr(byte) in _NAMED else [])])
 
@@ -147,8 +147,8 @@ def _hint(signs: Collection[int]) -> re.Pattern[bytes]:
         seconds[f"{first:x}{first:X}"] += f"{second:x}{second:X}"
     digits = "|".join(f"[{first}][{second}]" for first, second in seconds.items())
     numbers = "|".join(map(str, signs))
-    ways = [rf"%(?:25)?(?:{digits})", rf"\\(?:u00|x|u\{{)(?:{digits})", rf"&#0{{0,5}}(?:{numbers});"]
-    ways += [rf"&#[xX]0{{0,5}}(?:{digits});"]
+    ways = [rf"%(?:25){{0,3}}(?:{digits})", rf"\\(?:u00|x|u\{{)(?:{digits})", rf"&#0{{0,5}}(?:{numbers})"]
+    ways += [rf"&#[xX]0{{0,5}}(?:{digits})"]
     ways += [rf"\\{re.escape(sign)}" for sign in "\\\"'/" if ord(sign) in signs]
     ways += [f"&{name.decode()};" for sign, name in _NAMED.items() if ord(sign) in signs]
     return re.compile("|".join(ways).encode())

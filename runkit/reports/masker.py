@@ -237,8 +237,8 @@ class Masker:
 
     def _looks_like_tax(self, number: float, name: str) -> bool:
         """Whether a number is masked as nine digits of text are; under a telling name without its zeros."""
-        is_long = len(rules.spelled(number)) == 9 or rules.speaks_of_tax(name)
-        return "ein" in self._rank and isinstance(number, int) and is_long
+        is_long = 10**8 <= abs(number) < 10**9 or rules.speaks_of_tax(name)
+        return "ein" in self._rank and number % 1 == 0 and is_long
 
     def _learn_keys(self, value: Any) -> None:
         stack = [value]

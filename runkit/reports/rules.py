@@ -31,9 +31,12 @@ class Found(NamedTuple):
     same: str
 
 
-_GAP = r"[\s\-+‐‑‒–—―−﹘﹣－]{1,3}"
+_DASH = r"[\-+‐‑‒–—―−﹘﹣－]"
+_GAP = rf"(?:(?:\s|{_DASH}){{1,3}}|{_DASH}\s{{1,40}})"  # the line may end after the dash
+_SIGN_BETWEEN = r"[./_·•∙⋅]"  # of an EIN no point: that is a decimal number
 _NUMBER = re.compile(
-    rf"(?<!\d)(?:(?P<bare>\d{{9}})|(?P<ein>\d{{2}}{_GAP}\d{{7}})|\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{4}})(?!\d)"
+    rf"(?<!\d)(?:(?P<bare>\d{{9}})|(?P<ein>\d{{2}}(?:{_GAP}|[/_·•∙⋅])\d{{7}})"
+    rf"|\d{{3}}(?:{_GAP}\d{{2}}{_GAP}|(?P<sign>{_SIGN_BETWEEN})\d{{2}}(?P=sign))\d{{4}})(?!\d)"
 )
 _PHONE_BEFORE = re.compile(r"\+\d{1,3}[ -]\Z")  # +49 30 1234567: a country, an area, a number
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -43,12 +46,16 @@ _LOCAL = rf"\w{_MARKS}.+%-"
 _LABEL = rf"[\w{_MARKS}-]"
 _EMAIL = re.compile(
     rf"(?:(?<![{_LOCAL}])[{_LOCAL}]+(?:'[{_LOCAL}]+){{0,2}}|\"[^\"\n]{{1,64}}\")[@＠﹫]"
-    rf"(?:{_LABEL}+\.)+[^\W\d_]{_LABEL}+"
+    rf"(?:{_LABEL}+[.．。])+[^\W\d_]{_LABEL}+"
 )
 LIKE_A_KEY = re.compile(r"mk_(?:live|test)_(?=[\w-]{4})[^\s\"'<>,;\\)\]}&%]+", re.IGNORECASE)
 _SIGN = r"[\w.~+/=:-]"
 _TELLING = rf"(?=[^\s\d\"']{{0,200}}\d|{_SIGN}{{20}})"  # "bearer shares" and "Basic checks" are no tokens
-_NAMES = r"(?:api[_-]?key|password|passwd|client_?secret|secret|private_?key|(?:access|refresh)_?token)"
+_NAMES = (
+    r"(?:api[ _-]?key|password|passwd|pwd|(?:client_?)?secret|(?:private|secret|(?:secret_?)?access)_?key"
+    r"|(?:(?:access|refresh|session|auth|api|id)_?)?token)"
+)
+_BEFORE = r"\b(?:x-|aws_)?"
 _KEYS = (
     LIKE_A_KEY,
     re.compile(
@@ -59,19 +66,23 @@ _KEYS = (
     re.compile(rf"\b(?:bearer|basic|token)\s{{1,3}}(?P<it>{_TELLING}{_SIGN}{{6,}})", re.IGNORECASE),
     re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*)?"),
     re.compile(rf"[\"']{_NAMES}[\"']\s{{0,3}}:\s{{0,3}}([\"'])(?P<it>[^\"'\\\n]+)\1", re.IGNORECASE),
-    re.compile(r"\b(?:sk|rk)_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}"),
+    re.compile(
+        r"\b(?:sk|rk)_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}"
+        r"|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\bnpm_\w{30,}"
+        r"|\bhf_\w{20,}|\bpypi-[\w-]{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
+    ),
     re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{1,20000}-----END"),
     re.compile(
-        rf"\b(?:x-)?{_NAMES}:\s{{1,3}}(?P<it>(?=[^\s\d]{{0,200}}\d)[^\s\"'<>&;,\\\[]{{6,}})",
+        rf"{_BEFORE}{_NAMES}(?::|\s{{0,3}}=)\s{{1,3}}(?P<it>(?=[^\s\d]{{0,200}}\d)[^\s\"'<>&;,\\\[]{{6,}})",
         re.IGNORECASE,
     ),
-    re.compile(rf"\b{_NAMES}=(?P<it>[^\s\"'<>&;,\\\[]{{4,}})", re.IGNORECASE),
+    re.compile(rf"{_BEFORE}{_NAMES}=(?P<it>[^\s\"'<>&;,\\\[]{{4,}})", re.IGNORECASE),
 )
-_LOGIN = re.compile(r"://(?P<it>[^\s/?#\"'<>\\]+)@")
+_LOGIN = re.compile(r"//(?P<it>[^\s/?#\"'<>\\]+)@")
 _QUERY = re.compile(r"[?#](?P<it>[^\s\"'<>\\^`{|}?#]+)")
 _SIGNED = re.compile(
     r"(?:^|[&;])(?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|signature|sig|se"
-    r"|(?:access_|id_|refresh_|auth_)?token|key|api_?key|expires|awsaccesskeyid|googleaccessid|key-pair-id"
+    r"|(?:(?:access|id|refresh|auth|session)_?)?token|(?:(?:access|auth|api)_?)?key|session|expires|awsaccesskeyid|googleaccessid|key-pair-id"
     r"|password|secret|client_secret|auth|jwt)=",
     re.IGNORECASE,
 )
@@ -82,7 +93,8 @@ def numbers(text: str) -> Iterator[Found]:
     for found in _NUMBER.finditer(text):
         start, end = found.span()
         if stands_alone(text, start, end):
-            yield Found(start, end, found.lastgroup or "ssn", digits(found[0]))
+            rule = next((name for name in ("bare", "ein") if found[name]), "ssn")
+            yield Found(start, end, rule, digits(found[0]))
 
 
 def stands_alone(text: str, start: int, end: int) -> bool:
@@ -126,7 +138,9 @@ def keys(text: str) -> Iterator[Found]:
 
 
 _KEY_HINT = re.compile(
-    r"mk_|[sr]k[_-]|AKIA|gh[pousr]_|bearer|basic|token|eyJ|auth|key|pass|secret", re.IGNORECASE
+    r"mk_|[sr]k[_-]|A[KS]IA|gh[pousr]_|github_|glpat-|xox|AIza|npm_|hf_|pypi-|SG\.|bearer|basic|token|eyJ|auth|key"
+    r"|pass|pwd|secret",
+    re.IGNORECASE,
 )
 
 
@@ -165,29 +179,27 @@ _TAX_FIELDS = {
 }
 _TAX_WORDS = {"ein", "fein", "tin", "itin", "ssn", "tax", "taxpayer", "employer", "social"}
 _NAME_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
-_KEY_FIELDS = {
-    "authorization",
-    "apikey",
-    "password",
-    "secret",
-    "accesstoken",
-    "clientsecret",
-    "privatekey",
-    "refreshtoken",
-}
-TAX_LEAVES = {"value", "number", "digits", "raw", "formatted"}  # under a name as above, the number itself
+# How the name of a key's field ends. A lone "pass" is an outcome, and "auth" a way to log in.
+_KEY_FIELD = re.compile(
+    r"(?:authorization|password|passwd|passphrase|pwd|secret|cookie"
+    r"|(?:^|access|api|auth|bearer|csrf|id|refresh|session)token|(?:access|api|auth|private|secret)key)\Z"
+)
+# Under a name as above, the number itself, or a piece of it.
+TAX_LEAVES = {"value", "number", "digits", "raw", "formatted", "prefix", "suffix", "area", "group", "serial"}
 _TIMES = {"created_at", "updated_at", "started_at", "completed_at", "ended_at", "read_at"}
 _WORDS = {"status": {*RUN_STATUSES, *STEP_STATUSES}, "type": {*STEP_TYPES}, "resolution": {*RESOLUTIONS}}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?")
-FIELD_HINT = re.compile(r"\d{7}|tin|ein|ssn|tax|employer|auth|key|pass|secret|token|social", re.IGNORECASE)
+FIELD_HINT = re.compile(
+    r"\d{7}|tin|ein|ssn|tax|employer|auth|key|pass|pwd|secret|token|cookie|social", re.IGNORECASE
+)
 SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 
 @lru_cache(4096)
 def field_rule(name: str) -> str | None:
     """Give the rule that a field's name calls for: what stands there is a secret whatever it looks like."""
-    plain = name.replace("_", "").replace("-", "").replace(" ", "").casefold()
-    return "key" if plain in _KEY_FIELDS else _TAX_FIELDS.get(plain)
+    plain = "".join(filter(str.isalnum, name)).casefold()
+    return "key" if _KEY_FIELD.search(plain) else _TAX_FIELDS.get(plain)
 
 
 @lru_cache(4096)
@@ -233,7 +245,7 @@ def digits_of(value: str | int | float) -> str:
     if isinstance(value, str):
         return digits(value)
     is_whole = value == value and abs(value) < 10**9 and value == int(value)
-    whole = str(int(value)) if is_whole else spelled(value)
+    whole = str(abs(int(value))) if is_whole else spelled(value)
     return whole.zfill(9) if whole.isdecimal() and len(whole) >= WHOLE_NUMBER else whole
 
 

@@ -35,6 +35,79 @@ def test_an_ssn_is_masked_in_every_spelling(sep):
     assert mask(f"SSN: 123{sep}45{sep}6789;") == "SSN: [ssn 1];"
 
 
+@pytest.mark.parametrize("sep", ["-\n   ", ".", "/", "_", "·"])
+def test_an_ssn_is_masked_over_lines_and_with_other_signs(sep):
+    """A line that ends after a dash, and the signs that forms put between the groups."""
+    assert mask(f"SSN 123{sep}45{sep}6789;") == "SSN [ssn 1];"
+
+
+@pytest.mark.parametrize("number", [123456789, 123456789.0, -123456789])
+def test_a_number_of_nine_digits_is_masked(number):
+    """Whatever kind of number JSON made of it."""
+    assert Masker(Redaction()).json({"x": number}) == {"x": "[ein 1]"}
+
+
+@pytest.mark.parametrize("name", ["ein", "ssn"])
+def test_the_pieces_of_a_tax_number_are_masked(name):
+    """They stand under its name."""
+    masked = Masker(Redaction()).json(
+        {name: {"prefix": "12", "area": "123", "group": "45", "suffix": "3456789"}}
+    )
+    assert all(piece.startswith(f"[{name} ") for piece in masked[name].values())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "x-api-key",
+        "X_API_KEY",
+        "passwd",
+        "db_password",
+        "secretKey",
+        "secret_access_key",
+        "idToken",
+        "Set-Cookie",
+    ],
+)
+def test_what_stands_under_the_name_of_a_key_is_masked(name):
+    """However the name is written, and whatever the value looks like."""
+    assert Masker(Redaction()).json({name: "hunter"}) == {name: "[key 1]"}
+
+
+@pytest.mark.parametrize("name", ["pass", "monkey", "tokens", "secretary", "keyword"])
+def test_what_only_sounds_like_the_name_of_a_key_stays(name):
+    """An outcome, a count and ordinary words."""
+    assert Masker(Redaction()).json({name: "hunter"}) == {name: "hunter"}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "xoxb-123456789012-abcdefghijklmnop",
+        "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+        "glpat-abcdefghijklmnop1234",
+        "github_pat_11ABCDEFG0abcdefghijkl",
+        "npm_abcdefghijklmnopqrstuvwxyz0123456789",
+        "hf_abcdefghijklmnopqrstuvwx",
+        "pypi-AgEIcHlwaS5vcmcCJGFiY2RlZg",
+        "SG.abcdefghijklmnopqrst.uvwxyzabcdefghijklmn",
+        "ASIAABCDEFGHIJKLMNOP",
+    ],
+)
+def test_tokens_of_known_services_are_masked(token):
+    """They are told by their form."""
+    assert mask(f"used {token}, then") == "used [key 1], then"
+
+
+@pytest.mark.parametrize(
+    "said", ["token=", "token: ", "password = ", "api key: ", "aws_secret_access_key=", "pwd="]
+)
+def test_what_is_called_a_key_is_masked(said):
+    """By the words before it."""
+    assert mask(f"with {said}abcdef123456 now") == f"with {said}[key 1] now"
+
+
 @pytest.mark.parametrize("at", ["@", "%40", "\\u0040", "&#64;", "&#x40;", "&commat;", "%2540"])
 def test_an_address_for_mail_is_one_value_in_every_spelling(at):
     """However the @ is written."""

@@ -36,7 +36,18 @@ def test_no_header_that_holds_it_is_left(key: str, before: str, after: str) -> N
 
 
 @pytest.mark.parametrize(
-    "way", ["%{:02x}", "%25{:02X}", "\\u00{:02x}", "\\x{:02X}", "\\u{{{:x}}}", "&#{:d};", "&#X00{:x};"]
+    "way",
+    [
+        "%{:02x}",
+        "%25{:02X}",
+        "\\u00{:02x}",
+        "\\x{:02X}",
+        "\\u{{{:x}}}",
+        "&#{:d};",
+        "&#X00{:x};",
+        "&#{:d}",
+        "%252525{:02x}",
+    ],
 )
 def test_one_escaped_sign_is_enough(way: str) -> None:
     """Each sign may be the only one that is escaped."""
