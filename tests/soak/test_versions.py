@@ -102,7 +102,7 @@ def open_lab(env: Environment, cwd: Path) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    assert listed == {path.name for path in (ROOT / "notebooks").iterdir() if path.is_file()}
+    assert listed == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
 def _contents(log: Path, process: subprocess.Popen[bytes]) -> set[str]:
