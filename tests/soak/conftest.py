@@ -61,7 +61,7 @@ def until(is_true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> 
 
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """This process has no thread, open file or child after the block that it did not have before it."""
+    """No thread, open file or child of this process is there after the block that was not there before it."""
 
     def here() -> tuple[set[str], int, set[int]]:
         gc.collect()
