@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import count
 from typing import Any
 
 import pytest
@@ -258,11 +257,12 @@ TROUBLES = {
 def test_what_got_no_answer_is_asked_again(
     server: Server, client: Client, run_json: Compose, name: str
 ) -> None:
-    """Every third request is in trouble: all runs come, each is answered once."""
-    numbers, answered = count(1), Counter[str]()
+    """A run in three is in trouble once and another twice: all come, each is answered once."""
+    n_asked, answered = Counter[str](), Counter[str]()
 
     def answer(asked: Asked) -> Answer:
-        if next(numbers) % 3 == 0:
+        n_asked[asked.path] += 1
+        if n_asked[asked.path] <= int(asked.path.removeprefix("/runs/run-")) % 3:
             return TROUBLES[name]
         answered[asked.path] += 1
         return Answer(run_json(asked.path[6:], steps=[]))
@@ -297,8 +297,10 @@ def test_one_worker_asks_a_host_that_is_away(
     runs = client.runs.fetch(ids)
     assert (runs.ids, runs.why) == (tuple(ids), None)
     assert len(set(came)) == len(came) == 100
-    assert fake_time.slept[:6] == [0.25, 0.5, 1, 2, 2, 2]
-    assert n_lost <= 2 * 8 + 18  # a worker may have begun its next one
+    # An answer from before may land after the first loss, and all go on once more: the last start counts.
+    starts = [at for at, seconds in enumerate(fake_time.slept) if seconds == 0.25]
+    assert fake_time.slept[starts[-1] :][:6] == [0.25, 0.5, 1, 2, 2, 2]
+    assert n_lost <= len(starts) * 2 * 8 + 18  # a worker may have begun its next one
 
 
 def test_a_run_that_is_always_lost_does_not_sink_the_others(
