@@ -254,13 +254,13 @@ def close_from_outside(stream: EventStream) -> tuple[list[str], float]:
 
 @pytest.fixture
 def is_gone(server: Server) -> threading.Event:
-    """Stream one event, a second of silence, then comments; set when the connection has gone."""
+    """Stream one event, three seconds of silence, then comments; set when the connection has gone."""
     gone = threading.Event()
 
     def chunks() -> Iterator[bytes]:
         try:
             yield middesk("RUN_STARTED", STARTED)
-            server.is_over.wait(1)
+            server.is_over.wait(3)
             while not server.is_over.wait(0.01):
                 yield b": nothing new\n\n"
         finally:
@@ -276,8 +276,8 @@ def test_closing_wakes_a_reader(
     """A thread that waits for the next event ends at once, without an error and without a connection."""
     found, seconds = close_from_outside(make_client(timeout=30).runs.stream("run-1"))
     assert found == ["RUN_STARTED"]
-    assert seconds < 0.5
-    assert is_gone.wait(5)
+    assert seconds < 2
+    assert is_gone.wait(10)
     assert server.lines == ["GET /runs/run-1/stream"]
 
 
@@ -289,7 +289,7 @@ def test_closing_ends_the_pause_before_a_reconnect(
     serve(server, Answer(chunks=[]), runs=[run_json(status="running")])
     found, seconds = close_from_outside(client.runs.stream("run-1"))
     assert found == []
-    assert seconds < 0.5
+    assert seconds < 5
 
 
 def test_closing_without_a_socket_waits_for_the_next_byte(
@@ -327,7 +327,7 @@ def test_leaving_closes_the_connection(client: Client, is_gone: threading.Event,
     else:
         for _ in client.runs.stream("run-1"):
             break
-    assert is_gone.wait(5)
+    assert is_gone.wait(10)
 
 
 def test_closed_before_it_began(server: Server, client: Client) -> None:

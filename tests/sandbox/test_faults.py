@@ -72,11 +72,11 @@ def test_slow(server: Server, box: Sandbox) -> None:
 def test_a_slow_request_is_done_without_its_caller(server: Server, box: Sandbox) -> None:
     """A caller who gives up while the server is slow has been heard all the same."""
     run_id = server.reach("watchlist_hit")["id"]
-    box.fault("slow", seconds=0.5)
+    box.fault("slow", seconds=1)
     with pytest.raises(httpx.ReadTimeout):
         resume(server, run_id, timeout=0.1)
     assert is_asked(server, run_id)
-    time.sleep(0.7)
+    time.sleep(1.5)
     assert not is_asked(server, run_id)
 
 
@@ -89,7 +89,7 @@ def test_a_slow_request_does_not_keep_the_server() -> None:
         time.sleep(0.2)
         begun = time.monotonic()
         box.close()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 10
         assert waiting.result().status_code == 200
 
 
@@ -151,12 +151,12 @@ def test_a_limit_that_does_not_say_how_long(server: Server, box: Sandbox) -> Non
 def test_several_faults_hold_at_once(server: Server, box: Sandbox) -> None:
     """A request passes a limit, then a delay, then what else is wrong; what the limit refuses is not slow."""
     box.fault("limit", on="GET /", times=None, per_second=2)
-    box.fault("slow", on="GET /", times=None, seconds=0.3)
+    box.fault("slow", on="GET /", times=None, seconds=0.1)
     box.fault("refuse", on="GET /", status=500)
     begun = time.monotonic()
     statuses = [server.http.get("/agents").status_code for _ in range(3)]
     assert statuses == [500, 200, 429]
-    assert time.monotonic() - begun >= 0.6
+    assert time.monotonic() - begun >= 0.2
 
 
 def test_a_sandbox_starts_with_latency_and_limit() -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -168,7 +167,5 @@ def test_small_requests_are_quick() -> None:
         httpx.Client(headers={"Authorization": f"Bearer {box.key}"}, trust_env=False) as http,
     ):
         http.get(f"{box.url}/runs")
-        begun = time.monotonic()
-        for _ in range(20):
-            http.get(f"{box.url}/runs")
-        assert time.monotonic() - begun < 20 * 0.03
+        took = [http.get(f"{box.url}/runs").elapsed.total_seconds() for _ in range(20)]
+    assert min(took) < 0.03  # such an acknowledgement comes after 40 ms, every time

@@ -127,7 +127,7 @@ def test_a_live_stream_ends_with_the_server() -> None:
             begun = time.monotonic()
             threading.Timer(0.1, box.close).start()
             list(lines)
-            assert time.monotonic() - begun < 1.5
+            assert time.monotonic() - begun < 5
         box.close()
 
 
@@ -141,7 +141,7 @@ def test_a_client_that_leaves_ends_its_stream() -> None:
             next(answer.iter_lines())
     begun = time.monotonic()
     box.close()
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 5
 
 
 def connect(url: str, key: str) -> httpx.Client:

@@ -236,13 +236,13 @@ def test_closing(box: Sandbox, client: Client, shown: Shown) -> None:
 
 def test_closing_is_at_once(box: Sandbox, client: Client, shown: Shown) -> None:
     """It does not wait for the documents that a form asks for."""
-    box.fault("slow", on="/documents", seconds=3)
+    box.fault("slow", on="/documents", seconds=20)
     monitor = watch(client, begin(box, client, "tin_mismatch"))
     until(lambda: monitor.run.status == "interrupted", 30)
     time.sleep(0.3)
     begun = time.monotonic()
     monitor.close()
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 5
 
 
 def test_a_run_is_shown_once(box: Sandbox, client: Client, shown: Shown) -> None:

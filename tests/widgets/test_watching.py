@@ -193,7 +193,7 @@ def test_a_pause_is_waited_out(boxed: Any, follow: Any, told: Told, says_so: boo
     if says_so:
         watch.answered()
     told.until(is_over)
-    assert told.at[before] - begun < (1 if says_so else 3)
+    assert told.at[before] - begun < (1.5 if says_so else 5)
     assert any(map(is_live, told[before:]))
     times = [run.updated_at for run in told.runs]
     assert times == sorted(times)
@@ -340,7 +340,7 @@ def test_the_servers_own_wait_is_kept(server: Server, client: Client, follow: An
     watch = follow(client, "run-1")
     told.until(lambda seen: seen.message.endswith("Trying again in 1 min 40 s."))
     watch.close()
-    assert seconds_until_gone() < 0.5
+    assert seconds_until_gone() < 5
 
 
 def test_what_nobody_expected_is_said(client: Client, follow: Any, told: Told) -> None:
@@ -376,7 +376,7 @@ def test_closing_a_silent_one(server: Server, make_client: Any, follow: Any, tol
     def chunks() -> Iterator[bytes]:
         try:
             yield snapshot(grown(1))
-            while not server.is_over.wait(1):
+            while not server.is_over.wait(3):
                 yield b": nothing new\n\n"
         finally:
             is_gone.set()
@@ -386,8 +386,8 @@ def test_closing_a_silent_one(server: Server, make_client: Any, follow: Any, tol
     told.until(is_live)
     before = len(told)
     watch.close()
-    assert seconds_until_gone() < 0.5
-    assert is_gone.wait(5)
+    assert seconds_until_gone() < 2
+    assert is_gone.wait(10)
     watch.start()  # closed is closed
     assert (threads(), len(told)) == ([], before)
 
@@ -419,7 +419,7 @@ def test_many_at_once(boxed: Any, follow: Any) -> None:
     assert (len(threads()), len(streaming)) == (20, 20)
     for watch in watches:
         watch.close()
-    assert seconds_until_gone() < 2
+    assert seconds_until_gone() < 5
     deadline = time.monotonic() + 5
     while streaming and time.monotonic() < deadline:
         time.sleep(0.05)
