@@ -317,7 +317,9 @@ def lab(arguments: argparse.Namespace) -> int:
         options = ["--ServerApp.open_browser=False"] if arguments.no_browser else []
         if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in most containers
             options.append("--allow-root")
-        command = [sys.executable, "-m", "jupyterlab", str(folder), f"--port={arguments.port}", *options]
+        # -P: JupyterLab takes no module from the folder in which somebody happens to be
+        python = [sys.executable, "-P", "-m", "jupyterlab"]
+        command = [*python, str(folder), f"--port={arguments.port}", *options]
         environment = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         return _until_stopped(command, environment)
 

@@ -24,6 +24,8 @@ _KEPT = re.compile(  # of the environment: what Python and a shell need, nothing
     "|LD_LIBRARY_PATH|DYLD_.*|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|USERPROFILE|(LOCAL)?APPDATA",
     re.IGNORECASE,
 )
+_MODULES = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
+"""What lies beside the template can be imported, but takes no module's place: it is looked for last."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 MOST_SHOWN = 6  # lines of a cell that failed
 
@@ -103,7 +105,7 @@ def _kernel_manager(data: Path) -> type[Any]:
 
         @property
         def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_MODULES]
             return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
     return Manager

@@ -3,7 +3,7 @@
 nbconvert walks the cells and highlights the code, nh3 keeps of their HTML what a text needs, and
 `runkit.charts.html` makes the page. Of each output one form is shown: plotly's figure, a picture, HTML, or
 text. Markdown and LaTeX of an output are shown as they are written: what an agent wrote is not typeset. SVG
-and JavaScript are not shown, the text beside them is.
+and JavaScript are not shown, the text beside them is. Of a picture in Markdown the words are shown.
 """
 
 from __future__ import annotations
@@ -107,8 +107,12 @@ def to_html(notebook: Any, *, title: str) -> str:
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
     from traitlets.config import Config
 
+    class Renderer(IPythonRenderer):
+        def image(self, text: str, url: str, title: str | None = None) -> str:
+            return text  # a picture may stand on the web, and is there by its words
+
     headings: list[Heading] = []
-    reader = MarkdownWithMath(renderer=IPythonRenderer(escape=False, exclude_anchor_links=True))
+    reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
 
     def anchored(found: re.Match[str]) -> str:
         level, words = found.groups()
@@ -122,8 +126,8 @@ def to_html(notebook: Any, *, title: str) -> str:
     config.NbConvertBase.display_data_priority = SHOWN
     exporter = HTMLExporter(
         config=config,
-        template_file="page.html.j2",
-        extra_template_paths=[str(Path(__file__).parent)],
+        template_file=str(Path(__file__).parent / "page.html.j2"),
+        extra_template_basedirs=[],  # else those of the working directory come first, and they are programs
         filters={
             "clean": clean,
             "escaped": esc,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.errors import UsageError
-from runkit.reports.provenance import CLASS, Provenance
+from runkit.reports.provenance import Provenance
 from runkit.text import plural, shorten
 
 PARAMETERS = "parameters"  # the tag of the cell that holds `run_ids`
@@ -118,8 +118,10 @@ def with_provenance(nb: Any, told: Provenance) -> str:
     """Give an executed notebook as text; where its data comes from is added if it does not say so."""
     import nbformat
 
-    if CLASS not in text_of(nb):
-        bundle = {"text/html": told._repr_html_(), "text/plain": repr(told)}
+    html = told._repr_html_()
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
+    if not any(html in output.get("data", {}).get("text/html", "") for output in outputs):
+        bundle = {"text/html": html, "text/plain": repr(told)}
         output = nbformat.v4.new_output("display_data", bundle)
         nb.cells += [
             nbformat.v4.new_markdown_cell("## How this was made"),

@@ -127,3 +127,14 @@ def test_a_database_of_somebody_else_is_no_sandbox(tmp_path: Path) -> None:
     """Where the file cannot be made, the error is one of the argument and names it."""
     with pytest.raises(runkit.errors.UsageError, match="cannot be opened"):
         Running(db=tmp_path / "no" / "box.db")
+
+
+def test_the_lab_takes_no_module_from_where_it_is_started(tmp_path: Path) -> None:
+    """A file in a folder of downloads does not become a part of JupyterLab."""
+    package = tmp_path / "stand_in" / "jupyterlab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text("print('the real one')")
+    (tmp_path / "jupyterlab.py").write_text("print('planted')")
+    done = run("from runkit.cli import main\nmain(['lab', '--folder', 'books'])", tmp_path)
+    assert done.stdout.endswith("the real one\n"), done.stderr

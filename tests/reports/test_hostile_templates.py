@@ -1,0 +1,66 @@
+"""A template, what lies beside it and where the report is made: none has a say in what it must not."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from runkit.reports.export import to_html
+from support import example, run, step
+from tests.reports.conftest import make, write_template
+
+READ = "import runkit\ndata = runkit.report_data()"
+ACTS = '<meta http-equiv="refresh" content="0;url=https://evil.example/"><script>1</script><form></form>'
+
+
+def page_of(*cells):
+    """A notebook's cells as a page, without the scripts that are the page's own."""
+    html = to_html(nbformat.v4.new_notebook(cells=list(cells)), title="t")
+    return html[html.index("<main>") : html.index("</main>")]
+
+
+def test_the_working_directory_has_no_template_of_the_page(tmp_path, monkeypatch):
+    """There nbconvert looks first, and its templates are programs."""
+    cell = nbformat.v4.new_code_cell("1")
+    plain = page_of(cell)
+    for name in ("page.html.j2", "lab/page.html.j2", "base/page.html.j2", "base/display_priority.j2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{{ 1 / 0 }}")
+    (tmp_path / "lab" / "conf.json").write_text('{"base_template": "planted"}')
+    monkeypatch.chdir(tmp_path)
+    assert page_of(cell) == plain
+
+
+@pytest.mark.parametrize("kind", [{}, {"raw_mimetype": "text/html"}])
+def test_a_raw_cell_does_nothing(kind):
+    """It is cleaned as any HTML: it leads nowhere, and asks for nothing."""
+    page = page_of(nbformat.v4.new_raw_cell(f"{ACTS}<b>words</b>", metadata=kind))
+    assert "<b>words</b>" in page
+    assert not [word for word in ("<meta", "<script", "<form") if word in page]
+
+
+def test_a_picture_in_markdown_is_there_by_its_words():
+    """One that was pasted, one that is lost and one on the web: none is loaded, and none ends the report."""
+    pasted = {"a.png": {"image/png": "AAAA"}}
+    text = "![pasted](attachment:a.png) ![lost](attachment:b.png) ![web](https://evil.example/x.png)"
+    page = page_of(nbformat.v4.new_markdown_cell(text, attachments=pasted))
+    assert "<p>pasted lost web</p>" in page
+    assert "evil.example" not in page
+
+
+def test_a_file_beside_the_template_takes_no_modules_place(tmp_path):
+    """Whoever can put a file into a folder of downloads does not run in the report; a helper is found."""
+    for name in ("pathlib", "json", "pandas", "ipykernel_launcher"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('planted')")
+    (tmp_path / "helper_of_mine.py").write_text("WORD = 'helped'")
+    template = write_template(
+        tmp_path / "own.ipynb", READ, "import helper_of_mine\nprint(helper_of_mine.WORD)"
+    )
+    assert "helped" in make(example("completed"), tmp_path / "a.html", template=template).outputs
+
+
+def test_no_text_of_a_run_hides_where_the_data_comes_from(tmp_path):
+    """A text that names the block is not the block."""
+    template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.steps['label'][0])")
+    source = run(step("s", label='<div class="runkit-provenance">'))
+    assert "How this was made" in make(source, tmp_path / "a.html", template=template).page
