@@ -286,7 +286,7 @@ def _output(name: str) -> Iterator[IO[bytes]]:
     if name == "-":
         yield sys.stdout.buffer
         return
-    path = private.usable(name)
+    path = private.file_at(name)
     if not path.name.removesuffix(".gz").endswith((".ndjson", ".jsonl")):
         raise UsageError(
             f"-o {name}: expected a name ending in .ndjson, .jsonl, either with .gz, or -; or an "
@@ -309,9 +309,10 @@ def lab(arguments: argparse.Namespace) -> int:
         raise MissingExtra.of("lab", "opening JupyterLab")
     folder = private.folder_at(arguments.folder)
     for notebook in sorted(notebooks().glob("*.ipynb")):
-        if not (folder / notebook.name).exists():  # what an analyst changed is kept
-            shutil.copyfile(notebook, folder / notebook.name)
-            (folder / notebook.name).chmod(0o600)  # what is worked out in it may be about customers
+        target = folder / notebook.name
+        if not target.exists():  # what an analyst changed is kept
+            with private.replacing(target) as part:  # what is worked out in it may be about customers
+                shutil.copyfile(notebook, part)
     with runkit.sandbox(speed=60, history=40) as box:
         say(f"Notebooks in {folder}/ on the sandbox at {box.url}. Ctrl-C stops both.")
         options = ["--ServerApp.open_browser=False"] if arguments.no_browser else []

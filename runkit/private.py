@@ -38,6 +38,15 @@ def folder_at(path: str | Path) -> Path:
     return folder
 
 
+def file_at(path: str | Path) -> Path:
+    """Give a path at which a file is or may be written. Raises `UsageError` for a folder, pipe or device."""
+    file = usable(path)
+    if file.exists() and not file.is_file():
+        kind = "a folder" if file.is_dir() else "a pipe or a device"
+        raise UsageError(f"{file} is {kind}; expected a file, which may exist or not. Give another name.")
+    return file
+
+
 def make_folder(path: Path) -> None:
     """Make a folder that nobody else may enter (0700), if there is none. Raises `OSError`."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
             "there. To send this key to that host on purpose, pass base_url= in code."
         )
     mode: Mode = "SANDBOX" if loopback else "TEST" if prefix == TEST_KEY else "LIVE"
-    path = url.path.rstrip("/") or "/v1"
+    path = url.raw_path.decode("ascii").rstrip("/") or "/v1"  # quoted as it was given
     return Target(f"{url.scheme}://{_netloc(url)}{path}", _netloc(url), mode, Secret(key))
 
 
@@ -123,7 +123,12 @@ def _checked_url(given: object, name: str) -> httpx.URL:
         url = httpx.URL(given) if isinstance(given, str) else None
     except httpx.InvalidURL:
         url = None
-    if url is None or not url.host or url.scheme not in ("http", "https"):
+    if (
+        url is None
+        or not url.host
+        or url.scheme not in ("http", "https")
+        or not 0 < (1 if url.port is None else url.port) < 2**16  # beyond, a system takes the last bits
+    ):
         raise UsageError(f"{name} is no http(s) URL; expected one such as https://api.middesk.com/v1")
     if url.userinfo or url.query or url.fragment or "?" in str(given) or "#" in str(given):
         raise UsageError(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -133,8 +132,7 @@ def targets(path: str | Path) -> tuple[Path, Path]:
     html = Path(path)
     notebook = html.with_suffix(".ipynb")
     for file in (html, notebook):
-        if private.usable(file).is_dir():
-            raise UsageError(f"{file} is a folder; give the report another name.")
+        private.file_at(file)
     return html, notebook
 
 
@@ -183,16 +181,13 @@ def _write(files: Mapping[Path, bytes]) -> None:
     """Write each file under a name that nobody else has, and then move all to their places."""
     parts: dict[Path, Path] = {}
     target = next(iter(files))
-    mask = os.umask(0)
-    os.umask(mask)
     try:
         for target, content in files.items():
             target.parent.mkdir(parents=True, exist_ok=True)
-            number, part = tempfile.mkstemp(dir=target.parent, prefix=".runkit-", suffix=".part")
-            parts[target] = Path(part)
-            with os.fdopen(number, "wb") as file:
+            part = target.parent / f".runkit-{secrets.token_hex(8)}.part"
+            with part.open("xb") as file:  # new, and as open as the umask says, which is all threads'
+                parts[target] = part
                 file.write(content)
-            parts[target].chmod(0o666 & ~mask)
         for target, written in parts.items():
             written.replace(target)
     except OSError as error:

@@ -24,6 +24,7 @@ PRODUCTION, SANDBOX = "https://api.middesk.com/v1", "https://api-sandbox.middesk
         (LIVE, "https://proxy.example.com/middesk", "https://proxy.example.com/middesk", "LIVE"),
         (TEST, "https://proxy.example.com/v1", "https://proxy.example.com/v1", "TEST"),
         ("unknown", "https://proxy.example.com/v1", "https://proxy.example.com/v1", "LIVE"),
+        (TEST, "https://proxy.example.com/a%2Fb%0A", "https://proxy.example.com/a%2Fb%0A", "TEST"),
     ],
 )
 def test_key_and_url_choose_host_and_mode(key: str, base_url: str | None, url: str, mode: str) -> None:
@@ -44,6 +45,7 @@ def test_key_and_url_choose_host_and_mode(key: str, base_url: str | None, url: s
         (TEST, "http://example.com/v1"),
         (TEST, "http://127.0.0.1.example.com/v1"),
         (TEST, "ftp://127.0.0.1/v1"),
+        (TEST, "http://127.0.0.1:99999/v1"),
         (TEST, "api.middesk.com"),
         (TEST, ""),
         (TEST, "https://user:pass@example.com/v1"),

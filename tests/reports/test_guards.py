@@ -56,6 +56,22 @@ def test_a_planted_file_is_not_written_through(tmp_path):
     assert done.report.html.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
+def test_the_umask_of_other_threads_stays(tmp_path, monkeypatch):
+    """Whoever asks for it has to change it, and what another thread writes meanwhile is open to all."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail(f"umask {mask:o}"))
+    template = write_template(tmp_path / "own.ipynb", READ)
+    assert make(example("completed"), tmp_path / "a.html", template=template).report.n_runs == 1
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.ipynb"])
+def test_a_pipe_is_neither_read_nor_replaced(tmp_path, name):
+    """Reading it to see what it holds would wait for ever."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UsageError, match=rf"{name} is a pipe or a device"):
+        make(example("completed"), tmp_path / "a.html")
+    assert (tmp_path / name).is_fifo()
+
+
 def test_the_digest_does_not_tell_the_order_of_runs():
     """Masks are numbered as runs come; the digest does not see their numbers."""
     a, b = (

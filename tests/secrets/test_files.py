@@ -108,33 +108,42 @@ print(sys.argv, "RUNKIT_SANDBOX_KEY" in os.environ, os.environ["RUNKIT_SANDBOX_K
 """
 
 
-def test_the_lab_puts_notebooks_where_nobody_else_looks(tmp_path: Path) -> None:
-    """The folder is closed and so are the notebooks; what is started gets the key by its environment only."""
-    package = tmp_path / "stand_in" / "jupyterlab"
+def lab(folder: Path, stand_in: str) -> subprocess.CompletedProcess[str]:
+    """Call `runkit lab`, without a umask and with a program that stands in for JupyterLab."""
+    package = folder / "stand_in" / "jupyterlab"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "__main__.py").write_text(STAND_IN)
-    done = run(
-        "import os; os.umask(0)\nfrom runkit.cli import main\nmain(['lab', '--folder', 'books'])", tmp_path
-    )
+    (package / "__main__.py").write_text(stand_in)
+    code = "import os; os.umask(0)\nfrom runkit.cli import main\nmain(['lab', '--folder', 'books'])"
+    return run(code, folder)
+
+
+def test_the_lab_puts_notebooks_where_nobody_else_looks(tmp_path: Path) -> None:
+    """The folder is closed and so are the notebooks; what is started gets the key by its environment only."""
+    done = lab(tmp_path, STAND_IN)
     assert done.stdout.endswith("True False\n"), done.stderr
     assert "books" in done.stdout
     assert stat.S_IMODE((tmp_path / "books").stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "books").iterdir()} == {0o600}
 
 
+def test_the_lab_takes_no_module_from_where_it_is_started(tmp_path: Path) -> None:
+    """A file in a folder of downloads does not become a part of JupyterLab."""
+    (tmp_path / "jupyterlab.py").write_text("print('planted')")
+    done = lab(tmp_path, "print('the real one')")
+    assert done.stdout.endswith("the real one\n"), done.stderr
+
+
+def test_the_lab_writes_through_no_link(tmp_path: Path) -> None:
+    """A link to nowhere is replaced by the notebook; nothing is made where it leads."""
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "01_first_look.ipynb").symlink_to(tmp_path / "elsewhere")
+    done = lab(tmp_path, "")
+    assert (tmp_path / "books" / "01_first_look.ipynb").is_file(), done.stderr
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_database_of_somebody_else_is_no_sandbox(tmp_path: Path) -> None:
     """Where the file cannot be made, the error is one of the argument and names it."""
     with pytest.raises(runkit.errors.UsageError, match="cannot be opened"):
         Running(db=tmp_path / "no" / "box.db")
-
-
-def test_the_lab_takes_no_module_from_where_it_is_started(tmp_path: Path) -> None:
-    """A file in a folder of downloads does not become a part of JupyterLab."""
-    package = tmp_path / "stand_in" / "jupyterlab"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "__main__.py").write_text("print('the real one')")
-    (tmp_path / "jupyterlab.py").write_text("print('planted')")
-    done = run("from runkit.cli import main\nmain(['lab', '--folder', 'books'])", tmp_path)
-    assert done.stdout.endswith("the real one\n"), done.stderr
