@@ -154,6 +154,7 @@ class Transport(httpx.BaseTransport):
                 request.method, request.url, headers=headers, stream=request.stream, extensions=extensions
             )
         )
+        _check_encoding(response, self._target.secret.blot)
         if STREAM in request.extensions and response.is_success:
             network = {name: one for name, one in response.extensions.items() if name == "network_stream"}
             stream = _Body(cast(httpx.SyncByteStream, response.stream))
@@ -161,7 +162,7 @@ class Transport(httpx.BaseTransport):
             return httpx.Response(response.status_code, headers=kept, stream=stream, extensions=network)
         body_begins()
         try:
-            body = _unpacked(response, self._target.secret.blot)
+            body = _unpacked(response)
         finally:
             response.close()
         content = self._target.secret.blot_bytes(body)
@@ -237,12 +238,17 @@ class _Body(httpx.SyncByteStream):
         inner.close()
 
 
-def _unpacked(response: httpx.Response, blot: Callable[[str], str]) -> bytes:
-    """Read the body, unpacked piece by piece, as long as it can be taken."""
+def _check_encoding(response: httpx.Response, blot: Callable[[str], str]) -> None:
+    """Hang up on an answer that must not be unpacked, a stream too."""
     encoding = response.headers.get("Content-Encoding", "").strip()
     if encoding.lower() not in ENCODINGS:
+        response.close()
         said = shorten(blot(encoding), 40)
         raise _Unusable(f"the answer is compressed as {said!r}, which was not asked for")
+
+
+def _unpacked(response: httpx.Response) -> bytes:
+    """Read the body, unpacked piece by piece, as long as it can be taken."""
     pieces, size = [], 0
     for piece in response.iter_bytes():
         size += len(piece)

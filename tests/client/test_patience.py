@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from runkit.client import Client, stream, transport
+from runkit.client.runs import Runs
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from tests.client.conftest import HANG, KEY, Answer, Server
 
@@ -142,11 +143,21 @@ def test_what_follows_a_compressed_body_has_a_bound(
         client.agents.list()
 
 
-def test_an_encoding_that_was_not_asked_for_is_refused(server: Server, client: Client) -> None:
+@pytest.mark.parametrize("ask", [Runs.get, lambda runs, run_id: next(runs.stream(run_id))])
+def test_an_encoding_that_was_not_asked_for_is_refused(
+    server: Server, client: Client, ask: Callable[[Runs, str], object]
+) -> None:
     """Only what is asked for is unpacked: others, or several on one another, can swell without bound."""
     server.script = lambda asked: Answer(b"x", headers={"Content-Encoding": "gzip, gzip"})
     with pytest.raises(ContractError, match="'gzip, gzip', which was not asked for"):
-        client.runs.get("run-1")
+        ask(client.runs, "run-1")
+    assert len(server.asked) == 1
+
+
+def test_what_can_be_unpacked_is_asked_for(server: Server, client: Client) -> None:
+    """No encoding but those that httpx unpacks in pieces."""
+    server.script = lambda asked: Answer({"data": []})
+    client.agents.list()
     assert server.asked[0].headers["accept-encoding"] == "gzip, deflate"
 
 
