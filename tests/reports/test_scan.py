@@ -86,6 +86,6 @@ def test_a_large_file_takes_seconds():
     found = masker(*values)
     rows = [{"x": random.random(), "t": "<b>%20 &amp;", "u": random.randrange(10**8)} for _ in range(100_000)]
     document = (json.dumps(rows) * 2)[:6_000_000]
-    start = time.perf_counter()
+    start = time.process_time()
     assert leaks(document + html.escape(json.dumps(values[7])), found) == {"ein": 1}
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15

@@ -307,9 +307,9 @@ BOMB = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(4
 )
 def test_schemas_that_cannot_be_used(schema: Any, reason: str) -> None:
     """Under the empty path it is said that the schema cannot be used, and why, within seconds."""
-    begin = time.monotonic()
+    begin = time.process_time()
     errors = check(schema, {})
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
     assert list(errors) == [""]
     assert errors[""].startswith("the schema of this question cannot be used: ")
     assert reason in errors[""]
@@ -323,9 +323,9 @@ def test_the_work_of_an_ordinary_check() -> None:
 
 def test_items_are_not_compared_with_each_other() -> None:
     """Whether all are different is left to the server: among objects, that is the square of their number."""
-    begin = time.monotonic()
+    begin = time.process_time()
     assert check({"uniqueItems": True}, [{"a": n} for n in range(10_000)]) == {}
-    assert time.monotonic() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 @pytest.mark.parametrize(
