@@ -7,7 +7,6 @@ was sent; such text passes `blot` before anybody sees it.
 
 from __future__ import annotations
 
-import base64
 import logging
 import re
 import threading
@@ -17,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
+
+from runkit.encodings import URLSAFE, in_base32, in_base64
 
 HIDDEN = "***"
 SHORTEST = 8  # characters; what is shorter is found in ordinary words, and is no secret worth the name
@@ -31,8 +32,9 @@ class Secret:
     """A secret that shows itself to nobody: no repr, no str, no pickle.
 
     `reveal()` gives the value, for the header of a request and nothing else. `blot_bytes` puts stars for it
-    in what came from outside, also where it is written with per cent signs, escapes of JSON or HTML, or in
-    base64. A value of fewer than 8 characters is left where it stands.
+    in what came from outside, also where it is written with per cent signs, escapes of JSON or HTML, in
+    base64, base32 or hexadecimal digits, or backwards. A value of fewer than 8 characters is left where it
+    stands, and so is one that is split, encrypted or encoded twice.
     """
 
     __slots__ = ("__weakref__", "blot_bytes", "reveal")
@@ -97,30 +99,29 @@ def _blotter(value: str) -> Callable[[bytes], bytes]:
     if len(value) < SHORTEST:
         return lambda text: text
     plain = value.encode("utf-8", "surrogatepass")
-    packed = [_packed(plain, before) for before in range(3)]
+    packed = in_base64(plain)
+    backwards, digits, thirties = plain[::-1], plain.hex().encode(), in_base32(plain)
+    forms = {plain, backwards, *packed, *(one.translate(URLSAFE) for one in packed)}
+    forms |= {case(one) for one in (digits, *thirties) for case in (bytes.lower, bytes.upper)}
     hint = _hint({*plain, *(byte for one in packed for byte in one if byte in b"+/")})
 
     @cache
     def pattern() -> re.Pattern[bytes]:
-        return re.compile(b"|".join([_spelt(plain), *(_EDGE + _spelt(one) + _END for one in packed)]))
+        ways = [_spelt(plain), _spelt(backwards), rb"(?i:%s)" % digits]
+        ways += [_EDGE + _spelt(one) + _END for one in packed]
+        ways += [rb"%s(?i:%s)%s" % (_EDGE, one, _END) for one in thirties]
+        return re.compile(b"|".join(ways))
 
     def blot(text: bytes) -> bytes:
-        is_there = plain in text or any(one in text or one.translate(_URLSAFE) in text for one in packed)
+        is_there = any(one in text for one in forms)
         return pattern().sub(HIDDEN.encode(), text) if is_there or hint.search(text) else text
 
     return blot
 
 
 _ESCAPED = rb"[%%\\&](?:%s)"
-_URLSAFE = bytes.maketrans(b"+/", b"-_")
-_EDGE = rb"[A-Za-z0-9+/_-]?"  # a sign of base64 that only a part of the value decides
-_END = _EDGE + rb"(?:=|%3[dD]){0,2}"
-
-
-def _packed(plain: bytes, before: int) -> bytes:
-    """Give the signs of base64 that a value alone decides, with `before` bytes of others in front of it."""
-    bits = 8 * before, 8 * (before + len(plain))
-    return base64.b64encode(bytes(before) + plain)[-(-bits[0] // 6) : bits[1] // 6]
+_EDGE = rb"[A-Za-z0-9+/_-]?"  # a sign that only a part of the value decides
+_END = _EDGE + rb"(?:=|%3[dD]){0,6}"
 
 
 def _spelt(plain: bytes) -> bytes:

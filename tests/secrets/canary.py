@@ -29,7 +29,14 @@ def spellings(secret: str) -> set[str]:
         repr(secret)[1:-1],
         repr(secret.encode())[2:-1],
         html.escape(secret),
+        secret[::-1],
+        secret.encode().hex(),
+        secret.encode().hex().upper(),
     }
+    for before in range(5):
+        packed = base64.b32encode(b"x" * before + secret.encode()).decode()
+        mine = packed[-(-8 * before // 5) : 8 * (before + len(secret)) // 5]
+        found |= {mine, mine.lower()}
     for before in ("", "x", "xx"):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             packed = encode((before + secret).encode()).decode()

@@ -33,8 +33,11 @@ class Echo:
         plain = [
             json.dumps(word)[1:-1] for word in (auth, self.key, f"Basic {packed}", quote(self.key, safe=""))
         ]
-        self.words = " | ".join([*plain, escaped])  # inside of a JSON string
-        self.line = f"{auth} Basic {packed} {quote(self.key, safe='')}"  # inside of a header
+        encoded = [encode(self.key.encode()).decode() for encode in (base64.b16encode, base64.b32encode)]
+        backwards = self.key[::-1]
+        # inside of a JSON string, and inside of a header
+        self.words = " | ".join([*plain, escaped, *encoded, json.dumps(backwards)[1:-1]])
+        self.line = " ".join([auth, "Basic", packed, quote(self.key, safe=""), *encoded, backwards])
 
     def answer(self, status: str, body: str | bytes, *heads: str, is_cut: bool = False) -> bytes:
         """An answer with the key in reason and headers, besides the body."""

@@ -15,7 +15,7 @@ from tests.secrets.canary import CANARY, PLAIN, found_in, reachable, spellings
 
 @pytest.mark.parametrize("key", [PLAIN, CANARY], ids=["plain", "odd"])
 def test_every_spelling_is_blotted_out(key: str) -> None:
-    """Percent signs, escapes of JSON, Python and HTML, base64 of any offset: stars in its place."""
+    """With escapes, in base64 and base32 of any offset, in hex or backwards: stars in its place."""
     secret = Secret(key)
     for spelling in spellings(key):
         told = secret.blot(f'{{"a": "before {spelling} after"}}')
