@@ -5,15 +5,26 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
-LEAST = 9  # bytes: a tax number. Of less, the signs are found by chance, and so is text in ordinary words
+LEAST = 9  # bytes: a tax number. Signs for less stand by chance in other words
 URLSAFE = bytes.maketrans(b"+/", b"-_")
-_SIGNS = r"[A-Za-z0-9+/_-]"
+_STANDARD = str.maketrans("-_", "+/")
+# How a word begins that is UTF-8: one byte of ASCII and then none that goes on, or two bytes of one sign.
+_BEGINS = re.compile(
+    r"(?<![A-Za-z0-9])(?=(?:[CDI-Za-f][^I-LY-bo-r4-7]|[w-z0-9][I-LY-bo-r4-7])[A-Za-z0-9+/_-]{10})"
+)
+_HEX_HINT = re.compile("[0-9a-fA-F]{18}")
+_HEX = re.compile(
+    r"(?<![A-Za-z0-9])(?:0?[xX])?(?P<digits>(?:(?:[2-7][0-9a-fA-F]|0[9aAdD])(?![89abAB])|[c-fC-F][0-9a-fA-F](?=[89abAB]))"
+    r"[0-9a-fA-F]{16,})(?![A-Za-z0-9])"
+)
 # A line of 60 signs or more may go on in the next one, as in mails.
-_WORD = re.compile(rf"{_SIGNS}{{12,}}(?:(?<={_SIGNS}{{60}})\r?\n{_SIGNS}+)*={{0,2}}")
-_PARTS = [re.compile(rf"[A-Za-z0-9{more}]{{12,}}={{0,2}}") for more in ("+/", "_-", "")]
-_HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
+_BASE64 = [
+    re.compile(rf"[A-Za-z0-9{more}]{{12,}}(?:(?<=[A-Za-z0-9{more}]{{60}})\r?\n[A-Za-z0-9{more}]+)*={{0,2}}")
+    for more in ("+/", "_-", "")
+]
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -30,34 +41,34 @@ def words(text: str) -> Iterator[Word]:
 
     Pictures, digests, ids and ordinary words are none: their bytes are no UTF-8, or hold controls.
     """
-    for whole in _WORD.finditer(text):
-        places = {whole.span()}
-        if not whole[0].isalnum():  # a path, or words with a sign between, and one of them is meant
-            places |= {part.span() for parts in _PARTS for part in parts.finditer(text, *whole.span())}
-        for start, end in sorted(places):
-            for data in _read(text[start:end]):
-                if (says := _text(data)) is not None:
-                    yield Word(start, end, says)
+    for place, data in chain(_base64(text), _hex(text)):
+        try:
+            says = data.decode()
+        except UnicodeDecodeError:
+            continue
+        if len(data) >= LEAST and not _NO_TEXT.search(says):
+            yield Word(*place, says)
 
 
-def _read(word: str) -> Iterator[bytes]:
-    """Give the bytes that a word stands for; of base64 that was cut off, what is whole."""
-    if found := _HEX.fullmatch(word):
-        yield bytes.fromhex(found[1])
-    signs = "".join(word.split()).rstrip("=").translate(_STANDARD)
-    signs = signs[:-1] if len(signs) % 4 == 1 else signs
-    yield base64.b64decode(signs + "=" * (-len(signs) % 4))
+def _base64(text: str) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """Read a word in each alphabet that it may be of: a path or a name may stand in front of it."""
+    ends = [0] * len(_BASE64)  # nothing is read twice, however many words may begin in it
+    for begins in _BEGINS.finditer(text):
+        places = set()
+        for n, alphabet in enumerate(_BASE64):
+            if begins.start() >= ends[n] and (found := alphabet.match(text, begins.start())):
+                ends[n] = found.end()
+                places.add(found.span())
+        for start, end in places:
+            signs = "".join(text[start:end].split()).rstrip("=").translate(_STANDARD)
+            signs = signs[: len(signs) - (len(signs) % 4 == 1)]  # what was cut off
+            yield (start, end), base64.b64decode(signs + "=" * (-len(signs) % 4))
 
 
-_STANDARD = str.maketrans("-_", "+/")
-
-
-def _text(data: bytes) -> str | None:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return None
-    return None if _NO_TEXT.search(text) else text
+def _hex(text: str) -> Iterator[tuple[tuple[int, int], bytes]]:
+    for found in _HEX.finditer(text) if _HEX_HINT.search(text) else ():
+        if len(found["digits"]) % 2 == 0:
+            yield found.span(), bytes.fromhex(found["digits"])
 
 
 def in_base64(plain: bytes) -> list[bytes]:

@@ -70,8 +70,8 @@ def report(
     its name. `template`: "run" (one run), "compare" (two), "fleet" (any number), or the path of a notebook of
     your own: one that reads `runkit.report_data()`.
     `redact`: True masks tax and social security numbers, e-mail addresses, keys and signed links before the
-    notebook sees them; a `Redaction` has patterns of your own and what to reveal; False masks keys only. What
-    was masked is counted in the report, and so is what was revealed.
+    notebook sees them, also in base64 and hexadecimal digits; a `Redaction` has patterns of your own and what
+    to reveal; False masks keys only. What was masked is counted in the report, and so is what was revealed.
     `title` takes the place of the notebook's first heading. `progress` shows the cells on stderr.
 
     Files that are there are replaced in the end, when all went well. Raises `UsageError` for what cannot be

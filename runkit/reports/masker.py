@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from runkit import jsontext
+from runkit import encodings, jsontext
 from runkit.models import Run
 from runkit.reports import rules
 from runkit.reports.readings import readings
@@ -26,8 +27,12 @@ from runkit.text import brief
 
 MOST_CLEAN, LONG = 100_000, 200  # texts kept as clean, and characters of one: some 20 MB
 BATCH_ROWS = 50_000  # rows of a column that are Python strings at one time
+MOST_ENCODED = 2  # base64 in base64 is read
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LIKE_A_MASK = re.compile(r"\[[\w .-]{1,40} \d{1,9}(?: …\d{1,4})?\]")
+
+# Where a masked item goes, its place there, the item, the rule that its name calls for, and the name.
+_Waiting = tuple[Any, Any, Any, str | None, str]
 
 
 class Masker:
@@ -95,7 +100,7 @@ class Masker:
     # ------------------------------------------------------------------------------------------------- text
 
     def text(self, value: str) -> str:
-        """Mask a text, which may be JSON, HTML or an address inside."""
+        """Mask a text, which may be JSON, HTML or an address inside, or hold words in base64 or hex."""
         if value in self._clean:
             return value
         if _UUID.fullmatch(value) and not self._is_meant(value):
@@ -117,10 +122,10 @@ class Masker:
         is_secret = self._literal is not None and self._literal.search(value) is not None
         return is_secret or any(pattern.fullmatch(value) for pattern in self._patterns.values())
 
-    def _spans(self, value: str) -> list[tuple[int, int, Span]]:
+    def _spans(self, value: str, layers: int = MOST_ENCODED) -> list[tuple[int, int, Span]]:
         spans = []
         for depth, reading in enumerate(readings(value)):
-            for found in self._find(reading.text):
+            for found in chain(self._find(reading.text), self._encoded(reading.text, layers)):
                 rule = self._rule_of(found)
                 if rule in self._rank and found.end > found.start:
                     start, end = reading.place(found.start, found.end)
@@ -130,7 +135,7 @@ class Masker:
             return []
         return rules.joined(spans, [m.span() for m in _LIKE_A_MASK.finditer(value) if m[0] in self._issued])
 
-    def _rule_of(self, found: Found) -> str:
+    def _rule_of(self, found: Found | Span) -> str:
         if found.rule != "bare":
             return found.rule
         return "ssn" if ("ssn", found.same) in self._masks and "ein" not in self._rank else "ein"
@@ -144,6 +149,16 @@ class Masker:
         for name, pattern in self._patterns.items():
             for match in pattern.finditer(text):
                 yield Found(*match.span(), name, match[0])
+
+    def _encoded(self, text: str, layers: int) -> Iterator[Found]:
+        """Find words that say, in base64 or hexadecimal digits, what would be masked if it stood there."""
+        for word in encodings.words(text) if layers else ():
+            if spans := self._spans(word.says, layers - 1):
+                start, end, span = min(spans, key=lambda one: one[2].rank)
+                said = text[word.start : word.end]
+                is_all = not (word.says[:start] + word.says[end:]).strip()
+                self._sought.setdefault(said, self._rule_of(span))
+                yield Found(word.start, word.end, span.rule, span.same if is_all else said)
 
     def _mask(self, rule: str, same: str, *spellings: str) -> str:
         """Give the mask of a value, and note how it was spelled."""
@@ -195,23 +210,13 @@ class Masker:
         """
         self._learn_keys(value)
         out: list[Any] = [None]
-        numbers: list[tuple[Any, Any, int | float, str]] = []
-        stack: list[tuple[Any, Any, Any, str | None, str]] = [(out, 0, value, None, "")]
+        numbers: list[_Waiting] = []
+        stack: list[_Waiting] = [(out, 0, value, None, "")]
         while stack:
-            target, at, item, rule, name = stack.pop()
-            if isinstance(item, dict):
-                made: dict[str, Any] = {}
-                target[at] = made
-                inside = []
-                for key, child in item.items():
-                    called = _called(key)
-                    shown = _free(self.text(called), made)
-                    made[shown] = None
-                    inside.append((made, shown, child, self._field_rule(called, rule), called))
+            target, at, item, rule, name = waiting = stack.pop()
+            if isinstance(item, dict | list | tuple):
+                target[at], inside = self._opened(item, rule, name)
                 stack += reversed(inside)  # so that masks are numbered as one reads
-            elif isinstance(item, list | tuple):
-                target[at] = [None] * len(item)
-                stack += reversed([(target[at], n, child, rule, name) for n, child in enumerate(item)])
             elif isinstance(item, bool) or not isinstance(item, str | int | float):
                 target[at] = item  # null, or what no JSON can hold and no report will
             elif rule is not None:
@@ -220,12 +225,41 @@ class Masker:
                 target[at] = item if rules.is_kept(item, name) else self._named_text(item, name)
             else:
                 target[at] = item
-                numbers.append((target, at, item, name))
-        for target, at, number, name in numbers:  # now all EIN and SSN of the value are known
+                numbers.append(waiting)
+        self._mask_numbers(numbers)  # now all EIN and SSN of the texts are known
+        return out[0]
+
+    def _opened(
+        self, item: dict[Any, Any] | Sequence[Any], rule: str | None, name: str
+    ) -> tuple[dict[str, Any] | list[Any], list[_Waiting]]:
+        """Give what will take the place of an object or a list, and what is to be masked for it."""
+        value_at, beside = rules.named(item)
+        told = self._field_rule(beside) if beside else None
+        if not isinstance(item, dict):
+            places: list[Any] = [None] * len(item)
+            inside: list[_Waiting] = [(places, n, child, rule, name) for n, child in enumerate(item)]
+            if beside:
+                inside[value_at] = (places, value_at, item[value_at], rule or told, beside)
+            return places, inside
+        made: dict[str, Any] = {}
+        inside = []
+        for key, child in item.items():
+            called = _called(key)
+            shown = _free(self.text(called), made)
+            made[shown] = None
+            own = self._field_rule(called, rule)
+            if beside and key == value_at:
+                own, called = own or told, beside
+            inside.append((made, shown, child, own, called))
+        return made, inside
+
+    def _mask_numbers(self, numbers: list[_Waiting]) -> None:
+        """Mask numbers that are known as text; those first that tell by themselves what they are."""
+        numbers.sort(key=lambda one: not self._looks_like_tax(one[2], one[4]))
+        for target, at, number, _, name in numbers:
             same = rules.digits_of(number)
             if len(same) == 9 and (self._known("bare", same) or self._looks_like_tax(number, name)):
                 target[at] = self._mask("bare", same, rules.spelled(number))
-        return out[0]
 
     def _named_text(self, text: str, name: str) -> str:
         """Mask a text; where its name speaks of tax, nine digits however they are written."""
@@ -244,18 +278,27 @@ class Masker:
         stack = [value]
         while stack:
             item = stack.pop()
-            if isinstance(item, list | tuple):
-                stack += item
-            elif isinstance(item, dict):
+            if not isinstance(item, dict | list | tuple):
+                continue
+            at, beside = rules.named(item)
+            if beside:
+                self._learn_key(beside, item[at])
+            if isinstance(item, dict):
                 for name, child in item.items():
-                    if isinstance(child, str) and rules.field_rule(_called(name)) == "key":
-                        secret = rules.SCHEME.sub("", child, count=1)
-                        if rules.is_telling(secret) and not _LIKE_A_MASK.fullmatch(secret):
-                            self._seek(secret)
+                    if isinstance(child, str):
+                        self._learn_key(_called(name), child)
                     elif isinstance(child, dict | list | tuple):
                         stack.append(child)
+            else:
+                stack += item
 
-    def _field_rule(self, name: str, outer: str | None) -> str | None:
+    def _learn_key(self, name: str, value: object) -> None:
+        if isinstance(value, str) and rules.field_rule(name) == "key":
+            secret = rules.SCHEME.sub("", value, count=1)
+            if rules.is_telling(secret) and not _LIKE_A_MASK.fullmatch(secret):
+                self._seek(secret)
+
+    def _field_rule(self, name: str, outer: str | None = None) -> str | None:
         rule = rules.field_rule(name)
         if rule is None and outer is not None and (outer == "key" or name.casefold() in rules.TAX_LEAVES):
             rule = outer

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runkit.values import RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
 
@@ -67,6 +67,11 @@ _KEYS = (
     re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*)?"),
     re.compile(rf"[\"']{_NAMES}[\"']\s{{0,3}}:\s{{0,3}}([\"'])(?P<it>[^\"'\\\n]+)\1", re.IGNORECASE),
     re.compile(
+        rf":\s{{0,3}}[\"']{_NAMES}[\"']\s{{0,3}},\s{{0,9}}[\"']value[\"']\s{{0,3}}:\s{{0,3}}"
+        r"([\"'])(?P<it>[^\"'\\\n]+)\1",
+        re.IGNORECASE,
+    ),
+    re.compile(
         r"\b(?:sk|rk)_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}"
         r"|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\bnpm_\w{30,}"
         r"|\bhf_\w{20,}|\bpypi-[\w-]{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
@@ -79,13 +84,23 @@ _KEYS = (
     re.compile(rf"{_BEFORE}{_NAMES}=(?P<it>[^\s\"'<>&;,\\\[]{{4,}})", re.IGNORECASE),
 )
 _LOGIN = re.compile(r"//(?P<it>[^\s/?#\"'<>\\]+)@")
-_QUERY = re.compile(r"[?#](?P<it>[^\s\"'<>\\^`{|}?#]+)")
-_SIGNED = re.compile(
-    r"(?:^|[&;])(?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|signature|sig|se"
-    r"|(?:(?:access|id|refresh|auth|session)_?)?token|(?:(?:access|auth|api)_?)?key|session|expires|awsaccesskeyid|googleaccessid|key-pair-id"
-    r"|password|secret|client_secret|auth|jwt)=",
-    re.IGNORECASE,
+# Also after a path (`/a;sig=`), or where the front of an address was cut off (`…&sig=`).
+_QUERY = re.compile(r"[?#;&](?P<it>[^\s\"'<>\\^`{|}?#]+)")
+_DOORS = "|".join(
+    (
+        # OAuth 1 and 2 with their extensions (RFC 5849, 6749, 7521, 7636, 8628), OpenID Connect, SAML
+        r"(?:[a-z]{1,20}[_-]){0,2}token|id_token_hint|oauth_(?:verifier|signature|token_secret)|code_verifier"
+        r"|(?:client_)?(?:secret|assertion)|device_code|user_code|saml(?:response|art)|password|auth|jwt",
+        # signed links of AWS (versions 2 and 4, CloudFront), Google, Alibaba and Azure
+        r"x-(?:amz|goog|oss)-(?:signature|credential|security-token)|signature|sig|se|expires|key-pair-id"
+        r"|(?:aws|oss)accesskeyid|googleaccessid",
+        # keys and sessions
+        r"(?:(?:access|auth|api)_?)?key|(?:j|php)?sess(?:ion)?(?:_?id)?",
+    )
 )
+# Codes of trades are shorter: one of OAuth should have 128 bits (RFC 6749, 10.10), which 22 signs can hold.
+_LONG_DOORS = r"code|state|nonce|ticket"
+_SIGNED = re.compile(rf"(?:^|[&;])(?:(?:{_DOORS})=|(?:{_LONG_DOORS})=[^&;]{{16}})", re.IGNORECASE)
 
 
 def numbers(text: str) -> Iterator[Found]:
@@ -193,6 +208,16 @@ FIELD_HINT = re.compile(
     r"\d{7}|tin|ein|ssn|tax|employer|auth|key|pass|pwd|secret|token|cookie|social", re.IGNORECASE
 )
 SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
+_NAMING = (
+    "name",
+    "key",
+    "field",
+    "label",
+    "header",
+    "Name",
+    "Key",
+)  # in capitals in lists of headers and tags
+_WORDS_OR_COUNT = re.compile(r"[^\W\d]{1,15}(?:[ -][^\W\d]{1,15}){0,8}|[\d.,+-]{1,6}")
 
 
 @lru_cache(4096)
@@ -200,6 +225,31 @@ def field_rule(name: str) -> str | None:
     """Give the rule that a field's name calls for: what stands there is a secret whatever it looks like."""
     plain = "".join(filter(str.isalnum, name)).casefold()
     return "key" if _KEY_FIELD.search(plain) else _TAX_FIELDS.get(plain)
+
+
+def named(item: dict[Any, Any] | Sequence[Any]) -> tuple[Any, str]:
+    """Give which value goes by a telling name that stands beside it, and that name; "" if there is none.
+
+    `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]`. In a list, two words may both be
+    names, and a number of few digits may count something.
+    """
+    at: str | int = 1
+    beside: Sequence[Any] = ()
+    if isinstance(item, dict):
+        at = "value" if "value" in item else "Value"
+        if at in item:
+            beside = [item[key] for key in _NAMING if key in item]
+    elif len(item) == 2 and _is_value(item[1]):
+        beside = item[:1]
+    for name in beside:
+        if isinstance(name, str) and (field_rule(name) or speaks_of_tax(name)):
+            return at, name
+    return at, ""
+
+
+def _is_value(item: object) -> bool:
+    said = spelled(item) if isinstance(item, str | int | float) else ""
+    return said != "" and (bool(SCHEME.match(said)) or not _WORDS_OR_COUNT.fullmatch(said))
 
 
 @lru_cache(4096)

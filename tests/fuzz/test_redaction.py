@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import copy
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +38,13 @@ BARE = {
     "Bearer abcdefghij0123456789klmno": "abcdefghij0123456789klmno",
     "https://a.example/d.pdf?X-Amz-Signature=deadbeef0123456789": "deadbeef0123456789",
 }
+ENCODERS = [
+    base64.b64encode,
+    base64.urlsafe_b64encode,
+    base64.b16encode,
+    base64.encodebytes,
+    binascii.hexlify,
+]
 FIELDS = st.sampled_from(["note", "label", "tin", "value", "password", "employer_id", "url", "a b", "", "é"])
 
 
@@ -88,6 +97,28 @@ def test_a_planted_secret_goes(case: tuple[Any, str]) -> None:
     assert jsontext.dumps(value) == before
     written = jsontext.dumps(masked)
     assert leaks(written, masker) == {}
+
+
+@fuzz(30)
+@given(SECRETS, st.sampled_from(ENCODERS), unicode_texts, st.sampled_from(' \n"<>(),;:'))
+def test_a_secret_in_other_signs_goes(
+    secret: str, encode: Callable[[bytes], bytes], around: str, sign: str
+) -> None:
+    """Between any texts; masking again changes nothing, and nothing of it is left in the file."""
+    word = encode(secret.encode()).decode().strip()
+    masker = Masker(Redaction())
+    masked = masker.text(f"{around}{sign}{word}{sign}{around}")
+    assert word not in masked
+    assert masker.text(masked) == masked
+    assert leaks(masked, masker) == {}
+
+
+@fuzz(30)
+@given(st.binary(max_size=300), st.sampled_from(ENCODERS))
+def test_what_is_no_text_stays(data: bytes, encode: Callable[[bytes], bytes]) -> None:
+    """Pictures and digests: bytes that no text holds."""
+    word = encode(b"\xff\x00" + data).decode().strip()
+    assert Masker(Redaction()).text(word) == word
 
 
 def copy_of(value: Any) -> str:

@@ -75,6 +75,80 @@ def test_what_stands_under_the_name_of_a_key_is_masked(name):
     assert Masker(Redaction()).json({name: "hunter"}) == {name: "[key 1]"}
 
 
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        *("code_verifier", "client_assertion", "device_code", "id_token_hint", "subject_token"),
+        *("oauth_token", "oauth_verifier", "oauth_signature", "client_secret", "refresh_token"),
+        *("X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId", "Key-Pair-Id", "Expires"),
+        *("X-Goog-Signature", "GoogleAccessId", "sig", "x-oss-signature", "OSSAccessKeyId"),
+        *("SAMLResponse", "jsessionid", "PHPSESSID", "session_id"),
+    ],
+)
+def test_parameters_that_open_doors(parameter):
+    """Those of OAuth, SAML, sessions, and the signed links of AWS, Google, Azure and Alibaba."""
+    assert mask(f"https://h.example/d?a=1&{parameter}=ab") == "https://h.example/d?[signed_url 1]"
+
+
+@pytest.mark.parametrize("parameter", ["code", "state", "nonce", "ticket"])
+def test_parameters_that_open_doors_when_they_are_long(parameter):
+    """Short ones are codes of trades and states of the Union."""
+    assert mask(f"/d?{parameter}={'a1' * 8}") == "/d?[signed_url 1]"
+    assert mask(f"/d?{parameter}={'a1' * 7}") == f"/d?{parameter}={'a1' * 7}"
+
+
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        ({"name": "password", "value": "hunter"}, {"name": "password", "value": "[key 1]"}),
+        ({"key": "x-api-key", "value": ["a"]}, {"key": "x-api-key", "value": ["[key 1]"]}),
+        ({"field": "ssn", "value": "ending 6789"}, {"field": "ssn", "value": "[ssn 1]"}),
+        ({"label": "TIN", "value": 12345678}, {"label": "TIN", "value": "[ein 1]"}),
+        ({"Key": "DB_PASSWORD", "Value": "x"}, {"Key": "DB_PASSWORD", "Value": "[key 1]"}),
+        (["Authorization", "Bearer abc"], ["Authorization", "[key 1]"]),
+        ([["Cookie", "sid=abc"], ["Accept", "*/*"]], [["Cookie", "[key 1]"], ["Accept", "*/*"]]),
+    ],
+)
+def test_a_name_that_stands_beside_its_value(value, masked):
+    """It counts as if it were the name of the field."""
+    assert Masker(Redaction()).json(value) == masked
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"label": "Tax ID", "value": "verified"},
+        {"name": "password", "value": None, "size": "hunter"},
+        {"title": "password", "value": "hunter"},
+        {"name": {"password": None}, "value": "hunter"},
+        *(
+            ["password", "email"],
+            ["password", "two words"],
+            ["ein", 5],
+            ["ssn", True],
+            ["password", "a1", "b2"],
+        ),
+    ],
+)
+def test_what_stands_beside_no_name_of_its_own_stays(value):
+    """Words for a number, other fields, two names in a list, and counts."""
+    assert Masker(Redaction()).json(value) == value
+
+
+def test_a_name_beside_its_value_in_text():
+    """JSON, or what Python prints, inside a text."""
+    for quoted in ('{"name": "password", "value": "hunter"}', "{'name': 'api_key', 'value': 'hunter'}"):
+        assert mask(f"sent {quoted}") == f"sent {quoted.replace('hunter', '[key 1]')}"
+
+
+def test_a_value_named_beside_it_is_masked_in_all_places():
+    """As one under its own name is, in objects and in lists."""
+    for pair in ({"name": "password", "value": "tr0ub4dor-3"}, ["X-Api-Key", "tr0ub4dor-3"]):
+        assert Masker(Redaction()).json([{"log": "in with tr0ub4dor-3"}, pair])[0] == {
+            "log": "in with [key 1]"
+        }
+
+
 @pytest.mark.parametrize("name", ["pass", "monkey", "tokens", "secretary", "keyword"])
 def test_what_only_sounds_like_the_name_of_a_key_stays(name):
     """An outcome, a count and ordinary words."""
@@ -136,6 +210,9 @@ def test_mail_in_any_script(text):
         ("https://h.example/d?a=1&X-Amz-Signature=ab%2F1 x", "https://h.example/d?[signed_url 1] x"),
         ("https://h.example/d?a=1\\u0026q=x%20y\\u0026sig=abc", "https://h.example/d?[signed_url 1]"),
         ("https://h.example/#access_token=abc", "https://h.example/#[signed_url 1]"),
+        ("https://h.example/a;sig=abc/b", "https://h.example/a;[signed_url 1]"),
+        ("…ad/x&sig=abc&se=2026", "…ad/x&[signed_url 1]"),
+        ("/in?state=CA&code=SplxlOBeZQQYbYS6WxSbIA", "/in?[signed_url 1]"),
         ("https://jane:pw@acme.example/x", "https://[url_login 1]@acme.example/x"),
     ],
 )
@@ -156,6 +233,8 @@ def test_keys_and_addresses_that_open_doors(text, masked):
         "Reno, NV 89501-1234",
         "1234567890 and 20260203100000",
         "https://h.example/search?q=monkey&page=2#top",
+        "https://h.example/search?code=541511&state=CA&keyword=tokens",
+        "R&D; design=5, a&nbsp;b&lt;c",
         "bearer shares, a token of thanks, Basic checks; authorization: pending",
         "react@18.2.0, 5 items @ 1.50, @handle",
         "a key starts with mk_live_ or mk_test_",
@@ -252,6 +331,12 @@ def test_a_value_known_from_one_place_is_masked_in_all():
     value = [{"log": "in with tr0ub4dor-3"}, {"n": 123456789}, {"password": "tr0ub4dor-3", "t": EIN}]
     masked = [{"log": "in with [key 1]"}, {"n": "[ein 1]"}, {"password": "[key 1]", "t": "[ein 1]"}]
     assert Masker(Redaction()).json(value) == masked
+
+
+def test_a_number_that_a_later_name_tells_is_masked():
+    """A number that has lost its zeros, under a name that says nothing, before one that speaks of tax."""
+    value = {"x": 12345678, "employer_id": 12345678}
+    assert Masker(Redaction()).json(value) == {"x": "[ein 1]", "employer_id": "[ein 1]"}
 
 
 def test_learning_changes_masks_only_elsewhere():
