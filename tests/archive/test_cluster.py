@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ from typing import Any
 import dask
 import dask.dataframe as dd
 import pandas as pd
+import psutil
 import pytest
 from dask.distributed import Client, LocalCluster
 
 import runkit
 from runkit.archive import selection, table
+from runkit.reports.templates import notebooks
 from support import example, question, run, step
 
 
@@ -38,7 +42,9 @@ RUNS = [made(number) for number in range(60)]
 def cluster() -> Iterator[Client]:
     """Two worker processes with a thread each, and whoever asks them."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as started,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as started,
         Client(started) as client,
     ):
         yield client
@@ -168,3 +174,14 @@ def test_a_version_stays_the_same_on_the_cluster(archive: runkit.Archive) -> Non
     with dask.config.set(scheduler="synchronous"):
         assert len(d.runs) == 60
     assert repr(d) == f"DaskFrames({d.npartitions} partitions, version {d.version} of the archive)"
+
+
+def test_the_notebooks_cluster_is_on_loopback_only() -> None:
+    """Nobody on the network sees its dashboard, which tells what the workers do."""
+    text = (notebooks() / "06_scale_out.ipynb").read_text(encoding="utf-8")
+    cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+    [call] = re.findall(r"^cluster = (LocalCluster\(.*\))$", "\n".join(cells), re.MULTILINE)
+    with eval(call, {"LocalCluster": LocalCluster}):  # noqa: S307
+        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        sockets = [one for process in processes for one in process.net_connections("tcp")]
+    assert {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}

@@ -40,7 +40,9 @@ def _measured(archive: runkit.Archive) -> list[Row]:
 
     def on(n_workers: int) -> float:
         with (
-            LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0") as cluster,
+            LocalCluster(
+                n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            ) as cluster,
             Client(cluster) as workers,
         ):
             workers.run(lambda: __import__("runkit").frames([]))  # imports are no part of the work
