@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.charts.html import figure_div, offline_page
-from runkit.text import Markup, esc, unescape, visible
+from runkit.text import Markup, esc, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 SHOWN = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -162,6 +162,7 @@ def clean(html: str) -> Markup:
         html,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
+        attribute_filter=_kept,
         url_schemes={"http", "https"},
         filter_style_properties=_STYLES,
         generic_attribute_prefixes={"data-"},
@@ -169,6 +170,11 @@ def clean(html: str) -> Markup:
     )
     kept = visible(kept)
     return Markup(kept.replace("<table", '<div class="wide"><table').replace("</table>", "</table></div>"))  # noqa: S704
+
+
+def _kept(tag: str, name: str, value: str) -> str | None:
+    """Keep an address if it is of the web or of this page: `//host/x`, from a file, opens a share there."""
+    return value if name != "href" or value.startswith("#") or web_host(value) else None
 
 
 def _printed(text: str) -> Markup:

@@ -48,6 +48,23 @@ def test_a_picture_in_markdown_is_there_by_its_words():
     assert "evil.example" not in page
 
 
+@pytest.mark.parametrize(
+    ("address", "is_kept"),
+    [
+        ("https://example.com/a?b=c", True),
+        ("#part-1", True),
+        ("//evil.example/share", False),
+        (r"\\\\evil.example\\share", False),
+        ("https://bank.example@evil.example/", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_a_link_leads_to_the_web_or_stays_on_the_page(address, is_kept):
+    """From a file on a disk, an address without a scheme leads into the reader's own network."""
+    page = page_of(nbformat.v4.new_markdown_cell(f"[words]({address})"))
+    assert (f'href="{address}"' in page) == ("href" in page) == is_kept
+
+
 def test_a_file_beside_the_template_takes_no_modules_place(tmp_path):
     """Whoever can put a file into a folder of downloads does not run in the report; a helper is found."""
     for name in ("pathlib", "json", "pandas", "ipykernel_launcher"):
