@@ -30,11 +30,11 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 MOST_SHOWN = 6  # lines of a cell that failed
 
 
-def execute(notebook: Any, data: Path, *, template: Path, progress: bool) -> None:
+def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], str], progress: bool) -> None:
     """Execute a notebook (an nbformat node) in place, in the folder of its template.
 
     `data` is the private folder of the material; what the kernel needs for itself is kept there too. Raises
-    `ReportError` that shows the cell that failed.
+    `ReportError` that shows the cell that failed, through `mask`.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -42,6 +42,10 @@ def execute(notebook: Any, data: Path, *, template: Path, progress: bool) -> Non
     name, folder = template.name, template.resolve().parent
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     at = 0
+
+    def failure(said: str) -> ReportError:
+        return ReportError(_failure(name, at, mask(notebook.cells[at].source), mask(said)))
+
     with Bar(total=n_cells, desc="report", unit="cell", disable=not progress) as bar:
 
         def started(cell: Any, cell_index: int) -> None:
@@ -61,12 +65,11 @@ def execute(notebook: Any, data: Path, *, template: Path, progress: bool) -> Non
         try:
             _in_a_thread(lambda: client.async_execute(env=_environment(data), stderr=DEVNULL))
         except CellExecutionError as error:
-            said = _COLOUR.sub("", f"{error.ename}: {error.evalue}")
-            raise ReportError(_failure(name, notebook, at, said)) from None
+            raise failure(_COLOUR.sub("", f"{error.ename}: {error.evalue}")) from None
         except CellTimeoutError:
-            raise ReportError(_failure(name, notebook, at, f"took more than {TIMEOUT:g} s")) from None
+            raise failure(f"took more than {TIMEOUT:g} s") from None
         except (DeadKernelError, RuntimeError) as error:
-            raise ReportError(_failure(name, notebook, at, f"the kernel died ({error})")) from None
+            raise failure(f"the kernel died ({error})") from None
     notebook.metadata.pop("widgets", None)
 
 
@@ -122,8 +125,8 @@ def _environment(data: Path) -> Mapping[str, str]:
     }
 
 
-def _failure(name: str, notebook: Any, at: int, said: str) -> str:
-    lines = notebook.cells[at].source.strip().split("\n")
+def _failure(name: str, at: int, source: str, said: str) -> str:
+    lines = source.strip().split("\n")
     shown = "\n".join(f"    {line}" for line in lines[:MOST_SHOWN])
     more = f"\n    … {len(lines) - MOST_SHOWN} more lines" if len(lines) > MOST_SHOWN else ""
     return (

@@ -98,7 +98,7 @@ def report(
     notebook = chosen.notebook(list(material.provenance.run_ids), heading, _asked_for(policy))
     frame = _frame_of(notebook, name) if policy and policy.patterns else None
     with handed_over(material) as folder:
-        execute(notebook, folder, template=chosen.path, progress=progress)
+        execute(notebook, folder, template=chosen.path, mask=masker.text, progress=progress)
         finished = _finish(notebook, material, name, str(folder))
     _check(dict(zip((html_path, notebook_path), finished, strict=True)), masker, frame)
     html, executed = (text.encode() for text in finished)

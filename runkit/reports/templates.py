@@ -13,6 +13,7 @@ from runkit.text import plural, shorten
 
 PARAMETERS = "parameters"  # the tag of the cell that holds `run_ids`
 MARK = "runkit_report"  # in the metadata of a notebook that a report made, and may replace
+_UNREADABLE = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # what a wrong file raises
 _HOLDS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # least and most runs
 
 
@@ -65,7 +66,7 @@ class Template(NamedTuple):
         try:
             nb = nbformat.reads(self.text, as_version=4)
             nbformat.validate(nb)
-        except (ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
+        except (*_UNREADABLE, nbformat.ValidationError) as error:
             said = shorten(str(error), 200)
             raise UsageError(f"{self.path} is no notebook ({said}); expected an .ipynb file.") from None
         nb.metadata.pop("widgets", None)
@@ -103,7 +104,7 @@ def is_report(path: Path) -> bool:
     """Whether a file is a notebook that a report made."""
     try:
         return MARK in json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *_UNREADABLE):
         return False
 
 

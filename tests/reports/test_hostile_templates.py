@@ -5,11 +5,13 @@ from __future__ import annotations
 import nbformat
 import pytest
 
+from runkit.errors import ReportError, UsageError
 from runkit.reports.export import to_html
 from support import example, run, step
 from tests.reports.conftest import make, write_template
 
 READ = "import runkit\ndata = runkit.report_data()"
+KEY = "mk_live_canary4711canary4711"
 ACTS = '<meta http-equiv="refresh" content="0;url=https://evil.example/"><script>1</script><form></form>'
 
 
@@ -81,3 +83,20 @@ def test_no_text_of_a_run_hides_where_the_data_comes_from(tmp_path):
     template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.steps['label'][0])")
     source = run(step("s", label='<div class="runkit-provenance">'))
     assert "How this was made" in make(source, tmp_path / "a.html", template=template).page
+
+
+def test_a_cell_that_fails_is_shown_without_keys(tmp_path):
+    """Neither its code nor what it raised repeats one: the error is shown, and saved with the notebook."""
+    template = write_template(tmp_path / "own.ipynb", f'key = "{KEY}"\nraise ValueError("x" * 480 + key)')
+    with pytest.raises(ReportError, match=r"cell 1 of own\.ipynb failed: ValueError: xxx") as caught:
+        make(example("completed"), tmp_path / "a.html", template=template)
+    assert KEY[:12] not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["own.ipynb", "a.ipynb"])
+def test_what_is_nested_without_end_is_no_notebook(tmp_path, name):
+    """Neither as a template, nor where the executed notebook would go."""
+    (tmp_path / name).write_text('{"metadata": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    template = tmp_path / name if name == "own.ipynb" else "run"
+    with pytest.raises(UsageError, match=f"{name} is (no notebook|there and no report made it)"):
+        make(example("completed"), tmp_path / "a.html", template=template)
