@@ -85,7 +85,10 @@ class Place(NamedTuple):
             raise UsageError(f"{given} was an address once; give addresses as text, not as Path.")
         if "://" in given:
             return cls(given, tuple(sorted((options or {}).items())))
-        folder = str(Path(given).expanduser().absolute())
+        try:
+            folder = str(Path(given).expanduser().absolute())
+        except RuntimeError:  # nobody of that name
+            raise UsageError(f"{given}: this machine has no such user; expected a folder.") from None
         odd = sorted({sign for sign in folder if sign in _ODD or not sign.isprintable()})
         if odd:
             signs = " ".join(map(ascii, odd))

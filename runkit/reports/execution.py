@@ -38,6 +38,7 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbformat import ValidationError
 
     name, folder = template.name, template.resolve().parent
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
@@ -70,6 +71,8 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
             raise failure(f"took more than {TIMEOUT:g} s") from None
         except (DeadKernelError, RuntimeError) as error:
             raise failure(f"the kernel died ({error})") from None
+        except (ValidationError, KeyError) as error:
+            raise failure(f"an output is not made as Jupyter's are ({shorten(str(error), 100)})") from None
     notebook.metadata.pop("widgets", None)
 
 

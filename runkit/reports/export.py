@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.charts.html import figure_div, offline_page
+from runkit.errors import ReportError
 from runkit.text import Markup, esc, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -131,7 +132,7 @@ def to_html(notebook: Any, *, title: str) -> str:
         filters={
             "clean": clean,
             "escaped": esc,
-            "figure": figure_div,
+            "figure": _figure,
             "markdown": markdown,
             "picture": _picture,
             "printed": _printed,
@@ -149,6 +150,19 @@ def to_html(notebook: Any, *, title: str) -> str:
         style=_STYLE,
         scripts=[_SCRIPT],
     )
+
+
+def _figure(given: Any) -> Markup:
+    if (
+        not isinstance(given, dict)
+        or not isinstance(given.get("data", []), list)
+        or not isinstance(given.get("layout", {}), dict)
+    ):
+        raise ReportError(
+            "an output calls itself a figure of plotly and is none; expected an object with data, a list, "
+            "and layout, an object. Nothing was written. Show a plotly figure instead."
+        )
+    return figure_div(given)
 
 
 def clean(html: str) -> Markup:

@@ -295,6 +295,12 @@ def test_a_folder_whose_name_would_be_misread(tmp_path: Path, name: str) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_home_of_nobody_is_no_folder() -> None:
+    """`~name` is the home of a user, and there must be one."""
+    with pytest.raises(UsageError, match="no such user"):
+        runkit.Archive("~nobody-of-that-name/runs")
+
+
 @pytest.mark.parametrize("name", ["a b", "über", "a#b", "a?b", "it's", "50€"])
 def test_a_folder_may_have_any_other_name(tmp_path: Path, name: str) -> None:
     """Spaces, signs and letters of all kinds, as text, path and file:// address."""

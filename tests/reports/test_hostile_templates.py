@@ -100,3 +100,31 @@ def test_what_is_nested_without_end_is_no_notebook(tmp_path, name):
     template = tmp_path / name if name == "own.ipynb" else "run"
     with pytest.raises(UsageError, match=f"{name} is (no notebook|there and no report made it)"):
         make(example("completed"), tmp_path / "a.html", template=template)
+
+
+PUBLISH = "get_ipython().display_pub.publish"
+SEND = "k = get_ipython().kernel\nk.session.send(k.iopub_socket, 'display_data', {}, parent=k.get_parent())"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (PUBLISH + "({'text/plain': 5})", "not made as Jupyter's are"),
+        (PUBLISH + "({'text/html': None})", "not made as Jupyter's are"),
+        (SEND, "not made as Jupyter's are"),
+        (PUBLISH + "({'application/vnd.plotly.v1+json': [1]})", "figure of plotly and is none"),
+        (PUBLISH + "({'application/vnd.plotly.v1+json': {'layout': 1}})", "figure of plotly and is none"),
+    ],
+)
+def test_an_output_that_is_none_is_said(tmp_path, code, reason):
+    """What no page can show ends the report in words, and nothing is written."""
+    template = write_template(tmp_path / "own.ipynb", READ, code)
+    with pytest.raises(ReportError, match=reason):
+        make(example("completed"), tmp_path / "a.html", template=template)
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_an_output_in_lines_is_whole(tmp_path):
+    """A notebook's file may hold a text as a list of lines; a cell may give one too."""
+    template = write_template(tmp_path / "own.ipynb", READ, PUBLISH + "({'text/html': ['<b>a', ' b</b>']})")
+    assert "<b>a b</b>" in make(example("completed"), tmp_path / "a.html", template=template).html
