@@ -71,6 +71,12 @@ def _hex(text: str) -> Iterator[tuple[tuple[int, int], bytes]]:
             yield found.span(), bytes.fromhex(found["digits"])
 
 
+def spellings(plain: bytes) -> set[bytes]:
+    """Give the signs of a value at any place in base64, base64url or hexadecimal digits."""
+    packed = in_base64(plain)
+    return {*packed, *(one.translate(URLSAFE) for one in packed), plain.hex().encode()}
+
+
 def in_base64(plain: bytes) -> list[bytes]:
     """Give the signs of base64 that a value alone decides, at each of its three places in longer data."""
     return [_own(base64.b64encode, 6, plain, before) for before in range(3)]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runkit.encodings import LEAST, spellings
 from runkit.reports.masker import Masker
 from runkit.reports.readings import HTML, JSON, URL, Escapes
 from runkit.reports.rules import LIKE_A_KEY, stands_alone
@@ -31,11 +32,12 @@ Places = NDArray[np.signedinteger]
 
 
 class _Sought(NamedTuple):
-    """A value to look for: its bytes, what it counts as."""
+    """A value to look for: its bytes, what it counts as, and whether it must stand alone to count."""
 
     text: bytes
     rule: str
     value: str
+    is_number: bool
 
 
 def leaks(document: str, masker: Masker, *, exempt: Collection[str] = ()) -> dict[str, int]:
@@ -47,15 +49,13 @@ def standing(document: str, masker: Masker, *, exempt: Collection[str] = ()) -> 
     """Search a finished file for what was masked; gives rule -> the values that stand in it.
 
     Looks for `masker.sought` and for whatever looks like an API key, without regard to case: as it is, and
-    as JSON, HTML, URLs and each in another write it. `exempt` are blocks of known text that are taken out.
+    as JSON, HTML, URLs and each in another write it. Values of 9 bytes and more are looked for in base64,
+    base64url and hexadecimal digits, too, wherever in longer data they are; what is shorter would be found by
+    chance. `exempt` are blocks of known text that are taken out.
     """
     for block in filter(None, exempt):
         document = document.replace(block, BREAK)
-    sought = [
-        _Sought(line.casefold().encode("utf-8", "surrogatepass"), rule, value)
-        for value, rule in masker.sought.items()
-        for line in _lines(value)
-    ]
+    sought = [one for value, rule in masker.sought.items() for one in _ways(value, rule)]
     long = [one for one in sought if len(one.text) >= SHORT]
     short = [one for one in sought if len(one.text) < SHORT]
     found: dict[str, set[str]] = defaultdict(set)
@@ -69,6 +69,15 @@ def standing(document: str, masker: Masker, *, exempt: Collection[str] = ()) -> 
             if re.search(rf"(?<!\w){re.escape(one.text.decode())}(?!\w)", folded):
                 found[one.rule].add(one.value.casefold())
     return dict(found)
+
+
+def _ways(value: str, rule: str) -> Iterator[_Sought]:
+    """Give the ways to look for a value: its lines, and its bytes in other signs."""
+    for line in _lines(value):
+        yield _Sought(line.casefold().encode("utf-8", "surrogatepass"), rule, value, rule in ("ein", "ssn"))
+    plain = value.encode("utf-8", "surrogatepass")
+    for spelling in spellings(plain) if len(plain) >= LEAST else ():
+        yield _Sought(spelling.lower(), rule, value, False)
 
 
 def _lines(value: str) -> list[str]:
@@ -125,11 +134,13 @@ def _standing(data: bytes, sought: list[_Sought]) -> Iterator[_Sought]:
 
 
 def _stands(data: bytes, codes: Codes, places: Places, one: _Sought) -> bool:
+    if not len(places):
+        return False
     size = len(one.text)
     places = places[places <= len(data) - size]
     tail = _codes(one.text[-4:])[0]
     return any(
-        data[at : at + size] == one.text and _counts(data, at, at + size, one.rule)
+        data[at : at + size] == one.text and (not one.is_number or _counts(data, at, at + size))
         for at in places[codes[places + size - 4] == tail].tolist()
     )
 
@@ -145,10 +156,8 @@ def _slots(codes: Codes) -> Codes:
     return slots
 
 
-def _counts(data: bytes, start: int, end: int, rule: str) -> bool:
-    """Whether it is the value, and no other number or id that holds the same digits."""
-    if rule not in ("ein", "ssn"):
-        return True
+def _counts(data: bytes, start: int, end: int) -> bool:
+    """Whether it is the number, and no other one or id that holds the same digits."""
     before = data[max(start - _AROUND, 0) : start].decode("utf-8", "ignore")
     value = data[start:end].decode("utf-8", "ignore")
     after = data[end : end + _AROUND].decode("utf-8", "ignore")

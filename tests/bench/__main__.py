@@ -23,7 +23,7 @@ from typing import Any
 
 from .measuring import Row
 
-TOPICS = ("imports", "frames", "memory", "fetch", "archive", "cluster", "gantt")
+TOPICS = ("imports", "frames", "memory", "fetch", "archive", "cluster", "gantt", "redaction")
 PACKAGES = ("numpy", "orjson", "pandas", "plotly", "pyarrow", "pydantic")
 
 

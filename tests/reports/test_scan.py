@@ -1,5 +1,7 @@
 """A finished file is searched for what was masked, in every way a file writes it."""
 
+import base64
+import binascii
 import html
 import json
 import time
@@ -50,6 +52,35 @@ def test_one_way_in_another_is_found(value, pair):
     """JSON in HTML, addresses in JSON, and so on."""
     inner, outer = (WRITERS[name] for name in pair)
     assert len(leaks(f"x {outer(inner(value))} y", masker(value))) == 1
+
+
+@pytest.mark.parametrize(
+    "encode", [base64.b64encode, base64.urlsafe_b64encode, base64.b16encode, binascii.hexlify]
+)
+@pytest.mark.parametrize("before", [b"", b"\xff", b"\xff\xff", b"\x89PNG12"])
+@pytest.mark.parametrize("value", VALUES)
+def test_a_value_within_encoded_data_is_found(value, before, encode):
+    """At each of its places, whatever stands around it, text or not, also in JSON and in an address."""
+    found = masker(value)
+    word = encode(before + value.encode() + b"5\x00\xff").decode()
+    for text in (word, json.dumps(word), quote(word, safe="")):
+        assert len(leaks(f"1{text}2", found)) == 1
+
+
+def test_a_short_value_is_found_in_other_signs_by_no_chance():
+    """Of less than nine bytes, the few signs stand in any picture."""
+    found = Masker(Redaction(patterns={"own": "own-abcd+"}))
+    found.text("own-abcd own-abcdd")
+    assert leaks(base64.b64encode(b"own-abcd").decode(), found) == {}
+    assert leaks(base64.b64encode(b"own-abcdd").decode(), found) == {"own": 1}
+
+
+def test_a_picture_is_no_leak():
+    """A megabyte of chance in base64 and in hex holds none of a thousand values."""
+    random = Random(3)
+    found = masker(*(f"{random.randrange(10**9):09}" for _ in range(1_000)))
+    picture = random.randbytes(1_000_000)
+    assert leaks(base64.b64encode(picture).decode() + picture.hex(), found) == {}
 
 
 def test_what_is_masked_leaves_no_leak():
