@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS answers (
 );
 CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
 CREATE TABLE IF NOT EXISTS drafts (
-    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT, PRIMARY KEY (run, question)
+    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT, PRIMARY KEY (run, question, digest)
 );
 """
 

@@ -33,7 +33,7 @@ def name_of(question: Question, host: str) -> Name:
 
 
 def save(name: Name, typed: Typed) -> None:
-    """Keep a draft in place of the one before. Raises `UsageError`."""
+    """Keep a draft in place of the one before, to the same question. Raises `UsageError`."""
     with localstore.opened() as db:
         row = (*name, time.time(), jsontext.dumps(typed))
         db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
@@ -52,7 +52,14 @@ def load(name: Name) -> Typed | None:
 
 
 def drop(name: Name) -> None:
-    """Forget the draft of a question, whatever was asked. Raises `UsageError`."""
+    """Forget the draft of a question as it was asked then. Raises `UsageError`."""
+    if localstore.exists():
+        with localstore.opened() as db:
+            db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", name)
+
+
+def drop_all(name: Name) -> None:
+    """Forget all drafts of a question, whatever was asked. Raises `UsageError`."""
     if localstore.exists():
         with localstore.opened() as db:
             db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", name[:2])

@@ -136,7 +136,7 @@ class FormMachine(Machine[Snapshot]):
             new = State.INVALID if left else State.OPEN
             if (new, left, self._judgement.caption) == (state, was.errors, was.caption):
                 return
-            self._change(new, was.message if new == state else "", errors=left)
+            self._change(new, was.message if left or new == state else "", errors=left)
         self._tell()
 
     def submit(self) -> None:
@@ -182,8 +182,11 @@ class FormMachine(Machine[Snapshot]):
             if self._snapshot.state is not State.UNKNOWN or self._snapshot.is_looking:
                 return
             self._change(State.UNKNOWN, "Looking what became of the answer.", is_looking=True)
+            try:
+                jobs.start(lambda: self._guard(self._look), "look")
+            except RuntimeError as error:  # the machine has no thread left to give
+                self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {error}.")
         self._tell()
-        jobs.start(lambda: self._guard(self._look), "look")
 
     def watch(self) -> None:
         """Look whether the question still waits, without its steps while it does.
@@ -208,11 +211,12 @@ class FormMachine(Machine[Snapshot]):
     # -- jobs
 
     def _start_sending(self, judged: Judgement) -> None:
+        self._posting = None
         self._change(State.SENDING, "Sending the answer.")
         try:
             jobs.start(lambda: self._guard(lambda: self._send(judged)), "answer")
         except RuntimeError as error:  # the machine has no thread left to give
-            self._change(State.FAILED, f"Nothing was sent. {error}.")
+            self._change(State.FAILED, self._unsent(f"{error}."))
 
     def _send(self, judged: Judgement) -> None:
         """Look whether the same question still waits, answer it once, and find the verdict."""
@@ -223,7 +227,8 @@ class FormMachine(Machine[Snapshot]):
             self._close(run, fate)
             return
         if warning := self._warning():  # sent meanwhile from another card or notebook
-            self._change(State.OPEN, f"Nothing was sent from this form yet. {warning}")
+            nothing = "this time" if self._doubtful else "from this form yet"
+            self._change(State.OPEN, f"Nothing was sent {nothing}. {warning}")
             return
         answer = judged.input or {}
         self._posting = Sent.of(answer, self.who, datetime.now(UTC))
@@ -299,13 +304,13 @@ class FormMachine(Machine[Snapshot]):
         except Exception as error:
             told = jobs.in_words(error)
             with self._lock:
-                if self._posting is not None or self._snapshot.state is State.UNKNOWN:
+                if self._snapshot.is_final:
+                    pass  # the verdict stands
+                elif self._posting is not None or self._snapshot.state is State.UNKNOWN:
                     self._doubtful = self._posting or self._doubtful
                     self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {told}")
                 else:
                     self._change(State.FAILED, f"The answer was not delivered. {told}{self._may_arrive()}")
-        finally:
-            self._posting = None
         self._tell()
 
     # -- changes of state
@@ -320,7 +325,8 @@ class FormMachine(Machine[Snapshot]):
         if fate.word == "lapsed":
             self._end(State.LAPSED, run, receipts.lapsed(question, client, fate, doubt))
         elif fate.word == "changed":
-            self._end(State.CONFLICT, run, receipts.changed(question, client, fate, doubt))
+            made = receipts.changed(question, client, fate, doubt)
+            self._end(State.CONFLICT, run, made, is_asked_anew=True)
         elif last is not None and is_known:
             made = receipts.from_another_notebook(question, client, Sent.logged(last), fate)
             self._end(State.CONFLICT, run, made)
@@ -330,11 +336,12 @@ class FormMachine(Machine[Snapshot]):
             made = receipts.elsewhere(question, client, fate, is_refused=is_refused)
             self._end(State.CONFLICT, run, made)
 
-    def _end(self, state: State, run: Run, receipt: Receipt) -> None:
+    def _end(self, state: State, run: Run, receipt: Receipt, *, is_asked_anew: bool = False) -> None:
         with self._lock:
             self.run = run
             self._change(state, receipt.title, receipt=receipt)
-        self._try_draft(lambda: drafts.drop(self._draft))
+        forget = drafts.drop if is_asked_anew else drafts.drop_all  # another form may keep the new one's
+        self._try_draft(lambda: forget(self._draft))
 
     def _change(
         self,

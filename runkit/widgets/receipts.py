@@ -110,12 +110,13 @@ def _whether(doubt: Sent) -> str:
 
 def decisions(answer: Mapping[str, Any]) -> str:
     """Say what was decided, and no more of the answer."""
-    proposals = answer.get("proposals")
+    proposals, word = answer.get("proposals"), answer.get("decision")
     if isinstance(proposals, list):
         named = [(one.get("agent"), one.get("decision")) for one in proposals if isinstance(one, dict)]
-        return "; ".join(f"{shorten(str(agent), 40)}: {shorten(str(word), 40)}" for agent, word in named)
-    word = answer.get("decision")
-    return shorten(word, 40) if isinstance(word, str) else f"an answer of {plural(len(answer), 'field')}"
+        said = "; ".join(f"{shorten(str(agent), 40)}: {shorten(str(word), 40)}" for agent, word in named)
+    else:
+        said = shorten(word, 40) if isinstance(word, str) else ""
+    return said if said.strip() else f"an answer of {plural(len(answer), 'field')}"
 
 
 def _sent(sent: Sent) -> Facts:

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 HUNT = int(os.environ.get("RUNKIT_FUZZ", "0"))
 
 
-def fuzz(few: int = 25) -> Callable[[Any], Any]:
+def fuzz(few: int = 25) -> settings:
     """Settings for a test: `few` examples by default, as many as `RUNKIT_FUZZ` says when it hunts."""
     return settings(
         max_examples=HUNT or few,

@@ -9,6 +9,7 @@ import pytest
 
 from runkit.client import Client
 from runkit.models import Run
+from runkit.widgets import drafts
 from runkit.widgets.machine import FormMachine, State
 from tests.client.conftest import DROP, Answer, Asked, Server
 from tests.widgets.answering import WHO, YES, answer, deliveries, draft, posts, saved, scripted, submit, told
@@ -91,6 +92,38 @@ def test_one_look_at_a_time(asking: Asking) -> None:
     assert [one.name for one in threading.enumerate() if one.name in JOBS] == ["runkit-look"]
     finish()
     assert machine.snapshot.state is State.OPEN
+
+
+def test_no_thread_to_look(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine has no thread to give, it is still unknown, and one may look again."""
+    machine = asking.machine()
+    cut_off(asking)
+    answer(machine)
+    asking.box.clear_faults()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        machine.look()
+    assert (machine.snapshot.state, machine.snapshot.is_looking) == (State.UNKNOWN, False)
+    assert "can't start new thread" in machine.snapshot.message
+    machine.look()
+    finish()
+    assert machine.snapshot.state is State.OPEN
+
+
+def no_thread(_thread: threading.Thread) -> None:
+    """What Python says where the system has no thread left."""
+    raise RuntimeError("can't start new thread")
+
+
+def test_no_thread_to_send_again(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a doubtful answer it is not said that nothing was sent at all."""
+    machine = asking.machine()
+    asking.box.fault("drop")
+    answer(machine)
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    failed = submit(machine)
+    assert failed.state is State.FAILED
+    assert failed.message.startswith("Nothing was sent this time. can't start new thread. Your answer of ")
 
 
 def test_unknown_is_found_out_without_a_click(asking: Asking) -> None:
@@ -250,6 +283,31 @@ def test_two_forms_of_one_question(server: Server, client: Client, run_json: Any
     assert "may still arrive" in warned.message
     submit(second)
     assert posts(server) == 2
+
+
+def test_a_warning_does_not_deny_the_first_answer(asking: Asking) -> None:
+    """A form whose answer may still arrive and that hears of another form's does not say it sent none."""
+    first = asking.machine()
+    second = FormMachine(asking.client, first.question)
+    asking.box.fault("drop", times=2)
+    for machine in (first, second):
+        answer(machine)  # the second one is only warned
+    submit(second)
+    warned = submit(first)
+    assert (warned.state, asking.wire.posts) == (State.OPEN, 2)
+    assert warned.message.startswith("Nothing was sent this time. An answer was sent from here at ")
+
+
+def test_an_error_after_the_verdict(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong behind the receipt does not take it back."""
+    machine = asking.machine()
+
+    def fail(_name: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(drafts, "drop_all", fail)
+    assert answer(machine).state is State.SETTLED
+    assert told(machine).startswith("Answered by")
 
 
 def test_asked_again_under_the_same_id(server: Server, client: Client, run_json: Any, question: Any) -> None:

@@ -74,6 +74,40 @@ def test_another_question_gets_no_draft(server: Server, client: Client, run_json
     assert scripted(client).typed == {"0": {}}
 
 
+def test_the_old_question_takes_no_draft_of_the_new_one(
+    server: Server, client: Client, run_json: Any, question: Any
+) -> None:
+    """A form that is behind, and learns that its question has changed, leaves what the next one keeps."""
+    old, new = (
+        Answer(run_json(status="interrupted", interrupts=[{**question, "value": value}], steps=[]))
+        for value in ({"type": "dismissal", "n": 1}, {"type": "dismissal", "n": 2})
+    )
+    server.say(old, new, new, new)
+    behind, ahead = scripted(client), scripted(client)
+    draft(ahead)
+    draft(behind, NO)
+    assert saved(ahead) == YES
+    behind.watch()
+    assert behind.snapshot.state is State.CONFLICT
+    assert (saved(behind), saved(ahead)) == (None, YES)
+
+
+def test_a_settled_question_leaves_no_draft_of_what_it_asked_before(
+    server: Server, client: Client, run_json: Any, question: Any
+) -> None:
+    """What was typed before the question changed goes with the answer to the new one."""
+    old, new = (
+        Answer(run_json(status="interrupted", interrupts=[{**question, "value": value}], steps=[]))
+        for value in ({"type": "dismissal", "n": 1}, {"type": "dismissal", "n": 2})
+    )
+    server.say(old, new, new, Answer(run_json(steps=[])))
+    before, now = scripted(client), scripted(client)
+    draft(before)
+    assert answer(now).state is State.SETTLED
+    assert saved(before) is None
+    until(lambda: not any(isinstance(one, threading.Timer) for one in threading.enumerate()))
+
+
 def test_without_drafts(asking: Asking, state_dir: Any) -> None:
     """Nothing that was typed is kept where that is not wanted."""
     machine = asking.machine(use_drafts=False)

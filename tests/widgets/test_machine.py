@@ -93,6 +93,20 @@ def test_fifty_clicks_at_once(asking: Asking) -> None:
     assert (machine.snapshot.state, asking.wire.posts) == (State.SETTLED, 1)
 
 
+@pytest.mark.parametrize("sent", ['{"decision": " "}', '{"proposals": []}'])
+def test_an_answer_without_a_decision(
+    server: Server, client: Client, run_json: Any, question: Any, sent: str
+) -> None:
+    """A receipt of JSON that decides nothing says so in words, not in none."""
+    riddle = {**question, "value": {"type": "riddle"}}
+    pending = Answer(run_json(status="interrupted", interrupts=[riddle], steps=[]))
+    server.script = lambda asked: Answer(run_json(steps=[])) if asked.method == "POST" else pending
+    machine = scripted(client)
+    answer(machine, {"0": {"raw": sent}})
+    assert told(machine).startswith("Answered by ")
+    assert ": an answer of 1 field." in told(machine)
+
+
 def test_inert_while_it_sends(asking: Asking) -> None:
     """Clicks of any kind do nothing from the click to the verdict, and typing belongs to no answer."""
     machine = asking.machine("address_gap")
@@ -167,6 +181,21 @@ def test_a_refusal_stands_at_its_field(asking: Asking) -> None:
     machine.edit(typed)
     assert (machine.snapshot.state, machine.snapshot.errors) == (State.OPEN, {})
     assert submit(machine).state is State.SETTLED
+
+
+def test_a_refused_field_that_is_still_wrong(
+    server: Server, client: Client, run_json: Any, question: Any
+) -> None:
+    """Typed wrongly again it is INVALID, and still said why nothing was taken."""
+    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[]))
+    no = Answer({"errors": [{"message": "no", "parameter": "input.note"}]}, status=422)
+    server.script = lambda asked: no if asked.method == "POST" else pending
+    machine = scripted(client)
+    answer(machine)
+    machine.edit({"0": {"decision": "approve", "note": "x" * 5_001}})
+    assert machine.snapshot.state is State.INVALID
+    assert machine.snapshot.errors == {"0": {"note": "must have at most 5000 characters"}}
+    assert machine.snapshot.message.startswith("The API refused the answer. ")
 
 
 @pytest.mark.parametrize(
