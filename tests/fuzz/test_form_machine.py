@@ -798,8 +798,10 @@ class Desk(RuleBasedStateMachine):
             assert self.api.closed_by.card != card.number
         elif title.startswith(("Not answered from here", "Nothing was sent")) or "Nobody had" in title:
             assert not doubts
-        if self.is_kept:
+        if self.is_kept and "question has changed" in title:
             self.drafts.pop(card.machine.question.digest, None)
+        elif self.is_kept:
+            self.drafts.clear()
 
     def check_shown(self, card: Card) -> None:
         """What was typed stands in the inputs, and the buttons say and offer what they do."""
