@@ -392,7 +392,8 @@ def event(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Ca
         def happen(desk: Desk, number: int, elsewhere: str, replies: Replies, **given: Any) -> None:
             act(desk, desk.card(number), **given)
             desk.nothing_is_wrong()
-            desk.happen(elsewhere)
+            if desk.api.held or number % 4 == 0:  # mostly while something is on its way
+                desk.happen(elsewhere)
             desk.reply(replies)
 
         return happen
@@ -427,9 +428,10 @@ class Desk(RuleBasedStateMachine):
 
     @initialize(value=st.sampled_from(QUESTIONS), tells_who=st.booleans())
     def begin(self, value: Json, tells_who: bool) -> None:
-        """A question is asked, and somebody opens it."""
+        """A question is asked, and somebody opens it in two notebooks."""
         self.api = Api(value, tells_who=tells_who)
         self.patch.setattr(jobs, "start", self.api.start)
+        self.open()
         self.open()
 
     def begin_again(self, number: int) -> None:
@@ -510,7 +512,7 @@ class Desk(RuleBasedStateMachine):
             assert any(post.is_logged_in_doubt for post in self.posts)
         else:
             assert receipt.title.startswith("Nothing to answer")
-            assert not (self.is_kept and any(post.is_logged_in_doubt for post in self.posts))
+            assert not any(self.is_kept and post.is_noted and post.may_have_arrived for post in self.posts)
         if self.is_kept:
             self.drafts.clear()
 
@@ -608,7 +610,7 @@ class Desk(RuleBasedStateMachine):
             self.drafts[card.machine.question.digest] = deepcopy(card.typed)
         card.is_unsaved = False
 
-    @event(what=st.sampled_from(["open", "open", "close", "dropped", "lost", "late"]))
+    @event(what=st.sampled_from(["open", "open", "open", "close", "dropped", "lost", "late"]))
     def run_cell(self, card: Card, what: str) -> None:
         """The cell is run, here or in another notebook; cleared; or run after the kernel has died."""
         if what == "open":
@@ -708,15 +710,14 @@ class Desk(RuleBasedStateMachine):
 
     def is_logged(self, post: Post, card: Card) -> bool:
         """Whether the log tells this card of an answer to its question that may have arrived."""
-        return self.is_kept and post.is_logged_in_doubt and post.asked == card.value
+        return self.is_kept and post.is_noted and post.may_have_arrived and post.asked == card.value
 
     def may_doubt(self, post: Post, card: Card) -> bool:
         """Whether this card can know that the answer may have arrived."""
         return (post.card == card.number and post.reply == "doubt") or self.is_logged(post, card)
 
-    @invariant()
     def nothing_is_wrong(self) -> None:
-        """After each event."""
+        """After each event, also one within a rule."""
         for error in (*self.api.crashes, *self.complaints.errors):
             raise AssertionError("nobody caught this") from error
         for thread, held in self.api.held.items():
@@ -727,6 +728,11 @@ class Desk(RuleBasedStateMachine):
             for snapshot in card.heard[card.n_checked + 1 :]:
                 card.n_checked += 1
                 self.check_told(card, card.heard[card.n_checked - 1], snapshot)
+
+    @invariant()
+    def all_is_shown(self) -> None:
+        """After each rule: it takes longer."""
+        self.nothing_is_wrong()
         for card in self.cards:
             assert card.heard[-1] == card.machine.snapshot
             self.check_shown(card)
@@ -741,7 +747,7 @@ class Desk(RuleBasedStateMachine):
         assert held.body == {"interrupt_id": QUESTION, "input": allowed}
         assert [item["value"] for item in was_read["interrupts"]] == [card.value], "to another question"
         for post in earlier:
-            if post.may_have_arrived and self.may_doubt(post, card):
+            if self.may_doubt(post, card):
                 assert post in card.told_of, "beside an answer that may still arrive"
 
     def check_told(self, card: Card, before: Snapshot, now: Snapshot) -> None:
@@ -792,7 +798,8 @@ class Desk(RuleBasedStateMachine):
             assert post is not None
             assert (post.reply, self.api.closed_by) == ("confirmed", post)
         elif title.startswith("Closed;"):
-            assert doubts
+            in_log = (one.asked == card.value and one.is_logged_in_doubt for one in self.posts)
+            assert doubts or any(in_log)
         elif title.startswith("Answered from another"):
             assert isinstance(self.api.closed_by, Post)
             assert self.api.closed_by.card != card.number
@@ -835,4 +842,4 @@ def watch(form: FormMachine) -> None:
 
 def test_any_order_of_events() -> None:
     """Nothing is sent twice or unseen, nothing is claimed that is not so, nothing that was typed is lost."""
-    run_state_machine_as_test(Desk, settings=settings(fuzz(20), stateful_step_count=50))
+    run_state_machine_as_test(Desk, settings=settings(fuzz(12), stateful_step_count=50))
