@@ -149,7 +149,12 @@ class Invalid(ApiError, ValueError):
 
 
 class Conflict(ApiError, RuntimeError):
-    """What was asked no longer applies: the question is closed or was changed by somebody else."""
+    """What was asked no longer applies: the question is closed or was changed by somebody else.
+
+    `run` is the run that shows it, None if it was not read.
+    """
+
+    run: Run | None = None
 
 
 class RateLimited(ApiError, ConnectionError):

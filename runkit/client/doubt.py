@@ -70,7 +70,7 @@ def deliver(
     except (MaybeSent, ContractError) as error:
         failure, why = error, str(error)
     except (NotFound, Conflict, Invalid) as error:
-        refusal = _refused(error, read, interrupt_id)
+        refusal = _refused(error, read, interrupt_id, before)
         if refusal is error:
             raise
         raise refusal from error
@@ -79,12 +79,14 @@ def deliver(
     return _look(why, failure, read, interrupt_id, before, sleep)
 
 
-def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str) -> ApiError:
+def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str, before: Run | None) -> ApiError:
     """Build the error that a refusal means, once the run was read again."""
     try:
         run = read()
     except ApiError as error:
         return error if isinstance(error, NotFound) else failure
+    if is_stale(run, before):
+        return failure
     kind: type[ApiError]
     if is_pending(run, interrupt_id):
         kind = Invalid
@@ -96,7 +98,10 @@ def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str) -> A
             f"or this run never asked it. Read the run again. The API said {failure.status}: "
             f"{shorten(' / '.join(failure.messages) or 'nothing more', 300)}"
         )
-    return kind(message, status=failure.status, messages=failure.messages, parameter=failure.parameter)
+    refusal = kind(message, status=failure.status, messages=failure.messages, parameter=failure.parameter)
+    if isinstance(refusal, Conflict):
+        refusal.run = run
+    return refusal
 
 
 def _look(

@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -241,11 +240,10 @@ class FormMachine(Machine[Snapshot]):
                 step_id=question.step_id,
                 on_doubt=self._doubt,
             )
-        except Conflict:
+        except Conflict as error:
             self._posting = None
-            with suppress(RunkitError):  # that it is closed is known; when and by whom may not be
-                run = self._read()
-                fate = fate_of(question, run)
+            run = error.run or run  # that it is closed is known; when and by whom may not be
+            fate = fate_of(question, run)
             self._close(run, fate if fate.word != "open" else Fate("closed"), is_refused=True)
             return
         except Invalid as error:

@@ -11,9 +11,12 @@ import pytest
 from runkit import answerlog
 from runkit.client import Client
 from runkit.widgets.machine import FormMachine, State
+from support import step
 from tests.client.conftest import Answer, Server
 from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, scripted, submit, told
 from tests.widgets.asking import Asking, finish, until
+
+PAUSE = step("pause", end=None, type="interrupt", run_id="run-1")
 
 # ----------------------------------------------------------------------------------------- what a person does
 
@@ -294,6 +297,30 @@ def test_lapsed(asking: Asking, is_clicked: bool) -> None:
         machine.watch()
     assert (machine.snapshot.state, asking.wire.posts) == (State.LAPSED, 0)
     assert "This is no rejection" in told(machine)
+
+
+def refusing(server: Server, *reads: Answer) -> None:
+    """Give the reads one after the other; refuse the answer."""
+    no, left = Answer({"errors": [{"message": "no"}]}, status=422), iter(reads)
+    server.script = lambda asked: no if asked.method == "POST" else next(left, Answer(status=401))
+
+
+def test_lapsed_while_it_is_refused(server: Server, client: Client, run_json: Any, question: Any) -> None:
+    """The one look that found the run ended is enough to know that nobody closed the question."""
+    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[PAUSE]))
+    refusing(server, pending, pending, Answer(run_json(status="error", steps=[PAUSE])))
+    assert answer(scripted(client)).state is State.LAPSED
+
+
+def test_refused_and_an_older_state_is_shown(
+    server: Server, client: Client, run_json: Any, question: Any
+) -> None:
+    """A replica that has not heard of the question yet closes no form."""
+    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[PAUSE]))
+    older = Answer(run_json(status="running", steps=[], updated_at="2026-02-03T10:00:01Z"))
+    refusing(server, pending, pending, older)
+    refused = answer(scripted(client))
+    assert (refused.state, refused.receipt) == (State.FAILED, None)
 
 
 def test_lapsed_while_it_is_looked_for(asking: Asking) -> None:
