@@ -36,9 +36,9 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     `data` is the private folder of the material; what the kernel needs for itself is kept there too. Raises
     `ReportError` that shows the cell that failed, through `mask`.
     """
+    from jsonschema import ValidationError
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from nbformat import ValidationError
 
     name, folder = template.name, template.resolve().parent
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)

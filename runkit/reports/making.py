@@ -138,12 +138,10 @@ def targets(path: str | Path) -> tuple[Path, Path]:
 
 def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[str, str]:
     """Give HTML and notebook as texts, both with where the data comes from."""
-    import nbformat
-
     from runkit.reports.export import to_html
 
     said = templates.with_provenance(notebook, material.provenance)
-    html = to_html(nbformat.reads(said, as_version=4), title=name)  # what a cell gave in lines is whole again
+    html = to_html(templates.read(said), title=name)
     if folder in said or folder in html:
         raise ReportError("the template prints where its data lies; nothing was written. Print data instead.")
     return html, said

@@ -64,7 +64,7 @@ class Template(NamedTuple):
         import nbformat
 
         try:
-            nb = nbformat.reads(self.text, as_version=4)
+            nb = read(self.text)
             nbformat.validate(nb)
         except (*_UNREADABLE, nbformat.ValidationError) as error:
             said = shorten(str(error), 200)
@@ -113,6 +113,13 @@ def text_of(nb: Any) -> str:
     import nbformat
 
     return str(nbformat.writes(nb))
+
+
+def read(text: str) -> Any:
+    """Give the text of a notebook's file as an nbformat node; what a cell gave in lines is whole."""
+    import nbformat
+
+    return nbformat.reads(text, as_version=4)
 
 
 def with_provenance(nb: Any, told: Provenance) -> str:
