@@ -6,13 +6,12 @@ and confirmed, nothing twice, nothing is claimed that is not so, and what was ty
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from functools import wraps
@@ -31,10 +30,26 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from fuzz.cards import Card, Complaints, Patient
 from fuzz.made import fuzz
+from fuzz.questions import (
+    COLUMNS,
+    DISMISSAL,
+    LONG,
+    QUESTIONS,
+    SOURCES,
+    TEXTS,
+    Json,
+    at_first,
+    is_whole,
+    meant,
+    parts,
+    shown,
+)
 from fuzz.stepwise import (
     QUESTION,
     RUN,
+    TRIES,
     Api,
     Gremlin,
     Held,
@@ -50,319 +65,15 @@ from runkit import localstore
 from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.models import Run
-from runkit.text import web_host
 from runkit.widgets import jobs, machine
-from runkit.widgets.fields import path_class
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.machine import EDITABLE, FormMachine, Snapshot, State
 from runkit.widgets.receipts import Receipt
-from runkit.widgets.view import FormView
 
-Json = dict[str, Any]
-TRIES = 5  # as often the client tries again by itself
 NOWHERE = "/dev/null/state"
 RESTORED = "What you typed before is here again."
 MAY_ARRIVE = "may still arrive"
-HIDDEN, CODE = "\u202e", r"\u202e"  # a sign that nobody can see stands in an input as its code
-HALF, HALF_CODE = "\ud800", r"\ud800"  # so does half a pair
 
-# ------------------------------------------------------------------------------------------- the questions
-
-DISMISSAL: Json = {"type": "dismissal", "label": "Dismiss the hit?"}
-SOURCES: Json = {
-    "type": "add_sources",
-    "label": "Add these?",
-    "payload": {
-        "sources": [
-            {"url": "https://a.example/1", "tier": "primary", "rank": 1, "seen": None},
-            {"url": "https://a.example/2", "source_name": f"Registry {HIDDEN}"},
-        ],
-        "reason": "licence",
-    },
-}
-PEOPLE: Json = {
-    "type": "add_attributes",
-    "payload": {
-        "addresses": [{"full_address": "1 Main St"}],
-        "people": [{"name": "Ada", "titles": ["CEO", "Owner"], "born": 1951}],
-    },
-}
-QUESTIONS: tuple[Json, ...] = (
-    DISMISSAL,
-    SOURCES,
-    PEOPLE,
-    {"type": "decision", "label": "Decide"},
-    {"type": "riddle", "label": "What now?"},
-    {
-        "type": "form",
-        "response_schema": {
-            "type": "object",
-            "required": ["decision", "risk"],
-            "properties": {
-                "decision": {"enum": ["approve", "reject"]},
-                "risk": {"type": "integer", "minimum": 1, "maximum": 5},
-                "why": {"type": "string", "maxLength": 10},
-            },
-        },
-    },
-    {
-        "type": "combined_proposal",
-        "proposals": [{**DISMISSAL, "agent": "watchlist"}, {**SOURCES, "agent": "address"}],
-    },
-)
-FIELDS = {
-    "dismissal": ("decision", "note"),
-    "decision": ("decision", "note"),
-    "riddle": ("decision", "note", "raw"),
-    "form": ("decision", "risk", "why"),
-    "add_sources": ("decision", "sources", "note"),
-    "add_attributes": ("decision", "addresses", "people", "note"),
-}
-TABLES: dict[str, dict[str, tuple[str, ...]]] = {
-    "add_sources": {"sources": ("url", "source_name", "tier", "source_type")},
-    "add_attributes": {"addresses": ("full_address",), "people": ("name", "titles")},
-}
-COLUMNS = {name: columns for tables in TABLES.values() for name, columns in tables.items()}
-ONE = {"sources": "source", "addresses": "address", "people": "person"}
-TO_CONFIRM = {"dismissal": {"approve"}, "decision": {"approved", "rejected"}}  # the others: all or none
-LONG = "x" * 5_001
-TEXTS = {
-    "note": ("born in 1951", "", " ", " padded\n", LONG, f"{HIDDEN}back", f"half {HALF}", "<b>no</b>"),
-    "raw": (
-        "",
-        '{"decision": "approve", "note": 1.0}',
-        "{}",
-        '{"decision": ""}',
-        '{"proposals": []}',
-        "[]",
-        "{",
-    ),
-    "risk": ("3", " +2 ", "0", "9", "x", "", "1.0"),
-    "why": ("", "so", "because of it", f"half {HALF}", " x "),
-    "url": (
-        "https://b.example/new",
-        " http://c.example ",
-        "ftp://d.example",
-        "d",
-        "",
-        f"https://e{HIDDEN}.x",
-    ),
-    "titles": ("CEO\nCFO", "", "\n", " Owner "),
-    "": ("Somebody", "", " ", f"A{HIDDEN}", " b "),
-}
-
-
-def parts(value: Json) -> dict[str, Json]:
-    """The proposals of a question, by the key of their section."""
-    return {str(number): one for number, one in enumerate(value.get("proposals", [value]))}
-
-
-def at_first(proposal: Json) -> Json:
-    """What stands in the inputs of a proposal before anybody has typed."""
-    tables = TABLES.get(proposal["type"], {})
-    empty = {name: None if name == "decision" else "" for name in FIELDS[proposal["type"]]}
-    return empty | {
-        name: [
-            {key: value for key, value in row.items() if value is not None}
-            | {column: text_of(row.get(column)) for column in columns}
-            for row in proposal["payload"][name]
-        ]
-        for name, columns in tables.items()
-    }
-
-
-def text_of(value: Any) -> str:
-    """What an input shows of a value."""
-    return "\n".join(value) if isinstance(value, list) else value or ""
-
-
-def meant(value: Json, typed: Json) -> tuple[Json | None, bool]:
-    """The answer that stands in a form, None if it is none, and whether it has to be confirmed."""
-    given = [(one.get("agent"), *meant_by(one, typed[key])) for key, one in parts(value).items()]
-    is_final = any(final for _, _, final in given)
-    if any(answer is None for _, answer, _ in given):
-        return None, is_final
-    if "proposals" in value:
-        return {"proposals": [{"agent": agent, **(answer or {})} for agent, answer, _ in given]}, is_final
-    return given[0][1], is_final
-
-
-def meant_by(proposal: Json, typed: Json) -> tuple[Json | None, bool]:
-    """The answer to one proposal."""
-    kind, decision = proposal["type"], typed["decision"]
-    is_final = decision in TO_CONFIRM[kind] if kind in TO_CONFIRM else kind not in TABLES
-    if kind == "form":
-        is_whole = re.fullmatch(r"\s*\+?[1-5]\s*", typed["risk"]) and len(typed["why"]) <= 10
-        why = {"why": typed["why"]} if typed["why"].strip() else {}
-        answer = {"decision": decision, "risk": int(typed["risk"]), **why} if decision and is_whole else None
-        return answer, True
-    said = typed["note"].strip()
-    if len(typed["note"]) > 5_000 or HALF in said:
-        return None, is_final
-    if raw := typed.get("raw", "").strip():
-        with suppress(ValueError):
-            answer = json.loads(raw)
-            return answer if isinstance(answer, dict) else None, True
-        return None, True
-    if not decision or (kind == "dismissal" and decision == "approve" and not said):
-        return None, is_final
-    answer = {"decision": decision, **({"note": said} if said else {})}
-    first = at_first(proposal)
-    if decision == "approve" and any(typed[name] != first[name] for name in TABLES.get(kind, {})):
-        payload = changed(proposal, typed)
-        if payload is None:
-            return None, False
-        answer["actions"] = [{"type": kind, "payload": payload}]
-    return answer, is_final
-
-
-def changed(proposal: Json, typed: Json) -> Json | None:
-    """What is proposed with the rows that a person has changed; rows that she left alone are as they came."""
-    payload = deepcopy(proposal["payload"])
-    tables = TABLES[proposal["type"]]
-    for name, columns in tables.items():
-        came = list(zip(at_first(proposal)[name], payload.pop(name), strict=True))
-        rows = []
-        for row in typed[name]:
-            kept = next((pair for pair in came if pair[0] == row), None)
-            if kept is not None:
-                came.remove(kept)
-            if not is_whole(row, columns[0]):
-                return None
-            rows.append(kept[1] if kept else read(row))
-        if rows:
-            payload[name] = rows
-    return payload if any(name in payload for name in tables) else None
-
-
-def is_whole(row: Json, column: str) -> bool:
-    """Whether a cell of a row may be sent so."""
-    if column == "url":
-        return web_host(row["url"].strip(" ")) is not None
-    return column not in {columns[0] for columns in COLUMNS.values()} or bool(row[column].strip())
-
-
-def read(row: Json) -> Json:
-    """A row that a person has written."""
-    cells = {
-        key: [line.strip(" ") for line in value.split("\n") if line.strip()] if key == "titles" else value
-        for key, value in row.items()
-    }
-    trimmed = {key: value.strip(" ") if isinstance(value, str) else value for key, value in cells.items()}
-    return {key: value for key, value in trimmed.items() if value not in ("", [])}
-
-
-# ------------------------------------------------------------------------------------------------- a card
-
-
-def walk(widget: w.Widget) -> Iterator[w.Widget]:
-    """A widget and all that it contains."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from walk(child)
-
-
-class Card:
-    """A form as a person has it before her, and what she knows of it."""
-
-    def __init__(self, number: int, form: InterruptForm, typed: Json) -> None:
-        assert form.machine is not None
-        self.number = number
-        self.form = form
-        self.machine: FormMachine = form.machine
-        self.value = self.machine.question.value
-        self.heard: list[Snapshot] = [self.machine.snapshot]
-        self.machine.listen(self.heard.append)
-        self.view: FormView | None = FormView(self.machine)
-        self.typed = deepcopy(typed)
-        self.is_edited = self.is_unsaved = False
-        self.preview: Json | None = None  # the answer that she was asked to confirm
-        self.allowed: Json | None = None  # the answer that she let go
-        self.posts: list[Post] = []  # hers
-        self.attempt: Post | None = None  # since the last click
-        self.told_of: list[Post] = []  # she knows that they may still arrive
-        self.n_checked = 0  # of what was heard
-        main = [one for one in walk(self.view.box) if isinstance(one, w.Button)]
-        self.buttons = {
-            "submit": next(one for one in main if "runkit-at-submit" in one._dom_classes),
-            "confirm": next(one for one in main if one.description.startswith("Yes: ")),
-            "back": next(one for one in main if one.description == "No, go back"),
-            "look": next(one for one in main if one.description == "Look again"),
-        }
-
-    @property
-    def state(self) -> State:
-        """Where the answer stands."""
-        return self.machine.snapshot.state
-
-    @property
-    def is_live(self) -> bool:
-        """Whether somebody can type and click here."""
-        return self.view is not None and not self.machine.snapshot.is_final
-
-    def act(self, name: str) -> None:
-        """Click one of the main buttons, seen or not; where they are gone, the click was on its way."""
-        if self.is_live:
-            self.buttons[name].click()
-        else:
-            getattr(self.machine, name)()
-
-    def inputs(self) -> Iterator[tuple[w.Widget, Json, str]]:
-        """Each input, with the place in `typed` that it stands for."""
-        assert self.view is not None
-        found = {name: one for one in walk(self.view.box) for name in getattr(one, "_dom_classes", ())}
-        for key, entered in self.typed.items():
-            for name, entry in entered.items():
-                if not isinstance(entry, list):
-                    yield found[path_class(f"{key}-", name)], entered, name
-                for number, row in enumerate(entry if isinstance(entry, list) else ()):
-                    for column in COLUMNS[name]:
-                        yield found[path_class(f"{key}-{name}.{number}.", column)], row, column
-
-    def rows_buttons(self) -> list[tuple[w.Button, str, list[Json], int | None]]:
-        """The buttons that add a row and those that remove one: of which rows, and which one."""
-        assert self.view is not None
-        buttons = [one for one in walk(self.view.box) if isinstance(one, w.Button)]
-        found: list[tuple[w.Button, str, list[Json], int | None]] = []
-        for key, entered in self.typed.items():
-            for name in sorted(entered.keys() & COLUMNS.keys()):
-                rows, css_class = entered[name], path_class(f"{key}-", name)
-                found += [(one, name, rows, None) for one in buttons if css_class in one._dom_classes]
-                removes = {f"Remove {ONE[name]} {nth + 1}": nth for nth in range(len(rows))}
-                found += [
-                    (one, name, rows, removes[one.description])
-                    for one in buttons
-                    if one.description in removes
-                ]
-        return found
-
-
-def shown(value: Any) -> Any:
-    """What is typed or came as it stands in an input."""
-    return value.replace(HIDDEN, CODE).replace(HALF, HALF_CODE) if isinstance(value, str) else value
-
-
-class Complaints(logging.Handler):
-    """Errors that a log took and nobody else would see."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[BaseException] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep what nobody has ordered."""
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, Gremlin):
-            self.errors.append(error)
-
-
-class Patient(Client):
-    """A client whose waits take no time: the test decides when something happens."""
-
-    _sleep = staticmethod(lambda _seconds: None)
-
-
-# ------------------------------------------------------------------------------------------------ the desk
 
 numbers = st.integers(0, 50)
 MOSTLY = st.sampled_from([True] * 4 + [False])
