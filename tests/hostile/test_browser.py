@@ -8,7 +8,7 @@ from typing import Any
 
 import IPython.display
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 import runkit
 from hostile.made import filled, hostile_run, hostile_runs, models
@@ -70,9 +70,12 @@ class Watched:
         self.requests = [url for url in self.requests if url != path.as_uri()]
 
     def check(self) -> None:
-        """Check that nothing ran, was made, asked for or opened."""
-        assert self.page.evaluate("window.canary") is None
-        assert self.page.evaluate(FOUND, "body") == []
+        """Check that nothing ran, was made, asked for or opened, and that the page was not left."""
+        try:
+            assert self.page.evaluate("window.canary") is None
+            assert self.page.evaluate(FOUND, "body") == []
+        except Error as gone:  # of a page that is being left nothing can be asked
+            raise AssertionError("the page was left, or could not be asked") from gone
         assert [url for url in self.requests if not url.startswith("data:")] == []
         assert self.dialogs == self.opened == []
 
