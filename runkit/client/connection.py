@@ -15,13 +15,14 @@ from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.patience import patient
 from runkit.client.replies import Reply, read_reply, refusal
-from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of
+from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of, writes
 from runkit.errors import ContractError, ReadOnlyError, UsageError
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
 POOL = httpx.Limits(max_connections=100, max_keepalive_connections=64)
 """One connection for each of the most workers that a fetch may have. httpx keeps 20 and closes what is beyond
 after each request: 32 workers then took 1.5 times as long as they should."""
+ONCE = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 MAX_ID = 500  # characters; ids are opaque, but a longer one is a mistake
 
 
@@ -173,17 +174,36 @@ def network(
     if target.url.startswith("http:"):
         verify, cert = False, None  # http uses neither, and loading the CAs takes longer than a request
     try:
-        return patient(
-            httpx.HTTPTransport(
-                verify=_tls(verify, cert),
-                proxy=proxy,
-                trust_env=False,
-                limits=POOL,
-            )
+        tls = _tls(verify, cert)
+        shared, alone = (
+            patient(httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False, limits=limits))
+            for limits in (POOL, ONCE)
         )
+        return _Network(shared, alone)
     except (OSError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
     raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
+
+
+class _Network(httpx.BaseTransport):
+    """Reads share connections that are kept; each write has a new one.
+
+    A kept connection may be one that the server, tired of its silence, is closing just then. A read that is
+    lost so is sent again; of a write nobody could say whether it was done.
+    """
+
+    def __init__(self, shared: httpx.BaseTransport, alone: httpx.BaseTransport) -> None:
+        self._shared = shared
+        self._alone = alone
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it."""
+        return (self._alone if writes(request) else self._shared).handle_request(request)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._shared.close()
+        self._alone.close()
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:

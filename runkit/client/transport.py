@@ -178,7 +178,7 @@ class Transport(httpx.BaseTransport):
 
     def _heed(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:
         """Hold all requests as long as the answer to a read asks for."""
-        if isinstance(outcome, Failure) or outcome.status_code not in RETRY_STATUSES or _writes(request):
+        if isinstance(outcome, Failure) or outcome.status_code not in RETRY_STATUSES or writes(request):
             return
         asked = retry_after(outcome.headers)
         if asked is None and outcome.status_code == 429 and WANTED in request.extensions:
@@ -193,9 +193,9 @@ class Transport(httpx.BaseTransport):
         if attempt == TRIES:
             return None
         if isinstance(outcome, Failure):
-            is_safe = not (_writes(request) and outcome.was_maybe_sent)
+            is_safe = not (writes(request) and outcome.was_maybe_sent)
             return self._backoff(attempt) if is_safe and not outcome.is_lasting else None
-        if outcome.status_code not in RETRY_STATUSES or _writes(request):
+        if outcome.status_code not in RETRY_STATUSES or writes(request):
             return None  # a write that was answered may have been done, whatever the answer says
         asked = retry_after(outcome.headers)
         if asked is None:
@@ -208,7 +208,7 @@ class Transport(httpx.BaseTransport):
 
     def _error(self, request: httpx.Request, failure: Failure, tries: int) -> ApiError:
         asked = f"{request.method} {path_of(request)}: {self._target.host}: {failure.what}"
-        if _writes(request) and failure.was_maybe_sent:
+        if writes(request) and failure.was_maybe_sent:
             return MaybeSent(
                 f"{asked}. The request may have been carried out, so it was not sent again. "
                 "Look at the state before you repeat it."
@@ -288,7 +288,8 @@ def http_date(text: str) -> datetime | None:
         return None
 
 
-def _writes(request: httpx.Request) -> bool:
+def writes(request: httpx.Request) -> bool:
+    """Whether the request may change something."""
     return request.method != "GET"
 
 

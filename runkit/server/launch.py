@@ -40,6 +40,7 @@ Policy = str | Mapping[str, Any] | None
 Faults = str | Iterable[str | Mapping[str, Any]]
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
 START_SECONDS = 30.0  # starting takes well under a second; after this long something is wrong
+KEEP_SECONDS = 30  # between requests; longer than callers keep a connection, or both would close it at once
 
 
 class Running:
@@ -88,6 +89,7 @@ class Running:
             date_header=False,  # the app's is in virtual time
             server_header=False,
             lifespan="off",
+            timeout_keep_alive=KEEP_SECONDS,
             timeout_graceful_shutdown=2,
         )
         self.server = uvicorn.Server(self.config)

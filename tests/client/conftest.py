@@ -25,6 +25,7 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    connection: int  # the caller's port
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Handler(BaseHTTPRequestHandler):
             {name: values[0] for name, values in parse_qs(parts.query).items()},
             {name.lower(): value for name, value in self.headers.items()},
             json.loads(self.rfile.read(size)) if size else None,
+            self.client_address[1],
         )
         self.server.asked.append(asked)
         self._send(self.server.script(asked))

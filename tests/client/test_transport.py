@@ -14,7 +14,7 @@ from runkit.client import Client
 from runkit.client.pacing import MARGIN, Pacer
 from runkit.client.transport import RETRY_AFTER_MOST, TRIES, retry_after
 from runkit.errors import MaybeSent, RateLimited, Unavailable
-from tests.client.conftest import DROP, HANG, Answer, Server, Time
+from tests.client.conftest import DROP, HANG, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -83,6 +83,25 @@ def test_post_that_was_maybe_done_is_seen_once(
     with pytest.raises(MaybeSent, match="may have been carried out"):
         make_client(timeout=0.2).runs.create("cip_orchestrator", business_id="b-1")
     assert server.lines == ["POST /runs"]
+
+
+def test_post_does_not_go_where_the_server_may_be_hanging_up(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """Where a kept connection is closed as it is used again, a read is repeated, and no write is lost."""
+    used: set[int] = set()
+
+    def script(asked: Asked) -> Answer:
+        is_kept = asked.connection in used
+        used.add(asked.connection)
+        return DROP if is_kept else Answer(run_json())
+
+    server.script = script
+    for _ in range(2):
+        client.runs.get("run-1")
+        client.runs.create("cip_orchestrator", business_id="b-1")
+    once, again = ["GET /runs/run-1", "POST /runs"], ["GET /runs/run-1"]
+    assert server.lines == once + again + once
 
 
 def test_post_refused_by_the_limiter_is_not_sent_again(server: Server, client: Client) -> None:
