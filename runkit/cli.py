@@ -46,6 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RunkitError as error:
         say(f"runkit {arguments.name}: {error}")
         return FAILED
+    except BrokenPipeError:  # whoever read has what he wanted, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is written at the exit
+        return FAILED
+    except OSError as error:  # a full disk
+        say(f"runkit {arguments.name}: not done: {error.strerror or error}")
+        return FAILED
     except KeyboardInterrupt:
         say("stopped")
         return INTERRUPTED
@@ -261,6 +267,9 @@ def report(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{first} is a file or an archive; expected one, or only run ids.")
         source = runkit.Archive(first) if _is_folder(first) else first
     else:
+        for name in arguments.source:
+            if private.usable(name).exists():  # it must not be sent as an id
+                raise UsageError(f"{name} is no file of runs; expected {', '.join(SUFFIXES)}, or a run's id.")
         with _reader(is_sandbox=arguments.sandbox) as client:
             runs = client.runs.fetch(arguments.source)
         if runs.errors:

@@ -45,6 +45,8 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     word = str(rating).strip().upper()
     if word not in RATINGS:
         raise UsageError.one_of("rating", rating, [known.lower() for known in RATINGS])
+    if comment is not None and not isinstance(comment, str):
+        raise UsageError(f"comment is {type(comment).__name__}; expected text. Nothing was sent.")
     text = (comment or "").strip() or None
     if text is not None and len(text) > MAX_COMMENT:
         raise UsageError(
@@ -71,6 +73,8 @@ def action_body(
         raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
     if object_type not in OBJECT_TYPES:
         raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
+    if not isinstance(payload, Mapping):
+        raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
     required = {
         "object_type": object_type,
         "object_id": object_id,

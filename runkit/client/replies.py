@@ -28,6 +28,7 @@ from runkit.text import shorten
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5
+MAYBE = " The request may have been carried out: look before you repeat it."
 DONE = " It was probably carried out: look before you repeat it."
 Read = TypeVar("Read", bound=ApiObject)
 
@@ -108,9 +109,10 @@ def refusal(response: httpx.Response, target: Target, asked: str) -> ApiError:
     """Build the error for an answer that is no success. Its texts hold no key."""
     status = response.status_code
     if status < 400:
+        maybe = "" if response.request.method == "GET" else MAYBE
         return ContractError(
             f"{asked}: {target.host} answered {status}, a redirect; it was not followed, because the key "
-            "goes to one host only. Check base_url.",
+            f"goes to one host only.{maybe} Check base_url.",
             status=status,
         )
     kind = _class_of(status, response.request.method)

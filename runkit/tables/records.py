@@ -87,8 +87,8 @@ def _from_item(item: Any, where: Where) -> Record:
 
 
 def _from_value(value: Any, where: Where, n_bytes: int = 0) -> Iterator[Record]:
-    """A document: a list of runs, a list page, a webhook event, or one run."""
-    data = value.get("data") if isinstance(value, dict) else None
+    """A document: a list of runs, a list page, a webhook event, or one run, whatever else that holds."""
+    data = value.get("data") if isinstance(value, dict) and value.get("object") != "run" else None
     if isinstance(value, list):
         yield from _from_items(value, where)
     elif isinstance(data, list):

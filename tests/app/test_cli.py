@@ -316,3 +316,38 @@ def test_report_of_a_run_that_is_not_there(tmp_path: Path, served: dict[str, str
     assert done.returncode == 1
     assert "404" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_no_run_id(tmp_path: Path, served: dict[str, str]) -> None:
+    """The name of a file that is not one of runs is not sent to the API as an id."""
+    (tmp_path / "table.csv").touch()
+    done = run("report", "table.csv", "-o", "x.html", "--sandbox", cwd=tmp_path, **served)
+    assert (done.returncode, "table.csv is no file of runs; expected .json" in done.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_is_one_line(tmp_path: Path, served: dict[str, str]) -> None:
+    """What the system refuses is said in words, without a traceback."""
+    command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "-"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment(**served), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert "runkit fetch: not done: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_who_has_enough_ends_it_quietly(tmp_path: Path, served: dict[str, str]) -> None:
+    """As in `runkit fetch -o - | head`."""
+    command = [sys.executable, "-m", "runkit", "fetch", "--sandbox", "-o", "-"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(**served), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        assert process.wait(30) == 1
+    assert "Traceback" not in said
+    assert "Broken" not in said

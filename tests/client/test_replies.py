@@ -94,9 +94,18 @@ def test_long_messages_are_cut(server: Server, client: Client) -> None:
 def test_redirect_is_not_followed(server: Server, client: Client, status: int) -> None:
     """The key goes to one host only."""
     server.script = lambda asked: Answer(status=status, headers={"Location": f"{server.url}/elsewhere"})
-    with pytest.raises(ContractError, match="redirect"):
+    with pytest.raises(ContractError, match=r"redirect.*one host only\. Check"):
         client.runs.get("run-1")
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [302, 303, 304])
+def test_a_redirected_write_may_have_been_done(server: Server, client: Client, status: int) -> None:
+    """A redirect after a POST often means that it was: the error says to look before it is repeated."""
+    server.script = lambda asked: Answer(status=status, headers={"Location": f"{server.url}/runs/run-1"})
+    with pytest.raises(ContractError, match="may have been carried out: look before you repeat"):
+        client.runs.create("cip_orchestrator", business_id="b-1")
+    assert server.lines == ["POST /runs"]
 
 
 @pytest.mark.parametrize(

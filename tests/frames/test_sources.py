@@ -37,6 +37,15 @@ class Holder:
         yield from map(runkit.Run.from_json, RUNS)
 
 
+@pytest.mark.parametrize("data", [[], [RUNS[1]], {}], ids=["empty", "another run", "object"])
+def test_a_run_with_data_of_its_own(data: object) -> None:
+    """What says that it is a run is one, and no list page, whatever else it holds."""
+    held = {**RUNS[0], "data": data}
+    text = json.dumps(held).encode()
+    for source, n_runs in ((held, 1), (text, 1), (text + b"\n" + json.dumps(RUNS[1]).encode(), 2)):
+        assert [*runkit.frames(source).runs["run_id"]] == ["one", "two"][:n_runs]
+
+
 @pytest.mark.parametrize(
     "source",
     [
