@@ -116,18 +116,11 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
 
 
 def _entry(row: dict[str, Any]) -> Entry:
+    """Read the columns that this version knows; another version's log may have more, or fewer."""
+    known: dict[str, Any] = {name: row.get(name) for name in Entry._fields}
     for name in _TIMES:
-        row[name] = datetime.fromisoformat(row[name]) if row[name] else None
-    return Entry(**row)
-
-
-def taken(run_ids: Iterable[str]) -> list[Entry]:
-    """Give the answers that the API took. A log that cannot be read is said in a warning and holds none."""
-    try:
-        return [entry for entry in entries(run_ids) if entry.delivery == CONFIRMED]
-    except UsageError as error:
-        log.warning("who answered is not known: %s", error)
-        return []
+        known[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
+    return Entry(**known)
 
 
 def answer_log() -> pd.DataFrame:

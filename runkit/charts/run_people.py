@@ -142,6 +142,13 @@ def in_time(steps: pd.DataFrame) -> pd.DataFrame:
     return steps.sort_values(["started_at", "order"])
 
 
+def _by(question: pd.Series[Any], told: Told) -> str:
+    """Name who answered, as the API does where it names somebody, else as the log does."""
+    name = known(question["answered_by"]) or told.by
+    mark = " (self-declared)" if name == told.by else ""
+    return f" by {shorten(name, 60)}{mark}" if name else ""
+
+
 def _who(question: dict[Any, Any], told: Told | None) -> str:
     """Say who answered, or that this is not recorded; nobody where there is no answer."""
     if question["outcome"] == "answered":
@@ -203,7 +210,7 @@ def _outcome_words(question: pd.Series[Any], told: Told | None, after: list[str]
     if told is None:
         follow = f"; next came {listed([quoted(label) for label in after])}" if after else ""
         return f"{words}{follow}."
-    by = f" by {shorten(told.by, 60)} (self-declared)" if told.by else ""
+    by = _by(question, told)
     if told.is_certain:
         return f"{words}{by}: {told.words}."
     return (

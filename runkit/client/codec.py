@@ -222,6 +222,25 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
     return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
 
 
+_VERDICTS = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
+
+
+def decision_of(answer: Mapping[str, Any]) -> str | None:
+    """Say what an answer decided: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
+
+    Edited is an approval with changed actions, and one of some proposals only.
+    """
+    proposals = answer.get("proposals")
+    parts = [
+        part for part in (proposals if isinstance(proposals, list) else [answer]) if isinstance(part, dict)
+    ]
+    words = {_VERDICTS.get(str(part.get("decision"))) for part in parts}
+    if not words or None in words:
+        return None
+    is_changed = any(part.get("actions") is not None for part in parts) and words != {"rejected"}
+    return "edited" if is_changed or len(words) > 1 else words.pop()
+
+
 def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Say who answered an interrupt step, if the API tells. [A]: nothing documented does."""
     result = step.get("result")

@@ -19,7 +19,10 @@ MOST_IDS = 10  # in the table; the first cell holds all
 CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
 _BLOCK = Markup('<div class="{}">{}</div>')
 _MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")  # numbered as runs came
-_LOCAL = {"interrupts": ["answered_by"], "problems": ["location"]}  # what another machine does not know
+_LOCAL = {
+    "interrupts": ["decision", "answered_by"],
+    "problems": ["location"],
+}  # what another machine does not know
 
 
 @dataclass(frozen=True)

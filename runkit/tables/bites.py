@@ -69,6 +69,10 @@ def _runs(runs: Runs, spans: Spans) -> Chunk:
     return {
         "run_id": runs.text["id"],
         **{name: runs.text[name] for name in ("thread_id", "business_id", "agent", "status")},
+        **dict.fromkeys(
+            ("business_name", "business_status", "agent_name"), pa.nulls(len(runs.records), TEXT)
+        ),
+        "business_status_at": np.full(len(runs.records), NEVER),
         "requester": text(_name(record.raw.get("requester")) for record in runs.records),
         **{name: runs.time[name] for name in ("created_at", "updated_at", "started_at", "ended_at")},
         "as_of": spans.as_of,
@@ -139,6 +143,7 @@ def _encode(
         ("steps", "resolution"),
         ("interrupts", "kind"),
         ("interrupts", "outcome"),
+        ("interrupts", "decision"),
     ):
         vocabulary = words[frame][name]
         aliases = OLD_STATUSES if name == "status" else None

@@ -45,7 +45,7 @@ def build(bites: Sequence[Bite]) -> Batch:
     """Build the columns of the frames."""
     chunks = _join(bites)
     runs, steps, artifacts, sources, interrupts = chunks.values()
-    findings.link(artifacts, sources, runs["run_id"], steps["step_id"])
+    findings.link(artifacts, sources, runs, steps["step_id"])
     interrupts["run_id"] = take(runs["run_id"], interrupts["run"])
     _complete_steps(steps, runs, artifacts)
     _complete_runs(runs, steps, artifacts, sources, interrupts)

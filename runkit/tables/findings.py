@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,19 +129,47 @@ def find(bundles: Bundles, runs: Runs, steps: Steps, problems: Problems) -> tupl
     return artifacts, sources
 
 
-def link(artifacts: Chunk, sources: Chunk, run_ids: pa.Array, step_ids: pa.Array) -> None:
+def link(artifacts: Chunk, sources: Chunk, runs: Chunk, step_ids: pa.Array) -> None:
     """Add the columns that follow from where artifacts and sources stand."""
+    run_ids, run_agents = runs["run_id"], runs["agent"]
     run, of = artifacts["run"], sources["artifact"]
     per_run = count(run, len(run_ids))
     artifacts["run_id"] = take(run_ids, run)
     artifacts["artifact_no"] = np.arange(len(run)) - (np.cumsum(per_run) - per_run)[run]
     artifacts["step_id"] = take(step_ids, artifacts["step"])
     artifacts["n_sources"] = count(of, len(run))
+    artifacts["is_repeat"] = _repeats(artifacts, run_agents)
     for name in ("run_id", "step_id", "title"):
         sources[name] = take(artifacts[name], of)
     for name in ("run", "artifact_no", "origin"):
         sources[name] = artifacts[name][of]
     sources["host"] = hosts(sources["url"])
+
+
+def _repeats(artifacts: Chunk, run_agents: pa.Array) -> Flags:
+    """Find the proposals that repeat what a step of their run found: same agent, title and type.
+
+    A combined proposal that was answered has the run's own agent, which groups what other agents raised.
+    """
+    is_repeat: Flags = np.zeros(len(artifacts["run"]), np.bool_)
+    proposed = np.flatnonzero(artifacts["origin"] == PROPOSAL)
+    if len(proposed):
+        found = np.flatnonzero(artifacts["origin"] == STEP)
+        found = found[np.isin(artifacts["run"][found], artifacts["run"][proposed])]
+        by_run = take(run_agents, artifacts["run"][found])
+        known = {
+            *_names(artifacts, found, take(artifacts["agent"], found)),
+            *_names(artifacts, found, by_run),
+        }
+        names = _names(artifacts, proposed, take(artifacts["agent"], proposed))
+        is_repeat[proposed] = [name in known for name in names]
+    return is_repeat
+
+
+def _names(artifacts: Chunk, positions: Ints, agents: pa.Array) -> Iterator[tuple[object, ...]]:
+    """What tells the findings of all runs apart."""
+    columns = (take(artifacts[name], positions).to_pylist() for name in ("title", "type"))
+    return zip(artifacts["run"][positions].tolist(), agents.to_pylist(), *columns, strict=True)
 
 
 def hosts(urls: pa.Array) -> pa.Array:

@@ -6,7 +6,7 @@ import gc
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,6 +16,7 @@ import pandas as pd
 from runkit import private
 from runkit.errors import DataError, UsageError
 from runkit.progress import Bar
+from runkit.tables.answered import with_answers
 from runkit.tables.assemble import assemble
 from runkit.tables.bites import Bite, Vocabularies, take_bite
 from runkit.tables.build import Batch, build
@@ -188,6 +189,7 @@ def frames(
     *,
     on_error: Literal["collect", "raise"] = "collect",
     as_of: datetime | str | None = None,
+    answers: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Frames:
     """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
@@ -200,11 +202,13 @@ def frames(
     measured when it was read, else at its own newest time.
     `on_error="raise"` raises one `DataError`, which carries the problems frame, if any record was refused or
     any value could not be read; "collect" keeps what is usable and says the rest in `.problems`.
+    `answers=runkit.answer_log()` fills `decision` and, where the API names nobody, `answered_by` from the
+    answers that were sent from this machine. Without it, frames do not depend on the machine.
     `progress` counts the runs on stderr when it takes longer than 2 seconds, and leaves nothing there.
     Raises `UsageError` for a source that cannot hold runs, and for a file that is not there.
     """
     if isinstance(source, Frames):
-        return source
+        return source if answers is None else _with_answers(source, answers)
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
     source = getattr(source, "pinned", source)  # an archive as it is now, whatever is written meanwhile
@@ -231,7 +235,11 @@ def frames(
             'Use on_error="collect" to keep what is usable.',
             result.problems,
         )
-    return result
+    return result if answers is None else _with_answers(result, answers)
+
+
+def _with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
+    return replace(f, interrupts=with_answers(f.interrupts, f.runs, answers))
 
 
 @contextmanager

@@ -6,19 +6,18 @@ A question is seen in two places, as an item of `run.interrupts` while it is pen
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from runkit import answerlog
 from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
 from runkit.models import Interrupt
 from runkit.steptree import kind
-from runkit.tables.checks import NEVER, Flaw
+from runkit.tables.checks import NEVER, TEXT, Flaw
 from runkit.tables.columns import Chunk, Flags, Ints, seconds, text
 from runkit.tables.findings import PROPOSAL, Bundle
 from runkit.tables.layout import Runs, Spans, Steps
@@ -29,7 +28,6 @@ from runkit.text import brief
 from runkit.values import RESOLUTIONS
 
 Json = dict[str, Any]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBERS = {"time": np.int64, "count": np.int64, "seconds": np.float64}
 PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
 
@@ -221,7 +219,13 @@ def interrupts(
         "answered_at": np.where(is_settled, until, NEVER),
         "wait_s": seconds(until - asked, has_step),
         "outcome": text(outcomes),
-        "answered_by": text(_answerers(questions, outcomes, runs, steps)),
+        "decision": pa.nulls(len(questions), TEXT),
+        "answered_by": text(
+            answerer_of(steps.records[question.pause.position])
+            if question.pause and word == ANSWERED
+            else None
+            for question, word in zip(questions, outcomes, strict=True)
+        ),
     }
 
 
@@ -233,41 +237,6 @@ def _nothing_asked() -> Chunk:
             text([]) if column.kind in ("str", "category") else np.zeros(0, _NUMBERS[column.kind])
         )
     return nothing
-
-
-def _answerers(
-    questions: Sequence[Question], outcomes: Sequence[str], runs: Runs, steps: Steps
-) -> list[str | None]:
-    """Who answered: whom the API names, else whom this machine's log names; None where neither does.
-
-    The log's answer is told by its step. One without a step is told by its interrupt id, if the run has asked
-    only once under that id. Ids are equal in two sandboxes of one seed; a run's time of creation is not.
-    """
-    answered = [question for question, word in zip(questions, outcomes, strict=True) if word == ANSWERED]
-    if not answered:
-        return [None] * len(questions)
-    ids = runs.text["id"].to_pylist()
-    logged = answerlog.taken({ids[question.run] for question in answered})
-    by_step = {(entry.run_id, entry.step_id): entry for entry in logged if entry.step_id}
-    by_id = {(entry.run_id, entry.interrupt_id): entry for entry in logged if not entry.step_id}
-    asked = Counter((question.run, question.interrupt_id) for question in questions)
-    created = runs.time["created_at"]
-
-    def answerer(question: Question) -> str | None:
-        run_id, pause = ids[question.run], question.pause
-        told = answerer_of(steps.records[pause.position]) if pause else None
-        entry = by_step.get((run_id, pause.step_id if pause else ""))
-        if entry is None and asked[question.run, question.interrupt_id] == 1:
-            entry = by_id.get((run_id, str(question.interrupt_id)))
-        if told is not None or entry is None:
-            return told
-        at = EPOCH + timedelta(microseconds=int(created[question.run]))
-        return entry.answered_by if entry.run_created_at in (None, at) else None
-
-    return [
-        answerer(question) if word == ANSWERED else None
-        for question, word in zip(questions, outcomes, strict=True)
-    ]
 
 
 def _carried(pause: Pause | None, steps: Steps) -> Json:

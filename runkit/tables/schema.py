@@ -26,6 +26,7 @@ DTYPES: dict[Kind, str] = {
 
 ORIGINS = ("step", "proposal", "output")
 OUTCOMES = ("pending", "answered", "auto_approve", "skip", "lapsed")
+DECISIONS = ("approved", "rejected", "edited")
 SEVERITIES = ("error", "warning")  # error: a record or a value is not in the frames; warning: kept, noted
 PROBLEMS = (
     "bad_json",
@@ -88,7 +89,11 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         RUN_ID,
         _text("thread_id", "the thread that the run is part of"),
         _text("business_id", "the business it is about; null where the API did not tell"),
+        _text("business_name", "its name, where this is known"),
+        _text("business_status", "where the business stood, where this is known"),
+        _time("business_status_at", "when the business stood there"),
         _text("agent", "the type of the agent that runs"),
+        _text("agent_name", "the agent's name for people, where this is known"),
         _word("status", RUN_STATUSES, "where the run stands"),
         _text("requester", "who asked for it, by name"),
         _time("created_at", "when it was asked for"),
@@ -138,6 +143,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
     "artifacts": (
         RUN_ID,
         _count("artifact_no", "position in the run; joins sources"),
+        _flag("is_repeat", "a proposal that repeats a step's finding; it counts once"),
         STEP_ID,
         _word("origin", ORIGINS, "found by a step, proposed by a question, or in the run's output"),
         _text("interrupt_id", "the question that proposes it"),
@@ -174,6 +180,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("answered_at", "when it was answered or settled"),
         _seconds("wait_s", "how long it waited, or has waited until as_of"),
         _word("outcome", OUTCOMES, "what became of it"),
+        _word("decision", DECISIONS, "what a person decided, where this is known"),
         _text("answered_by", "who answered, where this is known"),
     ),
     "problems": (

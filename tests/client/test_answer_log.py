@@ -187,5 +187,5 @@ def test_only_its_own_question_was_answered(step_id: str | None, answered_by: li
     known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
     answerlog.settle(answerlog.begin(YES, "Ada", known), "confirmed", None, None)
     pauses = [support.question(f"s{n}", 10 * n, 10 * n + 5, result={"interrupt_id": "int-1"}) for n in (1, 2)]
-    found = runkit.frames(support.run(*pauses)).interrupts["answered_by"]
+    found = runkit.frames(support.run(*pauses), answers=runkit.answer_log()).interrupts["answered_by"]
     assert found.astype(object).where(found.notna(), None).tolist() == answered_by

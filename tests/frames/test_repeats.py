@@ -1,0 +1,51 @@
+"""A proposal that repeats a step's finding is marked, so that it counts once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import runkit
+from support import artifact, example, question, run, step
+
+
+def marks(*steps: dict[str, Any], **more: Any) -> list[bool]:
+    return runkit.frames(run(*steps, **more)).artifacts["is_repeat"].tolist()
+
+
+def test_the_examples() -> None:
+    """Both proposals repeat what the specialists found."""
+    assert runkit.frames(example("interrupted")).artifacts["is_repeat"].tolist() == [False, False, True, True]
+    assert runkit.frames(example("completed")).artifacts["is_repeat"].sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "is_repeat"),
+    [
+        ({}, True),
+        ({"confidence": "low", "summary": "in other words", "sources": []}, True),
+        ({"title": "Another"}, False),
+        ({"type": "another"}, False),
+    ],
+)
+def test_agent_title_and_type_decide(other: dict[str, Any], is_repeat: bool) -> None:
+    """The rest may differ."""
+    found = step("s", artifacts=[artifact()])
+    assert marks(found, question("q", 20, 30, artifacts=[artifact() | other])) == [False, is_repeat]
+    by_another = question("q", 20, 30, agent="b", artifacts=[artifact() | other])
+    assert marks(found, by_another, agent="orchestrator") == [False, False]
+
+
+def test_an_answered_combined_proposal_repeats_too() -> None:
+    """Its step has the agent of the run, which groups what others raised."""
+    asks = question("q", 20, 30, agent="orchestrator", artifacts=[artifact()])
+    assert marks(step("s", agent="a", artifacts=[artifact()]), asks, agent="orchestrator") == [False, True]
+
+
+def test_a_finding_of_another_run_does_not_count() -> None:
+    """Nor does one of the output, nor another proposal."""
+    asks = question("q", 20, 30, artifacts=[artifact()])
+    f = runkit.frames([run(step("s", artifacts=[artifact()])), run(asks, run_id="b")])
+    assert f.artifacts["is_repeat"].tolist() == [False, False]
+    assert marks(asks, asks | {"id": "p"}, output={"artifacts": [artifact()]}) == [False, False, False]
