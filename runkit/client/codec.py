@@ -253,18 +253,19 @@ def answerer_of(step: Mapping[str, Any]) -> str | None:
 
 
 def page_of(value: object, what: str) -> Page:
-    """Read one page of a list: the documented envelope, or a bare array.
+    """Read one page of a list: the documented envelope, whose `data` may be absent, or a bare array.
 
-    Raises `ContractError` when there is no array; a `Page` alone would read a missing `data` as an empty one.
+    Raises `ContractError` for anything else.
     """
     envelope = {"data": value} if isinstance(value, list) else value
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
-        raise ContractError(
-            f"{what}: the API's list has no array `data`; got {shape_of(value)}. "
-            "If this lasts, the API has changed: please report it."
-        )
-    return Page.from_json(
-        {**envelope, "data": [item if isinstance(item, dict) else {} for item in envelope["data"]]}
+    if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
+        records = [] if envelope.get("data") is None else envelope["data"]
+        if isinstance(records, list):
+            items = [item if isinstance(item, dict) else {} for item in records]
+            return Page.from_json({**envelope, "data": items})
+    raise ContractError(
+        f"{what}: expected a list of the API; got {shape_of(value)}. "
+        "If this lasts, the API has changed: please report it."
     )
 
 
