@@ -10,6 +10,8 @@ from runkit.errors import UsageError
 from runkit.text import brief
 from runkit.values import RUN_STATUSES, parse_time
 
+SHORTEST_PREFIX = 8  # characters; fewer are too often the start of several ids
+SHOWN_CANDIDATES = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -30,6 +32,44 @@ def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[st
     if not all(isinstance(word, str) for word in words):
         raise UsageError(f"{name}={brief(value)}; expected a str, or several of them")
     return frozenset(words)
+
+
+def full_id(given: str, known: Iterable[str]) -> str | None:
+    """Find the id that is meant by an id or a prefix of one, without regard to case.
+
+    Parameters
+    ----------
+    given
+        An id, or at least its first 8 characters.
+    known
+        The ids that can be meant.
+
+    Returns
+    -------
+    str or None
+        The whole id; None if none of them is meant.
+
+    Raises
+    ------
+    UsageError
+        If several ids begin so; the error lists them.
+    """
+    start = given.casefold()
+    matches = []
+    for one in known:
+        if one == given:
+            return one
+        if len(given) >= SHORTEST_PREFIX and one.casefold().startswith(start):
+            matches.append(one)
+    matches = [one for one in matches if one.casefold() == start] or list(dict.fromkeys(matches))
+    if len(matches) > 1:
+        rest = len(matches) - SHOWN_CANDIDATES
+        more = f" and {rest:,} more" if rest > 0 else ""
+        raise UsageError(
+            f"{brief(given)} is the start of {len(matches):,} ids: "
+            f"{', '.join(matches[:SHOWN_CANDIDATES])}{more}. Give more characters."
+        )
+    return matches[0] if matches else None
 
 
 def time_bound(name: str, value: date | str | None) -> datetime | None:

@@ -274,9 +274,11 @@ def _is_run(word: str) -> str:
 class Run(ApiObject):
     """One execution of an agent inside a thread.
 
-    `steps` is None when the API did not deliver them. `business_id` is no field of the API: it is known when
-    the client created the run or found it by its business. `read_at` is the server's time when this state
-    was read and `read_from` the host that it was read from, or None.
+    `steps` is None when the API did not deliver them. `business_id`, `business_name`, `business_status` and
+    `business_status_at` (when the status was read) are no fields of a run in the API: they are known when the
+    client created the run, found it by its business, or read it from a file that knew; else None. So is
+    `agent_name`. `read_at` is the server's time when this state was read and `read_from` the host that it was
+    read from, or None.
     """
 
     _shown = ("id", "status", "agent", "interrupts")
@@ -293,6 +295,10 @@ class Run(ApiObject):
     output: Output | None = None
     interrupts: Annotated[tuple[Interrupt, ...], each(Interrupt)] = ()
     business_id: str | None = None
+    business_name: str | None = None
+    business_status: str | None = None
+    business_status_at: Time | None = Field(default=None)
+    agent_name: str | None = None
     read_at: Time | None = Field(default=None)
     read_from: str | None = None
 
@@ -302,14 +308,21 @@ class Run(ApiObject):
         known = known_locally(local) if isinstance(local, dict) else {}
         return {name: value for name, value in data.items() if name not in ("steps", LOCAL)} | known
 
-    def knowing(self, *, read_at: datetime | None = None, business_id: str | None = None) -> Run:
-        """Give a copy that also carries what the client knows and the API does not return."""
+    def knowing(self, **known: str | datetime | None) -> Run:
+        """Give a copy that also carries what the client knows and the API does not return.
+
+        Parameters
+        ----------
+        **known
+            Values by the names of `LOCAL_FIELDS`; None leaves what the run carries.
+        """
         local = self._raw.get(LOCAL)
         local = dict(local) if isinstance(local, dict) else {}
-        if read_at is not None:
-            local["read_at"] = read_at.isoformat().replace("+00:00", "Z")
-        if business_id is not None:
-            local["business_id"] = business_id
+        local |= {
+            name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+            for name, value in known.items()
+            if value is not None
+        }
         return Run.from_json({**self._raw, LOCAL: local})
 
     @property
@@ -367,7 +380,8 @@ class Run(ApiObject):
 
 
 LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
-LOCAL_FIELDS = ("read_at", "read_from", "business_id")
+BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
+LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
 
 
 def known_locally(local: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The API's objects beside the run: agents, threads, feedback, actions, documents, pages and events."""
+"""The API's objects beside the run: agents, threads, businesses, feedback, actions, documents, pages and events."""
 
 from __future__ import annotations
 
@@ -91,6 +91,21 @@ class Action(ApiObject):
     actors: Annotated[tuple[Actor, ...], each(Actor)]
     note: str | None = None
     metadata: dict[str, Any] | None = None
+
+
+class Business(ApiObject):
+    """A business of the account (contract, section 18). What else the API says of it is in `to_dict()`.
+
+    `status` is open, pending, in_audit, in_review, approved or rejected; unknown words are kept.
+    """
+
+    _shown = ("id", "status")
+    object: str
+    id: str
+    name: str
+    status: str
+    created_at: Time
+    updated_at: Time
 
 
 class Document(ApiObject):

@@ -36,6 +36,7 @@ MAX_URL = 2000  # characters; longer ones do not work in every browser
 MOST_WORDS, MOST_WORD = 8, 40  # different statuses in a sentence, and characters of one
 BRIEF = 60  # characters of a value that is shown in a message
 MOST_SHOWN_BITS = 400  # of an integer: twice as many digits as are shown
+ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # as the field writes them
 SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
 
 
@@ -122,9 +123,24 @@ def brief(value: object, limit: int = BRIEF) -> str:
 
 
 def short_id(value: str) -> str:
-    """Shorten an id for reading: `c1d2e3f4…`."""
+    """Shorten an id for reading: `c1d2e3f4`, which is accepted wherever the run is at hand."""
     line = one_line(value)
-    return line if len(line) <= SHORT_ID + 4 else line[:SHORT_ID] + "…"
+    return line if len(line) <= SHORT_ID + 4 else line[:SHORT_ID]
+
+
+def agent_title(agent_type: str) -> str:
+    """Name an agent by its type: `cip_orchestrator` is CIP Orchestrator."""
+    words = one_line(agent_type).replace("_", " ").split()
+    return " ".join(word.upper() if word.upper() in ACRONYMS else word[:1].upper() + word[1:] for word in words)
+
+
+def run_label(run_id: str, business_name: object = None, agent_name: object = None) -> str:
+    """Name a run wherever it is shown: by its business, else by its agent, and its short id.
+
+    Missing names may be None or pandas' NA.
+    """
+    names = (name for name in (business_name, agent_name) if isinstance(name, str) and name.strip())
+    return f"{shorten(next(names, 'Unknown agent'))} · {short_id(run_id)}"
 
 
 def web_host(url: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Self
 
 import httpx
 
+from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.connection import Cert, Connection, network
 from runkit.client.hosts import Mode, choose_target, environment_proxy, logins_of
 from runkit.client.resources import Actions, Agents, Documents, Threads, check_positive
@@ -32,7 +33,7 @@ class Client:
     only. `cert` is a client certificate: a file, or (file, key file), or with a password. `transport`
     replaces the network under pacing, retries and the key.
 
-    What it can be asked for is in `runs`, `threads`, `agents`, `actions` and `documents`.
+    What it can be asked for is in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`.
 
     Raises `UsageError` for a missing or malformed key, and for a key and a host that do not match.
     """
@@ -74,7 +75,9 @@ class Client:
         self._connection = Connection(self._target, wire, read_only=read_only, timeout=timeout)
         self.agents = Agents(self._connection)
         self.threads = Threads(self._connection)
-        self.runs = Runs(self._connection, self.threads, sleep=self._sleep, clock=self._clock)
+        known = KnownBusinesses()
+        self.businesses = Businesses(self._connection, self.threads, known)
+        self.runs = Runs(self._connection, self.businesses, known, sleep=self._sleep, clock=self._clock)
         self.actions = Actions(self._connection)
         self.documents = Documents(self._connection)
 

@@ -269,12 +269,12 @@ def page_of(value: object, what: str) -> Page:
     )
 
 
-def stamped(raw: Json, host: str | None, read_at: datetime | None, business_id: str | None) -> Json:
+def stamped(raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]) -> Json:
     """Give the raw object with what the client knows and the API does not return (see `models.LOCAL`)."""
     known = {
         "read_from": host,
         "read_at": read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None,
-        "business_id": business_id,
+        **facts,
     }
     local = {name: value for name, value in known.items() if value is not None}
     bare = {name: value for name, value in raw.items() if name != LOCAL}
@@ -312,7 +312,7 @@ def event_of(name: str, data: object) -> Event | None:
     snapshot, at = data.get("snapshot"), data.get("timestamp")
     fields = {**data, "type": kind}
     if isinstance(snapshot, dict):
-        fields["snapshot"] = stamped(snapshot, None, _moment(at), None)
+        fields["snapshot"] = stamped(snapshot, None, _moment(at), {})
     return Event.from_json(fields)
 
 

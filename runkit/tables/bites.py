@@ -23,7 +23,7 @@ from runkit.tables.columns import Chunk, Words, text
 from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, take_runs
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
-from runkit.text import brief
+from runkit.text import agent_title, brief
 from runkit.values import OLD_STATUSES
 
 Vocabularies = dict[str, dict[str, Words]]
@@ -69,10 +69,9 @@ def _runs(runs: Runs, spans: Spans) -> Chunk:
     return {
         "run_id": runs.text["id"],
         **{name: runs.text[name] for name in ("thread_id", "business_id", "agent", "status")},
-        **dict.fromkeys(
-            ("business_name", "business_status", "agent_name"), pa.nulls(len(runs.records), TEXT)
-        ),
-        "business_status_at": np.full(len(runs.records), NEVER),
+        **{name: runs.text[name] for name in ("business_name", "business_status")},
+        "business_status_at": runs.time["business_status_at"],
+        "agent_name": _agent_names(runs),
         "requester": text(_name(record.raw.get("requester")) for record in runs.records),
         **{name: runs.time[name] for name in ("created_at", "updated_at", "started_at", "ended_at")},
         "as_of": spans.as_of,
@@ -80,6 +79,13 @@ def _runs(runs: Runs, spans: Spans) -> Chunk:
         "end": spans.run_end,
         "has_steps": runs.has_steps,
     }
+
+
+def _agent_names(runs: Runs) -> pa.Array:
+    """The agents' names as the API told the client, else from their types."""
+    types = runs.text["agent"].dictionary_encode()
+    titles = pa.array([agent_title(word) for word in types.dictionary.to_pylist()], TEXT)
+    return pa.compute.coalesce(runs.text["agent_name"], titles.take(types.indices))
 
 
 def _name(requester: object) -> object:

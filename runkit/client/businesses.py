@@ -1,0 +1,220 @@
+"""`client.businesses`, and what the client knows of the businesses that its runs are about.
+
+The API's runs do not name their business. What the client learns is kept here: the business of a thread, of a
+run, and a business's name and status. Nothing is guessed from texts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from runkit.client import codec
+from runkit.client.connection import Connection, path_to
+from runkit.client.paging import read_pages
+from runkit.client.resources import Threads, check_limit
+from runkit.client.runlist import ApiList
+from runkit.errors import ApiError, UsageError
+from runkit.logs import log
+from runkit.models import Run
+from runkit.objects import Business, Page, Thread
+from runkit.progress import Bar
+from runkit.text import brief
+
+WORKERS = 8  # as many requests at once as `runs.fetch` makes
+PROGRESS_AFTER = 2.0  # seconds; what comes sooner needs no bar
+
+
+class Facts(NamedTuple):
+    """What is known of a business, by the names that a run carries it under (`models.LOCAL_FIELDS`)."""
+
+    business_id: str | None = None
+    business_name: str | None = None
+    business_status: str | None = None
+    business_status_at: str | None = None
+    """When the status was read, in the server's time."""
+
+
+class KnownBusinesses:
+    """What one client has learned of businesses; any thread may read and add."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._facts: dict[str, Facts] = {}
+        self._of_run: dict[str, str] = {}
+        self._of_thread: dict[str, str] = {}
+
+    def add(self, business: Business, read_at: datetime | None) -> None:
+        """Remember a business's name and status; one whose time of reading is unknown replaces nothing."""
+        at = read_at and read_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        facts = Facts(business.id, business.name, business.status, at)
+        with self._lock:
+            if at is not None:
+                self._facts[business.id] = facts
+            self._facts.setdefault(business.id, facts)
+
+    def add_run(self, run_id: str, business_id: str) -> None:
+        """Remember the business of a run."""
+        with self._lock:
+            self._of_run[run_id] = business_id
+
+    def add_threads(self, thread_ids: Iterable[str], business_id: str) -> None:
+        """Remember the business of threads."""
+        with self._lock:
+            self._of_thread.update(dict.fromkeys(thread_ids, business_id))
+
+    def learn(self, run: Run) -> None:
+        """Remember what a run carries, as one from a file does; what was read from the API stays."""
+        if run.business_id is None:
+            return
+        at = run.business_status_at.isoformat() if run.business_status_at else None
+        with self._lock:
+            self._of_run.setdefault(run.id, run.business_id)
+            if run.business_name is not None:
+                facts = Facts(run.business_id, run.business_name, run.business_status, at)
+                self._facts.setdefault(run.business_id, facts)
+
+    def is_named(self, business_id: str) -> bool:
+        """Whether the name of a business is known."""
+        with self._lock:
+            return business_id in self._facts
+
+    def of(self, run_id: object, thread_id: object) -> dict[str, str | None]:
+        """Give what is known of the business of a run."""
+        with self._lock:
+            business_id = self._of_run.get(str(run_id)) or self._of_thread.get(str(thread_id))
+            if business_id is None:
+                return {}
+            return self._facts.get(business_id, Facts(business_id))._asdict()
+
+
+class Businesses:
+    """The businesses of the account; they can only be read."""
+
+    def __init__(self, connection: Connection, threads: Threads, known: KnownBusinesses) -> None:
+        self._connection = connection
+        self._threads = threads
+        self._known = known
+
+    def list(self, limit: int | None = None, progress: bool = True) -> ApiList[Business]:
+        """List the businesses of the account.
+
+        Parameters
+        ----------
+        limit
+            At most so many; None for all.
+        progress
+            Count on stderr, or in the notebook, when it takes longer than 2 seconds.
+
+        Returns
+        -------
+        ApiList of Business
+            In the API's order. `is_complete` and `why` say whether something may be missing.
+
+        Raises
+        ------
+        ApiError
+            If the list cannot be read.
+        """
+        check_limit(limit)
+        read_at: list[datetime | None] = []
+
+        def get_page(number: int) -> Page:
+            reply = self._connection.get("/businesses", page=number, per_page=codec.PER_PAGE)
+            read_at.append(reply.read_at)
+            return codec.page_of(reply.value, "GET /businesses")
+
+        listing = read_pages(
+            get_page, Business.from_json, lambda business: True, limit=limit, progress=progress
+        )
+        for business in listing.kept:
+            self._known.add(business, read_at[-1])
+        return ApiList(listing.kept, listing.why, listing.total_count)
+
+    def get(self, business: str | Business) -> Business:
+        """Read one business.
+
+        Parameters
+        ----------
+        business
+            Its id, or a `Business` to be read again.
+
+        Returns
+        -------
+        Business
+            As it is now; `to_dict()` has all that the API says.
+
+        Raises
+        ------
+        NotFound
+            If the API knows no such business.
+        """
+        business_id = business.id if isinstance(business, Business) else business
+        reply = self._connection.get(path_to("businesses", business_id))
+        found = reply.read(Business)
+        self._known.add(found, reply.read_at)
+        return found
+
+    def identify(
+        self, businesses: str | Business | Iterable[str | Business], progress: bool = True
+    ) -> dict[str, ApiList[Thread]]:
+        """Find the threads of businesses, and their names: at most two requests for each, 8 at a time.
+
+        From then on the client's runs of these threads carry the business. A name that cannot be read stays
+        unknown.
+
+        Parameters
+        ----------
+        businesses
+            One id or `Business`, or several.
+        progress
+            As in `list`.
+
+        Returns
+        -------
+        dict of str to ApiList of Thread
+            The threads by the id of their business.
+
+        Raises
+        ------
+        UsageError
+            For what is no id and no `Business`.
+        ApiError
+            If the threads of a business cannot be read.
+        """
+        ids = [self._id_of(one) for one in self._several(businesses)]
+        ids = list(dict.fromkeys(ids))
+        found: dict[str, ApiList[Thread]] = {}
+        bar = Bar(total=len(ids), unit="business", delay=PROGRESS_AFTER, disable=not progress)
+        with bar, ThreadPoolExecutor(WORKERS) as pool:
+            for business_id, threads in zip(ids, pool.map(self._read_threads, ids), strict=True):
+                found[business_id] = threads
+                bar.update(1)
+        return found
+
+    def _several(self, businesses: str | Business | Iterable[str | Business]) -> Iterable[str | Business]:
+        if isinstance(businesses, str | Business):
+            return [businesses]
+        if isinstance(businesses, Iterable):
+            return businesses
+        raise UsageError(f"business_id={brief(businesses)}; expected an id, a Business, or several of them.")
+
+    def _id_of(self, business: str | Business) -> str:
+        if isinstance(business, Business):
+            self._known.add(business, None)
+            return business.id
+        path_to(business)  # an empty id would list the threads of all businesses
+        return business
+
+    def _read_threads(self, business_id: str) -> ApiList[Thread]:
+        threads = self._threads.list(business_id=business_id)
+        self._known.add_threads(threads.ids, business_id)
+        if not self._known.is_named(business_id):
+            try:
+                self.get(business_id)
+            except ApiError as error:
+                log.info("the name of business %s is not known: %s", business_id, error)
+        return threads
