@@ -281,6 +281,11 @@ def stamped(raw: Json, host: str | None, read_at: datetime | None, facts: Mappin
     return {**bare, LOCAL: local} if local else bare
 
 
+def is_same_id(one: str, other: str) -> bool:
+    """Whether two ids name the same object: UUIDs may be written in either case."""
+    return one.lower() == other.lower()
+
+
 def shape_of(value: object) -> str:
     """Say what a JSON value is, never what it holds."""
     if isinstance(value, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from runkit.client.connection import Connection, path_to
 from runkit.client.doubt import Delivery, deliver, is_pending
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
-from runkit.client.resources import Threads, check_limit, check_positive
+from runkit.client.resources import Threads, check_amount, check_limit, check_texts
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
 from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
@@ -23,7 +22,7 @@ from runkit.filters import status_words, time_bound
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Feedback, Page
-from runkit.text import duration, plural
+from runkit.text import duration, plural, shorten
 
 POLL_FIRST = 0.25  # seconds; a sandbox run takes about one
 POLL_GROWTH = 1.5
@@ -66,6 +65,8 @@ class Runs:
         Raises `UsageError` without a business and a thread, `NotFound`, `Invalid` (422: the business is in
         audit), `MaybeSent` when it is unknown whether the run was created: look at `runs.list` first.
         """
+        optional = {"business_id": business_id, "prompt": prompt, "thread_id": thread_id}
+        check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = codec.create_run_body(agent, business_id, thread_id, prompt)
@@ -124,7 +125,8 @@ class Runs:
         runs = listing.kept
         if threads is not None and business_id is not None:
             runs = tuple(run.knowing(business_id=business_id) for run in runs)
-            self._business_of.update((run.id, business_id) for run in runs)
+            for run in runs:
+                self._remember(run.id, business_id)
         whys = [f"threads: {threads.why}"] if threads is not None and threads.why else []
         whys += [listing.why] if listing.why else []
         if homeless:
@@ -146,13 +148,14 @@ class Runs:
         The bar (`progress`) goes to stderr and leaves nothing in the notebook. A host that goes away is
         waited for as in `arriving`; when it stays away, what had arrived is returned, too.
 
-        Raises `AuthError` at once, and what failed when nothing at all could be read.
+        Raises `AuthError` for a 401, and for a 403 if nothing else is answered; what had arrived is in its
+        `runs`. Raises what failed when nothing at all could be read.
         """
         check_workers(workers)
-        ids = tuple(dict.fromkeys(self._ids(ids_or_runs)))
         known = reusable(have)
-        batch = self._batch((one for one in ids if one not in known), workers)
-        return replace(gather(batch, ids, known, progress=progress), clock=self._now)
+        ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
+        batch = self._batch((one for one in ids if one.lower() not in known), workers)
+        return gather(batch, ids, known, progress=progress, clock=self._now)
 
     def arriving(
         self,
@@ -173,9 +176,9 @@ class Runs:
         Closing the iterator ends it: nothing more is sent. So does leaving a `for` loop, unless something
         else holds on to the iterator, as a traceback does: `contextlib.closing` is certain.
 
-        Raises `AuthError`; `Unavailable` when for 60 seconds nothing could be read (5 when the host has not
-        answered at all), or `RateLimited` if the limiter said so or asks to wait for longer; `UsageError` for
-        what is no id, when its turn comes.
+        Raises `AuthError` for a 401, and for a 403 if nothing else is answered; `Unavailable` when for 60
+        seconds nothing could be read (5 when the host has not answered at all), or `RateLimited` if the
+        limiter said so or asks to wait for longer; `UsageError` for what is no id, when its turn comes.
         """
         check_workers(workers)
         return self._batch(self._ids(ids_or_runs), workers, on_idle).arrivals()
@@ -187,15 +190,21 @@ class Runs:
         seconds; left out, it grows from 0.25 to 5. Once the run was seen, lost connections are waited out.
         The last read, with the steps, may take the client's `timeout` longer.
 
-        Raises `WaitTimeout`, whose `run` is the last state seen, and as `get` when not even one was.
+        Raises `WaitTimeout`, whose `run` is the last state seen (None if other requests at the client's pace
+        left no turn for this one), and as `get` when it cannot be read at all.
         """
         if timeout is not None:
-            check_positive("timeout", timeout, "seconds above 0, or None to wait forever")
+            check_amount("timeout", timeout, "seconds", ", or None to wait forever")
         if poll is not None:
-            check_positive("poll", poll, "seconds above 0, or None to look ever less often")
+            check_amount("poll", poll, "seconds", ", or None to look ever less often")
         deadline = None if timeout is None else self._clock() + timeout
         pause = POLL_FIRST if poll is None else poll
-        last = self._get(run, None, deadline, include=None)
+        try:
+            last = self._get(run, None, deadline, include=None)
+        except RateLimited as error:
+            if error.status is not None:
+                raise
+            raise WaitTimeout(f"no turn within {duration(timeout)}: {error}") from None
         while last.status == "running":
             left = float("inf") if deadline is None else deadline - self._clock()
             if left <= 0:
@@ -279,7 +288,8 @@ class Runs:
 
         Raises `UsageError` for an artifact without an id: the API cannot take a rating of it.
         """
-        if artifact_id is None or not str(artifact_id).strip():
+        check_texts({"artifact_id": artifact_id})
+        if artifact_id is None or not artifact_id.strip():
             raise UsageError(
                 "the artifact has no id, and the API cannot take a rating without one; "
                 "whether artifacts carry ids is up to the API"
@@ -299,12 +309,14 @@ class Runs:
         `on_gap` is called in the thread that iterates: with the run as it was just read each time the stream
         broke off and is about to be opened again, with None each time it is open.
 
-        Raises `NotFound`, `AuthError`, and `Unavailable` when not even the run can be read.
+        Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, and `Unavailable`
+        when not even the run can be read.
         """
         run_id, _ = self._identify(run)
         path = path_to("runs", run_id, "stream")
-        blot = self._connection.target.secret.blot_bytes
-        return EventStream(lambda: self._connection.stream(path), lambda: self.get(run), on_gap, blot)
+        if on_gap is not None and not callable(on_gap):
+            raise UsageError(f"on_gap={on_gap!r}; expected a function of a run, or None")
+        return EventStream(run_id, lambda: self._connection.stream(path), lambda: self.get(run), on_gap)
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of its smallest answer; this machine's if it says none."""
@@ -326,13 +338,17 @@ class Runs:
         )
 
     def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
-        """Give the ids, checked, and keep what the runs know of their businesses."""
-        for one in [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs:
-            run_id, business_id = self._identify(one)
-            path_to(run_id)
-            if business_id is not None:
-                self._business_of[run_id] = business_id
-            yield run_id
+        """Give the ids, each checked in its turn, and keep what the runs know of their businesses."""
+        several = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        if not isinstance(several, Iterable):
+            raise UsageError(f"got {type(several).__name__}; expected an id, a Run, or several of them")
+        return map(self._checked_id, several)
+
+    def _checked_id(self, one: str | Run) -> str:
+        run_id, business_id = self._identify(one)
+        path_to(run_id)
+        self._remember(run_id, business_id)
+        return run_id
 
     def _get(
         self,
@@ -347,20 +363,28 @@ class Runs:
         return self._run(reply, business_id, run_id)
 
     def _identify(self, run: str | Run) -> tuple[str, str | None]:
+        """Give the id, and the business if it is known."""
         if isinstance(run, Run):
-            return run.id, run.business_id or self._business_of.get(run.id)
-        return run, self._business_of.get(run) if isinstance(run, str) else None
+            return run.id, run.business_id or self._known_business(run.id)
+        return run, self._known_business(run) if isinstance(run, str) else None
+
+    def _known_business(self, run_id: str) -> str | None:
+        return self._business_of.get(run_id.lower())
+
+    def _remember(self, run_id: str, business_id: str | None) -> None:
+        if business_id is not None:
+            self._business_of[run_id.lower()] = business_id
 
     def _run(self, reply: Reply, business_id: str | None, asked: str | None = None) -> Run:
         host = self._connection.target.host
         run = reply.read(Run, lambda raw: codec.stamped(raw, host, reply.read_at, business_id))
-        if asked not in (None, run.id):
+        if asked is not None and not codec.is_same_id(asked, run.id):
+            found = self._connection.target.secret.redact(run.id)
             raise ContractError(
-                f"{reply.source}: the API answered with run {run.id[:100]!r} when asked for {asked!r}. "
+                f"{reply.source}: the API answered with run {shorten(found, 100)!r}. "
                 "Check base_url and the proxy."
             )
-        if business_id is not None:
-            self._business_of[run.id] = business_id
+        self._remember(run.id, business_id)
         return run
 
     def _page(self, number: int) -> Page:
@@ -368,7 +392,7 @@ class Runs:
         page = codec.page_of(reply.value, "GET /runs")
         host = self._connection.target.host
         known = (
-            codec.stamped(raw, host, reply.read_at, self._business_of.get(str(raw.get("id"))))
+            codec.stamped(raw, host, reply.read_at, self._known_business(str(raw.get("id"))))
             for raw in page.data
         )
         return page.model_copy(update={"data": tuple(known)})

@@ -343,11 +343,24 @@ def test_the_servers_own_wait_is_kept(server: Server, client: Client, follow: An
     assert seconds_until_gone() < 5
 
 
-def test_what_nobody_expected_is_said(client: Client, follow: Any, told: Told) -> None:
-    """An error that is not runkit's, here that of a closed client, ends it in words too."""
+def test_a_closed_client_is_said(client: Client, follow: Any, told: Told) -> None:
+    """The watch ends and says why."""
     client.close()
     follow(client, "run-1")
-    assert "RuntimeError at connection.py" in told.until(is_over).message
+    assert "this client has been closed" in told.until(is_over).message
+
+
+def test_what_nobody_expected_is_said(
+    client: Client, follow: Any, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that is not runkit's ends it in words too."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(client.runs, "get", fail)
+    follow(client, "run-1")
+    assert "RuntimeError at test_watching.py" in told.until(is_over).message
 
 
 def test_a_view_that_fails_ends_it(
