@@ -1,4 +1,4 @@
-"""The API's objects beside the run: agents, threads, businesses, feedback, actions, documents, pages and events."""
+"""The API's objects beside the run: agents, threads, businesses, feedback, actions, documents, events."""
 
 from __future__ import annotations
 

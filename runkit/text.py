@@ -131,16 +131,19 @@ def short_id(value: str) -> str:
 def agent_title(agent_type: str) -> str:
     """Name an agent by its type: `cip_orchestrator` is CIP Orchestrator."""
     words = one_line(agent_type).replace("_", " ").split()
-    return " ".join(word.upper() if word.upper() in ACRONYMS else word[:1].upper() + word[1:] for word in words)
+    return " ".join(
+        word.upper() if word.upper() in ACRONYMS else word[:1].upper() + word[1:] for word in words
+    )
 
 
-def run_label(run_id: str, business_name: object = None, agent_name: object = None) -> str:
+def run_label(run_id: str, business_name: object, agent_name: object, limit: int = BRIEF) -> str:
     """Name a run wherever it is shown: by its business, else by its agent, and its short id.
 
-    Missing names may be None or pandas' NA.
+    Missing names may be None or pandas' NA. A name is cut so that the whole has `limit` characters.
     """
     names = (name for name in (business_name, agent_name) if isinstance(name, str) and name.strip())
-    return f"{shorten(next(names, 'Unknown agent'))} · {short_id(run_id)}"
+    end = f" · {short_id(run_id)}"
+    return shorten(next(names, "Unknown agent"), limit - len(end)) + end
 
 
 def web_host(url: str) -> str | None:

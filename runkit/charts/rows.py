@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from runkit import timing
 from runkit.charts.labels import indented, plain, thin
 from runkit.charts.scene import Scene
-from runkit.text import short_id
+from runkit.text import run_label
 from runkit.timing import Flags, Ints
 
 LETTERS = "ABCD"  # two to four runs are told apart by a letter
 LABEL = 30  # characters of a row's label; a third of a phone's width is left for the bars
+RUN_LABEL = 36  # of a run's: a business and a run id
 MOST_BANDS = 40  # shaded bands, each a DOM node
 
 
@@ -40,15 +41,14 @@ class Rows(NamedTuple):
 
 
 def run_names(scene: Scene) -> list[str]:
-    """A short name for each run; with a letter or a number in front where there are several."""
-    ids = [short_id(run_id) for run_id in scene.frames.runs["run_id"].tolist()]
-    if len(ids) == 1:
-        return [f"run {ids[0]}"]
-    if len(ids) <= len(LETTERS):
-        return [f"{LETTERS[number]} {name}" for number, name in enumerate(ids)]
-    if len(set(ids)) == len(ids):
-        return ids
-    return [f"{number}: {name}" for number, name in enumerate(ids, 1)]
+    """A label for each run; with a letter or a number in front where that is needed to tell them apart."""
+    columns = scene.frames.runs[["run_id", "business_name", "agent_name"]].itertuples(index=False)
+    labels = [run_label(*names, limit=RUN_LABEL - 4) for names in columns]
+    if 1 < len(labels) <= len(LETTERS):
+        return [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
+    if len(set(labels)) == len(labels):
+        return labels
+    return [f"{number}: {label}" for number, label in enumerate(labels, 1)]
 
 
 def tree(scene: Scene, start: Ints, end: Ints) -> Rows:
@@ -69,7 +69,7 @@ def tree(scene: Scene, start: Ints, end: Ints) -> Rows:
     names = run_names(scene)
     head_depth = 1 if len(heads) else 0
     ticks = _Ticks(n)
-    ticks.add(of_run[heads], np.zeros(len(heads), np.int64), lambda at: plain(names[heads[at]], LABEL))
+    ticks.add(of_run[heads], np.zeros(len(heads), np.int64), lambda at: plain(names[heads[at]], RUN_LABEL))
     labels = step_labels(scene)
     ticks.add(of_step, depth + head_depth, lambda at: indented(labels(at), int(depth[at]), LABEL))
     bands = [
@@ -123,7 +123,9 @@ def run(scene: Scene, start: Ints, end: Ints) -> Rows:
     status = runs["status"].astype("str").to_numpy()
 
     def label(at: int) -> str:
-        return plain(names[at] if status[at] == "completed" else f"{names[at]} ({status[at]})", LABEL)
+        return plain(
+            names[at] if status[at] == "completed" else f"{names[at]} ({status[at]})", RUN_LABEL + 14
+        )
 
     ticks = _Ticks(scene.n_runs)
     ticks.add(np.arange(scene.n_runs), np.zeros(scene.n_runs, np.int64), label)
@@ -190,7 +192,7 @@ class _Ticks:
         self.add(
             of_run[where],
             np.ones(len(where), np.int64),
-            lambda at: plain(f"{names[where[at]]}, no steps", LABEL),
+            lambda at: plain(f"{names[where[at]]}, no steps", RUN_LABEL + 10),
         )
 
     def rows(
