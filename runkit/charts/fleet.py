@@ -21,6 +21,7 @@ from runkit.charts.fleet_outcome import outcomes, volume
 from runkit.charts.fleet_time import budget, slowest_steps, waits
 from runkit.charts.phrases import NO_RUNS, listed, recommendations, said, without_budget
 from runkit.tables.linked import Frames
+from runkit.tables.problems import numbers
 from runkit.text import budget_words, duration, moment, plural, shorten
 
 __all__ = [
@@ -83,7 +84,7 @@ def in_short(f: Frames) -> Exhibit:
         "working": duration(spent["working_s"]),
         "waiting for a person": duration(spent["waiting_s"]),
         "steps": f"{len(f.steps):,}",
-        "problems in the data": f"{len(f.problems):,}",
+        "problems in the data": f"{numbers(f.problems).sum():,}",
     }
     table = pd.DataFrame({"what": list(rows), "value": list(rows.values())}, dtype="str")
     return Exhibit("The runs in short", " ".join(filter(None, parts)), table)
@@ -140,7 +141,7 @@ def _wholeness(f: Frames) -> str:
     if f.is_complete:
         return ""
     reasons = []
-    n_older = int((f.problems["problem"] == "duplicate_run").sum())
+    n_older = int(numbers(f.problems)[f.problems["problem"] == "duplicate_run"].sum())
     if f.coverage.refused > n_older:
         n_lost = plural(f.coverage.refused - n_older, "record")
         reasons.append(f"{n_lost} of {f.coverage.seen:,} could not be read")
