@@ -65,7 +65,7 @@ def in_short(f: Frames) -> Exhibit:
         parts = [
             f"{plural(len(runs), 'run')}: {kinds}.{no_failure}",
             _advice_words(by_advice, len(done), int(advice.isna().sum())),
-            _asking(asks),
+            _asking(asks, runs),
             f"Created {_range_words(runs)}.",
             time,
             without_budget(runs),
@@ -126,7 +126,10 @@ def _range_words(runs: pd.DataFrame) -> str:
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
 
 
-def _asking(asks: pd.DataFrame) -> str:
+def _asking(asks: pd.DataFrame, runs: pd.DataFrame) -> str:
+    n_unread = int(((runs["status"] == "interrupted") & (runs["n_pending"] == 0)).sum())
+    if asks.empty and n_unread:
+        return f"The question of {plural(n_unread, 'interrupted run')} cannot be read."
     if asks.empty:
         return "No question waits for a person."
     oldest = asks.sort_values("asked_at").iloc[0]
