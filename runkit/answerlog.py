@@ -68,7 +68,7 @@ def declared_name() -> str:
 def digest(value: Mapping[str, Any]) -> str:
     """Give the SHA-256 of a JSON object in canonical form, in hex."""
     text = jsontext.dumps(dict(value), sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def begin(answer: Mapping[str, Any], by: str | None, known: Mapping[str, str | None]) -> int:

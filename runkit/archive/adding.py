@@ -17,7 +17,7 @@ from runkit.archive.table import Lost, Snapshot, latest
 from runkit.errors import ArchiveError
 from runkit.logs import log
 from runkit.tables.checks import TEXT
-from runkit.tables.problems import Problems
+from runkit.tables.problems import Problems, numbers
 from runkit.tables.records import Record
 from runkit.tables.schema import cast, empty
 from runkit.text import plural
@@ -58,8 +58,9 @@ class Added:
         """Say it in words."""
         parts = [f"{self.n_new:,} new", f"{self.n_changed:,} changed", f"{self.n_unchanged:,} unchanged"]
         if self.n_refused:
-            found = self.problems["problem"][self.problems["severity"] == "error"].value_counts()
-            kinds = ", ".join(f"{n} {word}" for word, n in found[found > 0].items())
+            costly = self.problems[self.problems["severity"] == "error"]
+            found = numbers(costly).groupby(costly["problem"].astype("str")).sum()
+            kinds = ", ".join(f"{n:,} {word}" for word, n in found.items())
             parts.append(f"{plural(self.n_refused, 'record')} refused ({kinds}; see .problems)")
         parts += ["interrupted: add again to go on"] if self.is_interrupted else []
         return ", ".join(parts)

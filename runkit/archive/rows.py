@@ -59,7 +59,7 @@ def row_of(record: Record) -> Row:
     if record.problem or not isinstance(raw, dict):
         return Row(record)
     try:
-        text = jsontext.dumps_readable(raw)
+        text = jsontext.dumps(raw)
     except RecursionError as error:
         refusal = ("too_deep", f"it could not be read back: {error}")
     except (TypeError, ValueError) as error:

@@ -21,6 +21,7 @@ from runkit.charts.fleet_outcome import outcomes, volume
 from runkit.charts.fleet_time import budget, slowest_steps, waits
 from runkit.charts.phrases import NO_RUNS, listed, recommendations, said, without_budget
 from runkit.tables.linked import Frames
+from runkit.tables.problems import numbers
 from runkit.text import budget_words, duration, moment, plural, shorten
 
 __all__ = [
@@ -64,7 +65,7 @@ def in_short(f: Frames) -> Exhibit:
         parts = [
             f"{plural(len(runs), 'run')}: {kinds}.{no_failure}",
             _advice_words(by_advice, len(done), int(advice.isna().sum())),
-            _asking(asks),
+            _asking(asks, runs),
             f"Created {_range_words(runs)}.",
             time,
             without_budget(runs),
@@ -83,7 +84,7 @@ def in_short(f: Frames) -> Exhibit:
         "working": duration(spent["working_s"]),
         "waiting for a person": duration(spent["waiting_s"]),
         "steps": f"{len(f.steps):,}",
-        "problems in the data": f"{len(f.problems):,}",
+        "problems in the data": f"{numbers(f.problems).sum():,}",
     }
     table = pd.DataFrame({"what": list(rows), "value": list(rows.values())}, dtype="str")
     return Exhibit("The runs in short", " ".join(filter(None, parts)), table)
@@ -125,7 +126,10 @@ def _range_words(runs: pd.DataFrame) -> str:
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
 
 
-def _asking(asks: pd.DataFrame) -> str:
+def _asking(asks: pd.DataFrame, runs: pd.DataFrame) -> str:
+    n_unread = int(((runs["status"] == "interrupted") & (runs["n_pending"] == 0)).sum())
+    if asks.empty and n_unread:
+        return f"The question of {plural(n_unread, 'interrupted run')} cannot be read."
     if asks.empty:
         return "No question waits for a person."
     oldest = asks.sort_values("asked_at").iloc[0]
@@ -140,7 +144,7 @@ def _wholeness(f: Frames) -> str:
     if f.is_complete:
         return ""
     reasons = []
-    n_older = int((f.problems["problem"] == "duplicate_run").sum())
+    n_older = int(numbers(f.problems)[f.problems["problem"] == "duplicate_run"].sum())
     if f.coverage.refused > n_older:
         n_lost = plural(f.coverage.refused - n_older, "record")
         reasons.append(f"{n_lost} of {f.coverage.seen:,} could not be read")

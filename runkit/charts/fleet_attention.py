@@ -12,6 +12,7 @@ from runkit.charts.evidence import findings_of
 from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import NO_RUNS, few, known, listed, quoted, recommendations, said, share, subjects
 from runkit.tables.linked import Frames
+from runkit.tables.problems import numbers
 from runkit.text import duration, plural, short_id
 from runkit.values import FINAL_STATUSES
 
@@ -293,7 +294,7 @@ def _unread(f: Frames) -> Kind:
     created = dict(zip(f.runs["run_id"], f.runs["created_at"], strict=True))
     tasks = [
         Task(
-            f"{plural(len(own), 'problem')} in the data, the first {_where(own.iloc[0])}",
+            f"{plural(_number(own), 'problem')} in the data, the first {_where(own.iloc[0])}",
             created.get(str(run_id), pd.NaT),
             [str(run_id)],
         )
@@ -301,14 +302,18 @@ def _unread(f: Frames) -> Kind:
     ]
     tasks += [
         Task(
-            f"{plural(len(own), 'record')} refused ({said(word)}), the first {_where(own.iloc[0])}",
+            f"{plural(_number(own), 'problem')} in the data ({said(word)}), the first {_where(own.iloc[0])}",
             pd.NaT,
             [],
         )
         for word, own in _most_first(costly[costly["run_id"].isna()], "problem")
     ]
-    words = f"{plural(len(costly), 'problem')} in the data"
+    words = f"{plural(_number(costly), 'problem')} in the data"
     return Kind("Check the data", words, "row of data problems", "rows of data problems", tasks)
+
+
+def _number(problems: pd.DataFrame) -> int:
+    return int(numbers(problems).sum())
 
 
 def _most_first(rows: pd.DataFrame, column: str) -> list[tuple[object, pd.DataFrame]]:

@@ -22,7 +22,11 @@ ORIGINS = {"output": "in the summary", "step": "found on the way", "proposal": "
 
 
 def findings(f: Frames) -> pd.DataFrame:
-    """The artifacts that are findings: output, steps, proposals, with their tiers in words."""
+    """The artifacts of one run that are findings: output, steps, proposals, with their tiers in words.
+
+    `f` holds exactly one run, else `UsageError`.
+    """
+    f = one_run(f, "f")
     rows = findings_of(f)
     order = rows["origin"].map({origin: rank for rank, origin in enumerate(ORIGINS)}).astype("float64")
     rows = rows.assign(order=order).sort_values(["order", "artifact_no"]).drop(columns="order")
@@ -114,6 +118,7 @@ def overconfident(f: Frames) -> str:
 
     Words that are not documented are not ranked.
     """
+    f = one_run(f, "f")
     ranks = {word: rank for rank, word in enumerate(CONFIDENCES)}
     stated = known(f.runs["confidence"].iloc[0])
     rows = findings(f)

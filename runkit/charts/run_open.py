@@ -185,6 +185,7 @@ def open_items(f: Frames) -> Exhibit:
 
 def open_counts(f: Frames) -> str:
     """Count what one run left open, in a sentence; named is what was followed up."""
+    f = one_run(f, "f")
     parts = [
         f"{counted}{_named([item for item in alike if item.note])}"
         for counted, alike in _by_kind(list(_items(f)))
@@ -219,6 +220,9 @@ def _items(f: Frames) -> Iterator[Open]:
     asked = f.interrupts
     kind = ("question that waits for a person", "questions that wait for a person")
     yield from _questions(asked[asked["outcome"] == "pending"], *kind)
+    if run["status"] == "interrupted" and not run["n_pending"]:
+        words = "the run is interrupted, and its question cannot be read"
+        yield Open("question that cannot be read", "questions that cannot be read", words, words=words)
     if is_over(run) and not (f.artifacts["origin"] == "output").any():
         yield _no_result(run)
     for point in stated(f, "Still open"):

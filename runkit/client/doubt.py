@@ -66,7 +66,8 @@ def deliver(
         run = send()
         if not is_pending(run, interrupt_id) and not is_stale(run, before):
             return Delivery(CONFIRMED, run, "the API took the answer")
-        why = f"the API took the answer and still shows the question {interrupt_id!r} as open."
+        seen = "it shows an older state of the run" if is_stale(run, before) else _still(run, interrupt_id)
+        why = f"the API took the answer, and {seen}."
     except (MaybeSent, ContractError) as error:
         failure, why = error, str(error)
     except (NotFound, Conflict, Invalid) as error:
@@ -90,7 +91,7 @@ def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str, befo
     kind: type[ApiError]
     if is_pending(run, interrupt_id):
         kind = Invalid
-        message = f"the answer was refused, and the question {interrupt_id!r} is still open: {failure}"
+        message = f"the answer was refused, and {_still(run, interrupt_id)}: {failure}"
     else:
         kind = Conflict
         message = (
@@ -134,7 +135,7 @@ def _look(
             )
             log.warning("%s", told)
             return Delivery(UNCONFIRMED, run, told, failure)
-        found = f"{seconds:g} s later the question {interrupt_id!r} was still open"
+        found = f"{seconds:g} s later, {_still(run, interrupt_id)}"
     told = f"{why} {found}. It was sent once and may still arrive: look again before you answer again."
     return Delivery(UNKNOWN, run, told, failure)
 
@@ -145,11 +146,24 @@ def is_pending(run: Run, interrupt_id: str) -> bool:
     Looks at the JSON itself: a question that cannot be parsed, or an interrupted run that names none, is not
     a question that was answered.
     """
-    questions = run.to_dict().get("interrupts")
-    if run.is_finished or not isinstance(questions, list) or not questions:
+    named = _named(run)
+    if run.is_finished or not named:
         return run.status == "interrupted"
-    named = [item.get("id") if isinstance(item, dict) else None for item in questions]
     return interrupt_id in named or not all(isinstance(name, str) for name in named)
+
+
+def _named(run: Run) -> list[object]:
+    """The ids of the questions that a run lists, None for one that has none."""
+    questions = run.to_dict().get("interrupts")
+    listed = questions if isinstance(questions, list) else []
+    return [item.get("id") if isinstance(item, dict) else None for item in listed]
+
+
+def _still(run: Run, interrupt_id: str) -> str:
+    """Say what a run shows of a question that is not known to be closed."""
+    if interrupt_id in _named(run):
+        return f"the question {interrupt_id!r} is still open"
+    return f"the run is still {shorten(run.status)}, and which question is open cannot be read"
 
 
 def is_stale(run: Run, known: Run | None) -> bool:

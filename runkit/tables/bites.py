@@ -122,14 +122,14 @@ def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
                 [jsontext.dumps(value) if value else None if value is None else "{}" for value in payloads],
                 TEXT,
             )
-        except (TypeError, ValueError):  # one of them cannot be written: look at each by itself
+        except ValueError:  # one of them cannot be written: look at each by itself
             pass
     texts: list[str | None] = []
     for position, (record, result) in enumerate(zip(steps.records, payloads, strict=True)):
         owner = runs.records[steps.run[position]]
         try:
             texts.append(None if result is None else jsontext.dumps(result))
-        except (TypeError, ValueError) as error:  # objects of Python's that no JSON text can hold
+        except ValueError as error:  # objects of Python's that no JSON text can hold
             texts.append(None)
             problems.of_step(owner, record, "bad_field", f"result: it is no JSON ({error})", "result")
         if result is not None and type(result) is not dict:

@@ -118,7 +118,8 @@ def _complete_runs(runs: Chunk, steps: Chunk, artifacts: Chunk, sources: Chunk, 
     is_started = started != NEVER
     is_known = is_started & runs["has_steps"]
     runs["ended_at"] = np.where(ended == NEVER, NEVER, np.maximum(ended, started))
-    runs["queued_s"] = seconds(runs["start"] - runs["created_at"], is_started)
+    queued = runs["start"] - runs["created_at"]
+    runs["queued_s"] = seconds(queued, is_started & (queued >= 0))
     runs["duration_s"] = seconds(runs["end"] - runs["start"], is_started)
     runs["working_s"] = seconds(budget.working, is_known)
     runs["waiting_s"] = seconds(budget.waiting, is_known)

@@ -19,7 +19,7 @@ from runkit.tables.nested import Forest, Values, plant, steps_of, values_of
 from runkit.tables.problems import COSTLY, Problems
 from runkit.tables.records import Record, describe
 from runkit.text import brief
-from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time
+from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time, todays_status
 
 Json = dict[str, Any]
 # The statuses of a run that has ended, in today's and the oldest words.
@@ -65,7 +65,6 @@ class Spans(NamedTuple):
     """When runs and steps were, in microseconds. A run that has not started spans 0 to 0."""
 
     as_of: Ints
-    is_started: Flags
     run_start: Ints
     run_end: Ints
     start: Ints
@@ -98,8 +97,14 @@ def take_runs(records: Sequence[Record], problems: Problems) -> Runs:
         columns = must(to_columns(Run, usable))
     _check_parts(kept, problems)
     final = pa.compute.is_in(columns.text["status"], pa.array(FINAL, TEXT)).to_numpy(zero_copy_only=False)
-    has_steps = np.array([isinstance(record.raw.get("steps"), list) for record in kept], np.bool_)
+    has_steps = np.array([_has_steps(record.raw) for record in kept], np.bool_)
     return Runs(kept, *columns, final, has_steps, n_seen)
+
+
+def _has_steps(raw: Json) -> bool:
+    """Whether the steps were delivered: without them the API's object page shows an empty list."""
+    steps = raw.get("steps")
+    return isinstance(steps, list) and (bool(steps) or todays_status(raw.get("status")) == "running")
 
 
 def _check_parts(records: Sequence[Record], problems: Problems) -> None:
@@ -203,36 +208,44 @@ def measure(runs: Runs, steps: Steps, as_of: int | None, problems: Problems) -> 
     maximum over several runs, so a run's numbers do not depend on its neighbours.
     """
     moment = _as_of(runs, steps, as_of)
-    started, ended = runs.time["started_at"], runs.time["ended_at"]
+    created, started, ended = (runs.time[name] for name in ("created_at", "started_at", "ended_at"))
     is_started, has_ended = started != NEVER, ended != NEVER
     last = np.where(has_ended, ended, moment)
-    for number in np.flatnonzero(is_started & has_ended & (last < started)).tolist():
-        detail = "ended_at lies before started_at; read as equal to it"
-        problems.of_run(runs.records[number], "ends_before_start", detail, "ended_at")
+    run_start, run_end = np.where(is_started, started, 0), np.where(is_started, np.maximum(started, last), 0)
+
+    def note_runs(where: Flags, problem: str, detail: str, field: str) -> None:
+        for number in np.flatnonzero(where).tolist():
+            problems.of_run(runs.records[number], problem, detail, field)
+
+    def note_steps(positions: Ints, problem: str, detail: str, field: str = "") -> None:
+        for position in positions.tolist():
+            record = runs.records[steps.run[position]]
+            problems.of_step(record, steps.records[position], problem, detail, field)
+
+    detail = "started_at lies before created_at; queued_s is null"
+    note_runs(is_started & (started < created), "starts_before_created", detail, "started_at")
+    detail = "ended_at lies before started_at; read as equal to it"
+    note_runs(is_started & has_ended & (last < started), "ends_before_start", detail, "ended_at")
 
     start, completed = steps.time["started_at"], steps.time["completed_at"]
     is_closed = completed != NEVER
     end = np.where(is_closed, completed, last[steps.run])
-    for position in np.flatnonzero(is_closed & (end < start)).tolist():
-        detail = "completed_at lies before started_at; read as equal to it"
-        record = runs.records[steps.run[position]]
-        problems.of_step(record, steps.records[position], "ends_before_start", detail, "completed_at")
+    detail = "completed_at lies before started_at; read as equal to it"
+    note_steps(np.flatnonzero(is_closed & (end < start)), "ends_before_start", detail, "completed_at")
     end = np.maximum(start, end)
 
     child = np.flatnonzero(steps.parent >= 0)
     outer = steps.parent[child]
-    for position in child[(start[child] < start[outer]) | (end[child] > end[outer])].tolist():
-        detail = "it runs outside its parent step; clipped for self time and critical path"
-        record = runs.records[steps.run[position]]
-        problems.of_step(record, steps.records[position], "outside_parent", detail)
-    return Spans(
-        moment,
-        is_started,
-        run_start=np.where(is_started, started, 0),
-        run_end=np.where(is_started, np.maximum(started, last), 0),
-        start=start,
-        end=end,
-    )
+    outside = child[(start[child] < start[outer]) | (end[child] > end[outer])]
+    detail = "it runs outside its parent step; clipped for self time and critical path"
+    note_steps(outside, "outside_parent", detail)
+
+    top = np.flatnonzero((steps.parent < 0) & is_started[steps.run])
+    of = steps.run[top]
+    is_late = has_ended[of] & (end[top] > run_end[of])  # a run that goes on has no end to lie beyond
+    detail = "it runs outside its run; clipped for the time budget and the critical path"
+    note_steps(top[(start[top] < run_start[of]) | is_late], "outside_run", detail)
+    return Spans(moment, run_start, run_end, start, end)
 
 
 def _as_of(runs: Runs, steps: Steps, given: int | None) -> Ints:

@@ -22,7 +22,7 @@ from runkit.tables.bites import Bite, Vocabularies, take_bite
 from runkit.tables.build import Batch, build
 from runkit.tables.columns import vocabularies
 from runkit.tables.layout import micros
-from runkit.tables.problems import Problems
+from runkit.tables.problems import Problems, numbers
 from runkit.tables.records import Record, records_of
 from runkit.tables.schema import SCHEMA, cast
 from runkit.text import (
@@ -79,7 +79,7 @@ class Frames:
     @property
     def is_complete(self) -> bool:
         """Whether all that was asked for is here; an older copy of a run that is here is no loss."""
-        n_older = int((self.problems["problem"] == "duplicate_run").sum())
+        n_older = int(numbers(self.problems)[self.problems["problem"] == "duplicate_run"].sum())
         return self.coverage.refused <= n_older and self.coverage.why is None
 
     def select(self, run_ids: str | Iterable[str]) -> Frames:
@@ -147,9 +147,12 @@ class Frames:
         if self.coverage.why:
             parts.append(f"not complete: {one_line(self.coverage.why)}")
         if len(self.problems):
-            found = self.problems["problem"].value_counts()
-            kinds = ", ".join(f"{n} {one_line(str(word))}" for word, n in found[found > 0].items())
-            parts.append(f"{plural(len(self.problems), 'problem')} ({kinds})")
+            n_problems = numbers(self.problems)
+            by_kind = (
+                n_problems.groupby(self.problems["problem"].astype("str")).sum().sort_values(ascending=False)
+            )
+            kinds = ", ".join(f"{n:,} {one_line(str(word))}" for word, n in by_kind.items())
+            parts.append(f"{plural(int(n_problems.sum()), 'problem')} ({kinds})")
         parts = parts or ["complete, no problems"]
         if self.version is not None:
             parts.append(f"version {self.version} of the archive")
@@ -228,7 +231,7 @@ def frames(
     result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
     if on_error == "raise" and (result.problems["severity"] == "error").any():
         shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
-        n_problems = plural(len(result.problems), "problem")
+        n_problems = plural(int(numbers(result.problems).sum()), "problem")
         raise DataError(
             f"{n_problems} in the data; expected runs as the API documents them. "
             f"The first:\n{shown.to_string(index=False)}\n"

@@ -144,16 +144,18 @@ def _pending_items(runs: Runs, problems: Problems) -> list[list[Json]]:
 
     listed = spread([record.raw.get("interrupts") for record in runs.records], Interrupt, note)
     items: list[list[Json]] = [[] for _ in runs.records]
+    seen = set()
     for item, owner, place in zip(listed.records, listed.owner.tolist(), listed.place.tolist(), strict=True):
         value = item.get("value")
-        if isinstance(value, dict):
-            items[owner].append(item)
+        if not isinstance(value, dict):
+            flaw = Flaw("value", "bad_field", f"expected an object, found {kind(value)}")
+            note(owner, f"[{place}].value", flaw)
+        elif (owner, item["id"]) in seen:
+            flaw = Flaw("", "duplicate_step", f"interrupt {brief(item['id'])} came before; the first is kept")
+            note(owner, f"[{place}]", flaw)
         else:
-            note(
-                owner,
-                f"[{place}].value",
-                Flaw("value", "bad_field", f"expected an object, found {kind(value)}"),
-            )
+            seen.add((owner, item["id"]))
+            items[owner].append(item)
     return items
 
 

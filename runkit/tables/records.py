@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +16,12 @@ from runkit import jsontext, private
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.steptree import kind
-from runkit.tables.lines import BLOCK_BYTES, CUT, blocks, may_hold_long_number
 from runkit.text import brief, shorten
 
 LINES = (".ndjson", ".jsonl")
 SUFFIXES = (".json", *LINES)
+MOST_SPACE = 4096  # bytes of white space after a document that are told from further lines
+CUT = (EOFError, gzip.BadGzipFile, zlib.error)  # what reading a damaged gzip file raises
 
 
 class Where(NamedTuple):
@@ -124,14 +126,9 @@ def _from_path(path: Path) -> Iterator[Record]:
 
 
 def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
-    number = 0
-    for block in blocks(lines):
-        has_long_numbers = None if may_hold_long_number(b"".join(block)) else False
-        for line in block:
-            number += 1
-            if line and not line.isspace():
-                place = f"{name}:{number}" if name else f"line {number}"
-                yield from _from_document(line, place, has_long_numbers=has_long_numbers)
+    for number, line in enumerate(lines, 1):
+        if line and not line.isspace():
+            yield from _from_document(line, f"{name}:{number}" if name else f"line {number}")
 
 
 def _from_bytes(text: bytes, name: str) -> Iterator[Record]:
@@ -158,7 +155,7 @@ def _starts_with_a_line(text: bytes) -> bool:
     Says about most NDJSON in microseconds what the parser finds out only from the whole text.
     """
     end = text.find(b"\n")
-    return end > 0 and not text[end : end + BLOCK_BYTES].isspace() and _is_object(text[:end])
+    return end > 0 and not text[end : end + MOST_SPACE].isspace() and _is_object(text[:end])
 
 
 def _is_lines(text: bytes) -> bool:
@@ -170,23 +167,20 @@ def _is_lines(text: bytes) -> bool:
 def _is_object(line: bytes) -> bool:
     try:
         return isinstance(jsontext.loads(line), dict)
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
 
 
-def _from_document(text: bytes, file: str, *, has_long_numbers: bool | None = None) -> Iterator[Record]:
+def _from_document(text: bytes, file: str) -> Iterator[Record]:
     where = Where(file)
     try:
-        value, is_exact = jsontext.parse(text, has_long_numbers=has_long_numbers)
+        value = jsontext.loads(text)
     except RecursionError as error:
         yield Record(None, where, "too_deep", str(error))
-        return
     except ValueError as error:
         yield Record(None, where, "bad_json", f"not JSON: {error}")
-        return
-    if not is_exact:
-        yield Record(None, where, "big_number", "integers beyond 64 bits were rounded")
-    yield from _from_value(value, where, len(text))
+    else:
+        yield from _from_value(value, where, len(text))
 
 
 def describe(raw: object) -> str | None:

@@ -42,9 +42,10 @@ PROBLEMS = (
     "ends_before_start",
     "outside_parent",
     "naive_time",
+    "outside_run",
+    "starts_before_created",
     "unpaired_interrupt",
     "truncated",
-    "big_number",
 )
 
 

@@ -47,7 +47,8 @@ def check(schema: Any, value: Any, work: int = MAX_WORK) -> dict[str, str]:
     except Exception as error:  # the library promises nothing for schemas that were made to break it
         is_malformed = isinstance(error, AttributeError | KeyError | TypeError)
         reason = f"it is malformed ({error})" if is_malformed else str(error)
-        return {"": f"the schema of this question cannot be used: {shorten(reason, 200)}"}
+        cannot = f"the schema of this question cannot be used: {shorten(reason, 200)}"
+        return {"": f"{cannot}; answer with client.runs.resume(run, interrupt_id, answer) instead"}
 
 
 def _checker(schema: Mapping[str, Any], work: int) -> Any:

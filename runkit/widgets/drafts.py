@@ -12,7 +12,7 @@ import json
 import time
 from typing import Any, NamedTuple
 
-from runkit import jsontext, localstore
+from runkit import localstore
 from runkit.models import Run
 from runkit.widgets.question import Question
 
@@ -35,7 +35,7 @@ def name_of(question: Question, host: str) -> Name:
 def save(name: Name, typed: Typed) -> None:
     """Keep a draft in place of the one before, to the same question. Raises `UsageError`."""
     with localstore.opened() as db:
-        row = (*name, time.time(), jsontext.dumps(typed))
+        row = (*name, time.time(), json.dumps(typed))
         db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
 
 
@@ -47,7 +47,6 @@ def load(name: Name) -> Typed | None:
         found = db.execute(
             "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", name
         ).fetchone()
-    # not jsontext, which refuses the half of a surrogate pair that it writes
     return json.loads(found["typed"]) if found else None
 
 
@@ -67,7 +66,7 @@ def drop_all(name: Name) -> None:
 
 def drop_closed(run: Run, host: str) -> None:
     """Forget the drafts of a run's questions that do not wait any more. Raises `UsageError`."""
-    waiting = jsontext.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
+    waiting = json.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
     if localstore.exists():
         with localstore.opened() as db:
             db.execute(

@@ -7,6 +7,7 @@ from typing import Any
 
 from runkit import answerlog
 from runkit.client import Client
+from runkit.client.doubt import is_pending
 from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
 from runkit.text import duration, short_id
@@ -178,6 +179,9 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         drafts.drop_closed(run, client.host)
     sent = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
     facts = (("run", run.id), ("host", f"{client.host} ({client.mode})"), ("now", run.sentence()))
+    if not sent and run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
+        words = f"The run is interrupted, and its question cannot be read; {presence.INSTEAD}."
+        return Receipt(words, facts)
     if not sent:
         which = f"the question {interrupt_id!r} of this run" if interrupt_id else "of this run no question"
         return Receipt(f"Nothing to answer: {which} {'does not wait' if interrupt_id else 'waits'}.", facts)

@@ -30,6 +30,7 @@ from runkit.widgets.question import question_of
 from runkit.widgets.telling import Machine
 
 DAYS = 30
+NAMED = 3  # run ids in a sentence
 NEWEST = 100  # runs at the start of the list: one page, as long as the API's cap is the documented one
 EVERY = 15.0
 LABEL = 80  # characters of a question where it stands in a line
@@ -118,6 +119,11 @@ class InboxMachine(Machine[Snapshot]):
                     self._seen_through = self._seen
                 self._take(fetched, gone)
                 whys = [why for why in (missing, fetched.why) if why]
+                unread = [run.id for run in fetched if run.status == "interrupted" and not run.interrupts]
+                if unread:
+                    runs_in_words = plural(len(unread), "interrupted run")
+                    named = ", ".join(map(short_id, unread[:NAMED]))
+                    whys.append(f"the question of {runs_in_words} cannot be read ({named})")
                 if gone:
                     whys.append(f"{plural(len(gone), 'run')} that the API no longer has left the list")
                 self._note(everything, covered=self._coverage(whys), trouble="")

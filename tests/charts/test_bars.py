@@ -157,7 +157,7 @@ def test_no_runs_cannot_be_drawn():
     [
         (run(started_at=None, end=None, steps=[]), "Not started yet."),
         (run(steps=None), "not delivered"),
-        (example("minimal"), "no steps"),
+        (example("minimal"), "not delivered"),
     ],
 )
 def test_nothing_to_draw_is_said_in_words(source, words):

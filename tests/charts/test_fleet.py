@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from runkit.charts import fleet
+from runkit.charts import fleet, one_run
 from runkit.charts.bars import MOST_BARS
 from runkit.tables.linked import frames
 from support import artifact, at, example, question, run, step
@@ -82,6 +82,16 @@ def test_in_short_says_what_waits_and_what_is_missing():
     assert "1 run came without steps" in said
     waiting = run(question("q", 10, None), end=None, status="interrupted", updated_at=at(70))
     assert "1 question waits for a person: for 1 min 0 s" in fleet.in_short(frames(waiting)).sentence
+
+
+def test_a_question_that_cannot_be_read_is_not_denied():
+    """An interrupted run waits for something, whatever its list of questions holds."""
+    runs = [run(step("s"), end=None, status="interrupted", interrupts=odd) for odd in ([], [{"id": "i"}])]
+    for f in map(frames, runs):
+        assert "The question of 1 interrupted run cannot be read." in fleet.in_short(f).sentence
+        assert "its question cannot be read" in one_run.open_items(f).sentence
+        assert "Nothing is open" not in one_run.in_short(f).sentence
+    assert "No question waits for a person." in fleet.in_short(frames(run(step("s")))).sentence
 
 
 def test_in_short_counts_what_the_outputs_recommend():

@@ -60,7 +60,7 @@ def test_every_run_has_sentences(name):
             assert len(shown.figure.to_json()) < 1_000_000
 
 
-@pytest.mark.parametrize("show", ALL)
+@pytest.mark.parametrize("show", [*ALL, one_run.findings, one_run.overconfident, one_run.open_counts])
 @pytest.mark.parametrize("source", [[], [run(), run(run_id="s")]])
 def test_it_takes_exactly_one_run(show, source):
     """No run, or two, is refused, and the message says what to do."""

@@ -45,10 +45,11 @@ def test_any_two_runs_have_sentences(show, a, b):
 
 
 @pytest.mark.parametrize("show", ALL)
-def test_it_takes_exactly_two_runs(show):
-    """One is refused, and the message says what to do."""
-    with pytest.raises(UsageError, match=r"1 run; expected exactly two.*select"):
-        show(frames(run()))
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_it_takes_exactly_two_runs(show, n):
+    """Other numbers are refused, and the message says what to do."""
+    with pytest.raises(UsageError, match=r"\d runs?; expected exactly two.*select"):
+        show(frames([run(run_id=str(number)) for number in range(n)]))
 
 
 def test_the_part_that_differs_most_is_named():

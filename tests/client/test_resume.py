@@ -69,7 +69,7 @@ def test_doubt_and_the_question_still_waits(
 ) -> None:
     """After looks at 1, 3 and 10 seconds the doubt is handed on; nothing was sent again."""
     server.script = lambda asked: trouble if asked.method == "POST" else pending
-    with pytest.raises(MaybeSent, match=r"10 s later the question 'int-1' was still open.*may still arrive"):
+    with pytest.raises(MaybeSent, match=r"10 s later, the question 'int-1' is still open.*may still arrive"):
         client.runs.resume("run-1", "int-1", YES)
     assert server.lines == ["POST /runs/run-1/resume"] + ["GET /runs/run-1"] * 3
     assert fake_time.slept == [1, 2, 7]
@@ -137,8 +137,19 @@ def test_unreadable_question_is_not_an_answered_one(
     """A re-read whose questions cannot be parsed is no receipt."""
     broken = [Answer(run_json(status="interrupted", interrupts=odd)) for odd in ([{"id": "int-1"}], None, 7)]
     server.say(DROP, *broken)
-    with pytest.raises(MaybeSent, match="still open"):
+    with pytest.raises(MaybeSent, match="still interrupted, and which question is open cannot be read"):
         client.runs.resume("run-1", "int-1", YES)
+
+
+def test_a_run_that_lists_no_question_is_not_said_to_show_one(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """The API took the answer, and the run is interrupted all the same."""
+    server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=[]))
+    with pytest.raises(MaybeSent, match="took the answer, and the run is still interrupted") as caught:
+        client.runs.resume("run-1", "int-1", YES)
+    assert "still open" not in str(caught.value)
+    assert posts(server) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import gzip
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,8 +15,8 @@ from hypothesis import strategies as st
 import runkit
 from runkit.steptree import flatten
 from runkit.tables import linked, nested
-from runkit.tables.lines import blocks, may_hold_long_number
-from support import artifact, runs, step
+from runkit.tables.problems import numbers
+from support import artifact, runs
 
 Json = dict[str, Any]
 ODD = st.sampled_from([None, 5, "", "x", [], {}, [None], {"id": "x"}, True, "2026-02-03T10:00:05"])
@@ -30,6 +28,11 @@ def same(left: runkit.Frames, right: runkit.Frames) -> None:
     for name, df in left.items():
         pd.testing.assert_frame_equal(df, getattr(right, name))
     assert left.coverage == right.coverage
+
+
+def counts(f: runkit.Frames) -> dict[str, int]:
+    """How many problems of each kind there are."""
+    return numbers(f.problems).groupby(f.problems["problem"].astype("str")).sum().to_dict()
 
 
 def all_steps(steps: Any) -> Iterator[Json]:
@@ -97,55 +100,6 @@ def test_how_the_source_is_cut_changes_no_value(sources: list[Json], n_bytes: in
             patch.setattr(linked, name, n_bytes if name != "BATCH_STEPS" else n_bytes // 500)
         cut = runkit.frames(text)
     for name, df in whole.items():
-        other = getattr(cut, name)
-        if name == "problems":
-            df, other = (each.sort_values(list(df.columns), ignore_index=True) for each in (df, other))
-        pd.testing.assert_frame_equal(df, other)
-
-
-@given(st.text(max_size=40), st.integers(19, 30), st.text(max_size=10))
-def test_a_long_number_is_never_overlooked(before: str, n_digits: int, after: str) -> None:
-    """Wherever 19 digits stand in a row, the quick look says that they may."""
-    assert may_hold_long_number(before.encode() + b"7" * n_digits + after.encode())
-
-
-def test_ids_and_times_are_no_long_numbers() -> None:
-    """What every step holds does not send its line the slow way."""
-    text = json.dumps([step("f81d4fae-7dec-11d0-a765-012345678901"), 123456789012345]).encode()
-    assert not may_hold_long_number(text)
-    assert not may_hold_long_number(b"")
-
-
-def test_a_long_number_is_exact_in_a_block_of_lines(tmp_path: Path) -> None:
-    """One line with an integer beyond 64 bits is read exactly, and so are its neighbours."""
-    path = tmp_path / "runs.ndjson"
-    sources = [
-        {**json.loads(LINE), "id": f"r{n}", "steps": [step("a", result={"n": 10**n})]} for n in (3, 25, 5)
-    ]
-    path.write_text("\n".join(map(json.dumps, sources)))
-    assert runkit.frames(path).steps["result"].tolist() == [f'{{"n":{10**n}}}' for n in (3, 25, 5)]
-
-
-LINE = json.dumps(
-    {
-        "object": "run",
-        "id": "r",
-        "status": "completed",
-        "created_at": "2026-02-03T10:00:00Z",
-        "updated_at": "2026-02-03T10:00:00Z",
-        "steps": [],
-    }
-)
-
-
-def test_lines_before_a_cut_come_first() -> None:
-    """A block that could not be filled is handed over before the error."""
-
-    def lines() -> Iterator[bytes]:
-        yield b"one\n"
-        raise gzip.BadGzipFile("cut")
-
-    seen = blocks(lines())
-    assert next(seen) == [b"one\n"]
-    with pytest.raises(gzip.BadGzipFile):
-        next(seen)
+        if name != "problems":  # the first of a kind are others
+            pd.testing.assert_frame_equal(df, getattr(cut, name))
+    assert counts(whole) == counts(cut)

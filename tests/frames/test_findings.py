@@ -51,6 +51,20 @@ def test_what_cannot_be_paired_is_two_rows_and_a_note() -> None:
     assert frames.problems["problem"].tolist() == ["unpaired_interrupt"]
 
 
+@pytest.mark.parametrize(
+    "steps", [(), (question("q", 1, None),), (question("q", 1, None), question("p", 1, None))]
+)
+def test_a_question_that_is_listed_twice_counts_once(steps: tuple[dict[str, Any], ...]) -> None:
+    """The first is kept, and the second noted."""
+    items = [pending("q", label="first"), pending("q", label="second"), pending("p")]
+    frames = asked(*steps, items=items, **({} if steps else {"steps": []}))
+    assert frames.runs[["n_interrupts", "n_pending"]].values.tolist() == [[2, 2]]
+    mine = frames.interrupts.set_index("interrupt_id").loc["q"]
+    assert mine["label"] == "first"
+    noted = frames.problems[frames.problems["problem"] == "duplicate_step"]
+    assert noted["location"].tolist() == ["$.interrupts[1]"]
+
+
 def test_without_steps_a_question_is_a_row_without_one() -> None:
     """That is how a list page shows it, and no problem."""
     source = run(end=None, status="interrupted", interrupts=[pending()])

@@ -36,7 +36,7 @@ BAD = [
 @pytest.mark.parametrize("text", GOOD)
 def test_iso_times_are_read_in_utc(text: str) -> None:
     """Offsets are applied, decimals beyond microseconds cut, the years 1 to 9999 hold."""
-    frames = runkit.frames(run(started_at=text, ended_at=None))
+    frames = runkit.frames(run(created_at=text, started_at=text, ended_at=None))
     assert len(frames.problems) == 0
     assert str(frames.runs["started_at"].iloc[0]).startswith(GOOD[text])
 
@@ -135,12 +135,53 @@ def test_steps_that_were_not_delivered_have_no_budget() -> None:
     assert "steps were not delivered" in repr(frames)
 
 
+@pytest.mark.parametrize(
+    ("status", "has_steps"),
+    [("completed", False), ("error", False), ("interrupted", False), ("running", True), ("pending", True)],
+)
+def test_an_empty_list_of_steps_is_none_unless_the_run_is_running(status: str, has_steps: bool) -> None:
+    """The API's object page shows a run without its steps so; a run that has just begun has none."""
+    row = runkit.frames(run(status=status)).runs.iloc[0]
+    assert row["has_steps"] == has_steps
+    assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].isna().all() == (not has_steps)
+    assert row["duration_s"] == 100
+
+
+def test_a_run_that_starts_before_it_was_created_has_no_queue_time() -> None:
+    """It is noted, and its duration is what it was."""
+    frames = runkit.frames(run(step("a"), created_at=at(5)))
+    assert frames.runs["queued_s"].isna().all()
+    assert frames.runs["duration_s"].tolist() == [100]
+    assert frames.problems[["problem", "location", "severity"]].values.tolist() == [
+        ["starts_before_created", "$.started_at", "warning"]
+    ]
+
+
+@pytest.mark.parametrize(("start", "end"), [(-5, 50), (50, 105), (-9, -5), (110, 120), (110, None)])
+def test_a_top_level_step_outside_its_run_is_noted(start: float, end: float | None) -> None:
+    """Its time outside counts for nothing in the budget; its own is kept."""
+    frames = runkit.frames(run(step("in", 0, 100, steps=[step("leaf", 0, 10)]), step("out", start, end)))
+    assert frames.problems[["problem", "location"]].values.tolist() == [["outside_run", "$.steps[1]"]]
+    inside = max(0, min(end or start, 100) - max(start, 0))
+    expected = inside + 10 if start >= 10 else max(inside, 10)
+    assert frames.runs["working_s"].tolist() == [expected]
+    assert frames.runs[["working_s", "idle_s"]].sum(axis=1).tolist() == [100]
+    assert frames.steps["duration_s"].tolist()[2] == (0 if end is None else end - start)
+
+
+def test_an_open_run_has_no_end_to_lie_beyond() -> None:
+    """Neither the time of reading nor an `as_of` in the past makes a problem."""
+    source = run(step("a", 0, 90), end=None, _runkit={"read_at": at(50)})
+    for as_of in (None, at(20)):
+        assert runkit.frames(source, as_of=as_of).problems.empty
+
+
 def test_an_end_before_the_start_is_read_as_the_start() -> None:
     """For steps and runs alike, with a note."""
-    frames = runkit.frames(run(step("a", 10, 5), start=20, end=10))
+    frames = runkit.frames(run(step("a", 25, 22), start=20, end=10))
     assert frames.steps["duration_s"].tolist() == [0]
     assert frames.runs["duration_s"].tolist() == [0]
-    assert frames.problems["problem"].tolist() == ["ends_before_start", "ends_before_start"]
+    assert frames.problems["problem"].tolist() == ["ends_before_start", "ends_before_start", "outside_run"]
 
 
 def test_an_open_step_ends_with_its_run() -> None:
@@ -153,8 +194,12 @@ def test_an_open_step_ends_with_its_run() -> None:
 
 @given(runs())
 def test_budgets_add_up(source: dict) -> None:
-    """Working, waiting and idle time make up the duration."""
+    """Working, waiting and idle time make up the duration, where the steps are known."""
     row = runkit.frames(source).runs.iloc[0]
+    assert row["has_steps"] == (bool(source["steps"]) or source["status"] == "running")
+    if not row["has_steps"]:
+        assert row[["working_s", "waiting_s", "idle_s", "overlap_s"]].isna().all()
+        return
     assert abs(row["working_s"] + row["waiting_s"] + row["idle_s"] - row["duration_s"]) < 1e-6
 
 

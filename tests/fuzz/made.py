@@ -110,19 +110,19 @@ def nested(value: Any, levels: int, *, name: str | None = "a") -> Any:
     return value
 
 
-whole = st.integers() | st.sampled_from([2**53 + 1, 2**63, 2**64, -(2**63) - 1, 10**400, 0, -1])
+whole = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([2**53 + 1, 2**63, 2**64 - 1, -(2**63), 0, -1])
 numbers = whole | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([-0.0, 5e-324, 1e308])
-scalars = st.none() | st.booleans() | numbers | texts | times
+scalars = st.none() | st.booleans() | numbers | unicode_texts | times
 
 
 def _inside(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+    return st.lists(inner, max_size=3) | st.dictionaries(unicode_texts, inner, max_size=3)
 
 
 json_values = st.recursive(scalars, _inside, max_leaves=6) | st.builds(
     nested, scalars, st.sampled_from([30, 260, 600]), name=st.sampled_from([None, "a"])
 )
-"""What JSON text can say, if not always in UTF-8."""
+"""What JSON text can say, within the limits of the parser."""
 
 
 class Sly:
@@ -147,7 +147,9 @@ STRANGE: dict[str, Callable[[], Any]] = {  # by name: most fail where they are s
     "inf": lambda: -math.inf,
     "nan of numpy": lambda: np.float64("nan"),
     "large": lambda: 10**5000,
-    "just too large": lambda: -(10**4300),
+    "beyond 64 bits": lambda: -(2**64),
+    "half a surrogate pair": lambda: "half \udfff a pair",
+    "a name of half a pair": lambda: {"\ud800": 1},
     "tuple": lambda: (1, ()),
     "set": lambda: {1, 2},
     "bytes": lambda: b"bytes",
@@ -222,10 +224,15 @@ def _objects(value: Any) -> list[Json]:
 @st.composite
 def mangled(draw: st.DrawFn, values: st.SearchStrategy[Any] = json_values) -> Any:
     """A good run of which some fields, at any depth, hold something else, and some are gone."""
+    words = unicode_texts if values is json_values else texts
     source = draw(runs())
-    source["output"] = {"artifacts": [_finding(draw)]}
+    source["output"] = {"artifacts": [_finding(draw, words)]}
     source["interrupts"] = [
-        {"id": draw(texts), "agent": "a", "value": {"label": draw(texts), "artifacts": [_finding(draw)]}}
+        {
+            "id": draw(words),
+            "agent": "a",
+            "value": {"label": draw(words), "artifacts": [_finding(draw, words)]},
+        }
         for _ in range(draw(st.integers(0, 2)))
     ]
     places = _objects(source)
@@ -235,15 +242,15 @@ def mangled(draw: st.DrawFn, values: st.SearchStrategy[Any] = json_values) -> An
         if what == "gone":
             place.pop(field, None)
         else:
-            place[field] = draw({"value": values, "time": times, "text": texts}[what])
+            place[field] = draw({"value": values, "time": times, "text": words}[what])
     return source
 
 
-def _finding(draw: st.DrawFn) -> Json:
+def _finding(draw: st.DrawFn, words: st.SearchStrategy[str]) -> Json:
     return {
-        "id": draw(texts),
-        "title": draw(texts),
+        "id": draw(words),
+        "title": draw(words),
         "type": "cip_summary",
         "confidence": "high",
-        "sources": [{"url": draw(texts | st.just("https://a.example/x"))}],
+        "sources": [{"url": draw(words | st.just("https://a.example/x"))}],
     }

@@ -63,7 +63,7 @@ def test_what_text_can_say_comes_out_as_it_went_in(
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), 10**5000, {1: 2}, {1, 2}], ids=lambda v: type(v).__name__
+    "value", [float("nan"), float("inf"), 2**64, "\ud800", {1: 2}, {1, 2}], ids=lambda v: type(v).__name__
 )
 def test_what_no_json_can_hold_is_refused(tmp_path: Path, value: Any) -> None:
     """It is never kept as null; its neighbours are."""
@@ -73,18 +73,15 @@ def test_what_no_json_can_hold_is_refused(tmp_path: Path, value: Any) -> None:
     assert [made.id for made in archive.runs()] == ["good"]
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\nb", "x" * 100_000, "\u202e", "'; DROP TABLE runs; --"])
+@pytest.mark.parametrize("text", ["\U0001f600", "a\nb", "x" * 100_000, "\u202e", "'; DROP TABLE runs; --"])
 def test_odd_texts_are_kept(tmp_path: Path, text: str) -> None:
-    """In a result and, where it is Unicode, as ids and words that runs are chosen by."""
+    """In a result, and as ids and words that runs are chosen by."""
     archive = runkit.Archive(tmp_path / "runs")
-    is_id = text.isprintable() or "\ud800" not in text
-    named = {"run_id": text, "agent": text, "business_id": text} if is_id else {}
-    source = run(step("a", result={text: text}), **named)
+    source = run(step("a", result={text: text}), run_id=text, agent=text, business_id=text)
     assert archive.add([source], progress=False).n_new == 1
     [made] = archive.runs()
     assert made.to_dict() == source
-    if is_id:
-        assert archive.frames(agent=text, business_id=text).runs["run_id"].tolist() == [text]
+    assert archive.frames(agent=text, business_id=text).runs["run_id"].tolist() == [text]
 
 
 @fuzz(10)
@@ -124,6 +121,6 @@ def test_any_choice_is_made_or_a_usage_error(tmp_path_factory: pytest.TempPathFa
 def test_text_of_the_archive_is_strict_json(tmp_path: Path) -> None:
     """Other tools read it."""
     archive = runkit.Archive(tmp_path / "runs")
-    archive.add([run(step("a", result={"n": 10**400, "half": "\ud800", "deep": [[None]]}))], progress=False)
+    archive.add([run(step("a", result={"n": 2**64 - 1, "deep": [[None]]}))], progress=False)
     [made] = archive.runs()
     assert json.loads(made.to_json()) == jsontext.loads(made.to_json().encode())

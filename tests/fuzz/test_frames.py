@@ -134,12 +134,11 @@ def written(value: Any, *, is_ascii: bool) -> bytes:
 @fuzz(30)
 @given(mangled(), st.booleans())
 def test_text_says_the_same_as_objects(source: Json, is_ascii: bool) -> None:
-    """A document gives the frames of what it says, or is refused where it is no UTF-8."""
-    text = written(source, is_ascii=is_ascii)
-    f = sound(runkit.frames(text))
+    """A document gives the frames of what it says, unless it is too deep."""
+    f = sound(runkit.frames(written(source, is_ascii=is_ascii)))
     words = set(f.problems["problem"])
-    assert "bad_json" not in words or not is_ascii
-    if not words & {"bad_json", "big_number", "too_deep"}:
+    assert "bad_json" not in words
+    if "too_deep" not in words:
         same(f, runkit.frames(source))
 
 
@@ -178,8 +177,8 @@ def test_damaged_text_gets_a_verdict(source: Json, share: float, noise: bytes) -
         sound(runkit.frames(written(run(), is_ascii=True) + b"\n" + damaged + b"\n"))
 
 
-@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 4_301])
-def test_a_number_that_json_cannot_hold_is_bad_json(word: str) -> None:
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400, r'"\ud800"'])
+def test_what_the_parser_refuses_is_bad_json(word: str) -> None:
     """It is refused by line, and never null."""
     good = json.dumps(run(step("a", result={"n": 7777})))
     f = runkit.frames("\n".join([good, good.replace("7777", word), good]).encode())
@@ -187,24 +186,30 @@ def test_a_number_that_json_cannot_hold_is_bad_json(word: str) -> None:
     assert f.steps["result"].tolist() == ['{"n":7777}']
 
 
-@pytest.mark.parametrize("n_digits", [20, 400, 4_300])
-def test_a_large_integer_is_exact(n_digits: int) -> None:
-    """As far as Python reads integers, in text and from objects."""
-    source = run(step("a", result={"n": 10**n_digits - 1}))
-    for given_ in (source, json.dumps(source).encode()):
-        f = runkit.frames(given_)
-        assert f.steps["result"].tolist() == ['{"n":' + "9" * n_digits + "}"]
-        assert f.problems.empty
+@pytest.mark.parametrize(("n_digits", "number"), [(19, 10**19 - 1), (20, 1e20), (24, 1e24)])
+def test_an_integer_beyond_64_bits_is_a_float(n_digits: int, number: float) -> None:
+    """In text, as with most parsers; nineteen digits are exact, and so is an id of 32."""
+    f = runkit.frames(json.dumps(run(step("0" * 32, result={"n": 10**n_digits - 1}))).encode())
+    [found] = map(json.loads, f.steps["result"])
+    assert found == {"n": number}
+    assert f.steps["step_id"].tolist() == ["0" * 32]
+    assert f.problems.empty
+
+
+def test_an_integer_beyond_64_bits_of_python_is_a_bad_field() -> None:
+    """It could not be read back."""
+    f = sound(runkit.frames(run(step("a", result={"n": 2**64}), step("b"))))
+    assert f.problems["problem"].tolist() == ["bad_field"]
+    assert f.steps["result"].isna().tolist() == [True, True]
 
 
 HALF = "\ud800"
 
 
-@pytest.mark.parametrize("form", ["objects", "text"])
 @pytest.mark.parametrize(
     ("source", "n_problems", "n_steps"),
     [
-        (run(step("a", result={"x": HALF, HALF: [1]}), step("b")), 0, 2),
+        (run(step("a", result={"x": HALF, HALF: [1]}), step("b")), 1, 2),
         (run(step("a", agent=HALF), step("b")), 1, 2),
         (run(step("a", label=HALF), step("b")), 1, 1),
         (run(step("a", artifacts=[artifact(summary=HALF)])), 1, 1),
@@ -213,11 +218,11 @@ HALF = "\ud800"
     ],
     ids=["result", "agent", "label", "summary", "requester", "unknown"],
 )
-def test_half_a_surrogate_pair_costs_its_field_alone(
-    tmp_path: Path, form: str, source: Json, n_problems: int, n_steps: int
+def test_half_a_surrogate_pair_of_python_costs_its_field_alone(
+    tmp_path: Path, source: Json, n_problems: int, n_steps: int
 ) -> None:
     """The rest of the run is read, and all of it can be written."""
-    f = sound(runkit.frames(json.dumps(source).encode() if form == "text" else source))
+    f = sound(runkit.frames(source))
     assert (len(f.runs), len(f.steps), len(f.problems)) == (1, n_steps, n_problems)
     same(f, runkit.read(f.save(tmp_path)))
 
@@ -363,7 +368,10 @@ def test_any_times_add_up(moments: list[str], is_open: bool) -> None:
     source = run(step("a", started_at=first, completed_at=None if is_open else last))
     source |= {"started_at": start, "ended_at": end, "updated_at": updated}
     f = sound(runkit.frames([source]))
-    assert set(f.problems["problem"]) <= {"bad_field", "naive_time", "ends_before_start", "outside_parent"}
+    assert set(f.problems["problem"]) <= {
+        *("bad_field", "naive_time", "ends_before_start", "outside_run", "starts_before_created")
+    }
+    assert not f.runs["queued_s"].lt(0).any()
     for name, text in zip(("started_at", "ended_at", "updated_at"), (start, end, updated), strict=True):
         if text in SIMPLE_TIMES and len(f.runs) and "ends_before_start" not in set(f.problems["problem"]):
             assert f.runs[name].iloc[0].isoformat() == text.replace("Z", "+00:00")

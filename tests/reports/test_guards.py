@@ -15,7 +15,7 @@ import pytest
 import runkit
 from runkit import answerlog
 from runkit.answerlog import digest
-from runkit.errors import ReportError, UsageError
+from runkit.errors import DataError, ReportError, UsageError
 from runkit.reports.masker import Masker
 from runkit.reports.material import masker_of, read_source, redacted
 from runkit.reports.provenance import digest_of
@@ -132,11 +132,10 @@ def test_a_word_for_no_key_refuses_no_report(tmp_path, monkeypatch, key):
     assert make(example("completed"), tmp_path / "a.html", template=template).report.n_runs == 1
 
 
-def test_half_a_surrogate_pair_travels(tmp_path):
-    """Text that UTF-8 cannot hold reaches the template."""
-    source = run(step("s", label="bad \ud800 sign"))
-    template = write_template(tmp_path / "own.ipynb", READ, "print(len(data.runs))")
-    assert make(source, tmp_path / "a.html", template=template).report.n_runs == 1
+def test_half_a_surrogate_pair_is_refused(tmp_path):
+    """No JSON text can hold it."""
+    with pytest.raises(DataError, match="this Run is no JSON"):
+        make(run(step("s", label="bad \ud800 sign")), tmp_path / "a.html")
 
 
 def test_a_broken_line_does_not_break_a_fleet_report(tmp_path):

@@ -17,6 +17,7 @@ from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.widgets.form import InterruptForm
+from runkit.widgets.inbox import InterruptInbox
 from runkit.widgets.machine import FormMachine, State
 from runkit.widgets.view import FormView
 from tests.client.conftest import Answer, Server
@@ -269,6 +270,28 @@ def test_nothing_waits(asking: Asking) -> None:
     assert "does not wait" in str(InterruptForm(asking.client, run, "another").receipt)
     asking.box.end_run(run.id)
     assert "of this run no question waits" in str(InterruptForm(asking.client, run).receipt)
+
+
+@pytest.mark.parametrize("interrupts", [[], None, [{"id": "int-1"}], [{"value": {}}], 7])
+@pytest.mark.parametrize("name", [None, "int-1"])
+def test_a_question_that_cannot_be_read(
+    server: Server, client: Client, run_json: Any, interrupts: Any, name: str | None
+) -> None:
+    """It is not said that none waits, and the form names the way around."""
+    server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=interrupts))
+    receipt = InterruptForm(client, "run-1", name).receipt
+    assert receipt is not None
+    assert "cannot be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
+
+
+def test_an_inbox_says_whose_question_cannot_be_read(server: Server, client: Client, run_json: Any) -> None:
+    """It cannot list it, and does not pass over it."""
+    broken = run_json(status="interrupted", interrupts=[], steps=[])
+    listed = {"object": "list", "data": [broken], "has_more": False, "total_count": 1}
+    server.script = lambda asked: Answer(listed if asked.path == "/runs" else broken)
+    machine = InterruptInbox(client).machine
+    assert machine.snapshot.waiting == ()
+    assert "the question of 1 interrupted run cannot be read (run-1)" in machine.snapshot.covered
 
 
 def test_which_of_several(server: Server, client: Client, run_json: Any, question: Any) -> None:

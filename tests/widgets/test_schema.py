@@ -313,6 +313,7 @@ def test_schemas_that_cannot_be_used(schema: Any, reason: str) -> None:
     assert list(errors) == [""]
     assert errors[""].startswith("the schema of this question cannot be used: ")
     assert reason in errors[""]
+    assert "client.runs.resume(" in errors[""]
 
 
 def test_the_work_of_an_ordinary_check() -> None:
