@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import date, datetime
 
 from runkit.errors import UsageError
@@ -54,14 +54,14 @@ def full_id(given: str, known: Iterable[str]) -> str | None:
     UsageError
         If several ids begin so; the error lists them.
     """
+    known = known if isinstance(known, Set) else set(known)
+    if given in known:
+        return given
+    if len(given) < SHORTEST_PREFIX:
+        return None
     start = given.casefold()
-    matches = []
-    for one in known:
-        if one == given:
-            return one
-        if len(given) >= SHORTEST_PREFIX and one.casefold().startswith(start):
-            matches.append(one)
-    matches = [one for one in matches if one.casefold() == start] or list(dict.fromkeys(matches))
+    matches = sorted(one for one in known if one.casefold().startswith(start))
+    matches = [one for one in matches if len(one) == len(given)] or matches
     if len(matches) > 1:
         rest = len(matches) - SHOWN_CANDIDATES
         more = f" and {rest:,} more" if rest > 0 else ""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
-from runkit.errors import ApiError
+from runkit.errors import ApiError, UsageError
+from runkit.filters import full_id
 from runkit.models import ApiObject, Run
-from runkit.text import Markup, block, html_table, moment, one_line, plural, shorten
+from runkit.text import Markup, block, brief, html_table, moment, one_line, plural, shorten
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
@@ -61,8 +62,23 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     def __getitem__(self, index: SupportsIndex) -> Item_co: ...
     @overload
     def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: SupportsIndex | slice) -> Item_co | Self:
-        """Give one item, or a list of the same kind; a real part of a whole list says that it is one."""
+    @overload
+    def __getitem__(self, index: str) -> Item_co: ...
+    def __getitem__(self, index: SupportsIndex | slice | str) -> Item_co | Self:
+        """Give one item, by its place or its id, or a list of the same kind.
+
+        Of an id the first 8 characters are enough where they are unique. A real part of a whole list says
+        that it is one. Raises `UsageError` for an id that is not here, and for the start of several.
+        """
+        if isinstance(index, str):
+            ids = self.ids
+            found = full_id(index, ids)
+            if found is None:
+                raise UsageError(
+                    f"{brief(index)} is not the id of one of these {plural(len(ids), 'item')}, nor the first "
+                    "8 characters of one; .ids has all."
+                )
+            return self.items[ids.index(found)]
         if not isinstance(index, slice):
             return self.items[index]
         part = self.items[index]

@@ -15,6 +15,7 @@ import pandas as pd
 
 from runkit import private
 from runkit.errors import DataError, UsageError
+from runkit.filters import full_id
 from runkit.progress import Bar
 from runkit.tables.answered import with_answers
 from runkit.tables.assemble import assemble
@@ -83,19 +84,36 @@ class Frames:
         return self.coverage.refused <= n_older and self.coverage.why is None
 
     def select(self, run_ids: str | Iterable[str]) -> Frames:
-        """Cut all six frames to some runs. Raises `UsageError` for an id that is not here."""
+        """Cut all six frames to some runs.
+
+        Parameters
+        ----------
+        run_ids
+            The id of a run, or several; the first 8 characters of one are enough where they are unique.
+
+        Returns
+        -------
+        Frames
+            The rows of these runs, in the order of these frames.
+
+        Raises
+        ------
+        UsageError
+            For an id that is not here, and for the first characters of several ids.
+        """
         if not isinstance(run_ids, str | Iterable):
             raise UsageError(f"run_ids={brief(run_ids)}; expected the id of a run, or several.")
         wanted = [run_ids] if isinstance(run_ids, str) else list(run_ids)
         known = set(self.runs["run_id"])
-        missing = [one for one in wanted if not isinstance(one, str) or one not in known]
+        found = [full_id(one, known) if isinstance(one, str) else None for one in wanted]
+        missing = [one for one, run_id in zip(wanted, found, strict=True) if run_id is None]
         if missing:
             named = ", ".join(map(brief, missing[:5]))
             raise UsageError(
                 f"{plural(len(missing), 'run id')} not in these frames: {named}; "
                 f"expected ids out of runs['run_id'] ({plural(len(self.runs), 'run')})."
             )
-        cut = {name: df[df["run_id"].isin(wanted)].reset_index(drop=True) for name, df in self.items()}
+        cut = {name: df[df["run_id"].isin(found)].reset_index(drop=True) for name, df in self.items()}
         n = len(cut["runs"])
         return Frames(**cut, coverage=Coverage(n, n, 0, self.coverage.why), version=self.version)
 
