@@ -44,6 +44,7 @@ class KnownBusinesses:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._facts: dict[str, Facts] = {}
+        self._seen: set[str] = set()
         self._of_run: dict[str, str] = {}
         self._of_thread: dict[str, str] = {}
 
@@ -55,6 +56,11 @@ class KnownBusinesses:
             if at is not None:
                 self._facts[business.id] = facts
             self._facts.setdefault(business.id, facts)
+
+    def run_ids(self) -> set[str]:
+        """Give the ids of the runs that were seen."""
+        with self._lock:
+            return set(self._seen)
 
     def add_run(self, run_id: str, business_id: str) -> None:
         """Remember the business of a run."""
@@ -83,8 +89,9 @@ class KnownBusinesses:
             return business_id in self._facts
 
     def of(self, run_id: object, thread_id: object) -> dict[str, str | None]:
-        """Give what is known of the business of a run."""
+        """Give what is known of the business of a run, whose id is remembered as seen."""
         with self._lock:
+            self._seen.add(str(run_id))
             business_id = self._of_run.get(str(run_id)) or self._of_thread.get(str(thread_id))
             if business_id is None:
                 return {}
@@ -158,13 +165,12 @@ class Businesses:
         self._known.add(found, reply.read_at)
         return found
 
-    def identify(
+    def threads_of(
         self, businesses: str | Business | Iterable[str | Business], progress: bool = True
     ) -> dict[str, ApiList[Thread]]:
         """Find the threads of businesses, and their names: at most two requests for each, 8 at a time.
 
-        From then on the client's runs of these threads carry the business. A name that cannot be read stays
-        unknown.
+        From then on the client's runs of these threads carry the business.
 
         Parameters
         ----------
@@ -185,36 +191,35 @@ class Businesses:
         ApiError
             If the threads of a business cannot be read.
         """
-        ids = [self._id_of(one) for one in self._several(businesses)]
-        ids = list(dict.fromkeys(ids))
+        several = [businesses] if isinstance(businesses, str | Business) else businesses
+        if not isinstance(several, Iterable):
+            raise UsageError(
+                f"business_id={brief(businesses)}; expected an id, a Business, or several of them."
+            )
+        asked = {one.id if isinstance(one, Business) else one: one for one in several}
+        for business_id in asked:
+            path_to(business_id)  # an empty id would list the threads of all businesses
         found: dict[str, ApiList[Thread]] = {}
-        bar = Bar(total=len(ids), unit="business", delay=PROGRESS_AFTER, disable=not progress)
+        bar = Bar(total=len(asked), unit="business", delay=PROGRESS_AFTER, disable=not progress)
         with bar, ThreadPoolExecutor(WORKERS) as pool:
-            for business_id, threads in zip(ids, pool.map(self._read_threads, ids), strict=True):
-                found[business_id] = threads
+            for threads in pool.map(self._read_threads, asked.values()):
+                found[threads[0]] = threads[1]
                 bar.update(1)
         return found
 
-    def _several(self, businesses: str | Business | Iterable[str | Business]) -> Iterable[str | Business]:
-        if isinstance(businesses, str | Business):
-            return [businesses]
-        if isinstance(businesses, Iterable):
-            return businesses
-        raise UsageError(f"business_id={brief(businesses)}; expected an id, a Business, or several of them.")
-
-    def _id_of(self, business: str | Business) -> str:
+    def name(self, business: str | Business) -> None:
+        """Learn a business's name and status where they are not known; one that cannot be read stays unknown."""
         if isinstance(business, Business):
             self._known.add(business, None)
-            return business.id
-        path_to(business)  # an empty id would list the threads of all businesses
-        return business
+        elif not self._known.is_named(business):
+            try:
+                self.get(business)
+            except ApiError as error:
+                log.info("the name of business %s is not known: %s", business, error)
 
-    def _read_threads(self, business_id: str) -> ApiList[Thread]:
+    def _read_threads(self, business: str | Business) -> tuple[str, ApiList[Thread]]:
+        business_id = business.id if isinstance(business, Business) else business
         threads = self._threads.list(business_id=business_id)
         self._known.add_threads(threads.ids, business_id)
-        if not self._known.is_named(business_id):
-            try:
-                self.get(business_id)
-            except ApiError as error:
-                log.info("the name of business %s is not known: %s", business_id, error)
-        return threads
+        self.name(business)
+        return business_id, threads

@@ -67,8 +67,8 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     def __getitem__(self, index: SupportsIndex | slice | str) -> Item_co | Self:
         """Give one item, by its place or its id, or a list of the same kind.
 
-        Of an id the first 8 characters are enough where they are unique. A real part of a whole list says
-        that it is one. Raises `UsageError` for an id that is not here, and for the start of several.
+        Of an id the first 8 characters are enough where they are unique. A real part of a list says that
+        it is one, and asked for no more than what is in it. Raises `UsageError` for an id that is not here, and for the start of several.
         """
         if isinstance(index, str):
             ids = self.ids
@@ -81,11 +81,12 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
             return self.items[ids.index(found)]
         if not isinstance(index, slice):
             return self.items[index]
-        part = self.items[index]
-        why = self.why
-        if why is None and len(part) < len(self.items):
-            why = f"a slice: {len(part):,} of {len(self.items):,}"
-        return replace(self, items=part, why=why)
+        part = replace(self, items=self.items[index])
+        if len(part) == len(self):
+            return part
+        why = self.why or f"a slice: {len(part):,} of {len(self):,}"
+        requested = None if self.requested is None else part.ids
+        return replace(part, why=why, requested=requested, errors={})
 
     def __repr__(self) -> str:
         ids = self.ids

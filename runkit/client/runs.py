@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,20 +11,22 @@ from runkit.answerlog import UNKNOWN
 from runkit.client import codec
 from runkit.client.audit import audited
 from runkit.client.batch import Arrival, Batch, check_workers, gather, reusable
+from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.connection import Connection, path_to
 from runkit.client.doubt import Delivery, deliver, is_pending
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
-from runkit.client.resources import Threads, check_amount, check_limit, check_texts
+from runkit.client.resources import check_amount, check_limit, check_texts
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
 from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
-from runkit.filters import status_words, time_bound
+from runkit.filters import full_id, status_words, time_bound
 from runkit.logs import log
 from runkit.models import Run
-from runkit.objects import Feedback, Page
+from runkit.objects import Business, Feedback, Page
 from runkit.text import duration, plural, shorten
 
+_SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 POLL_FIRST = 0.25  # seconds; a sandbox run takes about one
 POLL_GROWTH = 1.5
 POLL_MOST = 5.0  # an agent works for minutes, so 5 s late does not matter, and 100 waits still fit the rate
@@ -39,21 +42,22 @@ class Runs:
     def __init__(
         self,
         connection: Connection,
-        threads: Threads,
+        businesses: Businesses,
+        known: KnownBusinesses,
         *,
         sleep: Callable[[float], object],
         clock: Callable[[], float],
     ) -> None:
         self._connection = connection
-        self._threads = threads
+        self._businesses = businesses
+        self._known = known
         self._sleep = sleep
         self._clock = clock
-        self._business_of: dict[str, str] = {}
 
     def create(
         self,
         agent: str,
-        business_id: str | None = None,
+        business_id: str | Business | None = None,
         prompt: str | None = None,
         thread_id: str | None = None,
     ) -> Run:
@@ -65,12 +69,16 @@ class Runs:
         Raises `UsageError` without a business and a thread, `NotFound`, `Invalid` (422: the business is in
         audit), `MaybeSent` when it is unknown whether the run was created: look at `runs.list` first.
         """
+        business = business_id
+        business_id = business.id if isinstance(business, Business) else business
         optional = {"business_id": business_id, "prompt": prompt, "thread_id": thread_id}
         check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = codec.create_run_body(agent, business_id, thread_id, prompt)
-        return self._run(self._connection.post("/runs", body), business_id)
+        if business is not None and not self._connection.read_only:
+            self._businesses.name(business)  # first, so that nothing stands between the new run and its id
+        return self._run(self._connection.post("/runs", body), business_id=business_id)
 
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the answer.
@@ -85,7 +93,7 @@ class Runs:
         status: str | Iterable[str] | None = None,
         since: datetime | str | None = None,
         until: datetime | str | None = None,
-        business_id: str | None = None,
+        business_id: str | Business | Iterable[str | Business] | None = None,
         progress: bool = True,
     ) -> RunList:
         """List runs without steps, in the API's order (newest first, as far as known).
@@ -96,15 +104,15 @@ class Runs:
         business first. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
         (unless `progress` is off), and leaves nothing in the notebook.
 
-        The list says whether it is whole (`is_complete`, `why`): not when `limit` cut it, and not when runs
-        came or went while it was read.
+        The list says whether it is whole (`is_complete`, `why`), as of its first page: not when `limit` cut
+        it, nor when a run may have been missed while it was read, nor, with `business_id`, when runs have no
+        thread and so may be of that business.
         """
         check_limit(limit)
         words = status_words(status)
         after, before = time_bound("since", since), time_bound("until", until)
-        threads = None if business_id is None else self._threads.list(business_id=business_id)
-        thread_ids = None if threads is None else set(threads.ids)
-        homeless: set[str] = set()  # runs that tell neither thread nor business
+        threads = None if business_id is None else self._businesses.threads_of(business_id, progress)
+        unassigned: set[str] = set()  # runs that tell neither thread nor business
 
         def keep(run: Run) -> bool:
             return (
@@ -115,22 +123,18 @@ class Runs:
             )
 
         def is_of_business(run: Run) -> bool:
-            if thread_ids is not None and run.thread_id is None and run.business_id is None:
-                homeless.add(run.id)
-            return thread_ids is None or run.thread_id in thread_ids or run.business_id == business_id
+            if threads is not None and run.thread_id is None and run.business_id is None:
+                unassigned.add(run.id)
+            return threads is None or run.business_id in threads
 
-        if threads is not None and not threads:
-            return RunList(why=threads.why, clock=self._now)
         listing = read_pages(self._page, Run.from_json, keep, limit=limit, since=after, progress=progress)
-        runs = listing.kept
-        if threads is not None and business_id is not None:
-            runs = tuple(run.knowing(business_id=business_id) for run in runs)
-            for run in runs:
-                self._remember(run.id, business_id)
-        whys = [f"threads: {threads.why}"] if threads is not None and threads.why else []
+        whys = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
         whys += [listing.why] if listing.why else []
-        if homeless:
-            whys.append(f"{plural(len(homeless), 'run')} without a thread may be of this business")
+        if unassigned:
+            whys.append(
+                f"{plural(len(unassigned), 'run')} without a thread may be of {'this business' if len(threads or ()) == 1 else 'these businesses'}"
+            )
+        runs = listing.kept
         return RunList(runs, "; ".join(whys) or None, listing.total_count, clock=self._now)
 
     def fetch(
@@ -222,20 +226,26 @@ class Runs:
         latest = None if deadline is None else max(deadline, self._clock() + self._connection.timeout)
         return self._get(last, None, latest, include="steps")
 
-    def resume(self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any]) -> Run:
+    def resume(
+        self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
+    ) -> Run:
         """Answer a question (interrupt), as `{"decision": "approve"}`, and give the run as it is afterwards.
+
+        Where `run` is a `Run` that shows the question, the answer is checked before it is sent: the decision
+        is one of the words for this kind of question, and the dismissal of a hit has a note that says why.
 
         The answer is sent once, never again by itself. When its fate is unknown (no answer, 5xx), the run is
         read 1, 3 and 10 seconds later. If the question is gone, the run is returned and a warning in the log
         says that delivery is unconfirmed: the API does not name who answered.
 
-        Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards.
+        Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards. `who` is the name
+        that the log has then: self-declared, the login if not given.
 
         Raises `MaybeSent` if the question still waits then, `Conflict` if it was no longer open, `Invalid` if
         the API refuses this answer to an open question, `Unavailable` if nothing was sent, `UsageError` for
         what is no answer.
         """
-        delivery = self.deliver(run, interrupt_id, answer)
+        delivery = self.deliver(run, interrupt_id, answer, who=who)
         if delivery.fate == UNKNOWN or delivery.run is None:
             raise delivery.maybe_sent()
         return delivery.run
@@ -246,18 +256,18 @@ class Runs:
         interrupt_id: str,
         answer: Mapping[str, Any],
         *,
-        by: str | None = None,
+        who: str | None = None,
         step_id: str | None = None,
         on_doubt: Callable[[str], object] | None = None,
     ) -> Delivery:
         """Answer as `resume` does, and say how sure it is that the answer arrived.
 
-        For `runkit.answer_log()`: `by` is who answers (self-declared; the login if not given), `step_id` the
-        step of the question. `on_doubt` is told why before the looks of a doubtful delivery.
+        `step_id` is the step of the question, for `runkit.answer_log()`. `on_doubt` is told why before the
+        looks of a doubtful delivery.
 
         Raises as `resume`, but `unknown` is a `Delivery` and no `MaybeSent`.
         """
-        run_id, business_id = self._identify(run)
+        run_id = self._identify(run)
         path = path_to("runs", run_id, "resume")
         if not isinstance(interrupt_id, str) or not interrupt_id.strip():
             raise UsageError(f"interrupt_id={interrupt_id!r}; expected the id of one of run.interrupts")
@@ -265,14 +275,18 @@ class Runs:
             raise UsageError(
                 f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
             )
+        check_texts({"who": who})
+        if who is not None and not who.strip():
+            raise UsageError("who= is blank; expected the name of who answers, or None for the login")
+        shown = [item for item in run.interrupts if item.id == interrupt_id] if isinstance(run, Run) else []
+        for item in shown:
+            codec.check_answer(item.value, answer)
         body = codec.resume_body(interrupt_id, answer)
         target = self._connection.target
-        with audited(target, run, interrupt_id, answer, by=by, step_id=step_id) as note:
+        with audited(target, run, interrupt_id, answer, by=who, step_id=step_id) as note:
             return note(
                 deliver(
-                    lambda: self._run(
-                        self._connection.post(path, body, include="steps"), business_id, run_id
-                    ),
+                    lambda: self._run(self._connection.post(path, body, include="steps"), run_id),
                     lambda: self.get(run),
                     interrupt_id,
                     run if isinstance(run, Run) and is_pending(run, interrupt_id) else None,
@@ -294,7 +308,7 @@ class Runs:
                 "the artifact has no id, and the API cannot take a rating without one; "
                 "whether artifacts carry ids is up to the API"
             )
-        run_id, _ = self._identify(run)
+        run_id = self._identify(run)
         body = codec.feedback_body(artifact_id, rating, comment)
         return self._connection.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
@@ -312,7 +326,7 @@ class Runs:
         Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, and `Unavailable`
         when not even the run can be read.
         """
-        run_id, _ = self._identify(run)
+        run_id = self._identify(run)
         path = path_to("runs", run_id, "stream")
         if on_gap is not None and not callable(on_gap):
             raise UsageError(f"on_gap={on_gap!r}; expected a function of a run, or None")
@@ -345,9 +359,8 @@ class Runs:
         return map(self._checked_id, several)
 
     def _checked_id(self, one: str | Run) -> str:
-        run_id, business_id = self._identify(one)
+        run_id = self._identify(one)
         path_to(run_id)
-        self._remember(run_id, business_id)
         return run_id
 
     def _get(
@@ -358,41 +371,39 @@ class Runs:
         *,
         include: str | None,
     ) -> Run:
-        run_id, business_id = self._identify(run)
+        run_id = self._identify(run)
         reply = self._connection.get(path_to("runs", run_id), wanted, until, include=include)
-        return self._run(reply, business_id, run_id)
+        return self._run(reply, run_id)
 
-    def _identify(self, run: str | Run) -> tuple[str, str | None]:
-        """Give the id, and the business if it is known."""
+    def _identify(self, run: str | Run) -> str:
+        """Give the whole id, and keep what a run knows of its business."""
         if isinstance(run, Run):
-            return run.id, run.business_id or self._known_business(run.id)
-        return run, self._known_business(run) if isinstance(run, str) else None
+            self._known.learn(run)
+            return run.id
+        if not isinstance(run, str) or not _SHORT_ID.fullmatch(run):
+            return run
+        found = full_id(run, self._known.run_ids())
+        return found or full_id(run, self.list(progress=False).ids) or run
 
-    def _known_business(self, run_id: str) -> str | None:
-        return self._business_of.get(run_id.lower())
+    def _stamped(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
+        """Add what the client knows of a run and the API does not return."""
+        facts = self._known.of(raw.get("id"), raw.get("thread_id"))
+        return codec.stamped(raw, self._connection.target.host, reply.read_at, facts)
 
-    def _remember(self, run_id: str, business_id: str | None) -> None:
-        if business_id is not None:
-            self._business_of[run_id.lower()] = business_id
-
-    def _run(self, reply: Reply, business_id: str | None, asked: str | None = None) -> Run:
-        host = self._connection.target.host
-        run = reply.read(Run, lambda raw: codec.stamped(raw, host, reply.read_at, business_id))
+    def _run(self, reply: Reply, asked: str | None = None, business_id: str | None = None) -> Run:
+        if business_id is not None and isinstance(reply.value, dict):
+            self._known.add_run(str(reply.value.get("id")), business_id)
+        run = reply.read(Run, lambda raw: self._stamped(reply, raw))
         if asked is not None and not codec.is_same_id(asked, run.id):
             found = self._connection.target.secret.redact(run.id)
             raise ContractError(
                 f"{reply.source}: the API answered with run {shorten(found, 100)!r}. "
                 "Check base_url and the proxy."
             )
-        self._remember(run.id, business_id)
         return run
 
     def _page(self, number: int) -> Page:
         reply = self._connection.get("/runs", page=number, per_page=codec.PER_PAGE)
         page = codec.page_of(reply.value, "GET /runs")
-        host = self._connection.target.host
-        known = (
-            codec.stamped(raw, host, reply.read_at, self._known_business(str(raw.get("id"))))
-            for raw in page.data
-        )
+        known = (self._stamped(reply, raw) for raw in page.data)
         return page.model_copy(update={"data": tuple(known)})

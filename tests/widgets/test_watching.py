@@ -188,7 +188,8 @@ def test_a_pause_is_waited_out(boxed: Any, follow: Any, told: Told, says_so: boo
     assert asking.message == "waiting for a person; looking every 2 to 10 s"
     with box.client() as somebody:
         document = somebody.documents.list(business)[0]
-        somebody.runs.resume(asking.run, asking.run.interrupts[0].id, {"document_id": document.id})
+        answer = {"decision": "approve", "document_id": document.id}
+        somebody.runs.resume(asking.run, asking.run.interrupts[0].id, answer)
     begun, before = time.monotonic(), len(told)
     if says_so:
         watch.answered()
