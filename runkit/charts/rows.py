@@ -42,8 +42,9 @@ class Rows(NamedTuple):
 
 def run_names(scene: Scene) -> list[str]:
     """A label for each run; with a letter or a number in front where that is needed to tell them apart."""
-    columns = scene.frames.runs[["run_id", "business_name", "agent_name"]].itertuples(index=False)
-    labels = [run_label(*names, limit=RUN_LABEL - 4) for names in columns]
+    runs = scene.frames.runs
+    columns = zip(runs["run_id"], runs["business_name"], runs["agent_name"], strict=True)
+    labels = [run_label(*names, RUN_LABEL - 4) for names in columns]
     if 1 < len(labels) <= len(LETTERS):
         return [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
     if len(set(labels)) == len(labels):

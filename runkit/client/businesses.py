@@ -50,7 +50,7 @@ class KnownBusinesses:
 
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status; one whose time of reading is unknown replaces nothing."""
-        at = read_at and read_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        at = read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None
         facts = Facts(business.id, business.name, business.status, at)
         with self._lock:
             if at is not None:
@@ -208,7 +208,7 @@ class Businesses:
         return found
 
     def name(self, business: str | Business) -> None:
-        """Learn a business's name and status where they are not known; one that cannot be read stays unknown."""
+        """Learn the name and status of a business; one that cannot be read stays unknown."""
         if isinstance(business, Business):
             self._known.add(business, None)
         elif not self._known.is_named(business):

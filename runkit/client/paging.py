@@ -16,12 +16,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from runkit.errors import ContractError
 from runkit.logs import log
 from runkit.models import Run
-from runkit.objects import Page, Thread
+from runkit.objects import Business, Page, Thread
 from runkit.progress import Bar
 from runkit.text import plural
 
 PROGRESS_AFTER = 2.0  # seconds; a list that comes sooner needs no bar
-Listed = TypeVar("Listed", Run, Thread)
+Listed = TypeVar("Listed", Run, Thread, Business)
 
 
 class Listing(NamedTuple, Generic[Listed]):

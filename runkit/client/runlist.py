@@ -68,7 +68,9 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         """Give one item, by its place or its id, or a list of the same kind.
 
         Of an id the first 8 characters are enough where they are unique. A real part of a list says that
-        it is one, and asked for no more than what is in it. Raises `UsageError` for an id that is not here, and for the start of several.
+        it is one, and asked for no more than what is in it.
+
+        Raises `UsageError` for an id that is not here, and for the start of several.
         """
         if isinstance(index, str):
             ids = self.ids

@@ -76,9 +76,10 @@ class Runs:
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = codec.create_run_body(agent, business_id, thread_id, prompt)
-        if business is not None and not self._connection.read_only:
-            self._businesses.name(business)  # first, so that nothing stands between the new run and its id
-        return self._run(self._connection.post("/runs", body), business_id=business_id)
+        reply = self._connection.post("/runs", body)
+        if business is not None:
+            self._businesses.name(business)
+        return self._run(reply, business_id=business_id)
 
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the answer.
@@ -131,9 +132,8 @@ class Runs:
         whys = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
         whys += [listing.why] if listing.why else []
         if unassigned:
-            whys.append(
-                f"{plural(len(unassigned), 'run')} without a thread may be of {'this business' if len(threads or ()) == 1 else 'these businesses'}"
-            )
+            which = "this business" if len(threads or ()) == 1 else "these businesses"
+            whys.append(f"{plural(len(unassigned), 'run')} without a thread may be of {which}")
         runs = listing.kept
         return RunList(runs, "; ".join(whys) or None, listing.total_count, clock=self._now)
 
