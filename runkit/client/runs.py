@@ -96,15 +96,16 @@ class Runs:
         business first. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
         (unless `progress` is off), and leaves nothing in the notebook.
 
-        The list says whether it is whole (`is_complete`, `why`): not when `limit` cut it, and not when runs
-        came or went while it was read.
+        The list says whether it is whole (`is_complete`, `why`), as of its first page: not when `limit` cut
+        it, nor when a run may have been missed while it was read, nor, with `business_id`, when runs have no
+        thread and so may be of that business.
         """
         check_limit(limit)
         words = status_words(status)
         after, before = time_bound("since", since), time_bound("until", until)
         threads = None if business_id is None else self._threads.list(business_id=business_id)
         thread_ids = None if threads is None else set(threads.ids)
-        homeless: set[str] = set()  # runs that tell neither thread nor business
+        unassigned: set[str] = set()  # runs that tell neither thread nor business
 
         def keep(run: Run) -> bool:
             return (
@@ -116,11 +117,9 @@ class Runs:
 
         def is_of_business(run: Run) -> bool:
             if thread_ids is not None and run.thread_id is None and run.business_id is None:
-                homeless.add(run.id)
+                unassigned.add(run.id)
             return thread_ids is None or run.thread_id in thread_ids or run.business_id == business_id
 
-        if threads is not None and not threads:
-            return RunList(why=threads.why, clock=self._now)
         listing = read_pages(self._page, Run.from_json, keep, limit=limit, since=after, progress=progress)
         runs = listing.kept
         if threads is not None and business_id is not None:
@@ -129,8 +128,8 @@ class Runs:
                 self._remember(run.id, business_id)
         whys = [f"threads: {threads.why}"] if threads is not None and threads.why else []
         whys += [listing.why] if listing.why else []
-        if homeless:
-            whys.append(f"{plural(len(homeless), 'run')} without a thread may be of this business")
+        if unassigned:
+            whys.append(f"{plural(len(unassigned), 'run')} without a thread may be of this business")
         return RunList(runs, "; ".join(whys) or None, listing.total_count, clock=self._now)
 
     def fetch(
@@ -222,20 +221,26 @@ class Runs:
         latest = None if deadline is None else max(deadline, self._clock() + self._connection.timeout)
         return self._get(last, None, latest, include="steps")
 
-    def resume(self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any]) -> Run:
+    def resume(
+        self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
+    ) -> Run:
         """Answer a question (interrupt), as `{"decision": "approve"}`, and give the run as it is afterwards.
+
+        Where `run` is a `Run` that shows the question, the answer is checked before it is sent: the decision
+        is one of the words for this kind of question, and the dismissal of a hit has a note that says why.
 
         The answer is sent once, never again by itself. When its fate is unknown (no answer, 5xx), the run is
         read 1, 3 and 10 seconds later. If the question is gone, the run is returned and a warning in the log
         says that delivery is unconfirmed: the API does not name who answered.
 
-        Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards.
+        Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards. `who` is the name
+        that the log has then: self-declared, the login if not given.
 
         Raises `MaybeSent` if the question still waits then, `Conflict` if it was no longer open, `Invalid` if
         the API refuses this answer to an open question, `Unavailable` if nothing was sent, `UsageError` for
         what is no answer.
         """
-        delivery = self.deliver(run, interrupt_id, answer)
+        delivery = self.deliver(run, interrupt_id, answer, who=who)
         if delivery.fate == UNKNOWN or delivery.run is None:
             raise delivery.maybe_sent()
         return delivery.run
@@ -246,14 +251,14 @@ class Runs:
         interrupt_id: str,
         answer: Mapping[str, Any],
         *,
-        by: str | None = None,
+        who: str | None = None,
         step_id: str | None = None,
         on_doubt: Callable[[str], object] | None = None,
     ) -> Delivery:
         """Answer as `resume` does, and say how sure it is that the answer arrived.
 
-        For `runkit.answer_log()`: `by` is who answers (self-declared; the login if not given), `step_id` the
-        step of the question. `on_doubt` is told why before the looks of a doubtful delivery.
+        `step_id` is the step of the question, for `runkit.answer_log()`. `on_doubt` is told why before the
+        looks of a doubtful delivery.
 
         Raises as `resume`, but `unknown` is a `Delivery` and no `MaybeSent`.
         """
@@ -265,9 +270,15 @@ class Runs:
             raise UsageError(
                 f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
             )
+        check_texts({"who": who})
+        if who is not None and not who.strip():
+            raise UsageError("who= is blank; expected the name of who answers, or None for the login")
+        shown = [item for item in run.interrupts if item.id == interrupt_id] if isinstance(run, Run) else []
+        for item in shown:
+            codec.check_answer(item.value, answer)
         body = codec.resume_body(interrupt_id, answer)
         target = self._connection.target
-        with audited(target, run, interrupt_id, answer, by=by, step_id=step_id) as note:
+        with audited(target, run, interrupt_id, answer, by=who, step_id=step_id) as note:
             return note(
                 deliver(
                     lambda: self._run(

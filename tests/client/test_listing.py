@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runkit.client import Client, RunList, paging
 from runkit.client.codec import page_of
 from runkit.client.paging import read_pages
-from runkit.errors import UsageError
+from runkit.errors import NotFound, UsageError
 from runkit.models import Run
 from tests.client.conftest import Answer, Asked, Server
 
@@ -275,11 +275,15 @@ def test_runs_without_a_thread_may_be_of_the_business(
     assert runs.why == "1 run without a thread may be of this business"
 
 
-def test_business_without_threads_has_no_runs(server: Server, client: Client, page: Compose) -> None:
-    """Without a thread there is nothing to page through."""
-    server.say(page(total=0))
+@pytest.mark.parametrize("thread_id", ["thread-1", None])
+def test_business_without_threads(
+    server: Server, client: Client, run_json: Compose, page: Compose, thread_id: str | None
+) -> None:
+    """Runs that have no thread may be of it, so they are looked at before the list is called complete."""
+    server.say(page(total=0), page(run_json("a", thread_id=thread_id), run_json("b")))
     runs = client.runs.list(business_id="b-1")
-    assert (len(runs), runs.is_complete, server.lines) == (0, True, ["GET /threads"])
+    assert (len(runs), server.lines) == (0, ["GET /threads", "GET /runs"])
+    assert runs.why == (None if thread_id else "1 run without a thread may be of this business")
 
 
 moves = st.lists(
@@ -327,9 +331,19 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
     assert isinstance(runs[:2], RunList)
     assert (runs[:].is_complete, runs[:2].why) == (True, "a slice: 2 of 8")
     assert runs[3] in runs
+    assert runs[:1].requested is None
     with pytest.raises(AttributeError):
         runs.why = None
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
+
+
+def test_a_slice_asked_for_its_own_runs_only(run_json: Compose) -> None:
+    """What goes on where a slice ends reads no run that is not in it; the whole keeps what was asked."""
+    runs = tuple(Run.from_json(run_json(f"run-{number}")) for number in range(3))
+    asked = RunList(runs, "x", requested=("run-0", "run-1", "run-2", "lost"), errors={"lost": NotFound("no")})
+    assert (asked[:1].requested, asked[:1].errors) == (("run-0",), {})
+    assert asked[1:].requested == ("run-1", "run-2")
+    assert (asked[:].requested, list(asked[:].errors)) == (asked.requested, ["lost"])
 
 
 def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
