@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from runkit.client import RunList
     from runkit.models import Run
 
 MOST_PATH = 300  # characters of a path in a message
@@ -137,7 +138,12 @@ class ApiError(RunkitError):
 
 
 class AuthError(ApiError, PermissionError):
-    """401 or 403."""
+    """401 or 403.
+
+    `runs` are those that had arrived when the error ended `client.runs.fetch`, else None.
+    """
+
+    runs: RunList | None = None
 
 
 class NotFound(ApiError, LookupError):

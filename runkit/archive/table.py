@@ -25,7 +25,7 @@ from runkit import private
 from runkit.archive.rows import CHOSEN_BY, SCHEMA
 from runkit.errors import ArchiveError, MissingExtra, UsageError
 from runkit.logs import log
-from runkit.secret import Secret, forgetting
+from runkit.secret import Secret
 from runkit.text import shorten
 
 try:
@@ -264,10 +264,9 @@ def _writing(n_bytes: int, n_runs: int) -> deltalake.WriterProperties:
 
 @contextmanager
 def explained(place: Place) -> Iterator[None]:
-    """Say what went wrong in runkit's words. No frame of the error holds what the access needs."""
+    """Say what went wrong in runkit's words."""
     try:
-        with forgetting():
-            yield
+        yield
     except CommitFailedError:
         raise Lost from None
     except TableNotFoundError:
@@ -289,5 +288,5 @@ def _said(place: Place, error: Exception) -> str:
     text = _COLORS.sub("", str(error))
     for name, value in place.options:
         if _SECRET.search(name):
-            text = Secret(value).blot(text)
+            text = Secret(value).redact(text)
     return shorten(text, 300)

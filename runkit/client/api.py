@@ -11,11 +11,10 @@ from typing import Self
 import httpx
 
 from runkit.client.connection import Cert, Connection, network
-from runkit.client.hosts import Mode, choose_target, environment_proxy, logins_of
-from runkit.client.resources import Actions, Agents, Documents, Threads, check_positive
+from runkit.client.hosts import Mode, choose_target, environment_proxy
+from runkit.client.resources import Actions, Agents, Documents, Threads, check_amount, check_texts
 from runkit.client.runs import Runs
 from runkit.client.transport import Transport
-from runkit.secret import forget
 
 
 class Client:
@@ -53,21 +52,13 @@ class Client:
         cert: Cert | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        refusal: BaseException | None = None
-        try:
-            self._target = choose_target(api_key, base_url, os.environ)
-            if rate is not None:
-                check_positive("rate", rate, "requests a second above 0, or None for no pace")
-            check_positive("timeout", timeout, "seconds above 0")
-            proxy = proxy or environment_proxy(self._target.url)
-            inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
-            self._logins = () if transport else logins_of(proxy)  # held, so that logs hide them
-        except BaseException as error:
-            forget(error)
-            refusal = error.with_traceback(None)  # its frames hold the key, passwords and the environment
-        del api_key, base_url, proxy, cert
-        if refusal is not None:
-            raise refusal
+        self._target = choose_target(api_key, base_url, os.environ)
+        if rate is not None:
+            check_amount("rate", rate, "requests a second", ", or None for no pace")
+        check_amount("timeout", timeout, "seconds")
+        check_texts({"proxy": proxy})
+        proxy = proxy or environment_proxy(self._target.url)
+        inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
         wire = Transport(
             inner, self._target, rate=rate, timeout=timeout, sleep=self._sleep, clock=self._clock
         )

@@ -1,5 +1,9 @@
 """Many runs at once: a pool of threads, runs as they arrive, and patience with a host that is away.
 
+An error about one run (403, 404, 410, 422 and the like) arrives as the outcome of that run. A 401 ends the
+batch, and so does a 403 if nothing else is ever answered: then it is about the key. A 403 that comes before
+anything was answered is therefore kept back until it is known which of the two it is.
+
 A request of a batch is sent once. When it brings nothing usable (no connection, a lost or cut answer, 429,
 500, 502, 503, 504) its id goes back into the line, and the host counts as away until something is answered
 again: meanwhile one request at a time asks, and all others wait. The thread that iterates decides all this;
@@ -13,6 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from threading import Condition
 
@@ -70,6 +75,7 @@ class Batch:
         self._clock = clock
         self._sleep = sleep
         self._line: deque[_Asked] = deque()  # to be sent, for the first time or again
+        self._forbidden: list[tuple[str, AuthError]] = []  # 403 before anything was answered
         self._n_out = 0  # sent, and not judged yet
         self._n_answers = 0
         self._away_since: float | None = None
@@ -83,16 +89,16 @@ class Batch:
     def arrivals(self) -> Generator[Arrival, None, None]:
         """Give each id with its run, or with the error that it ended with, in the order of arrival.
 
-        Raises `AuthError`, and what the last question came to when patience has run out. Once this has ended
-        or was closed, nothing more is sent.
+        Raises `AuthError` for a 401, and for a 403 if nothing else was answered; and what the last question
+        came to when patience has run out. Once this has ended or was closed, nothing more is sent.
         """
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="runkit-fetch")
         try:
             while self._send(pool):
-                arrival = self._judge(*self._wait())
-                if arrival is not None:
-                    yield arrival
+                yield from self._judge(*self._wait())
                 self._landed.popleft()  # only now: what is interrupted before this is in `landed`
+            if self._forbidden:
+                raise self._forbidden[0][1]
         finally:
             self._is_over = True
             # What is on its way may end by itself; waiting for it would hold up whoever pressed Ctrl-C.
@@ -106,7 +112,7 @@ class Batch:
 
     def _send(self, pool: ThreadPoolExecutor) -> bool:
         """Send what may go now; tells whether anything is on its way."""
-        room = self._workers * AHEAD - self._n_out - len(self._line)
+        room = self._workers * AHEAD - self._n_out - len(self._line) - len(self._forbidden)
         fresh = zip(range(room), self._ids, strict=False)  # the range first: it must not swallow an id
         self._line.extend(_Asked(run_id, self._n_answers) for _, run_id in fresh)
         if self._away_since is None:
@@ -152,8 +158,8 @@ class Batch:
             if self._on_idle is not None:
                 self._on_idle()
 
-    def _judge(self, asked: _Asked, future: Future[Run | None]) -> Arrival | None:
-        """Give what arrived; None if the id went back into the line."""
+    def _judge(self, asked: _Asked, future: Future[Run | None]) -> list[Arrival]:
+        """Give what arrived; nothing if the id went back into the line."""
         self._n_out -= 1
         if asked.is_probe:
             self._is_probing = False
@@ -162,22 +168,26 @@ class Batch:
             run = future.result()
             if run is None:
                 self._line.append(asked)
-                return None
+                return []
             return self._answered(asked, run)
-        if not isinstance(error, ApiError) or isinstance(error, AuthError):
+        if not isinstance(error, ApiError) or (isinstance(error, AuthError) and error.status == 401):
             raise error
-        if not _may_pass(error):
-            return self._answered(asked, error)
-        return self._lost(asked, error)
+        if _may_pass(error):
+            return self._lost(asked, error)
+        return self._answered(asked, error)
 
-    def _answered(self, asked: _Asked, outcome: Run | ApiError) -> Arrival:
+    def _answered(self, asked: _Asked, outcome: Run | ApiError) -> list[Arrival]:
         if self._n_probes > 1:
             log.warning("answers come again after %.0f s", self._clock() - (self._away_since or 0))
-        self._n_answers += 1
         self._away_since, self._n_probes, self._is_shut = None, 0, False
-        return asked.run_id, outcome
+        if isinstance(outcome, AuthError) and not (self._is_host_known or self._n_answers):
+            self._forbidden.append((asked.run_id, outcome))
+            return []
+        self._n_answers += 1
+        forbidden, self._forbidden = self._forbidden, []
+        return [*forbidden, (asked.run_id, outcome)]
 
-    def _lost(self, asked: _Asked, error: ApiError) -> Arrival | None:
+    def _lost(self, asked: _Asked, error: ApiError) -> list[Arrival]:
         """Put an id back, unless patience with it or with the host is at an end."""
         now = self._clock()
         self._is_shut = True
@@ -197,9 +207,9 @@ class Batch:
             asked.n_lost += 1
         asked.n_answers = self._n_answers
         if asked.n_lost == LOST_MOST or is_over:
-            return asked.run_id, error
+            return [(asked.run_id, error)]
         self._line.append(asked)  # at its end, so that a run that is always lost does not hide a host
-        return None
+        return []
 
     def _wait_before_probe(self) -> float:
         self._n_probes += 1
@@ -222,18 +232,31 @@ def _asks_for_more_than(error: ApiError, seconds: float) -> bool:
     return isinstance(error, RateLimited) and (error.retry_after or 0) > seconds
 
 
-def gather(batch: Batch, ids: Sequence[str], have: Mapping[str, Run], *, progress: bool) -> RunList:
+def gather(
+    batch: Batch,
+    ids: Sequence[str],
+    have: Mapping[str, Run],
+    *,
+    progress: bool,
+    clock: Callable[[], datetime],
+) -> RunList:
     """Take all that a batch brings, beside `have`, in the order of `ids`.
 
-    Ctrl-C and a host that stays away end it with what arrived. Raises `AuthError`, and what failed when
-    nothing at all could be read.
+    Ctrl-C and a host that stays away end it with what arrived. Raises `AuthError`, whose `runs` are what
+    arrived, and what failed when nothing at all could be read.
     """
-    found = {one: have[one] for one in ids if one in have}
+    found = {one: have[one.lower()] for one in ids if one.lower() in have}
     errors: dict[str, ApiError] = {}
-    stopped: str | None = None
     n_missing = len(ids) - len(found)
     is_shown = progress and n_missing > 0
     bar = Bar(total=n_missing, unit="run", delay=1, disable=not is_shown)
+
+    def runs(stopped: str | None) -> RunList:
+        found.update(batch.landed())
+        arrived = tuple(found[one] for one in ids if one in found)
+        why = _why(ids, found, errors, stopped)
+        return RunList(arrived, why, requested=tuple(ids), errors=errors, clock=clock)
+
     try:
         with bar, closing(batch.arrivals()) as arrivals:
             for one, outcome in arrivals:
@@ -243,14 +266,15 @@ def gather(batch: Batch, ids: Sequence[str], have: Mapping[str, Run], *, progres
                     errors[one] = outcome
                 bar.update()
     except KeyboardInterrupt:
-        stopped = "interrupted"
+        return runs("interrupted")
+    except AuthError as error:
+        error.runs = runs("stopped because the key was refused")
+        raise
     except (Unavailable, RateLimited) as error:
         if not found and not errors:
             raise
-        stopped = f"stopped because no answer came any more ({shorten(str(error), 100)})"
-    found |= batch.landed()
-    runs = tuple(found[one] for one in ids if one in found)
-    return RunList(runs, _why(ids, found, errors, stopped), requested=tuple(ids), errors=errors)
+        return runs(f"stopped because no answer came any more ({shorten(str(error), 100)})")
+    return runs(None)
 
 
 def _why(
@@ -269,8 +293,17 @@ def _why(
 
 
 def reusable(have: Iterable[Run] | None) -> dict[str, Run]:
-    """Give the runs that need not be read again: those that have ended and have their steps."""
-    return {run.id: run for run in have or () if run.is_finished and run.to_dict().get("steps") is not None}
+    """Give the runs that need not be read again, by id: those that have ended and have their steps."""
+    runs = [] if have is None else have
+    if isinstance(runs, Run | str) or not isinstance(runs, Iterable):
+        raise UsageError(f"have= is a {type(runs).__name__}; expected several runs, as a RunList is")
+    known = {}
+    for run in runs:
+        if not isinstance(run, Run):
+            raise UsageError(f"have= holds a {type(run).__name__}; expected runs, such as those of a RunList")
+        if run.is_finished and run.to_dict().get("steps") is not None:
+            known[run.id.lower()] = run
+    return known
 
 
 def check_workers(workers: int) -> int:

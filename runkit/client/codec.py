@@ -13,6 +13,7 @@ from typing import Any
 from runkit.errors import ContractError, UsageError
 from runkit.models import LOCAL
 from runkit.objects import Event, Page
+from runkit.text import brief, shorten
 
 Json = dict[str, Any]
 
@@ -115,6 +116,12 @@ KINDS = (
     "other",
 )
 
+# [A] 2: the decision that an answer may hold; a kind that is not here has no fixed words.
+DECISIONS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*ACTION_TYPES, "document"), ("approve", "reject")),
+    "decision": ("approved", "rejected", "in_review"),
+}
+
 # [A] 16: types are open words. What an action is called comes first, then what an artifact that proposes
 # it, or a request for a document, is likely to be called.
 KIND_OF_TYPE = {
@@ -135,6 +142,19 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
     proposals = value.get("proposals")
     found = [item for item in proposals if isinstance(item, dict)] if isinstance(proposals, list) else []
     return found or [dict(value)]
+
+
+def questions_in(value: Json) -> list[Json]:
+    """Give what is answered on its own: each proposal of a combined value, else the value as a whole.
+
+    [A] 5 tells the answers apart by agent, so proposals that share one, or have none, are answered together.
+    """
+    proposals = proposals_of(value)
+    if len(proposals) == 1:
+        return [{**value, **proposals[0]}]
+    agents = {agent for proposal in proposals if isinstance(agent := proposal.get("agent"), str)}
+    is_combined = len(agents) == len(proposals) and response_schema_of(value) is None
+    return proposals if is_combined else [value]
 
 
 def interrupt_kind(value: Mapping[str, Any]) -> str:
@@ -217,6 +237,41 @@ def answer_to(
     }
 
 
+def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
+    """Say what is wrong with an answer to one question, by field; empty for a kind without fixed words.
+
+    [A] 2, and [A] 13: what is required of the note of a dismissal is required of the answer that leads to it.
+    """
+    words, decision = DECISIONS.get(kind), answer.get("decision")
+    if words is None:
+        return {}
+    if decision not in words:
+        return {"decision": f"decision must be {' or '.join(words)}; got {brief(decision)}"}
+    note, document_id = answer.get("note"), answer.get("document_id")
+    if (kind, decision) == ("dismissal", "approve") and not (isinstance(note, str) and note.strip()):
+        return {"note": "a dismissal needs a note that says why this is no hit"}
+    if (kind, decision) == ("document", "approve") and not document_id:
+        return {"document_id": "choose the document to give, or go on without one"}
+    return {}
+
+
+def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for what cannot be an answer to an interrupt with this value.
+
+    Questions that bring a schema, and those of a kind without fixed words, take any answer.
+    """
+    proposals = answer.get("proposals")
+    named = [one for one in proposals if isinstance(one, dict)] if isinstance(proposals, list) else []
+    for question in questions_in(value):
+        agent = question.get("agent")
+        own: Json = next((one for one in named if one.get("agent") == agent), {})
+        given = {**answer, **own, "note": own.get("note") or answer.get("note")}
+        errors = {} if response_schema_of(question) else answer_errors(interrupt_kind(question), given)
+        for message in errors.values():
+            to = f" to {shorten(agent, 80)}" if isinstance(agent, str) else ""
+            raise UsageError(f"the answer{to}: {message}. Nothing was sent.")
+
+
 def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
     """Build the input that answers each proposal of a combined question. [A] 5: by the agent's type."""
     return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
@@ -253,18 +308,19 @@ def answerer_of(step: Mapping[str, Any]) -> str | None:
 
 
 def page_of(value: object, what: str) -> Page:
-    """Read one page of a list: the documented envelope, or a bare array.
+    """Read one page of a list: the documented envelope, whose `data` may be absent, or a bare array.
 
-    Raises `ContractError` when there is no array; a `Page` alone would read a missing `data` as an empty one.
+    Raises `ContractError` for anything else.
     """
     envelope = {"data": value} if isinstance(value, list) else value
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("data"), list):
-        raise ContractError(
-            f"{what}: the API's list has no array `data`; got {shape_of(value)}. "
-            "If this lasts, the API has changed: please report it."
-        )
-    return Page.from_json(
-        {**envelope, "data": [item if isinstance(item, dict) else {} for item in envelope["data"]]}
+    if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
+        records = [] if envelope.get("data") is None else envelope["data"]
+        if isinstance(records, list):
+            items = [item if isinstance(item, dict) else {} for item in records]
+            return Page.from_json({**envelope, "data": items})
+    raise ContractError(
+        f"{what}: expected a list of the API; got {shape_of(value)}. "
+        "If this lasts, the API has changed: please report it."
     )
 
 
@@ -278,6 +334,11 @@ def stamped(raw: Json, host: str | None, read_at: datetime | None, business_id: 
     local = {name: value for name, value in known.items() if value is not None}
     bare = {name: value for name, value in raw.items() if name != LOCAL}
     return {**bare, LOCAL: local} if local else bare
+
+
+def is_same_id(one: str, other: str) -> bool:
+    """Whether two ids name the same object: UUIDs may be written in either case."""
+    return one.lower() == other.lower()
 
 
 def shape_of(value: object) -> str:

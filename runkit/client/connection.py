@@ -100,7 +100,8 @@ class Connection:
         ) as response:
             if not response.is_success:
                 response.read()
-                raise refusal(response, self.target, f"GET {path_of(response.request)}")
+                asked = self.target.secret.redact(f"GET {path_of(response.request)}")
+                raise refusal(response, self.target, asked)
             yield response
 
     def _ask(
@@ -130,8 +131,6 @@ class Connection:
 
         Cookies, redirects, authentication and two more parses of the URL are a quarter of a GET's work.
         """
-        if self._http.is_closed:
-            raise RuntimeError(f"{method} {path}: not sent, this client has been closed; make a new one")
         asked = urlencode(
             {name: value for name, value in query.items() if value is not None}, quote_via=quote
         )
@@ -147,6 +146,8 @@ class Connection:
         )
 
     def _url(self, path: str) -> str:
+        if self._http.is_closed:
+            raise UsageError(f"{path}: not sent, this client has been closed; make a new one")
         return self.target.url + path
 
 
@@ -180,7 +181,7 @@ def network(
             for limits in (POOL, ONCE)
         )
         return _Network(shared, alone)
-    except (OSError, ValueError, httpx.InvalidURL, ImportError) as error:
+    except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
     raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
 
@@ -214,8 +215,10 @@ def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLConte
         context = ssl.create_default_context(
             capath=verify if is_folder else None, cafile=None if is_folder else verify
         )
-    else:
+    elif isinstance(verify, bool):
         context = httpx.create_ssl_context(verify=verify)
+    else:
+        raise TypeError
     if cert is not None:
         context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
     return context

@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from runkit.errors import UsageError
-from runkit.secret import Secret
+from runkit.secret import Secret, checked_key
 
 KEY_NAME = "MIDDESK_API_KEY"
 URL_NAME = "MIDDESK_BASE_URL"
@@ -95,26 +95,13 @@ def environment_proxy(url: str) -> str | None:
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
-def logins_of(proxy: str | None) -> tuple[Secret, ...]:
-    """Give what a proxy's URL holds to log in with: a password, and a name that may be a token."""
-    url = httpx.URL(proxy or "")
-    return tuple(Secret(part) for part in (url.username, url.password) if part)
-
-
 def _checked_key(key: object) -> str:
     if key is None or key == "":
         raise UsageError(
             f"no API key: set {KEY_NAME} in the environment of the kernel, or pass api_key=. "
             "Without an account, runkit.sandbox() starts a server on this machine that needs none."
         )
-    if not isinstance(key, str):
-        raise UsageError(f"api_key must be a str; got {type(key).__name__}")
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise UsageError(
-            f"the API key ({len(key)} characters, not shown) holds white space, a line break or a character "
-            "outside ASCII; copy it again without what surrounds it"
-        )
-    return key
+    return checked_key("api_key", key)
 
 
 def _checked_url(given: object, name: str) -> httpx.URL:

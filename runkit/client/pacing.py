@@ -32,16 +32,27 @@ class Pacer:
         self._went: deque[float] = deque(maxlen=max(1, int(rate or 1)))
         self._turnstile = threading.Lock()
 
-    def wait(self) -> None:
-        """Sleep until the next free slot; threads that wait stand in line."""
+    def wait(self, until: float = float("inf")) -> bool:
+        """Sleep until the next free slot; threads that wait stand in line.
+
+        False, and no slot is taken, if none is free before `until`, a time of the clock.
+        """
         if not self._gap and self.held_until <= self._clock():
-            return
-        with self._turnstile:
+            return True
+        longest = min(max(0.0, until - self._clock()), threading.TIMEOUT_MAX)
+        if not self._turnstile.acquire(timeout=longest):
+            return False
+        try:
             self._next = max(self._clock(), self._next)
-            while (delay := self._turn() - self._clock()) > 0:
+            while (delay := (turn := self._turn()) - self._clock()) > 0:
+                if turn >= until:
+                    return False
                 self._sleep(delay)
             self._next += self._gap
             self._went.append(self._clock())
+            return True
+        finally:
+            self._turnstile.release()
 
     def _turn(self) -> float:
         """When the next request may go: a late one must not be followed by a crowd within its second."""

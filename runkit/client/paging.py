@@ -1,13 +1,14 @@
 """Read a paged list to its end, filter it, and say whether something may be missing.
 
-The API pages by number, so whatever is created or deleted meanwhile shifts everything behind it: what was the
-last item of a page comes again on the next, or an item slips across the border unseen. Where that may have
-happened the page before the border is read again; and that the list moved is said.
+The API pages by number, so what is created or deleted meanwhile shifts what follows. In a list in order of
+creation, a new item only makes others come twice: those are dropped, and the list is complete as of its first
+page. A deleted item may let another one slip across the border between two pages; `total_count` falls then,
+and the list says that it is not complete.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -49,19 +50,15 @@ def read_pages(
     """
     reader = _Reader(get_page, parse)
     kept: list[Listed] = []
-    number = 0
     has_more, is_past = True, False
     bar = Bar(unit="run", delay=PROGRESS_AFTER, disable=not progress)
     with bar:
         while has_more and not is_past and (limit is None or len(kept) < limit):
-            number += 1
-            fresh, has_more = reader.read(number)
+            fresh, has_more = reader.read()
             kept += filter(keep, fresh)
             is_past = since is not None and reader.is_past(since)
             bar.total = reader.total
             bar.update(len(fresh))
-    if reader.is_newest_first:  # what was found on reading a page again belongs before what followed it
-        kept.sort(key=lambda item: item.created_at, reverse=True)
     whys = reader.whys(is_read_to_the_end=not has_more)
     if limit is not None and (len(kept) > limit or (has_more and not is_past)):
         whys.insert(0, f"cut at limit={limit:,}")
@@ -71,40 +68,37 @@ def read_pages(
 
 @dataclass
 class _Reader(Generic[Listed]):
-    """What was seen so far, and what moved while it was read."""
+    """What was read so far, and what speaks against its being everything.
+
+    Totals are the API's `total_count`, None where it gives none: that of the first page, and of the last one.
+    """
 
     get_page: Callable[[int], Page]
     parse: Callable[[dict[str, Any]], Listed]
-    total: int | None = None
+    number: int = 0  # of the page that was read last
+    page_size: int = 0  # records on the first page
     first_total: int | None = None
+    total: int | None = None
+    fall: tuple[int, int] | None = None
     seen: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
-    n_twice: int = 0
-    last_ids: tuple[object, ...] = ()  # of the page that was read last
-    has_shifted: bool = False
     last: Listed | None = None  # in the order of the pages
     is_newest_first: bool = True
-    order_broke_on: int | None = None
-    stuck_on: int | None = None
+    is_oldest_first: bool = True
+    is_stuck: bool = False
 
-    def read(self, number: int) -> tuple[list[Listed], bool]:
-        """Read one page. Gives what was not seen before, in order, and whether there is more."""
-        page = self.get_page(number)
-        items, n_again = self._take(page.data)
-        before, self.total = self.total, page.total_count
-        if number == 1:
-            self.first_total = self.total
-        if not items and page.has_more is None:  # the end, or a list that has no pages and came again
-            return [], False
-        is_quiet = n_again == 0 and self.total is not None and self.total == before
-        late = [] if number == 1 or is_quiet else self._read_again(number - 1)
-        self.n_twice += n_again
-        self.last_ids = _ids(page)
-        self._watch_order(items, number)
+    def read(self) -> tuple[list[Listed], bool]:
+        """Read the next page. Gives what was not seen before, in order, and whether there is more."""
+        self.number += 1
+        page = self.get_page(self.number)
+        n_before = self.n_came
+        fresh = self._take(page)
+        self._watch_total(page.total_count)
+        self._watch_order(fresh)
         has_more = self._has_more(page)
-        if has_more and not items and not late:
-            self.stuck_on, has_more = number, False
-        return late + items, has_more
+        if has_more and self.n_came == n_before:
+            self.is_stuck, has_more = bool(page.has_more), False
+        return fresh, has_more
 
     @property
     def n_came(self) -> int:
@@ -113,67 +107,60 @@ class _Reader(Generic[Listed]):
 
     def is_past(self, since: datetime) -> bool:
         """Whether nothing at or after `since` can follow, as far as the order seen so far tells."""
-        return self.is_newest_first and self.last is not None and self.last.created_at < since
+        is_ordered = self.is_newest_first and not self.is_oldest_first  # equal times tell no order
+        return is_ordered and self.last is not None and self.last.created_at < since
 
     def whys(self, *, is_read_to_the_end: bool) -> list[str]:
         """Say what may be missing, and why."""
         whys = []
-        if self.total != self.first_total:
-            whys.append(
-                f"the list moved while it was read: total_count went from {self.first_total} to {self.total}"
-            )
-        elif self.n_twice or self.has_shifted:
-            twice = f": {plural(self.n_twice, 'item')} came twice" if self.n_twice else ""
-            whys.append(f"the list moved while it was read{twice}")
-        if self.order_broke_on:
-            whys.append(f"the order changed on page {self.order_broke_on}: it was newest first until then")
-        if self.stuck_on:
-            whys.append(f"page {self.stuck_on} brought nothing new although the API says that there is more")
+        if self.fall:
+            before, after = self.fall
+            whys.append(f"total_count fell from {before:,} to {after:,} while the list was read")
+        if self.number > 1 and not (self.is_newest_first or self.is_oldest_first):
+            whys.append("the list is not in order of creation, so one may have moved between two pages")
+        if self.is_stuck:
+            whys.append(f"page {self.number} brought nothing new although the API says that there is more")
         if self.broken:
             whys.append(f"{plural(len(self.broken), 'record')} could not be read (see the log)")
-        if is_read_to_the_end and self.total is not None and self.n_came < self.total:
-            whys.append(f"the API counts {self.total:,}, only {self.n_came:,} came")
+        if is_read_to_the_end and not self.fall and self.n_came < (self.first_total or 0):
+            whys.append(f"the API counts {self.first_total:,}, only {self.n_came:,} came")
         return whys
 
-    def _read_again(self, number: int) -> list[Listed]:
-        """Read the page before a border once more: it may hold now what stood behind the border before."""
-        page = self.get_page(number)
-        self.has_shifted = self.has_shifted or _ids(page) != self.last_ids
-        return self._take(page.data)[0]
-
-    def _take(self, records: Iterable[dict[str, Any]]) -> tuple[list[Listed], int]:
-        """Parse what is new; count what came before."""
+    def _take(self, page: Page) -> list[Listed]:
+        """Parse what did not come before."""
         fresh: list[Listed] = []
-        n_again = 0
-        for record in records:
+        for record in page.data:
             try:
                 item = self.parse(record)
             except ContractError as error:
                 log.warning("left out of the list: %s", error)
                 self.broken.add(str(record.get("id")))
                 continue
-            if item.id in self.seen:
-                n_again += 1
-            else:
+            if item.id not in self.seen:
                 self.seen.add(item.id)
                 fresh.append(item)
-        return fresh, n_again
+        return fresh
 
-    def _watch_order(self, items: list[Listed], number: int) -> None:
-        for item in items:
-            if self.last is not None and item.created_at > self.last.created_at and self.is_newest_first:
-                self.is_newest_first = False
-                self.order_broke_on = number if number > 1 else None
+    def _watch_total(self, total: int | None) -> None:
+        if self.number == 1:
+            self.first_total = total
+        elif total is not None and self.total is not None and total < self.total:
+            self.fall = self.fall or (self.total, total)
+        self.total = total
+
+    def _watch_order(self, fresh: list[Listed]) -> None:
+        for item in fresh:
+            if self.last is not None:
+                self.is_newest_first &= item.created_at <= self.last.created_at
+                self.is_oldest_first &= item.created_at >= self.last.created_at
             self.last = item
 
     def _has_more(self, page: Page) -> bool:
-        """Ask the page; where it does not say, the count; where there is none, go on until an empty page."""
+        """Ask the page; where it does not say, the count; where there is none, a shorter page is the last."""
+        if self.number == 1:
+            self.page_size = len(page.data)
         if page.has_more is not None:
             return page.has_more
-        if self.total is not None:
-            return self.n_came < self.total
-        return bool(page.data)
-
-
-def _ids(page: Page) -> tuple[object, ...]:
-    return tuple(record.get("id") for record in page.data)
+        if self.first_total is not None:
+            return self.n_came < self.first_total
+        return len(page.data) >= max(1, self.page_size)

@@ -79,7 +79,7 @@ class Reply(NamedTuple):
 
 def read_reply(response: httpx.Response, target: Target) -> Reply:
     """Parse a successful answer. Raises the `ApiError` that fits any other one."""
-    asked = f"{response.request.method} {path_of(response.request)}"
+    asked = target.secret.redact(f"{response.request.method} {path_of(response.request)}")
     if not response.is_success:
         raise refusal(response, target, asked)
     try:
@@ -94,7 +94,7 @@ def read_reply(response: httpx.Response, target: Target) -> Reply:
 
 
 def _unreadable(response: httpx.Response, target: Target, asked: str) -> ContractError:
-    kind = target.secret.blot(response.headers.get("Content-Type", "no content type"))
+    kind = target.secret.redact(response.headers.get("Content-Type", "no content type"))
     size, status = len(response.content), response.status_code
     is_read = response.request.method == "GET"
     done = "" if is_read else DONE
@@ -147,6 +147,6 @@ def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | Non
 
     def texts(name: str) -> tuple[str, ...]:
         found = (item[name] for item in items if isinstance(item.get(name), str))
-        return tuple(shorten(target.secret.blot(text), MAX_MESSAGE) for text in found)
+        return tuple(shorten(target.secret.redact(text), MAX_MESSAGE) for text in found)
 
     return texts("message"), next(iter(texts("parameter")), None)

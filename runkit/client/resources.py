@@ -12,6 +12,9 @@ from runkit.client.paging import read_pages
 from runkit.client.runlist import ApiList
 from runkit.errors import UsageError
 from runkit.objects import Action, Agent, Document, Page, Thread
+from runkit.text import brief
+
+LEAST, MOST = 0.001, 1_000_000  # seconds: eleven days, because timers of some systems end at 24
 
 
 class Agents:
@@ -38,6 +41,7 @@ class Threads:
 
     def create(self, agent: str, business_id: str) -> Thread:
         """Make a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
+        check_texts(agent=agent, business_id=business_id)
         reply = self._connection.post("/threads", codec.create_thread_body(agent, business_id))
         return reply.read(Thread, partial(_asked_by, business_id))
 
@@ -93,17 +97,20 @@ class Actions:
         Raises `UsageError` for unknown words, `NotFound`, `Invalid` for a payload that the API refuses or an
         object in the wrong state, `MaybeSent` when it is unknown whether it was done: look at `actions.list`.
         """
+        check_texts({"note": note, "run_id": run_id, "thread_id": thread_id}, object_id=object_id)
         body = codec.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
         return self._connection.post("/actions", body).read(Action)
 
     def list(self, object_type: str, object_id: str) -> list[Action]:
         """List the actions on one object, told as for `create`; the API does not page them."""
+        check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
         page = codec.page_of(self._connection.get("/actions", **query).value, "GET /actions")
         return list(page.items(Action))
 
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
         """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
+        check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
         return self._connection.get(path_to("actions", action_id), **query).read(Action)
 
@@ -130,10 +137,19 @@ def check_limit(limit: int | None) -> None:
         raise UsageError(f"limit={limit!r}; expected a whole number from 1, or None for all")
 
 
-def check_positive(name: str, value: float, expected: str) -> None:
-    """Check a number of seconds or a rate."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise UsageError(f"{name}={value!r}; expected {expected}")
+def check_amount(name: str, value: float, unit: str, otherwise: str = "") -> None:
+    """Check a number of seconds, or of requests a second; `otherwise` says what None would mean."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not LEAST <= value <= MOST:
+        raise UsageError(f"{name}={brief(value)}; expected {unit} from {LEAST:g} to {MOST:,}{otherwise}")
+
+
+def check_texts(optional: Mapping[str, object] | None = None, **required: object) -> None:
+    """Check arguments that are text; the optional ones may be None."""
+    given = {name: value for name, value in (optional or {}).items() if value is not None}
+    for name, value in {**required, **given}.items():
+        if not isinstance(value, str):
+            raise UsageError(f"{name}={brief(value)}; expected a str. Nothing was sent.")
 
 
 def _asked_by(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:

@@ -62,14 +62,18 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     @overload
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: SupportsIndex | slice) -> Item_co | Self:
-        """Give one item, or a list of the same kind; a real part of a whole list says that it is one."""
+        """Give one item, or a list of the same kind.
+
+        A real part of a list says that it is one, and asked for no more than what is in it.
+        """
         if not isinstance(index, slice):
             return self.items[index]
-        part = self.items[index]
-        why = self.why
-        if why is None and len(part) < len(self.items):
-            why = f"a slice: {len(part):,} of {len(self.items):,}"
-        return replace(self, items=part, why=why)
+        part = replace(self, items=self.items[index])
+        if len(part) == len(self):
+            return part
+        why = self.why or f"a slice: {len(part):,} of {len(self):,}"
+        requested = None if self.requested is None else part.ids
+        return replace(part, why=why, requested=requested, errors={})
 
     def __repr__(self) -> str:
         ids = self.ids

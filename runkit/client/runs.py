@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from runkit.client.connection import Connection, path_to
 from runkit.client.doubt import Delivery, deliver, is_pending
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
-from runkit.client.resources import Threads, check_limit, check_positive
+from runkit.client.resources import Threads, check_amount, check_limit, check_texts
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
 from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
@@ -23,7 +22,7 @@ from runkit.filters import status_words, time_bound
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Feedback, Page
-from runkit.text import duration, plural
+from runkit.text import duration, plural, shorten
 
 POLL_FIRST = 0.25  # seconds; a sandbox run takes about one
 POLL_GROWTH = 1.5
@@ -66,6 +65,8 @@ class Runs:
         Raises `UsageError` without a business and a thread, `NotFound`, `Invalid` (422: the business is in
         audit), `MaybeSent` when it is unknown whether the run was created: look at `runs.list` first.
         """
+        optional = {"business_id": business_id, "prompt": prompt, "thread_id": thread_id}
+        check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = codec.create_run_body(agent, business_id, thread_id, prompt)
@@ -95,15 +96,16 @@ class Runs:
         business first. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
         (unless `progress` is off), and leaves nothing in the notebook.
 
-        The list says whether it is whole (`is_complete`, `why`): not when `limit` cut it, and not when runs
-        came or went while it was read.
+        The list says whether it is whole (`is_complete`, `why`), as of its first page: not when `limit` cut
+        it, nor when a run may have been missed while it was read, nor, with `business_id`, when runs have no
+        thread and so may be of that business.
         """
         check_limit(limit)
         words = status_words(status)
         after, before = time_bound("since", since), time_bound("until", until)
         threads = None if business_id is None else self._threads.list(business_id=business_id)
         thread_ids = None if threads is None else set(threads.ids)
-        homeless: set[str] = set()  # runs that tell neither thread nor business
+        unassigned: set[str] = set()  # runs that tell neither thread nor business
 
         def keep(run: Run) -> bool:
             return (
@@ -115,20 +117,19 @@ class Runs:
 
         def is_of_business(run: Run) -> bool:
             if thread_ids is not None and run.thread_id is None and run.business_id is None:
-                homeless.add(run.id)
+                unassigned.add(run.id)
             return thread_ids is None or run.thread_id in thread_ids or run.business_id == business_id
 
-        if threads is not None and not threads:
-            return RunList(why=threads.why, clock=self._now)
         listing = read_pages(self._page, Run.from_json, keep, limit=limit, since=after, progress=progress)
         runs = listing.kept
         if threads is not None and business_id is not None:
             runs = tuple(run.knowing(business_id=business_id) for run in runs)
-            self._business_of.update((run.id, business_id) for run in runs)
+            for run in runs:
+                self._remember(run.id, business_id)
         whys = [f"threads: {threads.why}"] if threads is not None and threads.why else []
         whys += [listing.why] if listing.why else []
-        if homeless:
-            whys.append(f"{plural(len(homeless), 'run')} without a thread may be of this business")
+        if unassigned:
+            whys.append(f"{plural(len(unassigned), 'run')} without a thread may be of this business")
         return RunList(runs, "; ".join(whys) or None, listing.total_count, clock=self._now)
 
     def fetch(
@@ -146,13 +147,14 @@ class Runs:
         The bar (`progress`) goes to stderr and leaves nothing in the notebook. A host that goes away is
         waited for as in `arriving`; when it stays away, what had arrived is returned, too.
 
-        Raises `AuthError` at once, and what failed when nothing at all could be read.
+        Raises `AuthError` for a 401, and for a 403 if nothing else is answered; what had arrived is in its
+        `runs`. Raises what failed when nothing at all could be read.
         """
         check_workers(workers)
-        ids = tuple(dict.fromkeys(self._ids(ids_or_runs)))
         known = reusable(have)
-        batch = self._batch((one for one in ids if one not in known), workers)
-        return replace(gather(batch, ids, known, progress=progress), clock=self._now)
+        ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
+        batch = self._batch((one for one in ids if one.lower() not in known), workers)
+        return gather(batch, ids, known, progress=progress, clock=self._now)
 
     def arriving(
         self,
@@ -173,9 +175,9 @@ class Runs:
         Closing the iterator ends it: nothing more is sent. So does leaving a `for` loop, unless something
         else holds on to the iterator, as a traceback does: `contextlib.closing` is certain.
 
-        Raises `AuthError`; `Unavailable` when for 60 seconds nothing could be read (5 when the host has not
-        answered at all), or `RateLimited` if the limiter said so or asks to wait for longer; `UsageError` for
-        what is no id, when its turn comes.
+        Raises `AuthError` for a 401, and for a 403 if nothing else is answered; `Unavailable` when for 60
+        seconds nothing could be read (5 when the host has not answered at all), or `RateLimited` if the
+        limiter said so or asks to wait for longer; `UsageError` for what is no id, when its turn comes.
         """
         check_workers(workers)
         return self._batch(self._ids(ids_or_runs), workers, on_idle).arrivals()
@@ -187,15 +189,21 @@ class Runs:
         seconds; left out, it grows from 0.25 to 5. Once the run was seen, lost connections are waited out.
         The last read, with the steps, may take the client's `timeout` longer.
 
-        Raises `WaitTimeout`, whose `run` is the last state seen, and as `get` when not even one was.
+        Raises `WaitTimeout`, whose `run` is the last state seen (None if other requests at the client's pace
+        left no turn for this one), and as `get` when it cannot be read at all.
         """
         if timeout is not None:
-            check_positive("timeout", timeout, "seconds above 0, or None to wait forever")
+            check_amount("timeout", timeout, "seconds", ", or None to wait forever")
         if poll is not None:
-            check_positive("poll", poll, "seconds above 0, or None to look ever less often")
+            check_amount("poll", poll, "seconds", ", or None to look ever less often")
         deadline = None if timeout is None else self._clock() + timeout
         pause = POLL_FIRST if poll is None else poll
-        last = self._get(run, None, deadline, include=None)
+        try:
+            last = self._get(run, None, deadline, include=None)
+        except RateLimited as error:
+            if error.status is not None:
+                raise
+            raise WaitTimeout(f"no turn within {duration(timeout)}: {error}") from None
         while last.status == "running":
             left = float("inf") if deadline is None else deadline - self._clock()
             if left <= 0:
@@ -213,20 +221,26 @@ class Runs:
         latest = None if deadline is None else max(deadline, self._clock() + self._connection.timeout)
         return self._get(last, None, latest, include="steps")
 
-    def resume(self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any]) -> Run:
+    def resume(
+        self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
+    ) -> Run:
         """Answer a question (interrupt), as `{"decision": "approve"}`, and give the run as it is afterwards.
+
+        Where `run` is a `Run` that shows the question, the answer is checked before it is sent: the decision
+        is one of the words for this kind of question, and the dismissal of a hit has a note that says why.
 
         The answer is sent once, never again by itself. When its fate is unknown (no answer, 5xx), the run is
         read 1, 3 and 10 seconds later. If the question is gone, the run is returned and a warning in the log
         says that delivery is unconfirmed: the API does not name who answered.
 
-        Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards.
+        Before it is sent it is noted in `runkit.answer_log()`, and its verdict afterwards. `who` is the name
+        that the log has then: self-declared, the login if not given.
 
         Raises `MaybeSent` if the question still waits then, `Conflict` if it was no longer open, `Invalid` if
         the API refuses this answer to an open question, `Unavailable` if nothing was sent, `UsageError` for
         what is no answer.
         """
-        delivery = self.deliver(run, interrupt_id, answer)
+        delivery = self.deliver(run, interrupt_id, answer, who=who)
         if delivery.fate == UNKNOWN or delivery.run is None:
             raise delivery.maybe_sent()
         return delivery.run
@@ -237,14 +251,14 @@ class Runs:
         interrupt_id: str,
         answer: Mapping[str, Any],
         *,
-        by: str | None = None,
+        who: str | None = None,
         step_id: str | None = None,
         on_doubt: Callable[[str], object] | None = None,
     ) -> Delivery:
         """Answer as `resume` does, and say how sure it is that the answer arrived.
 
-        For `runkit.answer_log()`: `by` is who answers (self-declared; the login if not given), `step_id` the
-        step of the question. `on_doubt` is told why before the looks of a doubtful delivery.
+        `step_id` is the step of the question, for `runkit.answer_log()`. `on_doubt` is told why before the
+        looks of a doubtful delivery.
 
         Raises as `resume`, but `unknown` is a `Delivery` and no `MaybeSent`.
         """
@@ -256,9 +270,15 @@ class Runs:
             raise UsageError(
                 f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
             )
+        check_texts({"who": who})
+        if who is not None and not who.strip():
+            raise UsageError("who= is blank; expected the name of who answers, or None for the login")
+        shown = [item for item in run.interrupts if item.id == interrupt_id] if isinstance(run, Run) else []
+        for item in shown:
+            codec.check_answer(item.value, answer)
         body = codec.resume_body(interrupt_id, answer)
         target = self._connection.target
-        with audited(target, run, interrupt_id, answer, by=by, step_id=step_id) as note:
+        with audited(target, run, interrupt_id, answer, by=who, step_id=step_id) as note:
             return note(
                 deliver(
                     lambda: self._run(
@@ -279,7 +299,8 @@ class Runs:
 
         Raises `UsageError` for an artifact without an id: the API cannot take a rating of it.
         """
-        if artifact_id is None or not str(artifact_id).strip():
+        check_texts({"artifact_id": artifact_id})
+        if artifact_id is None or not artifact_id.strip():
             raise UsageError(
                 "the artifact has no id, and the API cannot take a rating without one; "
                 "whether artifacts carry ids is up to the API"
@@ -299,12 +320,14 @@ class Runs:
         `on_gap` is called in the thread that iterates: with the run as it was just read each time the stream
         broke off and is about to be opened again, with None each time it is open.
 
-        Raises `NotFound`, `AuthError`, and `Unavailable` when not even the run can be read.
+        Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, and `Unavailable`
+        when not even the run can be read.
         """
         run_id, _ = self._identify(run)
         path = path_to("runs", run_id, "stream")
-        blot = self._connection.target.secret.blot_bytes
-        return EventStream(lambda: self._connection.stream(path), lambda: self.get(run), on_gap, blot)
+        if on_gap is not None and not callable(on_gap):
+            raise UsageError(f"on_gap={on_gap!r}; expected a function of a run, or None")
+        return EventStream(run_id, lambda: self._connection.stream(path), lambda: self.get(run), on_gap)
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of its smallest answer; this machine's if it says none."""
@@ -326,13 +349,17 @@ class Runs:
         )
 
     def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
-        """Give the ids, checked, and keep what the runs know of their businesses."""
-        for one in [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs:
-            run_id, business_id = self._identify(one)
-            path_to(run_id)
-            if business_id is not None:
-                self._business_of[run_id] = business_id
-            yield run_id
+        """Give the ids, each checked in its turn, and keep what the runs know of their businesses."""
+        several = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
+        if not isinstance(several, Iterable):
+            raise UsageError(f"got {type(several).__name__}; expected an id, a Run, or several of them")
+        return map(self._checked_id, several)
+
+    def _checked_id(self, one: str | Run) -> str:
+        run_id, business_id = self._identify(one)
+        path_to(run_id)
+        self._remember(run_id, business_id)
+        return run_id
 
     def _get(
         self,
@@ -347,20 +374,28 @@ class Runs:
         return self._run(reply, business_id, run_id)
 
     def _identify(self, run: str | Run) -> tuple[str, str | None]:
+        """Give the id, and the business if it is known."""
         if isinstance(run, Run):
-            return run.id, run.business_id or self._business_of.get(run.id)
-        return run, self._business_of.get(run) if isinstance(run, str) else None
+            return run.id, run.business_id or self._known_business(run.id)
+        return run, self._known_business(run) if isinstance(run, str) else None
+
+    def _known_business(self, run_id: str) -> str | None:
+        return self._business_of.get(run_id.lower())
+
+    def _remember(self, run_id: str, business_id: str | None) -> None:
+        if business_id is not None:
+            self._business_of[run_id.lower()] = business_id
 
     def _run(self, reply: Reply, business_id: str | None, asked: str | None = None) -> Run:
         host = self._connection.target.host
         run = reply.read(Run, lambda raw: codec.stamped(raw, host, reply.read_at, business_id))
-        if asked not in (None, run.id):
+        if asked is not None and not codec.is_same_id(asked, run.id):
+            found = self._connection.target.secret.redact(run.id)
             raise ContractError(
-                f"{reply.source}: the API answered with run {run.id[:100]!r} when asked for {asked!r}. "
+                f"{reply.source}: the API answered with run {shorten(found, 100)!r}. "
                 "Check base_url and the proxy."
             )
-        if business_id is not None:
-            self._business_of[run.id] = business_id
+        self._remember(run.id, business_id)
         return run
 
     def _page(self, number: int) -> Page:
@@ -368,7 +403,7 @@ class Runs:
         page = codec.page_of(reply.value, "GET /runs")
         host = self._connection.target.host
         known = (
-            codec.stamped(raw, host, reply.read_at, self._business_of.get(str(raw.get("id"))))
+            codec.stamped(raw, host, reply.read_at, self._known_business(str(raw.get("id"))))
             for raw in page.data
         )
         return page.model_copy(update={"data": tuple(known)})

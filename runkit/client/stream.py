@@ -17,13 +17,13 @@ import httpx
 from httpx_sse import EventSource
 
 from runkit import jsontext
-from runkit.client.codec import event_of, run_read
+from runkit.client.codec import EVENT_TYPES, event_of, is_same_id, run_read
 from runkit.client.transport import MAX_ANSWER
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
 from runkit.logs import log
 from runkit.models import LOCAL, Run
 from runkit.objects import Event
-from runkit.secret import forget
+from runkit.text import shorten
 
 RECONNECTS = (
     20  # in a row without news. No heartbeat is documented: at 30 s of silence each this is 10 minutes
@@ -44,28 +44,20 @@ class EventStream(Iterator[Event]):
     """
 
     def __init__(
-        self,
-        open_stream: Open,
-        read: Callable[[], Run],
-        on_gap: OnGap | None = None,
-        blot: Callable[[bytes], bytes] = bytes,
+        self, run_id: str, open_stream: Open, read: Callable[[], Run], on_gap: OnGap | None = None
     ) -> None:
         self._line = Line()
-        self._events = follow(open_stream, read, self._line, on_gap or (lambda run: None), blot)
+        self._events = follow(run_id, open_stream, read, self._line, on_gap or (lambda run: None))
         self._turn = threading.Lock()  # held while a thread runs the generator: nobody else can close it then
 
     def __next__(self) -> Event:
         try:
             with self._turn:
                 return next(self._events)
-        except Exception as error:  # whatever hanging up breaks inside the connection, if it was hung up
+        except Exception:  # whatever hanging up breaks inside the connection, if it was hung up
             if not self._line.closing.is_set():
-                forget(error)
                 raise
             raise StopIteration from None
-        except BaseException as error:  # what was read is in the frames, before the key was taken out of it
-            forget(error)
-            raise
         finally:
             if self._line.closing.is_set():
                 self._finish()
@@ -112,7 +104,7 @@ class Line:
 
 
 def follow(
-    open_stream: Open, read: Callable[[], Run], line: Line, on_gap: OnGap, blot: Callable[[bytes], bytes]
+    run_id: str, open_stream: Open, read: Callable[[], Run], line: Line, on_gap: OnGap
 ) -> Generator[Event, None, None]:
     """Yield the events of a run as they come, each once, then `RUN_READ`.
 
@@ -131,9 +123,10 @@ def follow(
                 if line.closing.is_set():
                     return
                 on_gap(None)
-                for event in events(response.iter_bytes(), blot):
+                for event in events(response.iter_bytes()):
                     if line.closing.is_set():
                         return
+                    check_snapshot(event, run_id)
                     digest = _digest(event)
                     if digest != last and digest not in replayed:
                         yield event
@@ -160,19 +153,28 @@ def pause_before(attempt: int) -> float:
     return min(PAUSE_MOST, PAUSE_FIRST * 2.0 ** (attempt - 1))
 
 
-def events(chunks: Iterable[bytes], blot: Callable[[bytes], bytes] = bytes) -> Iterator[Event]:
-    """Parse server-sent events, however they are cut into chunks. Unknown types are left out.
+def check_snapshot(event: Event, run_id: str) -> None:
+    """Raise `ContractError` for the snapshot of another run."""
+    if event.snapshot is None:
+        return
+    for found in (event.run_id, event.snapshot.get("id")):
+        if isinstance(found, str) and not is_same_id(found, run_id):
+            raise ContractError(
+                f"the stream of run {shorten(run_id, 100)!r} shows another run. Check base_url and the proxy."
+            )
 
-    `blot` takes out of each what nobody may see.
+
+def events(chunks: Iterable[bytes]) -> Iterator[Event]:
+    """Parse server-sent events, however they are cut into chunks. Unknown types are left out.
 
     Data that is no JSON, or no event that the contract knows, is left out with a line in the log.
     """
     for name, data in _messages(chunks):
-        name = blot(name.encode()).decode()
         try:
-            event = event_of(name, jsontext.loads(blot(data.encode())))
+            event = event_of(name, jsontext.loads(data.encode()))
         except (ValueError, RecursionError, ContractError):
-            log.warning("left out of the stream: an event %r whose data cannot be read", name[:40])
+            kind = name if name in EVENT_TYPES else "of an unknown type"
+            log.warning("left out of the stream: an event %s whose data cannot be read", kind)
             continue
         if event is not None:
             yield event

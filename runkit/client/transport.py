@@ -15,10 +15,10 @@ from __future__ import annotations
 import random
 import re
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import httpx
 
@@ -27,7 +27,6 @@ from runkit.client.pacing import Pacer
 from runkit.client.patience import body_begins, patience
 from runkit.errors import ApiError, ContractError, MaybeSent, RateLimited, Unavailable
 from runkit.logs import log
-from runkit.secret import forget
 from runkit.text import shorten
 
 TRIES = 5  # with the waits below: about 4 s on average until a dead host is given up, 7.5 s at most
@@ -58,7 +57,7 @@ _NOT_SENT = (
 
 
 class Failure(NamedTuple):
-    """Why an attempt brought no answer. Holds no exception: those lead to headers, and these to the key."""
+    """Why an attempt brought no answer."""
 
     what: str
     was_maybe_sent: bool
@@ -100,13 +99,13 @@ class Transport(httpx.BaseTransport):
         until: float = request.extensions.get(UNTIL, float("inf"))
         attempt = 1
         while True:
-            if self._pacer.held_until >= until:
+            if not self._pacer.wait(until):
                 raise RateLimited(
-                    f"{request.method} {path_of(request)}: not sent, the API asked to wait longer"
+                    f"{self._asked(request)}: not sent, its turn would have come too late: "
+                    "other requests wait, or the API asked to. Give it more time."
                 )
-            self._pacer.wait()
             if is_wanted is not None and not is_wanted():
-                raise Unavailable(f"{request.method} {path_of(request)}: not sent, nobody waits for it")
+                raise Unavailable(f"{self._asked(request)}: not sent, nobody waits for it")
             outcome = self._attempt(request, min(self._timeout, max(SHORTEST, until - self._clock())))
             self._heed(request, outcome)
             wait = None if is_wanted else self._wait_before_retry(request, outcome, attempt)
@@ -121,27 +120,21 @@ class Transport(httpx.BaseTransport):
         return outcome
 
     def _attempt(self, request: httpx.Request, timeout: float) -> httpx.Response | Failure:
-        """Send once. No exception of the network leaves: its traceback would hold the headers it sent."""
+        """Send once."""
         started = self._clock()
         outcome: httpx.Response | Failure
         try:
             with patience(timeout, MAX_ANSWER + MAX_HEAD):
                 outcome = self._send(request, timeout)
         except httpx.TransportError as error:
-            outcome = Failure(self._target.secret.blot(_words(error, timeout)), *_fate(error))
+            outcome = Failure(self._target.secret.redact(_words(error, timeout)), *_fate(error))
         except (_Unusable, httpx.HTTPError) as error:
-            why = (
-                str(error)
-                if isinstance(error, _Unusable)
-                else "the answer is compressed in a way that cannot be read"
-            )
+            unreadable = "the answer is compressed in a way that cannot be read"
+            why = str(error) if isinstance(error, _Unusable) else unreadable
             outcome = Failure(why, was_maybe_sent=True, is_lasting=True, is_unusable=True)
-        except BaseException as error:  # Ctrl-C, or what a transport of the caller's own raises
-            forget(error)
-            raise
         done = outcome.status_code if isinstance(outcome, httpx.Response) else outcome.what
         milliseconds = (self._clock() - started) * 1000
-        log.debug("%s %s: %s, %.0f ms", request.method, path_of(request), done, milliseconds)
+        log.debug("%s: %s, %.0f ms", self._asked(request), done, milliseconds)
         return outcome
 
     def _send(self, request: httpx.Request, timeout: float) -> httpx.Response:
@@ -154,27 +147,32 @@ class Transport(httpx.BaseTransport):
                 request.method, request.url, headers=headers, stream=request.stream, extensions=extensions
             )
         )
-        _check_encoding(response, self._target.secret.blot)
+        self._check_encoding(response)
         if STREAM in request.extensions and response.is_success:
-            network = {name: one for name, one in response.extensions.items() if name == "network_stream"}
-            stream = _Body(cast(httpx.SyncByteStream, response.stream))
-            kept = self._kept(response, _WANTED_OF_A_STREAM)
-            return httpx.Response(response.status_code, headers=kept, stream=stream, extensions=network)
+            return httpx.Response(
+                response.status_code,
+                headers=_kept(response, _WANTED_OF_A_STREAM),
+                stream=response.stream,
+                extensions=response.extensions,
+            )
         body_begins()
         try:
             body = _unpacked(response)
         finally:
             response.close()
-        content = self._target.secret.blot_bytes(body)
-        if content != body and response.is_success:
-            said = f"{request.method} {path_of(request)}: the answer repeated the API key"
-            log.warning("%s; *** stands in its place", said)
-        return httpx.Response(response.status_code, headers=self._kept(response, _WANTED), content=content)
+        return httpx.Response(response.status_code, headers=_kept(response, _WANTED), content=body)
 
-    def _kept(self, response: httpx.Response, names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
-        """Take of a head what is used: httpx logs and keeps other words, and all may repeat the key."""
-        blot = self._target.secret.blot_bytes
-        return [(name, blot(value)) for name, value in response.headers.raw if name.lower() in names]
+    def _check_encoding(self, response: httpx.Response) -> None:
+        """Hang up on an answer that must not be unpacked, a stream too."""
+        encoding = response.headers.get("Content-Encoding", "").strip()
+        if encoding.lower() not in ENCODINGS:
+            response.close()
+            shown = shorten(self._target.secret.redact(encoding), 40)
+            raise _Unusable(f"the answer is compressed as {shown!r}, which was not asked for")
+
+    def _asked(self, request: httpx.Request) -> str:
+        """Name a request in messages; an id that somebody gave may be the key."""
+        return self._target.secret.redact(f"{request.method} {path_of(request)}")
 
     def _heed(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:
         """Hold all requests as long as the answer to a read asks for."""
@@ -207,7 +205,7 @@ class Transport(httpx.BaseTransport):
         return longest * _JITTER()
 
     def _error(self, request: httpx.Request, failure: Failure, tries: int) -> ApiError:
-        asked = f"{request.method} {path_of(request)}: {self._target.host}: {failure.what}"
+        asked = f"{self._asked(request)}: {self._target.host}: {failure.what}"
         if writes(request) and failure.was_maybe_sent:
             return MaybeSent(
                 f"{asked}. The request may have been carried out, so it was not sent again. "
@@ -220,31 +218,9 @@ class Transport(httpx.BaseTransport):
         return Unavailable(f"{asked}{tried}. Nothing was changed. {advice}")
 
 
-class _Body(httpx.SyncByteStream):
-    """The body of a stream. Closed, it leads no longer to the request that was sent, and its headers."""
-
-    def __init__(self, inner: httpx.SyncByteStream) -> None:
-        self._inner: httpx.SyncByteStream = inner
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._inner
-        except BaseException as error:
-            forget(error)
-            raise
-
-    def close(self) -> None:
-        inner, self._inner = self._inner, httpx.ByteStream(b"")
-        inner.close()
-
-
-def _check_encoding(response: httpx.Response, blot: Callable[[str], str]) -> None:
-    """Hang up on an answer that must not be unpacked, a stream too."""
-    encoding = response.headers.get("Content-Encoding", "").strip()
-    if encoding.lower() not in ENCODINGS:
-        response.close()
-        said = shorten(blot(encoding), 40)
-        raise _Unusable(f"the answer is compressed as {said!r}, which was not asked for")
+def _kept(response: httpx.Response, names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
+    """Take of the headers what is used: httpx would keep cookies, and a body is unpacked by now."""
+    return [(name, value) for name, value in response.headers.raw if name.lower() in names]
 
 
 def _unpacked(response: httpx.Response) -> bytes:

@@ -9,22 +9,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from runkit.client.codec import answer_errors
 from runkit.errors import UsageError
 from runkit.server.bodies import MAX_TEXT
 from runkit.server.businesses import AGENTS, LETTER, Json
 from runkit.server.plan import ACTING, Answer, Pairs, Pause
 from runkit.server.registry import check_payload
-from runkit.server.scenarios import ASKS, OUTCOMES
+from runkit.server.scenarios import ASKS
 from runkit.server.web import Refusal, either, objects
 
 MODES = ("manual", "auto_approve", "skip")
-_WORDS = {
-    "approve": ("approve", "approved", "accept", "yes"),
-    "reject": ("reject", "rejected", "decline", "no", "skip", "cancel", "cancelled"),
-    "in_review": ("in_review", "later", "put_off"),
-}
-_VERDICTS = {word: verdict for verdict, words in _WORDS.items() for word in words}
-_DECIDED = {"approve": "approved", "reject": "rejected", "in_review": "in_review"}
 
 
 def read_policy(given: str | Mapping[str, Any] | None) -> Pairs:
@@ -116,25 +110,17 @@ def _own_parts(given: Json, agents: set[str]) -> dict[str, _Part]:
 
 
 def _verdict(ask: str, part: _Part, kinds: Mapping[str, str]) -> str:
-    key = "status" if part.get("decision") is None and part.get("status") is not None else "decision"
-    word = str(part.get(key) or "").strip().lower()
-    verdict = _VERDICTS.get(word, "")
-    if ask == "document":
-        return _document_verdict(part, verdict, kinds)
-    if ask == "decision":
-        verdict = _DECIDED.get(verdict, "")
-    elif verdict == "approve" and _chosen(ask, part) is None:
-        verdict = "reject"
-    if verdict not in OUTCOMES[ask]:
-        message = f"decision must be {either(OUTCOMES[ask])}; got {word[:80]!r}"
+    """Say what an answer comes to, as one of the outcomes of what was asked."""
+    note = part.own.get("note") or part.shared.get("note")
+    for key, message in answer_errors(ask, {**part.shared, **part.own, "note": note}).items():
         raise Refusal(422, message, part.at(key))
-    return verdict
+    decision = str(part.get("decision"))
+    if ask == "document":
+        return _outcome_of_document(part.get("document_id"), part, kinds) if decision == "approve" else "none"
+    return "reject" if decision == "approve" and _chosen(ask, part) is None else decision
 
 
-def _document_verdict(part: _Part, verdict: str, kinds: Mapping[str, str]) -> str:
-    document_id = part.get("document_id")
-    if document_id is None and verdict == "reject":
-        return "none"
+def _outcome_of_document(document_id: object, part: _Part, kinds: Mapping[str, str]) -> str:
     if not isinstance(document_id, str) or document_id not in kinds:
         message = 'give the document_id of a document on file, or {"decision": "reject"} to go on without'
         raise Refusal(422, message, part.at("document_id"))

@@ -23,7 +23,7 @@ import uvicorn
 
 from runkit.errors import Unavailable, UsageError
 from runkit.logs import log
-from runkit.secret import Secret, forget
+from runkit.secret import Secret, checked_key
 from runkit.server.app import create_app
 from runkit.server.businesses import BUSINESSES, Business
 from runkit.server.connections import Connection
@@ -81,7 +81,7 @@ class Running:
         if history < 0:
             raise UsageError(f"history must be a number of past runs, 0 or more; got {history!r}")
         from_the_start = standing(faults, latency, limit)
-        self.key = Secret(key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}")
+        self.key = Secret(checked_key("key", key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"))
         self.store = Store(**options)
         try:
             runs = Runs(self.store, policy)
@@ -298,14 +298,9 @@ def sandbox(
     options |= {"now": now, "port": port, "key": key, "latency": latency, "limit": limit, "faults": faults}
     plain = sandbox.__kwdefaults__ or {}
     given = [name for name, value in options.items() if value != plain[name]]
-    try:
-        if os.environ.get(URL_NAME):
-            return _join(given)
-        running = Running(**options)
-    except BaseException as error:
-        forget(error)  # frames hold the key
-        del key, options
-        raise
+    if os.environ.get(URL_NAME):
+        return _join(given)
+    running = Running(**options)
     return Sandbox(running.url, running.key, speed, running)
 
 
@@ -330,12 +325,7 @@ def serve(
     ended = threading.Event()
     options: dict[str, Any] = {"speed": speed, "seed": seed, "policy": policy, "history": history}
     options |= {"latency": latency, "limit": limit, "faults": faults}
-    try:
-        running = Running(port=port, db=db, key=key, **options)
-    except BaseException as error:
-        forget(error)  # frames hold the key
-        del key
-        raise
+    running = Running(port=port, db=db, key=key, **options)
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [(number, signal.signal(number, lambda *_: ended.set())) for number in signals]
     try:
@@ -363,14 +353,14 @@ def _join(ignored: list[str]) -> Sandbox:
     url = url.rstrip("/").removesuffix("/v1") + "/v1"
     if ignored:
         log.info("sandbox() joins %s (%s is set) and ignores %s", url, URL_NAME, ", ".join(ignored))
-    secret, why = Secret(key), ""
-    del key
+    secret = Secret(checked_key(KEY_NAME, key))
     try:
         speed = float(_ask(url, secret)["speed"])
     except (Unavailable, ValueError, KeyError) as error:
         why = str(error) if isinstance(error, Unavailable) else "it answers as no sandbox does"
-    if why:
-        raise UsageError(f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}")
+        raise UsageError(
+            f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}"
+        ) from None
     return Sandbox(url, secret, speed, None)
 
 
@@ -379,34 +369,25 @@ def _ask(url: str, key: Secret, method: str = "GET", path: str = "", body: objec
 
     Raises `UsageError` for what is refused under a path (404, 422), and `Unavailable`.
     """
-    status, content = _sent(f"{url.removesuffix('/v1')}/sandbox{path}", key, method, body)
-    try:
-        told: dict[str, Any] = json.loads(content)
-    except ValueError:
-        status, told = status if status >= 400 else 502, {}
-    if path and told and status in (404, 422):
-        found = told["errors"]
-        raise UsageError("; ".join(f"{one.get('parameter', 'sandbox')}: {one['message']}" for one in found))
-    if status >= 400:
-        raise Unavailable(f"the sandbox at {url} answered {status}", status=status)
-    return told
-
-
-def _sent(url: str, key: Secret, method: str, body: object) -> tuple[int, bytes]:
-    """Send a request; gives the status and the body. Nothing that held the headers is left behind."""
     try:
         answer = httpx.request(
             method,
-            url,
+            f"{url.removesuffix('/v1')}/sandbox{path}",
             headers={"Authorization": f"Bearer {key.reveal()}"},
             json=body,
             trust_env=False,
             timeout=10,
         )
-        return answer.status_code, key.blot_bytes(answer.content)
     except httpx.HTTPError as error:
-        why = type(error).__name__
-    except BaseException as error:
-        forget(error)
-        raise
-    raise Unavailable(f"nobody answers at {url} ({why})")
+        raise Unavailable(f"nobody answers at {url} ({type(error).__name__})") from None
+    status = answer.status_code
+    try:
+        told: dict[str, Any] = json.loads(answer.content)
+    except ValueError:
+        status, told = status if status >= 400 else 502, {}
+    if path and told and status in (404, 422):
+        found = [f"{one.get('parameter', 'sandbox')}: {one['message']}" for one in told["errors"]]
+        raise UsageError(key.redact("; ".join(found)))
+    if status >= 400:
+        raise Unavailable(f"the sandbox at {url} answered {status}", status=status)
+    return told

@@ -171,6 +171,8 @@ def _past_answer(pause: Pause, random: Random) -> Answer:
     no = random.random() < 0.25
     verdicts = tuple((agent, list(OUTCOMES[ask])[no]) for agent, ask in pause.asks)
     note = random.choice((None, "checked by ops", "agrees with our file"))
+    if ("dismissal", "approve") in zip(dict(pause.asks).values(), dict(verdicts).values(), strict=True):
+        note = note or "not the listed person"  # which needs one
     return Answer(pause.item["id"], pause.asked + round(minutes * MINUTE), verdicts, note)
 
 

@@ -220,7 +220,7 @@ async def _person(request: Request) -> str | None:
 
 
 Person = Annotated[str | None, Depends(_person)]  # whose key it was; None is the account's
-Id = Annotated[str, Path(alias="id")]
+Id = Annotated[str, Path(alias="id"), AfterValidator(str.lower)]  # UUIDs are equal in either case
 PageNo = Annotated[int, AfterValidator(lambda number: max(number, 1))]
 PerPage = Annotated[int, AfterValidator(lambda number: min(max(number, 1), 100))]
 """[A] 18: no list documents an error, so what lies outside 1 to 100 is read as the nearest number that will

@@ -73,8 +73,9 @@ class Dismissal(Answer):
     @field_validator("note")
     @classmethod
     def _reason(cls, note: str | None, info: ValidationInfo) -> str | None:
-        if info.data.get("decision") == "approve" and not note:
-            raise ValueError("a dismissal needs a note that says why this is no hit")
+        problem = codec.answer_errors("dismissal", {**info.data, "note": note}).get("note")
+        if problem:
+            raise ValueError(problem)
         return note
 
 

@@ -236,7 +236,7 @@ class FormMachine(Machine[Snapshot]):
                 run,
                 question.interrupt_id,
                 answer,
-                by=self.who,
+                who=self.who,
                 step_id=question.step_id,
                 on_doubt=self._doubt,
             )

@@ -65,17 +65,8 @@ class Questionnaire:
     """
 
     def __init__(self, value: Json, documents: Sequence[Document] = ()) -> None:
-        proposals = codec.proposals_of(value)
-        agents = [proposal.get("agent") for proposal in proposals]
-        # [A] 5 tells the answers apart by agent, so two proposals of one agent are answered together
-        self.is_combined = (
-            len(proposals) > 1
-            and len(set(map(str, agents))) == len(agents)
-            and all(isinstance(agent, str) for agent in agents)
-            and codec.response_schema_of(value) is None
-        )
-        if not self.is_combined:
-            proposals = [value if len(proposals) > 1 else {**value, **proposals[0]}]
+        proposals = codec.questions_in(value)
+        self.is_combined = len(proposals) > 1
         n = len(proposals)
         self.sections = tuple(
             _section(str(number), proposal, documents, n)

@@ -105,7 +105,7 @@ def not_found(house: House) -> None:
 
 def invalid(house: House) -> None:
     asked = house.asked()
-    house.client.runs.resume(asked, asked.interrupts[0].id, {"decision": "perhaps"})
+    house.client.runs.resume(asked.id, asked.interrupts[0].id, {"decision": "perhaps"})
 
 
 def conflict(house: House) -> None:

@@ -1,5 +1,6 @@
 """Many runs at once."""
 
+import pickle
 import signal
 import threading
 import time
@@ -89,12 +90,100 @@ def test_many_missing_runs_are_named_within_bounds(server: Server, client: Clien
     assert "17 more, see .errors" in runs.why
 
 
-def test_wrong_key_stops_everything(server: Server, client: Client) -> None:
-    """401 will not change for the next run."""
-    server.script = lambda asked: Answer(status=401)
-    with pytest.raises(AuthError):
+@pytest.mark.parametrize("status", [403, 404, 410, 422])
+@pytest.mark.parametrize("refused", ["run-0", "run-7", "run-19"])
+@pytest.mark.parametrize("is_listed_first", [True, False])
+def test_a_run_that_is_refused_is_one_error(
+    server: Server, client: Client, run_json: Compose, status: int, refused: str, is_listed_first: bool
+) -> None:
+    """The first one asked for, one in the middle or the last: all others arrive, and `why` names it."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/runs":
+            return Answer({"data": []})
+        return Answer(
+            {} if asked.path.endswith(refused) else run_json(asked.path[6:], steps=[]),
+            status if asked.path == f"/runs/{refused}" else 200,
+        )
+
+    server.script = answer
+    if is_listed_first:
+        client.runs.list()
+    runs = client.runs.fetch(IDS)
+    assert runs.ids == tuple(one for one in IDS if one != refused)
+    assert {one: error.status for one, error in runs.errors.items()} == {refused: status}
+    assert f"1 run could not be read: {refused}" in (runs.why or "")
+
+
+def test_the_only_run_is_refused_by_a_host_that_is_known(server: Server, client: Client) -> None:
+    """The key was good a moment ago, so it is about the run."""
+    server.script = lambda asked: Answer({"data": []}) if asked.path == "/runs" else Answer(status=403)
+    client.runs.list()
+    assert dict(client.runs.arriving(["run-1"]))["run-1"].status == 403
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_wrong_key_stops_everything(server: Server, client: Client, status: int) -> None:
+    """What is said of every run at once will not change for the next one."""
+    server.script = lambda asked: Answer(status=status)
+    with pytest.raises(AuthError) as caught:
         client.runs.fetch([f"run-{number}" for number in range(500)])
-    assert len(server.asked) < 100
+    assert len(server.asked) <= 8 * AHEAD
+    assert caught.value.runs.ids == ()
+
+
+def test_a_key_that_is_withdrawn_keeps_what_arrived(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    """A 401 in the middle ends the batch; the error has the runs, and `have=` goes on from there."""
+
+    def answer(asked: Asked) -> Answer:
+        number = int(asked.path.rpartition("-")[2])
+        return Answer(run_json(asked.path[6:], steps=[])) if number < 10 else Answer(status=401)
+
+    server.script = answer
+    with pytest.raises(AuthError) as caught:
+        client.runs.fetch(IDS, workers=1)
+    runs = pickle.loads(pickle.dumps(caught.value)).runs
+    assert (runs.ids, runs.requested) == (tuple(IDS[:10]), tuple(IDS))
+    assert (runs.why or "").endswith("10 of 20 runs arrived")
+    server.script = lambda asked: Answer(run_json(asked.path[6:], steps=[]))
+    assert client.runs.fetch(runs.requested, have=runs).is_complete
+    assert len(server.asked) <= 20 + AHEAD
+
+
+def test_ids_are_equal_in_either_case(serve_runs: Server, client: Client, run_json: Compose) -> None:
+    """An id that is written in capitals is the same run: read once, or not at all if it is at hand."""
+    serve_runs.script = lambda asked: Answer(run_json(asked.path.lower()[6:], steps=[]))
+    assert client.runs.get("RUN-1").id == "run-1"
+    have = [Run.from_json(run_json("run-2", steps=[]))]
+    runs = client.runs.fetch(["run-1", "RUN-1", "RUN-2"], have=have)
+    assert (runs.ids, runs.is_complete) == (("run-1", "run-2"), True)
+    assert len(serve_runs.asked) == 2
+
+
+@pytest.mark.parametrize("ids", [None, 5, ["run-1", None], [["run-1"]]])
+def test_what_is_no_id_is_not_sent(serve_runs: Server, client: Client, ids: Any) -> None:
+    """Whatever is given instead of ids or runs."""
+    with pytest.raises(UsageError):
+        client.runs.fetch(ids)
+    assert serve_runs.asked == []
+
+
+@pytest.mark.parametrize("ids", [None, 5])
+def test_arriving_checks_at_once(client: Client, ids: Any) -> None:
+    """Before anything is iterated."""
+    with pytest.raises(UsageError, match="expected an id, a Run, or several of them"):
+        client.runs.arriving(ids)
+
+
+@pytest.mark.parametrize("have", [5, "run-1", ["run-1"], Run])
+def test_have_is_several_runs(serve_runs: Server, client: Client, run_json: Compose, have: Any) -> None:
+    """One run, or ids, are said to be wrong before anything is sent."""
+    have = Run.from_json(run_json()) if have is Run else have
+    with pytest.raises(UsageError, match=r"have= (is|holds) a"):
+        client.runs.fetch(IDS, have=have)
+    assert serve_runs.asked == []
 
 
 def test_host_that_is_gone_stops_the_batch(

@@ -12,11 +12,18 @@ from hypothesis import strategies as st
 from runkit.client import Client, RunList, paging
 from runkit.client.codec import page_of
 from runkit.client.paging import read_pages
-from runkit.errors import UsageError
+from runkit.errors import NotFound, UsageError
 from runkit.models import Run
 from tests.client.conftest import Answer, Asked, Server
 
 Compose = Callable[..., Any]
+LISTS: dict[str, Callable[[Client], Any]] = {
+    "runs": lambda client: client.runs.list(),
+    "threads": lambda client: client.threads.list(),
+    "agents": lambda client: client.agents.list(),
+    "actions": lambda client: client.actions.list("businesses", "b-1"),
+    "documents": lambda client: client.documents.list("b-1"),
+}
 
 
 class Book:
@@ -60,15 +67,43 @@ def test_whole_list(server: Server, client: Client, run_json: Compose) -> None:
     assert runs[0].read_at is not None
 
 
-@pytest.mark.parametrize(("has_more", "total_count"), [(True, False), (False, True), (False, False)])
-def test_whole_list_of_a_terse_server(
-    server: Server, client: Client, run_json: Compose, has_more: bool, total_count: bool
+TERSE = [(True, True, 10), (True, False, 10), (False, True, 10), (False, False, 11)]
+
+
+@pytest.mark.parametrize(("has_more", "total_count", "n_requests"), TERSE)
+def test_each_page_is_read_once(
+    server: Server, client: Client, run_json: Compose, has_more: bool, total_count: bool, n_requests: int
 ) -> None:
-    """`has_more` and `total_count` are optional in the contract; without either, an empty page is the end."""
-    book = Book(run_json, 30, has_more=has_more, total_count=total_count)
+    """10 pages are 10 requests; 11 where neither `has_more` nor `total_count` says which page is the last."""
+    book = Book(run_json, 100, has_more=has_more, total_count=total_count)
     server.script = book.answer
     runs = client.runs.list()
-    assert (len(runs), runs.is_complete) == (30, True)
+    assert (len(runs), runs.why) == (100, None)
+    assert book.reads == list(range(1, n_requests + 1))
+
+
+def test_a_short_page_is_the_last(server: Server, client: Client, run_json: Compose) -> None:
+    """Where nothing says what is left, a page shorter than the first one is the end."""
+    book = Book(run_json, 25, has_more=False, total_count=False)
+    server.script = book.answer
+    assert len(client.runs.list()) == 25
+    assert book.reads == [1, 2, 3]
+
+
+@pytest.mark.parametrize("body", [{}, {"data": None}, {"object": "list", "has_more": False}])
+@pytest.mark.parametrize("ask", LISTS)
+def test_a_page_without_data_is_empty(server: Server, client: Client, ask: str, body: Any) -> None:
+    """`data` is optional in the contract: without it there is nothing."""
+    server.script = lambda asked: Answer(body)
+    assert len(LISTS[ask](client)) == 0
+
+
+def test_a_page_without_data_is_not_the_end(server: Server, client: Client, run_json: Compose) -> None:
+    """An empty page of a list that says there is more leaves it incomplete, and the list says why."""
+    server.say(Answer({"data": [run_json()], "has_more": True}), Answer({"object": "list", "has_more": True}))
+    runs = client.runs.list()
+    assert (len(runs), runs.is_complete) == (1, False)
+    assert "page 2 brought nothing new" in (runs.why or "")
 
 
 def test_bare_array_is_one_page(server: Server, client: Client, run_json: Compose) -> None:
@@ -78,45 +113,46 @@ def test_bare_array_is_one_page(server: Server, client: Client, run_json: Compos
     assert (runs.ids, runs.is_complete) == (("a", "b"), True)
 
 
-def test_run_created_meanwhile(server: Server, client: Client, run_json: Compose) -> None:
-    """What comes twice because a run was created is kept once, and the list says that it moved."""
-    book = Book(run_json, 25)
+@pytest.mark.parametrize("total_count", [True, False])
+def test_run_created_meanwhile(server: Server, client: Client, run_json: Compose, total_count: bool) -> None:
+    """What comes twice is kept once, and the list is complete as of its first page."""
+    book = Book(run_json, 25, total_count=total_count)
     book.between[2] = lambda: book.runs.insert(0, book.compose(99))
     server.script = book.answer
     runs = client.runs.list()
-    assert runs.ids == ("run-99", *(f"run-{number}" for number in reversed(range(25))))
-    assert runs.why is not None
-    assert "total_count went from 25 to 26" in runs.why
+    assert runs.ids == tuple(f"run-{number}" for number in reversed(range(25)))
+    assert (runs.why, book.reads) == (None, [1, 2, 3])
 
 
-def test_run_deleted_meanwhile_hides_no_other(server: Server, client: Client, run_json: Compose) -> None:
-    """What slips across a page border is found by reading the page before it again."""
+def test_run_deleted_meanwhile(server: Server, client: Client, run_json: Compose) -> None:
+    """Another run may have slipped across the border between two pages: `total_count` falls."""
     book = Book(run_json, 25)
     book.between[2] = lambda: book.runs.pop(0)
     server.script = book.answer
     runs = client.runs.list()
-    assert runs.ids == tuple(f"run-{number}" for number in reversed(range(25)))
-    assert book.reads == [1, 2, 1, 3]
-    assert runs.why is not None
-    assert "total_count went from 25 to 24" in runs.why
+    assert (len(runs), book.reads) == (24, [1, 2, 3])
+    assert runs.why == "total_count fell from 25 to 24 while the list was read"
 
 
-def test_deleted_run_is_found_without_a_count(server: Server, client: Client, run_json: Compose) -> None:
-    """Where the API gives no count, every border is read again."""
-    book = Book(run_json, 25, total_count=False)
-    book.between[2] = lambda: book.runs.pop(0)
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_list_in_order_of_creation_is_whole(
+    server: Server, client: Client, run_json: Compose, step: int
+) -> None:
+    """Newest first or oldest first."""
+    book = Book(run_json, 25)
+    book.runs = book.runs[::step]
     server.script = book.answer
-    assert len(client.runs.list()) == 25
+    assert client.runs.list().is_complete
 
 
-def test_order_that_breaks_is_said(server: Server, client: Client, run_json: Compose) -> None:
-    """A list that was newest first and suddenly is not has moved."""
+def test_a_list_in_another_order_is_not_whole(server: Server, client: Client, run_json: Compose) -> None:
+    """What is sorted by something that changes may move between two pages; on one page it cannot."""
     book = Book(run_json, 20)
     book.runs.append(book.compose(500))
     server.script = book.answer
-    runs = client.runs.list()
-    assert runs.why is not None
-    assert "the order changed on page 3" in runs.why
+    assert "not in order of creation" in (client.runs.list().why or "")
+    book.size = 100
+    assert client.runs.list().is_complete
 
 
 def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_json: Compose) -> None:
@@ -239,11 +275,15 @@ def test_runs_without_a_thread_may_be_of_the_business(
     assert runs.why == "1 run without a thread may be of this business"
 
 
-def test_business_without_threads_has_no_runs(server: Server, client: Client, page: Compose) -> None:
-    """Without a thread there is nothing to page through."""
-    server.say(page(total=0))
+@pytest.mark.parametrize("thread_id", ["thread-1", None])
+def test_business_without_threads(
+    server: Server, client: Client, run_json: Compose, page: Compose, thread_id: str | None
+) -> None:
+    """Runs that have no thread may be of it, so they are looked at before the list is called complete."""
+    server.say(page(total=0), page(run_json("a", thread_id=thread_id), run_json("b")))
     runs = client.runs.list(business_id="b-1")
-    assert (len(runs), runs.is_complete, server.lines) == (0, True, ["GET /threads"])
+    assert (len(runs), server.lines) == (0, ["GET /threads", "GET /runs"])
+    assert runs.why == (None if thread_id else "1 run without a thread may be of this business")
 
 
 moves = st.lists(
@@ -255,12 +295,11 @@ moves = st.lists(
 def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
     moved: list[tuple[int, str, int]], total_count: bool
 ) -> None:
-    """Whatever is created and deleted meanwhile: no run twice, and whole means that none was missed.
+    """Whatever comes and goes meanwhile: no run twice, and whole means that none was missed.
 
-    Without a count, a deletion and a creation that undo each other between two reads leave no trace, so there
-    it holds for one change.
+    That is, none that was there at the first page and still is. Without a count nothing shows a deletion.
     """
-    moved = moved if total_count else moved[:1]
+    moved = moved if total_count else [one for one in moved if one[1] == "create"]
 
     def compose(run_id: str, **fields: Any) -> dict[str, Any]:
         stamp = {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
@@ -292,9 +331,19 @@ def test_runlist_is_a_sequence(run_json: Compose) -> None:
     assert isinstance(runs[:2], RunList)
     assert (runs[:].is_complete, runs[:2].why) == (True, "a slice: 2 of 8")
     assert runs[3] in runs
+    assert runs[:1].requested is None
     with pytest.raises(AttributeError):
         runs.why = None
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
+
+
+def test_a_slice_asked_for_its_own_runs_only(run_json: Compose) -> None:
+    """What goes on where a slice ends reads no run that is not in it; the whole keeps what was asked."""
+    runs = tuple(Run.from_json(run_json(f"run-{number}")) for number in range(3))
+    asked = RunList(runs, "x", requested=("run-0", "run-1", "run-2", "lost"), errors={"lost": NotFound("no")})
+    assert (asked[:1].requested, asked[:1].errors) == (("run-0",), {})
+    assert asked[1:].requested == ("run-1", "run-2")
+    assert (asked[:].requested, list(asked[:].errors)) == (asked.requested, ["lost"])
 
 
 def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +17,8 @@ import pytest
 from runkit.client import Client, stream, transport
 from runkit.client.runs import Runs
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
-from tests.client.conftest import HANG, KEY, Answer, Server
+from runkit.models import Run
+from tests.client.conftest import HANG, KEY, Answer, Asked, Server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Bytes = Callable[[], Iterable[bytes]]
@@ -189,3 +191,27 @@ def test_waiting_does_not_sit_out_a_hold_that_is_too_long(server: Server, run_js
         client.runs.wait("run-1", timeout=0.6)
     assert time.monotonic() - begun < 3
     assert caught.value.run.status == "running"
+
+
+@pytest.mark.parametrize("n_looks", [0, 1])
+def test_waiting_ends_in_time_while_others_wait_for_a_turn(
+    server: Server, run_json: Compose, n_looks: int
+) -> None:
+    """The time given bounds the wait for the rate limiter, before the first look and before the next."""
+    others: list[Future[Run]] = []
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/runs/run-2" and not others:
+            others.extend(pool.submit(client.runs.get, "run-1") for _ in range(20))
+        return Answer(run_json(asked.path[6:], status="running"))
+
+    server.script = answer
+    with Client(KEY, server.url, rate=5) as client, ThreadPoolExecutor(20) as pool:
+        if not n_looks:
+            client.runs.get("run-2")
+        begun = time.monotonic()
+        with pytest.raises(WaitTimeout) as caught:
+            client.runs.wait("run-2", timeout=0.5)
+        assert time.monotonic() - begun < 1
+        assert (caught.value.run is not None) == bool(n_looks)
+    assert {other.result().id for other in others} == {"run-1"}

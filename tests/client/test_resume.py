@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import runkit
+from runkit import answerlog
 from runkit.client import Client
 from runkit.errors import (
     AuthError,
@@ -100,7 +102,7 @@ def test_older_state_of_the_run_confirms_nothing(
     asked_at, before = "2026-02-03T10:00:40Z", "2026-02-03T10:00:01Z"
     known = run_json(status="interrupted", interrupts=[question], updated_at=asked_at)
     server.script = lambda asked: Answer(run_json(status="running", interrupts=[], updated_at=before))
-    delivery = client.runs.deliver(Run.from_json(known), "int-1", YES)
+    delivery = client.runs.deliver(Run.from_json(known), "int-1", YES | {"note": "another person"})
     assert (delivery.fate, delivery.run) == ("unknown", None)
 
 
@@ -229,3 +231,97 @@ def test_lost_reply_to_a_done_answer_is_sent_once(
     server.script = answer
     assert client.runs.resume("run-1", "int-1", YES).status == "completed"
     assert len(done) == 1
+
+
+def asks(kind: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "agent": f"{kind}_agent", "label": "?", **more}
+
+
+COMBINED = {"type": "combined_proposal", "proposals": [asks("verify_tin"), asks("dismissal")]}
+SCHEMA = {"response_schema": {"type": "object"}}
+YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
+
+
+@pytest.mark.parametrize(
+    ("value", "answer", "words"),
+    [
+        (asks("dismissal"), {"decision": "approve"}, "needs a note"),
+        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "needs a note"),
+        (asks("dismissal"), {"decision": "approve", "note": 5}, "needs a note"),
+        *(
+            (asks(kind), {"decision": word, "note": "why"}, "must be approve or reject")
+            for kind in ("dismissal", "verify_tin", "add_sources", "add_attributes", "document")
+            for word in ("yes", "APPROVE", "approved", "", None, ["approve"])
+        ),
+        (asks("dismissal"), {}, "must be approve or reject; got None"),
+        (asks("decision"), {"decision": "approve"}, "must be approved or rejected or in_review"),
+        (asks("document"), {"decision": "approve"}, "choose the document"),
+        (asks("document"), {"document_id": "d-1"}, "must be approve or reject"),
+        (COMBINED, {"decision": "approve"}, "to dismissal_agent: a dismissal needs a note"),
+        (COMBINED, {"proposals": [YES_TO_TIN]}, "to dismissal_agent: decision must be"),
+        (COMBINED, {"decision": "reject", "proposals": [{**YES_TO_TIN, "decision": "no"}]}, "got 'no'"),
+    ],
+)
+def test_an_answer_that_cannot_be_one_is_not_sent(
+    server: Server, client: Client, run_json: Compose, value: dict[str, Any], answer: Any, words: str
+) -> None:
+    """The run at hand shows what is asked: fixed words, and a note where one is required."""
+    run = Run.from_json(run_json(status="interrupted", interrupts=[{"id": "int-1", "value": value}]))
+    with pytest.raises(UsageError, match=words):
+        client.runs.resume(run, "int-1", answer)
+    assert (server.asked, len(runkit.answer_log())) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        (asks("dismissal"), {"decision": "approve", "note": "another person"}),
+        (asks("dismissal"), {"decision": "reject"}),
+        (asks("decision"), {"decision": "in_review"}),
+        (asks("document"), {"decision": "approve", "document_id": "d-1"}),
+        (asks("document"), {"decision": "reject"}),
+        (asks("decision", **SCHEMA), {"risk": 5}),
+        (asks("something new"), {"decision": "perhaps"}),
+        (COMBINED, {"decision": "approve", "note": "another person"}),
+        (COMBINED, {"decision": "reject", "proposals": [YES_TO_TIN]}),
+        ({**COMBINED, **SCHEMA}, {"all": True}),
+        ({"proposals": [asks("verify_tin"), {**asks("decision"), "agent": None}]}, {"decision": "both"}),
+    ],
+)
+def test_what_may_be_an_answer_is_sent(
+    server: Server, client: Client, run_json: Compose, value: dict[str, Any], answer: Any
+) -> None:
+    """All that the table of answers allows, and any answer where the question does not say what it takes."""
+    run = Run.from_json(run_json(status="interrupted", interrupts=[{"id": "int-1", "value": value}]))
+    server.say(Answer(run_json()))
+    client.runs.resume(run, "int-1", answer)
+    assert server.asked[0].body == {"interrupt_id": "int-1", "input": answer}
+
+
+@pytest.mark.parametrize("interrupt_id", ["int-1", "int-2"])
+def test_what_is_not_shown_is_not_checked(
+    server: Server, client: Client, run_json: Compose, interrupt_id: str
+) -> None:
+    """With an id, or a run that does not show the question, the API has the word."""
+    shown = run_json(status="interrupted", interrupts=[{"id": "int-1", "value": asks("dismissal")}])
+    server.say(Answer(run_json()))
+    client.runs.resume("run-1" if interrupt_id == "int-1" else Run.from_json(shown), interrupt_id, YES)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(("who", "name"), [("Ana Ortiz", "Ana Ortiz"), (None, answerlog.declared_name())])
+def test_the_log_names_who_answered(
+    server: Server, client: Client, run_json: Compose, who: str | None, name: str
+) -> None:
+    """The name that is given, else the login."""
+    server.say(Answer(run_json()))
+    client.runs.resume("run-1", "int-1", YES, who=who)
+    assert list(runkit.answer_log()["answered_by"]) == [name]
+
+
+@pytest.mark.parametrize("who", ["", "  ", 5])
+def test_who_is_a_name(server: Server, client: Client, who: Any) -> None:
+    """A blank one, or another type, is refused before anything is sent."""
+    with pytest.raises(UsageError, match="who="):
+        client.runs.resume("run-1", "int-1", YES, who=who)
+    assert server.asked == []

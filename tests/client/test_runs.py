@@ -37,6 +37,75 @@ def test_create_needs_a_context(server: Server, client: Client) -> None:
     assert server.asked == []
 
 
+WRONG_TYPES: dict[str, Callable[[Any], object]] = {
+    "create(agent)": lambda client: client.runs.create(5, business_id="b-1"),
+    "create(business_id)": lambda client: client.runs.create("a", business_id=5),
+    "create(thread_id)": lambda client: client.runs.create("a", thread_id=5),
+    "create(prompt)": lambda client: client.runs.create("a", business_id="b-1", prompt=["x"]),
+    "get": lambda client: client.runs.get(5),
+    "wait": lambda client: client.runs.wait(None),
+    "list(limit)": lambda client: client.runs.list(limit="5"),
+    "list(status)": lambda client: client.runs.list(status=5),
+    "list(since)": lambda client: client.runs.list(since=5),
+    "list(business_id)": lambda client: client.runs.list(business_id=5),
+    "stream(on_gap)": lambda client: client.runs.stream("run-1", on_gap=5),
+    "feedback": lambda client: client.runs.feedback("run-1", 5, "positive"),
+    "threads.create": lambda client: client.threads.create("a", 5),
+    "threads.list": lambda client: client.threads.list(business_id=5),
+    "threads.get": lambda client: client.threads.get(None),
+    "actions.create(object_id)": lambda client: client.actions.create("businesses", 5, "decision", {}),
+    "actions.create(note)": lambda client: client.actions.create("businesses", "b-1", "decision", {}, note=5),
+    "actions.list": lambda client: client.actions.list("businesses", None),
+    "actions.get": lambda client: client.actions.get("a-1", 5, "b-1"),
+    "agents.get": lambda client: client.agents.get(5),
+    "documents.list": lambda client: client.documents.list(None),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TYPES)
+def test_an_argument_of_another_type_is_not_sent(server: Server, client: Client, name: str) -> None:
+    """It is an error that says what was given, before anything is sent."""
+    with pytest.raises(UsageError):
+        WRONG_TYPES[name](client)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeout": 1e10},
+        {"timeout": "x"},
+        {"rate": 0},
+        {"rate": 1e-9},
+        {"rate": "20"},
+        {"proxy": 5},
+        {"verify": 5},
+    ],
+)
+def test_a_client_is_made_of_what_it_can_use(key: str, wrong: dict[str, Any]) -> None:
+    """Numbers beyond all bounds and other types are errors of the argument."""
+    with pytest.raises(UsageError):
+        Client(key, **wrong)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.runs.get("run-1"),
+        lambda client: client.runs.list(),
+        lambda client: client.runs.fetch(["run-1", "run-2"]),
+        lambda client: list(client.runs.stream("run-1")),
+        lambda client: client.runs.create("a", business_id="b-1"),
+    ],
+)
+def test_a_closed_client_says_so(server: Server, client: Client, ask: Callable[[Client], object]) -> None:
+    """Nothing is sent, and the error is runkit's."""
+    client.close()
+    with pytest.raises(UsageError, match="this client has been closed"):
+        ask(client)
+    assert server.asked == []
+
+
 def test_get_stamps_the_servers_time(server: Server, client: Client, run_json: Compose) -> None:
     """`read_at` is the Date of the answer, `read_from` its host; a stamp that the server sent is dropped."""
     server.say(
@@ -77,9 +146,12 @@ def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_t
     assert (str(again), again.run.status) == (str(caught.value), "running")
 
 
-@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"timeout": -1}, {"poll": 0}, {"poll": -1}])
+WRONG = [0, -1, 1e10, float("nan"), "5", True]
+
+
+@pytest.mark.parametrize("wrong", [{name: value} for name in ("timeout", "poll") for value in WRONG])
 def test_wait_checks_its_seconds(server: Server, client: Client, wrong: dict[str, Any]) -> None:
-    """A wait of no time, or without a pause, is a mistake."""
+    """A wait of no time, of a thousand years, or without a pause, is a mistake."""
     with pytest.raises(UsageError):
         client.runs.wait("run-1", **wrong)
     assert server.asked == []

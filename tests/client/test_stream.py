@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runkit.client import Client
 from runkit.client import stream as stream_module
 from runkit.client.stream import RECONNECTS, EventStream, events, pause_before
-from runkit.errors import AuthError, NotFound, Unavailable
+from runkit.errors import AuthError, ContractError, NotFound, Unavailable
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server
 
@@ -136,6 +136,26 @@ def test_snapshot_knows_its_time(server: Server, client: Client, run_json: Compo
     assert run is not None
     assert run.read_at is not None
     assert run.read_at.isoformat() == "2026-02-03T10:10:12+00:00"
+
+
+@pytest.mark.parametrize("encode", [middesk, agui])
+@pytest.mark.parametrize(
+    "named", [{"runId": "run-2", "snapshot": {"n": 1}}, {"run_id": "run-1", "snapshot": {"id": "run-2"}}]
+)
+def test_a_snapshot_of_another_run_is_refused(
+    server: Server, client: Client, encode: Callable[..., bytes], named: dict[str, Any]
+) -> None:
+    """It is no state of this run, as an answer to `get` with another id is none."""
+    server.script = lambda asked: Answer(chunks=[encode("STATE_SNAPSHOT", named)])
+    with pytest.raises(ContractError, match="shows another run"):
+        kinds(client)
+
+
+def test_a_snapshot_names_its_run_in_either_case(server: Server, client: Client, run_json: Compose) -> None:
+    """Ids compare without case."""
+    named = {"run_id": "RUN-1", "snapshot": run_json("run-1")}
+    serve(server, Answer(chunks=[middesk("STATE_SNAPSHOT", named)]), runs=[run_json()])
+    assert [event.type for event in client.runs.stream("Run-1")] == ["STATE_SNAPSHOT", "RUN_READ"]
 
 
 @pytest.mark.parametrize("status", [404, 410])

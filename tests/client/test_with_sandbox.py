@@ -47,7 +47,7 @@ def test_from_creation_to_rating(box: Sandbox, client: Client) -> None:
     assert interrupt_kind(question.value) == "dismissal"
     client.runs.resume(paused, question.id, {"decision": "approve", "note": "another person"})
     with pytest.raises(Conflict):
-        client.runs.resume(paused, question.id, {"decision": "approve"})
+        client.runs.resume(paused, question.id, {"decision": "approve", "note": "another person"})
 
     ended = client.runs.wait(run)
     assert ended.status == "completed"
@@ -64,8 +64,34 @@ def test_refused_answer_leaves_the_question_open(box: Sandbox, client: Client) -
     """An answer that the server does not understand is invalid, and the question still waits."""
     run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
     with pytest.raises(Invalid, match="still open"):
-        client.runs.resume(run, run.interrupts[0].id, {"decision": "perhaps"})
+        client.runs.resume(run.id, run.interrupts[0].id, {"decision": "perhaps"})
     assert client.runs.get(run).status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("answer", "parameter"),
+    [
+        ({"decision": "approve"}, "input.note"),
+        ({"decision": "yes", "note": "another person"}, "input.decision"),
+        ({"decision": "APPROVE", "note": "another person"}, "input.decision"),
+    ],
+)
+def test_the_sandbox_enforces_words_and_notes(
+    box: Sandbox, client: Client, answer: dict[str, str], parameter: str
+) -> None:
+    """It dismisses no hit without them, says which parameter is wrong, and goes on asking."""
+    run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
+    with pytest.raises(Invalid) as caught:
+        client.runs.resume(run.id, run.interrupts[0].id, answer)
+    assert (caught.value.status, caught.value.parameter) == (422, parameter)
+    assert client.runs.get(run).interrupts[0].id == run.interrupts[0].id
+
+
+def test_an_id_in_capitals_is_the_same_run(box: Sandbox, client: Client) -> None:
+    """The sandbox takes a UUID in either case, and the client knows the run again."""
+    run = client.runs.create("cip_orchestrator", box.business("clean_pass"))
+    assert client.runs.wait(run.id.upper()).id == run.id
+    assert client.runs.fetch([run.id.upper(), run]).ids == (run.id,)
 
 
 def test_combined_proposals(box: Sandbox, client: Client) -> None:

@@ -259,7 +259,9 @@ def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) ->
         check("Thread", server.get(f"/threads/{run['thread_id']}"))
         answered = run["status"] in ("completed", "error")
         if run["interrupts"]:
-            body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
+            asked = run["interrupts"][0]
+            given["decision"] = "approved" if asked["value"]["type"] == "decision" else "approve"
+            body = {"interrupt_id": asked["id"], "input": given}
             check("Run", server.post(f"/runs/{run_id}/resume?include=steps", body, status=200))
         server.time.seconds += 7
     check("Runs", server.get("/runs"))

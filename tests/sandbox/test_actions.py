@@ -155,21 +155,23 @@ def test_a_run_can_be_named_as_actor(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "kind", "object_type"),
+    ("scenario", "decision", "kind", "object_type"),
     [
-        ("watchlist_hit", "dismissal", "watchlist_result"),
-        ("address_gap", "add_sources", "businesses"),
-        ("combined_proposal", "verify_tin", "businesses"),
-        ("decision", "decision", "businesses"),
+        ("watchlist_hit", "approve", "dismissal", "watchlist_result"),
+        ("address_gap", "approve", "add_sources", "businesses"),
+        ("combined_proposal", "approve", "verify_tin", "businesses"),
+        ("decision", "approved", "decision", "businesses"),
     ],
 )
-def test_an_approved_agent_acts(server: Server, scenario: str, kind: str, object_type: str) -> None:
+def test_an_approved_agent_acts(
+    server: Server, scenario: str, decision: str, kind: str, object_type: str
+) -> None:
     """What a person approves the agent carries out once its step has ended, with the run as an actor."""
     run = server.reach(scenario)
     business = BUSINESS[scenario]
     object_id = business.hit_id if object_type == "watchlist_result" else business.id
     where = {"object_type": object_type, "object_id": object_id}
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approve", "note": "fine"}}
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": decision, "note": "fine"}}
     server.post(f"/runs/{run['id']}/resume", body, status=200)
     assert server.get("/actions", **where)["data"] == []
     server.settle(run["id"])

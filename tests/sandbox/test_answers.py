@@ -69,7 +69,6 @@ def test_an_edited_payload_in_a_proposal(server: Server) -> None:
     [
         ({}, "decision"),
         ({"decision": "perhaps"}, "decision"),
-        ({"status": "perhaps"}, "status"),
         ({"decision": "approve", "note": 5}, "note"),
         ({"decision": "approve", "note": "x" * 5001}, "note"),
         ({"decision": "approve", "actions": "all"}, "actions"),
@@ -84,7 +83,7 @@ def test_an_edited_payload_in_a_proposal(server: Server) -> None:
 def test_a_refusal_names_the_proposal(server: Server, own: dict[str, Any], parameter: str) -> None:
     """What is wrong with one proposal is said of that proposal, and nothing is answered."""
     run = server.reach("combined_proposal")
-    proposals = [{"agent": WATCHLIST, "decision": "approve"}, {"agent": TIN, **own}]
+    proposals = [{"agent": WATCHLIST, "decision": "approve", "note": "why"}, {"agent": TIN, **own}]
     body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"proposals": proposals}}
     [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
     assert error["parameter"] == f"input.proposals[1].{parameter}"
@@ -123,7 +122,7 @@ def test_an_edited_payload_keeps_the_rules(server: Server, payload: Any, paramet
 def test_the_schema_of_a_question_rules(server: Server, given: dict[str, Any], parameter: str) -> None:
     """An input that does not fit the question's schema is refused, and the field is named."""
     run = server.reach("decision")
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approve", **given}}
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approved", **given}}
     [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
     assert error["parameter"] == parameter
     fits = {"decision": "approved", "risk": 5, "note": "x" * 500, "ask_again": True, "more": [1]}

@@ -63,7 +63,7 @@ def test_work_in_hand_fails(server: Server, scenario: str, seconds: float) -> No
 
 def test_an_answered_question_stays_answered(server: Server) -> None:
     """What was settled before the end stays so, and what the agent had carried out, too."""
-    run = server.answer(server.reach("two_questions"), decision="approve")
+    run = server.answer(server.reach("two_questions"), decision="approve", note="why")
     steps = [step for step in end(server, run["id"])["steps"] if step["type"] == "interrupt"]
     assert [step["status"] for step in steps] == ["completed", "running"]
 

@@ -105,7 +105,7 @@ def test_a_threads_status_follows_its_runs(server: Server) -> None:
     run = server.settle(first)
     second = server.start("specialist_fails", **where)
     assert server.get(f"/threads/{thread['id']}")["status"] == "interrupted"
-    server.answer(run, decision="approve")
+    server.answer(run, decision="reject")
     server.settle(second)
     assert server.get(f"/threads/{thread['id']}")["status"] == "error"
     server.settle(server.start("clean_pass", **where))

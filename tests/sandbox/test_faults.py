@@ -21,9 +21,9 @@ def box(server: Server) -> Sandbox:
 
 
 def resume(server: Server, run_id: str, timeout: float = 5) -> httpx.Response:
-    """Approve the question of a run."""
+    """Answer the question of a run."""
     interrupt = server.running.store.plan_of(run_id).pauses[-1].item["id"]
-    body = {"interrupt_id": interrupt, "input": {"decision": "approve"}}
+    body = {"interrupt_id": interrupt, "input": {"decision": "reject"}}
     return server.http.post(f"/runs/{run_id}/resume", json=body, timeout=timeout)
 
 

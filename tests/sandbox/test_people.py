@@ -22,7 +22,7 @@ def post(server: Server, person: str | None, path: str, body: dict[str, Any]) ->
 
 
 def answer(server: Server, person: str | None, run: dict[str, Any]) -> httpx.Response:
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approve"}}
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "reject"}}
     return post(server, person, f"/runs/{run['id']}/resume?include=steps", body)
 
 

@@ -58,7 +58,7 @@ def test_a_question_still_waits(serve: Serve, tmp_path: Path) -> None:
     time.seconds += 86_400
     second = serve(time, db=db)
     assert second.run(run["id"]) == run
-    assert second.answer(run, decision="approve")["status"] == "completed"
+    assert second.answer(run, decision="reject")["status"] == "completed"
 
 
 def test_a_changed_policy_does_not_change_runs(serve: Serve, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
     lists = []
     for seed in (3, 3, 4):
         server = serve(seed=seed)
-        server.answer(server.reach("combined_proposal"), decision="approve")
+        server.answer(server.reach("combined_proposal"), decision="reject")
         lists.append(server.http.get("/runs").content)
     assert lists[0] == lists[1] != lists[2]
 

@@ -119,13 +119,15 @@ def test_partial_approval(server: Server) -> None:
 def test_bare_decision_holds_for_all_others(server: Server) -> None:
     """A bare decision applies to every proposal that is not named."""
     named = [{"agent": "tin_verification", "decision": "reject"}]
-    done = server.answer(server.reach("combined_proposal"), decision="approve", proposals=named)
+    done = server.answer(server.reach("combined_proposal"), decision="approve", note="why", proposals=named)
     assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
 
 
 def test_edited_subset_of_actions(server: Server) -> None:
     """An approval that lists actions carries out those and no others."""
-    done = server.answer(server.reach("combined_proposal"), decision="approve", actions=["dismissal"])
+    done = server.answer(
+        server.reach("combined_proposal"), decision="approve", note="why", actions=["dismissal"]
+    )
     assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
 
 
@@ -136,10 +138,10 @@ def test_the_document_is_checked(server: Server) -> None:
         ("utility_bill", "search_document", "until an IRS letter"),
     ):
         document = letter(server, "tin_mismatch", kind)
-        done = server.answer(server.reach("tin_mismatch"), document_id=document)
+        done = server.answer(server.reach("tin_mismatch"), decision="approve", document_id=document)
         assert step in names(done)
         assert words in summary(done)
-    done = server.answer(server.reach("tin_mismatch"), decision="reject")
+    done = server.answer(server.reach("tin_mismatch"), decision="reject", document_id=document)
     assert "keep_assessment" in names(done)
 
 
@@ -152,16 +154,13 @@ def test_an_uploaded_document_answers(server: Server) -> None:
     assert made.status_code == 201
     document = made.json()
     assert server.get(f"/documents/{document['id']}") == document
-    assert "compare_letter" in names(server.answer(run, document_id=document["id"]))
+    assert "compare_letter" in names(server.answer(run, decision="approve", document_id=document["id"]))
 
 
-@pytest.mark.parametrize(
-    ("given", "status"),
-    [("approved", "approved"), ("approve", "approved"), ("rejected", "rejected"), ("in_review", "in_review")],
-)
-def test_a_decision_decides(server: Server, given: str, status: str) -> None:
+@pytest.mark.parametrize("status", ["approved", "rejected", "in_review"])
+def test_a_decision_decides(server: Server, status: str) -> None:
     """What a person decides becomes the status of the business."""
-    done = server.answer(server.reach("decision"), decision=given, risk=2)
+    done = server.answer(server.reach("decision"), decision=status, risk=2)
     assert done["status"] == "completed"
     assert server.get(f"/businesses/{BUSINESS['decision'].id}")["status"] == status
 
@@ -169,7 +168,7 @@ def test_a_decision_decides(server: Server, given: str, status: str) -> None:
 def test_two_questions_in_a_row(server: Server) -> None:
     """A run can pause twice; the second question has another id, and both steps stay."""
     first = server.reach("two_questions")
-    second = server.answer(first, decision="approve")
+    second = server.answer(first, decision="approve", note="why")
     assert second["status"] == "interrupted"
     assert second["interrupts"][0]["id"] != first["interrupts"][0]["id"]
     done = server.answer(second, decision="rejected")
@@ -245,19 +244,44 @@ def test_a_specialist_asks_for_itself(server: Server) -> None:
         ("watchlist_hit", {}, "input.decision"),
         ("watchlist_hit", {"decision": "perhaps"}, "input.decision"),
         ("watchlist_hit", {"decision": "approve", "note": 5}, "input.note"),
-        ("watchlist_hit", {"decision": "approve", "actions": "all"}, "input.actions"),
+        ("watchlist_hit", {"decision": "approve"}, "input.note"),
+        ("watchlist_hit", {"decision": "approve", "note": " \n"}, "input.note"),
+        ("watchlist_hit", {"decision": "approve", "note": "why", "actions": "all"}, "input.actions"),
+        *(
+            ("watchlist_hit", {"decision": word, "note": "why"}, "input.decision")
+            for word in (
+                "yes",
+                "APPROVE",
+                "approve ",
+                "approved",
+                "no",
+                "skip",
+                "in_review",
+                True,
+                ["approve"],
+            )
+        ),
+        ("watchlist_hit", {"status": "approve", "note": "why"}, "input.decision"),
+        ("address_gap", {"decision": "accept"}, "input.decision"),
         (
             "combined_proposal",
             {"proposals": [{"agent": "tin_verification", "decision": "approve"}]},
             "input.decision",
         ),
+        (
+            "combined_proposal",
+            {"decision": "approve", "proposals": [{"agent": "watchlist_resolution", "note": " "}]},
+            "input.proposals[0].note",
+        ),
         ("combined_proposal", {"proposals": [{"agent": "nobody", "decision": "approve"}]}, "input.proposals"),
         ("combined_proposal", {"proposals": "all"}, "input.proposals"),
         ("combined_proposal", {"proposals": [{"agent": []}]}, "input.proposals"),
         ("tin_mismatch", {"decision": "approve"}, "input.document_id"),
-        ("tin_mismatch", {"document_id": "another"}, "input.document_id"),
-        ("tin_mismatch", {"document_id": ["a list"]}, "input.document_id"),
+        ("tin_mismatch", {"document_id": "another"}, "input.decision"),
+        ("tin_mismatch", {"decision": "approve", "document_id": "another"}, "input.document_id"),
+        ("tin_mismatch", {"decision": "approve", "document_id": ["a list"]}, "input.document_id"),
         ("decision", {"decision": "whatever"}, "input.decision"),
+        ("decision", {"decision": "approve"}, "input.decision"),
     ],
 )
 def test_an_answer_that_is_none_is_refused(
@@ -275,7 +299,7 @@ def test_half_a_character_is_refused(server: Server) -> None:
     """Text that no file can hold is a 422, and the question still waits."""
     run = server.reach("watchlist_hit")
     interrupt = run["interrupts"][0]["id"]
-    body = f'{{"id": "{interrupt}", "input": {{"decision": "approve", "note": "\\ud800"}}}}'
+    body = f'{{"id": "{interrupt}", "input": {{"decision": "reject", "note": "\\ud800"}}}}'
     headers = {"content-type": "application/json"}
     answer = server.http.post(f"/runs/{run['id']}/resume", content=body, headers=headers)
     assert answer.status_code == 422, answer.text
@@ -287,7 +311,7 @@ def test_half_a_character_is_refused(server: Server) -> None:
 def test_resume_takes_its_aliases(server: Server, id_name: str, input_name: str) -> None:
     """The undocumented body of resume is taken under any of its likely names."""
     run = server.reach("watchlist_hit")
-    body = {id_name: run["interrupts"][0]["id"], input_name: {"decision": "approve"}}
+    body = {id_name: run["interrupts"][0]["id"], input_name: {"decision": "reject"}}
     answered = server.post(f"/runs/{run['id']}/resume?include=steps", body, status=200)
     assert answered["status"] == "running"
     assert answered["steps"]
@@ -296,7 +320,7 @@ def test_resume_takes_its_aliases(server: Server, id_name: str, input_name: str)
 def test_resume_is_refused_where_nothing_waits(server: Server) -> None:
     """A run that works, a second answer, another question's id and an unknown run are refused."""
     run_id = server.start("watchlist_hit")
-    body = {"interrupt_id": "int-1", "input": {"decision": "approve"}}
+    body = {"interrupt_id": "int-1", "input": {"decision": "reject"}}
     server.post(f"/runs/{run_id}/resume", body, status=422)
     run = server.settle(run_id)
     server.post(f"/runs/{run_id}/resume", body, status=422)

@@ -50,7 +50,7 @@ def test_a_pause_closes_the_stream(server: Server) -> None:
     told = replay(server, run["id"])
     assert told[-2][1]["snapshot"] == run
     assert told[-1][1]["outcome"] == {"type": "interrupt", "interrupts": run["interrupts"]}
-    server.answer(run, decision="approve")
+    server.answer(run, decision="reject")
     again = replay(server, run["id"])
     assert again[: len(told) - 1] == told[:-1]
     assert [word for word, _ in again].count("RUN_FINISHED") == 1

@@ -21,7 +21,9 @@ CELLS = """
 import faulthandler, inspect, json, logging, os, sys, threading, time, traceback
 import psutil
 from pathlib import Path
-logging.basicConfig(level=logging.DEBUG, filename="debug.log")
+log = logging.getLogger("runkit")
+log.setLevel(logging.DEBUG)
+log.addHandler(logging.FileHandler("debug.log"))
 seen, is_over = set(), threading.Event()
 def watch():
     while not is_over.wait(0.05):
@@ -68,9 +70,6 @@ open_form.machine.flush()
 client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "another date of birth"})
 runkit.answer_log()
 ===
-# an error, shown with all variables
-%xmode Verbose
-===
 client.runs.get("no such run")
 ===
 runkit.Client(os.environ["RUNKIT_SANDBOX_KEY"] + "x", box.url).agents.list()
@@ -99,17 +98,14 @@ with runkit.Client(os.environ["RUNKIT_SANDBOX_KEY"], "http://127.0.0.1:9/v1", ti
 try:
     echo.runs.get("r")
 except runkit.RunkitError as error:
-    trace = traceback.TracebackException.from_exception(error, capture_locals=True)
-    print("".join(trace.format()), error.__dict__, error.__traceback__.tb_frame.f_globals.keys())
-    logging.exception("it failed", exc_info=error)
+    print(traceback.format_exc(), error.__dict__)
+    log.exception("it failed")
 ===
 %tb
 ===
-repeated = echo.runs.create("cip_orchestrator", business_id="b")
-f = runkit.frames([repeated, client.runs.get(run.id)])
+f = runkit.frames(client.runs.get(run.id))
 f.save("frames")
 archive = runkit.Archive("runs/")
-archive.add([repeated])
 archive.sync(client)
 f.steps, f.runs, f
 ===
@@ -117,7 +113,7 @@ runkit.gantt(f)
 ===
 list(echo.runs.stream("r"))
 ===
-made = runkit.report([repeated], "report.html", template="mine.ipynb", progress=False)
+made = runkit.report(f, "report.html", template="mine.ipynb", progress=False)
 print(made)
 ===
 import ipywidgets.embed

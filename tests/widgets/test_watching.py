@@ -188,7 +188,8 @@ def test_a_pause_is_waited_out(boxed: Any, follow: Any, told: Told, says_so: boo
     assert asking.message == "waiting for a person; looking every 2 to 10 s"
     with box.client() as somebody:
         document = somebody.documents.list(business)[0]
-        somebody.runs.resume(asking.run, asking.run.interrupts[0].id, {"document_id": document.id})
+        answer = {"decision": "approve", "document_id": document.id}
+        somebody.runs.resume(asking.run, asking.run.interrupts[0].id, answer)
     begun, before = time.monotonic(), len(told)
     if says_so:
         watch.answered()
@@ -246,6 +247,18 @@ def test_without_a_stream_the_run_is_looked_at(
     assert not any(map(is_live, told))
 
 
+def test_a_stream_of_another_run_is_not_followed(
+    server: Server, client: Client, follow: Any, told: Told, grown: Any
+) -> None:
+    """Nothing of it is shown, and the run is looked at instead."""
+    other = snapshot({"id": "run-2", "steps": grown(9)["steps"]})
+    play(server, [Answer(chunks=[other])], [grown(1), grown(1), grown(2), grown(3, "completed")])
+    follow(client, "run-1")
+    told.until(is_over)
+    assert [size(seen.run) for seen in told if seen.message == GONE] == [1, 2]
+    assert {seen.run.id for seen in told if seen.run} == {"run-1"}
+
+
 def test_a_gap_is_said_and_no_step_back(
     server: Server, client: Client, follow: Any, told: Told, grown: Any
 ) -> None:
@@ -267,11 +280,10 @@ def test_a_gap_is_said_and_no_step_back(
 def test_what_a_snapshot_leaves_out_is_as_it_was_read(
     server: Server, client: Client, follow: Any, told: Told, grown: Any
 ) -> None:
-    """Status and steps alone will do; a snapshot of another run, or one that breaks the contract, is none."""
+    """Status and steps alone will do; one that breaks the contract is none."""
 
     def chunks() -> Iterator[bytes]:
         yield snapshot({"status": "running", "steps": []})  # the replay
-        yield snapshot({"id": "run-2", "steps": grown(9)["steps"]})
         yield snapshot({"created_at": 7, "steps": grown(9)["steps"]})
         yield snapshot({"updated_at": "2026-02-03T10:00:02Z", "steps": None})
         server.is_over.wait(1.5)
@@ -343,11 +355,24 @@ def test_the_servers_own_wait_is_kept(server: Server, client: Client, follow: An
     assert seconds_until_gone() < 5
 
 
-def test_what_nobody_expected_is_said(client: Client, follow: Any, told: Told) -> None:
-    """An error that is not runkit's, here that of a closed client, ends it in words too."""
+def test_a_closed_client_is_said(client: Client, follow: Any, told: Told) -> None:
+    """The watch ends and says why."""
     client.close()
     follow(client, "run-1")
-    assert "RuntimeError at connection.py" in told.until(is_over).message
+    assert "this client has been closed" in told.until(is_over).message
+
+
+def test_what_nobody_expected_is_said(
+    client: Client, follow: Any, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that is not runkit's ends it in words too."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(client.runs, "get", fail)
+    follow(client, "run-1")
+    assert "RuntimeError at test_watching.py" in told.until(is_over).message
 
 
 def test_a_view_that_fails_ends_it(
