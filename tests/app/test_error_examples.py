@@ -129,7 +129,7 @@ def maybe_sent(house: House) -> None:
 
 def contract(house: House) -> None:
     server = Scripted()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     server.script = lambda asked: Answer(b"<html>sign in</html>", headers={"Content-Type": "text/html"})
     try:
         with Client("mk_test_key", server.url) as client:
