@@ -164,7 +164,7 @@ def grown(run_json: Callable[..., Json]) -> Callable[..., Json]:
 
 def test_a_run_grows_until_it_ends(boxed: Any, follow: Any, told: Told) -> None:
     """Each change is shown from the stream, the run only grows, and the end is said and is the end."""
-    box, client = boxed(speed=60)
+    box, client = boxed(speed=80)
     run = client.runs.create("cip_orchestrator", box.business("clean_pass"))
     watch = follow(client, run)
     last = told.until(is_over)
@@ -401,7 +401,7 @@ def test_closing_a_silent_one(server: Server, make_client: Any, follow: Any, tol
     def chunks() -> Iterator[bytes]:
         try:
             yield snapshot(grown(1))
-            while not server.is_over.wait(3):
+            while not server.is_over.wait(1.5):
                 yield b": nothing new\n\n"
         finally:
             is_gone.set()
@@ -411,7 +411,7 @@ def test_closing_a_silent_one(server: Server, make_client: Any, follow: Any, tol
     told.until(is_live)
     before = len(told)
     watch.close()
-    assert seconds_until_gone() < 2
+    assert seconds_until_gone() < 1
     assert is_gone.wait(10)
     watch.start()  # closed is closed
     assert (threads(), len(told)) == ([], before)
