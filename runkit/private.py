@@ -12,12 +12,14 @@ from runkit.errors import UsageError
 
 
 def usable(path: str | Path) -> Path:
-    """Give a path at which the system can look, whether or not anything is there.
+    """Give a path at which the system can look, whether or not anything is there; `~` is the user's home.
 
     Raises `UsageError` for one that is too long, lies below a file, or has a sign that none has.
     """
     found = Path(path)
     try:
+        with suppress(RuntimeError):  # no such user: a name that begins with ~
+            found = found.expanduser()
         found.stat()
     except FileNotFoundError:
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
+EXAMPLES = int(os.environ.get("RUNKIT_FUZZ", "30"))  # that Hypothesis tries; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGS = [
     "--no-sandbox",
@@ -30,9 +32,19 @@ ARGS = [
 
 def pytest_configure() -> None:
     """No test fails because the machine is busy; and notebooks get a folder too (see `state_dir`)."""
-    settings.register_profile("runkit", deadline=None)
+    settings.register_profile("runkit", deadline=None, max_examples=EXAMPLES)
     settings.load_profile("runkit")
+    # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["RUNKIT_STATE_DIR"] = tempfile.mkdtemp(prefix="runkit-state-")
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that uses the browser."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 def pytest_unconfigure() -> None:

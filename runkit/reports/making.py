@@ -129,11 +129,8 @@ def targets(path: str | Path) -> tuple[Path, Path]:
     """Give the files of a report: HTML and notebook. Raises `UsageError` for what cannot be one."""
     if not isinstance(path, str | Path) or Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} is no HTML file; expected a name that ends in .html.")
-    html = Path(path)
-    notebook = html.with_suffix(".ipynb")
-    for file in (html, notebook):
-        private.file_at(file)
-    return html, notebook
+    html = private.file_at(path)
+    return html, private.file_at(html.with_suffix(".ipynb"))
 
 
 def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[str, str]:

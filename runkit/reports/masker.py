@@ -22,7 +22,7 @@ from runkit.reports.readings import readings
 from runkit.reports.redaction import Redaction
 from runkit.reports.rules import RULES, Found, Span
 from runkit.tables.linked import Frames
-from runkit.tables.schema import SCHEMA, Column
+from runkit.tables.schema import COLUMNS, Column
 from runkit.text import brief
 
 MOST_CLEAN, LONG = 100_000, 200  # texts kept as clean, and characters of one: some 20 MB
@@ -336,7 +336,8 @@ class Masker:
             frames["steps"] = frames["steps"].assign(result=results)
         why = f.coverage.why
         coverage = f.coverage._replace(why=why and self.text(why))
-        return Frames(**frames, coverage=coverage, version=f.version)
+        reads = None if f.reads is None else f.reads.assign(**self._texts("reads", f.reads))
+        return Frames(**frames, coverage=coverage, version=f.version, reads=reads)
 
     def _texts(self, name: str, df: pd.DataFrame) -> dict[str, Any]:
         """Give those columns of a frame in which something was masked."""
@@ -345,7 +346,7 @@ class Masker:
                 for text in filter(rules.FIELD_HINT.search, results.dictionary.to_pylist()):
                     self._learn_keys(_parsed(text))
         changed = {}
-        for column in SCHEMA[name]:
+        for column in COLUMNS[name]:
             values: Any = None
             if column.kind == "str" and column.name != "result":
                 values = _mapped(df[column.name], self.text)

@@ -29,6 +29,8 @@ def read_policy(given: str | Mapping[str, Any] | None) -> Pairs:
     rules: Mapping[str, Any] = {"default": given} if isinstance(given, str) else given or {}
     rules = rules.get("interrupt_policy", rules)
     overrides = rules.get("overrides") or {}
+    if not isinstance(overrides, Mapping):
+        raise UsageError(f"policy['overrides']={overrides!r} is no mapping; expected {{agent type: mode}}.")
     modes = {"default": rules.get("default", "manual"), **overrides}
     for name, words, choices in (
         ("policy", rules, ("default", "overrides", "interrupt_policy")),

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ from runkit.server.faults import standing
 from runkit.server.runs import Runs
 from runkit.server.store import Store
 from runkit.server.web import Gate, check_person, key_of
+from runkit.text import brief
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -39,6 +41,19 @@ URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
 Policy = str | Mapping[str, Any] | None
 Faults = str | Iterable[str | Mapping[str, Any]]
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "speed": ((int, float), "a number: virtual seconds in a real one"),
+    "seed": ((int,), "a whole number"),
+    "history": ((int,), "a number of past runs, 0 or more"),
+    "port": ((int,), "a number, 0 for any free port"),
+    "latency": ((int, float), "a number of seconds"),
+    "limit": ((int, NoneType), "a number of requests, or None"),
+    "policy": ((str, Mapping, NoneType), "manual, auto_approve, skip, or a mapping of modes"),
+    "faults": ((str, Iterable), "text, or several"),
+    "key": ((str, NoneType), "text"),
+    "db": ((str, Path, NoneType), "the path of a file"),
+    "now": ((str, datetime, NoneType), "a datetime or an ISO 8601 text"),
+}
 START_SECONDS = 30.0  # starting takes well under a second; after this long something is wrong
 KEEP_SECONDS = 30  # between requests; longer than callers keep a connection, or both would close it at once
 
@@ -61,6 +76,8 @@ class Running:
         **options: Any,
     ) -> None:
         key = options.pop("key", None)
+        _check_types({"history": history, "policy": policy, "port": port, "latency": latency, "limit": limit})
+        _check_types({"key": key, "faults": faults, **options})
         if history < 0:
             raise UsageError(f"history must be a number of past runs, 0 or more; got {history!r}")
         from_the_start = standing(faults, latency, limit)
@@ -134,6 +151,15 @@ class Running:
         self.thread.join(10)
         self.listening.close()
         self.store.db.close()
+
+
+def _check_types(options: Mapping[str, object]) -> None:
+    """Refuse options of another type. A value is not shown where it may be a key."""
+    for name, value in options.items():
+        types, expected = _TYPES.get(name, ((object,), ""))
+        if not isinstance(value, types) or (isinstance(value, bool) and object not in types):
+            shown = type(value).__name__ if name == "key" else brief(value)
+            raise UsageError(f"{name}={shown} cannot be used; expected {expected}.")
 
 
 def _bound(port: int) -> socket.socket:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from runkit.tables.build import Batch
 from runkit.tables.columns import Flags, Ints, Words
 from runkit.tables.problems import Problems
-from runkit.tables.schema import DTYPES, SCHEMA, Column, cast, empty
+from runkit.tables.schema import COLUMNS, DTYPES, Column, cast, empty
 
 # The count in a run's row that says how many rows of another frame are the run's; they stand run after run.
 _ROWS_OF_RUN = {
@@ -35,14 +35,15 @@ def assemble(
     winner = _newest(runs)
     is_kept = winner == np.arange(len(runs))
     if is_kept.all():
-        keep = None
+        keep = {}
     else:
         _note_losers(runs, winner, batches, problems)
         keep = {name: np.repeat(is_kept, runs[counts]) for name, counts in _ROWS_OF_RUN.items()}
+        keep["reads"] = is_kept
         runs = runs[is_kept].reset_index(drop=True)
     frames = {"runs": runs}
-    for name in _ROWS_OF_RUN:
-        frames[name] = _frame(name, batches, words, None if keep is None else keep[name])
+    for name in (*_ROWS_OF_RUN, "reads"):
+        frames[name] = _frame(name, batches, words, keep.get(name))
     noted = pd.DataFrame(problems.rows, dtype="str")
     frames["problems"] = cast(noted, "problems") if problems.rows else empty("problems")
     return frames
@@ -72,7 +73,7 @@ def _frame(
     if not batches:
         return empty(name)
     columns: dict[str, Any] = {}
-    for column in SCHEMA[name]:
+    for column in COLUMNS[name]:
         parts = [batch.chunks[name].pop(column.name) for batch in batches]
         if column.kind == "category":
             vocabulary = words["artifacts" if column.name == "origin" else name][column.name]

@@ -75,6 +75,8 @@ def _runs(runs: Runs, spans: Spans) -> Chunk:
         "requester": text(_name(record.raw.get("requester")) for record in runs.records),
         **{name: runs.time[name] for name in ("created_at", "updated_at", "started_at", "ended_at")},
         "as_of": spans.as_of,
+        "read_at": runs.time["read_at"],
+        "read_from": runs.text["read_from"],
         "start": spans.run_start,
         "end": spans.run_end,
         "has_steps": runs.has_steps,

@@ -17,7 +17,7 @@ from runkit.tables import findings
 from runkit.tables.bites import Bite
 from runkit.tables.checks import NEVER, TEXT
 from runkit.tables.columns import Chunk, Ints, count, seconds, take
-from runkit.tables.schema import DTYPES, OUTCOMES, SCHEMA, Kind
+from runkit.tables.schema import COLUMNS, DTYPES, OUTCOMES, Kind
 from runkit.values import CONFIDENCES, RESOLUTIONS, STEP_TYPES
 
 INTERRUPT = STEP_TYPES.index("interrupt")
@@ -50,8 +50,8 @@ def build(bites: Sequence[Bite]) -> Batch:
     _complete_steps(steps, runs, artifacts)
     _complete_runs(runs, steps, artifacts, sources, interrupts)
     wanted = {
-        frame: {column.name: _small(chunk[column.name], column.kind) for column in SCHEMA[frame]}
-        for frame, chunk in chunks.items()
+        frame: {column.name: _small(chunk[column.name], column.kind) for column in COLUMNS[frame]}
+        for frame, chunk in (*chunks.items(), ("reads", runs))
     }
     locations = [location for bite in bites for location in bite.locations]
     return Batch(wanted, locations, sum(bite.n_seen for bite in bites))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
 from runkit import private
 from runkit.errors import DataError, UsageError
@@ -25,7 +26,7 @@ from runkit.tables.columns import vocabularies
 from runkit.tables.layout import micros
 from runkit.tables.problems import Problems, numbers
 from runkit.tables.records import Record, records_of
-from runkit.tables.schema import SCHEMA, cast
+from runkit.tables.schema import SCHEMA, cast, empty
 from runkit.text import (
     Markup,
     block,
@@ -65,7 +66,8 @@ class Coverage(NamedTuple):
 class Frames:
     """Six linked DataFrames; `runkit.tables.schema` lists their columns.
 
-    `version` is that of the archive that the runs were read from, None if they were not.
+    `version` is that of the archive that the runs were read from, None if they were not. `reads` says of each
+    run when, and from which host, it was read; `read_at` and `read_from` sum it up.
     """
 
     runs: pd.DataFrame
@@ -76,6 +78,18 @@ class Frames:
     problems: pd.DataFrame
     coverage: Coverage
     version: int | None = None
+    reads: pd.DataFrame | None = None
+
+    @property
+    def read_from(self) -> tuple[str, ...]:
+        """The hosts that the runs were read from, as far as this is known."""
+        return () if self.reads is None else tuple(sorted(self.reads["read_from"].dropna().unique()))
+
+    @property
+    def read_at(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last of the runs were read, by the server's clock; None if not known."""
+        times = pd.Series(dtype="object") if self.reads is None else self.reads["read_at"].dropna()
+        return (times.min().to_pydatetime(), times.max().to_pydatetime()) if len(times) else None
 
     @property
     def is_complete(self) -> bool:
@@ -115,7 +129,9 @@ class Frames:
             )
         cut = {name: df[df["run_id"].isin(found)].reset_index(drop=True) for name, df in self.items()}
         n = len(cut["runs"])
-        return Frames(**cut, coverage=Coverage(n, n, 0, self.coverage.why), version=self.version)
+        reads = None if self.reads is None else self.reads[self.reads["run_id"].isin(wanted)]
+        coverage = Coverage(n, n, 0, self.coverage.why)
+        return Frames(**cut, coverage=coverage, version=self.version, reads=reads)
 
     def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Iterate over (name, DataFrame)."""
@@ -128,7 +144,8 @@ class Frames:
         Returns the directory. Raises `UsageError` for the name of a file.
         """
         folder = private.folder_at(directory)
-        for name, df in self.items():
+        reads = empty("reads") if self.reads is None else self.reads
+        for name, df in (*self.items(), ("reads", reads)):
             with private.replacing(folder / f"{name}.parquet") as part:
                 df.to_parquet(part, index=False)
         with private.replacing(folder / COVERAGE_FILE) as part:
@@ -334,7 +351,11 @@ def _size(raw: object) -> int:
 
 
 def read(directory: str | Path) -> Frames:
-    """Read frames that `Frames.save` wrote into a directory. Raises `UsageError` that names missing files."""
+    """Read frames that `Frames.save` wrote into a directory.
+
+    A column that an older version did not write is empty. Raises `UsageError` that names missing files, and
+    `DataError` for a file that is damaged.
+    """
     folder = private.usable(directory)
     missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
     if missing:
@@ -342,9 +363,41 @@ def read(directory: str | Path) -> Frames:
             f"{folder} holds no saved frames: {', '.join(f'{name}.parquet' for name in missing)} not found; "
             "expected a directory written by Frames.save()."
         )
-    loaded = {name: cast(pd.read_parquet(folder / f"{name}.parquet"), name) for name in SCHEMA}
-    noted = folder / COVERAGE_FILE
-    n = len(loaded["runs"])
-    told = json.loads(noted.read_text()) if noted.is_file() else {"seen": n, "kept": n, "refused": 0}
-    version = told.pop("version", None)
-    return Frames(**loaded, coverage=Coverage(**told), version=version)
+    loaded = {name: _read_frame(folder / f"{name}.parquet", name) for name in SCHEMA}
+    reads = folder / "reads.parquet"  # not written by version 0.1
+    coverage, version = _read_coverage(folder / COVERAGE_FILE, len(loaded["runs"]))
+    return Frames(
+        **loaded,
+        coverage=coverage,
+        version=version,
+        reads=_read_frame(reads, "reads") if reads.is_file() else None,
+    )
+
+
+def _read_frame(path: Path, name: str) -> pd.DataFrame:
+    try:
+        return cast(pd.read_parquet(path), name)
+    except (OSError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
+        raise _damaged(path, f"the frame {name}", error) from None
+
+
+def _read_coverage(path: Path, n_runs: int) -> tuple[Coverage, int | None]:
+    """How whole the saved frames are, and the version of the archive that they came from."""
+    if not path.is_file():
+        return Coverage(n_runs, n_runs, 0), None
+    try:
+        noted = json.loads(path.read_bytes())
+        seen, kept, refused = (int(noted[name]) for name in ("seen", "kept", "refused"))
+        why, version = noted["why"], noted.get("version")
+        if not isinstance(why, str | None) or not isinstance(version, int | None):
+            raise TypeError("why is not text, or version not a number")
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, "what frames cover", error) from None
+    return Coverage(seen, kept, refused, why), version
+
+
+def _damaged(path: Path, what: str, error: Exception) -> DataError:
+    return DataError(
+        f"{path} cannot be read as {what} ({type(error).__name__}: {shorten(str(error), 200)}); "
+        "expected a file that Frames.save() wrote. Save the frames again, or bring it back from a copy."
+    )

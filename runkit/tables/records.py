@@ -102,13 +102,14 @@ def _from_value(value: Any, where: Where, n_bytes: int = 0) -> Iterator[Record]:
 
 
 def _from_path(path: Path) -> Iterator[Record]:
+    path = private.usable(path)
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in SUFFIXES:
         raise UsageError(
             f"{shorten(str(path))} is no file of runs; expected {', '.join(SUFFIXES)}, each also with .gz. "
             "JSON text comes as bytes."
         )
-    if not private.usable(path).is_file():
+    if not path.is_file():
         shown = shorten(str(path), 300)
         raise UsageError(f"{shown} is not there; give the path of a file that exists.")
     try:

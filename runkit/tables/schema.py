@@ -194,20 +194,31 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
     ),
 }
 
+# Kept beside the six: when, and from which host, each run was read.
+READS = (RUN_ID, _time("read_at", "when it was read"), _text("read_from", "the host that it was read from"))
+COLUMNS = SCHEMA | {"reads": READS}
+_ABSENT: dict[Kind, object] = {"count": 0, "flag": False}  # other kinds have null
+
 
 def empty(frame: str) -> pd.DataFrame:
     """An empty frame with all its columns, dtypes and categories."""
     import pandas as pd
 
-    return cast(pd.DataFrame({column.name: [] for column in SCHEMA[frame]}, dtype="str"), frame)
+    return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
-    """Give `df` the columns and dtypes of `frame`; words beyond the vocabulary are appended to it."""
+    """Give `df` the columns and dtypes of `frame`; a column that it does not have is empty.
+
+    Words beyond the vocabulary are appended to it.
+    """
     import pandas as pd
 
     out = {}
-    for column in SCHEMA[frame]:
+    for column in COLUMNS[frame]:
+        if column.name not in df:
+            dtype = DTYPES.get(column.kind, "str")
+            df = df.assign(**{column.name: pd.Series(_ABSENT.get(column.kind), df.index, dtype)})
         values = df[column.name]
         if column.kind == "category":
             found = values.dropna().astype("str").unique().tolist()

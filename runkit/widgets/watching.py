@@ -209,7 +209,7 @@ class _Pursuit:
                 self._show(run, OPENING)
                 try:
                     run = self._listen(run)
-                except (AuthError, NotFound):
+                except (AuthError, ContractError, NotFound):
                     run = self._read()  # the run may still be read
             if run.status == "running":
                 run = self._look(run, WITHOUT_STREAM, GONE)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -33,10 +36,23 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "runkit", *arguments]
-    return subprocess.run(
-        command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120
-    )
+    """Run a command in this process, which has imported everything already."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with (
+        contextlib.chdir(cwd),
+        patch.dict(os.environ, environment(**more), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code = main(arguments)
+        except SystemExit as left:
+            code = int(left.code or 0)
+    texts = []
+    for stream in (out, err):
+        stream.seek(0)
+        texts.append(stream.read())
+    return subprocess.CompletedProcess(arguments, code, *texts)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +150,7 @@ def test_wrong_use_explains_itself(arguments: tuple[str, ...], words: str, tmp_p
 def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     """Six runs with their budgets: one answered, one failed, one approved by policy, one waiting."""
     started = time.monotonic()
-    done = run("demo", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
+    done = run("demo", "--speed", "3000", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 60
     for words in ("Dismiss 1 potential hit?", "completed", "interrupted", "error", "waiting for a person"):
@@ -212,8 +228,9 @@ def test_fetch_to_stdout_is_a_pipe(tmp_path: Path, served: dict[str, str]) -> No
     assert json.loads(done.stdout)["object"] == "run"
 
 
-def test_fetch_without_a_server_fails_in_one_line(tmp_path: Path) -> None:
+def test_fetch_without_a_server_fails_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1, the host is named, the key is not, no file is left."""
+    monkeypatch.setattr(runkit.Client, "_sleep", staticmethod(lambda seconds: None))
     done = run(
         *("fetch", "-o", "runs.ndjson"),
         cwd=tmp_path,

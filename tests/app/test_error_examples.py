@@ -30,6 +30,12 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 BASES = {errors.RunkitError, errors.ApiError}  # what their children share; never raised themselves
 
 
+class Hasty(Client):
+    """A client whose waits between tries take no time."""
+
+    _sleep = staticmethod(lambda seconds: None)
+
+
 class House(NamedTuple):
     """What the examples need: a sandbox that takes its time, a client of it, an empty folder."""
 
@@ -118,7 +124,7 @@ def rate_limited(house: House) -> None:
 
 
 def unavailable(house: House) -> None:
-    with Client("mk_test_key", "http://127.0.0.1:9/v1") as client:
+    with Hasty("mk_test_key", "http://127.0.0.1:9/v1") as client:
         client.runs.get(NOBODY)
 
 
@@ -129,7 +135,7 @@ def maybe_sent(house: House) -> None:
 
 def contract(house: House) -> None:
     server = Scripted()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     server.script = lambda asked: Answer(b"<html>sign in</html>", headers={"Content-Type": "text/html"})
     try:
         with Client("mk_test_key", server.url) as client:

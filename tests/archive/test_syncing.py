@@ -187,12 +187,12 @@ def test_what_arrived_is_written_while_nothing_arrives(
     """One run that takes long does not keep the others from being written."""
     monkeypatch.setattr(syncing, "WITHIN", 0.2)
     last = client.runs.list()[-1].id
-    box.fault("slow", f"GET /runs/{last}", times=1, seconds=5)
+    box.fault("slow", f"GET /runs/{last}", times=1, seconds=1.5)
     seen: list[int] = []
 
     def look() -> None:
-        for _ in range(40):
-            threading.Event().wait(0.1)
+        for _ in range(30):
+            threading.Event().wait(0.05)
             seen.append(0 if "nothing" in repr(archive) else len(archive))
 
     thread = threading.Thread(target=look)

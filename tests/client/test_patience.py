@@ -90,9 +90,9 @@ class Once(Client):
 def test_a_dripping_answer_is_given_up(speak: Callable[[Bytes], str], answer: Bytes) -> None:
     """A server that says a little all the time is as silent as one that says nothing."""
     begun = time.monotonic()
-    with Once(KEY, speak(answer), timeout=0.2) as client, pytest.raises(Unavailable, match=r"within 0\.2 s"):
+    with Once(KEY, speak(answer), timeout=0.1) as client, pytest.raises(Unavailable, match=r"within 0\.1 s"):
         client.agents.list()
-    assert time.monotonic() - begun < 0.2 * transport.TRIES + 2
+    assert time.monotonic() - begun < 0.1 * transport.TRIES + 2
 
 
 def test_a_dripping_answer_to_a_write_is_a_doubt(speak: Callable[[Bytes], str]) -> None:

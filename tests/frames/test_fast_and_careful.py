@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
@@ -80,7 +80,6 @@ def test_steps_of_many_runs_stand_where_a_walk_finds_them(sources: list[Json]) -
         before += n
 
 
-@settings(max_examples=200)
 @given(st.lists(odd_runs(), max_size=3))
 def test_the_careful_way_gives_the_same_frames(sources: list[Json]) -> None:
     """Steps that are walked one by one give the same six frames, problems and their places too."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
@@ -281,7 +281,6 @@ def mangled_runs(draw: st.DrawFn) -> Any:
     return source
 
 
-@settings(max_examples=300)
 @given(st.lists(mangled_runs() | JSON, max_size=3))
 def test_any_json_gets_a_verdict(source: list[Any]) -> None:
     """Whatever comes in, every record is either kept or refused, and nothing raises."""

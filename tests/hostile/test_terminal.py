@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
 def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:
     """The hostile API in the place of Middesk's, and an empty folder to work in."""
     server = Api(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("MIDDESK_API_KEY", "mk_test_0123456789abcdef")
     monkeypatch.setenv("MIDDESK_BASE_URL", f"http://127.0.0.1:{server.server_address[1]}/v1")
     monkeypatch.delenv("RUNKIT_SANDBOX_URL", raising=False)

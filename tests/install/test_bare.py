@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from environments import Built, Environment
+from environments import Built, Environment, Linked
 
 JOB = str(Path(__file__).parent / "main_job.py")
 CALLS = """
@@ -25,7 +25,7 @@ for call in (lambda: runkit.report("runs.ndjson", "report.html"), lambda: runkit
 @pytest.fixture(scope="module")
 def bare(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """Nothing but the wheel and what it requires."""
-    made = Environment.new(tmp_path_factory.mktemp("bare") / "venv")
+    made = Linked.new(tmp_path_factory.mktemp("bare") / "venv")
     made.install(built.wheel)
     return made
 

@@ -86,12 +86,30 @@ def test_time_starts_where_it_is_told() -> None:
         {"policy": {"defualt": "manual"}},
         {"history": -1},
         {"port": 99_999},
+        {"policy": 5},
+        {"policy": {"overrides": 5}},
+        {"speed": "fast"},
+        {"history": "3x"},
+        {"port": "80x"},
+        {"latency": "x"},
+        {"limit": "x"},
+        {"db": 5},
+        {"faults": 5},
     ],
 )
 def test_bad_options_are_refused(options: dict[str, object]) -> None:
     """An option that cannot be used is a UsageError, and nothing keeps running."""
     with pytest.raises(UsageError):
         sandbox(**options)
+
+
+@pytest.mark.parametrize("key", [5_318_008, b"mk_test_secret"])
+def test_a_key_that_is_no_text_is_refused_and_not_shown(key: object) -> None:
+    """The message names its type alone."""
+    with pytest.raises(UsageError, match=r"key=(int|bytes) cannot be used; expected text") as caught:
+        sandbox(key=key)
+    assert "5318008" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_port_in_use_is_said() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit.client.codec import KINDS
@@ -342,7 +342,6 @@ values = st.recursive(
 objects = st.dictionaries(keys, values, max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
 @given(objects, st.fixed_dictionaries({}, optional={"0": objects, "1": objects}))
 def test_hostile_values(value: Json, typed: dict[str, Json]) -> None:
     """Whatever a question holds is a form, and whatever is typed into it is judged."""

@@ -190,10 +190,20 @@ def test_a_question_that_changes_while_it_is_looked_for(
 # --------------------------------------------------------------------------------------- what goes wrong here
 
 
-def test_an_error_before_the_answer_is_sent(asking: Asking, caplog: pytest.LogCaptureFixture) -> None:
-    """What nobody expected ends as words on the card, and as a traceback in the log."""
+def test_a_closed_client_sends_no_answer(asking: Asking) -> None:
+    """The card says so, and that the answer was not delivered."""
     machine = FormMachine(client := asking.another(), asking.question())
     client.close()
+    failed = answer(machine)
+    assert (failed.state, "this client has been closed" in failed.message) == (State.FAILED, True)
+
+
+def test_an_error_before_the_answer_is_sent(
+    asking: Asking, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody expected ends as words on the card, and as a traceback in the log."""
+    machine = FormMachine(client := asking.another(), asking.question())
+    monkeypatch.setattr(client.runs, "get", no_thread)
     failed = answer(machine)
     assert (failed.state, "RuntimeError" in failed.message) == (State.FAILED, True)
     assert failed.message.startswith("The answer was not delivered. ")

@@ -150,10 +150,23 @@ def test_read_only(box: Sandbox, run: Run) -> None:
         assert "nothing was sent" in rate(form, "positive").problem
 
 
-def test_an_error_that_nobody_expected(client: Client, run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    """It ends as words on the card as well."""
+def test_a_closed_client(client: Client, run: Run) -> None:
+    """The card says so."""
     form = shown(client, run)
     client.close()
+    assert "this client has been closed" in rate(form, "positive").problem
+
+
+def test_an_error_that_nobody_expected(
+    client: Client, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends as words on the card as well."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    form = shown(client, run)
+    monkeypatch.setattr(client.runs, "feedback", fail)
     assert "Something went wrong here (RuntimeError)" in rate(form, "positive").problem
     assert len(caplog.records) == 1
 

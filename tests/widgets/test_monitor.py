@@ -63,7 +63,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    with runkit.sandbox(speed=100) as box:
+    with runkit.sandbox(speed=300) as box:
         yield box
 
 
@@ -143,7 +143,7 @@ def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
     until(lambda: inputs(monitor, w.Dropdown) != [])
-    box.fault("slow", on="/resume", seconds=3)
+    box.fault("slow", on="/resume", seconds=1.5)
     inputs(monitor, w.Dropdown)[0].value = "reject"
     press(monitor, "Keep the hit and resume")
     [machine] = [view.machine for view in monitor._forms.values()]

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic import Field as Said
@@ -256,7 +256,6 @@ HOSTILE = st.recursive(
 )
 
 
-@settings(max_examples=300)
 @given(HOSTILE, JSON)
 def test_hostile_schemas(schema: Any, value: Any) -> None:
     """No schema makes the form or the check raise."""

@@ -1,0 +1,21 @@
+"""What users may rely on: names, signatures, columns and commands, compared with the committed snapshot."""
+
+from __future__ import annotations
+
+import difflib
+
+import pytest
+
+from tests import public_api
+
+
+def test_the_public_api_is_the_committed_one() -> None:
+    """A change shows as a diff; one that is meant is written to the snapshot with one command."""
+    committed = public_api.SNAPSHOT.read_text(encoding="utf-8")
+    diff = "\n".join(
+        difflib.unified_diff(
+            committed.splitlines(), public_api.text().splitlines(), "committed", "now", lineterm="", n=1
+        )
+    )
+    if diff:
+        pytest.fail(f"the public API has changed:\n{diff}\nIf it should: {public_api.COMMAND}", pytrace=False)
