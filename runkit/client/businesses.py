@@ -65,7 +65,7 @@ class KnownBusinesses:
     def add_run(self, run_id: str, business_id: str) -> None:
         """Remember the business of a run."""
         with self._lock:
-            self._of_run[run_id] = business_id
+            self._of_run[run_id.lower()] = business_id
 
     def add_threads(self, thread_ids: Iterable[str], business_id: str) -> None:
         """Remember the business of threads."""
@@ -78,7 +78,7 @@ class KnownBusinesses:
             return
         at = run.business_status_at.isoformat() if run.business_status_at else None
         with self._lock:
-            self._of_run.setdefault(run.id, run.business_id)
+            self._of_run.setdefault(run.id.lower(), run.business_id)
             if run.business_name is not None:
                 facts = Facts(run.business_id, run.business_name, run.business_status, at)
                 self._facts.setdefault(run.business_id, facts)
@@ -92,7 +92,7 @@ class KnownBusinesses:
         """Give what is known of the business of a run, whose id is remembered as seen."""
         with self._lock:
             self._seen.add(str(run_id))
-            business_id = self._of_run.get(str(run_id)) or self._of_thread.get(str(thread_id))
+            business_id = self._of_run.get(str(run_id).lower()) or self._of_thread.get(str(thread_id))
             if business_id is None:
                 return {}
             return self._facts.get(business_id, Facts(business_id))._asdict()
@@ -206,6 +206,22 @@ class Businesses:
                 found[threads[0]] = threads[1]
                 bar.update(1)
         return found
+
+    def identified(self, run: Run) -> Run:
+        """Give a run with what this client knows of its business, by its thread or its id.
+
+        Parameters
+        ----------
+        run
+            A run of this account.
+
+        Returns
+        -------
+        Run
+            The same run where nothing is known of its business.
+        """
+        facts = self._known.of(run.id, run.thread_id)
+        return run.knowing(**facts) if facts else run
 
     def name(self, business: str | Business) -> None:
         """Learn the name and status of a business; one that cannot be read stays unknown."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from runkit import jsontext
 from runkit.client import Client
+from runkit.models import Run
 from runkit.text import (
     Markup,
     apart,
@@ -19,11 +20,10 @@ from runkit.text import (
     link,
     moment,
     plural,
-    short_id,
     shorten,
     visible,
 )
-from runkit.widgets.question import Question
+from runkit.widgets.question import UNIDENTIFIED, Question, label_of
 from runkit.widgets.receipts import Receipt
 
 MOST_RAW = 20_000  # characters of raw JSON on a card; the rest is said to be left out
@@ -55,10 +55,10 @@ def line(words: object) -> Markup:
     return _LINE.format(words)
 
 
-def place(client: Client, business_id: str | None) -> str:
-    """Say where a card acts: the host, LIVE or SANDBOX, and the business if it is known."""
-    business = f"business {shorten(business_id, 100)}" if business_id else "business unknown"
-    return f"{client.mode} {client.host} · {business}"
+def place(client: Client, run: Run) -> str:
+    """Say which run a card is about, and where it acts: the host, LIVE or SANDBOX."""
+    missing = "" if run.business_id else f" · {UNIDENTIFIED}"
+    return f"{label_of(run)}{missing} · {client.mode} {client.host}"
 
 
 def asker(question: Question) -> str:
@@ -68,9 +68,9 @@ def asker(question: Question) -> str:
 
 def header(question: Question, client: Client, *, is_open: bool = True) -> Markup:
     """Say what is or was asked, by whom, where, and on which evidence."""
-    since = f"{'waits since' if is_open else 'asked'} {moment(question.asked_at)}"
-    asks = Markup("{} asks · run {} · {}").format(apart(asker(question)), short_id(question.run.id), since)
-    where = Markup("{}<br>{}").format(place(client, question.run.business_id), asks)
+    since = f"{'waiting since' if is_open else 'asked'} {moment(question.asked_at)}"
+    asks = Markup("{} asks · {}").format(apart(asker(question)), since)
+    where = Markup("{}<br>{}").format(place(client, question.run), asks)
     parts = [title(_bounded(question.label)), line(where), *_proposals(question.proposals)]
     folded = raw("What the agent sent, as JSON", question.value)
     return static(*parts, folded, *([line(AGAIN)] if is_open else []))
@@ -132,8 +132,7 @@ def in_words(question: Question, client: Client) -> str:
     """Say a question as plain text."""
     since = f", since {moment(question.asked_at)}" if question.asked_at else ""
     return (
-        f"{asker(question)} asks{since}: {_bounded(question.label)}\n"
-        f"run {question.run.id} · {place(client, question.run.business_id)}\n{AGAIN}"
+        f"{asker(question)} asks{since}: {_bounded(question.label)}\n{place(client, question.run)}\n{AGAIN}"
     )
 
 

@@ -217,7 +217,7 @@ def static(machine: FeedbackMachine) -> cards.Bundle:
     ]
     left = f"{plural(machine.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
     lines = [
-        cards.place(client, run.business_id),
+        cards.place(client, run),
         *([READ_ONLY] if client.read_only else []),
         *([left] if machine.n_left_out else []),
         *([] if rows else ["The run shows no artifacts."]),

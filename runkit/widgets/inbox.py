@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from runkit.client import Client
-from runkit.text import Markup, duration, html_table, moment, plural, short_id, shorten
+from runkit.text import Markup, duration, html_table, moment, plural, run_label, shorten
 from runkit.widgets import cards, jobs, presence
 from runkit.widgets.fields import close_tree, path_class
 from runkit.widgets.focus import Guard
@@ -16,7 +16,7 @@ from runkit.widgets.view import FormView, View, button
 from runkit.widgets.waiting import LABEL, InboxMachine, Key, Row, Snapshot
 
 SHOWN = 50  # rows of a table and choices: what can be looked over; the oldest come first
-HEADERS = ("waits", "asked", "agent", "question", "kind", "proposals", "run")
+HEADERS = ("run", "waiting", "asked", "agent", "question", "kind", "proposals")
 NOTHING = "nothing waits for a person"
 
 
@@ -177,7 +177,7 @@ def status(snapshot: Snapshot) -> list[str]:
 def name(row: Row) -> str:
     """Say a question in one line, without its age."""
     label = shorten(row.label or "A question without words", LABEL)
-    return f"{shorten(row.agent or 'unknown agent', 40)} · {label} · run {short_id(row.run_id)}"
+    return f"{run_label(row.run_id, row.business_name, row.agent_name)} · {label}"
 
 
 def age(row: Row) -> str:
@@ -209,13 +209,13 @@ def static(snapshot: Snapshot, client: Client) -> cards.Bundle:
 def _table(rows: Sequence[Row]) -> list[Markup]:
     cells = [
         (
+            run_label(row.run_id, row.business_name, row.agent_name),
             age(row),
             moment(row.asked_at),
             shorten(row.agent or "unknown", LABEL),
             shorten(row.label or "", 3 * LABEL),
             row.kind,
             row.n_proposals,
-            row.run_id,
         )
         for row in rows[:SHOWN]
     ]

@@ -31,7 +31,15 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.text import moment
 from runkit.widgets import drafts, jobs, receipts
-from runkit.widgets.question import Fate, Question, documents_for, fate_of, logged_answers
+from runkit.widgets.question import (
+    UNIDENTIFIED,
+    Fate,
+    Question,
+    documents_for,
+    fate_of,
+    label_of,
+    logged_answers,
+)
 from runkit.widgets.questionnaire import Judgement, Questionnaire
 from runkit.widgets.receipts import Receipt, Sent
 from runkit.widgets.telling import Machine
@@ -152,9 +160,9 @@ class FormMachine(Machine[Snapshot]):
                 self._change(State.INVALID, self._unsent(told), errors=judged.errors)
             elif judged.is_final:
                 what = judged.caption.removesuffix(" and resume")
-                self._change(
-                    State.CONFIRM, f"{what}: this cannot be taken back. Send it?{self._may_arrive()}"
-                )
+                about = label_of(self.run) if self.run.business_id else f"{UNIDENTIFIED}."
+                message = f"{what}: {about} This can't be undone.{self._may_arrive()}"
+                self._change(State.CONFIRM, message)
             else:
                 self._start_sending(judged)
         self._tell()

@@ -135,7 +135,7 @@ class RunMonitor:
     def _standing(self) -> Markup:
         """Say where the run stands, what it asks or has found, and what was answered here."""
         run = self.run
-        how = Markup("{}<br>{}").format(cards.place(self._client, run.business_id), self._shown.message)
+        how = Markup("{}<br>{}").format(cards.place(self._client, run), self._shown.message)
         parts = [cards.title(sentence(self._frames.runs.iloc[0])), cards.line(how)]
         parts += [cards.line(told) for told in self._receipts]
         for item in run.interrupts if not run.is_finished else ():

@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from runkit.client import Client
-from runkit.errors import NotFound
+from runkit.errors import ApiError, NotFound
+from runkit.logs import log
 from runkit.models import Run
+from runkit.objects import Business
 from runkit.tables.linked import frames
 from runkit.text import moment, plural, short_id, shorten
 from runkit.widgets import jobs
 from runkit.widgets import machine as forms
 from runkit.widgets.machine import FormMachine
-from runkit.widgets.question import question_of
+from runkit.widgets.question import label_of, question_of
 from runkit.widgets.telling import Machine
 
 DAYS = 30
@@ -39,9 +42,10 @@ Key = tuple[str, str]  # ids of the run and of its question
 
 
 class Row(NamedTuple):
-    """A question, with the columns of `frames(...).interrupts`; `wait_s` is as of the last look.
+    """A question, with columns of `frames(...).interrupts` and its run's names; `wait_s` as of the last look.
 
-    `outcome` is pending or lapsed; where no step tells, `asked_at` and `wait_s` are None.
+    `outcome` is pending or lapsed; where no step tells, `asked_at` and `wait_s` are None. `business_name` is
+    None until the business is identified.
     """
 
     run_id: str
@@ -53,6 +57,8 @@ class Row(NamedTuple):
     kind: str
     n_proposals: int
     outcome: str
+    business_name: str | None
+    agent_name: str | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class InboxMachine(Machine[Snapshot]):
         self._forms: dict[Key, FormMachine] = {}  # what was typed outlives opening another question
         self._seen_through = self._seen = datetime.now(UTC)
         self._due = 0.0
+        self._businesses: deque[Business] | None = None  # whose threads are still to be read
+        self._unidentified: set[str] = set()  # runs that are about none of the account's businesses
         self._snapshot = Snapshot()
 
     # -- looking
@@ -117,6 +125,7 @@ class InboxMachine(Machine[Snapshot]):
                 self._seen = datetime.now(UTC)
                 if everything:
                     self._seen_through = self._seen
+                    self._unidentified = set()
                 self._take(fetched, gone)
                 whys = [why for why in (missing, fetched.why) if why]
                 unread = [run.id for run in fetched if run.status == "interrupted" and not run.interrupts]
@@ -147,7 +156,39 @@ class InboxMachine(Machine[Snapshot]):
         """Look if it is time to; gives the time until the next look."""
         if time.monotonic() >= self._due:
             self.refresh()
-        return max(0.0, self._due - time.monotonic())
+        left = max(0.0, self._due - time.monotonic())
+        return min(left, 1 / REQUESTS_A_SECOND) if self._identify_next() else left
+
+    def _identify_next(self) -> bool:
+        """Read the threads of one more business, those in review first; False when every run has its own.
+
+        One request at a time, so that those of the reviewer do not wait.
+        """
+        with self._lock:
+            missing = {run.id for run in self._runs.values() if run.interrupts and run.business_id is None}
+        if not missing - self._unidentified:
+            self._businesses = None
+            return False
+        businesses = self.client.businesses
+        try:
+            if self._businesses is None:
+                listed = businesses.list(progress=False)
+                self._businesses = deque(sorted(listed, key=lambda one: one.status != "in_review"))
+                return True
+            if self._businesses:
+                businesses.threads_of(self._businesses.popleft(), progress=False)
+            else:
+                self._unidentified |= missing
+        except ApiError as error:
+            log.warning("the businesses of %s stay unknown: %s", plural(len(missing), "run"), error)
+            self._unidentified |= missing
+        with self._lock:
+            found = [businesses.identified(self._runs[one]) for one in missing if one in self._runs]
+            found = [run for run in found if run.business_id is not None]
+            self._take(found)
+        if found:
+            self._tell()
+        return True
 
     def look_through(self) -> None:
         """Look through everything again, as a job; does nothing while that is being done."""
@@ -237,7 +278,7 @@ class InboxMachine(Machine[Snapshot]):
             key = form.question.run.id, form.question.interrupt_id
             if self._forms.get(key) is form:
                 del self._forms[key]
-            about = f"{shorten(form.question.label, LABEL)} · run {short_id(form.question.run.id)}"
+            about = f"{label_of(form.run)} · {shorten(form.question.label, LABEL)}"
             receipts = (*self._snapshot.receipts, f"{about}: {answered.receipt.title}")
             shown = self._snapshot.form
             self._change(receipts=receipts, form=None if shown is form else shown, message="")
@@ -256,6 +297,8 @@ def pause_after(n_requests: int) -> float:
 
 def rows_of(runs: Iterable[Run]) -> tuple[Row, ...]:
     """Give the questions of runs that nobody has answered, oldest first."""
-    asked = frames(list(runs)).interrupts.sort_values("asked_at", kind="stable")
+    f = frames(list(runs))
+    asked = f.interrupts.sort_values("asked_at", kind="stable")
+    asked = asked.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
     left = asked.loc[asked["outcome"].isin(("pending", "lapsed")), list(Row._fields)].astype(object)
     return tuple(Row(*values) for values in left.where(left.notna(), None).itertuples(index=False, name=None))

@@ -27,7 +27,7 @@ from runkit.client.codec import RUN_READ, Json
 from runkit.client.stream import EventStream
 from runkit.errors import AuthError, ContractError, NotFound, RateLimited, RunkitError, Unavailable
 from runkit.logs import log
-from runkit.models import LOCAL, Run
+from runkit.models import BUSINESS_FIELDS, LOCAL, Run
 from runkit.text import duration, shorten
 from runkit.widgets import jobs
 
@@ -323,7 +323,9 @@ def _updated(run: Run, snapshot: Json) -> Run | None:
     if not shown or shown.get("id", run.id) != run.id:
         return None
     try:
-        return Run.from_json({**run.to_dict(), **shown}).knowing(business_id=run.business_id)
+        return Run.from_json({**run.to_dict(), **shown}).knowing(
+            **{name: getattr(run, name) for name in BUSINESS_FIELDS}
+        )
     except ContractError:
         return None
 

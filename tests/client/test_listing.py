@@ -269,7 +269,8 @@ def test_runs_without_a_thread_may_be_of_the_business(
     thread = {"object": "thread", "id": "thread-1", "created_at": "2026-02-03T10:00:00Z"}
     thread |= {"updated_at": "2026-02-03T10:00:00Z", "status": "completed"}
     told = run_json("told", thread_id=None, business_id="b-1")
-    server.say(page(thread), page(run_json("mine"), told, run_json("unknown", thread_id=None)))
+    listed = page(run_json("mine"), told, run_json("unknown", thread_id=None))
+    server.say(page(thread), Answer(status=404), listed)  # no name: the list does not depend on it
     runs = client.runs.list(business_id="b-1")
     assert runs.ids == ("mine", "told")
     assert runs.why == "1 run without a thread may be of this business"
@@ -280,9 +281,9 @@ def test_business_without_threads(
     server: Server, client: Client, run_json: Compose, page: Compose, thread_id: str | None
 ) -> None:
     """Runs that have no thread may be of it, so they are looked at before the list is called complete."""
-    server.say(page(total=0), page(run_json("a", thread_id=thread_id), run_json("b")))
+    server.say(page(total=0), Answer(status=404), page(run_json("a", thread_id=thread_id), run_json("b")))
     runs = client.runs.list(business_id="b-1")
-    assert (len(runs), server.lines) == (0, ["GET /threads", "GET /runs"])
+    assert (len(runs), server.lines) == (0, ["GET /threads", "GET /businesses/b-1", "GET /runs"])
     assert runs.why == (None if thread_id else "1 run without a thread may be of this business")
 
 

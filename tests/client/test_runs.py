@@ -18,7 +18,8 @@ NOW = "2026-02-03T10:00:00Z"
 
 def test_create_sends_and_keeps_the_business(server: Server, client: Client, run_json: Compose) -> None:
     """The API never returns the business, so the client keeps it, by object and by id."""
-    server.say(Answer(run_json(status="running"), status=201), Answer(run_json()), Answer(run_json()))
+    made = Answer(run_json(status="running"), status=201)
+    server.say(made, Answer(status=404), Answer(run_json()), Answer(run_json()))
     run = client.runs.create("cip_orchestrator", business_id="b-1", prompt="Look at the TIN")
     assert server.asked[0].body == {
         "type": "cip_orchestrator",

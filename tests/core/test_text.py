@@ -53,7 +53,7 @@ def test_a_run_in_one_sentence() -> None:
         n_steps=54,
         n_errors=1,
     ) == (
-        "run c1d2e3f4…: 5 min 0 s = 3 min 10 s working + 1 min 45 s waiting for a person + 5 s idle; "
+        "run c1d2e3f4: 5 min 0 s = 3 min 10 s working + 1 min 45 s waiting for a person + 5 s idle; "
         "54 steps, 1 error"
     )
 
