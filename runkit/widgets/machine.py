@@ -160,8 +160,8 @@ class FormMachine(Machine[Snapshot]):
                 self._change(State.INVALID, self._unsent(told), errors=judged.errors)
             elif judged.is_final:
                 what = judged.caption.removesuffix(" and resume")
-                about = label_of(self.run) if self.run.business_id else f"{UNIDENTIFIED}."
-                message = f"{what}: {about} This can't be undone.{self._may_arrive()}"
+                about = label_of(self.run) if self.run.business_id else UNIDENTIFIED
+                message = f"{what}: {about}. This can't be undone.{self._may_arrive()}"
                 self._change(State.CONFIRM, message)
             else:
                 self._start_sending(judged)

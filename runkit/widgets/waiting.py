@@ -57,8 +57,8 @@ class Row(NamedTuple):
     kind: str
     n_proposals: int
     outcome: str
-    business_name: str | None
-    agent_name: str | None
+    business_name: str | None = None
+    agent_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,10 @@ def test_a_final_answer_is_asked_once_more(asking: Asking) -> None:
     machine.submit()
     machine.submit()
     assert machine.snapshot.state is State.CONFIRM
-    assert machine.snapshot.message == "Dismiss the hit: this cannot be taken back. Send it?"
+    run_id = machine.run.id[:8]
+    assert machine.snapshot.message == (
+        f"Dismiss the hit: Namesake Imports LLC · {run_id}. This can't be undone."
+    )
     machine.back()
     assert machine.snapshot.state is State.OPEN
     machine.submit()
