@@ -170,7 +170,7 @@ class Place:
         """Give the words of a library, without the keys that an object store may repeat."""
         text = _COLORS.sub("", str(error))
         for name, value in self.options.items():
-            if _SECRET.search(name):
+            if value and _SECRET.search(name):
                 text = text.replace(value, HIDDEN)
         return shorten(text, 300)
 
