@@ -69,7 +69,8 @@ def row_of(record: Record) -> Row:
     except (TypeError, ValueError) as error:
         refusal = ("bad_json", f"it is no JSON ({error})")
     else:
-        bare = {**raw, "steps": []} if isinstance(raw.get("steps"), list) else raw
+        steps = raw.get("steps")
+        bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
         return Row(record._replace(raw=bare), text, digest(raw, text))
     return Row(Record({"id": raw.get("id")}, record.where, *refusal))
 

@@ -16,13 +16,16 @@ from runkit.errors import ArchiveError, UsageError
 from support import at, question, run, step
 
 RUNS = [
-    run(step(f"s{number}"), run_id=f"r{number}", start=1000 * number, end=1000 * number + 100, **more)
+    run(
+        step(f"s{number}", 1000 * number, 1000 * number + 10),
+        **({"run_id": f"r{number}", "start": 1000 * number, "end": 1000 * number + 100} | more),
+    )
     for number, more in enumerate(
         [
             {"agent": "cip_orchestrator", "_runkit": {"business_id": "b-1"}},
             {"status": "error", "agent": "tin_verification"},
             {"status": "failed"},
-            {"status": "interrupted", "ended_at": None, "steps": [question("q", 5, None)]},
+            {"status": "interrupted", "ended_at": None, "steps": [question("q", 3005, None)]},
             {"agent": None, "_runkit": {"business_id": "b-2"}},
         ]
     )
