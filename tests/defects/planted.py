@@ -137,7 +137,7 @@ def outcomes(
     tests = dict.fromkeys(test for defect in chosen for test in defect.tests)
     whole = made[0].run(tests, "-n", str(N_COPIES), "--dist", "loadfile")
     if whole.code != 0:
-        pytest.fail(f"the tests do not pass without a defect:\n{whole.output[-5000:]}", pytrace=False)
+        pytest.exit(f"the tests do not pass without a defect:\n{whole.output[-5000:]}", returncode=1)
     with ThreadPoolExecutor(N_COPIES) as pool:
         yield {defect.name: pool.submit(work, defect) for defect in chosen}
         pool.shutdown(cancel_futures=True)
