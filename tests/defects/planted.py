@@ -1,6 +1,7 @@
-"""Plant each defect of `defects.toml`, one at a time, and see that its tests notice. Run by `.ci/soak`:
+"""Plant each defect of `defects.toml`, one at a time, and see that its tests notice. Run by `.ci/soak`.
 
-    python -m pytest tests/defects/planted.py            (all; -k NAME for one)
+    python -m pytest tests/defects/planted.py            all
+    python -m pytest tests/defects/planted.py -k NAME    one
 
 It works on copies of the tree, never on the tree itself. First all named tests must pass in a copy without a
 defect; then each defect must make one of its own fail, by a failure of the test and not by code that does not
@@ -10,11 +11,11 @@ run.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -34,12 +35,14 @@ pytestmark = pytest.mark.timeout(3600)  # the first one waits for the run withou
 
 
 class Outcome(NamedTuple):
-    """What a run of tests came to. `failures` are the failed tests, each with the first line of its failure."""
+    """What a run of tests came to: the code that pytest ended with, and all that it said."""
 
     code: int
-    n_errors: int
-    failures: dict[str, str]
     output: str
+
+    def named(self, word: str) -> list[tuple[str, str]]:
+        """The tests of the summary that are FAILED, or ERROR, each with the start of its reason."""
+        return re.findall(rf"^{word} (.+?)(?: - (.*))?$", self.output, re.MULTILINE)
 
 
 class Copy:
@@ -47,7 +50,6 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "tree"
-        self._report = folder / "report.xml"
         self._temporary = folder / "tmp"
         self.folder.mkdir(parents=True)
         for name in COPIED:
@@ -65,7 +67,7 @@ class Copy:
         hidden = ("RUNKIT_", "MIDDESK_", "PYTEST_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         path = os.pathsep.join([str(self.folder), str(self.folder / "tests")])
-        return kept | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        return kept | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
 
     def imported(self, cwd: Path) -> Path:
         """Where runkit is imported from in a process that starts in `cwd`."""
@@ -77,9 +79,16 @@ class Copy:
 
     def run(self, tests: Iterable[str], *options: str) -> Outcome:
         """Run tests."""
-        self._report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--timeout={TEST_SECONDS}"]
-        command += [f"--junitxml={self._report}", f"--basetemp={self._temporary}", *options, *tests]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--timeout={TEST_SECONDS}",
+        ]
+        command += [f"--basetemp={self._temporary}", *options, *tests]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -95,13 +104,7 @@ class Copy:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             raise
-        found = ET.parse(self._report).getroot() if self._report.exists() else ET.Element("nothing")
-        failures = {
-            f"{case.get('classname')}.{case.get('name')}": (failure.get("message") or "").splitlines()[0]
-            for case in found.iter("testcase")
-            for failure in case.iter("failure")
-        }
-        return Outcome(process.returncode, len(list(found.iter("error"))), failures, output)
+        return Outcome(process.returncode, output)
 
     def run_with(self, defect: Defect) -> Outcome:
         """Plant a defect, run its tests up to the first that fails, and take it out again."""
@@ -148,7 +151,8 @@ def test_it_is_noticed(defect: Defect, outcomes: dict[str, Future[Outcome]]) -> 
     """One of its tests fails, because of what it expects."""
     outcome = outcomes[defect.name].result()
     assert outcome.code != 0, f"no test notices: {defect.harm}"
-    is_failure = outcome.code == 1 and outcome.n_errors == 0 and len(outcome.failures) == 1
+    failed, broken = outcome.named("FAILED"), outcome.named("ERROR")
+    is_failure = outcome.code == 1 and len(failed) == 1 and not broken
     assert is_failure, f"the tests did not run to a failure:\n{outcome.output[-5000:]}"
-    [(test, why)] = outcome.failures.items()
+    [(test, why)] = failed
     assert not why.startswith(BROKEN), f"the change does not run: {test}: {why}"

@@ -8,15 +8,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 import runkit
-from tests.client.conftest import KEY, Answer, Asked, Server, fake_time, make_client, question, run_json, server
+from tests.client.conftest import (
+    KEY,
+    Answer,
+    Asked,
+    Server,
+    fake_time,
+    make_client,
+    question,
+    run_json,
+    server,
+)
 
 __all__ = ["fake_time", "make_client", "question", "run_json", "server"]
-NAMES = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY", "RUNKIT_REPORT_DATA")
+NAMES = (
+    "MIDDESK_API_KEY",
+    "MIDDESK_BASE_URL",
+    "RUNKIT_SANDBOX_URL",
+    "RUNKIT_SANDBOX_KEY",
+    "RUNKIT_REPORT_DATA",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -44,22 +61,16 @@ def client(server: Server) -> Iterator[runkit.Client]:
         yield made
 
 
-@pytest.fixture
-def make_server() -> Iterator[Callable[[], Server]]:
-    """Start more servers that follow scripts."""
-    started: list[tuple[Server, threading.Thread]] = []
-
-    def make() -> Server:
-        running = Server()
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        started.append((running, thread))
-        return running
-
-    yield make
-    for running, thread in started:
-        running.shutdown()
-        running.server_close()
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Let a server that follows a script serve."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
         thread.join()
 
 

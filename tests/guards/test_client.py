@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import stat
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 import runkit
 from runkit.errors import MaybeSent, NotFound, RunkitError, UsageError
 from tests.client.conftest import DROP, KEY, Answer, Asked, Server
-from tests.guards.conftest import posts, serving
+from tests.guards.conftest import posts, running, serving
 
 Compose = Callable[..., dict[str, Any]]
 NO = {"decision": "reject"}
@@ -52,9 +54,9 @@ def test_an_answer_to_a_question_that_is_still_asked_is_not_confirmed(
 
 
 def test_an_answer_is_in_the_log_before_it_leaves(
-    server: Server, client: runkit.Client, run_json: Compose
+    server: Server, client: runkit.Client, run_json: Compose, state_dir: Path
 ) -> None:
-    """When the server hears the answer, this machine has noted it; afterwards the verdict, too."""
+    """When the server hears it, this machine has noted it; then the verdict, too, for its owner only."""
     at_arrival: list[Any] = []
 
     def script(asked: Asked) -> Answer:
@@ -65,25 +67,25 @@ def test_an_answer_is_in_the_log_before_it_leaves(
     client.runs.resume("run-1", "int-1", NO)
     assert at_arrival == [["run-1", "int-1", "sending"]]
     assert runkit.answer_log()["delivery"].tolist() == ["confirmed"]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (state_dir, *state_dir.iterdir())}
+    assert modes == {0o700, 0o600}
 
 
 # ------------------------------------------------------------------------------------------------ the key
 
 
-def test_no_redirect_takes_the_key_along(
-    server: Server, client: runkit.Client, make_server: Callable[[], Server]
-) -> None:
+def test_no_redirect_takes_the_key_along(server: Server, client: runkit.Client) -> None:
     """Reads, writes and streams stay with the host they were meant for."""
-    other = make_server()
-    server.script = lambda asked: Answer(status=307, headers={"Location": f"{other.url}{asked.path}"})
-    for ask in (
-        lambda: client.runs.get("run-1"),
-        lambda: client.runs.list(),
-        lambda: client.runs.create("cip_orchestrator", business_id="b-1"),
-        lambda: list(client.runs.stream("run-1")),
-    ):
-        with pytest.raises(RunkitError):
-            ask()
+    with running(Server()) as other:
+        server.script = lambda asked: Answer(status=307, headers={"Location": f"{other.url}{asked.path}"})
+        for ask in (
+            lambda: client.runs.get("run-1"),
+            lambda: client.runs.list(),
+            lambda: client.runs.create("cip_orchestrator", business_id="b-1"),
+            lambda: list(client.runs.stream("run-1")),
+        ):
+            with pytest.raises(RunkitError):
+                ask()
     assert KEY in server.asked[-1].headers["authorization"]
     assert other.asked == []
 

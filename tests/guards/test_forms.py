@@ -65,9 +65,7 @@ def test_an_answer(
     assert card.is_confirmed
 
 
-def test_a_double_click(
-    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose
-) -> None:
+def test_a_double_click(kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose) -> None:
     """Two quick presses are one POST, also where no log of answers can be kept that would tell."""
     card = Card(kernel, pending, NOWHERE)
 
@@ -144,7 +142,7 @@ def test_a_refused_answer_can_be_sent_again(
 def test_what_was_typed_outlives_the_kernel(
     start_kernel: Callable[[], Kernel], kernel: Kernel, pending: Server, state_dir: Path
 ) -> None:
-    """A form in a new kernel begins with it. (The first one writes it a moment after the last key.)"""
+    """A form in a new kernel begins with it; the first form writes it a moment after the last key."""
     Card(kernel, pending, state_dir).type_note(NOTE)
     deadline = time.monotonic() + 5
     again = Card(start_kernel(), pending, state_dir)
@@ -166,3 +164,22 @@ def test_what_was_typed_goes_with_its_question(
     pending.script = serving(read=waiting)
     card.show()
     assert card.note == ""
+
+
+def test_a_monitor_follows_a_run_that_asks(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+) -> None:
+    """While the question waits it is on screen; a colleague's answer is noticed without a click."""
+    card = Card(kernel, pending, state_dir)
+    card.close()
+    for slow in ("import nbformat", "import plotly.graph_objects", "runkit.gantt(client.runs.get('run-1'))"):
+        kernel.run(slow)  # a cell each, so that on a busy machine none takes longer than a kernel may
+    kernel.run("monitor = runkit.RunMonitor(client, 'run-1')\nmonitor")
+    assert kernel.value("monitor.run.status") == "'interrupted'"
+    card.choose("reject")
+    pending.script = serving(read=run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))
+    deadline = time.monotonic() + 20
+    while kernel.value("monitor.run.status") != "'completed'":
+        assert time.monotonic() < deadline, "the monitor did not notice"
+        time.sleep(0.05)
+    assert posts(pending) == []

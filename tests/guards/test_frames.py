@@ -21,7 +21,7 @@ def budget(source: Any, **options: Any) -> list[float]:
     return list(numbers)
 
 
-# ------------------------------------------------------------------------------------------------- times
+# ----------------------------------------------------------------------------------------------------- times
 
 
 def test_containers_are_no_work() -> None:
@@ -39,7 +39,10 @@ def test_two_questions_at_once_are_waited_for_once() -> None:
 def test_an_open_step_is_work_until_the_run_is_measured() -> None:
     """It is in the frame, still open, and its time counts to `as_of`."""
     f = runkit.frames(run(step("a", 0, 10), step("b", 40, None), end=None), as_of=at(100))
-    assert f.steps[["step_id", "is_open", "duration_s"]].values.tolist() == [["a", False, 10], ["b", True, 60]]
+    assert f.steps[["step_id", "is_open", "duration_s"]].values.tolist() == [
+        ["a", False, 10],
+        ["b", True, 60],
+    ]
     assert f.runs[BUDGET].values.tolist() == [[100, 0, 70, 30, 0]]
 
 
@@ -63,7 +66,7 @@ def test_the_critical_path_changes_over_where_the_next_step_begins() -> None:
     assert f.steps["is_critical"].tolist() == [True, True, True, False]
 
 
-# ------------------------------------------------------------------------------------------- who belongs where
+# ----------------------------------------------------------------------------------------- who belongs where
 
 
 @pytest.mark.parametrize("n_runs", [2, 1700])
@@ -96,7 +99,7 @@ def test_select_leaves_rows_of_the_chosen_runs_only() -> None:
         assert frame["run_id"].tolist() == ["b"] * (2 if name == "steps" else 1), name
 
 
-# ---------------------------------------------------------------------------------------- nothing goes silently
+# ------------------------------------------------------------------------------------- nothing goes silently
 
 
 def test_a_broken_line_is_counted_and_costs_no_other() -> None:

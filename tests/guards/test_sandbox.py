@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: it tells a client the same truth as the real API, and only to whoever has its key."""
+"""The sandbox over HTTP: it behaves as the real API does, and only for whoever has its key."""
 
 from __future__ import annotations
 
