@@ -44,6 +44,7 @@ def test_a_run_that_is_added_again_is_one(archive: runkit.Archive) -> None:
     archive.add([one("a"), one("b"), one("a")])
     archive.add([one("b"), one("c")])
     check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
+    assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
