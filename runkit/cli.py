@@ -32,6 +32,7 @@ from runkit.values import RUN_STATUSES
 
 FAILED, WRONG_USE, NOT_COMPLETE, INTERRUPTED = 1, 2, 3, 130
 STOPS_WITHIN = 15.0  # seconds in which JupyterLab ends its kernels; it takes two
+LAB_CONFIG = Path(__file__).parent / "static"  # JupyterLab's defaults for `runkit lab`, below a user's own
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -322,15 +323,22 @@ def lab(arguments: argparse.Namespace) -> int:
         if not target.exists():  # what an analyst changed is kept
             with private.replacing(target) as part:  # what is worked out in it may be about customers
                 shutil.copyfile(notebook, part)
-    with runkit.sandbox(speed=60, history=40) as box:
+    with runkit.sandbox(speed=60, history=60, seed=7) as box:  # the notebooks join it, and ask for this much
         say(f"Notebooks in {folder}/ on the sandbox at {box.url}. Ctrl-C stops both.")
-        options = ["--ServerApp.open_browser=False"] if arguments.no_browser else []
+        options = ["--LabApp.news_url=None"]
+        options += ["--ServerApp.open_browser=False"] if arguments.no_browser else []
         if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in most containers
             options.append("--allow-root")
         # -P: JupyterLab takes no module from the folder in which somebody happens to be
         python = [sys.executable, "-P", "-m", "jupyterlab"]
         command = [*python, str(folder), f"--port={arguments.port}", *options]
-        environment = os.environ | {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+        # JupyterLab asks for its news even without their URL; its question would cover the first notebook.
+        configs = filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(LAB_CONFIG)])
+        environment = os.environ | {
+            "RUNKIT_SANDBOX_URL": box.url,
+            "RUNKIT_SANDBOX_KEY": box.key,
+            "JUPYTER_CONFIG_PATH": os.pathsep.join(configs),
+        }
         return _until_stopped(command, environment)
 
 

@@ -1,6 +1,7 @@
-"""What a terminal is told: words, on which all is visible, and a progress bar.
+"""Messages for a terminal, in which every character is visible, and a progress bar.
 
-The bar is on stderr, and wiped when it is done, so that nothing of it stays in a saved notebook.
+The bar is on stderr, in a notebook in one output of the cell. It is emptied at the end, so that nothing of it
+stays in a saved notebook.
 """
 
 from __future__ import annotations
@@ -24,8 +25,43 @@ class Bar(tqdm):  # type: ignore[misc]
     monitor_interval = 0
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(file=sys.stderr, leave=False, **options)
+        if _is_kernel():  # where a stream on which a bar was wiped is still an empty red box
+            options |= {"file": _CellOutput(), "position": 0}
+        else:
+            options |= {"file": sys.stderr}
+        super().__init__(leave=False, **options)
 
     def tell(self, words: str) -> None:
         """Write a line above the bar."""
         self.write(visible(words))
+
+
+class _CellOutput:
+    """A file for tqdm whose last line is the text of one output of the running cell."""
+
+    encoding = "utf-8"  # tqdm draws with blocks if it finds this
+
+    def __init__(self) -> None:
+        self._line = ""
+        self._handle: Any = None
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line == self._line:
+            return
+        from IPython.display import display
+
+        bundle = {"text/plain": line}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+        self._line = line
+
+    def flush(self) -> None:
+        """Do nothing: an output is sent at once."""
+
+
+def _is_kernel() -> bool:
+    ipython = sys.modules.get("IPython")  # a kernel has imported it
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

@@ -5,8 +5,7 @@ What needs the extra is imported when it is used, so that the name can be had wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +13,17 @@ from typing import TYPE_CHECKING, Any
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
 from runkit.tables.linked import no_garbage_collection
-from runkit.tables.records import Record, records_of
+from runkit.tables.records import records_of
 from runkit.text import plural
 
 if TYPE_CHECKING:
-    from runkit.archive.adding import Added
     from runkit.archive.cluster import DaskFrames
-    from runkit.archive.selection import Selection
+    from runkit.archive.selection import Moment, Selection, Words
     from runkit.archive.syncing import Synced
+    from runkit.archive.writing import Added
     from runkit.client import Client
     from runkit.models import Run
     from runkit.tables.linked import Frames
-
-Words = str | Iterable[str] | None
-Moment = date | str | None
 
 
 class Archive:
@@ -49,9 +45,7 @@ class Archive:
     @property
     def version(self) -> int:
         """The number of the newest version."""
-        from runkit.archive.table import latest
-
-        return latest(self._place).version
+        return self._place.latest().version
 
     @property
     def pinned(self) -> Selection:
@@ -70,15 +64,41 @@ class Archive:
 
         Raises `UsageError` for what holds no runs, `ArchiveError` when the archive cannot be written.
         """
-        from runkit.archive.adding import add_records
-        from runkit.archive.table import opened_or_made
+        from runkit.archive.writing import add_records
 
         records = records_of(source)
         first = list(islice(records, 1))  # what is no source is said before anything is made
-        snapshot = opened_or_made(self._place)
-        bar = Bar(unit="run", delay=2, disable=not progress)
+        snapshot = self._place.make()
+        bar = Bar(iterable=chain(first, records), unit="run", delay=2, disable=not progress)
         with bar, no_garbage_collection():
-            return add_records(snapshot, _shown(chain(first, records), bar))
+            return add_records(snapshot, bar)
+
+    def compact(self) -> int:
+        """Make the archive smaller and quicker to read: drop superseded copies of runs, and join small files.
+
+        Reading gives the same before and after, since of each run only the newest copy counts. `sync` ends
+        with it; after many calls of `add`, call it yourself. Others may read and write meanwhile, and earlier
+        versions can still be read.
+
+        Returns
+        -------
+        int
+            The version afterwards.
+
+        Raises
+        ------
+        ArchiveError
+            If there is no archive, it cannot be written, or other writers were in the way all the time.
+
+        """
+        from runkit.archive.writing import compact
+
+        if not compact(self._place):
+            raise ArchiveError(
+                f"{self._place.uri}: other writers were in the way, so not all is compacted and nothing is "
+                "lost; compact again when they are done."
+            )
+        return self.version
 
     def sync(
         self,
@@ -103,17 +123,8 @@ class Archive:
         """
         from runkit.archive.syncing import sync
 
-        return sync(
-            self._place,
-            client,
-            limit=limit,
-            status=status,
-            since=since,
-            until=until,
-            business_id=business_id,
-            workers=workers,
-            progress=progress,
-        )
+        chosen = {"status": status, "since": since, "until": until, "business_id": business_id}
+        return sync(self._place, client, workers=workers, progress=progress, limit=limit, **chosen)
 
     def select(
         self,
@@ -134,10 +145,9 @@ class Archive:
         Raises `UsageError` for a status, time or version that is none.
         """
         from runkit.archive.selection import Selection, chosen_by
-        from runkit.archive.table import latest
 
         chosen = chosen_by(status=status, since=since, until=until, agent=agent, business_id=business_id)
-        return Selection(latest(self._place, version), chosen)
+        return Selection(self._place.latest(version), chosen)
 
     def frames(self, **chosen: Any) -> Frames:
         """Make the six frames of chosen runs, reading only what they need. Arguments as for `select`.
@@ -154,25 +164,24 @@ class Archive:
         """Give the six frames as Dask DataFrames. Arguments as for `select`."""
         return self.select(**chosen).dask()
 
+    def __iter__(self) -> Iterator[Run]:
+        return self.runs()
+
     def __len__(self) -> int:
         return len(self.pinned)
 
+    def __bool__(self) -> bool:  # nothing is opened to say that there is an object
+        return True
+
     def __repr__(self) -> str:
-        from runkit.archive.table import NoArchive, latest
+        from runkit.archive.table import NoArchive
 
         try:
-            snapshot = latest(self._place)
+            runs = self.pinned
+            n_bytes = sum(file["size_bytes"] for file in runs.snapshot.files)
+            facts = f"{plural(len(runs), 'run')}, {n_bytes / 1e6:,.1f} MB, version {runs.version}"
         except NoArchive:
-            return f"Archive({self._place.uri!r}, nothing there yet)"
+            facts = "nothing there yet"
         except ArchiveError:
-            return f"Archive({self._place.uri!r}, cannot be read)"
-        facts = (
-            f"{plural(snapshot.n_runs, 'run')}, {snapshot.n_bytes / 1e6:,.1f} MB, version {snapshot.version}"
-        )
+            facts = "cannot be read"
         return f"Archive({self._place.uri!r}, {facts})"
-
-
-def _shown(records: Iterable[Record], bar: Any) -> Iterator[Record]:
-    for record in records:
-        yield record
-        bar.update()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runkit.archive.selection import Part, Selection
 from runkit.errors import MissingExtra
 from runkit.tables.linked import Coverage, Frames, frames
 from runkit.tables.schema import SCHEMA, empty
@@ -17,9 +18,6 @@ try:
     from dask.sizeof import sizeof
 except ImportError:
     raise MissingExtra.of("scale", "frames as Dask DataFrames") from None
-
-if TYPE_CHECKING:
-    from runkit.archive.selection import Part, Selection
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,19 +63,14 @@ def dask_frames(selection: Selection) -> DaskFrames:
     What Dask passes around as a partition of `whole` is a `Frames`; each of the six takes its own out of it.
     So frames that are computed together, or joined, are made from one reading.
     """
-    parts: list[Part | None] = list(selection.parts) or [None]  # Dask wants at least one partition
+    parts = selection.parts or [Part(selection.snapshot.place, [], {})]  # Dask wants at least one partition
     with dask.config.set({"dataframe.convert-string": False}):  # else dask makes its own kind of text
-        whole = dd.from_map(_frames, parts, meta=empty("runs"), label="runkit-frames")
+        whole = dd.from_map(frames, parts, progress=False, meta=empty("runs"), label="runkit-frames")
         made: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
             for name in SCHEMA
         }
     return DaskFrames(**made, version=selection.version)
-
-
-def _frames(part: Part | None) -> Frames:
-    """Make the frames of a part, in a worker."""
-    return frames(part if part is not None else (), progress=False)
 
 
 def _size(whole: Frames) -> int:

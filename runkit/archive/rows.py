@@ -9,12 +9,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
 from runkit.models import LOCAL
 from runkit.tables.checks import NEVER, TEXT, TIME
-from runkit.tables.columns import Ints
+from runkit.tables.columns import Flags, Ints
 from runkit.tables.layout import take_runs
 from runkit.tables.problems import Problems
 from runkit.tables.records import Record
@@ -22,9 +23,12 @@ from runkit.values import FINAL_STATUSES, todays_status
 
 Json = dict[str, Any]
 
-CHOSEN_BY = ("run_id", "status", "agent", "business_id", "created_at", "updated_at", "has_steps")
-"""The columns that have statistics, so that files without a chosen run are not opened. Not the JSON: the
-statistics stand in the table's log, which is no place for somebody's data."""
+RANKED = ("run_id", "updated_at", "has_steps", "read_at", "business_id")
+"""The columns that decide which copy of a run is the newest, and what it learns from the others."""
+
+WITH_STATISTICS = ("run_id", "status", "agent", "business_id", "created_at", "updated_at", "has_steps")
+"""The columns that have statistics, by which files can be passed over. Not the JSON: the statistics stand in
+the table's log, which is no place for somebody's data."""
 
 SCHEMA = pa.schema(
     [
@@ -65,7 +69,8 @@ def row_of(record: Record) -> Row:
     except (TypeError, ValueError) as error:
         refusal = ("bad_json", f"it is no JSON ({error})")
     else:
-        bare = {**raw, "steps": []} if isinstance(raw.get("steps"), list) else raw
+        steps = raw.get("steps")
+        bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
         return Row(record._replace(raw=bare), text, digest(raw, text))
     return Row(Record({"id": raw.get("id")}, record.where, *refusal))
 
@@ -97,19 +102,58 @@ def _times(micros: Ints) -> pa.Array:
 def digest(raw: Json, text: str) -> str:
     """Give what tells whether two copies of a run say the same; `text` is its JSON.
 
-    When a run was read does not matter once it has ended; while it is open, its waits are measured then.
+    The business does not count: it is kept whichever copy knows it. When a run was read does not matter once
+    it has ended; while it is open, its waits are measured then.
     """
     local = raw.get(LOCAL)
-    if isinstance(local, dict) and "read_at" in local and todays_status(raw.get("status")) in FINAL_STATUSES:
-        known = {name: value for name, value in local.items() if name != "read_at"}
-        text = jsontext.dumps({**raw, LOCAL: known})
+    if isinstance(local, dict):
+        is_final = todays_status(raw.get("status")) in FINAL_STATUSES
+        ignored = {"business_id", "read_at"} if is_final else {"business_id"}
+        if ignored & local.keys():
+            kept = {name: value for name, value in local.items() if name not in ignored}
+            text = jsontext.dumps({**raw, LOCAL: kept})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def knowing_business(text: str, business_id: str) -> tuple[str, str]:
-    """Give a run's JSON and digest with the business that it is about, which its own copy does not know."""
-    raw = jsontext.loads(text.encode())
+def with_business(raw: Json, business_id: str | None) -> Json:
+    """Let a run know the business that its row names; the JSON of the newest copy may not."""
     local = raw.get(LOCAL)
-    raw[LOCAL] = {**(local if isinstance(local, dict) else {}), "business_id": business_id}
-    text = jsontext.dumps(raw)
-    return text, digest(raw, text)
+    local = local if isinstance(local, dict) else {}
+    if business_id is None or {**raw, **local}.get("business_id") == business_id:
+        return raw
+    return {**raw, LOCAL: {**local, "business_id": business_id}}
+
+
+def resolve(rows: pa.Table, written: Ints) -> tuple[pa.Table, Flags]:
+    """Find the newest copy of each run: by updated_at, then one with steps, then the one read last.
+
+    At a tie the one that was written last wins, and of one file or batch the later row.
+
+    Parameters
+    ----------
+    rows
+        Copies of runs, any number of each, with at least the columns `RANKED`.
+    written
+        When each row was written, in any unit.
+
+    Returns
+    -------
+    The rows, of which each newest copy has the business that any copy of its run knows, and a mask of the
+    newest.
+
+    """
+    is_newest = np.ones(len(rows), np.bool_)
+    doubled = np.flatnonzero(rows["run_id"].to_pandas().duplicated(keep=False))
+    if not len(doubled):
+        return rows, is_newest
+    copies = rows.select(RANKED).take(doubled).to_pandas().assign(written=written[doubled], row=doubled)
+    order = ["updated_at", "has_steps", "read_at", "written"]
+    copies = copies.sort_values(order, na_position="first", kind="stable")
+    copies["business_id"] = copies.groupby("run_id")["business_id"].ffill()
+    newest = copies.drop_duplicates("run_id", keep="last")
+    is_newest[doubled] = False
+    is_newest[newest["row"]] = True
+    business = rows["business_id"].to_pandas()
+    business.iloc[newest["row"].to_numpy()] = newest["business_id"].array
+    column = pa.array(business, TEXT, from_pandas=True)
+    return rows.set_column(rows.schema.get_field_index("business_id"), "business_id", column), is_newest

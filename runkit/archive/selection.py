@@ -1,7 +1,8 @@
 """A choice of runs in one version of an archive, and the parts in which it is read.
 
-A part is some row groups of one or more files. It is read by whoever needs it, here or on another machine,
-and holds whole runs only, so six frames of a part hold the same runs.
+Which copies of runs are chosen is decided for the whole version, before any JSON is read. A part is some
+files and what is wanted of them. It is read by whoever needs it, here or on another machine, and holds whole
+runs only, so six frames of a part hold the same runs.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, reduce
+from itertools import chain
 from operator import and_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from runkit import jsontext
-from runkit.archive.rows import SCHEMA
-from runkit.archive.table import Place, Snapshot, explained
+from runkit.archive.rows import with_business
+from runkit.archive.table import FILE_BYTES, Place, Snapshot
+from runkit.errors import ArchiveError
 from runkit.filters import one_or_several, status_words, time_bound
 from runkit.models import Run
+from runkit.steptree import kind
 from runkit.tables.checks import TEXT
 from runkit.tables.linked import Frames, frames
 from runkit.text import visible
@@ -29,55 +32,55 @@ from runkit.text import visible
 if TYPE_CHECKING:
     from runkit.archive.cluster import DaskFrames
 
-PART_BYTES = 48_000_000
-"""JSON text of a part: about 80,000 steps, which take some 100 MB as frames and half a second to make."""
+Words = str | Iterable[str] | None
+Moment = date | str | None
+PART_BYTES = FILE_BYTES
+"""Of a part's files: about 80,000 steps, which take some 100 MB as frames and half a second to make."""
 ROWS_AT_ONCE = 64  # of JSON text that is decompressed ahead of the parser
 
 
-class Piece(NamedTuple):
-    """Some row groups of one file."""
-
-    path: str
-    row_groups: tuple[int, ...]
-
-
 class Part(NamedTuple):
-    """What is read at once, and everything that is needed to read it. Travels to other processes."""
+    """What is read at once, and everything that is needed to read it. Travels to other processes.
+
+    `wanted` has the digest of each copy that is wanted of these files, and the business of its run.
+    """
 
     place: Place
-    pieces: tuple[Piece, ...]
-    chosen: pc.Expression | None
+    paths: list[str]
+    wanted: dict[str, str | None]
 
     def raw_runs(self) -> Iterator[dict[str, Any]]:
-        """Read the chosen runs, one at a time. Raises `ArchiveError` for a file that is gone or damaged."""
-        for piece in self.pieces:
-            with explained(self.place):
-                yield from self._raw_runs_of(piece)
+        """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
+        wanted = dict(self.wanted)
+        with self.place.explained():
+            batches = self.place.dataset(self.paths).to_batches(
+                columns=["digest", "json"],
+                batch_size=ROWS_AT_ONCE,
+                batch_readahead=1,
+                fragment_readahead=1,
+                use_threads=False,
+                cache_metadata=False,
+            )
+            for batch in batches:
+                for digest, text in zip(batch["digest"].to_pylist(), batch["json"], strict=True):
+                    if digest in wanted:
+                        yield with_business(self._loads(text), wanted.pop(digest))  # equal copies count once
 
-    def _raw_runs_of(self, piece: Piece) -> Iterator[dict[str, Any]]:
-        files, form = self.place.filesystem(), ds.ParquetFileFormat()
-        batches = form.make_fragment(piece.path, files, row_groups=piece.row_groups).to_batches(
-            schema=SCHEMA,
-            columns=["json"],
-            filter=self.chosen,
-            batch_size=ROWS_AT_ONCE,
-            batch_readahead=1,
-            fragment_readahead=1,
-            use_threads=False,
-            cache_metadata=False,
-        )
-        for batch in batches:
-            for text in batch.column(0):
-                yield jsontext.loads(text.as_buffer().to_pybytes())
+    def _loads(self, text: pa.Scalar) -> dict[str, Any]:
+        try:
+            raw = jsontext.loads(text.as_buffer().to_pybytes() if text.is_valid else b"")
+            if not isinstance(raw, dict):
+                raise ValueError(f"expected an object, found {kind(raw)}")
+        except (ValueError, RecursionError) as error:
+            raise ArchiveError(
+                f"the archive at {self.place.uri} is damaged: a row is no JSON of a run ({error}). Another "
+                "version may be whole: archive.select(version=…)."
+            ) from None
+        return raw
 
 
 def chosen_by(
-    *,
-    status: str | Iterable[str] | None = None,
-    since: date | str | None = None,
-    until: date | str | None = None,
-    agent: str | Iterable[str] | None = None,
-    business_id: str | Iterable[str] | None = None,
+    *, status: Words, since: Moment, until: Moment, agent: Words, business_id: Words
 ) -> pc.Expression | None:
     """Say a choice as a filter of rows; None is all. Raises `UsageError` for what is no status or time."""
     terms = [
@@ -112,37 +115,25 @@ class Selection:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The parts that hold the chosen runs, the oldest runs first. Row groups without any are left out."""
-        parts: list[dict[str, list[int]]] = []
-        size = PART_BYTES
-        for path, number, n_bytes in self._row_groups():
-            size += n_bytes
-            if size > PART_BYTES:
-                parts.append({})
-                size = n_bytes
-            parts[-1].setdefault(path, []).append(number)
-        return tuple(
-            Part(
-                self.snapshot.place,
-                tuple(Piece(path, tuple(numbers)) for path, numbers in pieces.items()),
-                self.chosen,
-            )
-            for pieces in parts
-        )
-
-    def _row_groups(self) -> Iterator[tuple[str, int, int]]:
-        """File, number and bytes of each row group that may hold a chosen run, as its statistics tell."""
-        for fragment in self.snapshot.fragments(self.chosen):
-            with explained(self.snapshot.place):
-                within = fragment if self.chosen is None else fragment.subset(self.chosen, schema=SCHEMA)
-                groups = within.row_groups
-            for group in groups:
-                yield fragment.path, group.id, group.total_byte_size
+        """The parts that hold the chosen runs, the oldest runs first."""
+        copies = self.snapshot.copies(["status", "agent", "created_at", "digest"])
+        rows = copies.newest if self.chosen is None else copies.newest.filter(self.chosen)
+        gathered = [("created_at", "min"), ("digest", "list"), ("business_id", "list")]
+        parts: list[Part] = []
+        size = 0
+        for file in rows.group_by("file").aggregate(gathered).sort_by("created_at_min").to_pylist():
+            facts = copies.files[file["file"]]
+            size += facts["size_bytes"]
+            if not parts or size > PART_BYTES:
+                parts.append(Part(self.snapshot.place, [], {}))
+                size = facts["size_bytes"]
+            parts[-1].paths.append(facts["path"])
+            parts[-1].wanted.update(zip(file["digest_list"], file["business_id_list"], strict=True))
+        return tuple(parts)
 
     def raw_runs(self) -> Iterator[dict[str, Any]]:
         """Read the runs as parsed JSON, one at a time."""
-        for part in self.parts:
-            yield from part.raw_runs()
+        return chain.from_iterable(part.raw_runs() for part in self.parts)
 
     def runs(self) -> Iterator[Run]:
         """Read the runs, one at a time."""
@@ -158,10 +149,11 @@ class Selection:
 
         return dask_frames(self)
 
+    def __iter__(self) -> Iterator[Run]:
+        return self.runs()
+
     def __len__(self) -> int:
-        if self.chosen is None:
-            return self.snapshot.n_runs
-        return len(self.snapshot.read(["run_id"], self.chosen))
+        return sum(len(part.wanted) for part in self.parts)
 
     def __repr__(self) -> str:
         what = "all runs" if self.chosen is None else f"runs with {self.chosen}"

@@ -108,7 +108,7 @@ def bars(
         if row.heading
     ]
     xaxis = _value_axis(longest, unit) | {"title": {"text": axis, "standoff": 6}}
-    yaxis = {"range": [rows_high - 0.5, -0.5], "visible": False}
+    yaxis = {"range": [rows_high - 0.5, -0.5], "visible": False, "fixedrange": True}
     return _figure(
         _traces(looks, rows, places),
         {"xaxis": xaxis, "yaxis": yaxis, "annotations": _labels(rows, places) + headings},
@@ -181,7 +181,7 @@ def columns(
         "tickangle": 0,
         "showgrid": False,
     }
-    yaxis = _value_axis(highest, "count") | {"title": {"text": axis}, "automargin": True}
+    yaxis = _value_axis(highest, "count") | {"title": {"text": axis}, "automargin": True, "fixedrange": True}
     return _figure(traces, {"xaxis": xaxis, "yaxis": yaxis}, COLUMNS_PX, f"{about}. {sentence}", sentence)
 
 

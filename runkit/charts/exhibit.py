@@ -66,3 +66,17 @@ class Exhibit:
             table = readable(self.table, caption=self.title)
             folded = table if self.figure is None else _FOLDED.format(f"{self.title}, as a table", table)
             show(folded, repr(self))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Give all of it as one output, for front ends that do not ask for `_ipython_display_`, as marimo.
+
+        The table is open: a front end that shows the HTML does not draw the figure.
+        """
+        table = [readable(self.table, caption=self.title)] if len(self.table) else []
+        html = block(_SENTENCE.format(self.sentence), *table)
+        bundle: dict[str, Any] = {"text/html": str(html), "text/plain": repr(self)}
+        if self.figure is not None:
+            import plotly.io
+
+            bundle |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(self.figure.to_dict())
+        return bundle

@@ -69,6 +69,7 @@ def layout(
         # (`shift` would do it too, and takes the area of the hover along.)
         "yaxis": {
             "range": [picture.rows.n - 0.5, -0.5],
+            "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
             "tickmode": "array",
             "tickvals": picture.rows.tick_rows,
             "ticktext": picture.rows.tick_texts,

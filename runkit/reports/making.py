@@ -20,7 +20,7 @@ from runkit.reports.redaction import Redaction
 from runkit.reports.rules import RULES
 from runkit.text import plural, visible
 
-_NEEDED = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nbformat", "nh3")
+_NEEDED = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 
 
 @dataclass(frozen=True)

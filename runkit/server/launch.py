@@ -9,6 +9,8 @@ import re
 import secrets
 import signal
 import socket
+import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +24,7 @@ import httpx
 import uvicorn
 
 from runkit.errors import Unavailable, UsageError
-from runkit.logs import log
+from runkit.progress import say
 from runkit.secret import Secret, checked_key
 from runkit.server.app import create_app
 from runkit.server.businesses import BUSINESSES, Business
@@ -277,6 +279,8 @@ def sandbox(
 ) -> Sandbox:
     """Start the embedded sandbox, or join the one that `RUNKIT_SANDBOX_URL` names.
 
+    Options given to a sandbox that is joined have no effect; one line on stdout names them.
+
     `speed` is how many virtual seconds pass in a real one while a run works; while all wait for a person it
     is 1. Equal `seed`s, requests and virtual times give equal bytes. `now` is where virtual time starts: the
     real time if not given, UTC if it names no zone. `history` is how many past runs a new database starts
@@ -351,8 +355,6 @@ def _join(ignored: list[str]) -> Sandbox:
             f"http://{HOST}:8100/v1"
         )
     url = url.rstrip("/").removesuffix("/v1") + "/v1"
-    if ignored:
-        log.info("sandbox() joins %s (%s is set) and ignores %s", url, URL_NAME, ", ".join(ignored))
     secret = Secret(checked_key(KEY_NAME, key))
     try:
         speed = float(_ask(url, secret)["speed"])
@@ -361,6 +363,8 @@ def _join(ignored: list[str]) -> Sandbox:
         raise UsageError(
             f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}"
         ) from None
+    if ignored:  # on stdout: a notebook shows stderr as if something were wrong
+        say(f"Joined the sandbox at {url} ({URL_NAME}). No effect: {', '.join(ignored)}.", file=sys.stdout)
     return Sandbox(url, secret, speed, None)
 
 
@@ -376,6 +380,7 @@ def _ask(url: str, key: Secret, method: str = "GET", path: str = "", body: objec
             headers={"Authorization": f"Bearer {key.reveal()}"},
             json=body,
             trust_env=False,
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # plain http needs no certificates, slow to load
             timeout=10,
         )
     except httpx.HTTPError as error:

@@ -138,10 +138,24 @@ class Frames:
         return ((name, getattr(self, name)) for name in SCHEMA)
 
     def save(self, directory: str | Path) -> Path:
-        """Write the six frames as Parquet files into a directory, which is made; `runkit.read` reads them.
+        """Write the six frames as Parquet files; `runkit.read` reads them, and pandas each by itself.
 
-        Each file is replaced as a whole and readable by its owner only, as is the directory if it is new.
-        Returns the directory. Raises `UsageError` for the name of a file.
+        Each file is replaced as a whole and readable by its owner only, as is the folder if it is new.
+
+        Parameters
+        ----------
+        directory
+            A folder, which is made if need be; `~` is the user's home.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        UsageError
+            For the name of a file, and a folder that cannot be written.
         """
         folder = private.folder_at(directory)
         reads = empty("reads") if self.reads is None else self.reads
@@ -232,18 +246,36 @@ def frames(
 ) -> Frames:
     """Turn runs into six linked, typed DataFrames: runs, steps, artifacts, sources, interrupts, problems.
 
-    `source`: a `Run`, an iterable of runs, a `RunList`, parsed JSON, JSON or NDJSON bytes, a path or several
-    (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), an `Archive`, or any object with a `runs()` iterator.
-    `Frames` come back as they are.
-    `as_of`: the moment at which open runs and steps are measured: an aware datetime, an ISO 8601 string, or
-    "now" (the server's clock where the source knows one, else this machine's). Without it, each run is
-    measured when it was read, else at its own newest time.
-    `on_error="raise"` raises one `DataError`, which carries the problems frame, if any record was refused or
-    any value could not be read; "collect" keeps what is usable and says the rest in `.problems`.
-    `answers=runkit.answer_log()` fills `decision` and, where the API names nobody, `answered_by` from the
-    answers that were sent from this machine. Without it, frames do not depend on the machine.
-    `progress` counts the runs on stderr when it takes longer than 2 seconds, and leaves nothing there.
-    Raises `UsageError` for a source that cannot hold runs, and for a file that is not there.
+    Parameters
+    ----------
+    source
+        A `Run`, an iterable of runs, a `RunList`, parsed JSON, JSON or NDJSON bytes, a path or several
+        (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), an `Archive`, or any object with a `runs()` iterator.
+        `Frames` come back as they are, but for `answers`.
+    on_error
+        "collect" keeps what is usable and says the rest in `.problems`. "raise" raises one `DataError`, which
+        carries that frame, if any record was refused or any value could not be read.
+    as_of
+        The moment at which open runs and steps are measured: an aware datetime, an ISO 8601 string, or "now"
+        (the server's clock where the source knows one, else this machine's). Without it, each run is measured
+        when it was read, else at its own newest time.
+    answers
+        `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names nobody,
+        `answered_by` in the interrupts frame. Without it, the frames are the same on every machine.
+    progress
+        Count the runs on stderr when it takes longer than 2 seconds; nothing is left there.
+
+    Returns
+    -------
+    Frames
+        With all columns and dtypes, also where there are no rows.
+
+    Raises
+    ------
+    UsageError
+        For a source that cannot hold runs, a file that is not there, and an argument that cannot be used.
+    DataError
+        With `on_error="raise"`.
     """
     if isinstance(source, Frames):
         return source if answers is None else _with_answers(source, answers)
@@ -351,10 +383,24 @@ def _size(raw: object) -> int:
 
 
 def read(directory: str | Path) -> Frames:
-    """Read frames that `Frames.save` wrote into a directory.
+    """Read frames that `Frames.save` wrote, also with an older version.
 
-    A column that an older version did not write is empty. Raises `UsageError` that names missing files, and
-    `DataError` for a file that is damaged.
+    Parameters
+    ----------
+    directory
+        The folder that `Frames.save` returned; `~` is the user's home.
+
+    Returns
+    -------
+    Frames
+        Equal to those that were saved; a column that the older version did not write is empty.
+
+    Raises
+    ------
+    UsageError
+        For a folder without saved frames; names the files that are missing.
+    DataError
+        For a file that is damaged; names it.
     """
     folder = private.usable(directory)
     missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]

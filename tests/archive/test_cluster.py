@@ -16,10 +16,10 @@ import pytest
 from dask.distributed import Client, LocalCluster
 
 import runkit
-from runkit.archive import selection, table
+from runkit.archive import selection
 from runkit.reports.templates import notebooks
 from runkit.tables.problems import numbers
-from support import example, question, run, step
+from support import at, example, question, run, step
 
 
 def made(number: int) -> dict[str, Any]:
@@ -53,12 +53,12 @@ def cluster() -> Iterator[Client]:
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runkit.Archive:
-    """Sixty runs in many small parts."""
-    monkeypatch.setattr(table, "ROW_GROUP_BYTES", 5_000)
-    monkeypatch.setattr(selection, "PART_BYTES", 20_000)
+    """Sixty runs in six parts, with older copies of some in others."""
+    monkeypatch.setattr(selection, "PART_BYTES", 1)
     archive = runkit.Archive(tmp_path / "runs")
-    for first in range(0, 60, 20):
-        archive.add(RUNS[first : first + 20])
+    archive.add([one | {"updated_at": at(-9_000), "status": "error"} for one in RUNS[::7]])
+    for first in range(0, 60, 10):
+        archive.add(RUNS[first : first + 10])
     return archive
 
 

@@ -16,13 +16,16 @@ from runkit.errors import ArchiveError, UsageError
 from support import at, question, run, step
 
 RUNS = [
-    run(step(f"s{number}"), run_id=f"r{number}", start=1000 * number, end=1000 * number + 100, **more)
+    run(
+        step(f"s{number}", 1000 * number, 1000 * number + 10),
+        **({"run_id": f"r{number}", "start": 1000 * number, "end": 1000 * number + 100} | more),
+    )
     for number, more in enumerate(
         [
             {"agent": "cip_orchestrator", "_runkit": {"business_id": "b-1"}},
             {"status": "error", "agent": "tin_verification"},
             {"status": "failed"},
-            {"status": "interrupted", "ended_at": None, "steps": [question("q", 5, None)]},
+            {"status": "interrupted", "ended_at": None, "steps": [question("q", 3005, None)]},
             {"agent": None, "_runkit": {"business_id": "b-2"}},
         ]
     )
@@ -76,40 +79,37 @@ def test_a_choice_is_that_of_the_frames(
     assert f.is_complete
 
 
-CHOICES = (
-    {"since": at(3999)},
-    {"status": "interrupted"},
-    {"agent": "tin_verification"},
-    {"business_id": "b-2"},
+@pytest.mark.parametrize(
+    "chosen",
+    [{"since": at(3999)}, {"status": "interrupted"}, {"agent": "tin_verification"}, {"business_id": "b-2"}],
+    ids=lambda chosen: next(iter(chosen)),
 )
-
-
-@pytest.mark.parametrize("chosen", CHOICES, ids=lambda chosen: next(iter(chosen)))
-def test_only_files_with_chosen_runs_are_opened(tmp_path: Path, chosen: dict[str, Any]) -> None:
-    """Statistics of files tell which; a choice by day of a year's archive opens one."""
+def test_only_files_with_chosen_runs_are_parsed(
+    tmp_path: Path, chosen: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the others not even the JSON is read."""
     archive = runkit.Archive(tmp_path / "runs")
     for item in RUNS:
         archive.add([item])
-    assert sum(len(part.pieces) for part in archive.select().parts) == 5
+    texts: list[bytes] = []
+    real = selection.jsontext.loads
+    monkeypatch.setattr(selection.jsontext, "loads", lambda text: texts.append(text) or real(text))
+    assert len(archive.frames(**chosen).runs) == 1
+    assert len(texts) == 1
     [part] = archive.select(**chosen).parts
-    assert len(part.pieces) == 1
-    (tmp_path / "runs" / part.pieces[0].path).rename(tmp_path / "kept")
-    for file in (tmp_path / "runs").glob("*.parquet"):
-        file.unlink()
-    (tmp_path / "kept").rename(tmp_path / "runs" / part.pieces[0].path)
-    assert len(archive.frames(**chosen).runs) == 1  # the others were not even opened
+    assert len(part.paths) == 1
 
 
-def test_only_row_groups_with_chosen_runs_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is read in part, and parts hold some megabytes each, in order."""
-    monkeypatch.setattr(table, "ROW_GROUP_BYTES", 1)
-    monkeypatch.setattr(selection, "PART_BYTES", 3_000)
+def test_parts_are_bounded_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part holds some megabytes of files, the oldest runs first; no run is in two."""
     archive = runkit.Archive(tmp_path / "runs")
-    archive.add(RUNS)
-    assert [part.pieces[0].row_groups for part in archive.select(since=at(1500)).parts]
-    numbers = [n for part in archive.select(since=at(1500)).parts for n in part.pieces[0].row_groups]
-    assert numbers == [2, 3, 4]
-    assert len(archive.select().parts) > 1
+    for item in reversed(RUNS):
+        archive.add([item])
+    size = max(path.stat().st_size for path in (tmp_path / "runs").glob("*.parquet"))
+    monkeypatch.setattr(selection, "PART_BYTES", 2 * size)
+    parts = archive.select().parts
+    assert 1 < len(parts) < len(RUNS)
+    assert [item["id"] for part in parts for item in part.raw_runs()] == [item["id"] for item in RUNS]
     assert archive.frames().runs["run_id"].tolist() == [f"r{number}" for number in range(5)]
 
 
@@ -182,12 +182,20 @@ def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
         runkit.Archive("")
 
 
-def test_a_damaged_archive_is_said(archive: runkit.Archive, tmp_path: Path) -> None:
-    """A file that is gone is named, not read as nothing."""
-    for file in (tmp_path / "runs").glob("*.parquet"):
-        file.unlink()
-    with pytest.raises(ArchiveError, match="was it vacuumed"):
-        archive.frames()
+def test_an_archive_is_iterated_like_its_runs(archive: runkit.Archive) -> None:
+    """`list` and `for` give the runs, of a selection too."""
+    assert [one.id for one in archive] == [f"r{number}" for number in range(5)]
+    assert [one.id for one in list(archive.select(status="error"))] == ["r1", "r2"]
+
+
+def test_whether_there_is_an_archive_object_opens_nothing(tmp_path: Path) -> None:
+    """It is true, also where no table is to be read; `list` and `len` say that none is."""
+    archive = runkit.Archive(tmp_path / "runz")
+    assert archive
+    for read in (list, len):
+        with pytest.raises(ArchiveError, match="no archive at"):
+            read(archive)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_archive_gives_empty_frames(tmp_path: Path) -> None:

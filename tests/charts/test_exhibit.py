@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -81,6 +82,27 @@ def test_hostile_text_is_escaped(shown):
     assert "<a " not in written
     assert written.count("&lt;script&gt;") >= 5
     assert outputs[0]["text/plain"] == HOSTILE
+
+
+def test_one_bundle_holds_the_three():
+    """For front ends that take one output: HTML with the open table, text, and the figure's JSON if any."""
+    bundle = Exhibit("Time", "It waited.", TABLE, gantt(example("completed")))._repr_mimebundle_()
+    assert bundle.keys() == {"text/html", "text/plain", PLOTLY}
+    assert "<p>It waited.</p>" in bundle["text/html"]
+    assert "1 min 30 s" in bundle["text/html"]
+    assert "<details" not in bundle["text/html"]
+    assert bundle["text/plain"].startswith("Time: It waited.")
+    assert len(bundle[PLOTLY]["data"]) > 0
+    json.dumps(bundle)
+    assert PLOTLY not in Exhibit("Time", "It waited.", TABLE)._repr_mimebundle_()
+
+
+def test_ipython_shows_three_outputs_and_not_the_bundle(shown):
+    """Where both are there, `_ipython_display_` is what `display` and a cell's last line take."""
+    exhibit = Exhibit("Time", "It waited.", TABLE, gantt(example("completed")))
+    with capture_output() as captured:
+        assert InteractiveShell.instance().display_formatter.format(exhibit) == ({}, {})
+    assert [output.data for output in captured.outputs] == shown(exhibit)
 
 
 def test_the_plain_form_says_it_all():

@@ -56,6 +56,7 @@ def test_every_exhibit_takes_any_runs(exhibit, source):
     assert "nan" not in shown.sentence.split()
     if shown.figure is not None:
         meta = shown.figure.layout.meta
+        assert shown.figure.layout.yaxis.fixedrange  # a drag cannot crush its rows
         assert meta["summary"] == shown.sentence
         assert shown.sentence in meta["alt"]
         assert "title" not in meta

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from runkit.text import html_table
 from support import artifact, example, question, run, step
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1"><a href="https://evil.example">$x$</a> %{y}'
+
+RANGES = "['xaxis', 'yaxis'].map(name => document.querySelector('.js-plotly-plot')._fullLayout[name].range)"
 
 
 @pytest.fixture
@@ -47,6 +50,24 @@ def test_as_many_bars_as_steps(opened):
     seen = opened(page_of(example("completed")))
     n_critical = 6
     assert seen.page.locator(".barlayer .point path").count() == 8 + n_critical
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
+@pytest.mark.parametrize("offset", [5, 200])
+def test_a_drag_zooms_on_time_only(opened, rows, offset):
+    """Near time 0, where plotly puts the handle of the row axis, as elsewhere: the rows stay as they are."""
+    page = opened(page_of(example("completed"), rows=rows)).page
+    before = page.evaluate(RANGES)
+    plot = page.locator(".nsewdrag").bounding_box()
+    page.mouse.move(plot["x"] + offset, plot["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + offset + 300, plot["y"] + plot["height"] - 5, steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"x => JSON.stringify(({RANGES})[0]) !== x", arg=json.dumps(before[0]))
+    (since, to), rows_after = page.evaluate(RANGES)
+    assert rows_after == before[1]
+    assert before[0][0] <= since < to < before[0][1]
 
 
 @pytest.mark.browser

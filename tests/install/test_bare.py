@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jupyter_client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
 
-from environments import Built, Environment, Linked
+from environments import Built, Environment, Linked, environment
 
 JOB = str(Path(__file__).parent / "main_job.py")
 CALLS = """
@@ -20,6 +25,15 @@ for call in (lambda: runkit.report("runs.ndjson", "report.html"), lambda: runkit
     except MissingExtra as error:
         print(error)
 """
+RUNS = """
+import runkit
+from runkit.charts import one_run
+
+with runkit.sandbox(history=1) as box, box.client(read_only=True) as client:
+    f = runkit.frames(client.runs.fetch(client.runs.list()))
+"""
+PLOTLY = "application/vnd.plotly.v1+json"
+Run = Callable[[str], tuple[str, list[dict[str, Any]]]]
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +85,58 @@ def test_a_call_says_which_line_installs_what_is_missing(bare: Environment, tmp_
         "pip install 'runkit-jupyter[report]'",
         "pip install 'runkit-jupyter[scale]'",
     ]
+
+
+@pytest.fixture(scope="module")
+def run(bare: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Run a cell in a kernel of that environment, to which only ipykernel was added.
+
+    Gives the reply's status and what was shown: bundles, and streams and errors under their names.
+    """
+    bare.install("ipykernel")
+    folder = tmp_path_factory.mktemp("kernel")
+    connection, _ = write_connection_file(str(folder / "connection.json"))
+    command = [bare.program("python"), "-m", "ipykernel_launcher", "-f", connection]
+    variables = environment(IPYTHONDIR=str(folder), RUNKIT_STATE_DIR=str(folder))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log)
+    client = BlockingKernelClient(connection_file=connection)
+    client.load_connection_file()
+    client.start_channels(hb=False)  # which would take a kernel that is still starting for dead
+
+    def run_cell(code: str) -> tuple[str, list[dict[str, Any]]]:
+        shown: list[dict[str, Any]] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            content = message["content"]
+            if message["msg_type"] in ("stream", "error"):
+                shown.append({message["msg_type"]: content})
+            elif "data" in content:
+                shown.append(content["data"])
+
+        reply = client.execute_interactive(code, output_hook=hear, timeout=60)
+        return reply["content"]["status"], shown
+
+    try:
+        client.wait_for_ready(60)
+        yield run_cell
+    finally:
+        client.stop_channels()
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_kernel_shows_a_chart(run: Run) -> None:
+    """As the last line of a cell it is one output, and the cell ends well."""
+    assert run(RUNS) == ("ok", [])
+    status, shown = run("runkit.gantt(f)")
+    assert status == "ok"
+    assert [PLOTLY in output for output in shown] == [True]
+
+
+def test_a_kernel_shows_an_exhibit(run: Run) -> None:
+    """As the last line of a cell it is a figure and a table, and the cell ends well."""
+    assert run(RUNS) == ("ok", [])
+    status, shown = run("one_run.timeline(f)")
+    assert status == "ok"
+    assert [sorted(output) for output in shown] == [[PLOTLY], ["text/html", "text/plain"]]

@@ -40,6 +40,7 @@ class Kernel:
         self.version = version
         self.widgets: dict[str, dict[str, Any]] = {}
         self.shown: dict[str, dict[str, Any]] = {}  # bundles by display id, as they are now
+        self.heard: list[tuple[str, dict[str, Any]]] = []  # type and content of all that cells showed
         self.subshell: str | None = None
         self._idle: set[str] = set()
         self._manager = KernelManager()
@@ -101,6 +102,8 @@ class Kernel:
 
     def _hear(self, message: dict[str, Any]) -> None:
         content = message["content"]
+        if message["msg_type"] in ("stream", "display_data", "update_display_data"):
+            self.heard.append((message["msg_type"], content))
         match message["msg_type"]:
             case "comm_open":
                 self.widgets[content["comm_id"]] = dict(content["data"]["state"])

@@ -141,7 +141,7 @@ def test_a_call_under_a_fault(
     elif fault not in ("limit", "restart"):
         assert hits >= 1
     assert eventually(lambda: not set(threading.enumerate()) - threads - {world.server.running.thread})
-    assert eventually(lambda: not world.connections())
+    assert eventually(lambda: world.n_connections() == 0)
 
 
 def come_of(call: Call, world: World, client: Client, given: Any) -> str:

@@ -1,0 +1,240 @@
+"""Compaction makes the table smaller, and changes nothing that is read, whatever others do meanwhile."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pytest
+
+import runkit
+from runkit.archive import syncing, table, writing
+from runkit.errors import ArchiveError
+from support import at, run, step
+
+Json = dict[str, Any]
+
+
+def item(run_id: str, updated: float = 100, **more: Any) -> Json:
+    """A run of one step."""
+    return run(step(f"{run_id}-s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
+
+
+def held(archive: runkit.Archive, **chosen: Any) -> dict[str, Json]:
+    """What is read of the archive, by id; each run once."""
+    runs = [one.to_dict() for one in archive.runs(**chosen)]
+    assert len(runs) == len(archive.select(**chosen))
+    by_id = {one["id"]: one for one in runs}
+    assert len(by_id) == len(runs)
+    return by_id
+
+
+def rows_in(folder: Path) -> Counter[str]:
+    """How many rows the table has of each run."""
+    rows = deltalake.DeltaTable(folder).to_pyarrow_table(columns=["run_id"])
+    return Counter(rows["run_id"].to_pylist())
+
+
+def n_files(folder: Path) -> int:
+    """How many files the newest version has."""
+    return len(deltalake.DeltaTable(folder).file_uris())
+
+
+def test_superseded_copies_go_and_small_files_are_joined(archive: runkit.Archive, tmp_path: Path) -> None:
+    """One row a run and one file are left; every version still reads as it did."""
+    for number in range(30):
+        archive.add([item(f"r{number % 10}", 100 + number)])
+    before, old = held(archive), held(archive, version=5)
+    assert sum(rows_in(tmp_path / "runs").values()) == 30
+    version = archive.compact()
+    assert version == archive.version
+    assert rows_in(tmp_path / "runs") == {f"r{number}": 1 for number in range(10)}
+    assert n_files(tmp_path / "runs") == 1
+    assert held(archive) == before == {f"r{number}": item(f"r{number}", 120 + number) for number in range(10)}
+    assert held(archive, version=5) == old
+    assert len(old) == 5
+
+
+def test_nothing_to_do_writes_nothing(archive: runkit.Archive) -> None:
+    """A compacted archive, and an empty one, stay as they are."""
+    archive.add([])
+    assert archive.compact() == 0
+    archive.add([item("a"), item("b")])
+    assert archive.compact() == 1
+    archive.add([item("a", 200)])
+    version = archive.compact()
+    assert archive.compact() == version
+
+
+def test_there_must_be_an_archive(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Compaction makes none."""
+    with pytest.raises(ArchiveError, match="no archive at"):
+        archive.compact()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_business_outlives_the_copy_that_knew_it(archive: runkit.Archive) -> None:
+    """It is chosen by, and the run still names it, when the older copy is gone."""
+    archive.add([item("a", 100, _runkit={"business_id": "b-1"}), item("b")])
+    archive.add([item("a", 200, status="error")])
+    for _ in range(2):
+        assert [one.business_id for one in archive.runs(business_id="b-1", status="error")] == ["b-1"]
+        assert archive.frames(business_id="b-1").runs["run_id"].tolist() == ["a"]
+        archive.compact()
+
+
+def test_many_superseded_copies_take_several_commits(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table's library takes only so many rows at once; a run may have more copies than that."""
+    monkeypatch.setattr(writing, "DROPPED_AT_ONCE", 7)
+    for number in range(12):
+        archive.add([item("often", 100 + number), *(item(f"r{one}", 100 + number % 3) for one in range(10))])
+    before = held(archive)
+    archive.compact()
+    assert rows_in(tmp_path / "runs") == {"often": 1} | {f"r{number}": 1 for number in range(10)}
+    assert held(archive) == before
+
+
+def test_ids_like_sql_are_compacted(archive: runkit.Archive, tmp_path: Path) -> None:
+    """What a run is called has no part in what is deleted."""
+    ids = ["x' OR '1'='1", '"; DROP', "\u202e\x00", "", "100%", "'"]
+    for updated in (100, 200):
+        archive.add([item(one, updated) for one in [*ids, "other"]])
+    archive.compact()
+    assert rows_in(tmp_path / "runs") == dict.fromkeys([*ids, "other"], 1)
+    assert {one["updated_at"] for one in held(archive).values()} == {at(200)}
+
+
+def test_an_append_that_comes_first_makes_it_decide_again(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer copy, added while the older ones are compacted, is neither lost nor undone."""
+    archive.add([item("a", 100)])
+    archive.add([item("a", 200)])
+    real = table.Snapshot.replace
+
+    def replace(snapshot: table.Snapshot, *given: Any) -> None:
+        monkeypatch.setattr(table.Snapshot, "replace", real)
+        runkit.Archive(tmp_path / "runs").add([item("a", 300), item("b")])
+        real(snapshot, *given)
+
+    monkeypatch.setattr(table.Snapshot, "replace", replace)
+    archive.compact()
+    assert held(archive) == {"a": item("a", 300), "b": item("b")}
+    assert rows_in(tmp_path / "runs") == {"a": 1, "b": 1}
+
+
+def test_a_compaction_that_comes_first_does_not_stop_an_append(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that an append never looked at are gone: it is tried again."""
+    for updated in (100, 200):
+        archive.add([item("a", updated)])
+    real = deltalake.write_deltalake
+    calls: list[str] = []
+
+    def write(*given: Any, mode: str, **more: Any) -> None:
+        calls.append(mode)
+        if calls == ["append"]:
+            runkit.Archive(tmp_path / "runs").compact()
+        real(*given, mode=mode, **more)
+
+    monkeypatch.setattr(deltalake, "write_deltalake", write)
+    assert archive.add([item("b"), item("a", 300)]).n_new == 1
+    assert held(archive) == {"a": item("a", 300), "b": item("b")}
+
+
+def test_two_compactions_of_one_version(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Whether or not the table's library lets both commit, each run is read once."""
+    for number in range(8):
+        archive.add([item(f"r{number % 4}", 100 + number)])
+    before = held(archive)
+    places = [runkit.Archive(tmp_path / "runs")._place.latest() for _ in range(4)]
+    for snapshot in places[:2]:
+        with suppress(table.CommitConflict):
+            writing._drop(snapshot, snapshot.copies().newest["run_id"])
+        assert held(archive) == before
+    for snapshot in places[2:]:
+        with suppress(table.CommitConflict):
+            snapshot.join_files()
+        assert held(archive) == before
+    archive.compact()
+    assert held(archive) == before
+    assert set(rows_in(tmp_path / "runs").values()) == {1}
+
+
+def test_writers_that_are_always_in_the_way(archive: runkit.Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compact` says that it is not done; nothing is lost, and adding goes on."""
+    archive.add([item("a", 100)])
+    archive.add([item("a", 200)])
+
+    def conflict(*given: object) -> None:
+        raise table.CommitConflict
+
+    monkeypatch.setattr(table.Snapshot, "replace", conflict)
+    with pytest.raises(ArchiveError, match="compact again"):
+        archive.compact()
+    assert held(archive) == {"a": item("a", 200)}
+    assert archive.add([item("b")]).n_new == 1
+
+
+def test_adds_and_compactions_at_once(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Two threads add, two compact: nothing is lost, and in the end each run has one row."""
+    archive.add([])
+    is_done = threading.Event()
+    errors: list[BaseException] = []
+
+    def add(name: str) -> None:
+        chance = random.Random(name)
+        for number in range(20):
+            shared = item(f"shared-{chance.randrange(5)}", 100 + number, writer=name)
+            runkit.Archive(tmp_path / "runs").add([item(f"{name}-{number}"), shared], progress=False)
+
+    def compact() -> None:
+        while not is_done.is_set():
+            writing.compact(archive._place)
+
+    def guarded(work: Any, *given: Any) -> None:
+        try:
+            work(*given)
+        except BaseException as error:
+            errors.append(error)
+
+    adders = [threading.Thread(target=guarded, args=(add, name)) for name in "ab"]
+    compacters = [threading.Thread(target=guarded, args=(compact,)) for _ in range(2)]
+    for thread in adders + compacters:
+        thread.start()
+    for thread in adders:
+        thread.join()
+    is_done.set()
+    for thread in compacters:
+        thread.join()
+    assert errors == []
+    ids = {f"{name}-{number}" for name in "ab" for number in range(20)}
+    assert {one for one in held(archive) if not one.startswith("shared")} == ids
+    archive.compact()
+    assert ids <= held(archive).keys()
+    assert set(rows_in(tmp_path / "runs").values()) == {1}
+
+
+def test_a_sync_ends_with_it(
+    archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a sync the table has one row a run, and few small files."""
+    monkeypatch.setattr(syncing, "MOST_SMALL_FILES", 3)
+    with runkit.sandbox(speed=600, history=10, seed=3) as box, box.client(rate=None) as client:
+        listed = client.runs.list()
+        for one in listed:
+            archive.add([one])
+            archive.add([one.to_dict() | {"updated_at": "2000-01-01T00:00:00Z", "id": one.id}])
+        assert archive.sync(client).is_complete
+        assert rows_in(tmp_path / "runs") == dict.fromkeys(listed.ids, 1)
+        assert n_files(tmp_path / "runs") <= 3
+        version = archive.version
+        assert archive.sync(client).version == version

@@ -1,0 +1,114 @@
+"""A damaged archive ends in one error of runkit, never in another library's or in wrong frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import deltalake
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import runkit
+from runkit.archive.rows import SCHEMA
+from runkit.errors import ArchiveError
+from support import run, step
+
+
+def first_file(folder: Path) -> Path:
+    """One of the table's files."""
+    return min(folder.glob("*.parquet"))
+
+
+def first_commit(folder: Path) -> Path:
+    """The oldest entry of the table's log."""
+    return min((folder / "_delta_log").glob("*.json"))
+
+
+def change_column(folder: Path, name: str, values: pa.Array | None) -> None:
+    """Write a file anew with another column, or without it."""
+    path = first_file(folder)
+    table = pq.read_table(path)
+    number = table.schema.get_field_index(name)
+    table = table.remove_column(number) if values is None else table.set_column(number, name, values)
+    pq.write_table(table, path)
+
+
+def cut(path: Path) -> None:
+    """Leave the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "no files": lambda folder: [path.unlink() for path in folder.glob("*.parquet")],
+    "a file is gone": lambda folder: first_file(folder).unlink(),
+    "a file is empty": lambda folder: first_file(folder).write_bytes(b""),
+    "a file is cut": lambda folder: cut(first_file(folder)),
+    "a file is noise": lambda folder: first_file(folder).write_bytes(b"PAR1" + os.urandom(999) + b"PAR1"),
+    "a file is another table": lambda folder: pq.write_table(pa.table({"x": [1]}), first_file(folder)),
+    "a row is no JSON": lambda folder: change_column(folder, "json", pa.array(["{nonsense"])),
+    "a row is no run": lambda folder: change_column(folder, "json", pa.array(["7"])),
+    "a row is empty": lambda folder: change_column(folder, "json", pa.array([None], pa.string())),
+    "a row is too deep": lambda folder: change_column(folder, "json", pa.array(["[" * 9_999])),
+    "no JSON": lambda folder: change_column(folder, "json", None),
+    "no ids": lambda folder: change_column(folder, "run_id", None),
+    "no times": lambda folder: change_column(folder, "updated_at", None),
+    "times are text": lambda folder: change_column(folder, "updated_at", pa.array(["x"])),
+    "the log is cut": lambda folder: cut(first_commit(folder)),
+    "the log is empty": lambda folder: first_commit(folder).write_text(""),
+    "the log is noise": lambda folder: first_commit(folder).write_bytes(os.urandom(300)),
+    "the log has a gap": lambda folder: first_commit(folder).unlink(),
+}
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> runkit.Archive:
+    """Three runs, a file each."""
+    archive = runkit.Archive(tmp_path / "runs")
+    for number in range(3):
+        archive.add([run(step(f"s{number}"), run_id=f"r{number}")])
+    return archive
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damage_is_one_error(
+    archive: runkit.Archive, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    """Whatever is read: frames, runs, a cluster's frames."""
+    damage(tmp_path / "runs")
+    for read in (
+        lambda: archive.frames(status="completed"),
+        lambda: list(archive),
+        lambda: archive.dask().compute(),
+    ):
+        with pytest.raises(runkit.RunkitError):
+            read()
+    assert repr(archive)
+
+
+@pytest.mark.parametrize("name", ["a file is gone", "a file is cut", "the log is noise"])
+def test_the_error_says_where_and_why(archive: runkit.Archive, tmp_path: Path, name: str) -> None:
+    """It names the place, is an `ArchiveError`, and holds no page of another library's words."""
+    DAMAGES[name](tmp_path / "runs")
+    with pytest.raises(ArchiveError) as caught:
+        archive.frames()
+    assert str(tmp_path / "runs") in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_file_that_is_gone_may_have_been_vacuumed(archive: runkit.Archive, tmp_path: Path) -> None:
+    """The error says so, since that is what takes files away."""
+    first_file(tmp_path / "runs").unlink()
+    with pytest.raises(ArchiveError, match="vacuumed"):
+        archive.frames()
+
+
+def test_a_table_without_statistics_is_read(tmp_path: Path, archive: runkit.Archive) -> None:
+    """Another tool that rewrites the table may leave them out."""
+    table = deltalake.DeltaTable(tmp_path / "runs")
+    rows = table.to_pyarrow_table().cast(SCHEMA)
+    table.alter.set_table_properties({"delta.dataSkippingNumIndexedCols": "0"}, raise_if_not_exists=False)
+    deltalake.write_deltalake(tmp_path / "runs", rows, mode="overwrite")
+    assert sorted(one.id for one in archive) == ["r0", "r1", "r2"]

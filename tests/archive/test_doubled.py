@@ -1,0 +1,174 @@
+"""Several copies of a run in the table are normal input: wherever runs are read, the newest counts, once."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import duckdb
+import pytest
+
+import runkit
+from support import at, run, step
+
+Json = dict[str, Any]
+# Made by runkit 0.1 with deltalake 1.6.6: four runs, of which run-1 has changed once, and then two
+# compactions of one version that both committed, so that each run has two equal rows.
+BY_01 = Path(__file__).parent / "doubled_by_0.1"
+README = Path(__file__).parent.parent.parent / "README.md"
+
+
+def item(run_id: str, updated: float, **more: Any) -> Json:
+    """A run of one step of ten seconds."""
+    return run(step(f"{run_id}-s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
+
+
+def double(folder: Path) -> None:
+    """Write all rows of a table once more, as two compactions at once may leave them."""
+    rows = deltalake.DeltaTable(folder).to_pyarrow_table()
+    deltalake.write_deltalake(folder, rows, mode="append")
+
+
+def rows_in(folder: Path, version: int | None = None) -> Counter[str]:
+    """How many rows the table has of each run."""
+    table = deltalake.DeltaTable(folder, version=version)
+    return Counter(table.to_pyarrow_table(columns=["run_id"])["run_id"].to_pylist())
+
+
+@pytest.fixture
+def by_01(tmp_path: Path) -> Path:
+    """A copy of the archive that 0.1 doubled."""
+    return Path(shutil.copytree(BY_01, tmp_path / "by_01"))
+
+
+@pytest.fixture
+def doubled(tmp_path: Path) -> Path:
+    """Ten runs, of which four have a newer copy, and all rows twice."""
+    archive = runkit.Archive(tmp_path / "doubled")
+    archive.add([item(f"r{number}", 100, status="interrupted") for number in range(10)])
+    archive.add([item(f"r{number}", 200, status="error") for number in range(4)])
+    double(tmp_path / "doubled")
+    return tmp_path / "doubled"
+
+
+READERS: dict[str, Callable[[Any], list[str]]] = {
+    "len": lambda chosen: [f"r{number}" for number in range(len(chosen))],
+    "runs": lambda chosen: [one.id for one in chosen.runs()],
+    "iter": lambda chosen: [one.id for one in chosen],
+    "frames": lambda chosen: chosen.frames().runs["run_id"].tolist(),
+    "runkit.frames": lambda chosen: runkit.frames(chosen).runs["run_id"].tolist(),
+    "dask": lambda chosen: chosen.dask().runs["run_id"].compute().tolist(),
+    "dask.compute": lambda chosen: chosen.dask().compute().runs["run_id"].tolist(),
+    "steps": lambda chosen: chosen.frames().steps["run_id"].tolist(),
+    "dask.steps": lambda chosen: chosen.dask().steps["run_id"].compute().tolist(),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("is_select", [False, True])
+def test_every_reader_sees_each_run_once(
+    doubled: Path, read: Callable[[Any], list[str]], is_select: bool
+) -> None:
+    """In the archive and in a selection of it."""
+    assert sum(rows_in(doubled).values()) == 28
+    archive = runkit.Archive(doubled)
+    assert sorted(read(archive.select() if is_select else archive)) == [f"r{number}" for number in range(10)]
+
+
+def test_an_older_copy_is_not_chosen(doubled: Path) -> None:
+    """A filter looks at the newest copy of a run, not at what the run once was."""
+    archive = runkit.Archive(doubled)
+    changed, rest = {f"r{number}" for number in range(4)}, {f"r{number}" for number in range(4, 10)}
+    assert {one.id for one in archive.runs(status="interrupted")} == rest
+    assert set(archive.frames(status="error").runs["run_id"]) == changed
+    assert len(archive.select(status="error")) == 4
+    assert set(archive.dask(status="interrupted").runs["run_id"].compute()) == rest
+
+
+def test_sums_count_once_and_frames_are_complete(doubled: Path) -> None:
+    """Ten runs of ten seconds are 100 seconds, in memory and on a cluster."""
+    f, d = runkit.Archive(doubled).frames(), runkit.Archive(doubled).dask()
+    assert f.steps["self_s"].sum() == d.steps["self_s"].sum().compute() == 100
+    assert f.is_complete
+    assert d.compute().is_complete
+    assert len(f.problems) == 0
+
+
+def test_copies_far_apart_are_resolved_across_partitions(
+    doubled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though each file is a partition of its own, and the copies of a run lie in several."""
+    monkeypatch.setattr("runkit.archive.selection.PART_BYTES", 1)
+    for number in range(0, 10, 3):
+        runkit.Archive(doubled).add([item(f"r{number}", 300), item(f"r{number + 1}", 300)])
+    d = runkit.Archive(doubled).dask()
+    assert d.npartitions > 1
+    per_partition = [set(d.runs.get_partition(number).compute()["run_id"]) for number in range(d.npartitions)]
+    assert sum(map(len, per_partition)) == len(set.union(*per_partition)) == 11
+    for name, frame in d.items():
+        for number, run_ids in enumerate(per_partition):
+            assert set(frame.get_partition(number).compute()["run_id"].dropna()) <= run_ids, name
+
+
+def test_adding_to_a_doubled_archive(doubled: Path) -> None:
+    """What is new, changed and unchanged is counted by runs, whatever rows there are."""
+    archive = runkit.Archive(doubled)
+    added = archive.add([item("r0", 200, status="error"), item("r1", 300), item("new", 100)])
+    assert (added.n_new, added.n_changed, added.n_unchanged) == (1, 1, 1)
+    assert len(archive) == 11
+    assert next(one for one in archive.runs() if one.id == "r1").status == "completed"
+
+
+def test_an_archive_that_01_doubled_is_read(by_01: Path) -> None:
+    """Each run once, as it was last; earlier versions too."""
+    archive = runkit.Archive(by_01)
+    assert rows_in(by_01) == {f"run-{number}": 2 for number in range(4)}
+    assert len(archive) == 4
+    f = archive.frames()
+    runs = f.runs.sort_values("run_id")
+    assert runs["run_id"].tolist() == [f"run-{number}" for number in range(4)]
+    assert runs["status"].tolist() == ["completed", "error", "completed", "completed"]
+    assert runs["business_id"].fillna("").tolist() == ["", "b-1", "", "b-3"]
+    assert f.is_complete
+    assert len(archive.dask().runs) == 4
+    assert archive.frames(version=4).runs["status"].tolist() == ["completed"] * 4
+
+
+def test_an_archive_of_01_is_written(by_01: Path) -> None:
+    """Added to, compacted, and read by version as before."""
+    archive = runkit.Archive(by_01)
+    before = {one.id: one.to_dict() for one in archive}
+    assert archive.add(archive).n_new == 0
+    assert archive.add([item("run-1", 9_000), item("run-9", 9_000)]).n_changed == 1
+    archive.compact()
+    assert rows_in(by_01) == {f"run-{number}": 1 for number in (0, 1, 2, 3, 9)}
+    after = {one.id: one.to_dict() for one in archive}
+    assert {name: after[name] for name in ("run-0", "run-2", "run-3")} == {
+        name: before[name] for name in ("run-0", "run-2", "run-3")
+    }
+    assert next(one for one in archive if one.id == "run-1").business_id == "b-1"
+    assert {one.id: one.to_dict() for one in archive.runs(version=7)} == before
+
+
+@pytest.fixture
+def sql() -> str:
+    """The query of README for other readers of Delta tables; DuckDB would load `delta_scan` from afar."""
+    [query] = re.findall(r"`(SELECT .*? QUALIFY .*?)`", README.read_text())
+    return str(query.replace("delta_scan('runs/')", "runs"))
+
+
+@pytest.mark.parametrize("name", ["doubled", "by_01"])
+def test_readmes_query_gives_what_runkit_reads(sql: str, name: str, request: Any) -> None:
+    """In DuckDB: each run once, in its newest copy."""
+    folder = request.getfixturevalue(name)
+    with duckdb.connect() as connection:
+        connection.register("runs", deltalake.DeltaTable(folder).to_pyarrow_dataset())
+        found = connection.sql(sql).arrow().read_all()
+    status = dict(zip(found["run_id"].to_pylist(), found["status"].to_pylist(), strict=True))
+    assert len(found) == len(status)
+    assert status == {one.id: one.status for one in runkit.Archive(folder)}

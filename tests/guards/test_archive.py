@@ -1,0 +1,125 @@
+"""The archive holds each run once, as it was last, whoever wrote it and how often."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runkit
+from support import at, run, step
+from tests.client.conftest import Answer, Asked, Server
+
+Compose = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> runkit.Archive:
+    """One that nothing was added to yet."""
+    return runkit.Archive(tmp_path / "runs")
+
+
+def one(run_id: str, updated: float = 100, **more: Any) -> dict[str, Any]:
+    """A run of one step, which `check_holds` looks for, too."""
+    return run(step("s", 0, 10), run_id=run_id, updated_at=at(updated), **more)
+
+
+def check_holds(archive: runkit.Archive, wanted: dict[str, str]) -> None:
+    """Check that every way to read gives these runs, each once, with this status."""
+    f = archive.frames()
+    assert f.runs.set_index("run_id")["status"].to_dict() == wanted
+    assert len(f.runs) == len(archive) == len(list(archive.runs())) == len(archive.select()) == len(wanted)
+    assert sorted(one.id for one in archive.runs()) == sorted(wanted)
+    assert f.steps["run_id"].is_unique
+    for status in set(wanted.values()):
+        chosen = archive.select(status=status)
+        assert len(chosen) == len(chosen.frames().runs) == list(wanted.values()).count(status)
+
+
+def test_a_run_that_is_added_again_is_one(archive: runkit.Archive) -> None:
+    """Equal copies, in one list and in several."""
+    archive.add([one("a"), one("b"), one("a")])
+    archive.add([one("b"), one("c")])
+    check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
+    assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_newest_copy_of_a_run_wins(archive: runkit.Archive, order: tuple[int, int]) -> None:
+    """Whichever came first."""
+    copies = [one("a", 100, status="error"), one("a", 200), one("b")]
+    for number in order:
+        archive.add([copies[number], copies[2]])
+    check_holds(archive, {"a": "completed", "b": "completed"})
+
+
+def test_who_writes_meanwhile_costs_no_run_and_doubles_none(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Another writer adds a run of its own, and one of ours, while ours are on their way."""
+    archive.add([one("first")])
+
+    def coming() -> Iterator[dict[str, Any]]:
+        yield one("a")
+        runkit.Archive(tmp_path / "runs").add([one("b"), one("c")], progress=False)
+        yield one("c")
+
+    archive.add(coming(), progress=False)
+    check_holds(archive, dict.fromkeys(("first", "a", "b", "c"), "completed"))
+
+
+def test_versions_can_be_read_again(archive: runkit.Archive) -> None:
+    """What a report was made from stays as it was."""
+    before = archive.add([one("a", 100, status="error")]).version
+    archive.add([one("a", 200), one("b")])
+    assert archive.frames(version=before).runs[["run_id", "status"]].values.tolist() == [["a", "error"]]
+    check_holds(archive, {"a": "completed", "b": "completed"})
+
+
+def test_a_sync_reads_what_may_have_changed_and_nothing_else(
+    server: Server, client: runkit.Client, archive: runkit.Archive, run_json: Compose
+) -> None:
+    """A run that worked is read again, one that had ended is not; one that is new comes along."""
+    runs = {"a": run_json("a"), "b": run_json("b", "running")}
+
+    def script(asked: Asked) -> Answer:
+        if asked.path == "/runs":
+            data = list(runs.values())
+            return Answer({"object": "list", "data": data, "has_more": False, "total_count": len(data)})
+        return Answer({**runs[asked.path.removeprefix("/runs/")], "steps": []})
+
+    server.script = script
+    assert archive.sync(client, progress=False).is_complete
+    check_holds(archive, {"a": "completed", "b": "running"})
+    runs["b"] = run_json("b", updated_at="2026-02-03T10:05:00Z")
+    runs["c"] = run_json("c")
+    server.asked.clear()
+    assert archive.sync(client, progress=False).is_complete
+    check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
+    assert sorted(line for line in server.lines if line != "GET /runs") == ["GET /runs/b", "GET /runs/c"]
+
+
+def test_a_sync_that_could_not_read_a_run_says_so(
+    server: Server, client: runkit.Client, archive: runkit.Archive, run_json: Compose
+) -> None:
+    """The others are kept."""
+    listed = [run_json(name) for name in "abc"]
+
+    def script(asked: Asked) -> Answer:
+        if asked.path == "/runs":
+            return Answer({"object": "list", "data": listed, "has_more": False, "total_count": 3})
+        name = asked.path.removeprefix("/runs/")
+        return Answer(status=404) if name == "b" else Answer(run_json(name, steps=[]))
+
+    server.script = script
+    synced = archive.sync(client, progress=False)
+    assert not synced.is_complete
+    assert list(synced.errors) == ["b"]
+    check_holds(archive, {"a": "completed", "c": "completed"})
+
+
+def test_the_folder_is_the_owners(archive: runkit.Archive, tmp_path: Path) -> None:
+    """Nobody else may read customers' runs."""
+    archive.add([one("a")])
+    assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700

@@ -1,0 +1,123 @@
+"""Charts and their tables show the numbers of the frames, say what they leave out, and act on nobody."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import numpy as np
+import plotly.io
+import pytest
+
+import runkit
+from runkit.charts import fleet, one_run
+from support import question, run, step
+
+HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$'
+
+
+def drawn(figure: Any) -> dict[str, Any]:
+    """A figure as the browser gets it."""
+    return dict(json.loads(figure.to_json()))
+
+
+def numbers(values: Any) -> list[float]:
+    """An array of a figure."""
+    if isinstance(values, dict):
+        return list(np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist())
+    return list(values or [])
+
+
+def bars(figure: Any) -> set[tuple[float, float]]:
+    """Start and length of all bars, in seconds."""
+    traces = [one for one in drawn(figure)["data"] if one["type"] == "bar"]
+    return {
+        (round(start, 6), round(length, 6))
+        for one in traces
+        for start, length in zip(numbers(one.get("base")), numbers(one.get("x")), strict=False)
+    }
+
+
+def words(figure: Any) -> str:
+    """All words that stand around the drawing."""
+    layout = drawn(figure)["layout"]
+    return json.dumps([layout.get("title"), layout.get("annotations")], ensure_ascii=False)
+
+
+@pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
+def test_bars_stand_where_the_steps_were(rows: Any) -> None:
+    """In seconds since the run started, to the millisecond; a step's bar is as long as it took."""
+    steps = [step("a", 8, 22.25), step("p", 30, 80, steps=[step("b", 40.5, 69.125)])]
+    figure = runkit.gantt(run(*steps, start=5), rows=rows)
+    assert {(3, 14.25), (35.5, 28.625)} <= bars(figure)
+
+
+def test_a_chart_that_leaves_steps_out_says_so() -> None:
+    """Of 400 steps 50 are drawn one by one; the words around the drawing have both numbers."""
+    f = runkit.frames(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
+    assert {"400", "50"} <= set(re.findall(r"\d+", words(runkit.gantt(f, max_bars=50))))
+    assert len(bars(runkit.gantt(f, max_bars=50))) < 400 <= len(bars(runkit.gantt(f)))
+
+
+def test_hostile_text_is_no_link_in_a_chart() -> None:
+    """Labels, agents and statuses: plotly reads texts as HTML, and what stands between two $ as a formula."""
+    source = run(step("a", label=HOSTILE, agent=HOSTILE), status=HOSTILE, agent=HOSTILE, run_id=HOSTILE)
+    for rows in ("tree", "agent", "run"):
+        figure = drawn(runkit.gantt(source, rows=rows))
+        del figure["layout"]["meta"]  # words for screen readers, which plotly does not draw
+        shown = json.dumps(figure)
+        assert "evil.example" in shown
+        assert not [markup for markup in ("<a ", "<img", "$x$") if markup in shown]
+
+
+def test_no_chart_offers_itself_to_a_cloud() -> None:
+    """Its button "Share chart" would upload customers' data with one click."""
+    figure = runkit.gantt(run(step("a")))
+    bundle = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
+    config = bundle["application/vnd.plotly.v1+json"]["config"]
+    assert (config["showSendToCloud"], config["plotlyServerURL"]) == (False, "")
+
+
+def test_a_comparison_subtracts_the_first_run_from_the_second() -> None:
+    """Run b took 32 s longer, and waited 30 s less; one step each is in both."""
+    a = run(step("w", 0, 10), question("q", 10, 60), run_id="a")
+    b = run(step("w", 0, 42), question("q", 42, 62), run_id="b")
+    table = runkit.compare(a, b).set_index("name")
+    assert table.loc["work", ["n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff"]].tolist() == [
+        1,
+        1,
+        10,
+        42,
+        32,
+    ]
+    assert table.loc["await_review", ["waiting_s_a", "waiting_s_b", "waiting_s_diff"]].tolist() == [
+        50,
+        20,
+        -30,
+    ]
+
+
+def test_a_panel_of_waits_counts_what_a_person_was_asked() -> None:
+    """Two answered, one pending, one expired; what the policy settled waited for nobody."""
+    settled = question("auto", 0, 1, result={"resolution": "auto_approve"})
+    f = runkit.frames(
+        [
+            run(settled, question("q1", 10, 30), question("q2", 40, 100), run_id="a"),
+            run(question("q3", 10, None), run_id="b", end=None, status="interrupted",
+                interrupts=[{"id": "q3", "value": {"type": "decision"}}]),
+            run(question("q4", 10, None), run_id="c", status="error"),
+        ]
+    )  # fmt: skip
+    table = fleet.waits(f).table
+    counts = {name: int(table[name].sum()) for name in ("n_questions", "n_answered", "n_pending", "n_lapsed")}
+    assert counts == {"n_questions": 4, "n_answered": 2, "n_pending": 1, "n_lapsed": 1}
+
+
+def test_the_slowest_work_is_no_wait_and_no_container() -> None:
+    """Of a container of 90 s, a wait of 60 s and steps of 20 and 10 s, the two steps are work."""
+    steps = [step("p", 0, 90, steps=[step("a", 0, 20, label="A"), step("b", 80, 90, label="B")])]
+    f = runkit.frames(run(*steps, question("q", 20, 80)))
+    assert one_run.slowest_steps(f).table["own_time_s"].tolist() == [20, 10]
+    assert one_run.budget(f).table["spent_s"].sum() == 100

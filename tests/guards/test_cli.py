@@ -1,0 +1,88 @@
+"""The command line as a script uses it: exit codes to rely on, and files that are whole or untouched."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runkit
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+DONE, FAILED, WRONG_USE, NOT_COMPLETE = range(4)
+
+
+@pytest.fixture(scope="module")
+def past() -> Iterator[Any]:
+    """A sandbox with five past runs."""
+    with runkit.sandbox(history=5) as running:
+        yield running
+
+
+@pytest.fixture
+def command(past: Any, tmp_path: Path) -> Iterator[Run]:
+    """Run `runkit` in a folder of its own, on the sandbox."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "RUNKIT_SANDBOX_URL": past.url, "RUNKIT_SANDBOX_KEY": past.key}
+        words = [sys.executable, "-m", "runkit", *arguments]
+        return subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50
+        )
+
+    yield run
+    past.clear_faults()
+
+
+def ids(path: Path) -> list[str]:
+    """The runs in a file."""
+    return list(runkit.frames(path).runs["run_id"])
+
+
+def test_a_fetch_that_has_everything_is_done(command: Run, tmp_path: Path) -> None:
+    """All runs with their steps, in a file for its owner only."""
+    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    assert done.returncode == DONE, done.stderr
+    f = runkit.frames(tmp_path / "runs.ndjson")
+    assert (len(f.runs), f.is_complete, f.runs["has_steps"].all()) == (5, True, True)
+    assert stat.S_IMODE((tmp_path / "runs.ndjson").stat().st_mode) == 0o600
+
+
+def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Path) -> None:
+    """The others are saved, and the exit code tells a script."""
+    with past.client() as client:
+        missing = client.runs.list(progress=False)[2].id
+    past.fault("refuse", on=f"GET /runs/{missing}", status=404, times=None)
+    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    assert done.returncode == NOT_COMPLETE
+    assert missing in done.stderr
+    assert len(ids(tmp_path / "runs.ndjson")) == 4
+    assert missing not in ids(tmp_path / "runs.ndjson")
+
+
+def test_a_fetch_that_fails_leaves_the_file_as_it_was(command: Run, past: Any, tmp_path: Path) -> None:
+    """Yesterday's runs are still there when the key is refused today, and nothing else is."""
+    assert command("fetch", "-o", "runs.ndjson", "--sandbox").returncode == DONE
+    before = (tmp_path / "runs.ndjson").read_bytes()
+    past.fault("refuse", on="GET /runs", status=401, times=None)
+    done = command("fetch", "-o", "runs.ndjson", "--sandbox")
+    assert done.returncode == FAILED
+    assert (tmp_path / "runs.ndjson").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("fetch",), ("fetch", "-o", "runs.csv", "--sandbox"), ("report", "missing.ndjson", "-o", "report.html")],
+)
+def test_wrong_use_is_told_apart(command: Run, arguments: tuple[str, ...]) -> None:
+    """A typo is no outage: it has an exit code of its own and no traceback."""
+    done = command(*arguments)
+    assert done.returncode == WRONG_USE
+    assert "Traceback" not in done.stderr

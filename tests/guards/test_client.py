@@ -1,0 +1,230 @@
+"""The client sends a write once, keeps its key to itself, and never calls a part the whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runkit
+from runkit.errors import MaybeSent, NotFound, RunkitError, UsageError
+from tests.client.conftest import DROP, KEY, Answer, Asked, Server
+from tests.guards.conftest import posts, running, serving
+
+Compose = Callable[..., dict[str, Any]]
+NO = {"decision": "reject"}
+
+
+# ----------------------------------------------------------------------------------------- an answer, once
+
+
+def test_an_answer_whose_reply_is_lost_is_sent_once_and_claimed_by_nobody(
+    server: Server, client: runkit.Client, run_json: Compose
+) -> None:
+    """The question is closed afterwards; the log says that whose answer closed it is not confirmed."""
+    server.script = serving(read=run_json(), written=DROP)
+    assert client.runs.resume("run-1", "int-1", NO).status == "completed"
+    assert len(posts(server)) == 1
+    assert runkit.answer_log()["delivery"].tolist() == ["unconfirmed"]
+
+
+def test_a_run_whose_creation_is_in_doubt_is_created_once(server: Server, client: runkit.Client) -> None:
+    """A server error after the request may come after the work."""
+    server.script = lambda asked: Answer(status=502)
+    with pytest.raises(MaybeSent):
+        client.runs.create("cip_orchestrator", business_id="b-1")
+    assert len(posts(server)) == 1
+
+
+def test_an_answer_to_a_question_that_is_still_asked_is_not_confirmed(
+    server: Server, make_client: Callable[..., runkit.Client], waiting: dict[str, Any]
+) -> None:
+    """The API says yes and goes on asking: `resume` raises instead of returning, after several looks."""
+    server.script = serving(read=waiting)
+    with pytest.raises(MaybeSent):
+        make_client().runs.resume("run-1", "int-1", NO)
+    assert len(posts(server)) == 1
+    assert runkit.answer_log()["delivery"].tolist() == ["unknown"]
+
+
+def test_an_answer_is_in_the_log_before_it_leaves(
+    server: Server, client: runkit.Client, run_json: Compose, state_dir: Path
+) -> None:
+    """When the server hears it, this machine has noted it; then the verdict, too, for its owner only."""
+    at_arrival: list[Any] = []
+
+    def script(asked: Asked) -> Answer:
+        at_arrival.extend(runkit.answer_log()[["run_id", "interrupt_id", "delivery"]].values.tolist())
+        return Answer(run_json())
+
+    server.script = script
+    client.runs.resume("run-1", "int-1", NO)
+    assert at_arrival == [["run-1", "int-1", "sending"]]
+    assert runkit.answer_log()["delivery"].tolist() == ["confirmed"]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (state_dir, *state_dir.iterdir())}
+    assert modes == {0o700, 0o600}
+
+
+# ------------------------------------------------------------------------------------------------ the key
+
+
+def test_no_redirect_takes_the_key_along(server: Server, client: runkit.Client) -> None:
+    """Reads, writes and streams stay with the host they were meant for."""
+    with running(Server()) as other:
+        server.script = lambda asked: Answer(status=307, headers={"Location": f"{other.url}{asked.path}"})
+        for ask in (
+            lambda: client.runs.get("run-1"),
+            lambda: client.runs.list(),
+            lambda: client.runs.create("cip_orchestrator", business_id="b-1"),
+            lambda: list(client.runs.stream("run-1")),
+        ):
+            with pytest.raises(RunkitError):
+                ask()
+    assert KEY in server.asked[-1].headers["authorization"]
+    assert other.asked == []
+
+
+@pytest.mark.parametrize("key", [KEY, "of-another-form-7c1e9a04"])
+def test_the_key_is_in_no_log_and_no_error(
+    server: Server, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    """Logs of all libraries at every level, and the words of a server that repeats the key."""
+    caplog.set_level(logging.DEBUG)
+    says = {"errors": [{"message": f"the key {key} may not do this", "parameter": key}]}
+    server.script = lambda asked: Answer(says, status=401)
+    with runkit.Client(key, server.url, rate=None) as client, pytest.raises(PermissionError) as caught:
+        client.agents.list()
+    assert "may not do this" in str(caught.value)
+    assert key in server.asked[-1].headers["authorization"]
+    assert key not in f"{caught.value} {caught.value!r} {client!r}"
+    assert len(caplog.records) > 0
+    assert key not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("mk_live_0123456789abcdef", "https://elsewhere.example/v1"),
+        ("mk_live_0123456789abcdef", "http://127.0.0.1:9/v1"),
+        ("mk_live_0123456789abcdef", "https://api-sandbox.middesk.com/v1"),
+        ("another_0123456789abcdef", "https://elsewhere.example/v1"),
+    ],
+)
+def test_the_environment_sends_no_live_key_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, key: str, url: str
+) -> None:
+    """Only code can send a key that may be live to a host that is not Middesk's own for it."""
+    monkeypatch.setenv("MIDDESK_API_KEY", key)
+    monkeypatch.setenv("MIDDESK_BASE_URL", url)
+    with pytest.raises(UsageError):
+        runkit.Client()
+
+
+# ------------------------------------------------------------------------------- what was asked for, whole
+
+
+def test_another_run_is_not_taken_for_the_one_that_was_asked_for(
+    server: Server, client: runkit.Client, run_json: Compose
+) -> None:
+    """A cache or proxy that mixes up answers must not mix up customers."""
+    server.script = lambda asked: Answer(run_json("run-of-another-customer"))
+    with pytest.raises(RunkitError):
+        client.runs.get("run-1")
+
+
+@pytest.fixture
+def many() -> Any:
+    """A sandbox with 230 past runs, three pages of them."""
+    with runkit.sandbox(history=230) as running:
+        yield running
+
+
+def test_a_list_has_all_runs_or_says_that_it_has_not(many: Any) -> None:
+    """Three pages are read to the end; a limit that cuts is said, one that does not is not."""
+    with many.client(rate=None) as client:
+        whole, cut = client.runs.list(progress=False), client.runs.list(limit=7, progress=False)
+        enough = client.runs.list(limit=230, progress=False)
+    assert (len(whole), len(set(whole.ids)), whole.is_complete) == (230, 230, True)
+    assert (len(cut), cut.ids, cut.is_complete) == (7, whole.ids[:7], False)
+    assert (len(enough), enough.is_complete) == (230, True)
+
+
+def test_a_run_that_cannot_be_read_is_missing_by_name(
+    server: Server, client: runkit.Client, run_json: Compose
+) -> None:
+    """The others arrive, and the list does not claim to be whole."""
+
+    def script(asked: Asked) -> Answer:
+        run_id = asked.path.removeprefix("/runs/")
+        return Answer(status=404) if run_id == "run-3" else Answer(run_json(run_id, steps=[]))
+
+    server.script = script
+    runs = client.runs.fetch([f"run-{number}" for number in range(6)], progress=False)
+    assert runs.ids == ("run-0", "run-1", "run-2", "run-4", "run-5")
+    assert not runs.is_complete
+    assert [(name, type(error)) for name, error in runs.errors.items()] == [("run-3", NotFound)]
+
+
+def test_a_run_whose_answer_is_lost_is_read_again(
+    server: Server, client: runkit.Client, run_json: Compose
+) -> None:
+    """A dropped connection in the middle of a fetch costs no run."""
+    lost: list[str] = []
+
+    def script(asked: Asked) -> Answer:
+        run_id = asked.path.removeprefix("/runs/")
+        if run_id in ("run-2", "run-5") and run_id not in lost:
+            lost.append(run_id)
+            return DROP
+        return Answer(run_json(run_id, steps=[]))
+
+    server.script = script
+    ids = [f"run-{number}" for number in range(8)]
+    runs = client.runs.fetch(ids, progress=False)
+    assert sorted(lost) == ["run-2", "run-5"]
+    assert (list(runs.ids), runs.is_complete) == (ids, True)
+
+
+def test_what_a_reopened_stream_repeats_is_told_once(
+    server: Server, client: runkit.Client, run_json: Compose
+) -> None:
+    """The first connection breaks off; the second replays from the start and goes on."""
+
+    def event(kind: str, **more: Any) -> bytes:
+        data = {"type": kind, "run_id": "run-1", "timestamp": 1_770_113_000_000, **more}
+        return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
+
+    first = [
+        event("RUN_STARTED"),
+        event("STATE_SNAPSHOT", snapshot=run_json(status="running", steps=[])),
+    ]
+    rest = [
+        event("STATE_SNAPSHOT", snapshot=run_json(steps=[])),
+        event("RUN_FINISHED", outcome={"type": "success"}),
+    ]
+    streams = iter([Answer(chunks=first), Answer(chunks=[*first, *rest])])
+    reads = iter([Answer(run_json(status="running")), Answer(run_json())])
+    server.script = lambda asked: next(streams if asked.path.endswith("/stream") else reads)
+    assert [one.type for one in client.runs.stream("run-1")] == [
+        "RUN_STARTED",
+        "STATE_SNAPSHOT",
+        "STATE_SNAPSHOT",
+        "RUN_FINISHED",
+        "RUN_READ",
+    ]
+
+
+def test_requests_keep_the_pace(server: Server, run_json: Compose) -> None:
+    """At 20 a second, 31 requests by eight threads take one and a half seconds at least."""
+    server.script = lambda asked: Answer(run_json(asked.path.removeprefix("/runs/"), steps=[]))
+    with runkit.Client(KEY, server.url, rate=20) as client:
+        started = time.monotonic()
+        client.runs.fetch([f"run-{number}" for number in range(31)], progress=False)
+        assert time.monotonic() - started >= 1.5
+    assert len(server.asked) == 31

@@ -1,0 +1,185 @@
+"""Forms in a real kernel: one answer, to the question that was shown, and nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client.conftest import DROP, Answer, Asked, Server
+from tests.guards.card import Card
+from tests.guards.conftest import posts, serving
+from tests.kernels.conftest import Kernel
+
+Compose = Callable[..., dict[str, Any]]
+NOTE = "born in 1951, ours in 1984"
+NOWHERE = "/dev/null/state"  # a folder that nobody can make
+
+
+@pytest.fixture(scope="module")
+def start_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Kernel]]:
+    """Start kernels as they are installed."""
+    running: list[Kernel] = []
+
+    def start() -> Kernel:
+        ipython = tmp_path_factory.mktemp("ipython")
+        running.append(Kernel("installed", ipython, {"IPYTHONDIR": str(ipython)}))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def kernel(start_kernel: Callable[[], Kernel]) -> Kernel:
+    """One kernel for all forms."""
+    return start_kernel()
+
+
+@pytest.fixture
+def pending(server: Server, waiting: dict[str, Any]) -> Server:
+    """The server, on which the question waits until the answer is taken."""
+    server.script = lambda asked: Answer(waiting)
+    return server
+
+
+def closes(server: Server, before: dict[str, Any], after: dict[str, Any], *, written: Answer | None) -> None:
+    """Let the question wait until an answer has come, and be closed from then on."""
+    server.script = lambda asked: (
+        written or Answer(after) if asked.method == "POST" else Answer(after if posts(server)[:1] else before)
+    )
+
+
+def test_an_answer(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+) -> None:
+    """Chosen, typed and sent: one POST with what was typed, and a receipt of what the API took."""
+    card = Card(kernel, pending, state_dir)
+    closes(pending, waiting, run_json(steps=[]), written=None)
+    assert card.answer("approve", NOTE) == "settled"
+    assert [asked.body["input"] for asked in posts(pending)] == [{"decision": "approve", "note": NOTE}]
+    assert card.is_confirmed
+
+
+def test_a_double_click(kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose) -> None:
+    """Two quick presses are one POST, also where no log of answers can be kept that would tell."""
+    card = Card(kernel, pending, NOWHERE)
+
+    def slowly(asked: Asked) -> Answer:
+        if asked.method != "POST":
+            return Answer(waiting)
+        time.sleep(0.3)
+        return Answer(run_json(steps=[]))
+
+    pending.script = slowly
+    card.choose("reject")
+    card.press(times=2)
+    assert card.verdict() == "settled"
+    assert len(posts(pending)) == 1
+
+
+def test_a_lost_reply_is_no_receipt(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+) -> None:
+    """The question is closed, but nobody knows by whose answer: one POST, and nothing is confirmed."""
+    card = Card(kernel, pending, state_dir)
+    closes(pending, waiting, run_json(steps=[]), written=DROP)
+    assert card.answer("reject") == "settled"
+    assert len(posts(pending)) == 1
+    assert not card.is_confirmed
+
+
+def test_a_question_that_changed_is_not_answered(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], question: dict[str, Any], state_dir: Path
+) -> None:
+    """Another question under the same id gets no answer that was meant for the first."""
+    card = Card(kernel, pending, state_dir)
+    other = {**question, "value": {**question["value"], "label": "Dismiss all hits?"}}
+    pending.script = serving(read={**waiting, "interrupts": [other]})
+    assert card.answer("reject") == "conflict"
+    assert posts(pending) == []
+
+
+def test_a_question_that_is_closed_is_not_answered(
+    kernel: Kernel, pending: Server, run_json: Compose, state_dir: Path
+) -> None:
+    """Whoever was first: the run is read again before anything is sent."""
+    card = Card(kernel, pending, state_dir)
+    pending.script = serving(read=run_json(status="running", steps=[]))
+    assert card.answer("reject") == "conflict"
+    assert posts(pending) == []
+
+
+def test_a_dismissal_needs_a_note(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], state_dir: Path
+) -> None:
+    """Without a reason nothing is sent; blanks are no reason."""
+    card = Card(kernel, pending, state_dir)
+    assert card.answer("approve") == "invalid"
+    assert card.answer("approve", "  ") == "invalid"
+    assert posts(pending) == []
+    card.close()
+
+
+def test_a_refused_answer_can_be_sent_again(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+) -> None:
+    """The API says no, for now: the form says that it failed, keeps what was typed, and the next try goes."""
+    card = Card(kernel, pending, state_dir)
+    pending.script = serving(read=waiting, written=Answer(status=403))
+    assert card.answer("approve", NOTE) == "failed"
+    assert card.note == NOTE
+    closes(pending, waiting, run_json(steps=[]), written=None)
+    pending.asked.clear()
+    assert card.answer("approve") == "settled"
+    assert len(posts(pending)) == 1
+
+
+def test_what_was_typed_outlives_the_kernel(
+    start_kernel: Callable[[], Kernel], kernel: Kernel, pending: Server, state_dir: Path
+) -> None:
+    """A form in a new kernel begins with it; the first form writes it a moment after the last key."""
+    Card(kernel, pending, state_dir).type_note(NOTE)
+    deadline = time.monotonic() + 5
+    again = Card(start_kernel(), pending, state_dir)
+    while again.note != NOTE and time.monotonic() < deadline:
+        again.show()
+    assert again.note == NOTE
+
+
+def test_what_was_typed_goes_with_its_question(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+) -> None:
+    """A settled answer leaves no draft behind: asked again, the question begins empty."""
+    card = Card(kernel, pending, state_dir)
+    card.type_note(NOTE)
+    card.show()
+    assert card.note == NOTE
+    closes(pending, waiting, run_json(steps=[]), written=None)
+    assert card.answer("reject") == "settled"
+    pending.script = serving(read=waiting)
+    card.show()
+    assert card.note == ""
+
+
+def test_a_monitor_follows_a_run_that_asks(
+    kernel: Kernel, pending: Server, waiting: dict[str, Any], run_json: Compose, state_dir: Path
+) -> None:
+    """While the question waits it is on screen; a colleague's answer is noticed without a click."""
+    card = Card(kernel, pending, state_dir)
+    card.close()
+    for slow in ("import nbformat", "import plotly.graph_objects", "runkit.gantt(client.runs.get('run-1'))"):
+        kernel.run(slow)  # a cell each, so that on a busy machine none takes longer than a kernel may
+    kernel.run("monitor = runkit.RunMonitor(client, 'run-1')\nmonitor")
+    assert kernel.value("monitor.run.status") == "'interrupted'"
+    card.choose("reject")
+    pending.script = serving(read=run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))
+    deadline = time.monotonic() + 20
+    while kernel.value("monitor.run.status") != "'completed'":
+        assert time.monotonic() < deadline, "the monitor did not notice"
+        time.sleep(0.05)
+    assert posts(pending) == []

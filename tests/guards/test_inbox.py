@@ -1,0 +1,23 @@
+"""The inbox has every question that waits, and the one that has waited longest first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import runkit
+
+
+def test_every_question_that_waits_is_there() -> None:
+    """As many as runs are interrupted in the past 30 days, oldest first, until they are answered."""
+    with runkit.sandbox(history=120) as box, box.client(rate=None) as client:
+        asking = client.runs.list(status="interrupted", progress=False)
+        assert len(asking) > 10
+        inbox = runkit.InterruptInbox(client)
+        assert {row.run_id for row in inbox.rows} == set(asking.ids)
+        asked = [row.asked_at for row in inbox.rows]
+        assert None not in asked
+        assert asked == sorted(asked)
+        assert all(row.wait_s > timedelta(minutes=1).total_seconds() for row in inbox.rows)
+        first = inbox.rows[0]
+        box.end_run(first.run_id)
+        assert first.run_id not in {row.run_id for row in runkit.InterruptInbox(client).rows}

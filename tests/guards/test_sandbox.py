@@ -1,0 +1,128 @@
+"""The sandbox over HTTP: it behaves as the real API does, and only for whoever has its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import runkit
+
+AGENT = "cip_orchestrator"
+
+
+@pytest.fixture
+def http(box: Any) -> Iterator[httpx.Client]:
+    """Speak to the sandbox without a client of runkit's."""
+    headers = {"Authorization": f"Bearer {box.key}"}
+    with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as made:
+        yield made
+
+
+@pytest.fixture
+def ask(box: Any, http: httpx.Client) -> Callable[[str], dict[str, Any]]:
+    """Start a run about the business of a scenario, and give it once it waits."""
+
+    def start(scenario: str) -> dict[str, Any]:
+        body = {"type": AGENT, "business_id": box.business(scenario)}
+        with box.client(rate=None) as client:
+            run = client.runs.wait(http.post("/runs", json=body).json()["id"], poll=0.01)
+        return dict(http.get(f"/runs/{run.id}", params={"include": "steps"}).json())
+
+    return start
+
+
+def resume(http: httpx.Client, run: dict[str, Any], **given: Any) -> httpx.Response:
+    """Answer the question of a run."""
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
+    return http.post(f"/runs/{run['id']}/resume", json=body)
+
+
+@pytest.mark.parametrize("key", [None, "x", "another", "KEY-and-more", "KE"])
+def test_only_the_key_opens(box: Any, key: str | None) -> None:
+    """No key, another one, a longer and a shorter one: 401, and nothing is told."""
+    given = key and key.replace("KEY", box.key).replace("KE", box.key[:-3])
+    headers = {} if given is None else {"Authorization": f"Bearer {given}"}
+    for method, path in (("GET", "/runs"), ("POST", "/runs"), ("GET", "/businesses")):
+        response = httpx.request(method, f"{box.url}{path}", headers=headers, trust_env=False)
+        assert response.status_code == 401
+        assert "data" not in response.json()
+
+
+@pytest.mark.parametrize("header", ["Host", "Origin"])
+def test_no_web_page_gets_in(http: httpx.Client, header: str) -> None:
+    """A page of another host that the browser was tricked into sending here."""
+    host = "evil.example" if header == "Host" else "http://evil.example"
+    assert http.get("/runs", headers={header: host}).status_code == 403
+
+
+def test_a_question_is_answered_once(http: httpx.Client, ask: Callable[[str], dict[str, Any]]) -> None:
+    """The second answer is refused and changes nothing; the first is told with its step."""
+    run = ask("address_gap")
+    first, second = resume(http, run, decision="reject"), resume(http, run, decision="approve")
+    assert (first.status_code, second.status_code) == (200, 422)
+    after = http.get(f"/runs/{run['id']}", params={"include": "steps"}).json()
+    assert after["interrupts"] == []
+    assert after["status"] in ("running", "completed")
+    [pause] = [step for step in after["steps"] if step["type"] == "interrupt"]
+    assert pause["completed_at"] is not None
+
+
+def test_what_is_proposed_changes_nothing_before_the_answer(
+    box: Any, http: httpx.Client, ask: Callable[[str], dict[str, Any]]
+) -> None:
+    """A rejected proposal is never carried out, an approved one is."""
+    where = {"object_type": "businesses", "object_id": box.business("address_gap")}
+
+    def done() -> int:
+        return sum(one["type"] == "add_sources" for one in http.get("/actions", params=where).json()["data"])
+
+    before = done()
+    rejected, approved = ask("address_gap"), ask("address_gap")
+    assert done() == before
+    for run, decision in ((rejected, "reject"), (approved, "approve")):
+        assert resume(http, run, decision=decision).status_code == 200
+        with box.client(rate=None) as client:
+            assert client.runs.wait(run["id"], poll=0.01).status == "completed"
+        assert done() == before + (decision == "approve")
+
+
+def test_pages_hold_each_run_once() -> None:
+    """Seven runs in pages of three: 3, 3 and 1, newest first, and the last page says that it is the last."""
+    with runkit.sandbox(history=7) as box:
+        headers = {"Authorization": f"Bearer {box.key}"}
+        with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as http:
+            pages = [http.get("/runs", params={"page": n, "per_page": 3}).json() for n in (1, 2, 3)]
+    runs = [run for page in pages for run in page["data"]]
+    assert [len(page["data"]) for page in pages] == [3, 3, 1]
+    assert [page["has_more"] for page in pages] == [True, True, False]
+    assert {page["total_count"] for page in pages} == {7} == {len({run["id"] for run in runs})}
+    assert [run["created_at"] for run in runs] == sorted((run["created_at"] for run in runs), reverse=True)
+
+
+def test_an_answer_outlives_a_restart(tmp_path: Path) -> None:
+    """On the same file the answered run goes on where it was, and the question is not asked again."""
+    db = tmp_path / "sandbox.db"
+    with runkit.sandbox(db=db, speed=3000) as box, box.client(rate=None) as client:
+        run = client.runs.wait(client.runs.create(AGENT, box.business("address_gap")), poll=0.01)
+        client.runs.resume(run, run.interrupts[0].id, {"decision": "approve"})
+        before = client.runs.wait(run, poll=0.01)
+    with runkit.sandbox(db=db, speed=3000) as box, box.client(rate=None) as client:
+        after = client.runs.get(run.id)
+    assert before.status == after.status == "completed"
+    assert after.to_dict()["steps"] == before.to_dict()["steps"]
+
+
+def test_equal_seeds_give_equal_pasts() -> None:
+    """So that a notebook shows everybody the same; another seed gives another past."""
+
+    def past(seed: int) -> list[Any]:
+        with runkit.sandbox(history=5, seed=seed) as box, box.client(rate=None) as client:
+            f = runkit.frames(client.runs.fetch(client.runs.list(progress=False), progress=False))
+        answered = f.steps[~f.steps["is_open"]]
+        return [f.runs["status"].tolist(), answered[["name", "agent", "duration_s"]].values.tolist()]
+
+    assert past(3) == past(3) != past(4)

@@ -1,0 +1,38 @@
+"""Progress in a real kernel: what a cell shows while it reads, and what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.kernels.conftest import VERSIONS, Kernel
+
+FETCH = """
+with box.client(rate=5) as slow:
+    created = [client.runs.create("cip_orchestrator", box.business("clean_pass")) for _ in range(12)]
+    begin = time.monotonic()
+    runs = slow.runs.fetch([run.id for run in created])
+    took = time.monotonic() - begin
+"""
+
+
+def test_a_long_fetch_leaves_an_empty_output(kernels: Callable[[str], Kernel]) -> None:
+    """It counts runs in one output of the cell, which is empty in the end; nothing was on a stream."""
+    kernel = kernels(VERSIONS[-1])
+    kernel.heard.clear()
+    kernel.run(FETCH)
+    assert kernel.value("took > 2 and runs.is_complete") == "True"
+    kinds = [kind for kind, _ in kernel.heard]
+    assert kinds == ["display_data", *["update_display_data"] * (len(kinds) - 1)]
+    assert len({content["transient"]["display_id"] for _, content in kernel.heard}) == 1
+    texts = [content["data"]["text/plain"] for _, content in kernel.heard]
+    assert "/12 " in texts[0]
+    assert [text for text in texts if not text] == texts[-1:]
+
+
+def test_a_short_fetch_shows_nothing(kernels: Callable[[str], Kernel]) -> None:
+    """What is done at once needs no progress."""
+    kernel = kernels(VERSIONS[-1])
+    kernel.run('run = client.runs.create("cip_orchestrator", box.business("clean_pass"))')
+    kernel.heard.clear()
+    kernel.run("runs = client.runs.fetch([run.id])")
+    assert kernel.heard == []
