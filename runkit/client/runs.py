@@ -101,8 +101,8 @@ class Runs:
 
         The API filters nothing, so this reads pages and filters here; `limit` counts after the filter.
         `since` (included) and `until` (excluded) bound `created_at`: aware datetimes or ISO 8601 strings,
-        without an offset UTC. `status` is one word or several. `business_id` finds the threads of the
-        business first. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
+        without an offset UTC. `status` is one word or several. `business_id` is one id or `Business`, or
+        several: their threads are found first, and the runs then know their business. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
         (unless `progress` is off), and leaves nothing in the notebook.
 
         The list says whether it is whole (`is_complete`, `why`), as of its first page: not when `limit` cut
@@ -323,8 +323,8 @@ class Runs:
         `on_gap` is called in the thread that iterates: with the run as it was just read each time the stream
         broke off and is about to be opened again, with None each time it is open.
 
-        Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, `Unavailable` when
-        not even the run can be read, and `UsageError` for what is no id.
+        Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, `Unavailable`
+        when not even the run can be read, and `UsageError` for what is no id.
         """
         run_id = self._identify(run)
         path = path_to("runs", run_id, "stream")
