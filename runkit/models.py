@@ -32,7 +32,17 @@ from runkit import jsontext
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
 from runkit.steptree import flatten
-from runkit.text import Markup, block, duration, html_table, moment, plural, short_id, shorten
+from runkit.text import (
+    Markup,
+    agent_title,
+    block,
+    duration,
+    html_table,
+    moment,
+    plural,
+    run_label,
+    shorten,
+)
 from runkit.values import FINAL_STATUSES, parse_time, todays_status
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]
@@ -326,6 +336,12 @@ class Run(ApiObject):
         return Run.from_json({**self._raw, LOCAL: local})
 
     @property
+    def label(self) -> str:
+        """What people call the run: its business, else its agent, and the first 8 characters of its id."""
+        agent = self.agent_name or (agent_title(self.agent) if self.agent else None)
+        return run_label(self.id, self.business_name, agent)
+
+    @property
     def is_finished(self) -> bool:
         """Whether the run has ended: `completed` or `error`."""
         return self.status in FINAL_STATUSES
@@ -349,7 +365,7 @@ class Run(ApiObject):
 
     def sentence(self) -> str:
         """Say the run in one line, from what the API states of it; `runkit.frames` knows the time budget."""
-        parts = [f"run {short_id(self.id)}: {shorten(self.agent or 'unknown agent')}, {shorten(self.status)}"]
+        parts = [f"{self.label}: {shorten(self.agent or 'unknown agent')}, {shorten(self.status)}"]
         if self.started_at and self.ended_at:
             parts[0] += f" after {duration((self.ended_at - self.started_at).total_seconds())}"
         if self.steps is None:
@@ -365,7 +381,7 @@ class Run(ApiObject):
         facts = [
             ("run", self.id),
             ("thread", self.thread_id or "unknown"),
-            ("business", self.business_id or "unknown"),
+            ("business", self.business_name or self.business_id or "unknown"),
             ("created", moment(self.created_at)),
             ("started", moment(self.started_at)),
             ("ended", moment(self.ended_at) if self.ended_at else "not yet"),

@@ -107,7 +107,7 @@ class RunList(ApiList[Run]):
 
     def _repr_html_(self) -> str:
         rows = [
-            (run.id, run.status, run.agent or "unknown", moment(run.created_at), len(run.interrupts))
+            (run.label, run.status, run.agent or "unknown", moment(run.created_at), len(run.interrupts))
             for run in self.items[:SHOWN_ROWS]
         ]
         left = len(self.items) - len(rows)

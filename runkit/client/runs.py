@@ -102,8 +102,8 @@ class Runs:
         The API filters nothing, so this reads pages and filters here; `limit` counts after the filter.
         `since` (included) and `until` (excluded) bound `created_at`: aware datetimes or ISO 8601 strings,
         without an offset UTC. `status` is one word or several. `business_id` is one id or `Business`, or
-        several: their threads are found first, and the runs then know their business. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
-        (unless `progress` is off), and leaves nothing in the notebook.
+        several: their threads are found first, and the runs then know their business. When it takes longer
+        than 2 seconds, a bar counts the runs that were read (unless `progress` is off).
 
         The list says whether it is whole (`is_complete`, `why`), as of its first page: not when `limit` cut
         it, nor when a run may have been missed while it was read, nor, with `business_id`, when runs have no

@@ -23,7 +23,7 @@ from runkit.text import (
     shorten,
     visible,
 )
-from runkit.widgets.question import UNIDENTIFIED, Question, label_of
+from runkit.widgets.question import UNIDENTIFIED, Question
 from runkit.widgets.receipts import Receipt
 
 MOST_RAW = 20_000  # characters of raw JSON on a card; the rest is said to be left out
@@ -58,7 +58,7 @@ def line(words: object) -> Markup:
 def place(client: Client, run: Run) -> str:
     """Say which run a card is about, and where it acts: the host, LIVE or SANDBOX."""
     missing = "" if run.business_id else f" · {UNIDENTIFIED}"
-    return f"{label_of(run)}{missing} · {client.mode} {client.host}"
+    return f"{run.label}{missing} · {client.mode} {client.host}"
 
 
 def asker(question: Question) -> str:

@@ -37,7 +37,6 @@ from runkit.widgets.question import (
     Question,
     documents_for,
     fate_of,
-    label_of,
     logged_answers,
 )
 from runkit.widgets.questionnaire import Judgement, Questionnaire
@@ -160,7 +159,7 @@ class FormMachine(Machine[Snapshot]):
                 self._change(State.INVALID, self._unsent(told), errors=judged.errors)
             elif judged.is_final:
                 what = judged.caption.removesuffix(" and resume")
-                about = label_of(self.run) if self.run.business_id else UNIDENTIFIED
+                about = self.run.label if self.run.business_id else UNIDENTIFIED
                 message = f"{what}: {about}. This can't be undone.{self._may_arrive()}"
                 self._change(State.CONFIRM, message)
             else:

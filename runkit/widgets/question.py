@@ -17,7 +17,7 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
 from runkit.tables.linked import frames
-from runkit.text import agent_title, plural, run_label, short_id, shorten
+from runkit.text import plural, short_id, shorten
 
 Json = dict[str, Any]
 NO_WORDS = "A question without words"
@@ -140,12 +140,6 @@ def _is_about(entry: Entry, question: Question) -> bool:
         and entry.question_digest in (None, question.digest)
         and (entry.step_id == question.step_id or None in (entry.step_id, question.step_id))
     )
-
-
-def label_of(run: Run) -> str:
-    """Name a run by its business, else by its agent, and its short id."""
-    agent = run.agent_name or (agent_title(run.agent) if run.agent else None)
-    return run_label(run.id, run.business_name, agent)
 
 
 def documents_for(question: Question, client: Client) -> list[Document]:

@@ -29,7 +29,7 @@ from runkit.text import moment, plural, short_id, shorten
 from runkit.widgets import jobs
 from runkit.widgets import machine as forms
 from runkit.widgets.machine import FormMachine
-from runkit.widgets.question import label_of, question_of
+from runkit.widgets.question import question_of
 from runkit.widgets.telling import Machine
 
 DAYS = 30
@@ -278,7 +278,7 @@ class InboxMachine(Machine[Snapshot]):
             key = form.question.run.id, form.question.interrupt_id
             if self._forms.get(key) is form:
                 del self._forms[key]
-            about = f"{label_of(form.run)} · {shorten(form.question.label, LABEL)}"
+            about = f"{form.run.label} · {shorten(form.question.label, LABEL)}"
             receipts = (*self._snapshot.receipts, f"{about}: {answered.receipt.title}")
             shown = self._snapshot.form
             self._change(receipts=receipts, form=None if shown is form else shown, message="")
