@@ -323,8 +323,8 @@ class Runs:
         `on_gap` is called in the thread that iterates: with the run as it was just read each time the stream
         broke off and is about to be opened again, with None each time it is open.
 
-        Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, `Unavailable`
-        when not even the run can be read, and `UsageError` for what is no id.
+        Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, `UsageError`, and
+        `Unavailable` when not even the run can be read.
         """
         run_id = self._identify(run)
         path = path_to("runs", run_id, "stream")

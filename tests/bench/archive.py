@@ -1,4 +1,4 @@
-"""An archive: writing, writing again, replacing, reading, and the memory that it takes.
+"""An archive: writing, writing again, replacing, compacting, reading, and the memory that it takes.
 
 Set against `frames()` of the same bytes, which is what an analyst would do without one.
 """
@@ -58,6 +58,7 @@ def _times(folder: Path, n_steps: int) -> list[Row]:
         "add": lambda: seconds(lambda: runkit.Archive(fresh / str(next(numbers))).add(file)),
         "again": lambda: seconds(lambda: full.add(file)),
         "replace": replace,
+        "compact": lambda: replace() and seconds(full.compact),
         "read": lambda: seconds(full.frames),
         "read a tenth": lambda: seconds(lambda: full.frames(since=since)),
     }
@@ -70,6 +71,7 @@ def _times(folder: Path, n_steps: int) -> list[Row]:
         row(
             "archive", f"replace {len(changed)} runs all over it", taken["replace"] / taken["frames"], of, 1.0
         ),
+        row("archive", "compact after that", taken["compact"] / taken["frames"], of, 1.0),
         row("archive", "read all as frames", taken["read"] / taken["frames"], of, 1.5),
         row("archive", "read the newest tenth", taken["read a tenth"] / taken["read"], "of all", 0.5),
         row("archive", "bytes on disk", size / file.stat().st_size, "of NDJSON", 0.3),

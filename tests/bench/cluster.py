@@ -10,7 +10,7 @@ import pytest
 from dask.distributed import Client, LocalCluster
 
 import runkit
-from runkit.archive import selection
+from runkit.archive import selection, writing
 
 from . import data
 from .measuring import Row, in_turns, row, seconds
@@ -25,9 +25,10 @@ def measure(n_steps: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         file = data.write(Path(name) / "runs.ndjson", KIND, n_steps)
         archive = runkit.Archive(Path(name) / "archive")
-        archive.add(file)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(selection, "PART_BYTES", file.stat().st_size // PARTS)
+            patch.setattr(writing, "BATCH_BYTES", file.stat().st_size // PARTS)
+            patch.setattr(selection, "PART_BYTES", 1)  # each file is a part
+            archive.add(file)
             return _measured(archive)
 
 

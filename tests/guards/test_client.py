@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.errors import MaybeSent, NotFound, RunkitError, UsageError
+from runkit.errors import Invalid, MaybeSent, NotFound, RunkitError, UsageError
 from tests.client.conftest import DROP, KEY, Answer, Asked, Server
 from tests.guards.conftest import posts, running, serving
 
@@ -107,6 +107,15 @@ def test_the_key_is_in_no_log_and_no_error(
     assert key not in caplog.text
 
 
+@pytest.mark.parametrize("key", ["completed", "run"])
+def test_the_key_changes_no_answer(key: str) -> None:
+    """A run is read as it came, whatever the key is."""
+    with runkit.sandbox(key=key, history=5) as box, box.client() as client:
+        runs = client.runs.fetch(client.runs.list(progress=False), progress=False)
+    assert {run.to_dict()["object"] for run in runs} == {"run"}
+    assert {run.status for run in runs} <= {"completed", "error", "interrupted"}
+
+
 @pytest.mark.parametrize(
     ("key", "url"),
     [
@@ -136,6 +145,31 @@ def test_another_run_is_not_taken_for_the_one_that_was_asked_for(
     server.script = lambda asked: Answer(run_json("run-of-another-customer"))
     with pytest.raises(RunkitError):
         client.runs.get("run-1")
+
+
+def test_a_stream_of_another_run_is_not_taken_for_this_one(
+    server: Server, client: runkit.Client, run_json: Compose
+) -> None:
+    """Nor is the snapshot of another run passed on."""
+    data = json.dumps({"snapshot": run_json("run-of-another-customer", steps=[])})
+    body = f"event: STATE_SNAPSHOT\ndata: {data}\n\n".encode()
+    server.script = lambda asked: (
+        Answer(chunks=[body]) if asked.path.endswith("/stream") else Answer(run_json("run-1"))
+    )
+    with pytest.raises(RunkitError):
+        list(client.runs.stream("run-1"))
+
+
+@pytest.mark.parametrize("given", ["run", "id"])
+@pytest.mark.parametrize("note", [{}, {"note": " "}])
+def test_no_hit_is_dismissed_without_a_note(given: str, note: dict[str, str]) -> None:
+    """`resume` does not send it where the run shows the question; the sandbox takes it from nobody."""
+    with runkit.sandbox(speed=3000) as box, box.client(rate=None) as client:
+        run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
+        asked = run if given == "run" else run.id
+        with pytest.raises(UsageError if given == "run" else Invalid):
+            client.runs.resume(asked, run.interrupts[0].id, {"decision": "approve", **note})
+        assert client.runs.get(run).interrupts == run.interrupts
 
 
 @pytest.fixture
@@ -169,6 +203,20 @@ def test_a_run_that_cannot_be_read_is_missing_by_name(
     assert runs.ids == ("run-0", "run-1", "run-2", "run-4", "run-5")
     assert not runs.is_complete
     assert [(name, type(error)) for name, error in runs.errors.items()] == [("run-3", NotFound)]
+
+
+def test_a_run_that_may_not_be_read_is_missing_by_name(
+    server: Server, client: runkit.Client, run_json: Compose
+) -> None:
+    """A 403 for one run is no matter of the others, also where it comes first."""
+
+    def script(asked: Asked) -> Answer:
+        run_id = asked.path.removeprefix("/runs/")
+        return Answer(status=403) if run_id == "run-0" else Answer(run_json(run_id, steps=[]))
+
+    server.script = script
+    runs = client.runs.fetch([f"run-{number}" for number in range(6)], progress=False)
+    assert (len(runs), list(runs.errors), runs.is_complete) == (5, ["run-0"], False)
 
 
 def test_a_run_whose_answer_is_lost_is_read_again(

@@ -40,7 +40,8 @@ def files(folder: str) -> set[str]:
 
 def test_the_wheel_holds_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -> None:
     """Each module and data file, the notebooks that `runkit lab` and reports open, and nothing else."""
-    info = {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
+    names = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/runkit/LICENSE")
+    info = {f"{INFO}/{name}" for name in names}
     notebooks = {f"runkit/{name}" for name in files("notebooks")}
     assert {*wheel.namelist()} == files("runkit") | notebooks | info
     assert {"runkit/py.typed", "runkit/notebooks/report_run.ipynb", "runkit/reports/page.html.j2"} <= {
@@ -65,6 +66,17 @@ def test_the_source_distribution_holds_what_the_wheel_is_made_of(built: Built) -
     assert names == files("runkit") | files("notebooks") | files("tests") | more
 
 
+def test_the_license_is_carried(wheel: zipfile.ZipFile, built: Built) -> None:
+    """Its text is in the package, in the wheel's metadata and in the source distribution."""
+    text = (ROOT / "runkit" / "LICENSE").read_bytes()
+    assert text.startswith(b"MIT License\n\nCopyright (c) 2026 ")
+    assert wheel.read("runkit/LICENSE") == wheel.read(f"{INFO}/licenses/runkit/LICENSE") == text
+    with tarfile.open(built.sdist) as archive:
+        member = archive.extractfile(f"runkit_jupyter-{runkit.__version__}/runkit/LICENSE")
+        assert member is not None
+        assert member.read() == text
+
+
 def test_the_source_distribution_builds_the_same_wheel(built: Built, tmp_path: Path) -> None:
     """To the byte: whoever builds it again can compare digests."""
     with tarfile.open(built.sdist) as archive:
@@ -80,6 +92,8 @@ def test_the_metadata_say_what_it_is(metadata: Message) -> None:
     assert metadata["Version"] == PROJECT["version"] == runkit.__version__
     assert metadata["Requires-Python"] == PROJECT["requires-python"]
     assert metadata["License-Expression"] == "MIT"
+    assert metadata.get_all("License-File") == ["runkit/LICENSE"]
+    assert metadata.get_all("Project-URL") == [f"{name}, {url}" for name, url in PROJECT["urls"].items()]
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text().strip()
     assert {*metadata.get_all("Provides-Extra", [])} == {*PROJECT["optional-dependencies"]}
     always = [line for line in metadata.get_all("Requires-Dist", []) if ";" not in line]
