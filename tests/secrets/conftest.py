@@ -24,7 +24,7 @@ from pathlib import Path
 logging.basicConfig(level=logging.DEBUG, filename="debug.log")
 seen, is_over = set(), threading.Event()
 def watch():
-    while not is_over.wait(0.05):
+    while not is_over.wait(0.2):
         for process in psutil.process_iter():
             try:
                 seen.add(" ".join(process.cmdline()))
