@@ -274,6 +274,17 @@ def test_a_confirmed_answer_is_told():
     assert "by Ana (self-declared): decision: approve; note: seen." in shown.sentence
 
 
+@pytest.mark.parametrize("joined", [False, True])
+def test_whom_the_api_names_is_named_everywhere(joined):
+    """In the sentence as in the table, and not as a name that was declared."""
+    asked = run(question("q", 0, 60, result={"answered_by": {"id": "u", "name": "Ana Ortiz"}}), end=70)
+    log = logged(answered_by="root")
+    shown = one_run.people(frames(asked, answers=log if joined else None), log)
+    assert "by Ana Ortiz: decision: approve; note: seen." in shown.sentence
+    assert shown.table["answered_by"].tolist() == ["Ana Ortiz"]
+    assert "root" not in repr(shown)
+
+
 @pytest.mark.parametrize("delivery", ["unconfirmed", "unknown", "sending"])
 def test_an_answer_in_doubt_is_said_to_be(delivery):
     """It may not be the answer that counted."""
