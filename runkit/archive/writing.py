@@ -74,6 +74,7 @@ class Writer:
     """
 
     def __init__(self, snapshot: Snapshot, *, within: float = float("inf")) -> None:
+        self.place = snapshot.place
         self._snapshot = snapshot
         self._within = within
         self._rows: list[Row] = []
