@@ -22,7 +22,7 @@ from runkit.text import plural
 BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000
 """JSON text and runs that are written at once, as one version: about 60,000 steps. Memory holds a few times
 that, however many runs come."""
-SMALL_FILE = 1_000_000  # bytes; about 10 MB of JSON
+SMALL_FILE = 500_000  # bytes; some 10 MB of JSON
 DROPPED_AT_ONCE = 500  # copies, in one commit; the table's library crashes when some 20,000 rows are named
 TRIES = 5  # of a compaction; after each conflict it is found anew what is superseded
 
@@ -74,6 +74,7 @@ class Writer:
     """
 
     def __init__(self, snapshot: Snapshot, *, within: float = float("inf")) -> None:
+        self.place = snapshot.place
         self._snapshot = snapshot
         self._within = within
         self._rows: list[Row] = []
