@@ -77,21 +77,21 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"runkit {runkit.__version__}")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def add(
-        name: str,
-        command: Callable[[argparse.Namespace], int],
-        add_options: Callable[[argparse.ArgumentParser], None],
-        words: str,
-    ) -> None:
+    for name, command, add_options, words in (
+        (
+            "demo",
+            demo,
+            _demo_options,
+            "run a handful of agents on the embedded sandbox and look at their runs",
+        ),
+        ("lab", lab, _lab_options, "open JupyterLab on runkit's notebooks, with the sandbox behind it"),
+        ("sandbox", sandbox, _sandbox_options, "serve the embedded sandbox on loopback until Ctrl-C"),
+        ("fetch", fetch, _fetch_options, "save runs with their steps; reads only, never writes to the API"),
+        ("report", report, _report_options, "make one offline HTML file of runs, redacted; reads only"),
+    ):
         sub = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         sub.set_defaults(command=command, name=name)
         add_options(sub)
-
-    add("demo", demo, _demo_options, "run a handful of agents on the embedded sandbox and look at their runs")
-    add("lab", lab, _lab_options, "open JupyterLab on runkit's notebooks, with the sandbox behind it")
-    add("sandbox", sandbox, _sandbox_options, "serve the embedded sandbox on loopback until Ctrl-C")
-    add("fetch", fetch, _fetch_options, "save runs with their steps; reads only, never writes to the API")
-    add("report", report, _report_options, "make one offline HTML file of runs, redacted; reads only")
     return root
 
 
