@@ -93,7 +93,7 @@ class Runs:
         The API filters nothing, so this reads pages and filters here; `limit` counts after the filter.
         `since` (included) and `until` (excluded) bound `created_at`: aware datetimes or ISO 8601 strings,
         without an offset UTC. `status` is one word or several. `business_id` finds the threads of the
-        business first. When it takes longer than 2 seconds, a bar on stderr counts the runs that were read
+        business first. When it takes longer than 2 seconds, a bar counts the runs that were read
         (unless `progress` is off), and leaves nothing in the notebook.
 
         The list says whether it is whole (`is_complete`, `why`), as of its first page: not when `limit` cut
@@ -144,7 +144,7 @@ class Runs:
         An id that comes twice is read once. Runs in `have` that have ended and have their steps are not read
         again, so `runs = client.runs.fetch(runs.requested, have=runs)` goes on where Ctrl-C stopped: that
         returns what had arrived. A run that cannot be read is left out, named in `why` and found in `errors`.
-        The bar (`progress`) goes to stderr and leaves nothing in the notebook. A host that goes away is
+        The bar (`progress`) leaves nothing in the notebook. A host that goes away is
         waited for as in `arriving`; when it stays away, what had arrived is returned, too.
 
         Raises `AuthError` for a 401, and for a 403 if nothing else is answered; what had arrived is in its

@@ -72,7 +72,7 @@ def report(
     `redact`: True masks tax and social security numbers, e-mail addresses, keys and signed links before the
     notebook sees them, also in base64 and hexadecimal digits; a `Redaction` has patterns of your own and what
     to reveal; False masks keys only. What was masked is counted in the report, and so is what was revealed.
-    `title` takes the place of the notebook's first heading. `progress` shows the cells on stderr.
+    `title` takes the place of the notebook's first heading. `progress` counts the cells.
 
     Files that are there are replaced in the end, when all went well. Raises `UsageError` for what cannot be
     used, `ReportError` when a cell fails or when the finished files hold what should be masked (nothing is
