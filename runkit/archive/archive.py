@@ -81,7 +81,7 @@ class Archive:
         source
             What `runkit.frames` takes, but `Frames`.
         progress
-            Whether to count the runs on stderr when it takes longer than 2 seconds.
+            Whether to count the runs when it takes longer than 2 seconds.
 
         Returns
         -------
@@ -158,7 +158,7 @@ class Archive:
         workers
             How many runs are read at a time, as for `client.runs.fetch`.
         progress
-            Whether to show progress on stderr.
+            Whether to show progress.
 
         Returns
         -------
