@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.errors import Invalid, MaybeSent, RunkitError, UsageError
+from runkit.errors import MaybeSent, RunkitError, UsageError
 from tests.client.conftest import DROP, KEY, Answer, Asked, Server
 from tests.guards.conftest import posts, running, serving
 
@@ -171,18 +171,6 @@ def test_a_stream_of_another_run_is_not_taken_for_this_one(
         list(client.runs.stream("run-1"))
 
 
-@pytest.mark.parametrize("given", ["run", "id"])
-@pytest.mark.parametrize("note", [{}, {"note": " "}])
-def test_no_hit_is_dismissed_without_a_note(given: str, note: dict[str, str]) -> None:
-    """`resume` does not send it where the run shows the question; the sandbox takes it from nobody."""
-    with runkit.sandbox(speed=3000) as box, box.client(rate=None) as client:
-        run = client.runs.wait(client.runs.create("cip_orchestrator", box.business("watchlist_hit")))
-        asked = run if given == "run" else run.id
-        with pytest.raises(UsageError if given == "run" else Invalid):
-            client.runs.resume(asked, run.interrupts[0].id, {"decision": "approve", **note})
-        assert client.runs.get(run).interrupts == run.interrupts
-
-
 @pytest.fixture
 def many() -> Any:
     """A sandbox with 230 past runs, three pages of them."""
@@ -216,20 +204,6 @@ def test_a_run_that_cannot_be_read_is_missing_by_name(
     assert runs.ids == ("run-1", "run-2", "run-4", "run-5")
     assert not runs.is_complete
     assert {run_id: error.status for run_id, error in runs.errors.items()} == refusals
-
-
-def test_a_run_that_may_not_be_read_is_missing_by_name(
-    server: Server, client: runkit.Client, run_json: Compose
-) -> None:
-    """A 403 for one run is no matter of the others, also where it comes first."""
-
-    def script(asked: Asked) -> Answer:
-        run_id = asked.path.removeprefix("/runs/")
-        return Answer(status=403) if run_id == "run-0" else Answer(run_json(run_id, steps=[]))
-
-    server.script = script
-    runs = client.runs.fetch([f"run-{number}" for number in range(6)], progress=False)
-    assert (len(runs), list(runs.errors), runs.is_complete) == (5, ["run-0"], False)
 
 
 def test_a_run_whose_answer_is_lost_is_read_again(
@@ -279,16 +253,6 @@ def test_what_a_reopened_stream_repeats_is_told_once(
         "RUN_FINISHED",
         "RUN_READ",
     ]
-
-
-def test_a_stream_of_another_run_is_refused(server: Server, client: runkit.Client, run_json: Compose) -> None:
-    """Its snapshot is not passed on as this run's."""
-    shown = run_json("run-of-another-customer", status="running", steps=[])
-    data = json.dumps({"type": "STATE_SNAPSHOT", "run_id": shown["id"], "snapshot": shown})
-    told = Answer(chunks=[f"event: STATE_SNAPSHOT\ndata: {data}\n\n".encode()])
-    server.script = lambda asked: told if asked.path.endswith("/stream") else Answer(run_json())
-    with pytest.raises(RunkitError):
-        list(client.runs.stream("run-1"))
 
 
 def test_requests_keep_the_pace(server: Server, run_json: Compose) -> None:
