@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class Archive:
     """Runs that are kept, in one Delta table: a row for each copy of a run, with its JSON as it came.
 
-    Of each run the newest copy is read, and the others are dropped by `compact` and at the end of `sync`. Each
-    write is a new version, whole or not there at all; every version can be read again. Several processes may
-    write at once.
+    Of each run the newest copy is read, and the others are dropped by `compact` and at the end of `sync`.
+    Each write is a new version, whole or not there at all; every version can be read again. Several processes
+    may write at once.
 
     Parameters
     ----------
@@ -144,10 +144,10 @@ class Archive:
         workers: int = 8,
         progress: bool = True,
     ) -> Synced:
-        """Bring the archive up to date: list the runs, read those that are new, changed or still work; compact.
+        """Bring the archive up to date: list the runs, and read those that are new, changed or still work.
 
-        What arrives is written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, goes on when it
-        is called again. Only reads from the API.
+        What arrives is written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, goes on when
+        it is called again. It ends with a compaction. Only reads from the API.
 
         Parameters
         ----------
