@@ -40,7 +40,7 @@ class Provenance:
     template_digest: str
     is_redacted: bool
     masked: Mapping[str, int]
-    places: Mapping[str, int]
+    texts: Mapping[str, int]
     revealed: tuple[str, ...]
     own_rules: tuple[str, ...]
     keep_last: int
@@ -77,7 +77,7 @@ class Provenance:
     def redaction(self) -> str:
         """Say what was masked, and what was not on purpose."""
         counts = [
-            f"{name}: {plural(number, 'value')} in {plural(self.places.get(name, 0), 'place')}"
+            f"{name}: {plural(number, 'value')} in {plural(self.texts.get(name, 0), 'text')}"
             for name, number in self.masked.items()
         ]
         parts = [f"masked {'; '.join(counts)}" if counts else "nothing was masked, as nothing was found"]

@@ -18,7 +18,7 @@ from support import artifact, example, question, run, step
 TOLD: dict[str, Any] = {
     "is_redacted": True,
     "masked": {"ein": 2, "email": 1},
-    "places": {"ein": 1_234, "email": 1},
+    "texts": {"ein": 1_234, "email": 1},
     "revealed": (),
     "own_rules": (),
     "keep_last": 0,
@@ -148,7 +148,7 @@ def test_the_facts_in_words():
     assert told["runs"] == f"2: {example('completed')['id']}, s"
     assert told["read"] == "2026-02-03 12:00:00 UTC, from an unknown host"
     assert told["complete"].startswith("yes")
-    assert told["redaction"].startswith("Masked ein: 2 values in 1,234 places; email: 1 value in 1 place.")
+    assert told["redaction"].startswith("Masked ein: 2 values in 1,234 texts; email: 1 value in 1 text.")
     assert given.digest in told["digest of the data"]
     assert told["template"] == f"report_run.ipynb, SHA-256 {'ab' * 32}"
     assert f"runkit-jupyter {runkit.__version__}" in told["made"]
@@ -177,8 +177,8 @@ def test_what_is_missing_is_said(fetched):
     [
         ({"masked": {}}, "Nothing was masked"),
         (
-            {"is_redacted": False, "masked": {"key": 1}, "places": {"key": 2}},
-            "Switched off by whoever made this; only keys are masked. Masked key: 1 value in 2 places.",
+            {"is_redacted": False, "masked": {"key": 1}, "texts": {"key": 2}},
+            "Switched off by whoever made this; only keys are masked. Masked key: 1 value in 2 texts.",
         ),
         ({"masked": {}, "revealed": ("email", "ein")}, ". Left as they are on purpose: email, ein."),
         ({"masked": {}, "own_rules": ("person",)}, ". With own rules: person."),
