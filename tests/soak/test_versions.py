@@ -28,6 +28,7 @@ SUITE = [
     *("tests/core", "tests/timing", "tests/frames", "tests/charts", "tests/client", "tests/sandbox"),
     *(f"tests/widgets/test_{name}.py" for name in ("form", "inbox", "cards", "feedback", "answers")),
     *("tests/archive/test_adding.py", "tests/archive/test_selection.py", "tests/archive/test_cluster.py"),
+    *(f"tests/reports/test_{name}.py" for name in ("hostile_templates", "redaction")),
     *("notebooks/01_first_look.ipynb", "notebooks/02_answer_interrupts.ipynb"),
 ]
 RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake", "playwright", "psutil")
