@@ -20,7 +20,7 @@ from runkit.models import Run
 from runkit.reports import rules
 from runkit.reports.redaction import Redaction
 from runkit.reports.rules import Found, Rule
-from runkit.tables.schema import SCHEMA, cast
+from runkit.tables.schema import COLUMNS, cast
 
 LEAST_SECRET = 12  # characters of what is masked everywhere: shorter values are words and numbers, too
 MOST_HEADS = 500  # beginnings of secrets that Arrow looks for at one time
@@ -168,7 +168,7 @@ class Masker:
                 texts = df[name].astype("str")
                 changed[name] = texts.map(masks).fillna(texts).astype("str")
         masked = df.assign(**changed)
-        return cast(masked, frame) if changed and frame in SCHEMA else masked
+        return cast(masked, frame) if changed and frame in COLUMNS else masked
 
     def _put(self, text: str, name: str = "") -> str:
         """Give a text with its masks."""
@@ -279,7 +279,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 def _texts_of(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give the different texts of each column and their first run, but no fixed words of categories."""
-    fixed = {column.name: column.words for column in SCHEMA.get(frame, ())}
+    fixed = {column.name: column.words for column in COLUMNS.get(frame, ())}
     for name in map(str, df.select_dtypes(["str", "category"]).columns):
         first = df[name].notna() & ~df[name].duplicated()
         different = dict(zip(df[name][first].astype("str"), df["run_id"][first], strict=True))

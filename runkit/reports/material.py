@@ -78,8 +78,9 @@ class Source(NamedTuple):
     answers: pd.DataFrame
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Give the frames by name, and the answers."""
-        return dict(self.frames.items()) | {"answers": self.answers}
+        """Give the frames by name, those beside the six, too."""
+        reads = {} if self.frames.reads is None else {"reads": self.frames.reads}
+        return {**dict(self.frames.items()), **reads, "answers": self.answers}
 
 
 def read_source(source: object) -> Source:
@@ -125,7 +126,8 @@ def redacted(
     f = source.frames
     why = f.coverage.why
     masker.learn(source.tables(), source.runs, {**(texts or {}), "coverage": why or ""})
-    masked: dict[str, Any] = {name: masker.frame(name, df) for name, df in f.items()}
+    masked: dict[str, Any] = {name: masker.frame(name, df) for name, df in source.tables().items()}
+    answers = _digested(masked.pop("answers"))
     safe = replace(f, **masked, coverage=f.coverage._replace(why=why and masker.text(why)))
     try:
         runs = tuple(masker.run(run) for run in source.runs)
@@ -134,7 +136,6 @@ def redacted(
             "a pattern of your own also masks names of the API's fields, so that runs are no runs any more; "
             "make it narrower."
         ) from None
-    answers = _masked_answers(source.answers, masker)
     redaction = {
         "is_redacted": policy is not None,
         "masked": dict(masker.counts),
@@ -143,14 +144,16 @@ def redacted(
         "own_rules": tuple(sorted(policy.patterns)) if policy else (),
         "keep_last": policy.keep_last if policy else 0,
     }
-    return Material(safe, runs, answers, provenance(safe, runs, template, redaction))
+    return Material(safe, runs, answers, provenance(safe, template, redaction))
 
 
-def _masked_answers(answers: pd.DataFrame, masker: Masker) -> pd.DataFrame:
-    """Mask the rows of the answer log, and digest anew: from the digest of a tax number it could be found."""
-    safe = masker.frame("answers", answers).assign(question_digest=pd.Series(pd.NA, answers.index, "str"))
-    safe["answer_digest"] = [digest(jsontext.loads(text.encode())) for text in safe["answer"]]
-    return safe.astype(answers.dtypes)
+def _digested(answers: pd.DataFrame) -> pd.DataFrame:
+    """Digest masked answers anew: from the digest of a tax number, the number could be found."""
+    digests = [digest(jsontext.loads(text.encode())) for text in answers["answer"]]
+    question_digest = pd.Series(pd.NA, answers.index, "str")
+    return answers.assign(
+        question_digest=question_digest, answer_digest=pd.Series(digests, answers.index, "str")
+    )
 
 
 @contextmanager

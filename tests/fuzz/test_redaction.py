@@ -144,7 +144,8 @@ def test_a_secret_in_any_column_goes(secret: str, value: Any, where: str) -> Non
     for found in masker.secrets:
         assert not [text for text in texts_of(done) if found in text]
     if where == "result":
-        assert json.loads(done.frames.steps["result"][0])["value"][1] == {"token": "[key 1]"}
+        [(name, mask)] = json.loads(done.frames.steps["result"][0])["value"][1].items()
+        assert (name, mask[:5]) == ("token", "[key ")
 
 
 @fuzz(20)

@@ -60,6 +60,16 @@ def test_the_digest_is_that_of_the_file(made):
     assert report.sha256 in str(report)
 
 
+def test_a_report_is_shown_without_its_files(completed, tmp_path):
+    """They may have been moved."""
+    report = make(
+        completed[0], tmp_path / "a.html", template=write_template(tmp_path / "own.ipynb", READ)
+    ).report
+    report.html.unlink()
+    assert report.sha256 in repr(report)
+    assert repr(report) == str(report)
+
+
 @pytest.mark.parametrize("template", ["run", "compare", "fleet"])
 def test_one_library_and_at_most_a_megabyte_more(made, template):
     """plotly.js is in the page once, however many figures; all else stays below 1 MB."""
