@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import runkit
 from runkit.errors import DISTRIBUTION
-from runkit.models import Run
 from runkit.tables.linked import Frames
 from runkit.text import Markup, block, html_table, moment, plural, visible
 
@@ -19,10 +18,11 @@ MOST_IDS = 10  # in the table; the first cell holds all
 CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
 _BLOCK = Markup('<div class="{}">{}</div>')
 _MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")  # numbered as runs came
-_LOCAL = {
+_LOCAL = {  # what another machine does not know, or knows at another time
+    "runs": ["business_id", "business_name", "business_status", "business_status_at", "agent_name"],
     "interrupts": ["decision", "answered_by"],
     "problems": ["location"],
-}  # what another machine does not know
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Provenance:
     template_digest: str
     is_redacted: bool
     masked: Mapping[str, int]
-    places: Mapping[str, int]
+    texts: Mapping[str, int]
     revealed: tuple[str, ...]
     own_rules: tuple[str, ...]
     keep_last: int
@@ -77,7 +77,7 @@ class Provenance:
     def redaction(self) -> str:
         """Say what was masked, and what was not on purpose."""
         counts = [
-            f"{name}: {plural(number, 'value')} in {plural(self.places.get(name, 0), 'place')}"
+            f"{name}: {plural(number, 'value')} in {plural(self.texts.get(name, 0), 'text')}"
             for name, number in self.masked.items()
         ]
         parts = [f"masked {'; '.join(counts)}" if counts else "nothing was masked, as nothing was found"]
@@ -117,17 +117,14 @@ def _unlisted(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def provenance(
-    frames: Frames, runs: Iterable[Run], template: tuple[str, str], redaction: Mapping[str, Any]
-) -> Provenance:
+def provenance(frames: Frames, template: tuple[str, str], redaction: Mapping[str, Any]) -> Provenance:
     """Describe redacted data. `template`: name and SHA-256; `redaction`: the fields that tell of it."""
-    known = list(runs)
-    times = sorted(run.read_at for run in known if run.read_at)
+    first, last = frames.read_at or (None, None)
     return Provenance(
         run_ids=tuple(frames.runs["run_id"].tolist()),
-        hosts=tuple(sorted({run.read_from for run in known if run.read_from})),
-        read_first=times[0].isoformat() if times else None,
-        read_last=times[-1].isoformat() if times else None,
+        hosts=frames.read_from,
+        read_first=first.isoformat() if first else None,
+        read_last=last.isoformat() if last else None,
         missing=_missing(frames),
         archive_version=frames.version,
         digest=digest_of(frames),

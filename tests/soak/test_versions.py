@@ -31,6 +31,7 @@ SUITE = [
         f"tests/archive/test_{name}.py"
         for name in ("adding", "selection", "cluster", "writers", "compaction", "doubled", "damage")
     ),
+    *(f"tests/reports/test_{name}.py" for name in ("hostile_templates", "redaction")),
     *("notebooks/01_first_look.ipynb", "notebooks/02_answer_interrupts.ipynb"),
 ]
 RUNNERS = (
