@@ -94,7 +94,7 @@ def problems(f: Frames) -> Exhibit:
         With a row for each kind of problem.
     """
     kinds = f.problems.assign(n_problems=numbers(f.problems)).astype({"severity": "str", "problem": "str"})
-    table = kinds.groupby(["severity", "problem"])[["n_problems"]].sum().reset_index()
+    table = kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index()
     found = plural(int(table["n_problems"].sum()), "problem") if len(table) else "No problem"
     was = "was" if len(table) == 0 or table["n_problems"].sum() == 1 else "were"
     return Exhibit("Problems in the data", f"{found} {was} noted in the data.", table)

@@ -52,11 +52,29 @@ def report_data(
     """Give a template its data.
 
     Under `runkit.report()` this is what the report is about. In a notebook that is opened by itself the runs
-    of `run_ids` are read: with `client`, else from the sandbox that `RUNKIT_SANDBOX_URL` names, else from
-    Middesk with MIDDESK_API_KEY, by a client that can only read. Without ids it gives `examples` runs of the
-    embedded sandbox. `redact` as in `report()`, which decides by itself.
+    are read: with `client`, else from the sandbox that `RUNKIT_SANDBOX_URL` names, else from Middesk with
+    MIDDESK_API_KEY, by a client that can only read.
 
-    Raises `UsageError` for arguments that cannot be used, and what reading runs raises.
+    Parameters
+    ----------
+    run_ids
+        Which runs; none for examples of the embedded sandbox.
+    examples
+        How many examples.
+    client
+        A client to read with. It stays open.
+    redact
+        As in `report()`, which decides by itself.
+
+    Returns
+    -------
+    ReportData
+        Frames, runs, answers and where they come from, redacted.
+
+    Raises
+    ------
+    UsageError
+        For arguments that cannot be used; and what reading runs raises.
     """
     if folder := os.environ.get(DATA_NAME):
         return ReportData(*received(Path(folder)))

@@ -70,17 +70,39 @@ def report(
 ) -> Report:
     """Make a report: an executed notebook (`.ipynb`) and beside it one HTML file that needs no network.
 
-    `source`: `Frames`, or anything that `frames()` takes. `path`: the HTML file to write; the notebook gets
-    its name. `template`: "run" (one run), "compare" (two), "fleet" (any number), or the path of a notebook of
-    your own: one that reads `runkit.report_data()`.
-    `redact`: True masks tax and social security numbers, e-mail addresses, keys and signed links before the
-    notebook sees them; a `Redaction` has patterns of your own and what to reveal; False masks keys only. What
-    was masked is counted in the report, and so is what was revealed.
-    `title` takes the place of the notebook's first heading. `progress` counts the cells.
+    Files that are there are replaced in the end, when all went well.
 
-    Files that are there are replaced in the end, when all went well. Raises `UsageError` for what cannot be
-    used, `ReportError` when a cell fails or when the finished files hold what should be masked (nothing is
-    written then), and `MissingExtra` without the extra `[report]`.
+    Parameters
+    ----------
+    source
+        `Frames`, or anything that `frames()` takes.
+    path
+        The HTML file to write; the notebook gets its name.
+    template
+        "run" (one run), "compare" (two), "fleet" (any number), or the path of a notebook of your own that
+        reads `runkit.report_data()`.
+    redact
+        True masks tax and social security numbers, e-mail addresses, keys and signed links before the
+        notebook sees them; a `Redaction` has patterns of your own and what to reveal; False masks keys only.
+        What was masked is counted in the report, and so is what was revealed.
+    title
+        Takes the place of the notebook's first heading.
+    progress
+        Count the cells.
+
+    Returns
+    -------
+    Report
+        The two files, their digests, and what was masked.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be used.
+    ReportError
+        When a cell fails, or when a finished file would hold what is masked. Nothing is written then.
+    MissingExtra
+        Without the extra `[report]`.
     """
     check_installed()
     html_path, notebook_path = targets(path)
@@ -97,8 +119,7 @@ def report(
     chosen.check(len(read.frames.runs))
     masker = masker_of(policy, own_words(chosen.text))
     texts = {"title": _title(title) if title is not None else "", "name": html_path.stem}
-    template_name = (masker.text(chosen.path.name), chosen.digest)
-    material = redacted(read, policy, masker, template=template_name, texts=texts)
+    material = redacted(read, policy, masker, template=(chosen.path.name, chosen.digest), texts=texts)
     heading = masker.text(texts["title"]) or None
     notebook = chosen.notebook(list(material.provenance.run_ids), heading, _asked_for(policy))
     with handed_over(material) as folder:

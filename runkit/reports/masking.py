@@ -51,7 +51,6 @@ class Masker:
         chosen = policy or Redaction(reveal=rules.RULES[1:])
         self.keys = tuple(sorted(keys, key=len, reverse=True))
         self.counts: Counter[str] = Counter()  # different values that were masked, by rule
-        self.texts: Counter[str] = Counter()  # different texts in which they were
         self.secrets: dict[str, Place] = {}  # what no finished file may hold; never show it
         self._keep_last, self._own_words = chosen.keep_last, own_words
         self._table = [Rule("key", re.compile("|".join(map(re.escape, self.keys))))] if keys else []
@@ -65,14 +64,13 @@ class Masker:
         self._found: dict[str, list[Found] | None] = {}  # by text; None: it is JSON
         self._touched: set[str] = set()  # texts that may become others, and what becomes of them
         self._masked: dict[str, str] = {}
-        self._fields: set[str] = set()  # masks of fields
         self._plain: set[str] = set()  # names of fields that say nothing
 
-    def __repr__(self) -> str:
-        return f"Masker(counts={dict(self.counts)})"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a Masker holds what it masked, and is not pickled")
+    @property
+    def texts(self) -> dict[str, int]:
+        """In how many different texts something was masked, by rule."""
+        texts = self._masked.values()
+        return {rule: sum(f"[{rule} " in text for text in texts) for rule in self.counts}
 
     def learn(self, frames: Tables, runs: Iterable[Run], texts: Mapping[str, str]) -> None:
         """Look through frames by name, runs, and other texts by what they are, before anything is masked."""
@@ -192,21 +190,16 @@ class Masker:
             if one.end > at:
                 parts += [text[at : one.start], self._mask(one.rule, one.value)]
                 at = one.end
-        self.texts.update({one.rule for one in found})
         return "".join([*parts, text[at:]])
 
     def _repeated(self, text: str) -> Iterator[Found]:
         """Find what was found elsewhere."""
-        for view in rules.views(text):
-            for start, value in standing(view.text, self._heads):
-                end = view.ends[start + len(value) - 1]
-                yield Found(view.starts[start], end, self.rule_of(value), value)
+        for words, at in rules.views(text):
+            for start, value in standing(words, self._heads):
+                yield Found(at[start], at[start + len(value)], self.rule_of(value), value)
 
     def _put_field(self, secret: str, name: str, rule: str) -> str:
-        mask = self._mask(rule, secret)
-        self.texts[rule] += mask not in self._fields
-        self._fields.add(mask)
-        return mask
+        return self._mask(rule, secret)
 
     # ----------------------------------------------------------------------------------------------- JSON
 

@@ -6,7 +6,6 @@ was. All that is masked is masked before.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -123,9 +122,9 @@ def redacted(
     `template`: its name and SHA-256. `texts`: other texts of the report, by what they are, which are masked
     afterwards by `masker.text`.
     """
-    f = source.frames
+    f, (name, template_digest) = source.frames, template
     why = f.coverage.why
-    masker.learn(source.tables(), source.runs, {**(texts or {}), "coverage": why or ""})
+    masker.learn(source.tables(), source.runs, {**(texts or {}), "template": name, "coverage": why or ""})
     masked: dict[str, Any] = {name: masker.frame(name, df) for name, df in source.tables().items()}
     answers = _digested(masked.pop("answers"))
     safe = replace(f, **masked, coverage=f.coverage._replace(why=why and masker.text(why)))
@@ -144,7 +143,7 @@ def redacted(
         "own_rules": tuple(sorted(policy.patterns)) if policy else (),
         "keep_last": policy.keep_last if policy else 0,
     }
-    return Material(safe, runs, answers, provenance(safe, template, redaction))
+    return Material(safe, runs, answers, provenance(safe, (masker.text(name), template_digest), redaction))
 
 
 def _digested(answers: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +163,7 @@ def handed_over(material: Material) -> Iterator[Path]:
         material.frames.save(folder)
         (folder / _RUNS).write_bytes(b"".join(run.to_json().encode() + b"\n" for run in material.runs))
         material.answers.to_parquet(folder / _ANSWERS, index=False)
-        (folder / _PROVENANCE).write_text(json.dumps(material.provenance.to_dict()), encoding="utf-8")
+        (folder / _PROVENANCE).write_text(material.provenance.to_json(), encoding="utf-8")
         for file in folder.iterdir():
             file.chmod(0o600)
         yield folder
@@ -175,10 +174,9 @@ def handed_over(material: Material) -> Iterator[Path]:
 def received(folder: Path) -> Material:
     """Read what `handed_over` wrote."""
     lines = (folder / _RUNS).read_bytes().splitlines()
-    told = json.loads((folder / _PROVENANCE).read_text(encoding="utf-8"))
     return Material(
         read_frames(folder),
         tuple(Run.from_json(jsontext.loads(line)) for line in lines),
         pd.read_parquet(folder / _ANSWERS),
-        Provenance.from_dict(told),
+        Provenance.from_json((folder / _PROVENANCE).read_text(encoding="utf-8")),
     )

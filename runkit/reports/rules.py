@@ -132,11 +132,11 @@ class Found(NamedTuple):
 def find(text: str, table: Sequence[Rule]) -> list[Found]:
     """Find secrets in a text and in what it says once its escapes are undone; places are in the text."""
     found: dict[tuple[int, int], Found] = {}
-    for view in reversed(list(views(text))):  # what it says, and then how it is written
+    for words, at in reversed(list(views(text))):  # what it says, and then how it is written
         for rule in table:
-            for start, end in (span for match in rule.pattern.finditer(view.text) for span in _spans(match)):
-                place = view.starts[start], view.ends[end - 1]
-                found.setdefault(place, Found(*place, rule.name, view.text[start:end]))
+            for start, end in (span for match in rule.pattern.finditer(words) for span in _spans(match)):
+                place = at[start], at[end]
+                found.setdefault(place, Found(*place, rule.name, words[start:end]))
     return sorted(found.values())
 
 
@@ -156,38 +156,27 @@ _ESCAPE = re.compile(
 )
 
 
-class View(NamedTuple):
-    """A text with escapes undone, and for each character where it begins and ends in the text."""
-
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-
-def views(text: str) -> Iterator[View]:
-    """Give a text as it stands, and with its escapes undone."""
-    view = View(text, range(len(text)), range(1, len(text) + 1))
-    yield view
+def views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
+    """Give a text as it stands, and with its escapes undone; and where each character begins in the text."""
+    at: Sequence[int] = range(len(text) + 1)
+    yield text, at
     for _ in range(MOST_LAYERS):
-        if not _ESCAPE.search(view.text):
+        if not _ESCAPE.search(text):
             return
-        view = _undone(view)
-        yield view
+        text, at = _undone(text, at)
+        yield text, at
 
 
-def _undone(view: View) -> View:
+def _undone(text: str, at: Sequence[int]) -> tuple[str, Sequence[int]]:
     words: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    at = 0
-    for match in _ESCAPE.finditer(view.text):
-        start, end = match.span()
-        plain = _plain(match)
-        words += (view.text[at:start], plain)
-        starts += [*view.starts[at:start], *[view.starts[start]] * len(plain)]
-        ends += [*view.ends[at:start], *[view.ends[end - 1]] * len(plain)]
-        at = end
-    return View("".join([*words, view.text[at:]]), [*starts, *view.starts[at:]], [*ends, *view.ends[at:]])
+    places: list[int] = []
+    last = 0
+    for match in _ESCAPE.finditer(text):
+        start, plain = match.start(), _plain(match)
+        words += (text[last:start], plain)
+        places += [*at[last : start + bool(plain)], *[at[match.end()]] * (len(plain) - 1)]
+        last = match.end()
+    return "".join([*words, text[last:]]), [*places, *at[last:]]
 
 
 def undone(text: str) -> str:
@@ -242,7 +231,7 @@ def field_rules(item: Mapping[str, Any] | Sequence[Any], outer: str) -> list[str
     if not isinstance(item, Mapping):
         is_pair = len(item) == 2 and isinstance(item[0], str) and not _is_word(item[1])
         return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
-    beside = [item[name] for name in _NAMING if isinstance(item.get(name), str)]
+    beside = (item[name] for name in _NAMING if isinstance(item.get(name), str))
     named = next(filter(None, map(field_rule, beside)), outer)
     # {"tin_check": {"revenue": …}} holds other numbers, too: there the name has to be that of a number alone
     return [

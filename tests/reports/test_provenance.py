@@ -215,7 +215,7 @@ def test_many_ids_are_bounded_and_that_is_said():
 def test_it_survives_json():
     """Given as plain values and read again, it is the same, and hashable ids are tuples again."""
     given = about(frames([read_at(raw, READ) for raw in several()]), revealed=("email",))
-    again = Provenance.from_dict(json.loads(json.dumps(given.to_dict())))
+    again = Provenance.from_json(given.to_json())
     assert again == given
     assert isinstance(again.run_ids, tuple)
     assert repr(again) == repr(given)
