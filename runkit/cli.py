@@ -19,14 +19,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any, NoReturn, cast
 
 import runkit
 from runkit import private
+from runkit.client.hosts import KEY_NAME
 from runkit.errors import MissingExtra, RunkitError, UsageError
 from runkit.progress import say
 from runkit.reports.templates import find, notebooks
-from runkit.tables.records import SUFFIXES
+from runkit.tables.records import SUFFIXES, records_of
 from runkit.text import UNSEEN, plural, visible
 from runkit.values import RUN_STATUSES
 
@@ -75,24 +77,39 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"runkit {runkit.__version__}")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+    for name, command, add_options, words in (
+        (
+            "demo",
+            demo,
+            _demo_options,
+            "run a handful of agents on the embedded sandbox and look at their runs",
+        ),
+        ("lab", lab, _lab_options, "open JupyterLab on runkit's notebooks, with the sandbox behind it"),
+        ("sandbox", sandbox, _sandbox_options, "serve the embedded sandbox on loopback until Ctrl-C"),
+        ("fetch", fetch, _fetch_options, "save runs with their steps; reads only, never writes to the API"),
+        ("report", report, _report_options, "make one offline HTML file of runs, redacted; reads only"),
+    ):
         sub = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         sub.set_defaults(command=command, name=name)
-        return sub
+        add_options(sub)
+    return root
 
-    demo_ = add("demo", demo, "run a handful of agents on the embedded sandbox and look at their runs")
+
+def _demo_options(demo_: argparse.ArgumentParser) -> None:
     demo_.add_argument(
         "-o", "--output", type=Path, default=Path("runkit-demo"), help="folder for the page (runkit-demo)"
     )
     demo_.add_argument("--speed", type=positive, default=300, help="virtual seconds in a real one (300)")
 
-    lab_ = add("lab", lab, "open JupyterLab on runkit's notebooks, with the sandbox behind it")
+
+def _lab_options(lab_: argparse.ArgumentParser) -> None:
     folder = Path("runkit-notebooks")
     lab_.add_argument("--folder", type=Path, default=folder, help=f"where to put the notebooks ({folder})")
     lab_.add_argument("--port", type=int, default=8888, help="JupyterLab's port, or the next free one (8888)")
     lab_.add_argument("--no-browser", action="store_true", help="only say the address")
 
-    sandbox_ = add("sandbox", sandbox, "serve the embedded sandbox on loopback until Ctrl-C")
+
+def _sandbox_options(sandbox_: argparse.ArgumentParser) -> None:
     sandbox_.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (any free one)")
     sandbox_.add_argument("--db", type=Path, help="file that keeps everything over a restart (in memory)")
     sandbox_.add_argument("--speed", type=positive, default=60, help="virtual seconds in a real one (60)")
@@ -115,7 +132,8 @@ def parser() -> argparse.ArgumentParser:
         help="what else goes wrong, as 'refuse GET /runs status=502 chance=0.1'; may be repeated",
     )
 
-    fetch_ = add("fetch", fetch, "save runs with their steps; reads only, never writes to the API")
+
+def _fetch_options(fetch_: argparse.ArgumentParser) -> None:
     fetch_.add_argument(
         *("-o", "--output"),
         required=True,
@@ -128,9 +146,17 @@ def parser() -> argparse.ArgumentParser:
     fetch_.add_argument("--limit", type=int, metavar="N", help="at most this many, newest first")
     _add_sandbox(fetch_)
 
-    report_ = add("report", report, "make one offline HTML file of runs, redacted; reads only")
+
+def _report_options(report_: argparse.ArgumentParser) -> None:
     report_.add_argument(
         "source", nargs="+", metavar="RUN", help="run ids, or one file or archive that `runkit fetch` wrote"
+    )
+    report_.add_argument(
+        "--run",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only this run of the file or archive; may be repeated",
     )
     report_.add_argument("-o", "--output", required=True, help="report.html; the notebook goes beside it")
     report_.add_argument(
@@ -145,7 +171,6 @@ def parser() -> argparse.ArgumentParser:
         "--keep-last", type=int, default=0, metavar="N", help="last digits of tax numbers to keep (0)"
     )
     _add_sandbox(report_)
-    return root
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
@@ -245,6 +270,8 @@ def _is_folder(name: str) -> bool:
 def _reader(*, is_sandbox: bool) -> runkit.Client:
     """Give a client that only reads, of the joined sandbox or of the real API."""
     if not is_sandbox:
+        if not os.environ.get(KEY_NAME):
+            raise UsageError(f"{KEY_NAME} is not set in this shell; export it, or use --sandbox.")
         return runkit.Client(read_only=True)
     if "RUNKIT_SANDBOX_URL" not in os.environ:
         raise UsageError("--sandbox: RUNKIT_SANDBOX_URL is not set; start `runkit sandbox` and set it.")
@@ -261,26 +288,51 @@ def report(arguments: argparse.Namespace) -> int:
     )
     targets(arguments.output)
     find(arguments.template)  # all this before anything is fetched
-    first, *others = arguments.source
-    source: object
-    if _is_folder(first) or first.removesuffix(".gz").endswith(SUFFIXES):
-        if others:
-            raise UsageError(f"{first} is a file or an archive; expected one, or only run ids.")
-        source = runkit.Archive(first) if _is_folder(first) else first
-    else:
-        for name in arguments.source:
-            if private.usable(name).exists():  # it must not be sent as an id
-                raise UsageError(f"{name} is no file of runs; expected {', '.join(SUFFIXES)}, or a run's id.")
-        with _reader(is_sandbox=arguments.sandbox) as client:
-            runs = client.runs.fetch(arguments.source)
-        if runs.errors:
-            raise next(iter(runs.errors.values()))
-        source = runs
     made = runkit.report(
-        source, arguments.output, template=arguments.template, redact=policy, title=arguments.title
+        _reported(arguments),
+        arguments.output,
+        template=arguments.template,
+        redact=policy,
+        title=arguments.title,
     )
     say(made, file=sys.stdout)
     return 0
+
+
+def _reported(arguments: argparse.Namespace) -> object:
+    """Give what a report is about: a file or an archive, some of its runs, or runs of the API."""
+    names: list[str] = arguments.source
+    files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
+    if files and len(names) > 1:
+        raise UsageError(
+            f"{files[0]} is a file or an archive; expected one, or only run ids. For one of its runs: "
+            f"runkit report {files[0]} --run ID -o {arguments.output}"
+        )
+    if files:
+        source = runkit.Archive(files[0]) if _is_folder(files[0]) else files[0]
+        return _some_runs(source, arguments.run) if arguments.run else source
+    if arguments.run:
+        raise UsageError("--run picks runs of a file or an archive; expected one before it, or only run ids.")
+    for name in names:
+        if private.usable(name).exists():  # it must not be sent as an id
+            raise UsageError(f"{name} is no file of runs; expected {', '.join(SUFFIXES)}, or a run's id.")
+    with _reader(is_sandbox=arguments.sandbox) as client:
+        runs = client.runs.fetch(names)
+    if runs.errors:
+        raise next(iter(runs.errors.values()))
+    return runs
+
+
+def _some_runs(source: str | runkit.Archive, run_ids: list[str]) -> object:
+    """Give the runs with these ids as `runkit.report` takes them: all copies that there are of each."""
+    pinned = getattr(source, "pinned", source)  # an archive that others write to meanwhile
+    runs = [record.raw for record in records_of(pinned) if isinstance(record.raw, dict)]
+    chosen = [raw for raw in runs if raw.get("id") in run_ids]
+    known = [raw["id"] for raw in chosen]
+    missing = ", ".join(run_id for run_id in run_ids if run_id not in known)
+    if missing:
+        raise UsageError(f"--run {missing}: not among the {plural(len(runs), 'run')} that were given.")
+    return SimpleNamespace(runs=lambda: iter(chosen), version=getattr(pinned, "version", None))
 
 
 def _rule(given: str) -> tuple[str, str]:

@@ -368,7 +368,7 @@ class Run(ApiObject):
         parts = [f"{self.label}: {shorten(self.agent or 'unknown agent')}, {shorten(self.status)}"]
         if self.started_at and self.ended_at:
             parts[0] += f" after {duration((self.ended_at - self.started_at).total_seconds())}"
-        if self.steps is None:
+        if self.steps is None or (not self.steps and self.status != "running"):
             parts.append("steps not delivered")
         else:
             parts.append(plural(sum(1 for _ in self.walk()), "step"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,15 +16,19 @@ from runkit import private
 from runkit.charts.html import figure_div, offline_page, wide
 from runkit.charts.timeline import gantt
 from runkit.client import Client
+from runkit.errors import WaitTimeout
+from runkit.localstore import DIR_NAME
 from runkit.progress import Bar, say
 from runkit.server import Sandbox
 from runkit.tables.linked import Frames, frames
-from runkit.text import Markup, duration, html_table, one_line
+from runkit.text import Markup, duration, html_table, one_line, plural
 
 ASKS = "watchlist_hit"  # the scenario whose question is answered here
 SCENARIOS = ("clean_pass", ASKS, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
 THINKING_S = 3.0  # how long the person of the demo takes to answer; real, and so in the record
 POLL_S = 0.2
+RUNS_S = 600.0  # virtual seconds in which all runs stop; they take 400 at most
+WAIT_S = 60.0  # real seconds on top, for a busy machine
 HEADERS = ("business", "status", "total", "working", "waiting", "idle", "steps", "errors")
 
 
@@ -39,12 +46,15 @@ def tell(words: str = "") -> None:
 
 
 def show(folder: Path, *, speed: float) -> Path:
-    """Run the demo and write `index.html` into `folder`; returns the page's path."""
+    """Run the demo and write `index.html` into `folder`; returns the page's path.
+
+    Raises `WaitTimeout` if a run does not stop, and `UsageError` for a folder that cannot be used.
+    """
     private.folder_at(folder)  # before there is anything to write into it
-    with runkit.sandbox(speed=speed) as box, box.client() as client:
-        tell(f"Sandbox at {box.url}; a virtual minute takes {60 / speed:.2g} s while agents work.")
+    with _temporary_state(), runkit.sandbox(speed=speed) as box, box.client() as client:
+        tell(f"Sandbox at {box.url}; a virtual minute takes {60 / box.speed:.2g} s while agents work.")
         started = list(_start(box, client))
-        _watch(client, started)
+        _watch(client, started, timeout=WAIT_S + RUNS_S / box.speed)
         found = frames(client.runs.fetch([run.run_id for run in started], progress=False))
     rows = list(_rows(found, started))
     tell()
@@ -56,6 +66,21 @@ def show(folder: Path, *, speed: float) -> Path:
     return page
 
 
+@contextmanager
+def _temporary_state() -> Iterator[None]:
+    """Keep the demo's answer out of the user's answer log: its business is invented."""
+    before = os.environ.get(DIR_NAME)
+    with tempfile.TemporaryDirectory(prefix="runkit-demo-") as folder:
+        os.environ[DIR_NAME] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[DIR_NAME]
+            else:
+                os.environ[DIR_NAME] = before
+
+
 def _start(box: Sandbox, client: Client) -> Iterator[Started]:
     names = {business.scenario: business for business in box.businesses}
     for scenario in SCENARIOS:
@@ -64,12 +89,19 @@ def _start(box: Sandbox, client: Client) -> Iterator[Started]:
         yield Started(run.id, business.name, scenario)
 
 
-def _watch(client: Client, started: list[Started]) -> None:
+def _watch(client: Client, started: list[Started], *, timeout: float) -> None:
     """Follow the runs until each has ended or waits, and answer the one question that is ours."""
     asked_at: float | None = None
+    deadline = time.monotonic() + timeout
     open_runs = {run.run_id: run for run in started}
     with Bar(total=len(started), desc="runs that have stopped", unit="run") as bar:
         while open_runs:
+            if time.monotonic() > deadline:
+                names = ", ".join(one_line(one.business) for one in open_runs.values())
+                raise WaitTimeout(
+                    f"{plural(len(open_runs), 'run')} had not stopped after {duration(timeout)}: {names}. "
+                    "Try again with a higher --speed."
+                )
             for run_id, one in list(open_runs.items()):
                 run = client.runs.get(run_id, steps=False)
                 if run.status == "running":

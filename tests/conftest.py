@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -72,10 +73,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own for what runkit keeps, so that no test reads or leaves answers on the machine."""
-    monkeypatch.setenv("RUNKIT_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
+    folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))  # `tmp_path` is slow to make
+    monkeypatch.setenv("RUNKIT_STATE_DIR", str(folder))
+    return folder
 
 
 @dataclass

@@ -47,7 +47,7 @@ def text() -> str:
     """Describe modules, classes, frames and commands; the same on every version of Python."""
     lines: list[str] = []
     public: list[type] = []  # classes with a public name
-    classes: list[type] = []  # these, and what public functions return
+    returned: list[type] = []  # by public functions
     for module_name in MODULES:
         module = importlib.import_module(module_name)
         lines.append(f"# module {module_name}")
@@ -55,9 +55,9 @@ def text() -> str:
             value = getattr(module, name)
             lines.append(f"{module_name}.{name}{_kind_and_signature(value)}")
             public += [value] if inspect.isclass(value) else []
-            classes += _returned_by(value)
+            returned += _returned_by(value)
         lines.append("")
-    for cls in _reachable(public, classes):
+    for cls in _reachable(public, returned):
         lines += [f"# class {cls.__name__}({', '.join(base.__name__ for base in cls.__bases__)})"]
         lines += [f"{cls.__name__}{line}" for line in _members(cls, is_public=cls in public)]
         lines.append("")

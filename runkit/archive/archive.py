@@ -27,14 +27,27 @@ if TYPE_CHECKING:
 
 
 class Archive:
-    """Runs that are kept, in one Delta table: one row a run, with its JSON as it came.
+    """Runs that are kept, in one Delta table: a row for each copy of a run, with its JSON as it came.
 
-    `path` is a folder, which `add` or `sync` makes, readable by its owner only; or the address of an object
-    store such as `s3://bucket/runs`, with `storage_options` as the `deltalake` library takes them. Each write
-    is a new version, whole or not there at all; every version can be read again. Several processes may write
-    at once.
+    Of each run the newest copy is read, and the others are dropped by `compact` and at the end of `sync`.
+    Each write is a new version, whole or not there at all; every version can be read again. Several processes
+    may write at once.
 
-    Raises `MissingExtra` without the extra `[scale]`, `ArchiveError` where no archive is to be read.
+    Parameters
+    ----------
+    path
+        A folder, which `add` or `sync` makes, readable by its owner only; or the address of an object store
+        such as `s3://bucket/runs`.
+    storage_options
+        Access to the object store, as the `deltalake` library takes it.
+
+    Raises
+    ------
+    MissingExtra
+        Without the extra `[scale]`.
+    UsageError
+        For a path that cannot be an archive.
+
     """
 
     def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
@@ -53,16 +66,35 @@ class Archive:
         return self.select()
 
     def add(self, source: object, *, progress: bool = True) -> Added:
-        """Keep runs; of each the newest copy. `source` is what `runkit.frames` takes, but `Frames`.
+        """Keep runs. What the archive holds already, or has newer, is not written again.
 
-        The newest copy is told by `updated_at`; at a tie one with steps is newer than one without, then the
-        one that was read last, then the one that was added last. A business that one copy knows is kept.
+        The newest copy of a run is that with the latest `updated_at`; at a tie one with steps is newer than
+        one without, then the one that was read last, then the one that was added last. A business that one
+        copy knows is kept.
 
         Runs are written some 32 MB of JSON at a time, so memory does not grow with their number; what was
         written when something stops it stays, and adding the same again goes on; Ctrl-C returns what was
-        done. Progress is on stderr.
+        done.
 
-        Raises `UsageError` for what holds no runs, `ArchiveError` when the archive cannot be written.
+        Parameters
+        ----------
+        source
+            What `runkit.frames` takes, but `Frames`.
+        progress
+            Whether to count the runs when it takes longer than 2 seconds.
+
+        Returns
+        -------
+        Added
+            How many runs were new, changed, unchanged and refused.
+
+        Raises
+        ------
+        UsageError
+            For what holds no runs.
+        ArchiveError
+            When the archive cannot be written.
+
         """
         from runkit.archive.writing import add_records
 
@@ -114,12 +146,32 @@ class Archive:
     ) -> Synced:
         """Bring the archive up to date: list the runs, and read those that are new, changed or still work.
 
-        The arguments choose runs as in `client.runs.list`; `workers` as in `client.runs.fetch`. What arrives
-        is written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, goes on when it is called
-        again. Only reads from the API.
+        What arrives is written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, goes on when
+        it is called again. It ends with a compaction. Only reads from the API.
 
-        Raises what listing raises, `AuthError` for a key that is refused; runs that cannot be read are named
-        in the result, which also says what was covered.
+        Parameters
+        ----------
+        client
+            Where the runs are; `read_only=True` will do.
+        limit, status, since, until, business_id
+            Which runs, as for `client.runs.list`.
+        workers
+            How many runs are read at a time, as for `client.runs.fetch`.
+        progress
+            Whether to show progress.
+
+        Returns
+        -------
+        Synced
+            What was covered, what it brought, and which runs could not be read.
+
+        Raises
+        ------
+        ApiError
+            What listing raises, and `AuthError` for a key that is refused; what had arrived is written.
+        ArchiveError
+            When the archive cannot be written.
+
         """
         from runkit.archive.syncing import sync
 
@@ -136,13 +188,30 @@ class Archive:
         business_id: Words = None,
         version: int | None = None,
     ) -> Selection:
-        """Choose runs of one version, the newest if none is named; nothing is read yet.
+        """Choose runs of one version by what their newest copies say; nothing is read yet.
 
-        `status`, `agent` and `business_id` are a word or several; `since` (included) and `until` (excluded)
-        bound `created_at`. The selection has `frames()`, `runs()` and `dask()`, and can be given to
-        `runkit.report`, `runkit.gantt` and `runkit.frames`.
+        Parameters
+        ----------
+        status, agent, business_id
+            A word, or several.
+        since, until
+            Bounds of `created_at`; `since` is included, `until` is not.
+        version
+            A version of the archive, the newest if none is named.
 
-        Raises `UsageError` for a status, time or version that is none.
+        Returns
+        -------
+        Selection
+            With `frames()`, `runs()` and `dask()`; `runkit.report`, `runkit.gantt` and `runkit.frames` take
+            it.
+
+        Raises
+        ------
+        UsageError
+            For a status, time or version that is none.
+        ArchiveError
+            Where no archive is to be read.
+
         """
         from runkit.archive.selection import Selection, chosen_by
 

@@ -76,10 +76,8 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     n_listed, covered, whys = len(listed), _covered(listed), (listed.why or "").split("; ")
     del listed, known
     writer = Writer(snapshot, within=WITHIN)
-    errors, stopped = _read(client, todo, writer, workers, progress)
-    if stopped is None:
-        compact(place, MOST_SMALL_FILES)  # if other writers are in the way, the next sync will do it
-        snapshot.refresh()
+    errors, stopped = _read(client, todo, writer, workers=workers, progress=progress)
+    snapshot.refresh()
     added = writer.added(is_interrupted=stopped == INTERRUPTED)
     whys = [why for why in whys if not (chosen.get("limit") and why.startswith("cut at limit="))]
     if stopped:
@@ -97,7 +95,7 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
 
 
 def _read(
-    client: Client, todo: list[Run], writer: Writer, workers: int, progress: bool
+    client: Client, todo: list[Run], writer: Writer, *, workers: int, progress: bool
 ) -> tuple[dict[str, ApiError], str | None]:
     """Read runs into a writer; gives the errors by id, and what stopped it. Whatever does, all is written."""
     errors: dict[str, ApiError] = {}
@@ -110,6 +108,8 @@ def _read(
                     errors[run_id] = outcome
                 else:
                     writer.take(Record(outcome.to_dict(), Where(path=f"run {run_id}")))
+        writer.write()
+        compact(writer.place, MOST_SMALL_FILES)  # if other writers are in the way, the next sync will do it
     except KeyboardInterrupt:
         return errors, INTERRUPTED
     except (Unavailable, RateLimited) as error:

@@ -40,7 +40,7 @@ try:
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
-FILE_BYTES = 5_000_000  # of a file that compaction writes: about 50 MB of JSON, a partition on a cluster
+FILE_BYTES = 2_500_000  # of a file that compaction writes: some 50 MB of JSON, a partition on a cluster
 TRIES = 20  # of an append, each on the newest version: a compaction has to commit that often within a second
 _FOREVER = "interval 36500 days"  # any version can be read again, since a report may name it
 _PROPERTIES = {

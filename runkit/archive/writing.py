@@ -22,8 +22,8 @@ from runkit.text import plural
 BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000
 """JSON text and runs that are written at once, as one version: about 60,000 steps. Memory holds a few times
 that, however many runs come."""
-SMALL_FILE = 1_000_000  # bytes; about 10 MB of JSON
-DROPPED_AT_ONCE = 500  # copies, in one commit; the table's library crashes when some 20,000 rows are named
+SMALL_FILE = 500_000  # bytes; some 10 MB of JSON
+DROPPED_AT_ONCE = 1_000  # copies, in one commit; the table's library crashes when some 20,000 rows are named
 TRIES = 5  # of a compaction; after each conflict it is found anew what is superseded
 
 
@@ -74,6 +74,7 @@ class Writer:
     """
 
     def __init__(self, snapshot: Snapshot, *, within: float = float("inf")) -> None:
+        self.place = snapshot.place
         self._snapshot = snapshot
         self._within = within
         self._rows: list[Row] = []
@@ -185,7 +186,7 @@ def compact(place: Place, most_small: int = 1) -> bool:
 
 def _drop(snapshot: Snapshot, superseded: pa.ChunkedArray) -> None:
     """Replace all copies of some runs, of which there are several, by the newest."""
-    n_copies = superseded.to_pandas().value_counts().cumsum()
+    n_copies = superseded.to_pandas().value_counts(sort=False).cumsum()  # in the order of files
     run_ids = n_copies.index[: max(1, (n_copies <= DROPPED_AT_ONCE).sum())].tolist()
     copies = snapshot.copies(SCHEMA.names, run_ids)
     snapshot.replace(copies.newest.select(SCHEMA.names), copies.rows["digest"].unique().to_pylist())

@@ -19,7 +19,7 @@ from runkit.charts.fleet_attention import look_first
 from runkit.charts.fleet_evidence import confidence, sources
 from runkit.charts.fleet_outcome import outcomes, volume
 from runkit.charts.fleet_time import budget, slowest_steps, waits
-from runkit.charts.phrases import NO_RUNS, listed, recommendations, said, without_budget
+from runkit.charts.phrases import NO_RUNS, listed, said, without_budget
 from runkit.tables.linked import Frames
 from runkit.tables.problems import numbers
 from runkit.text import budget_words, duration, moment, plural, shorten
@@ -30,29 +30,22 @@ __all__ = [
     "in_short",
     "look_first",
     "outcomes",
+    "problems",
     "slowest_steps",
     "sources",
     "volume",
     "waits",
 ]
 
-MOST_NAMED = 5  # statuses, or recommendations, counted one by one; nobody reads on
-ADVICE = 120  # characters of a recommendation
+MOST_NAMED = 5  # statuses counted one by one; nobody reads on
 STATUS_WORDS = {"error": "failed", "interrupted": "waiting for a person"}  # others are words for people
 
 
 def in_short(f: Frames) -> Exhibit:
-    """All of the runs in a few sentences, and whether they are all that was asked for. No figure.
-
-    Outcomes come first: how the runs stand, and what the outputs of the completed ones recommend, counted by
-    the text of the last sentence that begins with "Recommendation".
-    """
+    """All of the runs in a few sentences, and whether they are all that was asked for. No figure."""
     runs = f.runs
     asks = f.interrupts[f.interrupts["outcome"] == "pending"]
-    by_status = _most_frequent(runs["status"].astype("str").map(_status_words), "status", "statuses")
-    done = runs.loc[runs["status"] == "completed", "run_id"]
-    advice = done.map(recommendations(f))
-    by_advice = _most_frequent(advice.dropna(), "recommendation", "recommendations")
+    by_status = _most_frequent(runs["status"].astype("str").map(_status_words))
     spent = runs[["working_s", "waiting_s", "idle_s"]].sum()
     parts = [NO_RUNS]
     if len(runs):
@@ -64,7 +57,6 @@ def in_short(f: Frames) -> Exhibit:
             time = f"Their time: {budget_words(*spent)}; {counts}."
         parts = [
             f"{plural(len(runs), 'run')}: {kinds}.{no_failure}",
-            _advice_words(by_advice, len(done), int(advice.isna().sum())),
             _asking(asks, runs),
             f"Created {_range_words(runs)}.",
             time,
@@ -73,9 +65,7 @@ def in_short(f: Frames) -> Exhibit:
     parts.append(_wholeness(f))
     rows = {
         "runs": f"{len(runs):,}",
-        "completed": f"{len(done):,}",
-        **{f"recommended: {words}": f"{n:,}" for words, n in by_advice.items()},
-        "completed without a recommendation": f"{advice.isna().sum():,}",
+        "completed": f"{(runs['status'] == 'completed').sum():,}",
         "failed": f"{(runs['status'] == 'error').sum():,}",
         "questions waiting": f"{len(asks):,}",
         "oldest question asked": moment(asks["asked_at"].min()) if len(asks) else "–",
@@ -90,33 +80,37 @@ def in_short(f: Frames) -> Exhibit:
     return Exhibit("The runs in short", " ".join(filter(None, parts)), table)
 
 
+def problems(f: Frames) -> Exhibit:
+    """What is wrong with the data, counted by kind. No figure.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Exhibit
+        With a row for each kind of problem.
+    """
+    kinds = f.problems.assign(n_problems=numbers(f.problems)).astype({"severity": "str", "problem": "str"})
+    table = kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index()
+    found = plural(int(table["n_problems"].sum()), "problem") if len(table) else "No problem"
+    was = "was" if len(table) == 0 or table["n_problems"].sum() == 1 else "were"
+    return Exhibit("Problems in the data", f"{found} {was} noted in the data.", table)
+
+
 def _status_words(status: object) -> str:
     return STATUS_WORDS.get(str(status)) or said(status, "of unknown status")
 
 
-def _most_frequent(words: pd.Series[Any], one: str, many: str) -> dict[str, int]:
-    """How often the most frequent words come, and the others together: `{…, "3 other statuses": 5}`."""
+def _most_frequent(words: pd.Series[Any]) -> dict[str, int]:
+    """How often the most frequent statuses come, and the others together: `{…, "3 other statuses": 5}`."""
     found = words.astype("str").value_counts()
     rest = found[MOST_NAMED:]
-    named = {shorten(str(word), ADVICE): int(n) for word, n in found[:MOST_NAMED].items()}
-    return named | (
-        {plural(len(rest), f"other {one}", f"other {many}"): int(rest.sum())} if len(rest) else {}
-    )
-
-
-def _advice_words(by_advice: dict[str, int], n_done: int, n_without: int) -> str:
-    """What the outputs recommend, most frequent first, and how many recommend nothing in words."""
-    if not n_done:
-        return ""
-    if not by_advice:
-        return f"No output of the {plural(n_done, 'completed run')} states a recommendation."
-    named = [
-        f"{f'“{words}”' if place < MOST_NAMED else words} ({n:,})"
-        for place, (words, n) in enumerate(by_advice.items())
-    ]
-    verb = "states" if n_without == 1 else "state"
-    without = f"; {n_without:,} {verb} none" if n_without else ""
-    return f"What the completed ones recommend: {listed(named)}{without}."
+    named = {shorten(str(word)): int(n) for word, n in found[:MOST_NAMED].items()}
+    others = {plural(len(rest), "other status", "other statuses"): int(rest.sum())}
+    return named | (others if len(rest) else {})
 
 
 def _range_words(runs: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from runkit.charts.evidence import findings_of
 from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import NO_RUNS, few, known, listed, quoted, recommendations, said, share, subjects
+from runkit.charts.phrases import NO_RUNS, agent_name, business, few, known, listed, quoted, said, share
 from runkit.tables.linked import Frames
 from runkit.tables.problems import numbers
 from runkit.text import duration, plural, short_id
@@ -57,7 +57,7 @@ def look_first(f: Frames) -> Exhibit:
 
     `run_id` is of the newest of a row's `n_runs` runs, `since` the earliest time: when the question was
     asked, the run ended, the policy settled or, for all others, the run was created. `about` is the business,
-    or what hints at it.
+    or else the agent.
 
     Far longer: beyond the upper quartile by three interquartile ranges, twice the median and a minute,
     where the agent has at least eight ended runs to compare with. Waits of open questions are not compared:
@@ -79,7 +79,7 @@ def look_first(f: Frames) -> Exhibit:
         if kind.tasks
     ]
     n_shown = _room([len(kind.tasks) for kind in kinds])
-    about = subjects(f)
+    about = {run["run_id"]: _about(run) for _, run in f.runs.iterrows()}
     rows = [
         (
             kind.to_do,
@@ -96,6 +96,11 @@ def look_first(f: Frames) -> Exhibit:
     dtypes = dict.fromkeys(COLUMNS, "str") | {"since": "datetime64[us, UTC]", "n_runs": "int32"}
     table = table.assign(since=pd.to_datetime(table["since"], utc=True)).astype(dtypes)
     return Exhibit(title, _words(f, kinds, n_shown), table)
+
+
+def _about(run: pd.Series[Any]) -> str:
+    """Name the business of a run, or else its agent."""
+    return business(run) or agent_name(known(run["agent_name"]) or run["agent"])
 
 
 def _room(numbers: list[int]) -> list[int]:
@@ -210,14 +215,8 @@ def _lapsed(f: Frames) -> Kind:
 def _unsure(f: Frames) -> Kind:
     is_sure = f.runs["confidence"].isin(["high", "medium"]) | f.runs["confidence"].isna()
     unsure = _newest_first(f, (f.runs["status"] == "completed") & ~is_sure)
-    advice = recommendations(f)
     tasks = [
-        Task(
-            f"completed with {said(word)} confidence"
-            + (f"; it recommends: {quoted(advice[run_id], LABEL)}" if run_id in advice else ""),
-            ended,
-            [run_id],
-        )
+        Task(f"completed with {said(word)} confidence", ended, [run_id])
         for run_id, word, ended in zip(
             unsure["run_id"], unsure["confidence"], unsure["ended_at"], strict=True
         )
@@ -244,9 +243,9 @@ def _settled(f: Frames) -> Kind:
 
 
 def _unsupported(f: Frames) -> Kind:
-    """Findings of steps without any source, in one row: they have one remedy."""
+    """Findings without any source, in one row: they have one remedy."""
     found = findings_of(f)
-    found = found[found["origin"] == "step"]
+    found = found[found["origin"] != "output"]
     bare = found[found["n_sources"] == 0]
     tasks = []
     words = f"{plural(len(bare), 'finding has', 'findings have')} no source"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from runkit.charts import bars
@@ -23,7 +24,7 @@ CONFIDENCE_LOOKS = {
     "other": bars.REST._replace(words="another word"),
     "none": bars.NOTHING._replace(words="none given"),
 }
-GROUPS = {"step": "Findings", "output": "Outputs"}
+GROUPS = {"finding": "Findings", "output": "Outputs"}
 MOST_AGENTS = bars.MOST_BARS // len(GROUPS)  # in each group
 MOST_RUN_IDS = 3  # of the runs with unsure artifacts in a cell of the table
 MOST_TIERS = 4  # in the sentence
@@ -40,25 +41,22 @@ SOURCE = ["source_name", "source_tier"]
 
 
 def confidence(f: Frames) -> Exhibit:
-    """Artifacts by agent and confidence, from high to low: what steps found, and what runs delivered.
+    """Artifacts by agent and confidence, from high to low: what agents found, and what runs delivered.
 
-    Proposals are left out: they say what a person is asked to change. In the table `n_runs` counts the runs
-    of a row, and `run_ids` names the newest three of those with low confidence or with an undocumented word.
+    In the table `n_runs` counts the runs of a row, and `run_ids` names the newest three of those with low
+    confidence or with an undocumented word.
     """
     title = "How sure the agents were"
     artifacts = findings_of(f)
-    artifacts = artifacts.assign(origin=artifacts["origin"].astype("str"))
-    kept = artifacts[artifacts["origin"].isin(list(GROUPS))]
-    n_left = len(artifacts) - len(kept)
-    left_out = f"Left out: {plural(n_left, 'proposal')}." if n_left else ""
+    kept = artifacts.assign(kind=np.where(artifacts["origin"] == "output", "output", "finding"))
     table = _confidence_table(kept, f.runs)
     if kept.empty:
-        return Exhibit(title, f"The runs found and delivered nothing. {left_out}".strip(), table)
+        return Exhibit(title, "The runs found and delivered nothing.", table)
     level = _level(kept["confidence"])
     rows, more = [], []
     words = []
-    for origin, heading in GROUPS.items():
-        is_own = (kept["origin"] == origin).to_numpy(bool)
+    for kind, heading in GROUPS.items():
+        is_own = (kept["kind"] == kind).to_numpy(bool)
         if not is_own.any():
             words.append(f"There are no {heading.lower()}.")
             continue
@@ -71,7 +69,7 @@ def confidence(f: Frames) -> Exhibit:
         )
     if more:
         words.append(f"The chart adds up the {listed(more)} with the fewest.")
-    sentence = " ".join(filter(None, [*words, left_out]))
+    sentence = " ".join(words)
     figure = bars.bars(
         list(CONFIDENCE_LOOKS.values()),
         rows,
@@ -89,22 +87,21 @@ def _level(confidence: pd.Series[Any]) -> Any:
 
 
 def _confidence_table(kept: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """A row for each origin, agent and label as it came, from high to low."""
+    """A row for each kind, agent and label as it came, from high to low."""
     created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
     newest_first = kept.assign(created_at=kept["run_id"].map(created)).sort_values(
         "created_at", ascending=False, kind="stable"
     )
-    by = newest_first.groupby(["origin", "agent", "confidence"], dropna=False)["run_id"]
+    by = newest_first.groupby(["kind", "agent", "confidence"], dropna=False)["run_id"]
     table = by.agg(n_artifacts="size", n_runs="nunique").reset_index()
-    of_agent = table.groupby(["origin", "agent"], dropna=False)["n_artifacts"].transform("sum")
+    of_agent = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
     table.insert(4, "artifacts_percent", (100 * table["n_artifacts"] / of_agent).round(1))
     level = _level(table["confidence"])
     named = [few(ids.unique().tolist(), MOST_RUN_IDS) for _, ids in by]
     table["run_ids"] = pd.Series(named, table.index, "str").where(pd.Series(level).isin(["low", "other"]))
     place = [list(CONFIDENCE_LOOKS).index(word) for word in level]
-    of_origin = table["origin"].map({origin: number for number, origin in enumerate(GROUPS)})
-    order = table.assign(place=place, of_origin=of_origin, of_agent=-of_agent)
-    order = order.sort_values(["of_origin", "of_agent", "agent", "place", "confidence"])
+    order = table.assign(place=place, of_agent=-of_agent)
+    order = order.sort_values(["kind", "of_agent", "agent", "place", "confidence"])
     return order[table.columns].reset_index(drop=True)
 
 
@@ -158,12 +155,12 @@ def _confidence_words(numbers: pd.DataFrame, what: str) -> str:
 def sources(f: Frames) -> Exhibit:
     """Sources by name and tier: in how many runs findings rest on each, how many, and how sure they are.
 
-    A finding is an artifact of a step: outputs repeat them. A finding that rests on several sources counts
-    for each of them; a source that it names twice counts once.
+    Outputs are left out: they repeat the findings. A finding that rests on several sources counts for each of
+    them; a source that it names twice counts once.
     """
     title = "Which sources carry the findings"
     found = findings_of(f)
-    found = found[found["origin"] == "step"]
+    found = found[found["origin"] != "output"]
     used = f.sources.merge(found[[*FINDING, "confidence"]], on=FINDING)
     used = used.assign(is_high=(used["confidence"] == "high").fillna(False).to_numpy(bool))
     table = _sources_table(used)

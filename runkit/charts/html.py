@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _CSP = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; font-src data:; "
     "script-src {scripts}; connect-src 'none'; form-action 'none'; base-uri 'none'"
 )
 NARROW_PX = 700  # of the window

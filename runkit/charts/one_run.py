@@ -1,4 +1,4 @@
-"""What one run shows to somebody who was not there and asks: should we approve, and why did it take so long.
+"""What one run shows to somebody who was not there: what came out, on what evidence, and why it took so long.
 
 Each function takes `Frames` of exactly one run and gives an `Exhibit` that stands alone: a sentence that is
 the message, a table with the numbers, and a figure where that says it better. In the order of a report.
@@ -14,22 +14,19 @@ from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import (
     QUOTE,
     STATEMENT,
-    Business,
     business,
-    business_words,
     by_agent,
     few,
     known,
     listed,
+    output_of,
     quoted,
     said,
     status_words,
-    verdict,
-    verdict_words,
     waited_words,
 )
 from runkit.charts.run_findings import evidence, findings, found, overconfident
-from runkit.charts.run_open import cause_and_remedy, failed, open_counts, open_items
+from runkit.charts.run_open import cause, failed, open_counts, open_items
 from runkit.charts.run_people import people
 from runkit.charts.run_time import budget, critical_path, slowest_steps, timeline
 from runkit.models import Run
@@ -58,52 +55,68 @@ HOW_TO_ANSWER = (
 
 
 def in_short(f: Frames, run: Run | None = None) -> Exhibit:
-    """Say one run in a few sentences; first the verdict, what is expected of the reader, or what failed.
+    """Say one run in a few sentences: what it delivered, or what is expected of the reader, or what failed.
 
-    `f` holds exactly one run, else `UsageError`. `run` is the same run as an object, if there is one: it may
-    know the business. An open run is as it was when it was read, `as_of`; the table names the run.
+    Parameters
+    ----------
+    f
+        Frames of exactly one run.
+    run
+        The same run as an object, if there is one.
+
+    Returns
+    -------
+    Exhibit
+        An open run is as it was when it was read, `as_of`; the table names the run.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
     """
     f = one_run(f, "f")
     row = f.runs.iloc[0]
-    given, about = verdict(f), _business(f, run)
-    if given:
-        of = f"Review of {business_words(about)}: " if about else ""
-        parts = [f"{of}{verdict_words(given)}", overconfident(f), f"The run {status_words(row)}."]
+    output = output_of(f)
+    if output:
+        about = business(row)
+        of = f"Review of {quoted(about)}. " if about else ""
+        parts = [f"{of}{output.words()}", overconfident(f), f"The run {status_words(row)}."]
     else:
-        parts = [_no_verdict(f, row, about)]
-    if given or row["status"] != "interrupted":
+        parts = [_no_output(f, row)]
+    if output or row["status"] != "interrupted":
         parts.append(waited_words(f))
     if row["has_steps"] and not row["n_errors"] and row["status"] != "error":
         parts.append("No errors.")
-    elif row["n_errors"] and (given or row["status"] != "error"):
+    elif row["n_errors"] and (output or row["status"] != "error"):
         parts.append(failed(f).sentence)
     parts.append(open_counts(f))
-    return Exhibit("In short", " ".join(filter(None, parts)), _facts(_about(row, about)))
+    return Exhibit("In short", " ".join(filter(None, parts)), _facts(_about(row)))
 
 
-def _no_verdict(f: Frames, row: pd.Series[Any], about: Business | None) -> str:
-    """Say why there is no verdict: the question that somebody has to answer, the error, or the status."""
+def _no_output(f: Frames, row: pd.Series[Any]) -> str:
+    """Say why there is no output: the question that somebody has to answer, the error, or the status."""
     pending = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("asked_at")
+    about = business(row)
+    the_run = f"the review of {quoted(about)}" if about else "the run"
     if len(pending):
         first = pending.iloc[0]
         more = f" and {plural(len(pending) - 1, 'more question')}" if len(pending) > 1 else ""
         wait = "" if pd.isna(first["wait_s"]) else f", waiting for {duration(first['wait_s'])}"
-        review = f", in the review of {business_words(about)}" if about else ""
+        review = f", in {the_run}" if about else ""
         return (
             f"Someone has to answer: {quoted(first['label'])} "
             f"({by_agent(first['agent'])}{wait}){more}{review}. "
             f"{HOW_TO_ANSWER} {_proposed(f, first)}{_worked_before(row)}"
         )
-    the_run = f"the review of {business_words(about)}" if about else "the run"
     if row["status"] == "error":
-        return f"No verdict: {the_run} {status_words(row)}. {cause_and_remedy(f)} {_done(f)}"
+        return f"No result: {the_run} {status_words(row)}. {cause(f)} {_done(f)}"
     if row["status"] == "completed":
-        return f"No verdict: {the_run} {status_words(row)} and delivered no output."
-    return f"No verdict yet: {the_run} {status_words(row)}."
+        return f"No result: {the_run} {status_words(row)} and delivered no output."
+    return f"No result yet: {the_run} {status_words(row)}."
 
 
 def _done(f: Frames) -> str:
-    """Say what a run without a verdict did all the same, and what it did not."""
+    """Say what a run without an output did all the same, and what it did not."""
     if not f.runs["has_steps"].iloc[0]:
         return ""
     titles = [quoted(title) for title in findings(f)["title"]]
@@ -134,10 +147,24 @@ def _worked_before(row: pd.Series[Any]) -> str:
 
 
 def asked(f: Frames, run: Run | None = None) -> Exhibit:
-    """Say what was asked of which agent, by whom, and about which business, as far as anybody tells.
+    """Say what was asked of which agent, by whom, and about which business, as far as this is known.
 
-    `f` holds exactly one run, else `UsageError`. `run` is the same run as an object, if there is one: its
-    JSON may hold the prompt. Where the API does not name the business, the best hint of it is given.
+    Parameters
+    ----------
+    f
+        Frames of exactly one run.
+    run
+        The same run as an object, if there is one: its JSON may hold the prompt.
+
+    Returns
+    -------
+    Exhibit
+        Without a figure.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
     """
     f = one_run(f, "f")
     row = f.runs.iloc[0]
@@ -148,40 +175,25 @@ def asked(f: Frames, run: Run | None = None) -> Exhibit:
         words.append(f"The prompt was: {quoted(prompt, STATEMENT)}.")
     elif run is not None:
         words.append("No prompt was given: the agent did its ordinary task.")
-    about = _business(f, run)
-    if about is None:
-        words.append("Nothing names the business that it is about; the findings may tell.")
-    elif about.where:
-        words.append(f"It is about {business_words(about)}; the API does not name the business.")
-    else:
-        words.append(f"It is about {business_words(about)}.")
+    about = business(row)
+    words.append(f"It is about {quoted(about)}." if about else "The API does not name the business.")
     facts = [
         ("prompt", prompt or ("none" if run is not None else UNKNOWN)),
         ("agent", known(row["agent"]) or UNKNOWN),
         ("asked by", known(row["requester"]) or UNKNOWN),
         ("asked on", moment(row["created_at"])),
-        ("business", _business_fact(about)),
+        ("business", about or UNKNOWN),
     ]
     return Exhibit("What was asked", " ".join(words), _facts(facts))
 
 
-def _business(f: Frames, run: Run | None) -> Business | None:
-    return business(f, run.business_id if run is not None else None)
-
-
-def _business_fact(about: Business | None) -> str:
-    if about is None:
-        return UNKNOWN
-    return f"probably {about.name}, from {about.where}" if about.where else about.name
-
-
-def _about(row: pd.Series[Any], about: Business | None) -> list[tuple[str, str]]:
+def _about(row: pd.Series[Any]) -> list[tuple[str, str]]:
     """The facts that name a run."""
     ended = moment(row["ended_at"]) if pd.notna(row["ended_at"]) else "not yet"
     return [
         ("run", str(row["run_id"])),
         ("conversation", known(row["thread_id"]) or UNKNOWN),
-        ("business", _business_fact(about)),
+        ("business", business(row) or UNKNOWN),
         ("agent", known(row["agent"]) or UNKNOWN),
         ("requester", known(row["requester"]) or UNKNOWN),
         ("status", known(row["status"]) or UNKNOWN),

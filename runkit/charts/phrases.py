@@ -6,9 +6,7 @@ between quotation marks where it could pass for what runkit says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -20,13 +18,9 @@ from runkit.values import CONFIDENCES, FINAL_STATUSES
 NO_RUNS = "There are no runs."
 NAME = 40  # characters of a name in a sentence
 QUOTE = 80  # characters of a label or a title: more hides the sentence around it
-STATEMENT = 400  # characters of what a finding says, where it is the message
+EXCERPT = 200  # characters of a summary
+STATEMENT = 400  # characters of what somebody asked for
 FEW = 3  # things named one by one in a sentence; more are counted
-WEBSITE = "Website of "  # how a source is named that is the website of a business
-
-# Where a sentence ends: a mark, and after it no small letter ("Acme Inc. of Ohio" goes on).
-_END = re.compile(r"[.!?]+[”\")]*(?=\s+[^a-z\s]|\s*$)")
-_QUOTED = re.compile(r"“[^”]*(?=[^”]”)")
 
 
 def known(value: object) -> str | None:
@@ -159,149 +153,40 @@ def is_over(run: pd.Series[Any]) -> bool:
     return run["status"] in FINAL_STATUSES
 
 
-def sentences_of(summary: object) -> list[str]:
-    """Cut a summary into sentences. A sentence inside quotation marks is not one of the summary's own."""
-    line = known(summary) or ""
-    # what a person wrote, quoted by an agent, must not pass for the agent's recommendation
-    masked = _QUOTED.sub(lambda found: "x" * len(found.group()), line)
-    edges = [0, *(found.end() for found in _END.finditer(masked)), len(line)]
-    cut = (line[since:to].strip() for since, to in pairwise(edges))
-    return [part for part in cut if part]
+def excerpt(summary: object) -> str | None:
+    """Give the beginning of a summary, cut at a space; None if it says nothing."""
+    line = known(summary)
+    if line is None or len(line) <= EXCERPT:
+        return line
+    return (line[: EXCERPT + 1].rpartition(" ")[0] or line[:EXCERPT]) + "…"
 
 
-def stated(f: Frames, word: str) -> list[str]:
-    """All sentences of the output that begin with a word, such as Still open."""
-    output = f.artifacts[f.artifacts["origin"] == "output"]
-    every = (sentence for text in output["summary"] for sentence in sentences_of(text))
-    return [sentence for sentence in every if sentence.startswith(word)]
-
-
-def advice_of(summary: object) -> str | None:
-    """The last sentence of a summary that begins with "Recommendation"; None if it has none."""
-    advice = [sentence for sentence in sentences_of(summary) if sentence.startswith("Recommendation")]
-    return advice[-1] if advice else None
-
-
-class Verdict(NamedTuple):
-    """What a run's output says: `words` is its recommendation, else its first sentence, None if it has none.
-
-    `n_more`: further artifacts of the output.
-    """
+class Output(NamedTuple):
+    """The first artifact of a run's output, and how many more there are."""
 
     title: str
     confidence: str | None
-    words: str | None
+    excerpt: str | None
     n_more: int
 
+    def words(self) -> str:
+        """Say it as a sentence."""
+        sure = said(self.confidence, "no", QUOTE)
+        more = f", the first of {plural(self.n_more + 1, 'artifact')}" if self.n_more else ""
+        words = f": “{self.excerpt}”" if self.excerpt else "; it has no summary."
+        return f"The output is {self.title} ({sure} confidence{more}){words}"
 
-def verdict(f: Frames) -> Verdict | None:
-    """What the output says in the end; None without output.
 
-    That is the last sentence that begins with "Recommendation", of the first artifact that has one; else the
-    first sentence of the first artifact.
-    """
+def output_of(f: Frames) -> Output | None:
+    """Give what one run delivered; None if it delivered nothing."""
     output = f.artifacts[f.artifacts["origin"] == "output"]
     if output.empty:
         return None
-    chosen, words = output.iloc[0], None
-    for _, artifact in output.iterrows():
-        words = advice_of(artifact["summary"])
-        if words:
-            chosen = artifact
-            break
-    if words is None:
-        words = next(iter(sentences_of(chosen["summary"])), None)
-    return Verdict(
-        quoted(chosen["title"], otherwise="an output without a title"),
-        known(chosen["confidence"]),
-        words and shorten(words, STATEMENT),
-        len(output) - 1,
-    )
+    first = output.iloc[0]
+    title = quoted(first["title"], otherwise="an output without a title")
+    return Output(title, known(first["confidence"]), excerpt(first["summary"]), len(output) - 1)
 
 
-def verdict_words(given: Verdict) -> str:
-    """Say a verdict, and where it stands, as a sentence."""
-    sure = f"{said(given.confidence, limit=QUOTE)} confidence" if given.confidence else "no confidence stated"
-    more = f", the first of {plural(given.n_more + 1, 'artifact')}" if given.n_more else ""
-    where = f"{given.title}, {sure}{more}"
-    return f"“{given.words}” ({where})." if given.words else f"The output is {where}; it has no summary."
-
-
-def subjects(f: Frames) -> dict[str, str]:
-    """Say what each run is about, by run id: its business, else the best hint that it holds, else nothing.
-
-    A hint is, in this order: the title of its output; whose website is a source; its first question.
-    """
-    output = f.artifacts[f.artifacts["origin"] == "output"]
-    name = f.sources["source_name"]
-    sites = f.sources[name.str.startswith(WEBSITE).fillna(False).to_numpy(bool)]
-    hints = (
-        zip(f.runs["run_id"], f.runs["business_id"], strict=True),
-        zip(output["run_id"], output["title"], strict=True),
-        zip(sites["run_id"], sites["source_name"].str.removeprefix(WEBSITE), strict=True),
-        zip(f.interrupts["run_id"], f.interrupts["label"], strict=True),
-    )
-    about: dict[str, str] = {}
-    for run_id, hint in chain.from_iterable(hints):
-        if words := known(hint):
-            about.setdefault(run_id, shorten(words, QUOTE))
-    return about
-
-
-def recommendations(f: Frames) -> dict[str, str]:
-    """Give the recommendation of each run that has one, by run id, as `verdict` chooses it.
-
-    It is without its first word where a colon follows it, and without its last full stop.
-    """
-    output = f.artifacts[f.artifacts["origin"] == "output"]
-    given: dict[str, str] = {}
-    for run_id, summary in zip(output["run_id"], output["summary"], strict=True):
-        advice = advice_of(summary)
-        if advice and run_id not in given:
-            given[run_id] = advice.removeprefix("Recommendation:").strip().removesuffix(".")
-    return given
-
-
-class Business(NamedTuple):
-    """The business that a run is about: the id that the API gives, or the best hint of its name.
-
-    `where` says from what the hint was taken; None for an id.
-    """
-
-    name: str
-    where: str | None = None
-
-
-# Titles and questions that hold the name of a business: the name is the group.
-_TITLE = re.compile(r".*? for (.+)")
-_DECISION = re.compile(r"(?:Approve|Reject) (.+?)\?*")
-
-
-def business(f: Frames, business_id: object = None) -> Business | None:
-    """Tell which business one run is about; None where nothing names it.
-
-    The id, from the frames or given, is certain. Else the output's title, the label of a question that asks
-    to decide, or the name of a source may hold the name.
-    """
-    given = known(f.runs["business_id"].iloc[0]) or known(business_id)
-    if given:
-        return Business(given)
-    titles = f.artifacts.loc[f.artifacts["origin"] == "output", "title"]
-    labels = f.interrupts.loc[f.interrupts["kind"] == "decision", "label"]
-    for values, pattern, where in (
-        (titles, _TITLE, "the output's title"),
-        (labels, _DECISION, "a question's label"),
-    ):
-        for text in filter(None, map(known, values)):
-            found = pattern.fullmatch(text)
-            return Business(found.group(1) if found else text, where)
-    for text in filter(None, map(known, f.sources["source_name"])):
-        if text.startswith(WEBSITE):
-            return Business(text.removeprefix(WEBSITE), "the name of a source")
-    return None
-
-
-def business_words(about: Business) -> str:
-    """Name a business in a sentence, and how certain that is."""
-    name = quoted(about.name)
-    return f"{name} (probably, from {about.where})" if about.where else f"the business {name}"
+def business(run: pd.Series[Any]) -> str | None:
+    """Name the business that a run is about, as far as this is known: it is never guessed from texts."""
+    return known(run["business_name"]) or known(run["business_id"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,16 +9,14 @@ import pandas as pd
 
 from runkit.charts.exhibit import Exhibit
 from runkit.charts.phrases import (
-    STATEMENT,
     by_agent,
+    excerpt,
     few,
     is_over,
     known,
     missing_steps,
     quoted,
     said,
-    sentences_of,
-    stated,
     step_names,
 )
 from runkit.charts.run_findings import UNNAMED, findings
@@ -28,9 +25,6 @@ from runkit.tables.divergence import one_run
 from runkit.tables.linked import Frames
 from runkit.text import duration, moment, plural
 
-_ADVICE = re.compile(
-    r"\b(?:again|retry|try|contact|ask|check|wait|start)\b", re.IGNORECASE
-)  # words of a remedy
 SURE_ENOUGH = ("high", "medium")  # any other word, and none, is something to look at
 
 
@@ -103,28 +97,20 @@ def _failed_words(run: pd.Series[Any], rows: pd.DataFrame, table: pd.DataFrame) 
 
 
 def _cause_words(row: pd.Series[Any]) -> str:
-    """Say an error: its summary where the agent wrote one, else its label."""
-    words = known(row["summary"]) or known(row["step"])
-    return f"{quoted(words.rstrip('.') if words else None, STATEMENT)} ({by_agent(row['agent'])})"
+    """Say an error: its label, and what the agent wrote."""
+    summary = excerpt(row["summary"])
+    words = f": “{summary}”" if summary and summary.rstrip(".") != known(row["step"]) else ""
+    return f"{quoted(row['step'])}{words} ({by_agent(row['agent'])})"
 
 
-def cause_and_remedy(f: Frames) -> str:
-    """Say what went wrong in a failed run, and what to do, if the error says it, as a sentence of its own."""
+def cause(f: Frames) -> str:
+    """Say what went wrong in a failed run, as its first error has it, and how many more errors there are."""
     shown = failed(f)
     if shown.table.empty:
         return shown.sentence
-    first = shown.table.iloc[0]
-    label, summary = known(first["step"]) or UNNAMED, known(first["summary"])
-    parts = [part.rstrip(".") for part in sentences_of(summary)]
-    # of several sentences the last one may tell what to do; a single one is the cause
-    advice = parts.pop() if len(parts) > 1 and _ADVICE.search(parts[-1]) else None
-    told = ". ".join(parts)
-    cause = told if label in told else ": ".join(filter(None, [label, told]))
-    words = f"What went wrong: {quoted(cause, STATEMENT)} ({by_agent(first['agent'])})."
     n_more = int((f.steps["type"] == "error").sum()) - 1
-    if n_more > 0:
-        words += f" There {'is' if n_more == 1 else 'are'} {plural(n_more, 'more error')}."
-    return f"{words} What to do, in the agent's words: {quoted(advice, STATEMENT)}." if advice else words
+    more = f" There {'is' if n_more == 1 else 'are'} {plural(n_more, 'more error')}." if n_more > 0 else ""
+    return f"What went wrong: {_cause_words(shown.table.iloc[0])}.{more}"
 
 
 def culprit(f: Frames) -> pd.Series[Any] | None:
@@ -158,7 +144,7 @@ class Open(NamedTuple):
 
 
 def open_items(f: Frames) -> Exhibit:
-    """Show what one run left open: questions, steps, what the output calls open, weak findings, bad data.
+    """Show what one run left open: questions, steps, weak findings, bad data.
 
     `f` holds exactly one run, else `UsageError`. One row each; `since` and `open_s` where they are known,
     `note` on what followed.
@@ -225,8 +211,6 @@ def _items(f: Frames) -> Iterator[Open]:
         yield Open("question that cannot be read", "questions that cannot be read", words, words=words)
     if is_over(run) and not (f.artifacts["origin"] == "output").any():
         yield _no_result(run)
-    for point in stated(f, "Still open"):
-        yield Open("point that the output calls open", "points that the output calls open", point.rstrip("."))
     kind = ("question that was never answered", "questions that were never answered")
     yield from _questions(asked[asked["outcome"] == "lapsed"], *kind)
     waits = asked.loc[asked["outcome"].isin(["pending", "lapsed"]), "step_id"]

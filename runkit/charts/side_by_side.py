@@ -20,17 +20,15 @@ from runkit.charts.phrases import (
     QUOTE,
     STATEMENT,
     business,
-    business_words,
     by_agent,
     known,
     listed,
+    output_of,
     quoted,
     said,
     status_words,
     step_name,
     step_names,
-    verdict,
-    verdict_words,
     waited_words,
 )
 from runkit.charts.run_findings import findings as findings_of
@@ -75,16 +73,14 @@ def in_short(f: Frames) -> Exhibit:
     pair = two_runs(f)
     a, b = (side.runs.iloc[0] for side in pair)
     words = [
-        _other_business(*pair),
+        _other_business(a, b),
         *(f"{letter}: {_one(side)}" for letter, side in zip(LETTERS, pair, strict=True)),
         _longer_words(pair),
         "In the table a difference is B minus A.",
     ]
     names = ("agent", "status")
     rows = [("run", str(a["run_id"]), str(b["run_id"]), "")]
-    named = [business(side) for side in pair]
-    in_a, in_b = (business_words(about) if about else "unknown" for about in named)
-    rows.append(("business", in_a, in_b, ""))
+    rows.append(("business", business(a) or "unknown", business(b) or "unknown", ""))
     rows += [(name, known(a[name]) or "unknown", known(b[name]) or "unknown", "") for name in names]
     rows.append(
         ("confidence", said(a["confidence"], "none stated"), said(b["confidence"], "none stated"), "")
@@ -104,25 +100,22 @@ def _counts(side: Frames) -> tuple[int, ...]:
     return int(run["n_steps"]), int(run["n_errors"]), int(run["n_interrupts"]), *how_many(rows), n_places
 
 
-def _other_business(a: Frames, b: Frames) -> str:
-    """Warn that two runs are, or may be, about different businesses; nothing where no hint says so."""
+def _other_business(a: pd.Series[Any], b: pd.Series[Any]) -> str:
+    """Warn that two runs are about different businesses; nothing where one is not known."""
     one, other = business(a), business(b)
-    if one is None or other is None or one.name.casefold() == other.name.casefold():
-        return ""
-    # an id and a name cannot be compared
-    if (one.where is None) != (other.where is None):
-        return ""
-    are = "may be" if one.where else "are"
+    is_other = known(a["business_id"]) and known(b["business_id"]) and a["business_id"] != b["business_id"]
     return (
-        f"A and B {are} reviews of different businesses, {quoted(one.name)} and {quoted(other.name)}; "
+        f"A and B are reviews of different businesses, {quoted(one)} and {quoted(other)}; "
         "findings are compared by kind of check."
+        if is_other
+        else ""
     )
 
 
 def _one(side: Frames) -> str:
-    """Say one of the two runs: its verdict, its status and what waited."""
-    run, given = side.runs.iloc[0], verdict(side)
-    parts = [verdict_words(given) if given else "no verdict.", f"It {status_words(run)}.", waited_words(side)]
+    """Say one of the two runs: its output, its status and what waited."""
+    run, output = side.runs.iloc[0], output_of(side)
+    parts = [output.words() if output else "No output.", f"It {status_words(run)}.", waited_words(side)]
     return " ".join(filter(None, parts))
 
 

@@ -46,7 +46,7 @@ def read_pages(
     [A] 18: nothing documents that lists are newest first. So `since` ends the reading only while every item
     seen so far was newest first; a list in any other order is read to its end.
 
-    With `progress` a bar on stderr counts what was read, if that takes long; it is wiped at the end.
+    With `progress` a bar counts what was read, if that takes long; it is wiped at the end.
     """
     reader = _Reader(get_page, parse)
     kept: list[Listed] = []

@@ -149,7 +149,7 @@ class Runs:
         An id that comes twice is read once. Runs in `have` that have ended and have their steps are not read
         again, so `runs = client.runs.fetch(runs.requested, have=runs)` goes on where Ctrl-C stopped: that
         returns what had arrived. A run that cannot be read is left out, named in `why` and found in `errors`.
-        The bar (`progress`) goes to stderr and leaves nothing in the notebook. A host that goes away is
+        The bar (`progress`) leaves nothing in the notebook. A host that goes away is
         waited for as in `arriving`; when it stays away, what had arrived is returned, too.
 
         Raises `AuthError` for a 401, and for a 403 if nothing else is answered; what had arrived is in its

@@ -12,7 +12,8 @@ import runkit
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.reports.execution import DATA_NAME
-from runkit.reports.material import Material, masker_of, policy_of, read_source, received, redacted
+from runkit.reports.leaks import own_words
+from runkit.reports.material import Material, Source, masker_of, policy_of, read_source, received, redacted
 from runkit.reports.redaction import Redaction
 from runkit.text import Markup, block, plural, visible
 
@@ -51,11 +52,29 @@ def report_data(
     """Give a template its data.
 
     Under `runkit.report()` this is what the report is about. In a notebook that is opened by itself the runs
-    of `run_ids` are read: with `client`, else from the sandbox that `RUNKIT_SANDBOX_URL` names, else from
-    Middesk with MIDDESK_API_KEY, by a client that can only read. Without ids it gives `examples` runs of the
-    embedded sandbox. `redact` as in `report()`, which decides by itself.
+    are read: with `client`, else from the sandbox that `RUNKIT_SANDBOX_URL` names, else from Middesk with
+    MIDDESK_API_KEY, by a client that can only read.
 
-    Raises `UsageError` for arguments that cannot be used, and what reading runs raises.
+    Parameters
+    ----------
+    run_ids
+        Which runs; none for examples of the embedded sandbox.
+    examples
+        How many examples.
+    client
+        A client to read with. It stays open.
+    redact
+        As in `report()`, which decides by itself.
+
+    Returns
+    -------
+    ReportData
+        Frames, runs, answers and where they come from, redacted.
+
+    Raises
+    ------
+    UsageError
+        For arguments that cannot be used; and what reading runs raises.
     """
     if folder := os.environ.get(DATA_NAME):
         return ReportData(*received(Path(folder)))
@@ -67,11 +86,13 @@ def report_data(
     with ExitStack() as stack:
         if run_ids:
             reader = client or stack.enter_context(_reader(stack, is_example=False))
-            found = read_source(reader.runs.fetch(list(run_ids), progress=False))
+            source = read_source(reader.runs.fetch(list(run_ids), progress=False))
         else:
-            found = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
+            source = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
             log.info("no run_ids: %s of the sandbox", plural(examples, "example"))
-    return ReportData(*redacted(*found, policy, masker_of(policy), template=(BY_ITSELF, "not known")))
+    return ReportData(
+        *redacted(source, policy, masker_of(policy, own_words("")), template=(BY_ITSELF, "not known"))
+    )
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:
@@ -81,10 +102,12 @@ def _reader(stack: ExitStack, *, is_example: bool) -> Client:
     return runkit.Client(read_only=True)
 
 
-def _examples(client: Client, n: int) -> tuple[runkit.Frames, tuple[runkit.Run, ...]]:
+def _examples(client: Client, n: int) -> Source:
     """Give one run that waited for a person, two that differ in that, or the newest."""
-    f, runs = read_source(client.runs.fetch(client.runs.list(limit=None), progress=False))
-    done = f.runs[f.runs["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
-    telling = done["run_id"].tolist()
-    ids = ([telling[0], telling[-1]] if n == 2 else telling[:1]) if n < 3 else f.runs["run_id"].tolist()[:n]
-    return f.select(ids), tuple(run for run in runs if run.id in ids)
+    found = read_source(client.runs.fetch(client.runs.list(limit=None), progress=False))
+    runs = found.frames.runs
+    done = runs[runs["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
+    ids = (done["run_id"].iloc[[0, -1][:n]] if n < 3 else runs["run_id"][:n]).tolist()
+    kept = tuple(run for run in found.runs if run.id in ids)
+    answers = found.answers[found.answers["run_id"].isin(ids)]
+    return Source(found.frames.select(ids), kept, answers)

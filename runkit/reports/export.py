@@ -29,13 +29,16 @@ _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
     "a": {"href"},
     "details": {"open"},
+    "h1": {"id"},
+    "h2": {"id"},
+    "h3": {"id"},
     "ol": {"start"},
     "td": {"colspan", "rowspan", "headers"},
     "th": {"colspan", "rowspan", "scope"},
 }
 _STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "background-color"}
-_HEADING = re.compile("<h([1-3])>(.*?)</h\\1>", re.DOTALL)
 _TAG = re.compile("<[^>]*>")
+_ANCHOR = re.compile(r"part-\d+")
 _TITLE = Markup("<h1>{}</h1>")
 _ANCHORED = Markup('<h{level} id="{id}">{words}</h{level}>')
 _PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
@@ -44,51 +47,11 @@ _TOOLS = Markup(
     '<p class="tools"><button type="button" id="show-code" aria-pressed="false">Show the code</button></p>'
 )
 _ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
-_STYLE = Markup("""
-html { scroll-behavior: smooth; }
-main { max-width: 1100px; }
-h2 { margin-top: 2.2em; border-bottom: 1px solid var(--line); }
-a { color: inherit; }
-nav ol { columns: 2 18em; padding-left: 1.5em; margin: 8px 0; }
-button { font: inherit; color: inherit; background: none; border: 1px solid; padding: 4px 10px; }
-main p, main li, summary, .runkit-provenance td { overflow-wrap: anywhere; }
-pre { overflow-x: auto; padding: 8px; border-left: 3px solid var(--line); font-size: 0.85rem; }
-pre.output { white-space: pre-wrap; overflow-wrap: anywhere; }
-.highlight :is(.k, .kn, .kc, .ow) { font-weight: 600; } /* no colours: these read on any ground */
-.highlight .c1 { font-style: italic; }
-img.output { max-width: 100%; }
-table { font-size: 0.9rem; margin: 8px 0; }
-td { min-width: 3em; max-width: 36em; overflow-wrap: break-word; }
-@media (max-width: 700px) { /* a row becomes a card; scrolling sideways, one would read half sentences */
-  .runkit-many thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
-  .runkit-many tr { display: block; padding: 6px 0; border-bottom: 1px solid var(--line); }
-  .runkit-many td { display: grid; grid-template-columns: 7em 1fr; border: 0; padding: 2px 8px; }
-  .runkit-many td { text-align: left !important; white-space: normal !important; min-width: 0 !important; }
-  .runkit-many td > span { min-width: 0; overflow-wrap: anywhere; }
-  .runkit-many td::before { content: attr(data-label); font-size: 0.8rem; }
-}
-details { margin: 8px 0 24px; }
-summary { cursor: pointer; padding: 4px 0; }
-:focus-visible { outline: 2px solid; outline-offset: 2px; }
-@media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
-@media print { /* nothing scrolls on paper */
-  nav, .tools, .code { display: none; }
-  a { text-decoration: none; }
-  table { font-size: 9px; }
-  td { min-width: 0 !important; white-space: normal !important; overflow-wrap: anywhere; }
-}
-""")
-_SCRIPT = Markup("""
-(() => {
-  const button = document.getElementById("show-code");
-  const cells = document.getElementsByClassName("code");
-  button.addEventListener("click", () => {
-    const isShown = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", isShown);
-    for (const cell of cells) cell.hidden = !isShown;
-  });
-})();
-""")
+_STATIC = Path(__file__).parent / "static"
+_STYLE, _SCRIPT = (
+    Markup((_STATIC / name).read_text(encoding="utf-8"))  # noqa: S704
+    for name in ("report.css", "report.js")
+)
 
 
 class Heading(NamedTuple):
@@ -108,20 +71,21 @@ def to_html(notebook: Any, *, title: str) -> str:
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
     from traitlets.config import Config
 
+    headings: list[Heading] = []
+
     class Renderer(IPythonRenderer):
         def image(self, text: str, url: str, title: str | None = None) -> str:
             return text  # a picture may stand on the web, and is there by its words
 
-    headings: list[Heading] = []
+        def heading(self, text: str, level: int, **attributes: Any) -> str:
+            words = unescape(_TAG.sub("", text)).strip()
+            headings.append(Heading(level, f"part-{len(headings)}", words))
+            return _ANCHORED.format(level=level, id=headings[-1].id, words=Markup(text))  # noqa: S704 - cleaned below
+
     reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
 
-    def anchored(found: re.Match[str]) -> str:
-        level, words = found.groups()
-        headings.append(Heading(int(level), f"part-{len(headings)}", unescape(_TAG.sub("", words)).strip()))
-        return _ANCHORED.format(level=level, id=headings[-1].id, words=Markup(words))  # noqa: S704
-
     def markdown(source: str) -> Markup:
-        return Markup(_HEADING.sub(anchored, clean(reader.render(source))))  # noqa: S704
+        return clean(reader.render(source), has_anchors=True)
 
     config = Config()
     config.NbConvertBase.display_data_priority = SHOWN
@@ -139,14 +103,20 @@ def to_html(notebook: Any, *, title: str) -> str:
             "visible": visible,
         },
     )
-    body = Markup(exporter.from_notebook_node(notebook, {"plotly": PLOTLY})[0])  # noqa: S704
+
+    def body(cells: list[Any]) -> Markup:
+        part = notebook.copy()
+        part.cells = cells
+        return Markup(exporter.from_notebook_node(part, {"plotly": PLOTLY})[0])  # noqa: S704
+
+    is_top = [cell.cell_type == "markdown" and cell.source.startswith("# ") for cell in notebook.cells]
+    n_first = is_top.index(True) + 1 if True in is_top else 0  # cells before the contents
+    first, rest = body(notebook.cells[:n_first]), body(notebook.cells[n_first:])
     top = [one for one in headings if one.level == 1]
     entries = [_ENTRY.format(id=one.id, words=one.words) for one in headings if one.level == 2]
-    first = body.find("</h1>") + len("</h1>") if top else 0
-    head = body[:first] if top else _TITLE.format(title)
     return offline_page(
         top[0].words if top else title,
-        [head, _CONTENTS.format(Markup("").join(entries)), body[first:], _TOOLS],
+        [first if top else _TITLE.format(title), _CONTENTS.format(Markup("").join(entries)), rest, _TOOLS],
         style=_STYLE,
         scripts=[_SCRIPT],
     )
@@ -165,30 +135,32 @@ def _figure(given: Any) -> Markup:
     return figure_div(given)
 
 
-def clean(html: str) -> Markup:
+def clean(html: str, *, has_anchors: bool = False) -> Markup:
     """Keep of HTML what a text needs: no script, no form, no address but of the web, nothing with an id.
 
-    A table gets a box in which it scrolls by itself.
+    `has_anchors`: the headings have ids of ours. What nh3 gives is the end of it, and is never edited.
     """
     import nh3
 
-    kept = nh3.clean(
-        html,
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        attribute_filter=_kept,
-        url_schemes={"http", "https"},
-        filter_style_properties=_STYLES,
-        generic_attribute_prefixes={"data-"},
-        link_rel="noopener noreferrer",
-    )
-    kept = visible(kept)
-    return Markup(kept.replace("<table", '<div class="wide"><table').replace("</table>", "</table></div>"))  # noqa: S704
+    def kept(tag: str, name: str, value: str) -> str | None:
+        if name == "href":  # of the web or of this page: `//host/x`, from a file, opens a share there
+            return value if value.startswith("#") or web_host(value) else None
+        return value if name != "id" or (has_anchors and _ANCHOR.fullmatch(value)) else None
 
-
-def _kept(tag: str, name: str, value: str) -> str | None:
-    """Keep an address if it is of the web or of this page: `//host/x`, from a file, opens a share there."""
-    return value if name != "href" or value.startswith("#") or web_host(value) else None
+    for shown in (visible, str):  # what cannot be seen may be written as an entity, and is cleaned twice
+        html = shown(
+            nh3.clean(
+                html,
+                tags=_TAGS,
+                attributes=_ATTRIBUTES,
+                attribute_filter=kept,
+                url_schemes={"http", "https"},
+                filter_style_properties=_STYLES,
+                generic_attribute_prefixes={"data-"},
+                link_rel="noopener noreferrer",
+            )
+        )
+    return Markup(html)  # noqa: S704
 
 
 def _printed(text: str) -> Markup:

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from runkit import private
+from runkit.charts.phrases import listed
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.execution import execute
-from runkit.reports.masker import Masker
+from runkit.reports.leaks import leaked, own_words
+from runkit.reports.masking import Masker
 from runkit.reports.material import Material, handed_over, masker_of, policy_of, read_source, redacted
 from runkit.reports.redaction import Redaction
-from runkit.reports.rules import RULES
 from runkit.text import plural, visible
 
+MOST_NAMED = 3  # of what would have leaked
 _NEEDED = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 
 
@@ -29,6 +31,7 @@ class Report:
 
     `sha256` is that of the HTML file, in hex, `digest` that of the redacted data: equal for a report of the
     same ended runs made again. `masked` counts different values by rule.
+    `n_bytes` is the size of the HTML file.
     """
 
     html: Path
@@ -37,9 +40,10 @@ class Report:
     digest: str
     masked: Mapping[str, int]
     n_runs: int
+    n_bytes: int
 
     def __str__(self) -> str:
-        size = self.html.stat().st_size / 1e6
+        size = self.n_bytes / 1e6
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {size:.1f} MB), executed notebook {self.notebook}\n"
@@ -66,17 +70,39 @@ def report(
 ) -> Report:
     """Make a report: an executed notebook (`.ipynb`) and beside it one HTML file that needs no network.
 
-    `source`: `Frames`, or anything that `frames()` takes. `path`: the HTML file to write; the notebook gets
-    its name. `template`: "run" (one run), "compare" (two), "fleet" (any number), or the path of a notebook of
-    your own: one that reads `runkit.report_data()`.
-    `redact`: True masks tax and social security numbers, e-mail addresses, keys and signed links before the
-    notebook sees them, also in base64 and hexadecimal digits; a `Redaction` has patterns of your own and what
-    to reveal; False masks keys only. What was masked is counted in the report, and so is what was revealed.
-    `title` takes the place of the notebook's first heading. `progress` shows the cells on stderr.
+    Files that are there are replaced in the end, when all went well.
 
-    Files that are there are replaced in the end, when all went well. Raises `UsageError` for what cannot be
-    used, `ReportError` when a cell fails or when the finished files hold what should be masked (nothing is
-    written then), and `MissingExtra` without the extra `[report]`.
+    Parameters
+    ----------
+    source
+        `Frames`, or anything that `frames()` takes.
+    path
+        The HTML file to write; the notebook gets its name.
+    template
+        "run" (one run), "compare" (two), "fleet" (any number), or the path of a notebook of your own that
+        reads `runkit.report_data()`.
+    redact
+        True masks tax and social security numbers, e-mail addresses, keys and signed links before the
+        notebook sees them; a `Redaction` has patterns of your own and what to reveal; False masks keys only.
+        What was masked is counted in the report, and so is what was revealed.
+    title
+        Takes the place of the notebook's first heading.
+    progress
+        Count the cells.
+
+    Returns
+    -------
+    Report
+        The two files, their digests, and what was masked.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be used.
+    ReportError
+        When a cell fails, or when a finished file would hold what is masked. Nothing is written then.
+    MissingExtra
+        Without the extra `[report]`.
     """
     check_installed()
     html_path, notebook_path = targets(path)
@@ -89,22 +115,24 @@ def report(
             f"{notebook_path} is there and no report made it; the executed notebook would take its place. "
             "Give the report another name."
         )
-    f, runs = read_source(source)
-    chosen.check(len(f.runs))
-    masker = masker_of(policy)
-    heading = masker.text(_title(title)) if title is not None else None
-    name = masker.text(html_path.stem)
-    material = redacted(f, runs, policy, masker, template=(masker.text(chosen.path.name), chosen.digest))
+    read = read_source(source)
+    chosen.check(len(read.frames.runs))
+    masker = masker_of(policy, own_words(chosen.text))
+    texts = {"title": _title(title) if title is not None else "", "name": html_path.stem}
+    material = redacted(read, policy, masker, template=(chosen.path.name, chosen.digest), texts=texts)
+    heading = masker.text(texts["title"]) or None
     notebook = chosen.notebook(list(material.provenance.run_ids), heading, _asked_for(policy))
-    frame = _frame_of(notebook, name) if policy and policy.patterns else None
     with handed_over(material) as folder:
         execute(notebook, folder, template=chosen.path, mask=masker.text, progress=progress)
-        finished = _finish(notebook, material, name, str(folder))
-    _check(dict(zip((html_path, notebook_path), finished, strict=True)), masker, frame)
+        finished = _finish(notebook, material, masker.text(html_path.stem), str(folder))
+    _check(*finished, masker, exempt=(material.provenance.digest, chosen.digest))
     html, executed = (text.encode() for text in finished)
     _write({html_path: html, notebook_path: executed})
     digest = hashlib.sha256(html).hexdigest()
-    return Report(html_path, notebook_path, digest, material.provenance.digest, masker.counts, len(f.runs))
+    n_runs = len(read.frames.runs)
+    return Report(
+        html_path, notebook_path, digest, material.provenance.digest, dict(masker.counts), n_runs, len(html)
+    )
 
 
 def _asked_for(policy: Redaction | None) -> str:
@@ -144,34 +172,25 @@ def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[
     return html, said
 
 
-def _frame_of(notebook: Any, name: str) -> tuple[str, str]:
-    """Give both files as they would be without any data: words of their own, which no pattern can mean."""
-    from runkit.reports.export import to_html
+def _check(html: str, notebook: str, masker: Masker, exempt: tuple[str, ...]) -> None:
+    """Raise `ReportError` where a finished file holds what was masked."""
+    values = sorted(leaked(html, notebook, masker, exempt))
+    if values:
+        named = listed([_where(value, masker) for value in values[:MOST_NAMED]])
+        more = f" and {len(values) - MOST_NAMED:,} more" if len(values) > MOST_NAMED else ""
+        raise ReportError(
+            f"the report would hold what is masked in its data: {named}{more}. Nothing was written. "
+            "A cell of the template builds it from parts; let it show the data instead."
+        )
 
-    return to_html(notebook, title=name), templates.text_of(notebook)
 
-
-def _check(files: Mapping[Path, str], masker: Masker, frame: tuple[str, str] | None) -> None:
-    """Look for what was masked in the finished files, as any of their formats would write it.
-
-    `frame`: the same files without data; what an own pattern masked and also stands there is no leak.
-    """
-    from runkit.charts.html import figure_scripts
-    from runkit.reports.scan import standing
-
-    exempt = [str(script) for script in figure_scripts()]
-    for (path, text), bare in zip(files.items(), frame or ("", ""), strict=True):
-        found = standing(text, masker, exempt=exempt)
-        if bare and found.keys() - set(RULES):
-            ours = standing(bare, masker, exempt=exempt)
-            found |= {rule: found[rule] - ours.get(rule, set()) for rule in found.keys() - set(RULES)}
-        counts = ", ".join(f"{len(values):,} of {rule}" for rule, values in found.items() if values)
-        if counts:
-            raise ReportError(
-                f"{path.name} would hold values that should be masked: {counts}. Nothing was written. Either "
-                "the template holds them in its own text or builds them from parts, or a pattern of your own "
-                "means words that the report says by itself, such as years: make the pattern narrower."
-            )
+def _where(value: str, masker: Masker) -> str:
+    """Name the rule that masked a value, the run and the field."""
+    if value not in masker.secrets:
+        return "a key of this process' environment"
+    run_id, field = masker.secrets[value]
+    run = f"run {masker.text(run_id)}, " if isinstance(run_id, str) else ""
+    return f"{masker.rule_of(value)} ({run}field {field})"
 
 
 def _write(files: Mapping[Path, bytes]) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import runkit
 from runkit.errors import DISTRIBUTION
-from runkit.models import Run
 from runkit.tables.linked import Frames
 from runkit.text import Markup, block, html_table, moment, plural, visible
 
@@ -19,10 +19,11 @@ MOST_IDS = 10  # in the table; the first cell holds all
 CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
 _BLOCK = Markup('<div class="{}">{}</div>')
 _MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")  # numbered as runs came
-_LOCAL = {
+_LOCAL = {  # what another machine does not know, or knows at another time
+    "runs": ["business_id", "business_name", "business_status", "business_status_at", "agent_name"],
     "interrupts": ["decision", "answered_by"],
     "problems": ["location"],
-}  # what another machine does not know
+}
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class Provenance:
 
     run_ids: tuple[str, ...]
     hosts: tuple[str, ...]
-    read_first: str | None
-    read_last: str | None
+    read_at: str | None
     missing: str | None
     archive_version: int | None
     digest: str
@@ -40,36 +40,39 @@ class Provenance:
     template_digest: str
     is_redacted: bool
     masked: Mapping[str, int]
-    places: Mapping[str, int]
+    texts: Mapping[str, int]
     revealed: tuple[str, ...]
     own_rules: tuple[str, ...]
     keep_last: int
     made_at: str
     version: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain values, for JSON."""
-        return asdict(self)
+    def to_json(self) -> str:
+        """Write it as JSON."""
+        return json.dumps(asdict(self))
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
-        """Read what `to_dict` gave, also after JSON made lists of the tuples."""
-        return cls(**{name: _unlisted(value) for name, value in values.items()})
+    def from_json(cls, text: str) -> Provenance:
+        """Read what `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        lists = {name: tuple(one) for name, one in values.items() if isinstance(one, list)}
+        return cls(**values | lists)
 
     def facts(self) -> list[tuple[str, str]]:
         """Say it in words, one fact a row."""
         shown = ", ".join(self.run_ids[:MOST_IDS])
         left = len(self.run_ids) - MOST_IDS
+        hosts = ", ".join(self.hosts) or "an unknown host"
         more = f", and {left:,} more (the first cell has all: show the code)" if left > 0 else ""
         return [
             ("runs", f"{len(self.run_ids):,}: {shown}{more}"),
-            ("read", self._read()),
-            *self._archive(),
+            ("read", f"{self.read_at or 'at an unknown time'}, from {hosts}"),
+            *([] if self.archive_version is None else [("archive", f"version {self.archive_version}")]),
             ("complete", f"no: {self.missing}" if self.missing else "yes, all that was asked for was read"),
             ("redaction", self.redaction()),
             ("digest of the data", f"SHA-256 {self.digest}, of the redacted frames"),
             ("template", f"{self.template}, SHA-256 {self.template_digest}"),
-            ("made", f"{_moment(self.made_at)} with {DISTRIBUTION} {self.version}"),
+            ("made", f"{self.made_at} with {DISTRIBUTION} {self.version}"),
             ("to make it again", "Fetch these runs, report on them with the same template and redaction, "
              "and compare the digests: those of runs that have ended are equal."),
         ]  # fmt: skip
@@ -77,7 +80,7 @@ class Provenance:
     def redaction(self) -> str:
         """Say what was masked, and what was not on purpose."""
         counts = [
-            f"{name}: {plural(number, 'value')} in {plural(self.places.get(name, 0), 'place')}"
+            f"{name}: {plural(number, 'value')} in {plural(self.texts.get(name, 0), 'text')}"
             for name, number in self.masked.items()
         ]
         parts = [f"masked {'; '.join(counts)}" if counts else "nothing was masked, as nothing was found"]
@@ -94,18 +97,6 @@ class Provenance:
         parts.append("names of people and companies and postal addresses are not masked")
         return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
-    def _archive(self) -> list[tuple[str, str]]:
-        if self.archive_version is None:
-            return []
-        return [("archive", f"version {self.archive_version}, which can be read again")]
-
-    def _read(self) -> str:
-        when = "at an unknown time"
-        if self.read_first and self.read_last:
-            first, last = _moment(self.read_first), _moment(self.read_last)
-            when = first if first == last else f"{first} to {last}"
-        return f"{when}, from {', '.join(self.hosts) or 'an unknown host'}"
-
     def __repr__(self) -> str:
         return visible("\n".join(f"{name}: {words}" for name, words in self.facts()))
 
@@ -113,27 +104,19 @@ class Provenance:
         return block(_BLOCK.format(CLASS, html_table(("fact", "value"), self.facts())))
 
 
-def _unlisted(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def provenance(
-    frames: Frames, runs: Iterable[Run], template: tuple[str, str], redaction: Mapping[str, Any]
-) -> Provenance:
+def provenance(frames: Frames, template: tuple[str, str], redaction: Mapping[str, Any]) -> Provenance:
     """Describe redacted data. `template`: name and SHA-256; `redaction`: the fields that tell of it."""
-    known = list(runs)
-    times = sorted(run.read_at for run in known if run.read_at)
+    first_and_last = dict.fromkeys(map(moment, frames.read_at or ()))
     return Provenance(
         run_ids=tuple(frames.runs["run_id"].tolist()),
-        hosts=tuple(sorted({run.read_from for run in known if run.read_from})),
-        read_first=times[0].isoformat() if times else None,
-        read_last=times[-1].isoformat() if times else None,
+        hosts=frames.read_from,
+        read_at=" to ".join(first_and_last) or None,
         missing=_missing(frames),
         archive_version=frames.version,
         digest=digest_of(frames),
         template=template[0],
         template_digest=template[1],
-        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_at=moment(datetime.now(UTC)),
         version=runkit.__version__,
         **redaction,
     )
@@ -165,7 +148,3 @@ def digest_of(frames: Frames) -> str:
         )
         total.update(f"{name}\n{text}\n".encode("utf-8", "surrogatepass"))
     return total.hexdigest()
-
-
-def _moment(text: str) -> str:
-    return moment(datetime.fromisoformat(text))

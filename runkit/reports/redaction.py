@@ -18,9 +18,19 @@ _NAME = re.compile(r"[\w .-]{1,40}")
 class Redaction:
     """What is masked in a report: the built-in rules but those in `reveal`, and patterns of your own.
 
-    `patterns`: name -> regular expression. `reveal`: names of rules that are not applied; the report says so.
-    `keep_last`: how many last digits of an EIN or SSN stay readable, 0 to 4.
-    Raises `UsageError`.
+    Parameters
+    ----------
+    patterns
+        Regular expressions by the name of what they mask.
+    reveal
+        The names of rules that are not applied; the report says so. `key` cannot be one.
+    keep_last
+        How many last digits of an EIN or SSN stay readable, 0 to 4.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be used.
     """
 
     patterns: Mapping[str, str | re.Pattern[str]] = field(default_factory=dict, repr=False)

@@ -70,7 +70,7 @@ class Template(NamedTuple):
             said = shorten(str(error), 200)
             raise UsageError(f"{self.path} is no notebook ({said}); expected an .ipynb file.") from None
         nb.metadata.pop("widgets", None)
-        nb.metadata[MARK] = {"template": self.path.name}
+        nb.metadata[MARK] = True
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None

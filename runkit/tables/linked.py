@@ -263,7 +263,7 @@ def frames(
         `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names nobody,
         `answered_by` in the interrupts frame. Without it, the frames are the same on every machine.
     progress
-        Count the runs on stderr when it takes longer than 2 seconds; nothing is left there.
+        Count the runs when it takes longer than 2 seconds; nothing of it is left.
 
     Returns
     -------

@@ -25,8 +25,12 @@ _CELL = Markup('<td{align} data-label="{label}"><span>{value}</span></td>')
 _RIGHT = Markup(' style="text-align:right;white-space:nowrap"')
 _TIME = Markup(' style="text-align:left;white-space:nowrap"')
 _LEFT = Markup(' style="text-align:left;overflow-wrap:anywhere"')
-_WIDE = Markup(' style="text-align:left;min-width:{}em;overflow-wrap:anywhere"')
-WIDTHS = ((60, 18), (24, 9))  # a column with texts longer than so many characters is so many em wide
+# A column with texts longer than so many characters has so much room. Written out, as all that a report shows
+# by itself: a text is told from it there.
+WIDTHS = (
+    (60, Markup(' style="text-align:left;min-width:18em;overflow-wrap:anywhere"')),
+    (24, Markup(' style="text-align:left;min-width:9em;overflow-wrap:anywhere"')),
+)
 MANY = 3  # columns; a table of more is a list of cards on a phone
 _NOTE = Markup("<p>{}</p>")
 _SOURCE = "url"  # the column whose values are addresses
@@ -85,7 +89,7 @@ class _Column:
 def _room(values: pd.Series[Any]) -> Markup:
     """Give room to sentences; addresses break anywhere."""
     longest = values.str.len().max() if values.dtype == "str" and values.name != _SOURCE else 0
-    return next((_WIDE.format(width) for length, width in WIDTHS if longest > length), _LEFT)
+    return next((room for length, room in WIDTHS if longest > length), _LEFT)
 
 
 def _kind(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str]]:

@@ -85,6 +85,8 @@ def _from_items(items: Iterable[Any], where: Where) -> Iterator[Record]:
 
 
 def _from_item(item: Any, where: Where) -> Record:
+    if isinstance(item, Record):  # of a source that was read before
+        return item
     return Record(item.to_dict() if isinstance(item, Run) else item, where)
 
 

@@ -59,7 +59,7 @@ def answered(
     """Say that the API took an answer. `doubt` is an earlier one of which that is not known."""
     by = f"{shorten(fate.by, 80)} (says the API)" if fate.by else sent.by
     title = f"Answered by {by} at {moment(sent.at)}: {sent.said}."
-    facts = (*_about(question, client, fate), *_sent(sent), ("delivery", "confirmed"), _kept(noted))
+    facts = (*_about(question, client, fate), *_sent(sent, fate.by), ("delivery", "confirmed"), _kept(noted))
     if doubt is None or doubt == sent:
         return Receipt(title, facts)
     earlier = f"{doubt.said}, sent {moment(doubt.at)} by {doubt.by}; whether it arrived is unknown"
@@ -119,10 +119,12 @@ def decisions(answer: Mapping[str, Any]) -> str:
     return said if said.strip() else f"an answer of {plural(len(answer), 'field')}"
 
 
-def _sent(sent: Sent) -> Facts:
+def _sent(sent: Sent, by: str | None = None) -> Facts:
+    """Say what was sent, when and by whom; `by` is whom the API names."""
+    declared = f"{sent.by} ({SELF_DECLARED}: the API records only the account)"
     return (
         ("answer", f"{sent.said} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
-        ("sent", f"{moment(sent.at)} by {sent.by} ({SELF_DECLARED}: the API records only the account)"),
+        ("sent", f"{moment(sent.at)} by {f'{shorten(by, 80)} (says the API)' if by else declared}"),
     )
 
 

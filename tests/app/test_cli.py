@@ -22,6 +22,7 @@ import httpx
 import pytest
 
 import runkit
+from runkit import showcase
 from runkit.cli import main, parser
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
@@ -123,14 +124,18 @@ def test_every_command_explains_itself(
         (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be written"),
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
         (("fetch", "-o", "runs.ndjson", "--sandbox"), "RUNKIT_SANDBOX_URL is not set"),
+        (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
+        (("report", "a", "-o", "report.html"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "runs.ndjson"), "-o/--output"),
         (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is not there"),
         (("report", "a", "-o", "report.pdf"), "ends in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
         (("report", "a", "-o", "report.html", "--mask", "licence"), "NAME=REGEX"),
         (("report", "a", "-o", "report.html", "--reveal", "emial"), "Did you mean 'email'"),
-        (("report", "runs.ndjson", "b", "-o", "report.html"), "only run ids"),
-        (("report", "runs/", "b", "-o", "report.html"), "only run ids"),
+        (("report", "runs.ndjson", "b", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
+        (("report", "b", "runs.ndjson", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
+        (("report", "runs/", "b", "-o", "report.html"), "runkit report runs/ --run ID"),
+        (("report", "a", "--run", "b", "-o", "report.html"), "--run picks runs of a file"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
         (("sandbox", "--limit", "0"), "limit: "),
@@ -158,6 +163,29 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     page = (tmp_path / "runkit-demo" / "index.html").read_text()
     assert page.count("plotly.js v") == 1
     assert CANARY not in page + done.stdout + done.stderr
+
+
+def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -> None:
+    """What it answers about an invented business is in no log of the user's, nor in a temporary folder."""
+    (tmp_path / "tmp").mkdir()
+    done = run("demo", "--speed", "3000", cwd=tmp_path, TMPDIR=str(tmp_path / "tmp"))
+    assert done.returncode == 0, done.stderr
+    assert "answered: approve" in done.stdout
+    assert not state_dir.exists()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_demo_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs that do not stop in time end it in one line that names them; no page is written."""
+    monkeypatch.setattr(showcase, "WAIT_S", 1.0)
+    monkeypatch.setattr(showcase, "RUNS_S", 0.0)
+    state = os.environ["RUNKIT_STATE_DIR"]
+    assert main(["demo", "--speed", "1", "-o", str(tmp_path / "page")]) == 1
+    assert "6 runs had not stopped after 1 s: Clearwater Bakery LLC, " in capsys.readouterr().err
+    assert os.environ["RUNKIT_STATE_DIR"] == state
+    assert list((tmp_path / "page").iterdir()) == []
 
 
 def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) -> None:
@@ -325,6 +353,28 @@ def test_report_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:
     assert done.returncode == 0, done.stderr
     assert "6 runs" in done.stdout
     assert "from 127.0.0.1:" in (tmp_path / "fleet.html").read_text()
+
+
+@pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
+def test_report_of_one_run_of_many(tmp_path: Path, served: dict[str, str], kept: str) -> None:
+    """`--run` picks it out of a file or an archive, without a client; the report is of that run only."""
+    run("fetch", "--sandbox", "-o", kept, cwd=tmp_path, **served)
+    f = runkit.frames(runkit.Archive(tmp_path / kept) if kept == "runs/" else tmp_path / kept)
+    ids = f.runs["run_id"].tolist()
+    done = run("report", kept, "--run", ids[1], "-o", "one.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "(1 run, " in done.stdout
+    page = (tmp_path / "one.html").read_text()
+    assert [run_id in page for run_id in ids] == [run_id == ids[1] for run_id in ids]
+    assert f.version is None or f"version {f.version}, which can be read again" in page
+
+
+def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, served: dict[str, str]) -> None:
+    """Exit code 2, the id that is missing is named, and nothing is written."""
+    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
+    done = run("report", "runs.ndjson", "--run", "0000", "-o", "report.html", cwd=tmp_path)
+    assert (done.returncode, "--run 0000: not among the 6 runs" in done.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
 
 
 def test_report_of_a_run_that_is_not_there(tmp_path: Path, served: dict[str, str]) -> None:

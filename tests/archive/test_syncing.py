@@ -12,7 +12,7 @@ import pytest
 
 import runkit
 from runkit.archive import syncing
-from runkit.errors import AuthError, NotFound, UsageError
+from runkit.errors import AuthError, UsageError
 from runkit.server.launch import Sandbox
 
 N_RUNS = 30
@@ -214,17 +214,18 @@ def test_a_business_is_learned_by_a_sync(
         assert len(archive.select(business_id=business)) == len(fresh.runs.list(business_id=business)) > 0
 
 
+@pytest.mark.parametrize("status", [403, 404, 422])
 def test_a_run_that_cannot_be_read_is_named(
-    archive: runkit.Archive, box: Sandbox, client: runkit.Client
+    archive: runkit.Archive, box: Sandbox, client: runkit.Client, status: int
 ) -> None:
-    """Its neighbours are kept, the error too, and the next sync tries it again."""
+    """Its neighbours are kept, the error too, and each sync tries it again, also when it is alone."""
     bad = client.runs.list(limit=1)[0].id
-    box.fault("refuse", f"GET /runs/{bad}", times=1, status=404)
-    synced = archive.sync(client)
-    assert isinstance(synced.errors[bad], NotFound)
-    assert synced.why is not None
-    assert bad in synced.why
-    assert len(archive) == N_RUNS - 1
+    box.fault("refuse", f"GET /runs/{bad}", times=2, status=status)
+    for _ in range(2):
+        synced = archive.sync(client)
+        assert {one: error.status for one, error in synced.errors.items()} == {bad: status}
+        assert bad in (synced.why or "")
+        assert len(archive) == N_RUNS - 1
     assert archive.sync(client).added.n_new == 1
 
 

@@ -22,7 +22,8 @@ KIND = "rich"
 ROUNDS = 3
 FLAT = 64  # MB that five times as many runs may take more: allocators do not give everything back
 WARM = "runkit.Archive(sys.argv[2]).add(sys.argv[1])"
-WORK = "added = runkit.Archive(sys.argv[4]).add(sys.argv[3])"
+WORK = "added = runkit.Archive(sys.argv[4]).add(sys.argv[3], progress=False)"
+COUNT = "archive = runkit.Archive(sys.argv[4]); n = len(archive) + len(archive.select(status='error'))"
 
 
 def measure(n_steps: int) -> list[Row]:
@@ -95,7 +96,9 @@ def _memory(folder: Path, n_steps: int) -> list[Row]:
         assert n_new == len(runkit.Archive(folder / f"archive-{size}"))
         peaks.append(peak)
         file.unlink()
+    counting, _ = peak_of(WARM, COUNT, "n", *map(str, words))
     return [
+        row("archive", f"peak of counting runs of {5 * n_steps:,} steps", counting, "MB", FLAT),
         row("archive", f"peak of adding {n_steps:,} steps", peaks[0], "MB"),
         row("archive", f"peak of adding {5 * n_steps:,} steps", peaks[1], "MB", peaks[0] + FLAT),
     ]

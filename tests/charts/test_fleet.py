@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from runkit.charts import fleet, one_run
@@ -95,26 +97,6 @@ def test_a_question_that_cannot_be_read_is_not_denied():
     assert "No question waits for a person." in fleet.in_short(frames(run(step("s")))).sentence
 
 
-def test_in_short_counts_what_the_outputs_recommend():
-    """The most frequent texts are named, the rarer ones counted; failed runs have no say."""
-
-    def advised(n, words, **more):
-        output = artifact(summary=f"All is well. (It was read.) {words}")
-        return run(step("s"), run_id=f"r{n}", output={"artifacts": [output]}, **more)
-
-    texts = ["approve"] * 3 + ["reject"] * 2 + ["ask", "wait", "look again", "keep", "close"]
-    runs = [advised(n, f"Recommendation: {text}.") for n, text in enumerate(texts)]
-    runs += [advised(50, "Nothing more."), advised(51, "Recommendation: approve.", status="error")]
-    shown = fleet.in_short(frames(runs))
-    assert shown.sentence.startswith(
-        "12 runs: 11 completed and 1 failed. What the completed ones recommend: "
-    )
-    assert "“approve” (3), “reject” (2)" in shown.sentence
-    assert "and 2 other recommendations (2); 1 states none." in shown.sentence
-    rows = dict(shown.table.to_numpy().tolist())
-    assert (rows["recommended: approve"], rows["completed without a recommendation"]) == ("3", "1")
-
-
 def failed(n, label, **more):
     """A run that ended with an error."""
     cause = step(f"e{n}", 0, 5, type="error", status="error", label=label)
@@ -169,19 +151,16 @@ def test_look_first_shows_decisions_without_a_person_and_findings_without_a_sour
     ]
 
 
-def test_look_first_names_the_business_or_the_best_hint():
-    """The title of the output comes before the website, and the website before the question."""
+def test_look_first_names_the_business_or_the_agent():
+    """As far as the data knows it: no title, website or question is a business."""
     site = step("s", artifacts=[found("high", source("Website of Acme LLC"))])
     told = {"artifacts": [artifact("Summary for Bolt Inc", confidence="low")]}
-    runs = [
-        waiting(1),
-        waiting(2) | {"steps": [site, question("q2", 10, None)]},
-        run(site, run_id="low", output=told),
-        waiting(3) | {"business_id": "biz_1"},
-    ]
-    table = fleet.look_first(frames(runs)).table
+    f = frames([waiting(1), waiting(2), run(site, run_id="low", output=told)])
+    known = pd.Series({"w1": "Acme LLC"}, dtype="str").reindex(f.runs["run_id"]).array
+    table = fleet.look_first(replace(f, runs=f.runs.assign(business_name=known))).table
     about = dict(zip(table["run_id"], table["about"], strict=True))
-    assert about == {"w1": "Is it so?", "w2": "Acme LLC", "low": "Summary for Bolt Inc", "w3": "biz_1"}
+    assert about["w1"] == "Acme LLC"
+    assert {about["w2"], about["low"]} == {"cip_orchestrator"}
 
 
 def test_look_first_finds_the_run_that_took_far_longer():
@@ -375,10 +354,10 @@ def test_many_categories_are_added_up_and_said():
     assert f"{100 - MOST_BARS} agents" in shown.sentence
 
 
-def test_what_a_failed_step_carries_is_no_finding():
-    """The report of a failure rests on no source, and nobody has to ask for one."""
+def test_what_a_failed_step_carries_counts_too():
+    """In every panel the same number of findings."""
     failure = step("e", 1, 2, type="error", status="error", artifacts=[artifact("Step failed")])
     f = frames([run(failure, step("s", 2, 3, artifacts=[artifact("Bare")]))])
-    assert "of 1 finding " in fleet.sources(f).sentence
-    assert "1 finding has no source" in fleet.look_first(f).sentence
-    assert fleet.confidence(f).table["n_artifacts"].sum() == 1
+    assert "of 2 findings " in fleet.sources(f).sentence
+    assert "2 findings have no source" in fleet.look_first(f).sentence
+    assert fleet.confidence(f).table["n_artifacts"].sum() == 2

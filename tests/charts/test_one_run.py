@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.charts import one_run
-from runkit.charts.phrases import Business, business, known, listed, sentences_of, share
+from runkit.charts import fleet, one_run
+from runkit.charts.phrases import EXCERPT, known, listed, share
 from runkit.charts.run_people import answer_words
 from runkit.errors import UsageError
 from runkit.tables.linked import frames
@@ -68,20 +68,33 @@ def test_it_takes_exactly_one_run(show, source):
         show(frames(source))
 
 
-def test_the_verdict_comes_first():
-    """The last sentence that begins with Recommendation, with the title and its confidence."""
-    said = one_run.in_short(frames(delivering("It is so. Recommendation: approve."))).sentence
+def test_what_came_out_comes_first():
+    """The output's title, its confidence and the beginning of its summary, cut at a space, as a quote."""
+    long = "It is so. Recommendation: approve. " + "word " * 100
+    said = one_run.in_short(frames(delivering(long, "More"))).sentence
+    head, quote, rest = said.split("“", 2)[0], *said.split(": “", 1)[1].split("”", 1)
+    assert head == "The output is "
     assert said.startswith(
-        "Review of “Summary 0” (probably, from the output's title): "
-        "“Recommendation: approve.” (“Summary 0”, high confidence). The run completed after"
+        "The output is “Summary 0” (high confidence, the first of 2 artifacts): “It is so. Rec"
     )
+    assert rest.startswith(" The run completed after")
+    assert quote.endswith(" word…")
+    assert long.startswith(quote.removesuffix("…") + " ")
+    assert EXCERPT - 5 < len(quote) <= EXCERPT + 1
 
 
-def test_a_quoted_recommendation_is_not_the_agents():
-    """What a person wrote, quoted in the summary, does not pass for the verdict."""
-    text = "All is well. The reviewer noted: “Seen. Recommendation: reject.” Nothing else."
-    assert ": “All is well.” (" in one_run.in_short(frames(delivering(text))).sentence
-    assert sentences_of(text)[0] == "All is well."
+@pytest.mark.parametrize(
+    "summary", ["Recommendation: reject. Still open: the address.", "Website of Acme for Beta"]
+)
+def test_no_meaning_is_read_out_of_a_text(summary):
+    """Nothing of it is a business, a recommendation or an open point, or a row of a table."""
+    f = frames(delivering(summary, artifacts=[artifact("Summary for Gamma")]))
+    for show in (one_run.in_short, one_run.asked, one_run.open_items):
+        shown = show(f)
+        assert not [value for value in shown.table.to_numpy().ravel() if summary[:10] in str(value)]
+        assert "probably" not in shown.sentence
+    facts = one_run.in_short(f).table
+    assert facts.loc[facts["fact"] == "business", "value"].tolist() == ["unknown"]
 
 
 def test_a_run_that_waits_says_what_the_reader_has_to_do():
@@ -93,37 +106,22 @@ def test_a_run_that_waits_says_what_the_reader_has_to_do():
     assert rest.startswith(" or where the review was started; this page cannot record an answer.")
 
 
-def found_at(*names, **more):
-    """A run with one finding that rests on sources of these names."""
-    sources = [SOURCE | {"source_name": name} for name in names]
-    return run(step("a", artifacts=[artifact(sources=sources)]), **more)
-
-
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("known_of_it", "words"),
     [
-        (found_at("Website of Acme", business_id="b1"), "b1"),
-        (found_at("Website of Acme"), "probably Acme, from the name of a source"),
-        (
-            found_at("Website of Acme", output={"artifacts": [artifact("CIP summary for Beta Inc")]}),
-            "probably Beta Inc, from the output's title",
-        ),
-        (found_at("A register"), "unknown"),
+        ({"business_id": "b1", "business_name": "Acme LLC"}, "Acme LLC"),
+        ({"business_id": "b1"}, "b1"),
+        ({}, "unknown"),
     ],
 )
-def test_the_business_is_named_once_and_as_well_as_can_be(given, words):
-    """By its id, else by the best hint, said to be one; the facts have one row for it."""
+def test_the_business_is_named_where_it_is_known(known_of_it, words):
+    """By its name, else by its id; the facts have one row for it."""
+    f = frames(run(step("a")))
+    f = replace(f, runs=f.runs.assign(**known_of_it))
     for show in (one_run.in_short, one_run.asked):
-        facts = show(frames(given)).table
-        assert facts.loc[facts["fact"].str.contains("business"), "value"].tolist() == [words]
-
-
-def test_a_question_that_asks_to_decide_names_the_business():
-    """Its label is a hint where no output has a title."""
-    f = frames(example("interrupted"))
-    asked = f.interrupts.assign(kind="decision", label="Approve Acme Inc?")
-    about = business(replace(f, interrupts=asked))
-    assert about == Business("Acme Inc", "a question's label")
+        shown = show(f)
+        assert shown.table.loc[shown.table["fact"] == "business", "value"].tolist() == [words]
+        assert (f"“{words}”" in shown.sentence) == bool(known_of_it)
 
 
 TOLD = "Asking failed. The IRS did not answer: 3 attempts. Start it again later."
@@ -139,16 +137,14 @@ def failing(summary=TOLD, **more):
     return run(slow, outer, status="error", end=100, **more)
 
 
-def test_a_failed_run_says_what_went_wrong_and_what_to_do():
-    """The remedy that the error names is a sentence of its own; then what is done, and what is not."""
-    said = one_run.in_short(frames(failing(business_id="b1"))).sentence
+def test_a_failed_run_says_what_went_wrong():
+    """The error with what the agent wrote; then what is done, and what is not."""
+    said = one_run.in_short(frames(failing())).sentence
     assert said.startswith(
-        "No verdict: the review of the business “b1” failed after 1 min 40 s. What went wrong: “No answer: "
-        "Asking failed. The IRS did not answer: 3 attempts” (tin). "
-        "What to do, in the agent's words: “Start it again later”. "
-        "Done: 1 finding (“Active”). Not done: “Outer” and the summary."
+        "No result: the run failed after 1 min 40 s. What went wrong: “No answer”: “Asking failed. "
+        "The IRS did not answer: 3 attempts. Start it again later.” (tin). "
+        "Done: 2 findings (“Active” and “Step failed”). Not done: “Outer” and the summary."
     )
-    assert "What to do" not in one_run.in_short(frames(failing("Start it again."))).sentence
 
 
 def test_a_failed_run_names_the_step_that_failed():
@@ -193,7 +189,7 @@ def test_a_review_without_a_result_says_since_when():
     shown = one_run.open_items(frames(failing(), as_of="2026-02-03T10:11:40Z"))
     assert shown.sentence == (
         "Open: no result since 2026-02-03 10:01:40 UTC (10 min 0 s before it was read); "
-        "1 finding without a source: “Active”."
+        "2 findings without a source: “Active” and “Step failed”."
     )
     assert shown.table[["what", "open_s"]].to_numpy().tolist()[0] == ["no result", 600]
 
@@ -203,12 +199,11 @@ def test_the_prompt_is_what_was_asked():
     given = runkit.Run.from_json(delivering("Fine.", prompt="Look at the address"))
     said = one_run.asked(frames(given), given).sentence
     assert "“Look at the address”" in said
-    assert "the API does not name the business" in said
-    assert "“Summary 0”" in said
+    assert "The API does not name the business." in said
 
 
 def test_findings_are_counted_by_evidence():
-    """A finding without a source is named; the report of a failure is no finding."""
+    """A finding without a source is named, one of a failed step, too."""
     shown = one_run.found(
         frames(
             run(
@@ -219,9 +214,23 @@ def test_findings_are_counted_by_evidence():
             )
         )
     )
-    assert shown.table["title"].tolist() == ["Rests", "Bare"]
+    assert shown.table["title"].tolist() == ["Rests", "Bare", "Step failed"]
     assert shown.table["how_official"].iloc[0] == "1 government"
-    assert "1 of 2 rests on government or primary sources; 1 on no source: “Bare”" in shown.sentence
+    assert "1 of 3 rests on government or primary sources; 2 on no source: “Bare” and" in shown.sentence
+
+
+def test_a_finding_counts_once():
+    """A proposal that repeats what a step found is no other finding; one that says more is."""
+    asks = [artifact("Hit", type="dismissal"), artifact("New", type="dismissal")]
+    value = {"agent": "cip_orchestrator", "label": "Sure?", "artifacts": asks}
+    found = step("a", 0, 10, artifacts=[artifact("Hit", type="dismissal")])
+    source = run(found, question("q", 10, None), end=None, interrupts=[{"id": "i", "value": value}])
+    f = frames(source)
+    assert f.artifacts["is_repeat"].sum() == 1
+    assert one_run.found(f).table["title"].tolist() == ["Hit", "New"]
+    assert fleet.confidence(f).table["n_artifacts"].sum() == 2
+    assert "of 2 findings" in fleet.sources(f).sentence
+    assert fleet.look_first(f).table["reason"].str.contains("2 of 2 findings").any()
 
 
 def test_summaries_are_counted_apart_from_findings():
@@ -272,6 +281,17 @@ def test_a_confirmed_answer_is_told():
     shown = one_run.people(frames(ASKED), logged())
     assert shown.table["answer"].tolist() == ["decision: approve; note: seen"]
     assert "by Ana (self-declared): decision: approve; note: seen." in shown.sentence
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_whom_the_api_names_is_named_everywhere(joined):
+    """In the sentence as in the table, and not as a name that was declared."""
+    asked = run(question("q", 0, 60, result={"answered_by": {"id": "u", "name": "Ana Ortiz"}}), end=70)
+    log = logged(answered_by="root")
+    shown = one_run.people(frames(asked, answers=log if joined else None), log)
+    assert "by Ana Ortiz: decision: approve; note: seen." in shown.sentence
+    assert shown.table["answered_by"].tolist() == ["Ana Ortiz"]
+    assert "root" not in repr(shown)
 
 
 @pytest.mark.parametrize("delivery", ["unconfirmed", "unknown", "sending"])
@@ -387,19 +407,26 @@ def test_work_side_by_side_is_explained():
 
 
 def test_what_failed_says_the_cause_and_what_went_with_it():
-    """The error's own summary, the container around it, and the run."""
+    """The error with its summary, the container around it, and the run."""
     cause = step("e", 5, 5, type="error", status="error", artifacts=[artifact("X", summary="No answer.")])
     shown = one_run.failed(
         frames(run(step("c", label="Outer", status="error", steps=[cause]), status="error"))
     )
-    assert shown.sentence == "1 error: “No answer” (cip_orchestrator). With it failed “Outer” and the run."
+    assert shown.sentence == (
+        "1 error: “Step e”: “No answer.” (cip_orchestrator). With it failed “Outer” and the run."
+    )
     assert shown.table["within"].tolist() == ["Outer"]
 
 
 def test_what_is_open_is_listed_by_kind():
-    """A pending question, a bare finding of low confidence, and a point that the output names."""
-    shown = one_run.open_items(frames(delivering("Fine. Still open: the TIN.")))
-    assert shown.table["what"].tolist() == ["point that the output calls open", "finding without a source"]
+    """A finding of low confidence and without a source is two rows."""
+    weak = step("a", artifacts=[artifact("Weak", confidence="low")])
+    shown = one_run.open_items(frames(run(weak, output={"artifacts": []})))
+    assert shown.table["what"].tolist() == [
+        "no result",
+        "finding of low or no confidence",
+        "finding without a source",
+    ]
     assert one_run.open_items(frames(example("completed"))).sentence == "Nothing is open."
 
 

@@ -93,6 +93,8 @@ def test_steps_that_were_not_delivered_are_none() -> None:
     del source["steps"]
     assert Run.from_json(source).steps is None
     assert "steps not delivered" in Run.from_json(source).sentence()
+    assert "steps not delivered" in Run.from_json(source | {"steps": []}).sentence()
+    assert "0 steps" in Run.from_json(source | {"steps": [], "status": "running"}).sentence()
 
 
 def test_times_are_aware_utc() -> None:

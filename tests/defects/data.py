@@ -21,8 +21,10 @@ class Defect:
     new: str
     tests: tuple[str, ...]
 
-    def planted_in(self, source: str) -> str:
-        """Give the text of the file with the defect. Raises `ValueError` unless `old` occurs exactly once."""
+    def plant(self, root: Path = ROOT) -> tuple[str, str]:
+        """Give the text of the file without and with the defect. Raises `ValueError` unless it fits."""
+        path = root / self.file
+        source = path.read_text(encoding="utf-8") if path.is_file() else ""
         if (n := source.count(self.old)) != 1:
             raise ValueError(
                 f"{self.name}: `old` occurs {n} times in {self.file}; expected exactly once. The code has "
@@ -30,7 +32,7 @@ class Defect:
                 f"and `new` in {DATA.relative_to(ROOT)}, and see the defect being noticed: "
                 f"python -m pytest tests/defects/planted.py -k {self.name}"
             )
-        return source.replace(self.old, self.new)
+        return source, source.replace(self.old, self.new)
 
 
 def load() -> list[Defect]:

@@ -101,8 +101,8 @@ class Copy:
     def run_with(self, defect: Defect) -> Outcome:
         """Plant a defect, run its tests up to the first that fails, and take it out again."""
         file = self.folder / defect.file
-        whole = file.read_text(encoding="utf-8")
-        file.write_text(defect.planted_in(whole), encoding="utf-8")
+        whole, planted = defect.plant(self.folder)
+        file.write_text(planted, encoding="utf-8")
         try:
             return self.run(defect.tests, "-x")
         finally:

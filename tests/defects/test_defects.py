@@ -32,8 +32,7 @@ def parsed(file: str) -> ast.Module:
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_it_fits_the_code(defect: Defect) -> None:
     """What it replaces stands in its file exactly once, and what comes out is other code, not broken code."""
-    source = (ROOT / defect.file).read_text(encoding="utf-8")
-    planted = defect.planted_in(source)
+    source, planted = defect.plant()
     assert planted != source
     if defect.file.endswith(".py"):
         assert ast.dump(ast.parse(planted)) != ast.dump(ast.parse(source))

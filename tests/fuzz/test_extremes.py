@@ -18,7 +18,7 @@ import pytest
 
 import runkit
 from fuzz.made import nested
-from runkit.reports.masker import Masker
+from runkit.reports.material import masker_of, read_source, redacted
 from runkit.reports.redaction import Redaction
 from runkit.tables.problems import numbers
 from support import artifact, run, step
@@ -102,10 +102,9 @@ def test_deep_steps_that_are_refused_cost_no_more() -> None:
 def test_a_deep_result_is_masked() -> None:
     """At the very bottom stands a tax number."""
     source = run(step("a", result=nested({"tin": "12-3456789"}, 400)))
-    masker = Masker(Redaction())
     with within(10):
-        masked = masker.run(runkit.Run.from_json(source))
-        text = masker.frames(runkit.frames(source)).steps["result"].iloc[0]
+        done = redacted(read_source(source), Redaction(), masker_of(Redaction()), template=("t", "d"))
+    [masked], [text] = done.runs, done.frames.steps["result"]
     assert masked.to_json().count("[ein 1]") == 1
     assert "3456789" not in masked.to_json() + text
     assert text.count("{") == 401

@@ -252,8 +252,7 @@ def test_any_question_has_a_form(value: Json, typed: Json) -> None:
 
 ROWS = {"add_sources": "sources", "add_attributes": "people"}
 odd_cells = (
-    st.sampled_from([None, "", [], " padded ", "a\nb", 5, 1.5, True, {"a": 1}, ["x", 2], "\ud800"])
-    | json_values
+    st.sampled_from([None, "", [], " padded ", "a\nb", 5, 1.5, True, {"a": 1}, ["x", 2]]) | json_values
 )
 
 

@@ -49,6 +49,8 @@ def sound(f: runkit.Frames) -> runkit.Frames:
     assert (f.coverage.seen, f.coverage.kept) == (f.coverage.kept + f.coverage.refused, len(runs))
     assert f.problems["location"].str.len().fillna(0).le(700).all()
     assert f.problems["detail"].str.len().le(700).all()
+    assert not runs["queued_s"].lt(0).any()
+    assert (f.artifacts.loc[f.artifacts["is_repeat"], "origin"] == "proposal").all()
     assert repr(f)
     assert f._repr_html_()
     return f

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import deltalake
 import pytest
 
 import runkit
@@ -44,7 +45,6 @@ def test_a_run_that_is_added_again_is_one(archive: runkit.Archive) -> None:
     archive.add([one("a"), one("b"), one("a")])
     archive.add([one("b"), one("c")])
     check_holds(archive, {"a": "completed", "b": "completed", "c": "completed"})
-    assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -69,6 +69,22 @@ def test_who_writes_meanwhile_costs_no_run_and_doubles_none(archive: runkit.Arch
     check_holds(archive, dict.fromkeys(("first", "a", "b", "c"), "completed"))
 
 
+def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path: Path) -> None:
+    """As in an archive of 0.1 that two writers doubled: when it is read, and after it was compacted."""
+    archive.add([one("a", 100, status="error"), one("b")])
+    archive.add([one("a", 200), one("c")])
+    table = deltalake.DeltaTable(str(tmp_path / "runs"))
+    deltalake.write_deltalake(table, table.to_pyarrow_table(), mode="append")
+    wanted = dict.fromkeys("abc", "completed")
+    check_holds(archive, wanted)
+    assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == ["a", "b", "c"]
+    before = archive.version
+    archive.compact()
+    check_holds(archive, wanted)
+    assert deltalake.DeltaTable(str(tmp_path / "runs")).to_pyarrow_table().num_rows == 3
+    assert sorted(archive.frames(version=before).runs["run_id"]) == ["a", "b", "c"]
+
+
 def test_versions_can_be_read_again(archive: runkit.Archive) -> None:
     """What a report was made from stays as it was."""
     before = archive.add([one("a", 100, status="error")]).version
@@ -87,7 +103,7 @@ def test_a_sync_reads_what_may_have_changed_and_nothing_else(
         if asked.path == "/runs":
             data = list(runs.values())
             return Answer({"object": "list", "data": data, "has_more": False, "total_count": len(data)})
-        return Answer({**runs[asked.path.removeprefix("/runs/")], "steps": []})
+        return Answer({**runs[asked.path.removeprefix("/runs/")], "steps": [step("s", 0, 10)]})
 
     server.script = script
     assert archive.sync(client, progress=False).is_complete

@@ -10,6 +10,7 @@ import pytest
 
 import runkit
 from support import artifact, at, question, run, step
+from tests.client.conftest import Answer, Server
 
 BUDGET = ["duration_s", "waiting_s", "working_s", "idle_s", "overlap_s"]
 HOSTILE = "<img src=x onerror=alert(1)><b>bold</b>"
@@ -52,6 +53,13 @@ def test_a_run_has_the_same_numbers_in_any_company() -> None:
     assert runkit.frames([mine, other]).runs["duration_s"].tolist() == [20, 900]
 
 
+def test_steps_that_were_not_delivered_are_not_idle_time() -> None:
+    """The object page and webhooks show an ended run with an empty list: where the time went is not known."""
+    f = runkit.frames(run(end=100))
+    assert f.runs[["has_steps", "duration_s"]].values.tolist() == [[False, 100]]
+    assert f.runs[["working_s", "waiting_s", "idle_s"]].isna().all(axis=None)
+
+
 def test_overlapping_children_are_taken_off_once() -> None:
     """Children of 10 to 60 and 40 to 90 leave 20 of 100 s to their parent."""
     f = runkit.frames(run(step("p", 0, 100, steps=[step("a", 10, 60), step("b", 40, 90)])))
@@ -64,6 +72,18 @@ def test_the_critical_path_changes_over_where_the_next_step_begins() -> None:
     f = runkit.frames(run(*steps))
     assert f.steps["critical_s"].tolist() == [30, 30, 40, 0]
     assert f.steps["is_critical"].tolist() == [True, True, True, False]
+
+
+def test_frames_do_not_depend_on_the_machine(server: Server, client: runkit.Client) -> None:
+    """Who answered from here is joined only where it is asked for."""
+    answered, item = run(question("q", 10, 30), end=100), {"id": "q", "value": {"type": "decision"}}
+    asking = run(question("q", 10, None), end=None, status="interrupted", interrupts=[item])
+    server.script = lambda asked: Answer(answered)
+    client.runs.resume(runkit.Run.from_json(asking), "q", {"decision": "approved"})
+    who = runkit.answer_log()["answered_by"].iloc[0]
+    assert runkit.frames(answered).interrupts["answered_by"].isna().all()
+    joined = runkit.frames(answered, answers=runkit.answer_log()).interrupts
+    assert joined[["answered_by", "decision"]].values.tolist() == [[who, "approved"]]
 
 
 # ----------------------------------------------------------------------------------------- who belongs where
@@ -110,6 +130,16 @@ def test_a_broken_line_is_counted_and_costs_no_other() -> None:
     assert (f.coverage.seen, f.coverage.kept, f.coverage.refused) == (3, 2, 1)
     assert f.problems["problem"].tolist() == ["bad_json"]
     assert not f.is_complete
+
+
+def test_many_problems_of_a_kind_are_counted_exactly() -> None:
+    """1,600 steps of an unknown type are four rows, and the last says how many more there are."""
+    f = runkit.frames(
+        [run(*[step(f"s{n}", type="tool_call") for n in range(8)], run_id=f"r{k}") for k in range(200)]
+    )
+    assert f.problems["problem"].tolist() == ["unknown_value"] * 4
+    assert "1,597" in f.problems["detail"].iloc[-1]
+    assert len(f.steps) == 1600
 
 
 def test_saved_frames_know_that_they_are_not_whole(tmp_path: Path) -> None:

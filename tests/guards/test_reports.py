@@ -23,7 +23,7 @@ ACCOUNT_KEY = "of-another-form-7c1e9a04"
 EIN, EMAIL, SIGNATURE = "47-1839265", "olga.hrdlicka@kestrel.example", "9f3c1e7ad0b24c55"
 OTHER_KEY = "mk_live_q8Zt4Lw2Xc7Vb1Nm"
 SECRETS = (ACCOUNT_KEY, EIN, EIN.replace("-", ""), EMAIL, SIGNATURE, OTHER_KEY)
-KEPT = ("250,000", "ORD-2024-11873", "March 4, 2019", "letter of the owner")
+KEPT = ("250000000", "ORD-2024-11873", "March 4, 2019", "letter of the owner")
 HOSTILE = "<b>bold</b><img src=x onerror=alert(1)><script>alert(2)</script>"
 ASKS_OUT = """
 (url) => {

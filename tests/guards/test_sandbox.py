@@ -71,6 +71,20 @@ def test_a_question_is_answered_once(http: httpx.Client, ask: Callable[[str], di
     assert pause["completed_at"] is not None
 
 
+@pytest.mark.parametrize(
+    "given", [{"decision": "approve"}, {"decision": "approve", "note": " "}, {"decision": "yes"}]
+)
+def test_a_hit_is_not_dismissed_without_a_note(
+    http: httpx.Client, ask: Callable[[str], dict[str, Any]], given: dict[str, Any]
+) -> None:
+    """Nor by a word that the API does not have: 422, the parameter is named, the question still waits."""
+    run = ask("watchlist_hit")
+    refused = resume(http, run, **given)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["parameter"].startswith("input.")
+    assert http.get(f"/runs/{run['id']}").json()["interrupts"] == run["interrupts"]
+
+
 def test_what_is_proposed_changes_nothing_before_the_answer(
     box: Any, http: httpx.Client, ask: Callable[[str], dict[str, Any]]
 ) -> None:

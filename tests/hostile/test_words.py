@@ -18,7 +18,7 @@ from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
 from runkit.reports.data import ReportData
-from runkit.reports.material import masker_of, policy_of, redacted
+from runkit.reports.material import masker_of, policy_of, read_source, redacted
 from runkit.widgets import cards, feedback, inbox, receipts, waiting
 from runkit.widgets.question import Fate, question_of
 from support import run as plain_run
@@ -150,8 +150,8 @@ def test_the_data_of_a_report(text: str) -> None:
     """Data and provenance show themselves; what is missing of the source is hostile, too."""
     runs = tuple(hostile_runs({"": text}))
     policy = policy_of(redact=True)
-    f = runkit.frames(RunList(runs, why=text))
-    data = ReportData(*redacted(f, runs, policy, masker_of(policy), template=(text, text)))
+    source = read_source(RunList(runs, why=text))
+    data = ReportData(*redacted(source, policy, masker_of(policy), template=(text, text)))
     check_itself(data)
     check_itself(data.provenance)
 

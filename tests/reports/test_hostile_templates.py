@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
 import nbformat
+import pandas as pd
 import pytest
 
 from runkit.errors import ReportError, UsageError
 from runkit.reports.export import to_html
+from runkit.tables.readable import readable
 from support import example, run, step
 from tests.reports.conftest import make, write_template
 
@@ -65,6 +71,49 @@ def test_a_link_leads_to_the_web_or_stays_on_the_page(address, is_kept):
     """From a file on a disk, an address without a scheme leads into the reader's own network."""
     page = page_of(nbformat.v4.new_markdown_cell(f"[words]({address})"))
     assert (f'href="{address}"' in page) == ("href" in page) == is_kept
+
+
+class Elements(HTMLParser):
+    """The elements and attributes of a page, as a browser counts them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Count it."""
+        self.found.update([tag, *(f"{tag} {name}" for name, _ in attrs)])
+
+
+MARKUP = "<table/><meta/http-equiv='refresh'/content='0;url=https://evil.example'><script>1</script></table>"
+HOSTILE = [f'?a={MARKUP}"', "?a=&lt;table/&gt;&#60;meta/http-equiv=refresh&#62;", "?<h2/id=part-0>x</h2>"]
+
+
+@pytest.mark.parametrize("query", [one + "&b='><img/src=x/onerror=1>" for one in HOSTILE])
+def test_a_hostile_address_makes_no_element(query):
+    """Neither as the address of a link nor as its words, in a table, in Markdown or in an agent's HTML."""
+
+    def elements(address: str) -> Counter[str]:
+        df = pd.DataFrame({"source": [address], "url": [address], "title": [address]})
+        html = str(readable(df, caption=address))
+        page = page_of(
+            nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", {"text/html": html})]),
+            nbformat.v4.new_markdown_cell(html),
+        )
+        return Elements(page).found
+
+    assert elements(f"https://a.example/{query}") == elements("https://a.example/tame")
+
+
+def test_only_headings_of_the_template_have_anchors():
+    """An output that calls itself a part of the page is none, and no other id stays."""
+    html = '<h2 id="part-0">x</h2><h2 id="show-code">y</h2><p id="part-1">z</p>'
+    page = page_of(
+        nbformat.v4.new_markdown_cell("## Words"),
+        nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", {"text/html": html})]),
+    )
+    assert re.findall('id="([^"]*)"', page.partition('<p class="tools">')[0]) == ["part-0"]
 
 
 def test_a_file_beside_the_template_takes_no_modules_place(tmp_path):

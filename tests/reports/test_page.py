@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +152,19 @@ def test_no_button_sends_a_figure_away(opened, template):
     assert titles
     assert not [title for title in titles if re.search("share|cloud|chart studio", title, re.IGNORECASE)]
     assert page.locator(".modebar-btn--logo").count() == 0
+
+
+@pytest.mark.browser
+def test_a_figure_can_be_saved_as_a_picture(made, open_file):
+    """By the button of plotly's mode bar, with the network off; what comes is a PNG."""
+    seen = open_file(made("run").report.html)
+    figure = seen.page.locator(".runkit-figure").first
+    figure.hover()
+    with seen.page.expect_download() as download:
+        figure.locator(".modebar-btn[data-attr='toImage'], .modebar-btn[data-title*='PNG']").first.click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    assert [url for url in seen.requests if not url.startswith(("data:", "blob:"))] == [seen.page.url]
+    assert seen.complaints == []
 
 
 @pytest.mark.browser
@@ -342,7 +356,7 @@ def test_the_policy_lists_every_script_by_its_hash(made, template):
     assert html.count("<script") == 4 + html.count('<script type="application/json">')
     for name in ("default-src", "connect-src", "form-action", "base-uri"):
         assert rules[name] == ["'none'"]
-    assert rules["img-src"] == ["data:"]
+    assert rules["img-src"] == ["data:", "blob:"]
 
 
 @pytest.mark.browser

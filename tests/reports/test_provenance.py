@@ -18,7 +18,7 @@ from support import artifact, example, question, run, step
 TOLD: dict[str, Any] = {
     "is_redacted": True,
     "masked": {"ein": 2, "email": 1},
-    "places": {"ein": 1_234, "email": 1},
+    "texts": {"ein": 1_234, "email": 1},
     "revealed": (),
     "own_rules": (),
     "keep_last": 0,
@@ -36,9 +36,9 @@ def read_at(raw: dict[str, Any], when: datetime) -> Run:
     return Run.from_json(raw).knowing(read_at=when)
 
 
-def about(f: Frames, runs: list[Run] | None = None, **told: Any) -> Provenance:
+def about(f: Frames, **told: Any) -> Provenance:
     """The provenance of frames."""
-    return provenance(f, runs or [], ("report_run.ipynb", "ab" * 32), TOLD | told)
+    return provenance(f, ("report_run.ipynb", "ab" * 32), TOLD | told)
 
 
 def facts(given: Provenance) -> dict[str, str]:
@@ -133,7 +133,7 @@ def test_any_text_and_no_rows_have_a_digest():
 
 def test_the_facts_in_words():
     """The runs, when and from where they were read, what was masked, and how to make it again."""
-    given = about(frames(several()), [read_at(raw, READ) for raw in several()])
+    given = about(frames([read_at(raw, READ) for raw in several()]))
     assert list(facts(given)) == [
         "runs",
         "read",
@@ -148,7 +148,7 @@ def test_the_facts_in_words():
     assert told["runs"] == f"2: {example('completed')['id']}, s"
     assert told["read"] == "2026-02-03 12:00:00 UTC, from an unknown host"
     assert told["complete"].startswith("yes")
-    assert told["redaction"].startswith("Masked ein: 2 values in 1,234 places; email: 1 value in 1 place.")
+    assert told["redaction"].startswith("Masked ein: 2 values in 1,234 texts; email: 1 value in 1 text.")
     assert given.digest in told["digest of the data"]
     assert told["template"] == f"report_run.ipynb, SHA-256 {'ab' * 32}"
     assert f"runkit-jupyter {runkit.__version__}" in told["made"]
@@ -157,9 +157,20 @@ def test_the_facts_in_words():
 def test_when_and_where_runs_were_read(fetched):
     """From first to last, and each host once."""
     late = [fetched[0].knowing(read_at=READ + timedelta(days=900)), fetched[1].knowing(read_at=READ)]
-    said = facts(about(frames(late), late))["read"]
+    said = facts(about(frames(late)))["read"]
     assert said == f"2026-02-03 12:00:00 UTC to 2028-07-22 12:00:00 UTC, from {fetched[0].read_from}"
     assert facts(about(frames([])))["read"] == "at an unknown time, from an unknown host"
+
+
+def test_a_report_on_frames_says_when_and_where_they_were_read(fetched, tmp_path):
+    """As one on the runs does; also of a part of them, and after they were saved and read."""
+    f = runkit.frames(fetched)
+    ids = f.runs["run_id"][:3].tolist()
+    of_runs = facts(about(runkit.frames([run for run in fetched if run.id in ids])))["read"]
+    f.save(tmp_path)
+    assert fetched[0].read_from in of_runs
+    for part in (f.select(ids), runkit.read(tmp_path).select(ids)):
+        assert facts(about(part))["read"] == of_runs
 
 
 def test_what_is_missing_is_said(fetched):
@@ -177,8 +188,8 @@ def test_what_is_missing_is_said(fetched):
     [
         ({"masked": {}}, "Nothing was masked"),
         (
-            {"is_redacted": False, "masked": {"key": 1}, "places": {"key": 2}},
-            "Switched off by whoever made this; only keys are masked. Masked key: 1 value in 2 places.",
+            {"is_redacted": False, "masked": {"key": 1}, "texts": {"key": 2}},
+            "Switched off by whoever made this; only keys are masked. Masked key: 1 value in 2 texts.",
         ),
         ({"masked": {}, "revealed": ("email", "ein")}, ". Left as they are on purpose: email, ein."),
         ({"masked": {}, "own_rules": ("person",)}, ". With own rules: person."),
@@ -203,8 +214,8 @@ def test_many_ids_are_bounded_and_that_is_said():
 
 def test_it_survives_json():
     """Given as plain values and read again, it is the same, and hashable ids are tuples again."""
-    given = about(frames(several()), [read_at(raw, READ) for raw in several()], revealed=("email",))
-    again = Provenance.from_dict(json.loads(json.dumps(given.to_dict())))
+    given = about(frames([read_at(raw, READ) for raw in several()]), revealed=("email",))
+    again = Provenance.from_json(given.to_json())
     assert again == given
     assert isinstance(again.run_ids, tuple)
     assert repr(again) == repr(given)

@@ -60,6 +60,16 @@ def test_the_digest_is_that_of_the_file(made):
     assert report.sha256 in str(report)
 
 
+def test_a_report_is_shown_without_its_files(completed, tmp_path):
+    """They may have been moved."""
+    report = make(
+        completed[0], tmp_path / "a.html", template=write_template(tmp_path / "own.ipynb", READ)
+    ).report
+    report.html.unlink()
+    assert report.sha256 in repr(report)
+    assert repr(report) == str(report)
+
+
 @pytest.mark.parametrize("template", ["run", "compare", "fleet"])
 def test_one_library_and_at_most_a_megabyte_more(made, template):
     """plotly.js is in the page once, however many figures; all else stays below 1 MB."""
@@ -187,7 +197,7 @@ def test_equal_secrets_have_one_mask(secretive):
     assert "TIN [ein 1] agrees." in secretive.page
     assert "another person: [ein 1], wrote [email" in secretive.page
     assert "Look at [ein 1]" in secretive.page
-    assert "https://docs.example.gov/letter.pdf?[signed_url 1]" in secretive.page
+    assert "https://docs.example.gov/letter.pdf?id=1&amp;X-Amz-Signature=[signed_url 1]" in secretive.page
 
 
 def test_the_title_is_masked_and_is_text(secretive):
@@ -198,10 +208,10 @@ def test_the_title_is_masked_and_is_text(secretive):
 
 
 def test_what_was_masked_is_counted(secretive):
-    """By rule: how many values in how many places, in the page and in what `report()` gives."""
+    """By rule: how many values in how many texts, in the page and in what `report()` gives."""
     assert dict(secretive.report.masked) == {"ein": 1, "email": 2, "key": 2, "signed_url": 1}
-    assert re.search(r"ein: 1 value in \d+ places", secretive.page)
-    assert re.search(r"email: 2 values in \d+ places", secretive.page)
+    assert re.search(r"ein: 1 value in \d+ texts", secretive.page)
+    assert re.search(r"email: 2 values in \d+ texts", secretive.page)
     assert "1 ein" in str(secretive.report)
 
 
@@ -209,7 +219,7 @@ def test_what_was_masked_is_counted(secretive):
 def labelled() -> dict[str, Any]:
     """A run whose first label holds secrets."""
     run = example("completed")
-    run["steps"][0]["label"] = f"{EIN} {EMAIL} {KEY}"
+    run["steps"][0]["label"] = f"{EIN} {EMAIL} {KEY} token=q8Zt4Lw2Xc7Vb1Nm"
     return run
 
 
@@ -218,7 +228,7 @@ def test_what_is_revealed_stays_and_is_recorded(labelled, tmp_path):
     template = write_template(tmp_path / "own.ipynb", READ, SHOW, "data.provenance")
     policy = runkit.Redaction(reveal=["email"], keep_last=4)
     done = make(labelled, tmp_path / "a.html", template=template, redact=policy)
-    assert f"[ein 1 …9265] {EMAIL} [key 1]" in done.page
+    assert f"[ein 1 …9265] {EMAIL} [key 1] token=[key 2]" in done.page
     assert "Left as they are on purpose: email." in done.page
     assert "The last 4 digits of tax and social security numbers kept" in done.page
 
@@ -229,21 +239,41 @@ def test_without_redaction_keys_are_masked_all_the_same(labelled, tmp_path):
     done = make(labelled, tmp_path / "a.html", template=template, redact=False)
     assert f"{EIN} {EMAIL} [key 1]" in done.page
     assert "Switched off by whoever made this; only keys are masked" in done.page
-    assert dict(done.report.masked) == {"key": 1}
+    assert dict(done.report.masked) == {"key": 2}
 
 
-@pytest.mark.parametrize(
-    "cell", [f"print('{EIN}')", "print('47-' + '1839265')", f"# about {EMAIL.replace('@', '&#64;')}"]
-)
+BUILT = "print('q8Zt4Lw2' + 'Xc7Vb1Nm')"
+
+
+@pytest.mark.parametrize("cell", [BUILT, "# about q8Zt4Lw2&#88;c7Vb1Nm"])
+@pytest.mark.parametrize("as_frames", [True, False])
 @pytest.mark.usefixtures("leaves_nothing")
-def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, cell):
-    """Written out, built from parts or as an escape: the error counts it, shows it not, writes nothing."""
+def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, cell, as_frames):
+    """Built from parts or escaped: the error names rule, run and field, and no value; nothing is written."""
     template = write_template(tmp_path / "own.ipynb", READ, cell)
-    out = tmp_path / "out"
-    with pytest.raises(ReportError, match="would hold values that should be masked: 1 of e") as caught:
-        make(labelled, out / "a.html", template=template)
-    assert EIN not in str(caught.value)
-    assert not out.exists()
+    source = runkit.frames(labelled) if as_frames else labelled
+    with pytest.raises(ReportError, match=rf"key \(run {labelled['id']}, field steps\.label\)") as caught:
+        make(source, tmp_path / "out" / "a.html", template=template)
+    assert "q8Zt4Lw2" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_template_that_holds_the_key_fails_closed(labelled, tmp_path, monkeypatch):
+    """However the key looks, and with no redaction of the data, too."""
+    monkeypatch.setenv("MIDDESK_API_KEY", "corporate key, 4711")
+    template = write_template(tmp_path / "own.ipynb", READ, "print('corporate' + ' key, 4711')")
+    with pytest.raises(ReportError, match="a key of this process' environment"):
+        make(labelled, tmp_path / "out" / "a.html", template=template, redact=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_template_says_by_itself_is_no_secret(labelled, tmp_path):
+    """A word of the template that stands in the data, too, ends no report; there it is masked."""
+    template = write_template(tmp_path / "own.ipynb", READ, SHOW, "# About review-2026-q1")
+    labelled = labelled | {"prompt": "token=review-2026-q1"}
+    done = make(labelled, tmp_path / "a.html", template=template)
+    assert "About review-2026-q1" in done.page
 
 
 PROBE = """

@@ -201,7 +201,7 @@ def test_an_odd_key_opens() -> None:
 @pytest.mark.parametrize("start", [launch.sandbox, launch.serve])
 def test_a_key_that_is_none(start: Any, key: Any) -> None:
     """The error says what is wrong with it, without the key."""
-    with pytest.raises(UsageError, match=r"^key (must|\(\d+ characters, not shown\))") as caught:
+    with pytest.raises(UsageError, match=r"^key") as caught:
         start(key=key)
     assert str(key) not in str(caught.value)
 

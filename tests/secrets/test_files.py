@@ -67,7 +67,7 @@ def test_nobody_else_reads_what_is_written(made: Path) -> None:
         expected = 0o700 if path.is_dir() else 0o600
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
     inside = [path for name in ("state", "frames", "runkit-demo") for path in (made / name).iterdir()]
-    assert len(inside) == 1 + 7 + 1
+    assert len(inside) == 1 + 8 + 1
     assert {stat.S_IMODE(path.stat().st_mode) for path in inside} == {0o600}
 
 

@@ -27,10 +27,23 @@ TITLE = "versions"
 SUITE = [
     *("tests/core", "tests/timing", "tests/frames", "tests/charts", "tests/client", "tests/sandbox"),
     *(f"tests/widgets/test_{name}.py" for name in ("form", "inbox", "cards", "feedback", "answers")),
-    *("tests/archive/test_adding.py", "tests/archive/test_selection.py", "tests/archive/test_cluster.py"),
+    *(
+        f"tests/archive/test_{name}.py"
+        for name in ("adding", "selection", "cluster", "writers", "compaction", "doubled", "damage")
+    ),
+    *(f"tests/reports/test_{name}.py" for name in ("hostile_templates", "redaction")),
     *("notebooks/01_first_look.ipynb", "notebooks/02_answer_interrupts.ipynb"),
 ]
-RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake", "playwright", "psutil")
+RUNNERS = (
+    "pytest",
+    "pytest-timeout",
+    "pytest-xdist",
+    "hypothesis",
+    "nbmake",
+    "playwright",
+    "psutil",
+    "duckdb",
+)
 NEWEST = FOUND[1:] or FOUND  # with the first Python, the newest are what the test command runs with
 CASES = [("oldest", FOUND[0]), *(("newest", version) for version in NEWEST)]
 Tell = Callable[[str, str, str], None]
