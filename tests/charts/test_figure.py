@@ -40,7 +40,7 @@ def test_one_sentence_is_title_and_alt_text():
 def test_a_title_stands_over_the_sentence():
     """A title of one's own does not replace what the figure says."""
     drawn = draw(example("completed"), title="Acme & Co")
-    assert drawn.title.startswith("Acme &amp; Co run 7b0f6c1e…: 40 min 59 s")
+    assert drawn.title.startswith("Acme &amp; Co run 7b0f6c1e: 40 min 59 s")
 
 
 def test_a_fleet_has_one_sentence():

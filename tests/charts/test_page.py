@@ -167,7 +167,7 @@ def test_a_figure_is_data_and_no_script():
     """Its JSON cannot end its element, and its label says what it shows."""
     div = figure_div(gantt(example("completed"), title="</script><!--"))
     assert div.startswith(
-        '<div class="runkit-figure" role="figure" aria-label="Timeline of 1 run. run 7b0f6c1e…'
+        '<div class="runkit-figure" role="figure" aria-label="Timeline of 1 run. run 7b0f6c1e'
     )
     assert div.count("</script>") == 1
     assert "<!--" not in div

@@ -41,7 +41,7 @@ def test_two_runs_stand_agent_under_agent():
 def test_many_runs_are_one_row_each():
     """Five runs are a fleet: a row per run, with the run itself behind its steps."""
     drawn = draw([two_agents(f"run{number}") for number in range(5)])
-    assert list(drawn.rows) == [f"run{number}" for number in range(5)]
+    assert list(drawn.rows) == [f"CIP Orchestrator · run{number}" for number in range(5)]
     assert drawn.numbers("x", {"the run, idle if bare"}).tolist() == [100] * 5
 
 
@@ -60,21 +60,21 @@ def test_a_container_stands_over_what_it_holds():
 def test_a_tree_of_several_runs_has_a_row_for_each_run():
     """The rows of each run follow its own."""
     drawn = draw([two_agents("r"), two_agents("s")], rows="tree")
-    assert drawn.rows["A r"] == 0
-    assert drawn.rows["B s"] == 4
+    assert drawn.rows["A CIP Orchestrator · r"] == 0
+    assert drawn.rows["B CIP Orchestrator · s"] == 4
     assert len(drawn.layout["shapes"]) == 1
 
 
 def test_a_run_without_steps_keeps_a_row():
     """In a comparison with a run that has no steps, that run is not lost."""
     drawn = draw([two_agents(), example("minimal")])
-    assert "B 7b0f6c1e…, no steps" in drawn.rows
+    assert "B Unknown agent · 7b0f6c1e, no steps" in drawn.rows
 
 
 def test_runs_whose_ids_look_alike_are_numbered():
     """Ids that begin alike would be one name for several rows."""
     runs = [two_agents(f"aaaaaaaa-bbbb-{number}") for number in range(5)]
-    assert list(draw(runs).rows)[:2] == ["1: aaaaaaaa…", "2: aaaaaaaa…"]
+    assert list(draw(runs).rows)[:2] == [f"{n}: CIP Orchestrator · aaaaaaaa" for n in (1, 2)]
 
 
 @pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
