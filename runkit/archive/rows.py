@@ -124,17 +124,15 @@ def with_business(raw: Json, business_id: str | None) -> Json:
     return {**raw, LOCAL: {**local, "business_id": business_id}}
 
 
-def resolve(rows: pa.Table, written: Ints) -> tuple[pa.Table, Flags]:
+def resolve(rows: pa.Table) -> tuple[pa.Table, Flags]:
     """Find the newest copy of each run: by updated_at, then one with steps, then the one read last.
 
-    At a tie the one that was written last wins, and of one file or batch the later row.
+    At a tie the later row wins.
 
     Parameters
     ----------
     rows
-        Copies of runs, any number of each, with at least the columns `RANKED`.
-    written
-        When each row was written, in any unit.
+        Copies of runs in the order in which they were written, with at least the columns `RANKED`.
 
     Returns
     -------
@@ -146,8 +144,8 @@ def resolve(rows: pa.Table, written: Ints) -> tuple[pa.Table, Flags]:
     doubled = np.flatnonzero(rows["run_id"].to_pandas().duplicated(keep=False))
     if not len(doubled):
         return rows, is_newest
-    copies = rows.select(RANKED).take(doubled).to_pandas().assign(written=written[doubled], row=doubled)
-    order = ["updated_at", "has_steps", "read_at", "written"]
+    copies = rows.select(RANKED).take(doubled).to_pandas().assign(row=doubled)
+    order = ["updated_at", "has_steps", "read_at"]
     copies = copies.sort_values(order, na_position="first", kind="stable")
     copies["business_id"] = copies.groupby("run_id")["business_id"].ffill()
     newest = copies.drop_duplicates("run_id", keep="last")

@@ -121,7 +121,8 @@ class Selection:
         gathered = [("created_at", "min"), ("digest", "list"), ("business_id", "list")]
         parts: list[Part] = []
         size = 0
-        for file in rows.group_by("file").aggregate(gathered).sort_by("created_at_min").to_pylist():
+        files = rows.group_by("file").aggregate(gathered)
+        for file in files.sort_by([("created_at_min", "ascending"), ("file", "ascending")]).to_pylist():
             facts = copies.files[file["file"]]
             size += facts["size_bytes"]
             if not parts or size > PART_BYTES:

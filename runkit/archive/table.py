@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -206,12 +205,12 @@ class Snapshot:
 
     @property
     def files(self) -> list[dict[str, Any]]:
-        """The files by `path`, `size_bytes`, `modification_time`, and the least and last of their run ids."""
+        """The files as they were written: `path`, `size_bytes`, and the least and last of their run ids."""
         actions = pa.table(self._table.get_add_actions(flatten=True))
-        names = ["path", "size_bytes", "modification_time", "min.run_id", "max.run_id"]
-        rows: list[dict[str, Any]] = actions.select(
-            [one for one in names if one in actions.schema.names]
-        ).to_pylist()
+        order = [("modification_time", "ascending"), ("path", "ascending")]
+        names = {"path", "size_bytes", "modification_time", "min.run_id", "max.run_id"}
+        columns = [name for name in actions.schema.names if name in names]
+        rows: list[dict[str, Any]] = actions.select(columns).sort_by(order).to_pylist()
         return rows
 
     def refresh(self) -> None:
@@ -231,9 +230,7 @@ class Snapshot:
             rows = dataset.to_table(columns=[*names, "__fragment_index"], filter=chosen)
             if rows["run_id"].null_count or rows["updated_at"].null_count:
                 raise pa.ArrowInvalid("a row has no run_id or updated_at")
-        rows = rows.rename_columns([*names, "file"])
-        written = np.array([file["modification_time"] for file in files], np.int64)
-        return Copies(files, *resolve(rows, written[rows["file"].to_numpy()]))
+        return Copies(files, *resolve(rows.rename_columns([*names, "file"])))
 
     def known(self, run_ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Give what the newest copies of some runs say, by run id."""

@@ -143,7 +143,7 @@ def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:
     Of each run the newest copy, and an older one if it alone knows the business. What others add meanwhile is
     not seen, which does no harm: it is resolved when it is read.
     """
-    batch, is_newest = resolve(batch, np.zeros(len(batch), np.int64))
+    batch, is_newest = resolve(batch)
     batch = batch.filter(is_newest).sort_by("created_at")  # so that reading goes by time
     known = snapshot.known(batch["run_id"].to_pylist(), ["digest"])
     rows = batch.drop_columns(["json"]).to_pylist()

@@ -63,11 +63,12 @@ class Provenance:
         shown = ", ".join(self.run_ids[:MOST_IDS])
         left = len(self.run_ids) - MOST_IDS
         hosts = ", ".join(self.hosts) or "an unknown host"
+        version = f"version {self.archive_version}, which can be read again"
         more = f", and {left:,} more (the first cell has all: show the code)" if left > 0 else ""
         return [
             ("runs", f"{len(self.run_ids):,}: {shown}{more}"),
             ("read", f"{self.read_at or 'at an unknown time'}, from {hosts}"),
-            *([] if self.archive_version is None else [("archive", f"version {self.archive_version}")]),
+            *([("archive", version)] if self.archive_version is not None else []),
             ("complete", f"no: {self.missing}" if self.missing else "yes, all that was asked for was read"),
             ("redaction", self.redaction()),
             ("digest of the data", f"SHA-256 {self.digest}, of the redacted frames"),

@@ -113,6 +113,17 @@ def test_parts_are_bounded_and_in_order(tmp_path: Path, monkeypatch: pytest.Monk
     assert archive.frames().runs["run_id"].tolist() == [f"r{number}" for number in range(5)]
 
 
+def test_runs_of_one_moment_come_as_they_were_written(tmp_path: Path) -> None:
+    """The same each time, here and on a cluster, though nothing else tells their files apart."""
+    archive = runkit.Archive(tmp_path / "runs")
+    ids = [f"r{number * 7 % 10}" for number in range(10)]
+    for run_id in ids:
+        archive.add([run(step("s"), run_id=run_id)])
+    for _ in range(5):
+        assert [one.id for one in archive] == ids
+    assert archive.dask().runs["run_id"].compute().tolist() == ids
+
+
 def test_a_version_can_be_read_again(archive: runkit.Archive) -> None:
     """Whatever was written since; frames know which version they are of, also when they are saved."""
     before = archive.version
@@ -147,7 +158,7 @@ def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_
         archive.select(status="error"), tmp_path / "r.html", template="fleet", progress=False
     )
     assert made.n_runs == 2
-    assert f"version {archive.version}, which can be read again" in made.html.read_text()
+    assert f"version {archive.version}" in made.html.read_text()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import deltalake
+import pyarrow.compute as pc
 import pytest
 
 import runkit
@@ -74,7 +75,8 @@ def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path
     archive.add([one("a", 100, status="error"), one("b")])
     archive.add([one("a", 200), one("c")])
     table = deltalake.DeltaTable(str(tmp_path / "runs"))
-    deltalake.write_deltalake(table, table.to_pyarrow_table(), mode="append")
+    again = (pc.field("run_id") != "a") | (pc.field("status") == "error")  # all but the newest copy of a
+    deltalake.write_deltalake(table, table.to_pyarrow_table().filter(again), mode="append")
     wanted = dict.fromkeys("abc", "completed")
     check_holds(archive, wanted)
     assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == ["a", "b", "c"]

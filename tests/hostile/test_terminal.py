@@ -151,7 +151,7 @@ def test_a_report_and_a_bar_say_odd_names(tmp_path: Path, capfd: pytest.CaptureF
     """The name of a file, of a mask, and a line above the progress bar."""
     html = tmp_path / f"{NAME}.html"
     html.touch()
-    made = Report(html, html, "0", "0", {ODD: 1}, 1)
+    made = Report(html, html, "0", "0", {ODD: 1}, 1, 1)
     check_text(str(made))
     with Bar(total=1, disable=True) as bar:
         bar.tell(ODD)
