@@ -223,8 +223,8 @@ class Businesses:
         facts = self._known.of(run.id, run.thread_id)
         return run.knowing(**facts) if facts else run
 
-    def name(self, business: str | Business) -> None:
-        """Learn the name and status of a business; one that cannot be read stays unknown."""
+    def ensure_known(self, business: str | Business) -> None:
+        """Read the name and status of a business where they are not known; what cannot be read stays so."""
         if isinstance(business, Business):
             self._known.add(business, None)
         elif not self._known.is_named(business):
@@ -237,5 +237,5 @@ class Businesses:
         business_id = business.id if isinstance(business, Business) else business
         threads = self._threads.list(business_id=business_id)
         self._known.add_threads(threads.ids, business_id)
-        self.name(business)
+        self.ensure_known(business)
         return business_id, threads

@@ -78,7 +78,7 @@ class Runs:
         body = codec.create_run_body(agent, business_id, thread_id, prompt)
         reply = self._connection.post("/runs", body)
         if business is not None:
-            self._businesses.name(business)
+            self._businesses.ensure_known(business)
         return self._run(reply, business_id=business_id)
 
     def get(self, run: str | Run, steps: bool = True) -> Run:
