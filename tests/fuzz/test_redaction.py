@@ -85,7 +85,9 @@ def planted(draw: st.DrawFn) -> tuple[Json, str]:
     held = {again: draw(json_values)} if inner == "name" else {field: [again] if inner == "list" else again}
     payload = nested(held, draw(st.sampled_from([0, 1, 3, 300])), name=draw(st.sampled_from([None, "a"])))
     carrier = draw(st.sampled_from(CARRIERS)).format(secret)
-    other = artifact(again, summary=draw(texts) + again, sources=[{"url": f"https://a.example/{secret}"}])
+    other = artifact(
+        again, summary=draw(unicode_texts) + again, sources=[{"url": f"https://a.example/{secret}"}]
+    )
     label, agent = draw(st.permutations([carrier, again]))
     steps = [step("a", result={"value": payload}, artifacts=[other]), step("b", label=label, agent=agent)]
     return run(*steps, run_id=draw(st.sampled_from(["r", again]))), secret
@@ -205,7 +207,7 @@ def test_any_text_is_masked_once(text: str, keep_last: int) -> None:
         assert masker.text(masked) == masked
 
 
-@pytest.mark.parametrize("levels", [300, 5_000])
+@pytest.mark.parametrize("levels", [30, 300])
 def test_names_and_values_far_down(levels: int) -> None:
     """A secret under a telling name and one in a name, in objects and in lists."""
     for name in (None, "a"):
