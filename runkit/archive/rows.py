@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
-from runkit.models import LOCAL
+from runkit.models import BUSINESS_FIELDS, LOCAL
 from runkit.tables.checks import NEVER, TEXT, TIME
 from runkit.tables.columns import Flags, Ints
 from runkit.tables.layout import take_runs
@@ -108,7 +108,7 @@ def digest(raw: Json, text: str) -> str:
     local = raw.get(LOCAL)
     if isinstance(local, dict):
         is_final = todays_status(raw.get("status")) in FINAL_STATUSES
-        ignored = {"business_id", "read_at"} if is_final else {"business_id"}
+        ignored = {*BUSINESS_FIELDS, "read_at"} if is_final else {*BUSINESS_FIELDS}
         if ignored & local.keys():
             kept = {name: value for name, value in local.items() if name not in ignored}
             text = jsontext.dumps({**raw, LOCAL: kept})

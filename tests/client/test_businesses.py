@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,14 @@ def test_a_server_that_ignores_the_page(server: Server, make_client: Callable[..
     server.script = answer
     assert len(make_client().businesses.list()) == 100
     assert len(server.asked) == 2
+
+
+def test_an_archive_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client, tmp_path: Path) -> None:
+    """A run keeps the name of its business; one that was read again is not taken for a changed one."""
+    business = client.businesses.get(box.business("clean_pass"))
+    runs = client.runs.fetch(client.runs.list(business_id=business))
+    archive = runkit.Archive(tmp_path / "runs")
+    assert archive.add(runs).n_new == len(runs) > 0
+    assert set(archive.frames().runs["business_name"]) == {business.name}
+    client.businesses.get(business)  # its status was read later
+    assert archive.add(client.runs.fetch(runs.ids)).n_changed == 0
