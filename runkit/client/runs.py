@@ -76,10 +76,11 @@ class Runs:
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = codec.create_run_body(agent, business_id, thread_id, prompt)
-        reply = self._connection.post("/runs", body)
-        if business is not None:
-            self._businesses.ensure_known(business)
-        return self._run(reply, business_id=business_id)
+        run = self._run(self._connection.post("/runs", body), business_id=business_id)
+        if business is None:
+            return run
+        self._businesses.ensure_known(business)
+        return self._businesses.identified(run)
 
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the answer.

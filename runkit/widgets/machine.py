@@ -160,7 +160,7 @@ class FormMachine(Machine[Snapshot]):
             elif judged.is_final:
                 what = judged.caption.removesuffix(" and resume")
                 about = self.run.label if self.run.business_id else UNIDENTIFIED
-                message = f"{what}: {about}. This can't be undone.{self._may_arrive()}"
+                message = f"{about} · {what}: this cannot be taken back. Send it?{self._may_arrive()}"
                 self._change(State.CONFIRM, message)
             else:
                 self._start_sending(judged)

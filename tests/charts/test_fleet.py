@@ -160,7 +160,7 @@ def test_look_first_names_the_business_or_the_agent():
     table = fleet.look_first(replace(f, runs=f.runs.assign(business_name=known))).table
     about = dict(zip(table["run_id"], table["about"], strict=True))
     assert about["w1"] == "Acme LLC"
-    assert {about["w2"], about["low"]} == {"cip_orchestrator"}
+    assert {about["w2"], about["low"]} == {"CIP Orchestrator"}
 
 
 def test_look_first_finds_the_run_that_took_far_longer():

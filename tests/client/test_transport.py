@@ -99,7 +99,7 @@ def test_post_does_not_go_where_the_server_may_be_hanging_up(
     server.script = script
     for _ in range(2):
         client.runs.get("run-1")
-        client.runs.create("cip_orchestrator", business_id="b-1")
+        client.runs.create("cip_orchestrator", thread_id="t-1")
     once, again = ["GET /runs/run-1", "POST /runs"], ["GET /runs/run-1"]
     assert server.lines == once + again + once
 

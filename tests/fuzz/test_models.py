@@ -67,7 +67,7 @@ def test_a_mangled_run_shows_itself(case: Case) -> None:
     """Its steps, its sentence and its HTML are there, whatever is wrong with it."""
     made = a_verdict(Run, case.value)
     if isinstance(made, Run):
-        assert made.sentence().startswith("run ")
+        assert made.sentence().startswith(made.label)
         assert made._repr_html_()
         assert all(repr(step) for step in made.walk())
 

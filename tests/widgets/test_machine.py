@@ -51,7 +51,7 @@ def test_a_final_answer_is_asked_once_more(asking: Asking) -> None:
     assert machine.snapshot.state is State.CONFIRM
     run_id = machine.run.id[:8]
     assert machine.snapshot.message == (
-        f"Dismiss the hit: Namesake Imports LLC · {run_id}. This can't be undone."
+        f"Namesake Imports LLC · {run_id} · Dismiss the hit: this cannot be taken back. Send it?"
     )
     machine.back()
     assert machine.snapshot.state is State.OPEN
