@@ -24,7 +24,7 @@ LONGEST = 15.0  # real seconds that no cell may take: 5 tries, and the waits bet
 
 FAULTS: dict[str, dict[str, Any]] = {
     "latency": {"kind": "slow", "seconds": 0.01, "jitter": 0.02},
-    "slow": {"kind": "slow", "seconds": SHORT_TIMEOUT + 0.25},
+    "slow": {"kind": "slow", "seconds": SHORT_TIMEOUT + 0.1},
     "limit": {"kind": "limit", "per_second": 5},
     "429": {"kind": "refuse", "status": 429},
     "429 wait": {"kind": "refuse", "status": 429, "seconds": 2},
