@@ -9,18 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runkit.answerlog import answer_log
+    from runkit.answers import answer_log
     from runkit.archive.archive import Archive
-    from runkit.charts.timeline import gantt
+    from runkit.charts.gantt import gantt
     from runkit.client import Client, RunList
     from runkit.errors import RunkitError
     from runkit.models import Run
     from runkit.reports.data import report_data
-    from runkit.reports.making import report
     from runkit.reports.redaction import Redaction
+    from runkit.reports.report import report
     from runkit.server import sandbox
-    from runkit.tables.divergence import compare
-    from runkit.tables.linked import Frames, frames, read
+    from runkit.tables.compare import compare
+    from runkit.tables.frames import Frames, frames, read
     from runkit.widgets.feedback import FeedbackForm
     from runkit.widgets.form import InterruptForm
     from runkit.widgets.inbox import InterruptInbox
@@ -53,7 +53,7 @@ _HOME = {
     "Archive": "runkit.archive.archive",
     "Client": "runkit.client",
     "FeedbackForm": "runkit.widgets.feedback",
-    "Frames": "runkit.tables.linked",
+    "Frames": "runkit.tables.frames",
     "InterruptForm": "runkit.widgets.form",
     "InterruptInbox": "runkit.widgets.inbox",
     "Redaction": "runkit.reports.redaction",
@@ -61,12 +61,12 @@ _HOME = {
     "RunList": "runkit.client",
     "RunMonitor": "runkit.widgets.monitor",
     "RunkitError": "runkit.errors",
-    "answer_log": "runkit.answerlog",
-    "compare": "runkit.tables.divergence",
-    "frames": "runkit.tables.linked",
-    "gantt": "runkit.charts.timeline",
-    "read": "runkit.tables.linked",
-    "report": "runkit.reports.making",
+    "answer_log": "runkit.answers",
+    "compare": "runkit.tables.compare",
+    "frames": "runkit.tables.frames",
+    "gantt": "runkit.charts.gantt",
+    "read": "runkit.tables.frames",
+    "report": "runkit.reports.report",
     "report_data": "runkit.reports.data",
     "sandbox": "runkit.server",
 }

@@ -23,14 +23,14 @@ from types import SimpleNamespace
 from typing import IO, Any, NoReturn, cast
 
 import runkit
-from runkit import private
 from runkit.client.hosts import KEY_NAME
+from runkit.contract import RUN_STATUSES
 from runkit.errors import MissingExtra, RunkitError, UsageError
+from runkit.files import file_at, folder_at, replacing, usable
 from runkit.progress import say
 from runkit.reports.templates import find, notebooks
-from runkit.tables.records import SUFFIXES, records_of
+from runkit.tables.sources import SUFFIXES, records_of
 from runkit.text import UNSEEN, plural, visible
-from runkit.values import RUN_STATUSES
 
 FAILED, WRONG_USE, NOT_COMPLETE, INTERRUPTED = 1, 2, 3, 130
 STOPS_WITHIN = 15.0  # seconds in which JupyterLab ends its kernels; it takes two
@@ -191,9 +191,9 @@ def positive(text: str) -> float:
 
 def demo(arguments: argparse.Namespace) -> int:
     """`runkit demo`."""
-    from runkit import showcase
+    from runkit.demo import show
 
-    showcase.show(arguments.output, speed=arguments.speed)
+    show(arguments.output, speed=arguments.speed)
     return 0
 
 
@@ -264,7 +264,7 @@ def _sync(arguments: argparse.Namespace, chosen: dict[str, Any]) -> int:
 
 
 def _is_folder(name: str) -> bool:
-    return name.endswith(("/", os.sep)) or private.usable(name).is_dir()
+    return name.endswith(("/", os.sep)) or usable(name).is_dir()
 
 
 def _reader(*, is_sandbox: bool) -> runkit.Client:
@@ -280,7 +280,7 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
 
 def report(arguments: argparse.Namespace) -> int:
     """`runkit report`."""
-    from runkit.reports.making import check_installed, targets
+    from runkit.reports.report import check_installed, targets
 
     check_installed()
     policy = runkit.Redaction(
@@ -314,7 +314,7 @@ def _reported(arguments: argparse.Namespace) -> object:
     if arguments.run:
         raise UsageError("--run picks runs of a file or an archive; expected one before it, or only run ids.")
     for name in names:
-        if private.usable(name).exists():  # it must not be sent as an id
+        if usable(name).exists():  # it must not be sent as an id
             raise UsageError(f"{name} is no file of runs; expected {', '.join(SUFFIXES)}, or a run's id.")
     with _reader(is_sandbox=arguments.sandbox) as client:
         runs = client.runs.fetch(names)
@@ -348,7 +348,7 @@ def _output(name: str) -> Iterator[IO[bytes]]:
     if name == "-":
         yield sys.stdout.buffer
         return
-    path = private.file_at(name)
+    path = file_at(name)
     if not path.name.removesuffix(".gz").endswith((".ndjson", ".jsonl")):
         raise UsageError(
             f"-o {name}: expected a name ending in .ndjson, .jsonl, either with .gz, or -; or an "
@@ -356,7 +356,7 @@ def _output(name: str) -> Iterator[IO[bytes]]:
         )
     with ExitStack() as stack:
         try:
-            part = stack.enter_context(private.replacing(path))
+            part = stack.enter_context(replacing(path))
         except OSError as error:
             raise UsageError(f"-o {name}: cannot be written ({error.strerror}).") from None
         with gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file:
@@ -369,11 +369,11 @@ def lab(arguments: argparse.Namespace) -> int:
 
     if find_spec("jupyterlab") is None:
         raise MissingExtra.of("lab", "opening JupyterLab")
-    folder = private.folder_at(arguments.folder)
+    folder = folder_at(arguments.folder)
     for notebook in sorted(notebooks().glob("*.ipynb")):
         target = folder / notebook.name
         if not target.exists():  # what an analyst changed is kept
-            with private.replacing(target) as part:  # what is worked out in it may be about customers
+            with replacing(target) as part:  # what is worked out in it may be about customers
                 shutil.copyfile(notebook, part)
     with runkit.sandbox(speed=60, history=60, seed=7) as box:  # the notebooks join it, and ask for this much
         say(f"Notebooks in {folder}/ on the sandbox at {box.url}. Ctrl-C stops both.")

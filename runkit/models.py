@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from runkit import jsontext
+from runkit.contract import FINAL_STATUSES, LOCAL, parse_time, todays_status
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
 from runkit.steptree import flatten
@@ -43,7 +44,6 @@ from runkit.text import (
     run_label,
     shorten,
 )
-from runkit.values import FINAL_STATUSES, parse_time, todays_status
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]
 Status = Annotated[str, BeforeValidator(todays_status)]
@@ -395,7 +395,6 @@ class Run(ApiObject):
         )
 
 
-LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
 BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
 LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from runkit.charts.timeline import gantt
+from runkit.charts.gantt import gantt
 
 LOOKS = {
     "contains other steps",

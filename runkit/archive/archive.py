@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
-from runkit.tables.linked import no_garbage_collection
-from runkit.tables.records import records_of
+from runkit.tables.frames import no_garbage_collection
+from runkit.tables.sources import records_of
 from runkit.text import plural
 
 if TYPE_CHECKING:
     from runkit.archive.cluster import DaskFrames
     from runkit.archive.selection import Moment, Selection, Words
-    from runkit.archive.syncing import Synced
+    from runkit.archive.sync import Synced
     from runkit.archive.writing import Added
     from runkit.client import Client
     from runkit.models import Run
-    from runkit.tables.linked import Frames
+    from runkit.tables.frames import Frames
 
 
 class Archive:
@@ -173,7 +173,7 @@ class Archive:
             When the archive cannot be written.
 
         """
-        from runkit.archive.syncing import sync
+        from runkit.archive.sync import sync
 
         chosen = {"status": status, "since": since, "until": until, "business_id": business_id}
         return sync(self._place, client, workers=workers, progress=progress, limit=limit, **chosen)

@@ -8,7 +8,7 @@ from typing import Any
 
 from runkit.archive.selection import Part, Selection
 from runkit.errors import MissingExtra
-from runkit.tables.linked import Coverage, Frames, frames
+from runkit.tables.frames import Coverage, Frames, frames
 from runkit.tables.schema import SCHEMA, empty
 
 try:

@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
-from runkit.models import BUSINESS_FIELDS, LOCAL
-from runkit.tables.checks import NEVER, TEXT, TIME
+from runkit.contract import FINAL_STATUSES, LOCAL, todays_status
+from runkit.models import BUSINESS_FIELDS
 from runkit.tables.columns import Flags, Ints
 from runkit.tables.layout import take_runs
 from runkit.tables.problems import Problems
-from runkit.tables.records import Record
-from runkit.values import FINAL_STATUSES, todays_status
+from runkit.tables.sources import Record
+from runkit.tables.validate import NEVER, TEXT, TIME
 
 Json = dict[str, Any]
 

@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 from runkit import jsontext
 from runkit.archive.rows import with_business
 from runkit.archive.table import FILE_BYTES, Place, Snapshot
+from runkit.contract import one_or_several, status_words, time_bound
 from runkit.errors import ArchiveError
-from runkit.filters import one_or_several, status_words, time_bound
 from runkit.models import Run
 from runkit.steptree import kind
-from runkit.tables.checks import TEXT
-from runkit.tables.linked import Frames, frames
+from runkit.tables.frames import Frames, frames
+from runkit.tables.validate import TEXT
 from runkit.text import visible
 
 if TYPE_CHECKING:

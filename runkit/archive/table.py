@@ -24,12 +24,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
-from runkit import private
+from runkit import files
 from runkit.archive.rows import RANKED, SCHEMA, WITH_STATISTICS, resolve
 from runkit.errors import ArchiveError, MissingExtra, UsageError
 from runkit.secret import HIDDEN
-from runkit.tables.checks import TEXT
 from runkit.tables.columns import Flags
+from runkit.tables.validate import TEXT
 from runkit.text import plural, shorten
 
 try:
@@ -92,7 +92,7 @@ class Place:
         if refused:
             characters = " ".join(map(ascii, sorted(refused)))
             raise UsageError(f"{folder!r}: a folder of an archive must not have {characters} in its path.")
-        if private.usable(folder).is_file():
+        if files.usable(folder).is_file():
             raise UsageError(f"{folder} is a file; expected the folder of an archive, or a new one.")
         return cls(folder)
 
@@ -130,7 +130,7 @@ class Place:
         with suppress(NoArchive):
             return self.latest()
         if "://" not in self.uri:
-            folder = private.folder_at(self.uri)
+            folder = files.folder_at(self.uri)
             if any(folder.iterdir()):
                 raise UsageError(
                     f"{folder} holds other files and no archive; give an archive a folder of its own, which "

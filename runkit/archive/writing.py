@@ -15,8 +15,8 @@ from runkit.archive.rows import SCHEMA, Row, resolve, row_of, table_of
 from runkit.archive.table import CommitConflict, Place, Snapshot
 from runkit.logs import log
 from runkit.tables.problems import Problems, numbers
-from runkit.tables.records import Record
 from runkit.tables.schema import cast, empty
+from runkit.tables.sources import Record
 from runkit.text import plural
 
 BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runkit.tables.linked import Frames
+from runkit.tables.frames import Frames
 
 
 def findings_of(f: Frames) -> pd.DataFrame:

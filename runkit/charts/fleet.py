@@ -14,13 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.exhibit import Exhibit
 from runkit.charts.fleet_attention import look_first
 from runkit.charts.fleet_evidence import confidence, sources
 from runkit.charts.fleet_outcome import outcomes, volume
 from runkit.charts.fleet_time import budget, slowest_steps, waits
-from runkit.charts.phrases import NO_RUNS, listed, said, without_budget
-from runkit.tables.linked import Frames
+from runkit.charts.panel import Exhibit
+from runkit.charts.wording import NO_RUNS, listed, said, without_budget
+from runkit.tables.frames import Frames
 from runkit.tables.problems import numbers
 from runkit.text import budget_words, duration, moment, plural, shorten
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.evidence import findings_of
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import NO_RUNS, agent_name, business, few, known, listed, quoted, said, share
-from runkit.tables.linked import Frames
+from runkit.charts.panel import Exhibit
+from runkit.charts.wording import NO_RUNS, agent_name, business, few, known, listed, quoted, said, share
+from runkit.contract import FINAL_STATUSES
+from runkit.tables.frames import Frames
 from runkit.tables.problems import numbers
 from runkit.text import duration, plural, short_id
-from runkit.values import FINAL_STATUSES
 
 MOST_ROWS = 20  # what somebody looks at in a morning
 EACH = 2  # rows of each kind that has so many, before the most urgent kinds fill the rest

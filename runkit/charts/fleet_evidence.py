@@ -7,34 +7,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts import bars
-from runkit.charts.bars import Bar
+from runkit.charts import stacked_bars
 from runkit.charts.evidence import findings_of
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import agent_name, few, listed, said, share
-from runkit.tables.linked import Frames
+from runkit.charts.panel import Exhibit
+from runkit.charts.stacked_bars import Bar
+from runkit.charts.wording import agent_name, few, listed, said, share
+from runkit.contract import CONFIDENCES
+from runkit.tables.frames import Frames
 from runkit.text import plural
-from runkit.values import CONFIDENCES
 
 # From sure to unsure. No label ("none") is not the same as a label that the API does not document ("other").
 CONFIDENCE_LOOKS = {
-    "high": bars.GOOD._replace(words="high"),
-    "medium": bars.GOES_ON._replace(words="medium"),
-    "low": bars.BAD._replace(words="low"),
-    "other": bars.REST._replace(words="another word"),
-    "none": bars.NOTHING._replace(words="none given"),
+    "high": stacked_bars.GOOD._replace(words="high"),
+    "medium": stacked_bars.GOES_ON._replace(words="medium"),
+    "low": stacked_bars.BAD._replace(words="low"),
+    "other": stacked_bars.REST._replace(words="another word"),
+    "none": stacked_bars.NOTHING._replace(words="none given"),
 }
 GROUPS = {"finding": "Findings", "output": "Outputs"}
-MOST_AGENTS = bars.MOST_BARS // len(GROUPS)  # in each group
+MOST_AGENTS = stacked_bars.MOST_BARS // len(GROUPS)  # in each group
 MOST_RUN_IDS = 3  # of the runs with unsure artifacts in a cell of the table
 MOST_TIERS = 4  # in the sentence
 MOST_SOURCES = 12  # bars; the others are added up
 # Not green: a tier is not a verdict.
 TIER_LOOKS = {
-    "government": bars.WORK._replace(words="government"),
-    "primary": bars.GOES_ON._replace(words="primary"),
-    "secondary": bars.NOTHING._replace(words="secondary"),
-    "other": bars.REST._replace(words="other tiers"),
+    "government": stacked_bars.WORK._replace(words="government"),
+    "primary": stacked_bars.GOES_ON._replace(words="primary"),
+    "secondary": stacked_bars.NOTHING._replace(words="secondary"),
+    "other": stacked_bars.REST._replace(words="other tiers"),
 }
 FINDING = ["run_id", "artifact_no"]
 SOURCE = ["source_name", "source_tier"]
@@ -70,7 +70,7 @@ def confidence(f: Frames) -> Exhibit:
     if more:
         words.append(f"The chart adds up the {listed(more)} with the fewest.")
     sentence = " ".join(words)
-    figure = bars.bars(
+    figure = stacked_bars.bars(
         list(CONFIDENCE_LOOKS.values()),
         rows,
         axis="artifacts",
@@ -181,7 +181,7 @@ def sources(f: Frames) -> Exhibit:
         n_runs, n_high = rest["run_id"].nunique(), int(rest["is_high"].sum())
         rows.append(_source_bar(plural(n_more, "other"), "of any tier", len(rest), n_runs, n_high))
         words += f" The chart adds up {plural(n_more, 'source')} in the fewest runs."
-    figure = bars.bars(
+    figure = stacked_bars.bars(
         list(TIER_LOOKS.values()),
         rows,
         axis="runs with findings on it",

@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts import bars
-from runkit.charts.bars import Bar
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import NO_RUNS, agent_name, listed, share
-from runkit.tables.linked import Frames
+from runkit.charts import stacked_bars
+from runkit.charts.panel import Exhibit
+from runkit.charts.stacked_bars import Bar
+from runkit.charts.wording import NO_RUNS, agent_name, listed, share
+from runkit.contract import RUN_STATUSES
+from runkit.tables.frames import Frames
 from runkit.text import duration, plural
-from runkit.values import RUN_STATUSES
 
 MOST_COLUMNS = 36  # in a phone's width each is 8 px; a month of days and a day and a half of hours fit
 # From the good end to the bad one; a status that is not in the API's documentation is the last.
 STATUS_LOOKS = {
-    "completed": bars.GOOD._replace(words="completed"),
-    "running": bars.GOES_ON,
-    "interrupted": bars.WAITS,
-    "error": bars.BAD._replace(words="failed"),
-    "other": bars.REST._replace(words="another status"),
+    "completed": stacked_bars.GOOD._replace(words="completed"),
+    "running": stacked_bars.GOES_ON,
+    "interrupted": stacked_bars.WAITS,
+    "error": stacked_bars.BAD._replace(words="failed"),
+    "other": stacked_bars.REST._replace(words="another status"),
 }
 
 
@@ -79,7 +79,7 @@ def volume(f: Frames) -> Exhibit:
     sentence = _volume_words(
         table, unit, n_before=int((~is_shown).sum()), n_timeless=int(created.isna().sum())
     )
-    figure = bars.columns(
+    figure = stacked_bars.columns(
         list(STATUS_LOOKS.values()),
         _ticks(starts, unit),
         list(parts.values()),
@@ -184,16 +184,18 @@ def outcomes(f: Frames) -> Exhibit:
     numbers = numbers.reindex(columns=list(STATUS_LOOKS), fill_value=0)
     numbers = numbers.loc[numbers.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     sentence = _outcome_words(runs, numbers)
-    n_more = max(len(numbers) - bars.MOST_BARS, 0)
+    n_more = max(len(numbers) - stacked_bars.MOST_BARS, 0)
     if n_more:
         sentence += f" The chart adds up the {plural(n_more, 'agent')} with the fewest runs."
     rows = [
         _outcome_bar(agent_name(agent or None), row.tolist())
-        for agent, row in zip(numbers.index[: bars.MOST_BARS], numbers.to_numpy(), strict=False)
+        for agent, row in zip(numbers.index[: stacked_bars.MOST_BARS], numbers.to_numpy(), strict=False)
     ]
     if n_more:
-        rows.append(_outcome_bar(plural(n_more, "other"), numbers.iloc[bars.MOST_BARS :].sum().tolist()))
-    figure = bars.bars(
+        rows.append(
+            _outcome_bar(plural(n_more, "other"), numbers.iloc[stacked_bars.MOST_BARS :].sum().tolist())
+        )
+    figure = stacked_bars.bars(
         list(STATUS_LOOKS.values()),
         rows,
         axis="runs",

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts import bars
-from runkit.charts.bars import Bar
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import NO_RUNS, agent_name, listed, said, share, without_budget
+from runkit.charts import stacked_bars
+from runkit.charts.panel import Exhibit
 from runkit.charts.run_time import is_wait_for_person
-from runkit.tables.linked import Frames
+from runkit.charts.stacked_bars import Bar
+from runkit.charts.wording import NO_RUNS, agent_name, listed, said, share, without_budget
+from runkit.contract import FINAL_STATUSES
+from runkit.tables.frames import Frames
 from runkit.text import duration, plural
-from runkit.values import FINAL_STATUSES
 
 HOUR, DAY = 3_600, 86_400
 # What is answered at once, within the hour, within half a working day, the next day, after a weekend.
@@ -29,11 +29,11 @@ MOST_IN_HOVER = 3  # agents
 KIND = ["agent", "name"]  # of steps
 TYPICAL = "typical ended run"  # the median of each part
 SPENT = ["duration_s", "working_s", "waiting_s", "idle_s"]
-BUDGET_LOOKS = (bars.WORK, bars.WAITS, bars.NOTHING)
+BUDGET_LOOKS = (stacked_bars.WORK, stacked_bars.WAITS, stacked_bars.NOTHING)
 OUTCOME_LOOKS = {
-    "answered": bars.GOOD._replace(words="answered"),
-    "pending": bars.WAITS._replace(words="still waits"),
-    "lapsed": bars.REST._replace(words="lapsed"),
+    "answered": stacked_bars.GOOD._replace(words="answered"),
+    "pending": stacked_bars.WAITS._replace(words="still waits"),
+    "lapsed": stacked_bars.REST._replace(words="lapsed"),
 }
 
 
@@ -66,12 +66,12 @@ def budget(f: Frames) -> Exhibit:
     if known.empty:
         words = NO_RUNS if f.runs.empty else "Where the time went is not known."
         return Exhibit(title, f"{words} {left_out}".strip(), table[:0])
-    shown = table.head(len(totals) + bars.MOST_BARS) if len(led) > 1 else table.head(len(totals))
-    n_more = len(led) - bars.MOST_BARS
+    shown = table.head(len(totals) + stacked_bars.MOST_BARS) if len(led) > 1 else table.head(len(totals))
+    n_more = len(led) - stacked_bars.MOST_BARS
     more = f"The {plural(n_more, 'agent')} with the fewest runs are in the table only." if n_more > 0 else ""
     parts = [_ended_words(ended, f.interrupts), _open_words(still_open), left_out, more]
     sentence = " ".join(filter(None, parts))
-    figure = bars.bars(
+    figure = stacked_bars.bars(
         BUDGET_LOOKS,
         [_budget_bar(row) for _, row in shown.iterrows()],
         axis="share of the time",
@@ -180,7 +180,7 @@ def waits(f: Frames) -> Exhibit:
             median = f"median {duration(float(own['wait_s'].median()))}"
             rows.append(_waits_bar(name, split, median, "" if number else "By who asked"))
     sentence = " ".join(filter(None, [_waits_words(asked), by_policy, more]))
-    figure = bars.bars(
+    figure = stacked_bars.bars(
         list(OUTCOME_LOOKS.values()),
         rows,
         axis="questions",
@@ -269,8 +269,8 @@ def slowest_steps(f: Frames) -> Exhibit:
     if table.empty:
         return Exhibit(title, "There are no steps of work.", table)
     sentence = _slowest_words(table, f.runs, whole, n_kinds)
-    figure = bars.bars(
-        [bars.WORK],
+    figure = stacked_bars.bars(
+        [stacked_bars.WORK],
         [_slowest_bar(row) for _, row in table.iterrows()],
         axis="time on the critical path",
         sentence=sentence,

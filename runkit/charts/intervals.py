@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runkit.charts.scene import SECOND, Scene
-from runkit.charts.theme import CONTAINER
+from runkit.charts.style import CONTAINER
 from runkit.timing import Ints
 
 Times = NDArray[Any]  # whole microseconds, or positions

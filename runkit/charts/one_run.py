@@ -10,8 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import (
+from runkit.charts.panel import Exhibit
+from runkit.charts.run_findings import evidence, findings, found, overconfident
+from runkit.charts.run_open import cause, failed, open_counts, open_items
+from runkit.charts.run_people import people
+from runkit.charts.run_time import budget, critical_path, slowest_steps, timeline
+from runkit.charts.wording import (
     QUOTE,
     STATEMENT,
     business,
@@ -25,13 +29,9 @@ from runkit.charts.phrases import (
     status_words,
     waited_words,
 )
-from runkit.charts.run_findings import evidence, findings, found, overconfident
-from runkit.charts.run_open import cause, failed, open_counts, open_items
-from runkit.charts.run_people import people
-from runkit.charts.run_time import budget, critical_path, slowest_steps, timeline
 from runkit.models import Run
-from runkit.tables.divergence import one_run
-from runkit.tables.linked import Frames
+from runkit.tables.compare import one_run
+from runkit.tables.frames import Frames
 from runkit.text import duration, moment, plural
 
 __all__ = [

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from runkit.charts.evidence import findings_of
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import counts, few, known, listed, missing_steps, quoted, said
-from runkit.tables.divergence import one_run
-from runkit.tables.linked import Frames
+from runkit.charts.panel import Exhibit
+from runkit.charts.wording import counts, few, known, listed, missing_steps, quoted, said
+from runkit.contract import CONFIDENCES
+from runkit.tables.compare import one_run
+from runkit.tables.frames import Frames
 from runkit.text import plural
-from runkit.values import CONFIDENCES
 
 # The two tiers of the API's documentation that a reviewer may rest on without a second source; tiers are open
 # words, so every other one is counted under its own name.

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import (
+from runkit.charts.panel import Exhibit
+from runkit.charts.run_findings import UNNAMED, findings
+from runkit.charts.run_people import next_steps
+from runkit.charts.wording import (
     by_agent,
     excerpt,
     few,
@@ -19,10 +21,8 @@ from runkit.charts.phrases import (
     said,
     step_names,
 )
-from runkit.charts.run_findings import UNNAMED, findings
-from runkit.charts.run_people import next_steps
-from runkit.tables.divergence import one_run
-from runkit.tables.linked import Frames
+from runkit.tables.compare import one_run
+from runkit.tables.frames import Frames
 from runkit.text import duration, moment, plural
 
 SURE_ENOUGH = ("high", "medium")  # any other word, and none, is something to look at

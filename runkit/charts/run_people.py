@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.answerlog import CONFIRMED, IN_DOUBT
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import FEW, by_agent, few, known, listed, missing_steps, quoted, said
-from runkit.tables.divergence import one_run
-from runkit.tables.linked import Frames
+from runkit.answers import CONFIRMED, IN_DOUBT
+from runkit.charts.panel import Exhibit
+from runkit.charts.wording import FEW, by_agent, few, known, listed, missing_steps, quoted, said
+from runkit.tables.compare import one_run
+from runkit.tables.frames import Frames
 from runkit.text import duration, plural, shorten
 
 NEXT_STEPS = 3  # named as what followed an answer; later ones are as likely the run's ordinary course

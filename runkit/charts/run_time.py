@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from runkit.charts.bars import marker
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import by_agent, is_over, known, listed, quoted, share, step_name, step_names
+from runkit.charts.gantt import gantt
+from runkit.charts.panel import Exhibit
 from runkit.charts.run_open import culprit
 from runkit.charts.scene import is_any
-from runkit.charts.theme import ACTIVITY, CONTAINER, LOOKS, WAIT, Look, chosen_ground, keep_private, template
-from runkit.charts.timeline import gantt
-from runkit.tables.divergence import one_run
-from runkit.tables.linked import Frames
+from runkit.charts.stacked_bars import marker
+from runkit.charts.style import ACTIVITY, CONTAINER, LOOKS, WAIT, Look, chosen_ground, keep_private, template
+from runkit.charts.wording import by_agent, is_over, known, listed, quoted, share, step_name, step_names
+from runkit.tables.compare import one_run
+from runkit.tables.frames import Frames
 from runkit.text import duration, plural
 
 if TYPE_CHECKING:

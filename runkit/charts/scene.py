@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from runkit.charts.theme import ACTIVITY, CONTAINER, ERROR, OTHER, OUTPUT, SETTLED, WAIT
-from runkit.tables.linked import Frames
+from runkit.charts.style import ACTIVITY, CONTAINER, ERROR, OTHER, OUTPUT, SETTLED, WAIT
+from runkit.tables.frames import Frames
 from runkit.timing import Flags, Ints
 
 SECOND = 1_000_000  # microseconds

@@ -14,9 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts import run_people, run_time
-from runkit.charts.bars import MOST_DIFFERENCES, Bar, differences
-from runkit.charts.exhibit import Exhibit
-from runkit.charts.phrases import (
+from runkit.charts.gantt import gantt
+from runkit.charts.panel import Exhibit
+from runkit.charts.run_findings import findings as findings_of
+from runkit.charts.run_findings import how_many, matched, matched_words, sources_of
+from runkit.charts.run_open import failed
+from runkit.charts.scene import is_any
+from runkit.charts.stacked_bars import MOST_DIFFERENCES, Bar, differences
+from runkit.charts.style import ACTIVITY, CONTAINER, ERROR, LOOKS, OUTPUT, WAIT, Look
+from runkit.charts.wording import (
     QUOTE,
     STATEMENT,
     business,
@@ -31,16 +37,10 @@ from runkit.charts.phrases import (
     step_names,
     waited_words,
 )
-from runkit.charts.run_findings import findings as findings_of
-from runkit.charts.run_findings import how_many, matched, matched_words, sources_of
-from runkit.charts.run_open import failed
-from runkit.charts.scene import is_any
-from runkit.charts.theme import ACTIVITY, CONTAINER, ERROR, LOOKS, OUTPUT, WAIT, Look
-from runkit.charts.timeline import gantt
 from runkit.errors import UsageError
-from runkit.tables.divergence import compare
-from runkit.tables.divergence import parting as first_difference
-from runkit.tables.linked import Frames, frames
+from runkit.tables.compare import compare
+from runkit.tables.compare import parting as first_difference
+from runkit.tables.frames import Frames, frames
 from runkit.text import duration, plural
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The client of the Agents API.
 
 `Client` is synchronous and safe to share between threads. Both names load on first use, so that whoever
-needs only `runkit.client.codec` does not pay for an HTTP library.
+needs only `runkit.contract` does not pay for an HTTP library.
 """
 
 from typing import TYPE_CHECKING

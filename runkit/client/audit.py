@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from runkit import answerlog
-from runkit.client.codec import interrupt_kind
-from runkit.client.doubt import Delivery
+from runkit import answers
 from runkit.client.hosts import Target
+from runkit.client.resume import Delivery
+from runkit.contract import interrupt_kind
 from runkit.errors import ApiError, Conflict, Invalid, NotFound, ReadOnlyError, UsageError
 from runkit.logs import log
 from runkit.models import Run
@@ -38,11 +38,11 @@ def audited(
     if isinstance(run, Run):
         known |= _question(run, interrupt_id) | ({"step_id": step_id} if step_id else {})
     run_id, created = (run.id, run.created_at) if isinstance(run, Run) else (run, None)
-    number = _try(lambda: answerlog.begin(answer, by, {**known, "run_id": run_id}))
+    number = _try(lambda: answers.begin(answer, by, {**known, "run_id": run_id}))
 
     def settle(delivery: str, message: str, created_at: datetime | None) -> None:
         if number is not None:
-            _try(lambda: answerlog.settle(number, delivery, message, created_at))
+            _try(lambda: answers.settle(number, delivery, message, created_at))
 
     def note(delivery: Delivery) -> Delivery:
         settle(delivery.fate, delivery.message, delivery.run.created_at if delivery.run else created)
@@ -51,10 +51,10 @@ def audited(
     try:
         yield note
     except REFUSALS as error:
-        settle(answerlog.REFUSED, str(error), created)
+        settle(answers.REFUSED, str(error), created)
         raise
     except (ApiError, ReadOnlyError, UsageError) as error:
-        settle(answerlog.FAILED, str(error), created)
+        settle(answers.FAILED, str(error), created)
         raise
 
 
@@ -77,5 +77,5 @@ def _question(run: Run, interrupt_id: str) -> dict[str, str | None]:
         "agent": item.agent,
         "kind": interrupt_kind(item.value),
         "label": item.label,
-        "question_digest": answerlog.digest(item.value),
+        "question_digest": answers.digest(item.value),
     }

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from runkit.client import codec
+from runkit import contract
 from runkit.client.connection import Connection, path_to
 from runkit.client.paging import read_pages
 from runkit.client.resources import Threads, check_limit
@@ -130,9 +130,9 @@ class Businesses:
         read_at: list[datetime | None] = []
 
         def get_page(number: int) -> Page:
-            reply = self._connection.get("/businesses", page=number, per_page=codec.PER_PAGE)
+            reply = self._connection.get("/businesses", page=number, per_page=contract.PER_PAGE)
             read_at.append(reply.read_at)
-            return codec.page_of(reply.value, "GET /businesses")
+            return reply.page()
 
         listing = read_pages(
             get_page, Business.from_json, lambda business: True, limit=limit, progress=progress

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from runkit import jsontext
+from runkit.client.deadline import patient
 from runkit.client.hosts import Target
-from runkit.client.patience import patient
 from runkit.client.replies import Reply, read_reply, refusal
 from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of, writes
 from runkit.errors import ContractError, ReadOnlyError, UsageError

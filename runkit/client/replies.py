@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from runkit import jsontext
-from runkit.client.codec import Json, shape_of
 from runkit.client.hosts import Target
 from runkit.client.transport import http_date, path_of, retry_after
+from runkit.contract import Json, page_fields, shape_of
 from runkit.errors import (
     ApiError,
     AuthError,
@@ -24,6 +24,7 @@ from runkit.errors import (
     Unavailable,
 )
 from runkit.models import ApiObject
+from runkit.objects import Page
 from runkit.text import shorten
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
@@ -75,6 +76,10 @@ class Reply(NamedTuple):
         except ContractError as error:
             why = str(error)
         raise ContractError(f"{self.source}: {why}{done}")
+
+    def page(self) -> Page:
+        """Read the body as one page of a list."""
+        return Page.from_json(page_fields(self.value, self.source))
 
 
 def read_reply(response: httpx.Response, target: Target) -> Reply:

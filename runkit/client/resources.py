@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from runkit.client import codec
+from runkit import contract
 from runkit.client.connection import Connection, path_to
 from runkit.client.paging import read_pages
 from runkit.client.runlist import ApiList
@@ -25,7 +25,7 @@ class Agents:
 
     def list(self) -> list[Agent]:
         """List all agents; the API does not page them."""
-        page = codec.page_of(self._connection.get("/agents").value, "GET /agents")
+        page = self._connection.get("/agents").page()
         return list(page.items(Agent))
 
     def get(self, agent_id: str) -> Agent:
@@ -42,7 +42,7 @@ class Threads:
     def create(self, agent: str, business_id: str) -> Thread:
         """Make a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         check_texts(agent=agent, business_id=business_id)
-        reply = self._connection.post("/threads", codec.create_thread_body(agent, business_id))
+        reply = self._connection.post("/threads", contract.create_thread_body(agent, business_id))
         return reply.read(Thread, partial(_asked_by, business_id))
 
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
@@ -56,8 +56,8 @@ class Threads:
             path_to(business_id)  # an empty one would list the threads of everybody
 
         def get_page(number: int) -> Page:
-            query = {"page": number, "per_page": codec.PER_PAGE, "business_id": business_id}
-            return codec.page_of(self._connection.get("/threads", **query).value, "GET /threads")
+            query = {"page": number, "per_page": contract.PER_PAGE, "business_id": business_id}
+            return self._connection.get("/threads", **query).page()
 
         listing = read_pages(
             get_page,
@@ -98,14 +98,14 @@ class Actions:
         object in the wrong state, `MaybeSent` when it is unknown whether it was done: look at `actions.list`.
         """
         check_texts({"note": note, "run_id": run_id, "thread_id": thread_id}, object_id=object_id)
-        body = codec.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
+        body = contract.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
         return self._connection.post("/actions", body).read(Action)
 
     def list(self, object_type: str, object_id: str) -> list[Action]:
         """List the actions on one object, told as for `create`; the API does not page them."""
         check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
-        page = codec.page_of(self._connection.get("/actions", **query).value, "GET /actions")
+        page = self._connection.get("/actions", **query).page()
         return list(page.items(Action))
 
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
@@ -124,7 +124,7 @@ class Documents:
     def list(self, business_id: str) -> list[Document]:
         """List the documents of a business; the API does not page them. Raises `NotFound`."""
         path = path_to("businesses", business_id, "documents")
-        return list(codec.page_of(self._connection.get(path).value, f"GET {path}").items(Document))
+        return list(self._connection.get(path).page().items(Document))
 
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""

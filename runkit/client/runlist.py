@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
+from runkit.contract import full_id
 from runkit.errors import ApiError, UsageError
-from runkit.filters import full_id
 from runkit.models import ApiObject, Run
 from runkit.text import Markup, block, brief, html_table, moment, one_line, plural, shorten
 

@@ -7,20 +7,20 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from runkit.answerlog import UNKNOWN
-from runkit.client import codec
+from runkit import contract
+from runkit.answers import UNKNOWN
 from runkit.client.audit import audited
-from runkit.client.batch import Arrival, Batch, check_workers, gather, reusable
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.connection import Connection, path_to
-from runkit.client.doubt import Delivery, deliver, is_pending
+from runkit.client.fetch import Arrival, Batch, check_workers, gather, reusable
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import check_amount, check_limit, check_texts
+from runkit.client.resume import Delivery, deliver, is_pending
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
+from runkit.contract import full_id, status_words, time_bound
 from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
-from runkit.filters import full_id, status_words, time_bound
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business, Feedback, Page
@@ -75,7 +75,7 @@ class Runs:
         check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
-        body = codec.create_run_body(agent, business_id, thread_id, prompt)
+        body = contract.create_run_body(agent, business_id, thread_id, prompt)
         run = self._run(self._connection.post("/runs", body), business_id=business_id)
         if business is None:
             return run
@@ -281,8 +281,8 @@ class Runs:
             raise UsageError("who= is blank; expected the name of who answers, or None for the login")
         shown = [item for item in run.interrupts if item.id == interrupt_id] if isinstance(run, Run) else []
         for item in shown:
-            codec.check_answer(item.value, answer)
-        body = codec.resume_body(interrupt_id, answer)
+            contract.check_answer(item.value, answer)
+        body = contract.resume_body(interrupt_id, answer)
         target = self._connection.target
         with audited(target, run, interrupt_id, answer, by=who, step_id=step_id) as note:
             return note(
@@ -310,7 +310,7 @@ class Runs:
                 "whether artifacts carry ids is up to the API"
             )
         run_id = self._identify(run)
-        body = codec.feedback_body(artifact_id, rating, comment)
+        body = contract.feedback_body(artifact_id, rating, comment)
         return self._connection.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
     def stream(self, run: str | Run, on_gap: Callable[[Run | None], object] | None = None) -> EventStream:
@@ -389,13 +389,13 @@ class Runs:
     def _stamped(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the client knows of a run and the API does not return."""
         facts = self._known.of(raw.get("id"), raw.get("thread_id"))
-        return codec.stamped(raw, self._connection.target.host, reply.read_at, facts)
+        return contract.stamped(raw, self._connection.target.host, reply.read_at, facts)
 
     def _run(self, reply: Reply, asked: str | None = None, business_id: str | None = None) -> Run:
         if business_id is not None and isinstance(reply.value, dict):
             self._known.add_run(str(reply.value.get("id")), business_id)
         run = reply.read(Run, lambda raw: self._stamped(reply, raw))
-        if asked is not None and not codec.is_same_id(asked, run.id):
+        if asked is not None and not contract.is_same_id(asked, run.id):
             found = self._connection.target.secret.redact(run.id)
             raise ContractError(
                 f"{reply.source}: the API answered with run {shorten(found, 100)!r}. "
@@ -404,7 +404,7 @@ class Runs:
         return run
 
     def _page(self, number: int) -> Page:
-        reply = self._connection.get("/runs", page=number, per_page=codec.PER_PAGE)
-        page = codec.page_of(reply.value, "GET /runs")
+        reply = self._connection.get("/runs", page=number, per_page=contract.PER_PAGE)
+        page = reply.page()
         known = (self._stamped(reply, raw) for raw in page.data)
         return page.model_copy(update={"data": tuple(known)})

@@ -17,11 +17,11 @@ import httpx
 from httpx_sse import EventSource
 
 from runkit import jsontext
-from runkit.client.codec import EVENT_TYPES, event_of, is_same_id, run_read
 from runkit.client.transport import MAX_ANSWER
+from runkit.contract import EVENT_TYPES, LOCAL, RUN_READ, event_fields, is_same_id
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
 from runkit.logs import log
-from runkit.models import LOCAL, Run
+from runkit.models import Run
 from runkit.objects import Event
 from runkit.text import shorten
 
@@ -141,7 +141,7 @@ def follow(
         run = read()
         attempt = attempt + 1 if len(seen) == len(replayed) else 1
         if is_gone or run.status != "running" or attempt > RECONNECTS:
-            yield run_read(run.to_dict())
+            yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
             return
         on_gap(run)
         if line.closing.wait(pause_before(attempt)):
@@ -171,7 +171,8 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
     """
     for name, data in _messages(chunks):
         try:
-            event = event_of(name, jsontext.loads(data.encode()))
+            fields = event_fields(name, jsontext.loads(data.encode()))
+            event = None if fields is None else Event.from_json(fields)
         except (ValueError, RecursionError, ContractError):
             kind = name if name in EVENT_TYPES else "of an unknown type"
             log.warning("left out of the stream: an event %s whose data cannot be read", kind)

@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import httpx
 
+from runkit.client.deadline import body_begins, patience
 from runkit.client.hosts import Target
-from runkit.client.pacing import Pacer
-from runkit.client.patience import body_begins, patience
+from runkit.client.rate_limiter import Pacer
 from runkit.errors import ApiError, ContractError, MaybeSent, RateLimited, Unavailable
 from runkit.logs import log
 from runkit.text import shorten

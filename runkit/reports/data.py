@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import runkit
 from runkit.errors import UsageError
 from runkit.logs import log
-from runkit.reports.execution import DATA_NAME
+from runkit.reports.bundle import Material, Source, masker_of, policy_of, read_source, received, redacted
+from runkit.reports.execute import DATA_NAME
 from runkit.reports.leaks import own_words
-from runkit.reports.material import Material, Source, masker_of, policy_of, read_source, received, redacted
 from runkit.reports.redaction import Redaction
 from runkit.text import Markup, block, plural, visible
 

@@ -1,7 +1,7 @@
 """An executed notebook as one HTML page: offline, with the code folded, and harmless whatever it holds.
 
 nbconvert walks the cells and highlights the code, nh3 keeps of their HTML what a text needs, and
-`runkit.charts.html` makes the page. Of each output one form is shown: plotly's figure, a picture, HTML, or
+`runkit.charts.page` makes the page. Of each output one form is shown: plotly's figure, a picture, HTML, or
 text. Markdown and LaTeX of an output are shown as they are written: what an agent wrote is not typeset. SVG
 and JavaScript are not shown, the text beside them is. Of a picture in Markdown the words are shown.
 """
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runkit.charts.html import figure_div, offline_page
+from runkit.charts.page import figure_div, offline_page
 from runkit.errors import ReportError
 from runkit.text import Markup, esc, unescape, visible, web_host
 

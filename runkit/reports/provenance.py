@@ -12,7 +12,7 @@ from typing import Any
 
 import runkit
 from runkit.errors import DISTRIBUTION
-from runkit.tables.linked import Frames
+from runkit.tables.frames import Frames
 from runkit.text import Markup, block, html_table, moment, plural, visible
 
 MOST_IDS = 10  # in the table; the first cell holds all

@@ -9,13 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from runkit.client.codec import answer_errors
+from runkit.contract import answer_errors
 from runkit.errors import UsageError
-from runkit.server.bodies import MAX_TEXT
 from runkit.server.businesses import AGENTS, LETTER, Json
 from runkit.server.plan import ACTING, Answer, Pairs, Pause
 from runkit.server.registry import check_payload
 from runkit.server.scenarios import ASKS
+from runkit.server.schemas import MAX_TEXT
 from runkit.server.web import Refusal, either, objects
 
 MODES = ("manual", "auto_approve", "skip")

@@ -17,7 +17,7 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from runkit.server import bodies
+from runkit.server import schemas
 from runkit.server.businesses import AGENTS, Json, iso
 from runkit.server.faults import Fault, Faults
 from runkit.server.runs import Runs
@@ -70,7 +70,7 @@ def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float],
         """Serve one line of the table; `statuses` are that of success, then the errors besides 401."""
         method, path = path.split()
         success, *failures = statuses
-        told: dict[int | str, Json] = {status: {"model": bodies.ApiErrors} for status in (401, *failures)}
+        told: dict[int | str, Json] = {status: {"model": schemas.ApiErrors} for status in (401, *failures)}
         told[success] = shown if isinstance(shown, dict) else {"model": shown}
 
         @wraps(answer)
@@ -83,36 +83,36 @@ def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float],
         app.add_api_route(path, handler, methods=[method], response_model=None, **say)
 
     # The errors are the contract's, and what checks bodies and queries adds to them: 413 and 422.
-    route("GET /v1/agents", "list-agents", list_agents, bodies.All[bodies.Agent], 200)
-    route("GET /v1/agents/{id}", "get-agent", get_agent, bodies.Agent, 200, 404)
-    route("GET /v1/threads", "list-agent-threads", runs.list_threads, bodies.Page[bodies.Thread], 200, 422)
-    route("POST /v1/threads", "create-agent-thread", runs.create_thread, bodies.Thread, 201, 404, 413, 422)
-    route("GET /v1/threads/{id}", "get-agent-thread", runs.get_thread, bodies.Thread, 200, 404)
-    route("GET /v1/runs", "list-agent-runs", runs.list_runs, bodies.Page[bodies.Run], 200, 422)
-    route("POST /v1/runs", "create-agent-run", runs.create_run, bodies.Run, 201, 400, 404, 413, 422)
+    route("GET /v1/agents", "list-agents", list_agents, schemas.All[schemas.Agent], 200)
+    route("GET /v1/agents/{id}", "get-agent", get_agent, schemas.Agent, 200, 404)
+    route("GET /v1/threads", "list-agent-threads", runs.list_threads, schemas.Page[schemas.Thread], 200, 422)
+    route("POST /v1/threads", "create-agent-thread", runs.create_thread, schemas.Thread, 201, 404, 413, 422)
+    route("GET /v1/threads/{id}", "get-agent-thread", runs.get_thread, schemas.Thread, 200, 404)
+    route("GET /v1/runs", "list-agent-runs", runs.list_runs, schemas.Page[schemas.Run], 200, 422)
+    route("POST /v1/runs", "create-agent-run", runs.create_run, schemas.Run, 201, 400, 404, 413, 422)
     one = "/v1/runs/{id}"
-    route(f"GET {one}", "get-agent-run", runs.get_run, bodies.Run, 200, 404)
+    route(f"GET {one}", "get-agent-run", runs.get_run, schemas.Run, 200, 404)
     # Not in the published reference: only descriptions of fields mention it.
-    route(f"POST {one}/resume", "resume-agent-run", runs.resume_run, bodies.Run, 200, 404, 413, 422)
-    feedback = (runs.submit_feedback, bodies.Feedback, 201, 403, 404, 413, 422)
+    route(f"POST {one}/resume", "resume-agent-run", runs.resume_run, schemas.Run, 200, 404, 413, 422)
+    feedback = (runs.submit_feedback, schemas.Feedback, 201, 403, 404, 413, 422)
     route(f"POST {one}/feedback", "submit-agent-run-feedback", *feedback)
-    events = {"content": {"text/event-stream": bodies.STREAM}}
+    events = {"content": {"text/event-stream": schemas.STREAM}}
     route(f"GET {one}/stream", "stream-agent-run-events", stream_run, events, 200, 404, 422)
-    route("GET /v1/actions", "list-actions", registry.list_actions, bodies.All[bodies.Action], 200, 400)
-    action = (registry.create_action, bodies.Action, 201, 400, 404, 413, 422)
+    route("GET /v1/actions", "list-actions", registry.list_actions, schemas.All[schemas.Action], 200, 400)
+    action = (registry.create_action, schemas.Action, 201, 400, 404, 413, 422)
     route("POST /v1/actions", "create-action", *action)
-    route("GET /v1/actions/{id}", "get-action", registry.get_action, bodies.Action, 200, 404)
-    route("GET /v1/businesses", "list-businesses", registry.list_businesses, bodies.Page[Json], 200, 422)
+    route("GET /v1/actions/{id}", "get-action", registry.get_action, schemas.Action, 200, 404)
+    route("GET /v1/businesses", "list-businesses", registry.list_businesses, schemas.Page[Json], 200, 422)
     one = "/v1/businesses/{business_id}"
     route(f"GET {one}", "get-business", registry.get_business, Json, 200, 404)
-    route(f"GET {one}/documents", "list-documents", registry.list_documents, bodies.Page[Json], 200, 404)
+    route(f"GET {one}/documents", "list-documents", registry.list_documents, schemas.Page[Json], 200, 404)
     route("GET /v1/documents/{id}", "get-document", registry.get_document, Json, 200, 404)
     route("GET /sandbox", "sandbox-clock", clock, Json, 200)
     one = "/sandbox/businesses/{business_id}/documents"
     route(f"POST {one}", "sandbox-upload-document", registry.upload_document, Json, 201, 404, 413, 422)
-    route("POST /sandbox/runs/{id}/end", "sandbox-end-run", runs.end_run, bodies.Run, 200, 404, 422)
+    route("POST /sandbox/runs/{id}/end", "sandbox-end-run", runs.end_run, schemas.Run, 200, 404, 422)
     route("POST /sandbox/faults", "sandbox-add-fault", faults.add, Fault, 201, 413, 422)
-    route("DELETE /sandbox/faults", "sandbox-clear-faults", faults.clear, bodies.All[Fault], 200)
+    route("DELETE /sandbox/faults", "sandbox-clear-faults", faults.clear, schemas.All[Fault], 200)
     return faults
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from runkit.server import state
-from runkit.server.bodies import NewAction, NewDocument, ObjectType
 from runkit.server.businesses import (
     BUSINESSES,
     BY_HIT,
@@ -23,6 +22,7 @@ from runkit.server.businesses import (
     id_in,
     iso,
 )
+from runkit.server.schemas import NewAction, NewDocument, ObjectType
 from runkit.server.store import Store, find
 from runkit.server.web import Id, PageNo, PerPage, Person, Refusal, either, objects, page_of
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from runkit.server import state
 from runkit.server.answers import read_answer, read_policy, split_answer
-from runkit.server.bodies import NewFeedback, NewRun, NewThread
 from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, Json, business_of, caller, iso
 from runkit.server.plan import Answer, Brief, Pause, plan
 from runkit.server.registry import Registry
 from runkit.server.scenarios import OUTCOMES
+from runkit.server.schemas import NewFeedback, NewRun, NewThread
 from runkit.server.store import Store, find
 from runkit.server.web import Id, PageNo, PerPage, Person, Refusal, either, page_of
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runkit import private
+from runkit import files
 from runkit.errors import UsageError
 from runkit.server.businesses import SPACE, Json, id_in
 from runkit.server.clock import Clock, Course
@@ -60,7 +60,7 @@ class Store:
         real, course = real_time(), Course(_start(now, real_time), real_time(), 0, speed)
         try:
             if db and str(db) != ":memory:":
-                private.make_file(Path(db))  # SQLite gives the files beside it the same permissions
+                files.make_file(Path(db))  # SQLite gives the files beside it the same permissions
             self.db = sqlite3.connect(db or ":memory:", check_same_thread=False)
         except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a NUL in the path
             raise _unusable(db, "cannot be opened", error) from error

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import timing
-from runkit.tables import findings
-from runkit.tables.bites import Bite
-from runkit.tables.checks import NEVER, TEXT
+from runkit.contract import CONFIDENCES, RESOLUTIONS, STEP_TYPES
+from runkit.tables.artifacts import OUTPUT, link
+from runkit.tables.batch import Bite
 from runkit.tables.columns import Chunk, Ints, count, seconds, take
 from runkit.tables.schema import COLUMNS, DTYPES, OUTCOMES, Kind
-from runkit.values import CONFIDENCES, RESOLUTIONS, STEP_TYPES
+from runkit.tables.validate import NEVER, TEXT
 
 INTERRUPT = STEP_TYPES.index("interrupt")
 ERROR = STEP_TYPES.index("error")
@@ -45,7 +45,7 @@ def build(bites: Sequence[Bite]) -> Batch:
     """Build the columns of the frames."""
     chunks = _join(bites)
     runs, steps, artifacts, sources, interrupts = chunks.values()
-    findings.link(artifacts, sources, runs, steps["step_id"])
+    link(artifacts, sources, runs, steps["step_id"])
     interrupts["run_id"] = take(runs["run_id"], interrupts["run"])
     _complete_steps(steps, runs, artifacts)
     _complete_runs(runs, steps, artifacts, sources, interrupts)
@@ -138,7 +138,7 @@ def _lowest_confidence(artifacts: Chunk, n_runs: int) -> pa.Array:
     """The lowest label among each run's output artifacts; a word beyond high, medium and low is lowest."""
     lowest: list[str | None] = [None] * n_runs
     rank = {word: number for number, word in enumerate(CONFIDENCES)}
-    delivered: Ints = np.flatnonzero(artifacts["origin"] == findings.OUTPUT)
+    delivered: Ints = np.flatnonzero(artifacts["origin"] == OUTPUT)
     words = take(artifacts["confidence"], delivered).to_pylist()
     for run, word in zip(artifacts["run"][delivered].tolist(), words, strict=True):
         held = lowest[run]

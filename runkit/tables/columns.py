@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from runkit.jsontext import as_unicode
-from runkit.tables.checks import TEXT, Columns
 from runkit.tables.schema import SCHEMA
+from runkit.tables.validate import TEXT, Columns
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import timing
-from runkit.models import LOCAL, Run, Step, known_locally
+from runkit.contract import FINAL_STATUSES, LOCAL, OLD_STATUSES, parse_time, todays_status
+from runkit.models import Run, Step, known_locally
 from runkit.steptree import flatten, kind
-from runkit.tables.checks import NEVER, TEXT, Columns, conform, convert, to_columns
 from runkit.tables.columns import Flags, Ints, must, take
-from runkit.tables.nested import Forest, Values, plant, steps_of, values_of
+from runkit.tables.flatten import Forest, Values, plant, steps_of, values_of
 from runkit.tables.problems import COSTLY, Problems
-from runkit.tables.records import Record, describe
+from runkit.tables.sources import Record, describe
+from runkit.tables.validate import NEVER, TEXT, Columns, conform, convert, to_columns
 from runkit.text import brief
-from runkit.values import FINAL_STATUSES, OLD_STATUSES, parse_time, todays_status
 
 Json = dict[str, Any]
 # The statuses of a run that has ended, in today's and the oldest words.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from runkit.jsontext import as_unicode
-from runkit.tables.records import Record
+from runkit.tables.sources import Record
 from runkit.text import brief
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from runkit.client.codec import KINDS
-from runkit.values import RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
+from runkit.contract import KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,7 @@
 
 One for each question, and only for the value that was asked then: a question that has changed does not get
 the draft of the old one. Runs and questions are named by digests, and no key of the API stands beside them.
-`localstore` drops what is too old.
+`answers` drops what is too old.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import time
 from typing import Any, NamedTuple
 
-from runkit import localstore
+from runkit import answers
 from runkit.models import Run
 from runkit.widgets.question import Question
 
@@ -34,16 +34,16 @@ def name_of(question: Question, host: str) -> Name:
 
 def save(name: Name, typed: Typed) -> None:
     """Keep a draft in place of the one before, to the same question. Raises `UsageError`."""
-    with localstore.opened() as db:
+    with answers.opened() as db:
         row = (*name, time.time(), json.dumps(typed))
         db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
 
 
 def load(name: Name) -> Typed | None:
     """Give the draft of that name, if there is one. Raises `UsageError`."""
-    if not localstore.exists():
+    if not answers.exists():
         return None
-    with localstore.opened() as db:
+    with answers.opened() as db:
         found = db.execute(
             "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", name
         ).fetchone()
@@ -52,23 +52,23 @@ def load(name: Name) -> Typed | None:
 
 def drop(name: Name) -> None:
     """Forget the draft of a question as it was asked then. Raises `UsageError`."""
-    if localstore.exists():
-        with localstore.opened() as db:
+    if answers.exists():
+        with answers.opened() as db:
             db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", name)
 
 
 def drop_all(name: Name) -> None:
     """Forget all drafts of a question, whatever was asked. Raises `UsageError`."""
-    if localstore.exists():
-        with localstore.opened() as db:
+    if answers.exists():
+        with answers.opened() as db:
             db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", name[:2])
 
 
 def drop_closed(run: Run, host: str) -> None:
     """Forget the drafts of a run's questions that do not wait any more. Raises `UsageError`."""
     waiting = json.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
-    if localstore.exists():
-        with localstore.opened() as db:
+    if answers.exists():
+        with answers.opened() as db:
             db.execute(
                 "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))",
                 (_run(run, host), waiting),

@@ -15,10 +15,10 @@ from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
 from runkit.text import Markup, html_table, moment, plural, short_id, shorten
-from runkit.widgets import cards, jobs, presence
+from runkit.widgets import display, jobs, presence
 from runkit.widgets.fields import path_class, untypeset
 from runkit.widgets.focus import Guard
-from runkit.widgets.telling import Machine
+from runkit.widgets.observable import Machine
 from runkit.widgets.view import View, button
 
 SHOWN = 20  # artifacts: each takes three controls
@@ -151,7 +151,7 @@ class FeedbackForm:
             view.close()
             if self._card is not None:
                 words = "This form was closed. Run the cell again to rate."
-                self._card.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
+                self._card.update(display.bundle(display.static(display.line(words)), words), raw=True)
 
 
 class _View(View[Snapshot]):
@@ -203,7 +203,7 @@ def artifacts_of(run: Run) -> list[Artifact]:
     return list(kept.values())
 
 
-def static(machine: FeedbackMachine) -> cards.Bundle:
+def static(machine: FeedbackMachine) -> display.Bundle:
     """Make what a page without widgets shows: the run, its artifacts, and what was rated from here."""
     standings, run, client = machine.snapshot.standings, machine.run, machine.client
     rows = [
@@ -217,7 +217,7 @@ def static(machine: FeedbackMachine) -> cards.Bundle:
     ]
     left = f"{plural(machine.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
     lines = [
-        cards.place(client, run),
+        display.place(client, run),
         *([READ_ONLY] if client.read_only else []),
         *([left] if machine.n_left_out else []),
         *([] if rows else ["The run shows no artifacts."]),
@@ -225,7 +225,7 @@ def static(machine: FeedbackMachine) -> cards.Bundle:
     head = f"What to rate: {run.sentence()}"
     table = html_table(("artifact", "confidence", "summary", "rating"), rows) if rows else Markup("")
     words = "\n".join([head, *lines, *(f"{row[0]}: {row[-1]}" for row in rows)])
-    return cards.bundle(cards.static(cards.title(head), *map(cards.line, lines), table), words)
+    return display.bundle(display.static(display.title(head), *map(display.line, lines), table), words)
 
 
 def _refusal(error: Exception) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from runkit import answerlog
+from runkit import answers
 from runkit.client import Client
-from runkit.client.doubt import is_pending
+from runkit.client.resume import is_pending
 from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
 from runkit.text import duration, short_id
-from runkit.widgets import cards, drafts, jobs, presence, receipts
-from runkit.widgets.machine import FormMachine, Snapshot
+from runkit.widgets import display, drafts, jobs, presence, receipts
+from runkit.widgets.controller import FormMachine, Snapshot
 from runkit.widgets.question import Question, fate_of, logged_answers, question_of
 from runkit.widgets.receipts import Receipt, Sent
 from runkit.widgets.view import FormView
@@ -88,13 +88,15 @@ class InterruptForm:
                 self.machine.watch()
         if self.machine is None or self.receipt is not None:
             told = self.receipt or self._closed
-            presence.output(cards.bundle(cards.receipt(told), told.title))
+            presence.output(display.bundle(display.receipt(told), told.title))
             return
         question = self.machine.question
         presence.take_place(question.key(self._client.host), self)
         if self._view is not None:  # shown in another cell
             self.close()
-        head = cards.bundle(cards.header(question, self._client), cards.in_words(question, self._client))
+        head = display.bundle(
+            display.header(question, self._client), display.in_words(question, self._client)
+        )
         self._head = presence.output(head)
         if presence.is_unattended():
             presence.output(presence.unattended())
@@ -133,10 +135,10 @@ class InterruptForm:
             if view is not None and handle is not None:
                 view.render(snapshot)  # first: what it says and where it puts the focus outlives it
                 told = snapshot.receipt
-                handle.update(cards.bundle(cards.receipt(told), told.title), raw=True)
+                handle.update(display.bundle(display.receipt(told), told.title), raw=True)
                 if self.machine is not None and self._head is not None:
-                    asked = cards.header(self.machine.question, self._client, is_open=False)
-                    self._head.update(cards.bundle(asked, told.title), raw=True)
+                    asked = display.header(self.machine.question, self._client, is_open=False)
+                    self._head.update(display.bundle(asked, told.title), raw=True)
         finally:
             self._bell.ring()  # even if it cannot be shown: a cell may wait for it
 
@@ -149,7 +151,7 @@ class InterruptForm:
             view.close()
             if self.receipt is None and self._handle is not None:
                 words = "This form was closed. Run the cell again to answer."
-                self._handle.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
+                self._handle.update(display.bundle(display.static(display.line(words)), words), raw=True)
         self._bell.ring()
 
     async def answered(self, timeout: float | None = None) -> Run:
@@ -197,6 +199,6 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         asked_at=None,
     )
     fate, made = fate_of(question, run), Sent.logged(entry)
-    if entry.delivery == answerlog.CONFIRMED:
+    if entry.delivery == answers.CONFIRMED:
         return receipts.answered(question, client, made, fate)
     return receipts.unconfirmed(question, client, made, fate)

@@ -9,11 +9,11 @@ import ipywidgets as w
 
 from runkit.client import Client
 from runkit.text import Markup, duration, html_table, moment, plural, run_label, shorten
-from runkit.widgets import cards, jobs, presence
+from runkit.widgets import display, jobs, presence
 from runkit.widgets.fields import close_tree, path_class
 from runkit.widgets.focus import Guard
+from runkit.widgets.inbox_controller import LABEL, InboxMachine, Key, Row, Snapshot
 from runkit.widgets.view import FormView, View, button
-from runkit.widgets.waiting import LABEL, InboxMachine, Key, Row, Snapshot
 
 SHOWN = 50  # rows of a table and choices: what can be looked over; the oldest come first
 HEADERS = ("run", "waiting", "asked", "agent", "question", "kind", "proposals")
@@ -88,7 +88,7 @@ class InterruptInbox:
             view.close()
             if self._card is not None:
                 words = "This inbox was closed. Run the cell again to use it."
-                self._card.update(cards.bundle(cards.static(cards.line(words)), words), raw=True)
+                self._card.update(display.bundle(display.static(display.line(words)), words), raw=True)
 
 
 class _View(View[Snapshot]):
@@ -115,7 +115,7 @@ class _View(View[Snapshot]):
 
     def _show(self, snapshot: Snapshot) -> None:
         self._offer(snapshot.waiting[:SHOWN])
-        self._status.value = str(Markup("").join(cards.line(words) for words in status(snapshot)))
+        self._status.value = str(Markup("").join(display.line(words) for words in status(snapshot)))
         self._show_form(snapshot)
         self.guard.said = news(snapshot)  # is the same, and so is not said again, while nothing changes
 
@@ -138,7 +138,7 @@ class _View(View[Snapshot]):
         self._form = FormView(machine) if machine else None
         gone = self._place.children
         if machine and self._form:
-            header = cards.header(machine.question, machine.client)
+            header = display.header(machine.question, machine.client)
             self._place.children = (w.HTML(str(header)), self._form.box)
             first = machine.form.sections[0]
             self.guard.focus(path_class(f"{first.key}-", first.fields[0].name))
@@ -187,23 +187,25 @@ def age(row: Row) -> str:
     return "under 1 min" if row.wait_s < 60 else " ".join(duration(row.wait_s).split()[:2])
 
 
-def static(snapshot: Snapshot, client: Client) -> cards.Bundle:
+def static(snapshot: Snapshot, client: Client) -> display.Bundle:
     """Make what a page without widgets shows: what waits, what lapsed, and what was answered here."""
     head = f"{counts(snapshot).capitalize()}."
-    parts = [cards.title(head), cards.line(f"{client.mode} {client.host} · {snapshot.covered}")]
-    parts += [cards.line(words) for words in (snapshot.trouble,) if words]
+    parts = [display.title(head), display.line(f"{client.mode} {client.host} · {snapshot.covered}")]
+    parts += [display.line(words) for words in (snapshot.trouble,) if words]
     if client.read_only:
-        parts.append(cards.line("This client is read_only: it lists and shows questions and answers none."))
+        parts.append(display.line("This client is read_only: it lists and shows questions and answers none."))
     parts += _table(snapshot.waiting)
     if snapshot.lapsed:
-        parts.append(cards.title("Lapsed: their run ended before anybody answered. These are no rejections."))
+        parts.append(
+            display.title("Lapsed: their run ended before anybody answered. These are no rejections.")
+        )
         parts += _table(snapshot.lapsed)
     if snapshot.receipts:
-        parts.append(cards.title("Closed since this inbox was opened"))
-        parts += [cards.line(words) for words in snapshot.receipts[-SHOWN:]]
+        parts.append(display.title("Closed since this inbox was opened"))
+        parts += [display.line(words) for words in snapshot.receipts[-SHOWN:]]
         parts += _left_out(len(snapshot.receipts), "runkit.answer_log() has what was sent from this machine")
     lines = [head, snapshot.covered, *(f"{age(row)} · {name(row)}" for row in snapshot.waiting[:SHOWN])]
-    return cards.bundle(cards.static(*parts), "\n".join(lines))
+    return display.bundle(display.static(*parts), "\n".join(lines))
 
 
 def _table(rows: Sequence[Row]) -> list[Markup]:
@@ -225,4 +227,4 @@ def _table(rows: Sequence[Row]) -> list[Markup]:
 
 def _left_out(count: int, where: str) -> list[Markup]:
     """Say what is not shown."""
-    return [cards.line(f"{count - SHOWN:,} more are not shown; {where}.")] if count > SHOWN else []
+    return [display.line(f"{count - SHOWN:,} more are not shown; {where}.")] if count > SHOWN else []

@@ -12,20 +12,20 @@ from typing import Any
 
 import ipywidgets as w
 
-from runkit.charts.timeline import gantt
+from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.errors import UsageError, WaitTimeout
 from runkit.models import Run
-from runkit.tables.linked import Frames, frames, sentence
+from runkit.tables.frames import Frames, frames, sentence
 from runkit.text import Markup, duration, short_id, visible
-from runkit.widgets import cards, presence
-from runkit.widgets.cards import Bundle
+from runkit.widgets import display, presence
+from runkit.widgets.controller import FormMachine, Snapshot
+from runkit.widgets.display import Bundle
 from runkit.widgets.fields import close_tree
 from runkit.widgets.focus import Guard
-from runkit.widgets.machine import FormMachine, Snapshot
 from runkit.widgets.question import question_of
+from runkit.widgets.run_watcher import Seen, Watch
 from runkit.widgets.view import FormView
-from runkit.widgets.watching import Seen, Watch
 
 INSTEAD = "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
 
@@ -135,16 +135,16 @@ class RunMonitor:
     def _standing(self) -> Markup:
         """Say where the run stands, what it asks or has found, and what was answered here."""
         run = self.run
-        how = Markup("{}<br>{}").format(cards.place(self._client, run), self._shown.message)
-        parts = [cards.title(sentence(self._frames.runs.iloc[0])), cards.line(how)]
-        parts += [cards.line(told) for told in self._receipts]
+        how = Markup("{}<br>{}").format(display.place(self._client, run), self._shown.message)
+        parts = [display.title(sentence(self._frames.runs.iloc[0])), display.line(how)]
+        parts += [display.line(told) for told in self._receipts]
         for item in run.interrupts if not run.is_finished else ():
             question = question_of(run, item.id)
             if question is not None:
-                parts.append(cards.header(question, self._client))
+                parts.append(display.header(question, self._client))
         if run.output is not None:
-            parts.append(cards.evidence(run.output.to_dict()))
-        return cards.static(*parts)
+            parts.append(display.evidence(run.output.to_dict()))
+        return display.static(*parts)
 
     def _say(self) -> None:
         words = str(self._standing())
@@ -233,7 +233,7 @@ class RunMonitor:
         self._bell.ring()
         if not self._is_chart_fixed:
             self._update(1, self._chart)
-        self._update(2, cards.bundle(cards.static(cards.line(words)), words))
+        self._update(2, display.bundle(display.static(display.line(words)), words))
         for view in self._forms.values():
             view.close()
         self._forms = {}
@@ -266,8 +266,8 @@ class RunMonitor:
             self._end("This run is no longer followed. Run the cell again to follow it.")
 
 
-_ELSEWHERE: dict[str, Any] = cards.bundle(
-    cards.static(cards.line("The chart below grows while the run works.")), ""
+_ELSEWHERE: dict[str, Any] = display.bundle(
+    display.static(display.line("The chart below grows while the run works.")), ""
 )
 
 
@@ -278,4 +278,4 @@ def _drawn(f: Frames) -> dict[str, Any]:
     figure = gantt(f)
     words = str(figure.layout.meta["alt"])
     drawn: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
-    return {**drawn, **cards.bundle(cards.static(cards.line(words)), words)}
+    return {**drawn, **display.bundle(display.static(display.line(words)), words)}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from runkit.errors import UsageError
-from runkit.widgets import cards
+from runkit.widgets import display
 
 INSTEAD = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 NOBODY = f"nobody can click here: no front end has drawn the form; {INSTEAD}"
@@ -127,10 +127,10 @@ def check_clicks_arrive(*, is_heard_on_main: bool) -> None:
         )
 
 
-def unattended(instead: str = INSTEAD) -> cards.Bundle:
+def unattended(instead: str = INSTEAD) -> display.Bundle:
     """Make what stands in the place of a widget in a notebook that runs without a screen."""
     words = f"This notebook ran without a screen, where nobody can click: {instead}."
-    return cards.bundle(cards.static(cards.line(words)), words)
+    return display.bundle(display.static(display.line(words)), words)
 
 
 def output(bundle: Mapping[str, Any]) -> Any:

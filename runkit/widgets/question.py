@@ -7,16 +7,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from runkit import answerlog
-from runkit.answerlog import Entry
+from runkit import answers
+from runkit.answers import Entry
 from runkit.client import Client
-from runkit.client.codec import answerer_of, interrupt_kind, proposals_of
-from runkit.client.doubt import is_pending
+from runkit.client.resume import is_pending
+from runkit.contract import answerer_of, interrupt_kind, proposals_of
 from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
-from runkit.tables.linked import frames
+from runkit.tables.frames import frames
 from runkit.text import plural, short_id, shorten
 
 Json = dict[str, Any]
@@ -40,7 +40,7 @@ class Question:
     @cached_property
     def digest(self) -> str:
         """Tell whether the question is still the same: the SHA-256 of its value."""
-        return answerlog.digest(self.value)
+        return answers.digest(self.value)
 
     @property
     def proposals(self) -> list[Json]:
@@ -103,7 +103,7 @@ def fate_of(question: Question, run: Run) -> Fate:
     """Say what became of a question, from the run as it is now, with its steps."""
     if is_pending(run, question.interrupt_id) and not run.is_finished:
         now = next((item for item in run.interrupts if item.id == question.interrupt_id), None)
-        is_same = now is None or answerlog.digest(now.value) == question.digest
+        is_same = now is None or answers.digest(now.value) == question.digest
         return Fate("open" if is_same else "changed")
     step = next((step for step in run.walk() if step.id == question.step_id), None)
     if step is None:
@@ -120,7 +120,7 @@ def logged_answers(run: Run, host: str, question: Question | None = None) -> lis
     that was asked earlier under the same id. A log that cannot be read is said in a warning and holds none.
     """
     try:
-        entries = answerlog.entries([run.id])
+        entries = answers.entries([run.id])
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
@@ -129,7 +129,7 @@ def logged_answers(run: Run, host: str, question: Question | None = None) -> lis
         for entry in entries
         if entry.host == host
         and entry.run_created_at in (None, run.created_at)
-        and entry.delivery not in (answerlog.FAILED, answerlog.REFUSED)
+        and entry.delivery not in (answers.FAILED, answers.REFUSED)
         and (question is None or _is_about(entry, question))
     ]
 

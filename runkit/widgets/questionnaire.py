@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runkit.client import codec
+from runkit import contract
 from runkit.objects import Document
 from runkit.text import moment, one_line, shorten
 from runkit.widgets import schema
-from runkit.widgets.answers import ANSWERS, YES, Addition, Answer, Decision, Other, json_object
+from runkit.widgets.kinds import ANSWERS, YES, Addition, Answer, Decision, Other, json_object
 from runkit.widgets.question import NO_WORDS
 from runkit.widgets.schema import Field
 
@@ -65,7 +65,7 @@ class Questionnaire:
     """
 
     def __init__(self, value: Json, documents: Sequence[Document] = ()) -> None:
-        proposals = codec.questions_in(value)
+        proposals = contract.questions_in(value)
         self.is_combined = len(proposals) > 1
         n = len(proposals)
         self.sections = tuple(
@@ -90,7 +90,7 @@ class Questionnaire:
         answers = [(str(s.agent), one.input) for s, one in zip(self.sections, judged, strict=True)]
         given = [(agent, answer) for agent, answer in answers if answer is not None]
         is_whole = len(given) == len(judged)
-        whole = None if not is_whole else codec.combined_answer(given) if self.is_combined else given[0][1]
+        whole = None if not is_whole else contract.combined_answer(given) if self.is_combined else given[0][1]
         return Judgement(
             input=whole,
             caption=_caption(judged),
@@ -115,7 +115,7 @@ Made = tuple[tuple[Field, ...], Json, Callable[[Mapping[str, Any]], Judged]]
 
 
 def _section(key: str, proposal: Json, documents: Sequence[Document], n_sections: int) -> Section:
-    kind, own = codec.interrupt_kind(proposal), codec.response_schema_of(proposal)
+    kind, own = contract.interrupt_kind(proposal), contract.response_schema_of(proposal)
     if own is not None:
         return _framed(key, proposal, _schema_section(kind, own, n_sections))
     made = _typed_section(ANSWERS.get(kind, Other), proposal, documents)
@@ -130,7 +130,7 @@ def _framed(key: str, proposal: Json, made: Made) -> Section:
     fields, start, judge = made
     return Section(
         key,
-        codec.interrupt_kind(proposal),
+        contract.interrupt_kind(proposal),
         agent if isinstance(agent, str) else None,
         shorten(label, 300) if isinstance(label, str) and label.strip() else NO_WORDS,
         fields,
@@ -198,7 +198,7 @@ def _schema_section(kind: str, own: Json, n_sections: int) -> Made:
 
     All `n_sections` are checked at each keystroke, so they share the work that a check may be.
     """
-    from runkit.widgets.checking import MAX_WORK, check
+    from runkit.widgets.schema_check import MAX_WORK, check
 
     flat = schema.fields_of(own)
     if flat is not None and _n_inputs(flat, {}) > MAX_INPUTS:
@@ -246,7 +246,7 @@ def _filled(field: Field, answer: type[Answer], proposal: Json, documents: Seque
         return replace(field, kind="choice", choices=choices, default=None)
     if field.hint != "document" or not documents:
         return field if field.hint != "document" else replace(field, title="Document id")
-    wanted = codec.wanted_documents(proposal)
+    wanted = contract.wanted_documents(proposal)
     ordered = sorted(documents, key=lambda document: document.document_type not in wanted)
     shown = [_shown(one) for one in ordered]
     choices = tuple(

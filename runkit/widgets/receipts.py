@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runkit import answerlog
-from runkit.answerlog import SELF_DECLARED, Entry
+from runkit import answers
+from runkit.answers import SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.text import moment, plural, shorten
 from runkit.widgets.question import Fate, Question
@@ -38,7 +38,7 @@ class Sent:
     @classmethod
     def of(cls, answer: Mapping[str, Any], by: str, at: datetime) -> Sent:
         """Describe an answer."""
-        return cls(at, by, decisions(answer), answerlog.digest(answer))
+        return cls(at, by, decisions(answer), answers.digest(answer))
 
     @classmethod
     def logged(cls, entry: Entry) -> Sent:

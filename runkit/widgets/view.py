@@ -8,12 +8,12 @@ from typing import Any, Generic
 
 import ipywidgets as w
 
-from runkit.widgets import cards
+from runkit.widgets import display
+from runkit.widgets.controller import FormMachine, Snapshot, State
 from runkit.widgets.fields import FieldSet, close_tree, path_class
 from runkit.widgets.focus import Guard
-from runkit.widgets.machine import FormMachine, Snapshot, State
+from runkit.widgets.observable import Machine, S
 from runkit.widgets.receipts import Receipt
-from runkit.widgets.telling import Machine, S
 
 AUTO = {"width": "auto", "align_self": "flex-start"}
 
@@ -87,7 +87,7 @@ class FormView(View[Snapshot]):
             w.HBox([button("Approve all", self._all("approve")), button("Reject all", self._all("reject"))])
         ]
         for number, section in enumerate(sections, 1):
-            heading = cards.title(f"{number}. {section.title} ({section.agent})")
+            heading = display.title(f"{number}. {section.title} ({section.agent})")
             children += [w.HTML(str(heading)).add_class("mathjax_ignore"), self._sections[section.key].box]
         return children
 
@@ -129,7 +129,7 @@ class FormView(View[Snapshot]):
         show(self._look, state is State.UNKNOWN and not snapshot.is_looking)
         marked, unplaced = self._show_errors(snapshot)
         message = " ".join((snapshot.message, *unplaced)).strip()
-        self._message.value = str(cards.line(message)) if message else ""
+        self._message.value = str(display.line(message)) if message else ""
         self.guard.said = message
         if state is State.INVALID and marked and snapshot.message:
             self.guard.focus(next(iter(marked)))
@@ -154,7 +154,7 @@ class FormView(View[Snapshot]):
         self.guard.said = told.title
         self.guard.focus("next")
         shown = [child for child in self.box.children if child is not self.guard]
-        self.box.children = (self.guard, w.HTML(str(cards.receipt(told))))
+        self.box.children = (self.guard, w.HTML(str(display.receipt(told))))
         for child in shown:
             close_tree(child)
 

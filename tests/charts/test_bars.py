@@ -7,7 +7,7 @@ import pytest
 
 from drawn import draw
 from runkit.errors import UsageError
-from runkit.tables.linked import frames
+from runkit.tables.frames import frames
 from support import artifact, at, example, question, run, step
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from runkit.errors import UsageError
-from runkit.tables.divergence import compare
-from runkit.tables.linked import frames
+from runkit.tables.compare import compare
+from runkit.tables.frames import frames
 from support import example, question, run, step
 
 

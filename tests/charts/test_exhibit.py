@@ -12,8 +12,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from runkit.charts.exhibit import MOST_PRINTED, Exhibit
-from runkit.charts.timeline import gantt
+from runkit.charts.gantt import gantt
+from runkit.charts.panel import MOST_PRINTED, Exhibit
 from support import example, run, step
 
 PLOTLY = "application/vnd.plotly.v1+json"

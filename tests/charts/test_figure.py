@@ -9,9 +9,9 @@ import plotly.io
 import pytest
 
 from drawn import draw
-from runkit.charts import theme
-from runkit.charts.timeline import gantt
-from runkit.tables.linked import frames, sentence
+from runkit.charts import style
+from runkit.charts.gantt import gantt
+from runkit.tables.frames import frames, sentence
 from support import example, question, run, step
 
 
@@ -60,16 +60,16 @@ def test_two_runs_are_marked_where_they_part():
     assert "the runs part here" not in draw([first, first | {"id": "s"}]).names
 
 
-@pytest.mark.parametrize("look", theme.LOOKS)
-@pytest.mark.parametrize("ground", [theme.LIGHT, theme.DARK])
+@pytest.mark.parametrize("look", style.LOOKS)
+@pytest.mark.parametrize("ground", [style.LIGHT, style.DARK])
 def test_marks_are_seen_on_both_grounds(look, ground):
     """Each colour has 3:1 against white and against dark; text has 7:1."""
     assert contrast(look.colour, ground.paper) >= 3
     assert contrast(ground.text, ground.paper) >= 7
 
 
-@pytest.mark.parametrize("look", theme.LOOKS)
-@pytest.mark.parametrize("ground", [theme.LIGHT, theme.DARK])
+@pytest.mark.parametrize("look", style.LOOKS)
+@pytest.mark.parametrize("ground", [style.LIGHT, style.DARK])
 def test_the_outline_is_seen_on_each_bar(look, ground):
     """The critical path's outline differs from what it surrounds and from the ground."""
     assert contrast(ground.outline, look.colour) >= 2.9
@@ -78,9 +78,9 @@ def test_the_outline_is_seen_on_each_bar(look, ground):
 
 def test_the_ground_follows_plotlys_own_switch(monkeypatch):
     """White by default; dark when plotly's default template is a dark one."""
-    assert draw(example("completed")).layout["template"]["layout"]["paper_bgcolor"] == theme.LIGHT.paper
+    assert draw(example("completed")).layout["template"]["layout"]["paper_bgcolor"] == style.LIGHT.paper
     monkeypatch.setattr(plotly.io.templates, "default", "plotly_dark")
-    assert draw(example("completed")).layout["template"]["layout"]["paper_bgcolor"] == theme.DARK.paper
+    assert draw(example("completed")).layout["template"]["layout"]["paper_bgcolor"] == style.DARK.paper
 
 
 def test_figures_are_not_offered_to_a_cloud():
@@ -91,13 +91,13 @@ def test_figures_are_not_offered_to_a_cloud():
     config = bundle["application/vnd.plotly.v1+json"]["config"]
     assert config["showSendToCloud"] is False
     assert config["plotlyServerURL"] == ""
-    assert plotly.io.renderers["notebook"].config == theme.CONFIG | {"displaylogo": True}
+    assert plotly.io.renderers["notebook"].config == style.CONFIG | {"displaylogo": True}
 
 
 def test_plotly_is_imported_by_the_first_chart_only():
     """Importing the charts costs no plotly, and no chart costs plotly.express."""
     code = (
-        "import sys; from runkit.charts.timeline import gantt; assert 'plotly' not in sys.modules;"
+        "import sys; from runkit.charts.gantt import gantt; assert 'plotly' not in sys.modules;"
         "gantt({'object': 'run', 'id': 'r', 'created_at': '2026-01-01T00:00:00Z',"
         "'updated_at': '2026-01-01T00:00:00Z', 'status': 'running'});"
         "assert 'plotly.express' not in sys.modules"

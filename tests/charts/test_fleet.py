@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from runkit.charts import fleet, one_run
-from runkit.charts.bars import MOST_BARS
-from runkit.tables.linked import frames
+from runkit.charts.stacked_bars import MOST_BARS
+from runkit.tables.frames import frames
 from support import artifact, at, example, question, run, step
 
 EXHIBITS = [getattr(fleet, name) for name in fleet.__all__]

@@ -10,10 +10,10 @@ import pytest
 
 import runkit
 from runkit.charts import fleet, one_run
-from runkit.charts.phrases import EXCERPT, known, listed, share
 from runkit.charts.run_people import answer_words
+from runkit.charts.wording import EXCERPT, known, listed, share
 from runkit.errors import UsageError
-from runkit.tables.linked import frames
+from runkit.tables.frames import frames
 from support import artifact, example, question, run, step
 
 ALL = [getattr(one_run, name) for name in one_run.__all__]

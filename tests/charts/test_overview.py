@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drawn import STEPS, draw
-from runkit.charts import overview
-from runkit.charts.theme import CONTAINER, ERROR, LOOKS, WAIT
-from runkit.tables.linked import frames
+from runkit.charts import bounded
+from runkit.charts.style import CONTAINER, ERROR, LOOKS, WAIT
+from runkit.tables.frames import frames
 from support import question, run, step
 
 LENGTH = 100.0  # seconds of the axis; a bucket is a tenth of a second
@@ -34,7 +34,7 @@ def scenes(draw):
 
 def survey(scene):
     start, end, look, band, group = scene
-    return overview.survey(
+    return bounded.survey(
         start, end, look, look == ERROR, band=band, group=group, n_bands=2, first=0.0, length=LENGTH
     )
 
@@ -76,7 +76,7 @@ def test_the_time_of_each_look_is_kept(scene):
 def test_a_bucket_holds_what_touches_it(scene):
     """Single buckets are right too, not only their sums."""
     start, end, look, band, _ = scene
-    edges = np.linspace(0, LENGTH, overview.BUCKETS + 1)
+    edges = np.linspace(0, LENGTH, bounded.BUCKETS + 1)
     cover = np.clip(np.minimum(end[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1]), 0, None)
     expected = np.stack([cover[(look == WAIT) & (band == number)].sum(axis=0) for number in (0, 1)])
     assert np.allclose(survey(scene).by_look[WAIT], expected)
@@ -87,29 +87,29 @@ def test_errors_and_waits_are_at_least_three_pixels_wide(scene):
     """Each error touches three columns or more, and they are painted over all else."""
     _, _, look, band, _ = scene
     view = survey(scene)
-    cells = overview.paint(view).reshape(2, overview.BAND_PX, overview.BUCKETS)
+    cells = bounded.paint(view).reshape(2, bounded.BAND_PX, bounded.BUCKETS)
     for number in (0, 1):
         for kind, flags in ((ERROR, view.errors), (WAIT, view.waits)):
             if ((look == kind) & (band == number)).any():
-                assert flags[number].sum() >= overview.LEAST_PX
-        assert np.isin(cells[number, 0, view.errors[number]], [overview.OUTLINE, ERROR + 1]).all()
+                assert flags[number].sum() >= bounded.LEAST_PX
+        assert np.isin(cells[number, 0, view.errors[number]], [bounded.OUTLINE, ERROR + 1]).all()
 
 
 def test_height_is_the_busy_fraction():
     """Half a bucket of work is half a band high; the colour is the look with most time."""
     start, end = np.array([0.0, 10.0, 10.0]), np.array([0.05, 10.1, 10.04])
     look, zero = np.array([2, 2, 3]), np.zeros(3, np.int64)
-    cells = overview.paint(
-        overview.survey(start, end, look, zero > 0, zero, zero, n_bands=1, first=0.0, length=LENGTH)
+    cells = bounded.paint(
+        bounded.survey(start, end, look, zero > 0, zero, zero, n_bands=1, first=0.0, length=LENGTH)
     )
-    assert (cells[:, 0] > 0).sum() == overview.BAND_PX / 2
+    assert (cells[:, 0] > 0).sum() == bounded.BAND_PX / 2
     assert set(cells[:, 100].tolist()) == {2 + 1}
 
 
 def test_the_image_is_a_png():
     """The picture decodes to the palette numbers that were painted."""
     painted = np.arange(48, dtype=np.uint8).reshape(6, 8) % 9
-    body = base64.b64decode(overview.png(painted).partition(",")[2])
+    body = base64.b64decode(bounded.png(painted).partition(",")[2])
     at, chunks = 8, {}
     while at < len(body):
         [size] = struct.unpack(">I", body[at : at + 4])

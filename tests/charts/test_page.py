@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from runkit.charts import theme
-from runkit.charts.html import figure_div, offline_page, wide
-from runkit.charts.timeline import gantt
+from runkit.charts import style
+from runkit.charts.gantt import gantt
+from runkit.charts.page import figure_div, offline_page, wide
 from runkit.text import html_table
 from support import artifact, example, question, run, step
 
@@ -112,7 +112,7 @@ def test_hostile_text_does_nothing(opened, rows):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("scheme", "ground"), [("light", theme.LIGHT), ("dark", theme.DARK)])
+@pytest.mark.parametrize(("scheme", "ground"), [("light", style.LIGHT), ("dark", style.DARK)])
 def test_page_and_figure_follow_the_readers_scheme(opened, scheme, ground):
     """Ground and text of the figure are those of the page."""
     seen = opened(page_of(example("completed")), scheme=scheme)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from runkit.charts import side_by_side
-from runkit.charts.bars import ROOM_PX
 from runkit.charts.labels import width_px
+from runkit.charts.stacked_bars import ROOM_PX
 from runkit.errors import UsageError
-from runkit.tables.linked import frames
+from runkit.tables.frames import frames
 from support import artifact, example, question, run, step
 
 NAMES = ["in_short", "timeline", "parting", "steps", "findings", "people"]

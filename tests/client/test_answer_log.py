@@ -16,7 +16,7 @@ import pytest
 
 import runkit
 import support
-from runkit import answerlog
+from runkit import answers
 from runkit.client import Client
 from runkit.errors import RunkitError, UsageError
 from tests.client.conftest import DROP, Answer, Asked, Server
@@ -71,7 +71,7 @@ def test_each_verdict(
     done = after if verdict.status == 200 else verdict
     server.script = lambda asked: done if asked.method == "POST" else after
     resume(client)
-    [entry] = answerlog.entries()
+    [entry] = answers.entries()
     assert entry.delivery == delivery
     assert message in (entry.message or "")
     assert (entry.host, entry.mode, entry.run_id, entry.interrupt_id) == (
@@ -81,7 +81,7 @@ def test_each_verdict(
         "int-1",
     )
     assert entry.answer == '{"decision":"approve","note":"tax number 12-3456789"}'
-    assert entry.answered_by == answerlog.declared_name()
+    assert entry.answered_by == answers.declared_name()
     assert entry.settled_at is not None
     assert timedelta(0) <= entry.settled_at - entry.sent_at < timedelta(seconds=10)
     assert (entry.run_created_at is not None) is (
@@ -94,7 +94,7 @@ def test_noted_before_it_is_sent(server: Server, client: Client, run_json: Compo
     seen: list[str] = []
 
     def script(asked: Asked) -> Answer:
-        seen.extend(entry.delivery for entry in answerlog.entries())
+        seen.extend(entry.delivery for entry in answers.entries())
         return Answer(run_json())
 
     server.script = script
@@ -113,9 +113,9 @@ def test_a_kernel_that_is_killed(server: Server, key: str) -> None:
     server.script = script
     process.append(subprocess.Popen([sys.executable, "-c", ANSWERER, key, server.url]))
     assert process[0].wait(60) == -signal.SIGKILL
-    [entry] = answerlog.entries()
+    [entry] = answers.entries()
     assert (entry.delivery, entry.settled_at, entry.message) == ("sending", None, None)
-    assert entry.delivery in answerlog.IN_DOUBT
+    assert entry.delivery in answers.IN_DOUBT
 
 
 def test_the_frame(server: Server, client: Client, run_json: Compose, pending: Answer) -> None:
@@ -139,15 +139,15 @@ def test_the_frame(server: Server, client: Client, run_json: Compose, pending: A
 
 def test_equal_answers_have_equal_digests() -> None:
     """The digest is of the canonical form."""
-    assert answerlog.digest({"a": 1, "b": [2]}) == answerlog.digest({"b": [2], "a": 1})
-    assert answerlog.digest({"a": 1}) != answerlog.digest({"a": "1"})
+    assert answers.digest({"a": 1, "b": [2]}) == answers.digest({"b": [2], "a": 1})
+    assert answers.digest({"a": 1}) != answers.digest({"a": "1"})
 
 
 def test_what_is_no_answer_is_not_in_the_log(server: Server, client: Client) -> None:
     """An answer that is no JSON is refused before it is noted or sent."""
     with pytest.raises(UsageError, match="no JSON"):
         client.runs.resume("run-1", "int-1", {"decision": object()})
-    assert (server.asked, answerlog.entries()) == ([], [])
+    assert (server.asked, answers.entries()) == ([], [])
 
 
 def test_a_log_that_cannot_be_written(
@@ -170,14 +170,14 @@ def test_who_sits_here(monkeypatch: pytest.MonkeyPatch, hub: str, name: str | No
     """JupyterHub's user comes before the login of a container."""
     monkeypatch.setenv("JUPYTERHUB_USER", hub)
     monkeypatch.setenv("LOGNAME", "login")
-    assert answerlog.declared_name() == (name or "login")
+    assert answers.declared_name() == (name or "login")
 
 
 def test_entries_of_some_runs() -> None:
     """All runs, some, or none at all."""
     for run_id in "abca":
-        answerlog.begin({}, None, {"run_id": run_id})
-    found = [[entry.run_id for entry in answerlog.entries(ids)] for ids in (None, ["a"], ["c", "b"], [])]
+        answers.begin({}, None, {"run_id": run_id})
+    found = [[entry.run_id for entry in answers.entries(ids)] for ids in (None, ["a"], ["c", "b"], [])]
     assert found == [["a", "b", "c", "a"], ["a", "a"], ["b", "c"], []]
 
 
@@ -185,7 +185,7 @@ def test_entries_of_some_runs() -> None:
 def test_only_its_own_question_was_answered(step_id: str | None, answered_by: list[str | None]) -> None:
     """An answer is not attributed to a question that was asked later under the same id."""
     known = {"run_id": "r", "interrupt_id": "int-1", "step_id": step_id}
-    answerlog.settle(answerlog.begin(YES, "Ada", known), "confirmed", None, None)
+    answers.settle(answers.begin(YES, "Ada", known), "confirmed", None, None)
     pauses = [support.question(f"s{n}", 10 * n, 10 * n + 5, result={"interrupt_id": "int-1"}) for n in (1, 2)]
     found = runkit.frames(support.run(*pauses), answers=runkit.answer_log()).interrupts["answered_by"]
     assert found.astype(object).where(found.notna(), None).tolist() == answered_by

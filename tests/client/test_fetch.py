@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runkit.client import Client
-from runkit.client.batch import AHEAD, LOST_MOST, PATIENCE, PATIENCE_AT_FIRST
+from runkit.client.fetch import AHEAD, LOST_MOST, PATIENCE, PATIENCE_AT_FIRST
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit.client import Client, RunList, paging
-from runkit.client.codec import page_of
 from runkit.client.paging import read_pages
+from runkit.contract import page_fields
 from runkit.errors import NotFound, UsageError
 from runkit.models import Run
+from runkit.objects import Page
 from tests.client.conftest import Answer, Asked, Server
 
 Compose = Callable[..., Any]
@@ -318,7 +319,9 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
     for request, what, at in moved:
         book.between[request] = lambda what=what, at=at: change(what, at)
     listing = read_pages(
-        lambda number: page_of(book.page(number), "GET /runs"), Run.from_json, lambda run: True
+        lambda number: Page.from_json(page_fields(book.page(number), "GET /runs")),
+        Run.from_json,
+        lambda run: True,
     )
     ids = [run.id for run in listing.kept]
     assert len(ids) == len(set(ids))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit import answerlog
+from runkit import answers
 from runkit.client import Client
 from runkit.errors import (
     AuthError,
@@ -309,7 +309,7 @@ def test_what_is_not_shown_is_not_checked(
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize(("who", "name"), [("Ana Ortiz", "Ana Ortiz"), (None, answerlog.declared_name())])
+@pytest.mark.parametrize(("who", "name"), [("Ana Ortiz", "Ana Ortiz"), (None, answers.declared_name())])
 def test_the_log_names_who_answered(
     server: Server, client: Client, run_json: Compose, who: str | None, name: str
 ) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from runkit.client import Client
-from runkit.client.pacing import MARGIN, Pacer
+from runkit.client.rate_limiter import MARGIN, Pacer
 from runkit.client.transport import RETRY_AFTER_MOST, TRIES, retry_after
 from runkit.errors import MaybeSent, RateLimited, Unavailable
 from tests.client.conftest import DROP, HANG, Answer, Asked, Server, Time

@@ -13,7 +13,7 @@ import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.client.codec import interrupt_kind, proposals_of
+from runkit.contract import interrupt_kind, proposals_of
 from runkit.errors import AuthError, Conflict, Invalid, NotFound
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox

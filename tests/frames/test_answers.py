@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit import answerlog
+from runkit import answers
 from runkit.errors import UsageError
 from support import question, run
 
@@ -25,8 +25,8 @@ def own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def log(answer: dict[str, Any], by: str = "Ada", *, delivery: str = "confirmed", **known: str | None) -> None:
     """Note an answer to the question of `answered()`."""
-    entry = answerlog.begin(answer, by, {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"} | known)
-    answerlog.settle(entry, delivery, None, None)
+    entry = answers.begin(answer, by, {"run_id": "r", "step_id": "q", "interrupt_id": "int-1"} | known)
+    answers.settle(entry, delivery, None, None)
 
 
 def answered(**result: Any) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import runkit
 from runkit.steptree import flatten
-from runkit.tables import linked, nested
+from runkit.tables import flatten as flatten_module
+from runkit.tables import frames
 from runkit.tables.problems import numbers
 from support import artifact, runs
 
@@ -66,7 +67,7 @@ def odd_runs(draw: st.DrawFn) -> Json:
 def test_steps_of_many_runs_stand_where_a_walk_finds_them(sources: list[Json]) -> None:
     """Records, parents, depths and subtrees of all runs at once are those of each run, walked."""
     lists = [source["steps"] for source in sources]
-    forest = nested.plant(lists)
+    forest = flatten_module.plant(lists)
     assert forest is not None
     before = 0
     for steps, n in zip(lists, forest.per_run.tolist(), strict=True):
@@ -85,7 +86,7 @@ def test_the_careful_way_gives_the_same_frames(sources: list[Json]) -> None:
     """Steps that are walked one by one give the same six frames, problems and their places too."""
     fast = runkit.frames(sources)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nested, "MOST_LEVELS", 0)
+        patch.setattr(flatten_module, "MOST_LEVELS", 0)
         same(fast, runkit.frames(sources))
 
 
@@ -96,7 +97,7 @@ def test_how_the_source_is_cut_changes_no_value(sources: list[Json], n_bytes: in
     whole = runkit.frames(text)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("BITE_BYTES", "BATCH_STEPS"):
-            patch.setattr(linked, name, n_bytes if name != "BATCH_STEPS" else n_bytes // 500)
+            patch.setattr(frames, name, n_bytes if name != "BATCH_STEPS" else n_bytes // 500)
         cut = runkit.frames(text)
     for name, df in whole.items():
         if name != "problems":  # the first of a kind are others

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.tables import linked
 from support import run
 
 
@@ -30,9 +29,9 @@ def test_long_work_shows_a_bar_that_goes_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It counts runs on stderr and is wiped at the end."""
-    monkeypatch.setattr(linked, "PROGRESS_AFTER_S", 1e-9)
-    monkeypatch.setattr(linked, "BITE_RUNS", 1)
-    monkeypatch.setattr(linked, "BITE_BYTES", 1)
+    monkeypatch.setattr("runkit.tables.frames.PROGRESS_AFTER_S", 1e-9)
+    monkeypatch.setattr("runkit.tables.frames.BITE_RUNS", 1)
+    monkeypatch.setattr("runkit.tables.frames.BITE_BYTES", 1)
     runkit.frames(slow(many()))
     shown = capsys.readouterr()
     assert " runs" in shown.err

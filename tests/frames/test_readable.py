@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.tables.linked import frames
-from runkit.tables.readable import MOST_TEXT, NOTHING, readable
+from runkit.tables.frames import frames
+from runkit.tables.html import MOST_TEXT, NOTHING, readable
 from support import artifact, example, run, step
 
 HOSTILE = '<img src=x onerror="window.hacked=1">&"\''

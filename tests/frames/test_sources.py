@@ -13,7 +13,6 @@ import pytest
 
 import runkit
 from runkit.errors import DataError, UsageError
-from runkit.tables import linked
 from support import example, question, run, step
 
 RUNS = [
@@ -172,7 +171,7 @@ def test_on_error_raise_lets_notes_pass() -> None:
 def test_the_size_of_a_batch_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that are built together and one by one give the same frames."""
     whole = runkit.frames([*RUNS, RUNS[0], {"object": "x"}, run(run_id="z", status="paused")])
-    monkeypatch.setattr(linked, "BATCH_STEPS", 1)
+    monkeypatch.setattr("runkit.tables.frames.BATCH_STEPS", 1)
     same(whole, runkit.frames([*RUNS, RUNS[0], {"object": "x"}, run(run_id="z", status="paused")]))
 
 

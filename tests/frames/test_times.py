@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import runkit
 from runkit.models import Run
-from runkit.tables.checks import conform, to_columns
+from runkit.tables.validate import conform, to_columns
 from support import at, run, runs, step
 
 GOOD = {

@@ -11,9 +11,9 @@ import ipywidgets as w
 from fuzz.questions import COLUMNS, ONE, Json
 from fuzz.stepwise import Gremlin, Post
 from runkit.client import Client
+from runkit.widgets.controller import FormMachine, Snapshot, State
 from runkit.widgets.fields import path_class
 from runkit.widgets.form import InterruptForm
-from runkit.widgets.machine import FormMachine, Snapshot, State
 from runkit.widgets.view import FormView
 
 

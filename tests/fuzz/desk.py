@@ -50,13 +50,13 @@ from fuzz.stepwise import (
     refused,
     told,
 )
-from runkit import localstore
+from runkit import answers
 from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.models import Run
-from runkit.widgets import jobs, machine
+from runkit.widgets import jobs
+from runkit.widgets.controller import EDITABLE, FormMachine, Snapshot, State
 from runkit.widgets.form import InterruptForm
-from runkit.widgets.machine import EDITABLE, FormMachine, Snapshot, State
 from runkit.widgets.receipts import Receipt
 
 NOWHERE = "/dev/null/state"
@@ -115,8 +115,9 @@ class Desk(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.folder = tempfile.mkdtemp(prefix="runkit-desk-")
-        self.patch.setenv(localstore.DIR_NAME, self.folder)
-        self.patch.setattr(machine, "DRAFT_AFTER", 3_600.0)  # a draft is written when the test says so
+        self.patch.setenv(answers.DIR_NAME, self.folder)
+        # A draft is written when the test says so.
+        self.patch.setattr("runkit.widgets.controller.DRAFT_AFTER", 3_600.0)
         self.complaints = Complaints()
         self.loggers = [logging.getLogger(name) for name in ("runkit", "traitlets")]
         for logger in self.loggers:
@@ -145,7 +146,7 @@ class Desk(RuleBasedStateMachine):
         """All is over, and another question comes on another day, to a disk that is empty."""
         self.clean()
         self.folder = tempfile.mkdtemp(prefix="runkit-desk-")
-        self.patch.setenv(localstore.DIR_NAME, self.folder)
+        self.patch.setenv(answers.DIR_NAME, self.folder)
         self.forget()
         self.begin(QUESTIONS[number % len(QUESTIONS)], number % 2 == 0)
 
@@ -171,7 +172,7 @@ class Desk(RuleBasedStateMachine):
     @property
     def is_kept(self) -> bool:
         """Whether the state folder can be used."""
-        return str(localstore.folder()) != NOWHERE
+        return str(answers.folder()) != NOWHERE
 
     def card(self, number: int) -> Card:
         """Choose a card."""
@@ -407,7 +408,7 @@ class Desk(RuleBasedStateMachine):
     def happen(self, what: str) -> None:
         """Something happens elsewhere: a late answer arrives, or the state folder is lost, or there again."""
         if what == "disk":
-            self.patch.setenv(localstore.DIR_NAME, NOWHERE if self.is_kept else self.folder)
+            self.patch.setenv(answers.DIR_NAME, NOWHERE if self.is_kept else self.folder)
         elif what == "arrives" and self.api.late:
             self.api.close(self.api.late.pop(0))
         elif what == "answer":

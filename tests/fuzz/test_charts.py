@@ -17,10 +17,10 @@ import runkit
 from drawn import Drawn, values
 from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values, texts
 from runkit.charts import fleet, one_run, side_by_side
-from runkit.charts.exhibit import Exhibit
+from runkit.charts.panel import Exhibit
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.tables.readable import readable
+from runkit.tables.html import readable
 from support import question, run, step
 
 Json = dict[str, Any]

@@ -18,7 +18,7 @@ import pytest
 
 import runkit
 from fuzz.made import nested
-from runkit.reports.material import masker_of, read_source, redacted
+from runkit.reports.bundle import masker_of, read_source, redacted
 from runkit.reports.redaction import Redaction
 from runkit.tables.problems import numbers
 from support import artifact, run, step

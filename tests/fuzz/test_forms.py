@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from fuzz.made import Case, fuzz, json_values, nested, numbers, python_values, texts
 from runkit import jsontext
-from runkit.client.codec import ACTION_TYPES
-from runkit.widgets.answers import json_object
-from runkit.widgets.checking import check
+from runkit.contract import ACTION_TYPES
 from runkit.widgets.fields import FieldSet
+from runkit.widgets.kinds import json_object
 from runkit.widgets.questionnaire import Questionnaire
 from runkit.widgets.schema import Field, fields_of, read, written
+from runkit.widgets.schema_check import check
 
 Json = dict[str, Any]
 KEYWORDS = (

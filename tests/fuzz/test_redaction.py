@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from fuzz.made import Case, fuzz, json_values, mangled, nested, python_values, texts, unicode_texts
 from runkit import jsontext
 from runkit.errors import DataError, UsageError
+from runkit.reports.bundle import Material, read_source, redacted
 from runkit.reports.leaks import own_words
 from runkit.reports.masking import Masker
-from runkit.reports.material import Material, read_source, redacted
 from runkit.reports.redaction import Redaction
 from support import artifact, run, step
 from tests.reports.conftest import make, write_template

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 import runkit
 from fuzz.made import Case, fuzz, python_values, texts, times
+from runkit.contract import parse_time, read_time, time_bound
 from runkit.errors import UsageError
-from runkit.filters import time_bound
 from runkit.tables.layout import micros
 from runkit.text import duration, moment
-from runkit.values import parse_time, read_time
 from support import run, step
 
 OFFSETS = st.integers(-24 * 60 + 1, 24 * 60 - 1).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fuzz.made import fuzz
 from runkit import timing
-from runkit.tables.checks import FIRST, LAST
+from runkit.tables.validate import FIRST, LAST
 
 SMALL = 20
 PLACES = st.sampled_from(

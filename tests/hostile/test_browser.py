@@ -14,7 +14,7 @@ import runkit
 from hostile.made import filled, hostile_run, hostile_runs, models
 from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
 from runkit.charts import fleet, one_run
-from runkit.charts.html import figure_div, figure_scripts
+from runkit.charts.page import figure_div, figure_scripts
 from runkit.client import RunList
 from runkit.models import Run
 

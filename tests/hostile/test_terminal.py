@@ -18,7 +18,7 @@ from hostile.payloads import SIGNS, check_text
 from runkit.cli import main
 from runkit.models import Run
 from runkit.progress import Bar
-from runkit.reports.making import Report
+from runkit.reports.report import Report
 
 ODD = "".join(SIGNS.values())
 TYPED = ODD.replace("\x00", "").replace("\ud83d", "")  # no argument and no file name holds NUL

@@ -13,13 +13,13 @@ import runkit
 from hostile.made import filled, hostile_run, hostile_runs, models
 from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
 from runkit.charts import fleet, one_run, side_by_side
-from runkit.charts.exhibit import Exhibit
+from runkit.charts.panel import Exhibit
 from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
+from runkit.reports.bundle import masker_of, policy_of, read_source, redacted
 from runkit.reports.data import ReportData
-from runkit.reports.material import masker_of, policy_of, read_source, redacted
-from runkit.widgets import cards, feedback, inbox, receipts, waiting
+from runkit.widgets import display, feedback, inbox, inbox_controller, receipts
 from runkit.widgets.question import Fate, question_of
 from support import run as plain_run
 from support import step
@@ -130,13 +130,15 @@ def test_the_static_halves_of_widgets(text: str) -> None:
     run = Run.from_json(raw)
     question = question_of(run)
     assert question is not None
-    waits = waiting.Snapshot(waiting=waiting.rows_of([run]), receipts=(text,), covered=text, trouble=text)
+    waits = inbox_controller.Snapshot(
+        waiting=inbox_controller.rows_of([run]), receipts=(text,), covered=text, trouble=text
+    )
     elsewhere = receipts.elsewhere(question, client, Fate("answered", run.created_at, text), is_refused=True)
     bundles = [
-        cards.bundle(cards.header(question, client), cards.in_words(question, client)),
+        display.bundle(display.header(question, client), display.in_words(question, client)),
         inbox.static(waits, client),
         feedback.static(feedback.FeedbackMachine(client, run)),
-        cards.bundle(cards.receipt(elsewhere), elsewhere.title),
+        display.bundle(display.receipt(elsewhere), elsewhere.title),
     ]
     for bundle in bundles:
         check_html(bundle["text/html"])

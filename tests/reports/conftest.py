@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 import runkit
 from runkit.client import RunList
-from runkit.reports.making import Report
+from runkit.reports.report import Report
 from runkit.server import Sandbox
 
 Make = Callable[..., "Made"]

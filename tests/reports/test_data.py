@@ -14,8 +14,8 @@ from nbclient import NotebookClient
 import runkit
 from runkit.client import Client
 from runkit.errors import AuthError, UsageError
+from runkit.reports.bundle import handed_over, received
 from runkit.reports.data import ReportData, report_data
-from runkit.reports.material import handed_over, received
 from runkit.server import Sandbox
 from tests.reports.conftest import Made
 

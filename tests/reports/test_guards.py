@@ -13,10 +13,10 @@ import nbformat
 import pytest
 
 import runkit
-from runkit import answerlog
-from runkit.answerlog import digest
+from runkit import answers
+from runkit.answers import digest
 from runkit.errors import DataError, UsageError
-from runkit.reports.material import masker_of, read_source, redacted
+from runkit.reports.bundle import masker_of, read_source, redacted
 from runkit.reports.provenance import digest_of
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import notebooks
@@ -82,7 +82,7 @@ def test_the_digest_does_not_tell_the_order_of_runs():
 def test_digests_of_what_was_answered_are_those_of_the_masked_answer(state_dir):
     """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
     known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
-    answerlog.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
+    answers.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
     [row] = material(run(question("q", 10, 20))).answers.to_dict("records")
     assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}
     assert row["answer_digest"] == digest(json.loads(row["answer"]))

@@ -12,7 +12,7 @@ import pytest
 
 from runkit.errors import ReportError, UsageError
 from runkit.reports.export import to_html
-from runkit.tables.readable import readable
+from runkit.tables.html import readable
 from support import example, run, step
 from tests.reports.conftest import make, write_template
 

@@ -12,7 +12,7 @@ import pytest
 import runkit
 from runkit.models import Run
 from runkit.reports.provenance import CLASS, MOST_IDS, Provenance, digest_of, provenance
-from runkit.tables.linked import Frames, frames
+from runkit.tables.frames import Frames, frames
 from support import artifact, example, question, run, step
 
 TOLD: dict[str, Any] = {

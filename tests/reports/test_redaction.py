@@ -11,11 +11,11 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
+from runkit.reports.bundle import Material, read_source, redacted
 from runkit.reports.leaks import own_words
 from runkit.reports.masking import Masker
-from runkit.reports.material import Material, read_source, redacted
 from runkit.reports.redaction import Redaction
-from runkit.tables.linked import Coverage, Frames
+from runkit.tables.frames import Coverage, Frames
 from support import artifact, question, run, step
 
 EIN, EMAIL = "12-3456789", "jane.doe@acme.example"

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 
 import runkit
-from runkit.answerlog import answer_log
+from runkit.answers import answer_log
 from runkit.errors import ReportError, UsageError
 from support import example
 from tests.reports.conftest import LIBRARY, Made, make, write_template

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import runkit
-from runkit import private
+from runkit import files
 from runkit.server.launch import Running
 
 MAKE = """
@@ -75,7 +75,7 @@ def test_what_is_replaced_is_closed_too(tmp_path: Path) -> None:
     """A file that others could read is not the measure for the one that takes its place."""
     path = tmp_path / "a.json"
     path.touch(0o666)
-    with private.replacing(path) as part:
+    with files.replacing(path) as part:
         part.write_text("new")
         assert path.read_text() == ""
         assert stat.S_IMODE(part.stat().st_mode) == 0o600
@@ -87,13 +87,13 @@ def test_what_fails_leaves_the_old_file(tmp_path: Path) -> None:
     """And nothing beside it."""
     path = tmp_path / "a.json"
     path.write_text("old")
-    with suppress(ZeroDivisionError), private.replacing(path) as part:
+    with suppress(ZeroDivisionError), files.replacing(path) as part:
         part.write_text(str(1 / 0))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("make", [private.make_file, private.make_folder])
+@pytest.mark.parametrize("make", [files.make_file, files.make_folder])
 def test_what_is_there_already_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
     """A file or folder that somebody made keeps what it holds and who may see it."""
     make(tmp_path / "x")

@@ -9,13 +9,13 @@ from collections import Counter
 from pathlib import Path
 
 import runkit
-from runkit import localstore
+from runkit import answers
 from tests.soak.conftest import Told, environment, quantiles
 
 KERNELS, THREADS, ANSWERS = 8, 12, 5
 WRITE = """
 import json, os, sys, threading, time
-from runkit import answerlog
+from runkit import answers
 
 seconds = []
 
@@ -23,8 +23,8 @@ def answer(thread):
     for number in range(int(sys.argv[2])):
         begun = time.perf_counter()
         known = {"run_id": f"{os.getpid()}-{thread}-{number}", "host": "h", "interrupt_id": "i"}
-        entry = answerlog.begin({"decision": "approve"}, "Ada", known)
-        answerlog.settle(entry, answerlog.CONFIRMED, None, None)
+        entry = answers.begin({"decision": "approve"}, "Ada", known)
+        answers.settle(entry, answers.CONFIRMED, None, None)
         seconds.append(time.perf_counter() - begun)
 
 threads = [threading.Thread(target=answer, args=(n,)) for n in range(int(sys.argv[1]))]
@@ -53,4 +53,4 @@ def test_kernels_that_answer_at_once(state_dir: Path, told: Told) -> None:
     )
     assert Counter(log["run_id"]) == wanted
     assert set(log["delivery"]) == {"confirmed"}
-    assert [path.name for path in state_dir.iterdir()] == [localstore.FILE]
+    assert [path.name for path in state_dir.iterdir()] == [answers.FILE]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from runkit import answerlog
+from runkit import answers
 from runkit.client import Client
 from runkit.server.launch import Running
 from tests.soak.conftest import (
@@ -104,7 +104,7 @@ def test_two_hundred_clients(serve: Serve, tmp_path: Path, told: Told) -> None:
     assert Counter(row["id"] for row in rows(db, "runs")) == Counter(live + done["created"])
     for kind, name in (("answers", "answered"), ("feedback", "rated")):
         assert Counter(row["run_id"] for row in rows(db, kind)) == Counter(done[name])
-    noted = answerlog.entries(done["answered"])
+    noted = answers.entries(done["answered"])
     assert Counter(one.run_id for one in noted if one.delivery == "confirmed") == Counter(done["answered"])
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("box")] == ["box.db"]
     assert {size.threads for size in sizes} == {sizes[0].threads}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from runkit import answerlog
+from runkit import answers
 from runkit.client import Client
 from runkit.widgets import drafts
-from runkit.widgets.machine import FormMachine, Snapshot
+from runkit.widgets.controller import FormMachine, Snapshot
 from runkit.widgets.question import question_of
 from tests.client.conftest import Server
 from tests.widgets.asking import finish, until
@@ -44,7 +44,7 @@ def posts(server: Server) -> int:
 
 
 def deliveries() -> list[str]:
-    return [entry.delivery for entry in answerlog.entries()]
+    return [entry.delivery for entry in answers.entries()]
 
 
 def scripted(client: Client) -> FormMachine:

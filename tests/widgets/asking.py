@@ -14,7 +14,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
-from runkit.widgets.machine import FormMachine
+from runkit.widgets.controller import FormMachine
 from runkit.widgets.question import Question, question_of
 
 JOBS = ("runkit-answer", "runkit-look")

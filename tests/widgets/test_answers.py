@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.client.codec import KINDS
+from runkit.contract import KINDS
 from runkit.objects import Document
-from runkit.widgets.answers import MAX_NOTE
+from runkit.widgets.kinds import MAX_NOTE
 from runkit.widgets.questionnaire import Judgement, Questionnaire
 
 Json = dict[str, Any]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from runkit.widgets import cards
+from runkit.widgets import display
 from tests.widgets.asking import Asking
 
 
 def header(asking: Asking, value: dict[str, Any]) -> str:
     """The header of a question with this value."""
     question = replace(asking.question(), value=value, label=str(value.get("label")))
-    return str(cards.header(question, asking.client))
+    return str(display.header(question, asking.client))
 
 
 def test_what_is_left_out_is_said(asking: Asking) -> None:

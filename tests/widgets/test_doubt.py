@@ -10,7 +10,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.widgets import drafts
-from runkit.widgets.machine import FormMachine, State
+from runkit.widgets.controller import FormMachine, State
 from tests.client.conftest import DROP, Answer, Asked, Server
 from tests.widgets.answering import WHO, YES, answer, deliveries, draft, posts, saved, scripted, submit, told
 from tests.widgets.asking import JOBS, Asking, finish

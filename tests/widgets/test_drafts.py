@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 from runkit.client import Client
+from runkit.widgets.controller import FormMachine, State
 from runkit.widgets.form import InterruptForm
-from runkit.widgets.machine import FormMachine, State
 from tests.client.conftest import Answer, Server
 from tests.widgets.answering import NO, YES, answer, draft, saved, scripted, submit
 from tests.widgets.asking import Asking, until

@@ -12,13 +12,13 @@ import ipywidgets as w
 import pytest
 
 import runkit
-from runkit import answerlog
+from runkit import answers
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
+from runkit.widgets.controller import FormMachine, State
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.inbox import InterruptInbox
-from runkit.widgets.machine import FormMachine, State
 from runkit.widgets.view import FormView
 from tests.client.conftest import Answer, Server
 from tests.widgets.asking import Asking, finish, until
@@ -307,7 +307,7 @@ def test_after_a_kernel_died_in_mid_send(asking: Asking) -> None:
     """An answer without a verdict: warned of while the question waits, unconfirmed once it is closed."""
     run = asking.run()
     known = {"host": asking.client.host, "interrupt_id": run.interrupts[0].id, "run_id": run.id}
-    answerlog.begin({"decision": "reject"}, "Ada", known)
+    answers.begin({"decision": "reject"}, "Ada", known)
     form = InterruptForm(asking.client, run)
     assert form.machine is not None
     assert "may still arrive" in form.machine.snapshot.message

@@ -15,9 +15,9 @@ from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox
 from runkit.widgets import inbox as inboxes
-from runkit.widgets import waiting
+from runkit.widgets import inbox_controller
 from runkit.widgets.inbox import InterruptInbox
-from runkit.widgets.waiting import Row, Snapshot
+from runkit.widgets.inbox_controller import Row, Snapshot
 
 HOSTILE = '<img src=x onerror=alert(1)> $x$ "'
 
@@ -115,7 +115,7 @@ def test_a_later_look(box: Sandbox, client: Client) -> None:
 
 def test_a_known_run_asks_again(box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was answered is watched until it ends, even if it is no longer at the start of the list."""
-    monkeypatch.setattr(waiting, "NEWEST", 1)
+    monkeypatch.setattr("runkit.widgets.inbox_controller.NEWEST", 1)
     run = ask(box, client, "two_questions")
     inbox = InterruptInbox(client)
     ask(box, client, "clean_pass")
@@ -128,7 +128,7 @@ def test_the_button_looks_through_everything(
     box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
-    monkeypatch.setattr(waiting, "NEWEST", 1)
+    monkeypatch.setattr("runkit.widgets.inbox_controller.NEWEST", 1)
     inbox = shown(InterruptInbox(client))
     runs = [ask(box, client), ask(box, client)]
     inbox.machine.refresh()
@@ -199,8 +199,8 @@ def test_a_slow_look_brings_nothing_back(box: Sandbox, client: Client) -> None:
 
 def test_much_that_waits_is_looked_at_less_often() -> None:
     """Looks come every 15 seconds, or so far apart that they take a quarter of 20 requests a second."""
-    assert waiting.pause_after(1) == 15
-    assert waiting.pause_after(1000) == 200
+    assert inbox_controller.pause_after(1) == 15
+    assert inbox_controller.pause_after(1000) == 200
 
 
 def test_a_look_comes_when_it_is_due(box: Sandbox, client: Client) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from runkit import answerlog
+from runkit import answers
 from runkit.client import Client
-from runkit.widgets.machine import FormMachine, State
+from runkit.widgets.controller import FormMachine, State
 from support import step
 from tests.client.conftest import Answer, Server
 from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, scripted, submit, told
@@ -73,7 +73,7 @@ def test_an_answer_arrives(asking: Asking) -> None:
     assert told(machine).startswith(f"Answered by {WHO} at ")
     assert not asking.is_open(machine.question)
     assert asking.wire.posts == 1
-    [entry] = answerlog.entries()
+    [entry] = answers.entries()
     assert (entry.delivery, entry.answered_by, entry.kind) == ("confirmed", WHO, "dismissal")
     assert (entry.interrupt_id, entry.step_id) == (machine.question.interrupt_id, machine.question.step_id)
     assert entry.answer == '{"decision":"approve","note":"born in 1951, ours in 1984"}'
@@ -126,7 +126,7 @@ def test_inert_while_it_sends(asking: Asking) -> None:
     assert machine.snapshot.state is State.SENDING
     finish()
     assert (machine.snapshot.state, asking.wire.posts) == (State.SETTLED, 1)
-    assert [entry.answer for entry in answerlog.entries()] == ['{"decision":"reject"}']
+    assert [entry.answer for entry in answers.entries()] == ['{"decision":"reject"}']
     for click in (machine.submit, machine.confirm, machine.back, machine.look):
         click()
     assert (machine.snapshot.state, asking.wire.posts) == (State.SETTLED, 1)

@@ -20,7 +20,6 @@ from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.server import Sandbox
-from runkit.widgets import watching
 from runkit.widgets.monitor import RunMonitor
 from tests.widgets.asking import until
 
@@ -161,7 +160,7 @@ def test_a_refusal_that_lasts(
     box: Sandbox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was typed stays, and it is said that the run is no longer followed, and why."""
-    monkeypatch.setattr(watching, "REFUSALS", (0.01,))
+    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSALS", (0.01,))
     monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
     until(lambda: inputs(monitor, w.Textarea) != [])
     inputs(monitor, w.Textarea)[0].value = "not him"

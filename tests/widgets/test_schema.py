@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic import Field as Said
 
-from runkit.widgets.checking import MAX_WORK, check
 from runkit.widgets.schema import Field, fields_of, read, written
+from runkit.widgets.schema_check import MAX_WORK, check
 
 
 class Source(BaseModel):

@@ -13,8 +13,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
-from runkit.widgets import watching
-from runkit.widgets.watching import BROKEN, FOLLOWING, GONE, NOT_FOLLOWED, Seen, Watch
+from runkit.widgets.run_watcher import BROKEN, FOLLOWING, GONE, NOT_FOLLOWED, Seen, Watch
 from tests.client.conftest import (  # noqa: F401
     DROP,
     Answer,
@@ -124,7 +123,7 @@ def follow(told: Told, boxed: object, request: pytest.FixtureRequest) -> Iterato
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> int:
     """Believe a refusal soon; gives how many are waited out."""
-    monkeypatch.setattr(watching, "REFUSALS", (0.01, 0.02))
+    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSALS", (0.01, 0.02))
     return 2
 
 

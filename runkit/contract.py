@@ -1,0 +1,507 @@
+"""What the API says and means: its words and times, and every assumption about bodies that no page describes.
+
+`[A] n` is the number of an assumption in the contract. When Middesk publishes what a body looks like, one
+edit here follows. Needs no HTTP library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from datetime import UTC, date, datetime
+from typing import Any
+
+from runkit.errors import ContractError, UsageError
+from runkit.text import brief, shorten
+
+Json = dict[str, Any]
+
+# -------------------------------------------------------------------------------------- words and times
+
+RUN_STATUSES = ("running", "interrupted", "completed", "error")
+FINAL_STATUSES = ("completed", "error")
+STEP_STATUSES = ("running", "completed", "error")
+STEP_TYPES = ("activity", "output", "interrupt", "error")
+RESOLUTIONS = ("auto_approve", "skip")
+OLD_STATUSES = {"pending": "running", "failed": "error"}  # what the first generation of the docs said
+CONFIDENCES = ("high", "medium", "low")  # best first; anything else ranks below them
+_LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
+
+
+def read_time(value: object) -> tuple[datetime, bool]:
+    """Read an ISO 8601 string as an aware UTC datetime, and say whether it had no offset (read as UTC then).
+
+    More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
+    second, a date without a time, an instant that no datetime holds.
+    """
+    if isinstance(value, datetime) and value == value:  # not pandas' NaT, which calls itself a datetime
+        when = value
+    elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
+        when = datetime.fromisoformat(value)
+    else:
+        raise ValueError(f"{brief(value)} is not a time; expected an ISO 8601 string")
+    if when.tzinfo is None:
+        return when.replace(tzinfo=UTC), True
+    try:
+        return when.astimezone(UTC), False
+    except OverflowError:
+        raise ValueError(f"{brief(value)} lies outside the years 1 to 9999 in UTC") from None
+
+
+def parse_time(value: object) -> datetime:
+    """Read a time as `read_time` does, for whom the missing offset does not matter."""
+    return read_time(value)[0]
+
+
+def todays_status(word: object) -> object:
+    """Translate a status of the first documentation into today's word."""
+    return OLD_STATUSES.get(word, word) if isinstance(word, str) else word
+
+
+# ------------------------------------------------------------------------------------ how runs are chosen
+
+SHORTEST_PREFIX = 8  # characters; fewer are too often the start of several ids
+SHOWN_CANDIDATES = 5
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
+    """Check one status or several; a word that the API does not have would silently match nothing."""
+    words = one_or_several("status", status)
+    for word in words or ():
+        if word not in RUN_STATUSES:
+            raise UsageError.one_of("status", word, RUN_STATUSES)
+    return words
+
+
+def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[str] | None:
+    """Read a word or several; None chooses everything."""
+    if value is None:
+        return None
+    words = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    if not all(isinstance(word, str) for word in words):
+        raise UsageError(f"{name}={brief(value)}; expected a str, or several of them")
+    return frozenset(words)
+
+
+def full_id(given: str, known: Iterable[str]) -> str | None:
+    """Find the id that is meant by an id or a prefix of one, without regard to case.
+
+    Parameters
+    ----------
+    given
+        An id, or at least its first 8 characters.
+    known
+        The ids that can be meant.
+
+    Returns
+    -------
+    str or None
+        The whole id; None if none of them is meant.
+
+    Raises
+    ------
+    UsageError
+        If several ids begin so; the error lists them.
+    """
+    known = known if isinstance(known, Set) else set(known)
+    if given in known:
+        return given
+    if len(given) < SHORTEST_PREFIX:
+        return None
+    start = given.casefold()
+    matches = sorted(one for one in known if one.casefold().startswith(start))
+    matches = [one for one in matches if len(one) == len(given)] or matches
+    if len(matches) > 1:
+        rest = len(matches) - SHOWN_CANDIDATES
+        more = f" and {rest:,} more" if rest > 0 else ""
+        raise UsageError(
+            f"{brief(given)} is the start of {len(matches):,} ids: "
+            f"{', '.join(matches[:SHOWN_CANDIDATES])}{more}. Give more characters."
+        )
+    return matches[0] if matches else None
+
+
+def time_bound(name: str, value: date | str | None) -> datetime | None:
+    """Read a bound; a date alone is its midnight in UTC."""
+    if value is None:
+        return None
+    is_date = isinstance(value, date) and not isinstance(value, datetime)
+    is_date = is_date or (isinstance(value, str) and _DATE.fullmatch(value) is not None)
+    try:
+        return parse_time(f"{value}T00:00:00" if is_date else value)
+    except ValueError as error:
+        raise UsageError(
+            f"{name}={brief(value)} is no time ({error}); "
+            "expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
+        ) from None
+
+
+# ----------------------------------------------------------------------------------------------- requests
+
+PER_PAGE = 100  # [A] 18: the one documented cap of the API; always sent, because no default is documented
+MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
+RATINGS = ("POSITIVE", "NEGATIVE")
+ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dismissal")
+OBJECT_TYPES = ("businesses", "watchlist_result")
+
+
+def create_run_body(agent: str, business_id: str | None, thread_id: str | None, prompt: str | None) -> Json:
+    """Build the body of POST /runs. The schema has no prompt, only the object page: sent when given."""
+    return _given(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
+
+
+def create_thread_body(agent: str, business_id: str) -> Json:
+    """Build the body of POST /threads."""
+    return {"type": agent, "business_id": business_id}
+
+
+def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
+    """Build the body of POST /runs/{id}/resume. [A] 1: one interrupt per call; [A] 2: the input is opaque."""
+    return {"interrupt_id": interrupt_id, "input": dict(answer)}
+
+
+def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
+    """Build the body of POST /runs/{id}/feedback. Raises `UsageError` for what the API would refuse."""
+    word = str(rating).strip().upper()
+    if word not in RATINGS:
+        raise UsageError.one_of("rating", rating, [known.lower() for known in RATINGS])
+    if comment is not None and not isinstance(comment, str):
+        raise UsageError(f"comment is {type(comment).__name__}; expected text. Nothing was sent.")
+    text = (comment or "").strip() or None
+    if text is not None and len(text) > MAX_COMMENT:
+        raise UsageError(
+            f"the comment has {len(text):,} characters; the API takes at most {MAX_COMMENT:,}. Shorten it."
+        )
+    return {"rating": word, "artifact_id": artifact_id} | _given(comment=text)
+
+
+def action_body(
+    object_type: str,
+    object_id: str,
+    action_type: str,
+    payload: Mapping[str, Any],
+    note: str | None,
+    run_id: str | None,
+    thread_id: str | None,
+) -> Json:
+    """Build the body of POST /actions. Raises `UsageError` for a word that the API cannot take.
+
+    Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision `{"status"}` with
+    approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in `note`.
+    """
+    if action_type not in ACTION_TYPES:
+        raise UsageError.one_of("action_type", action_type, ACTION_TYPES)
+    if object_type not in OBJECT_TYPES:
+        raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
+    if not isinstance(payload, Mapping):
+        raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
+    required = {
+        "object_type": object_type,
+        "object_id": object_id,
+        "type": action_type,
+        "payload": dict(payload),
+    }
+    return required | _given(note=note, run_id=run_id, thread_id=thread_id)
+
+
+def verify_tin_payload(document_id: str) -> Json:
+    """Build the payload of a `verify_tin` action. [A] 11."""
+    return {"document_id": document_id}
+
+
+def tells_changes(status: str) -> bool:
+    """Whether a run that stands there changes only with its `updated_at`.
+
+    [A], not numbered in the contract: nothing says that `updated_at` moves with every step, so a run that
+    works may have changed without; one that waits or has ended has not.
+    """
+    return status != "running"
+
+
+def _given(**fields: str | None) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+# ---------------------------------------------------------------------------------------------- questions
+
+KINDS = (
+    "decision",
+    "dismissal",
+    "verify_tin",
+    "add_sources",
+    "add_attributes",
+    "document",
+    "mixed",
+    "other",
+)
+
+# [A] 2: the decision that an answer may hold; a kind that is not here has no fixed words.
+DECISIONS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*ACTION_TYPES, "document"), ("approve", "reject")),
+    "decision": ("approved", "rejected", "in_review"),
+}
+
+# [A] 16: types are open words. What an action is called comes first, then what an artifact that proposes
+# it, or a request for a document, is likely to be called.
+KIND_OF_TYPE = {
+    **{action: action for action in ACTION_TYPES},
+    "tin_verification": "verify_tin",
+    "watchlist_dismissal": "dismissal",
+    "document": "document",
+    "document_request": "document",
+    "document_upload": "document",
+}
+
+
+def proposals_of(value: Mapping[str, Any]) -> list[Json]:
+    """Give the proposals of an interrupt's value: those of a combined one, else the value itself.
+
+    Only objects count; a combined value without any usable proposal is its own single proposal.
+    """
+    proposals = value.get("proposals")
+    found = [item for item in proposals if isinstance(item, dict)] if isinstance(proposals, list) else []
+    return found or [dict(value)]
+
+
+def questions_in(value: Json) -> list[Json]:
+    """Give what is answered on its own: each proposal of a combined value, else the value as a whole.
+
+    [A] 5 tells the answers apart by agent, so proposals that share one, or have none, are answered together.
+    """
+    proposals = proposals_of(value)
+    if len(proposals) == 1:
+        return [{**value, **proposals[0]}]
+    agents = {agent for proposal in proposals if isinstance(agent := proposal.get("agent"), str)}
+    is_combined = len(agents) == len(proposals) and response_schema_of(value) is None
+    return proposals if is_combined else [value]
+
+
+def interrupt_kind(value: Mapping[str, Any]) -> str:
+    """Say what an interrupt asks for, as one of `KINDS`.
+
+    The value's own type decides if it is known, else the types of its proposals and artifacts: all of one
+    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of mere findings,
+    do not count.
+    """
+    own = _kind_of(value)
+    if own is not None:
+        return own
+    kinds = {kind for proposal in proposals_of(value) for kind in _kinds_in(proposal)}
+    if len(kinds) > 1:
+        return "mixed"
+    return kinds.pop() if kinds else "other"
+
+
+def _kinds_in(proposal: Mapping[str, Any]) -> Iterator[str]:
+    own, artifacts = _kind_of(proposal), proposal.get("artifacts")
+    if own is not None:
+        yield own
+    elif isinstance(artifacts, list):
+        yield from filter(None, (_kind_of(item) for item in artifacts if isinstance(item, dict)))
+
+
+def _kind_of(item: Mapping[str, Any]) -> str | None:
+    word = item.get("type")
+    return KIND_OF_TYPE.get(word) if isinstance(word, str) else None
+
+
+def response_schema_of(proposal: Mapping[str, Any]) -> Json | None:
+    """Give the JSON Schema that a question brings for its answer, if any; AG-UI's name, or [A] others."""
+    names = ("response_schema", "responseSchema", "schema")
+    return next((proposal[name] for name in names if isinstance(proposal.get(name), dict)), None)
+
+
+def wanted_documents(proposal: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say which types of document a request would take ([A]: its name); empty if it does not say."""
+    wanted = proposal.get("document_types")
+    return tuple(word for word in wanted if isinstance(word, str)) if isinstance(wanted, list) else ()
+
+
+def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
+    """Give the payload of the action that a proposal is about, as far as the question shows it.
+
+    [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Without one, the
+    sources that its artifacts of this kind cite are the ones to add; they say `source_tier` where an action
+    says `tier`.
+    """
+    artifacts = proposal.get("artifacts")
+    own = [item for item in artifacts if isinstance(item, dict)] if isinstance(artifacts, list) else []
+    for holder in (proposal, *own):
+        if isinstance(holder.get("payload"), dict):
+            return dict(holder["payload"])
+    if action != "add_sources":
+        return {}
+    cited = [
+        {("tier" if name == "source_tier" else name): value for name, value in source.items()}
+        for artifact in own
+        if _kind_of(artifact) in (action, None) and isinstance(artifact.get("sources"), list)
+        for source in artifact["sources"]
+        if isinstance(source, dict)
+    ]
+    return {"sources": cited} if cited else {}
+
+
+def answer_to(
+    decision: str,
+    note: str | None = None,
+    document_id: str | None = None,
+    actions: Iterable[tuple[str, Json]] | None = None,
+) -> Json:
+    """Build the input that answers one question. [A] 2: `actions` only where a person changed a proposal."""
+    changed = None if actions is None else [{"type": kind, "payload": payload} for kind, payload in actions]
+    return {
+        "decision": decision,
+        **_given(note=note, document_id=document_id),
+        **({} if changed is None else {"actions": changed}),
+    }
+
+
+def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
+    """Say what is wrong with an answer to one question, by field; empty for a kind without fixed words.
+
+    [A] 2, and [A] 13: what is required of the note of a dismissal is required of the answer that leads to it.
+    """
+    words, decision = DECISIONS.get(kind), answer.get("decision")
+    if words is None:
+        return {}
+    if decision not in words:
+        return {"decision": f"decision must be {' or '.join(words)}; got {brief(decision)}"}
+    note, document_id = answer.get("note"), answer.get("document_id")
+    if (kind, decision) == ("dismissal", "approve") and not (isinstance(note, str) and note.strip()):
+        return {"note": "a dismissal needs a note that says why this is no hit"}
+    if (kind, decision) == ("document", "approve") and not document_id:
+        return {"document_id": "choose the document to give, or go on without one"}
+    return {}
+
+
+def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for what cannot be an answer to an interrupt with this value.
+
+    Questions that bring a schema, and those of a kind without fixed words, take any answer.
+    """
+    proposals = answer.get("proposals")
+    named = [one for one in proposals if isinstance(one, dict)] if isinstance(proposals, list) else []
+    for question in questions_in(value):
+        agent = question.get("agent")
+        own: Json = next((one for one in named if one.get("agent") == agent), {})
+        given = {**answer, **own, "note": own.get("note") or answer.get("note")}
+        errors = {} if response_schema_of(question) else answer_errors(interrupt_kind(question), given)
+        for message in errors.values():
+            to = f" to {shorten(agent, 80)}" if isinstance(agent, str) else ""
+            raise UsageError(f"the answer{to}: {message}. Nothing was sent.")
+
+
+def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
+    """Build the input that answers each proposal of a combined question. [A] 5: by the agent's type."""
+    return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
+
+
+_VERDICTS = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
+
+
+def decision_of(answer: Mapping[str, Any]) -> str | None:
+    """Say what an answer decided: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
+
+    Edited is an approval with changed actions, and one of some proposals only.
+    """
+    proposals = answer.get("proposals")
+    parts = [
+        part for part in (proposals if isinstance(proposals, list) else [answer]) if isinstance(part, dict)
+    ]
+    words = {_VERDICTS.get(str(part.get("decision"))) for part in parts}
+    if not words or None in words:
+        return None
+    is_changed = any(part.get("actions") is not None for part in parts) and words != {"rejected"}
+    return "edited" if is_changed or len(words) > 1 else words.pop()
+
+
+def answerer_of(step: Mapping[str, Any]) -> str | None:
+    """Say who answered an interrupt step, if the API tells. [A]: nothing documented does."""
+    result = step.get("result")
+    who = result.get("answered_by") if isinstance(result, dict) else None
+    names = (who.get("name"), who.get("id")) if isinstance(who, dict) else (who,)
+    return next((name for name in names if isinstance(name, str) and name.strip()), None)
+
+
+# ------------------------------------------------------------------------------------------------ answers
+
+
+def page_fields(value: object, source: str) -> Json:
+    """Read one page of a list: the documented envelope, whose `data` may be absent, or a bare array.
+
+    Raises `ContractError` for anything else; `source` says where it came from.
+    """
+    envelope = {"data": value} if isinstance(value, list) else value
+    if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
+        records = [] if envelope.get("data") is None else envelope["data"]
+        if isinstance(records, list):
+            return {**envelope, "data": [item if isinstance(item, dict) else {} for item in records]}
+    raise ContractError(
+        f"{source}: expected a list of the API; got {shape_of(value)}. "
+        "If this lasts, the API has changed: please report it."
+    )
+
+
+LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
+
+
+def stamped(raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]) -> Json:
+    """Give the raw object with what the client knows and the API does not return under `LOCAL`."""
+    known = {
+        "read_from": host,
+        "read_at": read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None,
+        **facts,
+    }
+    local = {name: value for name, value in known.items() if value is not None}
+    bare = {name: value for name, value in raw.items() if name != LOCAL}
+    return {**bare, LOCAL: local} if local else bare
+
+
+def is_same_id(one: str, other: str) -> bool:
+    """Whether two ids name the same object: UUIDs may be written in either case."""
+    return one.lower() == other.lower()
+
+
+def shape_of(value: object) -> str:
+    """Say what a JSON value is, never what it holds."""
+    if isinstance(value, dict):
+        return f"an object of {len(value)} fields"
+    if isinstance(value, list):
+        return f"an array of {len(value)} items"
+    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
+
+
+# ------------------------------------------------------------------------------------------------- events
+
+EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")  # RUN_ERROR: [A] 8, from AG-UI
+RUN_READ = "RUN_READ"  # runkit's own: the run as it was read when the stream was over
+_MILLISECONDS_FROM = 100_000_000_000  # a smaller number is no time in milliseconds after 1973
+
+
+def event_fields(name: str, data: object) -> Json | None:
+    """Read one message of the stream; None for a type that is not in `EVENT_TYPES`.
+
+    The type is the `event:` line (Middesk), else inside the data (AG-UI); ids come in snake or camel case.
+    [A] 10: a snapshot is the run with its steps. The event's time is the time at which it was true.
+    """
+    if not isinstance(data, dict):
+        return None
+    inside = data.get("type")
+    kind = name if name not in ("", "message") else inside  # "message" is what SSE calls an unnamed event
+    if kind not in EVENT_TYPES:
+        return None
+    snapshot, at = data.get("snapshot"), data.get("timestamp")
+    fields = {**data, "type": kind}
+    if isinstance(snapshot, dict):
+        fields["snapshot"] = stamped(snapshot, None, _moment(at), {})
+    return fields
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    if not isinstance(milliseconds, int | float) or not milliseconds >= _MILLISECONDS_FROM:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,317 @@
+"""What a person can answer: a class for each kind of question.
+
+Its fields are the form's fields, its validators have the last word, and `to_input` builds what is sent. To
+add a kind, add its class to `ANSWERS`; nothing else knows it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+
+from runkit import contract
+from runkit.text import shorten, web_host
+
+Json = dict[str, Any]
+MAX_NOTE = 5000  # characters; the limit that the API documents for the comment of a rating
+YES = frozenset({"approve", "approved", "provide"})
+
+Note = Annotated[str | None, Field(title="Note", max_length=MAX_NOTE, json_schema_extra={"x-runkit": "long"})]
+DocumentId = Annotated[str | None, Field(title="Document", json_schema_extra={"x-runkit": "document"})]
+
+
+class Answer(BaseModel):
+    """Approve or reject what the agent proposes.
+
+    `verbs` say what each decision does; those in `final` cannot be taken back and are asked once more.
+    """
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+    verbs: ClassVar[Mapping[str, str]] = {"approve": "Approve", "reject": "Reject"}
+    final: ClassVar[frozenset[str]] = frozenset({"approve"})
+    decision: str = Field(title="Your answer")
+    note: Note = None
+
+    @field_validator("decision")
+    @classmethod
+    def _known(cls, decision: str) -> str:
+        if decision not in cls.verbs:
+            raise ValueError(f"choose one of: {', '.join(cls.verbs.values())}")
+        return decision
+
+    @classmethod
+    def proposed(cls, proposal: Json) -> Json:
+        """Give what stands in the inputs at first: what the agent proposes."""
+        return {}
+
+    def to_input(self, proposal: Json) -> Json:
+        """Build what is sent. What the agent proposed is in it only where a person changed it."""
+        return contract.answer_to(self.decision, self.note)
+
+
+class Decision(Answer):
+    """Decide about the business."""
+
+    verbs = {
+        "approved": "Approve the business",
+        "rejected": "Reject the business",
+        "in_review": "Keep the business in review",
+    }
+    final = frozenset({"approved", "rejected"})
+
+
+class Dismissal(Answer):
+    """Dismiss a watchlist hit. The API asks for a reason; nothing undoes a dismissal."""
+
+    verbs = {"approve": "Dismiss the hit", "reject": "Keep the hit"}
+    note: Note = Field(None, title="Note (required to dismiss)", validate_default=True)
+
+    @field_validator("note")
+    @classmethod
+    def _reason(cls, note: str | None, info: ValidationInfo) -> str | None:
+        problem = contract.answer_errors("dismissal", {**info.data, "note": note}).get("note")
+        if problem:
+            raise ValueError(problem)
+        return note
+
+
+class VerifyTin(Answer):
+    """Verify the TIN with the document that the agent proposes, or with another."""
+
+    verbs = {"approve": "Verify the TIN", "reject": "Leave the TIN unverified"}
+    document_id: DocumentId = Field(
+        None, description="Leave it open for the document that the agent proposes."
+    )
+
+    def to_input(self, proposal: Json) -> Json:
+        """Name the document only if a person chose one."""
+        if self.decision != "approve" or self.document_id is None:
+            return contract.answer_to(self.decision, self.note)
+        payload = contract.verify_tin_payload(self.document_id)
+        return contract.answer_to(self.decision, self.note, actions=[("verify_tin", payload)])
+
+
+class DocumentRequest(Answer):
+    """Give the document that the agent asks for, or let it go on without."""
+
+    verbs = {"provide": "Give the document", "without": "Go on without a document"}
+    final = frozenset({"without"})
+    document_id: DocumentId = Field(
+        None,
+        description="One that is not here: upload it where you usually do, then run this cell again.",
+        validate_default=True,
+    )
+
+    @field_validator("document_id")
+    @classmethod
+    def _given(cls, document_id: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("decision") == "provide" and not document_id:
+            raise ValueError("choose the document to give, or go on without one")
+        return document_id
+
+    def to_input(self, proposal: Json) -> Json:
+        """Give the document under its id; going on without one is a rejection."""
+        if self.decision == "without":
+            return contract.answer_to("reject", self.note)
+        return contract.answer_to("approve", self.note, self.document_id)
+
+
+class Row(BaseModel):
+    """One row of what an action adds; what has no input of its own stays as the agent proposed it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _trimmed(cls, value: object) -> object:
+        """Take away spaces around a text; a line break at its end stands in the input and is sent."""
+        if isinstance(value, list):
+            return [cls._trimmed(one) for one in value]
+        return value.strip(" ") if isinstance(value, str) else value
+
+
+class SourceRow(Row):
+    """A source of an `add_sources` action."""
+
+    url: str = Field(title="URL")
+    source_name: str | None = Field(None, title="Name")
+    tier: str | None = Field(None, title="Tier")
+    source_type: str | None = Field(None, title="Type")
+
+    @field_validator("url")
+    @classmethod
+    def _is_web(cls, url: str) -> str:
+        if web_host(url) is None:
+            raise ValueError("give a web address that begins with https:// or http:// and a plain host name")
+        return url
+
+
+class AddressRow(Row):
+    """An address of an `add_attributes` action."""
+
+    full_address: str = Field(title="Address")
+
+
+class PersonRow(Row):
+    """A person of an `add_attributes` action."""
+
+    name: str = Field(title="Name")
+    titles: list[str] = Field([], title="Titles, one a line")
+
+
+class Addition(Answer):
+    """Add rows to the business; a person may change, add and remove them first."""
+
+    final = frozenset()
+    action: ClassVar[str]
+    tables: ClassVar[tuple[str, ...]]
+    _kept: Mapping[str, Sequence[Json | None]] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def proposed(cls, proposal: Json) -> Json:
+        """Give the rows that the agent proposes, as far as the question shows them."""
+        return {name: _rows(rows) for name, rows in cls.came(proposal).items()}
+
+    @classmethod
+    def came(cls, proposal: Json) -> dict[str, list[Json]]:
+        """Give the same rows as they came."""
+        payload = contract.proposed_payload(proposal, cls.action)
+        return {name: _objects(payload.get(name)) for name in cls.tables}
+
+    def model_post_init(self, context: Any) -> None:
+        """Keep what the context says of each row: the row as it came, or None if a person changed it."""
+        self._kept = (context or {}).get("kept", {})
+
+    def to_input(self, proposal: Json) -> Json:
+        """Send the rows as a person has changed them, and those as they came that nobody changed."""
+        payload = contract.proposed_payload(proposal, self.action)
+        for name in self.tables:
+            rows = _rows([row.model_dump() for row in getattr(self, name)])
+            kept = self._kept.get(name) or [None] * len(rows)
+            payload[name] = [row if came is None else came for row, came in zip(rows, kept, strict=True)]
+            if not payload[name]:
+                del payload[name]
+        return contract.answer_to(self.decision, self.note, actions=[(self.action, payload)])
+
+
+class AddSources(Addition):
+    """Add sources to the business."""
+
+    verbs = {"approve": "Add the sources", "reject": "Add no sources"}
+    action, tables = "add_sources", ("sources",)
+    sources: list[SourceRow] = Field([], title="Sources", validate_default=True)
+
+    @field_validator("sources")
+    @classmethod
+    def _some(cls, sources: list[SourceRow], info: ValidationInfo) -> list[SourceRow]:
+        return _not_emptied(cls, "sources", sources, info)
+
+
+class AddAttributes(Addition):
+    """Add addresses and people to the business."""
+
+    verbs = {"approve": "Add to the business", "reject": "Add nothing"}
+    action, tables = "add_attributes", ("addresses", "people")
+    addresses: list[AddressRow] = Field([], title="Addresses")
+    people: list[PersonRow] = Field([], title="People", validate_default=True)
+
+    @field_validator("people")
+    @classmethod
+    def _some(cls, people: list[PersonRow], info: ValidationInfo) -> list[PersonRow]:
+        if info.data.get("addresses"):
+            return people
+        return _not_emptied(cls, "people", people, info)
+
+
+class Other(Answer):
+    """Answer a question of a kind that runkit does not know: approve, reject, or any JSON object."""
+
+    final = frozenset({"approve", "reject", ""})
+    decision: str = Field("", title="Your answer")
+    raw: str | None = Field(
+        None,
+        title="Or the answer as JSON",
+        description="An object, sent as it stands here instead of the answer and note above.",
+        json_schema_extra={"x-runkit": "long"},
+        validate_default=True,
+    )
+
+    @field_validator("decision")
+    @classmethod
+    def _known(cls, decision: str) -> str:
+        return decision if not decision else super()._known(decision)
+
+    @field_validator("raw")
+    @classmethod
+    def _is_object(cls, raw: str | None, info: ValidationInfo) -> str | None:
+        if raw:
+            json_object(raw)
+        elif not info.data.get("decision"):
+            raise ValueError("choose an answer above, or write one here")
+        return raw
+
+    def to_input(self, proposal: Json) -> Json:
+        """Send the JSON if there is any."""
+        return json_object(self.raw) if self.raw else contract.answer_to(self.decision, self.note)
+
+
+ANSWERS: dict[str, type[Answer]] = {
+    "decision": Decision,
+    "dismissal": Dismissal,
+    "verify_tin": VerifyTin,
+    "document": DocumentRequest,
+    "add_sources": AddSources,
+    "add_attributes": AddAttributes,
+}
+
+
+def _not_emptied(cls: type[Addition], name: str, rows: list[Any], info: ValidationInfo) -> list[Any]:
+    """Refuse to approve a proposal of which nothing is left."""
+    proposal = (info.context or {}).get("proposal", {})
+    if not rows and info.data.get("decision") == "approve" and any(cls.proposed(proposal).values()):
+        raise ValueError(f"nothing is left to add: add a row to the {name}, or reject the proposal")
+    return rows
+
+
+def _rows(items: object) -> list[Json]:
+    """Give rows without their empty values, so that equal rows are equal."""
+    return [
+        {name: value for name, value in row.items() if value not in (None, "", [])} for row in _objects(items)
+    ]
+
+
+def _objects(items: object) -> list[Json]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def json_object(text: str) -> Json:
+    """Read a JSON object that was typed, exactly. Raises `ValueError` in words for a person."""
+    try:
+        value = json.loads(text, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("this JSON is nested too deeply; take some levels away") from None
+    if not isinstance(value, dict):
+        raise ValueError('expected a JSON object such as {"decision": "approve"}')
+    return value
+
+
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> Json:
+    found: Json = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"“{shorten(key)}” stands twice in the same object; keep one of them")
+        found[key] = value
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"“{shorten(text)}” is no number that JSON can hold")
+    return number
