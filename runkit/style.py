@@ -1,0 +1,107 @@
+"""How runkit looks, and what it calls the states of a run, wherever a person reads them.
+
+The colors of the four states have at least 4.5:1 as text on their ground, in both themes. A state is never
+shown by its color alone: an icon and a word go with it. Frames keep the API's own words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Theme(NamedTuple):
+    """The colors of one theme; `*_on` is the ground under text of that color."""
+
+    ground: str
+    text: str
+    muted: str
+    line: str
+    band: str
+    ok: str
+    ok_on: str
+    attention: str
+    attention_on: str
+    fail: str
+    fail_on: str
+    accent: str
+    selected: str
+    link: str
+    wait: str
+    on_accent: str
+
+
+LIGHT = Theme(
+    ground="#FFFFFF",
+    text="#1F2328",
+    muted="#59636E",
+    line="#D9DEE3",
+    band="#F6F8FA",
+    ok="#1A7F37",
+    ok_on="#E6F6EA",
+    attention="#8A5A00",
+    attention_on="#FFF4D9",
+    fail="#B42318",
+    fail_on="#FEE4E2",
+    accent="#1F6FEB",
+    selected="#EAF2FF",
+    link="#1A5FCC",
+    wait="#D97706",
+    on_accent="#FFFFFF",
+)
+DARK = Theme(
+    ground="#111111",
+    text="#E6E8EB",
+    muted="#9AA4AF",
+    line="#2C3137",
+    band="#191C20",
+    ok="#4AC26B",
+    ok_on="#10291A",
+    attention="#D6A325",
+    attention_on="#2E240A",
+    fail="#F97066",
+    fail_on="#3B1512",
+    accent="#4F9CF9",
+    selected="#14263D",
+    link="#6FB0FF",
+    wait="#D97706",
+    on_accent="#0B1B30",
+)
+
+
+class Status(NamedTuple):
+    """A state for people: its word, its icon, and the `Theme` field with its color."""
+
+    word: str
+    icon: str
+    color: str
+
+    def __str__(self) -> str:
+        return f"{self.icon} {self.word}".strip()
+
+
+STATUSES = {  # by the API's word of a run's status
+    "completed": Status("Completed", "✓", "ok"),
+    "interrupted": Status("Waiting", "◷", "attention"),
+    "error": Status("Failed", "✕", "fail"),
+    "running": Status("Running", "●", "accent"),
+}
+OUTCOMES = {  # by the word in `interrupts.outcome`
+    "pending": "Waiting for a reviewer",
+    "answered": "Answered",
+    "auto_approve": "Auto-approved",
+    "skip": "Skipped by policy",
+    "lapsed": "Expired: the run ended first",
+}
+TIERS = {  # by the API's word of a source's tier
+    "government": "▮▮▮",
+    "primary": "▮▮▮",
+    "secondary": "▮▯▯",
+}
+UNKNOWN_TIER = "▮▮▯"
+CONFIDENCE_COLORS = {"high": "ok", "medium": "attention", "low": "fail"}  # `Theme` fields
+MISSING = "–"
+
+
+def status(word: str | None) -> Status:
+    """Give how a run's status is shown; a word that is not known stays as it is, in a neutral color."""
+    return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
