@@ -18,7 +18,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-EXAMPLES = int(os.environ.get("RUNKIT_FUZZ", "30"))  # that Hypothesis tries; .ci/soak tries more
+TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.5"))  # the examples that Hypothesis tries; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGS = [
     "--no-sandbox",
@@ -33,7 +33,7 @@ ARGS = [
 
 def pytest_configure() -> None:
     """No test fails because the machine is busy; and notebooks get a folder too (see `state_dir`)."""
-    settings.register_profile("runkit", deadline=None, max_examples=EXAMPLES)
+    settings.register_profile("runkit", deadline=None, max_examples=round(30 * TIMES))
     settings.load_profile("runkit")
     # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

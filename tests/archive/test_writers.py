@@ -21,16 +21,17 @@ from runkit.errors import ArchiveError
 from support import run, step
 
 NAMES = ("ann", "bob", "cyd", "dee")
+N = 25  # runs that each of them adds; the soak adds more
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", range(2))
 def test_four_writers_at_once(tmp_path: Path, attempt: int) -> None:
-    """Four processes add a hundred runs each, one at a time, of which some are the same."""
+    """Four processes add 25 runs each, one at a time, of which some are the same."""
     folder = tmp_path / "runs"
-    with writers(folder, NAMES, 100, compacts=attempt == 2) as processes:
+    with writers(folder, NAMES, N, compacts=attempt == 1) as processes:
         numbers = {name: written(process) for name, process in zip(NAMES, processes, strict=True)}
         assert [process.returncode for process in processes] == [0, 0, 0, 0]
-    assert list(numbers.values()) == [[*range(100)]] * 4
+    assert list(numbers.values()) == [[*range(N)]] * 4
     check(folder, numbers)
     before = {one.id: one.to_dict() for one in runkit.Archive(folder)}
     runkit.Archive(folder).compact()
@@ -40,15 +41,15 @@ def test_four_writers_at_once(tmp_path: Path, attempt: int) -> None:
 def test_one_of_four_writers_is_killed(tmp_path: Path) -> None:
     """The others go on; what the dead one said to be written is there."""
     folder = tmp_path / "runs"
-    with writers(folder, NAMES, 100) as processes:
+    with writers(folder, NAMES, N) as processes:
         victim = processes[0]
         assert victim.stdout is not None
-        said = [int(line) for line, _ in zip(victim.stdout, range(31), strict=False) if line != "ready\n"]
+        said = [int(line) for line, _ in zip(victim.stdout, range(9), strict=False) if line != "ready\n"]
         victim.send_signal(signal.SIGKILL)
         numbers = {"ann": said + written(victim)}
         numbers |= {name: written(one) for name, one in zip(NAMES[1:], processes[1:], strict=True)}
         assert [process.returncode for process in processes] == [-signal.SIGKILL, 0, 0, 0]
-    assert 30 <= len(numbers["ann"]) < 100
+    assert 8 <= len(numbers["ann"]) < N
     check(folder, numbers, killed=["ann"])
 
 
@@ -57,7 +58,7 @@ def test_a_writer_that_is_killed(tmp_path: Path) -> None:
     chance = random.Random(5)
     folder = tmp_path / "runs"
     numbers: dict[str, list[int]] = {}
-    for attempt in range(5):
+    for attempt in range(3):
         with writers(folder, [f"w{attempt}"], 10_000, compacts=attempt % 2 == 1) as [process]:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"

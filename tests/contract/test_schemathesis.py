@@ -25,7 +25,7 @@ BY_STATE = {  # take something that is there and stands as it must; `test_contra
 CONFIG = """
 [generation]
 deterministic = true
-max-examples = 15
+max-examples = 6
 dictionaries = {{ string = {{ dictionary = "agents", probability = 0.4 }} }}
 
 [dictionaries]

@@ -46,7 +46,7 @@ def test_what_text_can_say_comes_out_as_it_went_in(
     added = archive.add(sources, progress=False)
     held = {made.id: made.to_dict() for made in archive.runs()}
     for source in sources:
-        if isinstance(source, dict) and source.get("id") in held and isinstance(source.get("id"), str):
+        if isinstance(source, dict) and isinstance(source.get("id"), str) and source["id"] in held:
             same_id = [one for one in sources if isinstance(one, dict) and one.get("id") == source["id"]]
             assert held[source["id"]] in same_id
     frames = runkit.frames(sources)
