@@ -27,7 +27,7 @@ TIMES = float(os.environ.get("RUNKIT_FUZZ", "0"))
 
 
 def fuzz(few: int = 25) -> settings:
-    """Settings for a test of `few` examples; slow tests say fewer, so that a long search stays in proportion."""
+    """Settings for a test of `few` examples; slow tests say fewer, so that a long search is in proportion."""
     return settings(
         max_examples=max(2, round(few * (TIMES or 0.5))),
         derandomize=not TIMES,
