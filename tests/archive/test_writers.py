@@ -21,14 +21,13 @@ from runkit.errors import ArchiveError
 from support import run, step
 
 NAMES = ("ann", "bob", "cyd", "dee")
-N = 25  # runs that each of them adds; the soak adds more
+N = 12  # runs that each of them adds; the soak adds more
 
 
-@pytest.mark.parametrize("attempt", range(2))
-def test_four_writers_at_once(tmp_path: Path, attempt: int) -> None:
-    """Four processes add 25 runs each, one at a time, of which some are the same."""
+def test_four_writers_at_once(tmp_path: Path) -> None:
+    """Four processes add 12 runs each, one at a time, of which some are the same."""
     folder = tmp_path / "runs"
-    with writers(folder, NAMES, N, compacts=attempt == 1) as processes:
+    with writers(folder, NAMES, N, compacts=True) as processes:
         numbers = {name: written(process) for name, process in zip(NAMES, processes, strict=True)}
         assert [process.returncode for process in processes] == [0, 0, 0, 0]
     assert list(numbers.values()) == [[*range(N)]] * 4
@@ -44,12 +43,12 @@ def test_one_of_four_writers_is_killed(tmp_path: Path) -> None:
     with writers(folder, NAMES, N) as processes:
         victim = processes[0]
         assert victim.stdout is not None
-        said = [int(line) for line, _ in zip(victim.stdout, range(9), strict=False) if line != "ready\n"]
+        said = [int(line) for line, _ in zip(victim.stdout, range(5), strict=False) if line != "ready\n"]
         victim.send_signal(signal.SIGKILL)
         numbers = {"ann": said + written(victim)}
         numbers |= {name: written(one) for name, one in zip(NAMES[1:], processes[1:], strict=True)}
         assert [process.returncode for process in processes] == [-signal.SIGKILL, 0, 0, 0]
-    assert 8 <= len(numbers["ann"]) < N
+    assert 4 <= len(numbers["ann"]) < N
     check(folder, numbers, killed=["ann"])
 
 
