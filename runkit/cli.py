@@ -28,7 +28,7 @@ from runkit.contract import RUN_STATUSES
 from runkit.errors import MissingExtra, RunkitError, UsageError
 from runkit.files import file_at, folder_at, replacing, usable
 from runkit.progress import say
-from runkit.reports.templates import find, notebooks
+from runkit.reports.templates import find_template, notebooks
 from runkit.tables.sources import SUFFIXES, records_of
 from runkit.text import UNSEEN, plural, visible
 
@@ -224,7 +224,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
 
 def fetch(arguments: argparse.Namespace) -> int:
     """`runkit fetch`."""
-    chosen = {
+    filters = {
         "limit": arguments.limit,
         "status": arguments.status,
         "since": arguments.since,
@@ -232,12 +232,12 @@ def fetch(arguments: argparse.Namespace) -> int:
         "business_id": arguments.business,
     }
     if _is_folder(arguments.output):
-        return _sync(arguments, chosen)
+        return _sync(arguments, filters)
     with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
-        listed = client.runs.list(**chosen)
+        listed = client.runs.list(**filters)
         runs = client.runs.fetch(listed)
         for run in runs:
-            file.write(_plain(run.to_json()).encode() + b"\n")
+            file.write(_escape_unseen(run.to_json()).encode() + b"\n")
     to = "stdout" if arguments.output == "-" else arguments.output
     say(f"{plural(len(runs), 'run')} from {client.host} ({client.mode}) saved to {to}")
     is_cut_as_asked = arguments.limit is not None and len(listed) == arguments.limit
@@ -247,16 +247,16 @@ def fetch(arguments: argparse.Namespace) -> int:
     return NOT_COMPLETE if why else 0
 
 
-def _plain(json_text: str) -> str:
+def _escape_unseen(json_text: str) -> str:
     """Write as escapes of JSON what cannot be seen: the data stay the same, and act on no terminal."""
     return UNSEEN.sub(lambda sign: json.dumps(sign[0])[1:-1], json_text)
 
 
-def _sync(arguments: argparse.Namespace, chosen: dict[str, Any]) -> int:
+def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     """Bring an archive up to date; it is written as runs arrive, so the same command goes on from there."""
     archive = runkit.Archive(arguments.output)
     with _reader(is_sandbox=arguments.sandbox) as client:
-        synced = archive.sync(client, **chosen)
+        synced = archive.sync(client, **filters)
     say(f"{synced} of {arguments.output}")
     if synced.is_interrupted:
         return INTERRUPTED
@@ -280,26 +280,26 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
 
 def report(arguments: argparse.Namespace) -> int:
     """`runkit report`."""
-    from runkit.reports.report import check_installed, targets
+    from runkit.reports.report import check_installed, output_paths
 
     check_installed()
     policy = runkit.Redaction(
         patterns=dict(map(_rule, arguments.mask)), reveal=arguments.reveal, keep_last=arguments.keep_last
     )
-    targets(arguments.output)
-    find(arguments.template)  # all this before anything is fetched
-    made = runkit.report(
-        _reported(arguments),
+    output_paths(arguments.output)
+    find_template(arguments.template)  # all this before anything is fetched
+    result = runkit.report(
+        _report_source(arguments),
         arguments.output,
         template=arguments.template,
         redact=policy,
         title=arguments.title,
     )
-    say(made, file=sys.stdout)
+    say(result, file=sys.stdout)
     return 0
 
 
-def _reported(arguments: argparse.Namespace) -> object:
+def _report_source(arguments: argparse.Namespace) -> object:
     """Give what a report is about: a file or an archive, some of its runs, or runs of the API."""
     names: list[str] = arguments.source
     files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
@@ -310,7 +310,7 @@ def _reported(arguments: argparse.Namespace) -> object:
         )
     if files:
         source = runkit.Archive(files[0]) if _is_folder(files[0]) else files[0]
-        return _some_runs(source, arguments.run) if arguments.run else source
+        return _select_runs(source, arguments.run) if arguments.run else source
     if arguments.run:
         raise UsageError("--run picks runs of a file or an archive; expected one before it, or only run ids.")
     for name in names:
@@ -323,16 +323,16 @@ def _reported(arguments: argparse.Namespace) -> object:
     return runs
 
 
-def _some_runs(source: str | runkit.Archive, run_ids: list[str]) -> object:
+def _select_runs(source: str | runkit.Archive, run_ids: list[str]) -> object:
     """Give the runs with these ids as `runkit.report` takes them: all copies that there are of each."""
     pinned = getattr(source, "pinned", source)  # an archive that others write to meanwhile
     runs = [record.raw for record in records_of(pinned) if isinstance(record.raw, dict)]
-    chosen = [raw for raw in runs if raw.get("id") in run_ids]
-    known = [raw["id"] for raw in chosen]
+    selected = [raw for raw in runs if raw.get("id") in run_ids]
+    known = [raw["id"] for raw in selected]
     missing = ", ".join(run_id for run_id in run_ids if run_id not in known)
     if missing:
         raise UsageError(f"--run {missing}: not among the {plural(len(runs), 'run')} that were given.")
-    return SimpleNamespace(runs=lambda: iter(chosen), version=getattr(pinned, "version", None))
+    return SimpleNamespace(runs=lambda: iter(selected), version=getattr(pinned, "version", None))
 
 
 def _rule(given: str) -> tuple[str, str]:
@@ -391,10 +391,10 @@ def lab(arguments: argparse.Namespace) -> int:
             "RUNKIT_SANDBOX_KEY": box.key,
             "JUPYTER_CONFIG_PATH": os.pathsep.join(configs),
         }
-        return _until_stopped(command, environment)
+        return _wait_for(command, environment)
 
 
-def _until_stopped(command: list[str], environment: dict[str, str]) -> int:
+def _wait_for(command: list[str], environment: dict[str, str]) -> int:
     """Run a program until it ends, or until it is to be stopped; gives its exit code.
 
     Then it is asked once, and waited for: JupyterLab, killed as soon as Ctrl-C comes (as `subprocess.run`

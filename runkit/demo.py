@@ -23,12 +23,12 @@ from runkit.server import Sandbox
 from runkit.tables.frames import Frames, frames
 from runkit.text import Markup, duration, html_table, one_line, plural
 
-ASKS = "watchlist_hit"  # the scenario whose question is answered here
-SCENARIOS = ("clean_pass", ASKS, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
-THINKING_S = 3.0  # how long the person of the demo takes to answer; real, and so in the record
-POLL_S = 0.2
-RUNS_S = 600.0  # virtual seconds in which all runs stop; they take 400 at most
-WAIT_S = 60.0  # real seconds on top, for a busy machine
+QUESTION_SCENARIO = "watchlist_hit"  # the scenario whose question is answered here
+SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
+ANSWER_DELAY_S = 3.0  # how long the person of the demo takes to answer; real, and so in the record
+POLL_INTERVAL_S = 0.2
+MAX_RUN_S = 600.0  # virtual seconds in which all runs stop; they take 400 at most
+EXTRA_WAIT_S = 60.0  # real seconds on top, for a busy machine
 HEADERS = ("business", "status", "total", "working", "waiting", "idle", "steps", "errors")
 
 
@@ -40,7 +40,7 @@ class Started(NamedTuple):
     scenario: str
 
 
-def tell(words: str = "") -> None:
+def print_line(words: str = "") -> None:
     """Say something that the demo is for."""
     say(words, file=sys.stdout)
 
@@ -52,17 +52,17 @@ def show(folder: Path, *, speed: float) -> Path:
     """
     files.folder_at(folder)  # before there is anything to write into it
     with _temporary_state(), runkit.sandbox(speed=speed) as box, box.client() as client:
-        tell(f"Sandbox at {box.url}; a virtual minute takes {60 / box.speed:.2g} s while agents work.")
+        print_line(f"Sandbox at {box.url}; a virtual minute takes {60 / box.speed:.2g} s while agents work.")
         started = list(_start(box, client))
-        _watch(client, started, timeout=WAIT_S + RUNS_S / box.speed)
+        _watch(client, started, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
         found = frames(client.runs.fetch([run.run_id for run in started], progress=False))
     rows = list(_rows(found, started))
-    tell()
+    print_line()
     _print_table(rows)
-    tell()
-    tell("\n".join(f"- {line}" for line in found.sentences(len(started))))
+    print_line()
+    print_line("\n".join(f"- {line}" for line in found.sentences(len(started))))
     page = _write(folder, found, started, rows)
-    tell(f"\nThe Gantt charts are in {page}; open it in a browser, it needs no network.")
+    print_line(f"\nThe Gantt charts are in {page}; open it in a browser, it needs no network.")
     return page
 
 
@@ -91,7 +91,7 @@ def _start(box: Sandbox, client: Client) -> Iterator[Started]:
 
 def _watch(client: Client, started: list[Started], *, timeout: float) -> None:
     """Follow the runs until each has ended or waits, and answer the one question that is ours."""
-    asked_at: float | None = None
+    question_at: float | None = None
     deadline = time.monotonic() + timeout
     open_runs = {run.run_id: run for run in started}
     with Bar(total=len(started), desc="runs that have stopped", unit="run") as bar:
@@ -106,19 +106,19 @@ def _watch(client: Client, started: list[Started], *, timeout: float) -> None:
                 run = client.runs.get(run_id, steps=False)
                 if run.status == "running":
                     continue
-                if one.scenario == ASKS and run.interrupts:
-                    if asked_at is None:
-                        asked_at = time.monotonic()
+                if one.scenario == QUESTION_SCENARIO and run.interrupts:
+                    if question_at is None:
+                        question_at = time.monotonic()
                         bar.tell(
                             f'{one_line(one.business)} asks: "{one_line(run.interrupts[0].label or "")}"'
                         )
-                    elif time.monotonic() - asked_at >= THINKING_S:
+                    elif time.monotonic() - question_at >= ANSWER_DELAY_S:
                         client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "Demo"})
                         bar.tell("answered: approve")
                     continue
                 del open_runs[run_id]
                 bar.update()
-            time.sleep(POLL_S)
+            time.sleep(POLL_INTERVAL_S)
 
 
 def _rows(found: Frames, started: list[Started]) -> Iterator[tuple[str, ...]]:
@@ -132,17 +132,17 @@ def _rows(found: Frames, started: list[Started]) -> Iterator[tuple[str, ...]]:
 def _print_table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(HEADERS, *rows, strict=True)]
     for row in (HEADERS, tuple("-" * width for width in widths), *rows):
-        tell("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:
-    asked = next(one for one in started if one.scenario == ASKS)
+    question = next(one for one in started if one.scenario == QUESTION_SCENARIO)
     sections = [
         Markup(
             "<h1>runkit demo</h1><p>Six runs on runkit's embedded sandbox; all businesses are invented.</p>{}"
         ).format(wide(html_table(HEADERS, rows))),
         Markup("<h2>{}, step by step</h2>{}").format(
-            asked.business, figure_div(gantt(found.select(asked.run_id)))
+            question.business, figure_div(gantt(found.select(question.run_id)))
         ),
         Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"))),
     ]

@@ -28,12 +28,12 @@ from runkit.tables.frames import Frames, frames
 from runkit.tables.frames import read as read_frames
 from runkit.tables.sources import Record, records_of
 
-_KEYS = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
-LEAST_KEY = 8  # characters; what is shorter, as "none", is no key and stands everywhere
+_KEY_VARIABLES = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
+MIN_KEY_LENGTH = 8  # characters; what is shorter, as "none", is no key and stands everywhere
 _RUNS, _ANSWERS, _PROVENANCE = "runs.ndjson", "answers.parquet", "provenance.json"
 
 
-class Material(NamedTuple):
+class Bundle(NamedTuple):
     """What a report is made of, redacted.
 
     `runs` are the runs as objects, in the order of the frames; none where frames are all there was.
@@ -46,7 +46,7 @@ class Material(NamedTuple):
     provenance: Provenance
 
 
-def policy_of(redact: bool | Redaction) -> Redaction | None:
+def redaction_policy(redact: bool | Redaction) -> Redaction | None:
     """Read the argument `redact`: True is the default policy, False none but for keys."""
     if isinstance(redact, Redaction):
         return redact
@@ -55,10 +55,10 @@ def policy_of(redact: bool | Redaction) -> Redaction | None:
     raise UsageError(f"redact={redact!r} cannot be used; expected True, False or a runkit.Redaction.")
 
 
-def masker_of(policy: Redaction | None, own_words: str = "") -> Masker:
+def make_masker(policy: Redaction | None, builtin_words: str = "") -> Masker:
     """Give a masker that also knows the keys of this process' environment."""
-    keys = [os.environ.get(name, "") for name in _KEYS]
-    return Masker(policy, [key for key in keys if len(key) >= LEAST_KEY], own_words)
+    keys = [os.environ.get(name, "") for name in _KEY_VARIABLES]
+    return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH], builtin_words)
 
 
 class _Records(list[Record]):
@@ -70,7 +70,7 @@ class _Records(list[Record]):
 
 
 class Source(NamedTuple):
-    """What a report is about, as it was read. `runs` and `answers` as in `Material`."""
+    """What a report is about, as it was read. `runs` and `answers` as in `Bundle`."""
 
     frames: Frames
     runs: tuple[Run, ...]
@@ -89,13 +89,13 @@ def read_source(source: object) -> Source:
         f = source
     else:
         records = _Records(getattr(source, "pinned", source))  # an archive that others write to meanwhile
-        f, runs = frames(records), _newest(records)
+        f, runs = frames(records), _newest_runs(records)
     answers = answers_about(f.runs["run_id"])
     known = tuple(runs[run_id] for run_id in f.runs["run_id"] if run_id in runs)
     return Source(frames(f, answers=answers), known, answers)
 
 
-def _newest(records: list[Record]) -> dict[str, Run]:
+def _newest_runs(records: list[Record]) -> dict[str, Run]:
     newest: dict[str, Run] = {}
     for record in records:
         try:
@@ -109,14 +109,14 @@ def _newest(records: list[Record]) -> dict[str, Run]:
     return newest
 
 
-def redacted(
+def redact_source(
     source: Source,
     policy: Redaction | None,
     masker: Masker,
     *,
     template: tuple[str, str],
     texts: Mapping[str, str] | None = None,
-) -> Material:
+) -> Bundle:
     """Mask the data with `masker`, and say where it comes from.
 
     `template`: its name and SHA-256. `texts`: other texts of the report, by what they are, which are masked
@@ -124,9 +124,9 @@ def redacted(
     """
     f, (name, template_digest) = source.frames, template
     why = f.coverage.why
-    masker.learn(source.tables(), source.runs, {**(texts or {}), "template": name, "coverage": why or ""})
+    masker.scan(source.tables(), source.runs, {**(texts or {}), "template": name, "coverage": why or ""})
     masked: dict[str, Any] = {name: masker.frame(name, df) for name, df in source.tables().items()}
-    answers = _digested(masked.pop("answers"))
+    answers = _with_new_digests(masked.pop("answers"))
     safe = replace(f, **masked, coverage=f.coverage._replace(why=why and masker.text(why)))
     try:
         runs = tuple(masker.run(run) for run in source.runs)
@@ -143,10 +143,10 @@ def redacted(
         "own_rules": tuple(sorted(policy.patterns)) if policy else (),
         "keep_last": policy.keep_last if policy else 0,
     }
-    return Material(safe, runs, answers, provenance(safe, (masker.text(name), template_digest), redaction))
+    return Bundle(safe, runs, answers, provenance(safe, (masker.text(name), template_digest), redaction))
 
 
-def _digested(answers: pd.DataFrame) -> pd.DataFrame:
+def _with_new_digests(answers: pd.DataFrame) -> pd.DataFrame:
     """Digest masked answers anew: from the digest of a tax number, the number could be found."""
     digests = [digest(jsontext.loads(text.encode())) for text in answers["answer"]]
     question_digest = pd.Series(pd.NA, answers.index, "str")
@@ -156,7 +156,7 @@ def _digested(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 @contextmanager
-def handed_over(material: Material) -> Iterator[Path]:
+def bundle_folder(material: Bundle) -> Iterator[Path]:
     """Write the material into a folder that only its owner can enter, and remove it in the end."""
     folder = Path(tempfile.mkdtemp(prefix="runkit-report-"))  # 0700
     try:
@@ -171,10 +171,10 @@ def handed_over(material: Material) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def received(folder: Path) -> Material:
-    """Read what `handed_over` wrote."""
+def read_bundle(folder: Path) -> Bundle:
+    """Read what `bundle_folder` wrote."""
     lines = (folder / _RUNS).read_bytes().splitlines()
-    return Material(
+    return Bundle(
         read_frames(folder),
         tuple(Run.from_json(jsontext.loads(line)) for line in lines),
         pd.read_parquet(folder / _ANSWERS),

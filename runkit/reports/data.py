@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 import runkit
 from runkit.errors import UsageError
 from runkit.logs import log
-from runkit.reports.bundle import Material, Source, masker_of, policy_of, read_source, received, redacted
+from runkit.reports.bundle import (
+    Bundle,
+    Source,
+    make_masker,
+    read_bundle,
+    read_source,
+    redact_source,
+    redaction_policy,
+)
 from runkit.reports.execute import DATA_NAME
-from runkit.reports.leaks import own_words
+from runkit.reports.leaks import builtin_words
 from runkit.reports.redaction import Redaction
 from runkit.text import Markup, block, plural, visible
 
@@ -21,10 +29,10 @@ if TYPE_CHECKING:
     from runkit.client import Client
 
 EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # past runs of the sandbox that examples are taken from
-BY_ITSELF = "a notebook"  # what made the data when no report() did
+NO_TEMPLATE = "a notebook"  # what made the data when no report() did
 
 
-class ReportData(Material):
+class ReportData(Bundle):
     """The data of a report, redacted: `frames`, `runs`, `answers`, `provenance`.
 
     `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects, none where the report was made
@@ -77,12 +85,12 @@ def report_data(
         For arguments that cannot be used; and what reading runs raises.
     """
     if folder := os.environ.get(DATA_NAME):
-        return ReportData(*received(Path(folder)))
+        return ReportData(*read_bundle(Path(folder)))
     if isinstance(run_ids, str):
         raise UsageError(f"run_ids={run_ids!r} is one text; expected a list of run ids: [{run_ids!r}].")
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
         raise UsageError(f"examples={examples!r} cannot be used; expected a whole number, 1 or more.")
-    policy = policy_of(redact)
+    policy = redaction_policy(redact)
     with ExitStack() as stack:
         if run_ids:
             reader = client or stack.enter_context(_reader(stack, is_example=False))
@@ -91,7 +99,9 @@ def report_data(
             source = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
             log.info("no run_ids: %s of the sandbox", plural(examples, "example"))
     return ReportData(
-        *redacted(source, policy, masker_of(policy, own_words("")), template=(BY_ITSELF, "not known"))
+        *redact_source(
+            source, policy, make_masker(policy, builtin_words("")), template=(NO_TEMPLATE, "not known")
+        )
     )
 
 

@@ -18,16 +18,17 @@ from runkit.text import shorten
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # names the folder of the data in the kernel's environment
 TIMEOUT = 600  # seconds for a cell, whole ones for nbclient's sake; the longest of ours takes two
-LONGEST_SOCKET = 80  # characters of a folder; the systems allow 104 to 108 for a socket's whole path
-_KEPT = re.compile(  # of the environment: what Python and a shell need, nothing that may hold a secret
+MAX_SOCKET_FOLDER = 80  # characters of a folder; the systems allow 104 to 108 for a socket's whole path
+# What Python and a shell need of the environment, and nothing that may hold a secret.
+_INHERITED_VARIABLES = re.compile(
     "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"
     "|LD_LIBRARY_PATH|DYLD_.*|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|USERPROFILE|(LOCAL)?APPDATA",
     re.IGNORECASE,
 )
-_MODULES = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
+_IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
 """What lies beside the template can be imported, but takes no module's place: it is looked for last."""
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-MOST_SHOWN = 6  # lines of a cell that failed
+_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+MAX_LINES = 6  # lines of a cell that failed
 
 
 def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], str], progress: bool) -> None:
@@ -44,8 +45,8 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     at = 0
 
-    def failure(said: str) -> ReportError:
-        return ReportError(_failure(name, at, mask(notebook.cells[at].source), mask(said)))
+    def failure(reason: str) -> ReportError:
+        return ReportError(_failure_message(name, at, mask(notebook.cells[at].source), mask(reason)))
 
     with Bar(total=n_cells, desc="report", unit="cell", disable=not progress) as bar:
 
@@ -64,9 +65,9 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
             on_cell_executed=lambda **_: bar.update(),
         )
         try:
-            _in_a_thread(lambda: client.async_execute(env=_environment(data), stderr=DEVNULL))
+            _run_in_thread(lambda: client.async_execute(env=_environment(data), stderr=DEVNULL))
         except CellExecutionError as error:
-            raise failure(_COLOUR.sub("", f"{error.ename}: {error.evalue}")) from None
+            raise failure(_ANSI_COLOR.sub("", f"{error.ename}: {error.evalue}")) from None
         except CellTimeoutError:
             raise failure(f"took more than {TIMEOUT:g} s") from None
         except (DeadKernelError, RuntimeError) as error:
@@ -76,19 +77,19 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     notebook.metadata.pop("widgets", None)
 
 
-def _in_a_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+def _run_in_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
     """Run a coroutine on a loop of its own, so that it works where a loop runs already, as in Jupyter.
 
     Ctrl-C cancels it, and what it started ends with it.
     """
     running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
 
-    async def told() -> None:
+    async def run_task() -> None:
         running.set_result((asyncio.get_running_loop(), asyncio.current_task()))
         await work()
 
     with ThreadPoolExecutor(1, thread_name_prefix="runkit-report") as pool:
-        done = pool.submit(asyncio.run, told())
+        done = pool.submit(asyncio.run, run_task())
         try:
             done.result()
         except KeyboardInterrupt:
@@ -105,13 +106,14 @@ def _kernel_manager(data: Path) -> type[Any]:
 
     class Manager(AsyncKernelManager):
         def __init__(self, **options: Any) -> None:
-            is_short = len(str(data)) <= LONGEST_SOCKET
+            is_short = len(str(data)) <= MAX_SOCKET_FOLDER
             transport = "ipc" if os.name == "posix" and is_short else "tcp"
             super().__init__(connection_file=str(data / "kernel.json"), transport=transport, **options)
 
         @property
         def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_MODULES]
+            program = [sys.executable, "-P", "-m", "ipykernel_launcher"]
+            argv = [*program, "-f", "{connection_file}", *_IMPORT_OPTIONS]
             return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
     return Manager
@@ -119,7 +121,7 @@ def _kernel_manager(data: Path) -> type[Any]:
 
 def _environment(data: Path) -> Mapping[str, str]:
     """The environment of the kernel: what it needs of this one, and folders of its own."""
-    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+    kept = {name: value for name, value in os.environ.items() if _INHERITED_VARIABLES.fullmatch(name)}
     return kept | {
         DATA_NAME: str(data),
         "RUNKIT_STATE_DIR": str(data / "state"),  # the answer log is not redacted
@@ -128,11 +130,11 @@ def _environment(data: Path) -> Mapping[str, str]:
     }
 
 
-def _failure(name: str, at: int, source: str, said: str) -> str:
+def _failure_message(name: str, at: int, source: str, reason: str) -> str:
     lines = source.strip().split("\n")
-    shown = "\n".join(f"    {line}" for line in lines[:MOST_SHOWN])
-    more = f"\n    … {len(lines) - MOST_SHOWN} more lines" if len(lines) > MOST_SHOWN else ""
+    shown = "\n".join(f"    {line}" for line in lines[:MAX_LINES])
+    more = f"\n    … {len(lines) - MAX_LINES} more lines" if len(lines) > MAX_LINES else ""
     return (
-        f"cell {at + 1} of {name} failed: {shorten(said, 500)}\n{shown}{more}\n"
+        f"cell {at + 1} of {name} failed: {shorten(reason, 500)}\n{shown}{more}\n"
         "Nothing was written. Open the template as a notebook to see where it goes wrong."
     )

@@ -18,7 +18,7 @@ from runkit.errors import ReportError
 from runkit.text import Markup, esc, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
-SHOWN = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
+MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
 _TAGS = {
     *("a", "b", "bdi", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt"),
     *("em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "small"),
@@ -40,7 +40,7 @@ _STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "ba
 _TAG = re.compile("<[^>]*>")
 _ANCHOR = re.compile(r"part-\d+")
 _TITLE = Markup("<h1>{}</h1>")
-_ANCHORED = Markup('<h{level} id="{id}">{words}</h{level}>')
+_HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
 _PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
 _CONTENTS = Markup('<nav aria-label="Contents"><ol>{}</ol></nav>')
 _TOOLS = Markup(
@@ -80,7 +80,7 @@ def to_html(notebook: Any, *, title: str) -> str:
         def heading(self, text: str, level: int, **attributes: Any) -> str:
             words = unescape(_TAG.sub("", text)).strip()
             headings.append(Heading(level, f"part-{len(headings)}", words))
-            return _ANCHORED.format(level=level, id=headings[-1].id, words=Markup(text))  # noqa: S704 - cleaned below
+            return _HEADING.format(level=level, id=headings[-1].id, words=Markup(text))  # noqa: S704 - cleaned below
 
     reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
 
@@ -88,7 +88,7 @@ def to_html(notebook: Any, *, title: str) -> str:
         return clean(reader.render(source), has_anchors=True)
 
     config = Config()
-    config.NbConvertBase.display_data_priority = SHOWN
+    config.NbConvertBase.display_data_priority = MIME_TYPES
     exporter = HTMLExporter(
         config=config,
         template_file=str(Path(__file__).parent / "page.html.j2"),
@@ -99,7 +99,7 @@ def to_html(notebook: Any, *, title: str) -> str:
             "figure": _figure,
             "markdown": markdown,
             "picture": _picture,
-            "printed": _printed,
+            "printed": _console,
             "visible": visible,
         },
     )
@@ -122,17 +122,17 @@ def to_html(notebook: Any, *, title: str) -> str:
     )
 
 
-def _figure(given: Any) -> Markup:
+def _figure(output: Any) -> Markup:
     if (
-        not isinstance(given, dict)
-        or not isinstance(given.get("data", []), list)
-        or not isinstance(given.get("layout", {}), dict)
+        not isinstance(output, dict)
+        or not isinstance(output.get("data", []), list)
+        or not isinstance(output.get("layout", {}), dict)
     ):
         raise ReportError(
             "an output calls itself a figure of plotly and is none; expected an object with data, a list, "
             "and layout, an object. Nothing was written. Show a plotly figure instead."
         )
-    return figure_div(given)
+    return figure_div(output)
 
 
 def clean(html: str, *, has_anchors: bool = False) -> Markup:
@@ -142,7 +142,7 @@ def clean(html: str, *, has_anchors: bool = False) -> Markup:
     """
     import nh3
 
-    def kept(tag: str, name: str, value: str) -> str | None:
+    def allowed_value(tag: str, name: str, value: str) -> str | None:
         if name == "href":  # of the web or of this page: `//host/x`, from a file, opens a share there
             return value if value.startswith("#") or web_host(value) else None
         return value if name != "id" or (has_anchors and _ANCHOR.fullmatch(value)) else None
@@ -153,7 +153,7 @@ def clean(html: str, *, has_anchors: bool = False) -> Markup:
                 html,
                 tags=_TAGS,
                 attributes=_ATTRIBUTES,
-                attribute_filter=kept,
+                attribute_filter=allowed_value,
                 url_schemes={"http", "https"},
                 filter_style_properties=_STYLES,
                 generic_attribute_prefixes={"data-"},
@@ -163,7 +163,7 @@ def clean(html: str, *, has_anchors: bool = False) -> Markup:
     return Markup(html)  # noqa: S704
 
 
-def _printed(text: str) -> Markup:
+def _console(text: str) -> Markup:
     """Give what a cell printed, in its colours; of other signs that act on a terminal the code is shown."""
     from nbconvert.filters.ansi import ansi2html
 

@@ -15,11 +15,11 @@ from runkit.errors import DISTRIBUTION
 from runkit.tables.frames import Frames
 from runkit.text import Markup, block, html_table, moment, plural, visible
 
-MOST_IDS = 10  # in the table; the first cell holds all
-CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
+MAX_IDS = 10  # in the table; the first cell holds all
+CSS_CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
 _BLOCK = Markup('<div class="{}">{}</div>')
 _MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")  # numbered as runs came
-_LOCAL = {  # what another machine does not know, or knows at another time
+_LOCAL_COLUMNS = {  # what another machine does not know, or knows at another time
     "runs": ["business_id", "business_name", "business_status", "business_status_at", "agent_name"],
     "interrupts": ["decision", "answered_by"],
     "problems": ["location"],
@@ -60,8 +60,8 @@ class Provenance:
 
     def facts(self) -> list[tuple[str, str]]:
         """Say it in words, one fact a row."""
-        shown = ", ".join(self.run_ids[:MOST_IDS])
-        left = len(self.run_ids) - MOST_IDS
+        shown = ", ".join(self.run_ids[:MAX_IDS])
+        left = len(self.run_ids) - MAX_IDS
         hosts = ", ".join(self.hosts) or "an unknown host"
         version = f"version {self.archive_version}, which can be read again"
         more = f", and {left:,} more (the first cell has all: show the code)" if left > 0 else ""
@@ -102,7 +102,7 @@ class Provenance:
         return visible("\n".join(f"{name}: {words}" for name, words in self.facts()))
 
     def _repr_html_(self) -> str:
-        return block(_BLOCK.format(CLASS, html_table(("fact", "value"), self.facts())))
+        return block(_BLOCK.format(CSS_CLASS, html_table(("fact", "value"), self.facts())))
 
 
 def provenance(frames: Frames, template: tuple[str, str], redaction: Mapping[str, Any]) -> Provenance:
@@ -140,7 +140,7 @@ def digest_of(frames: Frames) -> str:
     """
     total = hashlib.sha256()
     for name, df in frames.items():
-        kept = df.drop(columns=_LOCAL.get(name, []))
+        kept = df.drop(columns=_LOCAL_COLUMNS.get(name, []))
         if name == "runs":
             kept = kept.assign(as_of=kept["as_of"].where(kept["ended_at"].isna()))
         ordered = kept.sort_values("run_id", kind="stable").reset_index(drop=True)

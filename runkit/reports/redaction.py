@@ -10,7 +10,7 @@ from runkit.errors import UsageError
 from runkit.reports.rules import RULES
 from runkit.text import brief
 
-MOST_KEPT = 4  # of an EIN or SSN: what banks and tax offices print to tell numbers apart
+MAX_KEPT_DIGITS = 4  # of an EIN or SSN: what banks and tax offices print to tell numbers apart
 _NAME = re.compile(r"[\w .-]{1,40}")
 
 
@@ -42,7 +42,7 @@ class Redaction:
             raise UsageError(f"patterns={brief(self.patterns)}; expected names and regular expressions.")
         if not isinstance(self.reveal, Iterable):
             raise UsageError(f"reveal={brief(self.reveal)}; expected the name of a rule, or several.")
-        patterns = {name: _compiled(name, pattern) for name, pattern in self.patterns.items()}
+        patterns = {name: _compile(name, pattern) for name, pattern in self.patterns.items()}
         reveal = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
         object.__setattr__(self, "patterns", patterns)
         object.__setattr__(self, "reveal", reveal)
@@ -53,13 +53,13 @@ class Redaction:
                 raise UsageError("reveal='key' cannot be: keys are masked in every report. Leave it out.")
             if name not in RULES and name not in patterns:
                 raise UsageError.one_of("reveal", name, [*(r for r in RULES if r != "key"), *patterns])
-        if type(self.keep_last) is not int or not 0 <= self.keep_last <= MOST_KEPT:
+        if type(self.keep_last) is not int or not 0 <= self.keep_last <= MAX_KEPT_DIGITS:
             raise UsageError(
-                f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to {MOST_KEPT}."
+                f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to {MAX_KEPT_DIGITS}."
             )
 
 
-def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(
             f"patterns: the name {brief(name)} cannot be in a mask; expected 1 to 40 letters, digits or _ . -"
@@ -68,10 +68,10 @@ def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
         raise UsageError(f"patterns: {name!r} is the name of a built-in rule; give the pattern another one.")
     try:
         compiled = re.compile(pattern)
-        takes_nothing = compiled.search("") is not None
+        matches_empty = compiled.search("") is not None
     except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"patterns[{name!r}] is no regular expression for text: {error}. Mend it.") from None
-    if takes_nothing:
+    if matches_empty:
         raise UsageError(
             f"patterns[{name!r}] matches the empty text; expected one that needs a character, + for *."
         )

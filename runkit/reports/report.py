@@ -14,15 +14,22 @@ from runkit import files
 from runkit.charts.wording import listed
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
-from runkit.reports.bundle import Material, handed_over, masker_of, policy_of, read_source, redacted
+from runkit.reports.bundle import (
+    Bundle,
+    bundle_folder,
+    make_masker,
+    read_source,
+    redact_source,
+    redaction_policy,
+)
 from runkit.reports.execute import execute
-from runkit.reports.leaks import leaked, own_words
+from runkit.reports.leaks import builtin_words, find_leaks
 from runkit.reports.masking import Masker
 from runkit.reports.redaction import Redaction
 from runkit.text import plural, visible
 
-MOST_NAMED = 3  # of what would have leaked
-_NEEDED = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
+MAX_NAMED = 3  # of what would have leaked
+_REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Report:
 
 def check_installed() -> None:
     """Raise `MissingExtra` unless the packages of the extra `[report]` are there."""
-    if any(find_spec(name) is None for name in _NEEDED):
+    if any(find_spec(name) is None for name in _REQUIRED_PACKAGES):
         raise MissingExtra.of("report", "making a report")
 
 
@@ -105,9 +112,9 @@ def report(
         Without the extra `[report]`.
     """
     check_installed()
-    html_path, notebook_path = targets(path)
-    policy = policy_of(redact)
-    chosen = templates.find(template)
+    html_path, notebook_path = output_paths(path)
+    policy = redaction_policy(redact)
+    chosen = templates.find_template(template)
     if chosen.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
         raise UsageError(f"{notebook_path} is the template itself; give the report another name.")
     if notebook_path.exists() and not templates.is_report(notebook_path):
@@ -117,16 +124,16 @@ def report(
         )
     read = read_source(source)
     chosen.check(len(read.frames.runs))
-    masker = masker_of(policy, own_words(chosen.text))
+    masker = make_masker(policy, builtin_words(chosen.text))
     texts = {"title": _title(title) if title is not None else "", "name": html_path.stem}
-    material = redacted(read, policy, masker, template=(chosen.path.name, chosen.digest), texts=texts)
+    material = redact_source(read, policy, masker, template=(chosen.path.name, chosen.digest), texts=texts)
     heading = masker.text(texts["title"]) or None
-    notebook = chosen.notebook(list(material.provenance.run_ids), heading, _asked_for(policy))
-    with handed_over(material) as folder:
+    notebook = chosen.notebook(list(material.provenance.run_ids), heading, _redaction_note(policy))
+    with bundle_folder(material) as folder:
         execute(notebook, folder, template=chosen.path, mask=masker.text, progress=progress)
-        finished = _finish(notebook, material, masker.text(html_path.stem), str(folder))
-    _check(*finished, masker, exempt=(material.provenance.digest, chosen.digest))
-    html, executed = (text.encode() for text in finished)
+        rendered = _render(notebook, material, masker.text(html_path.stem), str(folder))
+    _check_leaks(*rendered, masker, exempt=(material.provenance.digest, chosen.digest))
+    html, executed = (text.encode() for text in rendered)
     _write({html_path: html, notebook_path: executed})
     digest = hashlib.sha256(html).hexdigest()
     n_runs = len(read.frames.runs)
@@ -135,7 +142,7 @@ def report(
     )
 
 
-def _asked_for(policy: Redaction | None) -> str:
+def _redaction_note(policy: Redaction | None) -> str:
     """Say what whoever executes the notebook again has to give to `report_data`; patterns are not kept."""
     if policy is None:
         return "redact=False"
@@ -153,7 +160,7 @@ def _title(title: object) -> str:
     return words
 
 
-def targets(path: str | Path) -> tuple[Path, Path]:
+def output_paths(path: str | Path) -> tuple[Path, Path]:
     """Give the files of a report: HTML and notebook. Raises `UsageError` for what cannot be one."""
     if not isinstance(path, str | Path) or Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"path={str(path)!r} is no HTML file; expected a name that ends in .html.")
@@ -161,30 +168,30 @@ def targets(path: str | Path) -> tuple[Path, Path]:
     return html, files.file_at(html.with_suffix(".ipynb"))
 
 
-def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[str, str]:
+def _render(notebook: Any, material: Bundle, name: str, folder: str) -> tuple[str, str]:
     """Give HTML and notebook as texts, both with where the data comes from."""
     from runkit.reports.export import to_html
 
-    said = templates.with_provenance(notebook, material.provenance)
-    html = to_html(templates.read(said), title=name)
-    if folder in said or folder in html:
+    notebook_text = templates.with_provenance(notebook, material.provenance)
+    html = to_html(templates.read(notebook_text), title=name)
+    if folder in notebook_text or folder in html:
         raise ReportError("the template prints where its data lies; nothing was written. Print data instead.")
-    return html, said
+    return html, notebook_text
 
 
-def _check(html: str, notebook: str, masker: Masker, exempt: tuple[str, ...]) -> None:
+def _check_leaks(html: str, notebook: str, masker: Masker, exempt: tuple[str, ...]) -> None:
     """Raise `ReportError` where a finished file holds what was masked."""
-    values = sorted(leaked(html, notebook, masker, exempt))
+    values = sorted(find_leaks(html, notebook, masker, exempt))
     if values:
-        named = listed([_where(value, masker) for value in values[:MOST_NAMED]])
-        more = f" and {len(values) - MOST_NAMED:,} more" if len(values) > MOST_NAMED else ""
+        named = listed([_describe_leak(value, masker) for value in values[:MAX_NAMED]])
+        more = f" and {len(values) - MAX_NAMED:,} more" if len(values) > MAX_NAMED else ""
         raise ReportError(
             f"the report would hold what is masked in its data: {named}{more}. Nothing was written. "
             "A cell of the template builds it from parts; let it show the data instead."
         )
 
 
-def _where(value: str, masker: Masker) -> str:
+def _describe_leak(value: str, masker: Masker) -> str:
     """Name the rule that masked a value, the run and the field."""
     if value not in masker.secrets:
         return "a key of this process' environment"

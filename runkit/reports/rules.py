@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from runkit.text import unescape
 
-MOST_LAYERS = 2  # of escapes: those of a text itself, and those that were put around it
+MAX_ESCAPE_LAYERS = 2  # of escapes: those of a text itself, and those that were put around it
 
 # --------------------------------------------------------------------------------------------------- patterns
 
@@ -40,13 +40,13 @@ _IS = r"(?:password|passphrase|pwd|pin|token|secret|(?:api|access) key) (?:is|wa
 _COOKIE = r"[\w.-]+=[^\s\"'<>,;]*"
 
 # Parameters of an address that open a door: of OAuth, OpenID and SAML, sessions, signed links of clouds.
-_DOOR = (
+_PARAMETER = (
     r"(?:[a-z]{1,20}[_-]?){0,2}token|oauth_(?:verifier|signature)|id_token_hint|code_verifier|jwt"
     r"|pass(?:word|wd)|pwd|(?:client_)?(?:secret|assertion)|(?:device|user)_code|saml(?:response|art)"
     r"|sig|signature|x-(?:amz|goog|oss)-(?:signature|credential)|(?:aws|oss)accesskeyid|googleaccessid"
     r"|(?:access|auth|api|subscription)[_-]?key|(?:j|php)?sess(?:ion)?_?id"
 )
-_LONG_DOOR = r"key|auth|session|code|state|nonce|ticket"  # where they are short, codes of trades and states
+_LONG_PARAMETER = r"key|auth|session|code|state|nonce|ticket"  # short values are ordinary codes
 _QUERY = r"[^\s\"'<>\\^`{|}#&;]"
 _IN_QUERY = rf"(?=[^\s&;#]{{0,500}}\d|{_QUERY}{{20}})"  # empty and word-like ones stay: `?sig=`, `?key=acme`
 _LOGIN = r"[^\s/?#\"'<>\\]+"
@@ -96,8 +96,8 @@ _PATTERNS = {
         rf"\b{_IS}(?:{_QUOTED}|(?P<it>(?=[^\s]{{0,200}}[\d!#$%^&*_]){_VALUE}{{4,}}{_STOP}))",
     ),
     "signed_url": (
-        rf"[?#&;](?:{_DOOR})=(?P<it>{_IN_QUERY}{_QUERY}+)",
-        rf"[?#&;](?:{_LONG_DOOR})=(?P<it>{_IN_QUERY}{_QUERY}{{16,}})",
+        rf"[?#&;](?:{_PARAMETER})=(?P<it>{_IN_QUERY}{_QUERY}+)",
+        rf"[?#&;](?:{_LONG_PARAMETER})=(?P<it>{_IN_QUERY}{_QUERY}{{16,}})",
     ),
     "url_login": (rf"//(?P<it>{_LOGIN})@",),
     "email": (rf"//{_LOGIN}@|(?P<it>{_MAIL})",),  # the end of a login and its host are no address
@@ -107,20 +107,22 @@ _PATTERNS = {
         *_nine_digits(_SSN_WORD, "ssn|itin"),
     ),
 }
-TABLE = tuple(Rule(name, re.compile(one, re.IGNORECASE)) for name in _PATTERNS for one in _PATTERNS[name])
+BUILTIN_RULES = tuple(
+    Rule(name, re.compile(one, re.IGNORECASE)) for name in _PATTERNS for one in _PATTERNS[name]
+)
 RULES = tuple(_PATTERNS)
 """The names, as `Redaction.reveal` takes them."""
-_EACH = re.compile(_NINE)
+_EACH_NUMBER = re.compile(_NINE)
 
 # What every match of the table holds, in the syntax of RE2.
-HINT = (
+PREFILTER = (
     r"[@＠﹫\\&%\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]|\b\d{2}\W?\d{7}\b|\b\d{3}\W\d{2}\W\d{4}\b|:\d{7,9}\b"
     r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|gh[pousr]_|hf_|github_|glpat-|npm_|xox|pypi-|slack|eyj|key|auth"
     r"|bearer|basic|cookie|pass|pwd|pin|token|secret|[?#&;][\w-]+="
 )
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """A secret in a text: its place, the rule, and the value, with escapes undone."""
 
     start: int
@@ -129,20 +131,20 @@ class Found(NamedTuple):
     value: str
 
 
-def find(text: str, table: Sequence[Rule]) -> list[Found]:
+def find_matches(text: str, table: Sequence[Rule]) -> list[Match]:
     """Find secrets in a text and in what it says once its escapes are undone; places are in the text."""
-    found: dict[tuple[int, int], Found] = {}
-    for words, at in reversed(list(views(text))):  # what it says, and then how it is written
+    found: dict[tuple[int, int], Match] = {}
+    for words, at in reversed(list(unescaped_views(text))):  # what it says, and then how it is written
         for rule in table:
             for start, end in (span for match in rule.pattern.finditer(words) for span in _spans(match)):
                 place = at[start], at[end]
-                found.setdefault(place, Found(*place, rule.name, words[start:end]))
+                found.setdefault(place, Match(*place, rule.name, words[start:end]))
     return sorted(found.values())
 
 
 def _spans(match: re.Match[str]) -> list[tuple[int, int]]:
     if match.lastgroup == "each":
-        return [number.span() for number in _EACH.finditer(match.string, *match.span("each"))]
+        return [number.span() for number in _EACH_NUMBER.finditer(match.string, *match.span("each"))]
     return [match.span(match.lastgroup or 0)] if match.lastgroup or not match.re.groups else []
 
 
@@ -156,35 +158,35 @@ _ESCAPE = re.compile(
 )
 
 
-def views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
+def unescaped_views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
     """Give a text as it stands, and with its escapes undone; and where each character begins in the text."""
     at: Sequence[int] = range(len(text) + 1)
     yield text, at
-    for _ in range(MOST_LAYERS):
+    for _ in range(MAX_ESCAPE_LAYERS):
         if not _ESCAPE.search(text):
             return
-        text, at = _undone(text, at)
+        text, at = _unescape_with_positions(text, at)
         yield text, at
 
 
-def _undone(text: str, at: Sequence[int]) -> tuple[str, Sequence[int]]:
+def _unescape_with_positions(text: str, at: Sequence[int]) -> tuple[str, Sequence[int]]:
     words: list[str] = []
     places: list[int] = []
     last = 0
     for match in _ESCAPE.finditer(text):
-        start, plain = match.start(), _plain(match)
+        start, plain = match.start(), _unescape_match(match)
         words += (text[last:start], plain)
         places += [*at[last : start + bool(plain)], *[at[match.end()]] * (len(plain) - 1)]
         last = match.end()
     return "".join([*words, text[last:]]), [*places, *at[last:]]
 
 
-def undone(text: str) -> str:
+def unescape_all(text: str) -> str:
     """Undo escapes of JSON, HTML and addresses."""
-    return _ESCAPE.sub(_plain, text)
+    return _ESCAPE.sub(_unescape_match, text)
 
 
-def _plain(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     written = match[0]
     if written[0] == "\\":
         return str(json.loads(f'"{written}"'))
@@ -205,8 +207,8 @@ _TAX_FIELD = {
     "ein": r"f?ein|tin|tax(?:payer)?_?(?:id|no|number)\w*|employer_?id\w*",
     "ssn": r"ssn|itin|social_?security\w*",
 }
-_NAMED_BESIDE = ("value", "Value")
-_NAMING = ("name", "key", "field", "label", "header", "Name", "Key")  # what holds the name of a "value"
+_VALUE_FIELDS = ("value", "Value")
+_NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")  # what holds the name of a "value"
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 _WORDS_OR_COUNT = re.compile(r"[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{1,6}")
 
@@ -231,11 +233,11 @@ def field_rules(item: Mapping[str, Any] | Sequence[Any], outer: str) -> list[str
     if not isinstance(item, Mapping):
         is_pair = len(item) == 2 and isinstance(item[0], str) and not _is_word(item[1])
         return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
-    beside = (item[name] for name in _NAMING if isinstance(item.get(name), str))
+    beside = (item[name] for name in _NAME_FIELDS if isinstance(item.get(name), str))
     named = next(filter(None, map(field_rule, beside)), outer)
     # {"tin_check": {"revenue": …}} holds other numbers, too: there the name has to be that of a number alone
     return [
-        field_rule(name, is_whole=isinstance(child, Mapping)) or (named if name in _NAMED_BESIDE else outer)
+        field_rule(name, is_whole=isinstance(child, Mapping)) or (named if name in _VALUE_FIELDS else outer)
         for name, child in item.items()
     ]
 

@@ -12,9 +12,9 @@ from runkit.reports.provenance import Provenance
 from runkit.text import plural, shorten
 
 PARAMETERS = "parameters"  # the tag of the cell that holds `run_ids`
-MARK = "runkit_report"  # in the metadata of a notebook that a report made, and may replace
-_UNREADABLE = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # what a wrong file raises
-_HOLDS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # least and most runs
+REPORT_FLAG = "runkit_report"  # in the metadata of a notebook that a report made, and may replace
+_READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # what a wrong file raises
+_RUN_COUNTS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # least and most runs
 
 
 def notebooks() -> Path:
@@ -40,7 +40,7 @@ class Template(NamedTuple):
 
     def check(self, n_runs: int) -> None:
         """Raise `UsageError` unless the template can show so many runs."""
-        least, most = _HOLDS.get(self.name, (1, None))
+        least, most = _RUN_COUNTS.get(self.name, (1, None))
         if n_runs == 0:
             raise UsageError(
                 "there is no run in the source; expected runs, or a file or archive that holds some. "
@@ -48,7 +48,7 @@ class Template(NamedTuple):
             )
         if n_runs < least or (most is not None and n_runs > most):
             expected = plural(least, "run") if least == most else f"at least {plural(least, 'run')}"
-            others = ", ".join(f'"{name}"' for name in _HOLDS if name != self.name)
+            others = ", ".join(f'"{name}"' for name in _RUN_COUNTS if name != self.name)
             raise UsageError(
                 f'template="{self.name}" shows {expected}; got {n_runs:,}. '
                 f"Select the runs, or take another template: {others}."
@@ -66,28 +66,30 @@ class Template(NamedTuple):
         try:
             nb = read(self.text)
             nbformat.validate(nb)
-        except (*_UNREADABLE, nbformat.ValidationError) as error:
-            said = shorten(str(error), 200)
-            raise UsageError(f"{self.path} is no notebook ({said}); expected an .ipynb file.") from None
+        except (*_READ_ERRORS, nbformat.ValidationError) as error:
+            detail = shorten(str(error), 200)
+            raise UsageError(f"{self.path} is no notebook ({detail}); expected an .ipynb file.") from None
         nb.metadata.pop("widgets", None)
-        nb.metadata[MARK] = True
+        nb.metadata[REPORT_FLAG] = True
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
                 if PARAMETERS in cell.metadata.get("tags", ()):
-                    cell.source = "run_ids = " + (f"{run_ids!r}" if len(run_ids) < 2 else _lines(run_ids))
+                    cell.source = f"run_ids = {_list_source(run_ids)}"
                     if redact:
                         cell.source += f"\n# redacted otherwise than usual: report_data(run_ids, {redact})"
         if title is not None:
-            _entitle(nb, title)
+            _set_title(nb, title)
         return nb
 
 
-def _lines(ids: list[str]) -> str:
+def _list_source(ids: list[str]) -> str:
+    if len(ids) < 2:
+        return repr(ids)
     return "[\n" + "".join(f"    {one!r},\n" for one in ids) + "]"
 
 
-def _entitle(nb: Any, title: str) -> None:
+def _set_title(nb: Any, title: str) -> None:
     """Write `title` as the first heading; it is text, whatever it holds."""
     import nbformat
 
@@ -103,8 +105,8 @@ def _entitle(nb: Any, title: str) -> None:
 def is_report(path: Path) -> bool:
     """Whether a file is a notebook that a report made."""
     try:
-        return MARK in json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    except (OSError, *_UNREADABLE):
+        return REPORT_FLAG in json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    except (OSError, *_READ_ERRORS):
         return False
 
 
@@ -122,14 +124,14 @@ def read(text: str) -> Any:
     return nbformat.reads(text, as_version=4)
 
 
-def with_provenance(nb: Any, told: Provenance) -> str:
+def with_provenance(nb: Any, provenance: Provenance) -> str:
     """Give an executed notebook as text; where its data comes from is added if it does not say so."""
     import nbformat
 
-    html = told._repr_html_()
+    html = provenance._repr_html_()
     outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
     if not any(html in output.get("data", {}).get("text/html", "") for output in outputs):
-        bundle = {"text/html": html, "text/plain": repr(told)}
+        bundle = {"text/html": html, "text/plain": repr(provenance)}
         output = nbformat.v4.new_output("display_data", bundle)
         nb.cells += [
             nbformat.v4.new_markdown_cell("## How this was made"),
@@ -138,13 +140,13 @@ def with_provenance(nb: Any, told: Provenance) -> str:
     return text_of(nb)
 
 
-def find(template: str | Path) -> Template:
+def find_template(template: str | Path) -> Template:
     """Find a template by its name, or a notebook of the user's own by its path."""
     name = str(template)
-    path = notebooks() / f"report_{name}.ipynb" if name in _HOLDS else Path(name)
-    if name not in _HOLDS and path.suffix != ".ipynb":
-        raise UsageError.one_of("template", name, [*_HOLDS, "my_template.ipynb"])
+    path = notebooks() / f"report_{name}.ipynb" if name in _RUN_COUNTS else Path(name)
+    if name not in _RUN_COUNTS and path.suffix != ".ipynb":
+        raise UsageError.one_of("template", name, [*_RUN_COUNTS, "my_template.ipynb"])
     try:
-        return Template(name if name in _HOLDS else path.name, path, path.read_text(encoding="utf-8"))
+        return Template(name if name in _RUN_COUNTS else path.name, path, path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"template={name!r} cannot be read ({type(error).__name__}: {path}).") from None

@@ -178,8 +178,8 @@ def test_the_demo_does_not_wait_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Runs that do not stop in time end it in one line that names them; no page is written."""
-    monkeypatch.setattr("runkit.demo.WAIT_S", 1.0)
-    monkeypatch.setattr("runkit.demo.RUNS_S", 0.0)
+    monkeypatch.setattr("runkit.demo.EXTRA_WAIT_S", 1.0)
+    monkeypatch.setattr("runkit.demo.MAX_RUN_S", 0.0)
     state = os.environ["RUNKIT_STATE_DIR"]
     assert main(["demo", "--speed", "1", "-o", str(tmp_path / "page")]) == 1
     assert "6 runs had not stopped after 1 s: Clearwater Bakery LLC, " in capsys.readouterr().err

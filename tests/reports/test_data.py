@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 import runkit
 from runkit.client import Client
 from runkit.errors import AuthError, UsageError
-from runkit.reports.bundle import handed_over, received
+from runkit.reports.bundle import bundle_folder, read_bundle
 from runkit.reports.data import ReportData, report_data
 from runkit.server import Sandbox
 from tests.reports.conftest import Made
@@ -177,8 +177,8 @@ def test_nothing_tells_where_the_data_lay(made):
 def test_a_kernel_receives_what_was_handed_over():
     """Frames, runs, answers and provenance come back equal; the folder is gone in the end."""
     data = report_data(examples=2)
-    with handed_over(data) as folder:
-        back = ReportData(*received(folder))
+    with bundle_folder(data) as folder:
+        back = ReportData(*read_bundle(folder))
     assert not folder.exists()
     for (name, one), (_, other) in zip(data.frames.items(), back.frames.items(), strict=True):
         pd.testing.assert_frame_equal(one, other, obj=name)

@@ -16,7 +16,7 @@ import runkit
 from runkit import answers
 from runkit.answers import digest
 from runkit.errors import DataError, UsageError
-from runkit.reports.bundle import masker_of, read_source, redacted
+from runkit.reports.bundle import make_masker, read_source, redact_source
 from runkit.reports.provenance import digest_of
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import notebooks
@@ -28,7 +28,9 @@ READ = "import runkit\ndata = runkit.report_data()"
 
 def material(*sources):
     """Runs as a report hands them over."""
-    return redacted(read_source(list(sources)), Redaction(), masker_of(Redaction()), template=("t", "d"))
+    return redact_source(
+        read_source(list(sources)), Redaction(), make_masker(Redaction()), template=("t", "d")
+    )
 
 
 def test_a_notebook_of_somebody_elses_is_not_replaced(tmp_path):
@@ -205,7 +207,7 @@ def test_examples_come_from_the_sandbox_only():
 def test_a_key_of_the_environment_is_masked_without_a_report_too(monkeypatch):
     """`report_data()` in a notebook that is opened by itself."""
     monkeypatch.setenv("MIDDESK_API_KEY", "corporate-key-4711-8142")
-    assert masker_of(Redaction()).text("it is corporate-key-4711-8142!") == "it is [key 1]!"
+    assert make_masker(Redaction()).text("it is corporate-key-4711-8142!") == "it is [key 1]!"
 
 
 def test_a_traceback_holds_masks(tmp_path):

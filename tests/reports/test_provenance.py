@@ -11,7 +11,7 @@ import pytest
 
 import runkit
 from runkit.models import Run
-from runkit.reports.provenance import CLASS, MOST_IDS, Provenance, digest_of, provenance
+from runkit.reports.provenance import CSS_CLASS, MAX_IDS, Provenance, digest_of, provenance
 from runkit.tables.frames import Frames, frames
 from support import artifact, example, question, run, step
 
@@ -206,10 +206,10 @@ def test_the_words_for_a_redaction(told, said):
 
 def test_many_ids_are_bounded_and_that_is_said():
     """The first ones, and how many more."""
-    f = frames([run(run_id=f"r{n}") for n in range(MOST_IDS + 1_200)])
+    f = frames([run(run_id=f"r{n}") for n in range(MAX_IDS + 1_200)])
     said = facts(about(f))["runs"]
-    assert said.startswith(f"{MOST_IDS + 1_200:,}: r0, r1, ")
-    assert f"r{MOST_IDS - 1}, and 1,200 more" in said
+    assert said.startswith(f"{MAX_IDS + 1_200:,}: r0, r1, ")
+    assert f"r{MAX_IDS - 1}, and 1,200 more" in said
 
 
 def test_it_survives_json():
@@ -225,7 +225,7 @@ def test_it_shows_itself_escaped():
     """As a table, in a block that can be found; ids of a run are hostile too."""
     given = about(frames([run(run_id="<script>alert(1)</script>")]))
     html = given._repr_html_()
-    assert f'<div class="{CLASS}"><table>' in html
+    assert f'<div class="{CSS_CLASS}"><table>' in html
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert repr(given).startswith("runs: 1: <script>alert(1)</script>\nread: ")

@@ -11,8 +11,8 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from runkit.reports.bundle import Material, read_source, redacted
-from runkit.reports.leaks import own_words
+from runkit.reports.bundle import Bundle, read_source, redact_source
+from runkit.reports.leaks import builtin_words
 from runkit.reports.masking import Masker
 from runkit.reports.redaction import Redaction
 from runkit.tables.frames import Coverage, Frames
@@ -24,11 +24,11 @@ SECRET = "S3cr3t/Passw0rd#26"
 JWT = "eyJhbGciOi.eyJzdWIiOiIx.c2ln-_x"
 
 
-def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> Material:
+def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> Bundle:
     """What a report on runs or frames hands to its template."""
     chosen = policy or Redaction()
-    masker = Masker(chosen, keys, own_words(""))
-    return redacted(read_source(source), chosen, masker, template=("t", "d"))
+    masker = Masker(chosen, keys, builtin_words(""))
+    return redact_source(read_source(source), chosen, masker, template=("t", "d"))
 
 
 def masked(text: str, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> str:
