@@ -39,9 +39,7 @@ class Redaction:
 
     def __post_init__(self) -> None:
         if not isinstance(self.patterns, Mapping):
-            raise UsageError(
-                f"patterns={brief(self.patterns)}; expected a dict of regular expressions."
-            )
+            raise UsageError(f"patterns={brief(self.patterns)}; expected a dict of regular expressions.")
         if not isinstance(self.reveal, Iterable):
             raise UsageError(f"reveal={brief(self.reveal)}; expected a rule name, or several.")
         patterns = {name: _compile(name, pattern) for name, pattern in self.patterns.items()}

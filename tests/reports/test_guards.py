@@ -36,7 +36,7 @@ def material(*sources):
 def test_a_notebook_of_somebody_elses_is_not_replaced(tmp_path):
     """A report may replace an executed notebook of an earlier report, and no other."""
     (tmp_path / "analysis.ipynb").write_text('{"cells": [], "metadata": {}}')
-    with pytest.raises(UsageError, match=r"analysis\.ipynb is there and no report made it"):
+    with pytest.raises(UsageError, match=r"analysis\.ipynb exists and was not made by a report"):
         make(example("completed"), tmp_path / "analysis.html")
     template = write_template(tmp_path / "own.ipynb", READ)
     for _ in range(2):
@@ -126,7 +126,7 @@ def test_a_broken_line_does_not_break_a_fleet_report(tmp_path):
 @pytest.mark.parametrize("title", ["", "  \n", 1, b"x"])
 def test_a_title_is_words(tmp_path, title):
     """An empty heading helps nobody."""
-    with pytest.raises(UsageError, match="expected some words"):
+    with pytest.raises(UsageError, match="expected text, or None"):
         make(example("completed"), tmp_path / "a.html", title=title)
 
 
@@ -175,27 +175,27 @@ def test_an_answer_may_be_no_number_of_examples():
 
 def test_a_pattern_that_masks_field_names_is_blamed(tmp_path):
     """And not the API, which was not even read."""
-    with pytest.raises(UsageError, match="pattern of your own also masks names"):
+    with pytest.raises(UsageError, match="patterns also masks field names"):
         make(example("completed"), tmp_path / "a.html", redact=Redaction(patterns={"a": "a"}))
 
 
 def test_another_redaction_is_said_where_the_ids_are(tmp_path):
     """Whoever executes the notebook again has to give it; the pattern itself is not kept."""
-    policy = Redaction(patterns={"licence": "LIC-[0-9]+"}, keep_last=4)
+    policy = Redaction(patterns={"license": "LIC-[0-9]+"}, keep_last=4)
     done = make(example("completed"), tmp_path / "a.html", redact=policy)
     [cell] = [one for one in done.notebook["cells"] if "parameters" in one["metadata"].get("tags", ())]
-    assert "patterns for licence, keep_last=4" in "".join(cell["source"])
+    assert "patterns for license, keep_last=4" in "".join(cell["source"])
     assert "LIC-" not in done.html
 
 
 def test_the_run_template_answers_in_this_order():
     """From what was asked to what is open; the verdict stands before, in short."""
-    asked = ["What was asked?", "What was found, and on which evidence?", "What was a person asked?"]
+    asked = ["What was asked?", "What was found, and on which evidence?", "What was a reviewer asked?"]
     rest = ["Where did the time go?", "What failed?", "What is open?"]
     template = json.loads((notebooks() / "report_run.ipynb").read_text())
     sources = ["".join(cell["source"]) for cell in template["cells"] if cell["cell_type"] == "markdown"]
     headings = [text.partition("\n")[0].removeprefix("## ") for text in sources if text.startswith("## ")]
-    assert headings == ["In short", *asked, *rest, "How this was made", "Words used here"]
+    assert headings == ["Summary", *asked, *rest, "About this report", "Glossary"]
 
 
 def test_examples_come_from_the_sandbox_only():

@@ -95,7 +95,7 @@ def test_so_many_runs_fit(name, fits, does_not):
     for n_runs in does_not:
         with pytest.raises(UsageError, match=f'template="{name}" shows .*got {n_runs}'):
             find_template(name).check(n_runs)
-    with pytest.raises(UsageError, match="no run in the source; expected runs, or a file"):
+    with pytest.raises(UsageError, match="source contains no runs; expected runs, or a file"):
         find_template(name).check(0)
 
 
