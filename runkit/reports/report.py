@@ -26,7 +26,7 @@ from runkit.reports.execute import execute
 from runkit.reports.leaks import builtin_words, find_leaks
 from runkit.reports.masking import Masker
 from runkit.reports.redaction import Redaction
-from runkit.text import plural, visible
+from runkit.text import plural, run_label, short_id, visible
 
 MAX_NAMED = 3  # leaks in an error message
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
@@ -93,7 +93,8 @@ def report(
         notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False masks keys only.
         The report counts what was masked and lists what was revealed.
     title
-        Replaces the notebook's first heading.
+        Replaces the notebook's first heading. The default for "run" has the business (or else the agent) and
+        the first 8 characters of the run id.
     progress
         Show a progress bar that counts cells.
 
@@ -128,7 +129,7 @@ def report(
     texts = {"title": _title(title) if title is not None else "", "name": html_path.stem}
     template_id = selected.path.name, selected.digest
     bundle = redact_source(original, policy, masker, template=template_id, texts=texts)
-    heading = masker.text(texts["title"]) or None
+    heading = masker.text(texts["title"]) or _heading(selected, bundle)
     notebook = selected.notebook(list(bundle.provenance.run_ids), heading, _redaction_note(policy))
     with bundle_folder(bundle) as folder:
         execute(notebook, folder, template=selected.path, mask=masker.text, progress=progress)
@@ -141,6 +142,14 @@ def report(
     return Report(
         html_path, notebook_path, digest, bundle.provenance.digest, dict(masker.counts), n_runs, len(html)
     )
+
+
+def _heading(template: templates.Template, bundle: Bundle) -> str | None:
+    """Name the run in the heading of the template "run"; other templates keep their own heading."""
+    if template.name != "run":
+        return None
+    [row] = bundle.frames.runs.to_dict("records")
+    return f"Run report: {run_label(row['run_id'], row['business_name'], row['agent_name'])}"
 
 
 def _redaction_note(policy: Redaction | None) -> str:
@@ -199,7 +208,7 @@ def _describe_leak(value: str, masker: Masker) -> str:
     if value not in masker.secrets:
         return "an API key from the environment"
     run_id, field = masker.secrets[value]
-    run = f"run {masker.text(run_id)}, " if isinstance(run_id, str) else ""
+    run = f"run {short_id(masker.text(run_id))}, " if isinstance(run_id, str) else ""
     return f"{masker.rule_of(value)} ({run}field {field})"
 
 

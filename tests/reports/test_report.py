@@ -207,6 +207,19 @@ def test_the_title_is_masked_and_is_text(secretive):
     assert re.search(f"<h1[^>]*>{title}</h1>", secretive.page)
 
 
+@pytest.mark.parametrize(
+    ("known", "label"),
+    [({"business_name": "Namesake <Imports> LLC"}, "Namesake &lt;Imports&gt; LLC"), ({}, "")],
+)
+def test_the_title_names_the_business_and_the_short_id(tmp_path, known, label):
+    """Of a report of one run, where none was given; the agent stands in for an unknown business."""
+    run_id = example("completed")["id"]
+    page = make(example("completed") | {"_runkit": known}, tmp_path / "a.html").page
+    title = f"Run report: {label or 'CIP Orchestrator'} · {run_id[:8]}"
+    assert re.search(f"<h1[^>]*>{title}</h1>", page)
+    assert f"<title>{title}</title>" in page
+
+
 def test_what_was_masked_is_counted(secretive):
     """By rule: how many values in how many texts, in the page and in what `report()` gives."""
     assert dict(secretive.report.masked) == {"ein": 1, "email": 2, "key": 2, "signed_url": 1}
@@ -252,7 +265,7 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, c
     """Built from parts or escaped: the error names rule, run and field, and no value; nothing is written."""
     template = write_template(tmp_path / "own.ipynb", READ, cell)
     source = runkit.frames(labelled) if as_frames else labelled
-    with pytest.raises(ReportError, match=rf"key \(run {labelled['id']}, field steps\.label\)") as caught:
+    with pytest.raises(ReportError, match=rf"key \(run {labelled['id'][:8]}, field steps\.label\)") as caught:
         make(source, tmp_path / "out" / "a.html", template=template)
     assert "q8Zt4Lw2" not in str(caught.value)
     assert not (tmp_path / "out").exists()
