@@ -208,14 +208,13 @@ def test_the_title_is_masked_and_is_text(secretive):
 
 
 @pytest.mark.parametrize(
-    ("known", "label"),
-    [({"business_name": "Namesake <Imports> LLC"}, "Namesake &lt;Imports&gt; LLC"), ({}, "")],
+    ("known", "name"), [({"business_name": "<b> Imports"}, "&lt;b&gt; Imports"), ({}, "CIP Orchestrator")]
 )
-def test_the_title_names_the_business_and_the_short_id(tmp_path, known, label):
+def test_the_title_names_the_business_and_the_short_id(tmp_path, known, name):
     """Of a report of one run, where none was given; the agent stands in for an unknown business."""
     run_id = example("completed")["id"]
     page = make(example("completed") | {"_runkit": known}, tmp_path / "a.html").page
-    title = f"Run report: {label or 'CIP Orchestrator'} · {run_id[:8]}"
+    title = f"Run report: {name} · {run_id[:8]}"
     assert re.search(f"<h1[^>]*>{title}</h1>", page)
     assert f"<title>{title}</title>" in page
 
