@@ -1,4 +1,4 @@
-"""`runkit demo`: a handful of agents on the embedded sandbox, and what an analyst sees of them."""
+"""`runkit demo`: six agents on the embedded sandbox, and what an analyst sees of their runs."""
 
 from __future__ import annotations
 
@@ -20,55 +20,56 @@ from runkit.client import Client
 from runkit.errors import WaitTimeout
 from runkit.progress import Bar, say
 from runkit.server import Sandbox
+from runkit.style import status
 from runkit.tables.frames import Frames, frames
-from runkit.text import Markup, duration, html_table, one_line, plural
+from runkit.text import Markup, duration, html_table, one_line, plural, run_label
 
-ASKS = "watchlist_hit"  # the scenario whose question is answered here
-SCENARIOS = ("clean_pass", ASKS, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
-THINKING_S = 3.0  # how long the person of the demo takes to answer; real, and so in the record
-POLL_S = 0.2
-RUNS_S = 600.0  # virtual seconds in which all runs stop; they take 400 at most
-WAIT_S = 60.0  # real seconds on top, for a busy machine
-HEADERS = ("business", "status", "total", "working", "waiting", "idle", "steps", "errors")
+QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
+SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
+ANSWER_DELAY_S = 3.0  # real seconds before the demo's reviewer answers; visible in the run as waiting
+POLL_INTERVAL_S = 0.2
+MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
+EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
+HEADERS = ("Run", "Status", "Total", "Working", "Waiting", "Idle", "Steps", "Errors")
 
 
 class Started(NamedTuple):
-    """A run of the demo and the business it is about."""
+    """A run of the demo, with its label for people and its scenario."""
 
     run_id: str
-    business: str
+    label: str
     scenario: str
 
 
-def tell(words: str = "") -> None:
-    """Say something that the demo is for."""
-    say(words, file=sys.stdout)
+def print_line(text: str = "") -> None:
+    """Print to stdout."""
+    say(text, file=sys.stdout)
 
 
-def show(folder: Path, *, speed: float) -> Path:
-    """Run the demo and write `index.html` into `folder`; returns the page's path.
+def run_demo(folder: Path, *, speed: float) -> Path:
+    """Run the demo and write `index.html` to `folder`; return the path of the page.
 
-    Raises `WaitTimeout` if a run does not stop, and `UsageError` for a folder that cannot be used.
+    Raises `WaitTimeout` if a run does not stop, and `UsageError` for an invalid folder.
     """
-    files.folder_at(folder)  # before there is anything to write into it
+    files.folder_at(folder)  # fails before the runs start
     with _temporary_state(), runkit.sandbox(speed=speed) as box, box.client() as client:
-        tell(f"Sandbox at {box.url}; a virtual minute takes {60 / box.speed:.2g} s while agents work.")
+        print_line(f"Sandbox at {box.url}. Simulation speed: {box.speed:g}×.")
         started = list(_start(box, client))
-        _watch(client, started, timeout=WAIT_S + RUNS_S / box.speed)
-        found = frames(client.runs.fetch([run.run_id for run in started], progress=False))
-    rows = list(_rows(found, started))
-    tell()
+        _watch(client, started, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
+        f = frames(client.runs.fetch([run.run_id for run in started], progress=False))
+    rows = list(_rows(f))
+    print_line()
     _print_table(rows)
-    tell()
-    tell("\n".join(f"- {line}" for line in found.sentences(len(started))))
-    page = _write(folder, found, started, rows)
-    tell(f"\nThe Gantt charts are in {page}; open it in a browser, it needs no network.")
+    print_line()
+    print_line("\n".join(f"- {sentence}" for sentence in f.sentences(len(started))))
+    page = _write(folder, f, started, rows)
+    print_line(f"\nGantt charts: {page}. Open it in a browser; it needs no network.")
     return page
 
 
 @contextmanager
 def _temporary_state() -> Iterator[None]:
-    """Keep the demo's answer out of the user's answer log: its business is invented."""
+    """Keep the demo's answer out of the user's answer log: its business is fictitious."""
     before = os.environ.get(DIR_NAME)
     with tempfile.TemporaryDirectory(prefix="runkit-demo-") as folder:
         os.environ[DIR_NAME] = folder
@@ -82,69 +83,66 @@ def _temporary_state() -> Iterator[None]:
 
 
 def _start(box: Sandbox, client: Client) -> Iterator[Started]:
-    names = {business.scenario: business for business in box.businesses}
+    businesses = {business.scenario: business for business in box.businesses}
     for scenario in SCENARIOS:
-        business = names[scenario]
+        business = businesses[scenario]
         run = client.runs.create("cip_orchestrator", business_id=business.id)
-        yield Started(run.id, business.name, scenario)
+        yield Started(run.id, run_label(run.id, business.name, run.agent_name), scenario)
 
 
 def _watch(client: Client, started: list[Started], *, timeout: float) -> None:
-    """Follow the runs until each has ended or waits, and answer the one question that is ours."""
+    """Follow the runs until each has ended or is waiting, and answer one question."""
     asked_at: float | None = None
     deadline = time.monotonic() + timeout
     open_runs = {run.run_id: run for run in started}
-    with Bar(total=len(started), desc="runs that have stopped", unit="run") as bar:
+    with Bar(total=len(started), desc="runs stopped", unit="run") as bar:
         while open_runs:
             if time.monotonic() > deadline:
-                names = ", ".join(one_line(one.business) for one in open_runs.values())
+                labels = ", ".join(one.label for one in open_runs.values())
                 raise WaitTimeout(
-                    f"{plural(len(open_runs), 'run')} had not stopped after {duration(timeout)}: {names}. "
+                    f"{plural(len(open_runs), 'run')} did not stop within {duration(timeout)}: {labels}. "
                     "Try again with a higher --speed."
                 )
             for run_id, one in list(open_runs.items()):
                 run = client.runs.get(run_id, steps=False)
                 if run.status == "running":
                     continue
-                if one.scenario == ASKS and run.interrupts:
+                if one.scenario == QUESTION_SCENARIO and run.interrupts:
                     if asked_at is None:
                         asked_at = time.monotonic()
-                        bar.tell(
-                            f'{one_line(one.business)} asks: "{one_line(run.interrupts[0].label or "")}"'
-                        )
-                    elif time.monotonic() - asked_at >= THINKING_S:
+                        bar.tell(f'{one.label} asks: "{one_line(run.interrupts[0].label or "")}"')
+                    elif time.monotonic() - asked_at >= ANSWER_DELAY_S:
                         client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "Demo"})
-                        bar.tell("answered: approve")
+                        bar.tell("Answered: approve")
                     continue
                 del open_runs[run_id]
                 bar.update()
-            time.sleep(POLL_S)
+            time.sleep(POLL_INTERVAL_S)
 
 
-def _rows(found: Frames, started: list[Started]) -> Iterator[tuple[str, ...]]:
-    by_id = found.runs.set_index("run_id")
-    for one in started:
-        row = by_id.loc[one.run_id].to_dict()
-        spent = (duration(row[part]) for part in ("duration_s", "working_s", "waiting_s", "idle_s"))
-        yield one_line(one.business), str(row["status"]), *spent, str(row["n_steps"]), str(row["n_errors"])
+def _rows(f: Frames) -> Iterator[tuple[str, ...]]:
+    for row in f.runs.to_dict("records"):
+        label = run_label(row["run_id"], row["business_name"], row["agent_name"])
+        times = (duration(row[part]) for part in ("duration_s", "working_s", "waiting_s", "idle_s"))
+        yield label, status(row["status"]).word, *times, f"{row['n_steps']:,}", f"{row['n_errors']:,}"
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(HEADERS, *rows, strict=True)]
     for row in (HEADERS, tuple("-" * width for width in widths), *rows):
-        tell("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        texts = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        print_line("  ".join([*texts, *numbers]))
 
 
-def _write(folder: Path, found: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:
-    asked = next(one for one in started if one.scenario == ASKS)
+def _write(folder: Path, f: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:
+    answered = next(one for one in started if one.scenario == QUESTION_SCENARIO)
     sections = [
         Markup(
-            "<h1>runkit demo</h1><p>Six runs on runkit's embedded sandbox; all businesses are invented.</p>{}"
+            "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"
         ).format(wide(html_table(HEADERS, rows))),
-        Markup("<h2>{}, step by step</h2>{}").format(
-            asked.business, figure_div(gantt(found.select(asked.run_id)))
-        ),
-        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(found, rows="run"))),
+        Markup("<h2>{}</h2>{}").format(answered.label, figure_div(gantt(f.select(answered.run_id)))),
+        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(f, rows="run"))),
     ]
     page = folder / "index.html"
     with files.replacing(page) as part:

@@ -241,7 +241,7 @@ def budget_words(working: float, waiting: float, idle: float) -> str:
 
 
 def run_sentence(
-    run_id: str,
+    label: str,
     *,
     status: str,
     duration_s: float | None,
@@ -250,11 +250,11 @@ def run_sentence(
     n_errors: int = 0,
     n_pending: int = 0,
 ) -> str:
-    """Say all of a run in one sentence.
+    """Say all of a run in one sentence, which starts with its label.
 
     `budget` is (working, waiting, idle) in seconds, or None when the steps were not delivered.
     """
-    head = f"run {short_id(run_id)}"
+    head = label
     if status != "completed":
         head += f" ({shorten(status, MOST_WORD)})"
     if duration_s is None or math.isnan(duration_s):

@@ -1,1 +1,1 @@
-"""Reports to hand on: a template is executed on redacted data and becomes one offline HTML file."""
+"""Reports to share: a template is executed on redacted data and becomes one offline HTML file."""

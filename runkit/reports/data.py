@@ -1,4 +1,4 @@
-"""`report_data()`: what a template reads, under `report()` and when an analyst opens it by itself."""
+"""`report_data()`: the data of a template, during `report()` and when an analyst opens the template."""
 
 from __future__ import annotations
 
@@ -11,24 +11,33 @@ from typing import TYPE_CHECKING
 import runkit
 from runkit.errors import UsageError
 from runkit.logs import log
-from runkit.reports.bundle import Material, Source, masker_of, policy_of, read_source, received, redacted
+from runkit.reports.bundle import (
+    Bundle,
+    Source,
+    make_masker,
+    read_bundle,
+    read_source,
+    redact_source,
+    redaction_policy,
+)
 from runkit.reports.execute import DATA_NAME
-from runkit.reports.leaks import own_words
+from runkit.reports.leaks import builtin_words
 from runkit.reports.redaction import Redaction
 from runkit.text import Markup, block, plural, visible
 
 if TYPE_CHECKING:
     from runkit.client import Client
 
-EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # past runs of the sandbox that examples are taken from
-BY_ITSELF = "a notebook"  # what made the data when no report() did
+EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # the sandbox's past runs from which examples are taken
+NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report()
 
 
-class ReportData(Material):
+class ReportData(Bundle):
     """The data of a report, redacted: `frames`, `runs`, `answers`, `provenance`.
 
-    `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects, none where the report was made
-    from frames. `answers` are the rows of `runkit.answer_log()` about them. `provenance` shows itself.
+    `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects; empty if the report was made
+    from frames. `answers` are the rows of `runkit.answer_log()` about these runs. `provenance` is shown as a
+    table.
     """
 
     __slots__ = ()
@@ -49,50 +58,52 @@ def report_data(
     client: Client | None = None,
     redact: bool | Redaction = True,
 ) -> ReportData:
-    """Give a template its data.
+    """Return the data of a template.
 
-    Under `runkit.report()` this is what the report is about. In a notebook that is opened by itself the runs
-    are read: with `client`, else from the sandbox that `RUNKIT_SANDBOX_URL` names, else from Middesk with
-    MIDDESK_API_KEY, by a client that can only read.
+    During `runkit.report()` this is the report's data. In a notebook that an analyst opens, the runs are
+    read with `client`, or else from the sandbox at `RUNKIT_SANDBOX_URL`, or else from Middesk with
+    MIDDESK_API_KEY, by a read-only client.
 
     Parameters
     ----------
     run_ids
-        Which runs; none for examples of the embedded sandbox.
+        The ids of the runs, or unique prefixes of 8 or more characters. Empty: examples from the embedded
+        sandbox.
     examples
-        How many examples.
+        The number of examples.
     client
-        A client to read with. It stays open.
+        The client to read with. It stays open.
     redact
-        As in `report()`, which decides by itself.
+        As in `report()`. Ignored during `report()`, which has its own.
 
     Returns
     -------
     ReportData
-        Frames, runs, answers and where they come from, redacted.
+        Redacted frames, runs, answers and their provenance.
 
     Raises
     ------
     UsageError
-        For arguments that cannot be used; and what reading runs raises.
+        For invalid arguments.
+    RunkitError
+        If the runs cannot be read.
     """
     if folder := os.environ.get(DATA_NAME):
-        return ReportData(*received(Path(folder)))
+        return ReportData(*read_bundle(Path(folder)))
     if isinstance(run_ids, str):
-        raise UsageError(f"run_ids={run_ids!r} is one text; expected a list of run ids: [{run_ids!r}].")
+        raise UsageError(f"run_ids={run_ids!r} is a str; expected a list of run ids: [{run_ids!r}].")
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
-        raise UsageError(f"examples={examples!r} cannot be used; expected a whole number, 1 or more.")
-    policy = policy_of(redact)
+        raise UsageError(f"examples={examples!r} is invalid; expected a whole number, 1 or more.")
+    policy = redaction_policy(redact)
     with ExitStack() as stack:
         if run_ids:
             reader = client or stack.enter_context(_reader(stack, is_example=False))
             source = read_source(reader.runs.fetch(list(run_ids), progress=False))
         else:
             source = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
-            log.info("no run_ids: %s of the sandbox", plural(examples, "example"))
-    return ReportData(
-        *redacted(source, policy, masker_of(policy, own_words("")), template=(BY_ITSELF, "not known"))
-    )
+            log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
+    masker = make_masker(policy, builtin_words(""))
+    return ReportData(*redact_source(source, policy, masker, template=(NO_TEMPLATE, "unknown")))
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:
@@ -103,11 +114,12 @@ def _reader(stack: ExitStack, *, is_example: bool) -> Client:
 
 
 def _examples(client: Client, n: int) -> Source:
-    """Give one run that waited for a person, two that differ in that, or the newest."""
-    found = read_source(client.runs.fetch(client.runs.list(limit=None), progress=False))
-    runs = found.frames.runs
-    done = runs[runs["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
-    ids = (done["run_id"].iloc[[0, -1][:n]] if n < 3 else runs["run_id"][:n]).tolist()
-    kept = tuple(run for run in found.runs if run.id in ids)
-    answers = found.answers[found.answers["run_id"].isin(ids)]
-    return Source(found.frames.select(ids), kept, answers)
+    """Read `n` runs: one that waited long for a reviewer, and one that waited least; or the newest."""
+    everything = client.runs.list(business_id=client.businesses.list(), progress=False)
+    history = read_source(client.runs.fetch(everything, progress=False))
+    rows = history.frames.runs
+    completed = rows[rows["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
+    ids = (completed["run_id"].iloc[[0, -1][:n]] if n < 3 else rows["run_id"][:n]).tolist()
+    runs = tuple(run for run in history.runs if run.id in ids)
+    answers = history.answers[history.answers["run_id"].isin(ids)]
+    return Source(history.frames.select(ids), runs, answers)

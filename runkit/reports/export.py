@@ -1,9 +1,9 @@
-"""An executed notebook as one HTML page: offline, with the code folded, and harmless whatever it holds.
+"""Convert an executed notebook to one HTML page: offline, with folded code, and safe for hostile content.
 
-nbconvert walks the cells and highlights the code, nh3 keeps of their HTML what a text needs, and
-`runkit.charts.page` makes the page. Of each output one form is shown: plotly's figure, a picture, HTML, or
-text. Markdown and LaTeX of an output are shown as they are written: what an agent wrote is not typeset. SVG
-and JavaScript are not shown, the text beside them is. Of a picture in Markdown the words are shown.
+nbconvert walks the cells and highlights the code, nh3 sanitizes their HTML, and `runkit.charts.page` builds
+the page. Each output is shown in one format: plotly figure, picture, HTML, or text. Markdown and LaTeX
+outputs are shown as source text, because text of an agent is not typeset. SVG and JavaScript are not shown;
+their text alternative is. A picture in Markdown is shown as its alt text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runkit.errors import ReportError
 from runkit.text import Markup, esc, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
-SHOWN = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
+MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
 _TAGS = {
     *("a", "b", "bdi", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt"),
     *("em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "small"),
@@ -40,7 +40,7 @@ _STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "ba
 _TAG = re.compile("<[^>]*>")
 _ANCHOR = re.compile(r"part-\d+")
 _TITLE = Markup("<h1>{}</h1>")
-_ANCHORED = Markup('<h{level} id="{id}">{words}</h{level}>')
+_HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
 _PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
 _CONTENTS = Markup('<nav aria-label="Contents"><ol>{}</ol></nav>')
 _TOOLS = Markup(
@@ -55,7 +55,7 @@ _STYLE, _SCRIPT = (
 
 
 class Heading(NamedTuple):
-    """A heading of the page: its level, its anchor and its words."""
+    """A heading of the page: its level, its anchor and its text."""
 
     level: int
     id: str
@@ -63,9 +63,9 @@ class Heading(NamedTuple):
 
 
 def to_html(notebook: Any, *, title: str) -> str:
-    """Give an executed notebook (an nbformat node) as one HTML page.
+    """Convert an executed notebook (an nbformat node) to one HTML page.
 
-    The page's title is the notebook's first heading, `title` where it has none.
+    The page's title is the notebook's first heading, or `title` if it has none.
     """
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -75,12 +75,12 @@ def to_html(notebook: Any, *, title: str) -> str:
 
     class Renderer(IPythonRenderer):
         def image(self, text: str, url: str, title: str | None = None) -> str:
-            return text  # a picture may stand on the web, and is there by its words
+            return text  # a picture may be on the web; only its alt text is shown
 
         def heading(self, text: str, level: int, **attributes: Any) -> str:
             words = unescape(_TAG.sub("", text)).strip()
             headings.append(Heading(level, f"part-{len(headings)}", words))
-            return _ANCHORED.format(level=level, id=headings[-1].id, words=Markup(text))  # noqa: S704 - cleaned below
+            return _HEADING.format(level=level, id=headings[-1].id, words=Markup(text))  # noqa: S704 - cleaned below
 
     reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
 
@@ -88,18 +88,18 @@ def to_html(notebook: Any, *, title: str) -> str:
         return clean(reader.render(source), has_anchors=True)
 
     config = Config()
-    config.NbConvertBase.display_data_priority = SHOWN
+    config.NbConvertBase.display_data_priority = MIME_TYPES
     exporter = HTMLExporter(
         config=config,
         template_file=str(Path(__file__).parent / "page.html.j2"),
-        extra_template_basedirs=[],  # else those of the working directory come first, and they are programs
+        extra_template_basedirs=[],  # else templates in the working directory, which are code, come first
         filters={
             "clean": clean,
             "escaped": esc,
             "figure": _figure,
             "markdown": markdown,
             "picture": _picture,
-            "printed": _printed,
+            "console": _console,
             "visible": visible,
         },
     )
@@ -109,51 +109,52 @@ def to_html(notebook: Any, *, title: str) -> str:
         part.cells = cells
         return Markup(exporter.from_notebook_node(part, {"plotly": PLOTLY})[0])  # noqa: S704
 
-    is_top = [cell.cell_type == "markdown" and cell.source.startswith("# ") for cell in notebook.cells]
-    n_first = is_top.index(True) + 1 if True in is_top else 0  # cells before the contents
+    is_title = [cell.cell_type == "markdown" and cell.source.startswith("# ") for cell in notebook.cells]
+    n_first = is_title.index(True) + 1 if True in is_title else 0  # cells before the contents
     first, rest = body(notebook.cells[:n_first]), body(notebook.cells[n_first:])
-    top = [one for one in headings if one.level == 1]
-    entries = [_ENTRY.format(id=one.id, words=one.words) for one in headings if one.level == 2]
+    titles = [heading for heading in headings if heading.level == 1]
+    sections = [heading for heading in headings if heading.level == 2]
+    entries = [_ENTRY.format(id=section.id, words=section.words) for section in sections]
     return offline_page(
-        top[0].words if top else title,
-        [first if top else _TITLE.format(title), _CONTENTS.format(Markup("").join(entries)), rest, _TOOLS],
+        titles[0].words if titles else title,
+        [first if titles else _TITLE.format(title), _CONTENTS.format(Markup("").join(entries)), rest, _TOOLS],
         style=_STYLE,
         scripts=[_SCRIPT],
     )
 
 
-def _figure(given: Any) -> Markup:
+def _figure(output: Any) -> Markup:
     if (
-        not isinstance(given, dict)
-        or not isinstance(given.get("data", []), list)
-        or not isinstance(given.get("layout", {}), dict)
+        not isinstance(output, dict)
+        or not isinstance(output.get("data", []), list)
+        or not isinstance(output.get("layout", {}), dict)
     ):
         raise ReportError(
-            "an output calls itself a figure of plotly and is none; expected an object with data, a list, "
-            "and layout, an object. Nothing was written. Show a plotly figure instead."
+            "an output is marked as a plotly figure but is not one; expected an object with a list `data` "
+            "and an object `layout`. Nothing was written. Show a plotly figure instead."
         )
-    return figure_div(given)
+    return figure_div(output)
 
 
 def clean(html: str, *, has_anchors: bool = False) -> Markup:
-    """Keep of HTML what a text needs: no script, no form, no address but of the web, nothing with an id.
+    """Sanitize HTML to formatted text: no script, no form, only web links, no ids.
 
-    `has_anchors`: the headings have ids of ours. What nh3 gives is the end of it, and is never edited.
+    `has_anchors`: the headings have runkit's ids. The output of nh3 is final and never edited.
     """
     import nh3
 
-    def kept(tag: str, name: str, value: str) -> str | None:
-        if name == "href":  # of the web or of this page: `//host/x`, from a file, opens a share there
+    def allowed_value(tag: str, name: str, value: str) -> str | None:
+        if name == "href":  # only http, https and #: `//host/x` in a local file opens a network share
             return value if value.startswith("#") or web_host(value) else None
         return value if name != "id" or (has_anchors and _ANCHOR.fullmatch(value)) else None
 
-    for shown in (visible, str):  # what cannot be seen may be written as an entity, and is cleaned twice
-        html = shown(
+    for finish in (visible, str):  # twice: an invisible character may be written as an entity
+        html = finish(
             nh3.clean(
                 html,
                 tags=_TAGS,
                 attributes=_ATTRIBUTES,
-                attribute_filter=kept,
+                attribute_filter=allowed_value,
                 url_schemes={"http", "https"},
                 filter_style_properties=_STYLES,
                 generic_attribute_prefixes={"data-"},
@@ -163,13 +164,13 @@ def clean(html: str, *, has_anchors: bool = False) -> Markup:
     return Markup(html)  # noqa: S704
 
 
-def _printed(text: str) -> Markup:
-    """Give what a cell printed, in its colours; of other signs that act on a terminal the code is shown."""
+def _console(text: str) -> Markup:
+    """Convert printed text to HTML with its ANSI colors; other control characters are shown as codes."""
     from nbconvert.filters.ansi import ansi2html
 
     return Markup(visible(ansi2html(text)))  # noqa: S704
 
 
 def _picture(output: Mapping[str, Any], kind: str) -> Markup:
-    alt = output.get("metadata", {}).get(kind, {}).get("alt") or "A picture without a description"
+    alt = output.get("metadata", {}).get(kind, {}).get("alt") or "Picture without a description"
     return _PICTURE.format(alt=alt, kind=kind, data=output["data"][kind].strip())

@@ -1,4 +1,4 @@
-"""Where a report comes from, so that a colleague can make it again and compare."""
+"""The provenance of a report, so that a colleague can reproduce it and compare."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from runkit.errors import DISTRIBUTION
 from runkit.tables.frames import Frames
 from runkit.text import Markup, block, html_table, moment, plural, visible
 
-MOST_IDS = 10  # in the table; the first cell holds all
-CLASS = "runkit-provenance"  # tells the block in a notebook's HTML
+MAX_IDS = 10  # in the table; the first cell has all
+CSS_CLASS = "runkit-provenance"  # of the block in a notebook's HTML
 _BLOCK = Markup('<div class="{}">{}</div>')
-_MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")  # numbered as runs came
-_LOCAL = {  # what another machine does not know, or knows at another time
+_MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")  # numbers depend on the order
+_LOCAL_COLUMNS = {  # values that differ between machines and times of reading
     "runs": ["business_id", "business_name", "business_status", "business_status_at", "agent_name"],
     "interrupts": ["decision", "answered_by"],
     "problems": ["location"],
@@ -28,7 +28,7 @@ _LOCAL = {  # what another machine does not know, or knows at another time
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a report was made of and how; what was masked is counted by rule and never shown."""
+    """The data and settings of a report; masked values are counted by rule and never shown."""
 
     run_ids: tuple[str, ...]
     hosts: tuple[str, ...]
@@ -59,59 +59,59 @@ class Provenance:
         return cls(**values | lists)
 
     def facts(self) -> list[tuple[str, str]]:
-        """Say it in words, one fact a row."""
-        shown = ", ".join(self.run_ids[:MOST_IDS])
-        left = len(self.run_ids) - MOST_IDS
+        """Return the rows of the table: name and text."""
+        ids = ", ".join(self.run_ids[:MAX_IDS])
+        left = len(self.run_ids) - MAX_IDS
         hosts = ", ".join(self.hosts) or "an unknown host"
-        version = f"version {self.archive_version}, which can be read again"
-        more = f", and {left:,} more (the first cell has all: show the code)" if left > 0 else ""
+        version = f"version {self.archive_version}: archive.frames(version={self.archive_version})"
+        more = f", and {left:,} more (all are in the first code cell)" if left > 0 else ""
         return [
-            ("runs", f"{len(self.run_ids):,}: {shown}{more}"),
+            ("runs", f"{len(self.run_ids):,}: {ids}{more}"),
             ("read", f"{self.read_at or 'at an unknown time'}, from {hosts}"),
             *([("archive", version)] if self.archive_version is not None else []),
-            ("complete", f"no: {self.missing}" if self.missing else "yes, all that was asked for was read"),
+            ("complete", f"no: {self.missing}" if self.missing else "yes"),
             ("redaction", self.redaction()),
-            ("digest of the data", f"SHA-256 {self.digest}, of the redacted frames"),
+            ("data digest", f"SHA-256 {self.digest} of the redacted frames"),
             ("template", f"{self.template}, SHA-256 {self.template_digest}"),
-            ("made", f"{self.made_at} with {DISTRIBUTION} {self.version}"),
-            ("to make it again", "Fetch these runs, report on them with the same template and redaction, "
-             "and compare the digests: those of runs that have ended are equal."),
+            ("created", f"{self.made_at} with {DISTRIBUTION} {self.version}"),
+            ("to reproduce", "Fetch these runs and report on them with the same template and redaction. "
+             "If all runs have ended, the data digest is the same."),
         ]  # fmt: skip
 
     def redaction(self) -> str:
-        """Say what was masked, and what was not on purpose."""
+        """Describe what was masked and what was left on purpose."""
         counts = [
             f"{name}: {plural(number, 'value')} in {plural(self.texts.get(name, 0), 'text')}"
             for name, number in self.masked.items()
         ]
-        parts = [f"masked {'; '.join(counts)}" if counts else "nothing was masked, as nothing was found"]
+        parts = [f"masked {'; '.join(counts)}" if counts else "no sensitive data found to mask"]
         if not self.is_redacted:
-            parts.insert(0, "switched off by whoever made this; only keys are masked")
+            parts.insert(0, "redaction is off; only API keys are masked")
         if self.revealed:
-            parts.append(f"left as they are on purpose: {', '.join(self.revealed)}")
+            parts.append(f"not masked on request: {', '.join(self.revealed)}")
         if self.own_rules:
-            parts.append(f"with own rules: {', '.join(self.own_rules)}")
+            parts.append(f"custom rules: {', '.join(self.own_rules)}")
         if self.keep_last:
             parts.append(
-                f"the last {plural(self.keep_last, 'digit')} of tax and social security numbers kept"
+                f"the last {plural(self.keep_last, 'digit')} of tax and social security numbers shown"
             )
-        parts.append("names of people and companies and postal addresses are not masked")
+        parts.append("names of people and companies, and postal addresses, are not masked")
         return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
     def __repr__(self) -> str:
         return visible("\n".join(f"{name}: {words}" for name, words in self.facts()))
 
     def _repr_html_(self) -> str:
-        return block(_BLOCK.format(CLASS, html_table(("fact", "value"), self.facts())))
+        return block(_BLOCK.format(CSS_CLASS, html_table(("fact", "value"), self.facts())))
 
 
 def provenance(frames: Frames, template: tuple[str, str], redaction: Mapping[str, Any]) -> Provenance:
-    """Describe redacted data. `template`: name and SHA-256; `redaction`: the fields that tell of it."""
-    first_and_last = dict.fromkeys(map(moment, frames.read_at or ()))
+    """Describe redacted data. `template`: name and SHA-256; `redaction`: the `Provenance` fields about it."""
+    times = dict.fromkeys(map(moment, frames.read_at or ()))
     return Provenance(
         run_ids=tuple(frames.runs["run_id"].tolist()),
         hosts=frames.read_from,
-        read_at=" to ".join(first_and_last) or None,
+        read_at=" to ".join(times) or None,
         missing=_missing(frames),
         archive_version=frames.version,
         digest=digest_of(frames),
@@ -132,18 +132,18 @@ def _missing(frames: Frames) -> str | None:
 
 
 def digest_of(frames: Frames) -> str:
-    """Give the SHA-256 of frames, in hex: equal for equal data, in whatever order the runs came.
+    """Return the SHA-256 of frames, in hex: equal for equal data, in any order of the runs.
 
-    It covers every column but what depends on where and when the data was read: `as_of` of runs that have
-    ended, who answered (the answer log of a machine tells), and the places of problems. It is taken of
-    redacted frames: from a digest of the rest and a number of nine digits, the number could be found.
+    It leaves out what depends on where and when the data was read: `as_of` of ended runs, who answered
+    (known from the answer log of one machine), business names, and locations of problems. It must be taken
+    of redacted frames: a nine-digit number can be recovered from a digest by trying all numbers.
     """
     total = hashlib.sha256()
     for name, df in frames.items():
-        kept = df.drop(columns=_LOCAL.get(name, []))
+        shared = df.drop(columns=_LOCAL_COLUMNS.get(name, []))
         if name == "runs":
-            kept = kept.assign(as_of=kept["as_of"].where(kept["ended_at"].isna()))
-        ordered = kept.sort_values("run_id", kind="stable").reset_index(drop=True)
+            shared = shared.assign(as_of=shared["as_of"].where(shared["ended_at"].isna()))
+        ordered = shared.sort_values("run_id", kind="stable").reset_index(drop=True)
         text = _MASK.sub(
             r"[\1]", ordered.to_json(orient="split", index=False, date_format="iso", date_unit="us")
         )

@@ -1,4 +1,4 @@
-"""`report()`: from runs to a notebook and one HTML file that can be handed on."""
+"""`report()`: from runs to a notebook and one HTML file to share."""
 
 from __future__ import annotations
 
@@ -14,24 +14,31 @@ from runkit import files
 from runkit.charts.wording import listed
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
-from runkit.reports.bundle import Material, handed_over, masker_of, policy_of, read_source, redacted
+from runkit.reports.bundle import (
+    Bundle,
+    bundle_folder,
+    make_masker,
+    read_source,
+    redact_source,
+    redaction_policy,
+)
 from runkit.reports.execute import execute
-from runkit.reports.leaks import leaked, own_words
+from runkit.reports.leaks import builtin_words, find_leaks
 from runkit.reports.masking import Masker
 from runkit.reports.redaction import Redaction
-from runkit.text import plural, visible
+from runkit.text import plural, run_label, short_id, visible
 
-MOST_NAMED = 3  # of what would have leaked
-_NEEDED = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
+MAX_NAMED = 3  # leaks in an error message
+_REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was made: its HTML file, the executed notebook beside it, and what was masked.
+    """A finished report: its HTML file, the executed notebook, and what was masked.
 
-    `sha256` is that of the HTML file, in hex, `digest` that of the redacted data: equal for a report of the
-    same ended runs made again. `masked` counts different values by rule.
-    `n_bytes` is the size of the HTML file.
+    `sha256` is the hash of the HTML file, in hex. `digest` is the hash of the redacted data: it stays the
+    same when the same ended runs are reported again. `masked` counts different values by rule. `n_bytes` is
+    the size of the HTML file.
     """
 
     html: Path
@@ -47,15 +54,15 @@ class Report:
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
         return visible(
             f"{self.html} ({plural(self.n_runs, 'run')}, {size:.1f} MB), executed notebook {self.notebook}\n"
-            f"masked: {counts}\ndigest of the data {self.digest}\nSHA-256 {self.sha256}"
+            f"masked: {counts}\ndata digest {self.digest}\nSHA-256 {self.sha256}"
         )
 
     __repr__ = __str__
 
 
 def check_installed() -> None:
-    """Raise `MissingExtra` unless the packages of the extra `[report]` are there."""
-    if any(find_spec(name) is None for name in _NEEDED):
+    """Raise `MissingExtra` unless the packages of the extra `[report]` are installed."""
+    if any(find_spec(name) is None for name in _REQUIRED_PACKAGES):
         raise MissingExtra.of("report", "making a report")
 
 
@@ -68,75 +75,85 @@ def report(
     title: str | None = None,
     progress: bool = True,
 ) -> Report:
-    """Make a report: an executed notebook (`.ipynb`) and beside it one HTML file that needs no network.
+    """Make a report: one HTML file that needs no network, and the executed notebook (`.ipynb`) next to it.
 
-    Files that are there are replaced in the end, when all went well.
+    Existing files are replaced only at the end, if everything succeeded.
 
     Parameters
     ----------
     source
-        `Frames`, or anything that `frames()` takes.
+        `Frames`, or anything that `frames()` accepts.
     path
-        The HTML file to write; the notebook gets its name.
+        The HTML file to write; the notebook gets the same name.
     template
-        "run" (one run), "compare" (two), "fleet" (any number), or the path of a notebook of your own that
+        "run" (one run), "compare" (two), "fleet" (any number), or the path of your own notebook, which
         reads `runkit.report_data()`.
     redact
         True masks tax and social security numbers, e-mail addresses, keys and signed links before the
-        notebook sees them; a `Redaction` has patterns of your own and what to reveal; False masks keys only.
-        What was masked is counted in the report, and so is what was revealed.
+        notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False masks keys only.
+        The report counts what was masked and lists what was revealed.
     title
-        Takes the place of the notebook's first heading.
+        Replaces the notebook's first heading. The default for "run" has the business (or else the agent) and
+        the first 8 characters of the run id.
     progress
-        Count the cells.
+        Show a progress bar that counts cells.
 
     Returns
     -------
     Report
-        The two files, their digests, and what was masked.
+        The two files, the digests, and the counts of masked values.
 
     Raises
     ------
     UsageError
-        For what cannot be used.
+        For invalid arguments, or runs that the template cannot show.
     ReportError
-        When a cell fails, or when a finished file would hold what is masked. Nothing is written then.
+        If a cell fails, or a finished file would contain a masked value. Nothing is written then.
     MissingExtra
-        Without the extra `[report]`.
+        If the extra `[report]` is not installed.
     """
     check_installed()
-    html_path, notebook_path = targets(path)
-    policy = policy_of(redact)
-    chosen = templates.find(template)
-    if chosen.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
-        raise UsageError(f"{notebook_path} is the template itself; give the report another name.")
+    html_path, notebook_path = output_paths(path)
+    policy = redaction_policy(redact)
+    selected = templates.find_template(template)
+    if selected.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
+        raise UsageError(f"{notebook_path} is the template itself; choose another name for the report.")
     if notebook_path.exists() and not templates.is_report(notebook_path):
         raise UsageError(
-            f"{notebook_path} is there and no report made it; the executed notebook would take its place. "
-            "Give the report another name."
+            f"{notebook_path} exists and was not made by a report; the executed notebook would replace it. "
+            "Choose another name for the report."
         )
-    read = read_source(source)
-    chosen.check(len(read.frames.runs))
-    masker = masker_of(policy, own_words(chosen.text))
+    original = read_source(source)
+    selected.check(len(original.frames.runs))
+    masker = make_masker(policy, builtin_words(selected.text))
     texts = {"title": _title(title) if title is not None else "", "name": html_path.stem}
-    material = redacted(read, policy, masker, template=(chosen.path.name, chosen.digest), texts=texts)
-    heading = masker.text(texts["title"]) or None
-    notebook = chosen.notebook(list(material.provenance.run_ids), heading, _asked_for(policy))
-    with handed_over(material) as folder:
-        execute(notebook, folder, template=chosen.path, mask=masker.text, progress=progress)
-        finished = _finish(notebook, material, masker.text(html_path.stem), str(folder))
-    _check(*finished, masker, exempt=(material.provenance.digest, chosen.digest))
-    html, executed = (text.encode() for text in finished)
+    template_id = selected.path.name, selected.digest
+    bundle = redact_source(original, policy, masker, template=template_id, texts=texts)
+    heading = masker.text(texts["title"]) or _heading(selected, bundle)
+    notebook = selected.notebook(list(bundle.provenance.run_ids), heading, _redaction_note(policy))
+    with bundle_folder(bundle) as folder:
+        execute(notebook, folder, template=selected.path, mask=masker.text, progress=progress)
+        rendered = _render(notebook, bundle, masker.text(html_path.stem), str(folder))
+    _check_leaks(*rendered, masker, exempt=(bundle.provenance.digest, selected.digest))
+    html, executed = (text.encode() for text in rendered)
     _write({html_path: html, notebook_path: executed})
     digest = hashlib.sha256(html).hexdigest()
-    n_runs = len(read.frames.runs)
+    n_runs = len(original.frames.runs)
     return Report(
-        html_path, notebook_path, digest, material.provenance.digest, dict(masker.counts), n_runs, len(html)
+        html_path, notebook_path, digest, bundle.provenance.digest, dict(masker.counts), n_runs, len(html)
     )
 
 
-def _asked_for(policy: Redaction | None) -> str:
-    """Say what whoever executes the notebook again has to give to `report_data`; patterns are not kept."""
+def _heading(template: templates.Template, bundle: Bundle) -> str | None:
+    """Name the run in the heading of the template "run"; other templates keep their own heading."""
+    if template.name != "run":
+        return None
+    [row] = bundle.frames.runs.to_dict("records")
+    return f"Run report: {run_label(row['run_id'], row['business_name'], row['agent_name'])}"
+
+
+def _redaction_note(policy: Redaction | None) -> str:
+    """Describe the arguments of `report_data` that reproduce the redaction; patterns are not stored."""
     if policy is None:
         return "redact=False"
     parts = [f"patterns for {', '.join(policy.patterns)}"] if policy.patterns else []
@@ -146,68 +163,70 @@ def _asked_for(policy: Redaction | None) -> str:
 
 
 def _title(title: object) -> str:
-    """Give a title in one line."""
+    """Return a title on one line."""
     words = " ".join(title.split()) if isinstance(title, str) else ""
     if not words:
-        raise UsageError(f"title={title!r} cannot be used; expected some words, or None.")
+        raise UsageError(f"title={title!r} is invalid; expected text, or None.")
     return words
 
 
-def targets(path: str | Path) -> tuple[Path, Path]:
-    """Give the files of a report: HTML and notebook. Raises `UsageError` for what cannot be one."""
+def output_paths(path: str | Path) -> tuple[Path, Path]:
+    """Return the paths of a report: HTML and notebook. Raises `UsageError` for an invalid path."""
     if not isinstance(path, str | Path) or Path(path).suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"path={str(path)!r} is no HTML file; expected a name that ends in .html.")
+        raise UsageError(f"path={str(path)!r} must end in .html.")
     html = files.file_at(path)
     return html, files.file_at(html.with_suffix(".ipynb"))
 
 
-def _finish(notebook: Any, material: Material, name: str, folder: str) -> tuple[str, str]:
-    """Give HTML and notebook as texts, both with where the data comes from."""
+def _render(notebook: Any, bundle: Bundle, name: str, folder: str) -> tuple[str, str]:
+    """Return the HTML page and the notebook as texts, both with the provenance."""
     from runkit.reports.export import to_html
 
-    said = templates.with_provenance(notebook, material.provenance)
-    html = to_html(templates.read(said), title=name)
-    if folder in said or folder in html:
-        raise ReportError("the template prints where its data lies; nothing was written. Print data instead.")
-    return html, said
-
-
-def _check(html: str, notebook: str, masker: Masker, exempt: tuple[str, ...]) -> None:
-    """Raise `ReportError` where a finished file holds what was masked."""
-    values = sorted(leaked(html, notebook, masker, exempt))
-    if values:
-        named = listed([_where(value, masker) for value in values[:MOST_NAMED]])
-        more = f" and {len(values) - MOST_NAMED:,} more" if len(values) > MOST_NAMED else ""
+    notebook_text = templates.with_provenance(notebook, bundle.provenance)
+    html = to_html(templates.read(notebook_text), title=name)
+    if folder in notebook_text or folder in html:
         raise ReportError(
-            f"the report would hold what is masked in its data: {named}{more}. Nothing was written. "
-            "A cell of the template builds it from parts; let it show the data instead."
+            "the template prints the path of its private data. Nothing was written. Print the data instead."
+        )
+    return html, notebook_text
+
+
+def _check_leaks(html: str, notebook: str, masker: Masker, exempt: tuple[str, ...]) -> None:
+    """Raise `ReportError` if a finished file contains a masked value."""
+    values = sorted(find_leaks(html, notebook, masker, exempt))
+    if values:
+        named = listed([_describe_leak(value, masker) for value in values[:MAX_NAMED]])
+        more = f" and {len(values) - MAX_NAMED:,} more" if len(values) > MAX_NAMED else ""
+        raise ReportError(
+            f"the report would contain masked values: {named}{more}. Nothing was written. "
+            "A cell of the template builds them from parts; show the data instead."
         )
 
 
-def _where(value: str, masker: Masker) -> str:
+def _describe_leak(value: str, masker: Masker) -> str:
     """Name the rule that masked a value, the run and the field."""
     if value not in masker.secrets:
-        return "a key of this process' environment"
+        return "an API key from the environment"
     run_id, field = masker.secrets[value]
-    run = f"run {masker.text(run_id)}, " if isinstance(run_id, str) else ""
+    run = f"run {short_id(masker.text(run_id))}, " if isinstance(run_id, str) else ""
     return f"{masker.rule_of(value)} ({run}field {field})"
 
 
 def _write(files: Mapping[Path, bytes]) -> None:
-    """Write each file under a name that nobody else has, and then move all to their places."""
+    """Write each file under a unique temporary name, then rename all of them."""
     parts: dict[Path, Path] = {}
     target = next(iter(files))
     try:
         for target, content in files.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.parent / f".runkit-{secrets.token_hex(8)}.part"
-            with part.open("xb") as file:  # new, and as open as the umask says, which is all threads'
+            with part.open("xb") as file:  # a new file with the permissions of the umask
                 parts[target] = part
                 file.write(content)
         for target, written in parts.items():
             written.replace(target)
     except OSError as error:
-        raise UsageError(f"{target} cannot be written ({error.strerror}).") from None
+        raise UsageError(f"{target} cannot be written ({error.strerror}). Choose another path.") from None
     finally:
         for written in parts.values():
             written.unlink(missing_ok=True)

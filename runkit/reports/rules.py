@@ -1,6 +1,6 @@
-"""What is masked in a report: one table of named rules, and what the name of a field says of its value.
+"""The masking rules of reports: one table of named rules, and rules by field name.
 
-Text that is written with escapes of JSON, HTML or addresses is searched as it stands and with them undone.
+Text with JSON, HTML or URL escapes is searched as it is and unescaped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from runkit.text import unescape
 
-MOST_LAYERS = 2  # of escapes: those of a text itself, and those that were put around it
+MAX_ESCAPE_LAYERS = 2  # those of a text itself, and those of the text that contains it
 
 # --------------------------------------------------------------------------------------------------- patterns
 
@@ -24,7 +24,7 @@ _EACH_NINE = rf"(?P<each>{_NINE}(?:\s?(?:,|/|and|or|vs\.?|not|against)?\s?{_NINE
 _EIN_WORD = r"(?-i:F?EINs?|TINs?)|tax(?:payer)?[ _-]?(?:id|no|number)\w*|employer[ _-]?id\w*"
 _SSN_WORD = r"(?-i:SSNs?|ITINs?)|social[ _-]security"
 _VALUE = r"[^\s\"'“”<>,;\\\[\]]"
-_STOP = r"(?<![.:!?)}])"  # punctuation after a value is none of it
+_STOP = r"(?<![.:!?)}])"  # punctuation after a value is not part of it
 _HAS_DIGIT = r"(?=[^\s\"']{0,200}\d)"
 _NO_WORD = (
     rf"(?=[^\s\"']{{0,200}}\d|{_VALUE}{{20}})"  # "bearer shares" and "authorization: pending" are words
@@ -35,18 +35,18 @@ _NAME = (
     r"|pass(?:word|wd|phrase)|pwd|(?:client[ _-]?)?secret"
     r"|(?:(?:access|refresh|session|auth|api|id|bearer|csrf)[ _-]?)?token)"
 )
-_NAMED = rf"(?<![?&#\w])(?<!&amp;)(?:[\w-]{{1,40}}[_-])?{_NAME}"  # in a query, other rules decide
+_NAMED = rf"(?<![?&#\w])(?<!&amp;)(?:[\w-]{{1,40}}[_-])?{_NAME}"  # in a URL query, other rules apply
 _IS = r"(?:password|passphrase|pwd|pin|token|secret|(?:api|access) key) (?:is|was):? ?"
 _COOKIE = r"[\w.-]+=[^\s\"'<>,;]*"
 
-# Parameters of an address that open a door: of OAuth, OpenID and SAML, sessions, signed links of clouds.
-_DOOR = (
+# Secret URL parameters: OAuth, OpenID, SAML, sessions, signed links of cloud providers.
+_PARAMETER = (
     r"(?:[a-z]{1,20}[_-]?){0,2}token|oauth_(?:verifier|signature)|id_token_hint|code_verifier|jwt"
     r"|pass(?:word|wd)|pwd|(?:client_)?(?:secret|assertion)|(?:device|user)_code|saml(?:response|art)"
     r"|sig|signature|x-(?:amz|goog|oss)-(?:signature|credential)|(?:aws|oss)accesskeyid|googleaccessid"
     r"|(?:access|auth|api|subscription)[_-]?key|(?:j|php)?sess(?:ion)?_?id"
 )
-_LONG_DOOR = r"key|auth|session|code|state|nonce|ticket"  # where they are short, codes of trades and states
+_LONG_PARAMETER = r"key|auth|session|code|state|nonce|ticket"  # short values are ordinary codes
 _QUERY = r"[^\s\"'<>\\^`{|}#&;]"
 _IN_QUERY = rf"(?=[^\s&;#]{{0,500}}\d|{_QUERY}{{20}})"  # empty and word-like ones stay: `?sig=`, `?key=acme`
 _LOGIN = r"[^\s/?#\"'<>\\]+"
@@ -58,14 +58,14 @@ _MAIL = (
 
 
 class Rule(NamedTuple):
-    """A named way to find secrets: a match, or its named group, or each number in the group `each`."""
+    """A named pattern of secrets: the whole match, its named group, or each number in the group `each`."""
 
     name: str
     pattern: re.Pattern[str]
 
 
 def _nine_digits(words: str, acronyms: str) -> tuple[str, ...]:
-    """Find nine digits beside a word; "ein" and "tin" are other words, too, and count right before them."""
+    """Build patterns for nine digits next to `words`, or right after `acronyms`, which are also words."""
     return (
         # "EIN given was 123456789", "tax id (123456789)", but not "EIN checked: revenue 250000000"
         rf"(?<![^\W_])(?:{words})(?:[ _-][^\W\d_]+){{0,4}}[^\w\n;]{{1,5}}{_EACH_NINE}",
@@ -76,7 +76,7 @@ def _nine_digits(words: str, acronyms: str) -> tuple[str, ...]:
 
 _PATTERNS = {
     "key": (
-        # by their form: Middesk, Stripe, OpenAI, webhooks, Slack, AWS, Google, GitHub, JSON Web Tokens, …
+        # by format: Middesk, Stripe, OpenAI, webhooks, Slack, AWS, Google, GitHub, JSON Web Tokens, …
         r"mk_(?:live|test)_(?=[\w-]{4})[^\s\"'<>,;\\)\]}&%]+",
         r"\b[sr]k_(?:live|test)_\w{8,}|\bsk-[\w-]{20,}|\bwhsec_[\w+/=-]{16,}|\bxox[abeprs]-[\w-]{10,}",
         r"(?-i:\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,})",
@@ -84,7 +84,7 @@ _PATTERNS = {
         r"\bhooks\.slack\.com/(?:services|workflows|triggers)/(?P<it>[\w/]{8,})",
         r"(?<![\w-])(?-i:eyJ)[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*)?",
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{1,20000}-----END",
-        # by the words before them
+        # by the words in front of them
         rf"\bauthorization[\"']? ?[:=] ?[\"']?(?:bearer|basic|token|digest) (?P<it>{_VALUE}{{3,}}{_STOP})",
         rf"\bauthorization[\"']? ?[:=] ?[\"']?(?P<it>{_NO_WORD}{_VALUE}{{3,}}{_STOP})",
         rf"\b(?:bearer|basic)\s{{1,3}}(?P<it>{_NO_WORD}{_VALUE}{{6,}}{_STOP})",
@@ -96,32 +96,34 @@ _PATTERNS = {
         rf"\b{_IS}(?:{_QUOTED}|(?P<it>(?=[^\s]{{0,200}}[\d!#$%^&*_]){_VALUE}{{4,}}{_STOP}))",
     ),
     "signed_url": (
-        rf"[?#&;](?:{_DOOR})=(?P<it>{_IN_QUERY}{_QUERY}+)",
-        rf"[?#&;](?:{_LONG_DOOR})=(?P<it>{_IN_QUERY}{_QUERY}{{16,}})",
+        rf"[?#&;](?:{_PARAMETER})=(?P<it>{_IN_QUERY}{_QUERY}+)",
+        rf"[?#&;](?:{_LONG_PARAMETER})=(?P<it>{_IN_QUERY}{_QUERY}{{16,}})",
     ),
     "url_login": (rf"//(?P<it>{_LOGIN})@",),
-    "email": (rf"//{_LOGIN}@|(?P<it>{_MAIL})",),  # the end of a login and its host are no address
+    "email": (rf"//{_LOGIN}@|(?P<it>{_MAIL})",),  # the end of a login with its host is not an address
     "ein": (rf"{_START}[0-9]{{2}}{_DASH}[0-9]{{7}}{_END}", *_nine_digits(_EIN_WORD, "f?ein|tin")),
     "ssn": (
         rf"{_START}[0-9]{{3}}{_DASH}[0-9]{{2}}{_DASH}[0-9]{{4}}{_END}",
         *_nine_digits(_SSN_WORD, "ssn|itin"),
     ),
 }
-TABLE = tuple(Rule(name, re.compile(one, re.IGNORECASE)) for name in _PATTERNS for one in _PATTERNS[name])
+BUILTIN_RULES = tuple(
+    Rule(name, re.compile(one, re.IGNORECASE)) for name in _PATTERNS for one in _PATTERNS[name]
+)
 RULES = tuple(_PATTERNS)
-"""The names, as `Redaction.reveal` takes them."""
-_EACH = re.compile(_NINE)
+"""The rule names that `Redaction.reveal` accepts."""
+_EACH_NUMBER = re.compile(_NINE)
 
-# What every match of the table holds, in the syntax of RE2.
-HINT = (
+# Every match of a built-in rule contains this (RE2 syntax).
+PREFILTER = (
     r"[@＠﹫\\&%\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]|\b\d{2}\W?\d{7}\b|\b\d{3}\W\d{2}\W\d{4}\b|:\d{7,9}\b"
     r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|gh[pousr]_|hf_|github_|glpat-|npm_|xox|pypi-|slack|eyj|key|auth"
     r"|bearer|basic|cookie|pass|pwd|pin|token|secret|[?#&;][\w-]+="
 )
 
 
-class Found(NamedTuple):
-    """A secret in a text: its place, the rule, and the value, with escapes undone."""
+class Match(NamedTuple):
+    """A secret in a text: its position, the rule, and the unescaped value."""
 
     start: int
     end: int
@@ -129,20 +131,20 @@ class Found(NamedTuple):
     value: str
 
 
-def find(text: str, table: Sequence[Rule]) -> list[Found]:
-    """Find secrets in a text and in what it says once its escapes are undone; places are in the text."""
-    found: dict[tuple[int, int], Found] = {}
-    for words, at in reversed(list(views(text))):  # what it says, and then how it is written
+def find_matches(text: str, table: Sequence[Rule]) -> list[Match]:
+    """Find secrets in a text and in its unescaped forms; positions refer to the text."""
+    matches: dict[tuple[int, int], Match] = {}
+    for view, positions in reversed(list(unescaped_views(text))):  # an unescaped value comes first
         for rule in table:
-            for start, end in (span for match in rule.pattern.finditer(words) for span in _spans(match)):
-                place = at[start], at[end]
-                found.setdefault(place, Found(*place, rule.name, words[start:end]))
-    return sorted(found.values())
+            for start, end in (span for match in rule.pattern.finditer(view) for span in _spans(match)):
+                span_in_text = positions[start], positions[end]
+                matches.setdefault(span_in_text, Match(*span_in_text, rule.name, view[start:end]))
+    return sorted(matches.values())
 
 
 def _spans(match: re.Match[str]) -> list[tuple[int, int]]:
     if match.lastgroup == "each":
-        return [number.span() for number in _EACH.finditer(match.string, *match.span("each"))]
+        return [number.span() for number in _EACH_NUMBER.finditer(match.string, *match.span("each"))]
     return [match.span(match.lastgroup or 0)] if match.lastgroup or not match.re.groups else []
 
 
@@ -152,51 +154,51 @@ _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]"
     r"|&#[0-9]{1,7};?|&#[xX][0-9a-fA-F]{1,6};?|&[a-zA-Z][a-zA-Z0-9]{1,31};"
     r"|%[0-7][0-9a-fA-F]|%[c-dC-D][0-9a-fA-F]%[89abAB][0-9a-fA-F]|%[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}"
-    "|[\xad\u200b-\u200f\u2060\ufeff]"  # nobody sees these between two digits
+    "|[\xad\u200b-\u200f\u2060\ufeff]"  # invisible between two digits
 )
 
 
-def views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
-    """Give a text as it stands, and with its escapes undone; and where each character begins in the text."""
-    at: Sequence[int] = range(len(text) + 1)
-    yield text, at
-    for _ in range(MOST_LAYERS):
+def unescaped_views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
+    """Yield a text as it is and unescaped, each with the position of every character in the text."""
+    positions: Sequence[int] = range(len(text) + 1)
+    yield text, positions
+    for _ in range(MAX_ESCAPE_LAYERS):
         if not _ESCAPE.search(text):
             return
-        text, at = _undone(text, at)
-        yield text, at
+        text, positions = _unescape_with_positions(text, positions)
+        yield text, positions
 
 
-def _undone(text: str, at: Sequence[int]) -> tuple[str, Sequence[int]]:
-    words: list[str] = []
-    places: list[int] = []
+def _unescape_with_positions(text: str, positions: Sequence[int]) -> tuple[str, Sequence[int]]:
+    parts: list[str] = []
+    result: list[int] = []
     last = 0
     for match in _ESCAPE.finditer(text):
-        start, plain = match.start(), _plain(match)
-        words += (text[last:start], plain)
-        places += [*at[last : start + bool(plain)], *[at[match.end()]] * (len(plain) - 1)]
+        start, plain = match.start(), _unescape_match(match)
+        parts += (text[last:start], plain)
+        result += [*positions[last : start + bool(plain)], *[positions[match.end()]] * (len(plain) - 1)]
         last = match.end()
-    return "".join([*words, text[last:]]), [*places, *at[last:]]
+    return "".join([*parts, text[last:]]), [*result, *positions[last:]]
 
 
-def undone(text: str) -> str:
-    """Undo escapes of JSON, HTML and addresses."""
-    return _ESCAPE.sub(_plain, text)
+def unescape_all(text: str) -> str:
+    """Decode JSON, HTML and URL escapes."""
+    return _ESCAPE.sub(_unescape_match, text)
 
 
-def _plain(match: re.Match[str]) -> str:
-    written = match[0]
-    if written[0] == "\\":
-        return str(json.loads(f'"{written}"'))
-    if written[0] == "&":
-        return unescape(written)
-    return bytes.fromhex(written.replace("%", "")).decode("utf-8", "replace") if written[0] == "%" else ""
+def _unescape_match(match: re.Match[str]) -> str:
+    escape = match[0]
+    if escape[0] == "\\":
+        return str(json.loads(f'"{escape}"'))
+    if escape[0] == "&":
+        return unescape(escape)
+    return bytes.fromhex(escape.replace("%", "")).decode("utf-8", "replace") if escape[0] == "%" else ""
 
 
 # ---------------------------------------------------------------------------------------------- JSON's fields
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
-_KEY_FIELD = re.compile(  # how the name ends; a lone "pass" is an outcome, and "auth" a way to log in
+_KEY_FIELD = re.compile(  # the end of the name; "pass" alone is an outcome, "auth" a way to log in
     r"(?:authorization|pass(?:word|wd|phrase)|pwd|secret|cookie"
     r"|(?:^|access|api|auth|bearer|csrf|id|refresh|session)token"
     r"|(?:access|account|api|auth|private|secret|signing)key)\Z"
@@ -205,15 +207,15 @@ _TAX_FIELD = {
     "ein": r"f?ein|tin|tax(?:payer)?_?(?:id|no|number)\w*|employer_?id\w*",
     "ssn": r"ssn|itin|social_?security\w*",
 }
-_NAMED_BESIDE = ("value", "Value")
-_NAMING = ("name", "key", "field", "label", "header", "Name", "Key")  # what holds the name of a "value"
+_VALUE_FIELDS = ("value", "Value")
+_NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")  # fields with the name of a "value"
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 _WORDS_OR_COUNT = re.compile(r"[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{1,6}")
 
 
 @lru_cache(4096)
 def field_rule(name: str, *, is_whole: bool = False) -> str:
-    """Give the rule that a field's name calls for, or none; `is_whole`: if it says nothing else."""
+    """Return the rule for a field name, or ""; `is_whole`: only if the name has no other words."""
     if _KEY_FIELD.search("".join(filter(str.isalnum, name)).casefold()):
         return "key"
     words = "_".join(_WORD.findall(name)).casefold()
@@ -224,18 +226,18 @@ def field_rule(name: str, *, is_whole: bool = False) -> str:
 
 
 def field_rules(item: Mapping[str, Any] | Sequence[Any], outer: str) -> list[str]:
-    """Give the rules of fields or items: by name, by a name beside them, or that of what they are in.
+    """Return the rules of fields or items: by name, by a name next to them, or the rule of the outer field.
 
-    `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]` name what stands beside.
+    `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]` have the name next to the value.
     """
     if not isinstance(item, Mapping):
         is_pair = len(item) == 2 and isinstance(item[0], str) and not _is_word(item[1])
         return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
-    beside = (item[name] for name in _NAMING if isinstance(item.get(name), str))
+    beside = (item[name] for name in _NAME_FIELDS if isinstance(item.get(name), str))
     named = next(filter(None, map(field_rule, beside)), outer)
-    # {"tin_check": {"revenue": …}} holds other numbers, too: there the name has to be that of a number alone
+    # {"tin_check": {"revenue": …}} contains other numbers, so here the whole name must be a tax number's
     return [
-        field_rule(name, is_whole=isinstance(child, Mapping)) or (named if name in _NAMED_BESIDE else outer)
+        field_rule(name, is_whole=isinstance(child, Mapping)) or (named if name in _VALUE_FIELDS else outer)
         for name, child in item.items()
     ]
 
@@ -246,7 +248,7 @@ def _is_word(item: object) -> bool:
 
 
 def field_value(value: object, rule: str) -> str | None:
-    """Give what is to be masked of a field's value by its rule; None where the value is none of that kind."""
+    """Return the part of a field's value that its rule masks; None if the value is of another kind."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = str(value).strip()

@@ -1,4 +1,4 @@
-"""Templates: notebooks that are opened by an analyst, tested like any other, and executed for a report."""
+"""Templates: notebooks that an analyst can open, and that are executed to make a report."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from runkit.errors import UsageError
 from runkit.reports.provenance import Provenance
 from runkit.text import plural, shorten
 
-PARAMETERS = "parameters"  # the tag of the cell that holds `run_ids`
-MARK = "runkit_report"  # in the metadata of a notebook that a report made, and may replace
-_UNREADABLE = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # what a wrong file raises
-_HOLDS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # least and most runs
+PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
+REPORT_FLAG = "runkit_report"  # metadata of notebooks made by a report, which another report may replace
+_READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # raised for invalid files
+_RUN_COUNTS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # minimum and maximum number of runs
 
 
 def notebooks() -> Path:
-    """The folder of runkit's notebooks: in the installed package, else beside it in a checkout."""
+    """Find the folder of runkit's notebooks: in the installed package, or next to it in a checkout."""
     package = Path(__file__).parent.parent
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / "01_first_look.ipynb").is_file():
             return folder
-    raise UsageError(f"runkit's notebooks are neither in {package} nor beside it; install runkit again.")
+    raise UsageError(f"runkit's notebooks are neither in {package} nor next to it; reinstall runkit.")
 
 
 class Template(NamedTuple):
-    """A notebook to execute: its name as it was asked for, its file, its text."""
+    """A notebook to execute: its name as requested, its file, its text."""
 
     name: str
     path: Path
@@ -39,59 +39,60 @@ class Template(NamedTuple):
         return sha256(self.text.encode()).hexdigest()
 
     def check(self, n_runs: int) -> None:
-        """Raise `UsageError` unless the template can show so many runs."""
-        least, most = _HOLDS.get(self.name, (1, None))
+        """Raise `UsageError` if the template cannot show this number of runs."""
+        least, most = _RUN_COUNTS.get(self.name, (1, None))
         if n_runs == 0:
             raise UsageError(
-                "there is no run in the source; expected runs, or a file or archive that holds some. "
-                "What could not be read of it is in runkit.frames(source).problems."
+                "the source contains no runs; expected runs, or a file or archive with runs. "
+                "Records that could not be read are in runkit.frames(source).problems."
             )
         if n_runs < least or (most is not None and n_runs > most):
             expected = plural(least, "run") if least == most else f"at least {plural(least, 'run')}"
-            others = ", ".join(f'"{name}"' for name in _HOLDS if name != self.name)
+            others = ", ".join(f'"{name}"' for name in _RUN_COUNTS if name != self.name)
             raise UsageError(
                 f'template="{self.name}" shows {expected}; got {n_runs:,}. '
-                f"Select the runs, or take another template: {others}."
+                f"Select runs, or use another template: {others}."
             )
 
     def notebook(self, run_ids: list[str], title: str | None, redact: str = "") -> Any:
-        """Give the notebook to execute (an nbformat node): without outputs, with these parameters.
+        """Build the notebook to execute (an nbformat node): no outputs, with these parameters.
 
-        The tagged cell gets the ids, so that whoever opens the executed notebook can make it again, and says
-        in a comment with which redaction if it is not the usual one. A `title` takes the place of the first
-        heading.
+        The tagged cell gets the ids, so that the executed notebook can be run again, and a comment about the
+        redaction if it is not the default. `title` replaces the first heading.
         """
         import nbformat
 
         try:
             nb = read(self.text)
             nbformat.validate(nb)
-        except (*_UNREADABLE, nbformat.ValidationError) as error:
-            said = shorten(str(error), 200)
-            raise UsageError(f"{self.path} is no notebook ({said}); expected an .ipynb file.") from None
+        except (*_READ_ERRORS, nbformat.ValidationError) as error:
+            detail = shorten(str(error), 200)
+            raise UsageError(f"{self.path} is not a notebook ({detail}); expected an .ipynb file.") from None
         nb.metadata.pop("widgets", None)
-        nb.metadata[MARK] = True
+        nb.metadata[REPORT_FLAG] = True
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
                 if PARAMETERS in cell.metadata.get("tags", ()):
-                    cell.source = "run_ids = " + (f"{run_ids!r}" if len(run_ids) < 2 else _lines(run_ids))
+                    cell.source = f"run_ids = {_list_source(run_ids)}"
                     if redact:
-                        cell.source += f"\n# redacted otherwise than usual: report_data(run_ids, {redact})"
+                        cell.source += f"\n# custom redaction: report_data(run_ids, {redact})"
         if title is not None:
-            _entitle(nb, title)
+            _set_title(nb, title)
         return nb
 
 
-def _lines(ids: list[str]) -> str:
+def _list_source(ids: list[str]) -> str:
+    if len(ids) < 2:
+        return repr(ids)
     return "[\n" + "".join(f"    {one!r},\n" for one in ids) + "]"
 
 
-def _entitle(nb: Any, title: str) -> None:
-    """Write `title` as the first heading; it is text, whatever it holds."""
+def _set_title(nb: Any, title: str) -> None:
+    """Write `title` as the first heading, with Markdown escaped."""
     import nbformat
 
-    heading = "# " + "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|$&~:" else sign for sign in title)
+    heading = "# " + "".join(f"\\{char}" if char in r"\`*_{}[]<>()#+-.!|$&~:" else char for char in title)
     for cell in nb.cells:
         lines = cell.source.split("\n")
         if cell.cell_type == "markdown" and lines[0].startswith("# "):
@@ -101,50 +102,50 @@ def _entitle(nb: Any, title: str) -> None:
 
 
 def is_report(path: Path) -> bool:
-    """Whether a file is a notebook that a report made."""
+    """Return whether a file is a notebook made by a report."""
     try:
-        return MARK in json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    except (OSError, *_UNREADABLE):
+        return REPORT_FLAG in json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    except (OSError, *_READ_ERRORS):
         return False
 
 
 def text_of(nb: Any) -> str:
-    """Give a notebook (an nbformat node) as the text of its file."""
+    """Serialize a notebook (an nbformat node)."""
     import nbformat
 
     return str(nbformat.writes(nb))
 
 
 def read(text: str) -> Any:
-    """Give the text of a notebook's file as an nbformat node; what a cell gave in lines is whole."""
+    """Parse the text of a notebook file into an nbformat node."""
     import nbformat
 
     return nbformat.reads(text, as_version=4)
 
 
-def with_provenance(nb: Any, told: Provenance) -> str:
-    """Give an executed notebook as text; where its data comes from is added if it does not say so."""
+def with_provenance(nb: Any, provenance: Provenance) -> str:
+    """Serialize an executed notebook, with its provenance added if no cell shows it."""
     import nbformat
 
-    html = told._repr_html_()
+    html = provenance._repr_html_()
     outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
     if not any(html in output.get("data", {}).get("text/html", "") for output in outputs):
-        bundle = {"text/html": html, "text/plain": repr(told)}
+        bundle = {"text/html": html, "text/plain": repr(provenance)}
         output = nbformat.v4.new_output("display_data", bundle)
         nb.cells += [
-            nbformat.v4.new_markdown_cell("## How this was made"),
+            nbformat.v4.new_markdown_cell("## About this report"),
             nbformat.v4.new_code_cell("data.provenance", outputs=[output]),
         ]
     return text_of(nb)
 
 
-def find(template: str | Path) -> Template:
-    """Find a template by its name, or a notebook of the user's own by its path."""
+def find_template(template: str | Path) -> Template:
+    """Find a template by its name, or the user's own notebook by its path."""
     name = str(template)
-    path = notebooks() / f"report_{name}.ipynb" if name in _HOLDS else Path(name)
-    if name not in _HOLDS and path.suffix != ".ipynb":
-        raise UsageError.one_of("template", name, [*_HOLDS, "my_template.ipynb"])
+    path = notebooks() / f"report_{name}.ipynb" if name in _RUN_COUNTS else Path(name)
+    if name not in _RUN_COUNTS and path.suffix != ".ipynb":
+        raise UsageError.one_of("template", name, [*_RUN_COUNTS, "my_template.ipynb"])
     try:
-        return Template(name if name in _HOLDS else path.name, path, path.read_text(encoding="utf-8"))
+        return Template(name if name in _RUN_COUNTS else path.name, path, path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"template={name!r} cannot be read ({type(error).__name__}: {path}).") from None

@@ -35,6 +35,7 @@ from runkit.text import (
     html_table,
     one_line,
     plural,
+    run_label,
     run_sentence,
     shorten,
     visible,
@@ -226,7 +227,7 @@ class Frames:
 def sentence(row: pd.Series[Any]) -> str:
     """Say a row of the runs frame in one sentence."""
     return run_sentence(
-        row["run_id"],
+        run_label(row["run_id"], row["business_name"], row["agent_name"]),
         status=row["status"],
         duration_s=row["duration_s"],
         budget=(row["working_s"], row["waiting_s"], row["idle_s"]) if row["has_steps"] else None,

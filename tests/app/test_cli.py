@@ -23,6 +23,7 @@ import pytest
 
 import runkit
 from runkit.cli import main, parser
+from support import run as raw
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
@@ -127,14 +128,14 @@ def test_every_command_explains_itself(
         (("report", "a", "-o", "report.html"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "runs.ndjson"), "-o/--output"),
         (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is not there"),
-        (("report", "a", "-o", "report.pdf"), "ends in .html"),
+        (("report", "a", "-o", "report.pdf"), "must end in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
-        (("report", "a", "-o", "report.html", "--mask", "licence"), "NAME=REGEX"),
+        (("report", "a", "-o", "report.html", "--mask", "license"), "NAME=REGEX"),
         (("report", "a", "-o", "report.html", "--reveal", "emial"), "Did you mean 'email'"),
         (("report", "runs.ndjson", "b", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
         (("report", "b", "runs.ndjson", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
         (("report", "runs/", "b", "-o", "report.html"), "runkit report runs/ --run ID"),
-        (("report", "a", "--run", "b", "-o", "report.html"), "--run picks runs of a file"),
+        (("report", "a", "--run", "b", "-o", "report.html"), "--run selects runs of a file"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
         (("sandbox", "--limit", "0"), "limit: "),
@@ -157,8 +158,10 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     done = run("demo", "--speed", "3000", cwd=tmp_path, MIDDESK_API_KEY=CANARY)
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 60
-    for words in ("Dismiss 1 potential hit?", "completed", "interrupted", "error", "waiting for a person"):
+    for words in ("Dismiss 1 potential hit?", "Completed", "Waiting", "Failed"):
         assert words in done.stdout
+    assert re.search("^Clearwater Bakery LLC · [0-9a-f]{8} ", done.stdout, re.MULTILINE)
+    assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     page = (tmp_path / "runkit-demo" / "index.html").read_text()
     assert page.count("plotly.js v") == 1
     assert CANARY not in page + done.stdout + done.stderr
@@ -169,7 +172,7 @@ def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -
     (tmp_path / "tmp").mkdir()
     done = run("demo", "--speed", "3000", cwd=tmp_path, TMPDIR=str(tmp_path / "tmp"))
     assert done.returncode == 0, done.stderr
-    assert "answered: approve" in done.stdout
+    assert "Answered: approve" in done.stdout
     assert not state_dir.exists()
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -178,11 +181,11 @@ def test_the_demo_does_not_wait_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Runs that do not stop in time end it in one line that names them; no page is written."""
-    monkeypatch.setattr("runkit.demo.WAIT_S", 1.0)
-    monkeypatch.setattr("runkit.demo.RUNS_S", 0.0)
+    monkeypatch.setattr("runkit.demo.EXTRA_WAIT_S", 1.0)
+    monkeypatch.setattr("runkit.demo.MAX_RUN_S", 0.0)
     state = os.environ["RUNKIT_STATE_DIR"]
     assert main(["demo", "--speed", "1", "-o", str(tmp_path / "page")]) == 1
-    assert "6 runs had not stopped after 1 s: Clearwater Bakery LLC, " in capsys.readouterr().err
+    assert "6 runs did not stop within 1 s: Clearwater Bakery LLC · " in capsys.readouterr().err
     assert os.environ["RUNKIT_STATE_DIR"] == state
     assert list((tmp_path / "page").iterdir()) == []
 
@@ -221,7 +224,7 @@ def test_fetch_brings_an_archive_up_to_date(tmp_path: Path, served: dict[str, st
     assert archive.version == 1
     done = run("report", "runs/", "--template", "fleet", "-o", "fleet.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "version 1, which can be read again" in (tmp_path / "fleet.html").read_text()
+    assert "archive.frames(version=1)" in (tmp_path / "fleet.html").read_text()
 
 
 def test_fetch_into_an_archive_goes_on_after_ctrl_c(tmp_path: Path) -> None:
@@ -365,7 +368,40 @@ def test_report_of_one_run_of_many(tmp_path: Path, served: dict[str, str], kept:
     assert "(1 run, " in done.stdout
     page = (tmp_path / "one.html").read_text()
     assert [run_id in page for run_id in ids] == [run_id == ids[1] for run_id in ids]
-    assert f.version is None or f"version {f.version}, which can be read again" in page
+    assert f.version is None or f"archive.frames(version={f.version})" in page
+
+
+def test_the_first_characters_name_a_run_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:
+    """Eight of them are enough; the report is of that run only."""
+    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
+    ids = runkit.frames(tmp_path / "runs.ndjson").runs["run_id"].tolist()
+    done = run("report", "runs.ndjson", "--run", ids[2][:8].upper(), "-o", "one.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "one.html").read_text()
+    assert [run_id in page for run_id in ids] == [run_id == ids[2] for run_id in ids]
+
+
+def test_the_first_characters_name_a_run_of_the_api(tmp_path: Path, served: dict[str, str]) -> None:
+    """The whole id is looked up in the list of runs."""
+    with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:
+        [run_id] = client.runs.list(limit=1, status="completed").ids
+    done = run("report", run_id[:8], "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
+    assert done.returncode == 0, done.stderr
+    assert run_id in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "candidates"), [("83fe7317", {"83fe7317-a", "83fe7317-b"}), ("83fe731", set())]
+)
+def test_first_characters_that_name_no_single_run(tmp_path: Path, prefix: str, candidates: set[str]) -> None:
+    """Of several runs, the error lists all; fewer than eight characters are no prefix. Nothing is written."""
+    lines = [json.dumps(raw(run_id=run_id)) for run_id in ("83fe7317-a", "83fe7317-b", "93fe7317-c")]
+    (tmp_path / "runs.ndjson").write_text("\n".join(lines))
+    done = run("report", "runs.ndjson", "--run", prefix, "-o", "report.html", cwd=tmp_path)
+    assert done.returncode == 2
+    assert set(re.findall("[0-9a-f]{8}-[abc]", done.stderr)) == candidates
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
 
 
 def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, served: dict[str, str]) -> None:
@@ -388,7 +424,7 @@ def test_a_file_is_no_run_id(tmp_path: Path, served: dict[str, str]) -> None:
     """The name of a file that is not one of runs is not sent to the API as an id."""
     (tmp_path / "table.csv").touch()
     done = run("report", "table.csv", "-o", "x.html", "--sandbox", cwd=tmp_path, **served)
-    assert (done.returncode, "table.csv is no file of runs; expected .json" in done.stderr) == (2, True)
+    assert (done.returncode, "table.csv is not a file of runs; expected .json" in done.stderr) == (2, True)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
@@ -400,7 +436,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, served: dict[str, str]) -> None
             command, cwd=tmp_path, env=environment(**served), stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 1
-    assert "runkit fetch: not done: No space left on device" in done.stderr
+    assert "runkit fetch: failed: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -100,7 +100,7 @@ def test_every_shell_line_runs(tmp_path: Path) -> None:
         [run_id] = client.runs.list(limit=1, status="completed").ids
         environment |= {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
         for line in lines:
-            line = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", run_id, line)
+            line = line.replace("83fe7317", run_id[:8])
             done = subprocess.run(
                 shlex.split(line), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
             )

@@ -44,7 +44,7 @@ def measure(n_steps: int) -> list[Row]:
 
 def _mask(f: runkit.Frames, runs: list[runkit.Run]) -> None:
     masker = Masker(Redaction())
-    masker.learn(dict(f.items()), runs, {})
+    masker.scan(dict(f.items()), runs, {})
     for name, df in f.items():
         masker.frame(name, df)
     for run in runs:

@@ -35,7 +35,7 @@ def test_two_runs_stand_agent_under_agent():
     """Runs of a comparison are stacked per agent and told apart by a letter."""
     drawn = draw([two_agents("r"), two_agents("s")])
     assert list(drawn.rows.items()) == [("x · A", 0), ("x · B", 1), ("y · A", 2.5), ("y · B", 4.5)]
-    assert drawn.title.startswith("A: run r")
+    assert drawn.title.startswith("A: CIP Orchestrator · r")
 
 
 def test_many_runs_are_one_row_each():

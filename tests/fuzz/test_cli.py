@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.made import fuzz, json_values, mangled, texts, times
-from runkit.cli import FAILED, WRONG_USE, main, parser
+from runkit.cli import FAILED, USAGE_ERROR, main, parser
 from support import run, step
 
 GOOD = json.dumps(run(step("a"))).encode()
@@ -34,7 +34,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     except SystemExit as end:  # argparse
         code = int(str(end.code))
     said = capsys.readouterr()
-    assert code in (FAILED, WRONG_USE)
+    assert code in (FAILED, USAGE_ERROR)
     assert said.err.strip()
     assert said.out == ""
     assert "Traceback" not in said.err
@@ -153,7 +153,7 @@ def test_odd_options_are_wrong_use_or_run_into_the_next(option: str, value: str)
         code = main([*words, f"{option}={value}"])
     except SystemExit as end:
         code = int(str(end.code))
-    assert code in (FAILED, WRONG_USE)
+    assert code in (FAILED, USAGE_ERROR)
 
 
 REPORT = ("--template", "--mask", "--reveal", "--keep-last")
@@ -169,7 +169,7 @@ def test_any_file_that_holds_no_run_is_refused(
     path = folder / "runs.ndjson"
     broken = [source | {"updated_at": 5} if isinstance(source, dict) else source for source in sources]
     path.write_bytes(b"\n".join(json.dumps(one).encode() for one in broken) + noise)
-    assert main(["report", str(path), "-o", str(folder / "out.html")]) in (FAILED, WRONG_USE)
+    assert main(["report", str(path), "-o", str(folder / "out.html")]) in (FAILED, USAGE_ERROR)
     assert not (folder / "out.html").exists()
 
 
@@ -216,4 +216,4 @@ def test_any_words_are_parsed_or_refused(words: list[str]) -> None:
     try:
         read(words)
     except SystemExit as end:
-        assert end.code in (0, WRONG_USE)  # noqa: PT017
+        assert end.code in (0, USAGE_ERROR)  # noqa: PT017

@@ -18,7 +18,7 @@ import pytest
 
 import runkit
 from fuzz.made import nested
-from runkit.reports.bundle import masker_of, read_source, redacted
+from runkit.reports.bundle import make_masker, read_source, redact_source
 from runkit.reports.redaction import Redaction
 from runkit.tables.problems import numbers
 from support import artifact, run, step
@@ -103,7 +103,7 @@ def test_a_deep_result_is_masked() -> None:
     """At the very bottom stands a tax number."""
     source = run(step("a", result=nested({"tin": "12-3456789"}, 400)))
     with within(10):
-        done = redacted(read_source(source), Redaction(), masker_of(Redaction()), template=("t", "d"))
+        done = redact_source(read_source(source), Redaction(), make_masker(Redaction()), template=("t", "d"))
     [masked], [text] = done.runs, done.frames.steps["result"]
     assert masked.to_json().count("[ein 1]") == 1
     assert "3456789" not in masked.to_json() + text

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from fuzz.made import Case, fuzz, json_values, mangled, nested, python_values, texts, unicode_texts
 from runkit import jsontext
 from runkit.errors import DataError, UsageError
-from runkit.reports.bundle import Material, read_source, redacted
-from runkit.reports.leaks import own_words
+from runkit.reports.bundle import Bundle, read_source, redact_source
+from runkit.reports.leaks import builtin_words
 from runkit.reports.masking import Masker
 from runkit.reports.redaction import Redaction
 from support import artifact, run, step
@@ -46,10 +46,10 @@ data.frames.steps
 """
 
 
-def material(source: object) -> tuple[Material, Masker]:
+def material(source: object) -> tuple[Bundle, Masker]:
     """What a report hands to its template, and what masked it."""
-    masker = Masker(Redaction(), own_words=own_words(""))
-    return redacted(read_source(source), Redaction(), masker, template=("t", "d")), masker
+    masker = Masker(Redaction(), builtin_words=builtin_words(""))
+    return redact_source(read_source(source), Redaction(), masker, template=("t", "d")), masker
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -65,7 +65,7 @@ def strings(value: Any) -> Iterator[str]:
             stack += item
 
 
-def texts_of(done: Material) -> Iterator[str]:
+def texts_of(done: Bundle) -> Iterator[str]:
     """All that a template can see."""
     for one in done.runs:
         yield from strings(one.to_dict())

@@ -15,7 +15,7 @@ import pytest
 import runkit
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-DONE, FAILED, WRONG_USE, NOT_COMPLETE = range(4)
+DONE, FAILED, USAGE_ERROR, INCOMPLETE = range(4)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Pat
         missing = client.runs.list(progress=False)[2].id
     past.fault("refuse", on=f"GET /runs/{missing}", status=404, times=None)
     done = command("fetch", "-o", "runs.ndjson", "--sandbox")
-    assert done.returncode == NOT_COMPLETE
+    assert done.returncode == INCOMPLETE
     assert missing in done.stderr
     assert len(ids(tmp_path / "runs.ndjson")) == 4
     assert missing not in ids(tmp_path / "runs.ndjson")
@@ -84,5 +84,5 @@ def test_a_fetch_that_fails_leaves_the_file_as_it_was(command: Run, past: Any, t
 def test_wrong_use_is_told_apart(command: Run, arguments: tuple[str, ...]) -> None:
     """A typo is no outage: it has an exit code of its own and no traceback."""
     done = command(*arguments)
-    assert done.returncode == WRONG_USE
+    assert done.returncode == USAGE_ERROR
     assert "Traceback" not in done.stderr

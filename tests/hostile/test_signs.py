@@ -124,10 +124,10 @@ def test_the_form_says_that_it_shows_codes() -> None:
 
 
 def test_saved_runs_act_on_no_terminal() -> None:
-    """`runkit fetch -o -` writes as escapes of JSON what cannot be seen; the data are the same."""
-    from runkit.cli import _plain
+    """`runkit fetch -o -` writes invisible characters as JSON escapes; the data stay equal."""
+    from runkit.cli import _escape_unseen
 
     data = {"label": f"{ODD[:-1]}\x7f\U000e0041"}
-    written = _plain(json.dumps(data, ensure_ascii=False))
+    written = _escape_unseen(json.dumps(data, ensure_ascii=False))
     assert json.loads(written) == data
     assert visible(written) == written

@@ -17,7 +17,7 @@ from runkit.charts.panel import Exhibit
 from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
-from runkit.reports.bundle import masker_of, policy_of, read_source, redacted
+from runkit.reports.bundle import make_masker, read_source, redact_source, redaction_policy
 from runkit.reports.data import ReportData
 from runkit.widgets import display, feedback, inbox, inbox_controller, receipts
 from runkit.widgets.question import Fate, question_of
@@ -151,9 +151,9 @@ def test_the_static_halves_of_widgets(text: str) -> None:
 def test_the_data_of_a_report(text: str) -> None:
     """Data and provenance show themselves; what is missing of the source is hostile, too."""
     runs = tuple(hostile_runs({"": text}))
-    policy = policy_of(redact=True)
+    policy = redaction_policy(redact=True)
     source = read_source(RunList(runs, why=text))
-    data = ReportData(*redacted(source, policy, masker_of(policy), template=(text, text)))
+    data = ReportData(*redact_source(source, policy, make_masker(policy), template=(text, text)))
     check_itself(data)
     check_itself(data.provenance)
 

@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 import runkit
 from runkit.client import Client
 from runkit.errors import AuthError, UsageError
-from runkit.reports.bundle import handed_over, received
+from runkit.reports.bundle import bundle_folder, read_bundle
 from runkit.reports.data import ReportData, report_data
 from runkit.server import Sandbox
 from tests.reports.conftest import Made
@@ -99,7 +99,7 @@ def test_an_unknown_id_is_not_left_out_unsaid(client, completed):
 
 def test_one_text_is_no_list_of_ids():
     """It would be read letter by letter."""
-    with pytest.raises(UsageError, match=r"run_ids='abc' is one text; expected a list of run ids: \['abc'\]"):
+    with pytest.raises(UsageError, match=r"run_ids='abc' is a str; expected a list of run ids: \['abc'\]"):
         report_data("abc")
 
 
@@ -115,7 +115,7 @@ def test_data_are_redacted_here_too(client, completed, monkeypatch):
     masked, open_ = (report_data([run_id], client=client, redact=redact) for redact in (True, False))
     assert masked.provenance.is_redacted
     assert not open_.provenance.is_redacted
-    assert "Switched off" in repr(open_)
+    assert "Redaction is off" in repr(open_)
     assert repr(masked) in str(masked._repr_html_()).replace("&#39;", "'")
     policy = runkit.Redaction(patterns={"word": "TIN"})
     own = report_data([run_id], client=client, redact=policy)
@@ -156,7 +156,7 @@ def test_the_executed_notebook_can_be_executed_again(made, joined):
     notebook.cells.append(nbformat.v4.new_code_cell(DIGEST))
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     digest = notebook.cells[-1].outputs[0].text.split()[1]
-    assert f"SHA-256 {digest}, of the redacted frames" in made("compare").page
+    assert f"SHA-256 {digest} of the redacted frames" in made("compare").page
 
 
 def test_under_report_it_is_what_the_report_is_about(made, completed):
@@ -177,8 +177,8 @@ def test_nothing_tells_where_the_data_lay(made):
 def test_a_kernel_receives_what_was_handed_over():
     """Frames, runs, answers and provenance come back equal; the folder is gone in the end."""
     data = report_data(examples=2)
-    with handed_over(data) as folder:
-        back = ReportData(*received(folder))
+    with bundle_folder(data) as folder:
+        back = ReportData(*read_bundle(folder))
     assert not folder.exists()
     for (name, one), (_, other) in zip(data.frames.items(), back.frames.items(), strict=True):
         pd.testing.assert_frame_equal(one, other, obj=name)

@@ -16,7 +16,7 @@ import runkit
 from runkit import answers
 from runkit.answers import digest
 from runkit.errors import DataError, UsageError
-from runkit.reports.bundle import masker_of, read_source, redacted
+from runkit.reports.bundle import make_masker, read_source, redact_source
 from runkit.reports.provenance import digest_of
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import notebooks
@@ -28,13 +28,15 @@ READ = "import runkit\ndata = runkit.report_data()"
 
 def material(*sources):
     """Runs as a report hands them over."""
-    return redacted(read_source(list(sources)), Redaction(), masker_of(Redaction()), template=("t", "d"))
+    return redact_source(
+        read_source(list(sources)), Redaction(), make_masker(Redaction()), template=("t", "d")
+    )
 
 
 def test_a_notebook_of_somebody_elses_is_not_replaced(tmp_path):
     """A report may replace an executed notebook of an earlier report, and no other."""
     (tmp_path / "analysis.ipynb").write_text('{"cells": [], "metadata": {}}')
-    with pytest.raises(UsageError, match=r"analysis\.ipynb is there and no report made it"):
+    with pytest.raises(UsageError, match=r"analysis\.ipynb exists and was not made by a report"):
         make(example("completed"), tmp_path / "analysis.html")
     template = write_template(tmp_path / "own.ipynb", READ)
     for _ in range(2):
@@ -124,7 +126,7 @@ def test_a_broken_line_does_not_break_a_fleet_report(tmp_path):
 @pytest.mark.parametrize("title", ["", "  \n", 1, b"x"])
 def test_a_title_is_words(tmp_path, title):
     """An empty heading helps nobody."""
-    with pytest.raises(UsageError, match="expected some words"):
+    with pytest.raises(UsageError, match="expected text, or None"):
         make(example("completed"), tmp_path / "a.html", title=title)
 
 
@@ -173,27 +175,27 @@ def test_an_answer_may_be_no_number_of_examples():
 
 def test_a_pattern_that_masks_field_names_is_blamed(tmp_path):
     """And not the API, which was not even read."""
-    with pytest.raises(UsageError, match="pattern of your own also masks names"):
+    with pytest.raises(UsageError, match="patterns also masks field names"):
         make(example("completed"), tmp_path / "a.html", redact=Redaction(patterns={"a": "a"}))
 
 
 def test_another_redaction_is_said_where_the_ids_are(tmp_path):
     """Whoever executes the notebook again has to give it; the pattern itself is not kept."""
-    policy = Redaction(patterns={"licence": "LIC-[0-9]+"}, keep_last=4)
+    policy = Redaction(patterns={"license": "LIC-[0-9]+"}, keep_last=4)
     done = make(example("completed"), tmp_path / "a.html", redact=policy)
     [cell] = [one for one in done.notebook["cells"] if "parameters" in one["metadata"].get("tags", ())]
-    assert "patterns for licence, keep_last=4" in "".join(cell["source"])
+    assert "patterns for license, keep_last=4" in "".join(cell["source"])
     assert "LIC-" not in done.html
 
 
 def test_the_run_template_answers_in_this_order():
     """From what was asked to what is open; the verdict stands before, in short."""
-    asked = ["What was asked?", "What was found, and on which evidence?", "What was a person asked?"]
+    asked = ["What was asked?", "What was found, and on which evidence?", "What was a reviewer asked?"]
     rest = ["Where did the time go?", "What failed?", "What is open?"]
     template = json.loads((notebooks() / "report_run.ipynb").read_text())
     sources = ["".join(cell["source"]) for cell in template["cells"] if cell["cell_type"] == "markdown"]
     headings = [text.partition("\n")[0].removeprefix("## ") for text in sources if text.startswith("## ")]
-    assert headings == ["In short", *asked, *rest, "How this was made", "Words used here"]
+    assert headings == ["Summary", *asked, *rest, "About this report", "Glossary"]
 
 
 def test_examples_come_from_the_sandbox_only():
@@ -205,7 +207,7 @@ def test_examples_come_from_the_sandbox_only():
 def test_a_key_of_the_environment_is_masked_without_a_report_too(monkeypatch):
     """`report_data()` in a notebook that is opened by itself."""
     monkeypatch.setenv("MIDDESK_API_KEY", "corporate-key-4711-8142")
-    assert masker_of(Redaction()).text("it is corporate-key-4711-8142!") == "it is [key 1]!"
+    assert make_masker(Redaction()).text("it is corporate-key-4711-8142!") == "it is [key 1]!"
 
 
 def test_a_traceback_holds_masks(tmp_path):

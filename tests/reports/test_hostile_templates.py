@@ -131,7 +131,7 @@ def test_no_text_of_a_run_hides_where_the_data_comes_from(tmp_path):
     """A text that names the block is not the block."""
     template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.steps['label'][0])")
     source = run(step("s", label='<div class="runkit-provenance">'))
-    assert "How this was made" in make(source, tmp_path / "a.html", template=template).page
+    assert "About this report" in make(source, tmp_path / "a.html", template=template).page
 
 
 def test_a_cell_that_fails_is_shown_without_keys(tmp_path):
@@ -147,7 +147,9 @@ def test_what_is_nested_without_end_is_no_notebook(tmp_path, name):
     """Neither as a template, nor where the executed notebook would go."""
     (tmp_path / name).write_text('{"metadata": ' + "[" * 100_000 + "]" * 100_000 + "}")
     template = tmp_path / name if name == "own.ipynb" else "run"
-    with pytest.raises(UsageError, match=f"{name} is (no notebook|there and no report made it)"):
+    with pytest.raises(
+        UsageError, match=f"{name} is not a notebook|{name} exists and was not made by a report"
+    ):
         make(example("completed"), tmp_path / "a.html", template=template)
 
 
@@ -158,11 +160,14 @@ SEND = "k = get_ipython().kernel\nk.session.send(k.iopub_socket, 'display_data',
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        (PUBLISH + "({'text/plain': 5})", "not made as Jupyter's are"),
-        (PUBLISH + "({'text/html': None})", "not made as Jupyter's are"),
-        (SEND, "not made as Jupyter's are"),
-        (PUBLISH + "({'application/vnd.plotly.v1+json': [1]})", "figure of plotly and is none"),
-        (PUBLISH + "({'application/vnd.plotly.v1+json': {'layout': 1}})", "figure of plotly and is none"),
+        (PUBLISH + "({'text/plain': 5})", "not in Jupyter's format"),
+        (PUBLISH + "({'text/html': None})", "not in Jupyter's format"),
+        (SEND, "not in Jupyter's format"),
+        (PUBLISH + "({'application/vnd.plotly.v1+json': [1]})", "marked as a plotly figure but is not one"),
+        (
+            PUBLISH + "({'application/vnd.plotly.v1+json': {'layout': 1}})",
+            "marked as a plotly figure but is not one",
+        ),
     ],
 )
 def test_an_output_that_is_none_is_said(tmp_path, code, reason):

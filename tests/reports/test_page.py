@@ -384,6 +384,6 @@ def test_a_notebook_without_figures_has_no_library(tmp_path, open_file):
     page = open_file(done.report.html).page
     assert len(done.html) < 30_000
     assert page.title() == page.locator("h1").inner_text() == "my report"
-    assert page.locator("h2").all_inner_texts() == ["How this was made"]
+    assert page.locator("h2").all_inner_texts() == ["About this report"]
     assert page.locator(".runkit-provenance table").is_visible()
     assert json.loads(done.report.notebook.read_text())["cells"][-1]["source"] == ["data.provenance"]

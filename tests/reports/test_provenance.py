@@ -11,7 +11,7 @@ import pytest
 
 import runkit
 from runkit.models import Run
-from runkit.reports.provenance import CLASS, MOST_IDS, Provenance, digest_of, provenance
+from runkit.reports.provenance import CSS_CLASS, MAX_IDS, Provenance, digest_of, provenance
 from runkit.tables.frames import Frames, frames
 from support import artifact, example, question, run, step
 
@@ -139,19 +139,19 @@ def test_the_facts_in_words():
         "read",
         "complete",
         "redaction",
-        "digest of the data",
+        "data digest",
         "template",
-        "made",
-        "to make it again",
+        "created",
+        "to reproduce",
     ]
     told = facts(given)
     assert told["runs"] == f"2: {example('completed')['id']}, s"
     assert told["read"] == "2026-02-03 12:00:00 UTC, from an unknown host"
     assert told["complete"].startswith("yes")
     assert told["redaction"].startswith("Masked ein: 2 values in 1,234 texts; email: 1 value in 1 text.")
-    assert given.digest in told["digest of the data"]
+    assert given.digest in told["data digest"]
     assert told["template"] == f"report_run.ipynb, SHA-256 {'ab' * 32}"
-    assert f"runkit-jupyter {runkit.__version__}" in told["made"]
+    assert f"runkit-jupyter {runkit.__version__}" in told["created"]
 
 
 def test_when_and_where_runs_were_read(fetched):
@@ -186,16 +186,16 @@ def test_what_is_missing_is_said(fetched):
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"masked": {}}, "Nothing was masked"),
+        ({"masked": {}}, "No sensitive data found to mask."),
         (
             {"is_redacted": False, "masked": {"key": 1}, "texts": {"key": 2}},
-            "Switched off by whoever made this; only keys are masked. Masked key: 1 value in 2 texts.",
+            "Redaction is off; only API keys are masked. Masked key: 1 value in 2 texts.",
         ),
-        ({"masked": {}, "revealed": ("email", "ein")}, ". Left as they are on purpose: email, ein."),
-        ({"masked": {}, "own_rules": ("person",)}, ". With own rules: person."),
+        ({"masked": {}, "revealed": ("email", "ein")}, ". Not masked on request: email, ein."),
+        ({"masked": {}, "own_rules": ("person",)}, ". Custom rules: person."),
         (
             {"masked": {}, "keep_last": 1},
-            ". The last 1 digit of tax and social security numbers kept.",
+            ". The last 1 digit of tax and social security numbers shown.",
         ),
     ],
 )
@@ -206,10 +206,10 @@ def test_the_words_for_a_redaction(told, said):
 
 def test_many_ids_are_bounded_and_that_is_said():
     """The first ones, and how many more."""
-    f = frames([run(run_id=f"r{n}") for n in range(MOST_IDS + 1_200)])
+    f = frames([run(run_id=f"r{n}") for n in range(MAX_IDS + 1_200)])
     said = facts(about(f))["runs"]
-    assert said.startswith(f"{MOST_IDS + 1_200:,}: r0, r1, ")
-    assert f"r{MOST_IDS - 1}, and 1,200 more" in said
+    assert said.startswith(f"{MAX_IDS + 1_200:,}: r0, r1, ")
+    assert f"r{MAX_IDS - 1}, and 1,200 more" in said
 
 
 def test_it_survives_json():
@@ -225,7 +225,7 @@ def test_it_shows_itself_escaped():
     """As a table, in a block that can be found; ids of a run are hostile too."""
     given = about(frames([run(run_id="<script>alert(1)</script>")]))
     html = given._repr_html_()
-    assert f'<div class="{CLASS}"><table>' in html
+    assert f'<div class="{CSS_CLASS}"><table>' in html
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert repr(given).startswith("runs: 1: <script>alert(1)</script>\nread: ")

@@ -11,8 +11,8 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from runkit.reports.bundle import Material, read_source, redacted
-from runkit.reports.leaks import own_words
+from runkit.reports.bundle import Bundle, read_source, redact_source
+from runkit.reports.leaks import builtin_words
 from runkit.reports.masking import Masker
 from runkit.reports.redaction import Redaction
 from runkit.tables.frames import Coverage, Frames
@@ -24,11 +24,11 @@ SECRET = "S3cr3t/Passw0rd#26"
 JWT = "eyJhbGciOi.eyJzdWIiOiIx.c2ln-_x"
 
 
-def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> Material:
+def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> Bundle:
     """What a report on runs or frames hands to its template."""
     chosen = policy or Redaction()
-    masker = Masker(chosen, keys, own_words(""))
-    return redacted(read_source(source), chosen, masker, template=("t", "d"))
+    masker = Masker(chosen, keys, builtin_words(""))
+    return redact_source(read_source(source), chosen, masker, template=("t", "d"))
 
 
 def masked(text: str, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> str:
@@ -298,8 +298,8 @@ def test_own_patterns():
     """A pattern masks under its name, and takes nothing from the built-in rules where both match."""
     policy = Redaction(patterns={"case": r"C-\d+", "end": re.compile(r"\d{4}\b")})
     assert masked(f"C-77 of {EIN}", policy) == "[case 1] of [ein 1]"
-    assert masked_json({"LIC-1": ["of LIC-2"]}, Redaction(patterns={"licence": r"LIC-\d"})) == {
-        "[licence 1]": ["of [licence 2]"]
+    assert masked_json({"LIC-1": ["of LIC-2"]}, Redaction(patterns={"license": r"LIC-\d"})) == {
+        "[license 1]": ["of [license 2]"]
     }
 
 
@@ -307,10 +307,10 @@ def test_own_patterns():
     ("arguments", "words"),
     [
         ({"reveal": ["emial"]}, "Did you mean 'email'"),
-        ({"reveal": ["key"]}, "masked in every report"),
-        ({"patterns": {"x": "("}}, "no regular expression"),
-        ({"patterns": {"x": "a*"}}, "matches the empty text"),
-        ({"patterns": {"x": 5}}, "no regular expression"),
+        ({"reveal": ["key"]}, "always mask API keys"),
+        ({"patterns": {"x": "("}}, "not a valid regular expression"),
+        ({"patterns": {"x": "a*"}}, "matches empty text"),
+        ({"patterns": {"x": 5}}, "not a valid regular expression"),
         ({"patterns": {"ein": "a"}}, "built-in"),
         ({"patterns": {"a]": "a"}}, "expected 1 to 40"),
         ({"keep_last": 5}, "0 to 4"),

@@ -207,6 +207,18 @@ def test_the_title_is_masked_and_is_text(secretive):
     assert re.search(f"<h1[^>]*>{title}</h1>", secretive.page)
 
 
+@pytest.mark.parametrize(
+    ("known", "name"), [({"business_name": "<b> Imports"}, "&lt;b&gt; Imports"), ({}, "CIP Orchestrator")]
+)
+def test_the_title_names_the_business_and_the_short_id(tmp_path, known, name):
+    """Of a report of one run, where none was given; the agent stands in for an unknown business."""
+    run_id = example("completed")["id"]
+    page = make(example("completed") | {"_runkit": known}, tmp_path / "a.html").page
+    title = f"Run report: {name} · {run_id[:8]}"
+    assert re.search(f"<h1[^>]*>{title}</h1>", page)
+    assert f"<title>{title}</title>" in page
+
+
 def test_what_was_masked_is_counted(secretive):
     """By rule: how many values in how many texts, in the page and in what `report()` gives."""
     assert dict(secretive.report.masked) == {"ein": 1, "email": 2, "key": 2, "signed_url": 1}
@@ -229,8 +241,8 @@ def test_what_is_revealed_stays_and_is_recorded(labelled, tmp_path):
     policy = runkit.Redaction(reveal=["email"], keep_last=4)
     done = make(labelled, tmp_path / "a.html", template=template, redact=policy)
     assert f"[ein 1 …9265] {EMAIL} [key 1] token=[key 2]" in done.page
-    assert "Left as they are on purpose: email." in done.page
-    assert "The last 4 digits of tax and social security numbers kept" in done.page
+    assert "Not masked on request: email." in done.page
+    assert "The last 4 digits of tax and social security numbers shown" in done.page
 
 
 def test_without_redaction_keys_are_masked_all_the_same(labelled, tmp_path):
@@ -238,7 +250,7 @@ def test_without_redaction_keys_are_masked_all_the_same(labelled, tmp_path):
     template = write_template(tmp_path / "own.ipynb", READ, SHOW)
     done = make(labelled, tmp_path / "a.html", template=template, redact=False)
     assert f"{EIN} {EMAIL} [key 1]" in done.page
-    assert "Switched off by whoever made this; only keys are masked" in done.page
+    assert "Redaction is off; only API keys are masked" in done.page
     assert dict(done.report.masked) == {"key": 2}
 
 
@@ -252,7 +264,7 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, c
     """Built from parts or escaped: the error names rule, run and field, and no value; nothing is written."""
     template = write_template(tmp_path / "own.ipynb", READ, cell)
     source = runkit.frames(labelled) if as_frames else labelled
-    with pytest.raises(ReportError, match=rf"key \(run {labelled['id']}, field steps\.label\)") as caught:
+    with pytest.raises(ReportError, match=rf"key \(run {labelled['id'][:8]}, field steps\.label\)") as caught:
         make(source, tmp_path / "out" / "a.html", template=template)
     assert "q8Zt4Lw2" not in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -263,7 +275,7 @@ def test_a_template_that_holds_the_key_fails_closed(labelled, tmp_path, monkeypa
     """However the key looks, and with no redaction of the data, too."""
     monkeypatch.setenv("MIDDESK_API_KEY", "corporate key, 4711")
     template = write_template(tmp_path / "own.ipynb", READ, "print('corporate' + ' key, 4711')")
-    with pytest.raises(ReportError, match="a key of this process' environment"):
+    with pytest.raises(ReportError, match="an API key from the environment"):
         make(labelled, tmp_path / "out" / "a.html", template=template, redact=False)
     assert not (tmp_path / "out").exists()
 
@@ -320,7 +332,7 @@ def test_the_kernel_knows_no_secret(labelled, tmp_path, monkeypatch, state_dir):
             r"cell 2 of own.ipynb failed: ZeroDivisionError: division by zero\n    x = 1\n",
         ),
         ("import os\nos._exit(3)", r"cell 2 of own.ipynb failed: the kernel died"),
-        ("import os\nprint(os.environ['RUNKIT_REPORT_DATA'])", "prints where its data lies"),
+        ("import os\nprint(os.environ['RUNKIT_REPORT_DATA'])", "prints the path of its private data"),
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
@@ -339,11 +351,11 @@ def test_a_template_that_fails(completed, tmp_path, cell, said):
 @pytest.mark.parametrize(
     ("path", "options", "said"),
     [
-        ("a.pdf", {}, r"a\.pdf' is no HTML file; expected a name that ends in \.html"),
+        ("a.pdf", {}, r"a\.pdf' must end in \.html"),
         ("folder.html", {}, "is a folder; expected a file"),
         ("a.html", {"template": "flet"}, "template='flet' is not known.*Did you mean 'fleet'"),
         ("a.html", {"template": "nowhere.ipynb"}, "cannot be read .FileNotFoundError"),
-        ("a.html", {"template": "compare"}, r'template="compare" shows 2 runs; got 1\. Select the runs, or'),
+        ("a.html", {"template": "compare"}, r'template="compare" shows 2 runs; got 1\. Select runs, or'),
         ("a.html", {"redact": "yes"}, "redact='yes' cannot be used; expected True, False or"),
         ("own.html", {"template": "own.ipynb"}, r"own\.ipynb is the template itself"),
     ],

@@ -15,7 +15,7 @@ from markupsafe import escape
 
 from runkit.errors import UsageError
 from runkit.reports.export import to_html
-from runkit.reports.templates import Template, find, notebooks
+from runkit.reports.templates import Template, find_template, notebooks
 from tests.reports.conftest import write_template
 
 OWN = nbformat.writes(
@@ -40,7 +40,7 @@ def prepared(run_ids: list[str], title: str | None = None, text: str = OWN) -> n
 @pytest.mark.parametrize("name", ["run", "compare", "fleet"])
 def test_ours_are_found_by_name(name):
     """With the SHA-256 of the file, a cell for the parameters, and the data read by `report_data`."""
-    template = find(name)
+    template = find_template(name)
     assert template.path == notebooks() / f"report_{name}.ipynb"
     assert template.digest == hashlib.sha256(template.path.read_bytes()).hexdigest()
     notebook = template.notebook(["a"], None)
@@ -54,7 +54,7 @@ def test_ours_are_found_by_name(name):
 def test_ones_own_is_found_by_path(tmp_path, as_text):
     """A text or a `Path`; it is called by its file's name and holds any number of runs."""
     path = write_template(tmp_path / "mine.ipynb", "# Mine", "1")
-    template = find(str(path) if as_text else path)
+    template = find_template(str(path) if as_text else path)
     assert (template.name, template.path) == ("mine.ipynb", path)
     template.check(1)
     template.check(10_000)
@@ -72,7 +72,7 @@ def test_ones_own_is_found_by_path(tmp_path, as_text):
 def test_what_is_not_there(name, said):
     """A wrong word is answered by the nearest one, a path by why it cannot be read."""
     with pytest.raises(UsageError, match=said):
-        find(name)
+        find_template(name)
 
 
 @pytest.mark.parametrize("content", [b"{}", b"no json", b"\xff\xfe"])
@@ -81,7 +81,7 @@ def test_what_is_no_notebook(tmp_path, content):
     path = tmp_path / "odd.ipynb"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"odd\.ipynb"):
-        find(path).notebook(["a"], None)
+        find_template(path).notebook(["a"], None)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_what_is_no_notebook(tmp_path, content):
 def test_so_many_runs_fit(name, fits, does_not):
     """And the message says how many are expected, and which templates are there."""
     for n_runs in fits:
-        find(name).check(n_runs)
+        find_template(name).check(n_runs)
     for n_runs in does_not:
         with pytest.raises(UsageError, match=f'template="{name}" shows .*got {n_runs}'):
-            find(name).check(n_runs)
-    with pytest.raises(UsageError, match="no run in the source; expected runs, or a file"):
-        find(name).check(0)
+            find_template(name).check(n_runs)
+    with pytest.raises(UsageError, match="source contains no runs; expected runs, or a file"):
+        find_template(name).check(0)
 
 
 def test_nothing_of_an_earlier_time_is_left():
