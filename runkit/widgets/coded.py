@@ -13,7 +13,7 @@ from typing import NamedTuple
 from runkit.text import UNSEEN, code
 
 
-class Coded(NamedTuple):
+class EscapedText(NamedTuple):
     """A text as it came, as it stands in an input, and the sign behind each of its codes."""
 
     text: str
@@ -21,29 +21,29 @@ class Coded(NamedTuple):
     signs: Mapping[str, str]
 
     @classmethod
-    def of(cls, text: str, *, has_lines: bool) -> Coded:
+    def of(cls, text: str, *, has_lines: bool) -> EscapedText:
         """Write a text with codes; `has_lines` tells whether the input keeps line breaks."""
         hidden = [sign for sign in dict.fromkeys(text) if _is_hidden(sign, has_lines=has_lines)]
         codes = {sign: _unused(code(sign), text) for sign in hidden}
         shown = "".join(codes.get(sign, sign) for sign in text)
         return cls(text, shown, {written: sign for sign, written in codes.items()})
 
-    def read(self, typed: str) -> str:
+    def read(self, entries: str) -> str:
         """Give what stands in the input with the signs for the codes."""
-        if typed == self.shown:  # nothing can have gone wrong
+        if entries == self.shown:  # nothing can have gone wrong
             return self.text
         if not self.signs:
-            return typed
+            return entries
         codes = "|".join(map(re.escape, sorted(self.signs, key=len, reverse=True)))
-        return re.sub(codes, lambda found: self.signs[found[0]], typed)
+        return re.sub(codes, lambda found: self.signs[found[0]], entries)
 
-    def words(self, typed: str) -> str:
+    def words(self, entries: str) -> str:
         """Say what cannot be seen of what stands in the input; nothing where all can."""
-        codes = ", ".join(written for written in self.signs if written in typed)
-        pasted = ", ".join(code(sign) for sign in dict.fromkeys(typed) if _is_hidden(sign, has_lines=True))
-        coded = f"Signs that cannot be seen stand here as codes ({codes}) and are sent as they came."
+        codes = ", ".join(written for written in self.signs if written in entries)
+        pasted = ", ".join(code(sign) for sign in dict.fromkeys(entries) if _is_hidden(sign, has_lines=True))
+        text = f"Signs that cannot be seen stand here as codes ({codes}) and are sent as they came."
         bare = f"It holds signs that cannot be seen ({pasted}); they are sent, too."
-        return " ".join(said for said, is_so in ((coded, codes), (bare, pasted)) if is_so)
+        return " ".join(said for said, is_so in ((text, codes), (bare, pasted)) if is_so)
 
 
 def _is_hidden(sign: str, *, has_lines: bool) -> bool:

@@ -16,10 +16,10 @@ from runkit import answers
 from runkit.models import Run
 from runkit.widgets.question import Question
 
-Typed = dict[str, dict[str, Any]]
+Entries = dict[str, dict[str, Any]]
 
 
-class Name(NamedTuple):
+class DraftKey(NamedTuple):
     """What a draft is kept under: digests of its run and its question, and of what was asked."""
 
     run: str
@@ -27,41 +27,41 @@ class Name(NamedTuple):
     digest: str
 
 
-def name_of(question: Question, host: str) -> Name:
+def draft_key(question: Question, host: str) -> DraftKey:
     """Name the draft of a question."""
-    return Name(_run(question.run, host), _digest(question.interrupt_id), question.digest)
+    return DraftKey(_run(question.run, host), _digest(question.interrupt_id), question.digest)
 
 
-def save(name: Name, typed: Typed) -> None:
+def save(key: DraftKey, entries: Entries) -> None:
     """Keep a draft in place of the one before, to the same question. Raises `UsageError`."""
     with answers.opened() as db:
-        row = (*name, time.time(), json.dumps(typed))
+        row = (*key, time.time(), json.dumps(entries))
         db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
 
 
-def load(name: Name) -> Typed | None:
+def load(key: DraftKey) -> Entries | None:
     """Give the draft of that name, if there is one. Raises `UsageError`."""
     if not answers.exists():
         return None
     with answers.opened() as db:
-        found = db.execute(
-            "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", name
+        row = db.execute(
+            "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", key
         ).fetchone()
-    return json.loads(found["typed"]) if found else None
+    return json.loads(row["typed"]) if row else None
 
 
-def drop(name: Name) -> None:
+def drop(key: DraftKey) -> None:
     """Forget the draft of a question as it was asked then. Raises `UsageError`."""
     if answers.exists():
         with answers.opened() as db:
-            db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", name)
+            db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", key)
 
 
-def drop_all(name: Name) -> None:
+def drop_all(key: DraftKey) -> None:
     """Forget all drafts of a question, whatever was asked. Raises `UsageError`."""
     if answers.exists():
         with answers.opened() as db:
-            db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", name[:2])
+            db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", key[:2])
 
 
 def drop_closed(run: Run, host: str) -> None:

@@ -15,10 +15,10 @@ from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
 from runkit.text import Markup, html_table, moment, plural, short_id, shorten
-from runkit.widgets import display, jobs, presence
-from runkit.widgets.fields import path_class, untypeset
+from runkit.widgets import display, frontend, jobs
+from runkit.widgets.controller import Controller
+from runkit.widgets.fields import escape_mathjax, path_class
 from runkit.widgets.focus import Guard
-from runkit.widgets.observable import Machine
 from runkit.widgets.view import View, button
 
 SHOWN = 20  # artifacts: each takes three controls
@@ -27,12 +27,12 @@ CHOICES = (("choose…", ""), ("positive", "positive"), ("negative", "negative")
 FRAME = {"border": "1px solid var(--jp-border-color1)", "padding": "8px", "margin": "4px 0"}
 NO_ID = "The API cannot take a rating of it: it gave it no id."
 READ_ONLY = "This client is read_only: it shows the artifacts and cannot rate them."
-INSTEAD = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
+ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
 _NOTE = Markup('<div id="{}"><b>{}</b></div>')
 
 
 @dataclass(frozen=True)
-class Standing:
+class Rating:
     """Where the rating of one artifact stands.
 
     `receipt` is what was taken last, `sent` its rating and comment; `problem` is what is wrong since.
@@ -55,11 +55,11 @@ class Snapshot:
     """The standings by artifact id, and whose changed last. The higher `version` is the newer."""
 
     version: int = 0
-    standings: Mapping[str, Standing] = field(default_factory=dict)
+    ratings: Mapping[str, Rating] = field(default_factory=dict)
     changed: str | None = None
 
 
-class FeedbackMachine(Machine[Snapshot]):
+class FeedbackController(Controller[Snapshot]):
     """The ratings of one run's artifacts. Every method may be called from any thread."""
 
     def __init__(self, client: Client, run: Run) -> None:
@@ -68,19 +68,19 @@ class FeedbackMachine(Machine[Snapshot]):
         found = artifacts_of(run)
         self.artifacts, self.n_left_out = found[:SHOWN], max(0, len(found) - SHOWN)
         self.rateable = {one.id: one for one in self.artifacts if one.id}
-        self._snapshot = Snapshot(standings=dict.fromkeys(self.rateable, Standing()))
+        self._snapshot = Snapshot(ratings=dict.fromkeys(self.rateable, Rating()))
 
     def send(self, artifact_id: str, rating: str, comment: str) -> None:
         """Send a rating, as a job. Does nothing while one is on its way, or if it was the last one taken."""
         with self._lock:
-            was = self._snapshot.standings[artifact_id]
+            was = self._snapshot.ratings[artifact_id]
             if was.is_sending or was.sent == (rating, comment):
                 return
             if rating:
                 self._change(artifact_id, problem="", is_sending=True, sent=None)
             else:
                 self._change(artifact_id, problem="Nothing was sent. Choose a rating.")
-        self._tell()
+        self._notify()
         if rating:
             jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback")
 
@@ -88,19 +88,19 @@ class FeedbackMachine(Machine[Snapshot]):
         try:
             taken = self.client.runs.feedback(self.run, artifact_id, rating, comment)
         except Exception as error:
-            news: dict[str, Any] = {"problem": _refusal(error)}
+            changes: dict[str, Any] = {"problem": _refusal(error)}
         else:
             replaced = "; it replaced an earlier rating" if taken.superseded_prior else ""
             receipt = f"Rated {rating} at {moment(taken.created_at)}{replaced}."
-            news = {"receipt": receipt, "sent": (rating, comment)}
+            changes = {"receipt": receipt, "sent": (rating, comment)}
         with self._lock:
-            self._change(artifact_id, is_sending=False, **news)
-        self._tell()
+            self._change(artifact_id, is_sending=False, **changes)
+        self._notify()
 
-    def _change(self, artifact_id: str, **news: Any) -> None:
+    def _change(self, artifact_id: str, **changes: Any) -> None:
         was = self._snapshot
-        standing = replace(was.standings[artifact_id], **news)
-        self._snapshot = Snapshot(was.version + 1, {**was.standings, artifact_id: standing}, artifact_id)
+        state = replace(was.ratings[artifact_id], **changes)
+        self._snapshot = Snapshot(was.version + 1, {**was.ratings, artifact_id: state}, artifact_id)
 
 
 class FeedbackForm:
@@ -110,39 +110,39 @@ class FeedbackForm:
     comment of at most 5,000 characters. A rating replaces the earlier one of the same account or user.
 
     Two outputs: the artifacts with what was rated from here, readable without a kernel; and the form.
-    `client.runs.feedback(run, artifact_id, rating, comment)` is the same without a screen; `machine` is where
+    `client.runs.feedback(run, artifact_id, rating, comment)` is the same without a screen; `controller` is where
     the form stands.
 
     Raises what `client.runs.get` raises; later failures are said beside their artifact.
     """
 
     def __init__(self, client: Client, run: str | Run) -> None:
-        self.machine = FeedbackMachine(client, client.runs.get(run))
-        self.machine.listen(self._changed)
+        self.controller = FeedbackController(client, client.runs.get(run))
+        self.controller.subscribe(self._changed)
         self._head: Any = None
         self._card: Any = None
         self._view: _View | None = None
 
     def __repr__(self) -> str:
-        machine = self.machine
-        n_rated = sum(bool(one.receipt) for one in machine.snapshot.standings.values())
-        what = f"{plural(len(machine.artifacts), 'artifact')}, {n_rated} rated"
-        return f"FeedbackForm(run {short_id(machine.run.id)}, {what}, {machine.client.mode})"
+        controller = self.controller
+        n_rated = sum(bool(one.receipt) for one in controller.snapshot.ratings.values())
+        what = f"{plural(len(controller.artifacts), 'artifact')}, {n_rated} rated"
+        return f"FeedbackForm(run {short_id(controller.run.id)}, {what}, {controller.client.mode})"
 
     def _ipython_display_(self) -> None:
-        run = self.machine.run
+        run = self.controller.run
         self.close()  # where it was shown before
-        presence.take_place(("feedback", self.machine.client.host, run.id, run.created_at), self)
-        self._head = presence.output(static(self.machine))
-        if self.machine.rateable and presence.is_unattended():
-            presence.output(presence.unattended(INSTEAD))
-        elif self.machine.rateable:
-            view = self._view = _View(self.machine)
-            self._card = presence.output(presence.live(view.box))
+        frontend.replace_card(("feedback", self.controller.client.host, run.id, run.created_at), self)
+        self._head = frontend.output(static(self.controller))
+        if self.controller.rateable and frontend.is_headless():
+            frontend.output(frontend.headless_bundle(ALTERNATIVE))
+        elif self.controller.rateable:
+            view = self._view = _View(self.controller)
+            self._card = frontend.output(frontend.widget_bundle(view.box))
 
     def _changed(self, _snapshot: Snapshot) -> None:
         if self._head is not None:
-            self._head.update(static(self.machine), raw=True)
+            self._head.update(static(self.controller), raw=True)
 
     def close(self) -> None:
         """Take the form away; what was rated stays in the table, what was typed and not sent is lost."""
@@ -157,40 +157,40 @@ class FeedbackForm:
 class _View(View[Snapshot]):
     """The ratings as widgets."""
 
-    def __init__(self, machine: FeedbackMachine) -> None:
+    def __init__(self, controller: FeedbackController) -> None:
         super().__init__()
         self.guard = Guard()
-        self._machine = machine
-        self._notes = {one: w.HTML().add_class("mathjax_ignore") for one in machine.rateable}
-        self.box = w.VBox([self.guard, *(self._inputs(*item) for item in machine.rateable.items())])
+        self._controller = controller
+        self._notes = {one: w.HTML().add_class("mathjax_ignore") for one in controller.rateable}
+        self.box = w.VBox([self.guard, *(self._inputs(*item) for item in controller.rateable.items())])
         self.box.add_class("runkit-card")
-        self.follow(machine)
+        self.follow(controller)
 
     def _inputs(self, artifact_id: str, artifact: Artifact) -> w.Widget:
         named = {"style": {"description_width": "initial"}}
-        title = untypeset(shorten(artifact.title, TITLE))
+        title = escape_mathjax(shorten(artifact.title, TITLE))
         rating = w.Dropdown(description=f"Rating of {title}", options=CHOICES, **named)
         rating.add_class(path_class("rating-", artifact_id))
         comment = w.Textarea(description="Comment", rows=2, **named)
         send = button(
-            "Send this rating", lambda: self._machine.send(artifact_id, rating.value, comment.value)
+            "Send this rating", lambda: self._controller.send(artifact_id, rating.value, comment.value)
         )
         return w.VBox([rating, comment, self._notes[artifact_id], send], layout=FRAME)
 
     def _show(self, snapshot: Snapshot) -> None:
         errors = {}
-        for artifact_id, standing in snapshot.standings.items():
+        for artifact_id, state in snapshot.ratings.items():
             css_class = path_class("rating-", artifact_id)
-            note = _NOTE.format(f"{css_class}-error", standing.words) if standing.words else ""
+            note = _NOTE.format(f"{css_class}-error", state.words) if state.words else ""
             self._notes[artifact_id].value = str(note)
-            if standing.problem:
-                errors[css_class] = standing.problem
+            if state.problem:
+                errors[css_class] = state.problem
         self.guard.errors = errors
         if snapshot.changed is not None:
-            title = shorten(self._machine.rateable[snapshot.changed].title, TITLE)
-            standing = snapshot.standings[snapshot.changed]
-            self.guard.said = f"{title}: {standing.words}"
-            if standing.problem:
+            title = shorten(self._controller.rateable[snapshot.changed].title, TITLE)
+            state = snapshot.ratings[snapshot.changed]
+            self.guard.said = f"{title}: {state.words}"
+            if state.problem:
                 self.guard.focus(path_class("rating-", snapshot.changed))
 
 
@@ -203,23 +203,23 @@ def artifacts_of(run: Run) -> list[Artifact]:
     return list(kept.values())
 
 
-def static(machine: FeedbackMachine) -> display.Bundle:
+def static(controller: FeedbackController) -> display.Bundle:
     """Make what a page without widgets shows: the run, its artifacts, and what was rated from here."""
-    standings, run, client = machine.snapshot.standings, machine.run, machine.client
+    ratings, run, client = controller.snapshot.ratings, controller.run, controller.client
     rows = [
         (
             shorten(one.title, TITLE),
             one.confidence or "none given",
             shorten(one.summary or "", SUMMARY),
-            (standings[one.id].words or "not rated here") if one.id else NO_ID,
+            (ratings[one.id].words or "not rated here") if one.id else NO_ID,
         )
-        for one in machine.artifacts
+        for one in controller.artifacts
     ]
-    left = f"{plural(machine.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
+    left = f"{plural(controller.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
     lines = [
-        display.place(client, run),
+        display.run_heading(client, run),
         *([READ_ONLY] if client.read_only else []),
-        *([left] if machine.n_left_out else []),
+        *([left] if controller.n_left_out else []),
         *([] if rows else ["The run shows no artifacts."]),
     ]
     head = f"What to rate: {run.sentence()}"
@@ -229,7 +229,7 @@ def static(machine: FeedbackMachine) -> display.Bundle:
 
 
 def _refusal(error: Exception) -> str:
-    told = jobs.in_words(error)
+    told = jobs.error_message(error)
     if isinstance(error, MaybeSent):
         return f"The rating may have arrived; sending it again replaces it. {told}"
     if isinstance(error, AuthError) and error.status == 403:

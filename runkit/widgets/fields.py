@@ -14,8 +14,8 @@ from typing import Any
 import ipywidgets as w
 
 from runkit.text import Markup, visible
-from runkit.widgets.coded import Coded
-from runkit.widgets.schema import Field, written
+from runkit.widgets.coded import EscapedText
+from runkit.widgets.schema import Field, to_entries
 
 OLD_PLURALS = {"people": "person", "addresses": "address", "businesses": "business", "children": "child"}
 PLACEHOLDERS = {"date": "YYYY-MM-DD", "integer": "a whole number", "number": "a number"}
@@ -31,7 +31,7 @@ def path_class(prefix: str, path: str) -> str:
     return "runkit-at-" + re.sub(r"[^A-Za-z0-9]", lambda sign: f"-{ord(sign[0]):x}-", prefix + path)
 
 
-def untypeset(text: str) -> str:
+def escape_mathjax(text: str) -> str:
     """Text for a `description` that MathJax leaves alone: ipywidgets typesets labels, escaped or not."""
     text = visible(text).replace("\\", "\\" + WORD_JOINER)
     return text.replace("$", FULL_WIDTH_DOLLAR) if text.count("$") > 1 else text
@@ -57,7 +57,7 @@ class FieldSet:
     def __init__(
         self,
         fields: Sequence[Field],
-        typed: Mapping[str, Any] | None,
+        entries: Mapping[str, Any] | None,
         on_edit: Callable[[], None],
         *,
         prefix: str = "",
@@ -76,22 +76,22 @@ class FieldSet:
             else:
                 self._parts[field.name] = _Input(field, self._edited, css_class, label)
         self.box = w.VBox([part.box for part in self._parts.values()])
-        self.put(typed or {})
+        self.set_entries(entries or {})
 
     def _edited(self) -> None:
         if not self._is_quiet:
             self._on_edit()
 
-    def typed(self) -> dict[str, Any]:
+    def entries(self) -> dict[str, Any]:
         """What stands in the inputs, as JSON."""
-        return {name: part.typed() for name, part in self._parts.items()}
+        return {name: part.entries() for name, part in self._parts.items()}
 
-    def put(self, typed: Mapping[str, Any]) -> None:
+    def set_entries(self, entries: Mapping[str, Any]) -> None:
         """Set the inputs to a draft or to values, defaults where they give nothing; not an edit."""
         self._is_quiet = True
         try:
-            for name, entry in written(self._fields, typed).items():
-                self._parts[name].put(entry)
+            for name, entry in to_entries(self._fields, entries).items():
+                self._parts[name].set_entries(entry)
         finally:
             self._is_quiet = False
 
@@ -140,11 +140,11 @@ class _Input:
 
     def __init__(self, field: Field, edited: Callable[[], None], css_class: str, label: str) -> None:
         self._field = field
-        self._control = _control(field, untypeset(_description(field, label)))
+        self._control = _control(field, escape_mathjax(_description(field, label)))
         self._control.add_class(css_class)
         self._note = _Note(field.help, css_class)
         self._has_lines = isinstance(self._control, w.Textarea)
-        self._coded = Coded.of("", has_lines=self._has_lines)
+        self._coded = EscapedText.of("", has_lines=self._has_lines)
         self._edited = edited
         self._control.observe(self._changed, "value")
         self.box = w.VBox([self._control, self._note.html])
@@ -161,12 +161,12 @@ class _Input:
         if self._is_text:
             self._note.hint(self._coded.words(self._control.value))
 
-    def typed(self) -> Any:
+    def entries(self) -> Any:
         return self._coded.read(self._control.value) if self._is_text else self._control.value
 
-    def put(self, entry: Any) -> None:
+    def set_entries(self, entry: Any) -> None:
         if self._is_text:
-            self._coded = Coded.of(entry or "", has_lines=self._has_lines)
+            self._coded = EscapedText.of(entry or "", has_lines=self._has_lines)
             self._control.value = self._coded.shown
             self._hint()
         elif entry is None:  # a Dropdown shows nothing for the value None, even if it is an option's
@@ -203,11 +203,11 @@ class _Rows:
         self._note = _Note(field.help, css_class)
         self.box = w.VBox([w.HTML(str(heading)), self._list, add, self._note.html])
 
-    def typed(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [extra | inputs.typed() for inputs, extra in self._rows]
+            return [extra | inputs.entries() for inputs, extra in self._rows]
 
-    def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def set_entries(self, rows: Sequence[Mapping[str, Any]]) -> None:
         with self._lock:
             old, self._rows, self._list.children = self._list.children, [], ()
             for row in rows:
@@ -254,7 +254,7 @@ class _Rows:
 
     def _remove(self, inputs: FieldSet) -> None:
         with self._lock:  # the rows behind it get other numbers, so all are made anew
-            self.put([extra | kept.typed() for kept, extra in self._rows if kept is not inputs])
+            self.set_entries([extra | kept.entries() for kept, extra in self._rows if kept is not inputs])
         self._focus(self._class)
         self._edited()
 
@@ -264,7 +264,7 @@ def _control(field: Field, description: str) -> w.ValueWidget:
     if field.kind == "flag":
         return w.Checkbox(indent=False, **named)
     if field.kind == "choice":
-        nothing = [("choose…", None)] if written([field], {})[field.name] is None else []
+        nothing = [("choose…", None)] if to_entries([field], {})[field.name] is None else []
         return w.Dropdown(options=[*nothing, *field.choices], **named)
     if field.kind in ("long_text", "texts"):
         return w.Textarea(rows=4, **named)

@@ -131,20 +131,20 @@ CSS = """
 class Guard(anywidget.AnyWidget):
     """Invisible in a card (an element with the class `runkit-card`); one for each card.
 
-    `said` is spoken politely; `errors` holds messages by DOM class, whose inputs are marked invalid.
+    `announcement` is spoken politely; `errors` holds messages by DOM class, whose inputs are marked invalid.
     """
 
     _esm = ESM
     _css = CSS
-    said = traitlets.Unicode().tag(sync=True)
+    announcement = traitlets.Unicode().tag(sync=True)
     focus_on = traitlets.Dict().tag(sync=True)
     errors = traitlets.Dict().tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__(layout={"display": "none"})
-        self._views: set[str] = set()
-        self._watchers: list[Callable[[int], None]] = []
-        self.on_msg(self._hear)
+        self._view_ids: set[str] = set()
+        self._view_callbacks: list[Callable[[int], None]] = []
+        self.on_msg(self._on_message)
 
     @traitlets.validate("said")
     def _visible(self, proposal: Any) -> str:
@@ -156,14 +156,18 @@ class Guard(anywidget.AnyWidget):
 
     def on_view(self, callback: Callable[[int], None]) -> None:
         """Call back with the number of views when it changes; a page that was reloaded leaves some behind."""
-        self._watchers.append(callback)
+        self._view_callbacks.append(callback)
 
-    def _hear(self, _widget: Guard, content: dict[str, Any], _buffers: list[memoryview]) -> None:
+    def _on_message(self, _widget: Guard, content: dict[str, Any], _buffers: list[memoryview]) -> None:
         if "held" in content:
             self.send({"released": content["held"]})
             return
-        views = self._views | {content["here"]} if "here" in content else self._views - {content.get("gone")}
-        if views != self._views:
-            self._views = views
-            for callback in self._watchers:
+        views = (
+            self._view_ids | {content["here"]}
+            if "here" in content
+            else self._view_ids - {content.get("gone")}
+        )
+        if views != self._view_ids:
+            self._view_ids = views
+            for callback in self._view_callbacks:
                 callback(len(views))

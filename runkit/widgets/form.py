@@ -11,9 +11,9 @@ from runkit.client.resume import is_pending
 from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
 from runkit.text import duration, short_id
-from runkit.widgets import display, drafts, jobs, presence, receipts
-from runkit.widgets.controller import FormMachine, Snapshot
-from runkit.widgets.question import Question, fate_of, logged_answers, question_of
+from runkit.widgets import display, drafts, frontend, jobs, receipts
+from runkit.widgets.answer_controller import AnswerController, Snapshot
+from runkit.widgets.question import Question, logged_answers, outcome_of, question_of
 from runkit.widgets.receipts import Receipt, Sent
 from runkit.widgets.view import FormView
 
@@ -52,30 +52,30 @@ class InterruptForm:
         self._head: Any = None
         self._handle: Any = None
         self._view: FormView | None = None
-        self._bell = presence.Bell()
+        self._condition = frontend.CellCondition()
         self._is_closed = False
         self._ticker = jobs.Ticker(self._tick, "form", first=LOOK_EVERY)
         if question is None:
-            self.machine: FormMachine | None = None
+            self.controller: AnswerController | None = None
             self._closed = _closed(client, self._run, interrupt_id)
             return
-        self.machine = FormMachine(client, question, who=who, use_drafts=drafts)
-        self.machine.listen(self._changed)
+        self.controller = AnswerController(client, question, who=who, use_drafts=drafts)
+        self.controller.subscribe(self._changed)
 
     @property
     def state(self) -> str:
-        """Where the answer stands, as one of `machine.State`; `closed` if nothing waited from the start."""
-        return str(self.machine.snapshot.state) if self.machine else "closed"
+        """Where the answer stands, as one of `controller.State`; `closed` if nothing waited from the start."""
+        return str(self.controller.snapshot.state) if self.controller else "closed"
 
     @property
     def receipt(self) -> Receipt | None:
         """What became of the question, None while it is open."""
-        return self.machine.snapshot.receipt if self.machine else self._closed
+        return self.controller.snapshot.receipt if self.controller else self._closed
 
     @property
     def run(self) -> Run:
         """The run as it was last read."""
-        return self.machine.run if self.machine else self._run
+        return self.controller.run if self.controller else self._run
 
     def __repr__(self) -> str:
         return f"InterruptForm(run {short_id(self._run.id)}, {self.state}, {self._client.mode})"
@@ -83,43 +83,43 @@ class InterruptForm:
     # -- in a notebook
 
     def _ipython_display_(self) -> None:
-        if self.machine is not None and self.receipt is None:
+        if self.controller is not None and self.receipt is None:
             with suppress(RunkitError):  # it may be long since it was made; sending says what is wrong
-                self.machine.watch()
-        if self.machine is None or self.receipt is not None:
+                self.controller.refresh()
+        if self.controller is None or self.receipt is not None:
             told = self.receipt or self._closed
-            presence.output(display.bundle(display.receipt(told), told.title))
+            frontend.output(display.bundle(display.receipt(told), told.title))
             return
-        question = self.machine.question
-        presence.take_place(question.key(self._client.host), self)
+        question = self.controller.question
+        frontend.replace_card(question.key(self._client.host), self)
         if self._view is not None:  # shown in another cell
             self.close()
         head = display.bundle(
-            display.header(question, self._client), display.in_words(question, self._client)
+            display.header(question, self._client), display.question_text(question, self._client)
         )
-        self._head = presence.output(head)
-        if presence.is_unattended():
-            presence.output(presence.unattended())
+        self._head = frontend.output(head)
+        if frontend.is_headless():
+            frontend.output(frontend.headless_bundle())
             return
         self._is_closed = False
-        view = self._view = FormView(self.machine)
+        view = self._view = FormView(self.controller)
         view.guard.on_view(self._seen)
-        self._handle = presence.output(presence.live(view.box))
+        self._handle = frontend.output(frontend.widget_bundle(view.box))
 
     def _seen(self, n_views: int) -> None:
         """Look for other people's answers only while somebody looks at the form."""
         if n_views and not self._is_closed:
             self._ticker.start()
-            self._bell.drawn()
+            self._condition.set_displayed()
         else:
             self._ticker.stop()
 
     def _tick(self) -> float | None:
-        machine = self.machine
-        if machine is None or machine.snapshot.is_final:
+        controller = self.controller
+        if controller is None or controller.snapshot.is_final:
             return None
         try:
-            machine.watch()
+            controller.refresh()
         except NotFound:
             return None  # sending says so too
         except RunkitError:
@@ -136,11 +136,11 @@ class InterruptForm:
                 view.render(snapshot)  # first: what it says and where it puts the focus outlives it
                 told = snapshot.receipt
                 handle.update(display.bundle(display.receipt(told), told.title), raw=True)
-                if self.machine is not None and self._head is not None:
-                    asked = display.header(self.machine.question, self._client, is_open=False)
+                if self.controller is not None and self._head is not None:
+                    asked = display.header(self.controller.question, self._client, is_open=False)
                     self._head.update(display.bundle(asked, told.title), raw=True)
         finally:
-            self._bell.ring()  # even if it cannot be shown: a cell may wait for it
+            self._condition.notify_all()  # even if it cannot be shown: a cell may wait for it
 
     def close(self) -> None:
         """Take the form away; its threads end. What was typed is still a draft."""
@@ -152,7 +152,7 @@ class InterruptForm:
             if self.receipt is None and self._handle is not None:
                 words = "This form was closed. Run the cell again to answer."
                 self._handle.update(display.bundle(display.static(display.line(words)), words), raw=True)
-        self._bell.ring()
+        self._condition.notify_all()
 
     async def answered(self, timeout: float | None = None) -> Run:
         """Wait until the question is closed, by whomever, and give the run; a cell may `await` it.
@@ -163,11 +163,11 @@ class InterruptForm:
         that is run without a screen, and on ipykernel 6, which hears no click while a cell waits. Then
         `client.runs.resume` answers instead.
         """
-        if self.receipt is not None or self.machine is None:
+        if self.receipt is not None or self.controller is None:
             return self.run
-        if self._view is None and presence.is_attended():
+        if self._view is None and frontend.is_interactive():
             self._ipython_display_()
-        is_over = await self._bell.until(lambda: self.receipt is not None or self._is_closed, timeout)
+        is_over = await self._condition.wait_for(lambda: self.receipt is not None or self._is_closed, timeout)
         if not is_over:
             raise WaitTimeout(f"nobody answered within {duration(timeout)}; the form stays open", self.run)
         if self.receipt is None:
@@ -182,7 +182,7 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
     sent = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
     facts = (("run", run.id), ("host", f"{client.host} ({client.mode})"), ("now", run.sentence()))
     if not sent and run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
-        words = f"The run is interrupted, and its question cannot be read; {presence.INSTEAD}."
+        words = f"The run is interrupted, and its question cannot be read; {frontend.ALTERNATIVE}."
         return Receipt(words, facts)
     if not sent:
         which = f"the question {interrupt_id!r} of this run" if interrupt_id else "of this run no question"
@@ -198,7 +198,7 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         step_id=entry.step_id,
         asked_at=None,
     )
-    fate, made = fate_of(question, run), Sent.logged(entry)
+    outcome, made = outcome_of(question, run), Sent.logged(entry)
     if entry.delivery == answers.CONFIRMED:
-        return receipts.answered(question, client, made, fate)
-    return receipts.unconfirmed(question, client, made, fate)
+        return receipts.answered(question, client, made, outcome)
+    return receipts.unconfirmed(question, client, made, outcome)

@@ -26,17 +26,17 @@ from runkit.models import Run
 from runkit.objects import Business
 from runkit.tables.frames import frames
 from runkit.text import moment, plural, short_id, shorten
-from runkit.widgets import controller as forms
+from runkit.widgets import answer_controller as forms
 from runkit.widgets import jobs
-from runkit.widgets.controller import FormMachine
-from runkit.widgets.observable import Machine
+from runkit.widgets.answer_controller import AnswerController
+from runkit.widgets.controller import Controller
 from runkit.widgets.question import question_of
 
 DAYS = 30
-NAMED = 3  # run ids in a sentence
-NEWEST = 100  # runs at the start of the list: one page, as long as the API's cap is the documented one
-EVERY = 15.0
-LABEL = 80  # characters of a question where it stands in a line
+MAX_NAMED = 3  # run ids in a sentence
+FIRST_PAGE = 100  # runs at the start of the list: one page, as long as the API's cap is the documented one
+INTERVAL = 15.0
+MAX_LABEL = 80  # characters of a question where it stands in a line
 REQUESTS_A_SECOND = 5.0  # at most, on average: a quarter of what the API allows a customer
 Key = tuple[str, str]  # ids of the run and of its question
 
@@ -65,26 +65,26 @@ class Row(NamedTuple):
 class Snapshot:
     """All that a view shows. Of two, the one with the higher `version` is the newer.
 
-    `covered` says what was looked at and when, `trouble` why the last look failed, `message` what became of
-    the last click; `next_at` is when the next look is due. `is_looking` while everything is looked through,
+    `coverage` says what was looked at and when, `error` why the last look failed, `message` what became of
+    the last click; `next_at` is when the next look is due. `is_refreshing` while everything is looked through,
     `is_opening` while a question is read. `receipts` are one sentence for each question that was opened here
     and is closed; `form` is the one that is open.
     """
 
     version: int = 0
     waiting: tuple[Row, ...] = ()
-    lapsed: tuple[Row, ...] = ()
-    covered: str = ""
-    trouble: str = ""
+    expired: tuple[Row, ...] = ()
+    coverage: str = ""
+    error: str = ""
     message: str = ""
     next_at: datetime | None = None
-    is_looking: bool = False
+    is_refreshing: bool = False
     is_opening: bool = False
     receipts: tuple[str, ...] = ()
-    form: FormMachine | None = None
+    form: AnswerController | None = None
 
 
-class InboxMachine(Machine[Snapshot]):
+class InboxController(Controller[Snapshot]):
     """All questions that wait, oldest first, and the form of the one that is open.
 
     Lapsed are those that it saw waiting before their run ended. Every method may be called from any thread.
@@ -94,11 +94,11 @@ class InboxMachine(Machine[Snapshot]):
         super().__init__()
         self.client = client
         self._who, self._use_drafts = who, use_drafts
-        self._looks = threading.Lock()  # one at a time
+        self._read_lock = threading.Lock()  # one at a time
         self._runs: dict[str, Run] = {}  # that have not ended
         self._ended: set[str] = set()  # by id: a slow look must not bring them back
-        self._forms: dict[Key, FormMachine] = {}  # what was typed outlives opening another question
-        self._seen_through = self._seen = datetime.now(UTC)
+        self._forms: dict[Key, AnswerController] = {}  # what was typed outlives opening another question
+        self._full_check_at = self._read_at = datetime.now(UTC)
         self._due = 0.0
         self._businesses: deque[Business] | None = None  # whose threads are still to be read
         self._unidentified: set[str] = set()  # runs that are about none of the account's businesses
@@ -106,51 +106,51 @@ class InboxMachine(Machine[Snapshot]):
 
     # -- looking
 
-    def look(self, *, everything: bool) -> None:
+    def read(self, *, full: bool) -> None:
         """Read what waits. Raises what `client.runs.list` and `fetch` raise; what is shown stays then."""
         runs = self.client.runs
-        with self._looks:
+        with self._read_lock:
             with self._lock:
                 known = list(self._runs.values())
-            if everything:
+            if full:
                 since = runs.list(limit=1).now() - timedelta(days=DAYS)
                 listed = runs.list(status="interrupted", since=since)
                 missing = listed.why
             else:
-                listed, missing = runs.list(limit=NEWEST), None
-            asking = [run for run in listed if run.status == "interrupted"]
-            fetched = runs.fetch([*known, *asking], progress=False)
-            gone = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
+                listed, missing = runs.list(limit=FIRST_PAGE), None
+            waiting = [run for run in listed if run.status == "interrupted"]
+            fetched = runs.fetch([*known, *waiting], progress=False)
+            deleted = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
             with self._lock:
-                self._seen = datetime.now(UTC)
-                if everything:
-                    self._seen_through = self._seen
+                self._read_at = datetime.now(UTC)
+                if full:
+                    self._full_check_at = self._read_at
                     self._unidentified = set()
-                self._take(fetched, gone)
-                whys = [why for why in (missing, fetched.why) if why]
-                unread = [run.id for run in fetched if run.status == "interrupted" and not run.interrupts]
-                if unread:
-                    runs_in_words = plural(len(unread), "interrupted run")
-                    named = ", ".join(map(short_id, unread[:NAMED]))
-                    whys.append(f"the question of {runs_in_words} cannot be read ({named})")
-                if gone:
-                    whys.append(f"{plural(len(gone), 'run')} that the API no longer has left the list")
-                self._note(everything, covered=self._coverage(whys), trouble="")
+                self._update_runs(fetched, deleted)
+                reasons = [reason for reason in (missing, fetched.why) if reason]
+                unreadable = [run.id for run in fetched if run.status == "interrupted" and not run.interrupts]
+                if unreadable:
+                    runs_in_words = plural(len(unreadable), "interrupted run")
+                    named = ", ".join(map(short_id, unreadable[:MAX_NAMED]))
+                    reasons.append(f"the question of {runs_in_words} cannot be read ({named})")
+                if deleted:
+                    reasons.append(f"{plural(len(deleted), 'run')} that the API no longer has left the list")
+                self._schedule(full, coverage=self._coverage(reasons), error="")
         read = {run.id: run for run in fetched}
         for (run_id, _), form in self._forms.copy().items():
             if run_id in read:
-                form.saw(read[run_id])
-        self._tell()
+                form.update_run(read[run_id])
+        self._notify()
 
-    def refresh(self, *, everything: bool = False) -> None:
+    def refresh(self, *, full: bool = False) -> None:
         """Look, and say it in words when that fails."""
         try:
-            self.look(everything=everything)
+            self.read(full=full)
         except Exception as error:
-            told = f"The look at {moment(datetime.now(UTC))} failed. {jobs.in_words(error)}"
+            told = f"The look at {moment(datetime.now(UTC))} failed. {jobs.error_message(error)}"
             with self._lock:
-                self._note(everything, trouble=f"{told} What is shown is of {self._seen:%H:%M} UTC.")
-            self._tell()
+                self._schedule(full, error=f"{told} What is shown is of {self._read_at:%H:%M} UTC.")
+            self._notify()
 
     def tick(self) -> float:
         """Look if it is time to; gives the time until the next look."""
@@ -185,47 +185,47 @@ class InboxMachine(Machine[Snapshot]):
         with self._lock:
             found = [businesses.identified(self._runs[one]) for one in missing if one in self._runs]
             found = [run for run in found if run.business_id is not None]
-            self._take(found)
+            self._update_runs(found)
         if found:
-            self._tell()
+            self._notify()
         return True
 
-    def look_through(self) -> None:
+    def refresh_all(self) -> None:
         """Look through everything again, as a job; does nothing while that is being done."""
         with self._lock:
-            if self._snapshot.is_looking:
+            if self._snapshot.is_refreshing:
                 return
-            self._change(is_looking=True, message="Looking through everything.")
-        self._tell()
-        jobs.start(lambda: self.refresh(everything=True), "inbox")
+            self._change(is_refreshing=True, message="Looking through everything.")
+        self._notify()
+        jobs.start(lambda: self.refresh(full=True), "inbox")
 
-    def _note(self, is_everything: bool, **news: Any) -> None:
+    def _schedule(self, is_full: bool, **changes: Any) -> None:
         """Note what a look brought, and when the next one is due: the more runs it reads, the later."""
         pause = pause_after(1 + len(self._runs))
         self._due = time.monotonic() + pause
-        if is_everything and self._snapshot.is_looking:
-            news |= {"is_looking": False, "message": ""}
-        self._change(next_at=datetime.now(UTC) + timedelta(seconds=pause), **news)
+        if is_full and self._snapshot.is_refreshing:
+            changes |= {"is_refreshing": False, "message": ""}
+        self._change(next_at=datetime.now(UTC) + timedelta(seconds=pause), **changes)
 
-    def _coverage(self, whys: list[str]) -> str:
-        through = f"All runs of the last {DAYS} days were looked through at {moment(self._seen_through)}"
+    def _coverage(self, reasons: list[str]) -> str:
+        through = f"All runs of the last {DAYS} days were looked through at {moment(self._full_check_at)}"
         since = ""
-        if self._seen > self._seen_through:
-            since = f", the known ones and the first {NEWEST} of the list at {moment(self._seen)}"
-        missing = f" Something may be missing: {'; '.join(whys)}." if whys else ""
+        if self._read_at > self._full_check_at:
+            since = f", the known ones and the first {FIRST_PAGE} of the list at {moment(self._read_at)}"
+        missing = f" Something may be missing: {'; '.join(reasons)}." if reasons else ""
         return f"{through}{since}.{missing}"
 
-    def _take(self, read: Iterable[Run], gone: Iterable[str] = ()) -> None:
+    def _update_runs(self, read: Iterable[Run], deleted: Iterable[str] = ()) -> None:
         for run in read:
             known = self._runs.get(run.id)
             if run.id not in self._ended and (known is None or known.updated_at <= run.updated_at):
                 self._runs[run.id] = run
-        for run_id in gone:
+        for run_id in deleted:
             self._runs.pop(run_id, None)
         rows = rows_of(self._runs.values())
         waiting = tuple(row for row in rows if row.outcome == "pending")
-        lapsed = (row for row in rows if row.outcome == "lapsed")
-        self._change(waiting=waiting, lapsed=(*self._snapshot.lapsed, *lapsed))
+        expired = (row for row in rows if row.outcome == "lapsed")
+        self._change(waiting=waiting, expired=(*self._snapshot.expired, *expired))
         self._ended |= {run.id for run in self._runs.values() if run.is_finished}
         self._runs = {run_id: run for run_id, run in self._runs.items() if run_id not in self._ended}
 
@@ -238,7 +238,7 @@ class InboxMachine(Machine[Snapshot]):
                 return
             told = "Opening the question." if key else "There is no question to open."
             self._change(message=told, is_opening=key is not None)
-        self._tell()
+        self._notify()
         if key is not None:
             jobs.start(lambda: self._open(*key), "inbox")
 
@@ -247,52 +247,52 @@ class InboxMachine(Machine[Snapshot]):
             form = self._form(run_id, interrupt_id)
             told = "" if form else "This question is closed by now."
         except Exception as error:
-            form, told = None, f"The question could not be opened. {jobs.in_words(error)}"
+            form, told = None, f"The question could not be opened. {jobs.error_message(error)}"
         with self._lock:
             self._change(message=told, is_opening=False, form=form or self._snapshot.form)
-        self._tell()
+        self._notify()
 
-    def _form(self, run_id: str, interrupt_id: str) -> FormMachine | None:
+    def _form(self, run_id: str, interrupt_id: str) -> AnswerController | None:
         run = self.client.runs.get(self._runs.get(run_id, run_id))
         with self._lock:
-            self._take([run])
+            self._update_runs([run])
         kept = self._forms.get((run_id, interrupt_id))
         if kept is not None:
-            kept.saw(run)
+            kept.update_run(run)
             if not kept.snapshot.is_final:
                 return kept
         question = question_of(run, interrupt_id)
         if question is None:
             return None
-        form = FormMachine(self.client, question, who=self._who, use_drafts=self._use_drafts)
+        form = AnswerController(self.client, question, who=self._who, use_drafts=self._use_drafts)
         self._forms[run_id, interrupt_id] = form
-        form.listen(lambda snapshot: self._hear(form, snapshot))
+        form.subscribe(lambda snapshot: self._on_answer(form, snapshot))
         return form
 
-    def _hear(self, form: FormMachine, answered: forms.Snapshot) -> None:
+    def _on_answer(self, form: AnswerController, answered: forms.Snapshot) -> None:
         """Put a receipt in the place of a form that is done."""
         if answered.receipt is None:
             return
         with self._lock:
-            self._take([form.run])
+            self._update_runs([form.run])
             key = form.question.run.id, form.question.interrupt_id
             if self._forms.get(key) is form:
                 del self._forms[key]
-            about = f"{form.run.label} · {shorten(form.question.label, LABEL)}"
+            about = f"{form.run.label} · {shorten(form.question.label, MAX_LABEL)}"
             receipts = (*self._snapshot.receipts, f"{about}: {answered.receipt.title}")
             shown = self._snapshot.form
             self._change(receipts=receipts, form=None if shown is form else shown, message="")
-        self._tell()
+        self._notify()
 
     # -- changes of state; all under the lock
 
-    def _change(self, **news: Any) -> None:
-        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **news)
+    def _change(self, **changes: Any) -> None:
+        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **changes)
 
 
 def pause_after(n_requests: int) -> float:
     """Give the time between two looks of so many requests."""
-    return max(EVERY, n_requests / REQUESTS_A_SECOND)
+    return max(INTERVAL, n_requests / REQUESTS_A_SECOND)
 
 
 def rows_of(runs: Iterable[Run]) -> tuple[Row, ...]:

@@ -22,7 +22,7 @@ def start(work: Callable[[], object], name: str) -> threading.Thread:
     return thread
 
 
-def in_words(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Say what went wrong in a job: runkit's own words, else only the kind, for a text may hold anything."""
     if isinstance(error, RunkitError):
         return str(error)

@@ -27,12 +27,12 @@ DocumentId = Annotated[str | None, Field(title="Document", json_schema_extra={"x
 class Answer(BaseModel):
     """Approve or reject what the agent proposes.
 
-    `verbs` say what each decision does; those in `final` cannot be taken back and are asked once more.
+    `verbs` say what each decision does; those in `irreversible` cannot be taken back and are asked once more.
     """
 
     model_config = ConfigDict(str_strip_whitespace=True)
     verbs: ClassVar[Mapping[str, str]] = {"approve": "Approve", "reject": "Reject"}
-    final: ClassVar[frozenset[str]] = frozenset({"approve"})
+    irreversible: ClassVar[frozenset[str]] = frozenset({"approve"})
     decision: str = Field(title="Your answer")
     note: Note = None
 
@@ -44,7 +44,7 @@ class Answer(BaseModel):
         return decision
 
     @classmethod
-    def proposed(cls, proposal: Json) -> Json:
+    def initial_values(cls, proposal: Json) -> Json:
         """Give what stands in the inputs at first: what the agent proposes."""
         return {}
 
@@ -61,7 +61,7 @@ class Decision(Answer):
         "rejected": "Reject the business",
         "in_review": "Keep the business in review",
     }
-    final = frozenset({"approved", "rejected"})
+    irreversible = frozenset({"approved", "rejected"})
 
 
 class Dismissal(Answer):
@@ -99,7 +99,7 @@ class DocumentRequest(Answer):
     """Give the document that the agent asks for, or let it go on without."""
 
     verbs = {"provide": "Give the document", "without": "Go on without a document"}
-    final = frozenset({"without"})
+    irreversible = frozenset({"without"})
     document_id: DocumentId = Field(
         None,
         description="One that is not here: upload it where you usually do, then run this cell again.",
@@ -108,7 +108,7 @@ class DocumentRequest(Answer):
 
     @field_validator("document_id")
     @classmethod
-    def _given(cls, document_id: str | None, info: ValidationInfo) -> str | None:
+    def _document_required(cls, document_id: str | None, info: ValidationInfo) -> str | None:
         if info.data.get("decision") == "provide" and not document_id:
             raise ValueError("choose the document to give, or go on without one")
         return document_id
@@ -127,10 +127,10 @@ class Row(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _trimmed(cls, value: object) -> object:
+    def _strip(cls, value: object) -> object:
         """Take away spaces around a text; a line break at its end stands in the input and is sent."""
         if isinstance(value, list):
-            return [cls._trimmed(one) for one in value]
+            return [cls._strip(one) for one in value]
         return value.strip(" ") if isinstance(value, str) else value
 
 
@@ -166,33 +166,36 @@ class PersonRow(Row):
 class Addition(Answer):
     """Add rows to the business; a person may change, add and remove them first."""
 
-    final = frozenset()
+    irreversible = frozenset()
     action: ClassVar[str]
     tables: ClassVar[tuple[str, ...]]
-    _kept: Mapping[str, Sequence[Json | None]] = PrivateAttr(default_factory=dict)
+    _unchanged_rows: Mapping[str, Sequence[Json | None]] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def proposed(cls, proposal: Json) -> Json:
+    def initial_values(cls, proposal: Json) -> Json:
         """Give the rows that the agent proposes, as far as the question shows them."""
-        return {name: _rows(rows) for name, rows in cls.came(proposal).items()}
+        return {name: _rows(rows) for name, rows in cls.received_rows(proposal).items()}
 
     @classmethod
-    def came(cls, proposal: Json) -> dict[str, list[Json]]:
+    def received_rows(cls, proposal: Json) -> dict[str, list[Json]]:
         """Give the same rows as they came."""
         payload = contract.proposed_payload(proposal, cls.action)
         return {name: _objects(payload.get(name)) for name in cls.tables}
 
     def model_post_init(self, context: Any) -> None:
         """Keep what the context says of each row: the row as it came, or None if a person changed it."""
-        self._kept = (context or {}).get("kept", {})
+        self._unchanged_rows = (context or {}).get("kept", {})
 
     def to_input(self, proposal: Json) -> Json:
         """Send the rows as a person has changed them, and those as they came that nobody changed."""
         payload = contract.proposed_payload(proposal, self.action)
         for name in self.tables:
             rows = _rows([row.model_dump() for row in getattr(self, name)])
-            kept = self._kept.get(name) or [None] * len(rows)
-            payload[name] = [row if came is None else came for row, came in zip(rows, kept, strict=True)]
+            unchanged = self._unchanged_rows.get(name) or [None] * len(rows)
+            payload[name] = [
+                row if received_rows is None else received_rows
+                for row, received_rows in zip(rows, unchanged, strict=True)
+            ]
             if not payload[name]:
                 del payload[name]
         return contract.answer_to(self.decision, self.note, actions=[(self.action, payload)])
@@ -207,8 +210,8 @@ class AddSources(Addition):
 
     @field_validator("sources")
     @classmethod
-    def _some(cls, sources: list[SourceRow], info: ValidationInfo) -> list[SourceRow]:
-        return _not_emptied(cls, "sources", sources, info)
+    def _not_empty(cls, sources: list[SourceRow], info: ValidationInfo) -> list[SourceRow]:
+        return _check_not_empty(cls, "sources", sources, info)
 
 
 class AddAttributes(Addition):
@@ -221,16 +224,16 @@ class AddAttributes(Addition):
 
     @field_validator("people")
     @classmethod
-    def _some(cls, people: list[PersonRow], info: ValidationInfo) -> list[PersonRow]:
+    def _not_empty(cls, people: list[PersonRow], info: ValidationInfo) -> list[PersonRow]:
         if info.data.get("addresses"):
             return people
-        return _not_emptied(cls, "people", people, info)
+        return _check_not_empty(cls, "people", people, info)
 
 
 class Other(Answer):
     """Answer a question of a kind that runkit does not know: approve, reject, or any JSON object."""
 
-    final = frozenset({"approve", "reject", ""})
+    irreversible = frozenset({"approve", "reject", ""})
     decision: str = Field("", title="Your answer")
     raw: str | None = Field(
         None,
@@ -269,10 +272,10 @@ ANSWERS: dict[str, type[Answer]] = {
 }
 
 
-def _not_emptied(cls: type[Addition], name: str, rows: list[Any], info: ValidationInfo) -> list[Any]:
+def _check_not_empty(cls: type[Addition], name: str, rows: list[Any], info: ValidationInfo) -> list[Any]:
     """Refuse to approve a proposal of which nothing is left."""
     proposal = (info.context or {}).get("proposal", {})
-    if not rows and info.data.get("decision") == "approve" and any(cls.proposed(proposal).values()):
+    if not rows and info.data.get("decision") == "approve" and any(cls.initial_values(proposal).values()):
         raise ValueError(f"nothing is left to add: add a row to the {name}, or reject the proposal")
     return rows
 
@@ -291,7 +294,7 @@ def _objects(items: object) -> list[Json]:
 def json_object(text: str) -> Json:
     """Read a JSON object that was typed, exactly. Raises `ValueError` in words for a person."""
     try:
-        value = json.loads(text, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_finite)
     except json.JSONDecodeError as error:
         raise ValueError(f"this is not JSON: {error}") from None
     except RecursionError:
@@ -301,13 +304,13 @@ def json_object(text: str) -> Json:
     return value
 
 
-def _distinct(pairs: Sequence[tuple[str, Any]]) -> Json:
-    found: Json = {}
+def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> Json:
+    result: Json = {}
     for key, value in pairs:
-        if key in found:
+        if key in result:
             raise ValueError(f"“{shorten(key)}” stands twice in the same object; keep one of them")
-        found[key] = value
-    return found
+        result[key] = value
+    return result
 
 
 def _finite(text: str) -> float:

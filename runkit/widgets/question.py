@@ -58,8 +58,8 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What became of a question: `open`, `changed`, `answered`, `lapsed`, or `closed` (how is unknown).
+class Outcome:
+    """What became of a question: `open`, `changed`, `answered`, `expired`, or `closed` (how is unknown).
 
     `at` is the server's time of the answer, `by` who gave it if the API tells.
     """
@@ -99,18 +99,18 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     )
 
 
-def fate_of(question: Question, run: Run) -> Fate:
+def outcome_of(question: Question, run: Run) -> Outcome:
     """Say what became of a question, from the run as it is now, with its steps."""
     if is_pending(run, question.interrupt_id) and not run.is_finished:
         now = next((item for item in run.interrupts if item.id == question.interrupt_id), None)
         is_same = now is None or answers.digest(now.value) == question.digest
-        return Fate("open" if is_same else "changed")
+        return Outcome("open" if is_same else "changed")
     step = next((step for step in run.walk() if step.id == question.step_id), None)
     if step is None:
-        return Fate("closed")
+        return Outcome("closed")
     if step.completed_at is not None:
-        return Fate("answered", step.completed_at, answerer_of(step.to_dict()))
-    return Fate("lapsed", run.ended_at) if run.is_finished else Fate("closed")
+        return Outcome("answered", step.completed_at, answerer_of(step.to_dict()))
+    return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
 
 def logged_answers(run: Run, host: str, question: Question | None = None) -> list[Entry]:

@@ -12,7 +12,7 @@ from runkit import answers
 from runkit.answers import SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.text import moment, plural, shorten
-from runkit.widgets.question import Fate, Question
+from runkit.widgets.question import Outcome, Question
 
 Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
@@ -51,61 +51,68 @@ def answered(
     question: Question,
     client: Client,
     sent: Sent,
-    fate: Fate,
+    outcome: Outcome,
     *,
-    doubt: Sent | None = None,
-    noted: bool = True,
+    earlier: Sent | None = None,
+    is_logged: bool = True,
 ) -> Receipt:
-    """Say that the API took an answer. `doubt` is an earlier one of which that is not known."""
-    by = f"{shorten(fate.by, 80)} (says the API)" if fate.by else sent.by
+    """Say that the API took an answer. `earlier` is an earlier one of which that is not known."""
+    by = f"{shorten(outcome.by, 80)} (says the API)" if outcome.by else sent.by
     title = f"Answered by {by} at {moment(sent.at)}: {sent.said}."
-    facts = (*_about(question, client, fate), *_sent(sent, fate.by), ("delivery", "confirmed"), _kept(noted))
-    if doubt is None or doubt == sent:
+    facts = (
+        *_facts(question, client, outcome),
+        *_sent(sent, outcome.by),
+        ("delivery", "confirmed"),
+        _log_fact(is_logged),
+    )
+    if earlier is None or earlier == sent:
         return Receipt(title, facts)
-    earlier = f"{doubt.said}, sent {moment(doubt.at)} by {doubt.by}; whether it arrived is unknown"
-    return Receipt(title, (*facts, ("an earlier answer", earlier)))
+    text = f"{earlier.said}, sent {moment(earlier.at)} by {earlier.by}; whether it arrived is unknown"
+    return Receipt(title, (*facts, ("an earlier answer", text)))
 
 
-def unconfirmed(question: Question, client: Client, sent: Sent, fate: Fate, *, noted: bool = True) -> Receipt:
+def unconfirmed(
+    question: Question, client: Client, sent: Sent, outcome: Outcome, *, is_logged: bool = True
+) -> Receipt:
     """Say that the question is closed, and that whose answer closed it is unknown."""
     title = f"Closed; your answer of {moment(sent.at)} could not be confirmed."
     delivery = ("delivery", "unconfirmed: whose answer closed it is unknown")
-    return Receipt(title, (*_about(question, client, fate), *_sent(sent), delivery, _kept(noted)))
+    return Receipt(title, (*_facts(question, client, outcome), *_sent(sent), delivery, _log_fact(is_logged)))
 
 
-def from_another_notebook(question: Question, client: Client, sent: Sent, fate: Fate) -> Receipt:
+def from_another_notebook(question: Question, client: Client, sent: Sent, outcome: Outcome) -> Receipt:
     """Say that an answer from this machine, and not from this form, closed the question."""
-    known = answered(question, client, sent, fate)
+    known = answered(question, client, sent, outcome)
     return Receipt(f"Answered from another notebook of this machine. {known.title}", known.facts)
 
 
-def elsewhere(question: Question, client: Client, fate: Fate, *, is_refused: bool) -> Receipt:
+def answered_elsewhere(question: Question, client: Client, outcome: Outcome, *, is_refused: bool) -> Receipt:
     """Say that the question was closed; `is_refused`: the API heard an answer from here and refused it."""
     head = "The API refused the answer" if is_refused else "Not answered from here"
-    when = f"closed at {moment(fate.at)}" if fate.at else "closed"
-    by = f" by {shorten(fate.by, 80)} (says the API)" if fate.by else "; the API does not say by whom"
-    return Receipt(f"{head}: the question was {when}{by}.", _about(question, client, fate))
+    when = f"closed at {moment(outcome.at)}" if outcome.at else "closed"
+    by = f" by {shorten(outcome.by, 80)} (says the API)" if outcome.by else "; the API does not say by whom"
+    return Receipt(f"{head}: the question was {when}{by}.", _facts(question, client, outcome))
 
 
-def changed(question: Question, client: Client, fate: Fate, doubt: Sent | None) -> Receipt:
+def changed(question: Question, client: Client, outcome: Outcome, earlier: Sent | None) -> Receipt:
     """Say that the question is not the one that was shown."""
     again = "Run this cell again to see the new one."
-    if doubt is None:
+    if earlier is None:
         title = f"Nothing was sent: the question has changed since it was shown. {again}"
     else:
-        title = f"The question has changed. {_whether(doubt)} {again}"
-    return Receipt(title, _about(question, client, fate))
+        title = f"The question has changed. {_unconfirmed_text(earlier)} {again}"
+    return Receipt(title, _facts(question, client, outcome))
 
 
-def lapsed(question: Question, client: Client, fate: Fate, doubt: Sent | None) -> Receipt:
+def expired(question: Question, client: Client, outcome: Outcome, earlier: Sent | None) -> Receipt:
     """Say that nobody can answer any more, which is no rejection."""
-    when = f" at {moment(fate.at)}" if fate.at else ""
-    before = _whether(doubt) if doubt else "Nobody had answered. This is no rejection."
-    return Receipt(f"The question lapsed: its run ended{when}. {before}", _about(question, client, fate))
+    when = f" at {moment(outcome.at)}" if outcome.at else ""
+    before = _unconfirmed_text(earlier) if earlier else "Nobody had answered. This is no rejection."
+    return Receipt(f"The question lapsed: its run ended{when}. {before}", _facts(question, client, outcome))
 
 
-def _whether(doubt: Sent) -> str:
-    return f"Whether your answer of {moment(doubt.at)} arrived is unknown."
+def _unconfirmed_text(earlier: Sent) -> str:
+    return f"Whether your answer of {moment(earlier.at)} arrived is unknown."
 
 
 def decisions(answer: Mapping[str, Any]) -> str:
@@ -128,18 +135,18 @@ def _sent(sent: Sent, by: str | None = None) -> Facts:
     )
 
 
-def _kept(is_noted: bool) -> tuple[str, str]:
+def _log_fact(is_logged: bool) -> tuple[str, str]:
     where = "is in runkit.answer_log() on the machine that sent it"
-    return "the whole answer", where if is_noted else "could NOT be noted in runkit.answer_log()"
+    return "the whole answer", where if is_logged else "could NOT be noted in runkit.answer_log()"
 
 
-def _about(question: Question, client: Client, fate: Fate) -> Facts:
+def _facts(question: Question, client: Client, outcome: Outcome) -> Facts:
     facts = [
         ("question", shorten(question.label, 300)),
         ("run", question.run.id),
         ("host", f"{client.host} ({client.mode})"),
     ]
-    if fate.word in ("answered", "closed"):
-        by = f" by {shorten(fate.by, 80)} (says the API)" if fate.by else ""
-        facts.append(("closed", f"{moment(fate.at) if fate.at else 'when is unknown'}{by}"))
+    if outcome.word in ("answered", "closed"):
+        by = f" by {shorten(outcome.by, 80)} (says the API)" if outcome.by else ""
+        facts.append(("closed", f"{moment(outcome.at) if outcome.at else 'when is unknown'}{by}"))
     return tuple(facts)

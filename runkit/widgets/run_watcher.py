@@ -1,7 +1,7 @@
 """Follow one run on a thread: what it is now, and how that is known.
 
     running       its stream is followed; where there is none (any more), the run is looked at instead
-    interrupted   it is looked at, because anybody may answer; `answered()` looks at once
+    interrupted   it is looked at, because anybody may answer; `poll_now()` looks at once
     ended         said once, and the thread ends
 
 The run as it is read is the truth, a snapshot of the stream is news of it: what a snapshot leaves out is as
@@ -32,14 +32,14 @@ from runkit.text import duration, shorten
 from runkit.widgets import jobs
 
 
-class Pace(NamedTuple):
+class Backoff(NamedTuple):
     """Seconds until the next look, which grow while nothing changes."""
 
     first: float
     most: float
     growth: float = 1.5
 
-    def after(self, pause: float) -> float:
+    def next_pause(self, pause: float) -> float:
         """Give the pause that follows a pause."""
         return min(self.most, pause * self.growth)
 
@@ -47,21 +47,23 @@ class Pace(NamedTuple):
         return f"looking every {self.first:g} to {self.most:g} s"
 
 
-APART = 0.5  # between two calls of `on_change`, each of which draws a figure: more often is mere flicker
-WITHOUT_STREAM = Pace(0.5, 5)
-WAITING = Pace(2, 10)  # a person takes minutes, and twenty waiting runs must fit the rate
-TROUBLE = Pace(1, 30)  # on top of the client's own retries
-REFUSALS = (1, 2, 4, 8, 16)  # pauses until a 401, 403 or 404 is believed: a single one may be a mishap
+MIN_INTERVAL = (
+    0.5  # between two calls of `on_change`, each of which draws a figure: more often is mere flicker
+)
+POLL_RUNNING = Backoff(0.5, 5)
+POLL_WAITING = Backoff(2, 10)  # a person takes minutes, and twenty waiting runs must fit the rate
+RETRY = Backoff(1, 30)  # on top of the client's own retries
+REFUSAL_PAUSES = (1, 2, 4, 8, 16)  # pauses until a 401, 403 or 404 is believed: a single one may be a mishap
 
 NOT_FOLLOWED = "not followed at the moment"
-OPENING = "opening the stream"
-FOLLOWING = "following the stream"
-BROKEN = "the stream broke off and is opened again; the run was read instead"
-GONE = f"the stream is gone; {WITHOUT_STREAM}"
+OPENING_STREAM = "opening the stream"
+FOLLOWING_STREAM = "following the stream"
+STREAM_BROKEN = "the stream broke off and is opened again; the run was read instead"
+STREAM_GONE = f"the stream is gone; {POLL_RUNNING}"
 
 
 @dataclass(frozen=True)
-class Seen:
+class WatchState:
     """What is known of a run; `run` is None until it was read.
 
     `message` says how it is known, or what is wrong. `is_live_stream`: the stream is open, else the run is
@@ -75,29 +77,29 @@ class Seen:
     is_over: bool = False
 
 
-class Watch:
+class RunWatcher:
     """Follows one run until it has ended or is closed. Safe to use from any thread.
 
     `on_change` is called on the watch's thread with what is seen, only when that says something new, and at
     most twice a second: the first time at once, a pause and the end at once, the last state never left out.
-    `seen` is the last look, even when it brought nothing new.
+    `state` is the last look, even when it brought nothing new.
     """
 
-    def __init__(self, client: Client, run: str | Run, *, on_change: Callable[[Seen], object]) -> None:
-        self.seen = Seen(run if isinstance(run, Run) else None)
+    def __init__(self, client: Client, run: str | Run, *, on_change: Callable[[WatchState], object]) -> None:
+        self.state = WatchState(run if isinstance(run, Run) else None)
         self._client = client
         self._run = run
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._pursuit: _Pursuit | None = None
+        self._thread: _WatchThread | None = None
         self._is_closed = False
 
     def start(self) -> None:
         """Follow, on one daemon thread, unless that is done already; after the end, look once more."""
         with self._lock:
-            if self._pursuit is None and not self._is_closed:
-                self._pursuit = _Pursuit(self._client, self._run, self.seen, self._see)
-                jobs.start(self._pursuit.work, "watch")
+            if self._thread is None and not self._is_closed:
+                self._thread = _WatchThread(self._client, self._run, self.state, self._on_state)
+                jobs.start(self._thread.run_until_end, "watch")
 
     def pause(self) -> None:
         """End the thread and the connection; `start()` goes on.
@@ -106,50 +108,54 @@ class Watch:
         in any case, but a call that has begun is not waited for.
         """
         with self._lock:
-            pursuit, self._pursuit = self._pursuit, None
-            if pursuit is not None:
-                self.seen = replace(self.seen, message=NOT_FOLLOWED, is_live_stream=False)
-        if pursuit is not None:
-            pursuit.stop()
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self.state = replace(self.state, message=NOT_FOLLOWED, is_live_stream=False)
+        if thread is not None:
+            thread.stop()
 
     def close(self) -> None:
         """End as `pause` does, for good."""
         self._is_closed = True
         self.pause()
 
-    def answered(self) -> None:
+    def poll_now(self) -> None:
         """Look at once: a question was answered."""
-        pursuit = self._pursuit
-        if pursuit is not None:
-            pursuit.wake()
+        thread = self._thread
+        if thread is not None:
+            thread.wake()
 
-    def _see(self, pursuit: _Pursuit, seen: Seen, is_news: bool) -> None:
+    def _on_state(self, thread: _WatchThread, state: WatchState, is_news: bool) -> None:
         with self._lock:
-            if pursuit is not self._pursuit:
+            if thread is not self._thread:
                 return
-            self.seen = seen
-            if seen.is_over:
-                self._pursuit = None
+            self.state = state
+            if state.is_over:
+                self._thread = None
         if is_news:
-            self._on_change(seen)
+            self._on_change(state)
 
 
-class _Stopped(Exception):
+class _Canceled(Exception):
     """The thread is to end, whatever it is at."""
 
 
-class _Pursuit:
+class _WatchThread:
     """What a watch's thread does from `start` to `pause`."""
 
     def __init__(
-        self, client: Client, run: str | Run, seen: Seen, tell: Callable[[_Pursuit, Seen, bool], None]
+        self,
+        client: Client,
+        run: str | Run,
+        state: WatchState,
+        publish: Callable[[_WatchThread, WatchState, bool], None],
     ) -> None:
         self._client = client
         self._target = run
-        self._seen = seen
-        self._tell = tell
-        self._told_at = float("-inf")
-        self._trouble = TROUBLE.first
+        self.state = state
+        self._publish = publish
+        self._reported_at = float("-inf")
+        self._retry_pause = RETRY.first
         self._stopping = threading.Event()
         self._waking = threading.Event()
         self._stream: EventStream | None = None
@@ -166,11 +172,11 @@ class _Pursuit:
         """End a pause between two looks."""
         self._waking.set()
 
-    def work(self) -> None:
+    def run_until_end(self) -> None:
         """Follow to the end. No error leaves: it is said, since a thread that dies silently helps nobody."""
         try:
-            self._persist()
-        except _Stopped:
+            self._follow_with_retries()
+        except _Canceled:
             pass
         except RunkitError as error:
             self._fail(f"the run is no longer followed: {error}")
@@ -185,41 +191,41 @@ class _Pursuit:
 
     def _fail(self, message: str) -> None:
         try:
-            self._show(self._seen.run, message, is_over=True, at_once=True)
+            self._report(self.state.run, message, is_over=True, at_once=True)
         except Exception:
             log.exception("the watch of a run has ended (%s), and nobody could be told", message)
 
-    def _persist(self) -> None:
+    def _follow_with_retries(self) -> None:
         """Follow until the run has ended. Trouble that time may mend is said and waited out."""
         while True:
             try:
-                return self._follow()
+                return self._follow_run()
             except (Unavailable, RateLimited) as error:
-                wait = max(self._trouble, getattr(error, "retry_after", None) or 0)
+                wait = max(self._retry_pause, getattr(error, "retry_after", None) or 0)
                 message = f"{error} Trying again in {duration(wait)}."
-            self._trouble = TROUBLE.after(self._trouble)
-            self._go_on()
-            self._show(self._seen.run, message)
-            self._nap(wait)
+            self._retry_pause = RETRY.next_pause(self._retry_pause)
+            self._check_canceled()
+            self._report(self.state.run, message)
+            self._wait(wait)
 
-    def _follow(self) -> None:
+    def _follow_run(self) -> None:
         run = self._read()
         while not run.is_finished:
             if run.status == "running":
-                self._show(run, OPENING)
+                self._report(run, OPENING_STREAM)
                 try:
-                    run = self._listen(run)
+                    run = self._follow_stream(run)
                 except (AuthError, ContractError, NotFound):
                     run = self._read()  # the run may still be read
             if run.status == "running":
-                run = self._look(run, WITHOUT_STREAM, GONE)
+                run = self._poll(run, POLL_RUNNING, STREAM_GONE)
             elif run.status == "interrupted":
-                run = self._look(run, WAITING, f"waiting for a person; {WAITING}")
+                run = self._poll(run, POLL_WAITING, f"waiting for a person; {POLL_WAITING}")
             elif not run.is_finished:
-                run = self._look(run, WAITING, f"the run is {shorten(run.status)!r}; {WAITING}")
-        self._show(run, f"the run has ended: {run.status}", is_over=True, at_once=True)
+                run = self._poll(run, POLL_WAITING, f"the run is {shorten(run.status)!r}; {POLL_WAITING}")
+        self._report(run, f"the run has ended: {run.status}", is_over=True, at_once=True)
 
-    def _listen(self, run: Run) -> Run:
+    def _follow_stream(self, run: Run) -> Run:
         """Follow the stream to its end, or until the run stops; gives the run as it was read then.
 
         Raises as `client.runs.stream`.
@@ -228,56 +234,56 @@ class _Pursuit:
         def gap(read: Run | None) -> None:
             nonlocal run
             run = read or run
-            self._show(run, BROKEN if read else FOLLOWING, is_live_stream=read is None)
+            self._report(run, STREAM_BROKEN if read else FOLLOWING_STREAM, is_live_stream=read is None)
 
         with self._client.runs.stream(self._target, on_gap=gap) as stream:
             self._stream = stream
-            self._go_on()  # who stopped it a moment ago found no stream to close
+            self._check_canceled()  # who stopped it a moment ago found no stream to close
             for event in stream:
                 if event.type == RUN_READ:
                     return event.run or run
                 news = _updated(run, event.snapshot or {})
-                if news is None or _is_older(news, run) or _text(news) == _text(run):
+                if news is None or _is_older(news, run) or _run_text(news) == _run_text(run):
                     continue
-                is_running, early = news.status == "running", self._early()
-                if is_running and early > 0:
-                    self._sleep(early)
-                if not is_running or early > 0:  # by now there is more in the stream, or nothing to come
+                is_running, delay = news.status == "running", self._seconds_until_due()
+                if is_running and delay > 0:
+                    self._sleep(delay)
+                if not is_running or delay > 0:  # by now there is more in the stream, or nothing to come
                     news = self._read()
                 if news.status != "running":
                     return news
                 run = news
-                self._show(run, FOLLOWING, is_live_stream=True)
-        raise _Stopped
+                self._report(run, FOLLOWING_STREAM, is_live_stream=True)
+        raise _Canceled
 
-    def _look(self, run: Run, pace: Pace, message: str) -> Run:
+    def _poll(self, run: Run, backoff: Backoff, message: str) -> Run:
         """Read the run ever less often until its status changes; a change or `wake` begins anew."""
-        status, pause = run.status, pace.first
+        status, pause = run.status, backoff.first
         at_once = status != "running"
-        self._show(run, message, at_once=at_once)
+        self._report(run, message, at_once=at_once)
         while True:
-            is_woken = self._nap(pause)
+            is_woken = self._wait(pause)
             run = self._read()
             if run.status != status:
                 return run
-            has_changed = self._show(run, message, at_once=at_once)
-            pause = pace.first if is_woken or has_changed else pace.after(pause)
+            has_changed = self._report(run, message, at_once=at_once)
+            pause = backoff.first if is_woken or has_changed else backoff.next_pause(pause)
 
     def _read(self) -> Run:
-        for wait in (*REFUSALS, None):
+        for wait in (*REFUSAL_PAUSES, None):
             try:
                 run = self._client.runs.get(self._target)
                 break
             except (AuthError, NotFound) as error:
                 if wait is None:
                     raise
-                self._show(self._seen.run, f"{error} Trying again in {duration(wait)}.")
-            self._nap(wait)
-        self._go_on()
-        self._trouble = TROUBLE.first
+                self._report(self.state.run, f"{error} Trying again in {duration(wait)}.")
+            self._wait(wait)
+        self._check_canceled()
+        self._retry_pause = RETRY.first
         return run
 
-    def _show(
+    def _report(
         self,
         run: Run | None,
         message: str,
@@ -287,34 +293,34 @@ class _Pursuit:
         at_once: bool = False,
     ) -> bool:
         """Tell what is seen, if it is news, and say whether it was."""
-        seen = Seen(run, message, is_live_stream, is_over)
-        is_news = _said(seen) != _said(self._seen)
+        state = WatchState(run, message, is_live_stream, is_over)
+        is_news = _comparable(state) != _comparable(self.state)
         if is_news and not at_once:
-            self._sleep(self._early())
-        self._seen = seen
-        self._tell(self, seen, is_news)
+            self._sleep(self._seconds_until_due())
+        self.state = state
+        self._publish(self, state, is_news)
         if is_news:
-            self._told_at = time.monotonic()  # after it: a slow listener must not take all of the time
+            self._reported_at = time.monotonic()  # after it: a slow listener must not take all of the time
         return is_news
 
-    def _early(self) -> float:
+    def _seconds_until_due(self) -> float:
         """Give the seconds for which it is too early to tell again, 0 if it is not."""
-        return max(0.0, self._told_at + APART - time.monotonic())
+        return max(0.0, self._reported_at + MIN_INTERVAL - time.monotonic())
 
     def _sleep(self, seconds: float) -> None:
         self._stopping.wait(seconds)
-        self._go_on()
+        self._check_canceled()
 
-    def _nap(self, seconds: float) -> bool:
+    def _wait(self, seconds: float) -> bool:
         """Sleep, and say whether `wake` ended that."""
         is_woken = self._waking.wait(seconds)
         self._waking.clear()
-        self._go_on()
+        self._check_canceled()
         return is_woken
 
-    def _go_on(self) -> None:
+    def _check_canceled(self) -> None:
         if self._stopping.is_set():
-            raise _Stopped
+            raise _Canceled
 
 
 def _updated(run: Run, snapshot: Json) -> Run | None:
@@ -342,12 +348,12 @@ def _progress(run: Run) -> tuple[int, int]:
     return len(steps), sum(step.completed_at is not None for step in steps)
 
 
-def _said(seen: Seen) -> tuple[str, bool, bool, str]:
+def _comparable(state: WatchState) -> tuple[str, bool, bool, str]:
     """Tell looks apart by what they say."""
-    return seen.message, seen.is_live_stream, seen.is_over, _text(seen.run)
+    return state.message, state.is_live_stream, state.is_over, _run_text(state.run)
 
 
-def _text(run: Run | None) -> str:
+def _run_text(run: Run | None) -> str:
     """Give what the API said of a run; runkit's stamp of the time of reading is new at each look."""
     raw = {} if run is None else run.to_dict()
     return jsontext.dumps({name: value for name, value in raw.items() if name != LOCAL}, sort_keys=True)

@@ -25,7 +25,7 @@ MAX_NUMBER = 400  # characters; a float has at most 309 digits before its point
 MAX_NAME = 100  # characters of a property's name: it becomes a path and a DOM class
 LONG_TEXT = 200  # characters; a text that may be longer gets several lines
 KINDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "flag", "array": "texts"}
-DEEPER = {"$dynamicRef", "allOf", "anyOf", "else", "if", "not", "oneOf", "prefixItems", "then"}
+NESTED = {"$dynamicRef", "allOf", "anyOf", "else", "if", "not", "oneOf", "prefixItems", "then"}
 T = TypeVar("T")
 YES_NO = (("yes", True), ("no", False))
 PHRASES = {
@@ -60,7 +60,7 @@ class Field:
     hint: str = ""  # the schema's key "x-runkit"
 
 
-class _Deeper(Exception):
+class _NotFlat(Exception):
     """The schema is more than a flat form."""
 
 
@@ -73,108 +73,111 @@ def fields_of(schema: object) -> tuple[Field, ...] | None:
     try:
         if len(text) > MAX_SCHEMA:
             return None
-        return _fields(schema, _need(dict, schema).get("$defs", {}), in_row=False)
-    except (_Deeper, RecursionError):
+        return _fields(schema, _expect(dict, schema).get("$defs", {}), in_row=False)
+    except (_NotFlat, RecursionError):
         return None
 
 
 def _fields(schema: object, defs: object, *, in_row: bool) -> tuple[Field, ...]:
-    plain, _ = _plain(schema, defs)
-    properties, required = _need(dict, plain.get("properties")), _need(list, plain.get("required", []))
-    if plain.get("type", "object") != "object" or not 0 < len(properties) <= MAX_FIELDS:
-        raise _Deeper
+    resolved, _ = _resolve(schema, defs)
+    properties, required = (
+        _expect(dict, resolved.get("properties")),
+        _expect(list, resolved.get("required", [])),
+    )
+    if resolved.get("type", "object") != "object" or not 0 < len(properties) <= MAX_FIELDS:
+        raise _NotFlat
     if not all(isinstance(name, str) and name in properties for name in required):
-        raise _Deeper
+        raise _NotFlat
     return tuple(
-        _field(name, sub, defs, must_be_there=name in required, in_row=in_row)
+        _field(name, sub, defs, is_required=name in required, in_row=in_row)
         for name, sub in properties.items()
     )
 
 
-def _field(name: object, schema: object, defs: object, *, must_be_there: bool, in_row: bool) -> Field:
+def _field(name: object, schema: object, defs: object, *, is_required: bool, in_row: bool) -> Field:
     if not isinstance(name, str) or len(name) > MAX_NAME or "." in name or not _label(name):
-        raise _Deeper
-    plain, takes_null = _plain(schema, defs)
-    kind = KINDS.get(str(plain.get("type")))
+        raise _NotFlat
+    resolved, is_nullable = _resolve(schema, defs)
+    kind = KINDS.get(str(resolved.get("type")))
     choices: tuple[tuple[str, Any], ...] = ()
     columns: tuple[Field, ...] = ()
     bounds = ("minItems", "maxItems") if kind == "texts" else ("minimum", "maximum")
-    longest, hint = _limit(plain, "maxLength"), plain.get("x-runkit")
-    if "enum" in plain or "const" in plain:
-        kind, choices = "choice", _choices(plain)
-    elif kind == "flag" and takes_null:
+    longest, hint = _limit(resolved, "maxLength"), resolved.get("x-runkit")
+    if "enum" in resolved or "const" in resolved:
+        kind, choices = "choice", _choices(resolved)
+    elif kind == "flag" and is_nullable:
         kind, choices = "choice", YES_NO
     elif kind == "texts":
-        items, _ = _plain(plain.get("items"), defs)
+        items, _ = _resolve(resolved.get("items"), defs)
         longest = _limit(items, "maxLength")
         if items.get("type") == "object" and not in_row:
             kind, columns = "rows", _fields(items, defs, in_row=True)
         elif items.get("type") != "string" or "enum" in items or "const" in items:
-            raise _Deeper
+            raise _NotFlat
     elif kind == "text":
-        if plain.get("format") == "date":
+        if resolved.get("format") == "date":
             kind = "date"
         elif hint == "long" or (longest or 0) > LONG_TEXT:
             kind = "long_text"
     elif kind is None:
-        raise _Deeper
-    if len(json.dumps(plain.get("default"))) > MAX_DEFAULT:
-        raise _Deeper
-    minimum, maximum = (_limit(plain, key) for key in bounds)
-    may_be_empty = takes_null or (kind in ("texts", "rows") and not minimum)
+        raise _NotFlat
+    if len(json.dumps(resolved.get("default"))) > MAX_DEFAULT:
+        raise _NotFlat
+    minimum, maximum = (_limit(resolved, key) for key in bounds)
+    may_be_empty = is_nullable or (kind in ("texts", "rows") and not minimum)
     return Field(
         name=name,
-        title=_label(plain.get("title")) or _label(name.replace("_", " ").capitalize()),
+        title=_label(resolved.get("title")) or _label(name.replace("_", " ").capitalize()),
         kind=kind,
-        help=shorten(plain["description"], 1000) if isinstance(plain.get("description"), str) else "",
-        is_required=must_be_there and not may_be_empty,
-        sends_empty=must_be_there and may_be_empty,
+        help=shorten(resolved["description"], 1000) if isinstance(resolved.get("description"), str) else "",
+        is_required=is_required and not may_be_empty,
+        sends_empty=is_required and may_be_empty,
         choices=choices,
         minimum=minimum,
         maximum=maximum,
         max_length=longest,
-        default=plain.get("default"),
+        default=resolved.get("default"),
         columns=columns,
         hint=hint if isinstance(hint, str) else "",
     )
 
 
-def _plain(schema: object, defs: object) -> tuple[Mapping[str, Any], bool]:
+def _resolve(schema: object, defs: object) -> tuple[Mapping[str, Any], bool]:
     """The schema without `$ref` and "or null" around it, and whether null will do."""
-    plain, takes_null = dict(_need(dict, schema)), False
-    options = _need(list, plain.pop("anyOf", [plain]))
+    resolved, is_nullable = dict(_expect(dict, schema)), False
+    options = _expect(list, resolved.pop("anyOf", [resolved]))
     if {"type": "null"} in options:
-        takes_null = True
+        is_nullable = True
         options = [option for option in options if option != {"type": "null"}]
     if len(options) != 1:
-        raise _Deeper
-    plain = {**_need(dict, options[0]), **plain}
-    if "$ref" in plain:
-        start, _, name = str(plain.pop("$ref")).rpartition("/")
-        shared = _need(dict, _need(dict, defs).get(name) if start == "#/$defs" else None)
+        raise _NotFlat
+    resolved = {**_expect(dict, options[0]), **resolved}
+    if "$ref" in resolved:
+        start, _, name = str(resolved.pop("$ref")).rpartition("/")
+        shared = _expect(dict, _expect(dict, defs).get(name) if start == "#/$defs" else None)
         named = ("title", "description")  # of a class: they do not say what is asked here
-        plain = {key: value for key, value in shared.items() if key not in named} | plain
-    types = plain.get("type")
+        resolved = {key: value for key, value in shared.items() if key not in named} | resolved
+    types = resolved.get("type")
     if isinstance(types, list) and "null" in types and len(types) == 2:
-        takes_null, plain["type"] = True, next((kind for kind in types if kind != "null"), None)
-    if isinstance(plain.get("enum"), list) and None in plain["enum"]:
-        takes_null = True
-    if "$ref" in plain or DEEPER & plain.keys():
-        raise _Deeper
-    return plain, takes_null
+        is_nullable, resolved["type"] = True, next((kind for kind in types if kind != "null"), None)
+    if isinstance(resolved.get("enum"), list) and None in resolved["enum"]:
+        is_nullable = True
+    if "$ref" in resolved or NESTED & resolved.keys():
+        raise _NotFlat
+    return resolved, is_nullable
 
 
-def _choices(plain: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    values = _need(list, plain["enum"]) if "enum" in plain else [plain["const"]]
+def _choices(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    values = _expect(list, resolved["enum"]) if "enum" in resolved else [resolved["const"]]
     values = [value for value in values if value is not None]  # null is the empty input
     if not 0 < len(values) <= MAX_CHOICES or not all(isinstance(v, str | int | float) for v in values):
-        raise _Deeper
+        raise _NotFlat
     if len(set(values)) != len(values):  # 1 and True are one value to Python and to a Dropdown
-        raise _Deeper
-    shown = [shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)" for v in values]
-    if len(set(shown)) != len(shown):  # nobody could tell them apart
-        raise _Deeper
-    return tuple(zip(shown, values, strict=True))
+        raise _NotFlat
+    labels = [shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)" for v in values]
+    if len(set(labels)) != len(labels):  # nobody could tell them apart
+        raise _NotFlat
+    return tuple(zip(labels, values, strict=True))
 
 
 def _label(text: object) -> str:
@@ -182,9 +185,9 @@ def _label(text: object) -> str:
     return shorten(text, 120) if isinstance(text, str) and any(map(str.isalnum, text)) else ""
 
 
-def _need(kind: type[T], value: object) -> T:
+def _expect(kind: type[T], value: object) -> T:
     if not isinstance(value, kind):
-        raise _Deeper
+        raise _NotFlat
     return value
 
 
@@ -193,23 +196,23 @@ def _limit(schema: Mapping[str, Any], key: str) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def written(fields: Sequence[Field], values: Mapping[str, Any]) -> dict[str, Any]:
+def to_entries(fields: Sequence[Field], values: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in the inputs after `values`, or what was typed before, are put into them.
 
-    Defaults stand where nothing is given. `read(fields, written(fields, values))` gives values in the
+    Defaults stand where nothing is given. `parse_entries(fields, written(fields, values))` gives values in the
     schema's shape back, but for empty ones; an answer that must not change is compared in this form.
     """
-    return {field.name: _stands(field, values.get(field.name, field.default)) for field in fields}
+    return {field.name: _to_entry(field, values.get(field.name, field.default)) for field in fields}
 
 
-def _stands(field: Field, value: Any) -> Any:
+def _to_entry(field: Field, value: Any) -> Any:
     if field.kind == "flag":
         return value is True
     if field.kind == "choice":
         return next((choice for _, choice in field.choices if choice == value), None)
     if field.kind == "rows":
         rows = value if isinstance(value, list) else []
-        return [{**row, **written(field.columns, row)} for row in rows if isinstance(row, Mapping)]
+        return [{**row, **to_entries(field.columns, row)} for row in rows if isinstance(row, Mapping)]
     if field.kind == "texts" and isinstance(value, list):
         return "\n".join(map(_text, value))
     return _text(value)
@@ -221,11 +224,13 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def read(fields: Sequence[Field], typed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def parse_entries(
+    fields: Sequence[Field], entries: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """What was typed as (values, errors by path). Keys of a row without a column are kept as they are."""
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
-    for field, entry in zip(fields, written(fields, typed).values(), strict=True):
+    for field, entry in zip(fields, to_entries(fields, entries).values(), strict=True):
         value = None
         try:
             if field.kind != "rows":
@@ -251,7 +256,7 @@ def _read_rows(field: Field, rows: list[dict[str, Any]]) -> tuple[list[dict[str,
     errors: dict[str, str] = {}
     columns = {column.name for column in field.columns}
     for number, row in enumerate(rows):
-        inputs, wrong = read(field.columns, row)
+        inputs, wrong = parse_entries(field.columns, row)
         values.append({key: value for key, value in row.items() if key not in columns} | inputs)
         errors |= {f"{field.name}.{number}.{path}": words for path, words in wrong.items()}
     return values, errors
@@ -291,7 +296,7 @@ def _check_bounds(field: Field, value: Any) -> None:
     texts = value if field.kind == "texts" else [value]
     longest = max((len(text) for text in texts or () if isinstance(text, str)), default=0)
     if field.max_length is not None and longest > field.max_length:
-        raise ValueError(phrase("maxLength", field.max_length))
+        raise ValueError(constraint_message("maxLength", field.max_length))
     if field.kind in ("texts", "rows"):
         size = len(value or ()) if value or field.is_required else None
         least, most = "minItems", "maxItems"
@@ -299,12 +304,12 @@ def _check_bounds(field: Field, value: Any) -> None:
         size, least, most = value, "minimum", "maximum"
     if field.kind in ("integer", "number", "texts", "rows") and size is not None:
         if field.minimum is not None and size < field.minimum:
-            raise ValueError(phrase(least, field.minimum))
+            raise ValueError(constraint_message(least, field.minimum))
         if field.maximum is not None and size > field.maximum:
-            raise ValueError(phrase(most, field.maximum))
+            raise ValueError(constraint_message(most, field.maximum))
 
 
-def phrase(keyword: str, limit: object) -> str:
+def constraint_message(keyword: str, limit: object) -> str:
     """Say what a keyword of the schema wants, without repeating all of a long limit."""
     if keyword not in PHRASES:
         return f"must fit “{keyword}” of the schema"

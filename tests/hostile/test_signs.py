@@ -15,7 +15,7 @@ import runkit
 from runkit.errors import ContractError, RunkitError, UsageError
 from runkit.logs import log
 from runkit.text import Markup, one_line, visible
-from runkit.widgets.coded import Coded
+from runkit.widgets.coded import EscapedText
 from runkit.widgets.fields import FieldSet
 from runkit.widgets.schema import Field
 
@@ -93,7 +93,7 @@ def test_only_one_file_makes_the_log() -> None:
 @example("a\r\nb\nc", True)
 def test_a_text_that_is_not_edited_leaves_an_input_as_it_came(text: str, has_lines: bool) -> None:
     """Whatever it holds; and what stands in the input is all that a browser keeps and shows."""
-    coded = Coded.of(text, has_lines=has_lines)
+    coded = EscapedText.of(text, has_lines=has_lines)
     assert coded.read(coded.shown) == text
     assert visible(coded.shown) == coded.shown
     assert has_lines or "\n" not in coded.shown
@@ -102,7 +102,7 @@ def test_a_text_that_is_not_edited_leaves_an_input_as_it_came(text: str, has_lin
 @given(st.text(st.sampled_from("ab\u202e\x1b\n\ud83d\\"), max_size=8), st.text(st.sampled_from("xyz ")))
 def test_an_edit_keeps_the_signs_it_does_not_touch(text: str, added: str) -> None:
     """Typing at an end of a text changes nothing else of it."""
-    coded = Coded.of(text, has_lines=False)
+    coded = EscapedText.of(text, has_lines=False)
     assert coded.read(added + coded.shown) == added + text
     assert coded.read(coded.shown + added) == text + added
 

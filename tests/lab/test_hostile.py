@@ -119,7 +119,7 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     desk = open_desk("address_gap", FORM, TYPESET, setup=setup, options="transport=Spoiled()")
     page = desk.page
     card(page).wait_for()
-    proposed = "form.machine.question.proposals[0]"
+    proposed = "form.controller.question.proposals[0]"
     name = card(page).get_by_label("Source 1: name")
     shown = name.input_value()
     assert "\\u202egpj.exe\\u2066" in shown

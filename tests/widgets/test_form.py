@@ -16,7 +16,7 @@ from runkit import answers
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.widgets.controller import FormMachine, State
+from runkit.widgets.answer_controller import AnswerController, State
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.inbox import InterruptInbox
 from runkit.widgets.view import FormView
@@ -36,9 +36,9 @@ def walk(widget: w.Widget) -> Iterator[w.Widget]:
 class Card:
     """A view as a person sees it."""
 
-    def __init__(self, machine: FormMachine) -> None:
-        self.machine = machine
-        self.view = FormView(machine)
+    def __init__(self, controller: AnswerController) -> None:
+        self.controller = controller
+        self.view = FormView(controller)
 
     def named(self, words: str) -> Any:
         """Find what is described so."""
@@ -68,7 +68,7 @@ def is_shown(widget: w.Widget, card: Card) -> bool:
 
 def test_an_answer_by_clicks(asking: Asking) -> None:
     """Chosen, typed, sent and confirmed; the card becomes the receipt and its inputs are closed."""
-    card = Card(asking.machine())
+    card = Card(asking.controller())
     inputs = [one for one in walk(card.view.box) if isinstance(one, w.Dropdown | w.Textarea | w.Button)]
     assert card.button.description == "Answer and resume"
     card.choose("Dismiss the hit")
@@ -81,15 +81,15 @@ def test_an_answer_by_clicks(asking: Asking) -> None:
     assert card.view.guard.focus_on["class"] == "runkit-at-back"
     yes.click()
     finish()
-    assert card.machine.snapshot.state is State.SETTLED
+    assert card.controller.snapshot.state is State.SETTLED
     assert "Answered by" in card.text
-    assert card.view.guard.said.startswith("Answered by")
+    assert card.view.guard.announcement.startswith("Answered by")
     assert all(one.comm is None for one in inputs)
 
 
 def test_errors_are_shown_and_get_the_focus(asking: Asking) -> None:
     """An answer that does not fit says so beside its field, for a screen reader too."""
-    card = Card(asking.machine())
+    card = Card(asking.controller())
     card.choose("Dismiss the hit")
     card.button.click()
     assert "Error: a dismissal needs a note" in card.text
@@ -102,18 +102,18 @@ def test_errors_are_shown_and_get_the_focus(asking: Asking) -> None:
 
 def test_going_back(asking: Asking) -> None:
     """What cannot be taken back is not sent by going back."""
-    card = Card(asking.machine())
+    card = Card(asking.controller())
     card.choose("Dismiss the hit")
     card.named("Note (required to dismiss)").value = "not him"
     card.button.click()
     card.named("No, go back").click()
     assert "Nothing was sent." in card.text
-    assert (card.machine.snapshot.state, asking.wire.posts) == (State.OPEN, 0)
+    assert (card.controller.snapshot.state, asking.wire.posts) == (State.OPEN, 0)
 
 
 def test_unknown_offers_a_look(asking: Asking) -> None:
     """While nobody knows whether the answer arrived, the only thing to do is to look."""
-    card = Card(asking.machine())
+    card = Card(asking.controller())
     look = card.named("Look again")
     asking.box.fault("drop")
     asking.pauses.append(lambda: asking.box.fault("drop", on="GET /runs", times=99))
@@ -131,7 +131,7 @@ def test_unknown_offers_a_look(asking: Asking) -> None:
 
 def test_all_at_once(asking: Asking) -> None:
     """One click chooses for every proposal; each can be changed after that."""
-    card = Card(asking.machine("combined_proposal"))
+    card = Card(asking.controller("combined_proposal"))
     assert card.button.description == "Answer 2 more of 2 to resume"
     card.named("Approve all").click()
     assert card.button.description == "Approve all 2 and resume"
@@ -143,18 +143,23 @@ def test_all_at_once(asking: Asking) -> None:
 
 def test_what_was_typed_is_here_again(asking: Asking) -> None:
     """A form that is made anew, as after a restart, shows the draft in its inputs."""
-    first = Card(asking.machine())
+    first = Card(asking.controller())
     first.named("Note (required to dismiss)").value = "half a sen"
-    until(lambda: FormMachine(asking.client, first.machine.question).typed["0"].get("note") == "half a sen")
-    second = Card(FormMachine(asking.client, first.machine.question))
+    until(
+        lambda: (
+            AnswerController(asking.client, first.controller.question).entries["0"].get("note")
+            == "half a sen"
+        )
+    )
+    second = Card(AnswerController(asking.client, first.controller.question))
     assert second.named("Note (required to dismiss)").value == "half a sen"
     assert "is here again" in second.text
 
 
 def test_an_older_snapshot_is_not_shown(asking: Asking) -> None:
     """News that arrives late, on another thread, does not take the card back."""
-    card = Card(asking.machine())
-    before = card.machine.snapshot
+    card = Card(asking.controller())
+    before = card.controller.snapshot
     card.choose("Keep the hit")
     card.view.render(before)
     assert card.button.description == "Keep the hit and resume"
@@ -171,8 +176,8 @@ def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any) ->
     no = Answer({"errors": [{"message": HOSTILE, "parameter": "input.proposals[1].note"}]}, status=422)
     server.script = lambda asked: no if asked.method == "POST" else Answer(pending)
     form = InterruptForm(client, "run-1")
-    assert form.machine is not None
-    card = Card(form.machine)
+    assert form.controller is not None
+    card = Card(form.controller)
     card.named("Reject all").click()
     card.button.click()
     finish()
@@ -219,9 +224,9 @@ def test_two_outputs_that_become_a_receipt(asking: Asking, shown: list[dict[str,
     assert "run this cell again" in head["text/html"]
     assert VIEW in card
     assert "run the cell again" in card["text/html"]
-    assert form.machine is not None
-    form.machine.edit({"0": {"decision": "reject", "note": "a secret of ours"}})
-    form.machine.submit()
+    assert form.controller is not None
+    form.controller.edit({"0": {"decision": "reject", "note": "a secret of ours"}})
+    form.controller.submit()
     finish()
     head, card = bundles(shown)
     assert VIEW not in card
@@ -256,8 +261,8 @@ def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any
     form = InterruptForm(asking.client, asking.run())
     form._ipython_display_()
     form._seen(1)
-    assert form.machine is not None
-    asking.answer_elsewhere(form.machine.question)
+    assert form.controller is not None
+    asking.answer_elsewhere(form.controller.question)
     until(lambda: form.state == "conflict")
     until(lambda: "by Ole (says the API)" in bundles(shown)[1]["text/html"])
     form._seen(1)
@@ -289,9 +294,9 @@ def test_an_inbox_says_whose_question_cannot_be_read(server: Server, client: Cli
     broken = run_json(status="interrupted", interrupts=[], steps=[])
     listed = {"object": "list", "data": [broken], "has_more": False, "total_count": 1}
     server.script = lambda asked: Answer(listed if asked.path == "/runs" else broken)
-    machine = InterruptInbox(client).machine
-    assert machine.snapshot.waiting == ()
-    assert "the question of 1 interrupted run cannot be read (run-1)" in machine.snapshot.covered
+    controller = InterruptInbox(client).controller
+    assert controller.snapshot.waiting == ()
+    assert "the question of 1 interrupted run cannot be read (run-1)" in controller.snapshot.coverage
 
 
 def test_which_of_several(server: Server, client: Client, run_json: Any, question: Any) -> None:
@@ -309,9 +314,9 @@ def test_after_a_kernel_died_in_mid_send(asking: Asking) -> None:
     known = {"host": asking.client.host, "interrupt_id": run.interrupts[0].id, "run_id": run.id}
     answers.begin({"decision": "reject"}, "Ada", known)
     form = InterruptForm(asking.client, run)
-    assert form.machine is not None
-    assert "may still arrive" in form.machine.snapshot.message
-    asking.answer_elsewhere(form.machine.question)
+    assert form.controller is not None
+    assert "may still arrive" in form.controller.snapshot.message
+    asking.answer_elsewhere(form.controller.question)
     again = InterruptForm(asking.client, run)
     assert again.receipt is not None
     assert again.receipt.title.endswith("could not be confirmed.")
@@ -347,5 +352,5 @@ def test_documents_that_cannot_be_listed(asking: Asking) -> None:
 
 def fields_of(form: InterruptForm) -> tuple[Any, ...]:
     """The documents that a form offers."""
-    assert form.machine is not None
-    return next(one for one in form.machine.form.sections[0].fields if one.name == "document_id").choices
+    assert form.controller is not None
+    return next(one for one in form.controller.form.sections[0].fields if one.name == "document_id").choices

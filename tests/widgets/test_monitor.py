@@ -145,28 +145,28 @@ def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client
     box.fault("slow", on="/resume", seconds=1.5)
     inputs(monitor, w.Dropdown)[0].value = "reject"
     press(monitor, "Keep the hit and resume")
-    [machine] = [view.machine for view in monitor._forms.values()]
+    [controller] = [view.controller for view in monitor._forms.values()]
     until(lambda: any(one.name == "runkit-answer" for one in threading.enumerate()))
     box.end_run(run.id)
-    monitor._watch.answered()
+    monitor._watcher.poll_now()
     until(lambda: "the run has ended" in shown.html())
-    assert (machine.snapshot.receipt, inputs(monitor, w.Dropdown) != []) == (None, True)
+    assert (controller.snapshot.receipt, inputs(monitor, w.Dropdown) != []) == (None, True)
     until(lambda: "Nothing is followed any more." in shown.outputs()[2]["text/html"])
-    assert machine.snapshot.receipt is not None
-    assert machine.snapshot.receipt.title in shown.html()
+    assert controller.snapshot.receipt is not None
+    assert controller.snapshot.receipt.title in shown.html()
 
 
 def test_a_refusal_that_lasts(
     box: Sandbox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was typed stays, and it is said that the run is no longer followed, and why."""
-    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSALS", (0.01,))
+    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSAL_PAUSES", (0.01,))
     monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
     until(lambda: inputs(monitor, w.Textarea) != [])
     inputs(monitor, w.Textarea)[0].value = "not him"
     box.fault("refuse", on="GET /runs", times=99, status=401)
-    monitor._watch.answered()
-    until(lambda: monitor._guard is not None and "no longer followed" in monitor._guard.said)
+    monitor._watcher.poll_now()
+    until(lambda: monitor._guard is not None and "no longer followed" in monitor._guard.announcement)
     assert "the run is no longer followed" in shown.html()
     assert "401" in shown.html()
     assert inputs(monitor, w.Textarea)[0].value == "not him"
@@ -199,7 +199,7 @@ def test_a_run_is_followed_through_trouble(
     until(lambda: bool(steps.append(len(monitor.run.steps)) or monitor.run.is_finished), 60)
     until(lambda: followers() == 0)
     assert steps == sorted(steps)
-    assert "the run has ended: completed" in monitor._watch.seen.message
+    assert "the run has ended: completed" in monitor._watcher.state.message
     assert "CIP summary" in shown.html()
 
 
@@ -283,7 +283,7 @@ run, done = [
     for one in ("watchlist_hit", "clean_pass")
 ]
 form = runkit.InterruptForm(client, run)
-form.machine.edit({"0": {"decision": "reject", "note": "typed"}})
+form.controller.edit({"0": {"decision": "reject", "note": "typed"}})
 display(form, runkit.RunMonitor(client, run), runkit.InterruptInbox(client))
 display(runkit.FeedbackForm(client, done))
 """

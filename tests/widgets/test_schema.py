@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic import Field as Said
 
-from runkit.widgets.schema import Field, fields_of, read, written
-from runkit.widgets.schema_check import MAX_WORK, check
+from runkit.widgets.schema import Field, fields_of, parse_entries, to_entries
+from runkit.widgets.schema_check import MAX_COST, check
 
 
 class Source(BaseModel):
@@ -138,9 +138,9 @@ def test_deeper_schemas(schema: Any) -> None:
 
 def test_values_of_what_was_typed() -> None:
     """Numbers, dates and lines are read from text; optional inputs that are empty are left out."""
-    typed = {"risk": " 4 ", "share": "2.5", "founded": "2026-02-03", "links": "a\n\nb", "is_foreign": False}
+    entries = {"risk": " 4 ", "share": "2.5", "founded": "2026-02-03", "links": "a\n\nb", "is_foreign": False}
     rows = {"sources": [{"url": "x", "pages": ""}], "decision": "reject", "legal_name": "Ada"}
-    values, errors = read(fields(), typed | rows)
+    values, errors = parse_entries(fields(), entries | rows)
     assert errors == {}
     assert values == {
         "decision": "reject",
@@ -157,7 +157,7 @@ def test_values_of_what_was_typed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "typed", "words"),
+    ("path", "entries", "words"),
     [
         ("decision", {"decision": None}, "must be given"),
         ("decision", {"decision": "perhaps"}, "must be given"),
@@ -176,29 +176,29 @@ def test_values_of_what_was_typed() -> None:
         ("sources.0.pages", {"sources": [{"url": "x", "pages": "0"}]}, "must be at least 1"),
     ],
 )
-def test_errors_in_words(path: str, typed: dict[str, Any], words: str) -> None:
+def test_errors_in_words(path: str, entries: dict[str, Any], words: str) -> None:
     """What does not fit is said in words under the path of its input."""
-    assert read(fields(), GIVEN | typed)[1] == {path: words}
+    assert parse_entries(fields(), GIVEN | entries)[1] == {path: words}
 
 
 def test_rows_keep_what_has_no_column() -> None:
     """Keys of a row that nobody can see or change come back as they were."""
     row = {"url": "x", "pages": 2, "confidence": {"score": 0.5}, "tags": [1]}
-    values, errors = read(fields(), written(fields(), GIVEN | {"sources": [row]}))
+    values, errors = parse_entries(fields(), to_entries(fields(), GIVEN | {"sources": [row]}))
     assert (values["sources"], errors) == ([row], {})
 
 
 def test_empty_but_required() -> None:
     """A key that must be there and may be null or an empty list is sent although nothing was typed."""
     schema = form(a={"type": ["string", "null"]}, b={"type": "array", "items": {"type": "string"}})
-    assert read(fields(schema | {"required": ["a", "b"]}), {}) == ({"a": None, "b": []}, {})
+    assert parse_entries(fields(schema | {"required": ["a", "b"]}), {}) == ({"a": None, "b": []}, {})
 
 
 def test_optional_rows() -> None:
     """No rows at all are left out, also where some would have to be two."""
     schema = form(a={"type": "array", "minItems": 2, "items": {"type": "string"}})
-    assert read(fields(schema), {}) == ({}, {})
-    assert read(fields(schema), {"a": "x"}) == ({}, {"a": "must have at least 2 of these"})
+    assert parse_entries(fields(schema), {}) == ({}, {})
+    assert parse_entries(fields(schema), {"a": "x"}) == ({}, {"a": "must have at least 2 of these"})
 
 
 LINES = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1).filter(str.strip)
@@ -225,9 +225,9 @@ ANSWERS = st.fixed_dictionaries(
 @given(ANSWERS)
 def test_round_trip(answer: dict[str, Any]) -> None:
     """Values that are put into the inputs and read back are the same, also by way of a draft in JSON."""
-    typed = json.loads(json.dumps(written(fields(), answer)))
-    assert read(fields(), typed) == (answer, {})
-    assert written(fields(), typed) == typed
+    entries = json.loads(json.dumps(to_entries(fields(), answer)))
+    assert parse_entries(fields(), entries) == (answer, {})
+    assert to_entries(fields(), entries) == entries
 
 
 JSON = st.recursive(
@@ -238,9 +238,9 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([field.name for field in fields()]), JSON))
-def test_odd_drafts(typed: dict[str, Any]) -> None:
+def test_odd_drafts(entries: dict[str, Any]) -> None:
     """Whatever a draft of another version holds, reading it gives values and errors."""
-    read(fields(), typed)
+    parse_entries(fields(), entries)
 
 
 KEYS = sorted(
@@ -261,7 +261,7 @@ def test_hostile_schemas(schema: Any, value: Any) -> None:
     """No schema makes the form or the check raise."""
     found = fields_of(schema)
     if found is not None:
-        read(found, written(found, value if isinstance(value, dict) else {}))
+        parse_entries(found, to_entries(found, value if isinstance(value, dict) else {}))
     assert all(isinstance(words, str) for words in check(schema, value).values())
 
 
@@ -318,7 +318,7 @@ def test_schemas_that_cannot_be_used(schema: Any, reason: str) -> None:
 def test_the_work_of_an_ordinary_check() -> None:
     """A long answer is well within what a check may be."""
     rows = [{"url": f"https://example.com/{n}", "pages": n + 1} for n in range(50)]
-    assert check(SCHEMA, GIVEN | {"sources": rows, "note": "x" * 500}, MAX_WORK // 4) == {}
+    assert check(SCHEMA, GIVEN | {"sources": rows, "note": "x" * 500}, MAX_COST // 4) == {}
 
 
 def test_items_are_not_compared_with_each_other() -> None:
