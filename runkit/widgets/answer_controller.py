@@ -1,15 +1,15 @@
-"""The tested heart of a form: what may happen to an answer, in plain Python.
+"""The states of an answer and their transitions, without widgets.
 
-    OPEN -> INVALID -> OPEN      what was typed does not validate; nothing is sent
-    OPEN -> CONFIRM -> SENDING   an answer that cannot be taken back is asked once more
-    SENDING -> SETTLED           the API took it, or it is closed and whose answer closed it is unknown
-    SENDING -> CONFLICT          answered elsewhere, or the question has changed; nothing is overwritten
-    SENDING -> FAILED            surely not delivered; what was typed is kept
-    SENDING -> UNKNOWN           it may have arrived: looked for, then SETTLED, OPEN, CONFLICT or LAPSED
-    OPEN -> CONFLICT, LAPSED     closed by somebody else, or its run has ended
+    OPEN -> INVALID -> OPEN      the entries do not validate; nothing is sent
+    OPEN -> CONFIRM -> SENDING   an answer that can't be undone needs a confirmation
+    SENDING -> SETTLED           the API accepted it, or it is closed and nobody knows by whose answer
+    SENDING -> CONFLICT          answered elsewhere, or the question changed; nothing is overwritten
+    SENDING -> FAILED            not delivered; the entries are kept
+    SENDING -> UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT or EXPIRED
+    OPEN -> CONFLICT, EXPIRED    somebody else closed it, or its run ended
 
-From the click to the verdict the machine is inert: a second click finds it in SENDING and does nothing. One
-lock guards all state, listeners are called without it, and a job runs on a thread of its own.
+Between the click and the result the controller is inert: a second click finds SENDING and does nothing. One
+lock guards the state. Listeners are called without the lock, and each job has a thread of its own.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ from runkit.widgets.question import (
 from runkit.widgets.questionnaire import FormResult, Questionnaire
 from runkit.widgets.receipts import Receipt, Sent
 
-DRAFT_AFTER = 0.4  # seconds after a keystroke: a write per keystroke would be a write per letter
-MAY_ARRIVE = "may still arrive; if you answer again, whichever comes first counts."
+DRAFT_AFTER = 0.4  # seconds after the first keystroke, so that one write covers many of them
+MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
+UNCONFIRMED = "We couldn't confirm it arrived."
 Entries = dict[str, dict[str, Any]]
 
 
@@ -68,10 +69,11 @@ FINAL = frozenset({State.SETTLED, State.CONFLICT, State.EXPIRED})
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a view shows. Of two, the one with the higher `version` is the newer.
+    """Everything that a view shows. The higher `version` is the newer one.
 
-    `caption` is what the button says it will do, `message` the status in words, `errors` by section and
-    field; `is_checking` while an answer of unknown fate is being looked for; `receipt` at the end.
+    `caption` names what the button does, `message` is the status, `errors` are by section and field.
+    `is_checking` is true while the run is read to find out whether an answer arrived. `receipt` is set at
+    the end.
     """
 
     version: int
@@ -84,15 +86,23 @@ class Snapshot:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can happen any more."""
+        """Whether this is an end state."""
         return self.state in FINAL
 
 
 class AnswerController(Controller[Snapshot]):
-    """One question, what was typed, and what becomes of it. Every method may be called from any thread.
+    """One question, the entries for its answer, and the outcome. Every method may be called from any thread.
 
-    `who` answers is self-declared; the login if not given. With `use_drafts` what was typed is kept on this
-    machine until it is settled, for seven days at most.
+    Parameters
+    ----------
+    client : Client
+        Sends the answer.
+    question : Question
+        The question as it was displayed.
+    who : str, optional
+        Name of the person who answers, self-declared; by default the login.
+    use_drafts : bool
+        Whether to keep the entries on this machine until the question is closed, for up to seven days.
     """
 
     def __init__(
@@ -108,26 +118,26 @@ class AnswerController(Controller[Snapshot]):
         self.question = question
         self.who = who or declared_name()
         self.form = Questionnaire(question.value, documents_for(question, client))
-        self.run = question.run  # as it was last read
+        self.run = question.run  # its newest known state
         self._draft_key = drafts.draft_key(question, client.host)
         self._use_drafts = use_drafts
         self._draft_timer: threading.Timer | None = None
         self._result: FormResult
-        self._sent_answer: Sent | None = None  # an answer that is on its way
-        self._unconfirmed_answer: Sent | None = None  # one that may have arrived, or may still
-        self._warned_ids: set[int] = set()  # entries of the log that the person was told of
+        self._sent_answer: Sent | None = None  # being sent
+        self._unconfirmed_answer: Sent | None = None  # may have arrived, or may still arrive
+        self._warned_ids: set[int] = set()  # log entries that the person was warned of
         self.entries: Entries = self.form.start()
         message = " ".join(filter(None, (self._restore_draft(), self._warning())))
         _open_controllers.add(self)
         if client.read_only:
-            message = "This client is read_only: it shows the question and cannot answer it."
+            message = "Read-only: this client can show the question but not answer it."
         self._result = self.form.validate(self.entries)
         self._snapshot = Snapshot(0, State.OPEN, self._result.caption, message)
 
-    # -- what a person does
+    # -- actions of the person
 
     def edit(self, entries: Entries) -> None:
-        """Take what stands in the inputs. Errors that were shown go as they are mended."""
+        """Take the entries of the inputs. Displayed errors disappear when they are fixed."""
         with self._lock:
             self.entries = entries
             state = self._snapshot.state
@@ -135,39 +145,38 @@ class AnswerController(Controller[Snapshot]):
                 return
             self._keep_draft()
             if state not in EDITABLE and state is not State.CONFIRM:
-                return  # on its way: what is typed now belongs to no answer yet
+                return  # an answer is being sent, and these entries are not part of it
             self._result = self.form.validate(entries)
-            left = _remaining_errors(self._snapshot.errors, self._result.errors)
-            was = self._snapshot
-            new = State.INVALID if left else State.OPEN
-            if (new, left, self._result.caption) == (state, was.errors, was.caption):
+            previous = self._snapshot
+            errors = _remaining_errors(previous.errors, self._result.errors)
+            new = State.INVALID if errors else State.OPEN
+            if (new, errors, self._result.caption) == (state, previous.errors, previous.caption):
                 return
-            self._change(new, was.message if left or new == state else "", errors=left)
+            self._change(new, previous.message if errors or new == state else "", errors=errors)
         self._notify()
 
     def submit(self) -> None:
-        """Send what was typed, unless it does not validate or must be confirmed first."""
+        """Send the answer, unless it is invalid or needs a confirmation first."""
         with self._lock:
             if self._snapshot.state not in EDITABLE:
                 return
             self._result = result = self.form.validate(self.entries)
             if self.client.read_only:
-                self._change(State.FAILED, "Nothing was sent: this client is read_only.")
+                self._change(State.FAILED, "Not sent. This client is read-only.")
             elif result.input is None:
                 n = sum(map(len, result.errors.values()))
-                told = "One answer needs a look." if n == 1 else f"{n} answers need a look."
-                self._change(State.INVALID, self._not_sent(told), errors=result.errors)
+                hint = "Fix the field marked below." if n == 1 else f"Fix the {n} fields marked below."
+                self._change(State.INVALID, self._not_sent(hint), errors=result.errors)
             elif result.is_irreversible:
-                what = result.caption.removesuffix(" and resume")
-                about = self.run.label if self.run.business_id else UNIDENTIFIED
-                message = f"{about} · {what}: this cannot be taken back. Send it?{self._may_arrive()}"
+                business = self.run.label if self.run.business_id else UNIDENTIFIED
+                message = f"{business} · {result.caption}? This can't be undone.{self._may_arrive()}"
                 self._change(State.CONFIRM, message)
             else:
                 self._start_sending(result)
         self._notify()
 
     def confirm(self) -> None:
-        """Send the answer that was asked about once more."""
+        """Send the answer that needed a confirmation."""
         with self._lock:
             if self._snapshot.state is not State.CONFIRM:
                 return
@@ -175,7 +184,7 @@ class AnswerController(Controller[Snapshot]):
         self._notify()
 
     def cancel(self) -> None:
-        """Do not send it after all."""
+        """Go back without sending."""
         with self._lock:
             if self._snapshot.state is not State.CONFIRM:
                 return
@@ -183,31 +192,31 @@ class AnswerController(Controller[Snapshot]):
         self._notify()
 
     def check(self) -> None:
-        """Look what became of an answer whose fate is unknown."""
+        """Check whether an unconfirmed answer arrived."""
         with self._lock:
             if self._snapshot.state is not State.UNKNOWN or self._snapshot.is_checking:
                 return
-            self._change(State.UNKNOWN, "Looking what became of the answer.", is_checking=True)
+            self._change(State.UNKNOWN, "Checking whether your answer arrived…", is_checking=True)
             try:
-                jobs.start(lambda: self._run_job(self._check), "look")
-            except RuntimeError as error:  # the machine has no thread left to give
-                self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {error}.")
+                jobs.start(lambda: self._run_job(self._check), "check")
+            except RuntimeError as error:  # no thread could be started
+                self._change(State.UNKNOWN, f"{UNCONFIRMED} {error}.")
         self._notify()
 
     def refresh(self) -> None:
-        """Look whether the question still waits, without its steps while it does.
+        """Read whether the question is still open, without the run's steps while it is.
 
-        Raises what `client.runs.get` raises; the form stays as it is then.
+        Raises what `client.runs.get` raises, and changes nothing in that case.
         """
         run = self.client.runs.get(self.question.run, steps=False)
         if outcome_of(self.question, run).word != "open":
             self.update_run(self.client.runs.get(self.question.run))
 
     def update_run(self, run: Run) -> None:
-        """Take a newer state of the run, with its steps, that somebody else has read."""
+        """Take a newer state of the run, with its steps, from another reader."""
         with self._lock:
             if self._snapshot.is_final or self._snapshot.state is State.SENDING or self._snapshot.is_checking:
-                return  # the job that is under way decides
+                return  # the running job decides
             outcome = outcome_of(self.question, run)
             if outcome.word == "open" or is_stale(run, self.run):
                 return
@@ -218,26 +227,25 @@ class AnswerController(Controller[Snapshot]):
 
     def _start_sending(self, result: FormResult) -> None:
         self._sent_answer = None
-        self._change(State.SENDING, "Sending the answer.")
+        self._change(State.SENDING, "Sending your answer…")
         try:
             jobs.start(lambda: self._run_job(lambda: self._send(result)), "answer")
-        except RuntimeError as error:  # the machine has no thread left to give
+        except RuntimeError as error:  # no thread could be started
             self._change(State.FAILED, self._not_sent(f"{error}."))
 
     def _send(self, result: FormResult) -> None:
-        """Look whether the same question still waits, answer it once, and find the verdict."""
+        """Check that the same question is still open, answer it once, and find the outcome."""
         question = self.question
         run = self._read()
         outcome = outcome_of(question, run)
         if outcome.word != "open":
             self._close(run, outcome)
             return
-        if warning := self._warning():  # sent meanwhile from another card or notebook
-            nothing = "this time" if self._unconfirmed_answer else "from this form yet"
-            self._change(State.OPEN, f"Nothing was sent {nothing}. {warning}")
+        if warning := self._warning():  # sent from another card or notebook in the meantime
+            self._change(State.OPEN, f"Not sent{' this time' if self._unconfirmed_answer else ''}. {warning}")
             return
         answer = result.input or {}
-        self._sent_answer = Sent.of(answer, self.who, datetime.now(UTC))
+        self._sent_answer = Sent.from_answer(answer, self.who, datetime.now(UTC))
         try:
             delivery = self.client.runs.deliver(
                 run,
@@ -249,7 +257,7 @@ class AnswerController(Controller[Snapshot]):
             )
         except Conflict as error:
             self._sent_answer = None
-            run = error.run or run  # that it is closed is known; when and by whom may not be
+            run = error.run or run  # it is closed; when and by whom may be unknown
             outcome = outcome_of(question, run)
             self._close(run, outcome if outcome.word != "open" else Outcome("closed"), is_refused=True)
             return
@@ -264,8 +272,7 @@ class AnswerController(Controller[Snapshot]):
             raise
         if delivery.run is None:
             with self._lock:
-                told = f"It is unknown whether the answer arrived. {delivery.message}"
-                self._change(State.UNKNOWN, told)
+                self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
         elif delivery.fate == CONFIRMED:
             run, outcome = delivery.run, outcome_of(question, delivery.run)
             earlier, is_logged = self._unconfirmed_answer, delivery.is_noted
@@ -286,50 +293,51 @@ class AnswerController(Controller[Snapshot]):
         self._resolve(self._read())
 
     def _resolve(self, run: Run) -> None:
-        """Take what became of an answer of unknown fate."""
+        """Take the outcome of an unconfirmed answer."""
         outcome = outcome_of(self.question, run)
         if outcome.word != "open":
             self._close(run, outcome)
             return
         with self._lock:
             self.run = run
-            self._warning()  # this one is said here
-            told = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
-            self._change(State.OPEN, told)
+            self._warning()  # so that the log does not warn of the same answer again
+            self._change(
+                State.OPEN, f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
+            )
 
-    def _on_unconfirmed(self, why: str) -> None:
+    def _on_unconfirmed(self, reason: str) -> None:
         with self._lock:
             self._unconfirmed_answer = self._sent_answer
-            told = f"The answer may have arrived. {why} Looking, for 10 seconds."
-            self._change(State.UNKNOWN, told, is_checking=True)
+            message = f"Sent, not yet confirmed. Checking whether your answer arrived… (10 s) {reason}"
+            self._change(State.UNKNOWN, message, is_checking=True)
         self._notify()
 
     def _run_job(self, work: Callable[[], object]) -> None:
-        """Do a job; whatever goes wrong in it ends as words on the card."""
+        """Do a job; any error in it becomes a message on the card."""
         try:
             work()
         except Exception as error:
-            told = jobs.error_message(error)
+            message = jobs.error_message(error)
             with self._lock:
                 if self._snapshot.is_final:
-                    pass  # the verdict stands
+                    pass  # the outcome is known
                 elif self._sent_answer is not None or self._snapshot.state is State.UNKNOWN:
                     self._unconfirmed_answer = self._sent_answer or self._unconfirmed_answer
-                    self._change(State.UNKNOWN, f"It is unknown whether the answer arrived. {told}")
+                    self._change(State.UNKNOWN, f"{UNCONFIRMED} {message}")
                 else:
-                    self._change(State.FAILED, f"The answer was not delivered. {told}{self._may_arrive()}")
+                    self._change(State.FAILED, f"Not delivered. {message}{self._may_arrive()}")
         self._notify()
 
-    # -- changes of state
+    # -- state changes
 
     def _close(self, run: Run, outcome: Outcome, *, is_refused: bool = False) -> None:
-        """End a question that no longer waits, and not by an answer that is known to be this form's."""
+        """End a question that is closed, unless this form's own answer is known to have closed it."""
         question, client = self.question, self.client
         sent = logged_answers(run, client.host, question)
         last = sent[-1] if sent else None
-        is_known = last is not None and last.delivery == CONFIRMED  # then another notebook was first
+        is_known = last is not None and last.delivery == CONFIRMED  # sent by another notebook
         earlier = self._unconfirmed_answer or (
-            Sent.logged(last) if last and last.delivery in IN_DOUBT else None
+            Sent.from_entry(last) if last and last.delivery in IN_DOUBT else None
         )
         if outcome.word == "expired":
             self._end(State.EXPIRED, run, receipts.expired(question, client, outcome, earlier))
@@ -337,7 +345,7 @@ class AnswerController(Controller[Snapshot]):
             receipt = receipts.changed(question, client, outcome, earlier)
             self._end(State.CONFLICT, run, receipt, is_asked_anew=True)
         elif last is not None and is_known:
-            receipt = receipts.from_another_notebook(question, client, Sent.logged(last), outcome)
+            receipt = receipts.from_another_notebook(question, client, Sent.from_entry(last), outcome)
             self._end(State.CONFLICT, run, receipt)
         elif earlier is not None:
             self._end(State.SETTLED, run, receipts.unconfirmed(question, client, earlier, outcome))
@@ -349,7 +357,7 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             self.run = run
             self._change(state, receipt.title, receipt=receipt)
-        delete = drafts.drop if is_asked_anew else drafts.drop_all  # another form may keep the new one's
+        delete = drafts.drop if is_asked_anew else drafts.drop_all  # keep drafts of the new question
         self._try_draft(lambda: delete(self._draft_key))
 
     def _change(
@@ -362,46 +370,43 @@ class AnswerController(Controller[Snapshot]):
         receipt: Receipt | None = None,
     ) -> None:
         version = self._snapshot.version + 1
-        if state in EDITABLE:  # something else may have been typed while an answer was on its way
+        if state in EDITABLE:  # the entries may have changed while an answer was being sent
             self._result = self.form.validate(self.entries)
         self._snapshot = Snapshot(
             version, state, self._result.caption, message, errors or {}, is_checking, receipt
         )
 
     def _warning(self) -> str:
-        """Warn of answers in the log that this person was not told of yet, and remember that she was."""
+        """Warn once of each answer in the log that may still arrive."""
         sent = logged_answers(self.question.run, self.client.host, self.question)
         new = [entry for entry in sent if entry.answer_id not in self._warned_ids]
         self._warned_ids.update(entry.answer_id for entry in new)
-        return f"An answer was sent from here at {moment(new[-1].sent_at)} and {MAY_ARRIVE}" if new else ""
+        return f"An answer sent from here at {moment(new[-1].sent_at)} {MAY_ARRIVE}" if new else ""
 
-    def _not_sent(self, told: str = "") -> str:
-        nothing = "Nothing was sent this time." if self._unconfirmed_answer else "Nothing was sent."
-        return " ".join(filter(None, (nothing, told))) + self._may_arrive()
+    def _not_sent(self, reason: str = "") -> str:
+        not_sent = "Not sent this time." if self._unconfirmed_answer else "Not sent."
+        return " ".join(filter(None, (not_sent, reason))) + self._may_arrive()
 
     def _may_arrive(self) -> str:
-        return (
-            f" Your answer of {moment(self._unconfirmed_answer.at)} may still arrive."
-            if self._unconfirmed_answer
-            else ""
-        )
+        earlier = self._unconfirmed_answer
+        return f" Your answer of {moment(earlier.at)} may still arrive." if earlier else ""
 
     # -- drafts
 
     def _restore_draft(self) -> str:
-        """Take up what was typed into this question before, in another form or another kernel."""
+        """Restore the entries of an earlier form or kernel for the same question."""
         for other in tuple(_open_controllers):
             if other is not self and other._draft_key == self._draft_key:
                 other.flush()
         self._try_draft(lambda: drafts.drop_closed(self.question.run, self.client.host))
-        kept = self._try_draft(lambda: drafts.load(self._draft_key)) if self._use_drafts else None
-        if not isinstance(kept, dict) or not kept:
+        draft = self._try_draft(lambda: drafts.load(self._draft_key)) if self._use_drafts else None
+        if not isinstance(draft, dict) or not draft:
             return ""
         known = {section.key for section in self.form.sections}
         self.entries |= {
-            key: value for key, value in kept.items() if key in known and isinstance(value, dict)
+            key: value for key, value in draft.items() if key in known and isinstance(value, dict)
         }
-        return "What you typed before is here again."
+        return "Draft restored."
 
     def _keep_draft(self) -> None:
         if self._use_drafts and self._draft_timer is None:
@@ -410,19 +415,19 @@ class AnswerController(Controller[Snapshot]):
             self._draft_timer.start()
 
     def flush(self) -> None:
-        """Write the draft now, if something was typed since."""
+        """Write the draft now, if the entries changed."""
         with self._lock:
             timer, self._draft_timer, entries = self._draft_timer, None, self.entries
             if timer is None or self._snapshot.is_final:
                 return
         timer.cancel()
         self._try_draft(lambda: drafts.save(self._draft_key, entries))
-        if self.snapshot.is_final:  # it was settled, and its draft dropped, meanwhile
+        if self.snapshot.is_final:  # the question was closed and its draft deleted in the meantime
             self._try_draft(lambda: drafts.drop(self._draft_key))
 
     @staticmethod
     def _try_draft(use: Callable[[], Any]) -> Any:
-        """Use the draft; where that cannot be done it is logged, and typing goes on without."""
+        """Use the draft store; log a failure, and go on without drafts."""
         try:
             return use()
         except UsageError as error:
@@ -434,18 +439,18 @@ _open_controllers: WeakSet[AnswerController] = WeakSet()
 
 
 def _remaining_errors(
-    shown: Mapping[str, Mapping[str, str]], current: Mapping[str, Mapping[str, str]]
+    displayed: Mapping[str, Mapping[str, str]], current: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]]:
-    """Of the errors that are shown, those that are still there."""
-    left = {
+    """Give the displayed errors that still apply."""
+    remaining = {
         key: {path: current[key][path] for path in errors if path in current.get(key, {})}
-        for key, errors in shown.items()
+        for key, errors in displayed.items()
     }
-    return {key: errors for key, errors in left.items() if errors}
+    return {key: errors for key, errors in remaining.items() if errors}
 
 
 def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, str]]:
-    """Put the API's complaint beside the field that it names, if it names one of ours."""
+    """Put the API's message beside the field that it names, if the form has it."""
     match = re.fullmatch(
         r"input\.(?:proposals\[(\d+)\]\.)?(?:actions\[\d+\]\.payload\.)?(.+)", error.parameter or ""
     )
@@ -453,5 +458,5 @@ def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, st
         return {}
     key, path = match[1] or "0", re.sub(r"\[(\d+)\]", r".\1", match[2])
     fields = {s.key: {one.name for one in s.fields} for s in form.sections}
-    told = "; ".join(error.messages) or str(error)
-    return {key: {path: told}} if path.partition(".")[0] in fields.get(key, set()) else {}
+    message = "; ".join(error.messages) or str(error)
+    return {key: {path: message}} if path.partition(".")[0] in fields.get(key, set()) else {}

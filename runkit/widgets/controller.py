@@ -1,7 +1,7 @@
-"""What the machines share: a state under a lock, and listeners that are told of it without the lock.
+"""What all controllers share: a state under a lock, and listeners that are called without the lock.
 
-A listener may wait for a lock whose holder waits for this one. So a snapshot may arrive late, and a view
-passes over what is older than what it shows.
+A listener may need a lock whose owner waits for this one, so it is called after this one is released. A
+snapshot may therefore arrive late, and views ignore snapshots older than the one they show.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from runkit.logs import log
 
 
 class Versioned(Protocol):
-    """A snapshot; of two, the one with the higher version is the newer."""
+    """A snapshot; the higher version is the newer one."""
 
     @property
     def version(self) -> int:
-        """Its number."""
+        """The number of the snapshot."""
 
 
 S = TypeVar("S", bound=Versioned)
 
 
 class Controller(Generic[S]):
-    """Something that may happen, without a screen. Every method may be called from any thread."""
+    """State and rules of a widget, without a screen. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -34,12 +34,12 @@ class Controller(Generic[S]):
 
     @property
     def snapshot(self) -> S:
-        """The state as it is now."""
+        """The current state."""
         with self._lock:
             return self._snapshot
 
     def subscribe(self, listener: Callable[[S], object]) -> None:
-        """Call `listener` with each new snapshot, on whatever thread it arises."""
+        """Call `listener` with each new snapshot, on the thread that made the change."""
         with self._lock:
             self._listeners.append(listener)
 
@@ -49,5 +49,5 @@ class Controller(Generic[S]):
         for listener in listeners:
             try:
                 listener(snapshot)
-            except Exception:  # a view that cannot show it must not cost an answer its verdict
-                log.exception("a card could not be shown")
+            except Exception:  # a view that fails must not stop the controller
+                log.exception("a card could not be updated")

@@ -1,8 +1,7 @@
-"""Drafts: what was typed and not yet sent, so that a restart of the kernel loses nothing.
+"""Drafts: entries that were not sent yet, so that a restart of the kernel loses nothing.
 
-One for each question, and only for the value that was asked then: a question that has changed does not get
-the draft of the old one. Runs and questions are named by digests, and no key of the API stands beside them.
-`answers` drops what is too old.
+There is one draft per question and value: a question that has changed does not get the draft of the old one.
+Digests name runs and questions, and no API key is stored. `answers` deletes old drafts.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Entries = dict[str, dict[str, Any]]
 
 
 class DraftKey(NamedTuple):
-    """What a draft is kept under: digests of its run and its question, and of what was asked."""
+    """The key of a draft: digests of its run, its question's id and its question's value."""
 
     run: str
     question: str
@@ -28,19 +27,19 @@ class DraftKey(NamedTuple):
 
 
 def draft_key(question: Question, host: str) -> DraftKey:
-    """Name the draft of a question."""
+    """Make the key of a question's draft."""
     return DraftKey(_run(question.run, host), _digest(question.interrupt_id), question.digest)
 
 
 def save(key: DraftKey, entries: Entries) -> None:
-    """Keep a draft in place of the one before, to the same question. Raises `UsageError`."""
+    """Save a draft in place of the previous one. Raises `UsageError`."""
     with answers.opened() as db:
         row = (*key, time.time(), json.dumps(entries))
         db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
 
 
 def load(key: DraftKey) -> Entries | None:
-    """Give the draft of that name, if there is one. Raises `UsageError`."""
+    """Load a draft, None if there is none. Raises `UsageError`."""
     if not answers.exists():
         return None
     with answers.opened() as db:
@@ -51,21 +50,21 @@ def load(key: DraftKey) -> Entries | None:
 
 
 def drop(key: DraftKey) -> None:
-    """Forget the draft of a question as it was asked then. Raises `UsageError`."""
+    """Delete the draft of a question with this value. Raises `UsageError`."""
     if answers.exists():
         with answers.opened() as db:
             db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", key)
 
 
 def drop_all(key: DraftKey) -> None:
-    """Forget all drafts of a question, whatever was asked. Raises `UsageError`."""
+    """Delete all drafts of a question, whatever its value. Raises `UsageError`."""
     if answers.exists():
         with answers.opened() as db:
             db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", key[:2])
 
 
 def drop_closed(run: Run, host: str) -> None:
-    """Forget the drafts of a run's questions that do not wait any more. Raises `UsageError`."""
+    """Delete the drafts of a run's questions that are closed. Raises `UsageError`."""
     waiting = json.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
     if answers.exists():
         with answers.opened() as db:

@@ -1,4 +1,4 @@
-"""Who is there: front ends that can click, and cards that are shown again elsewhere."""
+"""The notebook's front end: whether clicks can arrive, and which card of a kind is displayed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from runkit.errors import UsageError
 from runkit.widgets import display
 
 ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
-NOT_DISPLAYED = f"nobody can click here: no front end has drawn the form; {ALTERNATIVE}"
+NOT_DISPLAYED = f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
-DISPLAY_TIMEOUT = 8.0  # seconds for a front end to draw a card; a slow one takes two
+DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
 
 
 class Closable(Protocol):
     """A card."""
 
     def close(self) -> None:
-        """Take it away."""
+        """Remove it."""
 
 
 _lock = threading.Lock()
@@ -30,7 +30,7 @@ _cards: WeakValueDictionary[Any, Closable] = WeakValueDictionary()
 
 
 def replace_card(key: object, card: Closable) -> None:
-    """Show a card in place of the one that was shown for the same thing, whose tasks end."""
+    """Register a card under a key, and close the previous one of the same key."""
     with _lock:
         previous, _cards[key] = _cards.get(key), card
     if previous is not None and previous is not card:
@@ -38,7 +38,7 @@ def replace_card(key: object, card: Closable) -> None:
 
 
 class CellCondition:
-    """Lets a cell wait for what a person does at a card, without asking again and again."""
+    """Lets a cell await what a person does on a card, without polling."""
 
     def __init__(self) -> None:
         self._waiting: set[Callable[[], None]] = set()
@@ -46,20 +46,20 @@ class CellCondition:
         self._is_on_main_thread = False
 
     def set_displayed(self) -> None:
-        """Note that a front end has drawn the card; called where its message arrives."""
+        """Note that a front end displays the card; called on the thread where its message arrives."""
         self._is_displayed = True
         self._is_on_main_thread = threading.current_thread() is threading.main_thread()
         self.notify_all()
 
     def notify_all(self) -> None:
-        """Wake whoever waits; from any thread."""
+        """Wake all waiting cells, from any thread."""
         for wake in tuple(self._waiting):
             wake()
 
     async def wait_for(self, is_over: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait until something is over, `timeout` seconds at most (None: as long as it takes); False if late.
+        """Wait until `is_over`, for up to `timeout` seconds (None: without a limit); False on a timeout.
 
-        Raises `UsageError` where no click can arrive, and when nobody draws the card in `DISPLAY_TIMEOUT`
+        Raises `UsageError` if no click can arrive, or no front end displays the card in `DISPLAY_TIMEOUT`
         seconds.
         """
         check_clicks_arrive(is_on_main_thread=self._is_on_main_thread)
@@ -73,9 +73,8 @@ class CellCondition:
         try:
             while not is_over():
                 left = deadline - loop.time()
-                if not await _wait_within(
-                    left if self._is_displayed else min(left, DISPLAY_TIMEOUT), changed
-                ):
+                seconds = left if self._is_displayed else min(left, DISPLAY_TIMEOUT)
+                if not await _wait_within(seconds, changed):
                     if left > DISPLAY_TIMEOUT and not self._is_displayed:
                         raise UsageError(NOT_DISPLAYED)
                     return False
@@ -94,13 +93,13 @@ async def _wait_within(seconds: float, changed: asyncio.Event) -> bool:
 
 
 def is_interactive() -> bool:
-    """Whether this is a notebook that somebody may look at: not a script, and not run without a screen."""
+    """Whether this is a notebook in a front end: not a script, and not executed by nbclient or nbconvert."""
     kernel = _kernel()
     return kernel is not None and bool(getattr(kernel, "_allow_stdin", True))
 
 
 def is_headless() -> bool:
-    """Whether this is a notebook that runs without a screen: it would keep all that its widgets hold."""
+    """Whether this notebook runs without a front end, so that its file would store the widgets' state."""
     return _kernel() is not None and not is_interactive()
 
 
@@ -111,39 +110,38 @@ def _kernel() -> Any:
 
 
 def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
-    """Raise `UsageError` where a cell that waits would wait for ever.
+    """Raise `UsageError` where a waiting cell would wait forever.
 
-    Measured: ipykernel 6 hears no click while a cell waits, 7.0 to 7.3 only on a subshell's thread (if the
-    front end speaks to one, as JupyterLab does), 7.4 always.
+    Measured: ipykernel 6 delivers no click while a cell waits, 7.0 to 7.3 only on a subshell's thread (if the
+    front end uses one, as JupyterLab does), and 7.4 always.
     """
     kernel = _kernel()
     if kernel is None:
-        raise UsageError(f"nobody can click outside a notebook; {ALTERNATIVE}")
+        raise UsageError(f"this form needs an open notebook; {ALTERNATIVE}")
     if not is_interactive():  # nbclient and nbconvert allow no stdin
-        raise UsageError(f"nobody can click in a notebook that runs without a screen; {ALTERNATIVE}")
+        raise UsageError(f"this form needs an open notebook, and this one runs headless; {ALTERNATIVE}")
     kernel_version = tuple(map(int, version("ipykernel").split(".")[:2]))
     if kernel_version < (7, 0) or (is_on_main_thread and kernel_version < CLICKS_WHILE_WAITING):
         raise UsageError(
-            f"ipykernel {version('ipykernel')} hears no click here while a cell waits. Show the form in one "
-            f"cell and go on in the next when it is answered; install ipykernel 7.4; or {ALTERNATIVE}"
+            f"ipykernel {version('ipykernel')} delivers no click while a cell waits; show the form in one "
+            f"cell and continue in the next one, or install ipykernel 7.4, or {ALTERNATIVE}"
         )
 
 
 def headless_bundle(alternative: str = ALTERNATIVE) -> display.Bundle:
-    """Make what stands in the place of a widget in a notebook that runs without a screen."""
-    words = f"This notebook ran without a screen, where nobody can click: {alternative}."
-    return display.bundle(display.static(display.line(words)), words)
+    """Make the output that replaces a widget in a notebook that runs without a front end."""
+    return display.note(f"This form needs an open notebook, and this one ran headless: {alternative}.")
 
 
 def output(bundle: Mapping[str, Any]) -> Any:
-    """Make an output of the cell, and give the handle that replaces it; None outside IPython."""
+    """Display an output of the cell, and give the handle that updates it; None outside IPython."""
     from IPython.display import display
 
     return display(bundle, raw=True, display_id=True)
 
 
 def widget_bundle(box: Any) -> dict[str, Any]:
-    """Make the bundle of a widget, with words for pages that cannot show one."""
-    words = "This card needs a kernel: run the cell again to use it."
-    shown: dict[str, Any] = {**box._repr_mimebundle_(), "text/html": f"<p>{words}</p>", "text/plain": words}
-    return shown
+    """Make the bundle of a widget, with a hint for pages that cannot show one."""
+    hint = "This card needs a running kernel. Rerun the cell to use it."
+    bundle: dict[str, Any] = {**box._repr_mimebundle_(), **display.note(hint)}
+    return bundle

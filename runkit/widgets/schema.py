@@ -1,8 +1,8 @@
-"""A flat JSON Schema as fields, and what was typed into them as values and errors.
+"""A flat JSON Schema as fields, and the entries of these fields as values and errors.
 
-A schema comes from our own answer types or, as hostile text, with a question. What stands in the inputs
-("typed") is JSON: texts for everything that is typed, bools for flags, the value of a choice, dicts for rows.
-Errors are words by path ("note", "sources.0.url") that go on after "Error:": "must be given".
+A schema comes from our own answer types or, as hostile text, with a question. Entries, the content of inputs,
+are JSON: texts for what is typed, bools for flags, the value of a choice, and dicts for rows. Errors are
+messages by path ("note", "sources.0.url") that follow "Error:", such as "is required".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from runkit.text import shorten
 
 MAX_SCHEMA = 64 * 1024  # characters as JSON
-MAX_FIELDS = 40  # in a form and in a row; nobody answers more, the JSON editor can
+MAX_FIELDS = 40  # in a form and in a row; larger schemas get the JSON editor
 MAX_CHOICES = 200
 MAX_DEFAULT = 5000  # characters as JSON
 MAX_NUMBER = 400  # characters; a float has at most 309 digits before its point
@@ -47,11 +47,11 @@ class Field:
 
     name: str
     title: str
-    kind: str  # text, long_text, integer, number, flag, choice, date, texts (one a line), rows
+    kind: str  # text, long_text, integer, number, flag, choice, date, texts (one per line), rows
     help: str = ""
-    is_required: bool = False  # something must stand in the input
-    sends_empty: bool = False  # an empty input is sent, as null or an empty list, instead of left out
-    choices: tuple[tuple[str, Any], ...] = ()  # (shown, value)
+    is_required: bool = False  # the input must not be empty
+    sends_empty: bool = False  # an empty input is sent as null or an empty list, and not left out
+    choices: tuple[tuple[str, Any], ...] = ()  # (label, value)
     minimum: float | None = None
     maximum: float | None = None
     max_length: float | None = None  # characters, of each line in "texts"
@@ -61,14 +61,14 @@ class Field:
 
 
 class _NotFlat(Exception):
-    """The schema is more than a flat form."""
+    """The schema does not describe a flat form."""
 
 
 def fields_of(schema: object) -> tuple[Field, ...] | None:
-    """The fields of a flat schema with one level of repeated rows; None for more, or for no schema at all."""
+    """Give the fields of a flat schema with one level of repeated rows; None for any other."""
     try:
         text = json.dumps(schema)
-    except (TypeError, ValueError, RecursionError):  # no JSON, or deeper than any form
+    except (TypeError, ValueError, RecursionError):  # not JSON, or nested too deeply
         return None
     try:
         if len(text) > MAX_SCHEMA:
@@ -143,7 +143,7 @@ def _field(name: object, schema: object, defs: object, *, is_required: bool, in_
 
 
 def _resolve(schema: object, defs: object) -> tuple[Mapping[str, Any], bool]:
-    """The schema without `$ref` and "or null" around it, and whether null will do."""
+    """Give the schema without `$ref` and "or null", and whether null is allowed."""
     resolved, is_nullable = dict(_expect(dict, schema)), False
     options = _expect(list, resolved.pop("anyOf", [resolved]))
     if {"type": "null"} in options:
@@ -155,7 +155,7 @@ def _resolve(schema: object, defs: object) -> tuple[Mapping[str, Any], bool]:
     if "$ref" in resolved:
         start, _, name = str(resolved.pop("$ref")).rpartition("/")
         shared = _expect(dict, _expect(dict, defs).get(name) if start == "#/$defs" else None)
-        named = ("title", "description")  # of a class: they do not say what is asked here
+        named = ("title", "description")  # they describe the class, not this field
         resolved = {key: value for key, value in shared.items() if key not in named} | resolved
     types = resolved.get("type")
     if isinstance(types, list) and "null" in types and len(types) == 2:
@@ -175,13 +175,13 @@ def _choices(resolved: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     if len(set(values)) != len(values):  # 1 and True are one value to Python and to a Dropdown
         raise _NotFlat
     labels = [shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)" for v in values]
-    if len(set(labels)) != len(labels):  # nobody could tell them apart
+    if len(set(labels)) != len(labels):  # a reader could not tell them apart
         raise _NotFlat
     return tuple(zip(labels, values, strict=True))
 
 
 def _label(text: object) -> str:
-    """Text that can name an input: one line, bounded; empty if nobody could read it."""
+    """Give a text that can label an input: one line of at most 120 characters; "" if it has no letters."""
     return shorten(text, 120) if isinstance(text, str) and any(map(str.isalnum, text)) else ""
 
 
@@ -197,10 +197,10 @@ def _limit(schema: Mapping[str, Any], key: str) -> float | None:
 
 
 def to_entries(fields: Sequence[Field], values: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in the inputs after `values`, or what was typed before, are put into them.
+    """Give the entries of inputs that are set to `values` or to earlier entries, with defaults for the rest.
 
-    Defaults stand where nothing is given. `parse_entries(fields, written(fields, values))` gives values in the
-    schema's shape back, but for empty ones; an answer that must not change is compared in this form.
+    `parse_entries(fields, to_entries(fields, values))` gives the values back, apart from empty ones. Entries
+    are compared to find out whether a person has changed an answer.
     """
     return {field.name: _to_entry(field, values.get(field.name, field.default)) for field in fields}
 
@@ -227,7 +227,7 @@ def _text(value: Any) -> str:
 def parse_entries(
     fields: Sequence[Field], entries: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """What was typed as (values, errors by path). Keys of a row without a column are kept as they are."""
+    """Parse entries into (values, errors by path). Keys of a row without a column are kept as they are."""
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for field, entry in zip(fields, to_entries(fields, entries).values(), strict=True):
@@ -236,8 +236,8 @@ def parse_entries(
             if field.kind != "rows":
                 value = _parse(field, entry)
             elif entry:
-                value, wrong = _read_rows(field, entry)
-                errors |= wrong
+                value, row_errors = _parse_rows(field, entry)
+                errors |= row_errors
             _check_bounds(field, value)
         except ValueError as error:
             errors[field.name] = str(error)
@@ -245,25 +245,25 @@ def parse_entries(
             if value is not None:
                 values[field.name] = value
             elif field.is_required:
-                errors[field.name] = "must be given"
+                errors[field.name] = "is required"
             elif field.sends_empty:
                 values[field.name] = [] if field.kind in ("texts", "rows") else None
     return values, errors
 
 
-def _read_rows(field: Field, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _parse_rows(field: Field, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     values: list[dict[str, Any]] = []
     errors: dict[str, str] = {}
     columns = {column.name for column in field.columns}
     for number, row in enumerate(rows):
-        inputs, wrong = parse_entries(field.columns, row)
+        inputs, row_errors = parse_entries(field.columns, row)
         values.append({key: value for key, value in row.items() if key not in columns} | inputs)
-        errors |= {f"{field.name}.{number}.{path}": words for path, words in wrong.items()}
+        errors |= {f"{field.name}.{number}.{path}": error for path, error in row_errors.items()}
     return values, errors
 
 
 def _parse(field: Field, entry: Any) -> Any:
-    """The value of one input, None if it is empty; a ValueError says in words what does not fit."""
+    """Give the value of one input, None if it is empty. Raises `ValueError` with a message for the person."""
     if field.kind in ("flag", "choice"):
         return entry
     if not entry.strip():
@@ -281,15 +281,15 @@ def _parse(field: Field, entry: Any) -> Any:
 
 
 def _number(text: str, *, whole: bool) -> float:
-    if len(text) <= MAX_NUMBER:  # the time to read an integer grows with the square of its length
+    if len(text) <= MAX_NUMBER:  # the time to parse an integer grows with the square of its length
         if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
             return int(text)
         if not whole and re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
             number = float(text)
             if math.isfinite(number):
                 return number
-    wanted = "a whole number such as 3" if whole else "a number such as 3.5"
-    raise ValueError(f"must be {wanted}, not “{shorten(text, 20)}”")
+    expected = "a whole number such as 3" if whole else "a number such as 3.5"
+    raise ValueError(f"must be {expected}, not “{shorten(text, 20)}”")
 
 
 def _check_bounds(field: Field, value: Any) -> None:
@@ -299,18 +299,18 @@ def _check_bounds(field: Field, value: Any) -> None:
         raise ValueError(constraint_message("maxLength", field.max_length))
     if field.kind in ("texts", "rows"):
         size = len(value or ()) if value or field.is_required else None
-        least, most = "minItems", "maxItems"
+        lower, upper = "minItems", "maxItems"
     else:
-        size, least, most = value, "minimum", "maximum"
+        size, lower, upper = value, "minimum", "maximum"
     if field.kind in ("integer", "number", "texts", "rows") and size is not None:
         if field.minimum is not None and size < field.minimum:
-            raise ValueError(constraint_message(least, field.minimum))
+            raise ValueError(constraint_message(lower, field.minimum))
         if field.maximum is not None and size > field.maximum:
-            raise ValueError(constraint_message(most, field.maximum))
+            raise ValueError(constraint_message(upper, field.maximum))
 
 
 def constraint_message(keyword: str, limit: object) -> str:
-    """Say what a keyword of the schema wants, without repeating all of a long limit."""
+    """Describe what a keyword of the schema requires; a long limit is shortened."""
     if keyword not in PHRASES:
         return f"must fit “{keyword}” of the schema"
     return PHRASES[keyword].format(shorten(json.dumps(limit, ensure_ascii=False), 100))

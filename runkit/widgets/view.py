@@ -1,4 +1,4 @@
-"""Machines as ipywidgets: what all views share, and the view of a form."""
+"""Controllers as ipywidgets: the base class of all views, and the view of a form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AUTO = {"width": "auto", "align_self": "flex-start"}
 
 
 class View(Generic[S]):
-    """Shows a machine as widgets, in `box`, and hands on what a person does. It decides nothing."""
+    """Shows a controller's snapshots as widgets, in `box`, and forwards a person's actions to it."""
 
     box: Any
 
@@ -28,12 +28,12 @@ class View(Generic[S]):
         self._version = -1
 
     def follow(self, controller: Controller[S]) -> None:
-        """Show a machine from now on."""
+        """Show a controller from now on."""
         controller.subscribe(self.render)
         self.render(controller.snapshot)
 
     def render(self, snapshot: S) -> None:
-        """Show a snapshot, unless a newer one is shown already."""
+        """Show a snapshot, unless a newer one was shown already."""
         with self._lock:
             if snapshot.version > self._version:
                 self._version = snapshot.version
@@ -45,7 +45,7 @@ class View(Generic[S]):
     def close(self) -> None:
         """Close all widgets."""
         with self._lock:
-            self._version = 1 << 60  # nothing is shown any more
+            self._version = 1 << 60  # no later snapshot is shown
             close_tree(self.box)
 
 
@@ -68,15 +68,15 @@ class FormView(View[Snapshot]):
             for section in controller.form.sections
         }
         self._submit = button("", controller.submit, "primary")
-        self._back = button("No, go back", self._moving_focus(controller.cancel))
+        self._back = button("Go back", self._moving_focus(controller.cancel))
         self._confirm = button("", self._moving_focus(controller.confirm), "danger")
-        self._look = button("Look again", self._moving_focus(controller.check))
+        self._check = button("Check again", self._moving_focus(controller.check))
         self._back.add_class(path_class("", "back"))
         self._submit.add_class(path_class("", "submit"))
         self._body = w.VBox(self._inputs())
         self._confirm_row = w.HBox([self._back, self._confirm])
         self.box = w.VBox(
-            [self.guard, self._body, self._message, self._submit, self._confirm_row, self._look]
+            [self.guard, self._body, self._message, self._submit, self._confirm_row, self._check]
         )
         self.box.add_class("runkit-card")
         self.follow(controller)
@@ -94,12 +94,12 @@ class FormView(View[Snapshot]):
             )
         ]
         for number, section in enumerate(sections, 1):
-            heading = display.title(f"{number}. {section.title} ({section.agent})")
+            heading = display.title(f"{number}. {section.title} ({display.agent_label(section.agent)})")
             children += [w.HTML(str(heading)).add_class("mathjax_ignore"), self._sections[section.key].box]
         return children
 
     def _choose_all(self, word: str) -> Callable[[], None]:
-        """Choose the same for every proposal that has this choice."""
+        """Make an action that chooses the same for every proposal that offers this choice."""
 
         def choose() -> None:
             for section in self.controller.form.sections:
@@ -112,13 +112,13 @@ class FormView(View[Snapshot]):
         return choose
 
     def _moving_focus(self, act: Callable[[], object]) -> Callable[[], None]:
-        """Act for a button that goes away: first the focus goes to one that stays, else the page gets it."""
+        """Make the action of a button that disappears: the focus first moves to a button that stays."""
 
-        def act_and_move() -> None:
+        def move_and_act() -> None:
             self.guard.focus(path_class("", "submit"))
             act()
 
-        return act_and_move
+        return move_and_act
 
     def _edited(self) -> None:
         self.controller.edit({key: inputs.entries() for key, inputs in self._sections.items()})
@@ -128,12 +128,12 @@ class FormView(View[Snapshot]):
             self._show_receipt(snapshot.receipt)
             return
         state = snapshot.state
-        captions = {State.SENDING: "Sending…", State.UNKNOWN: "Waiting to know what became of it"}
+        captions = {State.SENDING: "Sending…", State.UNKNOWN: "Sent, not yet confirmed"}
         self._submit.button_style = "" if state is State.CONFIRM else "primary"
         self._submit.description = captions.get(state, snapshot.caption)
-        self._confirm.description = f"Yes: {snapshot.caption[:1].lower()}{snapshot.caption[1:]}"
+        self._confirm.description = f"Yes, {snapshot.caption[:1].lower()}{snapshot.caption[1:]}"
         set_visible(self._confirm_row, state is State.CONFIRM)
-        set_visible(self._look, state is State.UNKNOWN and not snapshot.is_checking)
+        set_visible(self._check, state is State.UNKNOWN and not snapshot.is_checking)
         marked, unplaced = self._show_errors(snapshot)
         message = " ".join((snapshot.message, *unplaced)).strip()
         self._message.value = str(display.line(message)) if message else ""
@@ -141,11 +141,11 @@ class FormView(View[Snapshot]):
         if state is State.INVALID and marked and snapshot.message:
             self.guard.focus(next(iter(marked)))
         elif state is State.CONFIRM:
-            # the harmless one: Enter pressed twice must not send what cannot be taken back
+            # so that pressing Enter twice does not send an answer that can't be undone
             self.guard.focus(path_class("", "back"))
 
     def _show_errors(self, snapshot: Snapshot) -> tuple[dict[str, str], list[str]]:
-        """Show errors beside their fields; gives them by DOM class, and those that have no field."""
+        """Show errors beside their fields; gives those by DOM class, and those without a field."""
         marked: dict[str, str] = {}
         unplaced: list[str] = []
         for key, inputs in self._sections.items():
@@ -157,22 +157,22 @@ class FormView(View[Snapshot]):
         return marked, unplaced
 
     def _show_receipt(self, receipt: Receipt) -> None:
-        """Leave the receipt in the card: a page that was reloaded does not hear of outputs that change."""
+        """Show the receipt in the card, too: a page that was reloaded gets no updates of outputs."""
         self.guard.announcement = receipt.title
         self.guard.focus("next")
-        shown = [child for child in self.box.children if child is not self.guard]
+        old_children = [child for child in self.box.children if child is not self.guard]
         self.box.children = (self.guard, w.HTML(str(display.receipt(receipt))))
-        for child in shown:
+        for child in old_children:
             close_tree(child)
 
 
-def button(words: str, act: Callable[[], object], style: str = "") -> w.Button:
-    """Make a button as wide as its words."""
-    button = w.Button(description=words, button_style=style, layout=AUTO)
+def button(caption: str, act: Callable[[], object], style: str = "") -> w.Button:
+    """Make a button as wide as its caption."""
+    button = w.Button(description=caption, button_style=style, layout=AUTO)
     button.on_click(lambda _button: act())
     return button
 
 
-def set_visible(widget: w.DOMWidget, is_shown: bool) -> None:
+def set_visible(widget: w.DOMWidget, is_visible: bool) -> None:
     """Show or hide a widget."""
-    widget.layout.display = None if is_shown else "none"
+    widget.layout.display = None if is_visible else "none"

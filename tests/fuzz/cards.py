@@ -47,9 +47,9 @@ class Card:
         main = [one for one in walk(self.view.box) if isinstance(one, w.Button)]
         self.buttons = {
             "submit": next(one for one in main if "runkit-at-submit" in one._dom_classes),
-            "confirm": next(one for one in main if one.description.startswith("Yes: ")),
-            "cancel": next(one for one in main if one.description == "No, go back"),
-            "check": next(one for one in main if one.description == "Look again"),
+            "confirm": next(one for one in main if one.description.startswith("Yes, ")),
+            "cancel": next(one for one in main if one.description == "Go back"),
+            "check": next(one for one in main if one.description == "Check again"),
         }
 
     @property

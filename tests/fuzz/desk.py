@@ -60,7 +60,7 @@ from runkit.widgets.form import InterruptForm
 from runkit.widgets.receipts import Receipt
 
 NOWHERE = "/dev/null/state"
-RESTORED = "What you typed before is here again."
+RESTORED = "Draft restored."
 MAY_ARRIVE = "may still arrive"
 
 
@@ -78,12 +78,15 @@ Replies = list[tuple[int, str, str, int]]
 OFFERED = {State.CONFIRM: "confirm", State.UNKNOWN: "check"}  # in the other states: to submit
 BUTTONS = st.sampled_from(["offered"] * 4 + ["submit", "confirm", "cancel", "check"])
 CLAIMS = {
-    State.SETTLED: ("Answered by ", "Closed; your answer of "),
+    State.SETTLED: ("Answered by ", "Closed. We couldn't confirm "),
     State.CONFLICT: (
-        *("Answered from another notebook", "The API refused the answer: ", "Not answered from here: "),
-        *("Nothing was sent: the question has changed", "The question has changed. "),
+        "Answered from another notebook",
+        "Not accepted. Already answered",
+        "Already answered",
+        "Not sent. The question has changed.",
+        "We couldn't confirm that your answer",
     ),
-    State.EXPIRED: ("The question lapsed: ",),
+    State.EXPIRED: ("Expired: the run ended first",),
 }
 
 
@@ -216,7 +219,7 @@ class Desk(RuleBasedStateMachine):
         assert not self.api.is_open
         if receipt.title.startswith("Answered by"):
             assert any(post.reply == "confirmed" for post in self.posts)
-        elif receipt.title.startswith("Closed; your answer"):
+        elif receipt.title.startswith("Closed. "):
             assert any(post.is_logged_in_doubt for post in self.posts)
         else:
             assert receipt.title.startswith("Nothing to answer")
@@ -490,8 +493,8 @@ class Desk(RuleBasedStateMachine):
         if before.state is State.UNKNOWN and now.state is State.OPEN:
             assert post in card.told_of
         if before.state is State.SENDING and now.state is State.OPEN:
-            assert now.message.startswith("Nothing was sent")
-        if now.message.startswith("Nothing was sent") and not now.message.startswith("Nothing was sent this"):
+            assert now.message.startswith("Not sent")
+        if now.message.startswith("Not sent") and not now.message.startswith("Not sent this"):
             assert not any(one.reply == "doubt" and one.card == card.number for one in self.posts)
         if now.receipt is not None:
             self.check_receipt(card, now.state, now.receipt, doubts)
@@ -512,13 +515,13 @@ class Desk(RuleBasedStateMachine):
         if title.startswith("Answered by"):
             assert post is not None
             assert (post.reply, self.api.closed_by) == ("confirmed", post)
-        elif title.startswith("Closed;"):
+        elif title.startswith("Closed. "):
             in_log = (one.asked == card.value and one.is_logged_in_doubt for one in self.posts)
             assert doubts or any(in_log)
         elif title.startswith("Answered from another"):
             assert isinstance(self.api.closed_by, Post)
             assert self.api.closed_by.card != card.number
-        elif title.startswith(("Not answered from here", "Nothing was sent")) or "Nobody had" in title:
+        elif title.startswith(("Already answered", "Not sent")) or "doesn't count" in title:
             assert not doubts
             assert not any(
                 self.is_kept and one.reply == "confirmed" and one.is_reply_noted for one in self.posts
@@ -555,4 +558,4 @@ def is_offered(card: Card, name: str) -> bool:
 def watch(form: AnswerController) -> None:
     """Look, as a form does from time to time."""
     with suppress(RunkitError, Gremlin):
-        form.watch()
+        form.refresh()

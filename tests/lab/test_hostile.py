@@ -98,7 +98,7 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
     for number in range(3):
         card(page).nth(number).get_by_role("button", name="resume").click()
-    expect(card(page).filter(has_text="Nothing was sent.")).to_have_count(3)
+    expect(card(page).filter(has_text="Not sent.")).to_have_count(3)
     for summary in outputs(page).locator("summary").all():
         summary.click()
     page.set_viewport_size({"width": 1280, "height": 4000})
@@ -129,7 +129,7 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     choose(page, "Add the sources")
     name.press("End")
     name.press_sequentially("!")
-    page.get_by_role("button", name="Add the sources and resume").click()
+    page.get_by_role("button", name="Add the sources").click()
     see(page, "Answered by")
     [sent] = _dicts(desk.value("__import__('desk').SENT[-1]['input']['actions'][0]['payload']['sources']"))
     offered = [one for one in _dicts(desk.value(proposed)) if one.get("url") == sent["url"]]

@@ -17,7 +17,7 @@ from runkit.server import Sandbox, sandbox
 from runkit.widgets.answer_controller import AnswerController
 from runkit.widgets.question import Question, question_of
 
-JOBS = ("runkit-answer", "runkit-look")
+JOBS = ("runkit-answer", "runkit-check")
 
 
 class Wire(httpx.HTTPTransport):

@@ -26,10 +26,10 @@ def test_what_does_not_validate_is_not_sent(asking: Asking) -> None:
     controller = asking.controller()
     invalid = answer(controller, {"0": {"decision": "approve"}})
     assert (invalid.state, list(invalid.errors["0"])) == (State.INVALID, ["note"])
-    assert invalid.message == "Nothing was sent. One answer needs a look."
+    assert invalid.message == "Not sent. Fix the field marked below."
     controller.edit(YES)
     mended = controller.snapshot
-    assert (mended.state, mended.errors, mended.caption) == (State.OPEN, {}, "Dismiss the hit and resume")
+    assert (mended.state, mended.errors, mended.caption) == (State.OPEN, {}, "Dismiss the hit")
     assert asking.wire.posts == 0
 
 
@@ -39,7 +39,7 @@ def test_an_error_that_is_not_mended_stays(asking: Asking) -> None:
     answer(controller, {})
     controller.edit({"0": {"note": "hm"}})
     assert controller.snapshot.state is State.INVALID
-    assert controller.snapshot.errors == {"0": {"decision": "must be given"}}
+    assert controller.snapshot.errors == {"0": {"decision": "is required"}}
 
 
 def test_a_final_answer_is_asked_once_more(asking: Asking) -> None:
@@ -51,7 +51,7 @@ def test_a_final_answer_is_asked_once_more(asking: Asking) -> None:
     assert controller.snapshot.state is State.CONFIRM
     run_id = controller.run.id[:8]
     assert controller.snapshot.message == (
-        f"Namesake Imports LLC · {run_id} · Dismiss the hit: this cannot be taken back. Send it?"
+        f"Namesake Imports LLC · {run_id} · Dismiss the hit? This can't be undone."
     )
     controller.cancel()
     assert controller.snapshot.state is State.OPEN
@@ -145,7 +145,7 @@ def test_surely_not_delivered(asking: Asking, status: int, times: int) -> None:
     asking.box.fault("refuse", status=status, times=times)
     failed = answer(controller)
     assert (failed.state, controller.entries) == (State.FAILED, YES)
-    assert failed.message.startswith("The answer was not delivered. ")
+    assert failed.message.startswith("Not delivered. ")
     assert str(status) in failed.message
     assert asking.is_open(controller.question)
     asking.box.clear_faults()
@@ -166,9 +166,9 @@ def test_no_connection(asking: Asking) -> None:
 def test_read_only(asking: Asking) -> None:
     """A client that may not write shows the question and says at once that it cannot answer."""
     controller = AnswerController(asking.another(read_only=True), asking.question())
-    assert "read_only" in controller.snapshot.message
+    assert "Read-only" in controller.snapshot.message
     failed = answer(controller)
-    assert (failed.state, failed.message) == (State.FAILED, "Nothing was sent: this client is read_only.")
+    assert (failed.state, failed.message) == (State.FAILED, "Not sent. This client is read-only.")
     assert deliveries() == []
 
 
@@ -237,8 +237,8 @@ def test_answered_elsewhere_before_the_click(asking: Asking) -> None:
     controller = asking.controller()
     asking.answer_elsewhere(controller.question)
     assert (answer(controller).state, asking.wire.posts) == (State.CONFLICT, 0)
-    assert told(controller).startswith("Not answered from here: the question was closed at ")
-    assert "by Ole (says the API)" in told(controller)
+    assert told(controller).startswith("Already answered at ")
+    assert "by Ole (according to the API)" in told(controller)
     assert deliveries() == []
 
 
@@ -253,7 +253,7 @@ def test_answered_elsewhere_during_the_click(asking: Asking) -> None:
     asking.answer_elsewhere(controller.question)
     finish()
     assert controller.snapshot.state is State.CONFLICT
-    assert "by Ole (says the API)" in told(controller)
+    assert "by Ole (according to the API)" in told(controller)
     assert deliveries() == ["refused"]
 
 
@@ -263,8 +263,8 @@ def test_answered_elsewhere_while_it_is_looked_for(asking: Asking) -> None:
     asking.box.fault("drop")
     asking.pauses.append(lambda: asking.answer_elsewhere(controller.question))
     assert (answer(controller).state, asking.wire.posts) == (State.SETTLED, 1)
-    assert "could not be confirmed" in told(controller)
-    assert "by Ole (says the API)" in told(controller)
+    assert "couldn't confirm" in told(controller)
+    assert "by Ole (according to the API)" in told(controller)
     assert "Answered by" not in told(controller)
     assert deliveries() == ["unconfirmed"]
 
@@ -275,7 +275,7 @@ def test_answered_from_another_notebook(asking: Asking) -> None:
     first, second = (AnswerController(asking.client, question, who=who) for who in ("Ada", "Bob"))
     answer(first)
     assert answer(second).state is State.CONFLICT
-    assert told(second).startswith("Answered from another notebook of this machine. Answered by Ada")
+    assert told(second).startswith("Answered from another notebook on this machine. Answered by Ada")
 
 
 def test_noticed_without_a_click(asking: Asking) -> None:
@@ -293,8 +293,8 @@ def test_noticed_without_a_click(asking: Asking) -> None:
 
 
 @pytest.mark.parametrize("is_clicked", [True, False])
-def test_lapsed(asking: Asking, is_clicked: bool) -> None:
-    """A question whose run ended is lapsed, which is no rejection, and nothing is sent."""
+def test_expired(asking: Asking, is_clicked: bool) -> None:
+    """A question whose run ended has expired, which is no rejection, and nothing is sent."""
     controller = asking.controller()
     asking.end(controller.question)
     if is_clicked:
@@ -302,7 +302,7 @@ def test_lapsed(asking: Asking, is_clicked: bool) -> None:
     else:
         controller.refresh()
     assert (controller.snapshot.state, asking.wire.posts) == (State.EXPIRED, 0)
-    assert "This is no rejection" in told(controller)
+    assert "doesn't count as a rejection" in told(controller)
 
 
 def refusing(server: Server, *reads: Answer) -> None:
@@ -311,7 +311,7 @@ def refusing(server: Server, *reads: Answer) -> None:
     server.script = lambda asked: no if asked.method == "POST" else next(left, Answer(status=401))
 
 
-def test_lapsed_while_it_is_refused(server: Server, client: Client, run_json: Any, question: Any) -> None:
+def test_expired_while_it_is_refused(server: Server, client: Client, run_json: Any, question: Any) -> None:
     """The one look that found the run ended is enough to know that nobody closed the question."""
     pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[PAUSE]))
     refusing(server, pending, pending, Answer(run_json(status="error", steps=[PAUSE])))
@@ -329,7 +329,7 @@ def test_refused_and_an_older_state_is_shown(
     assert (refused.state, refused.receipt) == (State.FAILED, None)
 
 
-def test_lapsed_while_it_is_looked_for(asking: Asking) -> None:
+def test_expired_while_it_is_looked_for(asking: Asking) -> None:
     """An answer that was lost before its run ended has closed nothing."""
     controller = asking.controller()
     asking.box.fault("drop")
@@ -348,5 +348,5 @@ def test_a_question_that_changed(server: Server, client: Client, run_json: Any, 
     controller = scripted(client)
     server.script = lambda asked: run("Dismiss everything?")
     assert answer(controller).state is State.CONFLICT
-    assert "the question has changed" in told(controller)
+    assert "The question has changed" in told(controller)
     assert {asked.method for asked in server.asked} == {"GET"}

@@ -50,23 +50,29 @@ def both(**second: Any) -> Json:
 @pytest.mark.parametrize(
     ("value", "entries", "sent", "caption", "is_irreversible"),
     [
-        (asks("decision"), {"decision": "approved"}, {}, "Approve the business", True),
-        (asks("decision"), {"decision": "rejected", "note": "no"}, {}, "Reject the business", True),
-        (asks("decision"), {"decision": "in_review"}, {}, "Keep the business in review", False),
+        (asks("decision"), {"decision": "approved"}, {}, "Approve", True),
+        (asks("decision"), {"decision": "rejected", "note": "no"}, {}, "Reject", True),
+        (asks("decision"), {"decision": "in_review"}, {}, "Keep in review", False),
         (asks("dismissal"), {"decision": "approve", "note": "not him"}, {}, "Dismiss the hit", True),
         (asks("dismissal"), {"decision": "reject"}, {}, "Keep the hit", False),
         (asks("verify_tin"), {"decision": "approve"}, {}, "Verify the TIN", True),
-        (asks("verify_tin"), {"decision": "reject"}, {}, "Leave the TIN unverified", False),
+        (asks("verify_tin"), {"decision": "reject"}, {}, "Don't verify the TIN", False),
         (
             asks("document"),
             {"decision": "provide", "document_id": "d"},
             {"decision": "approve"},
-            "Give the document",
+            "Provide the document",
             False,
         ),
-        (asks("document"), {"decision": "without"}, {"decision": "reject"}, "Go on without a document", True),
+        (
+            asks("document"),
+            {"decision": "without"},
+            {"decision": "reject"},
+            "Continue without a document",
+            True,
+        ),
         (asks("add_sources"), {"decision": "approve"}, {}, "Add the sources", False),
-        (asks("add_sources"), {"decision": "reject", "note": "no"}, {}, "Add no sources", False),
+        (asks("add_sources"), {"decision": "reject", "note": "no"}, {}, "Don't add", False),
         (asks("add_attributes"), {"decision": "approve"}, {}, "Add to the business", False),
         (asks("else"), {"decision": "approve"}, {}, "Approve", True),
         (asks("else"), {"decision": "reject"}, {}, "Reject", True),
@@ -76,7 +82,7 @@ def test_each_kind(value: Json, entries: Json, sent: Json, caption: str, is_irre
     """The decision is sent with what was typed, the button says it, and what is final is known as such."""
     result = validate(value, **entries)
     assert (result.input, result.errors) == ({**entries, **sent}, {})
-    assert (result.caption, result.is_irreversible) == (f"{caption} and resume", is_irreversible)
+    assert (result.caption, result.is_irreversible) == (caption, is_irreversible)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +91,8 @@ def test_each_kind(value: Json, entries: Json, sent: Json, caption: str, is_irre
 def test_nothing_is_chosen_at_first(kind: str) -> None:
     """No answer is chosen for the person, and without one nothing can be sent."""
     result = validate(asks(kind))
-    assert (result.input, result.caption) == (None, "Answer and resume")
-    assert result.errors["0"]["decision"] == "must be given"
+    assert (result.input, result.caption) == (None, "Send answer")
+    assert result.errors["0"]["decision"] == "is required"
 
 
 @pytest.mark.parametrize(
@@ -95,14 +101,14 @@ def test_nothing_is_chosen_at_first(kind: str) -> None:
         (asks("dismissal"), {"decision": "approve"}, "note", "a dismissal needs a note that says why"),
         (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "a dismissal needs a note"),
         (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_NOTE + 1)}, "note", "at most 5000"),
-        (asks("document"), {"decision": "provide"}, "document_id", "choose the document to give"),
-        (asks("decision"), {"decision": "approve"}, "decision", "must be given"),
-        (asks("else"), {}, "raw", "choose an answer above, or write one here"),
+        (asks("document"), {"decision": "provide"}, "document_id", "choose a document"),
+        (asks("decision"), {"decision": "approve"}, "decision", "is required"),
+        (asks("else"), {}, "raw", "choose an answer above, or enter one here"),
         (asks("else"), {"raw": "{"}, "raw", "this is not JSON"),
         (asks("else"), {"raw": "[1]"}, "raw", "expected a JSON object"),
-        (asks("else"), {"raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "“b” stands twice in the same object"),
-        (asks("else"), {"raw": '{"a": NaN}'}, "raw", "“NaN” is no number that JSON can hold"),
-        (asks("else"), {"raw": '{"a": -1e999}'}, "raw", "“-1e999” is no number"),
+        (asks("else"), {"raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "“b” occurs twice in the same object"),
+        (asks("else"), {"raw": '{"a": NaN}'}, "raw", "“NaN” is not a number"),
+        (asks("else"), {"raw": '{"a": -1e999}'}, "raw", "“-1e999” is not a number"),
         (asks("else"), {"raw": '{"a": ' + "[" * 99_999}, "raw", "nested too deeply"),
     ],
 )
@@ -120,7 +126,7 @@ def test_any_json_for_an_unknown_question() -> None:
         asks("else"), decision="approve", note="x", raw='{"verdict": [123456789012345678901, null]}'
     )
     assert result.input == {"verdict": [123456789012345678901, None]}
-    assert (result.caption, result.is_irreversible) == ("Send the JSON and resume", True)
+    assert (result.caption, result.is_irreversible) == ("Send the JSON", True)
 
 
 # ------------------------------------------------------------------------------------------- what is proposed
@@ -159,7 +165,7 @@ def test_a_changed_proposal_is_sent_whole() -> None:
 
 
 def test_a_person_is_changed() -> None:
-    """Titles stand one a line; a table that is left empty is not sent."""
+    """Titles stand one per line; a table that is left empty is not sent."""
     form = Questionnaire(
         asks("add_attributes", payload={"addresses": [{"full_address": "x"}], "people": [PERSON]})
     )
@@ -174,11 +180,11 @@ def test_a_person_is_changed() -> None:
 @pytest.mark.parametrize(
     ("rows", "errors"),
     [
-        ([], {"sources": "nothing is left to add: add a row to the sources, or reject the proposal"}),
-        ([{"tier": "x"}], {"sources.0.url": "must be given"}),
-        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "give a web address that begins"}),
-        ([{"url": "https://["}], {"sources.0.url": "give a web address that begins"}),
-        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "give a web address that begins"}),
+        ([], {"sources": "add a row to the sources, or reject the proposal"}),
+        ([{"tier": "x"}], {"sources.0.url": "is required"}),
+        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "must be a web address that begins"}),
+        ([{"url": "https://["}], {"sources.0.url": "must be a web address that begins"}),
+        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "must be a web address that begins"}),
     ],
 )
 def test_changed_rows_must_fit(rows: list[Json], errors: dict[str, str]) -> None:
@@ -217,7 +223,7 @@ def test_many_rows() -> None:
     """Rows that are too many to lay out are approved, rejected or answered as JSON, and it is said why."""
     form = Questionnaire(asks("add_sources", payload={"sources": [SOURCE] * 2000}))
     assert [field.name for field in form.sections[0].fields] == ["decision", "note", "raw"]
-    assert "10,003 inputs, too many to lay out" in form.sections[0].fields[0].help
+    assert "10,003 inputs, too many" in form.sections[0].fields[0].help
     assert form.validate({"0": {"decision": "approve"}}).input == {"decision": "approve"}
 
 
@@ -227,11 +233,11 @@ def test_many_rows() -> None:
 @pytest.mark.parametrize(
     ("decisions", "caption", "is_irreversible"),
     [
-        (("approve", "approve"), "Approve all 2 and resume", True),
-        (("approve", "reject"), "Approve 1 of 2 and resume", True),
-        (("reject", "reject"), "Reject all 2 and resume", False),
-        (("approve", None), "Answer 1 more of 2 to resume", True),
-        ((None, None), "Answer 2 more of 2 to resume", False),
+        (("approve", "approve"), "Approve all 2", True),
+        (("approve", "reject"), "Approve 1 of 2", True),
+        (("reject", "reject"), "Reject all 2", False),
+        (("approve", None), "1 of 2 answered", True),
+        ((None, None), "0 of 2 answered", False),
     ],
 )
 def test_a_combined_proposal(decisions: Any, caption: str, is_irreversible: bool) -> None:
@@ -265,7 +271,7 @@ def test_many_proposals(proposal: Json) -> None:
     agents = [{**proposal, "agent": f"a{number}"} for number in range(n_proposals)]
     form = Questionnaire(asks("mixed", proposals=agents))
     assert len(form.sections) == 1
-    assert f"These {n_proposals:,} proposals are too many" in form.sections[0].fields[0].help
+    assert f"{n_proposals:,} proposals are too many" in form.sections[0].fields[0].help
     assert form.validate({"0": {"decision": "reject"}}).input == {"decision": "reject"}
 
 
@@ -283,7 +289,7 @@ def test_a_question_with_a_schema() -> None:
     """Its fields are the form; what they hold is sent under their names, numbers as numbers."""
     result = validate(asks("decision", response_schema=FLAT), decision="approved", risk="4")
     assert result.input == {"decision": "approved", "risk": 4}
-    assert (result.caption, result.is_irreversible) == ("Approve the business and resume", True)
+    assert (result.caption, result.is_irreversible) == ("Approve", True)
     assert not validate(
         asks("decision", response_schema=FLAT), decision="in_review", risk="1"
     ).is_irreversible
@@ -295,7 +301,7 @@ def test_words_of_its_own_are_final() -> None:
     """A decision that runkit does not know may be one that cannot be taken back."""
     own = {"type": "object", "properties": {"decision": {"enum": ["yes", "no"]}}}
     result = validate(asks("decision", response_schema=own), decision="no")
-    assert (result.caption, result.is_irreversible) == ("Send the answer and resume", True)
+    assert (result.caption, result.is_irreversible) == ("Send the answer", True)
 
 
 @pytest.mark.parametrize("raw", ['{"decision": []}', '{"decision": {"a": 1}}', '{"decision": 1e999}', "{}"])
@@ -307,7 +313,7 @@ def test_a_schema_that_is_too_deep(raw: str) -> None:
 
 def test_an_error_without_a_field_is_shown() -> None:
     """What a schema wants of the whole, and that it cannot be used, stands at the last field."""
-    for more, words in (({"minProperties": 9}, "minProperties"), ({"$defs": {"$id": "x"}}, "cannot be used")):
+    for more, words in (({"minProperties": 9}, "minProperties"), ({"$defs": {"$id": "x"}}, "can't be used")):
         errors = validate(asks("x", response_schema={**FLAT, **more}), decision="approved", risk="1").errors
         assert list(errors["0"]) == ["risk"]
         assert words in errors["0"]["risk"]

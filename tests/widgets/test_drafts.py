@@ -39,8 +39,8 @@ def test_a_restart_loses_nothing(asking: Asking) -> None:
     draft(first, {"0": {"decision": "approve", "note": "half a pair \ud83d, and 2**70", "n": 2**70}})
     second = AnswerController(asking.client, first.question)
     assert second.entries == first.entries
-    assert "is here again" in second.snapshot.message
-    assert second.snapshot.caption == "Dismiss the hit and resume"
+    assert "Draft restored" in second.snapshot.message
+    assert second.snapshot.caption == "Dismiss the hit"
 
 
 def test_a_failed_send_keeps_the_draft(asking: Asking) -> None:
@@ -122,7 +122,7 @@ def test_an_answer_that_may_still_arrive_is_told_of(asking: Asking) -> None:
     asking.box.fault("drop")
     answer(first)
     second = AnswerController(asking.client, first.question)
-    assert "An answer was sent from here at " in second.snapshot.message
+    assert "An answer sent from here at " in second.snapshot.message
     assert "may still arrive" in second.snapshot.message
 
 
@@ -131,4 +131,4 @@ def test_the_caption_says_what_stands_in_the_form(asking: Asking) -> None:
     controller = asking.controller()
     asking.box.fault("refuse", status=500)
     asking.pauses.append(lambda: controller.edit(NO))
-    assert answer(controller).caption == "Keep the hit and resume"
+    assert answer(controller).caption == "Keep the hit"

@@ -84,17 +84,17 @@ def test_a_rating_is_sent_and_replaced(client: Client, run: Run) -> None:
     """It is said when a rating was taken, and when it replaced an earlier one."""
     form = shown(client, run)
     standing = rate(form, "positive", "well found")
-    assert standing.receipt.startswith("Rated positive at ")
-    assert "replaced" not in standing.receipt
-    assert "it replaced an earlier rating" in rate(form, "negative").receipt
+    assert standing.receipt.startswith("Rated positive, ")
+    assert "Replaced" not in standing.receipt
+    assert "Replaced an earlier rating" in rate(form, "negative").receipt
     assert "Rated negative" in static(form.controller)["text/html"]
-    assert repr(form).endswith("artifacts, 1 rated, SANDBOX)")
+    assert repr(form).endswith(f"1 of {len(form.controller.artifacts)} rated, SANDBOX)")
 
 
 def test_nothing_chosen(client: Client, run: Run) -> None:
     """Without a rating nothing is sent; that is said at the artifact, whose input is marked and focused."""
     form = shown(client, run)
-    assert rate(form, "", "a comment").problem == "Nothing was sent. Choose a rating."
+    assert rate(form, "", "a comment").problem == "Not sent. Choose a rating."
     assert form._view is not None
     [marked] = form._view.guard.errors
     assert form._view.guard.focus_on["class"] == marked
@@ -107,13 +107,13 @@ def test_a_double_click(box: Sandbox, client: Client, run: Run) -> None:
     box.fault("slow", "/feedback", seconds=0.3)
     form = shown(client, run)
     rate(form, "positive", clicks=3)
-    assert "replaced" not in rate(form, "positive").receipt
+    assert "Replaced" not in rate(form, "positive").receipt
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (403, "Not rated: the account may lack the feature."),
+        (403, "Not rated. Feedback may not be enabled"),
         (422, "Not rated. POST"),
         (401, "Not rated. POST"),
     ],
@@ -132,9 +132,9 @@ def test_a_lost_reply(box: Sandbox, client: Client, run: Run) -> None:
     box.fault("lose_reply", "/feedback")
     form = shown(client, run)
     assert rate(form, "positive").problem.startswith(
-        "The rating may have arrived; sending it again replaces it"
+        "We couldn't confirm it arrived. Sending it again replaces it."
     )
-    assert "it replaced an earlier rating" in rate(form, "positive").receipt
+    assert "Replaced an earlier rating" in rate(form, "positive").receipt
 
 
 def test_a_long_comment(client: Client, run: Run) -> None:
@@ -146,7 +146,7 @@ def test_read_only(box: Sandbox, run: Run) -> None:
     """A client that may not write says so at once, and when somebody tries."""
     with box.client(read_only=True) as reader:
         form = shown(reader, run)
-        assert "read_only" in static(form.controller)["text/html"]
+        assert "Read-only" in static(form.controller)["text/html"]
         assert "nothing was sent" in rate(form, "positive").problem
 
 
@@ -176,7 +176,7 @@ def test_artifacts_without_id(client: Client, run: Run) -> None:
     bare = run_with([{"title": "A finding", "type": "x"}, {"title": "A finding", "type": "x"}], run)
     controller = FeedbackController(client, bare)
     assert (len(controller.artifacts), controller.rateable) == (2, {})
-    assert static(controller)["text/html"].count("it gave it no id") == 2
+    assert static(controller)["text/html"].count("the API gave it no ID") == 2
 
 
 def test_many_artifacts(client: Client, run: Run) -> None:

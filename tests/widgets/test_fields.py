@@ -172,14 +172,14 @@ def test_errors_beside_their_fields() -> None:
     rest = form.inputs.show_errors(
         {
             "risk": "must be at most 5",
-            "sources.1.url": "must be given",
+            "sources.1.url": "is required",
             "sources.7": "is odd",
             "other": "is odd",
         }
     )
     assert rest == {"other": "is odd"}
     html = form.html()
-    for path, words in (("risk", "must be at most 5"), ("sources.1.url", "must be given")):
+    for path, words in (("risk", "must be at most 5"), ("sources.1.url", "is required")):
         css_class = path_class("card-1.", path)
         assert f'id="{css_class}-error"><b>Error: {words}</b>' in html
         assert len([part for part in form.all() if css_class in part._dom_classes]) == 1
@@ -226,7 +226,14 @@ def test_guard_counts_its_views() -> None:
     guard = Guard()
     seen: list[int] = []
     guard.on_view(seen.append)
-    for message in ({"here": "a"}, {"here": "b"}, {"here": "b"}, {"gone": "a"}, {"gone": "a"}, {}):
+    for message in (
+        {"opened": "a"},
+        {"opened": "b"},
+        {"opened": "b"},
+        {"disposed": "a"},
+        {"disposed": "a"},
+        {},
+    ):
         guard._handle_custom_msg(message, [])
     assert seen == [1, 2, 1]
 

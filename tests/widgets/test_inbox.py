@@ -96,7 +96,7 @@ def test_it_lists_what_waits(box: Sandbox, client: Client) -> None:
     assert ids(inbox) == [first.id, second.id]
     row = inbox.rows[1]
     assert (row.kind, row.n_proposals, row.outcome) == ("mixed", 2, "pending")
-    assert repr(inbox) == "InterruptInbox(2 questions wait, SANDBOX)"
+    assert repr(inbox) == "InterruptInbox(2 questions waiting, SANDBOX)"
 
 
 def test_a_later_look(box: Sandbox, client: Client) -> None:
@@ -108,8 +108,8 @@ def test_a_later_look(box: Sandbox, client: Client) -> None:
     inbox.controller.refresh()
     assert ids(inbox) == [new.id]
     snapshot = inbox.controller.snapshot
-    assert "last 30 days were looked through at" in snapshot.coverage
-    assert "the known ones and the first 100 of the list at" in snapshot.coverage
+    assert snapshot.coverage.startswith("Last full check ")
+    assert " · updated " in snapshot.coverage
     assert snapshot.receipts == ()
 
 
@@ -133,7 +133,7 @@ def test_the_button_looks_through_everything(
     runs = [ask(box, client), ask(box, client)]
     inbox.controller.refresh()
     assert ids(inbox) == [runs[1].id]
-    find(inbox, w.Button, "Look through").click()
+    find(inbox, w.Button, "Refresh all").click()
     eventually(lambda: not inbox.controller.snapshot.is_refreshing)
     assert ids(inbox) == [run.id for run in runs]
 
@@ -146,7 +146,9 @@ def test_a_question_lapses(box: Sandbox, client: Client) -> None:
     inbox.controller.refresh()
     assert inbox.rows == ()
     assert [row.run_id for row in inbox.expired] == [run.id]
-    assert "no rejections" in inboxes.static(inbox.controller.snapshot, client)["text/html"]
+    assert (
+        "doesn&#39;t count as a rejection" in inboxes.static(inbox.controller.snapshot, client)["text/html"]
+    )
 
 
 def test_what_has_ended_is_let_go(box: Sandbox, client: Client) -> None:
@@ -168,7 +170,7 @@ def test_a_run_is_deleted(box: Sandbox, client: Client) -> None:
     box.fault("refuse", on=f"GET /runs/{run.id}", status=404)
     inbox.controller.refresh()
     assert ids(inbox) == [other.id]
-    assert "1 run that the API no longer has left the list" in inbox.controller.snapshot.coverage
+    assert "the API no longer has 1 run" in inbox.controller.snapshot.coverage
 
 
 def test_a_look_fails(box: Sandbox, client: Client) -> None:
@@ -180,9 +182,9 @@ def test_a_look_fails(box: Sandbox, client: Client) -> None:
     assert ids(inbox) == [run.id]
     error = inbox.controller.snapshot.error
     assert "401" in error
-    assert "What is shown is of" in error
+    assert "Showing questions as of" in error
     assert inbox._view is not None
-    assert "The last look failed." in inbox._view.guard.announcement
+    assert "Update failed." in inbox._view.guard.announcement
     inbox.controller.refresh()
     assert inbox.controller.snapshot.error == ""
 
@@ -243,9 +245,9 @@ def test_the_choice_stays(box: Sandbox, client: Client) -> None:
     assert choice.value[0] == runs[1].id
     approve(client, runs[1])
     inbox.controller.refresh()
-    assert (choice.label, choice.index) == ("Nothing waits for a person", 0)
+    assert (choice.label, choice.index) == ("You're all caught up", 0)
     find(inbox, w.Button, "Open").click()
-    assert inbox.controller.snapshot.message == "There is no question to open."
+    assert inbox.controller.snapshot.message == "No question to open."
 
 
 def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
@@ -265,7 +267,7 @@ def test_opening_what_was_answered(box: Sandbox, client: Client) -> None:
     inbox = shown(InterruptInbox(client))
     approve(client, run)
     open_question(inbox)
-    assert inbox.controller.snapshot.message == "This question is closed by now."
+    assert inbox.controller.snapshot.message == "This question is already closed."
     assert inbox.rows == ()
 
 
@@ -275,7 +277,7 @@ def test_opening_fails(box: Sandbox, client: Client) -> None:
     inbox = shown(InterruptInbox(client))
     box.fault("refuse", on=f"GET /runs/{run.id}", status=403)
     open_question(inbox)
-    assert "The question could not be opened. GET" in inbox.controller.snapshot.message
+    assert "The question couldn't be opened. GET" in inbox.controller.snapshot.message
 
 
 def test_typed_text_outlives_another_question(box: Sandbox, client: Client) -> None:
@@ -298,8 +300,8 @@ def test_read_only(box: Sandbox, client: Client) -> None:
         open_question(inbox)
         form = inbox.controller.snapshot.form
         assert form is not None
-        assert "read_only" in form.snapshot.message
-        assert "read_only" in inboxes.static(inbox.controller.snapshot, reader)["text/html"]
+        assert "Read-only" in form.snapshot.message
+        assert "Read-only" in inboxes.static(inbox.controller.snapshot, reader)["text/html"]
 
 
 def test_showing_it_again(client: Client) -> None:
@@ -311,9 +313,9 @@ def test_showing_it_again(client: Client) -> None:
     for _ in range(3):
         inbox = shown(InterruptInbox(client))
         assert inbox._view is not None
-        inbox._view.guard._on_message(inbox._view.guard, {"here": "a page"}, [])
+        inbox._view.guard._on_message(inbox._view.guard, {"opened": "a page"}, [])
     eventually(lambda: n_threads() == 1)
-    inbox._view.guard._on_message(inbox._view.guard, {"gone": "a page"}, [])
+    inbox._view.guard._on_message(inbox._view.guard, {"disposed": "a page"}, [])
     eventually(lambda: n_threads() == 0)
     inbox.close()
 
@@ -324,5 +326,5 @@ def test_what_is_not_shown_is_counted(client: Client) -> None:
     snapshot = Snapshot(waiting=(row,) * 60, expired=(row,))
     html = inboxes.static(snapshot, client)["text/html"]
     assert html.count("<tr>") == 1 + 50 + 1 + 1
-    assert "10 more are not shown" in html
+    assert "10 more not shown" in html
     assert "<img" not in html

@@ -14,10 +14,10 @@ from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
 from runkit.widgets.run_watcher import (
-    FOLLOWING_STREAM,
-    NOT_FOLLOWED,
-    STREAM_BROKEN,
-    STREAM_GONE,
+    LIVE,
+    NO_STREAM,
+    NOT_WATCHING,
+    RECONNECTING,
     RunWatcher,
     WatchState,
 )
@@ -186,7 +186,7 @@ def test_a_run_grows_until_it_ends(boxed: Any, follow: Any, reported: Reported) 
         "completed",
         run.business_id,
     )
-    assert last.message == "the run has ended: completed"
+    assert last.message.endswith("Live updates off.")
 
 
 @pytest.mark.parametrize("says_so", [True, False])
@@ -197,7 +197,7 @@ def test_a_pause_is_waited_out(boxed: Any, follow: Any, reported: Reported, says
     watcher = follow(client, client.runs.create("cip_orchestrator", business))
     asking = reported.until(is_asking)
     assert (asking.is_live_stream, asking.is_over) == (False, False)
-    assert asking.message == "waiting for a person; looking every 2 to 10 s"
+    assert asking.message == "Waiting for a reviewer, checking every 2\N{EN DASH}10 s."
     with box.client() as somebody:
         document = somebody.documents.list(business)[0]
         answer = {"decision": "approve", "document_id": document.id}
@@ -243,7 +243,7 @@ def test_an_unknown_status_is_said(
     play(server, [], [grown(1, "queued")])
     follow(client, "run-1")
     assert reported.until(lambda state: state.run is not None).message.startswith(
-        "the run is 'queued'; looking"
+        "Run status: queued, checking every "
     )
 
 
@@ -257,7 +257,7 @@ def test_without_a_stream_the_run_is_looked_at(
     play(server, [], [grown(1), grown(1), grown(1), grown(2), grown(3, "completed")])
     follow(client, "run-1")
     reported.until(is_over)
-    assert [size(state.run) for state in reported if state.message == STREAM_GONE] == [1, 2]
+    assert [size(state.run) for state in reported if state.message == NO_STREAM] == [1, 2]
     assert not any(map(is_live, reported))
 
 
@@ -269,7 +269,7 @@ def test_a_stream_of_another_run_is_not_followed(
     play(server, [Answer(chunks=[other])], [grown(1), grown(1), grown(2), grown(3, "completed")])
     follow(client, "run-1")
     reported.until(is_over)
-    assert [size(state.run) for state in reported if state.message == STREAM_GONE] == [1, 2]
+    assert [size(state.run) for state in reported if state.message == NO_STREAM] == [1, 2]
     assert {state.run.id for state in reported if state.run} == {"run-1"}
 
 
@@ -287,7 +287,7 @@ def test_a_gap_is_said_and_no_step_back(
     follow(client, "run-1")
     reported.until(is_over)
     shown = [(state.message, size(state.run)) for state in reported]
-    assert shown[-3:-1] == [(STREAM_BROKEN, 4), (FOLLOWING_STREAM, 4)]
+    assert shown[-3:-1] == [(RECONNECTING, 4), (LIVE, 4)]
     assert [steps for _, steps in shown] == [1, 1, 2, 4, 4, 5]
 
 
@@ -347,7 +347,7 @@ def test_a_stream_is_refused(
     play(server, [Answer(status=403)], [grown(1), grown(1), grown(2, "completed")])
     follow(client, "run-1")
     reported.until(is_over)
-    assert [size(state.run) for state in reported if state.message == STREAM_GONE] == [1]
+    assert [size(state.run) for state in reported if state.message == NO_STREAM] == [1]
 
 
 def test_trouble_is_said_and_waited_out(
@@ -446,7 +446,7 @@ def test_pausing_and_going_on(boxed: Any, follow: Any, reported: Reported) -> No
     reported.until(is_live)
     watcher.pause()
     seconds_until_gone()
-    assert (watcher.state.message, watcher.state.is_live_stream) == (NOT_FOLLOWED, False)
+    assert (watcher.state.message, watcher.state.is_live_stream) == (NOT_WATCHING, False)
     reported.clear()
     watcher.start()
     reported.until(is_live)
