@@ -50,7 +50,7 @@ Entries = dict[str, dict[str, Any]]
 
 
 class State(StrEnum):
-    """Where an answer stands."""
+    """The state of an answer."""
 
     OPEN = "open"
     INVALID = "invalid"
@@ -343,7 +343,7 @@ class AnswerController(Controller[Snapshot]):
             self._end(State.EXPIRED, run, receipts.expired(question, client, outcome, earlier))
         elif outcome.word == "changed":
             receipt = receipts.changed(question, client, outcome, earlier)
-            self._end(State.CONFLICT, run, receipt, is_asked_anew=True)
+            self._end(State.CONFLICT, run, receipt, has_changed=True)
         elif last is not None and is_known:
             receipt = receipts.from_another_notebook(question, client, Sent.from_entry(last), outcome)
             self._end(State.CONFLICT, run, receipt)
@@ -353,11 +353,11 @@ class AnswerController(Controller[Snapshot]):
             receipt = receipts.answered_elsewhere(question, client, outcome, is_refused=is_refused)
             self._end(State.CONFLICT, run, receipt)
 
-    def _end(self, state: State, run: Run, receipt: Receipt, *, is_asked_anew: bool = False) -> None:
+    def _end(self, state: State, run: Run, receipt: Receipt, *, has_changed: bool = False) -> None:
         with self._lock:
             self.run = run
             self._change(state, receipt.title, receipt=receipt)
-        delete = drafts.drop if is_asked_anew else drafts.drop_all  # keep drafts of the new question
+        delete = drafts.drop if has_changed else drafts.drop_all  # keep drafts of the new question
         self._try_draft(lambda: delete(self._draft_key))
 
     def _change(

@@ -33,7 +33,7 @@ _ERROR = Markup('<div class="runkit-error" id="{}"><b>Error: {}</b></div>')
 
 def path_class(prefix: str, path: str) -> str:
     """Give the DOM class of the input at a path. Characters become codes, so that no two paths share one."""
-    return "runkit-at-" + re.sub(r"[^A-Za-z0-9]", lambda sign: f"-{ord(sign[0]):x}-", prefix + path)
+    return "runkit-at-" + re.sub(r"[^A-Za-z0-9]", lambda char: f"-{ord(char[0]):x}-", prefix + path)
 
 
 def escape_mathjax(text: str) -> str:

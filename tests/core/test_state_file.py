@@ -22,7 +22,7 @@ import sys
 from runkit import answers
 from runkit.widgets import drafts
 for n in range(40):
-    drafts.save(drafts.Name(sys.argv[1], str(n), ""), {"0": {"n": n}})
+    drafts.save(drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
     answers.settle(answers.begin({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
 """
 
