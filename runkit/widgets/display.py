@@ -129,7 +129,8 @@ def folded_json(summary: str, value: Mapping[str, Any]) -> Markup:
 
 def receipt(receipt: Receipt) -> Markup:
     """Show the receipt of a question."""
-    return static(title(receipt.title), html_table(("", ""), receipt.facts))
+    facts = [(name[:1].upper() + name[1:], value) for name, value in receipt.facts]
+    return static(title(receipt.title), html_table(("", ""), facts))
 
 
 def bundle(html: Markup, text: str) -> Bundle:

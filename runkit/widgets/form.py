@@ -207,7 +207,7 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
     sent = [entry for entry in logged_answers(run, client.host) if interrupt_id in (None, entry.interrupt_id)]
     facts = (
         ("run", run.label),
-        ("run id", run.id),
+        ("run ID", run.id),
         ("host", f"{client.host} ({client.mode})"),
         ("status", str(style.status(shorten(run.status, 40)))),
     )

@@ -148,7 +148,7 @@ def _facts(question: Question, client: Client, outcome: Outcome) -> Facts:
     facts = [
         ("question", shorten(question.label, 300)),
         ("run", question.run.label),
-        ("run id", question.run.id),
+        ("run ID", question.run.id),
         ("host", f"{client.host} ({client.mode})"),
     ]
     if outcome.word in ("answered", "closed"):

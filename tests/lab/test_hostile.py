@@ -97,7 +97,7 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
     expect(card(page)).to_have_count(7)
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
     for number in range(3):
-        card(page).nth(number).get_by_role("button", name="resume").click()
+        card(page).nth(number).get_by_role("button", name="answer").click()
     expect(card(page).filter(has_text="Not sent.")).to_have_count(3)
     for summary in outputs(page).locator("summary").all():
         summary.click()
@@ -124,7 +124,7 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     shown = name.input_value()
     assert "\\u202egpj.exe\\u2066" in shown
     assert "\\r\\nend" in shown
-    see(page, "Signs that cannot be seen stand here as codes")
+    see(page, "Invisible characters are shown as codes")
     page.screenshot(path=tmp_path / "codes.png")
     choose(page, "Add the sources")
     name.press("End")
