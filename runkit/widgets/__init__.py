@@ -1,1 +1,1 @@
-"""What a person answers with, inside the notebook."""
+"""Widgets that show runs and take answers inside the notebook."""

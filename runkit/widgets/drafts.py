@@ -1,8 +1,7 @@
-"""Drafts: what was typed and not yet sent, so that a restart of the kernel loses nothing.
+"""Drafts: entries that were not sent yet, so that a restart of the kernel loses nothing.
 
-One for each question, and only for the value that was asked then: a question that has changed does not get
-the draft of the old one. Runs and questions are named by digests, and no key of the API stands beside them.
-`answers` drops what is too old.
+There is one draft per question and value: a question that has changed does not get the draft of the old one.
+Digests name runs and questions, and no API key is stored. `answers` deletes old drafts.
 """
 
 from __future__ import annotations
@@ -16,56 +15,56 @@ from runkit import answers
 from runkit.models import Run
 from runkit.widgets.question import Question
 
-Typed = dict[str, dict[str, Any]]
+Entries = dict[str, dict[str, Any]]
 
 
-class Name(NamedTuple):
-    """What a draft is kept under: digests of its run and its question, and of what was asked."""
+class DraftKey(NamedTuple):
+    """The key of a draft: digests of its run, its question's id and its question's value."""
 
     run: str
     question: str
     digest: str
 
 
-def name_of(question: Question, host: str) -> Name:
-    """Name the draft of a question."""
-    return Name(_run(question.run, host), _digest(question.interrupt_id), question.digest)
+def draft_key(question: Question, host: str) -> DraftKey:
+    """Make the key of a question's draft."""
+    return DraftKey(_run(question.run, host), _digest(question.interrupt_id), question.digest)
 
 
-def save(name: Name, typed: Typed) -> None:
-    """Keep a draft in place of the one before, to the same question. Raises `UsageError`."""
+def save(key: DraftKey, entries: Entries) -> None:
+    """Save a draft in place of the previous one. Raises `UsageError`."""
     with answers.opened() as db:
-        row = (*name, time.time(), json.dumps(typed))
+        row = (*key, time.time(), json.dumps(entries))
         db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
 
 
-def load(name: Name) -> Typed | None:
-    """Give the draft of that name, if there is one. Raises `UsageError`."""
+def load(key: DraftKey) -> Entries | None:
+    """Load a draft, None if there is none. Raises `UsageError`."""
     if not answers.exists():
         return None
     with answers.opened() as db:
-        found = db.execute(
-            "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", name
+        row = db.execute(
+            "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", key
         ).fetchone()
-    return json.loads(found["typed"]) if found else None
+    return json.loads(row["typed"]) if row else None
 
 
-def drop(name: Name) -> None:
-    """Forget the draft of a question as it was asked then. Raises `UsageError`."""
+def drop(key: DraftKey) -> None:
+    """Delete the draft of a question with this value. Raises `UsageError`."""
     if answers.exists():
         with answers.opened() as db:
-            db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", name)
+            db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", key)
 
 
-def drop_all(name: Name) -> None:
-    """Forget all drafts of a question, whatever was asked. Raises `UsageError`."""
+def drop_all(key: DraftKey) -> None:
+    """Delete all drafts of a question, whatever its value. Raises `UsageError`."""
     if answers.exists():
         with answers.opened() as db:
-            db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", name[:2])
+            db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", key[:2])
 
 
 def drop_closed(run: Run, host: str) -> None:
-    """Forget the drafts of a run's questions that do not wait any more. Raises `UsageError`."""
+    """Delete the drafts of a run's questions that are closed. Raises `UsageError`."""
     waiting = json.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
     if answers.exists():
         with answers.opened() as db:

@@ -1,7 +1,7 @@
-"""What only the browser can do for a card: keep keys harmless, move the focus, speak to a screen reader.
+"""The browser part of a card: it suppresses shortcuts, moves the focus, and speaks to screen readers.
 
-JupyterLab's command mode listens while a widget's button has the focus: `d d` would delete the cell with the
-card. Measured in 4.6: `data-lm-suppress-shortcuts` stops it on the focused element, not on an ancestor.
+JupyterLab's command mode is active while a widget's button has the focus: `d d` would delete the cell with
+the card. In JupyterLab 4.6 `data-lm-suppress-shortcuts` prevents it, if the focused element itself has it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from runkit.text import visible
 ESM = """
 const FOCUSABLE = "input, select, textarea, button";
 
-function soon(attempt, frames = 120) {  // what is asked for may not be drawn yet
-  if (!attempt() && frames > 0) requestAnimationFrame(() => soon(attempt, frames - 1));
+function retry(attempt, frames = 120) {  // the element may not be rendered yet
+  if (!attempt() && frames > 0) requestAnimationFrame(() => retry(attempt, frames - 1));
 }
 
-function region() {  // one in the page, outlives the card whose last words it says
+function region() {  // one per page, which remains when the card is removed
   let live = document.getElementById("runkit-live");
   if (!live) {
     live = Object.assign(document.createElement("div"), {id: "runkit-live", className: "runkit-live"});
@@ -37,7 +37,7 @@ function control(card, name) {
   return holder?.matches(FOCUSABLE) ? holder : holder?.querySelector(FOCUSABLE);
 }
 
-function after(card) {
+function nextCard(card) {
   const cards = [...document.querySelectorAll(".runkit-card")];
   const next = cards.slice(cards.indexOf(card) + 1).find(other => !card.contains(other));
   return next?.querySelector(FOCUSABLE) ?? card.closest(".jp-Cell[tabindex], .jp-Notebook[tabindex]");
@@ -49,29 +49,29 @@ function guard(event) {
 
 function render({model, el}) {
   const id = crypto.randomUUID?.() ?? String(Math.random());
-  const held = [];
-  let card = null, isGone = false;
-  // While the kernel is busy ipywidgets holds edits back and lets clicks overtake them: what was typed last
-  // would not be in the answer. So a click waits until the kernel has heard all that came before it.
+  const queue = [];
+  let card = null, isDisposed = false;
+  // While the kernel is busy, ipywidgets delays edits and clicks overtake them: the answer would lack the
+  // last edit. So a click waits until the kernel has received everything before it.
   const hold = event => {
     const button = event.target.closest("button");
-    if (!button || !event.isTrusted) return;  // not trusted: released, maybe by the card around this one
+    if (!button || !event.isTrusted) return;  // not trusted: released, maybe by the enclosing card
     event.stopImmediatePropagation();
-    held.push(button);
-    model.send({held: id});
+    queue.push(button);
+    model.send({queued: id});
   };
   const release = message => {
-    if (message.released === id) held.shift()?.click();
+    if (message.released === id) queue.shift()?.click();
   };
-  const speak = () => { region().textContent = model.get("said"); };
-  const move = () => soon(() => {
+  const speak = () => { region().textContent = model.get("announcement"); };
+  const move = () => retry(() => {
     const name = model.get("focus_on").class;
-    const target = card && (name === "next" ? after(card) : control(card, name));
+    const target = card && (name === "next" ? nextCard(card) : control(card, name));
     target?.focus();
-    return isGone || target;
+    return isDisposed || target;
   });
-  const mark = () => soon(() => {
-    if (isGone || !card) return isGone;
+  const mark = () => retry(() => {
+    if (isDisposed || !card) return isDisposed;
     for (const marked of card.querySelectorAll("[aria-invalid]"))
       for (const name of ["aria-invalid", "aria-describedby"]) marked.removeAttribute(name);
     return Object.keys(model.get("errors")).map(name => {
@@ -81,26 +81,26 @@ function render({model, el}) {
       return input;
     }).every(Boolean);
   });
-  soon(() => {
+  retry(() => {
     card = el.closest(".runkit-card");
     card?.addEventListener("focusin", guard);
     card?.addEventListener("click", hold, true);
-    return isGone || card;
+    return isDisposed || card;
   });
   region();
   mark();
-  const go = () => { move(); mark(); };  // the focus moves when rows were drawn anew, without their marks
+  const update = () => { move(); mark(); };  // rows that were rendered anew have lost their marks
   const listeners = {
-    "change:said": speak, "change:focus_on": go, "change:errors": mark, "msg:custom": release,
+    "change:announcement": speak, "change:focus_on": update, "change:errors": mark, "msg:custom": release,
   };
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
-  model.send({here: id});
+  model.send({opened: id});
   return () => {
-    isGone = true;
+    isDisposed = true;
     card?.removeEventListener("focusin", guard);
     card?.removeEventListener("click", hold, true);
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
-    model.send({gone: id});
+    model.send({disposed: id});
   };
 }
 
@@ -129,41 +129,45 @@ CSS = """
 
 
 class Guard(anywidget.AnyWidget):
-    """Invisible in a card (an element with the class `runkit-card`); one for each card.
+    """The invisible guard of a card, an element with the class `runkit-card`.
 
-    `said` is spoken politely; `errors` holds messages by DOM class, whose inputs are marked invalid.
+    Screen readers speak `announcement`. `errors` are messages by DOM class, whose inputs are marked invalid.
     """
 
     _esm = ESM
     _css = CSS
-    said = traitlets.Unicode().tag(sync=True)
+    announcement = traitlets.Unicode().tag(sync=True)
     focus_on = traitlets.Dict().tag(sync=True)
     errors = traitlets.Dict().tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__(layout={"display": "none"})
-        self._views: set[str] = set()
-        self._watchers: list[Callable[[int], None]] = []
-        self.on_msg(self._hear)
+        self._view_ids: set[str] = set()
+        self._view_callbacks: list[Callable[[int], None]] = []
+        self.on_msg(self._on_message)
 
-    @traitlets.validate("said")
+    @traitlets.validate("announcement")
     def _visible(self, proposal: Any) -> str:
         return visible(proposal["value"])
 
     def focus(self, css_class: str) -> None:
-        """Move the focus to the input with that class, or with "next" to the next card."""
+        """Move the focus to the input with this class, or with "next" to the next card."""
         self.focus_on = {"class": css_class, "n": self.focus_on.get("n", 0) + 1}
 
     def on_view(self, callback: Callable[[int], None]) -> None:
-        """Call back with the number of views when it changes; a page that was reloaded leaves some behind."""
-        self._watchers.append(callback)
+        """Call back with the number of views when it changes; a reloaded page leaves old views behind."""
+        self._view_callbacks.append(callback)
 
-    def _hear(self, _widget: Guard, content: dict[str, Any], _buffers: list[memoryview]) -> None:
-        if "held" in content:
-            self.send({"released": content["held"]})
+    def _on_message(self, _widget: Guard, content: dict[str, Any], _buffers: list[memoryview]) -> None:
+        if "queued" in content:
+            self.send({"released": content["queued"]})
             return
-        views = self._views | {content["here"]} if "here" in content else self._views - {content.get("gone")}
-        if views != self._views:
-            self._views = views
-            for callback in self._watchers:
+        views = (
+            self._view_ids | {content["opened"]}
+            if "opened" in content
+            else self._view_ids - {content.get("disposed")}
+        )
+        if views != self._view_ids:
+            self._view_ids = views
+            for callback in self._view_callbacks:
                 callback(len(views))

@@ -5,35 +5,49 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from runkit import answers
+from runkit import answers, style
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
-from runkit.text import duration, short_id
-from runkit.widgets import display, drafts, jobs, presence, receipts
-from runkit.widgets.controller import FormMachine, Snapshot
-from runkit.widgets.question import Question, fate_of, logged_answers, question_of
+from runkit.text import duration, shorten
+from runkit.widgets import display, drafts, frontend, jobs, receipts
+from runkit.widgets.answer_controller import AnswerController, Snapshot
+from runkit.widgets.question import Question, logged_answers, outcome_of, question_of
 from runkit.widgets.receipts import Receipt, Sent
 from runkit.widgets.view import FormView
 
-LOOK_EVERY = 10.0  # seconds between two looks whether somebody else has answered
+CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
 
 
 class InterruptForm:
     """A form for one question of a run; the last line of a cell shows it.
 
-    `run` is a run or its id; `interrupt` a pending question or its id, needed only when several wait. `who`
-    answers is self-declared (the login if not given): the API records only the account. With `drafts` what
-    was typed is kept on this machine until it is settled, seven days at most, under `RUNKIT_STATE_DIR`.
+    The cell gets two outputs: the question with its evidence, readable without a kernel, and the form, which
+    becomes a receipt. Nothing is sent before somebody clicks. Rerunning the cell shows the form again, or the
+    outcome of the question. While it is displayed, the form checks every 10 seconds whether somebody else has
+    answered. `client.runs.resume(run, interrupt_id, answer)` does the same without a screen.
 
-    Two outputs: what is asked and on which evidence, readable without a kernel; and the form, which becomes a
-    receipt. Nothing is sent before somebody clicks. Running the cell again shows the form, or what became
-    of the question. The form looks every 10 seconds whether somebody else was first, while it is shown.
+    Parameters
+    ----------
+    client : Client
+        Reads the run and sends the answer.
+    run : str or Run
+        A run, its id, or a unique prefix of its id of at least 8 characters.
+    interrupt : str or Interrupt, optional
+        A pending question or its id; needed only if several are pending.
+    who : str, optional
+        Name of the person who answers, self-declared, by default the login. The API records only the account.
+    drafts : bool
+        Whether to keep what was typed on this machine, in `RUNKIT_STATE_DIR`, until the question is closed,
+        for up to seven days.
 
-    `client.runs.resume(run, interrupt_id, answer)` is the same without a screen.
-
-    Raises `UsageError` when several questions wait and none was named, and what `client.runs.get` raises.
+    Raises
+    ------
+    UsageError
+        If several questions are pending and `interrupt` is missing.
+    RunkitError
+        Whatever `client.runs.get` raises.
     """
 
     def __init__(
@@ -52,79 +66,79 @@ class InterruptForm:
         self._head: Any = None
         self._handle: Any = None
         self._view: FormView | None = None
-        self._bell = presence.Bell()
+        self._condition = frontend.CellCondition()
         self._is_closed = False
-        self._ticker = jobs.Ticker(self._tick, "form", first=LOOK_EVERY)
+        self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)
         if question is None:
-            self.machine: FormMachine | None = None
+            self.controller: AnswerController | None = None
             self._closed = _closed(client, self._run, interrupt_id)
             return
-        self.machine = FormMachine(client, question, who=who, use_drafts=drafts)
-        self.machine.listen(self._changed)
+        self.controller = AnswerController(client, question, who=who, use_drafts=drafts)
+        self.controller.subscribe(self._changed)
 
     @property
     def state(self) -> str:
-        """Where the answer stands, as one of `machine.State`; `closed` if nothing waited from the start."""
-        return str(self.machine.snapshot.state) if self.machine else "closed"
+        """The state of the answer, such as `open` or `settled`; `closed` if no question was pending."""
+        return str(self.controller.snapshot.state) if self.controller else "closed"
 
     @property
     def receipt(self) -> Receipt | None:
-        """What became of the question, None while it is open."""
-        return self.machine.snapshot.receipt if self.machine else self._closed
+        """The outcome of the question, None while it is open."""
+        return self.controller.snapshot.receipt if self.controller else self._closed
 
     @property
     def run(self) -> Run:
-        """The run as it was last read."""
-        return self.machine.run if self.machine else self._run
+        """The newest known state of the run."""
+        return self.controller.run if self.controller else self._run
 
     def __repr__(self) -> str:
-        return f"InterruptForm(run {short_id(self._run.id)}, {self.state}, {self._client.mode})"
+        return f"InterruptForm({self.run.label}, {self.state}, {self._client.mode})"
 
     # -- in a notebook
 
     def _ipython_display_(self) -> None:
-        if self.machine is not None and self.receipt is None:
-            with suppress(RunkitError):  # it may be long since it was made; sending says what is wrong
-                self.machine.watch()
-        if self.machine is None or self.receipt is not None:
-            told = self.receipt or self._closed
-            presence.output(display.bundle(display.receipt(told), told.title))
+        if self.controller is not None and self.receipt is None:
+            with suppress(RunkitError):  # sending reports what is wrong
+                self.controller.refresh()
+        if self.controller is None or self.receipt is not None:
+            receipt = self.receipt or self._closed
+            frontend.output(display.bundle(display.receipt(receipt), receipt.title))
             return
-        question = self.machine.question
-        presence.take_place(question.key(self._client.host), self)
-        if self._view is not None:  # shown in another cell
+        question = self.controller.question
+        frontend.replace_card(question.key(self._client.host), self)
+        if self._view is not None:  # displayed by an earlier cell
             self.close()
         head = display.bundle(
-            display.header(question, self._client), display.in_words(question, self._client)
+            display.header(question, self._client), display.question_text(question, self._client)
         )
-        self._head = presence.output(head)
-        if presence.is_unattended():
-            presence.output(presence.unattended())
+        self._head = frontend.output(head)
+        if frontend.is_headless():
+            frontend.output(frontend.headless_bundle())
             return
         self._is_closed = False
-        view = self._view = FormView(self.machine)
-        view.guard.on_view(self._seen)
-        self._handle = presence.output(presence.live(view.box))
+        view = self._view = FormView(self.controller)
+        view.guard.on_view(self._on_views)
+        self._handle = frontend.output(frontend.widget_bundle(view.box))
 
-    def _seen(self, n_views: int) -> None:
-        """Look for other people's answers only while somebody looks at the form."""
+    def _on_views(self, n_views: int) -> None:
+        """Check for other people's answers only while a page displays the form."""
         if n_views and not self._is_closed:
             self._ticker.start()
-            self._bell.drawn()
+            self._condition.set_displayed()
         else:
             self._ticker.stop()
 
     def _tick(self) -> float | None:
-        machine = self.machine
-        if machine is None or machine.snapshot.is_final:
+        controller = self.controller
+        if controller is None or controller.snapshot.is_final:
             return None
         try:
-            machine.watch()
+            controller.refresh()
         except NotFound:
-            return None  # sending says so too
+            return None  # sending reports it, too
         except RunkitError:
-            pass  # the next look may work, and sending says by itself what is wrong
-        return LOOK_EVERY
+            pass  # the next check may work, and sending reports what is wrong
+        return CHECK_INTERVAL
 
     def _changed(self, snapshot: Snapshot) -> None:
         if snapshot.receipt is None:
@@ -133,60 +147,75 @@ class InterruptForm:
         view, handle = self._view, self._handle
         try:
             if view is not None and handle is not None:
-                view.render(snapshot)  # first: what it says and where it puts the focus outlives it
-                told = snapshot.receipt
-                handle.update(display.bundle(display.receipt(told), told.title), raw=True)
-                if self.machine is not None and self._head is not None:
-                    asked = display.header(self.machine.question, self._client, is_open=False)
-                    self._head.update(display.bundle(asked, told.title), raw=True)
+                view.render(snapshot)  # first, for its announcement and focus
+                receipt = snapshot.receipt
+                handle.update(display.bundle(display.receipt(receipt), receipt.title), raw=True)
+                if self.controller is not None and self._head is not None:
+                    header = display.header(self.controller.question, self._client, is_open=False)
+                    self._head.update(display.bundle(header, receipt.title), raw=True)
         finally:
-            self._bell.ring()  # even if it cannot be shown: a cell may wait for it
+            self._condition.notify_all()  # even after an error, since a cell may wait
 
     def close(self) -> None:
-        """Take the form away; its threads end. What was typed is still a draft."""
+        """Remove the form and end its threads. The entries remain as a draft."""
         self._is_closed = True
         self._ticker.stop()
         view, self._view = self._view, None
         if view is not None:
             view.close()
             if self.receipt is None and self._handle is not None:
-                words = "This form was closed. Run the cell again to answer."
-                self._handle.update(display.bundle(display.static(display.line(words)), words), raw=True)
-        self._bell.ring()
+                self._handle.update(display.note("Form closed. Rerun the cell to answer."), raw=True)
+        self._condition.notify_all()
 
     async def answered(self, timeout: float | None = None) -> Run:
-        """Wait until the question is closed, by whomever, and give the run; a cell may `await` it.
+        """Wait until somebody closes the question; a cell can `await` it while the kernel keeps working.
 
-        The kernel goes on meanwhile. `timeout` is in seconds, None waits as long as it takes.
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait; None waits without a limit.
 
-        Raises `WaitTimeout`, and `UsageError` at once where no click can arrive: without a notebook, in one
-        that is run without a screen, and on ipykernel 6, which hears no click while a cell waits. Then
-        `client.runs.resume` answers instead.
+        Returns
+        -------
+        Run
+            The run after the answer.
+
+        Raises
+        ------
+        WaitTimeout
+            If nobody answered in time; the form stays open.
+        UsageError
+            At once where no click can arrive: outside a notebook, in a headless one, and on ipykernel 6,
+            which delivers no click while a cell waits. Use `client.runs.resume` there.
         """
-        if self.receipt is not None or self.machine is None:
+        if self.receipt is not None or self.controller is None:
             return self.run
-        if self._view is None and presence.is_attended():
+        if self._view is None and frontend.is_interactive():
             self._ipython_display_()
-        is_over = await self._bell.until(lambda: self.receipt is not None or self._is_closed, timeout)
+        is_over = await self._condition.wait_for(lambda: self.receipt is not None or self._is_closed, timeout)
         if not is_over:
             raise WaitTimeout(f"nobody answered within {duration(timeout)}; the form stays open", self.run)
         if self.receipt is None:
-            raise UsageError("the form was closed before anybody answered; show it again to answer")
+            raise UsageError("the form was closed before anybody answered; display it again to answer")
         return self.run
 
 
 def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
-    """Say what became of a question that no longer waits: the last that this machine answered, if any."""
+    """Make the receipt of a closed question: the one that this machine answered last, if any."""
     with suppress(UsageError):
         drafts.drop_closed(run, client.host)
-    sent = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
-    facts = (("run", run.id), ("host", f"{client.host} ({client.mode})"), ("now", run.sentence()))
+    sent = [entry for entry in logged_answers(run, client.host) if interrupt_id in (None, entry.interrupt_id)]
+    facts = (
+        ("run", run.label),
+        ("run ID", run.id),
+        ("host", f"{client.host} ({client.mode})"),
+        ("status", str(style.status(shorten(run.status, 40)))),
+    )
     if not sent and run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
-        words = f"The run is interrupted, and its question cannot be read; {presence.INSTEAD}."
-        return Receipt(words, facts)
+        return Receipt(f"The run's question can't be read; {frontend.ALTERNATIVE}.", facts)
     if not sent:
-        which = f"the question {interrupt_id!r} of this run" if interrupt_id else "of this run no question"
-        return Receipt(f"Nothing to answer: {which} {'does not wait' if interrupt_id else 'waits'}.", facts)
+        which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
+        return Receipt(f"Nothing to answer: {which} waiting.", facts)
     entry = sent[-1]
     question = Question(
         run=run,
@@ -198,7 +227,7 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         step_id=entry.step_id,
         asked_at=None,
     )
-    fate, made = fate_of(question, run), Sent.logged(entry)
+    outcome, answer = outcome_of(question, run), Sent.from_entry(entry)
     if entry.delivery == answers.CONFIRMED:
-        return receipts.answered(question, client, made, fate)
-    return receipts.unconfirmed(question, client, made, fate)
+        return receipts.answered(question, client, answer, outcome)
+    return receipts.unconfirmed(question, client, answer, outcome)

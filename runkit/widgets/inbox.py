@@ -1,4 +1,4 @@
-"""`InterruptInbox`: everything that waits for a person, over all runs, answered in one place."""
+"""`InterruptInbox`: everything that is waiting for a reviewer, over all runs, answered in one place."""
 
 from __future__ import annotations
 
@@ -8,69 +8,83 @@ from typing import Any
 import ipywidgets as w
 
 from runkit.client import Client
+from runkit.style import MISSING, OUTCOMES
 from runkit.text import Markup, duration, html_table, moment, plural, run_label, shorten
-from runkit.widgets import display, jobs, presence
+from runkit.widgets import display, frontend, jobs
 from runkit.widgets.fields import close_tree, path_class
 from runkit.widgets.focus import Guard
-from runkit.widgets.inbox_controller import LABEL, InboxMachine, Key, Row, Snapshot
+from runkit.widgets.inbox_controller import MAX_LABEL, InboxController, Key, Row, Snapshot
+from runkit.widgets.question import NO_LABEL
 from runkit.widgets.view import FormView, View, button
 
-SHOWN = 50  # rows of a table and choices: what can be looked over; the oldest come first
-HEADERS = ("run", "waiting", "asked", "agent", "question", "kind", "proposals")
-NOTHING = "nothing waits for a person"
+MAX_ROWS = 50  # of a table and of the choices; the oldest come first
+HEADERS = ("Run", "Waiting", "Asked", "Agent", "Question", "Kind", "Proposals")
+CAUGHT_UP = "You're all caught up"
 
 
 class InterruptInbox:
-    """Everything that waits for a person, oldest first; the last line of a cell shows it.
+    """Everything that is waiting for a reviewer, oldest first; the last line of a cell shows it.
 
-    The constructor looks through all runs of the last 30 days. While somebody looks at the inbox it looks
-    again every 15 seconds, less often when much waits: at the runs it knows and the first 100 of the list; a
-    button looks through everything. `rows` is what waits, `lapsed` what nobody can answer any more; either
-    makes a frame with `pandas.DataFrame(inbox.rows)`. `machine` is where it stands.
+    The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the known runs
+    and the first 100 of the list every 15 seconds, or less often if many are waiting. The button "Refresh
+    all" reads everything again. `rows` are the waiting questions and `expired` those whose run has ended;
+    `pandas.DataFrame(inbox.rows)` makes a frame of either.
 
-    Two outputs: a table that stays readable without a kernel, and a card to open a question and answer it as
-    in `InterruptForm`, with `who` and `drafts` as there. Showing an inbox of the same host again closes the
-    earlier one. A `read_only` client lists and shows questions, and answers none.
+    The cell gets two outputs: a table that stays readable without a kernel, and a card to open and answer a
+    question as in `InterruptForm`. Showing an inbox of the same host again closes the earlier one. A
+    read-only client shows questions and answers none.
 
-    Raises what `client.runs.list` raises; later failures are said on the card.
+    Parameters
+    ----------
+    client : Client
+        Reads runs and sends answers.
+    who : str, optional
+        Name of the person who answers, as for `InterruptForm`.
+    drafts : bool
+        Whether to keep what was typed on this machine, as for `InterruptForm`.
+
+    Raises
+    ------
+    RunkitError
+        Whatever `client.runs.list` raises; later failures are shown on the card.
     """
 
     def __init__(self, client: Client, *, who: str | None = None, drafts: bool = True) -> None:
-        self.machine = InboxMachine(client, who=who, use_drafts=drafts)
-        self.machine.look(everything=True)
+        self.controller = InboxController(client, who=who, use_drafts=drafts)
+        self.controller.read(full=True)
         self._client = client
         self._table: Any = None
         self._card: Any = None
         self._view: _View | None = None
-        self._ticker = jobs.Ticker(self.machine.tick, "inbox")
-        self.machine.listen(self._changed)
+        self._ticker = jobs.Ticker(self.controller.tick, "inbox")
+        self.controller.subscribe(self._changed)
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The questions that wait, oldest first, as of the last look."""
-        return self.machine.snapshot.waiting
+        """The waiting questions, oldest first, as of the last check."""
+        return self.controller.snapshot.waiting
 
     @property
-    def lapsed(self) -> tuple[Row, ...]:
-        """The questions whose run ended while they waited; they were not rejected."""
-        return self.machine.snapshot.lapsed
+    def expired(self) -> tuple[Row, ...]:
+        """The questions whose run ended first, which doesn't count as a rejection."""
+        return self.controller.snapshot.expired
 
     def __repr__(self) -> str:
-        return f"InterruptInbox({counts(self.machine.snapshot)}, {self._client.mode})"
+        return f"InterruptInbox({summary(self.controller.snapshot)}, {self._client.mode})"
 
     def _ipython_display_(self) -> None:
-        self.close()  # where it was shown before
-        presence.take_place(("inbox", self._client.host), self)
-        snapshot = self.machine.snapshot
-        self._table = presence.output(static(snapshot, self._client))
-        if presence.is_unattended():
-            presence.output(presence.unattended())
+        self.close()  # in an earlier cell
+        frontend.replace_card(("inbox", self._client.host), self)
+        snapshot = self.controller.snapshot
+        self._table = frontend.output(static(snapshot, self._client))
+        if frontend.is_headless():
+            frontend.output(frontend.headless_bundle())
             return
-        view = self._view = _View(self.machine)
-        view.guard.on_view(self._seen)
-        self._card = presence.output(presence.live(view.box))
+        view = self._view = _View(self.controller)
+        view.guard.on_view(self._on_views)
+        self._card = frontend.output(frontend.widget_bundle(view.box))
 
-    def _seen(self, n_views: int) -> None:
+    def _on_views(self, n_views: int) -> None:
         if n_views and self._view is not None:
             self._ticker.start()
         else:
@@ -81,130 +95,130 @@ class InterruptInbox:
             self._table.update(static(snapshot, self._client), raw=True)
 
     def close(self) -> None:
-        """Take the card away; its threads end. The table stays, and what was typed is still a draft."""
+        """Remove the card and end its threads. The table stays, and entries remain as drafts."""
         self._ticker.stop()
         view, self._view = self._view, None
         if view is not None:
             view.close()
             if self._card is not None:
-                words = "This inbox was closed. Run the cell again to use it."
-                self._card.update(display.bundle(display.static(display.line(words)), words), raw=True)
+                self._card.update(display.note("Inbox closed. Rerun the cell to use it."), raw=True)
 
 
 class _View(View[Snapshot]):
     """The inbox as widgets."""
 
-    def __init__(self, machine: InboxMachine) -> None:
+    def __init__(self, controller: InboxController) -> None:
         super().__init__()
         self.guard = Guard()
         self._form: FormView | None = None
-        self._choice = w.Dropdown(description="Question to answer", style={"description_width": "initial"})
+        self._choice = w.Dropdown(description="Question", style={"description_width": "initial"})
         self._choice.layout.width = "auto"
         self._choice.add_class(path_class("inbox-", "choice"))
         self._status = w.HTML().add_class("mathjax_ignore")
-        self._place = w.VBox()
+        self._form_box = w.VBox()
         buttons = w.HBox(
             [
-                button("Open", lambda: machine.open(self._choice.value), "primary"),
-                button("Look through everything again", machine.look_through),
+                button("Open", lambda: controller.open(self._choice.value), "primary"),
+                button("Refresh all", controller.refresh_all),
             ]
         )
-        self.box = w.VBox([self.guard, self._choice, buttons, self._status, self._place])
+        self.box = w.VBox([self.guard, self._choice, buttons, self._status, self._form_box])
         self.box.add_class("runkit-card")
-        self.follow(machine)
+        self.follow(controller)
 
     def _show(self, snapshot: Snapshot) -> None:
-        self._offer(snapshot.waiting[:SHOWN])
-        self._status.value = str(Markup("").join(display.line(words) for words in status(snapshot)))
+        self._update_choices(snapshot.waiting[:MAX_ROWS])
+        self._status.value = str(Markup("").join(map(display.line, status_lines(snapshot))))
         self._show_form(snapshot)
-        self.guard.said = news(snapshot)  # is the same, and so is not said again, while nothing changes
+        self.guard.announcement = announcement(snapshot)  # unchanged ones are not spoken again
 
-    def _offer(self, rows: Sequence[Row]) -> None:
-        """Offer what can be answered; what was chosen stays chosen."""
+    def _update_choices(self, rows: Sequence[Row]) -> None:
+        """Offer the questions that can be answered; the choice stays."""
         options: list[tuple[str, Key | None]] = [
-            (f"{age(row)} · {name(row)}", (row.run_id, row.interrupt_id)) for row in rows if row.interrupt_id
+            (f"{row_label(row)} · {age(row)}", (row.run_id, row.interrupt_id))
+            for row in rows
+            if row.interrupt_id
         ]
-        options = options or [(NOTHING.capitalize(), None)]
+        options = options or [(CAUGHT_UP, None)]
         chosen = self._choice.value
         if options != list(self._choice.options):
-            with self._choice.hold_sync():  # an update without the choice would show the first one meanwhile
+            with self._choice.hold_sync():  # else the first option would show until the choice is set
                 self._choice.options = options
                 self._choice.index = next((n for n, (_, key) in enumerate(options) if key == chosen), 0)
 
     def _show_form(self, snapshot: Snapshot) -> None:
-        old, machine = self._form, snapshot.form
-        if machine is (old.machine if old else None):
+        old, controller = self._form, snapshot.form
+        if controller is (old.controller if old else None):
             return
-        self._form = FormView(machine) if machine else None
-        gone = self._place.children
-        if machine and self._form:
-            header = display.header(machine.question, machine.client)
-            self._place.children = (w.HTML(str(header)), self._form.box)
-            first = machine.form.sections[0]
+        self._form = FormView(controller) if controller else None
+        old_children = self._form_box.children
+        if controller and self._form:
+            header = display.header(controller.question, controller.client)
+            self._form_box.children = (w.HTML(str(header)), self._form.box)
+            first = controller.form.sections[0]
             self.guard.focus(path_class(f"{first.key}-", first.fields[0].name))
         else:
-            self._place.children = ()
+            self._form_box.children = ()
             self.guard.focus(path_class("inbox-", "choice"))
         if old:
             old.close()
-        for child in gone:
+        for child in old_children:
             close_tree(child)
 
 
-def counts(snapshot: Snapshot) -> str:
-    """Say how much waits."""
-    n, n_lapsed = len(snapshot.waiting), len(snapshot.lapsed)
-    wait = f"{plural(n, 'question')} {'waits' if n == 1 else 'wait'}" if n else NOTHING
-    return f"{wait}, {n_lapsed:,} lapsed" if n_lapsed else wait
+def summary(snapshot: Snapshot) -> str:
+    """Give the number of questions."""
+    n, n_expired = len(snapshot.waiting), len(snapshot.expired)
+    waiting = f"{plural(n, 'question')} waiting" if n else CAUGHT_UP
+    return f"{waiting}, {n_expired:,} expired" if n_expired else waiting
 
 
-def news(snapshot: Snapshot) -> str:
-    """Say what a screen reader should hear: no times and ages, which change while nothing happens."""
-    newest = [f"The newest is {name(snapshot.waiting[-1])}."] if snapshot.waiting else []
-    failed = ["The last look failed."] if snapshot.trouble else []
-    said = [*snapshot.receipts[-1:], snapshot.message, f"{counts(snapshot).capitalize()}.", *newest, *failed]
-    return " ".join(words for words in said if words)
+def announcement(snapshot: Snapshot) -> str:
+    """Give the text for a screen reader, without times and ages, which change all the time."""
+    newest = f"Newest: {row_label(snapshot.waiting[-1])}." if snapshot.waiting else ""
+    failed = "Update failed." if snapshot.error else ""
+    parts = (*snapshot.receipts[-1:], snapshot.message, f"{summary(snapshot)}.", newest, failed)
+    return " ".join(filter(None, parts))
 
 
-def status(snapshot: Snapshot) -> list[str]:
-    """Say what became of the last click, and what was looked at when."""
-    next_look = f" Next look at {snapshot.next_at:%H:%M:%S} UTC." if snapshot.next_at else ""
-    covered = f"{counts(snapshot).capitalize()}. {snapshot.covered}{next_look}"
-    said = (*snapshot.receipts[-1:], snapshot.message, snapshot.trouble, covered)
-    return [words for words in said if words]
+def status_lines(snapshot: Snapshot) -> list[str]:
+    """Give the result of the last click, and what was checked when."""
+    next_check = f" Next check {snapshot.next_at:%H:%M:%S} UTC." if snapshot.next_at else ""
+    coverage = f"{summary(snapshot)}. {snapshot.coverage}{next_check}"
+    return list(filter(None, (*snapshot.receipts[-1:], snapshot.message, snapshot.error, coverage)))
 
 
-def name(row: Row) -> str:
-    """Say a question in one line, without its age."""
-    label = shorten(row.label or "A question without words", LABEL)
+def row_label(row: Row) -> str:
+    """Give a question in one line, without its age."""
+    label = shorten(row.label or NO_LABEL, MAX_LABEL)
     return f"{run_label(row.run_id, row.business_name, row.agent_name)} · {label}"
 
 
 def age(row: Row) -> str:
-    """Say how long a question has waited, in one unit: a list whose words change is drawn anew."""
+    """Give a question's waiting time in one unit, so that the list is not redrawn all the time."""
     if row.wait_s is None:
-        return "age unknown"
+        return MISSING
     return "under 1 min" if row.wait_s < 60 else " ".join(duration(row.wait_s).split()[:2])
 
 
 def static(snapshot: Snapshot, client: Client) -> display.Bundle:
-    """Make what a page without widgets shows: what waits, what lapsed, and what was answered here."""
-    head = f"{counts(snapshot).capitalize()}."
-    parts = [display.title(head), display.line(f"{client.mode} {client.host} · {snapshot.covered}")]
-    parts += [display.line(words) for words in (snapshot.trouble,) if words]
+    """Make the part for pages without widgets: waiting and expired questions, and receipts."""
+    head = summary(snapshot)
+    parts = [display.title(head), display.line(f"{client.mode} {client.host} · {snapshot.coverage}")]
+    if snapshot.error:
+        parts.append(display.line(snapshot.error))
     if client.read_only:
-        parts.append(display.line("This client is read_only: it lists and shows questions and answers none."))
+        parts.append(display.line("Read-only: this client can show questions but not answer them."))
     parts += _table(snapshot.waiting)
-    if snapshot.lapsed:
-        parts.append(
-            display.title("Lapsed: their run ended before anybody answered. These are no rejections.")
-        )
-        parts += _table(snapshot.lapsed)
+    if snapshot.expired:
+        parts.append(display.title(f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."))
+        parts += _table(snapshot.expired)
     if snapshot.receipts:
         parts.append(display.title("Closed since this inbox was opened"))
-        parts += [display.line(words) for words in snapshot.receipts[-SHOWN:]]
-        parts += _left_out(len(snapshot.receipts), "runkit.answer_log() has what was sent from this machine")
-    lines = [head, snapshot.covered, *(f"{age(row)} · {name(row)}" for row in snapshot.waiting[:SHOWN])]
+        parts += [display.line(receipt) for receipt in snapshot.receipts[-MAX_ROWS:]]
+        parts += _left_out(len(snapshot.receipts), "runkit.answer_log() has all answers of this machine")
+    lines = [head, snapshot.coverage]
+    lines += [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_ROWS]]
     return display.bundle(display.static(*parts), "\n".join(lines))
 
 
@@ -214,17 +228,17 @@ def _table(rows: Sequence[Row]) -> list[Markup]:
             run_label(row.run_id, row.business_name, row.agent_name),
             age(row),
             moment(row.asked_at),
-            shorten(row.agent or "unknown", LABEL),
-            shorten(row.label or "", 3 * LABEL),
-            row.kind,
+            display.agent_label(row.agent),
+            shorten(row.label or NO_LABEL, 3 * MAX_LABEL),
+            row.kind.replace("_", " "),
             row.n_proposals,
         )
-        for row in rows[:SHOWN]
+        for row in rows[:MAX_ROWS]
     ]
     table = [html_table(HEADERS, cells)] if cells else []
-    return table + _left_out(len(rows), "inbox.rows and inbox.lapsed hold all")
+    return table + _left_out(len(rows), "inbox.rows and inbox.expired have all")
 
 
 def _left_out(count: int, where: str) -> list[Markup]:
-    """Say what is not shown."""
-    return [display.line(f"{count - SHOWN:,} more are not shown; {where}.")] if count > SHOWN else []
+    """Tell how many rows are not shown."""
+    return [display.line(f"{count - MAX_ROWS:,} more not shown; {where}.")] if count > MAX_ROWS else []

@@ -1,12 +1,11 @@
-"""What waits for a person over all runs, kept up to date: the tested heart of the inbox, in plain Python.
+"""The questions that are waiting for a reviewer, over all runs: the state of the inbox, without widgets.
 
-The API filters nothing, so what waits cannot be asked for. Everything of the last 30 days is looked through
-once, and again when a person wishes it; in between the runs that are known and have not ended are read again,
-and the start of the list, which is where new runs are, as far as known. A run that has ended is let go, and
-its lapsed questions stay, so that a look costs what waits and not what has ever waited.
+The API has no filter for waiting questions. So a full check reads all runs of the last 30 days: once at the
+start, and when a person asks for it. A quick check reads the known runs that have not ended and the first
+page of the list, where new runs appear as far as known. Runs that have ended are dropped, and their expired
+questions stay, so that the cost of a check depends on what is waiting now.
 
-A run is shown as it was last changed: what a slow look brings of a run that was answered meanwhile is passed
-over. Times are in seconds.
+An older state of a run never replaces a newer one. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -25,27 +24,27 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business
 from runkit.tables.frames import frames
-from runkit.text import moment, plural, short_id, shorten
-from runkit.widgets import controller as forms
+from runkit.text import moment, plural, shorten
 from runkit.widgets import jobs
-from runkit.widgets.controller import FormMachine
-from runkit.widgets.observable import Machine
+from runkit.widgets.answer_controller import AnswerController
+from runkit.widgets.controller import Controller
 from runkit.widgets.question import question_of
+from runkit.widgets.receipts import Receipt
 
 DAYS = 30
-NAMED = 3  # run ids in a sentence
-NEWEST = 100  # runs at the start of the list: one page, as long as the API's cap is the documented one
-EVERY = 15.0
-LABEL = 80  # characters of a question where it stands in a line
-REQUESTS_A_SECOND = 5.0  # at most, on average: a quarter of what the API allows a customer
+MAX_NAMED = 3  # runs named in a sentence
+FIRST_PAGE = 100  # runs: the documented maximum of one page
+INTERVAL = 15.0
+MAX_LABEL = 80  # characters of a question in a line
+REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
 Key = tuple[str, str]  # ids of the run and of its question
 
 
 class Row(NamedTuple):
-    """A question, with columns of `frames(...).interrupts` and its run's names; `wait_s` as of the last look.
+    """A question, with columns of `frames(...).interrupts` and the names of its run.
 
-    `outcome` is pending or lapsed; where no step tells, `asked_at` and `wait_s` are None. `business_name` is
-    None until the business is identified.
+    `wait_s` is as of the last check. `outcome` is pending or lapsed (expired). `asked_at` and `wait_s` are
+    None if no step gives them, and `business_name` is None until the business is identified.
     """
 
     run_id: str
@@ -63,106 +62,108 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a view shows. Of two, the one with the higher `version` is the newer.
+    """Everything that a view shows. The higher `version` is the newer one.
 
-    `covered` says what was looked at and when, `trouble` why the last look failed, `message` what became of
-    the last click; `next_at` is when the next look is due. `is_looking` while everything is looked through,
-    `is_opening` while a question is read. `receipts` are one sentence for each question that was opened here
-    and is closed; `form` is the one that is open.
+    `coverage` tells what was checked and when, `error` why the last check failed, and `message` the result
+    of the last click. The next check is due at `next_at`. `is_refreshing` is true during a full check, and
+    `is_opening` while a question is read. `receipts` has a sentence for each question that was opened here
+    and is closed. `form` is the open one.
     """
 
     version: int = 0
     waiting: tuple[Row, ...] = ()
-    lapsed: tuple[Row, ...] = ()
-    covered: str = ""
-    trouble: str = ""
+    expired: tuple[Row, ...] = ()
+    coverage: str = ""
+    error: str = ""
     message: str = ""
     next_at: datetime | None = None
-    is_looking: bool = False
+    is_refreshing: bool = False
     is_opening: bool = False
     receipts: tuple[str, ...] = ()
-    form: FormMachine | None = None
+    form: AnswerController | None = None
 
 
-class InboxMachine(Machine[Snapshot]):
-    """All questions that wait, oldest first, and the form of the one that is open.
+class InboxController(Controller[Snapshot]):
+    """All waiting questions, oldest first, and the form of the open one.
 
-    Lapsed are those that it saw waiting before their run ended. Every method may be called from any thread.
+    A question has expired if its run ended after a check found it waiting. Every method may be called from
+    any thread.
     """
 
     def __init__(self, client: Client, *, who: str | None = None, use_drafts: bool = True) -> None:
         super().__init__()
         self.client = client
         self._who, self._use_drafts = who, use_drafts
-        self._looks = threading.Lock()  # one at a time
+        self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
-        self._ended: set[str] = set()  # by id: a slow look must not bring them back
-        self._forms: dict[Key, FormMachine] = {}  # what was typed outlives opening another question
-        self._seen_through = self._seen = datetime.now(UTC)
+        self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
+        self._forms: dict[Key, AnswerController] = {}  # so that entries survive opening another question
+        self._full_check_at = self._read_at = datetime.now(UTC)
         self._due = 0.0
-        self._businesses: deque[Business] | None = None  # whose threads are still to be read
-        self._unidentified: set[str] = set()  # runs that are about none of the account's businesses
+        self._businesses: deque[Business] | None = None  # whose threads were not read yet
+        self._unidentified: set[str] = set()  # runs that belong to none of the account's businesses
         self._snapshot = Snapshot()
 
-    # -- looking
+    # -- checking
 
-    def look(self, *, everything: bool) -> None:
-        """Read what waits. Raises what `client.runs.list` and `fetch` raise; what is shown stays then."""
+    def read(self, *, full: bool) -> None:
+        """Read what is waiting. Raises what `client.runs.list` and `fetch` raise."""
         runs = self.client.runs
-        with self._looks:
+        with self._read_lock:
             with self._lock:
                 known = list(self._runs.values())
-            if everything:
+            if full:
                 since = runs.list(limit=1).now() - timedelta(days=DAYS)
                 listed = runs.list(status="interrupted", since=since)
                 missing = listed.why
             else:
-                listed, missing = runs.list(limit=NEWEST), None
-            asking = [run for run in listed if run.status == "interrupted"]
-            fetched = runs.fetch([*known, *asking], progress=False)
-            gone = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
+                listed, missing = runs.list(limit=FIRST_PAGE), None
+            waiting = [run for run in listed if run.status == "interrupted"]
+            fetched = runs.fetch([*known, *waiting], progress=False)
+            deleted = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
             with self._lock:
-                self._seen = datetime.now(UTC)
-                if everything:
-                    self._seen_through = self._seen
+                self._read_at = datetime.now(UTC)
+                if full:
+                    self._full_check_at = self._read_at
                     self._unidentified = set()
-                self._take(fetched, gone)
-                whys = [why for why in (missing, fetched.why) if why]
-                unread = [run.id for run in fetched if run.status == "interrupted" and not run.interrupts]
-                if unread:
-                    runs_in_words = plural(len(unread), "interrupted run")
-                    named = ", ".join(map(short_id, unread[:NAMED]))
-                    whys.append(f"the question of {runs_in_words} cannot be read ({named})")
-                if gone:
-                    whys.append(f"{plural(len(gone), 'run')} that the API no longer has left the list")
-                self._note(everything, covered=self._coverage(whys), trouble="")
-        read = {run.id: run for run in fetched}
+                self._update_runs(fetched, deleted)
+                reasons = [reason for reason in (missing, fetched.why) if reason]
+                unreadable = [run for run in fetched if run.status == "interrupted" and not run.interrupts]
+                if unreadable:
+                    labels = ", ".join(run.label for run in unreadable[:MAX_NAMED])
+                    reasons.append(
+                        f"the questions of {plural(len(unreadable), 'run')} can't be read ({labels})"
+                    )
+                if deleted:
+                    reasons.append(f"the API no longer has {plural(len(deleted), 'run')} of this list")
+                self._schedule(full, coverage=self._coverage(reasons), error="")
+        by_id = {run.id: run for run in fetched}
         for (run_id, _), form in self._forms.copy().items():
-            if run_id in read:
-                form.saw(read[run_id])
-        self._tell()
+            if run_id in by_id:
+                form.update_run(by_id[run_id])
+        self._notify()
 
-    def refresh(self, *, everything: bool = False) -> None:
-        """Look, and say it in words when that fails."""
+    def refresh(self, *, full: bool = False) -> None:
+        """Read what is waiting; a failure becomes a message."""
         try:
-            self.look(everything=everything)
+            self.read(full=full)
         except Exception as error:
-            told = f"The look at {moment(datetime.now(UTC))} failed. {jobs.in_words(error)}"
+            failed = f"Update failed at {moment(datetime.now(UTC))}. {jobs.error_message(error)}"
             with self._lock:
-                self._note(everything, trouble=f"{told} What is shown is of {self._seen:%H:%M} UTC.")
-            self._tell()
+                self._schedule(full, error=f"{failed} Showing questions as of {moment(self._read_at)}.")
+            self._notify()
 
     def tick(self) -> float:
-        """Look if it is time to; gives the time until the next look."""
+        """Refresh if it is time; gives the seconds until the next time."""
         if time.monotonic() >= self._due:
             self.refresh()
         left = max(0.0, self._due - time.monotonic())
         return min(left, 1 / REQUESTS_A_SECOND) if self._identify_next() else left
 
     def _identify_next(self) -> bool:
-        """Read the threads of one more business, those in review first; False when every run has its own.
+        """Read the threads of one more business, first those in review; False when all runs are identified.
 
-        One request at a time, so that those of the reviewer do not wait.
+        One request at a time, so that the reviewer's requests need not wait.
         """
         with self._lock:
             missing = {run.id for run in self._runs.values() if run.interrupts and run.business_id is None}
@@ -180,125 +181,124 @@ class InboxMachine(Machine[Snapshot]):
             else:
                 self._unidentified |= missing
         except ApiError as error:
-            log.warning("the businesses of %s stay unknown: %s", plural(len(missing), "run"), error)
+            log.warning("the businesses of %s could not be read: %s", plural(len(missing), "run"), error)
             self._unidentified |= missing
         with self._lock:
-            found = [businesses.identified(self._runs[one]) for one in missing if one in self._runs]
-            found = [run for run in found if run.business_id is not None]
-            self._take(found)
-        if found:
-            self._tell()
+            runs = [businesses.identified(self._runs[run_id]) for run_id in missing if run_id in self._runs]
+            identified = [run for run in runs if run.business_id is not None]
+            self._update_runs(identified)
+        if identified:
+            self._notify()
         return True
 
-    def look_through(self) -> None:
-        """Look through everything again, as a job; does nothing while that is being done."""
+    def refresh_all(self) -> None:
+        """Start a full check as a job, unless one is running."""
         with self._lock:
-            if self._snapshot.is_looking:
+            if self._snapshot.is_refreshing:
                 return
-            self._change(is_looking=True, message="Looking through everything.")
-        self._tell()
-        jobs.start(lambda: self.refresh(everything=True), "inbox")
+            self._change(is_refreshing=True, message="Refreshing…")
+        self._notify()
+        jobs.start(lambda: self.refresh(full=True), "inbox")
 
-    def _note(self, is_everything: bool, **news: Any) -> None:
-        """Note what a look brought, and when the next one is due: the more runs it reads, the later."""
+    def _schedule(self, is_full: bool, **changes: Any) -> None:
+        """Record the result of a check, and schedule the next one: the more runs it reads, the later."""
         pause = pause_after(1 + len(self._runs))
         self._due = time.monotonic() + pause
-        if is_everything and self._snapshot.is_looking:
-            news |= {"is_looking": False, "message": ""}
-        self._change(next_at=datetime.now(UTC) + timedelta(seconds=pause), **news)
+        if is_full and self._snapshot.is_refreshing:
+            changes |= {"is_refreshing": False, "message": ""}
+        self._change(next_at=datetime.now(UTC) + timedelta(seconds=pause), **changes)
 
-    def _coverage(self, whys: list[str]) -> str:
-        through = f"All runs of the last {DAYS} days were looked through at {moment(self._seen_through)}"
-        since = ""
-        if self._seen > self._seen_through:
-            since = f", the known ones and the first {NEWEST} of the list at {moment(self._seen)}"
-        missing = f" Something may be missing: {'; '.join(whys)}." if whys else ""
-        return f"{through}{since}.{missing}"
+    def _coverage(self, reasons: list[str]) -> str:
+        checked = f"Last full check {moment(self._full_check_at)} (runs of the last {DAYS} days)"
+        updated = f" · updated {moment(self._read_at)}" if self._read_at > self._full_check_at else ""
+        missing = f" Questions may be missing: {'; '.join(reasons)}." if reasons else ""
+        return f"{checked}{updated}.{missing}"
 
-    def _take(self, read: Iterable[Run], gone: Iterable[str] = ()) -> None:
+    def _update_runs(self, read: Iterable[Run], deleted: Iterable[str] = ()) -> None:
         for run in read:
             known = self._runs.get(run.id)
             if run.id not in self._ended and (known is None or known.updated_at <= run.updated_at):
                 self._runs[run.id] = run
-        for run_id in gone:
+        for run_id in deleted:
             self._runs.pop(run_id, None)
         rows = rows_of(self._runs.values())
         waiting = tuple(row for row in rows if row.outcome == "pending")
-        lapsed = (row for row in rows if row.outcome == "lapsed")
-        self._change(waiting=waiting, lapsed=(*self._snapshot.lapsed, *lapsed))
+        expired = (row for row in rows if row.outcome == "lapsed")
+        self._change(waiting=waiting, expired=(*self._snapshot.expired, *expired))
         self._ended |= {run.id for run in self._runs.values() if run.is_finished}
         self._runs = {run_id: run for run_id, run in self._runs.items() if run_id not in self._ended}
 
     # -- answering
 
     def open(self, key: Key | None) -> None:
-        """Open the form of a question, as a job; the one that was open keeps what was typed."""
+        """Open the form of a question, as a job; the form that was open keeps its entries."""
         with self._lock:
             if self._snapshot.is_opening:
                 return
-            told = "Opening the question." if key else "There is no question to open."
-            self._change(message=told, is_opening=key is not None)
-        self._tell()
+            message = "Opening the question…" if key else "No question to open."
+            self._change(message=message, is_opening=key is not None)
+        self._notify()
         if key is not None:
             jobs.start(lambda: self._open(*key), "inbox")
 
     def _open(self, run_id: str, interrupt_id: str) -> None:
         try:
             form = self._form(run_id, interrupt_id)
-            told = "" if form else "This question is closed by now."
+            message = "" if form else "This question is already closed."
         except Exception as error:
-            form, told = None, f"The question could not be opened. {jobs.in_words(error)}"
+            form, message = None, f"The question couldn't be opened. {jobs.error_message(error)}"
         with self._lock:
-            self._change(message=told, is_opening=False, form=form or self._snapshot.form)
-        self._tell()
+            self._change(message=message, is_opening=False, form=form or self._snapshot.form)
+        self._notify()
 
-    def _form(self, run_id: str, interrupt_id: str) -> FormMachine | None:
+    def _form(self, run_id: str, interrupt_id: str) -> AnswerController | None:
         run = self.client.runs.get(self._runs.get(run_id, run_id))
         with self._lock:
-            self._take([run])
-        kept = self._forms.get((run_id, interrupt_id))
-        if kept is not None:
-            kept.saw(run)
-            if not kept.snapshot.is_final:
-                return kept
+            self._update_runs([run])
+        form = self._forms.get((run_id, interrupt_id))
+        if form is not None:
+            form.update_run(run)
+            if not form.snapshot.is_final:
+                return form
         question = question_of(run, interrupt_id)
         if question is None:
             return None
-        form = FormMachine(self.client, question, who=self._who, use_drafts=self._use_drafts)
-        self._forms[run_id, interrupt_id] = form
-        form.listen(lambda snapshot: self._hear(form, snapshot))
-        return form
+        new = AnswerController(self.client, question, who=self._who, use_drafts=self._use_drafts)
+        self._forms[run_id, interrupt_id] = new
+        new.subscribe(lambda snapshot: self._on_answer(new, snapshot.receipt))
+        return new
 
-    def _hear(self, form: FormMachine, answered: forms.Snapshot) -> None:
-        """Put a receipt in the place of a form that is done."""
-        if answered.receipt is None:
+    def _on_answer(self, form: AnswerController, receipt: Receipt | None) -> None:
+        """Replace a finished form by its receipt."""
+        if receipt is None:
             return
         with self._lock:
-            self._take([form.run])
+            self._update_runs([form.run])
             key = form.question.run.id, form.question.interrupt_id
             if self._forms.get(key) is form:
                 del self._forms[key]
-            about = f"{form.run.label} · {shorten(form.question.label, LABEL)}"
-            receipts = (*self._snapshot.receipts, f"{about}: {answered.receipt.title}")
-            shown = self._snapshot.form
-            self._change(receipts=receipts, form=None if shown is form else shown, message="")
-        self._tell()
+            heading = f"{form.run.label} · {shorten(form.question.label, MAX_LABEL)}"
+            receipts = (*self._snapshot.receipts, f"{heading}: {receipt.title}")
+            current = self._snapshot.form
+            self._change(receipts=receipts, form=None if current is form else current, message="")
+        self._notify()
 
-    # -- changes of state; all under the lock
+    # -- state changes, all under the lock
 
-    def _change(self, **news: Any) -> None:
-        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **news)
+    def _change(self, **changes: Any) -> None:
+        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **changes)
 
 
 def pause_after(n_requests: int) -> float:
-    """Give the time between two looks of so many requests."""
-    return max(EVERY, n_requests / REQUESTS_A_SECOND)
+    """Give the seconds between two checks of so many requests."""
+    return max(INTERVAL, n_requests / REQUESTS_A_SECOND)
 
 
 def rows_of(runs: Iterable[Run]) -> tuple[Row, ...]:
-    """Give the questions of runs that nobody has answered, oldest first."""
+    """Give the unanswered questions of runs, oldest first."""
     f = frames(list(runs))
-    asked = f.interrupts.sort_values("asked_at", kind="stable")
-    asked = asked.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
-    left = asked.loc[asked["outcome"].isin(("pending", "lapsed")), list(Row._fields)].astype(object)
-    return tuple(Row(*values) for values in left.where(left.notna(), None).itertuples(index=False, name=None))
+    questions = f.interrupts.sort_values("asked_at", kind="stable")
+    questions = questions.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id")
+    is_unanswered = questions["outcome"].isin(("pending", "lapsed"))
+    rows = questions.loc[is_unanswered, list(Row._fields)].astype(object)
+    return tuple(Row(*values) for values in rows.where(rows.notna(), None).itertuples(index=False, name=None))

@@ -1,7 +1,7 @@
-"""Work beside the kernel's thread: a daemon thread for each job, and one that repeats.
+"""Background work: a daemon thread for each job, and a repeating one.
 
-Callbacks of widgets come on the main thread or on a subshell's, with a loop of their own or none, so nothing
-here uses asyncio. Threads are not pooled: a job is a person's click, and an idle pool would be left behind.
+Widget callbacks come on the main thread or on a subshell's, with a loop of their own or none, so nothing here
+uses asyncio. Threads are not pooled: a job is a person's click, and a pool would stay behind idle.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from collections.abc import Callable
 from runkit.errors import RunkitError
 from runkit.logs import log
 
-PAUSE = 15.0  # seconds after an error that nobody expected
+PAUSE = 15.0  # seconds after an unexpected error
 
 
 def start(work: Callable[[], object], name: str) -> threading.Thread:
-    """Start a job. `work` must turn its own errors into words; a daemon does not keep the kernel alive."""
+    """Start a job on a daemon thread. `work` must handle its own errors."""
     thread = threading.Thread(target=work, name=f"runkit-{name}", daemon=True)
     thread.start()
     return thread
 
 
-def in_words(error: Exception) -> str:
-    """Say what went wrong in a job: runkit's own words, else only the kind, for a text may hold anything."""
+def error_message(error: Exception) -> str:
+    """Give a message for an error: runkit's own text, else only the type, since a text may hold secrets."""
     if isinstance(error, RunkitError):
         return str(error)
     log.error("a job failed", exc_info=error)
-    return f"Something went wrong here ({type(error).__name__}); the log says more."
+    return f"Something went wrong here ({type(error).__name__}). The log has the details."
 
 
 class Ticker:
-    """Does its work again and again until it is stopped; starting twice leaves one thread.
+    """Repeats its work until it is stopped; starting twice leaves one thread.
 
-    `work` gives the seconds until the next time, None to end. An error in it is logged and does not end it.
+    `work` returns the seconds until the next call, or None to end. Its errors are logged and end nothing.
     """
 
     def __init__(self, work: Callable[[], float | None], name: str, first: float = 0.0) -> None:
@@ -42,17 +42,17 @@ class Ticker:
         self._first = first
         self._lock = threading.Lock()
         self._stop: threading.Event | None = None
-        self._wake = threading.Event()  # a new one with each start: a thread that ends must not take its news
+        self._wake = threading.Event()  # a new one per start, which a thread that is ending cannot clear
 
     def start(self) -> None:
-        """Start, unless it runs."""
+        """Start, unless it is running."""
         with self._lock:
             if self._stop is None:
                 self._stop, self._wake = stop, wake = threading.Event(), threading.Event()
                 start(lambda: self._run(stop, wake), self._name)
 
     def stop(self) -> None:
-        """Stop, from any thread; work that is under way ends by itself."""
+        """Stop, from any thread; a call of `work` that is running ends by itself."""
         with self._lock:
             if self._stop is not None:
                 self._stop.set()
@@ -73,7 +73,7 @@ class Ticker:
             try:
                 wait = self._work()
             except Exception:
-                log.exception("%s failed; it goes on", self._name)
+                log.exception("%s failed; trying again later", self._name)
                 wait = PAUSE
         with self._lock:
             if self._stop is stop:

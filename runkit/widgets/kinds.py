@@ -1,7 +1,7 @@
-"""What a person can answer: a class for each kind of question.
+"""The answers that a person can give: a class for each kind of question.
 
-Its fields are the form's fields, its validators have the last word, and `to_input` builds what is sent. To
-add a kind, add its class to `ANSWERS`; nothing else knows it.
+A class declares the form's fields, validates their values, and builds the answer in `to_input`. To add a
+kind, add its class to `ANSWERS`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ DocumentId = Annotated[str | None, Field(title="Document", json_schema_extra={"x
 
 
 class Answer(BaseModel):
-    """Approve or reject what the agent proposes.
+    """Approve or reject the agent's proposal.
 
-    `verbs` say what each decision does; those in `final` cannot be taken back and are asked once more.
+    `verbs` name what each decision does. Decisions in `irreversible` can't be undone and need a confirmation.
     """
 
     model_config = ConfigDict(str_strip_whitespace=True)
     verbs: ClassVar[Mapping[str, str]] = {"approve": "Approve", "reject": "Reject"}
-    final: ClassVar[frozenset[str]] = frozenset({"approve"})
+    irreversible: ClassVar[frozenset[str]] = frozenset({"approve"})
     decision: str = Field(title="Your answer")
     note: Note = None
 
@@ -44,12 +44,12 @@ class Answer(BaseModel):
         return decision
 
     @classmethod
-    def proposed(cls, proposal: Json) -> Json:
-        """Give what stands in the inputs at first: what the agent proposes."""
+    def initial_values(cls, proposal: Json) -> Json:
+        """Give the initial values of the inputs: what the agent proposes."""
         return {}
 
     def to_input(self, proposal: Json) -> Json:
-        """Build what is sent. What the agent proposed is in it only where a person changed it."""
+        """Build the answer. Proposed values are part of it only if a person changed them."""
         return contract.answer_to(self.decision, self.note)
 
 
@@ -57,15 +57,15 @@ class Decision(Answer):
     """Decide about the business."""
 
     verbs = {
-        "approved": "Approve the business",
-        "rejected": "Reject the business",
-        "in_review": "Keep the business in review",
+        "approved": "Approve",
+        "rejected": "Reject",
+        "in_review": "Keep in review",
     }
-    final = frozenset({"approved", "rejected"})
+    irreversible = frozenset({"approved", "rejected"})
 
 
 class Dismissal(Answer):
-    """Dismiss a watchlist hit. The API asks for a reason; nothing undoes a dismissal."""
+    """Dismiss a watchlist hit. The API requires a reason, and a dismissal can't be undone."""
 
     verbs = {"approve": "Dismiss the hit", "reject": "Keep the hit"}
     note: Note = Field(None, title="Note (required to dismiss)", validate_default=True)
@@ -80,15 +80,13 @@ class Dismissal(Answer):
 
 
 class VerifyTin(Answer):
-    """Verify the TIN with the document that the agent proposes, or with another."""
+    """Verify the TIN with the document that the agent proposed, or with another one."""
 
-    verbs = {"approve": "Verify the TIN", "reject": "Leave the TIN unverified"}
-    document_id: DocumentId = Field(
-        None, description="Leave it open for the document that the agent proposes."
-    )
+    verbs = {"approve": "Verify the TIN", "reject": "Don't verify the TIN"}
+    document_id: DocumentId = Field(None, description="Leave blank to use the document the agent proposed.")
 
     def to_input(self, proposal: Json) -> Json:
-        """Name the document only if a person chose one."""
+        """Include the document only if a person chose one."""
         if self.decision != "approve" or self.document_id is None:
             return contract.answer_to(self.decision, self.note)
         payload = contract.verify_tin_payload(self.document_id)
@@ -96,41 +94,41 @@ class VerifyTin(Answer):
 
 
 class DocumentRequest(Answer):
-    """Give the document that the agent asks for, or let it go on without."""
+    """Provide the document that the agent asks for, or let the agent continue without it."""
 
-    verbs = {"provide": "Give the document", "without": "Go on without a document"}
-    final = frozenset({"without"})
+    verbs = {"provide": "Provide the document", "without": "Continue without a document"}
+    irreversible = frozenset({"without"})
     document_id: DocumentId = Field(
         None,
-        description="One that is not here: upload it where you usually do, then run this cell again.",
+        description="Not listed? Upload it where you usually do, then rerun this cell.",
         validate_default=True,
     )
 
     @field_validator("document_id")
     @classmethod
-    def _given(cls, document_id: str | None, info: ValidationInfo) -> str | None:
+    def _document_required(cls, document_id: str | None, info: ValidationInfo) -> str | None:
         if info.data.get("decision") == "provide" and not document_id:
-            raise ValueError("choose the document to give, or go on without one")
+            raise ValueError("choose a document, or continue without one")
         return document_id
 
     def to_input(self, proposal: Json) -> Json:
-        """Give the document under its id; going on without one is a rejection."""
+        """Send the document's id; continuing without one is a rejection."""
         if self.decision == "without":
             return contract.answer_to("reject", self.note)
         return contract.answer_to("approve", self.note, self.document_id)
 
 
 class Row(BaseModel):
-    """One row of what an action adds; what has no input of its own stays as the agent proposed it."""
+    """One row that an action adds; keys without an input stay as the agent proposed them."""
 
     model_config = ConfigDict(extra="allow")
 
     @field_validator("*", mode="before")
     @classmethod
-    def _trimmed(cls, value: object) -> object:
-        """Take away spaces around a text; a line break at its end stands in the input and is sent."""
+    def _strip(cls, value: object) -> object:
+        """Remove spaces around a text; a line break at its end is visible in the input and is sent."""
         if isinstance(value, list):
-            return [cls._trimmed(one) for one in value]
+            return [cls._strip(one) for one in value]
         return value.strip(" ") if isinstance(value, str) else value
 
 
@@ -146,7 +144,9 @@ class SourceRow(Row):
     @classmethod
     def _is_web(cls, url: str) -> str:
         if web_host(url) is None:
-            raise ValueError("give a web address that begins with https:// or http:// and a plain host name")
+            raise ValueError(
+                "must be a web address that begins with https:// or http:// and a plain host name"
+            )
         return url
 
 
@@ -160,39 +160,41 @@ class PersonRow(Row):
     """A person of an `add_attributes` action."""
 
     name: str = Field(title="Name")
-    titles: list[str] = Field([], title="Titles, one a line")
+    titles: list[str] = Field([], title="Titles")
 
 
 class Addition(Answer):
-    """Add rows to the business; a person may change, add and remove them first."""
+    """Add rows to the business; a person can change, add and remove them first."""
 
-    final = frozenset()
+    irreversible = frozenset()
     action: ClassVar[str]
     tables: ClassVar[tuple[str, ...]]
-    _kept: Mapping[str, Sequence[Json | None]] = PrivateAttr(default_factory=dict)
+    _unchanged_rows: Mapping[str, Sequence[Json | None]] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def proposed(cls, proposal: Json) -> Json:
-        """Give the rows that the agent proposes, as far as the question shows them."""
-        return {name: _rows(rows) for name, rows in cls.came(proposal).items()}
+    def initial_values(cls, proposal: Json) -> Json:
+        """Give the proposed rows, without their empty values."""
+        return {name: _rows(rows) for name, rows in cls.received_rows(proposal).items()}
 
     @classmethod
-    def came(cls, proposal: Json) -> dict[str, list[Json]]:
-        """Give the same rows as they came."""
+    def received_rows(cls, proposal: Json) -> dict[str, list[Json]]:
+        """Give the proposed rows exactly as the agent sent them."""
         payload = contract.proposed_payload(proposal, cls.action)
         return {name: _objects(payload.get(name)) for name in cls.tables}
 
     def model_post_init(self, context: Any) -> None:
-        """Keep what the context says of each row: the row as it came, or None if a person changed it."""
-        self._kept = (context or {}).get("kept", {})
+        """Take from the context each row as the agent sent it, or None if a person changed it."""
+        self._unchanged_rows = (context or {}).get("unchanged", {})
 
     def to_input(self, proposal: Json) -> Json:
-        """Send the rows as a person has changed them, and those as they came that nobody changed."""
+        """Send changed rows as a person edited them, and unchanged rows exactly as the agent sent them."""
         payload = contract.proposed_payload(proposal, self.action)
         for name in self.tables:
             rows = _rows([row.model_dump() for row in getattr(self, name)])
-            kept = self._kept.get(name) or [None] * len(rows)
-            payload[name] = [row if came is None else came for row, came in zip(rows, kept, strict=True)]
+            unchanged = self._unchanged_rows.get(name) or [None] * len(rows)
+            payload[name] = [
+                row if original is None else original for row, original in zip(rows, unchanged, strict=True)
+            ]
             if not payload[name]:
                 del payload[name]
         return contract.answer_to(self.decision, self.note, actions=[(self.action, payload)])
@@ -201,41 +203,41 @@ class Addition(Answer):
 class AddSources(Addition):
     """Add sources to the business."""
 
-    verbs = {"approve": "Add the sources", "reject": "Add no sources"}
+    verbs = {"approve": "Add the sources", "reject": "Don't add"}
     action, tables = "add_sources", ("sources",)
     sources: list[SourceRow] = Field([], title="Sources", validate_default=True)
 
     @field_validator("sources")
     @classmethod
-    def _some(cls, sources: list[SourceRow], info: ValidationInfo) -> list[SourceRow]:
-        return _not_emptied(cls, "sources", sources, info)
+    def _not_empty(cls, sources: list[SourceRow], info: ValidationInfo) -> list[SourceRow]:
+        return _check_not_empty(cls, "sources", sources, info)
 
 
 class AddAttributes(Addition):
     """Add addresses and people to the business."""
 
-    verbs = {"approve": "Add to the business", "reject": "Add nothing"}
+    verbs = {"approve": "Add to the business", "reject": "Don't add"}
     action, tables = "add_attributes", ("addresses", "people")
     addresses: list[AddressRow] = Field([], title="Addresses")
     people: list[PersonRow] = Field([], title="People", validate_default=True)
 
     @field_validator("people")
     @classmethod
-    def _some(cls, people: list[PersonRow], info: ValidationInfo) -> list[PersonRow]:
+    def _not_empty(cls, people: list[PersonRow], info: ValidationInfo) -> list[PersonRow]:
         if info.data.get("addresses"):
             return people
-        return _not_emptied(cls, "people", people, info)
+        return _check_not_empty(cls, "people", people, info)
 
 
 class Other(Answer):
-    """Answer a question of a kind that runkit does not know: approve, reject, or any JSON object."""
+    """Answer a question of an unknown kind: approve, reject, or any JSON object."""
 
-    final = frozenset({"approve", "reject", ""})
+    irreversible = frozenset({"approve", "reject", ""})
     decision: str = Field("", title="Your answer")
     raw: str | None = Field(
         None,
         title="Or the answer as JSON",
-        description="An object, sent as it stands here instead of the answer and note above.",
+        description="An object that is sent instead of the answer and note above.",
         json_schema_extra={"x-runkit": "long"},
         validate_default=True,
     )
@@ -251,7 +253,7 @@ class Other(Answer):
         if raw:
             json_object(raw)
         elif not info.data.get("decision"):
-            raise ValueError("choose an answer above, or write one here")
+            raise ValueError("choose an answer above, or enter one here")
         return raw
 
     def to_input(self, proposal: Json) -> Json:
@@ -269,11 +271,11 @@ ANSWERS: dict[str, type[Answer]] = {
 }
 
 
-def _not_emptied(cls: type[Addition], name: str, rows: list[Any], info: ValidationInfo) -> list[Any]:
-    """Refuse to approve a proposal of which nothing is left."""
+def _check_not_empty(cls: type[Addition], name: str, rows: list[Any], info: ValidationInfo) -> list[Any]:
+    """Refuse to approve a proposal whose rows were all removed."""
     proposal = (info.context or {}).get("proposal", {})
-    if not rows and info.data.get("decision") == "approve" and any(cls.proposed(proposal).values()):
-        raise ValueError(f"nothing is left to add: add a row to the {name}, or reject the proposal")
+    if not rows and info.data.get("decision") == "approve" and any(cls.initial_values(proposal).values()):
+        raise ValueError(f"add a row to the {name}, or reject the proposal")
     return rows
 
 
@@ -289,29 +291,29 @@ def _objects(items: object) -> list[Json]:
 
 
 def json_object(text: str) -> Json:
-    """Read a JSON object that was typed, exactly. Raises `ValueError` in words for a person."""
+    """Parse a JSON object exactly. Raises `ValueError` with a message for the person who typed it."""
     try:
-        value = json.loads(text, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_finite)
     except json.JSONDecodeError as error:
         raise ValueError(f"this is not JSON: {error}") from None
     except RecursionError:
-        raise ValueError("this JSON is nested too deeply; take some levels away") from None
+        raise ValueError("this JSON is nested too deeply; remove some levels") from None
     if not isinstance(value, dict):
         raise ValueError('expected a JSON object such as {"decision": "approve"}')
     return value
 
 
-def _distinct(pairs: Sequence[tuple[str, Any]]) -> Json:
-    found: Json = {}
+def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> Json:
+    result: Json = {}
     for key, value in pairs:
-        if key in found:
-            raise ValueError(f"“{shorten(key)}” stands twice in the same object; keep one of them")
-        found[key] = value
-    return found
+        if key in result:
+            raise ValueError(f"“{shorten(key)}” occurs twice in the same object; keep one of them")
+        result[key] = value
+    return result
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"“{shorten(text)}” is no number that JSON can hold")
+        raise ValueError(f"“{shorten(text)}” is not a number that JSON allows")
     return number

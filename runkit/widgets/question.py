@@ -1,4 +1,4 @@
-"""One question of a run: what is asked, by which digest it is known again, and what became of it."""
+"""One question of a run: its value, its digest, and its outcome."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from runkit.tables.frames import frames
 from runkit.text import plural, short_id, shorten
 
 Json = dict[str, Any]
-NO_WORDS = "A question without words"
+NO_LABEL = "Question without a label"
 UNIDENTIFIED = "Business not identified yet"
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question as it was when it was read. `asked_at` is the server's time, None where no step tells."""
+    """A question as it was when it was read. `asked_at` is the server's time, None if no step gives it."""
 
     run: Run
     interrupt_id: str
@@ -39,29 +39,29 @@ class Question:
 
     @cached_property
     def digest(self) -> str:
-        """Tell whether the question is still the same: the SHA-256 of its value."""
+        """The SHA-256 of the question's value, which shows whether it has changed."""
         return answers.digest(self.value)
 
     @property
     def proposals(self) -> list[Json]:
-        """What is proposed: one thing, or several."""
+        """The proposals, one or several."""
         return proposals_of(self.value)
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What is asked for, by proposal."""
+        """The kind of each proposal."""
         return tuple(interrupt_kind(proposal) for proposal in self.proposals)
 
     def key(self, host: str) -> tuple[str, str, str, str]:
-        """Name the question among all others; a run's time of creation tells sandboxes apart."""
+        """Give a unique key; the run's time of creation tells sandboxes apart."""
         return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What became of a question: `open`, `changed`, `answered`, `lapsed`, or `closed` (how is unknown).
+class Outcome:
+    """The outcome of a question: `open`, `changed`, `answered`, `expired`, or `closed` (unknown how).
 
-    `at` is the server's time of the answer, `by` who gave it if the API tells.
+    `at` is the server's time of the answer, `by` the person's name if the API gives it.
     """
 
     word: str
@@ -70,16 +70,16 @@ class Fate:
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
-    """Give the pending question of a run with its steps; None if this one, or any, does not wait.
+    """Give a pending question of a run that was read with its steps; None if it isn't pending.
 
-    Raises `UsageError` when several wait and none was named.
+    Without an id it is the only pending question. Raises `UsageError` if there are several.
     """
     waiting = [item for item in run.interrupts if interrupt_id in (None, item.id)]
     if interrupt_id is None and len(waiting) > 1:
-        named = "; ".join(f"{item.id!r}: {shorten(item.label or NO_WORDS, 80)}" for item in waiting)
+        choices = "; ".join(f"{item.id!r}: {shorten(item.label or NO_LABEL, 80)}" for item in waiting)
         raise UsageError(
-            f"{plural(len(waiting), 'question')} of run {short_id(run.id)} wait; "
-            f"name one of them with interrupt=: {named}"
+            f"run {short_id(run.id)} has {plural(len(waiting), 'question')} waiting; "
+            f"choose one with interrupt=: {choices}"
         )
     if not waiting or run.is_finished:
         return None
@@ -92,32 +92,32 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
         interrupt_id=item.id,
         value=item.value,
         agent=item.agent,
-        label=item.label or NO_WORDS,
+        label=item.label or NO_LABEL,
         kind=interrupt_kind(item.value),
         step_id=row["step_id"] if has_step else None,
         asked_at=row["asked_at"].to_pydatetime() if has_step else None,
     )
 
 
-def fate_of(question: Question, run: Run) -> Fate:
-    """Say what became of a question, from the run as it is now, with its steps."""
+def outcome_of(question: Question, run: Run) -> Outcome:
+    """Find a question's outcome in a newer state of its run, read with its steps."""
     if is_pending(run, question.interrupt_id) and not run.is_finished:
-        now = next((item for item in run.interrupts if item.id == question.interrupt_id), None)
-        is_same = now is None or answers.digest(now.value) == question.digest
-        return Fate("open" if is_same else "changed")
+        current = next((item for item in run.interrupts if item.id == question.interrupt_id), None)
+        is_same = current is None or answers.digest(current.value) == question.digest
+        return Outcome("open" if is_same else "changed")
     step = next((step for step in run.walk() if step.id == question.step_id), None)
     if step is None:
-        return Fate("closed")
+        return Outcome("closed")
     if step.completed_at is not None:
-        return Fate("answered", step.completed_at, answerer_of(step.to_dict()))
-    return Fate("lapsed", run.ended_at) if run.is_finished else Fate("closed")
+        return Outcome("answered", step.completed_at, answerer_of(step.to_dict()))
+    return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
 
 def logged_answers(run: Run, host: str, question: Question | None = None) -> list[Entry]:
-    """Give what this machine sent to a question, or to all of the run, oldest first.
+    """Give the answers from this machine to a question, or to all of the run's, oldest first.
 
-    What the API refused, and what surely did not arrive, is not among them; nor are answers to a question
-    that was asked earlier under the same id. A log that cannot be read is said in a warning and holds none.
+    Refused and undelivered answers are left out, and so are answers to an earlier question with the same id.
+    A log that cannot be read causes a warning and gives no answers.
     """
     try:
         entries = answers.entries([run.id])
@@ -143,9 +143,9 @@ def _is_about(entry: Entry, question: Question) -> bool:
 
 
 def documents_for(question: Question, client: Client) -> list[Document]:
-    """List the business's documents if the question is about one; without them their id can be typed."""
-    needs = {"document", "verify_tin"} & set(question.kinds)
-    if not needs or question.run.business_id is None:
+    """List the business's documents if the question asks for one; otherwise a person types its id."""
+    needs_documents = {"document", "verify_tin"} & set(question.kinds)
+    if not needs_documents or question.run.business_id is None:
         return []
     try:
         return client.documents.list(question.run.business_id)

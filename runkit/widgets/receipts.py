@@ -1,4 +1,4 @@
-"""What a receipt says. It states what is known and by whom, and never what was typed: that is in the log."""
+"""Receipts: what is known about a closed question. They never hold what was typed, which is in the log."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 from runkit import answers
 from runkit.answers import SELF_DECLARED, Entry
 from runkit.client import Client
+from runkit.style import OUTCOMES
 from runkit.text import moment, plural, shorten
-from runkit.widgets.question import Fate, Question
+from runkit.widgets.question import Outcome, Question
 
 Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
@@ -20,7 +21,7 @@ SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a question: one sentence, and the facts behind it."""
+    """The outcome of a question: one sentence, and its details as (name, value)."""
 
     title: str
     facts: Facts
@@ -28,20 +29,20 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Sent:
-    """An answer that left this machine: when (this machine's time), by whom (self-declared), and what."""
+    """An answer that left this machine. `at` is this machine's time, `by` is self-declared."""
 
     at: datetime
     by: str
-    said: str
+    decision: str
     digest: str
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any], by: str, at: datetime) -> Sent:
+    def from_answer(cls, answer: Mapping[str, Any], by: str, at: datetime) -> Sent:
         """Describe an answer."""
         return cls(at, by, decisions(answer), answers.digest(answer))
 
     @classmethod
-    def logged(cls, entry: Entry) -> Sent:
+    def from_entry(cls, entry: Entry) -> Sent:
         """Describe an answer of the log."""
         answer = json.loads(entry.answer)  # not jsontext, which refuses half a surrogate pair
         return cls(entry.sent_at, entry.answered_by, decisions(answer), entry.answer_digest)
@@ -51,95 +52,106 @@ def answered(
     question: Question,
     client: Client,
     sent: Sent,
-    fate: Fate,
+    outcome: Outcome,
     *,
-    doubt: Sent | None = None,
-    noted: bool = True,
+    earlier: Sent | None = None,
+    is_logged: bool = True,
 ) -> Receipt:
-    """Say that the API took an answer. `doubt` is an earlier one of which that is not known."""
-    by = f"{shorten(fate.by, 80)} (says the API)" if fate.by else sent.by
-    title = f"Answered by {by} at {moment(sent.at)}: {sent.said}."
-    facts = (*_about(question, client, fate), *_sent(sent, fate.by), ("delivery", "confirmed"), _kept(noted))
-    if doubt is None or doubt == sent:
+    """Make the receipt of an answer that the API accepted; `earlier` is an unconfirmed one before it."""
+    by = _api_name(outcome.by) if outcome.by else sent.by
+    title = f"Answered by {by} at {moment(sent.at)}: {sent.decision}."
+    facts = (
+        *_facts(question, client, outcome),
+        *_sent_facts(sent, outcome.by),
+        ("delivery", "confirmed"),
+        _log_fact(is_logged),
+    )
+    if earlier is None or earlier == sent:
         return Receipt(title, facts)
-    earlier = f"{doubt.said}, sent {moment(doubt.at)} by {doubt.by}; whether it arrived is unknown"
-    return Receipt(title, (*facts, ("an earlier answer", earlier)))
+    text = f"{earlier.decision}, sent {moment(earlier.at)} by {earlier.by}, not confirmed"
+    return Receipt(title, (*facts, ("earlier answer", text)))
 
 
-def unconfirmed(question: Question, client: Client, sent: Sent, fate: Fate, *, noted: bool = True) -> Receipt:
-    """Say that the question is closed, and that whose answer closed it is unknown."""
-    title = f"Closed; your answer of {moment(sent.at)} could not be confirmed."
-    delivery = ("delivery", "unconfirmed: whose answer closed it is unknown")
-    return Receipt(title, (*_about(question, client, fate), *_sent(sent), delivery, _kept(noted)))
-
-
-def from_another_notebook(question: Question, client: Client, sent: Sent, fate: Fate) -> Receipt:
-    """Say that an answer from this machine, and not from this form, closed the question."""
-    known = answered(question, client, sent, fate)
-    return Receipt(f"Answered from another notebook of this machine. {known.title}", known.facts)
-
-
-def elsewhere(question: Question, client: Client, fate: Fate, *, is_refused: bool) -> Receipt:
-    """Say that the question was closed; `is_refused`: the API heard an answer from here and refused it."""
-    head = "The API refused the answer" if is_refused else "Not answered from here"
-    when = f"closed at {moment(fate.at)}" if fate.at else "closed"
-    by = f" by {shorten(fate.by, 80)} (says the API)" if fate.by else "; the API does not say by whom"
-    return Receipt(f"{head}: the question was {when}{by}.", _about(question, client, fate))
-
-
-def changed(question: Question, client: Client, fate: Fate, doubt: Sent | None) -> Receipt:
-    """Say that the question is not the one that was shown."""
-    again = "Run this cell again to see the new one."
-    if doubt is None:
-        title = f"Nothing was sent: the question has changed since it was shown. {again}"
-    else:
-        title = f"The question has changed. {_whether(doubt)} {again}"
-    return Receipt(title, _about(question, client, fate))
-
-
-def lapsed(question: Question, client: Client, fate: Fate, doubt: Sent | None) -> Receipt:
-    """Say that nobody can answer any more, which is no rejection."""
-    when = f" at {moment(fate.at)}" if fate.at else ""
-    before = _whether(doubt) if doubt else "Nobody had answered. This is no rejection."
-    return Receipt(f"The question lapsed: its run ended{when}. {before}", _about(question, client, fate))
-
-
-def _whether(doubt: Sent) -> str:
-    return f"Whether your answer of {moment(doubt.at)} arrived is unknown."
-
-
-def decisions(answer: Mapping[str, Any]) -> str:
-    """Say what was decided, and no more of the answer."""
-    proposals, word = answer.get("proposals"), answer.get("decision")
-    if isinstance(proposals, list):
-        named = [(one.get("agent"), one.get("decision")) for one in proposals if isinstance(one, dict)]
-        said = "; ".join(f"{shorten(str(agent), 40)}: {shorten(str(word), 40)}" for agent, word in named)
-    else:
-        said = shorten(word, 40) if isinstance(word, str) else ""
-    return said if said.strip() else f"an answer of {plural(len(answer), 'field')}"
-
-
-def _sent(sent: Sent, by: str | None = None) -> Facts:
-    """Say what was sent, when and by whom; `by` is whom the API names."""
-    declared = f"{sent.by} ({SELF_DECLARED}: the API records only the account)"
-    return (
-        ("answer", f"{sent.said} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
-        ("sent", f"{moment(sent.at)} by {f'{shorten(by, 80)} (says the API)' if by else declared}"),
+def unconfirmed(
+    question: Question, client: Client, sent: Sent, outcome: Outcome, *, is_logged: bool = True
+) -> Receipt:
+    """Make the receipt of a question that is closed while nobody knows by whose answer."""
+    title = f"Closed. We couldn't confirm that your answer of {moment(sent.at)} arrived."
+    delivery = ("delivery", "unconfirmed: the API doesn't tell whose answer closed it")
+    return Receipt(
+        title, (*_facts(question, client, outcome), *_sent_facts(sent), delivery, _log_fact(is_logged))
     )
 
 
-def _kept(is_noted: bool) -> tuple[str, str]:
-    where = "is in runkit.answer_log() on the machine that sent it"
-    return "the whole answer", where if is_noted else "could NOT be noted in runkit.answer_log()"
+def from_another_notebook(question: Question, client: Client, sent: Sent, outcome: Outcome) -> Receipt:
+    """Make the receipt of a question that another notebook of this machine has answered."""
+    known = answered(question, client, sent, outcome)
+    return Receipt(f"Answered from another notebook on this machine. {known.title}", known.facts)
 
 
-def _about(question: Question, client: Client, fate: Fate) -> Facts:
+def answered_elsewhere(question: Question, client: Client, outcome: Outcome, *, is_refused: bool) -> Receipt:
+    """Make the receipt of a question that somebody else closed; `is_refused`: the API refused our answer."""
+    head = "Not accepted. Already answered" if is_refused else "Already answered"
+    when = f" at {moment(outcome.at)}" if outcome.at else ""
+    by = f" by {_api_name(outcome.by)}." if outcome.by else ". The API doesn't tell by whom."
+    return Receipt(f"{head}{when}{by}", _facts(question, client, outcome))
+
+
+def changed(question: Question, client: Client, outcome: Outcome, earlier: Sent | None) -> Receipt:
+    """Make the receipt of a question that is no longer the one that was displayed."""
+    before = _unconfirmed_text(earlier) if earlier else "Not sent."
+    title = f"{before} The question has changed. Rerun this cell to see the new one."
+    return Receipt(title, _facts(question, client, outcome))
+
+
+def expired(question: Question, client: Client, outcome: Outcome, earlier: Sent | None) -> Receipt:
+    """Make the receipt of a question whose run ended first."""
+    when = f" (at {moment(outcome.at)})" if outcome.at else ""
+    after = _unconfirmed_text(earlier) if earlier else "This doesn't count as a rejection."
+    return Receipt(f"{OUTCOMES['lapsed']}{when}. {after}", _facts(question, client, outcome))
+
+
+def _unconfirmed_text(earlier: Sent) -> str:
+    return f"We couldn't confirm that your answer of {moment(earlier.at)} arrived."
+
+
+def _api_name(name: str) -> str:
+    return f"{shorten(name, 80)} (according to the API)"
+
+
+def decisions(answer: Mapping[str, Any]) -> str:
+    """Give the decisions of an answer, and nothing else of it."""
+    proposals, word = answer.get("proposals"), answer.get("decision")
+    if isinstance(proposals, list):
+        named = [(one.get("agent"), one.get("decision")) for one in proposals if isinstance(one, dict)]
+        decision = "; ".join(f"{shorten(str(agent), 40)}: {shorten(str(word), 40)}" for agent, word in named)
+    else:
+        decision = shorten(word, 40) if isinstance(word, str) else ""
+    return decision if decision.strip() else f"an answer of {plural(len(answer), 'field')}"
+
+
+def _sent_facts(sent: Sent, by: str | None = None) -> Facts:
+    """Give what was sent, when and by whom; `by` is the name that the API gives."""
+    declared = f"{sent.by} ({SELF_DECLARED}: the API records only the account)"
+    return (
+        ("answer", f"{sent.decision} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
+        ("sent", f"{moment(sent.at)} by {_api_name(by) if by else declared}"),
+    )
+
+
+def _log_fact(is_logged: bool) -> tuple[str, str]:
+    where = "in runkit.answer_log() on the machine that sent it"
+    return "full answer", where if is_logged else "NOT saved: runkit.answer_log() could not be written"
+
+
+def _facts(question: Question, client: Client, outcome: Outcome) -> Facts:
     facts = [
         ("question", shorten(question.label, 300)),
-        ("run", question.run.id),
+        ("run", question.run.label),
+        ("run ID", question.run.id),
         ("host", f"{client.host} ({client.mode})"),
     ]
-    if fate.word in ("answered", "closed"):
-        by = f" by {shorten(fate.by, 80)} (says the API)" if fate.by else ""
-        facts.append(("closed", f"{moment(fate.at) if fate.at else 'when is unknown'}{by}"))
+    if outcome.word in ("answered", "closed"):
+        by = f" by {_api_name(outcome.by)}" if outcome.by else ""
+        facts.append(("closed", f"{moment(outcome.at) if outcome.at else 'time unknown'}{by}"))
     return tuple(facts)

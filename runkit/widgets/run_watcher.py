@@ -1,12 +1,12 @@
-"""Follow one run on a thread: what it is now, and how that is known.
+"""Watch one run on a thread: its current state, and how that is known.
 
-    running       its stream is followed; where there is none (any more), the run is looked at instead
-    interrupted   it is looked at, because anybody may answer; `answered()` looks at once
-    ended         said once, and the thread ends
+    running       its stream is followed, or the run is polled if there is no stream
+    interrupted   it is polled, because anybody may answer; `poll_now()` polls at once
+    ended         reported once, and the thread ends
 
-The run as it is read is the truth, a snapshot of the stream is news of it: what a snapshot leaves out is as
-it was last read, and one that is older than what is known is passed over, since every stream is replayed from
-the start. So the run that is shown never goes back in time.
+The run as it was read is authoritative, and snapshots of the stream update it. Fields that a snapshot omits
+keep their last value. Older snapshots are ignored, because each stream replays from the start. So the
+reported run never goes back in time.
 
 Times are in seconds.
 """
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from runkit import jsontext
+from runkit import jsontext, style
 from runkit.client import Client
 from runkit.client.stream import EventStream
 from runkit.contract import LOCAL, RUN_READ, Json
@@ -32,130 +32,133 @@ from runkit.text import duration, shorten
 from runkit.widgets import jobs
 
 
-class Pace(NamedTuple):
-    """Seconds until the next look, which grow while nothing changes."""
+class Backoff(NamedTuple):
+    """Pauses between two polls, which grow while nothing changes."""
 
     first: float
-    most: float
+    maximum: float
     growth: float = 1.5
 
-    def after(self, pause: float) -> float:
-        """Give the pause that follows a pause."""
-        return min(self.most, pause * self.growth)
+    def next_pause(self, pause: float) -> float:
+        """Give the pause after this one."""
+        return min(self.maximum, pause * self.growth)
 
     def __str__(self) -> str:
-        return f"looking every {self.first:g} to {self.most:g} s"
+        return f"checking every {self.first:g}\N{EN DASH}{self.maximum:g} s"
 
 
-APART = 0.5  # between two calls of `on_change`, each of which draws a figure: more often is mere flicker
-WITHOUT_STREAM = Pace(0.5, 5)
-WAITING = Pace(2, 10)  # a person takes minutes, and twenty waiting runs must fit the rate
-TROUBLE = Pace(1, 30)  # on top of the client's own retries
-REFUSALS = (1, 2, 4, 8, 16)  # pauses until a 401, 403 or 404 is believed: a single one may be a mishap
+MIN_INTERVAL = 0.5  # between two calls of `on_change`, each of which draws a figure
+POLL_RUNNING = Backoff(0.5, 5)
+POLL_WAITING = Backoff(2, 10)  # a person takes minutes, and twenty waiting runs must fit the rate limit
+RETRY = Backoff(1, 30)  # in addition to the client's own retries
+REFUSAL_PAUSES = (1, 2, 4, 8, 16)  # pauses until a 401, 403 or 404 counts: a single one may be an accident
 
-NOT_FOLLOWED = "not followed at the moment"
-OPENING = "opening the stream"
-FOLLOWING = "following the stream"
-BROKEN = "the stream broke off and is opened again; the run was read instead"
-GONE = f"the stream is gone; {WITHOUT_STREAM}"
+NOT_WATCHING = "Live updates off."
+CONNECTING = "Connecting to live updates…"
+LIVE = "Live updates on."
+RECONNECTING = "Live updates interrupted. Reconnecting…"
+NO_STREAM = f"Live updates unavailable, {POLL_RUNNING}."
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is known of a run; `run` is None until it was read.
+class WatchState:
+    """The state of a watched run; `run` is None until it was read.
 
-    `message` says how it is known, or what is wrong. `is_live_stream`: the stream is open, else the run is
-    looked at from time to time. `is_over`: nothing more will come, because the run has ended or an error
-    that waiting does not mend has.
+    `message` tells how the state is known, or what is wrong. `is_live_stream`: the stream is open, else the
+    run is polled. `is_over`: no more states will come, because the run or the watcher has ended.
     """
 
     run: Run | None = None
-    message: str = NOT_FOLLOWED
+    message: str = NOT_WATCHING
     is_live_stream: bool = False
     is_over: bool = False
 
 
-class Watch:
-    """Follows one run until it has ended or is closed. Safe to use from any thread.
+class RunWatcher:
+    """Watches one run until it ends or the watcher is closed. Safe to use from any thread.
 
-    `on_change` is called on the watch's thread with what is seen, only when that says something new, and at
-    most twice a second: the first time at once, a pause and the end at once, the last state never left out.
-    `seen` is the last look, even when it brought nothing new.
+    `on_change` is called on the watcher's thread with each new state, at most twice a second. The first
+    state, an interruption and the end are reported at once, and the last state always is. `state` is the
+    latest state, even if it was not new.
     """
 
-    def __init__(self, client: Client, run: str | Run, *, on_change: Callable[[Seen], object]) -> None:
-        self.seen = Seen(run if isinstance(run, Run) else None)
+    def __init__(self, client: Client, run: str | Run, *, on_change: Callable[[WatchState], object]) -> None:
+        self.state = WatchState(run if isinstance(run, Run) else None)
         self._client = client
         self._run = run
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._pursuit: _Pursuit | None = None
+        self._thread: _WatchThread | None = None
         self._is_closed = False
 
     def start(self) -> None:
-        """Follow, on one daemon thread, unless that is done already; after the end, look once more."""
+        """Watch on one daemon thread, unless it is running; after the end, read the run once more."""
         with self._lock:
-            if self._pursuit is None and not self._is_closed:
-                self._pursuit = _Pursuit(self._client, self._run, self.seen, self._see)
-                jobs.start(self._pursuit.work, "watch")
+            if self._thread is None and not self._is_closed:
+                self._thread = _WatchThread(self._client, self._run, self.state, self._on_state)
+                jobs.start(self._thread.run_until_end, "watch")
 
     def pause(self) -> None:
-        """End the thread and the connection; `start()` goes on.
+        """End the thread and the connection; `start()` continues.
 
-        At once, except where the thread waits for the head of an answer; `on_change` is not called any more
-        in any case, but a call that has begun is not waited for.
+        The thread ends at once, unless it waits for the head of a response. `on_change` is not called again,
+        but this does not wait for a call that has begun.
         """
         with self._lock:
-            pursuit, self._pursuit = self._pursuit, None
-            if pursuit is not None:
-                self.seen = replace(self.seen, message=NOT_FOLLOWED, is_live_stream=False)
-        if pursuit is not None:
-            pursuit.stop()
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self.state = replace(self.state, message=NOT_WATCHING, is_live_stream=False)
+        if thread is not None:
+            thread.stop()
 
     def close(self) -> None:
-        """End as `pause` does, for good."""
+        """Pause for good."""
         self._is_closed = True
         self.pause()
 
-    def answered(self) -> None:
-        """Look at once: a question was answered."""
-        pursuit = self._pursuit
-        if pursuit is not None:
-            pursuit.wake()
+    def poll_now(self) -> None:
+        """Poll at once, because a question was answered."""
+        thread = self._thread
+        if thread is not None:
+            thread.wake()
 
-    def _see(self, pursuit: _Pursuit, seen: Seen, is_news: bool) -> None:
+    def _on_state(self, thread: _WatchThread, state: WatchState, has_changed: bool) -> None:
         with self._lock:
-            if pursuit is not self._pursuit:
+            if thread is not self._thread:
                 return
-            self.seen = seen
-            if seen.is_over:
-                self._pursuit = None
-        if is_news:
-            self._on_change(seen)
+            self.state = state
+            if state.is_over:
+                self._thread = None
+        if has_changed:
+            self._on_change(state)
 
 
-class _Stopped(Exception):
-    """The thread is to end, whatever it is at."""
+class _Canceled(Exception):
+    """The thread was asked to end."""
 
 
-class _Pursuit:
-    """What a watch's thread does from `start` to `pause`."""
+class _WatchThread:
+    """The work of a watcher's thread from `start` to `pause`."""
 
     def __init__(
-        self, client: Client, run: str | Run, seen: Seen, tell: Callable[[_Pursuit, Seen, bool], None]
+        self,
+        client: Client,
+        run: str | Run,
+        state: WatchState,
+        publish: Callable[[_WatchThread, WatchState, bool], None],
     ) -> None:
         self._client = client
         self._target = run
-        self._seen = seen
-        self._tell = tell
-        self._told_at = float("-inf")
-        self._trouble = TROUBLE.first
+        self.state = state
+        self._publish = publish
+        self._reported_at = float("-inf")
+        self._retry_pause = RETRY.first
         self._stopping = threading.Event()
         self._waking = threading.Event()
         self._stream: EventStream | None = None
 
     def stop(self) -> None:
-        """End, from any other thread."""
+        """End the work, from any other thread."""
         self._stopping.set()
         self._waking.set()
         stream = self._stream
@@ -163,121 +166,121 @@ class _Pursuit:
             stream.close()
 
     def wake(self) -> None:
-        """End a pause between two looks."""
+        """End a pause between two polls."""
         self._waking.set()
 
-    def work(self) -> None:
-        """Follow to the end. No error leaves: it is said, since a thread that dies silently helps nobody."""
+    def run_until_end(self) -> None:
+        """Watch to the end. Every error is reported, because nobody sees one that ends a thread."""
         try:
-            self._persist()
-        except _Stopped:
+            self._follow_with_retries()
+        except _Canceled:
             pass
         except RunkitError as error:
-            self._fail(f"the run is no longer followed: {error}")
+            self._fail(f"Live updates stopped: {error}")
         except Exception as error:
-            log.exception("a run is no longer followed")  # also where the listener itself failed
-            place = traceback.extract_tb(error.__traceback__)[-1]  # not its text, which may hold anything
-            where = f"{Path(place.filename).name}:{place.lineno}"
+            log.exception("live updates of a run stopped")  # also if the listener failed
+            frame = traceback.extract_tb(error.__traceback__)[-1]  # and not the text, which may hold secrets
+            where = f"{Path(frame.filename).name}:{frame.lineno}"
             self._fail(
-                f"the run is no longer followed: {type(error).__name__} at {where}. Was the client closed? "
+                f"Live updates stopped: {type(error).__name__} at {where}. Was the client closed? "
                 "If not, please report it."
             )
 
     def _fail(self, message: str) -> None:
         try:
-            self._show(self._seen.run, message, is_over=True, at_once=True)
+            self._report(self.state.run, message, is_over=True, at_once=True)
         except Exception:
-            log.exception("the watch of a run has ended (%s), and nobody could be told", message)
+            log.exception("live updates of a run stopped, and this could not be displayed: %s", message)
 
-    def _persist(self) -> None:
-        """Follow until the run has ended. Trouble that time may mend is said and waited out."""
+    def _follow_with_retries(self) -> None:
+        """Watch until the run has ended. Temporary errors are reported and retried."""
         while True:
             try:
-                return self._follow()
+                return self._follow_run()
             except (Unavailable, RateLimited) as error:
-                wait = max(self._trouble, getattr(error, "retry_after", None) or 0)
+                wait = max(self._retry_pause, getattr(error, "retry_after", None) or 0)
                 message = f"{error} Trying again in {duration(wait)}."
-            self._trouble = TROUBLE.after(self._trouble)
-            self._go_on()
-            self._show(self._seen.run, message)
-            self._nap(wait)
+            self._retry_pause = RETRY.next_pause(self._retry_pause)
+            self._check_canceled()
+            self._report(self.state.run, message)
+            self._wait(wait)
 
-    def _follow(self) -> None:
+    def _follow_run(self) -> None:
         run = self._read()
         while not run.is_finished:
             if run.status == "running":
-                self._show(run, OPENING)
+                self._report(run, CONNECTING)
                 try:
-                    run = self._listen(run)
+                    run = self._follow_stream(run)
                 except (AuthError, ContractError, NotFound):
-                    run = self._read()  # the run may still be read
+                    run = self._read()  # which may still be allowed
             if run.status == "running":
-                run = self._look(run, WITHOUT_STREAM, GONE)
+                run = self._poll(run, POLL_RUNNING, NO_STREAM)
             elif run.status == "interrupted":
-                run = self._look(run, WAITING, f"waiting for a person; {WAITING}")
+                run = self._poll(run, POLL_WAITING, f"Waiting for a reviewer, {POLL_WAITING}.")
             elif not run.is_finished:
-                run = self._look(run, WAITING, f"the run is {shorten(run.status)!r}; {WAITING}")
-        self._show(run, f"the run has ended: {run.status}", is_over=True, at_once=True)
+                run = self._poll(run, POLL_WAITING, f"Run status: {shorten(run.status)}, {POLL_WAITING}.")
+        self._report(run, f"{style.status(run.status)}. Live updates off.", is_over=True, at_once=True)
 
-    def _listen(self, run: Run) -> Run:
-        """Follow the stream to its end, or until the run stops; gives the run as it was read then.
+    def _follow_stream(self, run: Run) -> Run:
+        """Follow the stream until it ends or the run stops; gives the run as it was read then.
 
-        Raises as `client.runs.stream`.
+        Raises what `client.runs.stream` raises.
         """
 
-        def gap(read: Run | None) -> None:
+        def on_gap(read: Run | None) -> None:
             nonlocal run
             run = read or run
-            self._show(run, BROKEN if read else FOLLOWING, is_live_stream=read is None)
+            self._report(run, RECONNECTING if read else LIVE, is_live_stream=read is None)
 
-        with self._client.runs.stream(self._target, on_gap=gap) as stream:
+        with self._client.runs.stream(self._target, on_gap=on_gap) as stream:
             self._stream = stream
-            self._go_on()  # who stopped it a moment ago found no stream to close
+            self._check_canceled()  # `stop` may have come before there was a stream to close
             for event in stream:
                 if event.type == RUN_READ:
                     return event.run or run
-                news = _updated(run, event.snapshot or {})
-                if news is None or _is_older(news, run) or _text(news) == _text(run):
+                updated = _updated(run, event.snapshot or {})
+                if updated is None or _is_older(updated, run) or _run_text(updated) == _run_text(run):
                     continue
-                is_running, early = news.status == "running", self._early()
-                if is_running and early > 0:
-                    self._sleep(early)
-                if not is_running or early > 0:  # by now there is more in the stream, or nothing to come
-                    news = self._read()
-                if news.status != "running":
-                    return news
-                run = news
-                self._show(run, FOLLOWING, is_live_stream=True)
-        raise _Stopped
+                is_running, delay = updated.status == "running", self._seconds_until_due()
+                if is_running and delay > 0:
+                    self._sleep(delay)
+                if not is_running or delay > 0:  # the run is newer than this event, or has stopped
+                    updated = self._read()
+                if updated.status != "running":
+                    return updated
+                run = updated
+                self._report(run, LIVE, is_live_stream=True)
+        raise _Canceled
 
-    def _look(self, run: Run, pace: Pace, message: str) -> Run:
-        """Read the run ever less often until its status changes; a change or `wake` begins anew."""
-        status, pause = run.status, pace.first
+    def _poll(self, run: Run, backoff: Backoff, message: str) -> Run:
+        """Poll the run with growing pauses until its status changes; a change or `wake` resets the pause."""
+        status, pause = run.status, backoff.first
         at_once = status != "running"
-        self._show(run, message, at_once=at_once)
+        self._report(run, message, at_once=at_once)
         while True:
-            is_woken = self._nap(pause)
+            is_woken = self._wait(pause)
             run = self._read()
             if run.status != status:
                 return run
-            has_changed = self._show(run, message, at_once=at_once)
-            pause = pace.first if is_woken or has_changed else pace.after(pause)
+            is_new = self._report(run, message, at_once=at_once)
+            pause = backoff.first if is_woken or is_new else backoff.next_pause(pause)
 
     def _read(self) -> Run:
-        for wait in (*REFUSALS, None):
+        for wait in (*REFUSAL_PAUSES, None):
             try:
                 run = self._client.runs.get(self._target)
                 break
             except (AuthError, NotFound) as error:
                 if wait is None:
                     raise
-                self._show(self._seen.run, f"{error} Trying again in {duration(wait)}.")
-            self._nap(wait)
-        self._go_on()
-        self._trouble = TROUBLE.first
+                self._report(self.state.run, f"{error} Trying again in {duration(wait)}.")
+            self._wait(wait)
+        self._check_canceled()
+        self._retry_pause = RETRY.first
         return run
 
-    def _show(
+    def _report(
         self,
         run: Run | None,
         message: str,
@@ -286,44 +289,44 @@ class _Pursuit:
         is_over: bool = False,
         at_once: bool = False,
     ) -> bool:
-        """Tell what is seen, if it is news, and say whether it was."""
-        seen = Seen(run, message, is_live_stream, is_over)
-        is_news = _said(seen) != _said(self._seen)
-        if is_news and not at_once:
-            self._sleep(self._early())
-        self._seen = seen
-        self._tell(self, seen, is_news)
-        if is_news:
-            self._told_at = time.monotonic()  # after it: a slow listener must not take all of the time
-        return is_news
+        """Report a state, and give whether it was new."""
+        state = WatchState(run, message, is_live_stream, is_over)
+        has_changed = _comparable(state) != _comparable(self.state)
+        if has_changed and not at_once:
+            self._sleep(self._seconds_until_due())
+        self.state = state
+        self._publish(self, state, has_changed)
+        if has_changed:
+            self._reported_at = time.monotonic()  # afterward, so that a slow listener gets a pause, too
+        return has_changed
 
-    def _early(self) -> float:
-        """Give the seconds for which it is too early to tell again, 0 if it is not."""
-        return max(0.0, self._told_at + APART - time.monotonic())
+    def _seconds_until_due(self) -> float:
+        """Give the seconds until the next report may be made."""
+        return max(0.0, self._reported_at + MIN_INTERVAL - time.monotonic())
 
     def _sleep(self, seconds: float) -> None:
         self._stopping.wait(seconds)
-        self._go_on()
+        self._check_canceled()
 
-    def _nap(self, seconds: float) -> bool:
-        """Sleep, and say whether `wake` ended that."""
+    def _wait(self, seconds: float) -> bool:
+        """Wait, and give whether `wake` ended the wait."""
         is_woken = self._waking.wait(seconds)
         self._waking.clear()
-        self._go_on()
+        self._check_canceled()
         return is_woken
 
-    def _go_on(self) -> None:
+    def _check_canceled(self) -> None:
         if self._stopping.is_set():
-            raise _Stopped
+            raise _Canceled
 
 
 def _updated(run: Run, snapshot: Json) -> Run | None:
-    """Give the run as a snapshot shows it, None if it shows none, or that of another run."""
-    shown = {name: value for name, value in snapshot.items() if value is not None}
-    if not shown or shown.get("id", run.id) != run.id:
+    """Give the run as updated by a snapshot; None if the snapshot is empty, invalid or of another run."""
+    fields = {name: value for name, value in snapshot.items() if value is not None}
+    if not fields or fields.get("id", run.id) != run.id:
         return None
     try:
-        return Run.from_json({**run.to_dict(), **shown}).knowing(
+        return Run.from_json({**run.to_dict(), **fields}).knowing(
             **{name: getattr(run, name) for name in BUSINESS_FIELDS}
         )
     except ContractError:
@@ -331,7 +334,7 @@ def _updated(run: Run, snapshot: Json) -> Run | None:
 
 
 def _is_older(one: Run, other: Run) -> bool:
-    """Whether a run is an earlier state of the other; steps are only counted when the times do not tell."""
+    """Whether a run is an earlier state of the other; steps are counted only if the times are equal."""
     if one.updated_at != other.updated_at:
         return one.updated_at < other.updated_at
     return _progress(one) < _progress(other)
@@ -342,12 +345,12 @@ def _progress(run: Run) -> tuple[int, int]:
     return len(steps), sum(step.completed_at is not None for step in steps)
 
 
-def _said(seen: Seen) -> tuple[str, bool, bool, str]:
-    """Tell looks apart by what they say."""
-    return seen.message, seen.is_live_stream, seen.is_over, _text(seen.run)
+def _comparable(state: WatchState) -> tuple[str, bool, bool, str]:
+    """Give what makes a state new."""
+    return state.message, state.is_live_stream, state.is_over, _run_text(state.run)
 
 
-def _text(run: Run | None) -> str:
-    """Give what the API said of a run; runkit's stamp of the time of reading is new at each look."""
+def _run_text(run: Run | None) -> str:
+    """Give the API's JSON of a run, without the time of reading that runkit adds."""
     raw = {} if run is None else run.to_dict()
     return jsontext.dumps({name: value for name, value in raw.items() if name != LOCAL}, sort_keys=True)

@@ -13,16 +13,16 @@ import pytest
 from runkit import answers
 from runkit.errors import UsageError
 from runkit.widgets import drafts
-from runkit.widgets.drafts import Name
+from runkit.widgets.drafts import DraftKey
 
-A, B, C = (Name("run", word, "digest") for word in "abc")
+A, B, C = (DraftKey("run", word, "digest") for word in "abc")
 TYPED = {"0": {"note": "tax number 12-3456789"}}
 WRITER = """
 import sys
 from runkit import answers
 from runkit.widgets import drafts
 for n in range(40):
-    drafts.save(drafts.Name(sys.argv[1], str(n), ""), {"0": {"n": n}})
+    drafts.save(drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
     answers.settle(answers.begin({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
 """
 
@@ -92,7 +92,7 @@ def test_processes_and_threads_at_once() -> None:
 
     def write(name: str) -> None:
         for n in range(40):
-            drafts.save(Name(name, str(n), ""), {"0": {"n": n}})
+            drafts.save(DraftKey(name, str(n), ""), {"0": {"n": n}})
 
     threads = [threading.Thread(target=write, args=[f"thread{n}"]) for n in range(4)]
     for thread in threads:
@@ -101,7 +101,9 @@ def test_processes_and_threads_at_once() -> None:
         thread.join()
     assert [process.wait(60) for process in processes] == [0] * 4
     names = [f"process{n}" for n in range(4)] + [f"thread{n}" for n in range(4)]
-    assert all(drafts.load(Name(name, str(n), "")) == {"0": {"n": n}} for name in names for n in range(40))
+    assert all(
+        drafts.load(DraftKey(name, str(n), "")) == {"0": {"n": n}} for name in names for n in range(40)
+    )
     entries = answers.entries(["run-1"])
     assert len({entry.answer_id for entry in entries}) == 160
     assert {entry.delivery for entry in entries} == {"confirmed"}

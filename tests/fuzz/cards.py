@@ -11,7 +11,7 @@ import ipywidgets as w
 from fuzz.questions import COLUMNS, ONE, Json
 from fuzz.stepwise import Gremlin, Post
 from runkit.client import Client
-from runkit.widgets.controller import FormMachine, Snapshot, State
+from runkit.widgets.answer_controller import AnswerController, Snapshot, State
 from runkit.widgets.fields import path_class
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.view import FormView
@@ -27,16 +27,16 @@ def walk(widget: w.Widget) -> Iterator[w.Widget]:
 class Card:
     """A form as a person has it before her, and what she knows of it."""
 
-    def __init__(self, number: int, form: InterruptForm, typed: Json) -> None:
-        assert form.machine is not None
+    def __init__(self, number: int, form: InterruptForm, entries: Json) -> None:
+        assert form.controller is not None
         self.number = number
         self.form = form
-        self.machine: FormMachine = form.machine
-        self.value = self.machine.question.value
-        self.heard: list[Snapshot] = [self.machine.snapshot]
-        self.machine.listen(self.heard.append)
-        self.view: FormView | None = FormView(self.machine)
-        self.typed = deepcopy(typed)
+        self.controller: AnswerController = form.controller
+        self.value = self.controller.question.value
+        self.heard: list[Snapshot] = [self.controller.snapshot]
+        self.controller.subscribe(self.heard.append)
+        self.view: FormView | None = FormView(self.controller)
+        self.entries = deepcopy(entries)
         self.is_edited = self.is_unsaved = False
         self.preview: Json | None = None  # the answer that she was asked to confirm
         self.allowed: Json | None = None  # the answer that she let go
@@ -47,33 +47,33 @@ class Card:
         main = [one for one in walk(self.view.box) if isinstance(one, w.Button)]
         self.buttons = {
             "submit": next(one for one in main if "runkit-at-submit" in one._dom_classes),
-            "confirm": next(one for one in main if one.description.startswith("Yes: ")),
-            "back": next(one for one in main if one.description == "No, go back"),
-            "look": next(one for one in main if one.description == "Look again"),
+            "confirm": next(one for one in main if one.description.startswith("Yes, ")),
+            "cancel": next(one for one in main if one.description == "Go back"),
+            "check": next(one for one in main if one.description == "Check again"),
         }
 
     @property
     def state(self) -> State:
         """Where the answer stands."""
-        return self.machine.snapshot.state
+        return self.controller.snapshot.state
 
     @property
     def is_live(self) -> bool:
         """Whether somebody can type and click here."""
-        return self.view is not None and not self.machine.snapshot.is_final
+        return self.view is not None and not self.controller.snapshot.is_final
 
     def act(self, name: str) -> None:
         """Click one of the main buttons, seen or not; where they are gone, the click was on its way."""
         if self.is_live:
             self.buttons[name].click()
         else:
-            getattr(self.machine, name)()
+            getattr(self.controller, name)()
 
     def inputs(self) -> Iterator[tuple[w.Widget, Json, str]]:
-        """Each input, with the place in `typed` that it stands for."""
+        """Each input, with the place in `entries` that it stands for."""
         assert self.view is not None
         found = {name: one for one in walk(self.view.box) for name in getattr(one, "_dom_classes", ())}
-        for key, entered in self.typed.items():
+        for key, entered in self.entries.items():
             for name, entry in entered.items():
                 if not isinstance(entry, list):
                     yield found[path_class(f"{key}-", name)], entered, name
@@ -86,7 +86,7 @@ class Card:
         assert self.view is not None
         buttons = [one for one in walk(self.view.box) if isinstance(one, w.Button)]
         found: list[tuple[w.Button, str, list[Json], int | None]] = []
-        for key, entered in self.typed.items():
+        for key, entered in self.entries.items():
             for name in sorted(entered.keys() & COLUMNS.keys()):
                 rows, css_class = entered[name], path_class(f"{key}-", name)
                 found += [(one, name, rows, None) for one in buttons if css_class in one._dom_classes]

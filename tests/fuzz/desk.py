@@ -55,12 +55,12 @@ from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.models import Run
 from runkit.widgets import jobs
-from runkit.widgets.controller import EDITABLE, FormMachine, Snapshot, State
+from runkit.widgets.answer_controller import EDITABLE, AnswerController, Snapshot, State
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.receipts import Receipt
 
 NOWHERE = "/dev/null/state"
-RESTORED = "What you typed before is here again."
+RESTORED = "Draft restored."
 MAY_ARRIVE = "may still arrive"
 
 
@@ -75,15 +75,18 @@ POSTS = (
 REPLIES = st.lists(st.tuples(numbers, st.sampled_from(READS), st.sampled_from(POSTS), numbers), max_size=4)
 ELSEWHERE = st.sampled_from(["nothing"] * 12 + ["disk", "arrives", "answer", "another question", "end"])
 Replies = list[tuple[int, str, str, int]]
-OFFERED = {State.CONFIRM: "confirm", State.UNKNOWN: "look"}  # in the other states: to submit
-BUTTONS = st.sampled_from(["offered"] * 4 + ["submit", "confirm", "back", "look"])
+OFFERED = {State.CONFIRM: "confirm", State.UNKNOWN: "check"}  # in the other states: to submit
+BUTTONS = st.sampled_from(["offered"] * 4 + ["submit", "confirm", "cancel", "check"])
 CLAIMS = {
-    State.SETTLED: ("Answered by ", "Closed; your answer of "),
+    State.SETTLED: ("Answered by ", "Closed. We couldn't confirm "),
     State.CONFLICT: (
-        *("Answered from another notebook", "The API refused the answer: ", "Not answered from here: "),
-        *("Nothing was sent: the question has changed", "The question has changed. "),
+        "Answered from another notebook",
+        "Not accepted. Already answered",
+        "Already answered",
+        "Not sent. The question has changed.",
+        "We couldn't confirm that your answer",
     ),
-    State.LAPSED: ("The question lapsed: ",),
+    State.EXPIRED: ("Expired: the run ended first",),
 }
 
 
@@ -117,7 +120,7 @@ class Desk(RuleBasedStateMachine):
         self.folder = tempfile.mkdtemp(prefix="runkit-desk-")
         self.patch.setenv(answers.DIR_NAME, self.folder)
         # A draft is written when the test says so.
-        self.patch.setattr("runkit.widgets.controller.DRAFT_AFTER", 3_600.0)
+        self.patch.setattr("runkit.widgets.answer_controller.DRAFT_AFTER", 3_600.0)
         self.complaints = Complaints()
         self.loggers = [logging.getLogger(name) for name in ("runkit", "traitlets")]
         for logger in self.loggers:
@@ -163,7 +166,7 @@ class Desk(RuleBasedStateMachine):
         """End all that is under way, and take away what was kept."""
         self.kill("dropped")
         for card in self.every:
-            card.machine.flush()
+            card.controller.flush()
         for thread in threading.enumerate():
             if isinstance(thread, threading.Timer):
                 thread.cancel()
@@ -191,17 +194,17 @@ class Desk(RuleBasedStateMachine):
         for card in unsaved[:-1]:
             self.save(card)  # the last one is asked for it by the new form
         form = InterruptForm(client, RUN)
-        if form.machine is None:
+        if form.controller is None:
             self.check_nothing_waits(form)
             return
-        digest, value = form.machine.question.digest, self.api.value
+        digest, value = form.controller.question.digest, self.api.value
         for card in unsaved[-1:]:
-            if card.machine.question.digest == digest:
+            if card.controller.question.digest == digest:
                 self.note_saved(card)
         draft = self.drafts.get(digest) if self.is_kept else None
         card = Card(number, form, draft or {key: at_first(one) for key, one in parts(value).items()})
         card.is_edited = draft is not None
-        message = card.machine.snapshot.message
+        message = card.controller.snapshot.message
         assert (RESTORED in message) == (draft is not None)
         if any(self.is_logged(post, card) for post in self.posts):
             assert MAY_ARRIVE in message
@@ -216,7 +219,7 @@ class Desk(RuleBasedStateMachine):
         assert not self.api.is_open
         if receipt.title.startswith("Answered by"):
             assert any(post.reply == "confirmed" for post in self.posts)
-        elif receipt.title.startswith("Closed; your answer"):
+        elif receipt.title.startswith("Closed. "):
             assert any(post.is_logged_in_doubt for post in self.posts)
         else:
             assert receipt.title.startswith("Nothing to answer")
@@ -227,8 +230,8 @@ class Desk(RuleBasedStateMachine):
     @event(place=numbers, nth=numbers)
     def type(self, card: Card, place: int, nth: int) -> None:
         """Somebody types something, or chooses."""
-        if card.machine.snapshot.is_final:
-            card.machine.edit({})  # what was on its way when the receipt came
+        if card.controller.snapshot.is_final:
+            card.controller.edit({})  # what was on its way when the receipt came
         if not card.is_live:
             return
         places = list(card.inputs())
@@ -282,7 +285,7 @@ class Desk(RuleBasedStateMachine):
 
     def click_at(self, card: Card, which: str) -> None:
         """Click, and see that what begins was shown and let go."""
-        before, answer, is_final = card.state, *meant(card.value, card.typed)
+        before, answer, is_final = card.state, *meant(card.value, card.entries)
         card.act(which)
         after = card.state
         if which == "submit" and before in EDITABLE and self.api.has_threads:
@@ -304,22 +307,22 @@ class Desk(RuleBasedStateMachine):
     def pass_time(self, card: Card, how: str, age: int) -> None:
         """The form looks by itself, or hears what somebody else has read, or its draft is written."""
         if how == "hear":
-            card.machine.saw(Run.from_json(self.api.past[age % len(self.api.past)]))
+            card.controller.update_run(Run.from_json(self.api.past[age % len(self.api.past)]))
         elif how == "wait":
             self.save(card)
         else:
-            self.api.start(lambda: watch(card.machine), "watch")
+            self.api.start(lambda: watch(card.controller), "watch")
             self.api.settle()
 
     def save(self, card: Card) -> None:
         """Write a draft."""
-        card.machine.flush()
+        card.controller.flush()
         self.note_saved(card)
 
     def note_saved(self, card: Card) -> None:
         """Note what is on the disk now."""
-        if card.is_unsaved and self.is_kept and not card.machine.snapshot.is_final:
-            self.drafts[card.machine.question.digest] = deepcopy(card.typed)
+        if card.is_unsaved and self.is_kept and not card.controller.snapshot.is_final:
+            self.drafts[card.controller.question.digest] = deepcopy(card.entries)
         card.is_unsaved = False
 
     @event(what=st.sampled_from(["open", "open", "open", "close", "dropped", "lost", "late"]))
@@ -446,7 +449,7 @@ class Desk(RuleBasedStateMachine):
         """After each rule: it takes longer."""
         self.nothing_is_wrong()
         for card in self.cards:
-            assert card.heard[-1] == card.machine.snapshot
+            assert card.heard[-1] == card.controller.snapshot
             self.check_shown(card)
 
     def check_sent(self, card: Card, held: Held, was_read: Json) -> None:
@@ -490,8 +493,8 @@ class Desk(RuleBasedStateMachine):
         if before.state is State.UNKNOWN and now.state is State.OPEN:
             assert post in card.told_of
         if before.state is State.SENDING and now.state is State.OPEN:
-            assert now.message.startswith("Nothing was sent")
-        if now.message.startswith("Nothing was sent") and not now.message.startswith("Nothing was sent this"):
+            assert now.message.startswith("Not sent")
+        if now.message.startswith("Not sent") and not now.message.startswith("Not sent this"):
             assert not any(one.reply == "doubt" and one.card == card.number for one in self.posts)
         if now.receipt is not None:
             self.check_receipt(card, now.state, now.receipt, doubts)
@@ -499,32 +502,32 @@ class Desk(RuleBasedStateMachine):
     def check_receipt(self, card: Card, state: State, receipt: Receipt, doubts: list[Post]) -> None:
         """A receipt claims no more than is known, and no less."""
         title, post = receipt.title, card.attempt
-        assert title == card.machine.snapshot.message
+        assert title == card.controller.snapshot.message
         assert title.startswith(CLAIMS[state])
         assert not re.search(r": ?\.|  |\(\)", title)
         assert all(words.strip() for fact in receipt.facts for words in fact)
         if "question has changed" in title:
             assert self.api.value != card.value
-        elif state is State.LAPSED:
+        elif state is State.EXPIRED:
             assert (self.api.status, self.api.closed_by) == ("error", None)
         else:
             assert self.api.closed_by is not None
         if title.startswith("Answered by"):
             assert post is not None
             assert (post.reply, self.api.closed_by) == ("confirmed", post)
-        elif title.startswith("Closed;"):
+        elif title.startswith("Closed. "):
             in_log = (one.asked == card.value and one.is_logged_in_doubt for one in self.posts)
             assert doubts or any(in_log)
         elif title.startswith("Answered from another"):
             assert isinstance(self.api.closed_by, Post)
             assert self.api.closed_by.card != card.number
-        elif title.startswith(("Not answered from here", "Nothing was sent")) or "Nobody had" in title:
+        elif title.startswith(("Already answered", "Not sent")) or "doesn't count" in title:
             assert not doubts
             assert not any(
                 self.is_kept and one.reply == "confirmed" and one.is_reply_noted for one in self.posts
             )
         if self.is_kept and "question has changed" in title:
-            self.drafts.pop(card.machine.question.digest, None)
+            self.drafts.pop(card.controller.question.digest, None)
         elif self.is_kept:
             self.drafts.clear()
 
@@ -532,16 +535,16 @@ class Desk(RuleBasedStateMachine):
         """What was typed stands in the inputs, and the buttons say and offer what they do."""
         if not card.is_live or card.view is None:
             return
-        snapshot = card.machine.snapshot
+        snapshot = card.controller.snapshot
         assert all(shown(one.value) == shown(entered[name]) for one, entered, name in card.inputs())
         if card.is_edited:
-            assert card.machine.typed == card.typed
+            assert card.controller.entries == card.entries
         if card.state in EDITABLE or card.state is State.CONFIRM:
-            assert snapshot.caption == card.machine.form.judge(card.typed).caption
+            assert snapshot.caption == card.controller.form.validate(card.entries).caption
             assert card.buttons["submit"].description == snapshot.caption
-        assert snapshot.message in card.view.guard.said
-        assert is_offered(card, "confirm") == is_offered(card, "back") == (card.state is State.CONFIRM)
-        assert is_offered(card, "look") == (card.state is State.UNKNOWN and not snapshot.is_looking)
+        assert snapshot.message in card.view.guard.announcement
+        assert is_offered(card, "confirm") == is_offered(card, "cancel") == (card.state is State.CONFIRM)
+        assert is_offered(card, "check") == (card.state is State.UNKNOWN and not snapshot.is_checking)
 
 
 def is_offered(card: Card, name: str) -> bool:
@@ -552,7 +555,7 @@ def is_offered(card: Card, name: str) -> bool:
     return all(one.layout.display != "none" for one in (button, *around))
 
 
-def watch(form: FormMachine) -> None:
+def watch(form: AnswerController) -> None:
     """Look, as a form does from time to time."""
     with suppress(RunkitError, Gremlin):
-        form.watch()
+        form.refresh()

@@ -16,7 +16,7 @@ from runkit.contract import ACTION_TYPES
 from runkit.widgets.fields import FieldSet
 from runkit.widgets.kinds import json_object
 from runkit.widgets.questionnaire import Questionnaire
-from runkit.widgets.schema import Field, fields_of, read, written
+from runkit.widgets.schema import Field, fields_of, parse_entries, to_entries
 from runkit.widgets.schema_check import check
 
 Json = dict[str, Any]
@@ -99,9 +99,9 @@ FLAT: Json = {
 FIELDS = fields_of(FLAT) or ()
 
 
-def judged(fields: tuple[Field, ...], typed: Mapping[str, Any]) -> Json:
+def judged(fields: tuple[Field, ...], entries: Mapping[str, Any]) -> Json:
     """What was typed, read: values that JSON can say, or errors in words."""
-    values, errors = read(fields, typed)
+    values, errors = parse_entries(fields, entries)
     assert all(isinstance(path, str) and words for path, words in errors.items())
     assert isinstance(jsontext.dumps(values), str)
     return values
@@ -117,7 +117,7 @@ def test_any_schema_is_fields_or_none(case: Case) -> None:
     assert 0 < len(fields) <= 40
     assert all(field.title and field.name for field in fields)
     judged(fields, {})
-    judged(fields, written(fields, {}))
+    judged(fields, to_entries(fields, {}))
 
 
 @fuzz(6)
@@ -129,11 +129,11 @@ def test_any_fields_are_inputs(schema: Json) -> None:
     assert fields is not None
     inputs = FieldSet(fields, {}, lambda: None)
     try:
-        typed = inputs.typed()
-        values, errors = read(fields, typed)
+        entries = inputs.entries()
+        values, errors = parse_entries(fields, entries)
         assert inputs.show_errors(errors) == {}
-        inputs.put(values)
-        assert jsontext.dumps(inputs.typed())
+        inputs.set_entries(values)
+        assert jsontext.dumps(inputs.entries())
     finally:
         inputs.close()
 
@@ -143,7 +143,7 @@ def test_any_fields_are_inputs(schema: Json) -> None:
 def test_anything_typed_is_values_or_errors(case: Case) -> None:
     """Drafts of other versions, numbers that are none, rows of anything."""
     values = judged(FIELDS, case.value)
-    again = judged(FIELDS, written(FIELDS, values))
+    again = judged(FIELDS, to_entries(FIELDS, values))
     assert jsontext.dumps(again) == jsontext.dumps(values)
 
 
@@ -151,7 +151,9 @@ def test_anything_typed_is_values_or_errors(case: Case) -> None:
 @given(texts | numbers.map(str) | st.text("0123456789+-.eE ", max_size=12) | st.just("9" * 5_000))
 def test_any_number_typed_is_read_or_refused(text: str) -> None:
     """Never infinite, never another one, never slow."""
-    values, errors = read(FIELDS, {"risk": text, "share": text, "name": "x", "sources": [{"url": "u"}]})
+    values, errors = parse_entries(
+        FIELDS, {"risk": text, "share": text, "name": "x", "sources": [{"url": "u"}]}
+    )
     for name in ("risk", "share"):
         if text.strip() and values.get(name) is not None:
             assert float(values[name]) == float(text)
@@ -232,7 +234,7 @@ combined = questions | st.builds(
         st.sampled_from(["decision", "note", "raw", "sources", "people", "document_id"]), json_values
     ),
 )
-def test_any_question_has_a_form(value: Json, typed: Json) -> None:
+def test_any_question_has_a_form(value: Json, entries: Json) -> None:
     """At least approve, reject and the JSON editor; whatever is typed is judged."""
     form = Questionnaire(value)
     assert form.sections
@@ -240,14 +242,14 @@ def test_any_question_has_a_form(value: Json, typed: Json) -> None:
     for entered in (
         start,
         {},
-        {key: {**start[key], **typed} for key in start},
+        {key: {**start[key], **entries} for key in start},
         {key: {**start[key], "decision": "approve"} for key in start},
     ):
-        judgement = form.judge(entered)
-        assert judgement.caption
-        assert judgement.input is not None or judgement.errors
-        if judgement.input is not None:
-            assert jsontext.dumps(judgement.input)
+        result = form.validate(entered)
+        assert result.caption
+        assert result.input is not None or result.errors
+        if result.input is not None:
+            assert jsontext.dumps(result.input)
 
 
 ROWS = {"add_sources": "sources", "add_attributes": "people"}
@@ -279,14 +281,14 @@ def test_untouched_rows_are_sent_as_they_came(kind: str, rows: list[Json], data:
     value = {"type": kind, "payload": {table: rows, "kept": [], "more": {"a": None}}}
     before = jsontext.dumps(value)
     form = Questionnaire(value)
-    typed = form.start()["0"]
+    entries = form.start()["0"]
     changed = data.draw(st.integers(0, len(rows) - 1))
-    entered = [dict(row) for row in typed[table]]
+    entered = [dict(row) for row in entries[table]]
     entered[changed][key] = "https://b.example/new"
-    judgement = form.judge({"0": {**typed, table: entered, "decision": "approve"}})
-    assume(not judgement.errors)
-    assert judgement.input is not None
-    [action] = judgement.input["actions"]
+    result = form.validate({"0": {**entries, table: entered, "decision": "approve"}})
+    assume(not result.errors)
+    assert result.input is not None
+    [action] = result.input["actions"]
     sent = action["payload"][table]
     assert len(sent) == len(rows)
     for number, (row, came) in enumerate(zip(sent, rows, strict=True)):
@@ -302,6 +304,6 @@ def test_untouched_rows_are_sent_as_they_came(kind: str, rows: list[Json], data:
 def test_a_proposal_that_nobody_changed_is_not_repeated(rows: list[Json]) -> None:
     """Whatever its rows hold, approving it sends the decision alone."""
     form = Questionnaire({"type": "add_sources", "payload": {"sources": rows}})
-    judgement = form.judge({"0": {**form.start()["0"], "decision": "approve"}})
-    assert judgement.input == {"decision": "approve"}
-    assert json.dumps(judgement.input)
+    result = form.validate({"0": {**form.start()["0"], "decision": "approve"}})
+    assert result.input == {"decision": "approve"}
+    assert json.dumps(result.input)

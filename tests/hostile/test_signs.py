@@ -15,8 +15,7 @@ import runkit
 from runkit.errors import ContractError, RunkitError, UsageError
 from runkit.logs import log
 from runkit.text import Markup, one_line, visible
-from runkit.widgets.coded import Coded
-from runkit.widgets.fields import FieldSet
+from runkit.widgets.fields import EscapedText, FieldSet
 from runkit.widgets.schema import Field
 
 ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
@@ -93,18 +92,18 @@ def test_only_one_file_makes_the_log() -> None:
 @example("a\r\nb\nc", True)
 def test_a_text_that_is_not_edited_leaves_an_input_as_it_came(text: str, has_lines: bool) -> None:
     """Whatever it holds; and what stands in the input is all that a browser keeps and shows."""
-    coded = Coded.of(text, has_lines=has_lines)
-    assert coded.read(coded.shown) == text
-    assert visible(coded.shown) == coded.shown
-    assert has_lines or "\n" not in coded.shown
+    escaped = EscapedText.of(text, has_lines=has_lines)
+    assert escaped.unescape(escaped.displayed) == text
+    assert visible(escaped.displayed) == escaped.displayed
+    assert has_lines or "\n" not in escaped.displayed
 
 
 @given(st.text(st.sampled_from("ab\u202e\x1b\n\ud83d\\"), max_size=8), st.text(st.sampled_from("xyz ")))
 def test_an_edit_keeps_the_signs_it_does_not_touch(text: str, added: str) -> None:
     """Typing at an end of a text changes nothing else of it."""
-    coded = Coded.of(text, has_lines=False)
-    assert coded.read(added + coded.shown) == added + text
-    assert coded.read(coded.shown + added) == text + added
+    escaped = EscapedText.of(text, has_lines=False)
+    assert escaped.unescape(added + escaped.displayed) == added + text
+    assert escaped.unescape(escaped.displayed + added) == text + added
 
 
 def test_the_form_says_that_it_shows_codes() -> None:
@@ -113,13 +112,13 @@ def test_the_form_says_that_it_shows_codes() -> None:
     inputs = FieldSet(fields, {"note": "pay\u202eee\n", "plain": "one\ntwo"}, lambda: None)
     note, plain = (box.children for box in inputs.box.children)
     assert note[0].value == "pay\\u202eee\\n"
-    assert "stand here as codes (\\u202e, \\n)" in note[1].value
+    assert "shown as codes (\\u202e, \\n)" in note[1].value
     assert plain[0].value == "one\ntwo"
     assert plain[1].value == ""
     plain[0].value = "one\u200b"
-    assert "cannot be seen (\\u200b)" in plain[1].value
+    assert "invisible characters (\\u200b)" in plain[1].value
     note[0].value += "!"
-    assert inputs.typed() == {"note": "pay\u202eee\n!", "plain": "one\u200b"}
+    assert inputs.entries() == {"note": "pay\u202eee\n!", "plain": "one\u200b"}
     inputs.close()
 
 

@@ -20,7 +20,7 @@ from runkit.models import ApiObject, Run
 from runkit.reports.bundle import make_masker, read_source, redact_source, redaction_policy
 from runkit.reports.data import ReportData
 from runkit.widgets import display, feedback, inbox, inbox_controller, receipts
-from runkit.widgets.question import Fate, question_of
+from runkit.widgets.question import Outcome, question_of
 from support import run as plain_run
 from support import step
 
@@ -131,13 +131,15 @@ def test_the_static_halves_of_widgets(text: str) -> None:
     question = question_of(run)
     assert question is not None
     waits = inbox_controller.Snapshot(
-        waiting=inbox_controller.rows_of([run]), receipts=(text,), covered=text, trouble=text
+        waiting=inbox_controller.rows_of([run]), receipts=(text,), coverage=text, error=text
     )
-    elsewhere = receipts.elsewhere(question, client, Fate("answered", run.created_at, text), is_refused=True)
+    elsewhere = receipts.answered_elsewhere(
+        question, client, Outcome("answered", run.created_at, text), is_refused=True
+    )
     bundles = [
-        display.bundle(display.header(question, client), display.in_words(question, client)),
+        display.bundle(display.header(question, client), display.question_text(question, client)),
         inbox.static(waits, client),
-        feedback.static(feedback.FeedbackMachine(client, run)),
+        feedback.static(feedback.FeedbackController(client, run)),
         display.bundle(display.receipt(elsewhere), elsewhere.title),
     ]
     for bundle in bundles:

@@ -10,7 +10,7 @@ from tests.kernels.conftest import Kernel
 
 Count = Callable[[], int]
 VIEW = "application/vnd.jupyter.widget-view+json"
-YES = "Yes: approve the business and resume"
+YES = "Yes, approve"
 INPUTS = {"ButtonModel", "DropdownModel", "TextModel", "TextareaModel", "CheckboxModel"}
 HEARD_WHILE = {  # measured: over which kernels a click is heard while a cell does this
     "time.sleep(0.6)": {("7.3.0", True)},
@@ -21,7 +21,7 @@ HEARD_WHILE = {  # measured: over which kernels a click is heard while a cell do
 def show(kernel: Kernel) -> str:
     """Show a form of a new run, as a front end draws it; gives the display id of its card."""
     kernel.run("form = ask(); form._ipython_display_()")
-    kernel.tell(kernel.find(_model_name="AnyModel"), here="a page")
+    kernel.tell(kernel.find(_model_name="AnyModel"), opened="a page")
     return next(display for display, bundle in reversed(kernel.shown.items()) if VIEW in bundle)
 
 
@@ -47,7 +47,7 @@ def test_an_answer(kernel: Kernel, posts: Count) -> None:
     card = show(kernel)
     submit(kernel, "approved")
     guard = kernel.widgets[kernel.find(_model_name="AnyModel")]
-    kernel.until(lambda: "cannot be taken back" in guard["said"])
+    kernel.until(lambda: "can't be undone" in guard["announcement"])
     kernel.click(kernel.find(description=YES))
     assert "Answered by" in receipt(kernel, card)
     assert (state(kernel), posts()) == ("settled", 1)
@@ -90,7 +90,7 @@ def test_awaiting_an_answer(kernel: Kernel, posts: Count) -> None:
     reply = kernel.finish(cell)
     assert "Answered by" in receipt(kernel, card)
     if kernel.version.startswith("6.") or (kernel.version, kernel.subshell) == ("7.3.0", None):
-        assert (reply["ename"], "hears no click here" in reply["evalue"]) == ("UsageError", True)
+        assert (reply["ename"], "delivers no click" in reply["evalue"]) == ("UsageError", True)
     else:
         assert reply["status"] == "ok"
         assert kernel.value("answered.id == form.run.id and answered.status != 'interrupted'") == "True"
@@ -101,7 +101,7 @@ def test_shown_again(kernel: Kernel, posts: Count) -> None:
     """A form that is shown in a second cell leaves the first one, which says so."""
     first = show(kernel)
     kernel.run("form._ipython_display_()")
-    assert "This form was closed" in receipt(kernel, first)
+    assert "Form closed" in receipt(kernel, first)
     second = next(display for display, bundle in reversed(kernel.shown.items()) if VIEW in bundle)
     submit(kernel, "in_review")
     assert "Answered by" in receipt(kernel, second)

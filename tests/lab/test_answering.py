@@ -18,11 +18,11 @@ from tests.lab.conftest import COLORS, KERNEL, LEAST_CONTRAST, LIGHT, PANEL, Des
 
 Open = Callable[..., Desk]
 FORM = "form = runkit.InterruptForm(client, run)\nform"
-KEEP = "Keep the business in review and resume"
-YES = "Yes: dismiss the hit and resume"
+KEEP = "Keep in review"
+YES = "Yes, dismiss the hit"
 NOTE = "born in another year"
 QUICK = """import time, runkit.widgets.form
-runkit.widgets.form.LOOK_EVERY = 0.5
+runkit.widgets.form.CHECK_INTERVAL = 0.5
 runkit.Client._sleep = staticmethod(lambda seconds: time.sleep(seconds / 5))
 """  # looks for other answers, and the looks after a doubtful failure
 FOCUS = """() => {
@@ -99,24 +99,24 @@ def test_the_keyboard_is_enough(open_desk: Open, posts: Posts, tmp_path: Path) -
     """From the cell to the receipt of a combined proposal by keys alone, with one POST at the end."""
     desk = open_desk("combined_proposal", FORM)
     page = desk.page
-    button(page, "Answer 2 more of 2 to resume").wait_for()
+    button(page, "0 of 2 answered").wait_for()
     page.locator(".jp-CodeCell").nth(1).focus()
     tab_to(page, "Approve all")
     page.keyboard.press("Space")
-    button(page, "Approve all 2 and resume").wait_for()
+    button(page, "Approve all 2").wait_for()
     tab_to(page, "Your answer")
     page.keyboard.press("ArrowDown")
-    button(page, "Approve 1 of 2 and resume").wait_for()
+    button(page, "Approve 1 of 2").wait_for()
     page.keyboard.type("Ver")
-    button(page, "Approve all 2 and resume").wait_for()
+    button(page, "Approve all 2").wait_for()
     tab_to(page, "Note (required to dismiss)")
     page.keyboard.type("born in another year")
-    tab_to(page, "Approve all 2 and resume")
+    tab_to(page, "Approve all 2")
     page.keyboard.press("Enter")
-    see(page, "this cannot be taken back")
-    page.wait_for_function(f"() => ({FOCUS})() === 'No, go back'")
+    see(page, "This can't be undone.")
+    page.wait_for_function(f"() => ({FOCUS})() === 'Go back'")
     page.screenshot(path=tmp_path / "confirm.png")
-    tab_to(page, "Yes: approve all 2 and resume")
+    tab_to(page, "Yes, approve all 2")
     page.keyboard.press("Space")
     see(page, "Answered by")
     page.wait_for_function("() => document.activeElement.matches('.jp-Cell')")
@@ -127,7 +127,7 @@ def dismiss(page: Page) -> None:
     """Answer the question about a hit, up to the last click."""
     choose(page, "Dismiss the hit")
     card(page).locator("textarea").fill(NOTE)
-    button(page, "Dismiss the hit and resume").click()
+    button(page, "Dismiss the hit").click()
     button(page, YES).wait_for()
 
 
@@ -147,14 +147,14 @@ def test_enter_twice_does_not_confirm(open_desk: Open, posts: Posts) -> None:
     page = open_desk("watchlist_hit", FORM).page
     choose(page, "Dismiss the hit")
     card(page).locator("textarea").fill(NOTE)
-    button(page, "Dismiss the hit and resume").focus()
+    button(page, "Dismiss the hit").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
-    see(page, "cannot be taken back")
-    page.wait_for_function(f"() => ({FOCUS})() === 'No, go back'")
+    see(page, "This can't be undone.")
+    page.wait_for_function(f"() => ({FOCUS})() === 'Go back'")
     page.keyboard.press("Enter")
-    see(page, "Nothing was sent.")
-    page.wait_for_function(f"() => ({FOCUS})() === 'Dismiss the hit and resume'")
+    see(page, "Not sent.")
+    page.wait_for_function(f"() => ({FOCUS})() === 'Dismiss the hit'")
     assert posts.count() == 0
 
 
@@ -165,10 +165,10 @@ def test_a_refusal_keeps_the_text(open_desk: Open, posts: Posts) -> None:
     dismiss(page)
     posts.fail("refuse", status=500)
     button(page, YES).click()
-    see(page, "The answer may have arrived.")
+    see(page, "Checking whether your answer arrived…")
     see(page, "The question is still open.")
     expect(card(page).locator("textarea")).to_have_value(NOTE)
-    button(page, "Dismiss the hit and resume").click()
+    button(page, "Dismiss the hit").click()
     button(page, YES).click()
     see(page, "Answered by")
     assert posts.count() == 2
@@ -178,11 +178,11 @@ def test_a_refusal_keeps_the_text(open_desk: Open, posts: Posts) -> None:
 def test_answered_elsewhere(open_desk: Open, box: Sandbox, posts: Posts) -> None:
     """When a colleague was first the card is closed, says when and, as the API tells it, by whom."""
     desk = open_desk("watchlist_hit", FORM, setup=QUICK)
-    button(desk.page, "Answer and resume").wait_for()
+    button(desk.page, "Send answer").wait_for()
     with box.client(person="Noor Colleague") as colleague:
         colleague.runs.resume(desk.run, desk.run.interrupts[0].id, {"decision": "reject"})
-    see(desk.page, "Not answered from here: the question was closed at")
-    see(desk.page, "by Noor Colleague (says the API)")
+    see(desk.page, "Already answered at")
+    see(desk.page, "by Noor Colleague (according to the API)")
     expect(card(desk.page)).to_have_count(0)
     assert posts.count() == 1
 
@@ -195,9 +195,9 @@ def test_a_lost_reply(open_desk: Open, posts: Posts, fault: dict[str, object]) -
     dismiss(page)
     posts.fail(**fault)
     button(page, YES).click()
-    see(page, "The answer may have arrived.")
-    see(page, "could not be confirmed")
-    see(page, "unconfirmed: whose answer closed it is unknown")
+    see(page, "Checking whether your answer arrived…")
+    see(page, "couldn't confirm")
+    see(page, "unconfirmed: the API doesn't tell whose answer closed it")
     assert posts.count() == 1
 
 
@@ -246,14 +246,14 @@ def test_a_restart_of_the_kernel(open_desk: Open, posts: Posts) -> None:
     desk = open_desk("watchlist_hit", FORM)
     choose(desk.page, "Dismiss the hit")
     card(desk.page).locator("textarea").fill(NOTE)
-    button(desk.page, "Dismiss the hit and resume").wait_for()
+    button(desk.page, "Dismiss the hit").wait_for()
     kept = desk.path.parent / "state" / "runkit.sqlite3"
     until(lambda: kept.exists() and NOTE.encode() in kept.read_bytes())
     desk.restart()
     see(desk.page, "Watchlist hit is another person")
-    card(desk.page).get_by_role("button", name="Dismiss the hit and resume").click()
+    card(desk.page).get_by_role("button", name="Dismiss the hit").click()
     desk.run_all()
-    see(desk.page, "What you typed before is here again.")
+    see(desk.page, "Draft restored.")
     expect(card(desk.page).locator("textarea")).to_have_value(NOTE)
     dismiss(desk.page)
     button(desk.page, YES).click()
@@ -304,10 +304,10 @@ def test_a_click_does_not_overtake(open_desk: Open, posts: Posts) -> None:
 def test_d_d_is_harmless(open_desk: Open) -> None:
     """The keys that delete a cell do nothing while a control of a form has the focus."""
     page = open_desk("address_gap", FORM).page
-    button(page, "Answer and resume").wait_for()
+    button(page, "Send answer").wait_for()
     page.locator(".jp-CodeCell").nth(1).focus()
     tab_to(page, "Your answer")
-    for words in ("Remove source 1", "Add a source", "Answer and resume"):
+    for words in ("Remove source 1", "Add a source", "Send answer"):
         tab_to(page, words)
         page.keyboard.press("d")
         page.keyboard.press("d")
@@ -322,14 +322,14 @@ def test_where_the_focus_goes(open_desk: Open, posts: Posts) -> None:
 runkit.InterruptForm(client, client.runs.wait(other))"""
     page = open_desk("watchlist_hit", FORM, second).page
     first, last = card(page).nth(0), card(page).nth(1)
-    last.get_by_role("button", name="Answer and resume", exact=True).wait_for()
+    last.get_by_role("button", name="Send answer", exact=True).wait_for()
     first.get_by_role("combobox").first.select_option("Dismiss the hit")
-    first.get_by_role("button", name="Dismiss the hit and resume", exact=True).click()
+    first.get_by_role("button", name="Dismiss the hit", exact=True).click()
     see(page, "a dismissal needs a note")
     expect(first.locator("textarea")).to_be_focused()
     expect(first.locator("textarea")).to_have_attribute("aria-invalid", "true")
     first.get_by_role("combobox").first.select_option("Keep the hit")
-    first.get_by_role("button", name="Keep the hit and resume", exact=True).click()
+    first.get_by_role("button", name="Keep the hit", exact=True).click()
     see(page, "Answered by")
     expect(card(page)).to_have_count(1)
     expect(card(page).get_by_role("combobox").first).to_be_focused()
@@ -344,7 +344,7 @@ runkit.InterruptForm(client, client.runs.wait(other))"""
 def test_ten_runs_of_a_cell(open_desk: Open) -> None:
     """Ten runs of one cell leave one card and one set of threads; clearing the output ends them."""
     desk = open_desk("watchlist_hit", FORM)
-    button(desk.page, "Answer and resume").wait_for()
+    button(desk.page, "Send answer").wait_for()
     for _ in range(9):
         desk.run_cell(1)
     desk.page.wait_for_selector("text=[11]:")
@@ -414,19 +414,19 @@ def test_the_looks(open_desk: Open, tmp_path: Path) -> None:
     page = open_desk("watchlist_hit", FORM, ASK, *(f"ask({one!r})" for one in KINDS)).page
     expect(card(page)).to_have_count(5)
     hit, decision, document, sources, combined = (card(page).nth(number) for number in range(5))
-    combined.get_by_role("button", name="Answer 2 more of 2").wait_for()
+    combined.get_by_role("button", name="0 of 2 answered").wait_for()
     page.set_viewport_size({"width": 1280, "height": 4200})
     check_looks(page, tmp_path / "open.png")
     for one in (document, combined):
-        one.get_by_role("button", name="resume").last.click()
-    see(page, "2 answers need a look")
+        one.get_by_role("button", name="answer").last.click()
+    see(page, "Fix the 2 fields marked below.")
     decision.get_by_role("combobox").first.select_option("rejected")
-    decision.get_by_role("button", name="Reject the business and resume", exact=True).click()
-    see(page, "Reject the business: this cannot be taken back")
+    decision.get_by_role("button", name="Reject", exact=True).click()
+    see(page, "Reject? This can't be undone.")
     sources.get_by_role("button", name="Add a source").click()
     check_looks(page, tmp_path / "errors.png")
     hit.get_by_role("combobox").first.select_option("Keep the hit")
-    hit.get_by_role("button", name="Keep the hit and resume", exact=True).click()
+    hit.get_by_role("button", name="Keep the hit", exact=True).click()
     see(page, "Answered by")
     expect(card(page)).to_have_count(4)
     check_looks(page, tmp_path / "receipt.png")

@@ -97,8 +97,8 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
     expect(card(page)).to_have_count(7)
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
     for number in range(3):
-        card(page).nth(number).get_by_role("button", name="resume").click()
-    expect(card(page).filter(has_text="Nothing was sent.")).to_have_count(3)
+        card(page).nth(number).get_by_role("button", name="answer").click()
+    expect(card(page).filter(has_text="Not sent.")).to_have_count(3)
     for summary in outputs(page).locator("summary").all():
         summary.click()
     page.set_viewport_size({"width": 1280, "height": 4000})
@@ -119,17 +119,17 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     desk = open_desk("address_gap", FORM, TYPESET, setup=setup, options="transport=Spoiled()")
     page = desk.page
     card(page).wait_for()
-    proposed = "form.machine.question.proposals[0]"
+    proposed = "form.controller.question.proposals[0]"
     name = card(page).get_by_label("Source 1: name")
     shown = name.input_value()
     assert "\\u202egpj.exe\\u2066" in shown
     assert "\\r\\nend" in shown
-    see(page, "Signs that cannot be seen stand here as codes")
+    see(page, "Invisible characters are shown as codes")
     page.screenshot(path=tmp_path / "codes.png")
     choose(page, "Add the sources")
     name.press("End")
     name.press_sequentially("!")
-    page.get_by_role("button", name="Add the sources and resume").click()
+    page.get_by_role("button", name="Add the sources").click()
     see(page, "Answered by")
     [sent] = _dicts(desk.value("__import__('desk').SENT[-1]['input']['actions'][0]['payload']['sources']"))
     offered = [one for one in _dicts(desk.value(proposed)) if one.get("url") == sent["url"]]

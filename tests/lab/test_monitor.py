@@ -52,14 +52,14 @@ def test_a_run_from_start_to_end(open_desk: Open, tmp_path: Path) -> None:
     page.wait_for_selector(".js-plotly-plot .bars .point")
     page.evaluate(SAMPLE)
     page.screenshot(path=tmp_path / "running.png")
-    button(page, "Answer and resume").wait_for()
+    button(page, "Send answer").wait_for()
     page.screenshot(path=tmp_path / "paused.png")
     choose(page, "Dismiss the hit")
     card(page).locator("textarea").fill(NOTE)
-    button(page, "Dismiss the hit and resume").click()
+    button(page, "Dismiss the hit").click()
     button(page, YES).click()
     see(page, "Answered by")
-    see(page, "Nothing is followed any more.")
+    see(page, "Run finished. Live updates off.")
     page.locator(".js-plotly-plot .bars").first.wait_for()
     page.screenshot(path=tmp_path / "ended.png")
     check_frames(page.evaluate("window.looks"))
@@ -86,19 +86,19 @@ def check_frames(looks: list[tuple[float, int, int]]) -> None:
 def test_a_second_person_answers(open_desk: Open, box: Sandbox) -> None:
     """When somebody else answers, the form goes, and the monitor says so and follows on."""
     desk = open_desk("watchlist_hit", MONITOR)
-    button(desk.page, "Answer and resume").wait_for()
+    button(desk.page, "Send answer").wait_for()
     with box.client(person="Noor Colleague") as colleague:
         colleague.runs.resume(desk.run, desk.run.interrupts[0].id, {"decision": "reject"})
-    see(desk.page, "by Noor Colleague (says the API)")
+    see(desk.page, "by Noor Colleague (according to the API)")
     expect(card(desk.page).locator("textarea")).to_have_count(0)
-    see(desk.page, "Nothing is followed any more.")
+    see(desk.page, "Run finished. Live updates off.")
 
 
 @light
 def test_clearing_the_output(open_desk: Open) -> None:
     """Ends the thread that follows the run, as closing the notebook does."""
     desk = open_desk("watchlist_hit", MONITOR)
-    button(desk.page, "Answer and resume").wait_for()
+    button(desk.page, "Send answer").wait_for()
     until(lambda: desk.value(THREADS) == ["runkit-watch"])
     desk.clear_cell(1)
     until(lambda: desk.value(THREADS) == [])

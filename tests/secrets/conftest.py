@@ -64,9 +64,9 @@ other = client.runs.wait(client.runs.create("cip_orchestrator", box.business("wa
 open_form = runkit.InterruptForm(client, other)
 open_form
 ===
-typed = open_form.machine.typed
-open_form.machine.edit({key: {**value, "note": "a note"} for key, value in typed.items()})
-open_form.machine.flush()
+entries = open_form.controller.entries
+open_form.controller.edit({key: {**value, "note": "a note"} for key, value in entries.items()})
+open_form.controller.flush()
 client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "another date of birth"})
 runkit.answer_log()
 ===

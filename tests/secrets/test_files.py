@@ -30,7 +30,7 @@ assert cli.main(["demo", "--speed", "3000"]) == 0
 with runkit.sandbox(db="box.db", history=2) as box, box.client() as client:
     os.environ |= {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
     run = client.runs.create("cip_orchestrator", box.business("watchlist_hit"))
-    drafts.save(drafts.Name("run", "a", "b"), {"0": {"note": "typed"}})
+    drafts.save(drafts.DraftKey("run", "a", "b"), {"0": {"note": "typed"}})
     runkit.frames(client.runs.fetch(client.runs.list())).save("frames")
     Path("empty").mkdir()
     for name in ("runs.ndjson", "runs.ndjson.gz", "new/", "empty/"):

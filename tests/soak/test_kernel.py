@@ -45,12 +45,12 @@ def wait_until(is_true):
     while not is_true() and time.monotonic() < deadline:
         time.sleep(0.02)
 
-def answer(machine):
-    if machine.snapshot.state in ("open", "invalid", "failed"):
+def answer(controller):
+    if controller.snapshot.state in ("open", "invalid", "failed"):
         typed = {"decision": "approve", "note": "Ada saw it"}
-        machine.edit({key: {**there, **typed} for key, there in machine.typed.items()})
-        machine.submit()
-        machine.confirm()
+        controller.edit({key: {**there, **typed} for key, there in controller.entries.items()})
+        controller.submit()
+        controller.confirm()
 """
 BEGIN = """
 client = box.client(rate=None)
@@ -62,11 +62,11 @@ monitors = [runkit.RunMonitor(client, run, who="Ada") for run in runs]
 for monitor in monitors:
     monitor._ipython_display_()
 """
-# What a person does at the forms that stand open, through their machines.
+# What a person does at the forms that stand open, through their controllers.
 ANSWER = """
 for monitor in monitors:
     for view in list(monitor._forms.values()):
-        answer(view.machine)
+        answer(view.controller)
 is_over = (box.now() - begun).total_seconds() > 600 and all(one.run.is_finished for one in monitors)
 """
 END = """
@@ -82,12 +82,12 @@ LET_GO = """
 wait_until(lambda: me.num_fds() <= {files})
 """
 OPEN_ONE = """
-inbox.machine.look(everything=True)
-inbox.machine.open((inbox.rows[0].run_id, inbox.rows[0].interrupt_id))
-wait_until(lambda: not inbox.machine.snapshot.is_opening)
-machine = inbox.machine.snapshot.form
-answer(machine)
-wait_until(lambda: machine.snapshot.is_final)
+inbox.controller.read(full=True)
+inbox.controller.open((inbox.rows[0].run_id, inbox.rows[0].interrupt_id))
+wait_until(lambda: not inbox.controller.snapshot.is_opening)
+controller = inbox.controller.snapshot.form
+answer(controller)
+wait_until(lambda: controller.snapshot.is_final)
 """
 
 
@@ -175,8 +175,8 @@ def test_an_inbox_over_a_thousand_questions(
         left = QUESTIONS - 1 - number
         assert kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})") == f"({left}, {left})"
         told("MB traced / RSS", f"look {number}", memory(sizes[-1]))
-    assert kernel.value("inbox.machine.snapshot.trouble") == "''"
-    kernel.run("inbox.close(); client.close(); del inbox, client, machine; wait_until(lambda: not ours())")
+    assert kernel.value("inbox.controller.snapshot.error") == "''"
+    kernel.run("inbox.close(); client.close(); del inbox, client, controller; wait_until(lambda: not ours())")
     kernel.run(LET_GO.format(files=before["files"] + FILES))
     now = told_by(kernel)
     for name in ("ours", "sockets", "tasks", "comms"):

@@ -7,7 +7,7 @@ from typing import Any
 from runkit import answers
 from runkit.client import Client
 from runkit.widgets import drafts
-from runkit.widgets.controller import FormMachine, Snapshot
+from runkit.widgets.answer_controller import AnswerController, Snapshot
 from runkit.widgets.question import question_of
 from tests.client.conftest import Server
 from tests.widgets.asking import finish, until
@@ -18,23 +18,23 @@ YES = {"0": {"decision": "approve", "note": NOTE}}
 NO = {"0": {"decision": "reject"}}
 
 
-def answer(machine: FormMachine, typed: dict[str, dict[str, Any]] = YES) -> Snapshot:
+def answer(controller: AnswerController, entries: dict[str, dict[str, Any]] = YES) -> Snapshot:
     """Type, submit, confirm if asked, and wait for the verdict."""
-    machine.edit(typed)
-    return submit(machine)
+    controller.edit(entries)
+    return submit(controller)
 
 
-def submit(machine: FormMachine) -> Snapshot:
+def submit(controller: AnswerController) -> Snapshot:
     """Submit, confirm if asked, and wait for the verdict."""
-    machine.submit()
-    machine.confirm()
+    controller.submit()
+    controller.confirm()
     finish()
-    return machine.snapshot
+    return controller.snapshot
 
 
-def told(machine: FormMachine) -> str:
+def told(controller: AnswerController) -> str:
     """All that the receipt says."""
-    receipt = machine.snapshot.receipt
+    receipt = controller.snapshot.receipt
     assert receipt is not None
     return f"{receipt.title} {dict(receipt.facts)}"
 
@@ -47,18 +47,18 @@ def deliveries() -> list[str]:
     return [entry.delivery for entry in answers.entries()]
 
 
-def scripted(client: Client) -> FormMachine:
+def scripted(client: Client) -> AnswerController:
     """A form of the scriptable server's only question."""
     question = question_of(client.runs.get("run-1"))
     assert question is not None
-    return FormMachine(client, question)
+    return AnswerController(client, question)
 
 
-def saved(machine: FormMachine) -> Any:
-    return drafts.load(drafts.name_of(machine.question, machine.client.host))
+def saved(controller: AnswerController) -> Any:
+    return drafts.load(drafts.draft_key(controller.question, controller.client.host))
 
 
-def draft(machine: FormMachine, typed: dict[str, dict[str, Any]] = YES) -> None:
+def draft(controller: AnswerController, entries: dict[str, dict[str, Any]] = YES) -> None:
     """Type, and wait until it is kept."""
-    machine.edit(typed)
-    until(lambda: saved(machine) == typed)
+    controller.edit(entries)
+    until(lambda: saved(controller) == entries)

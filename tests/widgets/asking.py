@@ -14,10 +14,10 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
-from runkit.widgets.controller import FormMachine
+from runkit.widgets.answer_controller import AnswerController
 from runkit.widgets.question import Question, question_of
 
-JOBS = ("runkit-answer", "runkit-look")
+JOBS = ("runkit-answer", "runkit-check")
 
 
 class Wire(httpx.HTTPTransport):
@@ -76,9 +76,9 @@ class Asking:
         assert question is not None
         return question
 
-    def machine(self, scenario: str = "watchlist_hit", **options: Any) -> FormMachine:
+    def controller(self, scenario: str = "watchlist_hit", **options: Any) -> AnswerController:
         """Give a form of a new question."""
-        return FormMachine(self.client, self.question(scenario), **options)
+        return AnswerController(self.client, self.question(scenario), **options)
 
     def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
         """Let somebody else, on another machine, answer a question."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runkit.contract import KINDS
 from runkit.objects import Document
 from runkit.widgets.kinds import MAX_NOTE
-from runkit.widgets.questionnaire import Judgement, Questionnaire
+from runkit.widgets.questionnaire import FormResult, Questionnaire
 
 Json = dict[str, Any]
 SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
@@ -33,10 +33,10 @@ def asks(kind: str, **more: Any) -> Json:
     return {"type": kind, "label": "?", **more}
 
 
-def judge(value: Json, **typed: Any) -> Judgement:
+def validate(value: Json, **entries: Any) -> FormResult:
     """Type into the only section of a question, over what stands there at first."""
     form = Questionnaire(value)
-    return form.judge({"0": {**form.start()["0"], **typed}})
+    return form.validate({"0": {**form.start()["0"], **entries}})
 
 
 def both(**second: Any) -> Json:
@@ -48,35 +48,41 @@ def both(**second: Any) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("value", "typed", "sent", "caption", "is_final"),
+    ("value", "entries", "sent", "caption", "is_irreversible"),
     [
-        (asks("decision"), {"decision": "approved"}, {}, "Approve the business", True),
-        (asks("decision"), {"decision": "rejected", "note": "no"}, {}, "Reject the business", True),
-        (asks("decision"), {"decision": "in_review"}, {}, "Keep the business in review", False),
+        (asks("decision"), {"decision": "approved"}, {}, "Approve", True),
+        (asks("decision"), {"decision": "rejected", "note": "no"}, {}, "Reject", True),
+        (asks("decision"), {"decision": "in_review"}, {}, "Keep in review", False),
         (asks("dismissal"), {"decision": "approve", "note": "not him"}, {}, "Dismiss the hit", True),
         (asks("dismissal"), {"decision": "reject"}, {}, "Keep the hit", False),
         (asks("verify_tin"), {"decision": "approve"}, {}, "Verify the TIN", True),
-        (asks("verify_tin"), {"decision": "reject"}, {}, "Leave the TIN unverified", False),
+        (asks("verify_tin"), {"decision": "reject"}, {}, "Don't verify the TIN", False),
         (
             asks("document"),
             {"decision": "provide", "document_id": "d"},
             {"decision": "approve"},
-            "Give the document",
+            "Provide the document",
             False,
         ),
-        (asks("document"), {"decision": "without"}, {"decision": "reject"}, "Go on without a document", True),
+        (
+            asks("document"),
+            {"decision": "without"},
+            {"decision": "reject"},
+            "Continue without a document",
+            True,
+        ),
         (asks("add_sources"), {"decision": "approve"}, {}, "Add the sources", False),
-        (asks("add_sources"), {"decision": "reject", "note": "no"}, {}, "Add no sources", False),
+        (asks("add_sources"), {"decision": "reject", "note": "no"}, {}, "Don't add", False),
         (asks("add_attributes"), {"decision": "approve"}, {}, "Add to the business", False),
         (asks("else"), {"decision": "approve"}, {}, "Approve", True),
         (asks("else"), {"decision": "reject"}, {}, "Reject", True),
     ],
 )
-def test_each_kind(value: Json, typed: Json, sent: Json, caption: str, is_final: bool) -> None:
+def test_each_kind(value: Json, entries: Json, sent: Json, caption: str, is_irreversible: bool) -> None:
     """The decision is sent with what was typed, the button says it, and what is final is known as such."""
-    judged = judge(value, **typed)
-    assert (judged.input, judged.errors) == ({**typed, **sent}, {})
-    assert (judged.caption, judged.is_final) == (f"{caption} and resume", is_final)
+    result = validate(value, **entries)
+    assert (result.input, result.errors) == ({**entries, **sent}, {})
+    assert (result.caption, result.is_irreversible) == (caption, is_irreversible)
 
 
 @pytest.mark.parametrize(
@@ -84,43 +90,43 @@ def test_each_kind(value: Json, typed: Json, sent: Json, caption: str, is_final:
 )
 def test_nothing_is_chosen_at_first(kind: str) -> None:
     """No answer is chosen for the person, and without one nothing can be sent."""
-    judged = judge(asks(kind))
-    assert (judged.input, judged.caption) == (None, "Answer and resume")
-    assert judged.errors["0"]["decision"] == "must be given"
+    result = validate(asks(kind))
+    assert (result.input, result.caption) == (None, "Send answer")
+    assert result.errors["0"]["decision"] == "is required"
 
 
 @pytest.mark.parametrize(
-    ("value", "typed", "field", "error"),
+    ("value", "entries", "field", "error"),
     [
         (asks("dismissal"), {"decision": "approve"}, "note", "a dismissal needs a note that says why"),
         (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "a dismissal needs a note"),
         (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_NOTE + 1)}, "note", "at most 5000"),
-        (asks("document"), {"decision": "provide"}, "document_id", "choose the document to give"),
-        (asks("decision"), {"decision": "approve"}, "decision", "must be given"),
-        (asks("else"), {}, "raw", "choose an answer above, or write one here"),
+        (asks("document"), {"decision": "provide"}, "document_id", "choose a document"),
+        (asks("decision"), {"decision": "approve"}, "decision", "is required"),
+        (asks("else"), {}, "raw", "choose an answer above, or enter one here"),
         (asks("else"), {"raw": "{"}, "raw", "this is not JSON"),
         (asks("else"), {"raw": "[1]"}, "raw", "expected a JSON object"),
-        (asks("else"), {"raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "“b” stands twice in the same object"),
-        (asks("else"), {"raw": '{"a": NaN}'}, "raw", "“NaN” is no number that JSON can hold"),
-        (asks("else"), {"raw": '{"a": -1e999}'}, "raw", "“-1e999” is no number"),
+        (asks("else"), {"raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "“b” occurs twice in the same object"),
+        (asks("else"), {"raw": '{"a": NaN}'}, "raw", "“NaN” is not a number"),
+        (asks("else"), {"raw": '{"a": -1e999}'}, "raw", "“-1e999” is not a number"),
         (asks("else"), {"raw": '{"a": ' + "[" * 99_999}, "raw", "nested too deeply"),
     ],
 )
-def test_what_does_not_fit(value: Json, typed: Json, field: str, error: str) -> None:
+def test_what_does_not_fit(value: Json, entries: Json, field: str, error: str) -> None:
     """The error stands at its field, in words, and nothing can be sent."""
-    judged = judge(value, **typed)
-    assert judged.input is None
-    assert list(judged.errors["0"]) == [field]
-    assert error in judged.errors["0"][field]
+    result = validate(value, **entries)
+    assert result.input is None
+    assert list(result.errors["0"]) == [field]
+    assert error in result.errors["0"][field]
 
 
 def test_any_json_for_an_unknown_question() -> None:
     """What is written is sent as it stands instead of the choice, and the button says so."""
-    judged = judge(
+    result = validate(
         asks("else"), decision="approve", note="x", raw='{"verdict": [123456789012345678901, null]}'
     )
-    assert judged.input == {"verdict": [123456789012345678901, None]}
-    assert (judged.caption, judged.is_final) == ("Send the JSON and resume", True)
+    assert result.input == {"verdict": [123456789012345678901, None]}
+    assert (result.caption, result.is_irreversible) == ("Send the JSON", True)
 
 
 # ------------------------------------------------------------------------------------------- what is proposed
@@ -138,7 +144,7 @@ def test_any_json_for_an_unknown_question() -> None:
 @pytest.mark.parametrize("decision", ["approve", "reject"])
 def test_an_unchanged_proposal_is_not_sent(kind: str, payload: Json, decision: str) -> None:
     """What the agent proposed, fit or not, is approved or rejected as it is and not sent back."""
-    assert judge(asks(kind, payload=payload), decision=decision).input == {"decision": decision}
+    assert validate(asks(kind, payload=payload), decision=decision).input == {"decision": decision}
 
 
 def test_a_changed_proposal_is_sent_whole() -> None:
@@ -148,10 +154,10 @@ def test_a_changed_proposal_is_sent_whole() -> None:
         {**form.start()["0"]["sources"][0], "tier": "primary"},
         {"url": " https://x.example ", "tier": ""},
     ]
-    judged = form.judge({"0": {"decision": "approve", "note": "two", "sources": rows}})
+    result = form.validate({"0": {"decision": "approve", "note": "two", "sources": rows}})
     sources = [{**SOURCE, "tier": "primary"}, {"url": "https://x.example"}]
     payload = {"sources": sources, "why": "licence"}
-    assert judged.input == {
+    assert result.input == {
         "decision": "approve",
         "note": "two",
         "actions": [{"type": "add_sources", "payload": payload}],
@@ -159,14 +165,14 @@ def test_a_changed_proposal_is_sent_whole() -> None:
 
 
 def test_a_person_is_changed() -> None:
-    """Titles stand one a line; a table that is left empty is not sent."""
+    """Titles stand one per line; a table that is left empty is not sent."""
     form = Questionnaire(
         asks("add_attributes", payload={"addresses": [{"full_address": "x"}], "people": [PERSON]})
     )
     people = [{**PERSON, "titles": "Owner\n\nPartner"}]
-    judged = form.judge({"0": {"decision": "approve", "addresses": [], "people": people}})
-    assert judged.input is not None
-    assert judged.input["actions"] == [
+    result = form.validate({"0": {"decision": "approve", "addresses": [], "people": people}})
+    assert result.input is not None
+    assert result.input["actions"] == [
         {"type": "add_attributes", "payload": {"people": [{**PERSON, "titles": ["Owner", "Partner"]}]}}
     ]
 
@@ -174,20 +180,20 @@ def test_a_person_is_changed() -> None:
 @pytest.mark.parametrize(
     ("rows", "errors"),
     [
-        ([], {"sources": "nothing is left to add: add a row to the sources, or reject the proposal"}),
-        ([{"tier": "x"}], {"sources.0.url": "must be given"}),
-        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "give a web address that begins"}),
-        ([{"url": "https://["}], {"sources.0.url": "give a web address that begins"}),
-        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "give a web address that begins"}),
+        ([], {"sources": "add a row to the sources, or reject the proposal"}),
+        ([{"tier": "x"}], {"sources.0.url": "is required"}),
+        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "must be a web address that begins"}),
+        ([{"url": "https://["}], {"sources.0.url": "must be a web address that begins"}),
+        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "must be a web address that begins"}),
     ],
 )
 def test_changed_rows_must_fit(rows: list[Json], errors: dict[str, str]) -> None:
     """Rows that a person changed are judged, but only for an approval."""
     value = asks("add_sources", payload={"sources": [SOURCE]})
-    found = judge(value, decision="approve", sources=rows).errors["0"]
+    found = validate(value, decision="approve", sources=rows).errors["0"]
     assert found.keys() == errors.keys()
     assert all(found[path].startswith(words) for path, words in errors.items())
-    assert judge(value, decision="reject", sources=rows).input == {"decision": "reject"}
+    assert validate(value, decision="reject", sources=rows).input == {"decision": "reject"}
 
 
 def test_a_document_is_chosen() -> None:
@@ -199,10 +205,10 @@ def test_a_document_is_chosen() -> None:
     form = Questionnaire(asks("verify_tin", **LETTER), on_file)
     field = next(one for one in form.sections[0].fields if one.name == "document_id")
     assert field.choices == (("irs_letter: d2", "d2"), ("bill: march.pdf", "d1"))
-    judged = form.judge({"0": {"decision": "approve", "document_id": "d1"}})
-    assert judged.input is not None
-    assert judged.input["actions"] == [{"type": "verify_tin", "payload": {"document_id": "d1"}}]
-    assert form.judge({"0": {"decision": "reject", "document_id": "d1"}}).input == {"decision": "reject"}
+    result = form.validate({"0": {"decision": "approve", "document_id": "d1"}})
+    assert result.input is not None
+    assert result.input["actions"] == [{"type": "verify_tin", "payload": {"document_id": "d1"}}]
+    assert form.validate({"0": {"decision": "reject", "document_id": "d1"}}).input == {"decision": "reject"}
 
 
 def test_documents_of_the_same_name() -> None:
@@ -217,37 +223,37 @@ def test_many_rows() -> None:
     """Rows that are too many to lay out are approved, rejected or answered as JSON, and it is said why."""
     form = Questionnaire(asks("add_sources", payload={"sources": [SOURCE] * 2000}))
     assert [field.name for field in form.sections[0].fields] == ["decision", "note", "raw"]
-    assert "10,003 inputs, too many to lay out" in form.sections[0].fields[0].help
-    assert form.judge({"0": {"decision": "approve"}}).input == {"decision": "approve"}
+    assert "10,003 inputs, too many" in form.sections[0].fields[0].help
+    assert form.validate({"0": {"decision": "approve"}}).input == {"decision": "approve"}
 
 
 # --------------------------------------------------------------------------------------------- several in one
 
 
 @pytest.mark.parametrize(
-    ("decisions", "caption", "is_final"),
+    ("decisions", "caption", "is_irreversible"),
     [
-        (("approve", "approve"), "Approve all 2 and resume", True),
-        (("approve", "reject"), "Approve 1 of 2 and resume", True),
-        (("reject", "reject"), "Reject all 2 and resume", False),
-        (("approve", None), "Answer 1 more of 2 to resume", True),
-        ((None, None), "Answer 2 more of 2 to resume", False),
+        (("approve", "approve"), "Approve all 2", True),
+        (("approve", "reject"), "Approve 1 of 2", True),
+        (("reject", "reject"), "Reject all 2", False),
+        (("approve", None), "1 of 2 answered", True),
+        ((None, None), "0 of 2 answered", False),
     ],
 )
-def test_a_combined_proposal(decisions: Any, caption: str, is_final: bool) -> None:
+def test_a_combined_proposal(decisions: Any, caption: str, is_irreversible: bool) -> None:
     """Each proposal is answered on its own; the whole is sent when all are."""
-    typed = {str(n): {"decision": word, "note": "why"} for n, word in enumerate(decisions)}
-    judged = Questionnaire(both()).judge(typed)
-    assert (judged.caption, judged.is_final) == (caption, is_final)
+    entries = {str(n): {"decision": word, "note": "why"} for n, word in enumerate(decisions)}
+    result = Questionnaire(both()).validate(entries)
+    assert (result.caption, result.is_irreversible) == (caption, is_irreversible)
     parts = zip(("tin", "list"), decisions, strict=True)
     whole = {"proposals": [{"agent": agent, "decision": word, "note": "why"} for agent, word in parts]}
-    assert judged.input == (None if None in decisions else whole)
+    assert result.input == (None if None in decisions else whole)
 
 
 def test_an_error_in_one_of_them() -> None:
     """It stands in its own section."""
-    judged = Questionnaire(both()).judge({"0": {"decision": "approve"}, "1": {"decision": "approve"}})
-    assert (judged.input, list(judged.errors), list(judged.errors["1"])) == (None, ["1"], ["note"])
+    result = Questionnaire(both()).validate({"0": {"decision": "approve"}, "1": {"decision": "approve"}})
+    assert (result.input, list(result.errors), list(result.errors["1"])) == (None, ["1"], ["note"])
 
 
 @pytest.mark.parametrize("second", [{"agent": "tin"}, {"agent": None}, {"agent": 7}])
@@ -255,7 +261,7 @@ def test_proposals_that_cannot_be_told_apart(second: Json) -> None:
     """Without an agent for each, they are answered together."""
     form = Questionnaire(both(**second))
     assert len(form.sections) == 1
-    assert form.judge({"0": {"decision": "reject"}}).input == {"decision": "reject"}
+    assert form.validate({"0": {"decision": "reject"}}).input == {"decision": "reject"}
 
 
 @pytest.mark.parametrize("proposal", [{"type": "dismissal"}, {"type": "x", "schema": WIDE}])
@@ -265,8 +271,8 @@ def test_many_proposals(proposal: Json) -> None:
     agents = [{**proposal, "agent": f"a{number}"} for number in range(n_proposals)]
     form = Questionnaire(asks("mixed", proposals=agents))
     assert len(form.sections) == 1
-    assert f"These {n_proposals:,} proposals are too many" in form.sections[0].fields[0].help
-    assert form.judge({"0": {"decision": "reject"}}).input == {"decision": "reject"}
+    assert f"{n_proposals:,} proposals are too many" in form.sections[0].fields[0].help
+    assert form.validate({"0": {"decision": "reject"}}).input == {"decision": "reject"}
 
 
 # --------------------------------------------------------------------------------------- schemas of their own
@@ -281,32 +287,34 @@ def test_many_rows_at_first() -> None:
 
 def test_a_question_with_a_schema() -> None:
     """Its fields are the form; what they hold is sent under their names, numbers as numbers."""
-    judged = judge(asks("decision", response_schema=FLAT), decision="approved", risk="4")
-    assert judged.input == {"decision": "approved", "risk": 4}
-    assert (judged.caption, judged.is_final) == ("Approve the business and resume", True)
-    assert not judge(asks("decision", response_schema=FLAT), decision="in_review", risk="1").is_final
-    refused = judge(asks("decision", response_schema=FLAT), decision="approved", risk="9")
+    result = validate(asks("decision", response_schema=FLAT), decision="approved", risk="4")
+    assert result.input == {"decision": "approved", "risk": 4}
+    assert (result.caption, result.is_irreversible) == ("Approve", True)
+    assert not validate(
+        asks("decision", response_schema=FLAT), decision="in_review", risk="1"
+    ).is_irreversible
+    refused = validate(asks("decision", response_schema=FLAT), decision="approved", risk="9")
     assert refused.errors == {"0": {"risk": "must be at most 5"}}
 
 
 def test_words_of_its_own_are_final() -> None:
     """A decision that runkit does not know may be one that cannot be taken back."""
     own = {"type": "object", "properties": {"decision": {"enum": ["yes", "no"]}}}
-    judged = judge(asks("decision", response_schema=own), decision="no")
-    assert (judged.caption, judged.is_final) == ("Send the answer and resume", True)
+    result = validate(asks("decision", response_schema=own), decision="no")
+    assert (result.caption, result.is_irreversible) == ("Send the answer", True)
 
 
 @pytest.mark.parametrize("raw", ['{"decision": []}', '{"decision": {"a": 1}}', '{"decision": 1e999}', "{}"])
 def test_a_schema_that_is_too_deep(raw: str) -> None:
     """It is answered as JSON, whatever that holds; what does not fit stands at the JSON."""
-    judged = judge(asks("decision", response_schema=DEEP), raw=raw)
-    assert judged.input is not None or list(judged.errors["0"]) == ["raw"]
+    result = validate(asks("decision", response_schema=DEEP), raw=raw)
+    assert result.input is not None or list(result.errors["0"]) == ["raw"]
 
 
 def test_an_error_without_a_field_is_shown() -> None:
     """What a schema wants of the whole, and that it cannot be used, stands at the last field."""
-    for more, words in (({"minProperties": 9}, "minProperties"), ({"$defs": {"$id": "x"}}, "cannot be used")):
-        errors = judge(asks("x", response_schema={**FLAT, **more}), decision="approved", risk="1").errors
+    for more, words in (({"minProperties": 9}, "minProperties"), ({"$defs": {"$id": "x"}}, "can't be used")):
+        errors = validate(asks("x", response_schema={**FLAT, **more}), decision="approved", risk="1").errors
         assert list(errors["0"]) == ["risk"]
         assert words in errors["0"]["risk"]
 
@@ -343,10 +351,10 @@ objects = st.dictionaries(keys, values, max_size=5)
 
 
 @given(objects, st.fixed_dictionaries({}, optional={"0": objects, "1": objects}))
-def test_hostile_values(value: Json, typed: dict[str, Json]) -> None:
+def test_hostile_values(value: Json, entries: dict[str, Json]) -> None:
     """Whatever a question holds is a form, and whatever is typed into it is judged."""
     form = Questionnaire(value)
-    for one in (form.start(), typed):
-        judged = form.judge(one)
-        assert (judged.input is None) is bool(judged.errors)
-        assert judged.caption
+    for one in (form.start(), entries):
+        result = form.validate(one)
+        assert (result.input is None) is bool(result.errors)
+        assert result.caption

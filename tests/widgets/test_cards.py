@@ -23,7 +23,7 @@ def test_what_is_left_out_is_said(asking: Asking) -> None:
     assert shown.count("tt… (500 more characters not shown here)") == shown.count("1 more source not") == 50
     assert "2 more findings not shown here." in shown
     shown = header(asking, {"proposals": [{"label": "p" * 2500, "agent": "tin"}] * 1050})
-    assert shown.count("pp… (500 more characters not shown here) (tin)") == 50
+    assert shown.count("pp… (500 more characters not shown here) (TIN)") == 50
     assert "1,000 more proposals not shown here" in shown
 
 

@@ -10,7 +10,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.widgets import drafts
-from runkit.widgets.controller import FormMachine, State
+from runkit.widgets.answer_controller import AnswerController, State
 from tests.client.conftest import DROP, Answer, Asked, Server
 from tests.widgets.answering import WHO, YES, answer, deliveries, draft, posts, saved, scripted, submit, told
 from tests.widgets.asking import JOBS, Asking, finish
@@ -20,39 +20,39 @@ from tests.widgets.asking import JOBS, Asking, finish
 
 def test_the_reply_is_lost(asking: Asking) -> None:
     """The work was done and the answer to it lost: one POST, and the receipt claims no more than is known."""
-    machine = asking.machine(who=WHO)
+    controller = asking.controller(who=WHO)
     asking.box.fault("lose_reply")
     states: list[tuple[State, bool]] = []
-    machine.listen(lambda snapshot: states.append((snapshot.state, snapshot.is_looking)))
-    assert (answer(machine).state, asking.wire.posts) == (State.SETTLED, 1)
+    controller.subscribe(lambda snapshot: states.append((snapshot.state, snapshot.is_checking)))
+    assert (answer(controller).state, asking.wire.posts) == (State.SETTLED, 1)
     assert states[-2:] == [(State.UNKNOWN, True), (State.SETTLED, False)]
-    assert "your answer of" in told(machine)
-    assert "could not be confirmed" in told(machine)
+    assert "your answer of" in told(controller)
+    assert "couldn't confirm" in told(controller)
     assert deliveries() == ["unconfirmed"]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_server_in_trouble(asking: Asking, status: int) -> None:
     """Still open after the looks: open again with a warning and all that was typed; the next try arrives."""
-    machine = asking.machine()
+    controller = asking.controller()
     asking.box.fault("refuse", status=status)
-    reopened = answer(machine)
-    assert (reopened.state, asking.wire.posts, machine.typed) == (State.OPEN, 1, YES)
+    reopened = answer(controller)
+    assert (reopened.state, asking.wire.posts, controller.entries) == (State.OPEN, 1, YES)
     assert "was sent once and may still arrive" in reopened.message
     assert deliveries() == ["unknown"]
-    assert (submit(machine).state, asking.wire.posts) == (State.SETTLED, 2)
+    assert (submit(controller).state, asking.wire.posts) == (State.SETTLED, 2)
     assert deliveries() == ["unknown", "confirmed"]
 
 
 def test_the_first_answer_arrives_late(asking: Asking) -> None:
     """After a doubtful one the question closes: the receipt is of an answer that could not be confirmed."""
-    machine = asking.machine()
+    controller = asking.controller()
     asking.box.fault("drop")
-    answer(machine)
-    asking.answer_elsewhere(machine.question)
-    machine.watch()
-    assert machine.snapshot.state is State.SETTLED
-    assert "could not be confirmed" in told(machine)
+    answer(controller)
+    asking.answer_elsewhere(controller.question)
+    controller.refresh()
+    assert controller.snapshot.state is State.SETTLED
+    assert "couldn't confirm" in told(controller)
 
 
 def cut_off(asking: Asking) -> None:
@@ -64,50 +64,50 @@ def cut_off(asking: Asking) -> None:
 @pytest.mark.parametrize("is_closed", [True, False])
 def test_nobody_can_look(asking: Asking, is_closed: bool) -> None:
     """Unknown until somebody looks again: a click sends nothing, the next look finds out."""
-    machine = asking.machine()
+    controller = asking.controller()
     cut_off(asking)
-    unknown = answer(machine)
-    assert (unknown.state, unknown.is_looking) == (State.UNKNOWN, False)
-    assert submit(machine).state is State.UNKNOWN
-    machine.look()
+    unknown = answer(controller)
+    assert (unknown.state, unknown.is_checking) == (State.UNKNOWN, False)
+    assert submit(controller).state is State.UNKNOWN
+    controller.check()
     finish()
-    assert (machine.snapshot.state, asking.wire.posts) == (State.UNKNOWN, 1)
+    assert (controller.snapshot.state, asking.wire.posts) == (State.UNKNOWN, 1)
     asking.box.clear_faults()
     if is_closed:
-        asking.answer_elsewhere(machine.question)
-    machine.look()
+        asking.answer_elsewhere(controller.question)
+    controller.check()
     finish()
-    assert (machine.snapshot.state, asking.wire.posts) == (State.SETTLED if is_closed else State.OPEN, 1)
+    assert (controller.snapshot.state, asking.wire.posts) == (State.SETTLED if is_closed else State.OPEN, 1)
 
 
 def test_one_look_at_a_time(asking: Asking) -> None:
     """Whoever clicks again while it is looked for starts no second look."""
-    machine = asking.machine()
+    controller = asking.controller()
     cut_off(asking)
-    answer(machine)
+    answer(controller)
     asking.box.clear_faults()
     asking.box.fault("slow", on="GET /runs", seconds=0.2)
     for _ in range(5):
-        machine.look()
-    assert [one.name for one in threading.enumerate() if one.name in JOBS] == ["runkit-look"]
+        controller.check()
+    assert [one.name for one in threading.enumerate() if one.name in JOBS] == ["runkit-check"]
     finish()
-    assert machine.snapshot.state is State.OPEN
+    assert controller.snapshot.state is State.OPEN
 
 
 def test_no_thread_to_look(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the machine has no thread to give, it is still unknown, and one may look again."""
-    machine = asking.machine()
+    controller = asking.controller()
     cut_off(asking)
-    answer(machine)
+    answer(controller)
     asking.box.clear_faults()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_thread)
-        machine.look()
-    assert (machine.snapshot.state, machine.snapshot.is_looking) == (State.UNKNOWN, False)
-    assert "can't start new thread" in machine.snapshot.message
-    machine.look()
+        controller.check()
+    assert (controller.snapshot.state, controller.snapshot.is_checking) == (State.UNKNOWN, False)
+    assert "can't start new thread" in controller.snapshot.message
+    controller.check()
     finish()
-    assert machine.snapshot.state is State.OPEN
+    assert controller.snapshot.state is State.OPEN
 
 
 def no_thread(_thread: threading.Thread) -> None:
@@ -117,26 +117,26 @@ def no_thread(_thread: threading.Thread) -> None:
 
 def test_no_thread_to_send_again(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a doubtful answer it is not said that nothing was sent at all."""
-    machine = asking.machine()
+    controller = asking.controller()
     asking.box.fault("drop")
-    answer(machine)
+    answer(controller)
     monkeypatch.setattr(threading.Thread, "start", no_thread)
-    failed = submit(machine)
+    failed = submit(controller)
     assert failed.state is State.FAILED
-    assert failed.message.startswith("Nothing was sent this time. can't start new thread. Your answer of ")
+    assert failed.message.startswith("Not sent this time. can't start new thread. Your answer of ")
 
 
 def test_unknown_is_found_out_without_a_click(asking: Asking) -> None:
     """A look from time to time is enough once the question is closed."""
-    machine = asking.machine()
+    controller = asking.controller()
     cut_off(asking)
-    answer(machine)
+    answer(controller)
     asking.box.clear_faults()
-    machine.watch()
-    assert machine.snapshot.state is State.UNKNOWN
-    asking.answer_elsewhere(machine.question)
-    machine.watch()
-    assert machine.snapshot.state is State.SETTLED
+    controller.refresh()
+    assert controller.snapshot.state is State.UNKNOWN
+    asking.answer_elsewhere(controller.question)
+    controller.refresh()
+    assert controller.snapshot.state is State.SETTLED
 
 
 def test_a_look_in_between(server: Server, client: Client, run_json: Any, question: Any) -> None:
@@ -147,15 +147,15 @@ def test_a_look_in_between(server: Server, client: Client, run_json: Any, questi
     def script(asked: Asked) -> Answer:
         if asked.method == "POST":
             was_sent.append(asked)
-            machine.watch()
+            controller.refresh()
         return Answer(run_json(steps=[])) if was_sent else pending
 
     server.script = script
-    machine = scripted(client)
+    controller = scripted(client)
     states: list[State] = []
-    machine.listen(lambda snapshot: states.append(snapshot.state))
-    assert answer(machine).state is State.SETTLED
-    assert told(machine).startswith("Answered by")
+    controller.subscribe(lambda snapshot: states.append(snapshot.state))
+    assert answer(controller).state is State.SETTLED
+    assert told(controller).startswith("Answered by")
     assert states.count(State.SETTLED) == 1
 
 
@@ -192,9 +192,9 @@ def test_a_question_that_changes_while_it_is_looked_for(
 
 def test_a_closed_client_sends_no_answer(asking: Asking) -> None:
     """The card says so, and that the answer was not delivered."""
-    machine = FormMachine(client := asking.another(), asking.question())
+    controller = AnswerController(client := asking.another(), asking.question())
     client.close()
-    failed = answer(machine)
+    failed = answer(controller)
     assert (failed.state, "this client has been closed" in failed.message) == (State.FAILED, True)
 
 
@@ -202,34 +202,34 @@ def test_an_error_before_the_answer_is_sent(
     asking: Asking, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What nobody expected ends as words on the card, and as a traceback in the log."""
-    machine = FormMachine(client := asking.another(), asking.question())
+    controller = AnswerController(client := asking.another(), asking.question())
     monkeypatch.setattr(client.runs, "get", no_thread)
-    failed = answer(machine)
+    failed = answer(controller)
     assert (failed.state, "RuntimeError" in failed.message) == (State.FAILED, True)
-    assert failed.message.startswith("The answer was not delivered. ")
+    assert failed.message.startswith("Not delivered. ")
     assert "Traceback" in caplog.text
 
 
 def test_an_error_while_the_answer_is_sent(asking: Asking) -> None:
     """Then it is unknown whether it arrived; the next look finds out."""
-    machine = asking.machine()
+    controller = asking.controller()
     asking.wire.broken = ZeroDivisionError()
-    unknown = answer(machine)
+    unknown = answer(controller)
     assert (unknown.state, "ZeroDivisionError" in unknown.message) == (State.UNKNOWN, True)
     assert deliveries() == ["sending"]
-    machine.look()
+    controller.check()
     finish()
-    assert machine.snapshot.state is State.OPEN
-    assert "may still arrive" in machine.snapshot.message
+    assert controller.snapshot.state is State.OPEN
+    assert "may still arrive" in controller.snapshot.message
 
 
 def test_a_view_that_fails(asking: Asking, caplog: pytest.LogCaptureFixture) -> None:
     """A listener that raises costs neither the answer its verdict nor the others their news."""
-    machine = asking.machine()
+    controller = asking.controller()
     heard: list[State] = []
-    machine.listen(lambda snapshot: 1 / 0)
-    machine.listen(lambda snapshot: heard.append(snapshot.state))
-    assert answer(machine).state is heard[-1] is State.SETTLED
+    controller.subscribe(lambda snapshot: 1 / 0)
+    controller.subscribe(lambda snapshot: heard.append(snapshot.state))
+    assert answer(controller).state is heard[-1] is State.SETTLED
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -245,25 +245,25 @@ def test_a_folder_that_cannot_be_written(
     asking: Asking, caplog: pytest.LogCaptureFixture, fault: Any
 ) -> None:
     """Without a log and drafts an answer is sent all the same, and its receipt claims no less and no more."""
-    machine = asking.machine()
+    controller = asking.controller()
     if fault:
         asking.box.fault(fault)
-    assert (answer(machine).state, asking.wire.posts) == (State.SETTLED, 1)
-    assert ("could not be confirmed" in told(machine)) is bool(fault)
+    assert (answer(controller).state, asking.wire.posts) == (State.SETTLED, 1)
+    assert ("couldn't confirm" in told(controller)) is bool(fault)
     assert "the answer log was not written" in caplog.text
 
 
 @pytest.mark.usefixtures("no_folder")
 def test_a_doubtful_answer_is_known_without_a_log(asking: Asking) -> None:
     """Found closed later, it is not said that nothing was sent from here."""
-    machine = asking.machine()
+    controller = asking.controller()
     cut_off(asking)
-    answer(machine)
+    answer(controller)
     asking.box.clear_faults()
-    asking.answer_elsewhere(machine.question)
-    machine.look()
+    asking.answer_elsewhere(controller.question)
+    controller.check()
     finish()
-    assert "could not be confirmed" in told(machine)
+    assert "couldn't confirm" in told(controller)
 
 
 def test_a_replica_that_lags_behind(server: Server, client: Client, run_json: Any, question: Any) -> None:
@@ -271,13 +271,13 @@ def test_a_replica_that_lags_behind(server: Server, client: Client, run_json: An
     asked = run_json(status="interrupted", interrupts=[question], steps=[], updated_at="2026-02-03T10:00:40Z")
     before = run_json(status="running", interrupts=[], steps=[], updated_at="2026-02-03T10:00:01Z")
     server.script = lambda asked_for: Answer(asked)
-    machine = scripted(client)
+    controller = scripted(client)
     for odd in (before, run_json(id="run-of-another-customer")):
-        draft(machine, {"0": {"decision": "reject", "note": str(odd["id"])}})
+        draft(controller, {"0": {"decision": "reject", "note": str(odd["id"])}})
         server.script = lambda asked_for, odd=odd: Answer(odd)  # type: ignore[misc]
-        machine.saw(Run.from_json(before))
-        failed = submit(machine)
-        assert (failed.state, saved(machine) is None) == (State.FAILED, False)
+        controller.update_run(Run.from_json(before))
+        failed = submit(controller)
+        assert (failed.state, saved(controller) is None) == (State.FAILED, False)
     assert {one.method for one in server.asked} == {"GET"}
 
 
@@ -289,7 +289,7 @@ def test_two_forms_of_one_question(server: Server, client: Client, run_json: Any
     answer(first)
     warned = answer(second)
     assert (warned.state, posts(server)) == (State.OPEN, 1)
-    assert "An answer was sent from here" in warned.message
+    assert "An answer sent from here" in warned.message
     assert "may still arrive" in warned.message
     submit(second)
     assert posts(server) == 2
@@ -297,27 +297,27 @@ def test_two_forms_of_one_question(server: Server, client: Client, run_json: Any
 
 def test_a_warning_does_not_deny_the_first_answer(asking: Asking) -> None:
     """A form whose answer may still arrive and that hears of another form's does not say it sent none."""
-    first = asking.machine()
-    second = FormMachine(asking.client, first.question)
+    first = asking.controller()
+    second = AnswerController(asking.client, first.question)
     asking.box.fault("drop", times=2)
-    for machine in (first, second):
-        answer(machine)  # the second one is only warned
+    for controller in (first, second):
+        answer(controller)  # the second one is only warned
     submit(second)
     warned = submit(first)
     assert (warned.state, asking.wire.posts) == (State.OPEN, 2)
-    assert warned.message.startswith("Nothing was sent this time. An answer was sent from here at ")
+    assert warned.message.startswith("Not sent this time. An answer sent from here at ")
 
 
 def test_an_error_after_the_verdict(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong behind the receipt does not take it back."""
-    machine = asking.machine()
+    controller = asking.controller()
 
     def fail(_name: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(drafts, "drop_all", fail)
-    assert answer(machine).state is State.SETTLED
-    assert told(machine).startswith("Answered by")
+    assert answer(controller).state is State.SETTLED
+    assert told(controller).startswith("Answered by")
 
 
 def test_asked_again_under_the_same_id(server: Server, client: Client, run_json: Any, question: Any) -> None:
@@ -338,4 +338,4 @@ def test_asked_again_under_the_same_id(server: Server, client: Client, run_json:
     assert second.snapshot.message == ""
     server.script = lambda asked: Answer(run("", status="running", interrupts=[]))
     assert answer(second).state is State.CONFLICT
-    assert told(second).startswith("Not answered from here")
+    assert told(second).startswith("Already answered")

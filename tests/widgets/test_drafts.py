@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from runkit.client import Client
-from runkit.widgets.controller import FormMachine, State
+from runkit.widgets.answer_controller import AnswerController, State
 from runkit.widgets.form import InterruptForm
 from tests.client.conftest import Answer, Server
 from tests.widgets.answering import NO, YES, answer, draft, saved, scripted, submit
@@ -16,51 +16,51 @@ from tests.widgets.asking import Asking, until
 def test_a_draft_goes_with_its_question(asking: Asking) -> None:
     """Answered from elsewhere and shown again, or settled by a form that keeps none: no draft is left."""
     for close in (
-        lambda machine: asking.answer_elsewhere(machine.question),
-        lambda machine: answer(FormMachine(asking.client, machine.question, use_drafts=False)),
+        lambda controller: asking.answer_elsewhere(controller.question),
+        lambda controller: answer(AnswerController(asking.client, controller.question, use_drafts=False)),
     ):
-        machine = asking.machine()
-        draft(machine)
-        close(machine)
-        InterruptForm(asking.client, machine.question.run)
-        assert saved(machine) is None
+        controller = asking.controller()
+        draft(controller)
+        close(controller)
+        InterruptForm(asking.client, controller.question.run)
+        assert saved(controller) is None
 
 
 def test_the_cell_again_right_after_typing(asking: Asking) -> None:
     """What was typed a moment ago is not waited for: the new form has it."""
-    first = asking.machine()
+    first = asking.controller()
     first.edit(YES)
-    assert FormMachine(asking.client, first.question).typed == YES
+    assert AnswerController(asking.client, first.question).entries == YES
 
 
 def test_a_restart_loses_nothing(asking: Asking) -> None:
     """Another form of the same question, as after a restart of the kernel, begins with what was typed."""
-    first = asking.machine()
+    first = asking.controller()
     draft(first, {"0": {"decision": "approve", "note": "half a pair \ud83d, and 2**70", "n": 2**70}})
-    second = FormMachine(asking.client, first.question)
-    assert second.typed == first.typed
-    assert "is here again" in second.snapshot.message
-    assert second.snapshot.caption == "Dismiss the hit and resume"
+    second = AnswerController(asking.client, first.question)
+    assert second.entries == first.entries
+    assert "Draft restored" in second.snapshot.message
+    assert second.snapshot.caption == "Dismiss the hit"
 
 
 def test_a_failed_send_keeps_the_draft(asking: Asking) -> None:
     """What was typed is a draft until the answer is settled, and none after it."""
-    machine = asking.machine()
-    draft(machine)
+    controller = asking.controller()
+    draft(controller)
     asking.box.fault("refuse", status=403)
-    assert submit(machine).state is State.FAILED
-    assert saved(machine) == YES
-    assert submit(machine).state is State.SETTLED
-    assert saved(machine) is None
+    assert submit(controller).state is State.FAILED
+    assert saved(controller) == YES
+    assert submit(controller).state is State.SETTLED
+    assert saved(controller) is None
 
 
 def test_a_draft_that_comes_too_late(asking: Asking) -> None:
     """Typing right before the click leaves no draft behind the receipt."""
-    machine = asking.machine()
-    answer(machine)
-    machine.edit(NO)
+    controller = asking.controller()
+    answer(controller)
+    controller.edit(NO)
     until(lambda: not any(isinstance(one, threading.Timer) for one in threading.enumerate()))
-    assert saved(machine) is None
+    assert saved(controller) is None
 
 
 def test_another_question_gets_no_draft(server: Server, client: Client, run_json: Any, question: Any) -> None:
@@ -71,7 +71,7 @@ def test_another_question_gets_no_draft(server: Server, client: Client, run_json
     ]
     server.say(*runs)
     draft(scripted(client))
-    assert scripted(client).typed == {"0": {}}
+    assert scripted(client).entries == {"0": {}}
 
 
 def test_the_old_question_takes_no_draft_of_the_new_one(
@@ -87,7 +87,7 @@ def test_the_old_question_takes_no_draft_of_the_new_one(
     draft(ahead)
     draft(behind, NO)
     assert saved(ahead) == YES
-    behind.watch()
+    behind.refresh()
     assert behind.snapshot.state is State.CONFLICT
     assert (saved(behind), saved(ahead)) == (None, YES)
 
@@ -110,25 +110,25 @@ def test_a_settled_question_leaves_no_draft_of_what_it_asked_before(
 
 def test_without_drafts(asking: Asking, state_dir: Any) -> None:
     """Nothing that was typed is kept where that is not wanted."""
-    machine = asking.machine(use_drafts=False)
-    machine.edit(YES)
+    controller = asking.controller(use_drafts=False)
+    controller.edit(YES)
     assert not any(isinstance(one, threading.Timer) for one in threading.enumerate())
     assert not state_dir.exists()
 
 
 def test_an_answer_that_may_still_arrive_is_told_of(asking: Asking) -> None:
     """A form that begins anew after a doubtful answer warns of it."""
-    first = asking.machine()
+    first = asking.controller()
     asking.box.fault("drop")
     answer(first)
-    second = FormMachine(asking.client, first.question)
-    assert "An answer was sent from here at " in second.snapshot.message
+    second = AnswerController(asking.client, first.question)
+    assert "An answer sent from here at " in second.snapshot.message
     assert "may still arrive" in second.snapshot.message
 
 
 def test_the_caption_says_what_stands_in_the_form(asking: Asking) -> None:
     """What was typed while an answer was on its way counts when the form is open again."""
-    machine = asking.machine()
+    controller = asking.controller()
     asking.box.fault("refuse", status=500)
-    asking.pauses.append(lambda: machine.edit(NO))
-    assert answer(machine).caption == "Keep the hit and resume"
+    asking.pauses.append(lambda: controller.edit(NO))
+    assert answer(controller).caption == "Keep the hit"

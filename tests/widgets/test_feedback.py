@@ -12,7 +12,7 @@ import runkit
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox
-from runkit.widgets.feedback import FeedbackForm, FeedbackMachine, Standing, artifacts_of, static
+from runkit.widgets.feedback import FeedbackController, FeedbackForm, Rating, artifacts_of, static
 
 HOSTILE = '<img src=x onerror=alert(1)> $x$ $y$ "'
 
@@ -42,7 +42,7 @@ def shown(client: Client, run: Run) -> FeedbackForm:
     return form
 
 
-def rate(form: FeedbackForm, rating: str, comment: str = "", clicks: int = 1) -> Standing:
+def rate(form: FeedbackForm, rating: str, comment: str = "", clicks: int = 1) -> Rating:
     """Fill in the first artifact's inputs, click, and wait for what becomes of it."""
     assert form._view is not None
     dropdown, textarea, _, button = form._view.box.children[1].children
@@ -53,8 +53,8 @@ def rate(form: FeedbackForm, rating: str, comment: str = "", clicks: int = 1) ->
     return first(form)
 
 
-def first(form: FeedbackForm) -> Standing:
-    return next(iter(form.machine.snapshot.standings.values()))
+def first(form: FeedbackForm) -> Rating:
+    return next(iter(form.controller.snapshot.ratings.values()))
 
 
 def eventually(holds: Callable[[], object]) -> None:
@@ -84,17 +84,17 @@ def test_a_rating_is_sent_and_replaced(client: Client, run: Run) -> None:
     """It is said when a rating was taken, and when it replaced an earlier one."""
     form = shown(client, run)
     standing = rate(form, "positive", "well found")
-    assert standing.receipt.startswith("Rated positive at ")
-    assert "replaced" not in standing.receipt
-    assert "it replaced an earlier rating" in rate(form, "negative").receipt
-    assert "Rated negative" in static(form.machine)["text/html"]
-    assert repr(form).endswith("artifacts, 1 rated, SANDBOX)")
+    assert standing.receipt.startswith("Rated positive, ")
+    assert "Replaced" not in standing.receipt
+    assert "Replaced an earlier rating" in rate(form, "negative").receipt
+    assert "Rated negative" in static(form.controller)["text/html"]
+    assert repr(form).endswith(f"1 of {len(form.controller.artifacts)} rated, SANDBOX)")
 
 
 def test_nothing_chosen(client: Client, run: Run) -> None:
     """Without a rating nothing is sent; that is said at the artifact, whose input is marked and focused."""
     form = shown(client, run)
-    assert rate(form, "", "a comment").problem == "Nothing was sent. Choose a rating."
+    assert rate(form, "", "a comment").problem == "Not sent. Choose a rating."
     assert form._view is not None
     [marked] = form._view.guard.errors
     assert form._view.guard.focus_on["class"] == marked
@@ -107,13 +107,13 @@ def test_a_double_click(box: Sandbox, client: Client, run: Run) -> None:
     box.fault("slow", "/feedback", seconds=0.3)
     form = shown(client, run)
     rate(form, "positive", clicks=3)
-    assert "replaced" not in rate(form, "positive").receipt
+    assert "Replaced" not in rate(form, "positive").receipt
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (403, "Not rated: the account may lack the feature."),
+        (403, "Not rated. Feedback may not be enabled"),
         (422, "Not rated. POST"),
         (401, "Not rated. POST"),
     ],
@@ -132,9 +132,9 @@ def test_a_lost_reply(box: Sandbox, client: Client, run: Run) -> None:
     box.fault("lose_reply", "/feedback")
     form = shown(client, run)
     assert rate(form, "positive").problem.startswith(
-        "The rating may have arrived; sending it again replaces it"
+        "We couldn't confirm it arrived. Sending it again replaces it."
     )
-    assert "it replaced an earlier rating" in rate(form, "positive").receipt
+    assert "Replaced an earlier rating" in rate(form, "positive").receipt
 
 
 def test_a_long_comment(client: Client, run: Run) -> None:
@@ -146,7 +146,7 @@ def test_read_only(box: Sandbox, run: Run) -> None:
     """A client that may not write says so at once, and when somebody tries."""
     with box.client(read_only=True) as reader:
         form = shown(reader, run)
-        assert "read_only" in static(form.machine)["text/html"]
+        assert "Read-only" in static(form.controller)["text/html"]
         assert "nothing was sent" in rate(form, "positive").problem
 
 
@@ -174,26 +174,26 @@ def test_an_error_that_nobody_expected(
 def test_artifacts_without_id(client: Client, run: Run) -> None:
     """They are listed with the reason why they cannot be rated, and no inputs."""
     bare = run_with([{"title": "A finding", "type": "x"}, {"title": "A finding", "type": "x"}], run)
-    machine = FeedbackMachine(client, bare)
-    assert (len(machine.artifacts), machine.rateable) == (2, {})
-    assert static(machine)["text/html"].count("it gave it no id") == 2
+    controller = FeedbackController(client, bare)
+    assert (len(controller.artifacts), controller.rateable) == (2, {})
+    assert static(controller)["text/html"].count("the API gave it no ID") == 2
 
 
 def test_many_artifacts(client: Client, run: Run) -> None:
     """At most 20 are shown, and how many are not is said."""
     many = [{"title": f"Finding {number}", "type": "x", "id": str(number)} for number in range(25)]
-    machine = FeedbackMachine(client, run_with(many, run))
-    assert len(machine.rateable) == 20
-    assert "5 more artifacts not shown" in static(machine)["text/html"]
+    controller = FeedbackController(client, run_with(many, run))
+    assert len(controller.rateable) == 20
+    assert "5 more artifacts not shown" in static(controller)["text/html"]
 
 
 def test_text_of_a_run_stays_text(client: Client, run: Run) -> None:
     """Titles and summaries are escaped, and no title is typeset."""
     item = {"title": HOSTILE, "type": "x", "id": HOSTILE, "summary": HOSTILE, "confidence": HOSTILE}
-    machine = FeedbackMachine(client, run_with([item], run))
-    assert "<img" not in static(machine)["text/html"]
+    controller = FeedbackController(client, run_with([item], run))
+    assert "<img" not in static(controller)["text/html"]
     form = FeedbackForm(client, run)
-    form.machine = machine
+    form.controller = controller
     form._ipython_display_()
     assert form._view is not None
     rating, _, note, _ = form._view.box.children[1].children

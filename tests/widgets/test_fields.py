@@ -40,12 +40,12 @@ SOURCES = [{"url": "https://a.example", "seen": "", "score": 0.5}, {"url": "http
 class Form:
     """A `FieldSet` with what it called back."""
 
-    def __init__(self, schema: dict[str, Any] = SCHEMA, typed: dict[str, Any] | None = None) -> None:
+    def __init__(self, schema: dict[str, Any] = SCHEMA, entries: dict[str, Any] | None = None) -> None:
         fields = fields_of(schema)
         assert fields is not None
         self.edits = 0
         self.focused: list[str] = []
-        self.inputs = FieldSet(fields, typed, self._edited, prefix="card-1.", focus=self.focused.append)
+        self.inputs = FieldSet(fields, entries, self._edited, prefix="card-1.", focus=self.focused.append)
 
     def _edited(self) -> None:
         self.edits += 1
@@ -72,7 +72,7 @@ class Form:
 
 def test_every_input_has_a_name() -> None:
     """Each input and button carries its own visible name; what is required says so in words."""
-    form = Form(typed={"sources": SOURCES})
+    form = Form(entries={"sources": SOURCES})
     controls = [part for part in form.all() if not isinstance(part, w.VBox | w.HTML)]
     assert [part.description for part in controls] == [
         "Decision (required)",
@@ -100,16 +100,16 @@ def test_inputs_lose_nothing() -> None:
     assert (decision.options[0], decision.index) == (("choose…", None), 0)
     assert [shown for shown, _ in form.named("Size").options] == ["S", "M"]
     form.named("Risk").value = "3,5"
-    assert form.inputs.typed()["risk"] == "3,5"
+    assert form.inputs.entries()["risk"] == "3,5"
 
 
 def test_what_stands_in_the_inputs() -> None:
-    """`typed` is JSON, and the same again after it was put back, whatever was typed."""
-    form = Form(typed={"sources": SOURCES, "note": HOSTILE})
+    """`entries` is JSON, and the same again after it was put back, whatever was typed."""
+    form = Form(entries={"sources": SOURCES, "note": HOSTILE})
     form.named("Decision (required)").value = "reject"
     form.named("Risk").value = "many"
-    typed = json.loads(json.dumps(form.inputs.typed()))
-    assert typed == {
+    entries = json.loads(json.dumps(form.inputs.entries()))
+    assert entries == {
         "decision": "reject",
         "risk": "many",
         "size": "M",
@@ -119,16 +119,16 @@ def test_what_stands_in_the_inputs() -> None:
         "sources": SOURCES,
     }
     other = Form()
-    other.inputs.put(typed)
-    assert other.inputs.typed() == typed
-    other.inputs.put({})
-    assert other.inputs.typed() == Form().inputs.typed()
+    other.inputs.set_entries(entries)
+    assert other.inputs.entries() == entries
+    other.inputs.set_entries({})
+    assert other.inputs.entries() == Form().inputs.entries()
 
 
 def test_edits_are_told() -> None:
     """Each edit by a person is told, also in a row; what the program puts in is not."""
-    form = Form(typed={"sources": SOURCES})
-    form.inputs.put({"risk": 5, "sources": SOURCES[:1]})
+    form = Form(entries={"sources": SOURCES})
+    form.inputs.set_entries({"risk": 5, "sources": SOURCES[:1]})
     assert form.edits == 0
     form.named("Risk").value = "4"
     form.named("Source 1: url (required)").value = "x"
@@ -139,11 +139,11 @@ def test_edits_are_told() -> None:
 
 def test_rows_keep_what_was_typed() -> None:
     """Adding and removing rows changes their numbers, not what stands in them, and says where to go on."""
-    form = Form(typed={"sources": SOURCES})
+    form = Form(entries={"sources": SOURCES})
     form.named("Add a source").click()
     form.named("Source 3: url (required)").value = "https://c.example"
     form.named("Remove source 2").click()
-    assert form.inputs.typed()["sources"] == [SOURCES[0], {"url": "https://c.example", "seen": ""}]
+    assert form.inputs.entries()["sources"] == [SOURCES[0], {"url": "https://c.example", "seen": ""}]
     assert form.named("Source 2: url (required)").value == "https://c.example"
     assert form.focused == [path_class("card-1.", "sources.2.url"), path_class("card-1.", "sources")]
 
@@ -168,18 +168,18 @@ def test_rows_are_named_after_the_title(title: str, button: str) -> None:
 
 def test_errors_beside_their_fields() -> None:
     """An error stands below its input in words, with the id that the guard ties to it, and goes again."""
-    form = Form(typed={"sources": SOURCES})
+    form = Form(entries={"sources": SOURCES})
     rest = form.inputs.show_errors(
         {
             "risk": "must be at most 5",
-            "sources.1.url": "must be given",
+            "sources.1.url": "is required",
             "sources.7": "is odd",
             "other": "is odd",
         }
     )
     assert rest == {"other": "is odd"}
     html = form.html()
-    for path, words in (("risk", "must be at most 5"), ("sources.1.url", "must be given")):
+    for path, words in (("risk", "must be at most 5"), ("sources.1.url", "is required")):
         css_class = path_class("card-1.", path)
         assert f'id="{css_class}-error"><b>Error: {words}</b>' in html
         assert len([part for part in form.all() if css_class in part._dom_classes]) == 1
@@ -215,7 +215,7 @@ def test_path_classes_differ() -> None:
 def test_closing() -> None:
     """A form that is closed leaves no widget behind, nor a row that was removed."""
     before = set(w.widgets.widget._instances)
-    form = Form(typed={"sources": SOURCES})
+    form = Form(entries={"sources": SOURCES})
     form.named("Remove source 1").click()
     form.inputs.close()
     assert set(w.widgets.widget._instances) == before
@@ -226,7 +226,14 @@ def test_guard_counts_its_views() -> None:
     guard = Guard()
     seen: list[int] = []
     guard.on_view(seen.append)
-    for message in ({"here": "a"}, {"here": "b"}, {"here": "b"}, {"gone": "a"}, {"gone": "a"}, {}):
+    for message in (
+        {"opened": "a"},
+        {"opened": "b"},
+        {"opened": "b"},
+        {"disposed": "a"},
+        {"disposed": "a"},
+        {},
+    ):
         guard._handle_custom_msg(message, [])
     assert seen == [1, 2, 1]
 

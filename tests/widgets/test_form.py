@@ -16,9 +16,12 @@ from runkit import answers
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.widgets.controller import FormMachine, State
+from runkit.widgets import display, feedback
+from runkit.widgets.answer_controller import AnswerController, State
+from runkit.widgets.feedback import FeedbackForm
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.inbox import InterruptInbox
+from runkit.widgets.monitor import RunMonitor
 from runkit.widgets.view import FormView
 from tests.client.conftest import Answer, Server
 from tests.widgets.asking import Asking, finish, until
@@ -36,9 +39,9 @@ def walk(widget: w.Widget) -> Iterator[w.Widget]:
 class Card:
     """A view as a person sees it."""
 
-    def __init__(self, machine: FormMachine) -> None:
-        self.machine = machine
-        self.view = FormView(machine)
+    def __init__(self, controller: AnswerController) -> None:
+        self.controller = controller
+        self.view = FormView(controller)
 
     def named(self, words: str) -> Any:
         """Find what is described so."""
@@ -68,28 +71,28 @@ def is_shown(widget: w.Widget, card: Card) -> bool:
 
 def test_an_answer_by_clicks(asking: Asking) -> None:
     """Chosen, typed, sent and confirmed; the card becomes the receipt and its inputs are closed."""
-    card = Card(asking.machine())
+    card = Card(asking.controller())
     inputs = [one for one in walk(card.view.box) if isinstance(one, w.Dropdown | w.Textarea | w.Button)]
-    assert card.button.description == "Answer and resume"
+    assert card.button.description == "Send answer"
     card.choose("Dismiss the hit")
-    assert card.button.description == "Dismiss the hit and resume"
+    assert card.button.description == "Dismiss the hit"
     card.named("Note (required to dismiss)").value = "not him"
-    yes = card.named("Yes: dismiss the hit and resume")
+    yes = card.named("Yes, dismiss the hit")
     assert not is_shown(yes, card)
     card.button.click()
     assert is_shown(yes, card)
     assert card.view.guard.focus_on["class"] == "runkit-at-back"
     yes.click()
     finish()
-    assert card.machine.snapshot.state is State.SETTLED
+    assert card.controller.snapshot.state is State.SETTLED
     assert "Answered by" in card.text
-    assert card.view.guard.said.startswith("Answered by")
+    assert card.view.guard.announcement.startswith("Answered by")
     assert all(one.comm is None for one in inputs)
 
 
 def test_errors_are_shown_and_get_the_focus(asking: Asking) -> None:
     """An answer that does not fit says so beside its field, for a screen reader too."""
-    card = Card(asking.machine())
+    card = Card(asking.controller())
     card.choose("Dismiss the hit")
     card.button.click()
     assert "Error: a dismissal needs a note" in card.text
@@ -102,26 +105,26 @@ def test_errors_are_shown_and_get_the_focus(asking: Asking) -> None:
 
 def test_going_back(asking: Asking) -> None:
     """What cannot be taken back is not sent by going back."""
-    card = Card(asking.machine())
+    card = Card(asking.controller())
     card.choose("Dismiss the hit")
     card.named("Note (required to dismiss)").value = "not him"
     card.button.click()
-    card.named("No, go back").click()
-    assert "Nothing was sent." in card.text
-    assert (card.machine.snapshot.state, asking.wire.posts) == (State.OPEN, 0)
+    card.named("Go back").click()
+    assert "Not sent." in card.text
+    assert (card.controller.snapshot.state, asking.wire.posts) == (State.OPEN, 0)
 
 
 def test_unknown_offers_a_look(asking: Asking) -> None:
     """While nobody knows whether the answer arrived, the only thing to do is to look."""
-    card = Card(asking.machine())
-    look = card.named("Look again")
+    card = Card(asking.controller())
+    look = card.named("Check again")
     asking.box.fault("drop")
     asking.pauses.append(lambda: asking.box.fault("drop", on="GET /runs", times=99))
     card.choose("Keep the hit")
     card.button.click()
     finish()
     assert is_shown(look, card)
-    assert card.button.description == "Waiting to know what became of it"
+    assert card.button.description == "Sent, not yet confirmed"
     asking.box.clear_faults()
     look.click()
     finish()
@@ -131,33 +134,38 @@ def test_unknown_offers_a_look(asking: Asking) -> None:
 
 def test_all_at_once(asking: Asking) -> None:
     """One click chooses for every proposal; each can be changed after that."""
-    card = Card(asking.machine("combined_proposal"))
-    assert card.button.description == "Answer 2 more of 2 to resume"
+    card = Card(asking.controller("combined_proposal"))
+    assert card.button.description == "0 of 2 answered"
     card.named("Approve all").click()
-    assert card.button.description == "Approve all 2 and resume"
+    assert card.button.description == "Approve all 2"
     card.named("Reject all").click()
-    assert card.button.description == "Reject all 2 and resume"
+    assert card.button.description == "Reject all 2"
     card.choose("Verify the TIN")
-    assert card.button.description == "Approve 1 of 2 and resume"
+    assert card.button.description == "Approve 1 of 2"
 
 
 def test_what_was_typed_is_here_again(asking: Asking) -> None:
     """A form that is made anew, as after a restart, shows the draft in its inputs."""
-    first = Card(asking.machine())
+    first = Card(asking.controller())
     first.named("Note (required to dismiss)").value = "half a sen"
-    until(lambda: FormMachine(asking.client, first.machine.question).typed["0"].get("note") == "half a sen")
-    second = Card(FormMachine(asking.client, first.machine.question))
+    until(
+        lambda: (
+            AnswerController(asking.client, first.controller.question).entries["0"].get("note")
+            == "half a sen"
+        )
+    )
+    second = Card(AnswerController(asking.client, first.controller.question))
     assert second.named("Note (required to dismiss)").value == "half a sen"
-    assert "is here again" in second.text
+    assert "Draft restored" in second.text
 
 
 def test_an_older_snapshot_is_not_shown(asking: Asking) -> None:
     """News that arrives late, on another thread, does not take the card back."""
-    card = Card(asking.machine())
-    before = card.machine.snapshot
+    card = Card(asking.controller())
+    before = card.controller.snapshot
     card.choose("Keep the hit")
     card.view.render(before)
-    assert card.button.description == "Keep the hit and resume"
+    assert card.button.description == "Keep the hit"
 
 
 def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any) -> None:
@@ -171,8 +179,8 @@ def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any) ->
     no = Answer({"errors": [{"message": HOSTILE, "parameter": "input.proposals[1].note"}]}, status=422)
     server.script = lambda asked: no if asked.method == "POST" else Answer(pending)
     form = InterruptForm(client, "run-1")
-    assert form.machine is not None
-    card = Card(form.machine)
+    assert form.controller is not None
+    card = Card(form.controller)
     card.named("Reject all").click()
     card.button.click()
     finish()
@@ -216,12 +224,12 @@ def test_two_outputs_that_become_a_receipt(asking: Asking, shown: list[dict[str,
     assert VIEW not in head
     assert "Dismiss 1 potential hit?" in head["text/html"]
     assert f"SANDBOX {asking.client.host}" in head["text/html"]
-    assert "run this cell again" in head["text/html"]
+    assert "Rerun this cell" in head["text/html"]
     assert VIEW in card
-    assert "run the cell again" in card["text/html"]
-    assert form.machine is not None
-    form.machine.edit({"0": {"decision": "reject", "note": "a secret of ours"}})
-    form.machine.submit()
+    assert "Rerun the cell" in card["text/html"]
+    assert form.controller is not None
+    form.controller.edit({"0": {"decision": "reject", "note": "a secret of ours"}})
+    form.controller.submit()
     finish()
     head, card = bundles(shown)
     assert VIEW not in card
@@ -236,10 +244,10 @@ def test_the_cell_again(asking: Asking, shown: list[dict[str, Any]]) -> None:
     run = asking.run()
     first, second = InterruptForm(asking.client, run), InterruptForm(asking.client, run)
     first._ipython_display_()
-    first._seen(1)
+    first._on_views(1)
     second._ipython_display_()
     assert [VIEW in bundle for bundle in bundles(shown)] == [False, False, False, True]
-    assert "This form was closed" in bundles(shown)[1]["text/html"]
+    assert "Form closed" in bundles(shown)[1]["text/html"]
     asking.client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
     shown.clear()
     third = InterruptForm(asking.client, run)
@@ -252,24 +260,24 @@ def test_the_cell_again(asking: Asking, shown: list[dict[str, Any]]) -> None:
 
 def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any]], monkeypatch: Any) -> None:
     """A form that is on a page notices an answer from elsewhere; its thread ends with that."""
-    monkeypatch.setattr("runkit.widgets.form.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("runkit.widgets.form.CHECK_INTERVAL", 0.05)
     form = InterruptForm(asking.client, asking.run())
     form._ipython_display_()
-    form._seen(1)
-    assert form.machine is not None
-    asking.answer_elsewhere(form.machine.question)
+    form._on_views(1)
+    assert form.controller is not None
+    asking.answer_elsewhere(form.controller.question)
     until(lambda: form.state == "conflict")
-    until(lambda: "by Ole (says the API)" in bundles(shown)[1]["text/html"])
-    form._seen(1)
+    until(lambda: "by Ole (according to the API)" in bundles(shown)[1]["text/html"])
+    form._on_views(1)
     form.close()
 
 
 def test_nothing_waits(asking: Asking) -> None:
     """A run without a question, and a question that is none of it, say so."""
     run = asking.run()
-    assert "does not wait" in str(InterruptForm(asking.client, run, "another").receipt)
+    assert "'another' isn't waiting" in str(InterruptForm(asking.client, run, "another").receipt)
     asking.box.end_run(run.id)
-    assert "of this run no question waits" in str(InterruptForm(asking.client, run).receipt)
+    assert "no question of this run is waiting" in str(InterruptForm(asking.client, run).receipt)
 
 
 @pytest.mark.parametrize("interrupts", [[], None, [{"id": "int-1"}], [{"value": {}}], 7])
@@ -281,7 +289,7 @@ def test_a_question_that_cannot_be_read(
     server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=interrupts))
     receipt = InterruptForm(client, "run-1", name).receipt
     assert receipt is not None
-    assert "cannot be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
+    assert "can't be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
 
 
 def test_an_inbox_says_whose_question_cannot_be_read(server: Server, client: Client, run_json: Any) -> None:
@@ -289,16 +297,32 @@ def test_an_inbox_says_whose_question_cannot_be_read(server: Server, client: Cli
     broken = run_json(status="interrupted", interrupts=[], steps=[])
     listed = {"object": "list", "data": [broken], "has_more": False, "total_count": 1}
     server.script = lambda asked: Answer(listed if asked.path == "/runs" else broken)
-    machine = InterruptInbox(client).machine
-    assert machine.snapshot.waiting == ()
-    assert "the question of 1 interrupted run cannot be read (run-1)" in machine.snapshot.covered
+    controller = InterruptInbox(client).controller
+    assert controller.snapshot.waiting == ()
+    assert "the questions of 1 run can't be read (" in controller.snapshot.coverage
+
+
+def test_a_prefix_of_the_run_id(asking: Asking) -> None:
+    """All take 8 characters of the id, and show the business and the short id, never the whole one."""
+    run = asking.client.runs.get(asking.run())  # the client learns its business
+    short = run.id[:8]
+    label = f"Namesake Imports LLC · {short}"
+    form = InterruptForm(asking.client, short)
+    monitor, ratings = RunMonitor(asking.client, short), FeedbackForm(asking.client, short)
+    assert form.run.id == monitor.run.id == ratings.controller.run.id == run.id
+    assert [repr(one).partition("(")[2].startswith(label) for one in (form, monitor, ratings)] == [True] * 3
+    assert form.controller is not None
+    header = str(display.header(form.controller.question, asking.client))
+    for text in (repr(form), repr(monitor), repr(ratings), header, str(feedback.static(ratings.controller))):
+        assert label in text
+        assert run.id not in text
 
 
 def test_which_of_several(server: Server, client: Client, run_json: Any, question: Any) -> None:
     """Two questions at once: one must be named."""
     both = [question, {"id": "int-2", "value": {"type": "dismissal", "label": "And this?"}}]
     server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=both, steps=[]))
-    with pytest.raises(UsageError, match=r"2 questions .* wait; name one .*'int-2': And this\?"):
+    with pytest.raises(UsageError, match=r"2 questions waiting; choose one .*'int-2': And this\?"):
         InterruptForm(client, "run-1")
     assert InterruptForm(client, "run-1", "int-2").state == "open"
 
@@ -309,12 +333,12 @@ def test_after_a_kernel_died_in_mid_send(asking: Asking) -> None:
     known = {"host": asking.client.host, "interrupt_id": run.interrupts[0].id, "run_id": run.id}
     answers.begin({"decision": "reject"}, "Ada", known)
     form = InterruptForm(asking.client, run)
-    assert form.machine is not None
-    assert "may still arrive" in form.machine.snapshot.message
-    asking.answer_elsewhere(form.machine.question)
+    assert form.controller is not None
+    assert "may still arrive" in form.controller.snapshot.message
+    asking.answer_elsewhere(form.controller.question)
     again = InterruptForm(asking.client, run)
     assert again.receipt is not None
-    assert again.receipt.title.endswith("could not be confirmed.")
+    assert again.receipt.title.startswith("Closed. We couldn't confirm ")
 
 
 def awaited(form: InterruptForm) -> Run:
@@ -326,7 +350,7 @@ def awaited(form: InterruptForm) -> Run:
 def test_nobody_can_click_here(asking: Asking) -> None:
     """Outside a notebook a wait would have no end: it is refused at once, and says what to do instead."""
     form = runkit.InterruptForm(asking.client, asking.run())
-    with pytest.raises(UsageError, match="nobody can click outside a notebook; answer with client"):
+    with pytest.raises(UsageError, match="needs an open notebook; answer with client"):
         awaited(form)
 
 
@@ -347,5 +371,5 @@ def test_documents_that_cannot_be_listed(asking: Asking) -> None:
 
 def fields_of(form: InterruptForm) -> tuple[Any, ...]:
     """The documents that a form offers."""
-    assert form.machine is not None
-    return next(one for one in form.machine.form.sections[0].fields if one.name == "document_id").choices
+    assert form.controller is not None
+    return next(one for one in form.controller.form.sections[0].fields if one.name == "document_id").choices

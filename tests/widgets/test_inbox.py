@@ -76,13 +76,13 @@ def named(widget: Any, description: str) -> bool:
 def open_question(inbox: InterruptInbox, number: int = 0) -> None:
     find(inbox, w.Dropdown, "Question").index = number
     find(inbox, w.Button, "Open").click()
-    eventually(lambda: not inbox.machine.snapshot.is_opening and is_up_to_date(inbox))
+    eventually(lambda: not inbox.controller.snapshot.is_opening and is_up_to_date(inbox))
 
 
 def is_up_to_date(inbox: InterruptInbox) -> bool:
     assert inbox._view is not None
     with inbox._view._lock:  # held until all is shown
-        return inbox._view._version == inbox.machine.snapshot.version
+        return inbox._view._version == inbox.controller.snapshot.version
 
 
 def ids(inbox: InterruptInbox) -> list[str]:
@@ -96,7 +96,7 @@ def test_it_lists_what_waits(box: Sandbox, client: Client) -> None:
     assert ids(inbox) == [first.id, second.id]
     row = inbox.rows[1]
     assert (row.kind, row.n_proposals, row.outcome) == ("mixed", 2, "pending")
-    assert repr(inbox) == "InterruptInbox(2 questions wait, SANDBOX)"
+    assert repr(inbox) == "InterruptInbox(2 questions waiting, SANDBOX)"
 
 
 def test_a_later_look(box: Sandbox, client: Client) -> None:
@@ -105,22 +105,22 @@ def test_a_later_look(box: Sandbox, client: Client) -> None:
     inbox = InterruptInbox(client)
     approve(client, old)
     new = ask(box, client, "decision")
-    inbox.machine.refresh()
+    inbox.controller.refresh()
     assert ids(inbox) == [new.id]
-    snapshot = inbox.machine.snapshot
-    assert "last 30 days were looked through at" in snapshot.covered
-    assert "the known ones and the first 100 of the list at" in snapshot.covered
+    snapshot = inbox.controller.snapshot
+    assert snapshot.coverage.startswith("Last full check ")
+    assert " · updated " in snapshot.coverage
     assert snapshot.receipts == ()
 
 
 def test_a_known_run_asks_again(box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was answered is watched until it ends, even if it is no longer at the start of the list."""
-    monkeypatch.setattr("runkit.widgets.inbox_controller.NEWEST", 1)
+    monkeypatch.setattr("runkit.widgets.inbox_controller.FIRST_PAGE", 1)
     run = ask(box, client, "two_questions")
     inbox = InterruptInbox(client)
     ask(box, client, "clean_pass")
     approve(client, run)
-    inbox.machine.refresh()
+    inbox.controller.refresh()
     assert [(row.run_id, row.kind) for row in inbox.rows] == [(run.id, "decision")]
 
 
@@ -128,13 +128,13 @@ def test_the_button_looks_through_everything(
     box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
-    monkeypatch.setattr("runkit.widgets.inbox_controller.NEWEST", 1)
+    monkeypatch.setattr("runkit.widgets.inbox_controller.FIRST_PAGE", 1)
     inbox = shown(InterruptInbox(client))
     runs = [ask(box, client), ask(box, client)]
-    inbox.machine.refresh()
+    inbox.controller.refresh()
     assert ids(inbox) == [runs[1].id]
-    find(inbox, w.Button, "Look through").click()
-    eventually(lambda: not inbox.machine.snapshot.is_looking)
+    find(inbox, w.Button, "Refresh all").click()
+    eventually(lambda: not inbox.controller.snapshot.is_refreshing)
     assert ids(inbox) == [run.id for run in runs]
 
 
@@ -143,10 +143,12 @@ def test_a_question_lapses(box: Sandbox, client: Client) -> None:
     run = ask(box, client)
     inbox = InterruptInbox(client)
     box.end_run(run.id)
-    inbox.machine.refresh()
+    inbox.controller.refresh()
     assert inbox.rows == ()
-    assert [row.run_id for row in inbox.lapsed] == [run.id]
-    assert "no rejections" in inboxes.static(inbox.machine.snapshot, client)["text/html"]
+    assert [row.run_id for row in inbox.expired] == [run.id]
+    assert (
+        "doesn&#39;t count as a rejection" in inboxes.static(inbox.controller.snapshot, client)["text/html"]
+    )
 
 
 def test_what_has_ended_is_let_go(box: Sandbox, client: Client) -> None:
@@ -156,9 +158,9 @@ def test_what_has_ended_is_let_go(box: Sandbox, client: Client) -> None:
     box.end_run(lapsing.id)
     approve(client, answered)
     for _ in range(2):
-        inbox.machine.refresh()
-    assert inbox.machine._runs == {}
-    assert [row.run_id for row in inbox.lapsed] == [lapsing.id]
+        inbox.controller.refresh()
+    assert inbox.controller._runs == {}
+    assert [row.run_id for row in inbox.expired] == [lapsing.id]
 
 
 def test_a_run_is_deleted(box: Sandbox, client: Client) -> None:
@@ -166,9 +168,9 @@ def test_a_run_is_deleted(box: Sandbox, client: Client) -> None:
     run, other = ask(box, client), ask(box, client)
     inbox = InterruptInbox(client)
     box.fault("refuse", on=f"GET /runs/{run.id}", status=404)
-    inbox.machine.refresh()
+    inbox.controller.refresh()
     assert ids(inbox) == [other.id]
-    assert "1 run that the API no longer has left the list" in inbox.machine.snapshot.covered
+    assert "the API no longer has 1 run" in inbox.controller.snapshot.coverage
 
 
 def test_a_look_fails(box: Sandbox, client: Client) -> None:
@@ -176,15 +178,15 @@ def test_a_look_fails(box: Sandbox, client: Client) -> None:
     run = ask(box, client)
     inbox = shown(InterruptInbox(client))
     box.fault("refuse", on="GET /runs", status=401)
-    inbox.machine.refresh()
+    inbox.controller.refresh()
     assert ids(inbox) == [run.id]
-    trouble = inbox.machine.snapshot.trouble
-    assert "401" in trouble
-    assert "What is shown is of" in trouble
+    error = inbox.controller.snapshot.error
+    assert "401" in error
+    assert "Showing questions as of" in error
     assert inbox._view is not None
-    assert "The last look failed." in inbox._view.guard.said
-    inbox.machine.refresh()
-    assert inbox.machine.snapshot.trouble == ""
+    assert "Update failed." in inbox._view.guard.announcement
+    inbox.controller.refresh()
+    assert inbox.controller.snapshot.error == ""
 
 
 def test_a_slow_look_brings_nothing_back(box: Sandbox, client: Client) -> None:
@@ -192,8 +194,8 @@ def test_a_slow_look_brings_nothing_back(box: Sandbox, client: Client) -> None:
     before = ask(box, client)
     inbox = InterruptInbox(client)
     approve(client, before)
-    inbox.machine.refresh()
-    inbox.machine._take([before])
+    inbox.controller.refresh()
+    inbox.controller._update_runs([before])
     assert inbox.rows == ()
 
 
@@ -207,7 +209,7 @@ def test_a_look_comes_when_it_is_due(box: Sandbox, client: Client) -> None:
     """A tick soon after a look does nothing but say when the next one is."""
     inbox = InterruptInbox(client)
     ask(box, client)
-    assert 10 < inbox.machine.tick() <= 15
+    assert 10 < inbox.controller.tick() <= 15
     assert inbox.rows == ()
 
 
@@ -218,16 +220,16 @@ def test_answering(box: Sandbox, client: Client) -> None:
     open_question(inbox)
     find(inbox, w.Dropdown, "Your answer").value = "reject"
     find(inbox, w.Button, "Keep the hit").click()
-    eventually(lambda: inbox.machine.snapshot.form is None and is_up_to_date(inbox))
+    eventually(lambda: inbox.controller.snapshot.form is None and is_up_to_date(inbox))
     assert ids(inbox) == [other.id]
-    [receipt] = inbox.machine.snapshot.receipts
+    [receipt] = inbox.controller.snapshot.receipts
     assert run.id[:8] in receipt
     assert "reject" in receipt
-    assert receipt in inboxes.static(inbox.machine.snapshot, client)["text/html"]
+    assert receipt in inboxes.static(inbox.controller.snapshot, client)["text/html"]
     view = inbox._view
     assert view is not None
-    assert not view._place.children
-    assert view.guard.said.startswith(receipt)
+    assert not view._form_box.children
+    assert view.guard.announcement.startswith(receipt)
     assert view.guard.focus_on["class"] in view._choice._dom_classes
     assert client.runs.get(run).status != "interrupted"
 
@@ -239,13 +241,13 @@ def test_the_choice_stays(box: Sandbox, client: Client) -> None:
     choice = find(inbox, w.Dropdown, "Question")
     choice.index = 1
     approve(client, runs[0])
-    inbox.machine.refresh()
+    inbox.controller.refresh()
     assert choice.value[0] == runs[1].id
     approve(client, runs[1])
-    inbox.machine.refresh()
-    assert (choice.label, choice.index) == ("Nothing waits for a person", 0)
+    inbox.controller.refresh()
+    assert (choice.label, choice.index) == ("You're all caught up", 0)
     find(inbox, w.Button, "Open").click()
-    assert inbox.machine.snapshot.message == "There is no question to open."
+    assert inbox.controller.snapshot.message == "No question to open."
 
 
 def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
@@ -254,9 +256,9 @@ def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
     inbox = shown(InterruptInbox(client))
     open_question(inbox)
     approve(client, run)
-    inbox.machine.refresh()
-    assert inbox.machine.snapshot.form is None
-    assert "Answered from another notebook" in inbox.machine.snapshot.receipts[0]
+    inbox.controller.refresh()
+    assert inbox.controller.snapshot.form is None
+    assert "Answered from another notebook" in inbox.controller.snapshot.receipts[0]
 
 
 def test_opening_what_was_answered(box: Sandbox, client: Client) -> None:
@@ -265,7 +267,7 @@ def test_opening_what_was_answered(box: Sandbox, client: Client) -> None:
     inbox = shown(InterruptInbox(client))
     approve(client, run)
     open_question(inbox)
-    assert inbox.machine.snapshot.message == "This question is closed by now."
+    assert inbox.controller.snapshot.message == "This question is already closed."
     assert inbox.rows == ()
 
 
@@ -275,7 +277,7 @@ def test_opening_fails(box: Sandbox, client: Client) -> None:
     inbox = shown(InterruptInbox(client))
     box.fault("refuse", on=f"GET /runs/{run.id}", status=403)
     open_question(inbox)
-    assert "The question could not be opened. GET" in inbox.machine.snapshot.message
+    assert "The question couldn't be opened. GET" in inbox.controller.snapshot.message
 
 
 def test_typed_text_outlives_another_question(box: Sandbox, client: Client) -> None:
@@ -296,10 +298,10 @@ def test_read_only(box: Sandbox, client: Client) -> None:
     with box.client(read_only=True) as reader:
         inbox = shown(InterruptInbox(reader))
         open_question(inbox)
-        form = inbox.machine.snapshot.form
+        form = inbox.controller.snapshot.form
         assert form is not None
-        assert "read_only" in form.snapshot.message
-        assert "read_only" in inboxes.static(inbox.machine.snapshot, reader)["text/html"]
+        assert "Read-only" in form.snapshot.message
+        assert "Read-only" in inboxes.static(inbox.controller.snapshot, reader)["text/html"]
 
 
 def test_showing_it_again(client: Client) -> None:
@@ -311,9 +313,9 @@ def test_showing_it_again(client: Client) -> None:
     for _ in range(3):
         inbox = shown(InterruptInbox(client))
         assert inbox._view is not None
-        inbox._view.guard._hear(inbox._view.guard, {"here": "a page"}, [])
+        inbox._view.guard._on_message(inbox._view.guard, {"opened": "a page"}, [])
     eventually(lambda: n_threads() == 1)
-    inbox._view.guard._hear(inbox._view.guard, {"gone": "a page"}, [])
+    inbox._view.guard._on_message(inbox._view.guard, {"disposed": "a page"}, [])
     eventually(lambda: n_threads() == 0)
     inbox.close()
 
@@ -321,8 +323,8 @@ def test_showing_it_again(client: Client) -> None:
 def test_what_is_not_shown_is_counted(client: Client) -> None:
     """A table of more than 50 rows says how many are not shown; text of a run stays text."""
     row = Row("r", "q", None, None, HOSTILE, HOSTILE, "other", 1, "pending")
-    snapshot = Snapshot(waiting=(row,) * 60, lapsed=(row,))
+    snapshot = Snapshot(waiting=(row,) * 60, expired=(row,))
     html = inboxes.static(snapshot, client)["text/html"]
     assert html.count("<tr>") == 1 + 50 + 1 + 1
-    assert "10 more are not shown" in html
+    assert "10 more not shown" in html
     assert "<img" not in html

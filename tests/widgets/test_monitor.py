@@ -20,6 +20,7 @@ from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.server import Sandbox
+from runkit.text import esc
 from runkit.widgets.monitor import RunMonitor
 from tests.widgets.asking import until
 
@@ -80,7 +81,7 @@ def watch(client: Client, run: Run) -> RunMonitor:
     """Show a monitor, and look at it as a front end does."""
     monitor = RunMonitor(client, run)
     monitor._ipython_display_()
-    monitor._seen(1)
+    monitor._on_views(1)
     return monitor
 
 
@@ -105,7 +106,7 @@ def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, show
     until(lambda: inputs(monitor, w.Dropdown) != [], 30)
     until(lambda: "Add a source for the office address?" in shown.html())
     inputs(monitor, w.Dropdown)[0].index = 1
-    press(monitor, "Add the sources and resume")
+    press(monitor, "Add the sources")
     until(lambda: monitor.run.is_finished, 30)
     until(lambda: WIDGET not in shown.outputs()[2])
     assert "CIP summary for Missing Suite Dental PLLC" in shown.html()
@@ -125,7 +126,7 @@ def test_while_it_works_the_chart_is_in_the_card(box: Sandbox, client: Client, s
 
 
 def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> None:
-    """The form goes, and it is said that nothing was sent from here."""
+    """The form goes, and the receipt names who answered."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
     until(lambda: inputs(monitor, w.Dropdown) != [])
@@ -133,41 +134,41 @@ def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> No
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
         colleague._connection.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
     until(lambda: inputs(monitor, w.Dropdown) == [], 20)
-    until(lambda: "by Priya Raman (says the API)" in shown.html())
+    until(lambda: "by Priya Raman (according to the API)" in shown.html())
     monitor.close()
 
 
 def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client, shown: Shown) -> None:
-    """The form stays until the verdict, which stands in the words although nothing is followed any more."""
+    """The form stays until the verdict, which stands in the words although live updates are off."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
     until(lambda: inputs(monitor, w.Dropdown) != [])
     box.fault("slow", on="/resume", seconds=1.5)
     inputs(monitor, w.Dropdown)[0].value = "reject"
-    press(monitor, "Keep the hit and resume")
-    [machine] = [view.machine for view in monitor._forms.values()]
+    press(monitor, "Keep the hit")
+    [controller] = [view.controller for view in monitor._forms.values()]
     until(lambda: any(one.name == "runkit-answer" for one in threading.enumerate()))
     box.end_run(run.id)
-    monitor._watch.answered()
-    until(lambda: "the run has ended" in shown.html())
-    assert (machine.snapshot.receipt, inputs(monitor, w.Dropdown) != []) == (None, True)
-    until(lambda: "Nothing is followed any more." in shown.outputs()[2]["text/html"])
-    assert machine.snapshot.receipt is not None
-    assert machine.snapshot.receipt.title in shown.html()
+    monitor._watcher.poll_now()
+    until(lambda: "Live updates off." in shown.html())
+    assert (controller.snapshot.receipt, inputs(monitor, w.Dropdown) != []) == (None, True)
+    until(lambda: "Run finished. Live updates off." in shown.outputs()[2]["text/html"])
+    assert controller.snapshot.receipt is not None
+    assert str(esc(controller.snapshot.receipt.title)) in shown.html()
 
 
 def test_a_refusal_that_lasts(
     box: Sandbox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was typed stays, and it is said that the run is no longer followed, and why."""
-    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSALS", (0.01,))
+    """What was typed stays, and the card says that live updates stopped, and why."""
+    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSAL_PAUSES", (0.01,))
     monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
     until(lambda: inputs(monitor, w.Textarea) != [])
     inputs(monitor, w.Textarea)[0].value = "not him"
     box.fault("refuse", on="GET /runs", times=99, status=401)
-    monitor._watch.answered()
-    until(lambda: monitor._guard is not None and "no longer followed" in monitor._guard.said)
-    assert "the run is no longer followed" in shown.html()
+    monitor._watcher.poll_now()
+    until(lambda: monitor._guard is not None and "Live updates stopped" in monitor._guard.announcement)
+    assert "Live updates stopped" in shown.html()
     assert "401" in shown.html()
     assert inputs(monitor, w.Textarea)[0].value == "not him"
     monitor.close()
@@ -199,7 +200,7 @@ def test_a_run_is_followed_through_trouble(
     until(lambda: bool(steps.append(len(monitor.run.steps)) or monitor.run.is_finished), 60)
     until(lambda: followers() == 0)
     assert steps == sorted(steps)
-    assert "the run has ended: completed" in monitor._watch.seen.message
+    assert (monitor._watcher.state.is_over, monitor.run.status) == (True, "completed")
     assert "CIP summary" in shown.html()
 
 
@@ -215,19 +216,19 @@ def test_nobody_looks(box: Sandbox, client: Client, shown: Shown) -> None:
 def test_the_card_is_out_of_sight(box: Sandbox, client: Client, shown: Shown) -> None:
     """When its output is cleared nothing is followed, and when it is drawn again it goes on."""
     monitor = watch(client, begin(box, client, "watchlist_hit"))
-    monitor._seen(0)
+    monitor._on_views(0)
     until(lambda: followers() == 0)
-    monitor._seen(1)
+    monitor._on_views(1)
     until(lambda: monitor.run.status == "interrupted", 30)
     monitor.close()
 
 
 def test_closing(box: Sandbox, client: Client, shown: Shown) -> None:
-    """The card says that nothing is followed, its widgets are closed, and the chart stays."""
+    """The card says that live updates are off, its widgets are closed, and the chart stays."""
     monitor = watch(client, begin(box, client, "watchlist_hit"))
     box_widget = monitor._box
     monitor.close()
-    assert "no longer followed" in shown.outputs()[2]["text/html"]
+    assert "Live updates off" in shown.outputs()[2]["text/html"]
     assert PLOTLY in shown.outputs()[1]
     assert box_widget is not None
     assert box_widget.comm is None
@@ -259,7 +260,7 @@ def test_a_run_that_has_ended(box: Sandbox, client: Client, shown: Shown) -> Non
     monitor = RunMonitor(client, client.runs.wait(begin(box, client, "clean_pass")))
     monitor._ipython_display_()
     assert len(shown.outputs()) == 2
-    assert "completed" in repr(monitor)
+    assert "Completed" in repr(monitor)
 
 
 async def until_ended(monitor: RunMonitor) -> None:
@@ -267,10 +268,10 @@ async def until_ended(monitor: RunMonitor) -> None:
 
 
 def test_waiting_where_nobody_can_click(box: Sandbox, client: Client) -> None:
-    """Outside a notebook it is said at once."""
+    """Outside a notebook it fails at once."""
     monitor = RunMonitor(client, begin(box, client, "watchlist_hit"))
     waiting = until_ended(monitor)
-    with pytest.raises(UsageError, match=r"outside a notebook.*client\.runs\.resume"):
+    with pytest.raises(UsageError, match=r"needs an open notebook.*client\.runs\.resume"):
         waiting.send(None)
 
 
@@ -283,7 +284,7 @@ run, done = [
     for one in ("watchlist_hit", "clean_pass")
 ]
 form = runkit.InterruptForm(client, run)
-form.machine.edit({"0": {"decision": "reject", "note": "typed"}})
+form.controller.edit({"0": {"decision": "reject", "note": "typed"}})
 display(form, runkit.RunMonitor(client, run), runkit.InterruptInbox(client))
 display(runkit.FeedbackForm(client, done))
 """
@@ -297,6 +298,6 @@ def test_a_notebook_that_runs_without_a_screen(tmp_path: Path, monkeypatch: pyte
     outputs = notebook.cells[0].outputs
     assert "widgets" not in notebook.metadata
     assert not [one for one in outputs if WIDGET in one.data]
-    twins = [one.data["text/plain"] for one in outputs if "without a screen" in one.data["text/plain"]]
+    twins = [one.data["text/plain"] for one in outputs if "headless" in one.data["text/plain"]]
     assert ["resume" in one for one in twins] == [True, True, True, False]
     assert "client.runs.feedback(" in twins[3]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic import Field as Said
 
-from runkit.widgets.schema import Field, fields_of, read, written
-from runkit.widgets.schema_check import MAX_WORK, check
+from runkit.widgets.schema import Field, fields_of, parse_entries, to_entries
+from runkit.widgets.schema_check import MAX_COST, check
 
 
 class Source(BaseModel):
@@ -138,9 +138,9 @@ def test_deeper_schemas(schema: Any) -> None:
 
 def test_values_of_what_was_typed() -> None:
     """Numbers, dates and lines are read from text; optional inputs that are empty are left out."""
-    typed = {"risk": " 4 ", "share": "2.5", "founded": "2026-02-03", "links": "a\n\nb", "is_foreign": False}
+    entries = {"risk": " 4 ", "share": "2.5", "founded": "2026-02-03", "links": "a\n\nb", "is_foreign": False}
     rows = {"sources": [{"url": "x", "pages": ""}], "decision": "reject", "legal_name": "Ada"}
-    values, errors = read(fields(), typed | rows)
+    values, errors = parse_entries(fields(), entries | rows)
     assert errors == {}
     assert values == {
         "decision": "reject",
@@ -157,11 +157,11 @@ def test_values_of_what_was_typed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "typed", "words"),
+    ("path", "entries", "words"),
     [
-        ("decision", {"decision": None}, "must be given"),
-        ("decision", {"decision": "perhaps"}, "must be given"),
-        ("legal_name", {"legal_name": "  "}, "must be given"),
+        ("decision", {"decision": None}, "is required"),
+        ("decision", {"decision": "perhaps"}, "is required"),
+        ("legal_name", {"legal_name": "  "}, "is required"),
         ("legal_name", {"legal_name": "a" * 21}, "must have at most 20 characters"),
         ("risk", {"risk": "3,5"}, "must be a whole number such as 3, not “3,5”"),
         ("risk", {"risk": "9" * 5000}, "must be a whole number such as 3, not “9999999999999999999…”"),
@@ -172,33 +172,33 @@ def test_values_of_what_was_typed() -> None:
         ("share", {"share": "nan"}, "must be a number such as 3.5, not “nan”"),
         ("founded", {"founded": "3.2.2026"}, "must be a date such as 2026-02-03, not “3.2.2026”"),
         ("sources", {"sources": []}, "must have at least 1 of these"),
-        ("sources.1.url", {"sources": [{"url": "x"}, {}]}, "must be given"),
+        ("sources.1.url", {"sources": [{"url": "x"}, {}]}, "is required"),
         ("sources.0.pages", {"sources": [{"url": "x", "pages": "0"}]}, "must be at least 1"),
     ],
 )
-def test_errors_in_words(path: str, typed: dict[str, Any], words: str) -> None:
+def test_errors_in_words(path: str, entries: dict[str, Any], words: str) -> None:
     """What does not fit is said in words under the path of its input."""
-    assert read(fields(), GIVEN | typed)[1] == {path: words}
+    assert parse_entries(fields(), GIVEN | entries)[1] == {path: words}
 
 
 def test_rows_keep_what_has_no_column() -> None:
     """Keys of a row that nobody can see or change come back as they were."""
     row = {"url": "x", "pages": 2, "confidence": {"score": 0.5}, "tags": [1]}
-    values, errors = read(fields(), written(fields(), GIVEN | {"sources": [row]}))
+    values, errors = parse_entries(fields(), to_entries(fields(), GIVEN | {"sources": [row]}))
     assert (values["sources"], errors) == ([row], {})
 
 
 def test_empty_but_required() -> None:
     """A key that must be there and may be null or an empty list is sent although nothing was typed."""
     schema = form(a={"type": ["string", "null"]}, b={"type": "array", "items": {"type": "string"}})
-    assert read(fields(schema | {"required": ["a", "b"]}), {}) == ({"a": None, "b": []}, {})
+    assert parse_entries(fields(schema | {"required": ["a", "b"]}), {}) == ({"a": None, "b": []}, {})
 
 
 def test_optional_rows() -> None:
     """No rows at all are left out, also where some would have to be two."""
     schema = form(a={"type": "array", "minItems": 2, "items": {"type": "string"}})
-    assert read(fields(schema), {}) == ({}, {})
-    assert read(fields(schema), {"a": "x"}) == ({}, {"a": "must have at least 2 of these"})
+    assert parse_entries(fields(schema), {}) == ({}, {})
+    assert parse_entries(fields(schema), {"a": "x"}) == ({}, {"a": "must have at least 2 of these"})
 
 
 LINES = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1).filter(str.strip)
@@ -225,9 +225,9 @@ ANSWERS = st.fixed_dictionaries(
 @given(ANSWERS)
 def test_round_trip(answer: dict[str, Any]) -> None:
     """Values that are put into the inputs and read back are the same, also by way of a draft in JSON."""
-    typed = json.loads(json.dumps(written(fields(), answer)))
-    assert read(fields(), typed) == (answer, {})
-    assert written(fields(), typed) == typed
+    entries = json.loads(json.dumps(to_entries(fields(), answer)))
+    assert parse_entries(fields(), entries) == (answer, {})
+    assert to_entries(fields(), entries) == entries
 
 
 JSON = st.recursive(
@@ -238,9 +238,9 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([field.name for field in fields()]), JSON))
-def test_odd_drafts(typed: dict[str, Any]) -> None:
+def test_odd_drafts(entries: dict[str, Any]) -> None:
     """Whatever a draft of another version holds, reading it gives values and errors."""
-    read(fields(), typed)
+    parse_entries(fields(), entries)
 
 
 KEYS = sorted(
@@ -261,7 +261,7 @@ def test_hostile_schemas(schema: Any, value: Any) -> None:
     """No schema makes the form or the check raise."""
     found = fields_of(schema)
     if found is not None:
-        read(found, written(found, value if isinstance(value, dict) else {}))
+        parse_entries(found, to_entries(found, value if isinstance(value, dict) else {}))
     assert all(isinstance(words, str) for words in check(schema, value).values())
 
 
@@ -271,7 +271,7 @@ def test_last_word() -> None:
     value = {"note": "secret" * 1000, "rows": [{}, {"url": 1}]}
     assert check(schema, value) == {
         "note": "must have at most 3 characters",
-        "rows.0.url": "must be given",
+        "rows.0.url": "is required",
     }
     assert len(check({"enum": ["a" * 5000]}, "b")[""]) < 130
     assert check(SCHEMA, GIVEN) == {}
@@ -287,20 +287,20 @@ BOMB = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(4
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
-        (True, "no object"),
+        (True, "not an object"),
         ({"type": 5}, "malformed"),
         ({"$ref": "https://example.com/schema"}, "another document"),
         ({"$ref": "https://json-schema.org/draft/2020-12/schema"}, "another document"),
         ({"$ref": "#"}, "recursion"),
-        ({"$ref": "#a", "$defs": {"a": {"$anchor": "a"}}}, "by name"),
+        ({"$ref": "#a", "$defs": {"a": {"$anchor": "a"}}}, "to an anchor"),
         ({"$ref": "#/nowhere"}, "nowhere"),
         ({"not": {"$schema": "http://json-schema.org/draft-07/schema#"}}, "“$schema”"),
         ({"description": "a" * 70_000}, "70,019 characters"),
         (DEEP, "recursion"),
-        ({"$defs": BOMB, "$ref": "#/$defs/d0"}, "too much work"),
-        ({"$defs": {"a": {"required": [str(n) for n in range(4000)]}}, "anyOf": OFTEN}, "too much work"),
-        ({"$defs": {"a": {"anyOf": [False] * 4000}}, "anyOf": OFTEN}, "too much work"),
-        ({"$defs": {"a": {"allOf": [{}] * 8000}}, "allOf": OFTEN}, "too much work"),
+        ({"$defs": BOMB, "$ref": "#/$defs/d0"}, "takes too long"),
+        ({"$defs": {"a": {"required": [str(n) for n in range(4000)]}}, "anyOf": OFTEN}, "takes too long"),
+        ({"$defs": {"a": {"anyOf": [False] * 4000}}, "anyOf": OFTEN}, "takes too long"),
+        ({"$defs": {"a": {"allOf": [{}] * 8000}}, "allOf": OFTEN}, "takes too long"),
         ({"minimum": float("nan")}, "JSON"),
     ],
 )
@@ -310,7 +310,7 @@ def test_schemas_that_cannot_be_used(schema: Any, reason: str) -> None:
     errors = check(schema, {})
     assert time.process_time() - begin < 5
     assert list(errors) == [""]
-    assert errors[""].startswith("the schema of this question cannot be used: ")
+    assert errors[""].startswith("this question's schema can't be used: ")
     assert reason in errors[""]
     assert "client.runs.resume(" in errors[""]
 
@@ -318,7 +318,7 @@ def test_schemas_that_cannot_be_used(schema: Any, reason: str) -> None:
 def test_the_work_of_an_ordinary_check() -> None:
     """A long answer is well within what a check may be."""
     rows = [{"url": f"https://example.com/{n}", "pages": n + 1} for n in range(50)]
-    assert check(SCHEMA, GIVEN | {"sources": rows, "note": "x" * 500}, MAX_WORK // 4) == {}
+    assert check(SCHEMA, GIVEN | {"sources": rows, "note": "x" * 500}, MAX_COST // 4) == {}
 
 
 def test_items_are_not_compared_with_each_other() -> None:

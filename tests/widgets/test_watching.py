@@ -13,7 +13,14 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
-from runkit.widgets.run_watcher import BROKEN, FOLLOWING, GONE, NOT_FOLLOWED, Seen, Watch
+from runkit.widgets.run_watcher import (
+    LIVE,
+    NO_STREAM,
+    NOT_WATCHING,
+    RECONNECTING,
+    RunWatcher,
+    WatchState,
+)
 from tests.client.conftest import (  # noqa: F401
     DROP,
     Answer,
@@ -30,7 +37,7 @@ from tests.client.conftest import (  # noqa: F401
 Json = dict[str, Any]
 
 
-class Told(list[Seen]):
+class Reported(list[WatchState]):
     """What `on_change` was told, and `at` which second."""
 
     def __init__(self) -> None:
@@ -38,14 +45,14 @@ class Told(list[Seen]):
         self.at: list[float] = []
         self._news = threading.Condition()
 
-    def __call__(self, seen: Seen) -> None:
+    def __call__(self, state: WatchState) -> None:
         """Take what is told."""
         with self._news:
-            self.append(seen)
+            self.append(state)
             self.at.append(time.monotonic())
             self._news.notify_all()
 
-    def until(self, is_it: Callable[[Seen], bool]) -> Seen:
+    def until(self, is_it: Callable[[WatchState], bool]) -> WatchState:
         """Wait for something to be told."""
         with self._news:
             assert self._news.wait_for(lambda: any(map(is_it, self)), 20), self[-3:]
@@ -54,19 +61,19 @@ class Told(list[Seen]):
     @property
     def runs(self) -> list[Run]:
         """The runs that were shown."""
-        return [seen.run for seen in self if seen.run]
+        return [state.run for state in self if state.run]
 
 
-def is_over(seen: Seen) -> bool:
-    return seen.is_over
+def is_over(state: WatchState) -> bool:
+    return state.is_over
 
 
-def is_live(seen: Seen) -> bool:
-    return seen.is_live_stream
+def is_live(state: WatchState) -> bool:
+    return state.is_live_stream
 
 
-def is_asking(seen: Seen) -> bool:
-    return seen.run is not None and seen.run.status == "interrupted"
+def is_asking(state: WatchState) -> bool:
+    return state.run is not None and state.run.status == "interrupted"
 
 
 def size(run: Run) -> int:
@@ -87,9 +94,9 @@ def seconds_until_gone() -> float:
 
 
 @pytest.fixture
-def told() -> Told:
+def reported() -> Reported:
     """Give what keeps what a watch tells."""
-    return Told()
+    return Reported()
 
 
 @pytest.fixture
@@ -105,25 +112,27 @@ def boxed() -> Iterator[Callable[..., tuple[Sandbox, Client]]]:
 
 
 @pytest.fixture
-def follow(told: Told, boxed: object, request: pytest.FixtureRequest) -> Iterator[Callable[..., Watch]]:
+def follow(
+    reported: Reported, boxed: object, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., RunWatcher]]:
     """Start watches; they are closed before the servers, and must not leave a thread."""
     made = []
 
-    def start(by: Client, run: str | Run, on_change: Callable[[Seen], object] = told) -> Watch:
-        made.append(Watch(by, run, on_change=on_change))
+    def start(by: Client, run: str | Run, on_change: Callable[[WatchState], object] = reported) -> RunWatcher:
+        made.append(RunWatcher(by, run, on_change=on_change))
         made[-1].start()
         return made[-1]
 
     yield start
-    for watch in made:
-        watch.close()
+    for watcher in made:
+        watcher.close()
     seconds_until_gone()
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> int:
     """Believe a refusal soon; gives how many are waited out."""
-    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSALS", (0.01, 0.02))
+    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSAL_PAUSES", (0.01, 0.02))
     return 2
 
 
@@ -133,8 +142,8 @@ def play(server: Server, streams: list[Answer], runs: list[Json | Answer]) -> No
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("/stream"):
             return streams.pop(0) if streams else Answer(status=404)
-        told = runs.pop(0) if len(runs) > 1 else runs[0]
-        return told if isinstance(told, Answer) else Answer(told)
+        reported = runs.pop(0) if len(runs) > 1 else runs[0]
+        return reported if isinstance(reported, Answer) else Answer(reported)
 
     server.script = answer
 
@@ -161,105 +170,111 @@ def grown(run_json: Callable[..., Json]) -> Callable[..., Json]:
 # ---------------------------------------------------------------------------------------------- a run's life
 
 
-def test_a_run_grows_until_it_ends(boxed: Any, follow: Any, told: Told) -> None:
+def test_a_run_grows_until_it_ends(boxed: Any, follow: Any, reported: Reported) -> None:
     """Each change is shown from the stream, the run only grows, and the end is said and is the end."""
     box, client = boxed(speed=80)
     run = client.runs.create("cip_orchestrator", box.business("clean_pass"))
-    watch = follow(client, run)
-    last = told.until(is_over)
+    watcher = follow(client, run)
+    last = reported.until(is_over)
     seconds_until_gone()
-    sizes = [size(run) for run in told.runs]
+    sizes = [size(run) for run in reported.runs]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) > 2
-    assert any(map(is_live, told))
-    assert (last.run, last.run.status, last.run.business_id) == (watch.seen.run, "completed", run.business_id)
-    assert last.message == "the run has ended: completed"
+    assert any(map(is_live, reported))
+    assert (last.run, last.run.status, last.run.business_id) == (
+        watcher.state.run,
+        "completed",
+        run.business_id,
+    )
+    assert last.message.endswith("Live updates off.")
 
 
 @pytest.mark.parametrize("says_so", [True, False])
-def test_a_pause_is_waited_out(boxed: Any, follow: Any, told: Told, says_so: bool) -> None:
+def test_a_pause_is_waited_out(boxed: Any, follow: Any, reported: Reported, says_so: bool) -> None:
     """Whoever answers: the run is followed again, from where it was, to its end; at once if it is said."""
     box, client = boxed(speed=40)
     business = box.business("tin_mismatch")
-    watch = follow(client, client.runs.create("cip_orchestrator", business))
-    asking = told.until(is_asking)
+    watcher = follow(client, client.runs.create("cip_orchestrator", business))
+    asking = reported.until(is_asking)
     assert (asking.is_live_stream, asking.is_over) == (False, False)
-    assert asking.message == "waiting for a person; looking every 2 to 10 s"
+    assert asking.message == "Waiting for a reviewer, checking every 2\N{EN DASH}10 s."
     with box.client() as somebody:
         document = somebody.documents.list(business)[0]
         answer = {"decision": "approve", "document_id": document.id}
         somebody.runs.resume(asking.run, asking.run.interrupts[0].id, answer)
-    begun, before = time.monotonic(), len(told)
+    begun, before = time.monotonic(), len(reported)
     if says_so:
-        watch.answered()
-    told.until(is_over)
-    assert told.at[before] - begun < (1.5 if says_so else 5)
-    assert any(map(is_live, told[before:]))
-    times = [run.updated_at for run in told.runs]
+        watcher.poll_now()
+    reported.until(is_over)
+    assert reported.at[before] - begun < (1.5 if says_so else 5)
+    assert any(map(is_live, reported[before:]))
+    times = [run.updated_at for run in reported.runs]
     assert times == sorted(times)
 
 
-def test_at_most_two_calls_a_second(boxed: Any, follow: Any, told: Told) -> None:
+def test_at_most_two_calls_a_second(boxed: Any, follow: Any, reported: Reported) -> None:
     """However fast a run is, only its end comes sooner than half a second after the call before."""
     box, client = boxed(speed=100)
     follow(client, client.runs.create("cip_orchestrator", box.business("long_200")))
-    assert size(told.until(is_over).run) == 200
-    gaps = [later - sooner for sooner, later in zip(told.at, told.at[1:], strict=False)]
+    assert size(reported.until(is_over).run) == 200
+    gaps = [later - sooner for sooner, later in zip(reported.at, reported.at[1:], strict=False)]
     assert len(gaps) >= 3
     assert min(gaps[:-1]) > 0.4  # the clock is read a little after the call began
 
 
 def test_a_run_that_has_ended_is_read_once(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """There is nothing to follow; starting again looks again and says nothing new."""
     play(server, [], [grown(2, "completed")])
-    watch = follow(client, "run-1")
-    told.until(is_over)
+    watcher = follow(client, "run-1")
+    reported.until(is_over)
     seconds_until_gone()
-    watch.start()
+    watcher.start()
     seconds_until_gone()
     assert server.lines == ["GET /runs/run-1"] * 2
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 def test_an_unknown_status_is_said(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """A word that the API does not have yet is no end."""
     play(server, [], [grown(1, "queued")])
     follow(client, "run-1")
-    assert told.until(lambda seen: seen.run is not None).message.startswith("the run is 'queued'; looking")
+    assert reported.until(lambda state: state.run is not None).message.startswith(
+        "Run status: queued, checking every "
+    )
 
 
 # ----------------------------------------------------------------------------------------- what streams do
 
 
 def test_without_a_stream_the_run_is_looked_at(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """A stream that the API no longer keeps is said to be gone, and the run is followed all the same."""
     play(server, [], [grown(1), grown(1), grown(1), grown(2), grown(3, "completed")])
     follow(client, "run-1")
-    told.until(is_over)
-    assert [size(seen.run) for seen in told if seen.message == GONE] == [1, 2]
-    assert not any(map(is_live, told))
+    reported.until(is_over)
+    assert [size(state.run) for state in reported if state.message == NO_STREAM] == [1, 2]
+    assert not any(map(is_live, reported))
 
 
 def test_a_stream_of_another_run_is_not_followed(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """Nothing of it is shown, and the run is looked at instead."""
     other = snapshot({"id": "run-2", "steps": grown(9)["steps"]})
     play(server, [Answer(chunks=[other])], [grown(1), grown(1), grown(2), grown(3, "completed")])
     follow(client, "run-1")
-    told.until(is_over)
-    assert [size(seen.run) for seen in told if seen.message == GONE] == [1, 2]
-    assert {seen.run.id for seen in told if seen.run} == {"run-1"}
+    reported.until(is_over)
+    assert [size(state.run) for state in reported if state.message == NO_STREAM] == [1, 2]
+    assert {state.run.id for state in reported if state.run} == {"run-1"}
 
 
 def test_a_gap_is_said_and_no_step_back(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """The run is read when the stream breaks off; what a new stream then replays is older and not shown."""
 
@@ -270,14 +285,14 @@ def test_a_gap_is_said_and_no_step_back(
     streams = [Answer(chunks=[snapshot(grown(2))]), Answer(chunks=replay())]
     play(server, streams, [grown(1), grown(2), grown(4), grown(5, "completed")])
     follow(client, "run-1")
-    told.until(is_over)
-    shown = [(seen.message, size(seen.run)) for seen in told]
-    assert shown[-3:-1] == [(BROKEN, 4), (FOLLOWING, 4)]
+    reported.until(is_over)
+    shown = [(state.message, size(state.run)) for state in reported]
+    assert shown[-3:-1] == [(RECONNECTING, 4), (LIVE, 4)]
     assert [steps for _, steps in shown] == [1, 1, 2, 4, 4, 5]
 
 
 def test_what_a_snapshot_leaves_out_is_as_it_was_read(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """Status and steps alone will do; one that breaks the contract is none."""
 
@@ -291,7 +306,7 @@ def test_what_a_snapshot_leaves_out_is_as_it_was_read(
 
     play(server, [Answer(chunks=chunks())], [grown(1)])
     follow(client, "run-1")
-    run = told.until(lambda seen: seen.run is not None and size(seen.run) != 1).run
+    run = reported.until(lambda state: state.run is not None and size(state.run) != 1).run
     assert (size(run), run.agent, run.id) == (3, "cip_orchestrator", "run-1")
 
 
@@ -300,12 +315,12 @@ def test_what_a_snapshot_leaves_out_is_as_it_was_read(
 
 @pytest.mark.parametrize("status", [401, 404, 418])
 def test_an_error_that_lasts_ends_it(
-    server: Server, client: Client, follow: Any, told: Told, key: str, status: int, hasty: int
+    server: Server, client: Client, follow: Any, reported: Reported, key: str, status: int, hasty: int
 ) -> None:
     """A wrong key or id is said in words, without the key, when it has lasted; what else is wrong at once."""
     server.script = lambda asked: Answer({"errors": [{"message": f"not with {key}"}]}, status=status)
     follow(client, "run-1")
-    message = told.until(is_over).message
+    message = reported.until(is_over).message
     assert str(status) in message
     assert key not in message
     assert len(server.asked) == 1 + (hasty if status in (401, 404) else 0)
@@ -313,56 +328,60 @@ def test_an_error_that_lasts_ends_it(
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refusal_is_waited_out(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any, hasty: int, status: int
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any, hasty: int, status: int
 ) -> None:
     """Refusals among good reads are said and end nothing, as long as they are few in a row."""
     few: list[Json | Answer] = [Answer(status=status)] * hasty
     play(server, [], [grown(1), *few, grown(1), *few, grown(2, "completed")])
     follow(client, "run-1")
-    last = told.until(is_over)
+    last = reported.until(is_over)
     assert last.run is not None
     assert last.run.status == "completed"
-    assert any(str(status) in seen.message and "Trying again in" in seen.message for seen in told)
+    assert any(str(status) in state.message and "Trying again in" in state.message for state in reported)
 
 
-def test_a_stream_is_refused(server: Server, client: Client, follow: Any, told: Told, grown: Any) -> None:
+def test_a_stream_is_refused(
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
+) -> None:
     """A key that may read the run but not its stream follows it by looking."""
     play(server, [Answer(status=403)], [grown(1), grown(1), grown(2, "completed")])
     follow(client, "run-1")
-    told.until(is_over)
-    assert [size(seen.run) for seen in told if seen.message == GONE] == [1]
+    reported.until(is_over)
+    assert [size(state.run) for state in reported if state.message == NO_STREAM] == [1]
 
 
 def test_trouble_is_said_and_waited_out(
-    server: Server, client: Client, follow: Any, told: Told, grown: Any
+    server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """A server that does not answer is asked again, and the run shown meanwhile stays."""
     away: list[Json | Answer] = [DROP] * 5  # as often as the client tries by itself
     play(server, [Answer(chunks=[])], [*away, grown(1), *away, grown(2, "completed")])
     follow(client, "run-1")
-    assert told.until(is_over).run is not None
-    waits = [seen for seen in told if seen.message.endswith("Trying again in 1 s.")]
-    assert [seen.run and size(seen.run) for seen in waits] == [None, 1]
+    assert reported.until(is_over).run is not None
+    waits = [state for state in reported if state.message.endswith("Trying again in 1 s.")]
+    assert [state.run and size(state.run) for state in waits] == [None, 1]
 
 
-def test_the_servers_own_wait_is_kept(server: Server, client: Client, follow: Any, told: Told) -> None:
+def test_the_servers_own_wait_is_kept(
+    server: Server, client: Client, follow: Any, reported: Reported
+) -> None:
     """A limiter that asks for a long wait gets it; closing does not wait for it."""
     server.script = lambda asked: Answer(status=429, headers={"Retry-After": "100"})
-    watch = follow(client, "run-1")
-    told.until(lambda seen: seen.message.endswith("Trying again in 1 min 40 s."))
-    watch.close()
+    watcher = follow(client, "run-1")
+    reported.until(lambda state: state.message.endswith("Trying again in 1 min 40 s."))
+    watcher.close()
     assert seconds_until_gone() < 5
 
 
-def test_a_closed_client_is_said(client: Client, follow: Any, told: Told) -> None:
+def test_a_closed_client_is_said(client: Client, follow: Any, reported: Reported) -> None:
     """The watch ends and says why."""
     client.close()
     follow(client, "run-1")
-    assert "this client has been closed" in told.until(is_over).message
+    assert "this client has been closed" in reported.until(is_over).message
 
 
 def test_what_nobody_expected_is_said(
-    client: Client, follow: Any, told: Told, monkeypatch: pytest.MonkeyPatch
+    client: Client, follow: Any, reported: Reported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error that is not runkit's ends it in words too."""
 
@@ -371,29 +390,31 @@ def test_what_nobody_expected_is_said(
 
     monkeypatch.setattr(client.runs, "get", fail)
     follow(client, "run-1")
-    assert "RuntimeError at test_watching.py" in told.until(is_over).message
+    assert "RuntimeError at test_watching.py" in reported.until(is_over).message
 
 
 def test_a_view_that_fails_ends_it(
     server: Server, client: Client, follow: Any, grown: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When nobody can be told any more, the watch ends, `seen` says why, and so does the log."""
+    """When nobody can be told any more, the watch ends, `state` says why, and so does the log."""
 
-    def fail(seen: Seen) -> None:
+    def fail(state: WatchState) -> None:
         raise LookupError("no such view")
 
     play(server, [], [grown(1)])
-    watch = follow(client, "run-1", fail)
+    watcher = follow(client, "run-1", fail)
     seconds_until_gone()
-    assert watch.seen.is_over
-    assert "LookupError" in watch.seen.message
+    assert watcher.state.is_over
+    assert "LookupError" in watcher.state.message
     assert "no such view" in caplog.text
 
 
 # ------------------------------------------------------------------------------------------- ending it
 
 
-def test_closing_a_silent_one(server: Server, make_client: Any, follow: Any, told: Told, grown: Any) -> None:
+def test_closing_a_silent_one(
+    server: Server, make_client: Any, follow: Any, reported: Reported, grown: Any
+) -> None:
     """Thread and connection end at once, though nothing comes for 30 s, and nothing is told any more."""
     is_gone = threading.Event()
 
@@ -406,43 +427,46 @@ def test_closing_a_silent_one(server: Server, make_client: Any, follow: Any, tol
             is_gone.set()
 
     play(server, [Answer(chunks=chunks())], [grown(1)])
-    watch = follow(make_client(timeout=30), "run-1")
-    told.until(is_live)
-    before = len(told)
-    watch.close()
+    watcher = follow(make_client(timeout=30), "run-1")
+    reported.until(is_live)
+    before = len(reported)
+    watcher.close()
     assert seconds_until_gone() < 1
     assert is_gone.wait(10)
-    watch.start()  # closed is closed
-    assert (threads(), len(told)) == ([], before)
+    watcher.start()  # closed is closed
+    assert (threads(), len(reported)) == ([], before)
 
 
-def test_pausing_and_going_on(boxed: Any, follow: Any, told: Told) -> None:
+def test_pausing_and_going_on(boxed: Any, follow: Any, reported: Reported) -> None:
     """While nobody looks there is no thread; then it goes on, on one, however often it is started."""
     box, client = boxed(speed=1)
-    watch = follow(client, client.runs.create("cip_orchestrator", box.business("clean_pass")))
-    watch.start()
+    watcher = follow(client, client.runs.create("cip_orchestrator", box.business("clean_pass")))
+    watcher.start()
     assert len(threads()) == 1
-    told.until(is_live)
-    watch.pause()
+    reported.until(is_live)
+    watcher.pause()
     seconds_until_gone()
-    assert (watch.seen.message, watch.seen.is_live_stream) == (NOT_FOLLOWED, False)
-    told.clear()
-    watch.start()
-    told.until(is_live)
+    assert (watcher.state.message, watcher.state.is_live_stream) == (NOT_WATCHING, False)
+    reported.clear()
+    watcher.start()
+    reported.until(is_live)
 
 
 def test_many_at_once(boxed: Any, follow: Any) -> None:
     """Twenty take a thread and a connection each, and leave neither."""
     box, client = boxed(speed=1)
     business = box.business("clean_pass")
-    all_told = [Told() for _ in range(20)]
-    watches = [follow(client, client.runs.create("cip_orchestrator", business), told) for told in all_told]
-    for told in all_told:
-        told.until(is_live)
+    all_reported = [Reported() for _ in range(20)]
+    watches = [
+        follow(client, client.runs.create("cip_orchestrator", business), reported)
+        for reported in all_reported
+    ]
+    for reported in all_reported:
+        reported.until(is_live)
     streaming = box._running.server.server_state.tasks
     assert (len(threads()), len(streaming)) == (20, 20)
-    for watch in watches:
-        watch.close()
+    for watcher in watches:
+        watcher.close()
     assert seconds_until_gone() < 5
     deadline = time.monotonic() + 5
     while streaming and time.monotonic() < deadline:

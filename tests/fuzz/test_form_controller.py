@@ -57,16 +57,16 @@ ORDERS: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
         DISMISSAL,
         [
             ("answer", NO | {"replies": [*posted("dropped"), *reads("401", "401", "401")]}),
-            ("click", {"which": "look", "has_threads": False}),
-            ("click", {"which": "look", "replies": reads("ok")}),
+            ("click", {"which": "check", "has_threads": False}),
+            ("click", {"which": "check", "replies": reads("ok")}),
         ],
     ),
     "two clicks to look": (
         DISMISSAL,
         [
             ("answer", NO | {"replies": [*posted("dropped"), *reads("401", "401", "401")]}),
-            ("click", {"which": "look"}),
-            ("click", {"which": "look", "replies": reads("ok")}),
+            ("click", {"which": "check"}),
+            ("click", {"which": "check", "replies": reads("ok")}),
             ("answer", NO | {"replies": reads("ok")}),
         ],
     ),
