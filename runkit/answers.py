@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DIR_NAME = "RUNKIT_STATE_DIR"
 FILE = "runkit.sqlite3"
-KEPT = 7 * 24 * 3600  # seconds; a draft may hold a tax number, so it does not stay for ever
+DRAFT_LIFETIME = 7 * 24 * 3600  # seconds; a draft may hold a tax number, so it does not stay for ever
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for other kernels' writes. One takes 2 ms, but SQLite lets nobody stand in line, it tries
 again now and then: with 8 kernels that write without a pause one waits for a second, and with 200 threads for
@@ -231,7 +231,7 @@ def opened() -> Iterator[sqlite3.Connection]:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                too_old = (time.time() - KEPT,)
+                too_old = (time.time() - DRAFT_LIFETIME,)
                 if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
                     db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)
                 yield db

@@ -60,8 +60,8 @@ def todays_status(word: object) -> object:
 
 # ------------------------------------------------------------------------------------ how runs are chosen
 
-SHORTEST_PREFIX = 8  # characters; fewer are too often the start of several ids
-SHOWN_CANDIDATES = 5
+MIN_PREFIX = 8  # characters; fewer are too often the start of several ids
+MAX_CANDIDATES = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -107,17 +107,17 @@ def full_id(given: str, known: Iterable[str]) -> str | None:
     known = known if isinstance(known, Set) else set(known)
     if given in known:
         return given
-    if len(given) < SHORTEST_PREFIX:
+    if len(given) < MIN_PREFIX:
         return None
     start = given.casefold()
     matches = sorted(one for one in known if one.casefold().startswith(start))
     matches = [one for one in matches if len(one) == len(given)] or matches
     if len(matches) > 1:
-        rest = len(matches) - SHOWN_CANDIDATES
+        rest = len(matches) - MAX_CANDIDATES
         more = f" and {rest:,} more" if rest > 0 else ""
         raise UsageError(
             f"{brief(given)} is the start of {len(matches):,} ids: "
-            f"{', '.join(matches[:SHOWN_CANDIDATES])}{more}. Give more characters."
+            f"{', '.join(matches[:MAX_CANDIDATES])}{more}. Give more characters."
         )
     return matches[0] if matches else None
 
@@ -148,7 +148,7 @@ OBJECT_TYPES = ("businesses", "watchlist_result")
 
 def create_run_body(agent: str, business_id: str | None, thread_id: str | None, prompt: str | None) -> Json:
     """Build the body of POST /runs. The schema has no prompt, only the object page: sent when given."""
-    return _given(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
+    return _without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
 
 
 def create_thread_body(agent: str, business_id: str) -> Json:
@@ -173,7 +173,7 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
         raise UsageError(
             f"the comment has {len(text):,} characters; the API takes at most {MAX_COMMENT:,}. Shorten it."
         )
-    return {"rating": word, "artifact_id": artifact_id} | _given(comment=text)
+    return {"rating": word, "artifact_id": artifact_id} | _without_none(comment=text)
 
 
 def action_body(
@@ -202,7 +202,7 @@ def action_body(
         "type": action_type,
         "payload": dict(payload),
     }
-    return required | _given(note=note, run_id=run_id, thread_id=thread_id)
+    return required | _without_none(note=note, run_id=run_id, thread_id=thread_id)
 
 
 def verify_tin_payload(document_id: str) -> Json:
@@ -210,7 +210,7 @@ def verify_tin_payload(document_id: str) -> Json:
     return {"document_id": document_id}
 
 
-def tells_changes(status: str) -> bool:
+def is_updated_at_reliable(status: str) -> bool:
     """Whether a run that stands there changes only with its `updated_at`.
 
     [A], not numbered in the contract: nothing says that `updated_at` moves with every step, so a run that
@@ -219,7 +219,7 @@ def tells_changes(status: str) -> bool:
     return status != "running"
 
 
-def _given(**fields: str | None) -> Json:
+def _without_none(**fields: str | None) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -352,7 +352,7 @@ def answer_to(
     changed = None if actions is None else [{"type": kind, "payload": payload} for kind, payload in actions]
     return {
         "decision": decision,
-        **_given(note=note, document_id=document_id),
+        **_without_none(note=note, document_id=document_id),
         **({} if changed is None else {"actions": changed}),
     }
 
@@ -397,7 +397,12 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
     return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
 
 
-_VERDICTS = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
+_DECISION_WORDS = {
+    "approve": "approved",
+    "approved": "approved",
+    "reject": "rejected",
+    "rejected": "rejected",
+}
 
 
 def decision_of(answer: Mapping[str, Any]) -> str | None:
@@ -409,7 +414,7 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
     parts = [
         part for part in (proposals if isinstance(proposals, list) else [answer]) if isinstance(part, dict)
     ]
-    words = {_VERDICTS.get(str(part.get("decision"))) for part in parts}
+    words = {_DECISION_WORDS.get(str(part.get("decision"))) for part in parts}
     if not words or None in words:
         return None
     is_changed = any(part.get("actions") is not None for part in parts) and words != {"rejected"}
@@ -438,7 +443,7 @@ def page_fields(value: object, source: str) -> Json:
         if isinstance(records, list):
             return {**envelope, "data": [item if isinstance(item, dict) else {} for item in records]}
     raise ContractError(
-        f"{source}: expected a list of the API; got {shape_of(value)}. "
+        f"{source}: expected a list of the API; got {describe_json(value)}. "
         "If this lasts, the API has changed: please report it."
     )
 
@@ -446,7 +451,9 @@ def page_fields(value: object, source: str) -> Json:
 LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
 
 
-def stamped(raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]) -> Json:
+def with_local_fields(
+    raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]
+) -> Json:
     """Give the raw object with what the client knows and the API does not return under `LOCAL`."""
     known = {
         "read_from": host,
@@ -463,7 +470,7 @@ def is_same_id(one: str, other: str) -> bool:
     return one.lower() == other.lower()
 
 
-def shape_of(value: object) -> str:
+def describe_json(value: object) -> str:
     """Say what a JSON value is, never what it holds."""
     if isinstance(value, dict):
         return f"an object of {len(value)} fields"
@@ -494,11 +501,11 @@ def event_fields(name: str, data: object) -> Json | None:
     snapshot, at = data.get("snapshot"), data.get("timestamp")
     fields = {**data, "type": kind}
     if isinstance(snapshot, dict):
-        fields["snapshot"] = stamped(snapshot, None, _moment(at), {})
+        fields["snapshot"] = with_local_fields(snapshot, None, _event_time(at), {})
     return fields
 
 
-def _moment(milliseconds: object) -> datetime | None:
+def _event_time(milliseconds: object) -> datetime | None:
     if not isinstance(milliseconds, int | float) or not milliseconds >= _MILLISECONDS_FROM:
         return None
     try:

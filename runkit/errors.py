@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from runkit.client import RunList
     from runkit.models import Run
 
-MOST_PATH = 300  # characters of a path in a message
+MAX_PATH = 300  # characters of a path in a message
 DISTRIBUTION = "runkit-jupyter"  # the one place that knows the name on PyPI
 
 
@@ -67,7 +67,7 @@ class UsageError(RunkitError, ValueError):
         """Build the error for a path that the system refuses: too long, a NUL in it, not ours to read."""
         why = getattr(error, "strerror", None) or str(error)
         shown = repr(str(path))
-        shown = shown if len(shown) <= MOST_PATH else shown[:MOST_PATH] + "…"
+        shown = shown if len(shown) <= MAX_PATH else shown[:MAX_PATH] + "…"
         return cls(f"{shown} cannot be used: {why}; give the path of another file or folder.")
 
 

@@ -56,7 +56,7 @@ class ApiObject(BaseModel):
     """What all objects share: immutable, tolerant, and faithful to the JSON they came from."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    _shown: ClassVar[tuple[str, ...]] = ("id", "type", "status")
+    _repr_fields: ClassVar[tuple[str, ...]] = ("id", "type", "status")
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
@@ -130,7 +130,7 @@ class ApiObject(BaseModel):
 
     def __repr__(self) -> str:
         shown = []
-        for name in self._shown:
+        for name in self._repr_fields:
             value = getattr(self, name, None)
             if isinstance(value, str):
                 shown.append(f"{name}={shorten(value, 40)!r}")
@@ -174,7 +174,7 @@ def each(cls: type[Item]) -> BeforeValidator:
 class Source(ApiObject):
     """Where a finding comes from."""
 
-    _shown = ("source_tier", "source_type")
+    _repr_fields = ("source_tier", "source_type")
     url: str
     source_name: str | None = None
     source_tier: str | None = None
@@ -184,7 +184,7 @@ class Source(ApiObject):
 class Artifact(ApiObject):
     """One finding, or one proposed change. `id` is not in the API's schema but feedback needs it."""
 
-    _shown = ("id", "type", "confidence", "sources")
+    _repr_fields = ("id", "type", "confidence", "sources")
     title: str
     type: str
     confidence: str | None = None
@@ -196,14 +196,14 @@ class Artifact(ApiObject):
 class Output(ApiObject):
     """What a completed run delivers."""
 
-    _shown = ("artifacts",)
+    _repr_fields = ("artifacts",)
     artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
 
 
 class Requester(ApiObject):
     """Who asked for the run: a user, or the account of an API key (`email` None)."""
 
-    _shown = ("id",)
+    _repr_fields = ("id",)
     id: str
     name: str
     email: str | None = None
@@ -212,7 +212,7 @@ class Requester(ApiObject):
 class Interrupt(ApiObject):
     """A question that waits for a person. `value` is free-form and differs from agent to agent."""
 
-    _shown = ("id", "agent")
+    _repr_fields = ("id", "agent")
     id: str
     value: dict[str, Any]
     agent: str | None = None
@@ -234,7 +234,7 @@ class Interrupt(ApiObject):
 class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
-    _shown = ("id", "type", "name", "status", "steps")
+    _repr_fields = ("id", "type", "name", "status", "steps")
     id: str
     run_id: str
     type: str
@@ -291,7 +291,7 @@ class Run(ApiObject):
     read from, or None.
     """
 
-    _shown = ("id", "status", "agent", "interrupts")
+    _repr_fields = ("id", "status", "agent", "interrupts")
     object: Annotated[str, AfterValidator(_is_run)]
     id: str
     created_at: Time

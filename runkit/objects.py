@@ -13,7 +13,7 @@ from runkit.models import ApiObject, Item, Run, Status, Step, Time, each, link_s
 class Agent(ApiObject):
     """An agent that Middesk offers; its `type` is the word that creates a run."""
 
-    _shown = ("id", "type")
+    _repr_fields = ("id", "type")
     object: str
     id: str
     type: str
@@ -26,7 +26,7 @@ class Agent(ApiObject):
 class Thread(ApiObject):
     """Runs about one context. `business_id` is known only when the client asked by it."""
 
-    _shown = ("id", "status")
+    _repr_fields = ("id", "status")
     object: str
     id: str
     created_at: Time
@@ -49,7 +49,7 @@ class Thread(ApiObject):
 class Feedback(ApiObject):
     """A rating of one artifact. `superseded_prior`: it replaced an earlier one by the same reviewer."""
 
-    _shown = ("id", "run_id", "artifact_id", "rating")
+    _repr_fields = ("id", "run_id", "artifact_id", "rating")
     object: str
     id: str
     run_id: str
@@ -64,7 +64,7 @@ class Feedback(ApiObject):
 class Effect(ApiObject):
     """What an action changed. `diff` holds before and after per field."""
 
-    _shown = ("operation",)
+    _repr_fields = ("operation",)
     operation: str
     diff: dict[str, Any] | None = None
     target: dict[str, Any] | None = None
@@ -73,7 +73,7 @@ class Effect(ApiObject):
 class Actor(ApiObject):
     """Who did an action: an account, a user or a run."""
 
-    _shown = ("actor_type",)
+    _repr_fields = ("actor_type",)
     actor_type: str
     data: dict[str, Any] = Field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class Actor(ApiObject):
 class Action(ApiObject):
     """A recorded change of a business or a watchlist result."""
 
-    _shown = ("id", "type", "object_type", "effects", "actors")
+    _repr_fields = ("id", "type", "object_type", "effects", "actors")
     id: str
     type: str
     object_type: str
@@ -99,7 +99,7 @@ class Business(ApiObject):
     `status` is open, pending, in_audit, in_review, approved or rejected; unknown words are kept.
     """
 
-    _shown = ("id", "status")
+    _repr_fields = ("id", "status")
     object: str
     id: str
     name: str
@@ -114,7 +114,7 @@ class Document(ApiObject):
     `size` is in bytes.
     """
 
-    _shown = ("id", "document_type")
+    _repr_fields = ("id", "document_type")
     id: str
     object: str | None = None
     document_type: str | None = None
@@ -131,7 +131,7 @@ class Document(ApiObject):
 class Page(ApiObject):
     """One page of a list. `has_more` and `total_count` are None where the API does not say."""
 
-    _shown = ("data",)
+    _repr_fields = ("data",)
     data: tuple[dict[str, Any], ...] = ()
     has_more: bool | None = None
     total_count: int | None = None
@@ -148,7 +148,7 @@ class Event(ApiObject):
     which its client ends every stream.
     """
 
-    _shown = ("type", "run_id")
+    _repr_fields = ("type", "run_id")
     type: str
     run_id: str | None = None
     thread_id: str | None = None

@@ -33,9 +33,9 @@ UNSEEN = re.compile(
 )
 
 MAX_URL = 2000  # characters; longer ones do not work in every browser
-MOST_WORDS, MOST_WORD = 8, 40  # different statuses in a sentence, and characters of one
+MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of one
 BRIEF = 60  # characters of a value that is shown in a message
-MOST_SHOWN_BITS = 400  # of an integer: twice as many digits as are shown
+MAX_SHOWN_BITS = 400  # of an integer: twice as many digits as are shown
 ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # as the field writes them
 SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
 
@@ -109,7 +109,7 @@ class _Brief(reprlib.Repr):
         self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 12
 
     def repr_int(self, value: int, level: int) -> str:
-        if value.bit_length() > MOST_SHOWN_BITS:
+        if value.bit_length() > MAX_SHOWN_BITS:
             return f"<about {round(value.bit_length() * math.log10(2)):,} digits>"
         return repr(value)
 
@@ -221,8 +221,8 @@ def moment(when: datetime | None) -> str:
 
 def counted(numbers: Mapping[str, int]) -> list[str]:
     """Say how often words come, in short: `["3 completed", "1 error"]`; many or long ones are bounded."""
-    shown = [f"{n:,} {shorten(word, MOST_WORD)}" for word, n in list(numbers.items())[:MOST_WORDS]]
-    rest = list(numbers.values())[MOST_WORDS:]
+    shown = [f"{n:,} {shorten(word, MAX_WORD)}" for word, n in list(numbers.items())[:MAX_WORDS]]
+    rest = list(numbers.values())[MAX_WORDS:]
     return [*shown, *([f"{sum(rest):,} of {plural(len(rest), 'other kind')}"] if rest else [])]
 
 
@@ -256,7 +256,7 @@ def run_sentence(
     """
     head = label
     if status != "completed":
-        head += f" ({shorten(status, MOST_WORD)})"
+        head += f" ({shorten(status, MAX_WORD)})"
     if duration_s is None or math.isnan(duration_s):
         time = "not started"
     elif budget is None:

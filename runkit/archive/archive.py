@@ -213,9 +213,9 @@ class Archive:
             Where no archive is to be read.
 
         """
-        from runkit.archive.selection import Selection, chosen_by
+        from runkit.archive.selection import Selection, row_filter
 
-        chosen = chosen_by(status=status, since=since, until=until, agent=agent, business_id=business_id)
+        chosen = row_filter(status=status, since=since, until=until, agent=agent, business_id=business_id)
         return Selection(self._place.latest(version), chosen)
 
     def frames(self, **chosen: Any) -> Frames:

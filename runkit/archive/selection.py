@@ -52,7 +52,7 @@ class Part(NamedTuple):
     def raw_runs(self) -> Iterator[dict[str, Any]]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
         wanted = dict(self.wanted)
-        with self.place.explained():
+        with self.place.translated_errors():
             batches = self.place.dataset(self.paths).to_batches(
                 columns=["digest", "json"],
                 batch_size=ROWS_AT_ONCE,
@@ -79,7 +79,7 @@ class Part(NamedTuple):
         return raw
 
 
-def chosen_by(
+def row_filter(
     *, status: Words, since: Moment, until: Moment, agent: Words, business_id: Words
 ) -> pc.Expression | None:
     """Say a choice as a filter of rows; None is all. Raises `UsageError` for what is no status or time."""

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.models import Run
 
-WITHIN = 5.0  # seconds after which what has come is written: as much is lost if the process is killed
-MOST_SMALL_FILES = 24  # more are joined after a sync: many small files are slow to open
+WRITE_INTERVAL = 5.0  # seconds after which what has come is written: as much is lost if the process is killed
+MAX_SMALL_FILES = 24  # more are joined after a sync: many small files are slow to open
 INTERRUPTED = "interrupted"
-NAMED = 3  # failed ids that `why` names; `errors` has all
+MAX_NAMED = 3  # failed ids that `why` names; `errors` has all
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,44 +72,44 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     listed = client.runs.list(progress=progress, **chosen)
     snapshot = place.make()
     known = snapshot.known(listed.ids, ["status"])
-    todo = [run for run in listed if _is_due(run, known.get(run.id))]
-    n_listed, covered, whys = len(listed), _covered(listed), (listed.why or "").split("; ")
+    due = [run for run in listed if _is_due(run, known.get(run.id))]
+    n_listed, covered, reasons = len(listed), _covered(listed), (listed.why or "").split("; ")
     del listed, known
-    writer = Writer(snapshot, within=WITHIN)
-    errors, stopped = _read(client, todo, writer, workers=workers, progress=progress)
+    writer = Writer(snapshot, within=WRITE_INTERVAL)
+    errors, stopped = _read(client, due, writer, workers=workers, progress=progress)
     snapshot.refresh()
     added = writer.added(is_interrupted=stopped == INTERRUPTED)
-    whys = [why for why in whys if not (chosen.get("limit") and why.startswith("cut at limit="))]
+    reasons = [why for why in reasons if not (chosen.get("limit") and why.startswith("cut at limit="))]
     if stopped:
         n_kept = added.n_new + added.n_changed + added.n_unchanged
-        whys.append(f"{stopped}: {n_kept:,} of {len(todo):,} runs arrived; sync again to go on")
+        reasons.append(f"{stopped}: {n_kept:,} of {len(due):,} runs arrived; sync again to go on")
     if errors:
-        named = [f"{one} ({shorten(str(error), 100)})" for one, error in errors.items()][:NAMED]
-        more = f" and {len(errors) - NAMED:,} more" if len(errors) > NAMED else ""
-        whys.append(f"{plural(len(errors), 'run')} could not be read: {', '.join(named)}{more}")
+        named = [f"{one} ({shorten(str(error), 100)})" for one, error in errors.items()][:MAX_NAMED]
+        more = f" and {len(errors) - MAX_NAMED:,} more" if len(errors) > MAX_NAMED else ""
+        reasons.append(f"{plural(len(errors), 'run')} could not be read: {', '.join(named)}{more}")
     if added.n_refused:
-        whys.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
-    why = "; ".join(filter(None, whys)) or None
-    n_unchanged = n_listed - len(todo)
+        reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
+    why = "; ".join(filter(None, reasons)) or None
+    n_unchanged = n_listed - len(due)
     return Synced(client.host, covered, n_listed, n_unchanged, added, errors, why, added.is_interrupted)
 
 
 def _read(
-    client: Client, todo: list[Run], writer: Writer, *, workers: int, progress: bool
+    client: Client, due: list[Run], writer: Writer, *, workers: int, progress: bool
 ) -> tuple[dict[str, ApiError], str | None]:
     """Read runs into a writer; gives the errors by id, and what stopped it. Whatever does, all is written."""
     errors: dict[str, ApiError] = {}
-    arriving = client.runs.arriving(todo, workers=workers, on_idle=writer.write_if_due)
+    arriving = client.runs.arriving(due, workers=workers, on_idle=writer.write_if_due)
     try:
-        with closing(arriving), Bar(total=len(todo), unit="run", delay=1, disable=not progress) as bar:
+        with closing(arriving), Bar(total=len(due), unit="run", delay=1, disable=not progress) as bar:
             for run_id, outcome in arriving:
                 bar.update()
                 if isinstance(outcome, ApiError):
                     errors[run_id] = outcome
                 else:
-                    writer.take(Record(outcome.to_dict(), Where(path=f"run {run_id}")))
+                    writer.add(Record(outcome.to_dict(), Where(path=f"run {run_id}")))
         writer.write()
-        compact(writer.place, MOST_SMALL_FILES)  # if other writers are in the way, the next sync will do it
+        compact(writer.place, MAX_SMALL_FILES)  # if other writers are in the way, the next sync will do it
     except KeyboardInterrupt:
         return errors, INTERRUPTED
     except (Unavailable, RateLimited) as error:
@@ -121,7 +121,7 @@ def _read(
 
 def _is_due(run: Run, known: dict[str, Any] | None) -> bool:
     """Whether a listed run is to be read: it is new, has changed, or may have."""
-    if known is None or not known["has_steps"] or not contract.tells_changes(run.status):
+    if known is None or not known["has_steps"] or not contract.is_updated_at_reliable(run.status):
         return True
     if known["business_id"] is None and run.business_id is not None:  # which is learned by reading it again
         return True

@@ -40,19 +40,23 @@ except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
 FILE_BYTES = 2_500_000  # of a file that compaction writes: some 50 MB of JSON, a partition on a cluster
-TRIES = 20  # of an append, each on the newest version: a compaction has to commit that often within a second
-_FOREVER = "interval 36500 days"  # any version can be read again, since a report may name it
+MAX_ATTEMPTS = (
+    20  # of an append, each on the newest version: a compaction has to commit that often within a second
+)
+_RETENTION = "interval 36500 days"  # any version can be read again, since a report may name it
 _PROPERTIES = {
     "delta.dataSkippingStatsColumns": ",".join(WITH_STATISTICS),
     "delta.enableExpiredLogCleanup": "false",
-    "delta.logRetentionDuration": _FOREVER,
-    "delta.deletedFileRetentionDuration": _FOREVER,
+    "delta.logRetentionDuration": _RETENTION,
+    "delta.deletedFileRetentionDuration": _RETENTION,
 }
 _ZSTD = deltalake.WriterProperties(compression="ZSTD")
 _APPEND = deltalake.CommitProperties(max_commit_retries=100)  # other appends are no conflict
 _COMPACT = deltalake.CommitProperties(max_commit_retries=0)  # what is superseded is found anew
-_ONCE_AN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
-_REFUSED = '%[]"' if os.name == "nt" else "%[]\\"  # the table's library reads them as parts of an address
+_COLLAPSED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
+_REFUSED_CHARACTERS = (
+    '%[]"' if os.name == "nt" else "%[]\\"
+)  # the table's library reads them as parts of an address
 _SECRET = re.compile("key|secret|token|password|credential|signature|sas", re.IGNORECASE)  # names of options
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -78,7 +82,7 @@ class Place:
         if not isinstance(path, str | Path) or not str(path).strip():
             raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
         text = str(path)
-        if isinstance(path, Path) and _ONCE_AN_ADDRESS.match(text):
+        if isinstance(path, Path) and _COLLAPSED_ADDRESS.match(text):
             raise UsageError(f"{text} was an address once; give addresses as text, not as Path.")
         if text.startswith("file://"):
             text = url2pathname(urlsplit(text).path)
@@ -88,7 +92,7 @@ class Place:
             folder = str(Path(text).expanduser().absolute())
         except RuntimeError:  # nobody of that name
             raise UsageError(f"{text}: this machine has no such user; expected a folder.") from None
-        refused = {one for one in folder if one in _REFUSED or not one.isprintable()}
+        refused = {one for one in folder if one in _REFUSED_CHARACTERS or not one.isprintable()}
         if refused:
             characters = " ".join(map(ascii, sorted(refused)))
             raise UsageError(f"{folder!r}: a folder of an archive must not have {characters} in its path.")
@@ -110,7 +114,7 @@ class Place:
 
     def latest(self, version: int | None = None) -> Snapshot:
         """Open a version, the newest by default. Raises `ArchiveError` if there is none that runkit wrote."""
-        with self.explained():
+        with self.translated_errors():
             table = deltalake.DeltaTable(self.uri, storage_options=self.options or None)
             newest = table.version()
             if version is not None and (type(version) is not int or not 0 <= version <= newest):
@@ -137,7 +141,7 @@ class Place:
                     "may be new or empty."
                 )
             folder.chmod(0o700)  # of what deltalake writes in it, the umask decides
-        with suppress(CommitConflict), self.explained():  # another writer may make it first
+        with suppress(CommitConflict), self.translated_errors():  # another writer may make it first
             deltalake.DeltaTable.create(
                 self.uri,
                 schema=SCHEMA,
@@ -149,7 +153,7 @@ class Place:
         return self.latest()
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def translated_errors(self) -> Iterator[None]:
         """Say what went wrong in runkit's words."""
         try:
             yield
@@ -162,10 +166,10 @@ class Place:
         except (DeltaError, OSError, pa.ArrowException) as error:
             is_gone = isinstance(error, FileNotFoundError)
             hint = " Was it vacuumed? Another version may be whole." if is_gone else ""
-            text = f"the archive at {self.uri} cannot be used: {self._words(error)}.{hint}"
+            text = f"the archive at {self.uri} cannot be used: {self._library_message(error)}.{hint}"
             raise ArchiveError(text) from None
 
-    def _words(self, error: Exception) -> str:
+    def _library_message(self, error: Exception) -> str:
         """Give the words of a library, without the keys that an object store may repeat."""
         text = _COLORS.sub("", str(error))
         for name, value in self.options.items():
@@ -215,17 +219,17 @@ class Snapshot:
 
     def refresh(self) -> None:
         """Go on to the newest version."""
-        with self.place.explained():
+        with self.place.translated_errors():
             self._table.update_incremental()
 
     def copies(self, columns: Sequence[str] = (), run_ids: Sequence[str] | None = None) -> Copies:
         """Read which copies of runs there are, of all or of some, and which of these are the newest."""
         files, chosen = self.files, None
         if run_ids is not None:
-            files = [file for file in files if _may_hold(file, sorted(run_ids))]
+            files = [file for file in files if _may_contain(file, sorted(run_ids))]
             chosen = pc.field("run_id").isin(pa.array(run_ids, TEXT))
         names = list(dict.fromkeys([*RANKED, *columns]))
-        with self.place.explained():
+        with self.place.translated_errors():
             dataset = self.place.dataset([file["path"] for file in files])
             rows = dataset.to_table(columns=[*names, "__fragment_index"], filter=chosen)
             if rows["run_id"].null_count or rows["updated_at"].null_count:
@@ -238,9 +242,9 @@ class Snapshot:
 
     def append(self, rows: pa.Table) -> None:
         """Add rows, whatever others do meanwhile."""
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
-                with self.place.explained():
+                with self.place.translated_errors():
                     deltalake.write_deltalake(
                         self._table, rows, mode="append", writer_properties=_ZSTD, commit_properties=_APPEND
                     )
@@ -249,8 +253,8 @@ class Snapshot:
                 reason = str(conflict)
                 self.refresh()
         raise ArchiveError(
-            f"{self.place.uri}: {plural(len(rows), 'run')} could not be written in {TRIES} tries ({reason}). "
-            "If others are at work, add again when they are done."
+            f"{self.place.uri}: {plural(len(rows), 'run')} could not be written in {MAX_ATTEMPTS} tries "
+            f"({reason}). If others are writing, add again when they are done."
         )
 
     def replace(self, rows: pa.Table, digests: Sequence[str]) -> None:
@@ -258,7 +262,7 @@ class Snapshot:
 
         Files with such rows are written anew without them. Raises `CommitConflict`.
         """
-        with self.place.explained():
+        with self.place.translated_errors():
             deltalake.write_deltalake(
                 self._table,
                 rows,
@@ -271,7 +275,7 @@ class Snapshot:
 
     def join_files(self) -> None:
         """Join small files; no row changes. Raises `CommitConflict`."""
-        with self.place.explained():
+        with self.place.translated_errors():
             self._table.optimize.compact(
                 target_size=FILE_BYTES,
                 max_concurrent_tasks=1,
@@ -280,7 +284,7 @@ class Snapshot:
             )
 
 
-def _may_hold(file: dict[str, Any], run_ids: list[str]) -> bool:
+def _may_contain(file: dict[str, Any], run_ids: list[str]) -> bool:
     """Whether a file may hold one of some sorted ids, as its statistics tell."""
     least, last = file.get("min.run_id"), file.get("max.run_id")
     if least is None or last is None:

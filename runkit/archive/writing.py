@@ -24,7 +24,7 @@ BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000
 that, however many runs come."""
 SMALL_FILE = 500_000  # bytes; some 10 MB of JSON
 DROPPED_AT_ONCE = 1_000  # copies, in one commit; the table's library crashes when some 20,000 rows are named
-TRIES = 5  # of a compaction; after each conflict it is found anew what is superseded
+MAX_ATTEMPTS = 5  # of a compaction; after each conflict it is found anew what is superseded
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +83,7 @@ class Writer:
         self._problems = Problems()
         self._n_new = self._n_changed = self._n_unchanged = self._n_refused = 0
 
-    def take(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         """Take a record, and write if it is time."""
         if not self._rows:
             self._since = time.monotonic()
@@ -130,7 +130,7 @@ def add_records(snapshot: Snapshot, records: Iterable[Record]) -> Added:
     is_interrupted = False
     try:
         for record in records:
-            writer.take(record)
+            writer.add(record)
     except KeyboardInterrupt:
         is_interrupted = True
     writer.write()
@@ -162,20 +162,20 @@ def _rank(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["updated_at"], row["has_steps"], read_at is not None, read_at)
 
 
-def compact(place: Place, most_small: int = 1) -> bool:
-    """Drop superseded copies, and join small files if there are more than `most_small`.
+def compact(place: Place, max_small: int = 1) -> bool:
+    """Drop superseded copies, and join small files if there are more than `max_small`.
 
-    Gives False if other writers were in the way `TRIES` times; what was done by then stays.
+    Gives False if other writers were in the way `MAX_ATTEMPTS` times; what was done by then stays.
     """
     conflicts = 0
-    while conflicts < TRIES:
+    while conflicts < MAX_ATTEMPTS:
         snapshot = place.latest()
         copies = snapshot.copies()
         try:
             if not copies.is_newest.all():
                 _drop(snapshot, copies.rows.filter(np.logical_not(copies.is_newest))["run_id"])
                 continue
-            if sum(file["size_bytes"] < SMALL_FILE for file in copies.files) > most_small:
+            if sum(file["size_bytes"] < SMALL_FILE for file in copies.files) > max_small:
                 snapshot.join_files()
             return True
         except CommitConflict as conflict:

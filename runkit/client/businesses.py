@@ -44,7 +44,7 @@ class KnownBusinesses:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._facts: dict[str, Facts] = {}
-        self._seen: set[str] = set()
+        self._run_ids: set[str] = set()
         self._of_run: dict[str, str] = {}
         self._of_thread: dict[str, str] = {}
 
@@ -60,7 +60,7 @@ class KnownBusinesses:
     def run_ids(self) -> set[str]:
         """Give the ids of the runs that were seen."""
         with self._lock:
-            return set(self._seen)
+            return set(self._run_ids)
 
     def add_run(self, run_id: str, business_id: str) -> None:
         """Remember the business of a run."""
@@ -72,7 +72,7 @@ class KnownBusinesses:
         with self._lock:
             self._of_thread.update(dict.fromkeys(thread_ids, business_id))
 
-    def learn(self, run: Run) -> None:
+    def add_from(self, run: Run) -> None:
         """Remember what a run carries, as one from a file does; what was read from the API stays."""
         if run.business_id is None:
             return
@@ -88,10 +88,10 @@ class KnownBusinesses:
         with self._lock:
             return business_id in self._facts
 
-    def of(self, run_id: object, thread_id: object) -> dict[str, str | None]:
+    def for_run(self, run_id: object, thread_id: object) -> dict[str, str | None]:
         """Give what is known of the business of a run, whose id is remembered as seen."""
         with self._lock:
-            self._seen.add(str(run_id))
+            self._run_ids.add(str(run_id))
             business_id = self._of_run.get(str(run_id).lower()) or self._of_thread.get(str(thread_id))
             if business_id is None:
                 return {}
@@ -220,7 +220,7 @@ class Businesses:
         Run
             The same run where nothing is known of its business.
         """
-        facts = self._known.of(run.id, run.thread_id)
+        facts = self._known.for_run(run.id, run.thread_id)
         return run.knowing(**facts) if facts else run
 
     def ensure_known(self, business: str | Business) -> None:

@@ -12,10 +12,10 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from runkit import jsontext
-from runkit.client.deadline import patient
+from runkit.client.deadline import enforce_deadline
 from runkit.client.hosts import Target
 from runkit.client.replies import Reply, read_reply, refusal
-from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of, writes
+from runkit.client.transport import DEADLINE, SEND_ONCE_IF, STREAM, Transport, path_of, writes
 from runkit.errors import ContractError, ReadOnlyError, UsageError
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
@@ -64,7 +64,7 @@ class Connection:
         `until`, a time of the client's clock, it is given up by then. A success that is no JSON is asked for
         once more: a proxy may have failed in the middle of it.
         """
-        extensions = {WANTED: wanted, UNTIL: until}
+        extensions = {SEND_ONCE_IF: wanted, DEADLINE: until}
         given = {name: value for name, value in extensions.items() if value is not None}
         try:
             return self._ask("GET", path, query, None, given)
@@ -177,7 +177,7 @@ def network(
     try:
         tls = _tls(verify, cert)
         shared, alone = (
-            patient(httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False, limits=limits))
+            enforce_deadline(httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False, limits=limits))
             for limits in (POOL, ONCE)
         )
         return _Network(shared, alone)

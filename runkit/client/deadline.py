@@ -21,39 +21,39 @@ import httpx
 SLOWEST = 10_000  # bytes a second; a phone at the edge of its network does better
 
 
-class _Allowance(threading.local):
+class _Deadline(threading.local):
     """When the request of this thread is given up, in seconds of `time.monotonic`; None where none waits.
 
-    `most` is how far ahead that may be, `room` how many bytes may still come.
+    `longest` is how far ahead that may be, `bytes_left` how many bytes may still come.
     """
 
     until: float | None = None
-    most = 0.0
-    room = 0
+    longest = 0.0
+    bytes_left = 0
     is_of_body = False
 
 
-_allowance = _Allowance()
+_current = _Deadline()
 
 
 @contextmanager
-def patience(seconds: float, size: int) -> Iterator[None]:
+def deadline(seconds: float, size: int) -> Iterator[None]:
     """Give the answer that this thread reads so many seconds, and what its size adds, and so many bytes."""
-    _allowance.until, _allowance.most = time.monotonic() + seconds, seconds
-    _allowance.room, _allowance.is_of_body = size, False
+    _current.until, _current.longest = time.monotonic() + seconds, seconds
+    _current.bytes_left, _current.is_of_body = size, False
     try:
         yield
     finally:
-        _allowance.until = None
+        _current.until = None
 
 
-def body_begins() -> None:
+def start_body() -> None:
     """From here on, what comes earns time."""
-    _allowance.is_of_body = True
+    _current.is_of_body = True
 
 
-def patient(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
-    """Make a transport keep to `patience`.
+def enforce_deadline(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
+    """Make a transport keep to `deadline`.
 
     httpx has no way to hand its pool the backend that httpcore takes.
     """
@@ -89,16 +89,16 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if _allowance.until is None:
+        if _current.until is None:
             return self._inner.read(max_bytes, timeout)
-        left = _allowance.until - time.monotonic()
-        if left <= 0 or _allowance.room < 0:
+        left = _current.until - time.monotonic()
+        if left <= 0 or _current.bytes_left < 0:
             raise httpcore.ReadTimeout("the answer did not end")
         data = self._inner.read(max_bytes, left if timeout is None else min(timeout, left))
-        _allowance.room -= len(data)
-        if _allowance.is_of_body:
-            earned = _allowance.until + len(data) / SLOWEST
-            _allowance.until = min(earned, time.monotonic() + _allowance.most)
+        _current.bytes_left -= len(data)
+        if _current.is_of_body:
+            earned = _current.until + len(data) / SLOWEST
+            _current.until = min(earned, time.monotonic() + _current.longest)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -59,11 +59,11 @@ def read_pages(
             is_past = since is not None and reader.is_past(since)
             bar.total = reader.total
             bar.update(len(fresh))
-    whys = reader.whys(is_read_to_the_end=not has_more)
+    reasons = reader.reasons(is_read_to_the_end=not has_more)
     if limit is not None and (len(kept) > limit or (has_more and not is_past)):
-        whys.insert(0, f"cut at limit={limit:,}")
+        reasons.insert(0, f"cut at limit={limit:,}")
         kept = kept[:limit]
-    return Listing(tuple(kept), "; ".join(whys) or None, reader.total)
+    return Listing(tuple(kept), "; ".join(reasons) or None, reader.total)
 
 
 @dataclass
@@ -79,9 +79,9 @@ class _Reader(Generic[Listed]):
     page_size: int = 0  # records on the first page
     first_total: int | None = None
     total: int | None = None
-    fall: tuple[int, int] | None = None
+    drop: tuple[int, int] | None = None
     seen: set[str] = field(default_factory=set)
-    broken: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
     last: Listed | None = None  # in the order of the pages
     is_newest_first: bool = True
     is_oldest_first: bool = True
@@ -91,40 +91,40 @@ class _Reader(Generic[Listed]):
         """Read the next page. Gives what was not seen before, in order, and whether there is more."""
         self.number += 1
         page = self.get_page(self.number)
-        n_before = self.n_came
+        n_before = self.n_received
         fresh = self._take(page)
-        self._watch_total(page.total_count)
-        self._watch_order(fresh)
+        self._check_total(page.total_count)
+        self._check_order(fresh)
         has_more = self._has_more(page)
-        if has_more and self.n_came == n_before:
+        if has_more and self.n_received == n_before:
             self.is_stuck, has_more = bool(page.has_more), False
         return fresh, has_more
 
     @property
-    def n_came(self) -> int:
+    def n_received(self) -> int:
         """How many different records came, readable or not."""
-        return len(self.seen) + len(self.broken)
+        return len(self.seen) + len(self.unreadable)
 
     def is_past(self, since: datetime) -> bool:
         """Whether nothing at or after `since` can follow, as far as the order seen so far tells."""
         is_ordered = self.is_newest_first and not self.is_oldest_first  # equal times tell no order
         return is_ordered and self.last is not None and self.last.created_at < since
 
-    def whys(self, *, is_read_to_the_end: bool) -> list[str]:
+    def reasons(self, *, is_read_to_the_end: bool) -> list[str]:
         """Say what may be missing, and why."""
-        whys = []
-        if self.fall:
-            before, after = self.fall
-            whys.append(f"total_count fell from {before:,} to {after:,} while the list was read")
+        reasons = []
+        if self.drop:
+            before, after = self.drop
+            reasons.append(f"total_count fell from {before:,} to {after:,} while the list was read")
         if self.number > 1 and not (self.is_newest_first or self.is_oldest_first):
-            whys.append("the list is not in order of creation, so one may have moved between two pages")
+            reasons.append("the list is not in order of creation, so one may have moved between two pages")
         if self.is_stuck:
-            whys.append(f"page {self.number} brought nothing new although the API says that there is more")
-        if self.broken:
-            whys.append(f"{plural(len(self.broken), 'record')} could not be read (see the log)")
-        if is_read_to_the_end and not self.fall and self.n_came < (self.first_total or 0):
-            whys.append(f"the API counts {self.first_total:,}, only {self.n_came:,} came")
-        return whys
+            reasons.append(f"page {self.number} brought nothing new although the API says that there is more")
+        if self.unreadable:
+            reasons.append(f"{plural(len(self.unreadable), 'record')} could not be read (see the log)")
+        if is_read_to_the_end and not self.drop and self.n_received < (self.first_total or 0):
+            reasons.append(f"the API counts {self.first_total:,}, only {self.n_received:,} came")
+        return reasons
 
     def _take(self, page: Page) -> list[Listed]:
         """Parse what did not come before."""
@@ -134,21 +134,21 @@ class _Reader(Generic[Listed]):
                 item = self.parse(record)
             except ContractError as error:
                 log.warning("left out of the list: %s", error)
-                self.broken.add(str(record.get("id")))
+                self.unreadable.add(str(record.get("id")))
                 continue
             if item.id not in self.seen:
                 self.seen.add(item.id)
                 fresh.append(item)
         return fresh
 
-    def _watch_total(self, total: int | None) -> None:
+    def _check_total(self, total: int | None) -> None:
         if self.number == 1:
             self.first_total = total
         elif total is not None and self.total is not None and total < self.total:
-            self.fall = self.fall or (self.total, total)
+            self.drop = self.drop or (self.total, total)
         self.total = total
 
-    def _watch_order(self, fresh: list[Listed]) -> None:
+    def _check_order(self, fresh: list[Listed]) -> None:
         for item in fresh:
             if self.last is not None:
                 self.is_newest_first &= item.created_at <= self.last.created_at
@@ -162,5 +162,5 @@ class _Reader(Generic[Listed]):
         if page.has_more is not None:
             return page.has_more
         if self.first_total is not None:
-            return self.n_came < self.first_total
+            return self.n_received < self.first_total
         return len(page.data) >= max(1, self.page_size)

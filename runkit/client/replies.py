@@ -11,7 +11,7 @@ import httpx
 from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.transport import http_date, path_of, retry_after
-from runkit.contract import Json, page_fields, shape_of
+from runkit.contract import Json, describe_json, page_fields
 from runkit.errors import (
     ApiError,
     AuthError,
@@ -68,7 +68,7 @@ class Reply(NamedTuple):
         done = "" if self.source.startswith("GET ") else DONE
         if not isinstance(self.value, dict):
             raise ContractError(
-                f"{self.source} answered with {shape_of(self.value)}; expected one object, the "
+                f"{self.source} answered with {describe_json(self.value)}; expected one object, the "
                 f"{kind.__name__.lower()}.{done} If this lasts, the API has changed: please report it."
             )
         try:
@@ -84,9 +84,9 @@ class Reply(NamedTuple):
 
 def read_reply(response: httpx.Response, target: Target) -> Reply:
     """Parse a successful answer. Raises the `ApiError` that fits any other one."""
-    asked = target.secret.redact(f"{response.request.method} {path_of(response.request)}")
+    request_line = target.secret.redact(f"{response.request.method} {path_of(response.request)}")
     if not response.is_success:
-        raise refusal(response, target, asked)
+        raise refusal(response, target, request_line)
     try:
         value = jsontext.loads(response.content)
     except (ValueError, RecursionError):
@@ -94,38 +94,38 @@ def read_reply(response: httpx.Response, target: Target) -> Reply:
     else:
         problem = False
     if problem:
-        raise _unreadable(response, target, asked)
-    return Reply(value, http_date(response.headers.get("Date", "")), f"{asked}: {target.host}")
+        raise _unreadable(response, target, request_line)
+    return Reply(value, http_date(response.headers.get("Date", "")), f"{request_line}: {target.host}")
 
 
-def _unreadable(response: httpx.Response, target: Target, asked: str) -> ContractError:
+def _unreadable(response: httpx.Response, target: Target, request_line: str) -> ContractError:
     kind = target.secret.redact(response.headers.get("Content-Type", "no content type"))
     size, status = len(response.content), response.status_code
     is_read = response.request.method == "GET"
     done = "" if is_read else DONE
     return ContractError(
-        f"{asked}: {target.host} answered {status} with {size:,} bytes that are no JSON ({shorten(kind)})."
-        f"{done} Check base_url and the proxy.",
+        f"{request_line}: {target.host} answered {status} with {size:,} bytes that are no JSON "
+        f"({shorten(kind)}).{done} Check base_url and the proxy.",
         status=status,
     )
 
 
-def refusal(response: httpx.Response, target: Target, asked: str) -> ApiError:
+def refusal(response: httpx.Response, target: Target, request_line: str) -> ApiError:
     """Build the error for an answer that is no success. Its texts hold no key."""
     status = response.status_code
     if status < 400:
         maybe = "" if response.request.method == "GET" else MAYBE
         return ContractError(
-            f"{asked}: {target.host} answered {status}, a redirect; it was not followed, because the key "
-            f"goes to one host only.{maybe} Check base_url.",
+            f"{request_line}: {target.host} answered {status}, a redirect. It was not followed: the key goes "
+            f"to one host only.{maybe} Check base_url.",
             status=status,
         )
     kind = _class_of(status, response.request.method)
     messages, parameter = _api_errors(response.content, target)
-    said = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
+    quoted = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
     about = f" (parameter {shorten(parameter)})" if parameter else ""
     error = kind(
-        f"{asked}: {status} from {target.host}{said}{about}. {_ADVICE[kind]}",
+        f"{request_line}: {status} from {target.host}{quoted}{about}. {_ADVICE[kind]}",
         status=status,
         messages=messages,
         parameter=parameter,

@@ -14,7 +14,7 @@ from runkit.errors import UsageError
 from runkit.objects import Action, Agent, Document, Page, Thread
 from runkit.text import brief
 
-LEAST, MOST = 0.001, 1_000_000  # seconds: eleven days, because timers of some systems end at 24
+MIN_AMOUNT, MAX_AMOUNT = 0.001, 1_000_000  # seconds: eleven days, because timers of some systems end at 24
 
 
 class Agents:
@@ -43,7 +43,7 @@ class Threads:
         """Make a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         check_texts(agent=agent, business_id=business_id)
         reply = self._connection.post("/threads", contract.create_thread_body(agent, business_id))
-        return reply.read(Thread, partial(_asked_by, business_id))
+        return reply.read(Thread, partial(_with_business, business_id))
 
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
@@ -61,7 +61,7 @@ class Threads:
 
         listing = read_pages(
             get_page,
-            lambda raw: Thread.from_json(_asked_by(business_id, raw)),
+            lambda raw: Thread.from_json(_with_business(business_id, raw)),
             lambda thread: True,
             limit=limit,
         )
@@ -140,8 +140,10 @@ def check_limit(limit: int | None) -> None:
 def check_amount(name: str, value: float, unit: str, otherwise: str = "") -> None:
     """Check a number of seconds, or of requests a second; `otherwise` says what None would mean."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not LEAST <= value <= MOST:
-        raise UsageError(f"{name}={brief(value)}; expected {unit} from {LEAST:g} to {MOST:,}{otherwise}")
+    if not is_number or not MIN_AMOUNT <= value <= MAX_AMOUNT:
+        raise UsageError(
+            f"{name}={brief(value)}; expected {unit} from {MIN_AMOUNT:g} to {MAX_AMOUNT:,}{otherwise}"
+        )
 
 
 def check_texts(optional: Mapping[str, object] | None = None, **required: object) -> None:
@@ -152,6 +154,6 @@ def check_texts(optional: Mapping[str, object] | None = None, **required: object
             raise UsageError(f"{name}={brief(value)}; expected a str. Nothing was sent.")
 
 
-def _asked_by(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:
+def _with_business(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:
     """Add the business that a thread was asked by, which is no field of the API's."""
     return raw if business_id is None or not isinstance(raw, dict) else {**raw, "business_id": business_id}

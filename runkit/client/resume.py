@@ -15,7 +15,7 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.text import shorten
 
-LOOK_AT = (1.0, 3.0, 10.0)  # seconds after the failure: most servers finish within 1, proxies within 10
+CHECK_AFTER = (1.0, 3.0, 10.0)  # seconds after the failure: most servers finish within 1, proxies within 10
 
 
 class Delivery(NamedTuple):
@@ -34,12 +34,12 @@ class Delivery(NamedTuple):
 
     def maybe_sent(self) -> MaybeSent:
         """Build the error for a caller who needs a run."""
-        told = self.failure
+        message = self.failure
         return MaybeSent(
             self.message,
-            status=told.status if told else None,
-            messages=told.messages if told else (),
-            parameter=told.parameter if told else None,
+            status=message.status if message else None,
+            messages=message.messages if message else (),
+            parameter=message.parameter if message else None,
         )
 
 
@@ -66,21 +66,25 @@ def deliver(
         run = send()
         if not is_pending(run, interrupt_id) and not is_stale(run, before):
             return Delivery(CONFIRMED, run, "the API took the answer")
-        seen = "it shows an older state of the run" if is_stale(run, before) else _still(run, interrupt_id)
+        seen = (
+            "it shows an older state of the run" if is_stale(run, before) else _open_text(run, interrupt_id)
+        )
         why = f"the API took the answer, and {seen}."
     except (MaybeSent, ContractError) as error:
         failure, why = error, str(error)
     except (NotFound, Conflict, Invalid) as error:
-        refusal = _refused(error, read, interrupt_id, before)
+        refusal = _explain_refusal(error, read, interrupt_id, before)
         if refusal is error:
             raise
         raise refusal from error
     if on_doubt is not None:
         on_doubt(why)
-    return _look(why, failure, read, interrupt_id, before, sleep)
+    return _check_delivery(why, failure, read, interrupt_id, before, sleep)
 
 
-def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str, before: Run | None) -> ApiError:
+def _explain_refusal(
+    failure: ApiError, read: Callable[[], Run], interrupt_id: str, before: Run | None
+) -> ApiError:
     """Build the error that a refusal means, once the run was read again."""
     try:
         run = read()
@@ -91,7 +95,7 @@ def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str, befo
     kind: type[ApiError]
     if is_pending(run, interrupt_id):
         kind = Invalid
-        message = f"the answer was refused, and {_still(run, interrupt_id)}: {failure}"
+        message = f"the answer was refused, and {_open_text(run, interrupt_id)}: {failure}"
     else:
         kind = Conflict
         message = (
@@ -105,7 +109,7 @@ def _refused(failure: ApiError, read: Callable[[], Run], interrupt_id: str, befo
     return refusal
 
 
-def _look(
+def _check_delivery(
     why: str,
     failure: ApiError | None,
     read: Callable[[], Run],
@@ -117,7 +121,7 @@ def _look(
     found = "The run could not be read since"
     run: Run | None = None
     waited = 0.0
-    for seconds in LOOK_AT:
+    for seconds in CHECK_AFTER:
         sleep(seconds - waited)
         waited = seconds
         try:
@@ -129,15 +133,15 @@ def _look(
             continue
         run = now
         if not is_pending(run, interrupt_id):
-            told = (
+            message = (
                 f"run {run.id}: the question {interrupt_id} is closed; "
                 "that this answer closed it could not be confirmed"
             )
-            log.warning("%s", told)
-            return Delivery(UNCONFIRMED, run, told, failure)
-        found = f"{seconds:g} s later, {_still(run, interrupt_id)}"
-    told = f"{why} {found}. It was sent once and may still arrive: look again before you answer again."
-    return Delivery(UNKNOWN, run, told, failure)
+            log.warning("%s", message)
+            return Delivery(UNCONFIRMED, run, message, failure)
+        found = f"{seconds:g} s later, {_open_text(run, interrupt_id)}"
+    message = f"{why} {found}. It was sent once and may still arrive: look again before you answer again."
+    return Delivery(UNKNOWN, run, message, failure)
 
 
 def is_pending(run: Run, interrupt_id: str) -> bool:
@@ -146,22 +150,22 @@ def is_pending(run: Run, interrupt_id: str) -> bool:
     Looks at the JSON itself: a question that cannot be parsed, or an interrupted run that names none, is not
     a question that was answered.
     """
-    named = _named(run)
-    if run.is_finished or not named:
+    ids = _interrupt_ids(run)
+    if run.is_finished or not ids:
         return run.status == "interrupted"
-    return interrupt_id in named or not all(isinstance(name, str) for name in named)
+    return interrupt_id in ids or not all(isinstance(name, str) for name in ids)
 
 
-def _named(run: Run) -> list[object]:
+def _interrupt_ids(run: Run) -> list[object]:
     """The ids of the questions that a run lists, None for one that has none."""
     questions = run.to_dict().get("interrupts")
     listed = questions if isinstance(questions, list) else []
     return [item.get("id") if isinstance(item, dict) else None for item in listed]
 
 
-def _still(run: Run, interrupt_id: str) -> str:
+def _open_text(run: Run, interrupt_id: str) -> str:
     """Say what a run shows of a question that is not known to be closed."""
-    if interrupt_id in _named(run):
+    if interrupt_id in _interrupt_ids(run):
         return f"the question {interrupt_id!r} is still open"
     return f"the run is still {shorten(run.status)}, and which question is open cannot be read"
 

@@ -130,13 +130,13 @@ class Runs:
             return threads is None or run.business_id in threads
 
         listing = read_pages(self._page, Run.from_json, keep, limit=limit, since=after, progress=progress)
-        whys = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
-        whys += [listing.why] if listing.why else []
+        reasons = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
+        reasons += [listing.why] if listing.why else []
         if unassigned:
             which = "this business" if len(threads or ()) == 1 else "these businesses"
-            whys.append(f"{plural(len(unassigned), 'run')} without a thread may be of {which}")
+            reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be of {which}")
         runs = listing.kept
-        return RunList(runs, "; ".join(whys) or None, listing.total_count, clock=self._now)
+        return RunList(runs, "; ".join(reasons) or None, listing.total_count, clock=self._now)
 
     def fetch(
         self,
@@ -268,7 +268,7 @@ class Runs:
 
         Raises as `resume`, but `unknown` is a `Delivery` and no `MaybeSent`.
         """
-        run_id = self._identify(run)
+        run_id = self._full_id(run)
         path = path_to("runs", run_id, "resume")
         if not isinstance(interrupt_id, str) or not interrupt_id.strip():
             raise UsageError(f"interrupt_id={interrupt_id!r}; expected the id of one of run.interrupts")
@@ -309,7 +309,7 @@ class Runs:
                 "the artifact has no id, and the API cannot take a rating without one; "
                 "whether artifacts carry ids is up to the API"
             )
-        run_id = self._identify(run)
+        run_id = self._full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
         return self._connection.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
@@ -327,7 +327,7 @@ class Runs:
         Raises `NotFound`, `AuthError`, `ContractError` for a stream that shows another run, `UsageError`, and
         `Unavailable` when not even the run can be read.
         """
-        run_id = self._identify(run)
+        run_id = self._full_id(run)
         path = path_to("runs", run_id, "stream")
         if on_gap is not None and not callable(on_gap):
             raise UsageError(f"on_gap={on_gap!r}; expected a function of a run, or None")
@@ -339,11 +339,11 @@ class Runs:
         return reply.read_at or datetime.now(UTC)
 
     def _batch(self, ids: Iterable[str], workers: int, on_idle: Callable[[], object] | None = None) -> Batch:
-        def ask(run_id: str, is_wanted: Callable[[], bool]) -> Run:
+        def read_run(run_id: str, is_wanted: Callable[[], bool]) -> Run:
             return self._get(run_id, is_wanted, include="steps")
 
         return Batch(
-            ask,
+            read_run,
             ids,
             workers=workers,
             clock=self._clock,
@@ -360,7 +360,7 @@ class Runs:
         return map(self._checked_id, several)
 
     def _checked_id(self, one: str | Run) -> str:
-        run_id = self._identify(one)
+        run_id = self._full_id(one)
         path_to(run_id)
         return run_id
 
@@ -372,29 +372,29 @@ class Runs:
         *,
         include: str | None,
     ) -> Run:
-        run_id = self._identify(run)
+        run_id = self._full_id(run)
         reply = self._connection.get(path_to("runs", run_id), wanted, until, include=include)
         return self._run(reply, run_id)
 
-    def _identify(self, run: str | Run) -> str:
+    def _full_id(self, run: str | Run) -> str:
         """Give the whole id, and keep what a run knows of its business."""
         if isinstance(run, Run):
-            self._known.learn(run)
+            self._known.add_from(run)
             return run.id
         if not isinstance(run, str) or not _SHORT_ID.fullmatch(run):
             return run
         found = full_id(run, self._known.run_ids())
         return found or full_id(run, self.list(progress=False).ids) or run
 
-    def _stamped(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
+    def _with_local_fields(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the client knows of a run and the API does not return."""
-        facts = self._known.of(raw.get("id"), raw.get("thread_id"))
-        return contract.stamped(raw, self._connection.target.host, reply.read_at, facts)
+        facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
+        return contract.with_local_fields(raw, self._connection.target.host, reply.read_at, facts)
 
     def _run(self, reply: Reply, asked: str | None = None, business_id: str | None = None) -> Run:
         if business_id is not None and isinstance(reply.value, dict):
             self._known.add_run(str(reply.value.get("id")), business_id)
-        run = reply.read(Run, lambda raw: self._stamped(reply, raw))
+        run = reply.read(Run, lambda raw: self._with_local_fields(reply, raw))
         if asked is not None and not contract.is_same_id(asked, run.id):
             found = self._connection.target.secret.redact(run.id)
             raise ContractError(
@@ -406,5 +406,5 @@ class Runs:
     def _page(self, number: int) -> Page:
         reply = self._connection.get("/runs", page=number, per_page=contract.PER_PAGE)
         page = reply.page()
-        known = (self._stamped(reply, raw) for raw in page.data)
+        known = (self._with_local_fields(reply, raw) for raw in page.data)
         return page.model_copy(update={"data": tuple(known)})

@@ -46,34 +46,34 @@ class EventStream(Iterator[Event]):
     def __init__(
         self, run_id: str, open_stream: Open, read: Callable[[], Run], on_gap: OnGap | None = None
     ) -> None:
-        self._line = Line()
-        self._events = follow(run_id, open_stream, read, self._line, on_gap or (lambda run: None))
-        self._turn = threading.Lock()  # held while a thread runs the generator: nobody else can close it then
+        self._control = StreamControl()
+        self._events = follow(run_id, open_stream, read, self._control, on_gap or (lambda run: None))
+        self._lock = threading.Lock()  # held while a thread runs the generator: nobody else can close it then
 
     def __next__(self) -> Event:
         try:
-            with self._turn:
+            with self._lock:
                 return next(self._events)
         except Exception:  # whatever hanging up breaks inside the connection, if it was hung up
-            if not self._line.closing.is_set():
+            if not self._control.closing.is_set():
                 raise
             raise StopIteration from None
         finally:
-            if self._line.closing.is_set():
+            if self._control.closing.is_set():
                 self._finish()
 
     def close(self) -> None:
         """End the iteration, in whatever thread it runs. Closing twice is fine."""
-        self._line.hang_up()
+        self._control.shut_down()
         self._finish()
 
     def _finish(self) -> None:
         """Leave the generator, and so the connection; a thread that is inside does it on its way out."""
-        if self._turn.acquire(blocking=False):
+        if self._lock.acquire(blocking=False):
             try:
                 self._events.close()
             finally:
-                self._turn.release()
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -82,19 +82,19 @@ class EventStream(Iterator[Event]):
         self.close()
 
 
-class Line:
+class StreamControl:
     """What the thread that reads a stream and the one that closes it share."""
 
     def __init__(self) -> None:
         self.closing = threading.Event()
         self._socket: socket.socket | None = None
 
-    def carry(self, response: httpx.Response) -> None:
+    def attach(self, response: httpx.Response) -> None:
         """Take the connection of the answer that is now read."""
         network = response.extensions.get("network_stream")
         self._socket = network.get_extra_info("socket") if network is not None else None
 
-    def hang_up(self) -> None:
+    def shut_down(self) -> None:
         """Wake the reader. Only a shutdown does: a `recv` goes on waiting when its socket is closed."""
         self.closing.set()
         if self._socket is not None:
@@ -104,7 +104,7 @@ class Line:
 
 
 def follow(
-    run_id: str, open_stream: Open, read: Callable[[], Run], line: Line, on_gap: OnGap
+    run_id: str, open_stream: Open, read: Callable[[], Run], control: StreamControl, on_gap: OnGap
 ) -> Generator[Event, None, None]:
     """Yield the events of a run as they come, each once, then `RUN_READ`.
 
@@ -119,12 +119,12 @@ def follow(
         last, is_gone = b"", False
         try:
             with open_stream() as response:
-                line.carry(response)
-                if line.closing.is_set():
+                control.attach(response)
+                if control.closing.is_set():
                     return
                 on_gap(None)
                 for event in events(response.iter_bytes()):
-                    if line.closing.is_set():
+                    if control.closing.is_set():
                         return
                     check_snapshot(event, run_id)
                     digest = _digest(event)
@@ -136,7 +136,7 @@ def follow(
             is_gone = True
         except (httpx.TransportError, httpx.DecodingError, Unavailable, RateLimited) as error:
             log.debug("the stream broke off (%s)", type(error).__name__)
-        if line.closing.is_set():
+        if control.closing.is_set():
             return
         run = read()
         attempt = attempt + 1 if len(seen) == len(replayed) else 1
@@ -144,7 +144,7 @@ def follow(
             yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
             return
         on_gap(run)
-        if line.closing.wait(pause_before(attempt)):
+        if control.closing.wait(pause_before(attempt)):
             return
 
 
@@ -209,8 +209,8 @@ def _messages(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
 
 def _digest(event: Event) -> bytes:
     """Tell events apart by what they say; when one was sent does not count, a replay may stamp it anew."""
-    said: dict[str, Any] = {name: value for name, value in event.to_dict().items() if name != "timestamp"}
+    content: dict[str, Any] = {name: value for name, value in event.to_dict().items() if name != "timestamp"}
     if event.snapshot is not None:
-        said["snapshot"] = {name: value for name, value in event.snapshot.items() if name != LOCAL}
-    text = jsontext.dumps(said, sort_keys=True)
+        content["snapshot"] = {name: value for name, value in event.snapshot.items() if name != LOCAL}
+    text = jsontext.dumps(content, sort_keys=True)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -22,30 +22,34 @@ from typing import NamedTuple
 
 import httpx
 
-from runkit.client.deadline import body_begins, patience
+from runkit.client.deadline import deadline, start_body
 from runkit.client.hosts import Target
-from runkit.client.rate_limiter import Pacer
+from runkit.client.rate_limiter import RateLimiter
 from runkit.errors import ApiError, ContractError, MaybeSent, RateLimited, Unavailable
 from runkit.logs import log
 from runkit.text import shorten
 
-TRIES = 5  # with the waits below: about 4 s on average until a dead host is given up, 7.5 s at most
+MAX_ATTEMPTS = 5  # with the waits below: about 4 s on average until a dead host is given up, 7.5 s at most
 BACKOFF_FIRST = 0.5  # the longest first wait; it doubles. Full jitter: threads that failed together spread
-BACKOFF_MOST = 8.0
+BACKOFF_MAX = 8.0
 _JITTER = random.SystemRandom().random  # not the global generator: its seed is the analyst's
-RETRY_AFTER_MOST = 60.0  # a longer wait is the caller's decision, not a notebook that seems to hang
+RETRY_AFTER_MAX = 60.0  # a longer wait is the caller's decision, not a notebook that seems to hang
 RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 STREAM = "runkit.stream"  # request extension: the body is left to the caller
-WANTED = "runkit.wanted"  # request extension, a function: the caller repeats by itself what it still wants
-UNTIL = "runkit.until"  # request extension: when, by the client's clock, nobody waits for the answer any more
+SEND_ONCE_IF = (
+    "runkit.wanted"  # request extension, a function: the caller repeats by itself what it still wants
+)
+DEADLINE = (
+    "runkit.until"  # request extension: when, by the client's clock, nobody waits for the answer any more
+)
 ENCODINGS = ("", "identity", "gzip", "deflate")  # others can make 100 GB of a few bytes in one step
 MAX_HEAD = 2**20  # bytes of an answer before its body, and around it
 MAX_ANSWER = 256 * 2**20  # bytes, unpacked; a run of 100,000 steps has about 50 million
-LIMIT_FORGETS = 1.0  # the limit is one of requests a second, so a second of silence clears any window
+LIMIT_WINDOW = 1.0  # the limit is one of requests a second, so a second of silence clears any window
 
-SHORTEST = 0.05  # seconds that an attempt is given at least
-_WANTED = (b"content-type", b"date", b"retry-after")
-_WANTED_OF_A_STREAM = (b"content-type", b"content-encoding")
+MIN_TIMEOUT = 0.05  # seconds that an attempt is given at least
+_HEADERS = (b"content-type", b"date", b"retry-after")
+_STREAM_HEADERS = (b"content-type", b"content-encoding")
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -59,13 +63,13 @@ _NOT_SENT = (
 class Failure(NamedTuple):
     """Why an attempt brought no answer."""
 
-    what: str
+    reason: str
     was_maybe_sent: bool
-    is_lasting: bool = False  # trying again cannot help
+    is_permanent: bool = False  # trying again cannot help
     is_unusable: bool = False  # an answer came that cannot be taken
 
 
-class _Unusable(Exception):
+class _UnusableResponse(Exception):
     """An answer that cannot be taken, and why."""
 
 
@@ -87,7 +91,7 @@ class Transport(httpx.BaseTransport):
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep
-        self._pacer = Pacer(rate, clock=clock, sleep=sleep)
+        self._limiter = RateLimiter(rate, clock=clock, sleep=sleep)
 
     def close(self) -> None:
         """Close the connections."""
@@ -95,21 +99,21 @@ class Transport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and send again where that is safe. The last answer counts, whatever its status."""
-        is_wanted: Callable[[], bool] | None = request.extensions.get(WANTED)
-        until: float = request.extensions.get(UNTIL, float("inf"))
+        is_wanted: Callable[[], bool] | None = request.extensions.get(SEND_ONCE_IF)
+        until: float = request.extensions.get(DEADLINE, float("inf"))
         attempt = 1
         while True:
-            if not self._pacer.wait(until):
+            if not self._limiter.wait(until):
                 raise RateLimited(
-                    f"{self._asked(request)}: not sent, its turn would have come too late: "
+                    f"{self._request_line(request)}: not sent, its turn would have come too late: "
                     "other requests wait, or the API asked to. Give it more time."
                 )
             if is_wanted is not None and not is_wanted():
-                raise Unavailable(f"{self._asked(request)}: not sent, nobody waits for it")
-            outcome = self._attempt(request, min(self._timeout, max(SHORTEST, until - self._clock())))
-            self._heed(request, outcome)
+                raise Unavailable(f"{self._request_line(request)}: not sent, nobody waits for it")
+            outcome = self._attempt(request, min(self._timeout, max(MIN_TIMEOUT, until - self._clock())))
+            self._apply_retry_after(request, outcome)
             wait = None if is_wanted else self._wait_before_retry(request, outcome, attempt)
-            if wait is None or max(self._clock() + wait, self._pacer.held_until) >= until:
+            if wait is None or max(self._clock() + wait, self._limiter.paused_until) >= until:
                 break
             if isinstance(outcome, httpx.Response):
                 outcome.close()
@@ -124,17 +128,17 @@ class Transport(httpx.BaseTransport):
         started = self._clock()
         outcome: httpx.Response | Failure
         try:
-            with patience(timeout, MAX_ANSWER + MAX_HEAD):
+            with deadline(timeout, MAX_ANSWER + MAX_HEAD):
                 outcome = self._send(request, timeout)
         except httpx.TransportError as error:
-            outcome = Failure(self._target.secret.redact(_words(error, timeout)), *_fate(error))
-        except (_Unusable, httpx.HTTPError) as error:
+            outcome = Failure(self._target.secret.redact(_reason(error, timeout)), *_classify(error))
+        except (_UnusableResponse, httpx.HTTPError) as error:
             unreadable = "the answer is compressed in a way that cannot be read"
-            why = str(error) if isinstance(error, _Unusable) else unreadable
-            outcome = Failure(why, was_maybe_sent=True, is_lasting=True, is_unusable=True)
-        done = outcome.status_code if isinstance(outcome, httpx.Response) else outcome.what
+            why = str(error) if isinstance(error, _UnusableResponse) else unreadable
+            outcome = Failure(why, was_maybe_sent=True, is_permanent=True, is_unusable=True)
+        done = outcome.status_code if isinstance(outcome, httpx.Response) else outcome.reason
         milliseconds = (self._clock() - started) * 1000
-        log.debug("%s: %s, %.0f ms", self._asked(request), done, milliseconds)
+        log.debug("%s: %s, %.0f ms", self._request_line(request), done, milliseconds)
         return outcome
 
     def _send(self, request: httpx.Request, timeout: float) -> httpx.Response:
@@ -151,16 +155,16 @@ class Transport(httpx.BaseTransport):
         if STREAM in request.extensions and response.is_success:
             return httpx.Response(
                 response.status_code,
-                headers=_kept(response, _WANTED_OF_A_STREAM),
+                headers=_select_headers(response, _STREAM_HEADERS),
                 stream=response.stream,
                 extensions=response.extensions,
             )
-        body_begins()
+        start_body()
         try:
-            body = _unpacked(response)
+            body = _read_body(response)
         finally:
             response.close()
-        return httpx.Response(response.status_code, headers=_kept(response, _WANTED), content=body)
+        return httpx.Response(response.status_code, headers=_select_headers(response, _HEADERS), content=body)
 
     def _check_encoding(self, response: httpx.Response) -> None:
         """Hang up on an answer that must not be unpacked, a stream too."""
@@ -168,44 +172,44 @@ class Transport(httpx.BaseTransport):
         if encoding.lower() not in ENCODINGS:
             response.close()
             shown = shorten(self._target.secret.redact(encoding), 40)
-            raise _Unusable(f"the answer is compressed as {shown!r}, which was not asked for")
+            raise _UnusableResponse(f"the answer is compressed as {shown!r}, which was not asked for")
 
-    def _asked(self, request: httpx.Request) -> str:
+    def _request_line(self, request: httpx.Request) -> str:
         """Name a request in messages; an id that somebody gave may be the key."""
         return self._target.secret.redact(f"{request.method} {path_of(request)}")
 
-    def _heed(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:
+    def _apply_retry_after(self, request: httpx.Request, outcome: httpx.Response | Failure) -> None:
         """Hold all requests as long as the answer to a read asks for."""
         if isinstance(outcome, Failure) or outcome.status_code not in RETRY_STATUSES or writes(request):
             return
         asked = retry_after(outcome.headers)
-        if asked is None and outcome.status_code == 429 and WANTED in request.extensions:
-            asked = LIMIT_FORGETS
-        if asked is not None and asked <= RETRY_AFTER_MOST:
-            self._pacer.hold(asked)
+        if asked is None and outcome.status_code == 429 and SEND_ONCE_IF in request.extensions:
+            asked = LIMIT_WINDOW
+        if asked is not None and asked <= RETRY_AFTER_MAX:
+            self._limiter.pause(asked)
 
     def _wait_before_retry(
         self, request: httpx.Request, outcome: httpx.Response | Failure, attempt: int
     ) -> float | None:
         """Say how long to wait before the request goes out again; None when this outcome is the last."""
-        if attempt == TRIES:
+        if attempt == MAX_ATTEMPTS:
             return None
         if isinstance(outcome, Failure):
             is_safe = not (writes(request) and outcome.was_maybe_sent)
-            return self._backoff(attempt) if is_safe and not outcome.is_lasting else None
+            return self._backoff(attempt) if is_safe and not outcome.is_permanent else None
         if outcome.status_code not in RETRY_STATUSES or writes(request):
             return None  # a write that was answered may have been done, whatever the answer says
         asked = retry_after(outcome.headers)
         if asked is None:
             return self._backoff(attempt)
-        return 0.0 if asked <= RETRY_AFTER_MOST else None  # all are held meanwhile
+        return 0.0 if asked <= RETRY_AFTER_MAX else None  # all are held meanwhile
 
     def _backoff(self, attempt: int) -> float:
-        longest: float = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** (attempt - 1))
+        longest: float = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** (attempt - 1))
         return longest * _JITTER()
 
     def _error(self, request: httpx.Request, failure: Failure, tries: int) -> ApiError:
-        asked = f"{self._asked(request)}: {self._target.host}: {failure.what}"
+        asked = f"{self._request_line(request)}: {self._target.host}: {failure.reason}"
         if writes(request) and failure.was_maybe_sent:
             return MaybeSent(
                 f"{asked}. The request may have been carried out, so it was not sent again. "
@@ -218,18 +222,20 @@ class Transport(httpx.BaseTransport):
         return Unavailable(f"{asked}{tried}. Nothing was changed. {advice}")
 
 
-def _kept(response: httpx.Response, names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
+def _select_headers(response: httpx.Response, names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
     """Take of the headers what is used: httpx would keep cookies, and a body is unpacked by now."""
     return [(name, value) for name, value in response.headers.raw if name.lower() in names]
 
 
-def _unpacked(response: httpx.Response) -> bytes:
+def _read_body(response: httpx.Response) -> bytes:
     """Read the body, unpacked piece by piece, as long as it can be taken."""
     pieces, size = [], 0
     for piece in response.iter_bytes():
         size += len(piece)
         if size > MAX_ANSWER:
-            raise _Unusable(f"the answer is larger than {MAX_ANSWER // 2**20} MB, the most that is taken")
+            raise _UnusableResponse(
+                f"the answer is larger than {MAX_ANSWER // 2**20} MB, the most that is taken"
+            )
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -269,7 +275,7 @@ def writes(request: httpx.Request) -> bool:
     return request.method != "GET"
 
 
-def _fate(error: httpx.TransportError) -> tuple[bool, bool]:
+def _classify(error: httpx.TransportError) -> tuple[bool, bool]:
     """Say whether the request was maybe sent, and whether the failure will last."""
     return not isinstance(error, _NOT_SENT), _is_untrusted(error)
 
@@ -283,7 +289,7 @@ def _is_untrusted(error: BaseException | None) -> bool:
     return False
 
 
-def _words(error: httpx.TransportError, timeout: float) -> str:
+def _reason(error: httpx.TransportError, timeout: float) -> str:
     if _is_untrusted(error):
         return "its certificate is not trusted; give the CA file as verify="
     match error:

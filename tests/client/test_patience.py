@@ -92,7 +92,7 @@ def test_a_dripping_answer_is_given_up(speak: Callable[[Bytes], str], answer: By
     begun = time.monotonic()
     with Once(KEY, speak(answer), timeout=0.1) as client, pytest.raises(Unavailable, match=r"within 0\.1 s"):
         client.agents.list()
-    assert time.monotonic() - begun < 0.1 * transport.TRIES + 2
+    assert time.monotonic() - begun < 0.1 * transport.MAX_ATTEMPTS + 2
 
 
 def test_a_dripping_answer_to_a_write_is_a_doubt(speak: Callable[[Bytes], str]) -> None:
