@@ -1,4 +1,4 @@
-"""The API's objects beside the run: agents, threads, businesses, feedback, actions, documents, events."""
+"""The API's other objects: agents, threads, businesses, feedback, actions, documents, events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Agent(ApiObject):
 
 
 class Thread(ApiObject):
-    """Runs about one context. `business_id` is known only when the client asked by it."""
+    """Runs about one context. `business_id` is known only if the client listed threads by business."""
 
     _repr_fields = ("id", "status")
     object: str
@@ -62,7 +62,7 @@ class Feedback(ApiObject):
 
 
 class Effect(ApiObject):
-    """What an action changed. `diff` holds before and after per field."""
+    """What an action changed. `diff` has the values before and after, by field."""
 
     _repr_fields = ("operation",)
     operation: str
@@ -94,7 +94,7 @@ class Action(ApiObject):
 
 
 class Business(ApiObject):
-    """A business of the account (contract, section 18). What else the API says of it is in `to_dict()`.
+    """A business of the account (contract, section 18). All its data is in `to_dict()`.
 
     `status` is open, pending, in_audit, in_review, approved or rejected; unknown words are kept.
     """
@@ -109,7 +109,7 @@ class Business(ApiObject):
 
 
 class Document(ApiObject):
-    """A file that a business has on record: what it is and where to get it (`download_url`), not its content.
+    """A file of a business: what it is and where to get it (`download_url`), not its content.
 
     `size` is in bytes.
     """
@@ -129,7 +129,7 @@ class Document(ApiObject):
 
 
 class Page(ApiObject):
-    """One page of a list. `has_more` and `total_count` are None where the API does not say."""
+    """One page of a list. `has_more` and `total_count` are None if the API does not give them."""
 
     _repr_fields = ("data",)
     data: tuple[dict[str, Any], ...] = ()
@@ -142,10 +142,10 @@ class Page(ApiObject):
 
 
 class Event(ApiObject):
-    """One event of a run's stream, in Middesk's form or AG-UI's.
+    """One event of a run's stream, in Middesk's or AG-UI's format.
 
-    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: runkit's own, with
-    which its client ends every stream.
+    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: the client's own
+    last event of every stream.
     """
 
     _repr_fields = ("type", "run_id")
@@ -166,7 +166,7 @@ class Event(ApiObject):
 
     @property
     def run(self) -> Run | None:
-        """The run as this event shows it, if the event carries a whole one."""
+        """The run in this event, if the event has a complete one."""
         if self.snapshot is None or "id" not in self.snapshot:
             return None
         return Run.from_json(self.snapshot)

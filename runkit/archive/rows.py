@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
-from runkit.contract import FINAL_STATUSES, LOCAL, todays_status
+from runkit.contract import FINAL_STATUSES, LOCAL, current_status
 from runkit.models import BUSINESS_FIELDS
 from runkit.tables.columns import Flags, Ints
 from runkit.tables.layout import take_runs
@@ -85,7 +85,7 @@ def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
     chosen = [by_record[id(record)] for record in kept.records]
     columns = {
         "run_id": kept.text["id"],
-        "status": pa.array(map(todays_status, kept.text["status"].to_pylist()), TEXT),
+        "status": pa.array(map(current_status, kept.text["status"].to_pylist()), TEXT),
         **{name: kept.text[name] for name in ("agent", "business_id", "thread_id")},
         **{name: _times(values) for name, values in kept.time.items()},
         "has_steps": pa.array(kept.has_steps),
@@ -107,7 +107,7 @@ def digest(raw: Json, text: str) -> str:
     """
     local = raw.get(LOCAL)
     if isinstance(local, dict):
-        is_final = todays_status(raw.get("status")) in FINAL_STATUSES
+        is_final = current_status(raw.get("status")) in FINAL_STATUSES
         ignored = {*BUSINESS_FIELDS, "read_at"} if is_final else {*BUSINESS_FIELDS}
         if ignored & local.keys():
             kept = {name: value for name, value in local.items() if name not in ignored}

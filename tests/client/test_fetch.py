@@ -50,7 +50,7 @@ def test_fetch_takes_a_single_run(
     serve_runs: Server, client: Client, run_json: Compose, as_run: bool
 ) -> None:
     """One id is one run, not its letters; a run brings its business along."""
-    one = Run.from_json(run_json("run-1")).knowing(business_id="b-1") if as_run else "run-1"
+    one = Run.from_json(run_json("run-1")).with_local_fields(business_id="b-1") if as_run else "run-1"
     runs = client.runs.fetch(one)
     assert runs.ids == ("run-1",)
     assert runs[0].business_id == ("b-1" if as_run else None)
@@ -196,7 +196,7 @@ def test_host_that_is_gone_stops_the_batch(
     runs = client.runs.fetch([f"run-{number}" for number in range(500)], workers=1)
     assert runs.ids == ("run-0",)
     assert runs.why is not None
-    assert runs.why.startswith("stopped because no answer came any more (GET /v1/runs/run-")
+    assert runs.why.startswith("stopped because the host no longer responded (GET /v1/runs/run-")
     assert runs.why.endswith("1 of 500 runs arrived")
     assert OUTAGE_TIMEOUT <= sum(fake_time.slept) < OUTAGE_TIMEOUT + 5
     assert len(server.asked) < 50

@@ -47,7 +47,7 @@ def test_get_after_a_timeout_is_tried_again(
     assert client.runs.get("run-1").id == "run-1"
     server.script = lambda asked: HANG
     with pytest.raises(
-        Unavailable, match=rf"{client.host}: no answer within 0\.1 s \({MAX_ATTEMPTS} tries\)"
+        Unavailable, match=rf"{client.host}: no response within 0\.1 s \({MAX_ATTEMPTS} attempts\)"
     ):
         client.runs.get("run-1")
 
@@ -121,7 +121,7 @@ def test_post_that_found_no_connection_is_sent_again(key: str, monkeypatch: pyte
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     slept: list[float] = []
     monkeypatch.setattr(Client, "_sleep", staticmethod(slept.append))
-    with Client(key, url) as client, pytest.raises(Unavailable, match=r"no connection .*\(5 tries\)"):
+    with Client(key, url) as client, pytest.raises(Unavailable, match=r"no connection .*\(5 attempts\)"):
         client.runs.create("cip_orchestrator", business_id="b-1")
     assert len([seconds for seconds in slept if seconds > 0]) >= MAX_ATTEMPTS - 1
 
@@ -220,6 +220,6 @@ def test_untrusted_certificate_is_said_at_once(key: str, monkeypatch: pytest.Mon
 
     with (
         Client(key, transport=httpx.MockTransport(handshake)) as client,
-        pytest.raises(Unavailable, match="certificate is not trusted; give the CA file as verify="),
+        pytest.raises(Unavailable, match="certificate is not trusted; pass the CA file as verify="),
     ):
         client.runs.get("run-1")
