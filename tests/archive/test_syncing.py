@@ -243,7 +243,7 @@ def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, bo
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
         archive.sync(client)
-    assert "nothing there yet" in repr(archive)
+    assert "no archive yet" in repr(archive)
 
 
 def test_a_sync_only_reads(archive: runkit.Archive, box: Sandbox) -> None:
