@@ -1,11 +1,11 @@
-"""What runkit keeps on this machine: the log of answers that were sent, and drafts of answers not yet sent.
+"""The data that runkit stores on this machine: the log of sent answers, and drafts of answers not yet sent.
 
 One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable by its
-owner only. SQLite locks it between kernels, and a write is whole or not there at all. Each call opens the
-file anew, so any thread and any process may call.
+owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file, so any thread
+and any process may call.
 
 Every answer is logged before it is sent and again when its outcome is known. An entry without an outcome
-(`sending`) is an answer whose kernel died on the way: it may have arrived.
+(`sending`) is an answer whose kernel died while sending: it may have arrived.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 DIR_NAME = "RUNKIT_STATE_DIR"
 FILE = "runkit.sqlite3"
-KEPT = 7 * 24 * 3600  # seconds; a draft may hold a tax number, so it does not stay for ever
+DRAFT_LIFETIME = 7 * 24 * 3600  # seconds; a draft may contain a tax number, so it is deleted after a week
 LOCK_TIMEOUT = 60.0
-"""Seconds to wait for other kernels' writes. One takes 2 ms, but SQLite lets nobody stand in line, it tries
-again now and then: with 8 kernels that write without a pause one waits for a second, and with 200 threads for
-more than 5. An answer that is not noted is worse than one that is sent a little later."""
+"""Seconds to wait for other kernels' writes. A write takes 2 ms, but SQLite has no queue, it only retries:
+with 8 kernels that write without a pause one waits for a second, with 200 threads for more than 5. An answer
+that is not logged is worse than one that is sent a little later."""
 
 _SCHEMA = """
-PRAGMA secure_delete = ON; -- a dropped draft may have held a tax number
+PRAGMA secure_delete = ON; -- a deleted draft may have contained a tax number
 CREATE TABLE IF NOT EXISTS answers (
     answer_id INTEGER PRIMARY KEY, sent_at TEXT, settled_at TEXT, host TEXT, mode TEXT, run_id TEXT,
     run_created_at TEXT, interrupt_id TEXT, step_id TEXT, agent TEXT, kind TEXT, label TEXT,
@@ -50,12 +50,12 @@ CREATE TABLE IF NOT EXISTS drafts (
 """
 
 SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
-    "sending",  # no verdict was noted: still on its way, or the kernel ended first
-    "confirmed",  # the API took it
-    "unconfirmed",  # the question is closed, and whose answer closed it is unknown
-    "unknown",  # it may have arrived, or may still
-    "refused",  # the API said no: the answer does not fit, or somebody was first
-    "failed",  # surely not delivered
+    "sending",  # no outcome was logged: still in flight, or the kernel died first
+    "confirmed",  # the API accepted it
+    "unconfirmed",  # the question is closed, and it is unknown whose answer closed it
+    "unknown",  # it may have arrived, or may still arrive
+    "refused",  # the API refused it: it does not fit, or the question was already answered
+    "failed",  # not delivered
 )
 IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
 SELF_DECLARED = "self-declared"
@@ -63,7 +63,7 @@ _TIMES = ("sent_at", "settled_at", "run_created_at")
 
 
 class Entry(NamedTuple):
-    """One answer. Times are this machine's; `run_created_at` is the server's and tells equal ids apart."""
+    """One answer. Times are this machine's; `run_created_at` is the server's and distinguishes equal ids."""
 
     answer_id: int
     sent_at: datetime
@@ -86,7 +86,7 @@ class Entry(NamedTuple):
 
 
 def declared_name() -> str:
-    """Who sits here, as far as the machine says: JupyterHub's user, else the login. Nobody checks it."""
+    """Give the name of the user: JupyterHub's user, else the login. It is not verified."""
     hub = os.environ.get("JUPYTERHUB_USER")
     try:
         return hub or getpass.getuser()
@@ -100,10 +100,10 @@ def digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def begin(answer: Mapping[str, Any], by: str | None, known: Mapping[str, str | None]) -> int:
-    """Note that an answer is about to be sent; gives its number. `known` are other columns of the entry."""
+def begin(answer: Mapping[str, Any], by: str | None, columns: Mapping[str, str | None]) -> int:
+    """Log that an answer is about to be sent, with other columns of the entry; gives its number."""
     row = {
-        **known,
+        **columns,
         "sent_at": _now(),
         "answered_by": by or declared_name(),
         "answer": jsontext.dumps(dict(answer)),
@@ -112,12 +112,12 @@ def begin(answer: Mapping[str, Any], by: str | None, known: Mapping[str, str | N
     }
     names, places = ", ".join(row), ", ".join("?" * len(row))
     with opened() as db:
-        done = db.execute(f"INSERT INTO answers ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608
-        return int(done.lastrowid or 0)
+        cursor = db.execute(f"INSERT INTO answers ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608
+        return int(cursor.lastrowid or 0)
 
 
 def settle(answer_id: int, delivery: str, message: str | None, created_at: datetime | None) -> None:
-    """Note the verdict. `created_at` is the run's, where it is known by now."""
+    """Log the outcome. `created_at` is the run's, if it is known by now."""
     created = created_at.isoformat() if created_at else None
     with opened() as db:
         db.execute(
@@ -135,7 +135,7 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
         if run_ids is None:
             rows = db.execute("SELECT * FROM answers ORDER BY answer_id").fetchall()
         else:
-            # one parameter for all ids: SQLite bounds their number
+            # one parameter for all ids: SQLite limits their number
             ids = jsontext.dumps(sorted(set(run_ids)))
             rows = db.execute(
                 "SELECT * FROM answers WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY answer_id",
@@ -146,44 +146,53 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
 
 def _entry(row: dict[str, Any]) -> Entry:
     """Read the columns that this version knows; another version's log may have more, or fewer."""
-    known: dict[str, Any] = {name: row.get(name) for name in Entry._fields}
+    fields: dict[str, Any] = {name: row.get(name) for name in Entry._fields}
     for name in _TIMES:
-        known[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
-    return Entry(**known)
+        fields[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
+    return Entry(**fields)
 
 
 def answer_log() -> pd.DataFrame:
-    """Give every answer sent from this machine, oldest first: forms and `client.runs.resume` alike.
+    """Give all answers sent from this machine, oldest first, by forms and by `client.runs.resume`.
 
-    One row an answer, sent or refused. `sent_at` and `settled_at` are this machine's times in UTC;
-    `answered_by` is self-declared (`answered_by_source` says so): the API records only the account.
-    `answer` is the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of what was
-    asked. `delivery`: confirmed, unconfirmed (closed, by whose answer is unknown), unknown (it may have
-    arrived), refused, failed (surely not delivered) or sending (no verdict was noted).
+    The log is stored in `RUNKIT_STATE_DIR`, readable by its owner only. It contains what reviewers typed.
 
-    It is kept in `RUNKIT_STATE_DIR`, readable by its owner only, and holds what was typed: treat it as such.
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each answer, sent or refused. `sent_at` and `settled_at` are this machine's times in UTC;
+        `answered_by` is self-declared (as `answered_by_source` says): the API records only the account.
+        `answer` is the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of the
+        question. `delivery` is confirmed, unconfirmed (the question is closed, and it is unknown whose answer
+        closed it), unknown (it may have arrived), refused, failed (not delivered) or sending (no outcome was
+        logged).
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read.
     """
     return _frame(entries())
 
 
 def answers_about(run_ids: Iterable[str]) -> pd.DataFrame:
-    """Give the rows of `answer_log()` about some runs; a log that cannot be read is said and gives none."""
+    """Give the rows of `answer_log()` about some runs; none, with a warning, if it cannot be read."""
     try:
         return _frame(entries(run_ids))
     except UsageError as error:
-        log.warning("what was answered is not known: %s", error)
+        log.warning("the answer log could not be read: %s", error)
         return _frame([])
 
 
 def _frame(rows: list[Entry]) -> pd.DataFrame:
     import pandas as pd
 
-    found = pd.DataFrame(rows, columns=list(Entry._fields))
-    found.insert(list(found).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
+    df = pd.DataFrame(rows, columns=list(Entry._fields))
+    df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
     for name in _TIMES:
-        found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")
-    words = [name for name in found if name not in (*_TIMES, "answer_id")]
-    return found.astype(dict.fromkeys(words, "str") | {"answer_id": "int64"})
+        df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
+    texts = [name for name in df if name not in (*_TIMES, "answer_id")]
+    return df.astype(dict.fromkeys(texts, "str") | {"answer_id": "int64"})
 
 
 def _now() -> str:
@@ -194,19 +203,19 @@ def _now() -> str:
 
 
 def folder() -> Path:
-    """Where the file is, or will be."""
-    given = os.environ.get(DIR_NAME)
-    if given:
-        return Path(given)
+    """Give the folder of the file, which may not exist yet."""
+    directory = os.environ.get(DIR_NAME)
+    if directory:
+        return Path(directory)
     from platformdirs import user_state_path
 
     return user_state_path("runkit", appauthor=False)
 
 
 def exists() -> bool:
-    """Whether anything was ever kept; reading must not leave a file behind.
+    """Whether the file exists; reading must not create it.
 
-    Raises `UsageError` for a folder that may not be entered: what it holds is unknown.
+    Raises `UsageError` for a folder without permission.
     """
     try:
         return (folder() / FILE).stat().st_size >= 0
@@ -218,20 +227,20 @@ def exists() -> bool:
 
 @contextmanager
 def opened() -> Iterator[sqlite3.Connection]:
-    """Open the file, made if need be; what is written within is kept together or not at all.
+    """Open the file, created if needed, in one transaction.
 
-    Raises `UsageError` when it cannot be read or written.
+    Raises `UsageError` if it cannot be read or written.
     """
     path = folder() / FILE
     try:
         files.make_folder(path.parent)
         files.make_file(path)
-        path.chmod(0o600)  # one that was copied here may have been readable by others
+        path.chmod(0o600)  # a copied file may be readable by others
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as db:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                too_old = (time.time() - KEPT,)
+                too_old = (time.time() - DRAFT_LIFETIME,)
                 if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
                     db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)
                 yield db
@@ -242,5 +251,5 @@ def opened() -> Iterator[sqlite3.Connection]:
 def _unusable(path: Path, error: Exception) -> UsageError:
     return UsageError(
         f"{path} cannot be used ({type(error).__name__}: {error}); "
-        f"set {DIR_NAME} to a folder that can be written"
+        f"set {DIR_NAME} to a folder that you can write to"
     )

@@ -1,7 +1,7 @@
-"""What the API says and means: its words and times, and every assumption about bodies that no page describes.
+"""The API's contract: its words and times, and every assumption about undocumented requests and responses.
 
-`[A] n` is the number of an assumption in the contract. When Middesk publishes what a body looks like, one
-edit here follows. Needs no HTTP library.
+`[A] n` is the number of an assumption in the contract. When Middesk documents the format, only this file
+changes. Needs no HTTP library.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ FINAL_STATUSES = ("completed", "error")
 STEP_STATUSES = ("running", "completed", "error")
 STEP_TYPES = ("activity", "output", "interrupt", "error")
 RESOLUTIONS = ("auto_approve", "skip")
-OLD_STATUSES = {"pending": "running", "failed": "error"}  # what the first generation of the docs said
-CONFIDENCES = ("high", "medium", "low")  # best first; anything else ranks below them
+LEGACY_STATUSES = {"pending": "running", "failed": "error"}  # the words of the first documentation
+CONFIDENCES = ("high", "medium", "low")  # best first; any other word ranks below them
 _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
 def read_time(value: object) -> tuple[datetime, bool]:
-    """Read an ISO 8601 string as an aware UTC datetime, and say whether it had no offset (read as UTC then).
+    """Read an ISO 8601 string as an aware UTC datetime, and give whether it had no offset (then it is UTC).
 
     More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
-    second, a date without a time, an instant that no datetime holds.
+    second, a date without a time, or a time outside the range of datetime.
     """
-    if isinstance(value, datetime) and value == value:  # not pandas' NaT, which calls itself a datetime
+    if isinstance(value, datetime) and value == value:  # not pandas' NaT, which is a datetime, too
         when = value
     elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
         when = datetime.fromisoformat(value)
@@ -45,28 +45,28 @@ def read_time(value: object) -> tuple[datetime, bool]:
     try:
         return when.astimezone(UTC), False
     except OverflowError:
-        raise ValueError(f"{brief(value)} lies outside the years 1 to 9999 in UTC") from None
+        raise ValueError(f"{brief(value)} is outside the years 1 to 9999 in UTC") from None
 
 
 def parse_time(value: object) -> datetime:
-    """Read a time as `read_time` does, for whom the missing offset does not matter."""
+    """Read a time as `read_time` does, whether or not it has an offset."""
     return read_time(value)[0]
 
 
-def todays_status(word: object) -> object:
-    """Translate a status of the first documentation into today's word."""
-    return OLD_STATUSES.get(word, word) if isinstance(word, str) else word
+def current_status(word: object) -> object:
+    """Translate a status of the first documentation into the current word."""
+    return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
 
 
 # ------------------------------------------------------------------------------------ how runs are chosen
 
-SHORTEST_PREFIX = 8  # characters; fewer are too often the start of several ids
-SHOWN_CANDIDATES = 5
+MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
+MAX_CANDIDATES = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Check one status or several; a word that the API does not have would silently match nothing."""
+    """Check one status or several; an unknown word would silently match nothing."""
     words = one_or_several("status", status)
     for word in words or ():
         if word not in RUN_STATUSES:
@@ -75,7 +75,7 @@ def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
 
 
 def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Read a word or several; None chooses everything."""
+    """Read a word or several; None means no filter."""
     if value is None:
         return None
     words = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
@@ -84,46 +84,46 @@ def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[st
     return frozenset(words)
 
 
-def full_id(given: str, known: Iterable[str]) -> str | None:
-    """Find the id that is meant by an id or a prefix of one, without regard to case.
+def full_id(prefix: str, ids: Iterable[str]) -> str | None:
+    """Find the id that starts with a prefix, ignoring case.
 
     Parameters
     ----------
-    given
+    prefix
         An id, or at least its first 8 characters.
-    known
-        The ids that can be meant.
+    ids
+        The ids to choose from.
 
     Returns
     -------
     str or None
-        The whole id; None if none of them is meant.
+        The full id; None if none of them matches.
 
     Raises
     ------
     UsageError
-        If several ids begin so; the error lists them.
+        If several ids match; the error lists them.
     """
-    known = known if isinstance(known, Set) else set(known)
-    if given in known:
-        return given
-    if len(given) < SHORTEST_PREFIX:
+    ids = ids if isinstance(ids, Set) else set(ids)
+    if prefix in ids:
+        return prefix
+    if len(prefix) < MIN_PREFIX:
         return None
-    start = given.casefold()
-    matches = sorted(one for one in known if one.casefold().startswith(start))
-    matches = [one for one in matches if len(one) == len(given)] or matches
+    start = prefix.casefold()
+    matches = sorted(one for one in ids if one.casefold().startswith(start))
+    matches = [one for one in matches if len(one) == len(prefix)] or matches
     if len(matches) > 1:
-        rest = len(matches) - SHOWN_CANDIDATES
+        rest = len(matches) - MAX_CANDIDATES
         more = f" and {rest:,} more" if rest > 0 else ""
         raise UsageError(
-            f"{brief(given)} is the start of {len(matches):,} ids: "
-            f"{', '.join(matches[:SHOWN_CANDIDATES])}{more}. Give more characters."
+            f"{brief(prefix)} is the start of {len(matches):,} ids: "
+            f"{', '.join(matches[:MAX_CANDIDATES])}{more}. Give more characters."
         )
     return matches[0] if matches else None
 
 
 def time_bound(name: str, value: date | str | None) -> datetime | None:
-    """Read a bound; a date alone is its midnight in UTC."""
+    """Read a bound; a date without a time is its midnight in UTC."""
     if value is None:
         return None
     is_date = isinstance(value, date) and not isinstance(value, datetime)
@@ -132,14 +132,14 @@ def time_bound(name: str, value: date | str | None) -> datetime | None:
         return parse_time(f"{value}T00:00:00" if is_date else value)
     except ValueError as error:
         raise UsageError(
-            f"{name}={brief(value)} is no time ({error}); "
+            f"{name}={brief(value)} is not a time ({error}); "
             "expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
         ) from None
 
 
 # ----------------------------------------------------------------------------------------------- requests
 
-PER_PAGE = 100  # [A] 18: the one documented cap of the API; always sent, because no default is documented
+PER_PAGE = 100  # [A] 18: the documented maximum; always sent, because no default is documented
 MAX_COMMENT = 5000  # characters; the limit on the page of submit-agent-run-feedback
 RATINGS = ("POSITIVE", "NEGATIVE")
 ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dismissal")
@@ -147,8 +147,8 @@ OBJECT_TYPES = ("businesses", "watchlist_result")
 
 
 def create_run_body(agent: str, business_id: str | None, thread_id: str | None, prompt: str | None) -> Json:
-    """Build the body of POST /runs. The schema has no prompt, only the object page: sent when given."""
-    return _given(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
+    """Build the body of POST /runs. Only the object page has a prompt, not the schema: sent if given."""
+    return _without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
 
 
 def create_thread_body(agent: str, business_id: str) -> Json:
@@ -171,9 +171,9 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     text = (comment or "").strip() or None
     if text is not None and len(text) > MAX_COMMENT:
         raise UsageError(
-            f"the comment has {len(text):,} characters; the API takes at most {MAX_COMMENT:,}. Shorten it."
+            f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. Shorten it."
         )
-    return {"rating": word, "artifact_id": artifact_id} | _given(comment=text)
+    return {"rating": word, "artifact_id": artifact_id} | _without_none(comment=text)
 
 
 def action_body(
@@ -185,7 +185,7 @@ def action_body(
     run_id: str | None,
     thread_id: str | None,
 ) -> Json:
-    """Build the body of POST /actions. Raises `UsageError` for a word that the API cannot take.
+    """Build the body of POST /actions. Raises `UsageError` for a word that the API does not know.
 
     Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision `{"status"}` with
     approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in `note`.
@@ -202,7 +202,7 @@ def action_body(
         "type": action_type,
         "payload": dict(payload),
     }
-    return required | _given(note=note, run_id=run_id, thread_id=thread_id)
+    return required | _without_none(note=note, run_id=run_id, thread_id=thread_id)
 
 
 def verify_tin_payload(document_id: str) -> Json:
@@ -210,16 +210,16 @@ def verify_tin_payload(document_id: str) -> Json:
     return {"document_id": document_id}
 
 
-def tells_changes(status: str) -> bool:
-    """Whether a run that stands there changes only with its `updated_at`.
+def is_updated_at_reliable(status: str) -> bool:
+    """Whether a run with this status changes only together with its `updated_at`.
 
-    [A], not numbered in the contract: nothing says that `updated_at` moves with every step, so a run that
-    works may have changed without; one that waits or has ended has not.
+    [A], not numbered in the contract: nothing says that `updated_at` changes with every step, so a running
+    run may have changed without it; a waiting or finished one has not.
     """
     return status != "running"
 
 
-def _given(**fields: str | None) -> Json:
+def _without_none(**fields: str | None) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -236,14 +236,14 @@ KINDS = (
     "other",
 )
 
-# [A] 2: the decision that an answer may hold; a kind that is not here has no fixed words.
+# [A] 2: the decisions of an answer; a kind that is not here has no fixed words.
 DECISIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((*ACTION_TYPES, "document"), ("approve", "reject")),
     "decision": ("approved", "rejected", "in_review"),
 }
 
-# [A] 16: types are open words. What an action is called comes first, then what an artifact that proposes
-# it, or a request for a document, is likely to be called.
+# [A] 16: types are open words. First the names of actions, then the likely names of artifacts that propose
+# them and of requests for documents.
 KIND_OF_TYPE = {
     **{action: action for action in ACTION_TYPES},
     "tin_verification": "verify_tin",
@@ -257,17 +257,17 @@ KIND_OF_TYPE = {
 def proposals_of(value: Mapping[str, Any]) -> list[Json]:
     """Give the proposals of an interrupt's value: those of a combined one, else the value itself.
 
-    Only objects count; a combined value without any usable proposal is its own single proposal.
+    Only objects count; a combined value without a usable proposal is one proposal itself.
     """
     proposals = value.get("proposals")
-    found = [item for item in proposals if isinstance(item, dict)] if isinstance(proposals, list) else []
-    return found or [dict(value)]
+    usable = [item for item in proposals if isinstance(item, dict)] if isinstance(proposals, list) else []
+    return usable or [dict(value)]
 
 
 def questions_in(value: Json) -> list[Json]:
-    """Give what is answered on its own: each proposal of a combined value, else the value as a whole.
+    """Give the questions with their own answer: each proposal of a combined value, else the whole value.
 
-    [A] 5 tells the answers apart by agent, so proposals that share one, or have none, are answered together.
+    [A] 5 identifies answers by agent, so proposals with the same agent, or without one, are one question.
     """
     proposals = proposals_of(value)
     if len(proposals) == 1:
@@ -278,11 +278,10 @@ def questions_in(value: Json) -> list[Json]:
 
 
 def interrupt_kind(value: Mapping[str, Any]) -> str:
-    """Say what an interrupt asks for, as one of `KINDS`.
+    """Classify an interrupt as one of `KINDS`.
 
-    The value's own type decides if it is known, else the types of its proposals and artifacts: all of one
-    kind is that kind, several are `mixed`, none is `other`. Unknown types, such as those of mere findings,
-    do not count.
+    The value's own type decides if it is known, else the types of its proposals and artifacts: one kind is
+    that kind, several are `mixed`, none is `other`. Unknown types, such as those of findings, do not count.
     """
     own = _kind_of(value)
     if own is not None:
@@ -307,23 +306,22 @@ def _kind_of(item: Mapping[str, Any]) -> str | None:
 
 
 def response_schema_of(proposal: Mapping[str, Any]) -> Json | None:
-    """Give the JSON Schema that a question brings for its answer, if any; AG-UI's name, or [A] others."""
+    """Give the JSON Schema of a question for its answer, if any, by AG-UI's name or [A] other names."""
     names = ("response_schema", "responseSchema", "schema")
     return next((proposal[name] for name in names if isinstance(proposal.get(name), dict)), None)
 
 
-def wanted_documents(proposal: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say which types of document a request would take ([A]: its name); empty if it does not say."""
-    wanted = proposal.get("document_types")
-    return tuple(word for word in wanted if isinstance(word, str)) if isinstance(wanted, list) else ()
+def accepted_document_types(proposal: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the types of document that a request accepts ([A]: the field's name); empty if not given."""
+    words = proposal.get("document_types")
+    return tuple(word for word in words if isinstance(word, str)) if isinstance(words, list) else ()
 
 
 def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
-    """Give the payload of the action that a proposal is about, as far as the question shows it.
+    """Give the payload of the proposed action, as far as the question contains it.
 
-    [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Without one, the
-    sources that its artifacts of this kind cite are the ones to add; they say `source_tier` where an action
-    says `tier`.
+    [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise the sources
+    cited by its artifacts of this kind are the ones to add; their `source_tier` is the action's `tier`.
     """
     artifacts = proposal.get("artifacts")
     own = [item for item in artifacts if isinstance(item, dict)] if isinstance(artifacts, list) else []
@@ -348,19 +346,19 @@ def answer_to(
     document_id: str | None = None,
     actions: Iterable[tuple[str, Json]] | None = None,
 ) -> Json:
-    """Build the input that answers one question. [A] 2: `actions` only where a person changed a proposal."""
+    """Build the input that answers one question. [A] 2: `actions` only if a person changed the proposal."""
     changed = None if actions is None else [{"type": kind, "payload": payload} for kind, payload in actions]
     return {
         "decision": decision,
-        **_given(note=note, document_id=document_id),
+        **_without_none(note=note, document_id=document_id),
         **({} if changed is None else {"actions": changed}),
     }
 
 
 def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
-    """Say what is wrong with an answer to one question, by field; empty for a kind without fixed words.
+    """Give the errors of an answer to one question, by field; empty for a kind without fixed words.
 
-    [A] 2, and [A] 13: what is required of the note of a dismissal is required of the answer that leads to it.
+    [A] 2, and [A] 13: the answer that leads to a dismissal needs a note, as the dismissal does.
     """
     words, decision = DECISIONS.get(kind), answer.get("decision")
     if words is None:
@@ -369,24 +367,24 @@ def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
         return {"decision": f"decision must be {' or '.join(words)}; got {brief(decision)}"}
     note, document_id = answer.get("note"), answer.get("document_id")
     if (kind, decision) == ("dismissal", "approve") and not (isinstance(note, str) and note.strip()):
-        return {"note": "a dismissal needs a note that says why this is no hit"}
+        return {"note": "a dismissal needs a note that says why this is not a hit"}
     if (kind, decision) == ("document", "approve") and not document_id:
-        return {"document_id": "choose the document to give, or go on without one"}
+        return {"document_id": "choose a document, or continue without one"}
     return {}
 
 
 def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for what cannot be an answer to an interrupt with this value.
+    """Raise `UsageError` for an answer that does not fit an interrupt with this value.
 
-    Questions that bring a schema, and those of a kind without fixed words, take any answer.
+    Questions with a schema, and those of a kind without fixed words, accept any answer.
     """
     proposals = answer.get("proposals")
-    named = [one for one in proposals if isinstance(one, dict)] if isinstance(proposals, list) else []
+    parts = [one for one in proposals if isinstance(one, dict)] if isinstance(proposals, list) else []
     for question in questions_in(value):
         agent = question.get("agent")
-        own: Json = next((one for one in named if one.get("agent") == agent), {})
-        given = {**answer, **own, "note": own.get("note") or answer.get("note")}
-        errors = {} if response_schema_of(question) else answer_errors(interrupt_kind(question), given)
+        own: Json = next((one for one in parts if one.get("agent") == agent), {})
+        part = {**answer, **own, "note": own.get("note") or answer.get("note")}
+        errors = {} if response_schema_of(question) else answer_errors(interrupt_kind(question), part)
         for message in errors.values():
             to = f" to {shorten(agent, 80)}" if isinstance(agent, str) else ""
             raise UsageError(f"the answer{to}: {message}. Nothing was sent.")
@@ -397,19 +395,24 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
     return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
 
 
-_VERDICTS = {"approve": "approved", "approved": "approved", "reject": "rejected", "rejected": "rejected"}
+_DECISION_WORDS = {
+    "approve": "approved",
+    "approved": "approved",
+    "reject": "rejected",
+    "rejected": "rejected",
+}
 
 
 def decision_of(answer: Mapping[str, Any]) -> str | None:
-    """Say what an answer decided: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
+    """Give the decision of an answer: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
 
-    Edited is an approval with changed actions, and one of some proposals only.
+    Edited is an approval with changed actions, or of only some proposals.
     """
     proposals = answer.get("proposals")
     parts = [
         part for part in (proposals if isinstance(proposals, list) else [answer]) if isinstance(part, dict)
     ]
-    words = {_VERDICTS.get(str(part.get("decision"))) for part in parts}
+    words = {_DECISION_WORDS.get(str(part.get("decision"))) for part in parts}
     if not words or None in words:
         return None
     is_changed = any(part.get("actions") is not None for part in parts) and words != {"rejected"}
@@ -417,7 +420,7 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
 
 
 def answerer_of(step: Mapping[str, Any]) -> str | None:
-    """Say who answered an interrupt step, if the API tells. [A]: nothing documented does."""
+    """Give who answered an interrupt step, if the API says so. [A]: this is not documented."""
     result = step.get("result")
     who = result.get("answered_by") if isinstance(result, dict) else None
     names = (who.get("name"), who.get("id")) if isinstance(who, dict) else (who,)
@@ -428,9 +431,9 @@ def answerer_of(step: Mapping[str, Any]) -> str | None:
 
 
 def page_fields(value: object, source: str) -> Json:
-    """Read one page of a list: the documented envelope, whose `data` may be absent, or a bare array.
+    """Read one page of a list: the documented envelope, whose `data` may be missing, or a bare array.
 
-    Raises `ContractError` for anything else; `source` says where it came from.
+    Raises `ContractError` for anything else; `source` names the request.
     """
     envelope = {"data": value} if isinstance(value, list) else value
     if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
@@ -438,33 +441,35 @@ def page_fields(value: object, source: str) -> Json:
         if isinstance(records, list):
             return {**envelope, "data": [item if isinstance(item, dict) else {} for item in records]}
     raise ContractError(
-        f"{source}: expected a list of the API; got {shape_of(value)}. "
-        "If this lasts, the API has changed: please report it."
+        f"{source}: expected a list; got {describe_json(value)}. "
+        "If this persists, the API has changed: please report it."
     )
 
 
-LOCAL = "_runkit"  # the key under which a stored run carries what runkit knows and the API does not return
+LOCAL = "_runkit"  # in a stored run, the key of what runkit knows and the API does not return
 
 
-def stamped(raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]) -> Json:
-    """Give the raw object with what the client knows and the API does not return under `LOCAL`."""
-    known = {
+def with_local_fields(
+    raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]
+) -> Json:
+    """Give the raw object with what the client knows and the API does not return, under `LOCAL`."""
+    fields = {
         "read_from": host,
         "read_at": read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None,
         **facts,
     }
-    local = {name: value for name, value in known.items() if value is not None}
+    local = {name: value for name, value in fields.items() if value is not None}
     bare = {name: value for name, value in raw.items() if name != LOCAL}
     return {**bare, LOCAL: local} if local else bare
 
 
 def is_same_id(one: str, other: str) -> bool:
-    """Whether two ids name the same object: UUIDs may be written in either case."""
+    """Whether two ids are the same: UUIDs may be in upper or lower case."""
     return one.lower() == other.lower()
 
 
-def shape_of(value: object) -> str:
-    """Say what a JSON value is, never what it holds."""
+def describe_json(value: object) -> str:
+    """Describe the type and size of a JSON value, never its content."""
     if isinstance(value, dict):
         return f"an object of {len(value)} fields"
     if isinstance(value, list):
@@ -475,30 +480,30 @@ def shape_of(value: object) -> str:
 # ------------------------------------------------------------------------------------------------- events
 
 EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")  # RUN_ERROR: [A] 8, from AG-UI
-RUN_READ = "RUN_READ"  # runkit's own: the run as it was read when the stream was over
-_MILLISECONDS_FROM = 100_000_000_000  # a smaller number is no time in milliseconds after 1973
+RUN_READ = "RUN_READ"  # runkit's own: the run as read after the stream
+_MILLISECONDS_FROM = 100_000_000_000  # smaller numbers are not milliseconds of a time after 1973
 
 
 def event_fields(name: str, data: object) -> Json | None:
     """Read one message of the stream; None for a type that is not in `EVENT_TYPES`.
 
-    The type is the `event:` line (Middesk), else inside the data (AG-UI); ids come in snake or camel case.
-    [A] 10: a snapshot is the run with its steps. The event's time is the time at which it was true.
+    The type is in the `event:` line (Middesk), else in the data (AG-UI); ids are in snake or camel case.
+    [A] 10: a snapshot is the run with its steps, as of the event's time.
     """
     if not isinstance(data, dict):
         return None
     inside = data.get("type")
-    kind = name if name not in ("", "message") else inside  # "message" is what SSE calls an unnamed event
+    kind = name if name not in ("", "message") else inside  # SSE calls an unnamed event "message"
     if kind not in EVENT_TYPES:
         return None
     snapshot, at = data.get("snapshot"), data.get("timestamp")
     fields = {**data, "type": kind}
     if isinstance(snapshot, dict):
-        fields["snapshot"] = stamped(snapshot, None, _moment(at), {})
+        fields["snapshot"] = with_local_fields(snapshot, None, _event_time(at), {})
     return fields
 
 
-def _moment(milliseconds: object) -> datetime | None:
+def _event_time(milliseconds: object) -> datetime | None:
     if not isinstance(milliseconds, int | float) or not milliseconds >= _MILLISECONDS_FROM:
         return None
     try:

@@ -2,24 +2,24 @@
 
     RunkitError
     ├── UsageError(ValueError)            an argument that cannot be used; nothing was sent
-    ├── ReadOnlyError(PermissionError)    a POST through a client that was told not to write
-    ├── DataError(ValueError)             records that are not what the API promises; `.problems`
-    ├── MissingExtra(ImportError)         an optional part is not installed; says the pip line
+    ├── ReadOnlyError(PermissionError)    a POST through a read-only client
+    ├── DataError(ValueError)             records that do not follow the API's contract; `.problems`
+    ├── MissingExtra(ImportError)         an optional part is not installed; gives the pip command
     ├── ReportError(RuntimeError)         a report could not be made: a cell failed, or it would leak
     ├── ArchiveError(OSError)             an archive that cannot be read or written
-    ├── WaitTimeout(TimeoutError)         a run still runs after the time given; `.run`
-    └── ApiError                          the API said no, or nothing usable; `.status .messages .parameter`
+    ├── WaitTimeout(TimeoutError)         a run is still running after the timeout; `.run`
+    └── ApiError                          refused, or no usable response; `.status .messages .parameter`
         ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
         ├── NotFound(LookupError)         404
-        ├── Invalid(ValueError)           400, 413, 422 and what else is the caller's to mend
-        ├── Conflict(RuntimeError)        409, or the question is no longer open: somebody was first
+        ├── Invalid(ValueError)           400, 413, 422 and others that the caller can fix
+        ├── Conflict(RuntimeError)        409, or the question is no longer open
         ├── RateLimited(ConnectionError)  429, on a read after all retries; `.retry_after` in seconds
-        ├── Unavailable(ConnectionError)  no connection, a timeout or 5xx: surely not done, try again later
-        ├── MaybeSent(ConnectionError)    a POST went out and no answer came back: it may have been done
-        └── ContractError(ValueError)     an answer that the API's documentation does not allow
+        ├── Unavailable(ConnectionError)  no connection, a timeout or 5xx: nothing changed, try later
+        ├── MaybeSent(ConnectionError)    a POST without a response: it may have been carried out
+        └── ContractError(ValueError)     a response that the API's documentation does not allow
 
 Each is also the builtin that a caller would expect to catch. Messages say what was given, what was
-expected and what to do. No message ever holds a key or a header.
+expected and what to do. No message ever contains a key or a header.
 """
 
 from __future__ import annotations
@@ -36,55 +36,55 @@ if TYPE_CHECKING:
     from runkit.client import RunList
     from runkit.models import Run
 
-MOST_PATH = 300  # characters of a path in a message
-DISTRIBUTION = "runkit-jupyter"  # the one place that knows the name on PyPI
+MAX_PATH = 300  # characters of a path in a message
+DISTRIBUTION = "runkit-jupyter"  # the name on PyPI
 
 
 class RunkitError(Exception):
-    """The base of everything that runkit raises on purpose."""
+    """The base of all errors of runkit."""
 
     def __str__(self) -> str:
-        return visible(super().__str__())  # a message may name what came from outside
+        return visible(super().__str__())  # a message may contain text from outside
 
 
 class UsageError(RunkitError, ValueError):
     """An argument that cannot be used."""
 
     @classmethod
-    def one_of(cls, name: str, given: object, choices: Iterable[str]) -> UsageError:
-        """Build the error for a word that is not in a fixed list; suggests the nearest one."""
+    def one_of(cls, name: str, value: object, choices: Iterable[str]) -> UsageError:
+        """Build the error for a word that is not in a fixed list; suggests the closest one."""
         from difflib import get_close_matches
 
         choices = list(choices)
-        near = get_close_matches(given, choices, n=1) if isinstance(given, str) else ()
+        near = get_close_matches(value, choices, n=1) if isinstance(value, str) else ()
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return cls(
-            f"{name}={brief(given)} is not known; expected one of {', '.join(map(repr, choices))}.{hint}"
+            f"{name}={brief(value)} is not known; expected one of {', '.join(map(repr, choices))}.{hint}"
         )
 
     @classmethod
     def of_path(cls, path: object, error: OSError | ValueError) -> UsageError:
-        """Build the error for a path that the system refuses: too long, a NUL in it, not ours to read."""
+        """Build the error for a path that the system refuses: too long, with a NUL, or without permission."""
         why = getattr(error, "strerror", None) or str(error)
-        shown = repr(str(path))
-        shown = shown if len(shown) <= MOST_PATH else shown[:MOST_PATH] + "…"
-        return cls(f"{shown} cannot be used: {why}; give the path of another file or folder.")
+        text = repr(str(path))
+        text = text if len(text) <= MAX_PATH else text[:MAX_PATH] + "…"
+        return cls(f"{text} cannot be used: {why}; use another file or folder.")
 
 
 class ReadOnlyError(RunkitError, PermissionError):
-    """The client was made with `read_only=True` and was asked to write."""
+    """A write through a client with `read_only=True`."""
 
     @classmethod
     def of(cls, method: str, path: str) -> ReadOnlyError:
         """Build the error for one request."""
         return cls(
-            f"{method} {path} was refused here, nothing was sent: this client is read_only. "
+            f"{method} {path}: nothing was sent, because this client is read_only. "
             "To write on purpose, make a client with read_only=False."
         )
 
 
 class DataError(RunkitError, ValueError):
-    """Records that are not what the API promises. `problems` is the frame of `frames.md`, or None."""
+    """Records that do not follow the API's contract. `problems` is a frame, as in `Frames`, or None."""
 
     def __init__(self, message: str, problems: pd.DataFrame | None = None) -> None:
         super().__init__(message)
@@ -92,11 +92,11 @@ class DataError(RunkitError, ValueError):
 
 
 class MissingExtra(RunkitError, ImportError):
-    """A part of runkit needs a package of one of its extras."""
+    """A part of runkit needs packages of an extra that are not installed."""
 
     @classmethod
     def of(cls, extra: str, what: str) -> MissingExtra:
-        """Build the error that names the pip line."""
+        """Build the error with the pip command."""
         return cls(f"{what} needs packages that are not installed: pip install '{DISTRIBUTION}[{extra}]'")
 
 
@@ -105,11 +105,11 @@ class ReportError(RunkitError, RuntimeError):
 
 
 class ArchiveError(RunkitError, OSError):
-    """An archive that cannot be read or written: none is there, it is not ours, or others hold it up."""
+    """An archive that cannot be read or written: missing, not runkit's, or blocked by other writers."""
 
 
 class WaitTimeout(RunkitError, TimeoutError):
-    """The run had not stopped when the time was over. `run` is the last state seen."""
+    """The run was still running at the timeout. `run` is the last state read."""
 
     def __init__(self, message: str, run: Run | None = None) -> None:
         super().__init__(message)
@@ -117,10 +117,10 @@ class WaitTimeout(RunkitError, TimeoutError):
 
 
 class ApiError(RunkitError):
-    """What all errors of a request share.
+    """The base of all errors of a request.
 
-    `status` is the HTTP status or None when there was no answer, `messages` the API's own messages,
-    `parameter` the field that the API complained about, or None.
+    `status` is the HTTP status, or None without a response, `messages` the API's own messages, `parameter`
+    the field that the API refused, or None.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class ApiError(RunkitError):
 class AuthError(ApiError, PermissionError):
     """401 or 403.
 
-    `runs` are those that had arrived when the error ended `client.runs.fetch`, else None.
+    `runs` are the runs that had arrived when the error ended `client.runs.fetch`, else None.
     """
 
     runs: RunList | None = None
@@ -151,31 +151,31 @@ class NotFound(ApiError, LookupError):
 
 
 class Invalid(ApiError, ValueError):
-    """400, 413, 422: the request must be changed before it is sent again."""
+    """400, 413, 422: change the request before you send it again."""
 
 
 class Conflict(ApiError, RuntimeError):
-    """What was asked no longer applies: the question is closed or was changed by somebody else.
+    """The request no longer applies: the question is closed, or somebody else changed the object.
 
-    `run` is the run that shows it, None if it was not read.
+    `run` is the run as read afterwards, or None.
     """
 
     run: Run | None = None
 
 
 class RateLimited(ApiError, ConnectionError):
-    """429; a read was repeated, a write was not. `retry_after` is in seconds, None if no wait was named."""
+    """429; reads were retried, writes were not. `retry_after` is in seconds, None if the API gave none."""
 
     retry_after: float | None = None
 
 
 class Unavailable(ApiError, ConnectionError):
-    """No connection, a timeout or 5xx on a request that did not change anything."""
+    """No connection, a timeout or 5xx for a request that changed nothing."""
 
 
 class MaybeSent(ApiError, ConnectionError):
-    """A POST went out and its fate is unknown. It is never sent again by itself: look first."""
+    """A POST without a response: it may have been carried out, and is never repeated. Check first."""
 
 
 class ContractError(ApiError, ValueError):
-    """The API answered with something that its documentation does not allow."""
+    """A response that the API's documentation does not allow."""

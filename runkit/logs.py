@@ -1,7 +1,7 @@
-"""The log of runkit: one line a message, on which all is visible.
+"""The log of runkit: one line for each message, with every character visible.
 
-A message may quote what the API, a file or a run says. Nothing in it begins a line that looks like another
-message, or acts on the terminal that shows it.
+A message may quote the API, a file or a run. A quote must not look like another message, nor act on the
+terminal.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import textwrap
 from runkit.text import one_line, visible
 
 
-class _Harmless(logging.Filter):
-    """Makes a record harmless: its message one line, its traceback indented."""
+class _OneLineFilter(logging.Filter):
+    """Puts the message of a record on one line, and indents its traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = one_line(record.getMessage()), ()
@@ -24,4 +24,4 @@ class _Harmless(logging.Filter):
 
 
 log = logging.getLogger("runkit")
-log.addFilter(_Harmless())
+log.addFilter(_OneLineFilter())

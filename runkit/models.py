@@ -1,12 +1,11 @@
-"""A run and what it is made of, one class per table of the contract; `objects` has what stands beside it.
+"""A run and its parts, one class per table of the contract; the API's other objects are in `objects`.
 
-Every object keeps the JSON it came from (`to_dict()`), so nothing is lost: unknown fields are attributes,
-unknown words of an open or closed vocabulary stay as they came, and an optional field that breaks the
-contract reads as None and is logged. Only a missing or broken *required* field is an error
-(`ContractError`). The words of the oldest documentation (`pending`, `failed`, a step's `graph`) are read as
-today's.
+Every object keeps the JSON it came from (`to_dict()`), so nothing is lost. Unknown fields are attributes,
+unknown words are kept, and an optional field that breaks the contract is None and logged. Only a missing or
+broken *required* field is an error (`ContractError`). The words of the first documentation (`pending`,
+`failed`, a step's `graph`) are read as the current ones.
 
-A `__repr__` shows ids, kinds and counts; never names, texts or addresses, which may be somebody's.
+A `__repr__` shows ids, types and counts, and of a run its label; never people's names, texts or addresses.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from pydantic import (
     model_validator,
 )
 
-from runkit import jsontext
-from runkit.contract import FINAL_STATUSES, LOCAL, parse_time, todays_status
+from runkit import jsontext, style
+from runkit.contract import FINAL_STATUSES, LOCAL, current_status, parse_time
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
 from runkit.steptree import flatten
@@ -46,17 +45,17 @@ from runkit.text import (
 )
 
 Time = Annotated[datetime, BeforeValidator(parse_time)]
-Status = Annotated[str, BeforeValidator(todays_status)]
+Status = Annotated[str, BeforeValidator(current_status)]
 
 
 # -------------------------------------------------------------------------------------------------- base
 
 
 class ApiObject(BaseModel):
-    """What all objects share: immutable, tolerant, and faithful to the JSON they came from."""
+    """The base of all objects: immutable, tolerant, and true to the JSON they came from."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    _shown: ClassVar[tuple[str, ...]] = ("id", "type", "status")
+    _repr_fields: ClassVar[tuple[str, ...]] = ("id", "type", "status")
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
@@ -80,7 +79,7 @@ class ApiObject(BaseModel):
 
     @classmethod
     def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Give the fields as they are validated; a subclass translates older forms here."""
+        """Give the fields to validate; a subclass translates older forms here."""
         return data
 
     @classmethod
@@ -90,12 +89,12 @@ class ApiObject(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             where = ", ".join(
-                f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {problem['msg'].split(',')[0]}"
+                f"{'.'.join(map(str, problem['loc'])) or 'the object'}: {problem['msg'].split(',')[0]}"
                 for problem in error.errors(include_input=False, include_url=False)[:5]
             )
         raise ContractError(
-            f"the API's {cls.__name__} is not what its documentation says ({shorten(where, 300)}). "
-            "If this lasts, the API has changed: please report it."
+            f"the API's {cls.__name__} does not match its documentation ({shorten(where, 300)}). "
+            "If this persists, the API has changed: please report it."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,15 +102,15 @@ class ApiObject(BaseModel):
         return self._raw
 
     def to_json(self) -> str:
-        """Write compact JSON of the object as it came, at any depth of nesting.
+        """Write the object as compact JSON, as it came and at any depth.
 
-        Raises `DataError` for what Python made and no JSON text says, such as NaN.
+        Raises `DataError` for values that JSON cannot hold, such as NaN.
         """
         try:
             return jsontext.dumps(self._raw)
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"this {type(self).__name__} is no JSON: {error}; expected what a JSON text can hold."
+                f"this {type(self).__name__} is not JSON: {error}; expected only values that JSON can hold."
             ) from None
 
     def __eq__(self, other: object) -> bool:
@@ -121,28 +120,28 @@ class ApiObject(BaseModel):
             return True
         try:
             return jsontext.dumps(self._raw, sort_keys=True) == jsontext.dumps(other._raw, sort_keys=True)
-        except (TypeError, ValueError):  # what is no JSON is equal to nothing but itself
+        except (TypeError, ValueError):  # a value that is not JSON equals only itself
             return False
 
     def __hash__(self) -> int:
-        named = self._raw.get("id")
-        return hash((type(self), named if isinstance(named, str) else None))
+        own_id = self._raw.get("id")
+        return hash((type(self), own_id if isinstance(own_id, str) else None))
 
     def __repr__(self) -> str:
-        shown = []
-        for name in self._shown:
+        parts = []
+        for name in self._repr_fields:
             value = getattr(self, name, None)
             if isinstance(value, str):
-                shown.append(f"{name}={shorten(value, 40)!r}")
+                parts.append(f"{name}={shorten(value, 40)!r}")
             elif isinstance(value, tuple):
-                shown.append(f"{name}=<{len(value)}>")
-        return f"{type(self).__name__}({', '.join(shown)})"
+                parts.append(f"{name}=<{len(value)}>")
+        return f"{type(self).__name__}({', '.join(parts)})"
 
     __str__ = __repr__
 
 
 def _is_name(name: object) -> bool:
-    """Whether a field can be an attribute; what cannot, as half a surrogate pair, is in `to_dict` alone."""
+    """Whether a field can be an attribute; others, as half a surrogate pair, are in `to_dict` only."""
     return isinstance(name, str) and (name.isascii() or jsontext.is_unicode(name))
 
 
@@ -150,7 +149,7 @@ Item = TypeVar("Item", bound=ApiObject)
 
 
 def each(cls: type[Item]) -> BeforeValidator:
-    """Read a list of `cls`: null is empty, and a broken item is left out and logged, not its neighbours."""
+    """Read a list of `cls`: null is empty, and only a broken item is left out and logged."""
 
     def read(value: object) -> object:
         if value is None:
@@ -174,7 +173,7 @@ def each(cls: type[Item]) -> BeforeValidator:
 class Source(ApiObject):
     """Where a finding comes from."""
 
-    _shown = ("source_tier", "source_type")
+    _repr_fields = ("source_tier", "source_type")
     url: str
     source_name: str | None = None
     source_tier: str | None = None
@@ -184,7 +183,7 @@ class Source(ApiObject):
 class Artifact(ApiObject):
     """One finding, or one proposed change. `id` is not in the API's schema but feedback needs it."""
 
-    _shown = ("id", "type", "confidence", "sources")
+    _repr_fields = ("id", "type", "confidence", "sources")
     title: str
     type: str
     confidence: str | None = None
@@ -196,14 +195,14 @@ class Artifact(ApiObject):
 class Output(ApiObject):
     """What a completed run delivers."""
 
-    _shown = ("artifacts",)
+    _repr_fields = ("artifacts",)
     artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
 
 
 class Requester(ApiObject):
     """Who asked for the run: a user, or the account of an API key (`email` None)."""
 
-    _shown = ("id",)
+    _repr_fields = ("id",)
     id: str
     name: str
     email: str | None = None
@@ -212,7 +211,7 @@ class Requester(ApiObject):
 class Interrupt(ApiObject):
     """A question that waits for a person. `value` is free-form and differs from agent to agent."""
 
-    _shown = ("id", "agent")
+    _repr_fields = ("id", "agent")
     id: str
     value: dict[str, Any]
     agent: str | None = None
@@ -234,7 +233,7 @@ class Interrupt(ApiObject):
 class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
-    _shown = ("id", "type", "name", "status", "steps")
+    _repr_fields = ("id", "type", "name", "status", "steps")
     id: str
     run_id: str
     type: str
@@ -284,14 +283,14 @@ def _is_run(word: str) -> str:
 class Run(ApiObject):
     """One execution of an agent inside a thread.
 
-    `steps` is None when the API did not deliver them. `business_id`, `business_name`, `business_status` and
-    `business_status_at` (when the status was read) are no fields of a run in the API: they are known when the
-    client created the run, found it by its business, or read it from a file that knew; else None. So is
-    `agent_name`. `read_at` is the server's time when this state was read and `read_from` the host that it was
-    read from, or None.
+    `steps` is None when the API did not deliver them. The API's runs do not have `business_id`,
+    `business_name`, `business_status` and `business_status_at` (when the status was read). They are known if
+    the client created the run, listed it by business or read it from a file that has them; else None. The
+    same holds for `agent_name`. `read_at` is the server's time when this state was read and `read_from` the
+    host, or None.
     """
 
-    _shown = ("id", "status", "agent", "interrupts")
+    _repr_fields = ("id", "status", "agent", "interrupts")
     object: Annotated[str, AfterValidator(_is_run)]
     id: str
     created_at: Time
@@ -315,31 +314,35 @@ class Run(ApiObject):
     @classmethod
     def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
         local = data.get(LOCAL)
-        known = known_locally(local) if isinstance(local, dict) else {}
-        return {name: value for name, value in data.items() if name not in ("steps", LOCAL)} | known
+        own = local_fields(local) if isinstance(local, dict) else {}
+        return {name: value for name, value in data.items() if name not in ("steps", LOCAL)} | own
 
-    def knowing(self, **known: str | datetime | None) -> Run:
-        """Give a copy that also carries what the client knows and the API does not return.
+    def with_local_fields(self, **fields: str | datetime | None) -> Run:
+        """Give a copy with fields that the client knows and the API does not return.
 
         Parameters
         ----------
-        **known
-            Values by the names of `LOCAL_FIELDS`; None leaves what the run carries.
+        **fields
+            Values by the names of `LOCAL_FIELDS`; None keeps the run's own value.
+
+        Returns
+        -------
+        Run
+            The copy.
         """
         local = self._raw.get(LOCAL)
         local = dict(local) if isinstance(local, dict) else {}
         local |= {
             name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
-            for name, value in known.items()
+            for name, value in fields.items()
             if value is not None
         }
         return Run.from_json({**self._raw, LOCAL: local})
 
     @property
     def label(self) -> str:
-        """What people call the run: its business, else its agent, and the first 8 characters of its id."""
-        agent = self.agent_name or (agent_title(self.agent) if self.agent else None)
-        return run_label(self.id, self.business_name, agent)
+        """The run's name for people: its business, else its agent, and the first 8 characters of its id."""
+        return run_label(self.id, self.business_name, agent_title(self.agent, self.agent_name))
 
     @property
     def is_finished(self) -> bool:
@@ -364,8 +367,11 @@ class Run(ApiObject):
             stack += reversed(step.steps)
 
     def sentence(self) -> str:
-        """Say the run in one line, from what the API states of it; `runkit.frames` knows the time budget."""
-        parts = [f"{self.label}: {shorten(self.agent or 'unknown agent')}, {shorten(self.status)}"]
+        """Summarize the run in one line; `runkit.frames` has the time budget."""
+        agent = (
+            f"{shorten(agent_title(self.agent, self.agent_name))}, " if self.business_name else ""
+        )  # else the label names the agent
+        parts = [f"{self.label}: {agent}{self._status_word()}"]
         if self.started_at and self.ended_at:
             parts[0] += f" after {duration((self.ended_at - self.started_at).total_seconds())}"
         if self.steps is None or (not self.steps and self.status != "running"):
@@ -373,24 +379,35 @@ class Run(ApiObject):
         else:
             parts.append(plural(sum(1 for _ in self.walk()), "step"))
         if self.interrupts:
-            parts.append(f"{plural(len(self.interrupts), 'question')} waiting for a person")
+            parts.append(f"{plural(len(self.interrupts), 'question')} waiting")
         return "; ".join(parts)
 
+    def _status_word(self) -> str:
+        return shorten(str(style.status(self.status)))
+
+    def __repr__(self) -> str:
+        questions = f", {plural(len(self.interrupts), 'question')}" if self.interrupts else ""
+        return f"Run({self.label}: {self._status_word()}{questions})"
+
+    __str__ = __repr__
+
     def _repr_html_(self) -> str:
-        found = self.output.artifacts if self.output else ()
-        facts = [
-            ("run", self.id),
-            ("thread", self.thread_id or "unknown"),
-            ("business", self.business_name or self.business_id or "unknown"),
-            ("created", moment(self.created_at)),
-            ("started", moment(self.started_at)),
-            ("ended", moment(self.ended_at) if self.ended_at else "not yet"),
+        findings = self.output.artifacts if self.output else ()
+        rows = [
+            ("Status", self._status_word()),
+            ("Agent", agent_title(self.agent, self.agent_name)),
+            ("Created", moment(self.created_at)),
+            ("Started", moment(self.started_at) if self.started_at else style.MISSING),
+            ("Ended", moment(self.ended_at) if self.ended_at else style.MISSING),
         ]
-        facts += [("found", f"{item.title} ({item.confidence or 'no'} confidence)") for item in found]
-        facts += [("asks", question.label or question.id) for question in self.interrupts]
+        if self.business_status:
+            at = f", as of {moment(self.business_status_at)}" if self.business_status_at else ""
+            rows.insert(2, ("Business", f"{self.business_status.replace('_', ' ')}{at}"))
+        rows += [("Finding", f"{item.title} ({item.confidence or 'no'} confidence)") for item in findings]
+        rows += [("Question", question.label or "no label") for question in self.interrupts]
         return block(
             Markup("<p><strong>{}</strong></p>{}<p>runkit.gantt(run) shows where the time went.</p>").format(
-                self.sentence(), html_table(("", ""), facts)
+                self.sentence(), html_table(("", ""), rows)
             )
         )
 
@@ -399,8 +416,8 @@ BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_
 LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
 
 
-def known_locally(local: dict[str, Any]) -> dict[str, Any]:
-    """Give what of a run is known beside the API, of what stands under `LOCAL`."""
+def local_fields(local: dict[str, Any]) -> dict[str, Any]:
+    """Give the known fields of the object under `LOCAL`."""
     return {name: local[name] for name in LOCAL_FIELDS if local.get(name) is not None}
 
 

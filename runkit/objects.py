@@ -1,4 +1,4 @@
-"""The API's objects beside the run: agents, threads, businesses, feedback, actions, documents, events."""
+"""The API's other objects: agents, threads, businesses, feedback, actions, documents, events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runkit.models import ApiObject, Item, Run, Status, Step, Time, each, link_s
 class Agent(ApiObject):
     """An agent that Middesk offers; its `type` is the word that creates a run."""
 
-    _shown = ("id", "type")
+    _repr_fields = ("id", "type")
     object: str
     id: str
     type: str
@@ -24,9 +24,9 @@ class Agent(ApiObject):
 
 
 class Thread(ApiObject):
-    """Runs about one context. `business_id` is known only when the client asked by it."""
+    """Runs about one context. `business_id` is known only if the client listed threads by business."""
 
-    _shown = ("id", "status")
+    _repr_fields = ("id", "status")
     object: str
     id: str
     created_at: Time
@@ -49,7 +49,7 @@ class Thread(ApiObject):
 class Feedback(ApiObject):
     """A rating of one artifact. `superseded_prior`: it replaced an earlier one by the same reviewer."""
 
-    _shown = ("id", "run_id", "artifact_id", "rating")
+    _repr_fields = ("id", "run_id", "artifact_id", "rating")
     object: str
     id: str
     run_id: str
@@ -62,9 +62,9 @@ class Feedback(ApiObject):
 
 
 class Effect(ApiObject):
-    """What an action changed. `diff` holds before and after per field."""
+    """What an action changed. `diff` has the values before and after, by field."""
 
-    _shown = ("operation",)
+    _repr_fields = ("operation",)
     operation: str
     diff: dict[str, Any] | None = None
     target: dict[str, Any] | None = None
@@ -73,7 +73,7 @@ class Effect(ApiObject):
 class Actor(ApiObject):
     """Who did an action: an account, a user or a run."""
 
-    _shown = ("actor_type",)
+    _repr_fields = ("actor_type",)
     actor_type: str
     data: dict[str, Any] = Field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class Actor(ApiObject):
 class Action(ApiObject):
     """A recorded change of a business or a watchlist result."""
 
-    _shown = ("id", "type", "object_type", "effects", "actors")
+    _repr_fields = ("id", "type", "object_type", "effects", "actors")
     id: str
     type: str
     object_type: str
@@ -94,12 +94,12 @@ class Action(ApiObject):
 
 
 class Business(ApiObject):
-    """A business of the account (contract, section 18). What else the API says of it is in `to_dict()`.
+    """A business of the account (contract, section 18). All its data is in `to_dict()`.
 
     `status` is open, pending, in_audit, in_review, approved or rejected; unknown words are kept.
     """
 
-    _shown = ("id", "status")
+    _repr_fields = ("id", "status")
     object: str
     id: str
     name: str
@@ -109,12 +109,12 @@ class Business(ApiObject):
 
 
 class Document(ApiObject):
-    """A file that a business has on record: what it is and where to get it (`download_url`), not its content.
+    """A file of a business: what it is and where to get it (`download_url`), not its content.
 
     `size` is in bytes.
     """
 
-    _shown = ("id", "document_type")
+    _repr_fields = ("id", "document_type")
     id: str
     object: str | None = None
     document_type: str | None = None
@@ -129,9 +129,9 @@ class Document(ApiObject):
 
 
 class Page(ApiObject):
-    """One page of a list. `has_more` and `total_count` are None where the API does not say."""
+    """One page of a list. `has_more` and `total_count` are None if the API does not give them."""
 
-    _shown = ("data",)
+    _repr_fields = ("data",)
     data: tuple[dict[str, Any], ...] = ()
     has_more: bool | None = None
     total_count: int | None = None
@@ -142,13 +142,13 @@ class Page(ApiObject):
 
 
 class Event(ApiObject):
-    """One event of a run's stream, in Middesk's form or AG-UI's.
+    """One event of a run's stream, in Middesk's or AG-UI's format.
 
-    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: runkit's own, with
-    which its client ends every stream.
+    `type` is `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, or `RUN_READ`: the client's own
+    last event of every stream.
     """
 
-    _shown = ("type", "run_id")
+    _repr_fields = ("type", "run_id")
     type: str
     run_id: str | None = None
     thread_id: str | None = None
@@ -166,7 +166,7 @@ class Event(ApiObject):
 
     @property
     def run(self) -> Run | None:
-        """The run as this event shows it, if the event carries a whole one."""
+        """The run in this event, if the event has a complete one."""
         if self.snapshot is None or "id" not in self.snapshot:
             return None
         return Run.from_json(self.snapshot)

@@ -1,7 +1,7 @@
-"""Messages for a terminal, in which every character is visible, and a progress bar.
+"""Messages for a terminal, with every character visible, and a progress bar.
 
-The bar is on stderr, in a notebook in one output of the cell. It is emptied at the end, so that nothing of it
-stays in a saved notebook.
+The bar is on stderr, or in a notebook in one output of the cell. It is cleared at the end, so that it is not
+in a saved notebook.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from runkit.text import visible
 
 
 def say(words: object = "", *, file: TextIO | None = None) -> None:
-    """Tell the person at the terminal, on stderr unless `file` is given; nothing in it acts there."""
+    """Print a message, on stderr by default; control characters in it are escaped."""
     print(visible(str(words)), file=file or sys.stderr, flush=True)
 
 
 class Bar(tqdm):  # type: ignore[misc]
-    """A bar of tqdm, options as there. It starts no thread; tqdm's own does, even where it is disabled."""
+    """A bar of tqdm, with its options. It starts no thread; tqdm's own does, even if it is disabled."""
 
     monitor_interval = 0
 
     def __init__(self, **options: Any) -> None:
-        if _is_kernel():  # where a stream on which a bar was wiped is still an empty red box
+        if _is_kernel():  # on stderr, a cleared bar would leave an empty red box
             options |= {"file": _CellOutput(), "position": 0}
         else:
             options |= {"file": sys.stderr}
@@ -37,9 +37,9 @@ class Bar(tqdm):  # type: ignore[misc]
 
 
 class _CellOutput:
-    """A file for tqdm whose last line is the text of one output of the running cell."""
+    """A file for tqdm that shows its last line in one output of the running cell."""
 
-    encoding = "utf-8"  # tqdm draws with blocks if it finds this
+    encoding = "utf-8"  # with this, tqdm draws blocks
 
     def __init__(self) -> None:
         self._line = ""
@@ -59,7 +59,7 @@ class _CellOutput:
         self._line = line
 
     def flush(self) -> None:
-        """Do nothing: an output is sent at once."""
+        """Do nothing: outputs are sent immediately."""
 
 
 def _is_kernel() -> bool:

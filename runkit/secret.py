@@ -1,4 +1,4 @@
-"""A key: how it is held, and how it is kept out of error messages and log lines."""
+"""An API key that stays out of error messages, log lines and files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ HIDDEN = "***"
 
 
 class Secret:
-    """A key that shows itself to nobody: no repr, no str, no pickle.
+    """A key without a repr, a str or a pickle.
 
-    `reveal()` gives it, for the header of a request and nothing else. `redact()` puts `***` in its place in a
-    text that may repeat it.
+    `reveal()` gives it, only for the header of a request. `redact()` replaces it in a text that may repeat
+    it.
     """
 
     __slots__ = ("_value",)
@@ -24,14 +24,14 @@ class Secret:
         return self._value
 
     def redact(self, text: str) -> str:
-        """Replace the key, as it is, by `***`."""
+        """Replace the literal key by `***`."""
         return text.replace(self._value, HIDDEN)
 
     def __repr__(self) -> str:
         return repr(HIDDEN)
 
     def __reduce__(self) -> str:
-        raise TypeError("a key is not pickled")
+        raise TypeError("a key cannot be pickled")
 
 
 def checked_key(name: str, key: object) -> str:
@@ -40,7 +40,7 @@ def checked_key(name: str, key: object) -> str:
         raise UsageError(f"{name} must be a str; got {type(key).__name__}")
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise UsageError(
-            f"{name} ({len(key)} characters, not shown) is empty, or holds white space, a line break or a "
-            "character outside ASCII; copy it again without what surrounds it"
+            f"{name} ({len(key)} characters, not shown) is empty, or contains white space, a line break or a "
+            "character outside ASCII; copy only the key again"
         )
     return key

@@ -1,8 +1,8 @@
-"""From the steps as the API nests them to one flat list in tree order.
+"""Flatten the API's nested steps into one list in tree order.
 
-Nesting comes twice in the API: children stand inside `steps`, and every step may name its
-`parent_step_id`. Nested, flat-with-parents and mixed forms are accepted; where they disagree, nesting wins.
-Nothing here recurses, so any depth that a parser can deliver is read.
+The API gives the tree twice: children are inside `steps`, and every step may have a `parent_step_id`. Nested,
+flat and mixed forms are accepted; if they disagree, nesting wins. Nothing here is recursive, so any depth
+that a parser reads is fine.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from runkit.text import brief
 
 Record = dict[str, Any]
 
-_ORPHANED = -2  # marks, while walking, a step whose parent was refused
+_ORPHANED = -2  # the parent of a step whose parent was refused
 
 
 class Note(NamedTuple):
-    """One thing that is wrong with the tree: the step it is about, a problem word, what was found."""
+    """One problem of the tree: the step, a problem word, and the details."""
 
     record: object
     problem: str
@@ -44,11 +44,11 @@ def kind(value: object) -> str:
 
 
 def flatten(steps: object, accept: Callable[[Record], bool] | None = None) -> FlatSteps:
-    """Flatten raw `steps` into pre-order; the records are the very objects that came in.
+    """Flatten raw `steps` into pre-order; the records are the same objects as in the input.
 
-    `accept` may refuse a record; the children of a refused step become orphans. What is no object is left out
-    and noted. Duplicated ids keep the first record, and a duplicate's children go to it. Orphans and
-    the members of a cycle stand at depth 0.
+    `accept` may refuse a record; the children of a refused step become orphans. Steps that are not objects
+    are left out and noted. Of duplicated ids the first record is kept, with the children of all. Orphans and
+    the members of a cycle are at depth 0.
     """
     flat = _walk(steps, accept)
     ids = [record.get("id") for record in flat.records]
@@ -57,17 +57,17 @@ def flatten(steps: object, accept: Callable[[Record], bool] | None = None) -> Fl
 
 
 def _key(step_id: object, position: int) -> str | int:
-    """What a step is known by; an id that is no text is nobody else's."""
+    """Give the key of a step: its id, or its position if the id is not text."""
     return step_id if isinstance(step_id, str) else position
 
 
 def names_parent(parent_step_id: object) -> bool:
-    """Whether a step's `parent_step_id` names a step: any text does."""
+    """Whether a step's `parent_step_id` is set."""
     return isinstance(parent_step_id, str) and bool(parent_step_id)
 
 
 def _name_parents(top: object) -> bool:
-    """Whether any step that stands at the top names a parent."""
+    """Whether any top-level step names a parent."""
     steps = top if isinstance(top, list) else ()
     return any(names_parent(step.get("parent_step_id")) for step in steps if type(step) is dict)
 
@@ -80,13 +80,13 @@ def _are_distinct(ids: list[Any]) -> bool:
 
 
 def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
-    """Follow the nesting alone. A list of steps is read in one go up to the first step that has children."""
+    """Follow the nesting only. A list of steps is read up to the first step with children."""
     flat = FlatSteps([], [], [], [])
     records, parents, depths, notes = flat
     top = steps if isinstance(steps, list) else []
     stack: list[tuple[Iterator[Any], int, int]] = [(iter(top), -1, 0)]
-    inside = [id(top)]  # the lists of steps that are being read, the innermost last
-    seen = set(inside)
+    open_lists = [id(top)]  # the lists of steps that are being read, the innermost last
+    seen = set(open_lists)
     while stack:
         siblings, parent, depth = stack[-1]
         for step in siblings:
@@ -97,15 +97,15 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
             if kids is not None and type(kids) is not list:
                 notes.append(Note(step, "bad_field", f"steps must be a list, found {kind(kids)}"))
                 kids = None
-            if kids and id(kids) in seen:  # of Python's objects; no text can say so
-                is_cycle = id(kids) in inside
-                what = "those that it stands in" if is_cycle else "the very ones of another step"
+            if kids and id(kids) in seen:  # only in Python objects; JSON text cannot do this
+                is_cycle = id(kids) in open_lists
+                what = "those it is in" if is_cycle else "the same list as those of another step"
                 notes.append(Note(step, "cycle" if is_cycle else "duplicate_step", f"its steps are {what}"))
                 kids = None
             if accept is not None and not accept(step):
                 if kids:
                     stack.append((iter(kids), _ORPHANED, 0))
-                    inside.append(id(kids))
+                    open_lists.append(id(kids))
                     seen.add(id(kids))
                     break
                 continue
@@ -116,17 +116,17 @@ def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
             depths.append(depth)
             if kids:
                 stack.append((iter(kids), len(records) - 1, depth + 1))
-                inside.append(id(kids))
+                open_lists.append(id(kids))
                 seen.add(id(kids))
                 break
         else:
             stack.pop()
-            inside.pop()
+            open_lists.pop()
     return flat
 
 
 def _relink(flat: FlatSteps, ids: list[str | int]) -> FlatSteps:
-    """Use `parent_step_id` where nesting says nothing, drop duplicates, and order anew."""
+    """Use `parent_step_id` for steps without a nested parent, drop duplicates, and sort again."""
     notes = list(flat.notes)
     first: dict[str | int, int] = {}
     for position, step_id in enumerate(ids):
@@ -153,7 +153,7 @@ def _relink(flat: FlatSteps, ids: list[str | int]) -> FlatSteps:
 
 
 def _on_cycles(parent_of: dict[int, int]) -> Iterator[int]:
-    """Find every position whose chain of parents comes back to it."""
+    """Find every position whose chain of parents leads back to it."""
     state: dict[int, int] = {}  # the walk that saw a position last
     for start in parent_of:
         path = []
@@ -167,7 +167,7 @@ def _on_cycles(parent_of: dict[int, int]) -> Iterator[int]:
 
 
 def _preorder(records: list[Record], parent_of: dict[int, int], notes: list[Note]) -> FlatSteps:
-    """Lay out the tree depth first; siblings keep the order in which they came."""
+    """Order the tree depth first; siblings keep their order."""
     children: dict[int, list[int]] = {}
     for position, parent in parent_of.items():
         children.setdefault(parent, []).append(position)

@@ -1,11 +1,10 @@
-"""Words: escaping, durations, times, and the one sentence that says where a run's time went.
+"""Text for people: escaping, durations, times, labels, and the sentence about where a run's time went.
 
-Text of a run is hostile. `Markup` is the one way for it into HTML, `visible` shows what could not be seen and
-would act: on a terminal, on the order of letters, on a reader who is deceived. Whatever shows text goes
-through one of them.
+Text in a run is hostile. It enters HTML only through `Markup`, and everything else that shows it uses
+`visible`, which escapes invisible characters: they could act on a terminal, reorder text or deceive a reader.
 
 Each sentence is written here once and used as a figure's title, its alt text and the first line of a
-text form, so that all of them always say the same.
+text form, so that they always agree.
 """
 
 from __future__ import annotations
@@ -22,10 +21,12 @@ from urllib.parse import urlsplit
 
 import markupsafe
 
-__all__ = ["unescape"]  # from here, so that escaping and undoing it have one home
+from runkit import style
 
-# What no font draws, or what acts instead of being read: controls, line ends that are none to everybody,
-# joiners, changes of direction, fillers, tags, halves of a surrogate pair. A page's LF and TAB are fine.
+__all__ = ["unescape"]  # exported so that escaping and unescaping are in one module
+
+# Invisible characters, and those with an effect: controls, unusual line ends, joiners, changes of direction,
+# fillers, tags, halves of a surrogate pair. LF and TAB are fine.
 UNSEEN = re.compile(
     "\r\n|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0"
@@ -33,15 +34,15 @@ UNSEEN = re.compile(
 )
 
 MAX_URL = 2000  # characters; longer ones do not work in every browser
-MOST_WORDS, MOST_WORD = 8, 40  # different statuses in a sentence, and characters of one
+MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
 BRIEF = 60  # characters of a value that is shown in a message
-MOST_SHOWN_BITS = 400  # of an integer: twice as many digits as are shown
-ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # as the field writes them
-SHORT_ID = 8  # characters of an id that tell runs apart to a reader; git made people used to 7 or 8
+MAX_SHOWN_BITS = 400  # of an integer: twice the digits that are shown
+ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # written in capitals
+SHORT_ID = 8  # characters of an id that a reader sees, as in git
 
 
 class Markup(markupsafe.Markup):
-    """HTML. Text that is formatted, joined or added to it is escaped, and what cannot be seen is shown."""
+    """HTML. Text that is formatted into it, joined or added is escaped, invisible characters too."""
 
     @classmethod
     def escape(cls, value: Any, /) -> Self:
@@ -50,30 +51,30 @@ class Markup(markupsafe.Markup):
 
 
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({})')
-# JupyterLab's MathJax passes over these classes: it would act on what a text holds as `$\href{…}$`.
+# JupyterLab's MathJax skips these classes; it would act on `$\href{…}$` in a text.
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 
-# A word as long as a page must not push the other columns out of sight; a notebook takes no style sheet.
+# A very long word must not push the other columns out of sight; notebooks take no style sheet.
 _TD = Markup('<td style="text-align:left;overflow-wrap:anywhere">{}</td>')
 
 
 def esc(value: object) -> Markup:
-    """Escape `value` for HTML. The only way for text to enter runkit's HTML."""
+    """Escape `value` for HTML; text enters runkit's HTML only this way."""
     return Markup.escape(value)
 
 
 def visible(text: str) -> str:
-    r"""Show signs that cannot be seen as codes, `\x1b` or `\u202e`; LF and TAB stay."""
-    return UNSEEN.sub(lambda found: "\n" if found[0] == "\r\n" else code(found[0]), text)
+    r"""Show invisible characters as codes such as `\x1b` or `\u202e`; LF and TAB stay."""
+    return UNSEEN.sub(lambda match: "\n" if match[0] == "\r\n" else code(match[0]), text)
 
 
-def code(sign: str) -> str:
-    """Give the code of a sign that cannot be seen: Python's, which every font can draw."""
-    return sign.encode("unicode_escape").decode()
+def code(character: str) -> str:
+    """Give the Python escape of an invisible character, which every font can draw."""
+    return character.encode("unicode_escape").decode()
 
 
 def block(*parts: Markup) -> Markup:
-    """Put HTML into the block in which all of ours stands in a notebook: it is not typeset."""
+    """Wrap HTML for a notebook in a block that MathJax does not typeset."""
     return _BLOCK.format(Markup("").join(parts))
 
 
@@ -89,18 +90,18 @@ def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Mark
 
 
 def one_line(text: str) -> str:
-    """Put a text on one line, on which all is visible."""
+    """Put a text on one line, with every character visible."""
     return visible(" ".join(text.split()))
 
 
 def shorten(text: str, limit: int = BRIEF) -> str:
-    """Cut to `limit` characters on one line; a cut text ends in an ellipsis, so that the cut is seen."""
+    """Cut to `limit` characters on one line; a cut text ends in an ellipsis."""
     line = one_line(text)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 class _Brief(reprlib.Repr):
-    """How a value is shown: Python's own way fails on deep values and large numbers, and takes its time."""
+    """A repr with limits: Python's own fails on deep values and large numbers, and is slow."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +110,7 @@ class _Brief(reprlib.Repr):
         self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 12
 
     def repr_int(self, value: int, level: int) -> str:
-        if value.bit_length() > MOST_SHOWN_BITS:
+        if value.bit_length() > MAX_SHOWN_BITS:
             return f"<about {round(value.bit_length() * math.log10(2)):,} digits>"
         return repr(value)
 
@@ -118,18 +119,20 @@ _brief = _Brief()
 
 
 def brief(value: object, limit: int = BRIEF) -> str:
-    """Show a value that may be anything, as `repr` does, on one line of at most `limit` characters."""
+    """Show any value as `repr` does, on one line of at most `limit` characters."""
     return shorten(_brief.repr(value), limit)
 
 
 def short_id(value: str) -> str:
-    """Shorten an id for reading: `c1d2e3f4`, which is accepted wherever the run is at hand."""
+    """Shorten an id for reading: `c1d2e3f4`, which is accepted wherever runs are at hand."""
     line = one_line(value)
     return line if len(line) <= SHORT_ID + 4 else line[:SHORT_ID]
 
 
-def agent_title(agent_type: str) -> str:
-    """Name an agent by its type: `cip_orchestrator` is CIP Orchestrator."""
+def agent_title(agent_type: str | None, name: str | None = None) -> str:
+    """Name an agent by its name, else by its type: `cip_orchestrator` becomes CIP Orchestrator."""
+    if name or not agent_type:
+        return name or "Unknown agent"
     words = one_line(agent_type).replace("_", " ").split()
     return " ".join(
         word.upper() if word.upper() in ACRONYMS else word[:1].upper() + word[1:] for word in words
@@ -137,9 +140,9 @@ def agent_title(agent_type: str) -> str:
 
 
 def run_label(run_id: str, business_name: object, agent_name: object, limit: int = BRIEF) -> str:
-    """Name a run wherever it is shown: by its business, else by its agent, and its short id.
+    """Name a run wherever it is shown: its business, else its agent, and its short id.
 
-    Missing names may be None or pandas' NA. A name is cut so that the whole has `limit` characters.
+    Missing names may be None or pandas' NA. A name is cut so that the label has at most `limit` characters.
     """
     names = (name for name in (business_name, agent_name) if isinstance(name, str) and name.strip())
     end = f" · {short_id(run_id)}"
@@ -149,13 +152,13 @@ def run_label(run_id: str, business_name: object, agent_name: object, limit: int
 def web_host(url: str) -> str | None:
     """Give the host that a browser would open for an http or https address, None if that is not certain.
 
-    Browsers read a backslash as a slash, drop line breaks and take what is before an @ for a name to log in
-    with, so that another host can seem to be meant. A host in letters beyond ASCII can look like another one.
+    Browsers read a backslash as a slash, drop line breaks and read the part before an @ as a login, so an
+    address can look like one of another host. So can a host with letters outside ASCII.
     """
     if (
         len(url) > MAX_URL
         or UNSEEN.search(url)
-        or any(sign == "\\" or unicodedata.category(sign)[0] in "CZ" for sign in url)
+        or any(one == "\\" or unicodedata.category(one)[0] in "CZ" for one in url)
     ):
         return None
     try:
@@ -167,28 +170,28 @@ def web_host(url: str) -> str | None:
     return host if is_plain and parts.scheme in ("http", "https") else None
 
 
-def apart(words: object) -> Markup:
-    """Put words of a run among our own, so that signs that change the direction of writing end with them."""
-    return Markup("<bdi>{}</bdi>").format(words)
+def isolate(text: object) -> Markup:
+    """Isolate text of a run, so that a change of writing direction in it ends with it."""
+    return Markup("<bdi>{}</bdi>").format(text)
 
 
-def link(url: str, words: str | None = None) -> Markup:
-    """Link to addresses whose host is certain, and show the host; anything else is text."""
-    host, shown = web_host(url), apart(words or url)
+def link(url: str, title: str | None = None) -> Markup:
+    """Link to an address whose host is certain, and show the host; any other address is text."""
+    host, label = web_host(url), isolate(title or url)
     if host is not None:
-        return _LINK.format(url, shown, apart(host))
-    return Markup("{}: {}").format(shown, apart(url)) if words else shown
+        return _LINK.format(url, label, isolate(host))
+    return Markup("{}: {}").format(label, isolate(url)) if title else label
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """Say `1 step`, `2,000 steps`."""
+    """Count things: `1 step`, `2,000 steps`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def duration(seconds: float | None) -> str:
-    """Say a duration given in seconds in at most two units: `0.25 s`, `5 min 0 s`, `14 h 2 min`, `3 d 4 h`.
+    """Write a duration, given in seconds, in at most two units: `0.25 s`, `5 min`, `14 h 2 min`, `3 d 4 h`.
 
-    None, NaN and infinity are `unknown`. Rounded to what is shown, half up to the next unit.
+    None, NaN and infinity are `unknown`. Rounded half up to the smaller unit, which is left out if zero.
     """
     if seconds is None or not math.isfinite(seconds):
         return "unknown"
@@ -202,42 +205,51 @@ def duration(seconds: float | None) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return _two_units(whole, 60, "min", "s")
     minutes = int(seconds / 60 + 0.5)
     if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = int(seconds / 3600 + 0.5)
-    return f"{hours // 24:,} d {hours % 24} h"
+        return _two_units(minutes, 60, "h", "min")
+    return _two_units(int(seconds / 3600 + 0.5), 24, "d", "h")
+
+
+def _two_units(count: int, size: int, large: str, small: str) -> str:
+    """Split a count of small units; `size` of them are a large one."""
+    rest = f" {count % size} {small}" if count % size else ""
+    return f"{count // size:,} {large}{rest}"
 
 
 def moment(when: datetime | None) -> str:
-    """Say a time to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
-    if when is None or when != when:  # NaT is the one datetime that differs from itself
+    """Write a time to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
+    if when is None or when != when:  # NaT is not equal to itself
         return "unknown"
     day, time = (when.year, when.month, when.day), (when.hour, when.minute, when.second)
-    # not by strftime, which writes the year 1 as 1 here and as 0001 there
+    # without strftime, which writes the year 1 as 1 or 0001, depending on the system
     return f"{'{:04}-{:02}-{:02}'.format(*day)} {'{:02}:{:02}:{:02}'.format(*time)} {when.tzname() or 'UTC'}"
 
 
 def counted(numbers: Mapping[str, int]) -> list[str]:
-    """Say how often words come, in short: `["3 completed", "1 error"]`; many or long ones are bounded."""
-    shown = [f"{n:,} {shorten(word, MOST_WORD)}" for word, n in list(numbers.items())[:MOST_WORDS]]
-    rest = list(numbers.values())[MOST_WORDS:]
-    return [*shown, *([f"{sum(rest):,} of {plural(len(rest), 'other kind')}"] if rest else [])]
+    """List counts by word, `["3 completed", "1 error"]`, at most `MAX_WORDS` of them."""
+    counts = [f"{n:,} {shorten(word, MAX_WORD)}" for word, n in list(numbers.items())[:MAX_WORDS]]
+    rest = list(numbers.values())[MAX_WORDS:]
+    return [*counts, *([f"{sum(rest):,} of {plural(len(rest), 'other kind')}"] if rest else [])]
 
 
 def budget_words(working: float, waiting: float, idle: float) -> str:
-    """Say the three parts of a time budget, given in seconds; parts that are zero are left out."""
+    """Write the three parts of a time budget, given in seconds; zero parts are left out."""
     parts = [
         f"{duration(seconds)} {what}"
         for seconds, what in (
             (working, "working"),
-            (waiting, "waiting for a person"),
+            (waiting, "waiting for a reviewer"),
             (idle, "idle"),
         )
         if seconds
     ]
     return " + ".join(parts) or "0 s"
+
+
+def _status_word(status: str) -> str:
+    return shorten(style.status(status).word.lower(), MAX_WORD)
 
 
 def run_sentence(
@@ -250,24 +262,24 @@ def run_sentence(
     n_errors: int = 0,
     n_pending: int = 0,
 ) -> str:
-    """Say all of a run in one sentence, which starts with its label.
+    """Summarize a run in one sentence, which starts with its label.
 
     `budget` is (working, waiting, idle) in seconds, or None when the steps were not delivered.
     """
     head = label
     if status != "completed":
-        head += f" ({shorten(status, MOST_WORD)})"
+        head += f" ({_status_word(status)})"
     if duration_s is None or math.isnan(duration_s):
         time = "not started"
     elif budget is None:
-        time = f"{duration(duration_s)}; where it went is unknown, the steps were not delivered"
+        time = f"{duration(duration_s)}; no time budget, because the steps were not delivered"
     else:
         time = f"{duration(duration_s)} = {budget_words(*budget)}"
     counts = [] if budget is None and not n_steps else [plural(n_steps, "step")]
     if n_errors:
         counts.append(plural(n_errors, "error"))
     if n_pending:
-        counts.append(f"{plural(n_pending, 'question')} waiting for a person")
+        counts.append(f"{plural(n_pending, 'question')} waiting")
     return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
 
 
@@ -280,14 +292,14 @@ def fleet_sentence(
     n_errors: int = 0,
     n_pending: int = 0,
 ) -> str:
-    """Say all of many runs in one sentence.
+    """Summarize many runs in one sentence.
 
     `statuses`: number of runs by status; `budget`: (working, waiting, idle) in seconds, over all runs.
     """
-    kinds = ", ".join(counted(statuses))
+    kinds = ", ".join(counted({_status_word(word): n for word, n in statuses.items()}))
     counts = [plural(n_steps, "step")]
     if n_errors:
         counts.append(plural(n_errors, "error"))
     if n_pending:
-        counts.append(f"{plural(n_pending, 'question')} waiting for a person")
+        counts.append(f"{plural(n_pending, 'question')} waiting")
     return f"{plural(n_runs, 'run')} ({kinds}): {budget_words(*budget)}; {', '.join(counts)}"

@@ -246,8 +246,8 @@ class _Siblings:
         at_cursor = family * self._n_times + cursor
         last = np.searchsorted(self._starts, at_cursor) - 1  # the last one that starts before the cursor
         is_family = (last >= 0) & (self.family[self._steps[last]] == family)
-        found = np.searchsorted(self._latest_end, np.minimum(at_cursor, self._latest_end[last]))
-        return np.where(is_family, self._steps[found % len(self._steps)], -1)
+        position = np.searchsorted(self._latest_end, np.minimum(at_cursor, self._latest_end[last]))
+        return np.where(is_family, self._steps[position % len(self._steps)], -1)
 
 
 def lanes(start: Ints, end: Ints) -> Ints:

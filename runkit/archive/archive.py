@@ -1,6 +1,6 @@
-"""`Archive`: runs at rest, under the names that they have in memory.
+"""`Archive`: runs on disk or in an object store, with the same methods as in memory.
 
-What needs the extra is imported when it is used, so that the name can be had without.
+Modules that need the extra `[scale]` are imported on first use.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runkit.contract import one_or_several
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
 from runkit.tables.frames import no_garbage_collection
@@ -27,19 +28,18 @@ if TYPE_CHECKING:
 
 
 class Archive:
-    """Runs that are kept, in one Delta table: a row for each copy of a run, with its JSON as it came.
+    """Stored runs, in one Delta table: a row for each copy of a run, with its JSON as it came.
 
-    Of each run the newest copy is read, and the others are dropped by `compact` and at the end of `sync`.
-    Each write is a new version, whole or not there at all; every version can be read again. Several processes
-    may write at once.
+    Of each run the newest copy is read; `compact` and the end of `sync` drop the others. Each write is atomic
+    and makes a new version; every version stays readable. Several processes may write at once.
 
     Parameters
     ----------
     path
-        A folder, which `add` or `sync` makes, readable by its owner only; or the address of an object store
+        A folder, which `add` or `sync` creates, readable by its owner only; or the address of an object store
         such as `s3://bucket/runs`.
     storage_options
-        Access to the object store, as the `deltalake` library takes it.
+        Access options of the object store, as for the `deltalake` library.
 
     Raises
     ------
@@ -62,26 +62,26 @@ class Archive:
 
     @property
     def pinned(self) -> Selection:
-        """All runs of the newest version, whatever is written from now on."""
+        """All runs of the newest version, unchanged by later writes."""
         return self.select()
 
     def add(self, source: object, *, progress: bool = True) -> Added:
-        """Keep runs. What the archive holds already, or has newer, is not written again.
+        """Add runs. Copies that the archive has already, or has newer, are not written again.
 
-        The newest copy of a run is that with the latest `updated_at`; at a tie one with steps is newer than
-        one without, then the one that was read last, then the one that was added last. A business that one
-        copy knows is kept.
+        The newest copy of a run has the latest `updated_at`; at a tie a copy with steps wins, then the one
+        that was read last, then the one that was added last. If it has no business, it takes over that of the
+        newest copy with one.
 
-        Runs are written some 32 MB of JSON at a time, so memory does not grow with their number; what was
-        written when something stops it stays, and adding the same again goes on; Ctrl-C returns what was
-        done.
+        Runs are written about 32 MB of JSON at a time, so memory does not grow with their number. If it is
+        stopped, what was written stays, and adding the same runs again continues; Ctrl-C returns the counts
+        so far.
 
         Parameters
         ----------
         source
-            What `runkit.frames` takes, but `Frames`.
+            Anything that `runkit.frames` takes, except `Frames`.
         progress
-            Whether to count the runs when it takes longer than 2 seconds.
+            Show a counter if it takes longer than 2 seconds.
 
         Returns
         -------
@@ -91,44 +91,43 @@ class Archive:
         Raises
         ------
         UsageError
-            For what holds no runs.
+            For a source without runs.
         ArchiveError
-            When the archive cannot be written.
+            If the archive cannot be written.
 
         """
         from runkit.archive.writing import add_records
 
         records = records_of(source)
-        first = list(islice(records, 1))  # what is no source is said before anything is made
+        first = list(islice(records, 1))  # an invalid source raises before anything is created
         snapshot = self._place.make()
         bar = Bar(iterable=chain(first, records), unit="run", delay=2, disable=not progress)
         with bar, no_garbage_collection():
             return add_records(snapshot, bar)
 
     def compact(self) -> int:
-        """Make the archive smaller and quicker to read: drop superseded copies of runs, and join small files.
+        """Make the archive smaller and faster to read: drop older copies of runs, and join small files.
 
-        Reading gives the same before and after, since of each run only the newest copy counts. `sync` ends
-        with it; after many calls of `add`, call it yourself. Others may read and write meanwhile, and earlier
-        versions can still be read.
+        Reading gives the same results before and after. `sync` ends with it; after many calls of `add`, call
+        it yourself. Others may read and write in the meantime, and earlier versions stay readable.
 
         Returns
         -------
         int
-            The version afterwards.
+            The new version.
 
         Raises
         ------
         ArchiveError
-            If there is no archive, it cannot be written, or other writers were in the way all the time.
+            If there is no archive, it cannot be written, or other writers conflicted every time.
 
         """
         from runkit.archive.writing import compact
 
         if not compact(self._place):
             raise ArchiveError(
-                f"{self._place.uri}: other writers were in the way, so not all is compacted and nothing is "
-                "lost; compact again when they are done."
+                f"{self._place.uri}: not fully compacted because of other writers, and nothing is lost; "
+                "compact again when they are done."
             )
         return self.version
 
@@ -144,15 +143,15 @@ class Archive:
         workers: int = 8,
         progress: bool = True,
     ) -> Synced:
-        """Bring the archive up to date: list the runs, and read those that are new, changed or still work.
+        """Update the archive: list the runs, and read those that are new, changed or still running.
 
-        What arrives is written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, goes on when
-        it is called again. It ends with a compaction. Only reads from the API.
+        Runs are written every 5 seconds, so a sync that was stopped, by Ctrl-C or kill, continues when it is
+        called again. It ends with a compaction. It only reads from the API.
 
         Parameters
         ----------
         client
-            Where the runs are; `read_only=True` will do.
+            The source of the runs; it may be read-only.
         limit, status, since, until, business_id
             Which runs, as for `client.runs.list`.
         workers
@@ -163,14 +162,14 @@ class Archive:
         Returns
         -------
         Synced
-            What was covered, what it brought, and which runs could not be read.
+            What was listed, what is new, and which runs could not be read.
 
         Raises
         ------
         ApiError
-            What listing raises, and `AuthError` for a key that is refused; what had arrived is written.
+            If the runs cannot be listed, and `AuthError` if the key is refused; what has arrived is written.
         ArchiveError
-            When the archive cannot be written.
+            If the archive cannot be written.
 
         """
         from runkit.archive.sync import sync
@@ -181,6 +180,7 @@ class Archive:
     def select(
         self,
         *,
+        run_id: Words = None,
         status: Words = None,
         since: Moment = None,
         until: Moment = None,
@@ -188,16 +188,18 @@ class Archive:
         business_id: Words = None,
         version: int | None = None,
     ) -> Selection:
-        """Choose runs of one version by what their newest copies say; nothing is read yet.
+        """Select runs of one version by their newest copies; their JSON is not read yet.
 
         Parameters
         ----------
+        run_id
+            One id or several; the first 8 characters of an id are enough if they are unique.
         status, agent, business_id
-            A word, or several.
+            One word or several.
         since, until
             Bounds of `created_at`; `since` is included, `until` is not.
         version
-            A version of the archive, the newest if none is named.
+            A version of the archive, by default the newest.
 
         Returns
         -------
@@ -208,25 +210,34 @@ class Archive:
         Raises
         ------
         UsageError
-            For a status, time or version that is none.
+            For an unknown status, version or run id, an invalid time, or the start of several run ids.
         ArchiveError
-            Where no archive is to be read.
+            If there is no readable archive.
 
         """
-        from runkit.archive.selection import Selection, chosen_by
+        from runkit.archive.selection import Selection, row_filter
 
-        chosen = chosen_by(status=status, since=since, until=until, agent=agent, business_id=business_id)
-        return Selection(self._place.latest(version), chosen)
+        snapshot = self._place.latest(version)
+        ids = one_or_several("run_id", run_id)
+        chosen = row_filter(
+            run_id=None if ids is None else snapshot.full_ids(ids),
+            status=status,
+            since=since,
+            until=until,
+            agent=agent,
+            business_id=business_id,
+        )
+        return Selection(snapshot, chosen)
 
     def frames(self, **chosen: Any) -> Frames:
-        """Make the six frames of chosen runs, reading only what they need. Arguments as for `select`.
+        """Build the six frames of selected runs, reading only what they need. Arguments as for `select`.
 
-        The runs come in the order of the files, about oldest first; `Frames.version` names the version.
+        The runs are in the order of the files, roughly oldest first; `Frames.version` is the version.
         """
         return self.select(**chosen).frames()
 
     def runs(self, **chosen: Any) -> Iterator[Run]:
-        """Iterate over chosen runs, one at a time. Arguments as for `select`."""
+        """Iterate over selected runs, one at a time. Arguments as for `select`."""
         return self.select(**chosen).runs()
 
     def dask(self, **chosen: Any) -> DaskFrames:
@@ -239,7 +250,7 @@ class Archive:
     def __len__(self) -> int:
         return len(self.pinned)
 
-    def __bool__(self) -> bool:  # nothing is opened to say that there is an object
+    def __bool__(self) -> bool:  # len would open the archive
         return True
 
     def __repr__(self) -> str:
@@ -250,7 +261,7 @@ class Archive:
             n_bytes = sum(file["size_bytes"] for file in runs.snapshot.files)
             facts = f"{plural(len(runs), 'run')}, {n_bytes / 1e6:,.1f} MB, version {runs.version}"
         except NoArchive:
-            facts = "nothing there yet"
+            facts = "no archive yet"
         except ArchiveError:
             facts = "cannot be read"
         return f"Archive({self._place.uri!r}, {facts})"

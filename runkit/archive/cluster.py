@@ -22,11 +22,11 @@ except ImportError:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DaskFrames:
-    """The six frames as Dask DataFrames, made where and when they are computed.
+    """The six frames as lazy Dask DataFrames.
 
-    Partition i of all six holds the same whole runs, so `map_partitions` over several frames needs no
-    shuffle. Dtypes and categories are those of the frames in memory. Divisions are unknown, and the index
-    begins anew in each partition. `version` is that of the archive.
+    Partition i of all six has the same whole runs, so `map_partitions` over several frames needs no shuffle.
+    Dtypes and categories are those of the frames in memory. Divisions are unknown, and the index starts at 0
+    in each partition. `version` is that of the archive.
     """
 
     runs: dd.DataFrame
@@ -39,7 +39,7 @@ class DaskFrames:
 
     @property
     def npartitions(self) -> int:
-        """How many partitions each frame has."""
+        """The number of partitions of each frame."""
         return int(self.runs.npartitions)
 
     def items(self) -> Iterator[tuple[str, dd.DataFrame]]:
@@ -47,7 +47,7 @@ class DaskFrames:
         return ((name, getattr(self, name)) for name in SCHEMA)
 
     def compute(self) -> Frames:
-        """Bring all six into the memory of this machine, as `Archive.frames` gives them."""
+        """Load all six into memory, as `Archive.frames` gives them."""
         computed = compute(*(df for _, df in self.items()))
         whole = {name: df.reset_index(drop=True) for name, df in zip(SCHEMA, computed, strict=True)}
         n = len(whole["runs"])
@@ -58,13 +58,13 @@ class DaskFrames:
 
 
 def dask_frames(selection: Selection) -> DaskFrames:
-    """Give the frames of a selection, one partition a part. Nothing is read but what tells the parts.
+    """Give the frames of a selection, one partition for each part. Only the list of parts is read.
 
-    What Dask passes around as a partition of `whole` is a `Frames`; each of the six takes its own out of it.
-    So frames that are computed together, or joined, are made from one reading.
+    A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So frames that are
+    computed together, or joined, need only one reading.
     """
-    parts = selection.parts or [Part(selection.snapshot.place, [], {})]  # Dask wants at least one partition
-    with dask.config.set({"dataframe.convert-string": False}):  # else dask makes its own kind of text
+    parts = selection.parts or [Part(selection.snapshot.place, [], {})]  # Dask needs at least one partition
+    with dask.config.set({"dataframe.convert-string": False}):  # else Dask converts text to its own dtype
         whole = dd.from_map(frames, parts, progress=False, meta=empty("runs"), label="runkit-frames")
         made: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
@@ -74,7 +74,7 @@ def dask_frames(selection: Selection) -> DaskFrames:
 
 
 def _size(whole: Frames) -> int:
-    """Tell a worker how much memory frames take, so that it knows when it is full."""
+    """Give the memory of frames to a Dask worker, so that it knows when it is full."""
     return sum(int(df.memory_usage(deep=True).sum()) for _, df in whole.items())
 
 

@@ -1,6 +1,6 @@
-"""Runs as rows of the archive's table: what runs are chosen by, and the JSON as it came.
+"""Runs as rows of the archive's table: columns to filter by, and the JSON as it came.
 
-The JSON is the truth; the other columns are read off it once, so that a choice need not parse anything.
+The other columns are taken from the JSON once, so that filtering does not parse any JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
-from runkit.contract import FINAL_STATUSES, LOCAL, todays_status
+from runkit.contract import FINAL_STATUSES, LOCAL, current_status
 from runkit.models import BUSINESS_FIELDS
 from runkit.tables.columns import Flags, Ints
 from runkit.tables.layout import take_runs
@@ -23,12 +23,12 @@ from runkit.tables.validate import NEVER, TEXT, TIME
 
 Json = dict[str, Any]
 
-RANKED = ("run_id", "updated_at", "has_steps", "read_at", "business_id")
-"""The columns that decide which copy of a run is the newest, and what it learns from the others."""
+RANKED = ("run_id", "updated_at", "has_steps", "read_at", *BUSINESS_FIELDS)
+"""The columns that decide which copy of a run is the newest, and what it takes from older ones."""
 
 WITH_STATISTICS = ("run_id", "status", "agent", "business_id", "created_at", "updated_at", "has_steps")
-"""The columns that have statistics, by which files can be passed over. Not the JSON: the statistics stand in
-the table's log, which is no place for somebody's data."""
+"""The columns with statistics, by which files can be skipped. Not the JSON or names: the statistics are in
+the table's log, where customers' data does not belong."""
 
 SCHEMA = pa.schema(
     [
@@ -45,12 +45,17 @@ SCHEMA = pa.schema(
         pa.field("has_steps", pa.bool_(), nullable=False),
         pa.field("digest", TEXT, nullable=False),
         pa.field("json", TEXT, nullable=False),
+        pa.field("business_name", TEXT),
+        pa.field("business_status", TEXT),
+        pa.field("business_status_at", TIME),
     ]
 )
+ADDED_COLUMNS = frozenset({"business_name", "business_status", "business_status_at"})
+"""Columns that an archive of 0.1 does not have yet; the first write adds them."""
 
 
 class Row(NamedTuple):
-    """A record without its steps, which are let go at once, its JSON text and its digest."""
+    """A record without its steps, to save memory, its JSON text and its digest."""
 
     record: Record
     text: str = ""
@@ -58,7 +63,7 @@ class Row(NamedTuple):
 
 
 def row_of(record: Record) -> Row:
-    """Write a record as JSON. One that cannot be kept, or read back, is marked as a problem."""
+    """Write a record as JSON. One that cannot be written or read back is marked as a problem."""
     raw = record.raw
     if record.problem or not isinstance(raw, dict):
         return Row(record)
@@ -67,7 +72,7 @@ def row_of(record: Record) -> Row:
     except RecursionError as error:
         refusal = ("too_deep", f"it could not be read back: {error}")
     except (TypeError, ValueError) as error:
-        refusal = ("bad_json", f"it is no JSON ({error})")
+        refusal = ("bad_json", f"it is not JSON ({error})")
     else:
         steps = raw.get("steps")
         bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
@@ -76,23 +81,23 @@ def row_of(record: Record) -> Row:
 
 
 def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
-    """Make a table of those that are runs, and say how many there were in all. The others become problems.
+    """Build the table of all usable runs, and count all records. The others become problems.
 
-    A run must tell its id, its status and the times that the API promises.
+    A run needs its id, its status and the times that the contract requires.
     """
     by_record = {id(row.record): row for row in rows}
-    kept = take_runs([row.record for row in rows], problems)
-    chosen = [by_record[id(record)] for record in kept.records]
+    runs = take_runs([row.record for row in rows], problems)
+    valid = [by_record[id(record)] for record in runs.records]
     columns = {
-        "run_id": kept.text["id"],
-        "status": pa.array(map(todays_status, kept.text["status"].to_pylist()), TEXT),
-        **{name: kept.text[name] for name in ("agent", "business_id", "thread_id")},
-        **{name: _times(values) for name, values in kept.time.items()},
-        "has_steps": pa.array(kept.has_steps),
-        "digest": pa.array([row.digest for row in chosen], TEXT),
-        "json": pa.array([row.text for row in chosen], TEXT),
+        **runs.text,
+        "run_id": runs.text["id"],
+        "status": pa.array(map(current_status, runs.text["status"].to_pylist()), TEXT),
+        **{name: _times(values) for name, values in runs.time.items()},
+        "has_steps": pa.array(runs.has_steps),
+        "digest": pa.array([row.digest for row in valid], TEXT),
+        "json": pa.array([row.text for row in valid], TEXT),
     }
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), kept.n_seen
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), runs.n_seen
 
 
 def _times(micros: Ints) -> pa.Array:
@@ -100,28 +105,35 @@ def _times(micros: Ints) -> pa.Array:
 
 
 def digest(raw: Json, text: str) -> str:
-    """Give what tells whether two copies of a run say the same; `text` is its JSON.
+    """Give a digest that is equal for equal copies of a run; `text` is its JSON.
 
-    The business does not count: it is kept whichever copy knows it. When a run was read does not matter once
-    it has ended; while it is open, its waits are measured then.
+    It ignores the business, which is kept whichever copy knows it. It ignores the time of reading of a
+    finished run; the waits of an open run are measured at that time.
     """
     local = raw.get(LOCAL)
     if isinstance(local, dict):
-        is_final = todays_status(raw.get("status")) in FINAL_STATUSES
+        is_final = current_status(raw.get("status")) in FINAL_STATUSES
         ignored = {*BUSINESS_FIELDS, "read_at"} if is_final else {*BUSINESS_FIELDS}
         if ignored & local.keys():
-            kept = {name: value for name, value in local.items() if name not in ignored}
-            text = jsontext.dumps({**raw, LOCAL: kept})
+            compared = {name: value for name, value in local.items() if name not in ignored}
+            text = jsontext.dumps({**raw, LOCAL: compared})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def with_business(raw: Json, business_id: str | None) -> Json:
-    """Let a run know the business that its row names; the JSON of the newest copy may not."""
+def with_business(raw: Json, business: Json) -> Json:
+    """Add the business of its row to a run; the JSON of the newest copy may not have one."""
     local = raw.get(LOCAL)
     local = local if isinstance(local, dict) else {}
-    if business_id is None or {**raw, **local}.get("business_id") == business_id:
+    if not business or {**raw, **local}.get("business_id") is not None:
         return raw
-    return {**raw, LOCAL: {**local, "business_id": business_id}}
+    return {**raw, LOCAL: local | business}
+
+
+def business_of(row: Json) -> Json:
+    """Give the business fields of a row as JSON; empty without a business."""
+    at = row["business_status_at"]
+    fields = {**row, "business_status_at": at and at.isoformat().replace("+00:00", "Z")}
+    return {name: fields[name] for name in BUSINESS_FIELDS if row["business_id"] and fields[name] is not None}
 
 
 def resolve(rows: pa.Table) -> tuple[pa.Table, Flags]:
@@ -136,8 +148,9 @@ def resolve(rows: pa.Table) -> tuple[pa.Table, Flags]:
 
     Returns
     -------
-    The rows, of which each newest copy has the business that any copy of its run knows, and a mask of the
-    newest.
+    tuple of pyarrow.Table and array
+        The rows, and a mask of the newest copies. A newest copy without a business has all business fields of
+        the newest copy with one.
 
     """
     is_newest = np.ones(len(rows), np.bool_)
@@ -147,11 +160,15 @@ def resolve(rows: pa.Table) -> tuple[pa.Table, Flags]:
     copies = rows.select(RANKED).take(doubled).to_pandas().assign(row=doubled)
     order = ["updated_at", "has_steps", "read_at"]
     copies = copies.sort_values(order, na_position="first", kind="stable")
-    copies["business_id"] = copies.groupby("run_id")["business_id"].ffill()
     newest = copies.drop_duplicates("run_id", keep="last")
     is_newest[doubled] = False
     is_newest[newest["row"]] = True
-    business = rows["business_id"].to_pandas()
-    business.iloc[newest["row"].to_numpy()] = newest["business_id"].array
-    column = pa.array(business, TEXT, from_pandas=True)
-    return rows.set_column(rows.schema.get_field_index("business_id"), "business_id", column), is_newest
+    donors = copies.dropna(subset="business_id").drop_duplicates("run_id", keep="last").set_index("run_id")
+    source = np.arange(len(rows))  # the row whose business each row has
+    heirs = newest[newest["business_id"].isna() & newest["run_id"].isin(donors.index)]
+    source[heirs["row"]] = donors.loc[heirs["run_id"], "row"]
+    for name in BUSINESS_FIELDS:
+        rows = rows.set_column(
+            rows.schema.get_field_index(name), rows.schema.field(name), rows[name].take(source)
+        )
+    return rows, is_newest

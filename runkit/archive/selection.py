@@ -1,13 +1,13 @@
-"""A choice of runs in one version of an archive, and the parts in which it is read.
+"""Selected runs of one version of an archive, and the parts in which they are read.
 
-Which copies of runs are chosen is decided for the whole version, before any JSON is read. A part is some
-files and what is wanted of them. It is read by whoever needs it, here or on another machine, and holds whole
-runs only, so six frames of a part hold the same runs.
+Which copies of runs are selected is decided for the whole version, before any JSON is read. A part is some
+files and the copies to read from them. Any process or machine can read it. It has whole runs only, so the six
+frames of a part have the same runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, reduce
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit import jsontext
-from runkit.archive.rows import with_business
+from runkit.archive.rows import business_of, with_business
 from runkit.archive.table import FILE_BYTES, Place, Snapshot
 from runkit.contract import one_or_several, status_words, time_bound
 from runkit.errors import ArchiveError
@@ -35,24 +35,24 @@ if TYPE_CHECKING:
 Words = str | Iterable[str] | None
 Moment = date | str | None
 PART_BYTES = FILE_BYTES
-"""Of a part's files: about 80,000 steps, which take some 100 MB as frames and half a second to make."""
-ROWS_AT_ONCE = 64  # of JSON text that is decompressed ahead of the parser
+"""Size of a part's files: about 80,000 steps, 100 MB as frames, which take half a second to make."""
+ROWS_AT_ONCE = 64  # of JSON that are decompressed ahead of the parser
 
 
 class Part(NamedTuple):
-    """What is read at once, and everything that is needed to read it. Travels to other processes.
+    """Runs that are read together, and everything needed to read them, also in other processes.
 
-    `wanted` has the digest of each copy that is wanted of these files, and the business of its run.
+    `businesses` has the digest of each copy to read from these files, and the business of its run.
     """
 
     place: Place
     paths: list[str]
-    wanted: dict[str, str | None]
+    businesses: dict[str, dict[str, Any]]
 
     def raw_runs(self) -> Iterator[dict[str, Any]]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
-        wanted = dict(self.wanted)
-        with self.place.explained():
+        businesses = dict(self.businesses)
+        with self.place.translated_errors():
             batches = self.place.dataset(self.paths).to_batches(
                 columns=["digest", "json"],
                 batch_size=ROWS_AT_ONCE,
@@ -63,29 +63,37 @@ class Part(NamedTuple):
             )
             for batch in batches:
                 for digest, text in zip(batch["digest"].to_pylist(), batch["json"], strict=True):
-                    if digest in wanted:
-                        yield with_business(self._loads(text), wanted.pop(digest))  # equal copies count once
+                    if digest in businesses:
+                        business = businesses.pop(digest)  # so that equal copies count once
+                        yield with_business(self._loads(text), business)
 
     def _loads(self, text: pa.Scalar) -> dict[str, Any]:
         try:
             raw = jsontext.loads(text.as_buffer().to_pybytes() if text.is_valid else b"")
             if not isinstance(raw, dict):
-                raise ValueError(f"expected an object, found {kind(raw)}")
+                raise ValueError(f"expected an object, got {kind(raw)}")
         except (ValueError, RecursionError) as error:
             raise ArchiveError(
-                f"the archive at {self.place.uri} is damaged: a row is no JSON of a run ({error}). Another "
-                "version may be whole: archive.select(version=…)."
+                f"the archive at {self.place.uri} is damaged: a row is not the JSON of a run ({error}). Try "
+                "an earlier version: archive.select(version=…)."
             ) from None
         return raw
 
 
-def chosen_by(
-    *, status: Words, since: Moment, until: Moment, agent: Words, business_id: Words
+def row_filter(
+    *,
+    run_id: Collection[str] | None,
+    status: Words,
+    since: Moment,
+    until: Moment,
+    agent: Words,
+    business_id: Words,
 ) -> pc.Expression | None:
-    """Say a choice as a filter of rows; None is all. Raises `UsageError` for what is no status or time."""
+    """Build a filter of rows; None is all. Raises `UsageError` for an unknown status or an invalid time."""
     terms = [
         pc.field(name).isin(pa.array(sorted(words), TEXT))
         for name, words in (
+            ("run_id", run_id),
             ("status", status_words(status)),
             ("agent", one_or_several("agent", agent)),
             ("business_id", one_or_several("business_id", business_id)),
@@ -100,7 +108,7 @@ def chosen_by(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection:
-    """Chosen runs of one version of an archive. Whatever others write meanwhile, it stays as it is.
+    """Selected runs of one version of an archive, which later writes do not change.
 
     `runkit.frames`, `runkit.gantt` and `runkit.report` take it.
     """
@@ -115,21 +123,22 @@ class Selection:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The parts that hold the chosen runs, the oldest runs first."""
+        """The parts with the selected runs, the oldest runs first."""
         copies = self.snapshot.copies(["status", "agent", "created_at", "digest"])
         rows = copies.newest if self.chosen is None else copies.newest.filter(self.chosen)
-        gathered = [("created_at", "min"), ("digest", "list"), ("business_id", "list")]
+        by_file: dict[int, dict[str, dict[str, Any]]] = {}
+        for row in rows.sort_by([("created_at", "ascending"), ("file", "ascending")]).to_pylist():
+            by_file.setdefault(row["file"], {})[row["digest"]] = business_of(row)
         parts: list[Part] = []
         size = 0
-        files = rows.group_by("file").aggregate(gathered)
-        for file in files.sort_by([("created_at_min", "ascending"), ("file", "ascending")]).to_pylist():
-            facts = copies.files[file["file"]]
-            size += facts["size_bytes"]
+        for number, businesses in by_file.items():
+            file = copies.files[number]
+            size += file["size_bytes"]
             if not parts or size > PART_BYTES:
                 parts.append(Part(self.snapshot.place, [], {}))
-                size = facts["size_bytes"]
-            parts[-1].paths.append(facts["path"])
-            parts[-1].wanted.update(zip(file["digest_list"], file["business_id_list"], strict=True))
+                size = file["size_bytes"]
+            parts[-1].paths.append(file["path"])
+            parts[-1].businesses.update(businesses)
         return tuple(parts)
 
     def raw_runs(self) -> Iterator[dict[str, Any]]:
@@ -154,7 +163,7 @@ class Selection:
         return self.runs()
 
     def __len__(self) -> int:
-        return sum(len(part.wanted) for part in self.parts)
+        return sum(len(part.businesses) for part in self.parts)
 
     def __repr__(self) -> str:
         what = "all runs" if self.chosen is None else f"runs with {self.chosen}"

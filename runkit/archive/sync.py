@@ -1,4 +1,4 @@
-"""An archive that follows the API: what is new or changed is read again, and nothing else."""
+"""Update an archive from the API: read only what is new or changed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.models import Run
 
-WITHIN = 5.0  # seconds after which what has come is written: as much is lost if the process is killed
-MOST_SMALL_FILES = 24  # more are joined after a sync: many small files are slow to open
+WRITE_INTERVAL = 5.0  # seconds between two writes: so much work is lost if the process is killed
+MAX_SMALL_FILES = 24  # more are joined after a sync, because many small files are slow to open
 INTERRUPTED = "interrupted"
-NAMED = 3  # failed ids that `why` names; `errors` has all
+MAX_NAMED = 3  # failed ids named in `why`; `errors` has all
 
 
 @dataclass(frozen=True, repr=False)
 class Synced:
-    """What a sync covered and what it brought.
+    """The result of a sync.
 
-    `n_listed` runs were listed, of which `n_unchanged` were not read again; `added` says what became of the
-    others, `errors` by id why some could not be read. `covered` says in words which runs were listed. `why`
-    says what may be missing, None if nothing is. `is_interrupted`: Ctrl-C ended it.
+    `n_listed` runs were listed, of which `n_unchanged` were not read again; `added` has the counts of the
+    others, and `errors`, by id, why some could not be read. `covered` describes the listed runs. `why` says
+    what may be missing, None if nothing is. `is_interrupted`: Ctrl-C ended it.
     """
 
     host: str
@@ -46,70 +46,69 @@ class Synced:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the archive now holds every run that was asked for, as it was when it was listed."""
+        """Whether the archive now has every selected run, as of the listing."""
         return self.why is None
 
     @property
     def version(self) -> int:
-        """The version of the archive afterwards."""
+        """The version of the archive after the sync."""
         return self.added.version
 
     def __repr__(self) -> str:
-        brought = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed"
         unchanged = self.n_unchanged + self.added.n_unchanged
-        whole = "complete" if self.why is None else f"not complete: {self.why}"
-        counts = f"{brought}, {unchanged:,} unchanged"
-        return visible(f"{self.host}: {self.covered}; {counts}; {whole}; version {self.version}")
+        counts = f"{self.added.n_new:,} new, {self.added.n_changed:,} changed, {unchanged:,} unchanged"
+        completeness = "complete" if self.why is None else f"not complete: {self.why}"
+        return visible(f"{self.host}: {self.covered}; {counts}; {completeness}; version {self.version}")
 
 
 def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen: Any) -> Synced:
     """List the runs of a client, read and write those that are new or changed, and compact the archive.
 
-    `chosen` as `client.runs.list` takes it. Raises what listing raises, and `AuthError` when the key is
-    refused meanwhile; what had arrived is written then.
+    `chosen` as for `client.runs.list`. Raises what listing raises, and `AuthError` if the key is refused
+    later; then what has arrived is written.
     """
     check_workers(workers)
     listed = client.runs.list(progress=progress, **chosen)
     snapshot = place.make()
     known = snapshot.known(listed.ids, ["status"])
-    todo = [run for run in listed if _is_due(run, known.get(run.id))]
-    n_listed, covered, whys = len(listed), _covered(listed), (listed.why or "").split("; ")
+    due = [run for run in listed if _is_due(run, known.get(run.id))]
+    n_listed, covered, reasons = len(listed), _covered(listed), (listed.why or "").split("; ")
     del listed, known
-    writer = Writer(snapshot, within=WITHIN)
-    errors, stopped = _read(client, todo, writer, workers=workers, progress=progress)
+    writer = Writer(snapshot, within=WRITE_INTERVAL)
+    errors, stopped = _read(client, due, writer, workers=workers, progress=progress)
     snapshot.refresh()
     added = writer.added(is_interrupted=stopped == INTERRUPTED)
-    whys = [why for why in whys if not (chosen.get("limit") and why.startswith("cut at limit="))]
+    reasons = [why for why in reasons if not (chosen.get("limit") and why.startswith("cut at limit="))]
     if stopped:
         n_kept = added.n_new + added.n_changed + added.n_unchanged
-        whys.append(f"{stopped}: {n_kept:,} of {len(todo):,} runs arrived; sync again to go on")
+        reasons.append(f"{stopped}: {n_kept:,} of {len(due):,} runs arrived; sync again to continue")
     if errors:
-        named = [f"{one} ({shorten(str(error), 100)})" for one, error in errors.items()][:NAMED]
-        more = f" and {len(errors) - NAMED:,} more" if len(errors) > NAMED else ""
-        whys.append(f"{plural(len(errors), 'run')} could not be read: {', '.join(named)}{more}")
+        named = [f"{one} ({shorten(str(error), 100)})" for one, error in errors.items()][:MAX_NAMED]
+        more = f" and {len(errors) - MAX_NAMED:,} more" if len(errors) > MAX_NAMED else ""
+        reasons.append(f"{plural(len(errors), 'run')} could not be read: {', '.join(named)}{more}")
     if added.n_refused:
-        whys.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
-    why = "; ".join(filter(None, whys)) or None
-    n_unchanged = n_listed - len(todo)
+        reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
+    why = "; ".join(filter(None, reasons)) or None
+    n_unchanged = n_listed - len(due)
     return Synced(client.host, covered, n_listed, n_unchanged, added, errors, why, added.is_interrupted)
 
 
 def _read(
-    client: Client, todo: list[Run], writer: Writer, *, workers: int, progress: bool
+    client: Client, due: list[Run], writer: Writer, *, workers: int, progress: bool
 ) -> tuple[dict[str, ApiError], str | None]:
-    """Read runs into a writer; gives the errors by id, and what stopped it. Whatever does, all is written."""
+    """Read runs into a writer, and give the errors by id and what stopped it. All that arrived is written."""
     errors: dict[str, ApiError] = {}
-    arriving = client.runs.arriving(todo, workers=workers, on_idle=writer.write_if_due)
+    arriving = client.runs.arriving(due, workers=workers, on_idle=writer.write_if_due)
     try:
-        with closing(arriving), Bar(total=len(todo), unit="run", delay=1, disable=not progress) as bar:
+        with closing(arriving), Bar(total=len(due), unit="run", delay=1, disable=not progress) as bar:
             for run_id, outcome in arriving:
                 bar.update()
                 if isinstance(outcome, ApiError):
                     errors[run_id] = outcome
                 else:
-                    writer.take(Record(outcome.to_dict(), Where(path=f"run {run_id}")))
+                    writer.add(Record(outcome.to_dict(), Where(path=f"run {run_id}")))
         writer.write()
-        compact(writer.place, MOST_SMALL_FILES)  # if other writers are in the way, the next sync will do it
+        compact(writer.place, MAX_SMALL_FILES)  # after a conflict, the next sync will do it
     except KeyboardInterrupt:
         return errors, INTERRUPTED
     except (Unavailable, RateLimited) as error:
@@ -120,10 +119,10 @@ def _read(
 
 
 def _is_due(run: Run, known: dict[str, Any] | None) -> bool:
-    """Whether a listed run is to be read: it is new, has changed, or may have."""
-    if known is None or not known["has_steps"] or not contract.tells_changes(run.status):
+    """Whether to read a listed run: it is new, has changed, or may have changed."""
+    if known is None or not known["has_steps"] or not contract.is_updated_at_reliable(run.status):
         return True
-    if known["business_id"] is None and run.business_id is not None:  # which is learned by reading it again
+    if known["business_id"] is None and run.business_id is not None:  # reading it again stores the business
         return True
     return bool(run.updated_at > known["updated_at"] or run.status != known["status"])
 

@@ -1,9 +1,9 @@
-"""The Delta table behind an archive: the only file that needs `deltalake`.
+"""The Delta table of an archive: the only file that needs `deltalake`.
 
-`add` appends and need not read what is there to be right: a run may have several rows, and the newest wins
-when it is read (`rows.resolve`). Compaction drops the others. It writes the newest copy of every run of which
-it removes a row, so nothing is lost whichever commits of others come before, between or after its own; two
-compactions of one version that both commit leave a run with two equal rows, resolved as any others.
+`add` only appends: a run may have several rows, and the newest wins on reading (`rows.resolve`). Compaction
+drops the others. It writes the newest copy of every run of which it removes a row, so nothing is lost,
+whichever commits of others come before, between or after its own. Two compactions of one version that both
+commit leave two equal rows of a run, which are resolved like any others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +25,13 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
 from runkit import files
-from runkit.archive.rows import RANKED, SCHEMA, WITH_STATISTICS, resolve
+from runkit.archive.rows import ADDED_COLUMNS, RANKED, SCHEMA, WITH_STATISTICS, resolve
+from runkit.contract import full_id
 from runkit.errors import ArchiveError, MissingExtra, UsageError
 from runkit.secret import HIDDEN
 from runkit.tables.columns import Flags
 from runkit.tables.validate import TEXT
-from runkit.text import plural, shorten
+from runkit.text import brief, plural, shorten
 
 try:
     import deltalake
@@ -39,26 +40,30 @@ try:
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
-FILE_BYTES = 2_500_000  # of a file that compaction writes: some 50 MB of JSON, a partition on a cluster
-TRIES = 20  # of an append, each on the newest version: a compaction has to commit that often within a second
-_FOREVER = "interval 36500 days"  # any version can be read again, since a report may name it
+FILE_BYTES = 2_500_000  # of a file that compaction writes: about 50 MB of JSON, a partition on a cluster
+MAX_ATTEMPTS = (
+    20  # of an append, each on the newest version: a compaction has to commit that often within a second
+)
+_RETENTION = "interval 36500 days"  # every version stays readable, because a report may name it
 _PROPERTIES = {
     "delta.dataSkippingStatsColumns": ",".join(WITH_STATISTICS),
     "delta.enableExpiredLogCleanup": "false",
-    "delta.logRetentionDuration": _FOREVER,
-    "delta.deletedFileRetentionDuration": _FOREVER,
+    "delta.logRetentionDuration": _RETENTION,
+    "delta.deletedFileRetentionDuration": _RETENTION,
 }
 _ZSTD = deltalake.WriterProperties(compression="ZSTD")
-_APPEND = deltalake.CommitProperties(max_commit_retries=100)  # other appends are no conflict
-_COMPACT = deltalake.CommitProperties(max_commit_retries=0)  # what is superseded is found anew
-_ONCE_AN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
-_REFUSED = '%[]"' if os.name == "nt" else "%[]\\"  # the table's library reads them as parts of an address
+_APPEND = deltalake.CommitProperties(max_commit_retries=100)  # other appends are not a conflict
+_COMPACT = deltalake.CommitProperties(max_commit_retries=0)  # older copies are looked up again
+_COLLAPSED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
+_REFUSED_CHARACTERS = (
+    '%[]"' if os.name == "nt" else "%[]\\"
+)  # the table's library reads them as parts of an address
 _SECRET = re.compile("key|secret|token|password|credential|signature|sas", re.IGNORECASE)  # names of options
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class NoArchive(ArchiveError):
-    """There is none yet."""
+    """There is no archive yet."""
 
 
 class CommitConflict(Exception):
@@ -67,77 +72,78 @@ class CommitConflict(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table is: a folder, or the address of an object store and what its access needs."""
+    """The location of a table: a folder, or the address of an object store and its access options."""
 
     uri: str
-    options: dict[str, str] = field(default_factory=dict, repr=False)  # they may hold a key
+    options: dict[str, str] = field(default_factory=dict, repr=False)  # they may contain a key
 
     @classmethod
     def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
-        """Read what a user gives. Raises `UsageError` for what is no place."""
+        """Read a user's path. Raises `UsageError` for an invalid one."""
         if not isinstance(path, str | Path) or not str(path).strip():
             raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
         text = str(path)
-        if isinstance(path, Path) and _ONCE_AN_ADDRESS.match(text):
-            raise UsageError(f"{text} was an address once; give addresses as text, not as Path.")
+        if isinstance(path, Path) and _COLLAPSED_ADDRESS.match(text):
+            raise UsageError(f"{text} looks like an address; pass addresses as text, not as Path.")
         if text.startswith("file://"):
             text = url2pathname(urlsplit(text).path)
         if "://" in text:
             return cls(text, dict(options or {}))
         try:
             folder = str(Path(text).expanduser().absolute())
-        except RuntimeError:  # nobody of that name
+        except RuntimeError:  # no such user
             raise UsageError(f"{text}: this machine has no such user; expected a folder.") from None
-        refused = {one for one in folder if one in _REFUSED or not one.isprintable()}
+        refused = {one for one in folder if one in _REFUSED_CHARACTERS or not one.isprintable()}
         if refused:
             characters = " ".join(map(ascii, sorted(refused)))
-            raise UsageError(f"{folder!r}: a folder of an archive must not have {characters} in its path.")
+            raise UsageError(
+                f"{folder!r}: the path of an archive must not contain {characters}; use another folder."
+            )
         if files.usable(folder).is_file():
-            raise UsageError(f"{folder} is a file; expected the folder of an archive, or a new one.")
+            raise UsageError(f"{folder} is a file; expected the folder of an archive, or a new folder.")
         return cls(folder)
 
     def filesystem(self) -> pa_fs.FileSystem:
-        """The table's files, by the names that the table gives them."""
+        """The table's files, by their names in the table."""
         if "://" in self.uri:
             return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
         return pa_fs.SubTreeFileSystem(self.uri, pa_fs.LocalFileSystem())
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
-        """Some of the table's files."""
+        """Open some of the table's files."""
         parquet, filesystem = ds.ParquetFileFormat(), self.filesystem()
         fragments = [parquet.make_fragment(path, filesystem) for path in paths]
         return ds.FileSystemDataset(fragments, SCHEMA, parquet, filesystem)
 
     def latest(self, version: int | None = None) -> Snapshot:
-        """Open a version, the newest by default. Raises `ArchiveError` if there is none that runkit wrote."""
-        with self.explained():
+        """Open a version, the newest by default. Raises `ArchiveError` without an archive of runkit."""
+        with self.translated_errors():
             table = deltalake.DeltaTable(self.uri, storage_options=self.options or None)
             newest = table.version()
             if version is not None and (type(version) is not int or not 0 <= version <= newest):
                 raise UsageError(f"version={version!r}; expected a whole number from 0 to {newest}.")
             if version is not None:
                 table.load_as_version(version)
-        missing = set(SCHEMA.names) - {one.name for one in table.schema().fields}
+        missing = set(SCHEMA.names) - ADDED_COLUMNS - {one.name for one in table.schema().fields}
         if missing:
             raise ArchiveError(
-                f"{self.uri} is a Delta table and no archive of runkit: it has no "
-                f"{', '.join(sorted(missing))}. Give the archive a folder of its own."
+                f"{self.uri} is a Delta table, but not an archive of runkit: it has no "
+                f"{', '.join(sorted(missing))}. Use a folder of its own for the archive."
             )
         return Snapshot(self, table)
 
     def make(self) -> Snapshot:
-        """Open the newest version; if there is none, make an empty table that only its owner can read."""
+        """Open the newest version; without one, create an empty table that only its owner can read."""
         with suppress(NoArchive):
             return self.latest()
         if "://" not in self.uri:
             folder = files.folder_at(self.uri)
             if any(folder.iterdir()):
                 raise UsageError(
-                    f"{folder} holds other files and no archive; give an archive a folder of its own, which "
-                    "may be new or empty."
+                    f"{folder} has other files and no archive; use a new or empty folder for the archive."
                 )
-            folder.chmod(0o700)  # of what deltalake writes in it, the umask decides
-        with suppress(CommitConflict), self.explained():  # another writer may make it first
+            folder.chmod(0o700)  # the files that deltalake writes follow the umask
+        with suppress(CommitConflict), self.translated_errors():  # another writer may create it first
             deltalake.DeltaTable.create(
                 self.uri,
                 schema=SCHEMA,
@@ -149,24 +155,24 @@ class Place:
         return self.latest()
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Say what went wrong in runkit's words."""
+    def translated_errors(self) -> Iterator[None]:
+        """Translate errors of the libraries into runkit's."""
         try:
             yield
         except CommitFailedError as error:
             raise CommitConflict(str(error)) from None
         except TableNotFoundError:
             raise NoArchive(
-                f"there is no archive at {self.uri}; `add` or `sync` makes one, or give another path."
+                f"there is no archive at {self.uri}; create one with `add` or `sync`, or use another path."
             ) from None
         except (DeltaError, OSError, pa.ArrowException) as error:
             is_gone = isinstance(error, FileNotFoundError)
-            hint = " Was it vacuumed? Another version may be whole." if is_gone else ""
-            text = f"the archive at {self.uri} cannot be used: {self._words(error)}.{hint}"
+            hint = " Was it vacuumed? Another version may be complete." if is_gone else ""
+            text = f"the archive at {self.uri} cannot be used: {self._library_message(error)}.{hint}"
             raise ArchiveError(text) from None
 
-    def _words(self, error: Exception) -> str:
-        """Give the words of a library, without the keys that an object store may repeat."""
+    def _library_message(self, error: Exception) -> str:
+        """Give a library's message without the keys that an object store may repeat."""
         text = _COLORS.sub("", str(error))
         for name, value in self.options.items():
             if value and _SECRET.search(name):
@@ -177,8 +183,8 @@ class Place:
 class Copies(NamedTuple):
     """Copies of runs as rows of a version.
 
-    `rows` has the columns that were asked for, and `file`: in which of `files`. A newest copy has the
-    business that any copy of its run knows.
+    `rows` has the requested columns, and `file`, the position in `files`. See `rows.resolve` for the newest
+    copies and their business.
     """
 
     files: list[dict[str, Any]]
@@ -192,7 +198,7 @@ class Copies(NamedTuple):
 
 
 class Snapshot:
-    """One version of the table, until it is written to or refreshed."""
+    """One version of the table; writing and refreshing move it to a newer one."""
 
     def __init__(self, place: Place, table: deltalake.DeltaTable) -> None:
         self.place = place
@@ -205,7 +211,7 @@ class Snapshot:
 
     @property
     def files(self) -> list[dict[str, Any]]:
-        """The files as they were written: `path`, `size_bytes`, and the least and last of their run ids."""
+        """The files in the order of writing: `path`, `size_bytes`, first and last run id."""
         actions = pa.table(self._table.get_add_actions(flatten=True))
         order = [("modification_time", "ascending"), ("path", "ascending")]
         names = {"path", "size_bytes", "modification_time", "min.run_id", "max.run_id"}
@@ -214,55 +220,76 @@ class Snapshot:
         return rows
 
     def refresh(self) -> None:
-        """Go on to the newest version."""
-        with self.place.explained():
+        """Move to the newest version."""
+        with self.place.translated_errors():
             self._table.update_incremental()
 
     def copies(self, columns: Sequence[str] = (), run_ids: Sequence[str] | None = None) -> Copies:
-        """Read which copies of runs there are, of all or of some, and which of these are the newest."""
+        """Read the copies of all runs or of some, and which of them are the newest."""
         files, chosen = self.files, None
         if run_ids is not None:
-            files = [file for file in files if _may_hold(file, sorted(run_ids))]
+            files = [file for file in files if _may_contain(file, sorted(run_ids))]
             chosen = pc.field("run_id").isin(pa.array(run_ids, TEXT))
         names = list(dict.fromkeys([*RANKED, *columns]))
-        with self.place.explained():
+        with self.place.translated_errors():
             dataset = self.place.dataset([file["path"] for file in files])
             rows = dataset.to_table(columns=[*names, "__fragment_index"], filter=chosen)
             if rows["run_id"].null_count or rows["updated_at"].null_count:
                 raise pa.ArrowInvalid("a row has no run_id or updated_at")
         return Copies(files, *resolve(rows.rename_columns([*names, "file"])))
 
+    def full_ids(self, run_ids: Iterable[str]) -> set[str]:
+        """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
+        with self.place.translated_errors():
+            dataset = self.place.dataset([file["path"] for file in self.files])
+            ids = set(dataset.to_table(columns=["run_id"])["run_id"].to_pylist())
+        matches = {run_id: full_id(run_id, ids) for run_id in run_ids}
+        missing = [run_id for run_id, match in matches.items() if match is None]
+        if missing:
+            raise UsageError(
+                f"{plural(len(missing), 'run id')} not in version {self.version} of {self.place.uri}: "
+                f"{', '.join(map(brief, missing[:5]))}; expected ids of its {plural(len(ids), 'run')}, or at "
+                "least the first 8 characters of one."
+            )
+        return {match for match in matches.values() if match is not None}
+
     def known(self, run_ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Give what the newest copies of some runs say, by run id."""
+        """Give columns of the newest copies of some runs, by run id."""
         return {row["run_id"]: row for row in self.copies(columns, run_ids).newest.to_pylist()}
 
     def append(self, rows: pa.Table) -> None:
-        """Add rows, whatever others do meanwhile."""
-        for _ in range(TRIES):
+        """Add rows, also while others write."""
+        for _ in range(MAX_ATTEMPTS):
             try:
-                with self.place.explained():
+                with self.place.translated_errors():
                     deltalake.write_deltalake(
-                        self._table, rows, mode="append", writer_properties=_ZSTD, commit_properties=_APPEND
+                        self._table,
+                        rows,
+                        mode="append",
+                        schema_mode="merge",
+                        writer_properties=_ZSTD,
+                        commit_properties=_APPEND,
                     )
                 return
-            except CommitConflict as conflict:  # a compaction came first: no reason not to append
+            except CommitConflict as conflict:  # a compaction came first; append to its version
                 reason = str(conflict)
                 self.refresh()
         raise ArchiveError(
-            f"{self.place.uri}: {plural(len(rows), 'run')} could not be written in {TRIES} tries ({reason}). "
-            "If others are at work, add again when they are done."
+            f"{self.place.uri}: {plural(len(rows), 'run')} could not be written in {MAX_ATTEMPTS} tries "
+            f"({reason}). If others are writing, add again when they are done."
         )
 
     def replace(self, rows: pa.Table, digests: Sequence[str]) -> None:
-        """Write rows in place of all that have one of some digests, which the new ones have, too.
+        """Replace all rows with one of some digests by new rows, which have these digests, too.
 
-        Files with such rows are written anew without them. Raises `CommitConflict`.
+        Files with such rows are rewritten without them. Raises `CommitConflict`.
         """
-        with self.place.explained():
+        with self.place.translated_errors():
             deltalake.write_deltalake(
                 self._table,
                 rows,
                 mode="overwrite",
+                schema_mode="merge",
                 predicate=f"digest IN ({', '.join(map(repr, digests))})",
                 target_file_size=FILE_BYTES,
                 writer_properties=_ZSTD,
@@ -271,7 +298,7 @@ class Snapshot:
 
     def join_files(self) -> None:
         """Join small files; no row changes. Raises `CommitConflict`."""
-        with self.place.explained():
+        with self.place.translated_errors():
             self._table.optimize.compact(
                 target_size=FILE_BYTES,
                 max_concurrent_tasks=1,
@@ -280,8 +307,8 @@ class Snapshot:
             )
 
 
-def _may_hold(file: dict[str, Any], run_ids: list[str]) -> bool:
-    """Whether a file may hold one of some sorted ids, as its statistics tell."""
+def _may_contain(file: dict[str, Any], run_ids: list[str]) -> bool:
+    """Whether a file may contain one of some sorted ids, by its statistics."""
     least, last = file.get("min.run_id"), file.get("max.run_id")
     if least is None or last is None:
         return True

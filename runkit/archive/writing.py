@@ -1,4 +1,4 @@
-"""Runs into the table: they are appended, but for those that it holds already; and compaction."""
+"""Write runs into the table, except those that it has already; and compaction."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ from runkit.tables.sources import Record
 from runkit.text import plural
 
 BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000
-"""JSON text and runs that are written at once, as one version: about 60,000 steps. Memory holds a few times
-that, however many runs come."""
-SMALL_FILE = 500_000  # bytes; some 10 MB of JSON
-DROPPED_AT_ONCE = 1_000  # copies, in one commit; the table's library crashes when some 20,000 rows are named
-TRIES = 5  # of a compaction; after each conflict it is found anew what is superseded
+"""JSON and runs that are written at once, as one version: about 60,000 steps. Memory use is a few times that,
+however many runs there are."""
+SMALL_FILE = 500_000  # bytes; about 10 MB of JSON
+DROPPED_AT_ONCE = 1_000  # copies in one commit; the library crashes with about 20,000 rows in a predicate
+MAX_ATTEMPTS = 5  # of a compaction; after each conflict, older copies are looked up again
 
 
 @dataclass(frozen=True, repr=False)
 class Added:
-    """What became of the runs that were added, and the version of the archive that holds them.
+    """The counts of added runs, and the version of the archive that has them.
 
-    The counts compare with what the archive held when they were written: `n_unchanged` counts those that it
-    had already, or had newer; when two processes add the same run at once, both may count it as new, and it
-    is there once. `problems` is the frame of what was refused and why, with the columns of
-    `frames(...).problems`. `is_interrupted`: Ctrl-C ended it; what had come by then is written, and adding
-    the same again goes on.
+    The counts compare with the archive at the time of writing. `n_unchanged` are those that it had already,
+    or had newer. If two processes add the same run at the same time, both may count it as new, but it is
+    stored once. `problems` is a frame of what was refused and why, with the columns of
+    `frames(...).problems`. `is_interrupted`: Ctrl-C ended it; add the same runs again to continue.
     """
 
     n_new: int
@@ -55,22 +54,22 @@ class Added:
         """The counts as one line of text."""
         parts = [f"{self.n_new:,} new", f"{self.n_changed:,} changed", f"{self.n_unchanged:,} unchanged"]
         if self.n_refused:
-            costly = self.problems[self.problems["severity"] == "error"]
-            found = numbers(costly).groupby(costly["problem"].astype("str")).sum()
-            kinds = ", ".join(f"{n:,} {word}" for word, n in found.items())
+            errors = self.problems[self.problems["severity"] == "error"]
+            by_word = numbers(errors).groupby(errors["problem"].astype("str")).sum()
+            kinds = ", ".join(f"{n:,} {word}" for word, n in by_word.items())
             parts.append(f"{plural(self.n_refused, 'record')} refused ({kinds}; see .problems)")
-        return ", ".join([*parts, "interrupted: add again to go on"] if self.is_interrupted else parts)
+        return ", ".join([*parts, "interrupted: add again to continue"] if self.is_interrupted else parts)
 
     def __repr__(self) -> str:
         return f"Added({self.counts()}; version {self.version})"
 
 
 class Writer:
-    """Gathers records and writes them a batch at a time; each batch is a version, whole or not there at all.
+    """Collects records and writes them in batches; each batch is one atomic version.
 
-    What was taken is written after `within` seconds at the latest, if `write_if_due` is called that often.
-    Whatever ends the work, `write` writes what is at hand, also once more: what is written already is
-    unchanged. `ArchiveError` is raised when the table cannot be written.
+    Records are written after `within` seconds, if `write_if_due` is called that often. `write` writes the
+    rest, also after an error; writing the same runs twice changes nothing. Raises `ArchiveError` if the table
+    cannot be written.
     """
 
     def __init__(self, snapshot: Snapshot, *, within: float = float("inf")) -> None:
@@ -83,8 +82,8 @@ class Writer:
         self._problems = Problems()
         self._n_new = self._n_changed = self._n_unchanged = self._n_refused = 0
 
-    def take(self, record: Record) -> None:
-        """Take a record, and write if it is time."""
+    def add(self, record: Record) -> None:
+        """Add a record, and write if it is time."""
         if not self._rows:
             self._since = time.monotonic()
         self._rows.append(row_of(record))
@@ -92,13 +91,13 @@ class Writer:
         self.write_if_due()
 
     def write_if_due(self) -> None:
-        """Write if there is much at hand, or something for long."""
-        is_much = self._size >= BATCH_BYTES or len(self._rows) >= BATCH_RUNS
-        if is_much or (self._rows and time.monotonic() - self._since > self._within):
+        """Write if the batch is large, or has waited long enough."""
+        is_full = self._size >= BATCH_BYTES or len(self._rows) >= BATCH_RUNS
+        if is_full or (self._rows and time.monotonic() - self._since > self._within):
             self.write()
 
     def write(self) -> None:
-        """Write what is at hand."""
+        """Write the collected records."""
         if not self._rows:
             return
         problems = Problems()
@@ -115,7 +114,7 @@ class Writer:
         self._n_refused += n_seen - len(batch)
 
     def added(self, *, is_interrupted: bool) -> Added:
-        """What became of it all."""
+        """Give the counts of everything."""
         if self._n_refused:
             log.warning("%s could not be archived; see .problems", plural(self._n_refused, "record"))
         rows = pd.DataFrame(self._problems.rows, dtype="str")
@@ -125,12 +124,12 @@ class Writer:
 
 
 def add_records(snapshot: Snapshot, records: Iterable[Record]) -> Added:
-    """Write the runs of some records; Ctrl-C ends it after what has come."""
+    """Write the runs of some records; Ctrl-C stops reading and writes what has arrived."""
     writer = Writer(snapshot)
     is_interrupted = False
     try:
         for record in records:
-            writer.take(record)
+            writer.add(record)
     except KeyboardInterrupt:
         is_interrupted = True
     writer.write()
@@ -138,13 +137,13 @@ def add_records(snapshot: Snapshot, records: Iterable[Record]) -> Added:
 
 
 def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:
-    """Give the rows of a batch that tell something new, and how many of them are of runs not yet known.
+    """Give the rows of a batch that are new or changed, and how many are of new runs.
 
-    Of each run the newest copy, and an older one if it alone knows the business. What others add meanwhile is
-    not seen, which does no harm: it is resolved when it is read.
+    Of each run this is the newest copy, or an older one if only it has the business. Runs that others add at
+    the same time are not seen here; reading resolves them.
     """
     batch, is_newest = resolve(batch)
-    batch = batch.filter(is_newest).sort_by("created_at")  # so that reading goes by time
+    batch = batch.filter(is_newest).sort_by("created_at")  # so that reading is in order of time
     known = snapshot.known(batch["run_id"].to_pylist(), ["digest"])
     rows = batch.drop_columns(["json"]).to_pylist()
     is_due = [_is_due(row, known.get(row["run_id"])) for row in rows]
@@ -162,20 +161,20 @@ def _rank(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["updated_at"], row["has_steps"], read_at is not None, read_at)
 
 
-def compact(place: Place, most_small: int = 1) -> bool:
-    """Drop superseded copies, and join small files if there are more than `most_small`.
+def compact(place: Place, max_small: int = 1) -> bool:
+    """Drop older copies, and join small files if there are more than `max_small`.
 
-    Gives False if other writers were in the way `TRIES` times; what was done by then stays.
+    Gives False after `MAX_ATTEMPTS` conflicts with other writers; what was done by then stays.
     """
     conflicts = 0
-    while conflicts < TRIES:
+    while conflicts < MAX_ATTEMPTS:
         snapshot = place.latest()
         copies = snapshot.copies()
         try:
             if not copies.is_newest.all():
                 _drop(snapshot, copies.rows.filter(np.logical_not(copies.is_newest))["run_id"])
                 continue
-            if sum(file["size_bytes"] < SMALL_FILE for file in copies.files) > most_small:
+            if sum(file["size_bytes"] < SMALL_FILE for file in copies.files) > max_small:
                 snapshot.join_files()
             return True
         except CommitConflict as conflict:
@@ -185,7 +184,7 @@ def compact(place: Place, most_small: int = 1) -> bool:
 
 
 def _drop(snapshot: Snapshot, superseded: pa.ChunkedArray) -> None:
-    """Replace all copies of some runs, of which there are several, by the newest."""
+    """Replace all copies of some runs with several copies by the newest."""
     n_copies = superseded.to_pandas().value_counts(sort=False).cumsum()  # in the order of files
     run_ids = n_copies.index[: max(1, (n_copies <= DROPPED_AT_ONCE).sum())].tolist()
     copies = snapshot.copies(SCHEMA.names, run_ids)

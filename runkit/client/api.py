@@ -1,4 +1,4 @@
-"""`Client`: the one object that speaks to the Agents API."""
+"""`Client`: the object that talks to the Agents API."""
 
 from __future__ import annotations
 
@@ -21,23 +21,38 @@ from runkit.client.transport import Transport
 class Client:
     """A client of Middesk's Agents API; synchronous, safe to share between threads.
 
-    `api_key` defaults to MIDDESK_API_KEY. A key that starts with `mk_live_` goes to production, one with
-    `mk_test_` to Middesk's sandbox; `base_url` (or MIDDESK_BASE_URL) names another host, which must be https
-    or loopback and gets a live key only if it came in code. `read_only=True` refuses every POST before it is
-    sent. `rate` is requests a second over all threads (20 is what Middesk's documentation allows a customer;
-    None lifts it), `timeout` seconds to connect, to send and between two parts of an answer.
+    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`.
 
-    `proxy` is a URL; without it the environment's proxy is used, except for loopback. `verify` is a CA file
-    or folder, an `ssl.SSLContext`, or False, which lets anyone on the way read the key: for loopback servers
-    only. `cert` is a client certificate: a file, or (file, key file), or with a password. `transport`
-    replaces the network under pacing, retries and the key.
+    Parameters
+    ----------
+    api_key
+        MIDDESK_API_KEY by default. A key that starts with `mk_live_` goes to production, one with `mk_test_`
+        to Middesk's sandbox.
+    base_url
+        Another host (or MIDDESK_BASE_URL), which must be https or loopback. It gets a live key only if it is
+        passed here.
+    read_only
+        Refuse every POST before it is sent.
+    rate
+        Requests a second over all threads. 20 is what Middesk's documentation allows; None removes the limit.
+    timeout
+        Seconds to connect, to send, and between two parts of a response.
+    proxy
+        A URL; by default the environment's proxy, except for loopback.
+    verify
+        A CA file or folder, an `ssl.SSLContext`, or False, only for loopback: others could read the key.
+    cert
+        A client certificate: a file, (file, key file), or (file, key file, password).
+    transport
+        Replaces the network below the rate limit, the retries and the key.
 
-    What it can be asked for is in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`.
-
-    Raises `UsageError` for a missing or malformed key, and for a key and a host that do not match.
+    Raises
+    ------
+    UsageError
+        For a missing or malformed key, and for a key and a host that do not match.
     """
 
-    _sleep = staticmethod(time.sleep)  # tests have a time of their own
+    _sleep = staticmethod(time.sleep)  # tests replace the clock
     _clock = staticmethod(time.monotonic)
 
     def __init__(
@@ -55,15 +70,15 @@ class Client:
     ) -> None:
         self._target = choose_target(api_key, base_url, os.environ)
         if rate is not None:
-            check_amount("rate", rate, "requests a second", ", or None for no pace")
+            check_amount("rate", rate, "requests a second", ", or None for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
         proxy = proxy or environment_proxy(self._target.url)
         inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
-        wire = Transport(
+        retrying = Transport(
             inner, self._target, rate=rate, timeout=timeout, sleep=self._sleep, clock=self._clock
         )
-        self._connection = Connection(self._target, wire, read_only=read_only, timeout=timeout)
+        self._connection = Connection(self._target, retrying, read_only=read_only, timeout=timeout)
         self.agents = Agents(self._connection)
         self.threads = Threads(self._connection)
         known = KnownBusinesses()
@@ -74,7 +89,7 @@ class Client:
 
     @property
     def host(self) -> str:
-        """The host that requests go to, with its port if it is not the usual one."""
+        """The host of all requests, with its port if it is not the default."""
         return self._target.host
 
     @property
@@ -105,6 +120,6 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_connection"):  # a traceback shows a client that could not be made
+        if not hasattr(self, "_connection"):  # a traceback may show a client whose constructor failed
             return "Client(not connected)"
         return f"Client({self.host!r}, {self.mode}{', read_only' if self.read_only else ''})"

@@ -1,7 +1,7 @@
-"""`client.businesses`, and what the client knows of the businesses that its runs are about.
+"""`client.businesses`, and what the client knows about the businesses of its runs.
 
-The API's runs do not name their business. What the client learns is kept here: the business of a thread, of a
-run, and a business's name and status. Nothing is guessed from texts.
+The API's runs do not name their business. So the client remembers the business of each thread and run, and
+the name and status of each business. Nothing is guessed from texts.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from runkit.progress import Bar
 from runkit.text import brief
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
-PROGRESS_AFTER = 2.0  # seconds; what comes sooner needs no bar
+PROGRESS_AFTER = 2.0  # seconds; a shorter read needs no bar
 
 
 class Facts(NamedTuple):
-    """What is known of a business, by the names that a run carries it under (`models.LOCAL_FIELDS`)."""
+    """What is known about a business, by the field names of a run (`models.BUSINESS_FIELDS`)."""
 
     business_id: str | None = None
     business_name: str | None = None
@@ -39,17 +39,17 @@ class Facts(NamedTuple):
 
 
 class KnownBusinesses:
-    """What one client has learned of businesses; any thread may read and add."""
+    """What one client knows about businesses; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._facts: dict[str, Facts] = {}
-        self._seen: set[str] = set()
+        self._run_ids: set[str] = set()
         self._of_run: dict[str, str] = {}
         self._of_thread: dict[str, str] = {}
 
     def add(self, business: Business, read_at: datetime | None) -> None:
-        """Remember a business's name and status; one whose time of reading is unknown replaces nothing."""
+        """Remember a business's name and status; one without a time of reading replaces nothing."""
         at = read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None
         facts = Facts(business.id, business.name, business.status, at)
         with self._lock:
@@ -58,9 +58,9 @@ class KnownBusinesses:
             self._facts.setdefault(business.id, facts)
 
     def run_ids(self) -> set[str]:
-        """Give the ids of the runs that were seen."""
+        """Give the ids of all runs that the client has read."""
         with self._lock:
-            return set(self._seen)
+            return set(self._run_ids)
 
     def add_run(self, run_id: str, business_id: str) -> None:
         """Remember the business of a run."""
@@ -72,8 +72,8 @@ class KnownBusinesses:
         with self._lock:
             self._of_thread.update(dict.fromkeys(thread_ids, business_id))
 
-    def learn(self, run: Run) -> None:
-        """Remember what a run carries, as one from a file does; what was read from the API stays."""
+    def add_from(self, run: Run) -> None:
+        """Remember what a run knows, for example one from a file; data read from the API stays."""
         if run.business_id is None:
             return
         at = run.business_status_at.isoformat() if run.business_status_at else None
@@ -88,10 +88,10 @@ class KnownBusinesses:
         with self._lock:
             return business_id in self._facts
 
-    def of(self, run_id: object, thread_id: object) -> dict[str, str | None]:
-        """Give what is known of the business of a run, whose id is remembered as seen."""
+    def for_run(self, run_id: object, thread_id: object) -> dict[str, str | None]:
+        """Give what is known about the business of a run, and remember the id of the run."""
         with self._lock:
-            self._seen.add(str(run_id))
+            self._run_ids.add(str(run_id))
             business_id = self._of_run.get(str(run_id).lower()) or self._of_thread.get(str(thread_id))
             if business_id is None:
                 return {}
@@ -99,7 +99,7 @@ class KnownBusinesses:
 
 
 class Businesses:
-    """The businesses of the account; they can only be read."""
+    """The businesses of the account; read-only."""
 
     def __init__(self, connection: Connection, threads: Threads, known: KnownBusinesses) -> None:
         self._connection = connection
@@ -112,14 +112,14 @@ class Businesses:
         Parameters
         ----------
         limit
-            At most so many; None for all.
+            The maximum number; None for all.
         progress
-            Count on stderr, or in the notebook, when it takes longer than 2 seconds.
+            Show a counter on stderr, or in the notebook, if it takes longer than 2 seconds.
 
         Returns
         -------
         ApiList of Business
-            In the API's order. `is_complete` and `why` say whether something may be missing.
+            In the API's order. `is_complete` and `why` say whether any may be missing.
 
         Raises
         ------
@@ -137,9 +137,9 @@ class Businesses:
         listing = read_pages(
             get_page, Business.from_json, lambda business: True, limit=limit, progress=progress
         )
-        for business in listing.kept:
+        for business in listing.items:
             self._known.add(business, read_at[-1])
-        return ApiList(listing.kept, listing.why, listing.total_count)
+        return ApiList(listing.items, listing.why, listing.total_count)
 
     def get(self, business: str | Business) -> Business:
         """Read one business.
@@ -147,7 +147,7 @@ class Businesses:
         Parameters
         ----------
         business
-            Its id, or a `Business` to be read again.
+            Its id, or a `Business` to read again.
 
         Returns
         -------
@@ -157,20 +157,20 @@ class Businesses:
         Raises
         ------
         NotFound
-            If the API knows no such business.
+            If there is no such business.
         """
         business_id = business.id if isinstance(business, Business) else business
         reply = self._connection.get(path_to("businesses", business_id))
-        found = reply.read(Business)
-        self._known.add(found, reply.read_at)
-        return found
+        latest = reply.read(Business)
+        self._known.add(latest, reply.read_at)
+        return latest
 
     def threads_of(
         self, businesses: str | Business | Iterable[str | Business], progress: bool = True
     ) -> dict[str, ApiList[Thread]]:
-        """Find the threads of businesses, and their names: at most two requests for each, 8 at a time.
+        """Read the threads of businesses, and their names: at most two requests for each, 8 at a time.
 
-        From then on the client's runs of these threads carry the business.
+        From then on the client's runs in these threads know their business.
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class Businesses:
         Raises
         ------
         UsageError
-            For what is no id and no `Business`.
+            For anything but ids and `Business` objects.
         ApiError
             If the threads of a business cannot be read.
         """
@@ -196,19 +196,19 @@ class Businesses:
             raise UsageError(
                 f"business_id={brief(businesses)}; expected an id, a Business, or several of them."
             )
-        asked = {one.id if isinstance(one, Business) else one: one for one in several}
-        for business_id in asked:
+        by_id = {one.id if isinstance(one, Business) else one: one for one in several}
+        for business_id in by_id:
             path_to(business_id)  # an empty id would list the threads of all businesses
-        found: dict[str, ApiList[Thread]] = {}
-        bar = Bar(total=len(asked), unit="business", delay=PROGRESS_AFTER, disable=not progress)
+        threads: dict[str, ApiList[Thread]] = {}
+        bar = Bar(total=len(by_id), unit="business", delay=PROGRESS_AFTER, disable=not progress)
         with bar, ThreadPoolExecutor(WORKERS) as pool:
-            for threads in pool.map(self._read_threads, asked.values()):
-                found[threads[0]] = threads[1]
+            for business_id, listing in pool.map(self._read_threads, by_id.values()):
+                threads[business_id] = listing
                 bar.update(1)
-        return found
+        return threads
 
     def identified(self, run: Run) -> Run:
-        """Give a run with what this client knows of its business, by its thread or its id.
+        """Give a run with what this client knows about its business, by its thread or its id.
 
         Parameters
         ----------
@@ -218,13 +218,13 @@ class Businesses:
         Returns
         -------
         Run
-            The same run where nothing is known of its business.
+            The same run if its business is not known.
         """
-        facts = self._known.of(run.id, run.thread_id)
-        return run.knowing(**facts) if facts else run
+        facts = self._known.for_run(run.id, run.thread_id)
+        return run.with_local_fields(**facts) if facts else run
 
     def ensure_known(self, business: str | Business) -> None:
-        """Read the name and status of a business where they are not known; what cannot be read stays so."""
+        """Read the name and status of a business if they are not known; a failure is only logged."""
         if isinstance(business, Business):
             self._known.add(business, None)
         elif not self._known.is_named(business):

@@ -1,4 +1,4 @@
-"""One client's requests: paths, JSON in and out, no writes where none are wanted."""
+"""One client's requests: paths, JSON in and out, no writes through a read-only client."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from runkit import jsontext
-from runkit.client.deadline import patient
+from runkit.client.deadline import enforce_deadline
 from runkit.client.hosts import Target
 from runkit.client.replies import Reply, read_reply, refusal
-from runkit.client.transport import STREAM, UNTIL, WANTED, Transport, path_of, writes
+from runkit.client.transport import DEADLINE, SEND_ONCE_IF, STREAM, Transport, path_of, writes
 from runkit.errors import ContractError, ReadOnlyError, UsageError
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
 POOL = httpx.Limits(max_connections=100, max_keepalive_connections=64)
-"""One connection for each of the most workers that a fetch may have. httpx keeps 20 and closes what is beyond
-after each request: 32 workers then took 1.5 times as long as they should."""
+"""A connection for each worker of the largest fetch. httpx keeps 20 and closes the others after each request,
+with which 32 workers took 1.5 times as long."""
 ONCE = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 MAX_ID = 500  # characters; ids are opaque, but a longer one is a mistake
 
@@ -33,12 +33,12 @@ class Connection:
         self.target = target
         self.read_only = read_only
         self.timeout = timeout
-        self.has_answered = False  # whether the host has ever said something usable
+        self.has_answered = False  # whether the host has ever given a usable response
         self._transport = transport
         self._http = httpx.Client(
             transport=transport,
             timeout=timeout,
-            trust_env=False,  # the transport has the proxy; a netrc must not replace the key
+            trust_env=False,  # the transport has the proxy; a netrc file must not replace the key
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
@@ -53,25 +53,25 @@ class Connection:
     def get(
         self,
         path: str,
-        wanted: Callable[[], bool] | None = None,
-        until: float | None = None,
+        send_once_if: Callable[[], bool] | None = None,
+        deadline: float | None = None,
         /,
         **query: str | int | None,
     ) -> Reply:
-        """Ask for JSON. `query` values that are None are left out.
+        """Read JSON. `query` values that are None are left out.
 
-        With `wanted` it is sent once, if that is still true when its turn comes: the caller repeats it. With
-        `until`, a time of the client's clock, it is given up by then. A success that is no JSON is asked for
-        once more: a proxy may have failed in the middle of it.
+        With `send_once_if` it is sent at most once, if the function gives True when the rate limit allows it:
+        the caller retries. With `deadline`, a time of the client's clock, it is given up by then. A success
+        that is not JSON is requested once more: a proxy may have failed in the middle of it.
         """
-        extensions = {WANTED: wanted, UNTIL: until}
-        given = {name: value for name, value in extensions.items() if value is not None}
+        options = {SEND_ONCE_IF: send_once_if, DEADLINE: deadline}
+        extensions = {name: value for name, value in options.items() if value is not None}
         try:
-            return self._ask("GET", path, query, None, given)
+            return self._send("GET", path, query, None, extensions)
         except ContractError as error:
             if error.status is None or error.status >= 300:
                 raise
-        return self._ask("GET", path, query, None, given)
+        return self._send("GET", path, query, None, extensions)
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> Reply:
         """Send JSON. Raises `ReadOnlyError` before anything is sent if the client may not write."""
@@ -80,14 +80,14 @@ class Connection:
         try:
             content = jsontext.dumps(dict(body)).encode()
         except (TypeError, ValueError) as error:
-            raise UsageError(f"POST {path}: what was given is no JSON ({error}); nothing was sent") from None
-        return self._ask("POST", path, query, content)
+            raise UsageError(f"POST {path}: the body is not JSON ({error}); nothing was sent") from None
+        return self._send("POST", path, query, content)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
-        """Open an answer whose body is read by the caller; leaving closes the connection.
+        """Open a response whose body the caller reads; leaving closes the connection.
 
-        It is never used again, so that shutting its socket down cannot hit another request.
+        The connection is not reused, so shutting down its socket cannot affect another request.
         """
         headers = {
             "Accept": "text/event-stream",
@@ -100,11 +100,11 @@ class Connection:
         ) as response:
             if not response.is_success:
                 response.read()
-                asked = self.target.secret.redact(f"GET {path_of(response.request)}")
-                raise refusal(response, self.target, asked)
+                request_line = self.target.secret.redact(f"GET {path_of(response.request)}")
+                raise refusal(response, self.target, request_line)
             yield response
 
-    def _ask(
+    def _send(
         self,
         method: str,
         path: str,
@@ -127,11 +127,11 @@ class Connection:
         content: bytes | None,
         extensions: dict[str, Any],
     ) -> httpx.Request:
-        """Build a request as `httpx.Client` would, without its merging of what these requests do not have.
+        """Build a request as `httpx.Client` would, without merging options that these requests do not have.
 
         Cookies, redirects, authentication and two more parses of the URL are a quarter of a GET's work.
         """
-        asked = urlencode(
+        query_text = urlencode(
             {name: value for name, value in query.items() if value is not None}, quote_via=quote
         )
         headers = self._http.headers.copy()
@@ -139,7 +139,7 @@ class Connection:
             headers["Content-Type"] = "application/json"
         return httpx.Request(
             method,
-            self._url(path) + (f"?{asked}" if asked else ""),
+            self._url(path) + (f"?{query_text}" if query_text else ""),
             headers=headers,
             content=content,
             extensions={"timeout": self._http.timeout.as_dict(), **extensions},
@@ -147,23 +147,23 @@ class Connection:
 
     def _url(self, path: str) -> str:
         if self._http.is_closed:
-            raise UsageError(f"{path}: not sent, this client has been closed; make a new one")
+            raise UsageError(f"{path}: not sent, this client has been closed; create a new one")
         return self.target.url + path
 
 
 def path_to(*parts: str) -> str:
-    """Build `/runs/ID/resume`; each part is quoted, so that no id leads elsewhere. Raises `UsageError`."""
+    """Build `/runs/ID/resume`; each part is quoted, so that no id changes the path. Raises `UsageError`."""
     for part in parts:
         if not isinstance(part, str):
             raise UsageError(f"an id must be a str; got {type(part).__name__}")
         if not part.strip() or part in (".", "..") or len(part) > MAX_ID:
             raise UsageError(
-                f"{part[:40]!r} ({len(part)} characters) is no id; expected one as the API gives it"
+                f"{part[:40]!r} ({len(part)} characters) is not an id; expected one from the API"
             )
     try:
         return "".join(f"/{quote(part, safe='')}" for part in parts)
     except UnicodeEncodeError:
-        raise UsageError("an id holds a lone surrogate, which no id of the API does") from None
+        raise UsageError("an id contains a lone surrogate, which no id of the API does") from None
 
 
 def network(
@@ -171,13 +171,13 @@ def network(
 ) -> httpx.BaseTransport:
     """Build the transport that talks to the network. Raises `UsageError` for files that cannot be used."""
     if proxy is not None and target.is_loopback:
-        raise UsageError(f"proxy= with {target.host}: loopback never goes through a proxy; leave it out")
+        raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
     if target.url.startswith("http:"):
         verify, cert = False, None  # http uses neither, and loading the CAs takes longer than a request
     try:
         tls = _tls(verify, cert)
         shared, alone = (
-            patient(httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False, limits=limits))
+            enforce_deadline(httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False, limits=limits))
             for limits in (POOL, ONCE)
         )
         return _Network(shared, alone)
@@ -187,10 +187,10 @@ def network(
 
 
 class _Network(httpx.BaseTransport):
-    """Reads share connections that are kept; each write has a new one.
+    """Reads share kept-alive connections; each write has a new one.
 
-    A kept connection may be one that the server, tired of its silence, is closing just then. A read that is
-    lost so is sent again; of a write nobody could say whether it was done.
+    The server may be closing an idle connection at that moment. A read lost this way is sent again; of a
+    write, nobody could say whether it was carried out.
     """
 
     def __init__(self, shared: httpx.BaseTransport, alone: httpx.BaseTransport) -> None:

@@ -1,9 +1,9 @@
-"""How long an answer may take as a whole, which the timeouts of httpx do not say: they bound each read.
+"""A deadline for a whole response; the timeouts of httpx only limit each read.
 
-A server that sends a byte now and then would hold a request for ever. So a request has an allowance of
-time: its timeout for the head, and for the body a second more for each `SLOWEST` bytes that came, saved up to
-no more than the timeout. And it has one of bytes: of what follows a compressed body nothing is ever unpacked.
-Of a stream both cover the head only.
+A server that sends a byte now and then would hold a request forever. So a request has a deadline: its timeout
+for the head, and for the body one more second for each `SLOWEST` bytes received, never more than the timeout
+ahead. It also has a limit of bytes: what follows a compressed body is never unpacked.
+For a stream both apply to the head only.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ import httpx
 SLOWEST = 10_000  # bytes a second; a phone at the edge of its network does better
 
 
-class _Allowance(threading.local):
-    """When the request of this thread is given up, in seconds of `time.monotonic`; None where none waits.
+class _Deadline(threading.local):
+    """The deadline of this thread's request, in seconds of `time.monotonic`; None without a request.
 
-    `most` is how far ahead that may be, `room` how many bytes may still come.
+    `longest` is how far ahead it may be, `bytes_left` how many bytes may still come.
     """
 
     until: float | None = None
-    most = 0.0
-    room = 0
-    is_of_body = False
+    longest = 0.0
+    bytes_left = 0
+    is_in_body = False
 
 
-_allowance = _Allowance()
+_current = _Deadline()
 
 
 @contextmanager
-def patience(seconds: float, size: int) -> Iterator[None]:
-    """Give the answer that this thread reads so many seconds, and what its size adds, and so many bytes."""
-    _allowance.until, _allowance.most = time.monotonic() + seconds, seconds
-    _allowance.room, _allowance.is_of_body = size, False
+def deadline(seconds: float, max_bytes: int) -> Iterator[None]:
+    """Limit the time and the bytes of the response that this thread reads."""
+    _current.until, _current.longest = time.monotonic() + seconds, seconds
+    _current.bytes_left, _current.is_in_body = max_bytes, False
     try:
         yield
     finally:
-        _allowance.until = None
+        _current.until = None
 
 
-def body_begins() -> None:
-    """From here on, what comes earns time."""
-    _allowance.is_of_body = True
+def start_body() -> None:
+    """From here on, received bytes extend the deadline."""
+    _current.is_in_body = True
 
 
-def patient(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
-    """Make a transport keep to `patience`.
+def enforce_deadline(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
+    """Make a transport keep to `deadline`.
 
-    httpx has no way to hand its pool the backend that httpcore takes.
+    httpx has no way to pass its pool the backend that httpcore takes.
     """
     pool = transport._pool
     pool._network_backend = _Backend(pool._network_backend)
@@ -63,7 +63,7 @@ def patient(transport: httpx.HTTPTransport) -> httpx.HTTPTransport:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Connects as another backend does, to streams that know the allowance."""
+    """Connects as another backend does; its streams keep to the deadline."""
 
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
@@ -83,22 +83,22 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """Reads as another stream does, while the allowance lasts."""
+    """Reads from another stream until the deadline."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if _allowance.until is None:
+        if _current.until is None:
             return self._inner.read(max_bytes, timeout)
-        left = _allowance.until - time.monotonic()
-        if left <= 0 or _allowance.room < 0:
-            raise httpcore.ReadTimeout("the answer did not end")
+        left = _current.until - time.monotonic()
+        if left <= 0 or _current.bytes_left < 0:
+            raise httpcore.ReadTimeout("the response did not end")
         data = self._inner.read(max_bytes, left if timeout is None else min(timeout, left))
-        _allowance.room -= len(data)
-        if _allowance.is_of_body:
-            earned = _allowance.until + len(data) / SLOWEST
-            _allowance.until = min(earned, time.monotonic() + _allowance.most)
+        _current.bytes_left -= len(data)
+        if _current.is_in_body:
+            extended = _current.until + len(data) / SLOWEST
+            _current.until = min(extended, time.monotonic() + _current.longest)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

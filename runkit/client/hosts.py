@@ -31,7 +31,7 @@ Mode = Literal["LIVE", "TEST", "SANDBOX"]
 
 @dataclass(frozen=True)
 class Target:
-    """Where a client sends its requests. `url` ends without a slash, `host` has its port if it is given."""
+    """Where a client sends its requests. `url` ends without a slash; `host` includes a given port."""
 
     url: str
     host: str
@@ -47,31 +47,31 @@ class Target:
 def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[str, str]) -> Target:
     """Apply the rules. A `base_url` from the environment is trusted less than one in code.
 
-    Raises `UsageError`, which never holds the key or a URL that may hold one.
+    Raises `UsageError`, which never contains the key or a URL that may contain one.
     """
     key = _checked_key(api_key if api_key is not None else environ.get(KEY_NAME))
     prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), None)
-    is_ours = base_url is not None  # the URL came in code
-    given = base_url if is_ours else environ.get(URL_NAME) or None
-    if given is None:
+    is_from_code = base_url is not None
+    url_text = base_url if is_from_code else environ.get(URL_NAME) or None
+    if url_text is None:
         if prefix is None:
             raise UsageError(
                 f"the key starts with neither {LIVE_KEY!r} nor {TEST_KEY!r}, so its host is not known; "
-                "check that it was copied whole, or give base_url"
+                "check that you copied all of it, or set base_url="
             )
-        given = f"https://{HOST_OF_KEY[prefix]}/v1"
-    url = _checked_url(given, "base_url" if is_ours else URL_NAME)
+        url_text = f"https://{HOST_OF_KEY[prefix]}/v1"
+    url = _checked_url(url_text, "base_url" if is_from_code else URL_NAME)
     host = url.host.rstrip(".")
     loopback = is_loopback(host)
     if host in HOST_OF_KEY.values():
         _match(prefix, host)
-    elif not is_ours and not (prefix == TEST_KEY or (loopback and prefix is None)):
+    elif not is_from_code and not (prefix == TEST_KEY or (loopback and prefix is None)):
         raise UsageError(
-            f"{URL_NAME} sends requests to {host!r}, and only a key that starts with {TEST_KEY!r} follows it "
-            "there. To send this key to that host on purpose, pass base_url= in code."
+            f"{URL_NAME} points to {host!r}, where only a key that starts with {TEST_KEY!r} is sent. "
+            "To send this key to that host on purpose, set base_url= in code."
         )
     mode: Mode = "SANDBOX" if loopback else "TEST" if prefix == TEST_KEY else "LIVE"
-    path = url.raw_path.decode("ascii").rstrip("/") or "/v1"  # quoted as it was given
+    path = url.raw_path.decode("ascii").rstrip("/") or "/v1"  # quoted as in the URL
     return Target(f"{url.scheme}://{_netloc(url)}{path}", _netloc(url), mode, Secret(key))
 
 
@@ -86,7 +86,7 @@ def is_loopback(host: str) -> bool:
 
 
 def environment_proxy(url: str) -> str | None:
-    """Give the proxy that the environment names for `url`, honouring `no_proxy`; loopback has none."""
+    """Give the environment's proxy for `url`, honoring `no_proxy`; loopback has none."""
     target = httpx.URL(url)
     if is_loopback(target.host) or proxy_bypass(target.host):
         return None
@@ -99,32 +99,32 @@ def _checked_key(key: object) -> str:
     if key is None or key == "":
         raise UsageError(
             f"no API key: set {KEY_NAME} in the environment of the kernel, or pass api_key=. "
-            "Without an account, runkit.sandbox() starts a server on this machine that needs none."
+            "Without an account, use runkit.sandbox(), a server on this machine."
         )
     return checked_key("api_key", key)
 
 
-def _checked_url(given: object, name: str) -> httpx.URL:
-    """Parse a base URL. Errors do not repeat it: what is wrong with it may be a password."""
+def _checked_url(value: object, name: str) -> httpx.URL:
+    """Parse a base URL. Errors do not repeat it, because it may contain a password."""
     try:
-        url = httpx.URL(given) if isinstance(given, str) else None
+        url = httpx.URL(value) if isinstance(value, str) else None
     except httpx.InvalidURL:
         url = None
     if (
         url is None
         or not url.host
         or url.scheme not in ("http", "https")
-        or not 0 < (1 if url.port is None else url.port) < 2**16  # beyond, a system takes the last bits
+        or not 0 < (1 if url.port is None else url.port) < 2**16  # beyond, a system uses the last bits
     ):
-        raise UsageError(f"{name} is no http(s) URL; expected one such as https://api.middesk.com/v1")
-    if url.userinfo or url.query or url.fragment or "?" in str(given) or "#" in str(given):
+        raise UsageError(f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1")
+    if url.userinfo or url.query or url.fragment or "?" in str(value) or "#" in str(value):
         raise UsageError(
-            f"{name} holds credentials, a query or a fragment; give scheme, host and path only, "
-            "and the key as api_key="
+            f"{name} contains credentials, a query or a fragment; use scheme, host and path only, "
+            "and give the key as api_key="
         )
     if url.scheme == "http" and not is_loopback(url.host):
         raise UsageError(
-            f"{name} is http to {url.host!r}, where the key could be read on the way; use https "
+            f"{name} is http to {url.host!r}, so others could read the key; use https "
             "(http is for loopback only)"
         )
     return url
@@ -135,8 +135,8 @@ def _match(prefix: str | None, host: str) -> None:
     if prefix != expected:
         kind = f"starts with {prefix!r}" if prefix else f"does not start with {expected!r}"
         raise UsageError(
-            f"key and host do not match: {host} takes keys that start with {expected!r}, this one {kind}. "
-            "Take the other key, or leave base_url out: the key picks its host."
+            f"key and host do not match: {host} needs a key that starts with {expected!r}, this one {kind}. "
+            "Use the other key, or leave base_url out: the key picks its host."
         )
 
 

@@ -1,9 +1,9 @@
 """Read a paged list to its end, filter it, and say whether something may be missing.
 
-The API pages by number, so what is created or deleted meanwhile shifts what follows. In a list in order of
-creation, a new item only makes others come twice: those are dropped, and the list is complete as of its first
-page. A deleted item may let another one slip across the border between two pages; `total_count` falls then,
-and the list says that it is not complete.
+The API pages by number, so an item that is created or deleted while reading shifts the others. In a list in
+order of creation, a new item only makes others appear twice: those are dropped, and the list is complete as
+of its first page. After a deletion, an item may move to a page that was already read; `total_count` drops
+then, and the list says that it is not complete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Listed = TypeVar("Listed", Run, Thread, Business)
 class Listing(NamedTuple, Generic[Listed]):
     """What reading the pages brought: the items that passed the filter, and what may be missing."""
 
-    kept: tuple[Listed, ...]
+    items: tuple[Listed, ...]
     why: str | None
     total_count: int | None
 
@@ -43,34 +43,34 @@ def read_pages(
 ) -> Listing[Listed]:
     """Read page after page (from 1) until the end, until `limit` items are kept, or until `since` is passed.
 
-    [A] 18: nothing documents that lists are newest first. So `since` ends the reading only while every item
-    seen so far was newest first; a list in any other order is read to its end.
+    [A] 18: nothing documents that lists are newest first. So `since` stops reading only while all items so
+    far were newest first; a list in any other order is read to its end.
 
-    With `progress` a bar counts what was read, if that takes long; it is wiped at the end.
+    With `progress` a bar counts the items if reading takes long; it is cleared at the end.
     """
     reader = _Reader(get_page, parse)
-    kept: list[Listed] = []
+    items: list[Listed] = []
     has_more, is_past = True, False
     bar = Bar(unit="run", delay=PROGRESS_AFTER, disable=not progress)
     with bar:
-        while has_more and not is_past and (limit is None or len(kept) < limit):
+        while has_more and not is_past and (limit is None or len(items) < limit):
             fresh, has_more = reader.read()
-            kept += filter(keep, fresh)
+            items += filter(keep, fresh)
             is_past = since is not None and reader.is_past(since)
             bar.total = reader.total
             bar.update(len(fresh))
-    whys = reader.whys(is_read_to_the_end=not has_more)
-    if limit is not None and (len(kept) > limit or (has_more and not is_past)):
-        whys.insert(0, f"cut at limit={limit:,}")
-        kept = kept[:limit]
-    return Listing(tuple(kept), "; ".join(whys) or None, reader.total)
+    reasons = reader.reasons(is_read_to_the_end=not has_more)
+    if limit is not None and (len(items) > limit or (has_more and not is_past)):
+        reasons.insert(0, f"cut at limit={limit:,}")
+        items = items[:limit]
+    return Listing(tuple(items), "; ".join(reasons) or None, reader.total)
 
 
 @dataclass
 class _Reader(Generic[Listed]):
-    """What was read so far, and what speaks against its being everything.
+    """What was read so far, and the signs that something is missing.
 
-    Totals are the API's `total_count`, None where it gives none: that of the first page, and of the last one.
+    `first_total` and `total` are the API's `total_count` on the first and the last page, None without one.
     """
 
     get_page: Callable[[int], Page]
@@ -79,76 +79,78 @@ class _Reader(Generic[Listed]):
     page_size: int = 0  # records on the first page
     first_total: int | None = None
     total: int | None = None
-    fall: tuple[int, int] | None = None
+    drop: tuple[int, int] | None = None
     seen: set[str] = field(default_factory=set)
-    broken: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
     last: Listed | None = None  # in the order of the pages
     is_newest_first: bool = True
     is_oldest_first: bool = True
     is_stuck: bool = False
 
     def read(self) -> tuple[list[Listed], bool]:
-        """Read the next page. Gives what was not seen before, in order, and whether there is more."""
+        """Read the next page. Gives the new items in order, and whether there is more."""
         self.number += 1
         page = self.get_page(self.number)
-        n_before = self.n_came
+        n_before = self.n_received
         fresh = self._take(page)
-        self._watch_total(page.total_count)
-        self._watch_order(fresh)
+        self._check_total(page.total_count)
+        self._check_order(fresh)
         has_more = self._has_more(page)
-        if has_more and self.n_came == n_before:
+        if has_more and self.n_received == n_before:
             self.is_stuck, has_more = bool(page.has_more), False
         return fresh, has_more
 
     @property
-    def n_came(self) -> int:
-        """How many different records came, readable or not."""
-        return len(self.seen) + len(self.broken)
+    def n_received(self) -> int:
+        """The number of different records received, readable or not."""
+        return len(self.seen) + len(self.unreadable)
 
     def is_past(self, since: datetime) -> bool:
-        """Whether nothing at or after `since` can follow, as far as the order seen so far tells."""
-        is_ordered = self.is_newest_first and not self.is_oldest_first  # equal times tell no order
+        """Whether no item at or after `since` can follow, judging by the order so far."""
+        is_ordered = self.is_newest_first and not self.is_oldest_first  # equal times show no order
         return is_ordered and self.last is not None and self.last.created_at < since
 
-    def whys(self, *, is_read_to_the_end: bool) -> list[str]:
-        """Say what may be missing, and why."""
-        whys = []
-        if self.fall:
-            before, after = self.fall
-            whys.append(f"total_count fell from {before:,} to {after:,} while the list was read")
+    def reasons(self, *, is_read_to_the_end: bool) -> list[str]:
+        """Give the reasons why items may be missing."""
+        reasons = []
+        if self.drop:
+            before, after = self.drop
+            reasons.append(f"total_count dropped from {before:,} to {after:,} while the list was read")
         if self.number > 1 and not (self.is_newest_first or self.is_oldest_first):
-            whys.append("the list is not in order of creation, so one may have moved between two pages")
+            reasons.append(
+                "the list is not in order of creation, so an item may have moved between two pages"
+            )
         if self.is_stuck:
-            whys.append(f"page {self.number} brought nothing new although the API says that there is more")
-        if self.broken:
-            whys.append(f"{plural(len(self.broken), 'record')} could not be read (see the log)")
-        if is_read_to_the_end and not self.fall and self.n_came < (self.first_total or 0):
-            whys.append(f"the API counts {self.first_total:,}, only {self.n_came:,} came")
-        return whys
+            reasons.append(f"page {self.number} had nothing new although the API says there is more")
+        if self.unreadable:
+            reasons.append(f"{plural(len(self.unreadable), 'record')} could not be read (see the log)")
+        if is_read_to_the_end and not self.drop and self.n_received < (self.first_total or 0):
+            reasons.append(f"the API counts {self.first_total:,}, only {self.n_received:,} arrived")
+        return reasons
 
     def _take(self, page: Page) -> list[Listed]:
-        """Parse what did not come before."""
+        """Parse the records that were not seen before."""
         fresh: list[Listed] = []
         for record in page.data:
             try:
                 item = self.parse(record)
             except ContractError as error:
                 log.warning("left out of the list: %s", error)
-                self.broken.add(str(record.get("id")))
+                self.unreadable.add(str(record.get("id")))
                 continue
             if item.id not in self.seen:
                 self.seen.add(item.id)
                 fresh.append(item)
         return fresh
 
-    def _watch_total(self, total: int | None) -> None:
+    def _check_total(self, total: int | None) -> None:
         if self.number == 1:
             self.first_total = total
         elif total is not None and self.total is not None and total < self.total:
-            self.fall = self.fall or (self.total, total)
+            self.drop = self.drop or (self.total, total)
         self.total = total
 
-    def _watch_order(self, fresh: list[Listed]) -> None:
+    def _check_order(self, fresh: list[Listed]) -> None:
         for item in fresh:
             if self.last is not None:
                 self.is_newest_first &= item.created_at <= self.last.created_at
@@ -156,11 +158,11 @@ class _Reader(Generic[Listed]):
             self.last = item
 
     def _has_more(self, page: Page) -> bool:
-        """Ask the page; where it does not say, the count; where there is none, a shorter page is the last."""
+        """Use the page's `has_more`, else the count; without both, a shorter page is the last."""
         if self.number == 1:
             self.page_size = len(page.data)
         if page.has_more is not None:
             return page.has_more
         if self.first_total is not None:
-            return self.n_came < self.first_total
+            return self.n_received < self.first_total
         return len(page.data) >= max(1, self.page_size)

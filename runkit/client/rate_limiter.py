@@ -1,4 +1,4 @@
-"""A turnstile for requests, shared by all threads of a client. Times are in seconds."""
+"""The rate limit of a client, shared by all its threads. Times are in seconds."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections import deque
 from collections.abc import Callable
 
 MARGIN = 0.025
-"""By this part `rate` requests take longer than a second, and so much of the rate is given away. On a busy
-machine a sandbox saw 21 arrivals up to 13 ms closer together than they had left: without a margin 36 of 140
-windows of a second held one too many, with 5 ms or more none. This is twice what was seen."""
+"""Requests are spaced this fraction wider than the rate. On a busy machine, 21 requests arrived up to 13 ms
+closer together than they were sent. Without a margin, 36 of 140 one-second windows had one request too many;
+with 5 ms or more, none. This is twice what was measured."""
 
 
-class Pacer:
-    """Lets at most `rate` requests go in any second and `MARGIN`, evenly spaced.
+class RateLimiter:
+    """Lets at most `rate` requests go in any second plus `MARGIN`, evenly spaced.
 
-    Even spacing keeps every window of a second under the limit, however the server cuts its windows; a bucket
-    that allows bursts would not. The limit is on arrivals, this on departures: the margin takes up what a
-    request is slower on its way than the one `rate` later.
-    `rate=None` only keeps the holds.
+    Even spacing keeps every one-second window under the limit, wherever the server starts its windows; a
+    token bucket would allow bursts. The server counts arrivals, this class departures: the margin makes up
+    for requests that arrive closer together than they were sent. With `rate=None` only pauses apply.
     """
 
     def __init__(
@@ -28,38 +27,38 @@ class Pacer:
         self._clock = clock
         self._sleep = sleep
         self._next = float("-inf")
-        self.held_until = float("-inf")
-        self._went: deque[float] = deque(maxlen=max(1, int(rate or 1)))
-        self._turnstile = threading.Lock()
+        self.paused_until = float("-inf")
+        self._departures: deque[float] = deque(maxlen=max(1, int(rate or 1)))
+        self._lock = threading.Lock()
 
     def wait(self, until: float = float("inf")) -> bool:
-        """Sleep until the next free slot; threads that wait stand in line.
+        """Sleep until the next free slot; threads wait in a queue.
 
-        False, and no slot is taken, if none is free before `until`, a time of the clock.
+        Gives False, and takes no slot, if none is free before `until`, a time of the clock.
         """
-        if not self._gap and self.held_until <= self._clock():
+        if not self._gap and self.paused_until <= self._clock():
             return True
         longest = min(max(0.0, until - self._clock()), threading.TIMEOUT_MAX)
-        if not self._turnstile.acquire(timeout=longest):
+        if not self._lock.acquire(timeout=longest):
             return False
         try:
             self._next = max(self._clock(), self._next)
-            while (delay := (turn := self._turn()) - self._clock()) > 0:
-                if turn >= until:
+            while (delay := (slot := self._next_slot()) - self._clock()) > 0:
+                if slot >= until:
                     return False
                 self._sleep(delay)
             self._next += self._gap
-            self._went.append(self._clock())
+            self._departures.append(self._clock())
             return True
         finally:
-            self._turnstile.release()
+            self._lock.release()
 
-    def _turn(self) -> float:
-        """When the next request may go: a late one must not be followed by a crowd within its second."""
-        is_full = self._gap and len(self._went) == self._went.maxlen
-        earliest = self._went[0] + self._gap * len(self._went) if is_full else 0.0
-        return max(self._next, self.held_until, earliest)
+    def _next_slot(self) -> float:
+        """Give the time of the next request. After a late one the next second must not be overfull."""
+        is_full = self._gap and len(self._departures) == self._departures.maxlen
+        earliest = self._departures[0] + self._gap * len(self._departures) if is_full else 0.0
+        return max(self._next, self.paused_until, earliest)
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody go for `seconds`: the server told one thread to wait, and it meant the key of all."""
-        self.held_until = max(self.held_until, self._clock() + seconds)
+    def pause(self, seconds: float) -> None:
+        """Stop all requests for `seconds`: a wait that the server asks of one thread applies to the key."""
+        self.paused_until = max(self.paused_until, self._clock() + seconds)

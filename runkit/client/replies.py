@@ -1,4 +1,4 @@
-"""From an HTTP answer to parsed JSON, or to the error that says what was asked, what came and what to do."""
+"""From an HTTP response to parsed JSON, or to the error: the request, the response and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.transport import http_date, path_of, retry_after
-from runkit.contract import Json, page_fields, shape_of
+from runkit.contract import Json, describe_json, page_fields
 from runkit.errors import (
     ApiError,
     AuthError,
@@ -29,8 +29,8 @@ from runkit.text import shorten
 
 MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5
-MAYBE = " The request may have been carried out: look before you repeat it."
-DONE = " It was probably carried out: look before you repeat it."
+MAYBE = " The request may have been carried out: check before you repeat it."
+DONE = " It was probably carried out: check before you repeat it."
 Read = TypeVar("Read", bound=ApiObject)
 
 _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
@@ -44,19 +44,19 @@ _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
 _ADVICE: dict[type[ApiError], str] = {
     AuthError: "Check that the key is whole, belongs to this host and may do this.",
     NotFound: "Check the id, and that it belongs to this host: sandbox and production share no data.",
-    Conflict: "Read the object again: it was changed by somebody else.",
+    Conflict: "Read the object again: somebody else changed it.",
     Invalid: "Change the request before you send it again.",
     RateLimited: "Try again later, or make the client slower with rate=.",
     Unavailable: "Nothing was changed; try again later.",
-    MaybeSent: "The request may have been carried out, so it was not sent again. Look at the state first.",
+    MaybeSent: "The request may have been carried out, so it was not sent again. Check the state first.",
 }
 
 
 class Reply(NamedTuple):
-    """The parsed body, the server's time of it (its `Date`; None if it did not say), and who was asked.
+    """The parsed body, the server's time (its `Date` header, or None), and the request.
 
-    `source` is such as `GET /v1/runs/ID: HOST`. What is read from it raises `ContractError` if it is not what
-    the contract says, and warns where a write stands behind it, which was probably done.
+    `source` is for example `GET /v1/runs/ID: HOST`. Reading raises `ContractError` if the body does not
+    follow the contract. After a write, the error warns that it was probably carried out.
     """
 
     value: Any
@@ -64,12 +64,12 @@ class Reply(NamedTuple):
     source: str
 
     def read(self, kind: type[Read], change: Callable[[Json], Json] = lambda raw: raw) -> Read:
-        """Read the body as one object of a kind, after a change of its JSON."""
+        """Read the body as one object of a kind, after changing its JSON."""
         done = "" if self.source.startswith("GET ") else DONE
         if not isinstance(self.value, dict):
             raise ContractError(
-                f"{self.source} answered with {shape_of(self.value)}; expected one object, the "
-                f"{kind.__name__.lower()}.{done} If this lasts, the API has changed: please report it."
+                f"{self.source} returned {describe_json(self.value)}; expected one object, the "
+                f"{kind.__name__.lower()}.{done} If this persists, the API has changed: please report it."
             )
         try:
             return kind.from_json(change(self.value))
@@ -83,49 +83,49 @@ class Reply(NamedTuple):
 
 
 def read_reply(response: httpx.Response, target: Target) -> Reply:
-    """Parse a successful answer. Raises the `ApiError` that fits any other one."""
-    asked = target.secret.redact(f"{response.request.method} {path_of(response.request)}")
+    """Parse a successful response. Raises the matching `ApiError` for any other one."""
+    request_line = target.secret.redact(f"{response.request.method} {path_of(response.request)}")
     if not response.is_success:
-        raise refusal(response, target, asked)
+        raise refusal(response, target, request_line)
     try:
         value = jsontext.loads(response.content)
     except (ValueError, RecursionError):
-        problem = True
+        is_json = False  # raised below: the error must not hold the parser's, which has the whole body
     else:
-        problem = False
-    if problem:
-        raise _unreadable(response, target, asked)
-    return Reply(value, http_date(response.headers.get("Date", "")), f"{asked}: {target.host}")
+        is_json = True
+    if not is_json:
+        raise _unreadable(response, target, request_line)
+    return Reply(value, http_date(response.headers.get("Date", "")), f"{request_line}: {target.host}")
 
 
-def _unreadable(response: httpx.Response, target: Target, asked: str) -> ContractError:
+def _unreadable(response: httpx.Response, target: Target, request_line: str) -> ContractError:
     kind = target.secret.redact(response.headers.get("Content-Type", "no content type"))
     size, status = len(response.content), response.status_code
     is_read = response.request.method == "GET"
     done = "" if is_read else DONE
     return ContractError(
-        f"{asked}: {target.host} answered {status} with {size:,} bytes that are no JSON ({shorten(kind)})."
-        f"{done} Check base_url and the proxy.",
+        f"{request_line}: {target.host} returned {status} with {size:,} bytes that are not JSON "
+        f"({shorten(kind)}).{done} Check base_url and the proxy.",
         status=status,
     )
 
 
-def refusal(response: httpx.Response, target: Target, asked: str) -> ApiError:
-    """Build the error for an answer that is no success. Its texts hold no key."""
+def refusal(response: httpx.Response, target: Target, request_line: str) -> ApiError:
+    """Build the error for a response that is not a success. Its texts never contain the key."""
     status = response.status_code
     if status < 400:
         maybe = "" if response.request.method == "GET" else MAYBE
         return ContractError(
-            f"{asked}: {target.host} answered {status}, a redirect; it was not followed, because the key "
-            f"goes to one host only.{maybe} Check base_url.",
+            f"{request_line}: {target.host} returned {status}, a redirect. It was not followed: the key goes "
+            f"to one host only.{maybe} Check base_url.",
             status=status,
         )
     kind = _class_of(status, response.request.method)
     messages, parameter = _api_errors(response.content, target)
-    said = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
+    quoted = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
     about = f" (parameter {shorten(parameter)})" if parameter else ""
     error = kind(
-        f"{asked}: {status} from {target.host}{said}{about}. {_ADVICE[kind]}",
+        f"{request_line}: {status} from {target.host}{quoted}{about}. {_ADVICE[kind]}",
         status=status,
         messages=messages,
         parameter=parameter,
@@ -142,7 +142,7 @@ def _class_of(status: int, method: str) -> type[ApiError]:
 
 
 def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | None]:
-    """Read `{"errors": [{"message", "parameter"}]}`, bounded and without keys; anything else says nothing."""
+    """Read `{"errors": [{"message", "parameter"}]}`, limited and without keys; anything else is empty."""
     try:
         value = jsontext.loads(body)
     except (ValueError, RecursionError):
@@ -151,7 +151,7 @@ def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | Non
     items = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
 
     def texts(name: str) -> tuple[str, ...]:
-        found = (item[name] for item in items if isinstance(item.get(name), str))
-        return tuple(shorten(target.secret.redact(text), MAX_MESSAGE) for text in found)
+        values = (item[name] for item in items if isinstance(item.get(name), str))
+        return tuple(shorten(target.secret.redact(text), MAX_MESSAGE) for text in values)
 
     return texts("message"), next(iter(texts("parameter")), None)

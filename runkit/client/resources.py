@@ -14,7 +14,10 @@ from runkit.errors import UsageError
 from runkit.objects import Action, Agent, Document, Page, Thread
 from runkit.text import brief
 
-LEAST, MOST = 0.001, 1_000_000  # seconds: eleven days, because timers of some systems end at 24
+MIN_AMOUNT, MAX_AMOUNT = (
+    0.001,
+    1_000_000,
+)  # seconds; at most eleven days, because timers of some systems end at 24
 
 
 class Agents:
@@ -40,20 +43,20 @@ class Threads:
         self._connection = connection
 
     def create(self, agent: str, business_id: str) -> Thread:
-        """Make a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
+        """Create a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         check_texts(agent=agent, business_id=business_id)
         reply = self._connection.post("/threads", contract.create_thread_body(agent, business_id))
-        return reply.read(Thread, partial(_asked_by, business_id))
+        return reply.read(Thread, partial(_with_business, business_id))
 
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
         """List threads, all or those of one business; the API does this filtering.
 
-        The list says whether it is whole (`is_complete`, `why`); `limit` cuts it. Threads found by a business
-        know it.
+        The list says whether it is complete (`is_complete`, `why`); `limit` cuts it. Threads that are listed
+        by business have its id.
         """
         check_limit(limit)
         if business_id is not None:
-            path_to(business_id)  # an empty one would list the threads of everybody
+            path_to(business_id)  # an empty id would list all threads
 
         def get_page(number: int) -> Page:
             query = {"page": number, "per_page": contract.PER_PAGE, "business_id": business_id}
@@ -61,11 +64,11 @@ class Threads:
 
         listing = read_pages(
             get_page,
-            lambda raw: Thread.from_json(_asked_by(business_id, raw)),
+            lambda raw: Thread.from_json(_with_business(business_id, raw)),
             lambda thread: True,
             limit=limit,
         )
-        return ApiList(listing.kept, listing.why, listing.total_count)
+        return ApiList(listing.items, listing.why, listing.total_count)
 
     def get(self, thread_id: str) -> Thread:
         """Read one thread. Raises `NotFound`."""
@@ -95,14 +98,15 @@ class Actions:
         `note`. `run_id` and `thread_id` only name a run as an actor; posting an action does not resume a run.
 
         Raises `UsageError` for unknown words, `NotFound`, `Invalid` for a payload that the API refuses or an
-        object in the wrong state, `MaybeSent` when it is unknown whether it was done: look at `actions.list`.
+        object in the wrong state, `MaybeSent` if it is unknown whether it was carried out: check
+        `actions.list`.
         """
         check_texts({"note": note, "run_id": run_id, "thread_id": thread_id}, object_id=object_id)
         body = contract.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
         return self._connection.post("/actions", body).read(Action)
 
     def list(self, object_type: str, object_id: str) -> list[Action]:
-        """List the actions on one object, told as for `create`; the API does not page them."""
+        """List the actions on one object, named as for `create`; the API does not page them."""
         check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
         page = self._connection.get("/actions", **query).page()
@@ -132,7 +136,7 @@ class Documents:
 
 
 def check_limit(limit: int | None) -> None:
-    """Check how many items were asked for."""
+    """Check a limit of items."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise UsageError(f"limit={limit!r}; expected a whole number from 1, or None for all")
 
@@ -140,18 +144,20 @@ def check_limit(limit: int | None) -> None:
 def check_amount(name: str, value: float, unit: str, otherwise: str = "") -> None:
     """Check a number of seconds, or of requests a second; `otherwise` says what None would mean."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not LEAST <= value <= MOST:
-        raise UsageError(f"{name}={brief(value)}; expected {unit} from {LEAST:g} to {MOST:,}{otherwise}")
+    if not is_number or not MIN_AMOUNT <= value <= MAX_AMOUNT:
+        raise UsageError(
+            f"{name}={brief(value)}; expected {unit} from {MIN_AMOUNT:g} to {MAX_AMOUNT:,}{otherwise}"
+        )
 
 
 def check_texts(optional: Mapping[str, object] | None = None, **required: object) -> None:
     """Check arguments that are text; the optional ones may be None."""
-    given = {name: value for name, value in (optional or {}).items() if value is not None}
-    for name, value in {**required, **given}.items():
+    present = {name: value for name, value in (optional or {}).items() if value is not None}
+    for name, value in {**required, **present}.items():
         if not isinstance(value, str):
             raise UsageError(f"{name}={brief(value)}; expected a str. Nothing was sent.")
 
 
-def _asked_by(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:
-    """Add the business that a thread was asked by, which is no field of the API's."""
+def _with_business(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:
+    """Add the business id by which a thread was listed; the API does not return it."""
     return raw if business_id is None or not isinstance(raw, dict) else {**raw, "business_id": business_id}

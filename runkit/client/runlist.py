@@ -1,4 +1,4 @@
-"""Lists that know whether they are whole."""
+"""Lists that know whether they are complete."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Generic, Self, SupportsIndex, TypeVar, overload
 from runkit.contract import full_id
 from runkit.errors import ApiError, UsageError
 from runkit.models import ApiObject, Run
-from runkit.text import Markup, block, brief, html_table, moment, one_line, plural, shorten
+from runkit.style import status
+from runkit.text import Markup, agent_title, block, brief, html_table, moment, one_line, plural, short_id
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
-SHOWN_ROWS = 50  # of the HTML form: what a cell shows without being scrolled for long
-SHOWN_IDS = 5  # of the repr: one line
+MAX_ROWS = 20  # of the HTML table: what a cell shows without much scrolling
+MAX_LABELS = 3  # of the repr: one line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ApiList(Sequence[Item_co], Generic[Item_co]):
-    """An immutable sequence of the API's objects that knows whether it is whole.
+    """An immutable sequence of the API's objects that knows whether it is complete.
 
-    `why` says in words what may be missing, None if nothing is. `total_count` is what the API says it has in
-    all, before any filter, None if it does not say. `requested` are the ids that were asked for one by one,
-    None for what came from a list; `errors` holds, by id, why some of them could not be read. `items` are the
-    objects as a tuple, `clock` asks the server for its time.
+    `why` says what may be missing, None if nothing is. `total_count` is the API's count before any filter, or
+    None. `requested` are the ids that were requested one by one, None for a list; `errors` holds, by id, why
+    some of them could not be read. `items` are the objects as a tuple, `clock` asks the server for its time.
     """
 
     items: tuple[Item_co, ...] = ()
@@ -36,15 +36,15 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
 
     def now(self) -> datetime:
-        """The server's time if a client brought the list (one request), else this machine's."""
+        """The server's time if the list came from a client (one request), else this machine's."""
         return self.clock() if self.clock else datetime.now(UTC)
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"clock": None}  # a connection does not travel
+        return self.__dict__ | {"clock": None}  # a connection cannot be pickled
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything that was asked for is here."""
+        """Whether everything that was requested is here."""
         return self.why is None
 
     @property
@@ -65,22 +65,32 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     @overload
     def __getitem__(self, index: str) -> Item_co: ...
     def __getitem__(self, index: SupportsIndex | slice | str) -> Item_co | Self:
-        """Give one item, by its place or its id, or a list of the same kind.
+        """Give one item by position or id, or a slice of the list.
 
-        Of an id the first 8 characters are enough where they are unique. A real part of a list says that
-        it is one, and asked for no more than what is in it.
+        Parameters
+        ----------
+        index
+            A position, a slice, an id, or at least the first 8 characters of an id.
 
-        Raises `UsageError` for an id that is not here, and for the start of several.
+        Returns
+        -------
+        ApiObject or ApiList
+            An item; for a slice, a list that says in `why` that it is one.
+
+        Raises
+        ------
+        UsageError
+            For an id that is not here, and for the start of several ids.
         """
         if isinstance(index, str):
             ids = self.ids
-            found = full_id(index, ids)
-            if found is None:
+            item_id = full_id(index, ids)
+            if item_id is None:
                 raise UsageError(
                     f"{brief(index)} is not the id of one of these {plural(len(ids), 'item')}, nor the first "
-                    "8 characters of one; .ids has all."
+                    "8 characters of one; .ids lists all."
                 )
-            return self.items[ids.index(found)]
+            return self.items[ids.index(item_id)]
         if not isinstance(index, slice):
             return self.items[index]
         part = replace(self, items=self.items[index])
@@ -91,27 +101,38 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return replace(part, why=why, requested=requested, errors={})
 
     def __repr__(self) -> str:
-        ids = self.ids
-        shown = [shorten(one, 40) for one in ids[:SHOWN_IDS]]
-        if len(ids) > SHOWN_IDS:
-            shown.append(f"… {len(ids) - SHOWN_IDS:,} more")
-        head = f"{len(ids):,}: {', '.join(shown)}" if ids else "0"
-        return f"{type(self).__name__}({head}; {self._wholeness()})"
+        labels = [self._label(item) for item in self.items[:MAX_LABELS]]
+        if len(self) > MAX_LABELS:
+            labels.append(f"… {len(self) - MAX_LABELS:,} more")
+        head = f"{len(self):,}: {', '.join(labels)}" if labels else "0"
+        return f"{type(self).__name__}({head}; {self._completeness()})"
 
-    def _wholeness(self) -> str:
+    def _label(self, item: ApiObject) -> str:
+        return short_id(str(item.to_dict()["id"]))
+
+    def _completeness(self) -> str:
         return "complete" if self.why is None else f"not complete: {one_line(self.why)}"
 
 
 class RunList(ApiList[Run]):
-    """Runs, and whether they are all: `.is_complete`, `.why`. See `ApiList` for the other facts."""
+    """Runs, and whether they are complete: `.is_complete`, `.why`. See `ApiList` for the other attributes."""
+
+    def _label(self, item: ApiObject) -> str:
+        return item.label if isinstance(item, Run) else super()._label(item)
 
     def _repr_html_(self) -> str:
         rows = [
-            (run.label, run.status, run.agent or "unknown", moment(run.created_at), len(run.interrupts))
-            for run in self.items[:SHOWN_ROWS]
+            (
+                run.label,
+                status(run.status),
+                agent_title(run.agent, run.agent_name),
+                moment(run.created_at),
+                len(run.interrupts),
+            )
+            for run in self.items[:MAX_ROWS]
         ]
         left = len(self.items) - len(rows)
         note = Markup("<p>{} not shown.</p>").format(plural(left, "more run")) if left else Markup("")
-        head = f"{plural(len(self.items), 'run')}; {self._wholeness()}"
-        table = html_table(("run", "status", "agent", "created", "questions"), rows) if rows else Markup("")
+        head = f"{plural(len(self.items), 'run')}; {self._completeness()}"
+        table = html_table(("Run", "Status", "Agent", "Created", "Questions"), rows) if rows else Markup("")
         return block(Markup("<p><strong>{}</strong></p>").format(head), table, note)

@@ -1,7 +1,7 @@
-"""Follow a run: server-sent events in Middesk's form or AG-UI's, and the truth at the end.
+"""Follow a run: server-sent events in Middesk's or AG-UI's format, then the run itself.
 
-The stream is a convenience and may be gone, cut or silent; the run itself is the truth. So every stream ends
-with one event of runkit's own, `RUN_READ`, whose `.run` is the run as it was read after the last event.
+A stream may be unavailable, cut off or silent; only the run itself is reliable. So every stream ends with an
+event of runkit's own, `RUN_READ`, whose `.run` was read after the last event.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpx
 from httpx_sse import EventSource
 
 from runkit import jsontext
-from runkit.client.transport import MAX_ANSWER
+from runkit.client.transport import MAX_RESPONSE
 from runkit.contract import EVENT_TYPES, LOCAL, RUN_READ, event_fields, is_same_id
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
 from runkit.logs import log
@@ -25,55 +25,55 @@ from runkit.models import Run
 from runkit.objects import Event
 from runkit.text import shorten
 
-RECONNECTS = (
-    20  # in a row without news. No heartbeat is documented: at 30 s of silence each this is 10 minutes
-)
-PAUSE_FIRST = 0.25  # seconds before the first reconnect, doubled each time without news
-PAUSE_MOST = 10.0
+MAX_RECONNECTS = 20  # in a row without a new event; with 30 s of silence each, this is 10 minutes
+PAUSE_FIRST = 0.25  # seconds before the first reconnect, doubled each time without a new event
+PAUSE_MAX = 10.0
 
 Open = Callable[[], AbstractContextManager[httpx.Response]]
 OnGap = Callable[[Run | None], object]
 
 
 class EventStream(Iterator[Event]):
-    """The events of a run as they come, each once, then `RUN_READ`. Closes its connection when it ends.
+    """The events of a run as they arrive, each once, then `RUN_READ`. Closes its connection at the end.
 
-    `close()`, from any thread, ends the iteration at once and without an error, also where it waits for the
-    next event or before a reconnect. Only a request that still waits for the head of its answer, or a
-    transport that shows no socket, ends at the next byte or timeout instead.
+    `close()`, from any thread, ends the iteration immediately and without an error, also while it waits for
+    the next event or before a reconnect. A request that still waits for the head of its response, or a
+    transport without a socket, ends at the next byte or timeout instead.
     """
 
     def __init__(
         self, run_id: str, open_stream: Open, read: Callable[[], Run], on_gap: OnGap | None = None
     ) -> None:
-        self._line = Line()
-        self._events = follow(run_id, open_stream, read, self._line, on_gap or (lambda run: None))
-        self._turn = threading.Lock()  # held while a thread runs the generator: nobody else can close it then
+        self._control = StreamControl()
+        self._events = follow(run_id, open_stream, read, self._control, on_gap or (lambda run: None))
+        self._lock = (
+            threading.Lock()
+        )  # held while a thread runs the generator, which no other thread can close then
 
     def __next__(self) -> Event:
         try:
-            with self._turn:
+            with self._lock:
                 return next(self._events)
-        except Exception:  # whatever hanging up breaks inside the connection, if it was hung up
-            if not self._line.closing.is_set():
+        except Exception:  # whatever the shutdown breaks inside the connection
+            if not self._control.closing.is_set():
                 raise
             raise StopIteration from None
         finally:
-            if self._line.closing.is_set():
+            if self._control.closing.is_set():
                 self._finish()
 
     def close(self) -> None:
         """End the iteration, in whatever thread it runs. Closing twice is fine."""
-        self._line.hang_up()
+        self._control.shut_down()
         self._finish()
 
     def _finish(self) -> None:
-        """Leave the generator, and so the connection; a thread that is inside does it on its way out."""
-        if self._turn.acquire(blocking=False):
+        """Close the generator, and so the connection; a thread inside it does this when it leaves."""
+        if self._lock.acquire(blocking=False):
             try:
                 self._events.close()
             finally:
-                self._turn.release()
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -82,20 +82,20 @@ class EventStream(Iterator[Event]):
         self.close()
 
 
-class Line:
-    """What the thread that reads a stream and the one that closes it share."""
+class StreamControl:
+    """Shared by the thread that reads a stream and the one that closes it."""
 
     def __init__(self) -> None:
         self.closing = threading.Event()
         self._socket: socket.socket | None = None
 
-    def carry(self, response: httpx.Response) -> None:
-        """Take the connection of the answer that is now read."""
+    def attach(self, response: httpx.Response) -> None:
+        """Use the socket of the response that is read from now on."""
         network = response.extensions.get("network_stream")
         self._socket = network.get_extra_info("socket") if network is not None else None
 
-    def hang_up(self) -> None:
-        """Wake the reader. Only a shutdown does: a `recv` goes on waiting when its socket is closed."""
+    def shut_down(self) -> None:
+        """Wake the reader. Only a shutdown does: `recv` keeps waiting when its socket is closed."""
         self.closing.set()
         if self._socket is not None:
             with suppress(OSError):  # it is closed already
@@ -104,13 +104,13 @@ class Line:
 
 
 def follow(
-    run_id: str, open_stream: Open, read: Callable[[], Run], line: Line, on_gap: OnGap
+    run_id: str, open_stream: Open, read: Callable[[], Run], control: StreamControl, on_gap: OnGap
 ) -> Generator[Event, None, None]:
-    """Yield the events of a run as they come, each once, then `RUN_READ`.
+    """Yield the events of a run as they arrive, each once, then `RUN_READ`.
 
-    A stream that drops, falls silent or ends while the run still runs is opened again, at most `RECONNECTS`
-    times in a row without news; what it replays is not yielded again. A stream that the API no longer has
-    (404, 410) is not: then the run is all there is to read, whatever its status.
+    A stream that drops, times out or ends while the run is still running is opened again, at most
+    `MAX_RECONNECTS` times in a row without a new event; replayed events are not yielded again. A stream that
+    the API no longer has (404, 410) is not reopened: then the run is read, whatever its status.
     """
     seen: set[bytes] = set()
     attempt = 0
@@ -119,12 +119,12 @@ def follow(
         last, is_gone = b"", False
         try:
             with open_stream() as response:
-                line.carry(response)
-                if line.closing.is_set():
+                control.attach(response)
+                if control.closing.is_set():
                     return
                 on_gap(None)
                 for event in events(response.iter_bytes()):
-                    if line.closing.is_set():
+                    if control.closing.is_set():
                         return
                     check_snapshot(event, run_id)
                     digest = _digest(event)
@@ -135,39 +135,39 @@ def follow(
         except NotFound:
             is_gone = True
         except (httpx.TransportError, httpx.DecodingError, Unavailable, RateLimited) as error:
-            log.debug("the stream broke off (%s)", type(error).__name__)
-        if line.closing.is_set():
+            log.debug("the stream was interrupted (%s)", type(error).__name__)
+        if control.closing.is_set():
             return
         run = read()
         attempt = attempt + 1 if len(seen) == len(replayed) else 1
-        if is_gone or run.status != "running" or attempt > RECONNECTS:
+        if is_gone or run.status != "running" or attempt > MAX_RECONNECTS:
             yield Event.from_json({"type": RUN_READ, "run_id": run.id, "snapshot": run.to_dict()})
             return
         on_gap(run)
-        if line.closing.wait(pause_before(attempt)):
+        if control.closing.wait(pause_before(attempt)):
             return
 
 
 def pause_before(attempt: int) -> float:
-    """Give the seconds before the stream is opened again, for the first attempt without news and the next."""
-    return min(PAUSE_MOST, PAUSE_FIRST * 2.0 ** (attempt - 1))
+    """Give the seconds before the stream is opened again, by the number of attempts without a new event."""
+    return min(PAUSE_MAX, PAUSE_FIRST * 2.0 ** (attempt - 1))
 
 
 def check_snapshot(event: Event, run_id: str) -> None:
     """Raise `ContractError` for the snapshot of another run."""
     if event.snapshot is None:
         return
-    for found in (event.run_id, event.snapshot.get("id")):
-        if isinstance(found, str) and not is_same_id(found, run_id):
+    for other in (event.run_id, event.snapshot.get("id")):
+        if isinstance(other, str) and not is_same_id(other, run_id):
             raise ContractError(
                 f"the stream of run {shorten(run_id, 100)!r} shows another run. Check base_url and the proxy."
             )
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """Parse server-sent events, however they are cut into chunks. Unknown types are left out.
+    """Parse server-sent events, however they are split into chunks. Unknown types are left out.
 
-    Data that is no JSON, or no event that the contract knows, is left out with a line in the log.
+    Data that is not JSON, or not an event of the contract, is left out with a line in the log.
     """
     for name, data in _messages(chunks):
         try:
@@ -182,12 +182,12 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
 
 
 def _messages(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    """Cut the stream into (event name, data).
+    """Split the stream into (event name, data).
 
-    Raises `httpx.RemoteProtocolError` for one that goes on and on without an end of a message.
+    Raises `httpx.RemoteProtocolError` for a message without an end.
 
-    httpx-sse takes a byte order mark for a part of the first field, hence the codec that drops it; and it
-    forgets a last message that no blank line ends, hence the two line ends.
+    httpx-sse reads a byte order mark as part of the first field, hence the codec that drops it. It drops a
+    last message without a blank line after it, hence the two line ends.
     """
     size = 0
 
@@ -195,8 +195,8 @@ def _messages(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
         nonlocal size
         for chunk in chunks:
             size += len(chunk)
-            if size > MAX_ANSWER:
-                raise httpx.RemoteProtocolError("no end of a message")
+            if size > MAX_RESPONSE:
+                raise httpx.RemoteProtocolError("a message without an end")
             yield chunk
         yield b"\n\n"
 
@@ -208,9 +208,9 @@ def _messages(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
 
 
 def _digest(event: Event) -> bytes:
-    """Tell events apart by what they say; when one was sent does not count, a replay may stamp it anew."""
-    said: dict[str, Any] = {name: value for name, value in event.to_dict().items() if name != "timestamp"}
+    """Identify an event by its content, without its timestamp, which a replay may change."""
+    content: dict[str, Any] = {name: value for name, value in event.to_dict().items() if name != "timestamp"}
     if event.snapshot is not None:
-        said["snapshot"] = {name: value for name, value in event.snapshot.items() if name != LOCAL}
-    text = jsontext.dumps(said, sort_keys=True)
+        content["snapshot"] = {name: value for name, value in event.snapshot.items() if name != LOCAL}
+    text = jsontext.dumps(content, sort_keys=True)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

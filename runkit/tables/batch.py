@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from runkit import jsontext
-from runkit.contract import OLD_STATUSES
+from runkit.contract import LEGACY_STATUSES
 from runkit.models import resolution_of
 from runkit.steptree import kind
 from runkit.tables import interrupts
@@ -155,7 +155,7 @@ def _encode(
         ("interrupts", "decision"),
     ):
         vocabulary = words[frame][name]
-        aliases = OLD_STATUSES if name == "status" else None
+        aliases = LEGACY_STATUSES if name == "status" else None
         values = chunks[frame][name]
         chunks[frame][name] = codes = vocabulary.encode(values, aliases)
         for row in np.flatnonzero(codes >= vocabulary.n_known).tolist():

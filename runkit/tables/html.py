@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.text import Markup, apart, duration, esc, link, plural
+from runkit.text import Markup, duration, esc, isolate, link, plural
 
 MOST_BYTES = 60_000  # of a table's HTML: some 300 rows, more than anybody reads on a page
 MOST_TEXT = 1_000  # characters of a cell
@@ -80,7 +80,7 @@ class _Column:
         if not isinstance(shown, Markup) and len(shown) > MOST_TEXT:
             self.n_shortened += 1
             shown = shown[:MOST_TEXT] + "…"
-        return self._cell(shown if isinstance(shown, Markup) else apart(shown))
+        return self._cell(shown if isinstance(shown, Markup) else isolate(shown))
 
     def _cell(self, value: str) -> Markup:
         return _CELL.format(align=self.align, label=self.words, value=value)

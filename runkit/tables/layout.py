@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import timing
-from runkit.contract import FINAL_STATUSES, LOCAL, OLD_STATUSES, parse_time, todays_status
-from runkit.models import Run, Step, known_locally
+from runkit.contract import FINAL_STATUSES, LEGACY_STATUSES, LOCAL, current_status, parse_time
+from runkit.models import Run, Step, local_fields
 from runkit.steptree import flatten, kind
 from runkit.tables.columns import Flags, Ints, must, take
 from runkit.tables.flatten import Forest, Values, plant, steps_of, values_of
@@ -23,7 +23,7 @@ from runkit.text import brief
 
 Json = dict[str, Any]
 # The statuses of a run that has ended, in today's and the oldest words.
-FINAL = [*FINAL_STATUSES, *(old for old, new in OLD_STATUSES.items() if new in FINAL_STATUSES)]
+FINAL = [*FINAL_STATUSES, *(old for old, new in LEGACY_STATUSES.items() if new in FINAL_STATUSES)]
 _PARTS = (("steps", "a list", list), ("output", "an object", dict), ("requester", "an object", dict))
 
 
@@ -104,7 +104,7 @@ def take_runs(records: Sequence[Record], problems: Problems) -> Runs:
 def _has_steps(raw: Json) -> bool:
     """Whether the steps were delivered: without them the API's object page shows an empty list."""
     steps = raw.get("steps")
-    return isinstance(steps, list) and (bool(steps) or todays_status(raw.get("status")) == "running")
+    return isinstance(steps, list) and (bool(steps) or current_status(raw.get("status")) == "running")
 
 
 def _check_parts(records: Sequence[Record], problems: Problems) -> None:
@@ -126,7 +126,7 @@ def _with_local(raw: Json) -> Json:
     local = raw.get(LOCAL)
     if not isinstance(local, dict):
         return raw
-    return raw | known_locally(local)
+    return raw | local_fields(local)
 
 
 def lay_out_steps(runs: Runs, problems: Problems) -> Steps:

@@ -253,7 +253,7 @@ class AnswerController(Controller[Snapshot]):
                 answer,
                 who=self.who,
                 step_id=question.step_id,
-                on_doubt=self._on_unconfirmed,
+                on_checking=self._on_unconfirmed,
             )
         except Conflict as error:
             self._sent_answer = None
@@ -273,9 +273,9 @@ class AnswerController(Controller[Snapshot]):
         if delivery.run is None:
             with self._lock:
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
-        elif delivery.fate == CONFIRMED:
+        elif delivery.outcome == CONFIRMED:
             run, outcome = delivery.run, outcome_of(question, delivery.run)
-            earlier, is_logged = self._unconfirmed_answer, delivery.is_noted
+            earlier, is_logged = self._unconfirmed_answer, delivery.is_logged
             receipt = receipts.answered(
                 question, self.client, self._sent_answer, outcome, earlier=earlier, is_logged=is_logged
             )

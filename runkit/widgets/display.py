@@ -15,10 +15,10 @@ from runkit.style import MISSING
 from runkit.text import (
     Markup,
     agent_title,
-    apart,
     block,
     esc,
     html_table,
+    isolate,
     link,
     moment,
     plural,
@@ -79,7 +79,7 @@ def agent_label(agent: str | None) -> str:
 def header(question: Question, client: Client, *, is_open: bool = True) -> Markup:
     """Show a question: its run, the agent that asks, and the evidence."""
     since = f" · {'waiting since' if is_open else 'asked'} {moment(question.asked_at)}"
-    asks = Markup("{} asks{}").format(apart(asking_agent(question)), since if question.asked_at else "")
+    asks = Markup("{} asks{}").format(isolate(asking_agent(question)), since if question.asked_at else "")
     heading = line(run_heading(client, question.run))
     parts = [heading, title(_truncate(question.label)), line(asks), *_proposals(question.proposals)]
     folded = folded_json("What the agent sent, as JSON", question.value)

@@ -255,7 +255,7 @@ def _with_choices(field: Field, answer: type[Answer], proposal: Json, documents:
         return replace(field, kind="choice", choices=choices, default=None)
     if field.hint != "document" or not documents:
         return field if field.hint != "document" else replace(field, title="Document ID")
-    requested = contract.wanted_documents(proposal)
+    requested = contract.accepted_document_types(proposal)
     ordered = sorted(documents, key=lambda document: document.document_type not in requested)
     labels = [_document_label(document) for document in ordered]
     choices = tuple(

@@ -326,7 +326,7 @@ def _updated(run: Run, snapshot: Json) -> Run | None:
     if not fields or fields.get("id", run.id) != run.id:
         return None
     try:
-        return Run.from_json({**run.to_dict(), **fields}).knowing(
+        return Run.from_json({**run.to_dict(), **fields}).with_local_fields(
             **{name: getattr(run, name) for name in BUSINESS_FIELDS}
         )
     except ContractError:

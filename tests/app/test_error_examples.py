@@ -164,8 +164,8 @@ EXAMPLES: dict[type[errors.RunkitError], Example] = {
     ),
     errors.MissingExtra: Example(missing_extra, "opening JupyterLab", "not installed", "pip install"),
     errors.ReportError: Example(report, "1 / 0", "ZeroDivisionError", "Open the template as a notebook"),
-    errors.ArchiveError: Example(archive, "other", "no archive of runkit", "Give the archive a folder"),
-    NoArchive: Example(no_archive, "errors0/none", "no archive at", "`add` or `sync` makes one"),
+    errors.ArchiveError: Example(archive, "other", "not an archive of runkit", "Use a folder of its own"),
+    NoArchive: Example(no_archive, "errors0/none", "no archive at", "create one with `add` or `sync`"),
     errors.WaitTimeout: Example(wait_timeout, "still running", "0.01", "wait again with a longer timeout="),
     errors.AuthError: Example(auth, "GET /v1/runs", "API key is not valid", "Check that the key is whole"),
     errors.NotFound: Example(not_found, LOST, "404", "Check the id"),
@@ -173,8 +173,8 @@ EXAMPLES: dict[type[errors.RunkitError], Example] = {
     errors.Conflict: Example(conflict, "int-nobody", "is not open", "Read the run again"),
     errors.RateLimited: Example(rate_limited, "POST /v1/runs", "429", "make the client slower with rate="),
     errors.Unavailable: Example(unavailable, LOST, "no connection", "Is the sandbox still running?"),
-    errors.MaybeSent: Example(maybe_sent, "POST /v1/runs", "was not sent again", "Look at the state"),
-    errors.ContractError: Example(contract, LOST, "no JSON (text/html)", "Check base_url and the proxy"),
+    errors.MaybeSent: Example(maybe_sent, "POST /v1/runs", "was not sent again", "Check the state"),
+    errors.ContractError: Example(contract, LOST, "not JSON (text/html)", "Check base_url and the proxy"),
 }
 
 

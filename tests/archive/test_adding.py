@@ -141,6 +141,40 @@ def test_a_business_that_only_an_older_copy_knows_is_kept(
     assert len(archive) == 1
 
 
+BUSINESS = {
+    "business_id": "b-1",
+    "business_name": "Namesake Imports LLC",
+    "business_status": "in_review",
+    "business_status_at": "2026-02-03T10:05:00Z",
+}
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_a_newer_copy_takes_over_the_whole_business(archive: runkit.Archive, is_compacted: bool) -> None:
+    """Name, status and its time go with the id, from the newest copy that has one; compaction keeps them."""
+    archive.add([read(one(updated=50), 50, business_id="b-0", business_name="Old Name Inc")])
+    archive.add([read(one(updated=100), 100, **BUSINESS)])
+    archive.add([one(updated=200), one("b")])
+    if is_compacted:
+        archive.compact()
+    run = next(archive.runs(business_id="b-1"))
+    assert run.label.startswith("Namesake Imports LLC")
+    assert {name: run.to_dict()["_runkit"][name] for name in BUSINESS} == BUSINESS
+    f = archive.frames()
+    assert f.runs.set_index("run_id")["business_name"].dropna().to_dict() == {"a": "Namesake Imports LLC"}
+    assert f.runs.set_index("run_id")["business_status_at"].dropna().tolist() == [
+        pd.Timestamp("2026-02-03T10:05Z")
+    ]
+
+
+def test_a_business_is_not_mixed_with_an_older_one(archive: runkit.Archive) -> None:
+    """A newer copy that knows its business keeps what it says, also what it does not say."""
+    archive.add([read(one(updated=100), 100, **BUSINESS)])
+    archive.add([read(one(updated=200), 200, business_id="b-2")])
+    [run] = archive
+    assert (run.business_id, run.business_name, run.business_status) == ("b-2", None, None)
+
+
 def test_what_is_no_run_is_named(archive: runkit.Archive) -> None:
     """Its neighbours are kept; the result says what was refused and why."""
     lines = b'{"id": "a"}\n{not json}\n' + json.dumps(one("b")).encode() + b"\n7\n"
@@ -215,7 +249,7 @@ def test_ctrl_c_writes_what_has_come(archive: runkit.Archive) -> None:
 
     added = archive.add(stopped())
     assert (added.n_new, added.is_interrupted, added.is_complete) == (5, True, False)
-    assert "interrupted: add again to go on" in repr(added)
+    assert "interrupted: add again to continue" in repr(added)
     assert len(archive) == 5
 
 
@@ -259,7 +293,7 @@ def test_the_folder_is_the_owners(archive: runkit.Archive, tmp_path: Path) -> No
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     """Nothing of somebody's is mixed with an archive."""
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(UsageError, match="a folder of its own"):
+    with pytest.raises(UsageError, match="new or empty folder"):
         runkit.Archive(tmp_path).add([one()])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -267,7 +301,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a%20b", "[a]", "a]b", "line\nbreak", "back\\slash"])
 def test_a_folder_whose_name_would_be_misread(tmp_path: Path, name: str) -> None:
     """The table's library reads such a path as an address: it is said before anything is made."""
-    with pytest.raises(UsageError, match="must not have"):
+    with pytest.raises(UsageError, match="must not contain"):
         runkit.Archive(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
@@ -307,7 +341,7 @@ def test_a_file_is_no_archive(tmp_path: Path) -> None:
 def test_another_delta_table_is_left_alone(tmp_path: Path) -> None:
     """It is named for what it is."""
     deltalake.write_deltalake(tmp_path / "sales", pd.DataFrame({"euros": [1]}))
-    with pytest.raises(ArchiveError, match="no archive of runkit"):
+    with pytest.raises(ArchiveError, match="not an archive of runkit"):
         runkit.Archive(tmp_path / "sales").add([one()])
 
 
@@ -316,7 +350,7 @@ def test_what_holds_no_runs_is_said(archive: runkit.Archive, source: object) -> 
     """And nothing is written for it."""
     with pytest.raises(UsageError):
         archive.add(source)
-    assert "nothing there yet" in repr(archive)
+    assert "no archive yet" in repr(archive)
 
 
 def test_frames_are_no_runs_any_more(archive: runkit.Archive) -> None:

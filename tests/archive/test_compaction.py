@@ -227,7 +227,7 @@ def test_a_sync_ends_with_it(
     archive: runkit.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a sync the table has one row a run, and few small files."""
-    monkeypatch.setattr("runkit.archive.sync.MOST_SMALL_FILES", 3)
+    monkeypatch.setattr("runkit.archive.sync.MAX_SMALL_FILES", 3)
     with runkit.sandbox(speed=600, history=10, seed=3) as box, box.client(rate=None) as client:
         listed = client.runs.list()
         for one in listed:

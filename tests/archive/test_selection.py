@@ -168,8 +168,8 @@ def test_frames_charts_and_reports_take_an_archive(archive: runkit.Archive, tmp_
         ({"since": "yesterday"}, "since"),
         ({"agent": 7}, "agent=7"),
         ({"agent": [7]}, "agent="),
-        ({"since": pd.NaT}, "since=NaT is no time"),
-        ({"until": "2026-02-30"}, "until='2026-02-30' is no time"),
+        ({"since": pd.NaT}, "since=NaT is not a time"),
+        ({"until": "2026-02-30"}, "until='2026-02-30' is not a time"),
         ({"version": 99}, "0 to 1"),
         ({"version": -1}, "0 to 1"),
         ({"version": True}, "0 to 1"),
@@ -187,7 +187,7 @@ def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
     archive = runkit.Archive(tmp_path / "runz")
     with pytest.raises(ArchiveError, match=r"no archive at .*runz"):
         archive.frames()
-    assert "nothing there yet" in repr(archive)
+    assert "no archive yet" in repr(archive)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError, match="expected a folder"):
         runkit.Archive("")

@@ -176,7 +176,7 @@ def test_what_arrives_is_written_as_it_goes(
     archive: runkit.Archive, client: runkit.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not only in the end: who is killed loses seconds."""
-    monkeypatch.setattr("runkit.archive.sync.WITHIN", 0)
+    monkeypatch.setattr("runkit.archive.sync.WRITE_INTERVAL", 0)
     assert archive.sync(client).version > N_RUNS / 2
 
 
@@ -184,7 +184,7 @@ def test_what_arrived_is_written_while_nothing_arrives(
     archive: runkit.Archive, box: Sandbox, client: runkit.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One run that takes long does not keep the others from being written."""
-    monkeypatch.setattr("runkit.archive.sync.WITHIN", 0.2)
+    monkeypatch.setattr("runkit.archive.sync.WRITE_INTERVAL", 0.2)
     last = client.runs.list()[-1].id
     box.fault("slow", f"GET /runs/{last}", times=1, seconds=1.5)
     seen: list[int] = []
@@ -243,7 +243,7 @@ def test_a_list_that_cannot_be_read_makes_no_archive(archive: runkit.Archive, bo
     """The error is that of the list, and no empty folder is left."""
     with runkit.Client("mk_test_wrong", box.url) as client, pytest.raises(AuthError):
         archive.sync(client)
-    assert "nothing there yet" in repr(archive)
+    assert "no archive yet" in repr(archive)
 
 
 def test_a_sync_only_reads(archive: runkit.Archive, box: Sandbox) -> None:

@@ -47,7 +47,7 @@ def test_a_fleet_has_one_sentence():
     """Many runs are counted by status and their time is added up."""
     runs = [run(step("a", 0, 60), question("q", 60, 90), run_id=f"r{n}", end=90) for n in range(6)]
     assert draw(runs).title == (
-        "6 runs (6 completed): 6 min 0 s working + 3 min 0 s waiting for a person; 12 steps"
+        "6 runs (6 completed): 6 min working + 3 min waiting for a reviewer; 12 steps"
     )
 
 

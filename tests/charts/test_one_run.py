@@ -188,7 +188,7 @@ def test_a_review_without_a_result_says_since_when():
     """And for how long it had been so when it was read."""
     shown = one_run.open_items(frames(failing(), as_of="2026-02-03T10:11:40Z"))
     assert shown.sentence == (
-        "Open: no result since 2026-02-03 10:01:40 UTC (10 min 0 s before it was read); "
+        "Open: no result since 2026-02-03 10:01:40 UTC (10 min before it was read); "
         "2 findings without a source: “Active” and “Step failed”."
     )
     assert shown.table[["what", "open_s"]].to_numpy().tolist()[0] == ["no result", 600]
@@ -359,7 +359,7 @@ def test_the_critical_path_adds_up_to_the_duration():
     shown = one_run.critical_path(f)
     assert shown.table["delayed_the_end_s"].tolist() == [60, 30, 10]
     assert shown.sentence == (
-        "“Step a” (1 min 0 s) and “Step b” (30 s) explain 90 % of the 1 min 40 s. "
+        "“Step a” (1 min) and “Step b” (30 s) explain 90 % of the 1 min 40 s. "
         "10 s (10 %) lie between these steps."
     )
 

@@ -111,7 +111,7 @@ def test_an_overnight_wait_does_not_flatten_the_run():
     assert np.allclose(drawn.numbers("x", {"activity"}), [120, 60])
     assert drawn.numbers("x", {"waiting for a person"})[0] == pytest.approx(0.08 * 180)
     [note] = drawn.layout["annotations"]
-    assert note["text"] == "// 14 h 0 min //"
+    assert note["text"] == "// 14 h //"
     assert draw(overnight()).numbers("x", {"waiting for a person"}).tolist() == [NIGHT]
 
 

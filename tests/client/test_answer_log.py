@@ -46,12 +46,12 @@ def resume(client: Client) -> None:
 @pytest.mark.parametrize(
     ("verdict", "is_open_after", "delivery", "message"),
     [
-        (Answer(), False, "confirmed", "the API took the answer"),
+        (Answer(), False, "confirmed", "the API accepted the answer"),
         (DROP, False, "unconfirmed", "could not be confirmed"),
         (DROP, True, "unknown", "may still arrive"),
         (Answer(status=500), True, "unknown", "may still arrive"),
         (Answer(status=422), True, "refused", "still open"),
-        (Answer(status=422), False, "refused", "closed meanwhile"),
+        (Answer(status=422), False, "refused", "closed in the meantime"),
         (Answer(status=401), True, "failed", "401"),
         (Answer(status=307), True, "unknown", "redirect"),
     ],
@@ -145,7 +145,7 @@ def test_equal_answers_have_equal_digests() -> None:
 
 def test_what_is_no_answer_is_not_in_the_log(server: Server, client: Client) -> None:
     """An answer that is no JSON is refused before it is noted or sent."""
-    with pytest.raises(UsageError, match="no JSON"):
+    with pytest.raises(UsageError, match="not JSON"):
         client.runs.resume("run-1", "int-1", {"decision": object()})
     assert (server.asked, answers.entries()) == ([], [])
 

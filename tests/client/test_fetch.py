@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runkit.client import Client
-from runkit.client.fetch import AHEAD, LOST_MOST, PATIENCE, PATIENCE_AT_FIRST
+from runkit.client.fetch import FIRST_ANSWER_TIMEOUT, MAX_LOSSES, OUTAGE_TIMEOUT, TASKS_PER_WORKER
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
@@ -50,7 +50,7 @@ def test_fetch_takes_a_single_run(
     serve_runs: Server, client: Client, run_json: Compose, as_run: bool
 ) -> None:
     """One id is one run, not its letters; a run brings its business along."""
-    one = Run.from_json(run_json("run-1")).knowing(business_id="b-1") if as_run else "run-1"
+    one = Run.from_json(run_json("run-1")).with_local_fields(business_id="b-1") if as_run else "run-1"
     runs = client.runs.fetch(one)
     assert runs.ids == ("run-1",)
     assert runs[0].business_id == ("b-1" if as_run else None)
@@ -128,7 +128,7 @@ def test_wrong_key_stops_everything(server: Server, client: Client, status: int)
     server.script = lambda asked: Answer(status=status)
     with pytest.raises(AuthError) as caught:
         client.runs.fetch([f"run-{number}" for number in range(500)])
-    assert len(server.asked) <= 8 * AHEAD
+    assert len(server.asked) <= 8 * TASKS_PER_WORKER
     assert caught.value.runs.ids == ()
 
 
@@ -149,7 +149,7 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     assert (runs.why or "").endswith("10 of 20 runs arrived")
     server.script = lambda asked: Answer(run_json(asked.path[6:], steps=[]))
     assert client.runs.fetch(runs.requested, have=runs).is_complete
-    assert len(server.asked) <= 20 + AHEAD
+    assert len(server.asked) <= 20 + TASKS_PER_WORKER
 
 
 def test_ids_are_equal_in_either_case(serve_runs: Server, client: Client, run_json: Compose) -> None:
@@ -196,9 +196,9 @@ def test_host_that_is_gone_stops_the_batch(
     runs = client.runs.fetch([f"run-{number}" for number in range(500)], workers=1)
     assert runs.ids == ("run-0",)
     assert runs.why is not None
-    assert runs.why.startswith("stopped because no answer came any more (GET /v1/runs/run-")
+    assert runs.why.startswith("stopped because the host no longer responded (GET /v1/runs/run-")
     assert runs.why.endswith("1 of 500 runs arrived")
-    assert PATIENCE <= sum(fake_time.slept) < PATIENCE + 5
+    assert OUTAGE_TIMEOUT <= sum(fake_time.slept) < OUTAGE_TIMEOUT + 5
     assert len(server.asked) < 50
 
 
@@ -207,7 +207,7 @@ def test_host_that_was_never_there_is_an_error(server: Server, client: Client, f
     server.script = lambda asked: DROP
     with pytest.raises(Unavailable):
         client.runs.fetch(IDS)
-    assert PATIENCE_AT_FIRST <= sum(fake_time.slept) < PATIENCE_AT_FIRST + 3
+    assert FIRST_ANSWER_TIMEOUT <= sum(fake_time.slept) < FIRST_ANSWER_TIMEOUT + 3
 
 
 def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json: Compose) -> None:
@@ -273,7 +273,7 @@ def test_runs_arrive_one_by_one(serve_runs: Server, client: Client) -> None:
         for n_came, (run_id, run) in enumerate(arriving, start=1):
             assert isinstance(run, Run)
             assert (run.id, run.steps) == (run_id, ())
-            assert len(taken) <= n_came + 2 * AHEAD
+            assert len(taken) <= n_came + 2 * TASKS_PER_WORKER
             if n_came == 20:
                 break
 
@@ -282,9 +282,9 @@ def test_a_slow_consumer_is_waited_for(serve_runs: Server, client: Client) -> No
     """While nobody takes a run, no more than a few are read."""
     arriving = client.runs.arriving((f"run-{number}" for number in range(500)), workers=2)
     next(arriving)
-    wait_until(lambda: len(serve_runs.asked) == 2 * AHEAD)
+    wait_until(lambda: len(serve_runs.asked) == 2 * TASKS_PER_WORKER)
     time.sleep(0.05)
-    assert len(serve_runs.asked) == 2 * AHEAD
+    assert len(serve_runs.asked) == 2 * TASKS_PER_WORKER
     arriving.close()
 
 
@@ -294,8 +294,8 @@ def test_closing_sends_nothing_more(
     """Requests that wait for their turn when the iterator is closed are not sent."""
     server.script = lambda asked: Answer(status=404)
     turn, client = threading.Event(), make_client(rate=10)
-    pacer = client._connection._transport._pacer
-    monkeypatch.setattr(pacer, "_sleep", lambda seconds: (turn.wait(10), fake_time.sleep(seconds)))
+    limiter = client._connection._transport._limiter
+    monkeypatch.setattr(limiter, "_sleep", lambda seconds: (turn.wait(10), fake_time.sleep(seconds)))
     arriving = client.runs.arriving(IDS, workers=8)
     next(arriving)
     arriving.close()
@@ -402,7 +402,7 @@ def test_a_run_that_is_always_lost_does_not_sink_the_others(
     runs = client.runs.fetch([f"run-{number}" for number in range(500)])
     assert len(runs) == 499
     assert isinstance(runs.errors["run-7"], Unavailable)
-    assert sum(asked.path.endswith("run-7") for asked in server.asked) <= LOST_MOST + 8
+    assert sum(asked.path.endswith("run-7") for asked in server.asked) <= MAX_LOSSES + 8
 
 
 def test_the_last_run_that_is_lost_is_its_own_error(
@@ -453,5 +453,5 @@ def test_a_limiter_that_wants_an_hour_ends_it(server: Server, client: Client, fa
     server.script = lambda asked: Answer(status=429, headers={"Retry-After": "3600"})
     with pytest.raises(RateLimited):
         client.runs.fetch([f"run-{number}" for number in range(500)])
-    assert len(server.asked) <= 8 * AHEAD
+    assert len(server.asked) <= 8 * TASKS_PER_WORKER
     assert fake_time.slept == []

@@ -104,7 +104,7 @@ def test_a_page_without_data_is_not_the_end(server: Server, client: Client, run_
     server.say(Answer({"data": [run_json()], "has_more": True}), Answer({"object": "list", "has_more": True}))
     runs = client.runs.list()
     assert (len(runs), runs.is_complete) == (1, False)
-    assert "page 2 brought nothing new" in (runs.why or "")
+    assert "page 2 had nothing new" in (runs.why or "")
 
 
 def test_bare_array_is_one_page(server: Server, client: Client, run_json: Compose) -> None:
@@ -132,7 +132,7 @@ def test_run_deleted_meanwhile(server: Server, client: Client, run_json: Compose
     server.script = book.answer
     runs = client.runs.list()
     assert (len(runs), book.reads) == (24, [1, 2, 3])
-    assert runs.why == "total_count fell from 25 to 24 while the list was read"
+    assert runs.why == "total_count dropped from 25 to 24 while the list was read"
 
 
 @pytest.mark.parametrize("step", [1, -1])
@@ -169,7 +169,7 @@ def test_count_that_is_not_reached_is_said(
 ) -> None:
     """Fewer runs than the API counts are not all."""
     server.say(page(run_json(), has_more=False, total=3))
-    assert client.runs.list().why == "the API counts 3, only 1 came"
+    assert client.runs.list().why == "the API counts 3, only 1 arrived"
 
 
 def test_broken_record_does_not_sink_the_list(
@@ -274,7 +274,7 @@ def test_runs_without_a_thread_may_be_of_the_business(
     server.say(page(thread), Answer(status=404), listed)  # no name: the list does not depend on it
     runs = client.runs.list(business_id="b-1")
     assert runs.ids == ("mine", "told")
-    assert runs.why == "1 run without a thread may be of this business"
+    assert runs.why == "1 run without a thread may belong to this business"
 
 
 @pytest.mark.parametrize("thread_id", ["thread-1", None])
@@ -285,7 +285,7 @@ def test_business_without_threads(
     server.say(page(total=0), Answer(status=404), page(run_json("a", thread_id=thread_id), run_json("b")))
     runs = client.runs.list(business_id="b-1")
     assert (len(runs), server.lines) == (0, ["GET /threads", "GET /businesses/b-1", "GET /runs"])
-    assert runs.why == (None if thread_id else "1 run without a thread may be of this business")
+    assert runs.why == (None if thread_id else "1 run without a thread may belong to this business")
 
 
 moves = st.lists(
@@ -323,7 +323,7 @@ def test_a_moving_list_never_claims_to_be_whole_when_it_is_not(
         Run.from_json,
         lambda run: True,
     )
-    ids = [run.id for run in listing.kept]
+    ids = [run.id for run in listing.items]
     assert len(ids) == len(set(ids))
     assert listing.why is not None or always <= set(ids)
 
@@ -355,9 +355,10 @@ def test_runlist_shows_itself_within_bounds(run_json: Compose) -> None:
     runs = RunList(
         tuple(Run.from_json(run_json(f"run-{number}", agent="<script>")) for number in range(500)), "cut"
     )
-    assert repr(runs) == ("RunList(500: run-0, run-1, run-2, run-3, run-4, … 495 more; not complete: cut)")
+    labels = ", ".join(f"<script> · run-{number}" for number in range(3))
+    assert repr(runs) == f"RunList(500: {labels}, … 497 more; not complete: cut)"
     html = runs._repr_html_()
-    assert "450 more runs not shown" in html
+    assert "480 more runs not shown" in html
     assert "not complete: cut" in html
     assert "<script>" not in html
     assert len(html) < 20_000

@@ -92,7 +92,7 @@ def test_a_dripping_answer_is_given_up(speak: Callable[[Bytes], str], answer: By
     begun = time.monotonic()
     with Once(KEY, speak(answer), timeout=0.1) as client, pytest.raises(Unavailable, match=r"within 0\.1 s"):
         client.agents.list()
-    assert time.monotonic() - begun < 0.1 * transport.TRIES + 2
+    assert time.monotonic() - begun < 0.1 * transport.MAX_ATTEMPTS + 2
 
 
 def test_a_dripping_answer_to_a_write_is_a_doubt(speak: Callable[[Bytes], str]) -> None:
@@ -124,11 +124,11 @@ def test_an_answer_too_large_is_refused(
     server: Server, client: Client, monkeypatch: pytest.MonkeyPatch, is_packed: bool
 ) -> None:
     """What does not fit is said to be too large, once, also when it only swells while it is unpacked."""
-    monkeypatch.setattr(transport, "MAX_ANSWER", 2**20)
+    monkeypatch.setattr(transport, "MAX_RESPONSE", 2**20)
     body = b" " * 2**21
     packed = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
     server.script = lambda asked: packed if is_packed else Answer(body)
-    with pytest.raises(ContractError, match="larger than 1 MB"):
+    with pytest.raises(ContractError, match="larger than the limit of 1 MB"):
         client.runs.get("run-1")
     assert len(server.asked) == 1
 
@@ -137,7 +137,7 @@ def test_what_follows_a_compressed_body_has_a_bound(
     speak: Callable[[Bytes], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of it is unpacked, so that it would never grow too large."""
-    monkeypatch.setattr(transport, "MAX_ANSWER", 2**20)
+    monkeypatch.setattr(transport, "MAX_RESPONSE", 2**20)
     packed = gzip.compress(b"{}")
     head = HEAD + b"Content-Encoding: gzip\r\n\r\n"
     url = speak(lambda: itertools.chain([head, packed], itertools.repeat(b" " * 65_536)))
@@ -151,7 +151,7 @@ def test_an_encoding_that_was_not_asked_for_is_refused(
 ) -> None:
     """Only what is asked for is unpacked: others, or several on one another, can swell without bound."""
     server.script = lambda asked: Answer(b"x", headers={"Content-Encoding": "gzip, gzip"})
-    with pytest.raises(ContractError, match="'gzip, gzip', which was not asked for"):
+    with pytest.raises(ContractError, match="'gzip, gzip', which was not requested"):
         ask(client.runs, "run-1")
     assert len(server.asked) == 1
 
@@ -165,7 +165,7 @@ def test_what_can_be_unpacked_is_asked_for(server: Server, client: Client) -> No
 
 def test_a_message_without_end_breaks_the_stream_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream may be long; one message of it may not."""
-    monkeypatch.setattr(stream, "MAX_ANSWER", 1_000)
+    monkeypatch.setattr(stream, "MAX_RESPONSE", 1_000)
     event = b'event: RUN_STARTED\ndata: {"run_id": "r", "thread_id": "t"}\n\n'
     assert len(list(stream.events([event] * 100))) == 100
     with pytest.raises(httpx.RemoteProtocolError):

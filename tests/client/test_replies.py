@@ -103,7 +103,7 @@ def test_redirect_is_not_followed(server: Server, client: Client, status: int) -
 def test_a_redirected_write_may_have_been_done(server: Server, client: Client, status: int) -> None:
     """A redirect after a POST often means that it was: the error says to look before it is repeated."""
     server.script = lambda asked: Answer(status=status, headers={"Location": f"{server.url}/runs/run-1"})
-    with pytest.raises(ContractError, match="may have been carried out: look before you repeat"):
+    with pytest.raises(ContractError, match="may have been carried out: check before you repeat"):
         client.runs.create("cip_orchestrator", business_id="b-1")
     assert server.lines == ["POST /runs"]
 

@@ -84,7 +84,7 @@ def test_redirect_and_timeout_of_the_server_are_doubtful(
     """A 303 is what some servers say when the work is done; so it is looked for."""
     told = Answer(status=status, headers={"Location": "/elsewhere"})
     server.script = lambda asked: told if asked.method == "POST" else Answer(run_json())
-    assert client.runs.deliver("run-1", "int-1", YES).fate == "unconfirmed"
+    assert client.runs.deliver("run-1", "int-1", YES).outcome == "unconfirmed"
     assert posts(server) == 1
 
 
@@ -92,7 +92,7 @@ def test_reply_about_another_run_confirms_nothing(server: Server, client: Client
     """Nor does its look: only the run that was asked about can tell."""
     server.script = lambda asked: Answer(run_json(id="run-of-another-customer"))
     delivery = client.runs.deliver("run-1", "int-1", YES)
-    assert (delivery.fate, delivery.run) == ("unknown", None)
+    assert (delivery.outcome, delivery.run) == ("unknown", None)
 
 
 def test_older_state_of_the_run_confirms_nothing(
@@ -103,7 +103,7 @@ def test_older_state_of_the_run_confirms_nothing(
     known = run_json(status="interrupted", interrupts=[question], updated_at=asked_at)
     server.script = lambda asked: Answer(run_json(status="running", interrupts=[], updated_at=before))
     delivery = client.runs.deliver(Run.from_json(known), "int-1", YES | {"note": "another person"})
-    assert (delivery.fate, delivery.run) == ("unknown", None)
+    assert (delivery.outcome, delivery.run) == ("unknown", None)
 
 
 @pytest.mark.parametrize("odd", [[], [{"value": {}}], [7], None])
@@ -112,7 +112,7 @@ def test_interrupted_run_that_names_no_question_confirms_nothing(
 ) -> None:
     """Which question waits cannot be read, so it may be this one."""
     server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=odd))
-    assert client.runs.deliver("run-1", "int-1", YES).fate == "unknown"
+    assert client.runs.deliver("run-1", "int-1", YES).outcome == "unknown"
 
 
 def test_doubt_that_clears_late(
@@ -146,9 +146,9 @@ def test_unreadable_question_is_not_an_answered_one(
 def test_a_run_that_lists_no_question_is_not_said_to_show_one(
     server: Server, client: Client, run_json: Compose
 ) -> None:
-    """The API took the answer, and the run is interrupted all the same."""
+    """The API accepted the answer, but the run is interrupted all the same."""
     server.script = lambda asked: Answer(run_json(status="interrupted", interrupts=[]))
-    with pytest.raises(MaybeSent, match="took the answer, and the run is still interrupted") as caught:
+    with pytest.raises(MaybeSent, match="accepted the answer, but the run is still interrupted") as caught:
         client.runs.resume("run-1", "int-1", YES)
     assert "still open" not in str(caught.value)
     assert posts(server) == 1
@@ -255,7 +255,7 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
         ),
         (asks("dismissal"), {}, "must be approve or reject; got None"),
         (asks("decision"), {"decision": "approve"}, "must be approved or rejected or in_review"),
-        (asks("document"), {"decision": "approve"}, "choose the document"),
+        (asks("document"), {"decision": "approve"}, "choose a document"),
         (asks("document"), {"document_id": "d-1"}, "must be approve or reject"),
         (COMBINED, {"decision": "approve"}, "to dismissal_agent: a dismissal needs a note"),
         (COMBINED, {"proposals": [YES_TO_TIN]}, "to dismissal_agent: decision must be"),

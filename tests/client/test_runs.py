@@ -256,7 +256,7 @@ def test_a_payload_is_a_mapping(server: Server, client: Client, payload: Any) ->
 @pytest.mark.parametrize("value", [object(), {1, 2}])
 def test_what_is_no_json_is_not_sent(server: Server, client: Client, value: object) -> None:
     """An answer that holds objects of Python is an error before anything is sent."""
-    with pytest.raises(UsageError, match="no JSON"):
+    with pytest.raises(UsageError, match="not JSON"):
         client.runs.resume("run-1", "int-1", {"decision": value})
     assert server.asked == []
 
@@ -264,5 +264,5 @@ def test_what_is_no_json_is_not_sent(server: Server, client: Client, value: obje
 def test_run_objects_are_taken_for_ids(server: Server, client: Client, run_json: Compose) -> None:
     """A run passes its id and its business."""
     server.say(Answer(run_json()))
-    run = Run.from_json(run_json()).knowing(business_id="b-1")
+    run = Run.from_json(run_json()).with_local_fields(business_id="b-1")
     assert client.runs.get(run).business_id == "b-1"

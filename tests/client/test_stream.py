@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runkit.client import Client
 from runkit.client import stream as stream_module
-from runkit.client.stream import RECONNECTS, EventStream, events, pause_before
+from runkit.client.stream import MAX_RECONNECTS, EventStream, events, pause_before
 from runkit.errors import AuthError, ContractError, NotFound, Unavailable
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server
@@ -244,12 +244,12 @@ def test_stream_gives_up_in_the_end(
     server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream that never has news ends, and says by its last event that the run still runs."""
-    assert [pause_before(attempt) for attempt in (1, 2, 3, RECONNECTS)] == [0.25, 0.5, 1, 10]
-    monkeypatch.setattr(stream_module, "PAUSE_MOST", 0.001)
+    assert [pause_before(attempt) for attempt in (1, 2, 3, MAX_RECONNECTS)] == [0.25, 0.5, 1, 10]
+    monkeypatch.setattr(stream_module, "PAUSE_MAX", 0.001)
     serve(server, *[Answer(chunks=[])] * 99, runs=[run_json(status="running")])
     found = list(client.runs.stream("run-1"))
     assert [(event.type, event.run and event.run.status) for event in found] == [("RUN_READ", "running")]
-    assert sum(line.endswith("/stream") for line in server.lines) == RECONNECTS + 1
+    assert sum(line.endswith("/stream") for line in server.lines) == MAX_RECONNECTS + 1
 
 
 def test_run_that_cannot_be_read_is_an_error(server: Server, client: Client) -> None:

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from runkit.client import Client
-from runkit.client.rate_limiter import MARGIN, Pacer
-from runkit.client.transport import RETRY_AFTER_MOST, TRIES, retry_after
+from runkit.client.rate_limiter import MARGIN, RateLimiter
+from runkit.client.transport import MAX_ATTEMPTS, RETRY_AFTER_MAX, retry_after
 from runkit.errors import MaybeSent, RateLimited, Unavailable
 from tests.client.conftest import DROP, HANG, Answer, Asked, Server, Time
 
@@ -46,7 +46,9 @@ def test_get_after_a_timeout_is_tried_again(
     client = make_client(timeout=0.1)
     assert client.runs.get("run-1").id == "run-1"
     server.script = lambda asked: HANG
-    with pytest.raises(Unavailable, match=rf"{client.host}: no answer within 0\.1 s \({TRIES} tries\)"):
+    with pytest.raises(
+        Unavailable, match=rf"{client.host}: no response within 0\.1 s \({MAX_ATTEMPTS} attempts\)"
+    ):
         client.runs.get("run-1")
 
 
@@ -65,7 +67,7 @@ def test_get_gives_up(server: Server, client: Client, fake_time: Time) -> None:
     with pytest.raises(Unavailable) as caught:
         client.runs.get("run-1")
     assert caught.value.status == 503
-    assert len(server.asked) == TRIES
+    assert len(server.asked) == MAX_ATTEMPTS
     bounds = [0.5, 1, 2, 4]
     assert all(slept <= bound for slept, bound in zip(fake_time.slept, bounds, strict=True))
 
@@ -119,17 +121,17 @@ def test_post_that_found_no_connection_is_sent_again(key: str, monkeypatch: pyte
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     slept: list[float] = []
     monkeypatch.setattr(Client, "_sleep", staticmethod(slept.append))
-    with Client(key, url) as client, pytest.raises(Unavailable, match=r"no connection .*\(5 tries\)"):
+    with Client(key, url) as client, pytest.raises(Unavailable, match=r"no connection .*\(5 attempts\)"):
         client.runs.create("cip_orchestrator", business_id="b-1")
-    assert len([seconds for seconds in slept if seconds > 0]) >= TRIES - 1
+    assert len([seconds for seconds in slept if seconds > 0]) >= MAX_ATTEMPTS - 1
 
 
 def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_time: Time) -> None:
     """A wait beyond the bound is not slept through but handed on."""
-    server.script = lambda asked: Answer(status=429, headers={"Retry-After": str(int(RETRY_AFTER_MOST) + 1)})
+    server.script = lambda asked: Answer(status=429, headers={"Retry-After": str(int(RETRY_AFTER_MAX) + 1)})
     with pytest.raises(RateLimited) as caught:
         client.runs.get("run-1")
-    assert caught.value.retry_after == RETRY_AFTER_MOST + 1
+    assert caught.value.retry_after == RETRY_AFTER_MAX + 1
     assert len(server.asked) == 1
     assert fake_time.slept == []
 
@@ -155,22 +157,22 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 
 def test_wait_of_one_thread_holds_all(fake_time: Time) -> None:
     """Retry-After concerns the key, so it holds every thread of the client."""
-    pacer = Pacer(None, clock=fake_time.clock, sleep=fake_time.sleep)
-    pacer.hold(5)
-    pacer.wait()
-    pacer.wait()
+    limiter = RateLimiter(None, clock=fake_time.clock, sleep=fake_time.sleep)
+    limiter.pause(5)
+    limiter.wait()
+    limiter.wait()
     assert fake_time.slept == [5]
 
 
 def test_fifty_threads_keep_one_pace() -> None:
     """However many threads ask, no second holds more than the rate."""
-    pacer = Pacer(100, clock=time.monotonic, sleep=time.sleep)
+    limiter = RateLimiter(100, clock=time.monotonic, sleep=time.sleep)
     went: list[float] = []
     start = threading.Barrier(50)
 
     def go() -> None:
         start.wait()
-        pacer.wait()
+        limiter.wait()
         went.append(time.monotonic())
 
     with ThreadPoolExecutor(50) as pool:
@@ -218,6 +220,6 @@ def test_untrusted_certificate_is_said_at_once(key: str, monkeypatch: pytest.Mon
 
     with (
         Client(key, transport=httpx.MockTransport(handshake)) as client,
-        pytest.raises(Unavailable, match="certificate is not trusted; give the CA file as verify="),
+        pytest.raises(Unavailable, match="certificate is not trusted; pass the CA file as verify="),
     ):
         client.runs.get("run-1")

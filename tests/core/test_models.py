@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from runkit.client import RunList
 from runkit.errors import ContractError, DataError
 from runkit.models import Interrupt, Run, Step
 from runkit.objects import Action, Agent, Event, Feedback, Page, Thread
@@ -105,7 +106,9 @@ def test_times_are_aware_utc() -> None:
 
 def test_what_runkit_knows_is_kept_beside_the_run() -> None:
     """`read_at` and `business_id` survive a round trip through JSON."""
-    parsed = Run.from_json(run()).knowing(read_at=datetime(2026, 2, 3, 11, tzinfo=UTC), business_id="b")
+    parsed = Run.from_json(run()).with_local_fields(
+        read_at=datetime(2026, 2, 3, 11, tzinfo=UTC), business_id="b"
+    )
     again = Run.from_json(parsed.to_dict())
     assert (again.read_at, again.business_id) == (datetime(2026, 2, 3, 11, tzinfo=UTC), "b")
     assert again == parsed
@@ -137,6 +140,22 @@ def test_a_repr_shows_no_names_or_texts() -> None:
     for secret in ("secret", "Jane", "jane@"):
         assert secret not in shown
     assert len(repr(parsed)) < 300
+
+
+def test_a_run_is_shown_by_its_label() -> None:
+    """Its business, its short id and the word for its status come first; the full id is in no form."""
+    run_id = "83fe7317-0000-4000-8000-000000000001"
+    waiting = run(id=run_id, status="interrupted", agent="cip_orchestrator")
+    bare = Run.from_json(waiting)
+    named = bare.with_local_fields(business_id="b-1", business_name="Namesake Imports LLC")
+    assert repr(bare).startswith("Run(CIP Orchestrator · 83fe7317: ◷ Waiting")
+    assert repr(named).startswith("Run(Namesake Imports LLC · 83fe7317: ◷ Waiting")
+    assert named.sentence().startswith("Namesake Imports LLC · 83fe7317: CIP Orchestrator, ◷ Waiting")
+    for text in (repr(named), named.sentence(), named._repr_html_(), repr(RunList((named,)))):
+        assert run_id not in text
+    table = RunList((named,))._repr_html_()
+    assert table.index("Namesake Imports LLC · 83fe7317") < table.index("◷ Waiting")
+    assert run_id not in table
 
 
 def test_the_notebook_form_shows_hostile_text_as_text() -> None:

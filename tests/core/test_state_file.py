@@ -126,7 +126,7 @@ def test_a_file_that_is_something_else(state_dir: Path, content: bytes) -> None:
     state_dir.mkdir()
     (state_dir / answers.FILE).write_bytes(content)
     if content:
-        with pytest.raises(UsageError, match="set RUNKIT_STATE_DIR to a folder that can be written"):
+        with pytest.raises(UsageError, match="set RUNKIT_STATE_DIR to a folder that you can write to"):
             drafts.load(A)
     else:
         assert drafts.load(A) is None

@@ -20,9 +20,9 @@ from runkit import text
         (6e-60, "under 0.001 s"),
         (3.04, "3.0 s"),
         (59.4, "59 s"),
-        (59.7, "1 min 0 s"),
-        (300, "5 min 0 s"),
-        (3599.6, "1 h 0 min"),
+        (59.7, "1 min"),
+        (300, "5 min"),
+        (3599.6, "1 h"),
         (50_520, "14 h 2 min"),
         (273_600, "3 d 4 h"),
         (-90, "-1 min 30 s"),
@@ -53,8 +53,8 @@ def test_a_run_in_one_sentence() -> None:
         n_steps=54,
         n_errors=1,
     ) == (
-        "Namesake Imports LLC · c1d2e3f4: 5 min 0 s = "
-        "3 min 10 s working + 1 min 45 s waiting for a person + 5 s idle; 54 steps, 1 error"
+        "Namesake Imports LLC · c1d2e3f4: 5 min = "
+        "3 min 10 s working + 1 min 45 s waiting for a reviewer + 5 s idle; 54 steps, 1 error"
     )
 
 
@@ -69,8 +69,8 @@ def test_a_run_that_waits_says_so() -> None:
         n_pending=1,
     )
     assert words == (
-        "CIP Orchestrator · r (interrupted): 1 min 0 s = 20 s working + 40 s waiting for a person; "
-        "2 steps, 1 question waiting for a person"
+        "CIP Orchestrator · r (waiting): 1 min = 20 s working + 40 s waiting for a reviewer; "
+        "2 steps, 1 question waiting"
     )
 
 

@@ -70,7 +70,7 @@ def test_the_columns_are_the_schemas_in_order() -> None:
 def test_the_text_form_says_where_the_time_went() -> None:
     """One sentence a run, and that nothing is missing."""
     text = repr(runkit.frames(example("completed")))
-    assert "40 min 59 s = 3 min 16 s working + 37 min 42 s waiting for a person + 1 s idle; 8 steps" in text
+    assert "40 min 59 s = 3 min 16 s working + 37 min 42 s waiting for a reviewer + 1 s idle; 8 steps" in text
     assert "complete, no problems" in text
 
 

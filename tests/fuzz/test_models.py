@@ -108,7 +108,7 @@ def test_what_python_alone_can_hold_never_becomes_null(value: Any) -> None:
     """NaN, large numbers and names that are no text are refused by name."""
     good = {"object": "run", "id": "r", "status": "completed", "new": value}
     good |= {"created_at": "2026-02-03T10:00:00Z", "updated_at": "2026-02-03T10:00:00Z"}
-    with pytest.raises(DataError, match="this Run is no JSON"):
+    with pytest.raises(DataError, match="this Run is not JSON"):
         Run.from_json(good).to_json()
 
 
@@ -119,7 +119,7 @@ def test_what_contains_itself_is_refused() -> None:
     circle["steps"] = [{**circle, "steps": circle}]
     circle["new"] = [circle]
     made = Run.from_json(circle)
-    with pytest.raises(DataError, match="no JSON"):
+    with pytest.raises(DataError, match="not JSON"):
         made.to_json()
     assert made == made
     assert repr(made)
@@ -174,7 +174,7 @@ def test_any_question_has_a_kind_and_proposals(value: Json) -> None:
     assert contract.interrupt_kind(value) in contract.KINDS
     for proposal in proposals:
         assert isinstance(contract.proposed_payload(proposal, "add_sources"), dict)
-        assert all(isinstance(word, str) for word in contract.wanted_documents(proposal))
+        assert all(isinstance(word, str) for word in contract.accepted_document_types(proposal))
         assert contract.response_schema_of(proposal) is None or isinstance(
             contract.response_schema_of(proposal), dict
         )

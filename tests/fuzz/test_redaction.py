@@ -157,7 +157,7 @@ def test_any_run_is_masked(case: Case) -> None:
     try:
         source = read_source([case.value])
     except DataError as error:
-        assert "is no JSON" in str(error)  # noqa: PT017 - most go on
+        assert "is not JSON" in str(error)  # noqa: PT017 - most go on
         return
     done, masker = material(source.frames)
     for name, df in source.frames.items():
@@ -254,5 +254,5 @@ def _circle() -> Json:
 @pytest.mark.parametrize("more", [{"new": float("nan")}, {"new": {1, 2}}, {1: 2}, _circle()], ids=ascii)
 def test_what_no_report_can_hand_over_is_said_first(more: Json) -> None:
     """Before anything of it is masked."""
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError, match="is not JSON"):
         read_source([run() | more])

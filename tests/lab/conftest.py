@@ -290,7 +290,7 @@ import runkit
 box = runkit.sandbox()
 {setup}
 client = box.client({options})
-run = client.runs.get({run.id!r}).knowing(business_id={run.business_id!r})
+run = client.runs.get({run.id!r}).with_local_fields(business_id={run.business_id!r})
 """)
         write_notebook(folder / "n.ipynb", "from desk import box, client, run, runkit", *cells)
         page = context.new_page()

@@ -184,10 +184,10 @@ CALLS: dict[str, Call] = {
     "runs.deliver": Call(
         "POST /resume",
         lambda w, c, run: c.runs.deliver(run, run.interrupts[0].id, {"decision": "approve", "note": "no"}),
-        lambda w, told: told.fate in ("confirmed", "unconfirmed") and not told.run.interrupts,
+        lambda w, told: told.outcome in ("confirmed", "unconfirmed") and not told.run.interrupts,
         "answers",
         World.question,
-        lambda told: told.fate == "unknown",
+        lambda told: told.outcome == "unknown",
     ),
     "runs.feedback": Call(
         "POST /feedback",

@@ -110,7 +110,7 @@ def test_a_word_for_no_key_refuses_no_report(tmp_path, monkeypatch, key):
 
 def test_half_a_surrogate_pair_is_refused(tmp_path):
     """No JSON text can hold it."""
-    with pytest.raises(DataError, match="this Run is no JSON"):
+    with pytest.raises(DataError, match="this Run is not JSON"):
         make(run(step("s", label="bad \ud800 sign")), tmp_path / "a.html")
 
 

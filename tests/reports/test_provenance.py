@@ -33,7 +33,7 @@ def several() -> list[dict[str, Any]]:
 
 def read_at(raw: dict[str, Any], when: datetime) -> Run:
     """The run as it was read at some time."""
-    return Run.from_json(raw).knowing(read_at=when)
+    return Run.from_json(raw).with_local_fields(read_at=when)
 
 
 def about(f: Frames, **told: Any) -> Provenance:
@@ -156,7 +156,10 @@ def test_the_facts_in_words():
 
 def test_when_and_where_runs_were_read(fetched):
     """From first to last, and each host once."""
-    late = [fetched[0].knowing(read_at=READ + timedelta(days=900)), fetched[1].knowing(read_at=READ)]
+    late = [
+        fetched[0].with_local_fields(read_at=READ + timedelta(days=900)),
+        fetched[1].with_local_fields(read_at=READ),
+    ]
     said = facts(about(frames(late)))["read"]
     assert said == f"2026-02-03 12:00:00 UTC to 2028-07-22 12:00:00 UTC, from {fetched[0].read_from}"
     assert facts(about(frames([])))["read"] == "at an unknown time, from an unknown host"

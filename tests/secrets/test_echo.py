@@ -67,7 +67,7 @@ def test_no_error_or_log_line_holds_what_the_server_repeats(
 ) -> None:
     """Errors and what they came from, runkit's log at DEBUG, and the client."""
     monkeypatch.setattr("runkit.client.stream.pause_before", lambda attempt: 0)
-    monkeypatch.setattr("runkit.client.stream.RECONNECTS", 1)
+    monkeypatch.setattr("runkit.client.stream.MAX_RECONNECTS", 1)
     caplog.set_level(logging.DEBUG)
     server.way, server.seen = way, set()
     error = None
@@ -103,7 +103,7 @@ def test_errors_say_that_it_stood_there(server: Any, client: Client) -> None:
     assert caught.value.messages == ("Bearer *** | ***",)
     assert caught.value.parameter == "Bearer *** | ***"
     server.way = "run"
-    with pytest.raises(errors.ContractError, match=r"answered with run 'Bearer \*\*\* \| \*\*\*'"):
+    with pytest.raises(errors.ContractError, match=r"returned run 'Bearer \*\*\* \| \*\*\*'"):
         client.runs.get("r")
 
 
