@@ -13,7 +13,7 @@ from runkit.archive.writing import Added, Writer, compact
 from runkit.client.fetch import check_workers
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.progress import Bar
-from runkit.tables.sources import Record, Where
+from runkit.tables.sources import Location, Record
 from runkit.text import moment, plural, shorten, visible
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _read(
                 if isinstance(outcome, ApiError):
                     errors[run_id] = outcome
                 else:
-                    writer.take(Record(outcome.to_dict(), Where(path=f"run {run_id}")))
+                    writer.take(Record(outcome.to_dict(), Location(path=f"run {run_id}")))
         writer.write()
         compact(writer.place, MOST_SMALL_FILES)  # if other writers are in the way, the next sync will do it
     except KeyboardInterrupt:

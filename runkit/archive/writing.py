@@ -14,7 +14,7 @@ import pyarrow as pa
 from runkit.archive.rows import SCHEMA, Row, resolve, row_of, table_of
 from runkit.archive.table import CommitConflict, Place, Snapshot
 from runkit.logs import log
-from runkit.tables.problems import Problems, numbers
+from runkit.tables.problems import Problems, problem_counts
 from runkit.tables.schema import cast, empty
 from runkit.tables.sources import Record
 from runkit.text import plural
@@ -56,7 +56,7 @@ class Added:
         parts = [f"{self.n_new:,} new", f"{self.n_changed:,} changed", f"{self.n_unchanged:,} unchanged"]
         if self.n_refused:
             costly = self.problems[self.problems["severity"] == "error"]
-            found = numbers(costly).groupby(costly["problem"].astype("str")).sum()
+            found = problem_counts(costly).groupby(costly["problem"].astype("str")).sum()
             kinds = ", ".join(f"{n:,} {word}" for word, n in found.items())
             parts.append(f"{plural(self.n_refused, 'record')} refused ({kinds}; see .problems)")
         return ", ".join([*parts, "interrupted: add again to go on"] if self.is_interrupted else parts)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import runkit
 from runkit.models import Run
-from runkit.tables.validate import conform, to_columns
+from runkit.tables.validate import records_to_arrow, validate
 from support import at, run, runs, step
 
 GOOD = {
@@ -81,12 +81,12 @@ def time_texts(draw: st.DrawFn) -> str:
 def test_the_fast_reader_agrees_with_the_careful_one(text: str) -> None:
     """Whatever Arrow accepts, the check of a single record accepts with the same value."""
     record = run(created_at=text)
-    fast = to_columns(Run, [record])
-    clean, flaws = conform(Run, record)
+    fast = records_to_arrow(Run, [record])
+    clean, flaws = validate(Run, record)
     if fast is not None:
         assert clean is not None
         assert not flaws
-        careful = to_columns(Run, [clean])
+        careful = records_to_arrow(Run, [clean])
         assert careful is not None
         assert fast.time["created_at"].tolist() == careful.time["created_at"].tolist()
 
