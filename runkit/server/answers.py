@@ -30,9 +30,7 @@ def read_policy(policy: str | Mapping[str, Any] | None) -> Pairs:
     rules = rules.get("interrupt_policy", rules)
     overrides = rules.get("overrides") or {}
     if not isinstance(overrides, Mapping):
-        raise UsageError(
-            f"policy['overrides']={overrides!r} is not a mapping; expected {{agent type: mode}}."
-        )
+        raise UsageError(f"policy['overrides']={overrides!r}; expected a mapping {{agent type: mode}}.")
     modes = {"default": rules.get("default", "manual"), **overrides}
     for name, words, choices in (
         ("policy", rules, ("default", "overrides", "interrupt_policy")),
@@ -90,11 +88,9 @@ def read_answer(
             _check_schema(schema, {**fields.shared, **fields.own, "decision": verdict}, fields)
         if note := _note(fields.own, fields.place):
             notes.append((agent, note))
-        payload = (
-            _edited_payload(question, verdict, fields, kinds) if verdict in VERDICTS_WITH_ACTION else None
-        )
-        if payload is not None:
-            payloads.append((agent, json.dumps(payload)))
+        if verdict in VERDICTS_WITH_ACTION:
+            payload = _edited_payload(question, verdict, fields, kinds)
+            payloads += [] if payload is None else [(agent, json.dumps(payload))]
     shared = _note(value, "input")
     return Answer(interrupt.item["id"], at, tuple(verdicts), shared, tuple(notes), tuple(payloads), person)
 
@@ -114,8 +110,7 @@ def _fields_by_agent(value: Json, agents: set[str]) -> dict[str, _AnswerFields]:
             message = f"agent must be {or_list(agents)}; got {str(proposal.get('agent'))[:80]!r}"
             raise RequestError(422, message, "input.proposals")
     return {
-        proposal["agent"]: _AnswerFields(value, proposal, f"input.proposals[{n}]")
-        for n, proposal in enumerate(proposals)
+        own["agent"]: _AnswerFields(value, own, f"input.proposals[{n}]") for n, own in enumerate(proposals)
     }
 
 

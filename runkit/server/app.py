@@ -39,11 +39,7 @@ def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float],
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the OpenAPI; AccessMiddleware checks it
-        exception_handlers={
-            HTTPException: _rejected,
-            RequestValidationError: _invalid,
-            Exception: _broken,
-        },
+        exception_handlers={HTTPException: _rejected, RequestValidationError: _invalid, Exception: _broken},
     )
     app.router.route_class = StrictRoute
     app.add_middleware(DateMiddleware, now=store.clock.now)

@@ -41,7 +41,7 @@ ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email":
 """The account of the key: requester, reviewer and actor of all its requests."""
 
 
-def requester_of(person: str | None) -> Json:
+def user_of(person: str | None) -> Json:
     """Return the requester of a run: the account, or the user of that name."""
     return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT
 
@@ -146,13 +146,13 @@ _DOCUMENT = {"object": "document", "content_type": "application/pdf", "size": 48
 
 def business_json(business: Business, fields: Json, hit: Json) -> Json:
     """Return the JSON of a business; `fields` and `hit` are the values that actions change."""
-    shown: Json = {**fill(_BUSINESS, business.facts()), "status": fields["status"]}
+    body: Json = {**fill(_BUSINESS, business.facts()), "status": fields["status"]}
     mismatch = business.scenario in TABLES["on_file"]
-    shown["tin"] |= {"mismatch": mismatch, "verified_by": fields["verified_by"]}
-    listing = shown["watchlist"]["lists"][0]
+    body["tin"] |= {"mismatch": mismatch, "verified_by": fields["verified_by"]}
+    listing = body["watchlist"]["lists"][0]
     listing["results"] = [{**one, **hit} for one in listing["results"] if business.hit]
-    shown["watchlist"]["hit_count"] = len(listing["results"])
-    return shown
+    body["watchlist"]["hit_count"] = len(listing["results"])
+    return body
 
 
 def document_json(document_id: str, kind: str, filename: str, created_at: str) -> Json:

@@ -24,17 +24,9 @@ from runkit.server.businesses import (
     fill,
     id_in,
     iso,
-    requester_of,
+    user_of,
 )
-from runkit.server.scenarios import (
-    FINDINGS,
-    OUTCOMES,
-    QUESTIONS,
-    Task,
-    parse_tasks,
-    question_kind,
-    specialists_of,
-)
+from runkit.server.scenarios import FINDINGS, OUTCOMES, QUESTIONS, Task, kind_of, parse_tasks, specialists_in
 
 Pairs = tuple[tuple[str, str], ...]
 POLICY_VERDICTS = {
@@ -83,8 +75,8 @@ class Answer(NamedTuple):
 class Interrupt(NamedTuple):
     """An interrupt: the item as the API shows it, and the type of each agent's question."""
 
-    asked: int
-    answered: int | None
+    asked_at: int
+    answered_at: int | None
     item: Json
     questions: Pairs
 
@@ -128,7 +120,7 @@ class Plan:
 
     def __init__(self, spec: RunSpec, answers: tuple[Answer, ...]) -> None:
         business = business_of(spec.business_id)
-        self.spec, self.facts, self.specialists = spec, business.facts(), specialists_of(business.scenario)
+        self.spec, self.facts, self.specialists = spec, business.facts(), specialists_in(business.scenario)
         self.own: Json = TABLES["scenarios"][business.scenario]
         self.modes = {**dict(spec.policy), **self.own.get("policy", {})}  # [A] 24
         self.answers = {answer.interrupt_id: answer for answer in answers}
@@ -231,7 +223,7 @@ class Plan:
             step.parent = new_index[step.parent]
             if step.end is not None and step.end > at:
                 self._finish(index, at, step.artifacts if step.type == "interrupt" else (), failed=True)
-        self.interrupts = [interrupt for interrupt in self.interrupts if interrupt.asked <= at]
+        self.interrupts = [interrupt for interrupt in self.interrupts if interrupt.asked_at <= at]
         self.actions = [action for action in self.actions if action["at"] <= at]
         self.started, self.ended, self.output, self.status = min(self.started, at), at, None, "error"
 
@@ -260,7 +252,7 @@ class Plan:
         self.steps[index].result = {"resolution": mode}
         at += self._ms(0.2, 0.8)
         self._finish(index, at, [self._finding(FINDINGS[question])])
-        at = self._apply(agent, question, POLICY_VERDICTS[mode][question_kind(question)], at) + self._gap()
+        at = self._apply(agent, question, POLICY_VERDICTS[mode][kind_of(question)], at) + self._gap()
         self.sentences.append(f"(Resolved by the interrupt policy: {mode}.)")
         return at
 
@@ -278,9 +270,7 @@ class Plan:
         agent, name = value.get("agent"), f"await_{value['type']}"
         index = self._step(-1, agent or ORCHESTRATOR, name, value["label"], at, "interrupt")
         self.steps[index].result = {"interrupt_id": interrupt_id}
-        self.steps[index].artifacts = [
-            artifact for proposal in proposals for artifact in proposal["artifacts"]
-        ]
+        self.steps[index].artifacts = [proposal["artifacts"][0] for proposal in proposals]
         answer = self.answers.get(interrupt_id)
         item = {"id": interrupt_id, "agent": agent, "value": value}
         self.interrupts.append(Interrupt(at, answer.at if answer else None, item, questions))
@@ -288,7 +278,7 @@ class Plan:
             raise _Unanswered
         self._finish(index, answer.at, self.steps[index].artifacts)
         if answer.person:
-            reviewer = requester_of(answer.person)
+            reviewer = user_of(answer.person)
             self.steps[index].closing = {"answered_by": {"id": reviewer["id"], "name": reviewer["name"]}}
         return answer
 

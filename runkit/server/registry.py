@@ -20,7 +20,7 @@ from runkit.server.businesses import (
     document_json,
     id_in,
     iso,
-    requester_of,
+    user_of,
 )
 from runkit.server.schemas import NewAction, NewDocument, ObjectType
 from runkit.server.store import Store, get_or_404
@@ -153,7 +153,7 @@ class Registry:
 
 def _actors(run: Json | None, person: str | None = None) -> list[Json]:
     keys = ("id", "thread_id", "status", "agent")
-    data = {key: requester_of(person)[key] for key in ("id", "name")}
+    data = {key: user_of(person)[key] for key in ("id", "name")}
     requester = {"actor_type": "user" if person else "account", "data": data}
     return [requester, *([{"actor_type": "run", "data": {key: run[key] for key in keys}}] if run else [])]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from runkit.server import state
 from runkit.server.answers import parse_answer, read_answer, read_policy
-from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, Json, business_of, iso, requester_of
+from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, Json, business_of, iso, user_of
 from runkit.server.plan import Answer, Interrupt, RunSpec, plan
 from runkit.server.registry import Registry
 from runkit.server.scenarios import OUTCOMES
@@ -56,7 +56,7 @@ class Runs:
             "updated_at": iso(max((state.updated(one, now) for one in plans), default=row["created"])),
             "status": next((word for word in ("interrupted", "running") if word in statuses), last),
             "metadata": None,
-            "requester": requester_of(row.get("person")),
+            "requester": user_of(row.get("person")),
         }
 
     def create_run(self, body: NewRun, person: Person) -> Json:
@@ -131,7 +131,7 @@ class Runs:
 
     def submit_feedback(self, run_id: Id, body: NewFeedback, person: Person) -> Json:
         """Rate an artifact of a run; 422 if the run does not show this artifact."""
-        now, artifact_id, reviewer = self.store.clock.now(), body.artifact_id, requester_of(person)["id"]
+        now, artifact_id, reviewer = self.store.clock.now(), body.artifact_id, user_of(person)["id"]
         if artifact_id not in state.visible_artifacts(self.store.plan_of(run_id), now):
             raise RequestError(422, "artifact_id is not an artifact of this run", "artifact_id")
         row = {
@@ -176,7 +176,7 @@ def _history_answer(interrupt: Interrupt, random: Random) -> Answer:
         dict(interrupt.questions).values(), dict(verdicts).values(), strict=True
     ):
         note = note or "not the listed person"  # a dismissal needs a note
-    return Answer(interrupt.item["id"], interrupt.asked + round(minutes * MINUTE), verdicts, note)
+    return Answer(interrupt.item["id"], interrupt.asked_at + round(minutes * MINUTE), verdicts, note)
 
 
 def _check_agent(kind: str) -> None:

@@ -34,7 +34,7 @@ class Specialist(NamedTuple):
     summary: str
 
 
-def question_kind(question: str) -> str:
+def kind_of(question: str) -> str:
     """Return `document`, `decision` or `proposal` for a type of question."""
     return question if question in ("document", "decision") else "proposal"
 
@@ -63,7 +63,7 @@ def _task(word: str) -> Task:
 
 
 @cache
-def specialists_of(scenario: str) -> tuple[Specialist, ...]:
+def specialists_in(scenario: str) -> tuple[Specialist, ...]:
     """Return the specialists of a scenario. With `steps`, the run has exactly that many, on three levels."""
     row = TABLES["scenarios"][scenario]
     rows = [TABLES["parts"][key] for key in row["parts"]]

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 
 import orjson
 
-from runkit.server.businesses import Json, iso, requester_of
+from runkit.server.businesses import Json, iso, user_of
 from runkit.server.clock import Clock
 from runkit.server.plan import Interrupt, Plan, Step
 
@@ -35,7 +35,7 @@ def state(p: Plan, t: int, steps: bool = True) -> Json:
         "status": now,
         "thread_id": p.spec.thread_id,
         "agent": p.spec.agent,
-        "requester": requester_of(p.spec.person),
+        "requester": user_of(p.spec.person),
         "prompt": p.spec.prompt,
         "started_at": iso(p.started) if p.started <= t else None,
         "ended_at": iso(p.ended) if p.ended is not None and p.ended <= t else None,
@@ -56,7 +56,9 @@ def pending(p: Plan, t: int) -> Interrupt | None:
     """Return the open interrupt at `t`. [A] 26: interrupts do not expire before their run ends."""
     if p.ended is not None and p.ended <= t:
         return None
-    open_at = (one for one in p.interrupts if one.asked <= t and (one.answered is None or t < one.answered))
+    open_at = (
+        one for one in p.interrupts if one.asked_at <= t and (one.answered_at is None or t < one.answered_at)
+    )
     return next(open_at, None)
 
 
@@ -69,7 +71,7 @@ def next_stop(p: Plan, t: int) -> int | None:
     """Return when a run that is running at `t` will wait or end; None if it waits or has ended."""
     if status(p, t) != "running":
         return None
-    return min((interrupt.asked for interrupt in p.interrupts if interrupt.asked > t), default=p.ended)
+    return min((interrupt.asked_at for interrupt in p.interrupts if interrupt.asked_at > t), default=p.ended)
 
 
 def visible_artifacts(p: Plan, t: int) -> set[str]:
@@ -114,7 +116,7 @@ def _artifacts(step: Step, t: int) -> list[Json]:
 
 def snapshot_times(p: Plan) -> list[int]:
     """Return the times of snapshots: every change, or an even selection of too many."""
-    stops = {interrupt.asked for interrupt in p.interrupts} | {p.ended}
+    stops = {interrupt.asked_at for interrupt in p.interrupts} | {p.ended}
     changes = [at for at in p.changes if at >= p.started]
     stride = -(-len(changes) // max(2, 2 * SNAPSHOT_STEPS // max(1, len(p.steps))))
     return [at for number, at in enumerate(changes) if number % stride == 0 or at in stops]

@@ -31,9 +31,7 @@ def _no_columns(model: type[ApiObject]) -> dict[str, pa.Array]:
 
 
 def explode(
-    lists: Sequence[Any],
-    model: type[ApiObject],
-    note: Callable[[int, str, Issue], None],
+    lists: Sequence[Any], model: type[ApiObject], note: Callable[[int, str, Issue], None]
 ) -> Exploded:
     """Explode `lists` (None is empty) of records of `model`.
 

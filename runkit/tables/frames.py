@@ -340,11 +340,7 @@ def _as_of_micros(as_of: datetime | str | None, source: object) -> int | None:
 
 
 def _row_groups(
-    records: Iterable[Record],
-    as_of: int | None,
-    words: Vocabularies,
-    problems: Problems,
-    bar: Bar,
+    records: Iterable[Record], as_of: int | None, words: Vocabularies, problems: Problems, bar: Bar
 ) -> Iterator[RowGroup]:
     batches: list[Batch] = []
     size = 0

@@ -174,11 +174,7 @@ def outcome(row: InterruptRow, resolution: str | None, is_finished: bool) -> str
 
 
 def interrupt_columns(
-    rows: Sequence[InterruptRow],
-    runs: Runs,
-    steps: Steps,
-    spans: Spans,
-    resolutions: dict[int, str | None],
+    rows: Sequence[InterruptRow], runs: Runs, steps: Steps, spans: Spans, resolutions: dict[int, str | None]
 ) -> Chunk:
     """Build the columns of the interrupts frame, with positions of runs instead of their ids."""
     if not rows:
@@ -186,11 +182,7 @@ def interrupt_columns(
     run = np.array([row.run for row in rows], np.int64)
     step = np.array([row.step.position if row.step else -1 for row in rows], np.int64)
     outcomes = [
-        outcome(
-            row,
-            resolutions[row.step.position] if row.step else None,
-            bool(runs.is_finished[row.run]),
-        )
+        outcome(row, resolutions[row.step.position] if row.step else None, bool(runs.is_finished[row.run]))
         for row in rows
     ]
     has_step = step >= 0

@@ -112,8 +112,8 @@ def _from_path(path: Path) -> Iterator[Record]:
             "Pass JSON text as bytes."
         )
     if not path.is_file():
-        shown = shorten(str(path), 300)
-        raise UsageError(f"{shown} does not exist; give the path of an existing file.")
+        name = shorten(str(path), 300)
+        raise UsageError(f"{name} does not exist; give the path of an existing file.")
     try:
         file = path.open("rb")
     except OSError as error:

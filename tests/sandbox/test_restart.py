@@ -125,7 +125,7 @@ def test_a_past_looks_lived_in() -> None:
     assert found["completed"] > 60
     assert min(found.values()) >= 3
     interrupts = [pause for run_id in store.runs for pause in store.plan_of(run_id).interrupts]
-    waits = [pause.answered - pause.asked for pause in interrupts if pause.answered is not None]
+    waits = [one.answered_at - one.asked_at for one in interrupts if one.answered_at is not None]
     assert min(waits) < 1_500_000
     assert max(waits) > 9 * 3_600_000
     for business in BUSINESS.values():

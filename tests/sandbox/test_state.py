@@ -43,7 +43,7 @@ def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...
                 (agent, list(OUTCOMES[question])[choice % len(OUTCOMES[question])])
                 for agent, question in interrupt.questions
             )
-            answers += (Answer(interrupt.item["id"], interrupt.asked + delay, verdicts),)
+            answers += (Answer(interrupt.item["id"], interrupt.asked_at + delay, verdicts),)
     return answers
 
 
