@@ -56,10 +56,8 @@ def pending(p: Plan, t: int) -> Interrupt | None:
     """Return the open interrupt at `t`. [A] 26: interrupts do not expire before their run ends."""
     if p.ended is not None and p.ended <= t:
         return None
-    open_at = (
-        one for one in p.interrupts if one.asked_at <= t and (one.answered_at is None or t < one.answered_at)
-    )
-    return next(open_at, None)
+    asked = (one for one in p.interrupts if one.asked_at <= t)
+    return next((one for one in asked if one.answered_at is None or t < one.answered_at), None)
 
 
 def updated(p: Plan, t: int) -> int:
