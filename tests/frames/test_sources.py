@@ -113,7 +113,7 @@ def test_a_document_that_does_not_parse_is_one_bad_record() -> None:
 
 
 def test_ndjson_isolates_a_broken_line(tmp_path: Path) -> None:
-    """A broken line is named with its number, and its neighbours are in the frames."""
+    """A broken line is named with its number, and its neighbors are in the frames."""
     path = tmp_path / "runs.ndjson"
     path.write_bytes(b"{broken\n" + LINES)
     frames = runkit.frames(path)

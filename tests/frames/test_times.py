@@ -105,7 +105,7 @@ def test_as_of_takes_the_argument_first() -> None:
 
 
 def test_as_of_falls_back_to_the_newest_time_of_the_same_run() -> None:
-    """A neighbour's later times change nothing."""
+    """A neighbor's later times change nothing."""
     mine = run(step("a", 0, 20), step("b", 20, None), run_id="mine", end=None)
     other = run(step("c", 0, 900), run_id="other", end=None)
     frames = runkit.frames([mine, other])
