@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runkit.contract import one_or_several
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
-from runkit.tables.frames import no_garbage_collection
+from runkit.tables.frames import gc_paused
 from runkit.tables.sources import records_of
 from runkit.text import plural
 
@@ -102,7 +102,7 @@ class Archive:
         first = list(islice(records, 1))  # an invalid source raises before anything is created
         snapshot = self._place.make()
         bar = Bar(iterable=chain(first, records), unit="run", delay=2, disable=not progress)
-        with bar, no_garbage_collection():
+        with bar, gc_paused():
             return add_records(snapshot, bar)
 
     def compact(self) -> int:

@@ -16,7 +16,7 @@ from runkit import jsontext
 from runkit.contract import FINAL_STATUSES, LOCAL, current_status
 from runkit.models import BUSINESS_FIELDS
 from runkit.tables.columns import Flags, Ints
-from runkit.tables.layout import take_runs
+from runkit.tables.layout import read_runs
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
 from runkit.tables.validate import NEVER, TEXT, TIME
@@ -77,7 +77,7 @@ def row_of(record: Record) -> Row:
         steps = raw.get("steps")
         bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
         return Row(record._replace(raw=bare), text, digest(raw, text))
-    return Row(Record({"id": raw.get("id")}, record.where, *refusal))
+    return Row(Record({"id": raw.get("id")}, record.location, *refusal))
 
 
 def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
@@ -86,7 +86,7 @@ def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
     A run needs its id, its status and the times that the contract requires.
     """
     by_record = {id(row.record): row for row in rows}
-    runs = take_runs([row.record for row in rows], problems)
+    runs = read_runs([row.record for row in rows], problems)
     valid = [by_record[id(record)] for record in runs.records]
     columns = {
         **runs.text,

@@ -14,7 +14,7 @@ import pyarrow as pa
 from runkit.archive.rows import SCHEMA, Row, resolve, row_of, table_of
 from runkit.archive.table import CommitConflict, Place, Snapshot
 from runkit.logs import log
-from runkit.tables.problems import Problems, numbers
+from runkit.tables.problems import Problems, problem_counts
 from runkit.tables.schema import cast, empty
 from runkit.tables.sources import Record
 from runkit.text import plural
@@ -55,7 +55,7 @@ class Added:
         parts = [f"{self.n_new:,} new", f"{self.n_changed:,} changed", f"{self.n_unchanged:,} unchanged"]
         if self.n_refused:
             errors = self.problems[self.problems["severity"] == "error"]
-            by_word = numbers(errors).groupby(errors["problem"].astype("str")).sum()
+            by_word = problem_counts(errors).groupby(errors["problem"].astype("str")).sum()
             kinds = ", ".join(f"{n:,} {word}" for word, n in by_word.items())
             parts.append(f"{plural(self.n_refused, 'record')} refused ({kinds}; see .problems)")
         return ", ".join([*parts, "interrupted: add again to continue"] if self.is_interrupted else parts)

@@ -21,7 +21,7 @@ from runkit.charts.fleet_time import budget, slowest_steps, waits
 from runkit.charts.panel import Exhibit
 from runkit.charts.wording import NO_RUNS, listed, said, without_budget
 from runkit.tables.frames import Frames
-from runkit.tables.problems import numbers
+from runkit.tables.problems import problem_counts
 from runkit.text import budget_words, duration, moment, plural, shorten
 
 __all__ = [
@@ -74,7 +74,7 @@ def in_short(f: Frames) -> Exhibit:
         "working": duration(spent["working_s"]),
         "waiting for a person": duration(spent["waiting_s"]),
         "steps": f"{len(f.steps):,}",
-        "problems in the data": f"{numbers(f.problems).sum():,}",
+        "problems in the data": f"{problem_counts(f.problems).sum():,}",
     }
     table = pd.DataFrame({"what": list(rows), "value": list(rows.values())}, dtype="str")
     return Exhibit("The runs in short", " ".join(filter(None, parts)), table)
@@ -93,7 +93,9 @@ def problems(f: Frames) -> Exhibit:
     Exhibit
         With a row for each kind of problem.
     """
-    kinds = f.problems.assign(n_problems=numbers(f.problems)).astype({"severity": "str", "problem": "str"})
+    kinds = f.problems.assign(n_problems=problem_counts(f.problems)).astype(
+        {"severity": "str", "problem": "str"}
+    )
     table = kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index()
     found = plural(int(table["n_problems"].sum()), "problem") if len(table) else "No problem"
     was = "was" if len(table) == 0 or table["n_problems"].sum() == 1 else "were"
@@ -138,7 +140,7 @@ def _wholeness(f: Frames) -> str:
     if f.is_complete:
         return ""
     reasons = []
-    n_older = int(numbers(f.problems)[f.problems["problem"] == "duplicate_run"].sum())
+    n_older = int(problem_counts(f.problems)[f.problems["problem"] == "duplicate_run"].sum())
     if f.coverage.refused > n_older:
         n_lost = plural(f.coverage.refused - n_older, "record")
         reasons.append(f"{n_lost} of {f.coverage.seen:,} could not be read")

@@ -13,7 +13,7 @@ from runkit.charts.panel import Exhibit
 from runkit.charts.wording import NO_RUNS, agent_name, business, few, known, listed, quoted, said, share
 from runkit.contract import FINAL_STATUSES
 from runkit.tables.frames import Frames
-from runkit.tables.problems import numbers
+from runkit.tables.problems import problem_counts
 from runkit.text import duration, plural, short_id
 
 MOST_ROWS = 20  # what somebody looks at in a morning
@@ -312,7 +312,7 @@ def _unread(f: Frames) -> Kind:
 
 
 def _number(problems: pd.DataFrame) -> int:
-    return int(numbers(problems).sum())
+    return int(problem_counts(problems).sum())
 
 
 def _most_first(rows: pd.DataFrame, column: str) -> list[tuple[object, pd.DataFrame]]:

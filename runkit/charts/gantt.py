@@ -16,7 +16,7 @@ from runkit.charts.scene import SECOND, Scene
 from runkit.charts.style import CONTAINER, keep_private
 from runkit.charts.traces import Picture, thickness, traces
 from runkit.errors import UsageError
-from runkit.tables.frames import Frames, frames, sentence
+from runkit.tables.frames import Frames, frames, summarize_run
 from runkit.tables.validate import FIRST, LAST
 from runkit.text import fleet_sentence, plural
 from runkit.timing import Ints
@@ -190,9 +190,9 @@ def sentences(scene: Scene) -> list[str]:
     """What the figure says in words: a sentence per run up to four, else one for all."""
     runs = scene.frames.runs
     if scene.n_runs == 1:
-        return [sentence(runs.iloc[0])]
+        return [summarize_run(runs.iloc[0])]
     if scene.n_runs <= len(LETTERS):
-        return [f"{LETTERS[number]}: {sentence(row)}" for number, (_, row) in enumerate(runs.iterrows())]
+        return [f"{LETTERS[number]}: {summarize_run(row)}" for number, (_, row) in enumerate(runs.iterrows())]
     budget = runs[["working_s", "waiting_s", "idle_s"]].sum()
     status = runs["status"].value_counts()
     return [

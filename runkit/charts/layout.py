@@ -13,7 +13,7 @@ from runkit.charts.labels import plain, width_px, wrapped
 from runkit.charts.rows import LETTERS, step_labels
 from runkit.charts.style import CONTAINER, LEGEND, chosen_ground, template
 from runkit.charts.traces import Picture, Trace, numbers
-from runkit.tables.compare import parting
+from runkit.tables.compare import first_difference
 from runkit.text import duration, plural
 
 PAD = 0.015  # of the axis, on both sides
@@ -200,7 +200,7 @@ def parting_mark(picture: Picture) -> list[Trace]:
         return []
     steps = scene.frames.steps
     of_run = [np.flatnonzero(scene.run == number) for number in (0, 1)]
-    found = parting(*(steps.iloc[at] for at in of_run))
+    found = first_difference(*(steps.iloc[at] for at in of_run))
     if found is None:
         return []
     label = step_labels(scene)

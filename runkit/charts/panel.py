@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from runkit.tables.html import readable
+from runkit.tables.html import df_to_html
 from runkit.text import Markup, block, visible
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Exhibit:
         if self.figure is not None:
             display(self.figure)
         if len(self.table):
-            table = readable(self.table, caption=self.title)
+            table = df_to_html(self.table, caption=self.title)
             folded = table if self.figure is None else _FOLDED.format(f"{self.title}, as a table", table)
             show(folded, repr(self))
 
@@ -72,7 +72,7 @@ class Exhibit:
 
         The table is open: a front end that shows the HTML does not draw the figure.
         """
-        table = [readable(self.table, caption=self.title)] if len(self.table) else []
+        table = [df_to_html(self.table, caption=self.title)] if len(self.table) else []
         html = block(_SENTENCE.format(self.sentence), *table)
         bundle: dict[str, Any] = {"text/html": str(html), "text/plain": repr(self)}
         if self.figure is not None:

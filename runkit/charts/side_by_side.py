@@ -38,8 +38,7 @@ from runkit.charts.wording import (
     waited_words,
 )
 from runkit.errors import UsageError
-from runkit.tables.compare import compare
-from runkit.tables.compare import parting as first_difference
+from runkit.tables.compare import compare, first_difference
 from runkit.tables.frames import Frames, frames
 from runkit.text import duration, plural
 

@@ -1,6 +1,6 @@
-"""How questions get their answers: from the interrupt policy, or from a person through resume.
+"""Parse the interrupt policy, and answers from reviewers.
 
-Every assumption about the undocumented body of resume ([A] 1, 2 and 5) lives here.
+All assumptions about the undocumented body of resume ([A] 1, 2 and 5) are here.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any, NamedTuple
 from runkit.contract import answer_errors
 from runkit.errors import UsageError
 from runkit.server.businesses import AGENTS, LETTER, Json
-from runkit.server.plan import ACTING, Answer, Pairs, Pause
+from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt, Pairs
 from runkit.server.registry import check_payload
-from runkit.server.scenarios import ASKS
+from runkit.server.scenarios import QUESTIONS
 from runkit.server.schemas import MAX_TEXT
-from runkit.server.web import Refusal, either, objects
+from runkit.server.web import RequestError, object_list, or_list
 
 MODES = ("manual", "auto_approve", "skip")
 
 
-def read_policy(given: str | Mapping[str, Any] | None) -> Pairs:
-    """Read a mode, or `{"default": mode, "overrides": {agent type: mode}}`, bare or under `interrupt_policy`.
+def read_policy(policy: str | Mapping[str, Any] | None) -> Pairs:
+    """Parse a mode, or `{"default": mode, "overrides": {agent type: mode}}`, also under `interrupt_policy`.
 
     Raises `UsageError` for an unknown key, mode or agent type.
     """
-    rules: Mapping[str, Any] = {"default": given} if isinstance(given, str) else given or {}
+    rules: Mapping[str, Any] = {"default": policy} if isinstance(policy, str) else policy or {}
     rules = rules.get("interrupt_policy", rules)
     overrides = rules.get("overrides") or {}
     if not isinstance(overrides, Mapping):
-        raise UsageError(f"policy['overrides']={overrides!r} is no mapping; expected {{agent type: mode}}.")
+        raise UsageError(f"policy['overrides']={overrides!r}; expected a mapping {{agent type: mode}}.")
     modes = {"default": rules.get("default", "manual"), **overrides}
     for name, words, choices in (
         ("policy", rules, ("default", "overrides", "interrupt_policy")),
@@ -43,20 +43,20 @@ def read_policy(given: str | Mapping[str, Any] | None) -> Pairs:
     return tuple(sorted(modes.items()))
 
 
-def split_answer(body: Json) -> tuple[str, Json]:
-    """[A] 1: `{"interrupt_id", "input"}` under any of their likely names; 422 if either is missing."""
+def parse_answer(body: Json) -> tuple[str, Json]:
+    """[A] 1: parse `{"interrupt_id", "input"}` under any of their likely names; 422 if one is missing."""
     interrupt_id = next((body[name] for name in ("interrupt_id", "id") if name in body), None)
     names = ("input", "value", "response", "payload", "resume")
-    given = next((body[name] for name in names if name in body), None)
+    value = next((body[name] for name in names if name in body), None)
     if not isinstance(interrupt_id, str) or not interrupt_id:
-        raise Refusal(422, "interrupt_id is required: the id of the question", "interrupt_id")
-    if not isinstance(given, dict):
-        raise Refusal(422, 'input is required: an object such as {"decision": "approve"}', "input")
-    return interrupt_id, given
+        raise RequestError(422, "interrupt_id is required: the id of the interrupt", "interrupt_id")
+    if not isinstance(value, dict):
+        raise RequestError(422, 'input is required: an object such as {"decision": "approve"}', "input")
+    return interrupt_id, value
 
 
-class _Part(NamedTuple):
-    """What was given for one ask: by the proposal that names its agent, at `place`, or else for all."""
+class _AnswerFields(NamedTuple):
+    """The fields of an answer to one question: from the agent's proposal at `place`, or else shared."""
 
     shared: Json
     own: Json
@@ -66,105 +66,113 @@ class _Part(NamedTuple):
         return self.own.get(key, self.shared.get(key))
 
     def at(self, key: str) -> str:
-        """Where the key stands, or would stand."""
+        """Return the path of a key in the body."""
         return f"input.{key}" if key in self.shared and key not in self.own else f"{self.place}.{key}"
 
 
-def read_answer(pause: Pause, given: Json, documents: list[Json], at: int, person: str | None) -> Answer:
-    """Read what was given into one verdict for each ask. `documents` are those of the business.
+def read_answer(
+    interrupt: Interrupt, value: Json, documents: list[Json], at: int, person: str | None
+) -> Answer:
+    """Parse an input into one verdict for each question. `documents` are those of the business.
 
-    Raises `Refusal` (422) if the input does not answer the question.
+    Raises `RequestError` (422) if the input does not answer the question.
     """
     kinds = {document["id"]: document["document_type"] for document in documents}
-    own = _own_parts(given, {agent for agent, _ in pause.asks})
+    own = _fields_by_agent(value, {agent for agent, _ in interrupt.questions})
     verdicts, notes, payloads = [], [], []
-    for agent, ask in pause.asks:
-        part = own.get(agent, _Part(given, {}, "input"))
-        verdict = _verdict(ask, part, kinds)
+    for agent, question in interrupt.questions:
+        fields = own.get(agent, _AnswerFields(value, {}, "input"))
+        verdict = _verdict(question, fields, kinds)
         verdicts.append((agent, verdict))
-        if schema := ASKS[ask].get("extra", {}).get("response_schema"):
-            _check_schema(schema, {**part.shared, **part.own, "decision": verdict}, part)
-        if note := _note(part.own, part.place):
+        if schema := QUESTIONS[question].get("extra", {}).get("response_schema"):
+            _check_schema(schema, {**fields.shared, **fields.own, "decision": verdict}, fields)
+        if note := _note(fields.own, fields.place):
             notes.append((agent, note))
-        if verdict in ACTING and (payload := _edited(ask, verdict, part, kinds)) is not None:
-            payloads.append((agent, json.dumps(payload)))
-    shared = _note(given, "input")
-    return Answer(pause.item["id"], at, tuple(verdicts), shared, tuple(notes), tuple(payloads), person)
+        if verdict in VERDICTS_WITH_ACTION:
+            payload = _edited_payload(question, verdict, fields, kinds)
+            payloads += [] if payload is None else [(agent, json.dumps(payload))]
+    shared = _note(value, "input")
+    return Answer(interrupt.item["id"], at, tuple(verdicts), shared, tuple(notes), tuple(payloads), person)
 
 
-def _note(given: Json, where: str) -> str | None:
-    note = given.get("note")
+def _note(value: Json, where: str) -> str | None:
+    note = value.get("note")
     if note is not None and (not isinstance(note, str) or len(note) > MAX_TEXT):
-        raise Refusal(422, f"note must be a text of at most {MAX_TEXT} characters", f"{where}.note")
+        raise RequestError(422, f"note must be a text of at most {MAX_TEXT} characters", f"{where}.note")
     return (note or "").strip() or None
 
 
-def _own_parts(given: Json, agents: set[str]) -> dict[str, _Part]:
-    """[A] 5: `proposals: [{agent, decision, note?, document_id?, actions?}]`, each before what is bare."""
-    proposals = objects(given, "proposals", "input")
-    for one in proposals:
-        if not isinstance(one.get("agent"), str) or one["agent"] not in agents:
-            message = f"agent must be {either(agents)}; got {str(one.get('agent'))[:80]!r}"
-            raise Refusal(422, message, "input.proposals")
-    return {one["agent"]: _Part(given, one, f"input.proposals[{n}]") for n, one in enumerate(proposals)}
+def _fields_by_agent(value: Json, agents: set[str]) -> dict[str, _AnswerFields]:
+    """[A] 5: `proposals: [{agent, decision, note?, document_id?, actions?}]` override the shared fields."""
+    proposals = object_list(value, "proposals", "input")
+    for proposal in proposals:
+        if not isinstance(proposal.get("agent"), str) or proposal["agent"] not in agents:
+            message = f"agent must be {or_list(agents)}; got {str(proposal.get('agent'))[:80]!r}"
+            raise RequestError(422, message, "input.proposals")
+    return {
+        own["agent"]: _AnswerFields(value, own, f"input.proposals[{n}]") for n, own in enumerate(proposals)
+    }
 
 
-def _verdict(ask: str, part: _Part, kinds: Mapping[str, str]) -> str:
-    """Say what an answer comes to, as one of the outcomes of what was asked."""
-    note = part.own.get("note") or part.shared.get("note")
-    for key, message in answer_errors(ask, {**part.shared, **part.own, "note": note}).items():
-        raise Refusal(422, message, part.at(key))
-    decision = str(part.get("decision"))
-    if ask == "document":
-        return _outcome_of_document(part.get("document_id"), part, kinds) if decision == "approve" else "none"
-    return "reject" if decision == "approve" and _chosen(ask, part) is None else decision
+def _verdict(question: str, fields: _AnswerFields, kinds: Mapping[str, str]) -> str:
+    """Return the verdict of an answer, a key of the question's outcomes."""
+    note = fields.own.get("note") or fields.shared.get("note")
+    for key, message in answer_errors(question, {**fields.shared, **fields.own, "note": note}).items():
+        raise RequestError(422, message, fields.at(key))
+    decision = str(fields.get("decision"))
+    if question == "document":
+        return _document_verdict(fields, kinds) if decision == "approve" else "none"
+    return "reject" if decision == "approve" and _selected_action(question, fields) is None else decision
 
 
-def _outcome_of_document(document_id: object, part: _Part, kinds: Mapping[str, str]) -> str:
+def _document_verdict(fields: _AnswerFields, kinds: Mapping[str, str]) -> str:
+    document_id = fields.get("document_id")
     if not isinstance(document_id, str) or document_id not in kinds:
-        message = 'give the document_id of a document on file, or {"decision": "reject"} to go on without'
-        raise Refusal(422, message, part.at("document_id"))
+        message = 'give the document_id of a document on file, or {"decision": "reject"} to continue without'
+        raise RequestError(422, message, fields.at("document_id"))
     return "supports" if kinds[document_id] == LETTER else "unrelated"
 
 
-def _check_schema(schema: Json, given: Json, part: _Part) -> None:
-    """Hold an input, its decision in the API's own word, against the schema that came with the question."""
+def _check_schema(schema: Json, value: Json, fields: _AnswerFields) -> None:
+    """Validate an input, with the decision in the API's words, against the question's schema."""
     from jsonschema import Draft202012Validator  # takes a second where its format checkers are installed
     from jsonschema.exceptions import best_match
 
-    error = best_match(Draft202012Validator(schema).iter_errors(given))
+    error = best_match(Draft202012Validator(schema).iter_errors(value))
     if error is not None:
-        place = part.at(str(error.absolute_path[0])) if error.absolute_path else part.place
-        message = f"the response_schema of the question wants {error.validator}: {error.validator_value!r}"
-        raise Refusal(422, message, place)
+        place = fields.at(str(error.absolute_path[0])) if error.absolute_path else fields.place
+        message = f"the response_schema requires {error.validator}: {error.validator_value!r}"
+        raise RequestError(422, message, place)
 
 
-def _chosen(kind: str, part: _Part) -> tuple[str, Json] | None:
-    """[A] 2: `actions` is the subset to carry out: types, or `{type, payload?}`; absent means all.
+def _selected_action(kind: str, fields: _AnswerFields) -> tuple[str, Json] | None:
+    """[A] 2: `actions` is the subset to execute: types, or `{type, payload?}`; absent means all.
 
-    Returns where the action of this kind stands, and itself; None if it is to be left out.
+    Returns the path of the action of this kind, and the action; None if it is not selected.
     """
-    actions = part.get("actions")
+    actions = fields.get("actions")
     if actions is None:
-        return part.at("actions"), {}
+        return fields.at("actions"), {}
     if not isinstance(actions, list):
-        raise Refusal(422, "actions must be a list: the actions to carry out", part.at("actions"))
-    for number, one in enumerate(actions):
-        action = one if isinstance(one, dict) else {"type": one}
+        raise RequestError(422, "actions must be a list: the actions to execute", fields.at("actions"))
+    for number, item in enumerate(actions):
+        action = item if isinstance(item, dict) else {"type": item}
         if action.get("type") == kind:
-            return f"{part.at('actions')}[{number}]", action
+            return f"{fields.at('actions')}[{number}]", action
     return None
 
 
-def _edited(kind: str, verdict: str, part: _Part, documents: Mapping[str, str]) -> Json | None:
-    """Give the payload that replaces the proposed one, if any: an action's own, or another document."""
-    place, action = _chosen(kind, part) or ("", {})
+def _edited_payload(
+    kind: str, verdict: str, fields: _AnswerFields, documents: Mapping[str, str]
+) -> Json | None:
+    """Return the payload that replaces the proposed one, if any: the action's own, or another document."""
+    place, action = _selected_action(kind, fields) or ("", {})
     payload, where = action.get("payload"), f"{place}.payload"
-    if payload is None and kind == "verify_tin" and (document_id := part.get("document_id")) is not None:
-        payload, where = {"document_id": document_id}, part.at("document_id").removesuffix(".document_id")
+    if payload is None and kind == "verify_tin" and (document_id := fields.get("document_id")) is not None:
+        payload, where = {"document_id": document_id}, fields.at("document_id").removesuffix(".document_id")
     if payload is None:
         return None
     if not isinstance(payload, dict):
-        raise Refusal(422, "payload must be an object", where)
+        raise RequestError(422, "payload must be an object", where)
     check_payload(kind, payload, documents, (verdict,), where)
     return payload

@@ -1,7 +1,6 @@
-"""The routes: the contract's endpoint table (section 2), and a few of the sandbox's own under `/sandbox`.
+"""The routes: the contract's endpoints (section 2), and the sandbox's own under `/sandbox`.
 
-Handlers run on one event loop and do not wait in between, so that requests are served one at a time and in
-order.
+Handlers run on one event loop without awaiting, so that requests are served one at a time, in order.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from starlette.routing import Match
 
 from runkit.server import schemas
 from runkit.server.businesses import AGENTS, Json, iso
-from runkit.server.faults import Fault, Faults
+from runkit.server.faults import Fault, FaultMiddleware
 from runkit.server.runs import Runs
 from runkit.server.state import stream
-from runkit.server.store import find
-from runkit.server.web import Dated, Id, Refusal, StrictRoute, errors, reply
+from runkit.server.store import get_or_404
+from runkit.server.web import DateMiddleware, Id, RequestError, StrictRoute, errors, reply
 
-STREAM_KEPT = 3_600_000  # [A] 9: virtual milliseconds after its end for which a run can be streamed
+STREAM_KEPT = 3_600_000  # [A] 9: a run can be streamed for this many virtual milliseconds after its end
 
 
-def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float], object]) -> Faults:
-    """Make the ASGI app, which asks for no key; streams and what else waits stop when the server has `ended`.
+def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float], object]) -> FaultMiddleware:
+    """Make the ASGI app without access checks; streams and waiting requests stop when the server has `ended`.
 
-    `restart` is what a fault does to the server: end, and come back after some seconds.
+    `restart` stops the server and starts it again after some seconds, for a fault.
     """
     store, registry = runs.store, runs.registry
     app = _App(
@@ -39,50 +38,46 @@ def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float],
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(HTTPBearer(auto_error=False))],  # the gate asks for it; this tells the OpenAPI
-        exception_handlers={
-            HTTPException: _refused,
-            RequestValidationError: _invalid,
-            Exception: _broken,
-        },
+        dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the OpenAPI; AccessMiddleware checks it
+        exception_handlers={HTTPException: _rejected, RequestValidationError: _invalid, Exception: _broken},
     )
     app.router.route_class = StrictRoute
-    app.add_middleware(Dated, now=store.clock.now)
-    faults = Faults(app, store.seed, ended, restart)
+    app.add_middleware(DateMiddleware, now=store.clock.now)
+    faults = FaultMiddleware(app, store.seed, ended, restart)
 
     def list_agents() -> Json:
         return {"object": "list", "data": list(AGENTS.values())}  # [A] 29
 
     def get_agent(agent_id: Id) -> Json:
-        return find({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
+        return get_or_404({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
 
     def stream_run(run_id: Id, dialect: Literal["middesk", "agui"] = "middesk") -> Response:
-        planned = store.plan_of(run_id)
-        if planned.ended is not None and store.clock.now() > planned.ended + STREAM_KEPT:
-            raise Refusal(404, "the stream of this run is no longer kept; read the run instead")
+        run_plan = store.plan_of(run_id)
+        if run_plan.ended is not None and store.clock.now() > run_plan.ended + STREAM_KEPT:
+            raise RequestError(404, "the stream of this run is no longer available; get the run instead")
         events = stream(lambda: store.plan_of(run_id), store.clock, ended, dialect)
         return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
 
     def clock() -> Json:
-        return {"now": iso(store.clock.now()), "speed": store.clock.course.speed, "seed": store.seed}
+        return {"now": iso(store.clock.now()), "speed": store.clock.state.speed, "seed": store.seed}
 
-    def route(path: str, operation: str, answer: Callable[..., Any], shown: Any, *statuses: int) -> None:
-        """Serve one line of the table; `statuses` are that of success, then the errors besides 401."""
+    def route(path: str, operation: str, endpoint: Callable[..., Any], model: Any, *statuses: int) -> None:
+        """Add a route; `statuses` are that of success, then the errors besides 401."""
         method, path = path.split()
         success, *failures = statuses
-        told: dict[int | str, Json] = {status: {"model": schemas.ApiErrors} for status in (401, *failures)}
-        told[success] = shown if isinstance(shown, dict) else {"model": shown}
+        responses: dict[int | str, Json] = {code: {"model": schemas.ApiErrors} for code in (401, *failures)}
+        responses[success] = model if isinstance(model, dict) else {"model": model}
 
-        @wraps(answer)
-        async def handler(**given: Any) -> Response:
-            found = answer(**given)
-            return found if isinstance(found, Response) else reply(found, success)
+        @wraps(endpoint)
+        async def handler(**arguments: Any) -> Response:
+            result = endpoint(**arguments)
+            return result if isinstance(result, Response) else reply(result, success)
 
-        say: Json = {"operation_id": operation, "status_code": success, "responses": told}
-        say["response_class"] = StreamingResponse if isinstance(shown, dict) else JSONResponse
-        app.add_api_route(path, handler, methods=[method], response_model=None, **say)
+        options: Json = {"operation_id": operation, "status_code": success, "responses": responses}
+        options["response_class"] = StreamingResponse if isinstance(model, dict) else JSONResponse
+        app.add_api_route(path, handler, methods=[method], response_model=None, **options)
 
-    # The errors are the contract's, and what checks bodies and queries adds to them: 413 and 422.
+    # The errors are those of the contract, and 413 and 422 from the checks of bodies and queries.
     route("GET /v1/agents", "list-agents", list_agents, schemas.All[schemas.Agent], 200)
     route("GET /v1/agents/{id}", "get-agent", get_agent, schemas.Agent, 200, 404)
     route("GET /v1/threads", "list-agent-threads", runs.list_threads, schemas.Page[schemas.Thread], 200, 422)
@@ -118,37 +113,37 @@ def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float],
 
 class _App(FastAPI):
     def openapi(self) -> Json:
-        """Tell what the routes tell, and not the 422 that FastAPI adds wherever there is a parameter."""
-        told = super().openapi()
-        for path in told["paths"].values():
+        """Return the document without the 422 that FastAPI adds to each route with parameters."""
+        document = super().openapi()
+        for path in document["paths"].values():
             for operation in path.values():
                 added = operation["responses"].get("422", {}).get("description") == "Validation Error"
                 if added:
                     del operation["responses"]["422"]
         for name in ("HTTPValidationError", "ValidationError"):
-            told["components"]["schemas"].pop(name, None)
-        return told
+            document["components"]["schemas"].pop(name, None)
+        return document
 
 
-async def _refused(request: Request, error: Any) -> Response:
+async def _rejected(request: Request, error: Any) -> Response:
     status = error.status_code
-    if isinstance(error, Refusal):
+    if isinstance(error, RequestError):
         return errors((error.detail, error.parameter), status=status)
-    told = (f"{request.method} {request.url.path[:200]}: {error.detail}", None)
+    item = (f"{request.method} {request.url.path[:200]}: {error.detail}", None)
     if status != 405:
-        return errors(told, status=status)
-    routes = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
-    allowed = {method for one in routes for method in one.methods}
-    return errors(told, status=status, headers={"Allow": ", ".join(sorted(allowed))})
+        return errors(item, status=status)
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    allowed = {method for route in routes for method in route.methods}
+    return errors(item, status=status, headers={"Allow": ", ".join(sorted(allowed))})
 
 
 async def _invalid(request: Request, error: Any) -> Response:
-    """Answer 422, or what the operation documents instead."""
+    """Answer 422, or the status that the operation documents instead."""
     documented = request.scope["route"].responses
     status = next((status for status in (422, 400, 404) if status in documented), 422)
-    whole = "the body must be a JSON object, sent as Content-Type: application/json"
-    told = ((one["msg"], ".".join(map(str, one["loc"][1:]))) for one in error.errors()[:20])
-    return errors(*((message, place) if place else (whole, None) for message, place in told), status=status)
+    no_body = ("the body must be a JSON object, sent as Content-Type: application/json", None)
+    items = ((one["msg"], ".".join(map(str, one["loc"][1:]))) for one in error.errors()[:20])
+    return errors(*(item if item[1] else no_body for item in items), status=status)
 
 
 async def _broken(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""The agents and the seeded businesses of `scenarios.toml`, and how they read in the API (contract 3, 15)."""
+"""The agents and seeded businesses of `scenarios.toml`, and their JSON in the API (contract 3, 15)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,23 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 Json = dict[str, Any]
 TABLES: Json = tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
-SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))  # of all ids that are made here
-BORN = {
-    "created_at": "2026-05-04T09:00:00.000Z",
-    "updated_at": "2026-05-04T09:00:00.000Z",
-}  # all that is seeded
+SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))  # namespace of all ids made here
+SEEDED_AT = {"created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def id_in(space: str, name: str) -> str:
-    """Make the id of a thing by its name among the things of another: equal names give equal ids."""
+    """Make an id from a name in a namespace; equal names give equal ids."""
     return str(uuid5(UUID(space), name))
 
 
 def iso(ms: int) -> str:
-    """Write a virtual time, in milliseconds since 1970, as the API does: with milliseconds and `Z`."""
+    """Format a virtual time, in milliseconds since 1970, as the API does: with milliseconds and `Z`."""
     return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def fill(template: Any, facts: Mapping[str, str]) -> Any:
-    """Put facts into every text of a JSON value."""
+    """Fill facts into every string of a JSON value."""
     if isinstance(template, dict):
         return {key: fill(value, facts) for key, value in template.items()}
     if isinstance(template, list):
@@ -41,11 +38,11 @@ def fill(template: Any, facts: Mapping[str, str]) -> Any:
 
 
 ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
-"""The account behind the key: the requester, reviewer and actor of everything that comes in through it."""
+"""The account of the key: requester, reviewer and actor of all its requests."""
 
 
-def caller(person: str | None) -> Json:
-    """Who is behind a request, as a run's requester: the account, or the user of that name."""
+def user_of(person: str | None) -> Json:
+    """Return the requester of a run: the account, or the user of that name."""
     return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT
 
 
@@ -53,14 +50,14 @@ ORCHESTRATOR = "cip_orchestrator"
 LETTER = "irs_letter"
 AGENTS: dict[str, Json] = {
     kind: {"object": "agent", "id": id_in(SPACE, f"agent/{kind}"), "type": kind, "name": name}
-    | {"description": description, **BORN}
+    | {"description": description, **SEEDED_AT}
     for kind, (name, description) in TABLES["agents"].items()
 }
 
 
 @dataclass(frozen=True)
 class Business:
-    """A seeded business. `scenario` names what an agent will meet, `shows` says it in words."""
+    """A seeded business. `scenario` is what an agent finds there, `shows` describes it."""
 
     id: str
     scenario: str
@@ -71,29 +68,31 @@ class Business:
     city: str
     state: str
     register: str
-    """The state that keeps its registration, spelled out."""
+    """The state of registration, spelled out."""
     formed: str
     ein: str
     hit: str = ""
-    """The listed name that the watchlist screening finds, if any."""
+    """The listed name of its watchlist hit, if any."""
     status: str = "in_review"
 
     @property
     def hit_id(self) -> str:
-        """Id of its watchlist result: the object that a dismissal names."""
+        """Id of its watchlist result, the object of a dismissal."""
         return id_in(self.id, "watchlist_result")
 
     @property
     def documents(self) -> list[Json]:
         """Documents on file from the start."""
-        found = TABLES["on_file"].get(self.scenario, ())
-        return [document_json(id_in(self.id, name), kind, name, BORN["created_at"]) for kind, name in found]
+        files = TABLES["on_file"].get(self.scenario, ())
+        return [
+            document_json(id_in(self.id, name), kind, name, SEEDED_AT["created_at"]) for kind, name in files
+        ]
 
     def facts(self) -> dict[str, str]:
-        """Give what texts may name: the fields, and what is read off them."""
+        """Return the variables of text templates: the fields, and values derived from them."""
         return {
             **asdict(self),
-            **BORN,
+            **SEEDED_AT,
             "address": f"{self.street}, {self.city}, {self.state}",
             "st": self.state.lower(),
             "digits": self.ein.replace("-", ""),
@@ -114,10 +113,10 @@ BUSINESSES = tuple(
 )
 BY_ID = {business.id: business for business in BUSINESSES}
 BY_HIT = {business.hit_id: business for business in BUSINESSES if business.hit}
-_STRANGER = (
+_UNKNOWN_BUSINESS = (
     "clean_pass",
     "This business",
-    "unknown here",
+    "not in this sandbox",
     "its officers",
     "The stated address",
     "Local",
@@ -126,9 +125,9 @@ _STRANGER = (
 
 
 def business_of(business_id: str) -> Business:
-    """Give the business of an id; one that is not known here is a clean pass that claims little."""
-    stranger = Business(business_id, *_STRANGER, "its state", "the date on file", "00-0000000")
-    return BY_ID.get(business_id, stranger)
+    """Return the business of an id; an unknown one is a clean pass without details."""
+    unknown = Business(business_id, *_UNKNOWN_BUSINESS, "its state", "the date on file", "00-0000000")
+    return BY_ID.get(business_id, unknown)
 
 
 _BUSINESS = json.loads("""{
@@ -146,17 +145,17 @@ _DOCUMENT = {"object": "document", "content_type": "application/pdf", "size": 48
 
 
 def business_json(business: Business, fields: Json, hit: Json) -> Json:
-    """Show a business, as far as an analyst needs it; `fields` and `hit` are what actions change of it."""
-    shown: Json = {**fill(_BUSINESS, business.facts()), "status": fields["status"]}
+    """Return the JSON of a business; `fields` and `hit` are the values that actions change."""
+    body: Json = {**fill(_BUSINESS, business.facts()), "status": fields["status"]}
     mismatch = business.scenario in TABLES["on_file"]
-    shown["tin"] |= {"mismatch": mismatch, "verified_by": fields["verified_by"]}
-    listing = shown["watchlist"]["lists"][0]
+    body["tin"] |= {"mismatch": mismatch, "verified_by": fields["verified_by"]}
+    listing = body["watchlist"]["lists"][0]
     listing["results"] = [{**one, **hit} for one in listing["results"] if business.hit]
-    shown["watchlist"]["hit_count"] = len(listing["results"])
-    return shown
+    body["watchlist"]["hit_count"] = len(listing["results"])
+    return body
 
 
 def document_json(document_id: str, kind: str, filename: str, created_at: str) -> Json:
-    """Show a document. The sandbox keeps no content, so there is nothing to download."""
-    told = {"id": document_id, "document_type": kind, "filename": filename, "created_at": created_at}
-    return {**_DOCUMENT, **told}
+    """Return the JSON of a document. The sandbox stores no content, so there is no download."""
+    fields = {"id": document_id, "document_type": kind, "filename": filename, "created_at": created_at}
+    return {**_DOCUMENT, **fields}

@@ -1,11 +1,11 @@
-"""One virtual clock for the server, without a task that ticks.
+"""The server's virtual clock, without a background task.
 
-It runs at `speed` while any run is working and at 1 when every live run waits for a person or nothing runs. A
-working run is not disturbed before its next stop (a question or its end), and the plan of a run says when
-that is. So the latest known stop, `busy_until`, is all the clock needs: virtual time is a function of real
-time with one bend in it. A run that the operator ends early leaves the bend where it was.
+It runs at `speed` while any run is working, and at real speed while every open run waits for a reviewer. The
+plan of a run says when it will next stop (at a question or at its end), so the latest stop, `busy_until`, is
+all the clock needs: virtual time is a piecewise linear function of real time. A run that the operator ends
+early does not change `busy_until`.
 
-Virtual times are whole milliseconds since 1970 (UTC); real times are seconds as `time.time` gives them.
+Virtual times are whole milliseconds since 1970 (UTC); real times are seconds as from `time.time`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import NamedTuple
 from runkit.errors import UsageError
 
 
-class Course(NamedTuple):
-    """How virtual time follows real time from an anchor on: at `speed` until `busy_until`, then at 1."""
+class ClockState(NamedTuple):
+    """Virtual time since an anchor (`virtual`, `real`): at `speed` until `busy_until`, then at real speed."""
 
     virtual: int
     real: float
@@ -27,7 +27,7 @@ class Course(NamedTuple):
     speed: float
 
     def at(self, real: float) -> int:
-        """Virtual milliseconds at a real time; before the anchor, the anchor's own."""
+        """Return the virtual time in milliseconds at a real time, at least the anchor's."""
         elapsed = max(0.0, (real - self.real) * 1000)
         busy = max(0, self.busy_until - self.virtual)
         if elapsed * self.speed < busy:
@@ -36,34 +36,34 @@ class Course(NamedTuple):
 
 
 class Clock:
-    """The course the server is on. Reading it is safe from any thread; it never runs backwards.
+    """The server's clock. It can be read from any thread, and never runs backward.
 
     Raises `UsageError` if the speed is not a positive number.
     """
 
-    def __init__(self, course: Course, real_time: Callable[[], float] = time.time) -> None:
-        if not (course.speed > 0 and math.isfinite(course.speed)):
+    def __init__(self, state: ClockState, real_time: Callable[[], float] = time.time) -> None:
+        if not (state.speed > 0 and math.isfinite(state.speed)):
             raise UsageError(
-                f"speed={course.speed!r} must be positive; 60 makes a virtual minute take a second"
+                f"speed={state.speed!r} must be positive; 60 makes a virtual minute take a second"
             )
-        self.course = course
+        self.state = state
         self._real_time = real_time
-        self._latest = course.virtual
+        self._latest = state.virtual
 
     def now(self) -> int:
-        """Virtual time in milliseconds."""
-        self._latest = max(self._latest, self.course.at(self._real_time()))
+        """Return the virtual time in milliseconds."""
+        self._latest = max(self._latest, self.state.at(self._real_time()))
         return self._latest
 
     def expect(self, stop: int | None) -> None:
-        """A run works until `stop` (None: it waits): take a new course, busy at least that long."""
-        busy_until = max(self.course.busy_until, stop or 0)
-        self.course = Course(self.now(), self._real_time(), busy_until, self.course.speed)
+        """Run at `speed` at least until `stop`, when a run next stops (None: it waits)."""
+        busy_until = max(self.state.busy_until, stop or 0)
+        self.state = ClockState(self.now(), self._real_time(), busy_until, self.state.speed)
 
     def delay(self, virtual: int) -> float:
-        """Real seconds until `virtual`, if nothing else comes in; 0 if it has passed."""
-        course = self.course
-        ahead = max(0, virtual - course.virtual)
-        busy = min(ahead, max(0, course.busy_until - course.virtual))
-        there = course.real + (busy / course.speed + (ahead - busy)) / 1000
-        return max(0.0, there - self._real_time())
+        """Return the real seconds until `virtual` if no request changes the clock; 0 if it has passed."""
+        state = self.state
+        ahead = max(0, virtual - state.virtual)
+        busy = min(ahead, max(0, state.busy_until - state.virtual))
+        real = state.real + (busy / state.speed + (ahead - busy)) / 1000
+        return max(0.0, real - self._real_time())

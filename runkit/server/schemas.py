@@ -1,7 +1,7 @@
-"""What is sent and what is told: the tables of the contract as models.
+"""Request and response bodies: the tables of the contract as pydantic models, for the OpenAPI document.
 
-They are what the OpenAPI says. What comes in is checked against them; answers are written as plain JSON, and
-the tests hold them to it. A field with a default may be left out; only one that says so may be null.
+Requests are validated against them. Responses are written as plain JSON, and tests compare them with the
+models. A field with a default is optional; null is allowed only where the type says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _without_defaults(schema: Json) -> None:
 
 
 class Body(BaseModel):
-    """A JSON object of the contract. What stands for a field that is left out is no part of it."""
+    """A JSON object of the contract. The defaults of optional fields are left out of the schema."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
@@ -44,11 +44,11 @@ ObjectType = Literal["businesses", "watchlist_result"]
 
 
 def _one_of(words: Any) -> Any:
-    """A text of which wrong words are not for the body's check: they have a status of their own."""
+    """Document a closed list of words; the handler checks it, because it answers with another status."""
     return Field(json_schema_extra={"enum": list(words.__args__)})
 
 
-# -- what is sent; unknown fields are ignored
+# -- request bodies; unknown fields are ignored
 
 
 class NewThread(Body):
@@ -61,7 +61,7 @@ class NewThread(Body):
 
     @property
     def business(self) -> str | None:
-        """The id of what the agent works on: `business_id` is short for a context of that type."""
+        """The id of the business: `business_id`, or the id of a context."""
         return self.business_id or (self.context_type and self.context_id) or None
 
 
@@ -99,7 +99,7 @@ class NewDocument(BaseModel):
     filename: str = Field("document.pdf", min_length=1, max_length=200)
 
 
-# -- what is told
+# -- response bodies
 
 
 class Agent(Body):
@@ -135,7 +135,7 @@ class Artifact(Body):
 
 
 class Result(Body):
-    """What a step holds besides (section 5.1), and what else its agent says."""
+    """The result of a step (section 5.1); agents add other keys."""
 
     resolution: Literal["auto_approve", "skip"] = "skip"
 
@@ -197,7 +197,7 @@ class Output(Body):
 
 
 class Run(Body):
-    """Section 5; and the prompt, as it came in."""
+    """Section 5; and the prompt of the request."""
 
     object: str
     id: Uuid
@@ -259,7 +259,7 @@ class Actor(Body):
 
 
 class Action(Body):
-    """Section 8. One of its types cannot be created."""
+    """Section 8. One of the types cannot be created."""
 
     id: Uuid
     type: Literal[ActionType, "update_address_risk"]
@@ -273,7 +273,7 @@ class Action(Body):
 
 
 class All(Body, Generic[Item]):
-    """A list that has no pages: of agents ([A] 29: with `object`), of actions."""
+    """A list without pages: of agents ([A] 29: with `object`), of actions."""
 
     object: str
     data: list[Item]
@@ -300,7 +300,7 @@ _EVENT = {
 }
 _FRAME = {"data": {"contentMediaType": "application/json", "contentSchema": _EVENT}}
 STREAM: Json = {"itemSchema": {"type": "object", "required": ["data"], "properties": _FRAME}}
-"""The stream (section 10), event by event, as OpenAPI 3.2 says it."""
+"""The events of the stream (section 10), as OpenAPI 3.2 describes them."""
 
 
 class ApiError(Body):

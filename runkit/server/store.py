@@ -1,7 +1,7 @@
-"""What came in, and the time it is. SQLite keeps it row after row; nothing is kept that can be computed.
+"""The sandbox's database: everything that clients sent, and the clock. Computed values are not stored.
 
-All of it is also in memory, which is what is read. With a file it survives a kill: the journal is written
-ahead, and a run that was in mid-flight is again whatever its plan says at the time.
+Reads are from memory, writes go to SQLite too. With a file, the data survive a kill of the process, and runs
+continue according to their plans.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from typing import Any, TypeVar
 from runkit import files
 from runkit.errors import UsageError
 from runkit.server.businesses import SPACE, Json, id_in
-from runkit.server.clock import Clock, Course
-from runkit.server.plan import Answer, Brief, Pairs, Plan, plan
-from runkit.server.web import Refusal
+from runkit.server.clock import Clock, ClockState
+from runkit.server.plan import Answer, Pairs, Plan, RunSpec, plan
+from runkit.server.web import RequestError
 
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL; -- survives a kill of the process, and costs no fsync a write
+PRAGMA synchronous = NORMAL; -- survives a kill of the process, without an fsync per write
 CREATE TABLE IF NOT EXISTS rows (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, seed INTEGER, course TEXT);
 """
-LAST_YEAR = 9000  # of a start: what comes after the year 9999 no datetime holds
+LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999
 Item = TypeVar("Item")
 
 
 class Store:
-    """Threads, runs, answers and what else people did. For one thread, except `clock.now`.
+    """Threads, runs, answers and other requests. Not thread-safe, except `clock.now`.
 
-    A database that exists keeps its clock and seed: `now` and `seed` are for new ones. Raises `UsageError`
-    for a file, time or speed that cannot be used.
+    An existing database keeps its clock and seed; `now` and `seed` are for new ones. Raises `UsageError` for
+    an invalid file, time or speed.
     """
 
     def __init__(
@@ -49,30 +49,30 @@ class Store:
     ) -> None:
         self.counts: dict[str, int] = defaultdict(int)
         self.threads: dict[str, Json] = {}
-        self.runs: dict[str, Brief] = {}
+        self.runs: dict[str, RunSpec] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.answers: dict[str, tuple[Answer, ...]] = defaultdict(tuple)
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.documents: dict[str, Json] = {}
-        self.actions: dict[str, list[Json]] = defaultdict(list)  # those that people took, by business
+        self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
         if type(seed) is not int or not -(2**63) <= seed < 2**63:
-            raise UsageError(f"seed={str(seed)[:80]} cannot be kept; give a whole number of at most 64 bits")
-        real, course = real_time(), Course(_start(now, real_time), real_time(), 0, speed)
+            raise UsageError(f"seed={str(seed)[:80]} is invalid; give a whole number of at most 64 bits")
+        real, clock_state = real_time(), ClockState(_start(now, real_time), real_time(), 0, speed)
         try:
             if db and str(db) != ":memory:":
-                files.make_file(Path(db))  # SQLite gives the files beside it the same permissions
+                files.make_file(Path(db))  # SQLite creates the files beside it with the same permissions
             self.db = sqlite3.connect(db or ":memory:", check_same_thread=False)
         except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a NUL in the path
             raise _unusable(db, "cannot be opened", error) from error
         try:
             self.db.executescript(_SCHEMA)
             for kind, body in self.db.execute("SELECT kind, body FROM rows ORDER BY n"):
-                self._take(kind, json.loads(body))
-            for kept_seed, text in self.db.execute("SELECT seed, course FROM state"):
-                kept = Course(*json.loads(text))
-                seed, course = kept_seed, Course(kept.at(real), real, kept.busy_until, speed)
-            self.seed, self.clock = seed, Clock(course, real_time)
-            self.keep()
+                self._load(kind, json.loads(body))
+            for stored_seed, text in self.db.execute("SELECT seed, course FROM state"):
+                stored = ClockState(*json.loads(text))
+                seed, clock_state = stored_seed, ClockState(stored.at(real), real, stored.busy_until, speed)
+            self.seed, self.clock = seed, Clock(clock_state, real_time)
+            self.save()
         except sqlite3.Error as error:
             self.db.close()
             raise _unusable(db, "is not a sandbox's database", error) from error
@@ -80,22 +80,22 @@ class Store:
             self.db.close()
             raise
 
-    def keep(self, *rows: tuple[str, Json]) -> None:
-        """Keep all of these rows or none, and the clock's course beside them."""
+    def save(self, *rows: tuple[str, Json]) -> None:
+        """Store all of these rows or none, and the clock's state."""
         with self.db:
-            course = json.dumps(self.clock.course)
-            self.db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (self.seed, course))
+            clock_state = json.dumps(self.clock.state)
+            self.db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (self.seed, clock_state))
             for kind, row in rows:
                 self.db.execute("INSERT INTO rows (kind, body) VALUES (?, ?)", (kind, json.dumps(row)))
         for kind, row in rows:
-            self._take(kind, row)
+            self._load(kind, row)
 
-    def _take(self, kind: str, row: Json) -> None:
+    def _load(self, kind: str, row: Json) -> None:
         self.counts[kind] += 1
         if kind == "threads":
             self.threads[row["id"]] = row
         elif kind == "runs":
-            self.runs[row["id"]] = Brief(**{**row, "policy": _pairs(row["policy"])})
+            self.runs[row["id"]] = RunSpec(**{**row, "policy": _pairs(row["policy"])})
             for owner in (row["thread_id"], row["business_id"]):
                 self.runs_of[owner].append(row["id"])
         elif kind == "answers":
@@ -110,18 +110,18 @@ class Store:
             self.actions[row["business_id"]].append(row)
 
     def new_id(self, kind: str) -> str:
-        """The id of a kind's next row: the same wherever the seed and the past are the same."""
+        """Return the id of the next row of a kind; it depends on the seed and the number of rows only."""
         return id_in(SPACE, f"{self.seed}/{kind}/{self.counts[kind] + 1}")
 
     def plan_of(self, run_id: str) -> Plan:
-        """The plan of a run, as far as it was answered; 404 if there is none."""
-        return plan(find(self.runs, "run", run_id), self.answers[run_id])
+        """Return the plan of a run with its answers so far; 404 if there is no such run."""
+        return plan(get_or_404(self.runs, "run", run_id), self.answers[run_id])
 
 
-def find(known: Mapping[str, Item], what: str, key: str) -> Item:
-    """Find a thing by its id; 404 if there is none."""
+def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
+    """Return an item by its id; 404 if there is none."""
     if key not in known:
-        raise Refusal(404, f"{what} not found: {key[:80]!r}")
+        raise RequestError(404, f"{what} not found: {key[:80]!r}")
     return known[key]
 
 
@@ -130,9 +130,9 @@ def _pairs(items: Any) -> Pairs:
 
 
 def _answer(row: Json) -> Answer:
-    """Read an answer's row; those of older databases lack notes, payloads and the person."""
-    given, notes, payloads = (_pairs(row.get(name, ())) for name in ("verdicts", "notes", "payloads"))
-    return Answer(row["interrupt_id"], row["at"], given, row["note"], notes, payloads, row.get("person"))
+    """Read an answer from its row; older databases have no notes, payloads and person."""
+    verdicts, notes, payloads = (_pairs(row.get(name, ())) for name in ("verdicts", "notes", "payloads"))
+    return Answer(row["interrupt_id"], row["at"], verdicts, row["note"], notes, payloads, row.get("person"))
 
 
 def _unusable(db: str | Path | None, why: str, error: Exception) -> UsageError:
@@ -140,7 +140,7 @@ def _unusable(db: str | Path | None, why: str, error: Exception) -> UsageError:
 
 
 def _start(now: datetime | str | None, real_time: Callable[[], float]) -> int:
-    """Virtual milliseconds at the start: now as given, else as it is."""
+    """Return the virtual milliseconds at the start: `now`, else the real time."""
     if now is None:
         return int(real_time() * 1000)
     try:
@@ -150,5 +150,5 @@ def _start(now: datetime | str | None, real_time: Callable[[], float]) -> int:
             f"now={now!r} is not a time; give a datetime or text as 2026-02-03T10:00:00Z"
         ) from error
     if moment.year > LAST_YEAR:
-        raise UsageError(f"now={now!r} leaves no time to pass; give one before the year {LAST_YEAR + 1}")
+        raise UsageError(f"now={now!r} is too late; give a time before the year {LAST_YEAR + 1}")
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

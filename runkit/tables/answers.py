@@ -1,4 +1,4 @@
-"""The answer log joined to the interrupts frame: who answered, and what was decided."""
+"""Join the answer log to the interrupts frame: decisions, and who made them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ COLUMNS = [*KEY, "step_id", "run_created_at", "delivery", "answer", "answered_by
 
 
 def with_answers(interrupts: pd.DataFrame, runs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
-    """Fill `decision` from the answers that the API confirmed, and `answered_by` where it names nobody.
+    """Fill `decision` from the confirmed answers, and `answered_by` where the API names nobody.
 
-    An answer belongs to its step. One without a step belongs to its interrupt id, if the run has asked only
-    once under that id. Two sandboxes of one seed have equal ids; the time of creation tells their runs apart.
+    An answer joins by its step. One without a step joins by its interrupt id, if that is unique in the run.
+    Two sandboxes with the same seed have equal ids; the creation time tells their runs apart.
     """
-    logged = _logged(runs, answers)
-    n_asked = Counter(map(tuple, interrupts[KEY].to_numpy().tolist()))
+    log = _last_confirmed(runs, answers)
+    n_rows = Counter(map(tuple, interrupts[KEY].to_numpy().tolist()))
     decisions, names = interrupts["decision"].tolist(), interrupts["answered_by"].tolist()
     for at, row in enumerate(interrupts.to_dict("records")):
-        entry = logged.get((row["run_id"], "step", row["step_id"]))
-        if entry is None and n_asked[row["run_id"], row["interrupt_id"]] == 1:
-            entry = logged.get((row["run_id"], "id", row["interrupt_id"]))
+        entry = log.get((row["run_id"], "step", row["step_id"]))
+        if entry is None and n_rows[row["run_id"], row["interrupt_id"]] == 1:
+            entry = log.get((row["run_id"], "id", row["interrupt_id"]))
         if row["outcome"] == "answered" and entry is not None:
             decisions[at] = _decision(entry["answer"])
             names[at] = entry["answered_by"] if pd.isna(names[at]) else names[at]
@@ -40,23 +40,20 @@ def with_answers(interrupts: pd.DataFrame, runs: pd.DataFrame, answers: pd.DataF
     )
 
 
-def _logged(runs: pd.DataFrame, answers: pd.DataFrame) -> dict[tuple[Any, ...], dict[Any, Any]]:
-    """The last confirmed answer to each question of these runs, by its step or else by its id."""
-    if not isinstance(answers, pd.DataFrame) or set(COLUMNS) - set(answers):
-        lacks = (
-            f"a frame without {', '.join(sorted(set(COLUMNS) - set(answers)))}"
-            if isinstance(answers, pd.DataFrame)
-            else brief(answers)
-        )
-        raise UsageError(f"answers is {lacks}; expected the frame that runkit.answer_log() gives.")
+def _last_confirmed(runs: pd.DataFrame, answers: pd.DataFrame) -> dict[tuple[Any, ...], dict[Any, Any]]:
+    """Return the last confirmed answer to each interrupt of these runs, by step or else by interrupt id."""
+    if not isinstance(answers, pd.DataFrame):
+        raise UsageError(f"answers is {brief(answers)}; expected the frame from runkit.answer_log().")
+    if missing := ", ".join(sorted(set(COLUMNS) - set(answers))):
+        raise UsageError(f"answers has no {missing}; expected the frame from runkit.answer_log().")
     created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
     confirmed = answers.loc[(answers["delivery"] == CONFIRMED) & answers["run_id"].isin(created), COLUMNS]
-    logged = {}
+    log = {}
     for entry in confirmed.to_dict("records"):
         if pd.isna(entry["run_created_at"]) or entry["run_created_at"] == created[entry["run_id"]]:
             by, name = ("id", "interrupt_id") if pd.isna(entry["step_id"]) else ("step", "step_id")
-            logged[entry["run_id"], by, entry[name]] = entry
-    return logged
+            log[entry["run_id"], by, entry[name]] = entry
+    return log
 
 
 def _decision(answer: object) -> str | None:

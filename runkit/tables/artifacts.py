@@ -1,4 +1,4 @@
-"""Artifacts and their sources: what was found, proposed and delivered, and on which evidence it rests."""
+"""Artifacts of steps, interrupts and outputs, and their sources."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pyarrow.compute as pc
 
 from runkit.models import Artifact, Source
 from runkit.tables.columns import Chunk, Flags, Ints, count, take, text
-from runkit.tables.explode import spread
+from runkit.tables.explode import explode
 from runkit.tables.layout import Runs, Steps
 from runkit.tables.problems import Problems
 from runkit.tables.schema import ORIGINS
-from runkit.tables.validate import TEXT, Flaw
+from runkit.tables.validate import TEXT, Issue
 
 STEP, PROPOSAL, OUTPUT = range(len(ORIGINS))
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
-class Bundle(NamedTuple):
-    """A list of artifacts that a question or a run carries; step is -1 where it belongs to none."""
+class ArtifactList(NamedTuple):
+    """The artifacts of an interrupt or of a run's output; step is -1 where there is none."""
 
     run: int
     step: int
@@ -33,8 +33,8 @@ class Bundle(NamedTuple):
     field: str
 
 
-class Bundles(NamedTuple):
-    """All lists of artifacts of a bite, run after run: the steps' in tree order, the output's last."""
+class ArtifactLists(NamedTuple):
+    """All lists of artifacts of a batch, run by run: those of steps in tree order, then the output's."""
 
     run: Ints
     step: Ints
@@ -45,92 +45,98 @@ class Bundles(NamedTuple):
     field: list[str]
 
 
-def gather(
-    steps: Steps, is_interrupt: Flags, interrupt_ids: dict[int, str | None], loose: Sequence[Bundle]
-) -> Bundles:
-    """Put the lists that steps carry and the `loose` ones in order.
+def collect_lists(
+    steps: Steps, is_interrupt: Flags, interrupt_ids: dict[int, str | None], others: Sequence[ArtifactList]
+) -> ArtifactLists:
+    """Collect the lists of steps and the `others`, in order.
 
-    What an interrupt step carries is proposed, not found, by the question in `interrupt_ids`. A pending
-    question shows what it proposes in its value; the same artifacts on its step are not repeated.
+    The artifacts of an interrupt step are proposals; `interrupt_ids` has its interrupt. A pending interrupt
+    has its proposals in its value, so that those of its step are skipped.
     """
-    told = {bundle.step for bundle in loose if _holds(bundle.artifacts)}
+    with_value = {entry.step for entry in others if _has_artifacts(entry.artifacts)}
     lists = steps.values["artifacts"]
-    carrying = [position for position, artifacts in enumerate(lists) if _holds(artifacts)]
-    if told:
-        carrying = [position for position in carrying if position not in told]
-    at = np.array(carrying, np.int64)
-    bundles = Bundles(
+    positions = [position for position, artifacts in enumerate(lists) if _has_artifacts(artifacts)]
+    if with_value:
+        positions = [position for position in positions if position not in with_value]
+    at = np.array(positions, np.int64)
+    artifact_lists = ArtifactLists(
         steps.run[at],
         at,
         np.where(is_interrupt[at], PROPOSAL, STEP),
-        text(map(interrupt_ids.get, carrying)) if interrupt_ids else pa.nulls(len(at), TEXT),
+        text(map(interrupt_ids.get, positions)) if interrupt_ids else pa.nulls(len(at), TEXT),
         take(steps.text["agent"], at),
-        [lists[position] for position in carrying],
+        [lists[position] for position in positions],
         ["artifacts"] * len(at),
     )
-    return _merge(bundles, loose, len(steps.records)) if loose else bundles
+    return _merge(artifact_lists, others, len(steps.records)) if others else artifact_lists
 
 
-def _holds(artifacts: object) -> bool:
-    """Whether there is anything: artifacts, or something else that is to be noted."""
+def _has_artifacts(artifacts: object) -> bool:
+    """Whether there are artifacts, or some other value, which will be an issue."""
     return artifacts is not None and (type(artifacts) is not list or bool(artifacts))
 
 
-def _merge(bundles: Bundles, loose: Sequence[Bundle], n_steps: int) -> Bundles:
-    """Sort the loose lists in: by run, those of no step after those of steps, the output's last."""
+def _merge(artifact_lists: ArtifactLists, others: Sequence[ArtifactList], n_steps: int) -> ArtifactLists:
+    """Merge both by run: lists of steps first, then those without a step, then the output's."""
     run, step, origin = (
-        np.concatenate([here, np.array(more, np.int64)])
-        for here, more in zip(bundles[:3], zip(*(bundle[:3] for bundle in loose), strict=True), strict=True)
+        np.concatenate([values, np.array(more, np.int64)])
+        for values, more in zip(
+            artifact_lists[:3], zip(*(entry[:3] for entry in others), strict=True), strict=True
+        )
     )
     order = np.lexsort((np.where(step < 0, n_steps, step), origin == OUTPUT, run))
-    interrupt_id = pa.concat_arrays([bundles.interrupt_id, text(bundle.interrupt_id for bundle in loose)])
-    agent = pa.concat_arrays([bundles.agent, text(bundle.agent for bundle in loose)])
-    artifacts = [*bundles.artifacts, *(bundle.artifacts for bundle in loose)]
-    field = [*bundles.field, *(bundle.field for bundle in loose)]
-    places = order.tolist()
-    return Bundles(
+    interrupt_id = pa.concat_arrays(
+        [artifact_lists.interrupt_id, text(entry.interrupt_id for entry in others)]
+    )
+    agent = pa.concat_arrays([artifact_lists.agent, text(entry.agent for entry in others)])
+    artifacts = [*artifact_lists.artifacts, *(entry.artifacts for entry in others)]
+    field = [*artifact_lists.field, *(entry.field for entry in others)]
+    indices = order.tolist()
+    return ArtifactLists(
         run[order],
         step[order],
         origin[order],
         take(interrupt_id, order),
         take(agent, order),
-        [artifacts[place] for place in places],
-        [field[place] for place in places],
+        [artifacts[index] for index in indices],
+        [field[index] for index in indices],
     )
 
 
-def find(bundles: Bundles, runs: Runs, steps: Steps, problems: Problems) -> tuple[Chunk, Chunk]:
-    """Read the artifacts of all bundles and then their sources; `link` makes rows of the frames of them."""
+def read_artifacts(
+    artifact_lists: ArtifactLists, runs: Runs, steps: Steps, problems: Problems
+) -> tuple[Chunk, Chunk]:
+    """Explode the artifacts and their sources; `add_keys` adds the columns that join them."""
 
-    def note(number: int, path: str, flaw: Flaw) -> None:
-        record, step = runs.records[bundles.run[number]], bundles.step[number]
-        field = bundles.field[number] + path
+    def note(number: int, path: str, issue: Issue) -> None:
+        record, step = runs.records[artifact_lists.run[number]], artifact_lists.step[number]
+        field = artifact_lists.field[number] + path
         if step < 0:
-            problems.of_run(record, flaw.problem, flaw.detail, field)
+            problems.add_for_run(record, issue.problem, issue.detail, field)
         else:
-            problems.of_step(record, steps.records[step], flaw.problem, flaw.detail, field)
+            problems.add_for_step(record, steps.records[step], issue.problem, issue.detail, field)
 
-    found = spread(bundles.artifacts, Artifact, note)
+    exploded = explode(artifact_lists.artifacts, Artifact, note)
 
-    def note_source(number: int, path: str, flaw: Flaw) -> None:
-        note(int(found.owner[number]), f"[{found.place[number]}].sources{path}", flaw)
+    def note_source(number: int, path: str, issue: Issue) -> None:
+        note(int(exploded.owner[number]), f"[{exploded.item_no[number]}].sources{path}", issue)
 
-    evidence = spread([artifact.get("sources") for artifact in found.records], Source, note_source)
+    evidence = explode([artifact.get("sources") for artifact in exploded.records], Source, note_source)
     artifacts: Chunk = {
-        "run": bundles.run[found.owner],
-        "step": bundles.step[found.owner],
-        "origin": bundles.origin[found.owner],
-        "interrupt_id": take(bundles.interrupt_id, found.owner),
-        "agent": take(bundles.agent, found.owner),
-        "artifact_id": found.columns["id"],
-        **{name: found.columns[name] for name in ("title", "type", "confidence", "summary")},
+        "run": artifact_lists.run[exploded.owner],
+        "step": artifact_lists.step[exploded.owner],
+        "origin": artifact_lists.origin[exploded.owner],
+        "interrupt_id": take(artifact_lists.interrupt_id, exploded.owner),
+        "agent": take(artifact_lists.agent, exploded.owner),
+        "artifact_id": exploded.columns["id"],
+        **{name: exploded.columns[name] for name in ("title", "type", "confidence", "summary")},
     }
-    sources: Chunk = {"artifact": evidence.owner, "source_no": evidence.place, **evidence.columns}
+    sources: Chunk = {"artifact": evidence.owner, "source_no": evidence.item_no, **evidence.columns}
     return artifacts, sources
 
 
-def link(artifacts: Chunk, sources: Chunk, runs: Chunk, step_ids: pa.Array) -> None:
-    """Add the columns that follow from where artifacts and sources stand."""
+def add_keys(artifacts: Chunk, sources: Chunk, runs: Chunk, step_ids: pa.Array) -> None:
+    """Add the columns that join artifacts and sources to runs, steps and each other."""
     run_ids, run_agents = runs["run_id"], runs["agent"]
     run, of = artifacts["run"], sources["artifact"]
     per_run = count(run, len(run_ids))
@@ -147,43 +153,45 @@ def link(artifacts: Chunk, sources: Chunk, runs: Chunk, step_ids: pa.Array) -> N
 
 
 def _repeats(artifacts: Chunk, run_agents: pa.Array) -> Flags:
-    """Find the proposals that repeat what a step of their run found: same agent, title and type.
+    """Find proposals that repeat a finding of a step of their run: same agent, title and type.
 
-    A combined proposal that was answered has the run's own agent, which groups what other agents raised.
+    An answered combined proposal has the run's agent, which groups the proposals of other agents.
     """
     is_repeat: Flags = np.zeros(len(artifacts["run"]), np.bool_)
-    proposed = np.flatnonzero(artifacts["origin"] == PROPOSAL)
-    if len(proposed):
-        found = np.flatnonzero(artifacts["origin"] == STEP)
-        found = found[np.isin(artifacts["run"][found], artifacts["run"][proposed])]
-        by_run = take(run_agents, artifacts["run"][found])
+    proposals = np.flatnonzero(artifacts["origin"] == PROPOSAL)
+    if len(proposals):
+        findings = np.flatnonzero(artifacts["origin"] == STEP)
+        findings = findings[np.isin(artifacts["run"][findings], artifacts["run"][proposals])]
+        by_run = take(run_agents, artifacts["run"][findings])
         known = {
-            *_names(artifacts, found, take(artifacts["agent"], found)),
-            *_names(artifacts, found, by_run),
+            *_keys(artifacts, findings, take(artifacts["agent"], findings)),
+            *_keys(artifacts, findings, by_run),
         }
-        names = _names(artifacts, proposed, take(artifacts["agent"], proposed))
-        is_repeat[proposed] = [name in known for name in names]
+        keys = _keys(artifacts, proposals, take(artifacts["agent"], proposals))
+        is_repeat[proposals] = [key in known for key in keys]
     return is_repeat
 
 
-def _names(artifacts: Chunk, positions: Ints, agents: pa.Array) -> Iterator[tuple[object, ...]]:
-    """What tells the findings of all runs apart."""
+def _keys(artifacts: Chunk, positions: Ints, agents: pa.Array) -> Iterator[tuple[object, ...]]:
+    """Return what identifies a finding: run, agent, title and type."""
     columns = (take(artifacts[name], positions).to_pylist() for name in ("title", "type"))
     return zip(artifacts["run"][positions].tolist(), agents.to_pylist(), *columns, strict=True)
 
 
 def hosts(urls: pa.Array) -> pa.Array:
-    """The host of each url in lower case; null where there is none."""
-    encoded = urls.dictionary_encode()  # many findings rest on the same sources
+    """Return the host of each URL in lower case; null where there is none."""
+    encoded = urls.dictionary_encode()  # many findings share the same sources
     host = pc.utf8_lower(pc.struct_field(pc.extract_regex(encoded.dictionary, _HOST), "host"))
     return pc.if_else(pc.equal(host, ""), pa.scalar(None, urls.type), host).take(encoded.indices)
 
 
-def output_bundles(runs: Runs) -> list[Bundle]:
-    """What the runs deliver."""
+def output_lists(runs: Runs) -> list[ArtifactList]:
+    """Return the artifacts of the runs' outputs."""
     agent = runs.text["agent"]
     return [
-        Bundle(number, -1, OUTPUT, None, agent[number].as_py(), output.get("artifacts"), "output.artifacts")
+        ArtifactList(
+            number, -1, OUTPUT, None, agent[number].as_py(), output.get("artifacts"), "output.artifacts"
+        )
         for number, record in enumerate(runs.records)
         if isinstance(output := record.raw.get("output"), dict)
     ]

@@ -1,4 +1,4 @@
-"""From the columns of all batches to six DataFrames, without what lost against a newer record."""
+"""Concatenate the row groups into six DataFrames, without records replaced by a newer copy."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from runkit.tables.build import Batch
-from runkit.tables.columns import Flags, Ints, Words
+from runkit.tables.build import RowGroup
+from runkit.tables.columns import Flags, Ints, Vocabulary
 from runkit.tables.problems import Problems
 from runkit.tables.schema import COLUMNS, DTYPES, Column, cast, empty
 
-# The count in a run's row that says how many rows of another frame are the run's; they stand run after run.
+# The column of the runs frame that counts a run's rows in another frame; those rows are in order of the runs.
 _ROWS_OF_RUN = {
     "steps": "n_steps",
     "artifacts": "n_artifacts",
@@ -24,33 +24,33 @@ _ROWS_OF_RUN = {
 
 
 def assemble(
-    batches: list[Batch], words: dict[str, dict[str, Words]], problems: Problems
+    row_groups: list[RowGroup], words: dict[str, dict[str, Vocabulary]], problems: Problems
 ) -> dict[str, pd.DataFrame]:
-    """Put the batches' columns together, without the runs that lost against a newer record of the same id.
+    """Concatenate the row groups' columns, without runs that have a newer record of the same id.
 
-    The batches are emptied on the way: a column is let go as soon as it is in its frame, so that memory
-    holds everything once, and one column twice.
+    The row groups are emptied on the way: each column is released once it is in its frame, so that memory
+    holds only one column twice.
     """
-    runs = _frame("runs", batches, words, None)
-    winner = _newest(runs)
-    is_kept = winner == np.arange(len(runs))
+    runs = _frame("runs", row_groups, words, None)
+    newest = _newest_rows(runs)
+    is_kept = newest == np.arange(len(runs))
     if is_kept.all():
         keep = {}
     else:
-        _note_losers(runs, winner, batches, problems)
+        _note_duplicates(runs, newest, row_groups, problems)
         keep = {name: np.repeat(is_kept, runs[counts]) for name, counts in _ROWS_OF_RUN.items()}
         keep["reads"] = is_kept
         runs = runs[is_kept].reset_index(drop=True)
     frames = {"runs": runs}
     for name in (*_ROWS_OF_RUN, "reads"):
-        frames[name] = _frame(name, batches, words, keep.get(name))
-    noted = pd.DataFrame(problems.rows, dtype="str")
-    frames["problems"] = cast(noted, "problems") if problems.rows else empty("problems")
+        frames[name] = _frame(name, row_groups, words, keep.get(name))
+    rows = pd.DataFrame(problems.rows, dtype="str")
+    frames["problems"] = cast(rows, "problems") if problems.rows else empty("problems")
     return frames
 
 
-def _newest(runs: pd.DataFrame) -> Ints:
-    """For each row the row of the same run to keep: the newest updated_at, at a tie the later one."""
+def _newest_rows(runs: pd.DataFrame) -> Ints:
+    """Return for each row the row of the same run to keep: newest updated_at, the later one in a tie."""
     rows = np.arange(len(runs))
     if runs["run_id"].is_unique:
         return rows
@@ -60,21 +60,23 @@ def _newest(runs: pd.DataFrame) -> Ints:
     return best.groupby("run_id", sort=False)["row"].transform("last").sort_index().to_numpy()
 
 
-def _note_losers(runs: pd.DataFrame, winner: Ints, batches: list[Batch], problems: Problems) -> None:
-    locations = list(chain.from_iterable(batch.locations for batch in batches))
-    for row in np.flatnonzero(winner != np.arange(len(runs))).tolist():
-        detail = f"the record at {locations[winner[row]]} is newer, by updated_at or by place; it is kept"
+def _note_duplicates(
+    runs: pd.DataFrame, newest: Ints, row_groups: list[RowGroup], problems: Problems
+) -> None:
+    locations = list(chain.from_iterable(row_group.locations for row_group in row_groups))
+    for row in np.flatnonzero(newest != np.arange(len(runs))).tolist():
+        detail = f"replaced by the record at {locations[newest[row]]}, which is newer or comes later"
         problems.add({"id": runs["run_id"].iloc[row]}, locations[row], "duplicate_run", detail)
 
 
 def _frame(
-    name: str, batches: list[Batch], words: dict[str, dict[str, Words]], keep: Flags | None
+    name: str, row_groups: list[RowGroup], words: dict[str, dict[str, Vocabulary]], keep: Flags | None
 ) -> pd.DataFrame:
-    if not batches:
+    if not row_groups:
         return empty(name)
     columns: dict[str, Any] = {}
     for column in COLUMNS[name]:
-        parts = [batch.chunks[name].pop(column.name) for batch in batches]
+        parts = [row_group.chunks[name].pop(column.name) for row_group in row_groups]
         if column.kind == "category":
             vocabulary = words["artifacts" if column.name == "origin" else name][column.name]
             columns[column.name] = _categories(parts, vocabulary, keep)
@@ -83,17 +85,17 @@ def _frame(
     return pd.DataFrame(columns, copy=False)
 
 
-def _categories(parts: list[Ints], vocabulary: Words, keep: Flags | None) -> pd.Categorical:
+def _categories(parts: list[Ints], vocabulary: Vocabulary, keep: Flags | None) -> pd.Categorical:
     codes = np.concatenate(parts)
-    words = pd.Index(vocabulary.all, dtype="str")
+    words = pd.Index(vocabulary.words, dtype="str")
     return pd.Categorical.from_codes(codes if keep is None else codes[keep], categories=words)
 
 
 def _values(column: Column, parts: list[Ints], keep: Flags | None) -> Any:
     if column.kind == "str":
         text = pa.chunked_array(parts)
-        kept = text if keep is None else text.filter(pa.array(keep))
-        return kept.to_pandas().astype("str")  # pyarrow before 24 makes objects of nothing but nulls
+        text = text if keep is None else text.filter(pa.array(keep))
+        return text.to_pandas().astype("str")  # pyarrow before 24 makes object columns of all nulls
     values = np.concatenate(parts)
     values = values if keep is None else values[keep]
     if column.kind == "time":

@@ -1,7 +1,7 @@
-"""From raw runs to plain columns, a bite at a time: all that needs the raw JSON, which is dropped then.
+"""Read the raw JSON of a batch of runs into plain columns; the JSON is dropped afterwards.
 
-A bite is small, so that its JSON is read off and let go while it is still in the processor's cache. What
-follows from the columns alone is left to `build`, which takes many bites at once.
+A batch is small, so that its JSON stays in the processor's cache while it is read. `build` derives the other
+columns from these, for many batches at once.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from runkit.contract import LEGACY_STATUSES
 from runkit.models import resolution_of
 from runkit.steptree import kind
 from runkit.tables import interrupts
-from runkit.tables.artifacts import find, gather, output_bundles
-from runkit.tables.columns import Chunk, Words, text
-from runkit.tables.layout import Runs, Spans, Steps, lay_out_steps, measure, take_runs
+from runkit.tables.artifacts import collect_lists, output_lists, read_artifacts
+from runkit.tables.columns import Chunk, Vocabulary, text
+from runkit.tables.layout import Runs, Spans, Steps, compute_spans, read_runs, read_steps
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
 from runkit.tables.validate import NEVER, TEXT
 from runkit.text import agent_title, brief
 
-Vocabularies = dict[str, dict[str, Words]]
+Vocabularies = dict[str, dict[str, Vocabulary]]
 Codes = NDArray[np.int32]
 
 
-class Bite(NamedTuple):
-    """Columns per frame, as far as they are read off the records.
+class Batch(NamedTuple):
+    """The columns of each frame that are read from the records.
 
-    Columns named `run`, `step`, `parent` and `artifact` hold positions in this bite, -1 for none.
+    Columns named `run`, `step`, `parent` and `artifact` hold positions in this batch, -1 for none.
     """
 
     chunks: dict[str, Chunk]
@@ -42,28 +42,30 @@ class Bite(NamedTuple):
     n_seen: int
 
 
-def take_bite(records: Sequence[Record], as_of: int | None, words: Vocabularies, problems: Problems) -> Bite:
-    """Read a few records off. `as_of` in microseconds, or None for each run's own."""
-    runs = take_runs(records, problems)
-    steps = lay_out_steps(runs, problems)
-    spans = measure(runs, steps, as_of, problems)
+def read_batch(
+    records: Sequence[Record], as_of: int | None, words: Vocabularies, problems: Problems
+) -> Batch:
+    """Read a batch of records. `as_of` is in microseconds, or None for each run's own."""
+    runs = read_runs(records, problems)
+    steps = read_steps(runs, problems)
+    spans = compute_spans(runs, steps, as_of, problems)
     is_interrupt = pa.compute.equal(steps.text["type"], "interrupt").to_numpy(zero_copy_only=False)
     resolved = {at: resolution_of(steps.records[at]) for at in np.flatnonzero(is_interrupt).tolist()}
-    asked = interrupts.ask(runs, steps, is_interrupt, problems)
-    loose = [*interrupts.proposal_bundles(asked), *output_bundles(runs)]
-    ids = {question.pause.position: question.interrupt_id for question in asked if question.pause}
-    bundles = gather(steps, is_interrupt, ids, loose)
-    artifacts, sources = find(bundles, runs, steps, problems)
+    interrupt_rows = interrupts.collect_interrupts(runs, steps, is_interrupt, problems)
+    others = [*interrupts.proposal_lists(interrupt_rows), *output_lists(runs)]
+    ids = {row.step.position: row.interrupt_id for row in interrupt_rows if row.step}
+    artifact_lists = collect_lists(steps, is_interrupt, ids, others)
+    artifacts, sources = read_artifacts(artifact_lists, runs, steps, problems)
     chunks = {
         "runs": _runs(runs, spans),
         "steps": _steps(runs, steps, spans, resolved, problems),
         "artifacts": artifacts,
         "sources": sources,
-        "interrupts": interrupts.interrupts(asked, runs, steps, spans, resolved),
+        "interrupts": interrupts.interrupt_columns(interrupt_rows, runs, steps, spans, resolved),
     }
     _encode(chunks, words, runs, steps, problems)
-    problems.forget_paths()
-    return Bite(chunks, [record.where.at() for record in runs.records], runs.n_seen)
+    problems.clear_paths()
+    return Batch(chunks, [record.location.at() for record in runs.records], runs.n_seen)
 
 
 def _runs(runs: Runs, spans: Spans) -> Chunk:
@@ -85,7 +87,7 @@ def _runs(runs: Runs, spans: Spans) -> Chunk:
 
 
 def _agent_names(runs: Runs) -> pa.Array:
-    """The agents' names as the API told the client, else from their types."""
+    """Return the agents' names from the API where known, else made from their types."""
     types = runs.text["agent"].dictionary_encode()
     titles = pa.array([agent_title(word) for word in types.dictionary.to_pylist()], TEXT)
     return pa.compute.coalesce(runs.text["agent_name"], titles.take(types.indices))
@@ -117,7 +119,7 @@ def _steps(
 
 
 def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
-    """The payloads as compact JSON, whole, whatever they hold."""
+    """Return the payloads as compact JSON, uncut."""
     payloads = steps.values["result"]
     if set(map(type, payloads)) <= {dict, NoneType}:
         try:
@@ -125,26 +127,28 @@ def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
                 [jsontext.dumps(value) if value else None if value is None else "{}" for value in payloads],
                 TEXT,
             )
-        except ValueError:  # one of them cannot be written: look at each by itself
+        except ValueError:  # one of them cannot be serialized: try each by itself below
             pass
     texts: list[str | None] = []
     for position, (record, result) in enumerate(zip(steps.records, payloads, strict=True)):
         owner = runs.records[steps.run[position]]
         try:
             texts.append(None if result is None else jsontext.dumps(result))
-        except ValueError as error:  # objects of Python's that no JSON text can hold
+        except ValueError as error:  # Python objects that JSON cannot represent
             texts.append(None)
-            problems.of_step(owner, record, "bad_field", f"result: it is no JSON ({error})", "result")
+            problems.add_for_step(
+                owner, record, "bad_field", f"result: cannot be written as JSON ({error})", "result"
+            )
         if result is not None and type(result) is not dict:
             detail = f"result: expected an object, found {kind(result)}"
-            problems.of_step(owner, record, "unknown_value", detail, "result")
+            problems.add_for_step(owner, record, "unknown_value", detail, "result")
     return pa.array(texts, TEXT)
 
 
 def _encode(
     chunks: dict[str, Chunk], words: Vocabularies, runs: Runs, steps: Steps, problems: Problems
 ) -> None:
-    """Replace the words of the category columns by codes, and note the unknown ones."""
+    """Encode the category columns as codes, and note unknown words."""
     for frame, name in (
         ("runs", "status"),
         ("steps", "type"),
@@ -160,9 +164,9 @@ def _encode(
         chunks[frame][name] = codes = vocabulary.encode(values, aliases)
         for row in np.flatnonzero(codes >= vocabulary.n_known).tolist():
             word = brief(values[row].as_py())
-            detail = f"{name}: {word} is not in the API's documentation; kept as it came"
+            detail = f"{name}: {word} is not in the API's documentation; kept as is"
             if frame == "runs":
-                problems.of_run(runs.records[row], "unknown_value", detail, name)
+                problems.add_for_run(runs.records[row], "unknown_value", detail, name)
             else:
                 record = runs.records[steps.run[row]]
-                problems.of_step(record, steps.records[row], "unknown_value", detail, name)
+                problems.add_for_step(record, steps.records[row], "unknown_value", detail, name)

@@ -1,7 +1,7 @@
-"""From the plain columns of many bites to the columns of the six frames.
+"""Build the columns of the six frames from the columns of many batches.
 
-Nothing here sees raw JSON. A batch of bites is large enough that the overhead of a call to numpy or Arrow is
-small, and small enough that what they need on the way fits in a few megabytes.
+Like a Parquet file, the frames are built in row groups: large enough that the overhead of a call to numpy or
+Arrow is small, small enough that the temporary arrays need a few megabytes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from runkit import timing
 from runkit.contract import CONFIDENCES, RESOLUTIONS, STEP_TYPES
-from runkit.tables.artifacts import OUTPUT, link
-from runkit.tables.batch import Bite
+from runkit.tables.artifacts import OUTPUT, add_keys
+from runkit.tables.batch import Batch
 from runkit.tables.columns import Chunk, Ints, count, seconds, take
 from runkit.tables.schema import COLUMNS, DTYPES, OUTCOMES, Kind
 from runkit.tables.validate import NEVER, TEXT
@@ -33,44 +33,44 @@ _FIRST_COLUMN = {
 }
 
 
-class Batch(NamedTuple):
-    """The frames' columns for some runs, where each of these stands in the source, and records seen."""
+class RowGroup(NamedTuple):
+    """The frames' columns for some runs, their locations in the source, and the number of records read."""
 
     chunks: dict[str, Chunk]
     locations: list[str]
     n_seen: int
 
 
-def build(bites: Sequence[Bite]) -> Batch:
-    """Build the columns of the frames."""
-    chunks = _join(bites)
+def build_row_group(batches: Sequence[Batch]) -> RowGroup:
+    """Build the frames' columns from those of some batches."""
+    chunks = _join(batches)
     runs, steps, artifacts, sources, interrupts = chunks.values()
-    link(artifacts, sources, runs, steps["step_id"])
+    add_keys(artifacts, sources, runs, steps["step_id"])
     interrupts["run_id"] = take(runs["run_id"], interrupts["run"])
     _complete_steps(steps, runs, artifacts)
     _complete_runs(runs, steps, artifacts, sources, interrupts)
-    wanted = {
+    columns = {
         frame: {column.name: _small(chunk[column.name], column.kind) for column in COLUMNS[frame]}
         for frame, chunk in (*chunks.items(), ("reads", runs))
     }
-    locations = [location for bite in bites for location in bite.locations]
-    return Batch(wanted, locations, sum(bite.n_seen for bite in bites))
+    locations = [location for batch in batches for location in batch.locations]
+    return RowGroup(columns, locations, sum(batch.n_seen for batch in batches))
 
 
 def _small(values: Any, kind: Kind) -> Any:
-    """Counts in the width that the frames have, as these columns wait long to be put together."""
+    """Store counts in the width of the frames, as row groups stay in memory until all are read."""
     return values.astype(DTYPES["count"]) if kind == "count" else values
 
 
-def _join(bites: Sequence[Bite]) -> dict[str, Chunk]:
-    """Put the bites' columns one after the other; positions then count from the start of the batch."""
+def _join(batches: Sequence[Batch]) -> dict[str, Chunk]:
+    """Concatenate the batches' columns; positions then count from the start of the row group."""
     n_before = {}
     for frame, name in _FIRST_COLUMN.items():
-        sizes = [len(bite.chunks[frame][name]) for bite in bites]
+        sizes = [len(batch.chunks[frame][name]) for batch in batches]
         n_before[frame] = np.cumsum([0, *sizes[:-1]]).tolist()
 
     def joined(frame: str, name: str) -> Any:
-        parts = [bite.chunks[frame][name] for bite in bites]
+        parts = [batch.chunks[frame][name] for batch in batches]
         if isinstance(parts[0], pa.Array):
             return pa.concat_arrays(parts)
         if name in _POSITIONS:
@@ -78,11 +78,13 @@ def _join(bites: Sequence[Bite]) -> dict[str, Chunk]:
             parts = [np.where(part < 0, part, part + n) for part, n in zip(parts, before, strict=True)]
         return np.concatenate(parts)
 
-    return {frame: {name: joined(frame, name) for name in chunk} for frame, chunk in bites[0].chunks.items()}
+    return {
+        frame: {name: joined(frame, name) for name in chunk} for frame, chunk in batches[0].chunks.items()
+    }
 
 
 def _complete_steps(steps: Chunk, runs: Chunk, artifacts: Chunk) -> None:
-    """Add what follows from a step's place in the tree and in time."""
+    """Add the columns that follow from each step's position in the tree and in time."""
     run, parent, start, end = steps["run"], steps["parent"], steps["start"], steps["end"]
     n_runs, n_steps = len(runs["run_id"]), len(run)
     per_run = count(run, n_runs)
@@ -135,13 +137,13 @@ def _complete_runs(runs: Chunk, steps: Chunk, artifacts: Chunk, sources: Chunk, 
 
 
 def _lowest_confidence(artifacts: Chunk, n_runs: int) -> pa.Array:
-    """The lowest label among each run's output artifacts; a word beyond high, medium and low is lowest."""
+    """Return the lowest confidence of each run's output artifacts; unknown words rank below low."""
     lowest: list[str | None] = [None] * n_runs
     rank = {word: number for number, word in enumerate(CONFIDENCES)}
-    delivered: Ints = np.flatnonzero(artifacts["origin"] == OUTPUT)
-    words = take(artifacts["confidence"], delivered).to_pylist()
-    for run, word in zip(artifacts["run"][delivered].tolist(), words, strict=True):
-        held = lowest[run]
-        if word is not None and (held is None or rank.get(word, len(rank)) > rank.get(held, len(rank))):
+    outputs: Ints = np.flatnonzero(artifacts["origin"] == OUTPUT)
+    words = take(artifacts["confidence"], outputs).to_pylist()
+    for run, word in zip(artifacts["run"][outputs].tolist(), words, strict=True):
+        current = lowest[run]
+        if word is not None and (current is None or rank.get(word, len(rank)) > rank.get(current, len(rank))):
             lowest[run] = word
     return pa.array(lowest, TEXT)

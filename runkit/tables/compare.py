@@ -1,4 +1,4 @@
-"""Two runs side by side: where their time went, step by step, and where they part."""
+"""Compare two runs: durations step by step, and the first difference between their steps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from runkit.errors import UsageError
 from runkit.tables.frames import Frames, frames
 from runkit.text import plural, shorten
 
-# Two steps are the same step of two runs if these agree; a failed step and one that went well do not.
-SAME = ("depth", "agent", "name", "type", "resolution")
+# Two steps count as the same step if these columns agree, and if both or neither failed.
+COMPARED = ("depth", "agent", "name", "type", "resolution")
 KEY = ["agent", "name"]
 MEASURES = ("n", "total_s", "self_s", "waiting_s")
 
 
-class Parting(NamedTuple):
-    """The first place in tree order at which two runs differ.
+class Difference(NamedTuple):
+    """The first position in tree order at which two runs differ.
 
-    `a` and `b` are positions in the runs' steps, in tree order; None where that run has no step left.
+    `a` and `b` are positions in the runs' steps; None if that run has no more steps.
     """
 
     a: int | None
@@ -28,23 +28,33 @@ class Parting(NamedTuple):
 
 
 def compare(a: object, b: object) -> pd.DataFrame:
-    """Compare two runs step by step: one row per (agent, step name), in the order in which they appear.
+    """Compare two runs step by step: one row per (agent, step name), in order of appearance.
 
-    `a` and `b` each hold one run: a `Run`, `Frames` with one run, or anything else that `frames()` takes.
+    Parameters
+    ----------
+    a, b
+        One run each: a `Run`, `Frames` with one run, or anything else that `frames()` takes.
 
-    | column | meaning |
-    | --- | --- |
-    | agent, name | the agent and the internal name of the step |
-    | n_a, n_b, n_diff | how many such steps there are; diff is always b - a |
-    | total_s_a, total_s_b, total_s_diff | their durations added up, in seconds |
-    | self_s_a, self_s_b, self_s_diff | the same without the time of their children |
-    | waiting_s_a, waiting_s_b, waiting_s_diff | their time waiting for a person |
-    | is_parting | the runs part at a step of this row: one row, or two if each goes on with another step |
-    | where | where they part, in words; null in all other rows |
+    Returns
+    -------
+    pandas.DataFrame
+        Counts are int32, seconds float64. The first difference is the first step, in tree order, that differs
+        in depth, agent, name, type, failure, or resolution by policy.
 
-    The runs part at the first step, in tree order, that differs in depth, agent, name, type, in whether it
-    failed, or in how the policy settled it. Counts are int32, seconds float64. Raises `UsageError` unless
-    both hold exactly one run.
+        | column | meaning |
+        | --- | --- |
+        | agent, name | the agent and the internal name of the step |
+        | n_a, n_b, n_diff | number of such steps; diff is always b - a |
+        | total_s_a, total_s_b, total_s_diff | sum of their durations, in seconds |
+        | self_s_a, self_s_b, self_s_diff | the same without the time of their children |
+        | waiting_s_a, waiting_s_b, waiting_s_diff | their time waiting for a reviewer |
+        | is_parting | the first difference is at a step of this row: one row, or two if the steps differ |
+        | where | the position of the first difference in words; null in all other rows |
+
+    Raises
+    ------
+    UsageError
+        Unless both hold exactly one run.
     """
     left, right = one_run(a, "a"), one_run(b, "b")
     steps = {"a": left.steps, "b": right.steps}
@@ -55,35 +65,35 @@ def compare(a: object, b: object) -> pd.DataFrame:
         dtype = np.int32 if measure == "n" else np.float64
         in_a, in_b = (sums[side][measure].fillna(0).astype(dtype) for side in "ab")
         columns |= {f"{measure}_a": in_a, f"{measure}_b": in_b, f"{measure}_diff": in_b - in_a}
-    return pd.DataFrame(columns | _marks(table, left.steps, right.steps))
+    return pd.DataFrame(columns | _difference_columns(table, left.steps, right.steps))
 
 
 def one_run(source: object, name: str) -> Frames:
-    """Read frames that hold exactly one run. Raises `UsageError` that says how many there are."""
-    read = source if isinstance(source, Frames) else frames(source)
-    if len(read.runs) != 1:
+    """Read frames of exactly one run. Raises `UsageError` with the number of runs otherwise."""
+    f = source if isinstance(source, Frames) else frames(source)
+    if len(f.runs) != 1:
         raise UsageError(
-            f"{name} holds {plural(len(read.runs), 'run')}; expected exactly one. "
-            "Cut frames to one run with .select(run_id)."
+            f"{name} holds {plural(len(f.runs), 'run')}; expected exactly one. "
+            "Select one run with .select(run_id)."
         )
-    return read
+    return f
 
 
-def parting(a: pd.DataFrame, b: pd.DataFrame) -> Parting | None:
-    """Find where the steps of two runs part; None if they never do."""
+def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
+    """Find the first difference between the steps of two runs; None if there is none."""
     left, right = _keys(a), _keys(b)
-    for place, (one, other) in enumerate(zip(left, right, strict=False)):
-        if one != other:
-            return Parting(place, place)
+    for position, (key_a, key_b) in enumerate(zip(left, right, strict=False)):
+        if key_a != key_b:
+            return Difference(position, position)
     if len(left) == len(right):
         return None
     shared = min(len(left), len(right))
-    return Parting(shared if len(left) > shared else None, shared if len(right) > shared else None)
+    return Difference(shared if len(left) > shared else None, shared if len(right) > shared else None)
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     failed = ((steps["type"] == "error") | (steps["status"] == "error")).tolist()
-    columns = [steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in SAME]
+    columns = [steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in COMPARED]
     return list(zip(*columns, failed, strict=True))
 
 
@@ -102,27 +112,26 @@ def _sums(steps: pd.DataFrame) -> pd.DataFrame:
     return measured.groupby(KEY, dropna=False, sort=False, as_index=False)[list(MEASURES)].sum()
 
 
-def _marks(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    found = parting(a, b)
-    marked = pd.Series(False, index=table.index)
-    words = pd.Series(None, index=table.index, dtype="str")
-    if found is not None:
-        for steps, place in ((a, found.a), (b, found.b)):
-            if place is not None:
-                step = steps.iloc[place]
-                is_here = _is(table["agent"], step["agent"]) & _is(table["name"], step["name"])
-                marked |= is_here
-        words[marked] = f"a: {_place(a, found.a)}; b: {_place(b, found.b)}"
-    return {"is_parting": marked, "where": words}
+def _difference_columns(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+    difference = first_difference(a, b)
+    is_parting = pd.Series(False, index=table.index)
+    where = pd.Series(None, index=table.index, dtype="str")
+    if difference is not None:
+        for steps, position in ((a, difference.a), (b, difference.b)):
+            if position is not None:
+                step = steps.iloc[position]
+                is_parting |= _is(table["agent"], step["agent"]) & _is(table["name"], step["name"])
+        where[is_parting] = f"a: {_describe(a, difference.a)}; b: {_describe(b, difference.b)}"
+    return {"is_parting": is_parting, "where": where}
 
 
 def _is(column: pd.Series[str], value: str | None) -> pd.Series[bool]:
     return column.isna() if pd.isna(value) else (column == value).fillna(False).astype(bool)
 
 
-def _place(steps: pd.DataFrame, place: int | None) -> str:
-    if place is None:
+def _describe(steps: pd.DataFrame, position: int | None) -> str:
+    if position is None:
         return f"ends after step {len(steps)}"
-    step = steps.iloc[place]
+    step = steps.iloc[position]
     label = shorten(str(step["name"] if pd.isna(step["label"]) else step["label"]))
-    return f"step {place + 1}, {label} ({step['type']}, {step['status']})"
+    return f"step {position + 1}, {label} ({step['type']}, {step['status']})"

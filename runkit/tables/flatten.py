@@ -1,8 +1,8 @@
-"""The steps of many runs in tree order, all at once, where nesting says everything.
+"""Flatten the nested steps of many runs at once, in tree order.
 
-`runkit.steptree.flatten` walks one run at a time and copes with whatever an API may send. Nearly all runs
-need none of that: their steps are nested, well-formed and told apart by their ids. Those are read level by
-level here, and where each step stands in tree order is then arithmetic on the sizes of the subtrees.
+`runkit.steptree.flatten` walks one run at a time and accepts any form of steps. Most runs need none of that:
+their steps are nested, well-formed and have unique ids. Such runs are read level by level here, and the
+position of each step follows from the sizes of the subtrees.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ FIELDS = (
 _PARENT = itemgetter(FIELDS.index("parent_step_id"))
 _CHILDREN = itemgetter(FIELDS.index("steps"))
 _ABSENT = dict.fromkeys(FIELDS)
-# A level costs about 20 µs however few steps are on it; so deep a tree is rather walked step by step.
-MOST_LEVELS = 24
+# A level costs about 20 µs however few steps it has; for deeper trees, walking step by step is faster.
+MAX_LEVELS = 24
 
 
-class Forest(NamedTuple):
-    """Steps run after run, each run in tree order, and the values of their fields.
+class StepTrees(NamedTuple):
+    """The steps of all runs, each run in tree order, and the values of their fields.
 
     `parent` is a position in the same list (-1 at the top), `size` the number of steps in the subtree, the
     step included; `per_run` the number of steps of each run.
@@ -49,7 +49,7 @@ class Forest(NamedTuple):
 
 
 class Level(NamedTuple):
-    """All steps of one depth, family after family, as they are and as rows of `FIELDS`."""
+    """All steps of one depth, as they came and as rows of `FIELDS`; siblings are adjacent."""
 
     steps: list[Json]
     rows: list[tuple[Any, ...]]
@@ -58,20 +58,20 @@ class Level(NamedTuple):
 
 
 def steps_of(raw: object) -> list[Any]:
-    """The steps of a raw run; none where there is no list of them."""
+    """Return the top-level steps of a raw run, empty if it has no list of steps."""
     steps = raw.get("steps") if isinstance(raw, dict) else None
     return steps if isinstance(steps, list) else []
 
 
 def values_of(records: Sequence[Json]) -> Values:
-    """The fields of steps, column by column."""
+    """Return the fields of steps as columns."""
     return _by_column(_rows(records), records, _old_names(records))
 
 
 def _rows(records: Sequence[Json]) -> list[tuple[Any, ...]]:
-    """Read each record once, with the keys of the first.
+    """Read the fields of each record, using the key objects of the first record.
 
-    The parser uses most keys again, and a dict finds the very same key twice as fast as an equal one.
+    The parser reuses most key strings, and a dict finds an identical key twice as fast as an equal one.
     """
     own = {name: name for name in next(iter(records), ())}
     row = itemgetter(*(own.get(name, name) for name in FIELDS))
@@ -94,73 +94,74 @@ def _old_names(records: Sequence[Json]) -> list[str]:
 
 
 def read_levels(steps: list[Any]) -> list[Level] | None:
-    """Read the steps of some runs, given by those at the top, depth by depth.
+    """Read top-level steps and all steps below them, level by level.
 
-    None for what is no object, children that are no list, a step at the top that names a parent, deep trees.
+    None if a step is not an object, its children are not a list, a top-level step names a parent, or a tree
+    is deeper than `MAX_LEVELS`.
     """
     levels: list[Level] = []
     seen: set[int] = set()
     while steps:
-        if len(levels) == MOST_LEVELS or set(map(type, steps)) != {dict}:
+        if len(levels) == MAX_LEVELS or set(map(type, steps)) != {dict}:
             return None
         rows = _rows(steps)
         if not levels and any(map(names_parent, map(_PARENT, rows))):
             return None
-        inside = list(map(_CHILDREN, rows))
-        kinds = set(map(type, inside))
+        children = list(map(_CHILDREN, rows))
+        kinds = set(map(type, children))
         if not kinds <= {list, NoneType}:
             return None
-        families = [id(children) for children in inside if children]
-        n_seen = len(seen) + len(families)
-        seen.update(families)
-        if len(seen) < n_seen:  # Python's objects, that stand in themselves or in several places
+        list_ids = [id(siblings) for siblings in children if siblings]
+        n_seen = len(seen) + len(list_ids)
+        seen.update(list_ids)
+        if len(seen) < n_seen:  # Python objects that contain themselves or occur more than once
             return None
         if NoneType in kinds:
-            inside = [children or [] for children in inside]
-        levels.append(Level(steps, rows, list(map(len, inside)), _old_names(steps)))
-        steps = list(chain.from_iterable(inside))
+            children = [siblings or [] for siblings in children]
+        levels.append(Level(steps, rows, list(map(len, children)), _old_names(steps)))
+        steps = list(chain.from_iterable(children))
     return levels
 
 
-def plant(lists: Sequence[list[Any]]) -> Forest | None:
-    """Lay out the steps of runs, each given by those at its top. None if any of it is not plainly nested."""
+def flatten_nested(lists: Sequence[list[Any]]) -> StepTrees | None:
+    """Flatten the steps of runs, each given by its top-level steps. None if any run is not plainly nested."""
     levels = read_levels(list(chain.from_iterable(lists)))
     if levels is None:
         return None
     n_top = np.fromiter(map(len, lists), np.int64, len(lists))
-    position, parent, size, depth = _places(levels, n_top)
+    position, parent, size, depth = _tree_positions(levels, n_top)
     order = np.empty(len(position), np.int64)
     order[position] = np.arange(len(position))
-    places = order.tolist()
+    indices = order.tolist()
     steps = list(chain.from_iterable(level.steps for level in levels))
     rows = list(chain.from_iterable(level.rows for level in levels))
-    records = list(map(steps.__getitem__, places))
+    records = list(map(steps.__getitem__, indices))
     old_names = {name for level in levels for name in level.old_names}
-    values = _by_column(list(map(rows.__getitem__, places)), records, old_names)
-    in_tree = np.append(0, np.cumsum(size[: n_top.sum()]))  # steps in the first so many trees
+    values = _by_column(list(map(rows.__getitem__, indices)), records, old_names)
+    in_tree = np.append(0, np.cumsum(size[: n_top.sum()]))  # number of steps in the first n trees
     per_run = np.diff(in_tree[np.append(0, np.cumsum(n_top))])
     if not _are_distinct(values["id"], per_run):
         return None
-    return Forest(records, values, parent[order], depth[order], size[order], per_run)
+    return StepTrees(records, values, parent[order], depth[order], size[order], per_run)
 
 
-def _places(levels: list[Level], n_top: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-    """Position in tree order, position of the parent, size and depth of each step, level after level.
+def _tree_positions(levels: list[Level], n_top: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return each step's position in tree order, its parent's position, subtree size and depth, by level.
 
-    A step stands behind its parent and the subtrees of its elder siblings.
+    A step comes after its parent and after the subtrees of its earlier siblings.
     """
     n_children = [np.array(level.n_children, np.int64) for level in levels]
     sizes = _subtree_sizes(n_children)
     positions: list[Ints] = []
     parents: list[Ints] = []
-    above = np.full(len(n_top), -1)  # where the step stands that a family is in
-    for size, in_family in zip(sizes, [n_top, *n_children], strict=False):
-        before = np.cumsum(size) - size  # steps in the subtrees that stand on this level's left
+    above = np.full(len(n_top), -1)  # position of the parent of each group of siblings
+    for size, n_siblings in zip(sizes, [n_top, *n_children], strict=False):
+        before = np.cumsum(size) - size  # steps in the subtrees of earlier steps of this level
         if positions:
-            eldest = np.minimum(np.cumsum(in_family) - in_family, len(before) - 1)
-            before += np.repeat(above + 1 - before[eldest], in_family)
+            first = np.minimum(np.cumsum(n_siblings) - n_siblings, len(before) - 1)
+            before += np.repeat(above + 1 - before[first], n_siblings)
         positions.append(before)
-        parents.append(np.repeat(above, in_family))
+        parents.append(np.repeat(above, n_siblings))
         above = before
     depth = np.repeat(np.arange(len(levels)), [len(size) for size in sizes])
     if not levels:
@@ -169,7 +170,7 @@ def _places(levels: list[Level], n_top: Ints) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def _subtree_sizes(n_children: list[Ints]) -> list[Ints]:
-    """How many steps stand in each step, itself included, depth by depth."""
+    """Return the number of steps in each step's subtree, itself included, by level."""
     sizes: list[Ints] = []
     below = np.zeros(0, np.int64)
     for counts in reversed(n_children):
@@ -181,7 +182,7 @@ def _subtree_sizes(n_children: list[Ints]) -> list[Ints]:
 
 
 def _are_distinct(ids: Sequence[Any], per_run: Ints) -> bool:
-    """Whether no run has two steps of one id."""
+    """Whether the step ids are unique within each run."""
     try:
         if len(set(ids)) == len(ids):
             return True

@@ -1,4 +1,4 @@
-"""`frames()`: anything that holds runs becomes six DataFrames that join on ids."""
+"""`frames()`: turn any source of runs into six DataFrames that join on ids."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from runkit import files
 from runkit.contract import full_id
 from runkit.errors import DataError, UsageError
 from runkit.progress import Bar
+from runkit.style import status
 from runkit.tables.answers import with_answers
 from runkit.tables.assemble import assemble
-from runkit.tables.batch import Bite, Vocabularies, take_bite
-from runkit.tables.build import Batch, build
+from runkit.tables.batch import Batch, Vocabularies, read_batch
+from runkit.tables.build import RowGroup, build_row_group
 from runkit.tables.columns import vocabularies
 from runkit.tables.layout import micros
-from runkit.tables.problems import Problems, numbers
+from runkit.tables.problems import Problems, problem_counts
 from runkit.tables.schema import SCHEMA, cast, empty
 from runkit.tables.sources import Record, records_of
 from runkit.text import (
@@ -41,13 +42,13 @@ from runkit.text import (
     visible,
 )
 
-# JSON text that becomes columns at once: few enough that its objects (five times as many bytes) stay in the
-# processor's cache, enough that numpy's and Arrow's calls cost little. Half or twice as much is slower.
-BITE_BYTES = 1_600_000
-BITE_RUNS = 800
-STEP_BYTES = 500  # of a step, where the length of the text is not known
-# Steps (and runs) in a batch: enough that numpy's and Arrow's overhead per call is small.
-BATCH_STEPS = 16_384
+# JSON text per batch: small enough that its objects (five times as many bytes) stay in the processor's cache,
+# large enough that calls to numpy and Arrow cost little. Half or twice as much is slower.
+BATCH_BYTES = 1_600_000
+BATCH_RUNS = 800
+STEP_BYTES = 500  # estimate for a step, if the length of the text is not known
+# Steps (and runs) in a row group: enough that numpy's and Arrow's overhead per call is small.
+ROW_GROUP_STEPS = 16_384
 PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
@@ -55,7 +56,7 @@ COVERAGE_FILE = "coverage.json"
 
 
 class Coverage(NamedTuple):
-    """How whole the frames are. `why` says what cut the source short, None if nothing did."""
+    """How complete the frames are. `why` is the reason why the source was cut short, None if it was not."""
 
     seen: int
     kept: int
@@ -67,8 +68,8 @@ class Coverage(NamedTuple):
 class Frames:
     """Six linked DataFrames; `runkit.tables.schema` lists their columns.
 
-    `version` is that of the archive that the runs were read from, None if they were not. `reads` says of each
-    run when, and from which host, it was read; `read_at` and `read_from` sum it up.
+    `version` is the version of the archive that the runs were read from, else None. `reads` has the time and
+    host of each run's read; `read_at` and `read_from` summarize them.
     """
 
     runs: pd.DataFrame
@@ -83,7 +84,7 @@ class Frames:
 
     @property
     def read_from(self) -> tuple[str, ...]:
-        """The hosts that the runs were read from, as far as this is known."""
+        """The hosts that the runs were read from, if known."""
         return () if self.reads is None else tuple(sorted(self.reads["read_from"].dropna().unique()))
 
     @property
@@ -94,12 +95,12 @@ class Frames:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for is here; an older copy of a run that is here is no loss."""
-        n_older = int(numbers(self.problems)[self.problems["problem"] == "duplicate_run"].sum())
+        """Whether everything requested is here; a refused older copy of a run does not count."""
+        n_older = int(problem_counts(self.problems)[self.problems["problem"] == "duplicate_run"].sum())
         return self.coverage.refused <= n_older and self.coverage.why is None
 
     def select(self, run_ids: str | Iterable[str]) -> Frames:
-        """Cut all six frames to some runs.
+        """Select some runs in all six frames.
 
         Parameters
         ----------
@@ -114,39 +115,39 @@ class Frames:
         Raises
         ------
         UsageError
-            For an id that is not here, and for the first characters of several ids.
+            For an unknown id, and for a prefix of several ids.
         """
         if not isinstance(run_ids, str | Iterable):
             raise UsageError(f"run_ids={brief(run_ids)}; expected the id of a run, or several.")
-        wanted = [run_ids] if isinstance(run_ids, str) else list(run_ids)
+        names = [run_ids] if isinstance(run_ids, str) else list(run_ids)
         known = set(self.runs["run_id"])
-        found = [full_id(one, known) if isinstance(one, str) else None for one in wanted]
-        missing = [one for one, run_id in zip(wanted, found, strict=True) if run_id is None]
+        ids = [full_id(name, known) if isinstance(name, str) else None for name in names]
+        missing = [name for name, run_id in zip(names, ids, strict=True) if run_id is None]
         if missing:
-            named = ", ".join(map(brief, missing[:5]))
+            examples = ", ".join(map(brief, missing[:5]))
             raise UsageError(
-                f"{plural(len(missing), 'run id')} not in these frames: {named}; "
-                f"expected ids out of runs['run_id'] ({plural(len(self.runs), 'run')})."
+                f"{plural(len(missing), 'run id')} not in these frames: {examples}; "
+                f"expected ids from runs['run_id'] ({plural(len(self.runs), 'run')})."
             )
-        cut = {name: df[df["run_id"].isin(found)].reset_index(drop=True) for name, df in self.items()}
-        n = len(cut["runs"])
-        reads = None if self.reads is None else self.reads[self.reads["run_id"].isin(wanted)]
+        selected = {name: df[df["run_id"].isin(ids)].reset_index(drop=True) for name, df in self.items()}
+        n = len(selected["runs"])
+        reads = None if self.reads is None else self.reads[self.reads["run_id"].isin(ids)]
         coverage = Coverage(n, n, 0, self.coverage.why)
-        return Frames(**cut, coverage=coverage, version=self.version, reads=reads)
+        return Frames(**selected, coverage=coverage, version=self.version, reads=reads)
 
     def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Iterate over (name, DataFrame)."""
         return ((name, getattr(self, name)) for name in SCHEMA)
 
     def save(self, directory: str | Path) -> Path:
-        """Write the six frames as Parquet files; `runkit.read` reads them, and pandas each by itself.
+        """Write the six frames as Parquet files, for `runkit.read` or `pandas.read_parquet`.
 
-        Each file is replaced as a whole and readable by its owner only, as is the folder if it is new.
+        Each file is replaced atomically. The files and a new folder are readable by their owner only.
 
         Parameters
         ----------
         directory
-            A folder, which is made if need be; `~` is the user's home.
+            A folder, created if needed; `~` is the user's home.
 
         Returns
         -------
@@ -156,7 +157,7 @@ class Frames:
         Raises
         ------
         UsageError
-            For the name of a file, and a folder that cannot be written.
+            For a path that is a file, and for a folder that cannot be written.
         """
         folder = files.folder_at(directory)
         reads = empty("reads") if self.reads is None else self.reads
@@ -168,28 +169,27 @@ class Frames:
         return folder
 
     def sentences(self, most: int = SHOWN_RUNS) -> list[str]:
-        """One sentence for each of the first runs, `most` of them, saying where its time went."""
-        return [sentence(row) for _, row in self.runs.head(most).iterrows()]
+        """Summarize the first `most` runs in one line each: status, time budget, counts."""
+        return [summarize_run(row) for _, row in self.runs.head(most).iterrows()]
 
     def summary(self) -> list[str]:
-        """What the frames hold, in a few lines."""
+        """Summarize the frames in a few lines: counts, time range, completeness."""
         runs = self.runs
-        counts = [plural(len(runs), "run")]
-        by_status = runs["status"].value_counts()
-        counts += counted({str(word): int(n) for word, n in by_status[by_status > 0].items()})
-        lines = [counts[0] + (f" ({', '.join(counts[1:])})" if len(counts) > 1 else "")]
+        statuses = runs["status"].astype("str").map(lambda word: status(word).word.lower()).value_counts()
+        counts = counted({str(word): int(n) for word, n in statuses.items()})
+        lines = [plural(len(runs), "run") + (f" ({', '.join(counts)})" if counts else "")]
         lines += [
-            f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')} on "
+            f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')}, "
             f"{plural(len(self.sources), 'source')}, {plural(len(self.interrupts), 'question')} "
             f"({int(runs['n_pending'].sum())} waiting)"
         ]
         if len(runs):
             first, last = runs["created_at"].min(), runs["created_at"].max()
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
-        lines.append(self._wholeness())
+        lines.append(self._completeness())
         return lines
 
-    def _wholeness(self) -> str:
+    def _completeness(self) -> str:
         parts = []
         if self.coverage.refused:
             records = plural(self.coverage.seen, "record")
@@ -197,7 +197,7 @@ class Frames:
         if self.coverage.why:
             parts.append(f"not complete: {one_line(self.coverage.why)}")
         if len(self.problems):
-            n_problems = numbers(self.problems)
+            n_problems = problem_counts(self.problems)
             by_kind = (
                 n_problems.groupby(self.problems["problem"].astype("str")).sum().sort_values(ascending=False)
             )
@@ -205,7 +205,7 @@ class Frames:
             parts.append(f"{plural(int(n_problems.sum()), 'problem')} ({kinds})")
         parts = parts or ["complete, no problems"]
         if self.version is not None:
-            parts.append(f"version {self.version} of the archive")
+            parts.append(f"archive version {self.version}")
         return "; ".join(parts)
 
     def __repr__(self) -> str:
@@ -221,11 +221,11 @@ class Frames:
         paragraphs = Markup("").join(
             Markup("<p>{}</p>").format(line) for line in [*self.summary(), *self.sentences()]
         )
-        return block(paragraphs, html_table(("frame", "rows", "columns"), shapes))
+        return block(paragraphs, html_table(("Frame", "Rows", "Columns"), shapes))
 
 
-def sentence(row: pd.Series[Any]) -> str:
-    """Say a row of the runs frame in one sentence."""
+def summarize_run(row: pd.Series[Any]) -> str:
+    """Summarize a row of the runs frame in one line."""
     return run_sentence(
         run_label(row["run_id"], row["business_name"], row["agent_name"]),
         status=row["status"],
@@ -252,29 +252,29 @@ def frames(
     source
         A `Run`, an iterable of runs, a `RunList`, parsed JSON, JSON or NDJSON bytes, a path or several
         (`.json`, `.ndjson`, `.jsonl`, each also `.gz`), an `Archive`, or any object with a `runs()` iterator.
-        `Frames` come back as they are, but for `answers`.
+        `Frames` are returned unchanged, except for `answers`.
     on_error
-        "collect" keeps what is usable and says the rest in `.problems`. "raise" raises one `DataError`, which
-        carries that frame, if any record was refused or any value could not be read.
+        "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one `DataError` with
+        that frame, if any record was refused or any value could not be read.
     as_of
-        The moment at which open runs and steps are measured: an aware datetime, an ISO 8601 string, or "now"
-        (the server's clock where the source knows one, else this machine's). Without it, each run is measured
-        when it was read, else at its own newest time.
+        The time up to which open runs and steps are measured: an aware datetime, an ISO 8601 string, or "now"
+        (the server's clock if the source has one, else this machine's). By default, each run is measured up
+        to the time when it was read, else up to its own newest time.
     answers
         `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names nobody,
         `answered_by` in the interrupts frame. Without it, the frames are the same on every machine.
     progress
-        Count the runs when it takes longer than 2 seconds; nothing of it is left.
+        Show a progress bar after 2 seconds; it is removed at the end.
 
     Returns
     -------
     Frames
-        With all columns and dtypes, also where there are no rows.
+        With all columns and dtypes, also without rows.
 
     Raises
     ------
     UsageError
-        For a source that cannot hold runs, a file that is not there, and an argument that cannot be used.
+        For a source that cannot hold runs, a missing file, and an invalid argument.
     DataError
         With `on_error="raise"`.
     """
@@ -282,28 +282,28 @@ def frames(
         return source if answers is None else _with_answers(source, answers)
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
-    source = getattr(source, "pinned", source)  # an archive as it is now, whatever is written meanwhile
+    source = getattr(source, "pinned", source)  # one version of an archive, even if others write to it
     words = vocabularies()
     problems = Problems()
-    moment = _moment(as_of, source)
+    moment = _as_of_micros(as_of, source)
     bar = Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress)
-    with no_garbage_collection(), bar:
-        batches = list(_batches(records_of(source), moment, words, problems, bar))
+    with gc_paused(), bar:
+        row_groups = list(_row_groups(records_of(source), moment, words, problems, bar))
     why = getattr(source, "why", None)
     if why is not None:
-        problems.add(None, "source", "truncated", f"the source is not complete: {why}")
-    seen = sum(batch.n_seen for batch in batches)
-    dataframes = assemble(batches, words, problems)
-    kept = len(dataframes["runs"])
-    coverage = Coverage(seen, kept, seen - kept, why)
+        problems.add(None, "source", "truncated", f"the source is incomplete: {why}")
+    seen = sum(group.n_seen for group in row_groups)
+    dataframes = assemble(row_groups, words, problems)
+    n_runs = len(dataframes["runs"])
+    coverage = Coverage(seen, n_runs, seen - n_runs, why)
     result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
     if on_error == "raise" and (result.problems["severity"] == "error").any():
-        shown = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
-        n_problems = plural(int(numbers(result.problems).sum()), "problem")
+        first = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
+        n_problems = plural(int(problem_counts(result.problems).sum()), "problem")
         raise DataError(
             f"{n_problems} in the data; expected runs as the API documents them. "
-            f"The first:\n{shown.to_string(index=False)}\n"
-            'Use on_error="collect" to keep what is usable.',
+            f"The first:\n{first.to_string(index=False)}\n"
+            'Use on_error="collect" to keep the valid data.',
             result.problems,
         )
     return result if answers is None else _with_answers(result, answers)
@@ -314,8 +314,8 @@ def _with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
 
 
 @contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Pause the cyclic collector: JSON holds no cycles, and to look for some takes as long as the parsing."""
+def gc_paused() -> Iterator[None]:
+    """Pause the garbage collector: JSON has no cycles, and looking for them takes as long as parsing."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -325,7 +325,7 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _moment(as_of: datetime | str | None, source: object) -> int | None:
+def _as_of_micros(as_of: datetime | str | None, source: object) -> int | None:
     if as_of is None:
         return None
     if as_of == "now":
@@ -339,52 +339,48 @@ def _moment(as_of: datetime | str | None, source: object) -> int | None:
         ) from None
 
 
-def _batches(
-    records: Iterable[Record],
-    as_of: int | None,
-    words: Vocabularies,
-    problems: Problems,
-    bar: Bar,
-) -> Iterator[Batch]:
-    batch: list[Bite] = []
+def _row_groups(
+    records: Iterable[Record], as_of: int | None, words: Vocabularies, problems: Problems, bar: Bar
+) -> Iterator[RowGroup]:
+    batches: list[Batch] = []
     size = 0
-    for bitten in _gathered(records):
-        bite = take_bite(bitten, as_of, words, problems)
-        bar.update(len(bitten))
-        batch.append(bite)
-        size += len(bite.chunks["steps"]["run"]) + len(bitten)
-        bitten.clear()  # before the next are parsed
-        if size >= BATCH_STEPS:
-            yield build(batch)
-            batch, size = [], 0
-    if batch:
-        yield build(batch)
+    for batch_records in _in_batches(records):
+        batch = read_batch(batch_records, as_of, words, problems)
+        bar.update(len(batch_records))
+        batches.append(batch)
+        size += len(batch.chunks["steps"]["run"]) + len(batch_records)
+        batch_records.clear()  # free the JSON before the next batch is parsed
+        if size >= ROW_GROUP_STEPS:
+            yield build_row_group(batches)
+            batches, size = [], 0
+    if batches:
+        yield build_row_group(batches)
 
 
-def _gathered(records: Iterable[Record]) -> Iterator[list[Record]]:
-    gathered: list[Record] = []
+def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
     size = 0
     for record in records:
-        gathered.append(record)
+        batch.append(record)
         size += record.n_bytes or _size(record.raw)
-        if size >= BITE_BYTES or len(gathered) >= BITE_RUNS:
-            yield gathered
-            gathered, size = [], 0
-    if gathered:
-        yield gathered
+        if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _size(raw: object) -> int:
-    """A cheap guess at the bytes of JSON, by the number of steps on the top two levels."""
+    """Estimate the bytes of JSON by the number of steps on the top two levels."""
     steps = raw.get("steps") if isinstance(raw, dict) else None
     if not isinstance(steps, list):
         return STEP_BYTES
-    inner = (step.get("steps") for step in steps if isinstance(step, dict))
-    return STEP_BYTES * (len(steps) + sum(len(kids) for kids in inner if isinstance(kids, list)))
+    children = (step.get("steps") for step in steps if isinstance(step, dict))
+    return STEP_BYTES * (len(steps) + sum(len(nested) for nested in children if isinstance(nested, list)))
 
 
 def read(directory: str | Path) -> Frames:
-    """Read frames that `Frames.save` wrote, also with an older version.
+    """Read frames written by `Frames.save`, also by an older version of runkit.
 
     Parameters
     ----------
@@ -394,27 +390,27 @@ def read(directory: str | Path) -> Frames:
     Returns
     -------
     Frames
-        Equal to those that were saved; a column that the older version did not write is empty.
+        Equal to the saved frames; columns that an older version did not write are empty.
 
     Raises
     ------
     UsageError
-        For a folder without saved frames; names the files that are missing.
+        For a folder without saved frames; names the missing files.
     DataError
-        For a file that is damaged; names it.
+        For a damaged file; names it.
     """
     folder = files.usable(directory)
     missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
     if missing:
         raise UsageError(
-            f"{folder} holds no saved frames: {', '.join(f'{name}.parquet' for name in missing)} not found; "
+            f"{folder} has no saved frames: {', '.join(f'{name}.parquet' for name in missing)} not found; "
             "expected a directory written by Frames.save()."
         )
-    loaded = {name: _read_frame(folder / f"{name}.parquet", name) for name in SCHEMA}
+    dataframes = {name: _read_frame(folder / f"{name}.parquet", name) for name in SCHEMA}
     reads = folder / "reads.parquet"  # not written by version 0.1
-    coverage, version = _read_coverage(folder / COVERAGE_FILE, len(loaded["runs"]))
+    coverage, version = _read_coverage(folder / COVERAGE_FILE, len(dataframes["runs"]))
     return Frames(
-        **loaded,
+        **dataframes,
         coverage=coverage,
         version=version,
         reads=_read_frame(reads, "reads") if reads.is_file() else None,
@@ -429,22 +425,22 @@ def _read_frame(path: Path, name: str) -> pd.DataFrame:
 
 
 def _read_coverage(path: Path, n_runs: int) -> tuple[Coverage, int | None]:
-    """How whole the saved frames are, and the version of the archive that they came from."""
+    """Read the coverage of saved frames, and the version of the archive that they came from."""
     if not path.is_file():
         return Coverage(n_runs, n_runs, 0), None
     try:
-        noted = json.loads(path.read_bytes())
-        seen, kept, refused = (int(noted[name]) for name in ("seen", "kept", "refused"))
-        why, version = noted["why"], noted.get("version")
+        fields = json.loads(path.read_bytes())
+        seen, kept, refused = (int(fields[name]) for name in ("seen", "kept", "refused"))
+        why, version = fields["why"], fields.get("version")
         if not isinstance(why, str | None) or not isinstance(version, int | None):
             raise TypeError("why is not text, or version not a number")
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, "what frames cover", error) from None
+        raise _damaged(path, "the coverage of frames", error) from None
     return Coverage(seen, kept, refused, why), version
 
 
 def _damaged(path: Path, what: str, error: Exception) -> DataError:
     return DataError(
         f"{path} cannot be read as {what} ({type(error).__name__}: {shorten(str(error), 200)}); "
-        "expected a file that Frames.save() wrote. Save the frames again, or bring it back from a copy."
+        "expected a file written by Frames.save(). Save the frames again, or restore it from a backup."
     )

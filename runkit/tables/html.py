@@ -1,7 +1,4 @@
-"""DataFrames for people: durations in words, times to the minute, links, and no more bytes than are read.
-
-The columns of the frames keep their names and numbers for analysts; this is what stands in a report.
-"""
+"""DataFrames as HTML tables for readers: durations in words, times to the minute, links, bounded size."""
 
 from __future__ import annotations
 
@@ -10,108 +7,109 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.style import MISSING
 from runkit.text import Markup, duration, esc, isolate, link, plural
 
-MOST_BYTES = 60_000  # of a table's HTML: some 300 rows, more than anybody reads on a page
-MOST_TEXT = 1_000  # characters of a cell
-NOTHING = "–"  # in the place of a missing value
+MAX_BYTES = 60_000  # of a table's HTML: about 300 rows, more than anybody reads on a page
+MAX_TEXT = 1_000  # characters of a cell
 
 _TABLE = Markup(
     '<table class="runkit-table{many}"><caption>{caption}</caption>'
     "<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
 )
-_HEAD = Markup('<th scope="col"{align}>{words}</th>')
+_HEAD = Markup('<th scope="col"{align}>{title}</th>')
 _CELL = Markup('<td{align} data-label="{label}"><span>{value}</span></td>')
 _RIGHT = Markup(' style="text-align:right;white-space:nowrap"')
 _TIME = Markup(' style="text-align:left;white-space:nowrap"')
 _LEFT = Markup(' style="text-align:left;overflow-wrap:anywhere"')
-# A column with texts longer than so many characters has so much room. Written out, as all that a report shows
-# by itself: a text is told from it there.
-WIDTHS = (
+# Minimum width of a column by the length of its longest text. Inline, because notebooks drop style sheets.
+MIN_WIDTHS = (
     (60, Markup(' style="text-align:left;min-width:18em;overflow-wrap:anywhere"')),
     (24, Markup(' style="text-align:left;min-width:9em;overflow-wrap:anywhere"')),
 )
-MANY = 3  # columns; a table of more is a list of cards on a phone
+MAX_COLUMNS = 3  # a table of more columns becomes a list of cards on a phone
 _NOTE = Markup("<p>{}</p>")
-_SOURCE = "url"  # the column whose values are addresses
+_URL = "url"  # the column whose values are links
 
 
-def readable(df: pd.DataFrame, *, caption: str, most_bytes: int = MOST_BYTES) -> Markup:
-    """Give a frame as an HTML table for reading.
+def df_to_html(df: pd.DataFrame, *, caption: str, max_bytes: int = MAX_BYTES) -> Markup:
+    """Format a frame as an HTML table for readers.
 
-    By the name and dtype of a column: `…_s` (seconds) are durations in words, times are UTC to the minute,
-    flags yes or no, `url` a link with its host where that is certain; a missing value is a dash, a number
-    stands on the right. The header has the name in words. Row labels are not shown: reset the index first.
-    At most `most_bytes` of rows are written, and of a text at most `MOST_TEXT` characters; what is left out
-    is said below.
+    The format follows from the name and dtype of a column: `…_s` (seconds) as durations, times as UTC to the
+    minute, flags as yes or no, `url` as a link with its host if that is certain, missing values as a dash.
+    Numbers are on the right. Row labels are not shown: reset the index first. At most `max_bytes` of rows are
+    written, and at most `MAX_TEXT` characters of a text; a note below the table says what was left out.
     """
     columns = [_Column(str(name), df.iloc[:, at]) for at, name in enumerate(df.columns)]
     rows: list[Markup] = []
     n_bytes = n_shortened = 0
     for row in _rows(columns):
         n_bytes += len(row.encode("utf-8", "replace"))
-        if n_bytes > most_bytes:
+        if n_bytes > max_bytes:
             break
         rows.append(row)
         n_shortened = sum(column.n_shortened for column in columns)
-    head = Markup("").join(_HEAD.format(align=column.align, words=column.words) for column in columns)
-    note = _NOTE.format(words) if (words := _left_out(len(rows), len(df), n_shortened)) else Markup("")
-    many = " runkit-many" if len(columns) > MANY else ""
+    head = Markup("").join(_HEAD.format(align=column.align, title=column.title) for column in columns)
+    note = (
+        _NOTE.format(omissions) if (omissions := _omissions(len(rows), len(df), n_shortened)) else Markup("")
+    )
+    many = " runkit-many" if len(columns) > MAX_COLUMNS else ""
     return _TABLE.format(many=many, caption=caption, head=head, rows=Markup("").join(rows), note=note)
 
 
 class _Column:
-    """One column: its header in words, and its values as cells."""
+    """One column: its header and its cells."""
 
     def __init__(self, name: str, values: pd.Series[Any]) -> None:
         self.values = values
-        self.words, self.show = _kind(name, values)
+        self.title, self.format = _format_of(name, values)
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
         is_time = isinstance(values.dtype, pd.DatetimeTZDtype)
-        self.align = _RIGHT if is_number else _TIME if is_time else _room(values)
+        self.align = _RIGHT if is_number else _TIME if is_time else _width(values)
         self.n_shortened = 0
 
     def cell(self, row: int) -> Markup:
-        """Give one value, escaped."""
+        """Format one value, escaped."""
         value = self.values.iloc[row]
         if pd.api.types.is_scalar(value) and pd.isna(value):
-            return self._cell(NOTHING)
-        shown = self.show(value)
-        if not isinstance(shown, Markup) and len(shown) > MOST_TEXT:
+            return self._cell(MISSING)
+        content = self.format(value)
+        if not isinstance(content, Markup) and len(content) > MAX_TEXT:
             self.n_shortened += 1
-            shown = shown[:MOST_TEXT] + "…"
-        return self._cell(shown if isinstance(shown, Markup) else isolate(shown))
+            content = content[:MAX_TEXT] + "…"
+        return self._cell(content if isinstance(content, Markup) else isolate(content))
 
     def _cell(self, value: str) -> Markup:
-        return _CELL.format(align=self.align, label=self.words, value=value)
+        return _CELL.format(align=self.align, label=self.title, value=value)
 
 
-def _room(values: pd.Series[Any]) -> Markup:
-    """Give room to sentences; addresses break anywhere."""
-    longest = values.str.len().max() if values.dtype == "str" and values.name != _SOURCE else 0
-    return next((room for length, room in WIDTHS if longest > length), _LEFT)
+def _width(values: pd.Series[Any]) -> Markup:
+    """Return the style of a text column: long texts get a minimum width, URLs may break anywhere."""
+    longest = values.str.len().max() if values.dtype == "str" and values.name != _URL else 0
+    return next((style for length, style in MIN_WIDTHS if longest > length), _LEFT)
 
 
-def _kind(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str]]:
-    """Give the header of a column and how to say its values."""
+def _format_of(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str]]:
+    """Return the header of a column and the format of its values."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return f"{_words(name)} (UTC)", lambda when: f"{when.tz_convert('UTC'):%Y-%m-%d %H:%M}"
+        return f"{_title(name)} (UTC)", lambda when: f"{when.tz_convert('UTC'):%Y-%m-%d %H:%M}"
     if pd.api.types.is_bool_dtype(values):
-        return _words(name), lambda flag: "yes" if flag else "no"
+        return _title(name), lambda flag: "yes" if flag else "no"
     if name.endswith("_s") and pd.api.types.is_numeric_dtype(values):
-        return _words(name[:-2]), duration
+        return _title(name[:-2]), duration
     if pd.api.types.is_numeric_dtype(values):
-        return _words(name), lambda number: f"{number:,.10g}"
-    if name == _SOURCE:
-        return _words(name), lambda url: link(str(url))
-    return _words(name), str
+        return _title(name), lambda number: f"{number:,.10g}"
+    if name == _URL:
+        return "URL", lambda url: link(str(url))
+    return _title(name), str
 
 
-def _words(name: str) -> str:
-    """Say a column's name: `n_steps` is steps, `is_critical` is critical."""
+def _title(name: str) -> str:
+    """Return a column's name in sentence case: `n_steps` is Steps, `is_critical` is Critical."""
     for prefix in ("n_", "is_", "has_"):
         name = name.removeprefix(prefix)
-    return name.replace("_", " ")
+    name = name.replace("_", " ")
+    return name[:1].upper() + name[1:]
 
 
 def _rows(columns: Sequence[_Column]) -> Iterator[Markup]:
@@ -120,11 +118,11 @@ def _rows(columns: Sequence[_Column]) -> Iterator[Markup]:
         yield Markup("<tr>{}</tr>").format(Markup("").join(column.cell(row) for column in columns))
 
 
-def _left_out(n_shown: int, n_rows: int, n_shortened: int) -> str:
-    """Say what does not stand in the table, or nothing."""
+def _omissions(n_shown: int, n_rows: int, n_shortened: int) -> str:
+    """Describe what the table leaves out, empty if nothing."""
     parts = []
     if n_shown < n_rows:
         parts.append(f"{n_shown:,} of {plural(n_rows, 'row')} shown; the frames have all.")
     if n_shortened:
-        parts.append(f"{plural(n_shortened, 'long text')} cut at {MOST_TEXT:,} characters (ends in …).")
+        parts.append(f"{plural(n_shortened, 'long text')} cut to {MAX_TEXT:,} characters (ends in …).")
     return str(esc(" ".join(parts)))

@@ -1,4 +1,4 @@
-"""One row per thing that is wrong: never an exception, never silence."""
+"""The problems frame: one row per problem, instead of an exception or silence."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Kind = tuple[str, str, str]  # problem, place in the schema, value
 
-# Problems that cost a record or a value; the others are notes about something that was kept.
-# (Of a duplicated run the newer record is kept, so the older one is no loss.)
-COSTLY = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
-SHOWN = 3  # rows of one problem at one place in the schema; the others are one row
+# Problems that cost a record or a value; in all others the record was kept.
+# (Of a duplicated run the newer record is kept, so nothing is lost.)
+ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
+MAX_ROWS = 3  # rows of one problem at one place in the schema; the others share one row
 _MORE = " more like this: "
 _INDEX = re.compile(r"\[\d+\]")
-MOST_LEVELS = 16  # of steps in steps, that a location names
+MAX_LEVELS = 16  # of steps in steps, that a location names
 
 
 class Problems:
-    """Collects the rows of the problems frame, and finds where in the JSON a step stands.
+    """Collects the rows of the problems frame, and finds the JSON path of a step.
 
-    Of one problem at one place in the schema the first `SHOWN` are rows of their own. The others are one row,
-    with their number, so that many of a kind do not hide the rest.
+    The first `MAX_ROWS` problems of a kind at one place in the schema have their own rows. The others share
+    one row that counts them, so that many of a kind do not hide the rest.
     """
 
     def __init__(self) -> None:
@@ -40,15 +40,15 @@ class Problems:
         self._paths: dict[int, dict[int, str]] = {}  # id of a run's raw JSON -> id of a raw step -> its path
 
     def add(self, run: object, location: str, problem: str, detail: str, place: str = "$") -> None:
-        """Note a problem of `run` (its raw JSON, or None). `place` is where it stands in the schema."""
+        """Note a problem of `run` (its raw JSON, or None). `place` is its place in the schema."""
         self._add(run, None, problem, detail, place, lambda: location)
 
-    def of_run(self, record: Record, problem: str, detail: str, field: str = "") -> None:
+    def add_for_run(self, record: Record, problem: str, detail: str, field: str = "") -> None:
         """Note a problem of a run, or of one of its fields."""
         place = f"$.{_INDEX.sub('[*]', field)}" if field else "$"
-        self._add(record.raw, None, problem, detail, place, lambda: record.where.at(field))
+        self._add(record.raw, None, problem, detail, place, lambda: record.location.at(field))
 
-    def of_step(self, record: Record, step: object, problem: str, detail: str, field: str = "") -> None:
+    def add_for_step(self, record: Record, step: object, problem: str, detail: str, field: str = "") -> None:
         """Note a problem of a raw step of a run, or of one of its fields."""
         suffix = f".{field}" if field else ""
         place = f"$.steps[*]{_INDEX.sub('[*]', suffix)}"
@@ -58,16 +58,16 @@ class Problems:
             problem,
             detail,
             place,
-            lambda: record.where.at(self._path(record, step) + suffix),
+            lambda: record.location.at(self._path(record, step) + suffix),
         )
 
     def _add(
         self, run: object, step: object, problem: str, detail: str, place: str, locate: Callable[[], str]
     ) -> None:
-        """Add a row, or count one more of its kind; each unknown value is a kind of its own."""
+        """Add a row, or count one more of the same kind; each unknown value is a kind of its own."""
         kind = (problem, place, detail if problem == "unknown_value" else "")
         self._n[kind] += 1
-        n_others = self._n[kind] - SHOWN
+        n_others = self._n[kind] - MAX_ROWS
         run_id = _id_of(run)
         if n_others > 1:
             row = self._others[kind]
@@ -80,7 +80,7 @@ class Problems:
             "location": as_unicode(locate()),
             "problem": problem,
             "detail": as_unicode(detail),
-            "severity": "error" if problem in COSTLY else "warning",
+            "severity": "error" if problem in ERRORS else "warning",
         }
         if n_others == 1:
             row |= {"step_id": None, "location": place, "detail": f"1{_MORE}{row['detail']}"}
@@ -93,8 +93,8 @@ class Problems:
             paths = self._paths[id(record.raw)] = _step_paths(record.raw.get("steps"))
         return paths.get(id(step), "steps")
 
-    def forget_paths(self) -> None:
-        """Let go of what is only valid while the raw records live."""
+    def clear_paths(self) -> None:
+        """Drop the paths, which are only valid while the raw records exist."""
         self._paths.clear()
 
 
@@ -104,26 +104,26 @@ def _id_of(record: object) -> str | None:
 
 
 def _step_paths(steps: object) -> dict[int, str]:
-    """Find where each step stands. Of a place deeper than `MOST_LEVELS` the middle is left out, and said.
+    """Find the path of each step; of paths deeper than `MAX_LEVELS` the middle is left out.
 
-    In whole, the places in a deep tree would be many times longer than all that stands there.
+    The full paths of a deep tree would be many times longer than the tree.
     """
     paths: dict[int, str] = {}
     stack: list[tuple[object, str, int]] = [(steps, "steps", 0)]
     while stack:
         children, path, depth = stack.pop()
-        left_out = f"…({depth - MOST_LEVELS:,} levels)…steps" if depth > MOST_LEVELS else ""
+        left_out = f"…({depth - MAX_LEVELS:,} levels)…steps" if depth > MAX_LEVELS else ""
         for number, child in enumerate(children if isinstance(children, list) else ()):
-            if id(child) in paths:  # it stands twice in the tree, or in itself
+            if id(child) in paths:  # it occurs twice in the tree, or contains itself
                 continue
             paths[id(child)] = f"{path}{left_out}[{number}]"
             if isinstance(child, dict):
-                inside = path if depth >= MOST_LEVELS else f"{path}[{number}].steps"
+                inside = path if depth >= MAX_LEVELS else f"{path}[{number}].steps"
                 stack.append((child.get("steps"), inside, depth + 1))
     return paths
 
 
-def numbers(problems: pd.DataFrame) -> pd.Series[int]:
-    """How many problems each row of the frame is about: 1, or as many as a row of more like it counts."""
+def problem_counts(problems: pd.DataFrame) -> pd.Series[int]:
+    """Count the problems of each row of the frame: 1, or more for a row of "more like this"."""
     counted = problems["detail"].str.extract(rf"^([\d,]+){_MORE}", expand=False).str.replace(",", "")
     return counted.fillna("1").astype("int64")

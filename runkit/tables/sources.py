@@ -1,6 +1,6 @@
-"""Raw runs out of anything that holds runs, one at a time.
+"""Read raw runs from any source, one at a time.
 
-A JSON document that does not parse is one bad record; NDJSON isolates by line.
+A JSON document that does not parse is one bad record; in NDJSON each line is a document.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from runkit.text import brief, shorten
 
 LINES = (".ndjson", ".jsonl")
 SUFFIXES = (".json", *LINES)
-MOST_SPACE = 4096  # bytes of white space after a document that are told from further lines
-CUT = (EOFError, gzip.BadGzipFile, zlib.error)  # what reading a damaged gzip file raises
+MAX_TRAILING_SPACE = 4096  # bytes of whitespace after a document that do not count as another line
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)  # what reading a damaged gzip file raises
 
 
-class Where(NamedTuple):
-    """Where a record stands: `file` is `name:line` or empty, `path` a JSON path."""
+class Location(NamedTuple):
+    """Where a record was read: `file` is `name:line` or empty, `path` a JSON path."""
 
     file: str = ""
     path: str = "$"
 
     def at(self, field: str = "") -> str:
-        """The location of a field of the record, in words for the problems frame."""
+        """Return the location of a field of the record, as text for the problems frame."""
         path = f"{self.path}.{field}" if field else self.path
         return path if not self.file else self.file if path == "$" else f"{self.file} {path}"
 
@@ -43,24 +43,24 @@ class Record(NamedTuple):
     """
 
     raw: Any
-    where: Where
+    location: Location
     problem: str | None = None
     detail: str = ""
     n_bytes: int = 0
 
 
 def records_of(source: object) -> Iterator[Record]:
-    """Iterate over the records of a source. Raises `UsageError` for what cannot hold runs."""
+    """Iterate over the records of a source. Raises `UsageError` for a type that cannot hold runs."""
     if isinstance(source, str | Path):
         yield from _from_path(Path(source))
     elif isinstance(source, bytes | bytearray | memoryview):
         yield from _from_bytes(bytes(source), "")
     elif isinstance(source, Run):
-        yield Record(source.to_dict(), Where())
+        yield Record(source.to_dict(), Location())
     elif isinstance(source, dict):
-        yield from _from_value(source, Where())
+        yield from _from_value(source, Location())
     elif callable(runs := getattr(source, "raw_runs", None) or getattr(source, "runs", None)):
-        yield from _from_items(runs(), Where())  # that is how an archive comes in
+        yield from _from_items(runs(), Location())  # such as an archive
     elif isinstance(source, Iterable):
         for number, item in enumerate(source):
             if isinstance(item, Path) or (
@@ -70,7 +70,7 @@ def records_of(source: object) -> Iterator[Record]:
             elif isinstance(item, bytes | bytearray):
                 yield from _from_bytes(bytes(item), f"item {number}")
             else:
-                yield _from_item(item, Where(path=f"$[{number}]"))
+                yield _from_item(item, Location(path=f"$[{number}]"))
     else:
         raise UsageError(
             f"source is {type(source).__name__}; expected a Run, an iterable of runs, parsed JSON, JSON "
@@ -78,29 +78,29 @@ def records_of(source: object) -> Iterator[Record]:
         )
 
 
-def _from_items(items: Iterable[Any], where: Where) -> Iterator[Record]:
-    """Runs of a list. Text in it is no path here: what a document says must not open files."""
+def _from_items(items: Iterable[Any], location: Location) -> Iterator[Record]:
+    """Read runs of a list. Text in it is not a path: the content of a document must not open files."""
     for number, item in enumerate(items):
-        yield _from_item(item, Where(where.file, f"{where.path}[{number}]"))
+        yield _from_item(item, Location(location.file, f"{location.path}[{number}]"))
 
 
-def _from_item(item: Any, where: Where) -> Record:
-    if isinstance(item, Record):  # of a source that was read before
+def _from_item(item: Any, location: Location) -> Record:
+    if isinstance(item, Record):  # from a source that was read before
         return item
-    return Record(item.to_dict() if isinstance(item, Run) else item, where)
+    return Record(item.to_dict() if isinstance(item, Run) else item, location)
 
 
-def _from_value(value: Any, where: Where, n_bytes: int = 0) -> Iterator[Record]:
-    """A document: a list of runs, a list page, a webhook event, or one run, whatever else that holds."""
+def _from_value(value: Any, location: Location, n_bytes: int = 0) -> Iterator[Record]:
+    """Read a document: a list of runs, a list page, a webhook event, or one run."""
     data = value.get("data") if isinstance(value, dict) and value.get("object") != "run" else None
     if isinstance(value, list):
-        yield from _from_items(value, where)
+        yield from _from_items(value, location)
     elif isinstance(data, list):
-        yield from _from_items(data, Where(where.file, f"{where.path}.data"))
+        yield from _from_items(data, Location(location.file, f"{location.path}.data"))
     elif isinstance(data, dict) and value.get("object") == "event":
-        yield Record(data.get("object"), Where(where.file, f"{where.path}.data.object"))
+        yield Record(data.get("object"), Location(location.file, f"{location.path}.data.object"))
     else:
-        yield Record(value, where, n_bytes=n_bytes)
+        yield Record(value, location, n_bytes=n_bytes)
 
 
 def _from_path(path: Path) -> Iterator[Record]:
@@ -108,12 +108,12 @@ def _from_path(path: Path) -> Iterator[Record]:
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in SUFFIXES:
         raise UsageError(
-            f"{shorten(str(path))} is no file of runs; expected {', '.join(SUFFIXES)}, each also with .gz. "
-            "JSON text comes as bytes."
+            f"{shorten(str(path))} is not a file of runs; expected {', '.join(SUFFIXES)}, also with .gz. "
+            "Pass JSON text as bytes."
         )
     if not path.is_file():
-        shown = shorten(str(path), 300)
-        raise UsageError(f"{shown} is not there; give the path of a file that exists.")
+        name = shorten(str(path), 300)
+        raise UsageError(f"{name} does not exist; give the path of an existing file.")
     try:
         file = path.open("rb")
     except OSError as error:
@@ -124,8 +124,8 @@ def _from_path(path: Path) -> Iterator[Record]:
                 yield from _from_lines(text, str(path))
             else:
                 yield from _from_document(text.read(), str(path))
-        except CUT as error:
-            yield Record(None, Where(str(path)), "bad_json", f"the file is cut or not gzip: {error}")
+        except GZIP_ERRORS as error:
+            yield Record(None, Location(str(path)), "bad_json", f"the file is truncated or not gzip: {error}")
 
 
 def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
@@ -135,7 +135,7 @@ def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
 
 
 def _from_bytes(text: bytes, name: str) -> Iterator[Record]:
-    """JSON or NDJSON: a text that is no single document but has lines that are objects is NDJSON."""
+    """Read JSON or NDJSON: text that is not one document but has lines that are objects is NDJSON."""
     if not text or text.isspace():  # NDJSON of no runs
         return
     if _starts_with_a_line(text):
@@ -153,16 +153,16 @@ def _from_bytes(text: bytes, name: str) -> Iterator[Record]:
 
 
 def _starts_with_a_line(text: bytes) -> bool:
-    """Whether the first line is an object by itself and more follows, so that the whole is no document.
+    """Whether the first line is an object and more lines follow, so that the text is NDJSON.
 
-    Says about most NDJSON in microseconds what the parser finds out only from the whole text.
+    This recognizes most NDJSON in microseconds, without parsing the whole text.
     """
     end = text.find(b"\n")
-    return end > 0 and not text[end : end + MOST_SPACE].isspace() and _is_object(text[:end])
+    return end > 0 and not text[end : end + MAX_TRAILING_SPACE].isspace() and _is_object(text[:end])
 
 
 def _is_lines(text: bytes) -> bool:
-    """Whether a text that is no single document has several lines, one of which is an object."""
+    """Whether a text that is not one document has several lines, one of which is an object."""
     lines = (line for line in io.BytesIO(text) if not line.isspace())
     return b"\n" in text.strip() and any(map(_is_object, lines))
 
@@ -175,19 +175,19 @@ def _is_object(line: bytes) -> bool:
 
 
 def _from_document(text: bytes, file: str) -> Iterator[Record]:
-    where = Where(file)
+    location = Location(file)
     try:
         value = jsontext.loads(text)
     except RecursionError as error:
-        yield Record(None, where, "too_deep", str(error))
+        yield Record(None, location, "too_deep", str(error))
     except ValueError as error:
-        yield Record(None, where, "bad_json", f"not JSON: {error}")
+        yield Record(None, location, "bad_json", f"not JSON: {error}")
     else:
-        yield from _from_value(value, where, len(text))
+        yield from _from_value(value, location, len(text))
 
 
-def describe(raw: object) -> str | None:
-    """Say why a record is no run at all, or None if it looks like one."""
+def reject_reason(raw: object) -> str | None:
+    """Return why a record is not a run, or None if it looks like one."""
     if not isinstance(raw, dict):
         return f"expected a run, found {kind(raw)}"
     word = raw.get("object")

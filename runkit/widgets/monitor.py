@@ -17,7 +17,7 @@ from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.errors import UsageError, WaitTimeout
 from runkit.models import Run
-from runkit.tables.frames import Frames, frames, sentence
+from runkit.tables.frames import Frames, frames, summarize_run
 from runkit.text import Markup, duration, visible
 from runkit.widgets import display, frontend
 from runkit.widgets.answer_controller import AnswerController, Snapshot
@@ -151,7 +151,7 @@ class RunMonitor:
         """Show the run's status, its questions, the receipts, and its findings."""
         run = self.run
         heading = Markup("{}<br>{}").format(display.run_heading(self._client, run), self._state.message)
-        parts = [display.line(heading), display.title(sentence(self._frames.runs.iloc[0]))]
+        parts = [display.line(heading), display.title(summarize_run(self._frames.runs.iloc[0]))]
         parts += [display.line(title) for title in self._receipts]
         for item in run.interrupts if not run.is_finished else ():
             question = question_of(run, item.id)
@@ -168,7 +168,7 @@ class RunMonitor:
             self._update(0, self._bundle())
 
     def _bundle(self) -> Bundle:
-        return {"text/html": self._html, "text/plain": visible(sentence(self._frames.runs.iloc[0]))}
+        return {"text/html": self._html, "text/plain": visible(summarize_run(self._frames.runs.iloc[0]))}
 
     def _draw(self, chart: dict[str, Any], *, is_fixed: bool) -> None:
         """Draw a chart in its own output, or in the card."""

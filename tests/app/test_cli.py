@@ -127,7 +127,7 @@ def test_every_command_explains_itself(
         (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "a", "-o", "report.html"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "runs.ndjson"), "-o/--output"),
-        (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson is not there"),
+        (("report", "missing.ndjson", "-o", "report.html"), "missing.ndjson does not exist"),
         (("report", "a", "-o", "report.pdf"), "must end in .html"),
         (("report", "a", "-o", "report.html", "--template", "flet"), "Did you mean 'fleet'"),
         (("report", "a", "-o", "report.html", "--mask", "license"), "NAME=REGEX"),

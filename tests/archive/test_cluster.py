@@ -18,7 +18,7 @@ from dask.distributed import Client, LocalCluster
 import runkit
 from runkit.archive import selection
 from runkit.reports.templates import notebooks
-from runkit.tables.problems import numbers
+from runkit.tables.problems import problem_counts
 from support import at, example, question, run, step
 
 
@@ -69,7 +69,8 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     """
     if "problem" in left:
         counted = [
-            numbers(each).groupby(each["problem"].astype("str")).sum().to_dict() for each in (left, right)
+            problem_counts(each).groupby(each["problem"].astype("str")).sum().to_dict()
+            for each in (left, right)
         ]
         assert counted[0] == counted[1]
         return

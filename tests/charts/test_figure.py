@@ -11,7 +11,7 @@ import pytest
 from drawn import draw
 from runkit.charts import style
 from runkit.charts.gantt import gantt
-from runkit.tables.frames import frames, sentence
+from runkit.tables.frames import frames, summarize_run
 from support import example, question, run, step
 
 
@@ -30,7 +30,7 @@ def contrast(one, other):
 def test_one_sentence_is_title_and_alt_text():
     """The figure says in words what the run's sentence says."""
     read = frames(example("completed"))
-    said = sentence(read.runs.iloc[0])
+    said = summarize_run(read.runs.iloc[0])
     drawn = draw(read)
     assert drawn.title == said
     assert drawn.layout["meta"]["summary"] == said

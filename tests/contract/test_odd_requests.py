@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runkit.server.launch import Running
+from runkit.server.launch import SandboxServer
 from tests.sandbox.conftest import BUSINESS, KEY, Serve, Server
 
 NEW_RUN = json.dumps({"type": "cip_orchestrator", "business_id": BUSINESS["clean_pass"].id}).encode()
@@ -25,7 +25,7 @@ LENGTH = f"Content-Length: {len(NEW_RUN)}"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """One for all these tests."""
-    running = Running(key=KEY)
+    running = SandboxServer(key=KEY)
     with httpx.Client(
         base_url=running.url, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False
     ) as http:

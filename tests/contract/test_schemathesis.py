@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runkit.server.launch import Running
+from runkit.server.launch import SandboxServer
 from tests.sandbox.conftest import BUSINESS, KEY, NOON
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ checks.positive_data_acceptance.enabled = false
 """
 
 
-def examine(running: Running, folder: Path, *options: str) -> tuple[Json, str]:
+def examine(running: SandboxServer, folder: Path, *options: str) -> tuple[Json, str]:
     """Run all phases with all checks of schemathesis; give its report, and what it prints.
 
     No 5xx; documented statuses, content types, bodies and events of the stream; what breaks the schema is
@@ -75,15 +75,15 @@ def examine(running: Running, folder: Path, *options: str) -> tuple[Json, str]:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
+def running() -> Iterator[SandboxServer]:
     """So fast that no stream waits: a run of minutes stops within a millisecond."""
-    running = Running(key=KEY, speed=1_000_000, now=NOON, history=8)
+    running = SandboxServer(key=KEY, speed=1_000_000, now=NOON, history=8)
     yield running
     running.close()
 
 
 @pytest.fixture(scope="module")
-def tested(running: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, str]:
+def tested(running: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, str]:
     """Every operation but those that make others fail."""
     folder = tmp_path_factory.mktemp("schemathesis")
     return examine(running, folder, "--exclude-path", "/sandbox/faults")
@@ -112,7 +112,7 @@ def test_everything_was_tried(tested: tuple[Json, str]) -> None:
     assert {name for name, found in rates if not any(one["accepted"] for one in found.values())} <= BY_STATE
 
 
-def test_faults_are_set_and_cleared_as_it_says(running: Running, tmp_path: Path) -> None:
+def test_faults_are_set_and_cleared_as_it_says(running: SandboxServer, tmp_path: Path) -> None:
     """What makes others fail spares the routes through which it is set."""
     report, said = examine(running, tmp_path, "--include-path", "/sandbox/faults")
     assert report["exit_code"] == 0, said

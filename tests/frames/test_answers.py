@@ -96,7 +96,7 @@ def test_an_open_question_has_no_decision() -> None:
 @pytest.mark.parametrize("answers", ["log", runkit.frames([]).interrupts, pd.DataFrame()])
 def test_answers_that_are_no_answer_log_are_a_usage_error(answers: Any) -> None:
     """The message names the columns that are missing."""
-    with pytest.raises(UsageError, match=r"expected the frame that runkit\.answer_log\(\) gives"):
+    with pytest.raises(UsageError, match=r"expected the frame from runkit\.answer_log\(\)"):
         runkit.frames(answered(), answers=answers)
 
 

@@ -16,7 +16,7 @@ import runkit
 from runkit.steptree import flatten
 from runkit.tables import flatten as flatten_module
 from runkit.tables import frames
-from runkit.tables.problems import numbers
+from runkit.tables.problems import problem_counts
 from support import artifact, runs
 
 Json = dict[str, Any]
@@ -33,7 +33,7 @@ def same(left: runkit.Frames, right: runkit.Frames) -> None:
 
 def counts(f: runkit.Frames) -> dict[str, int]:
     """How many problems of each kind there are."""
-    return numbers(f.problems).groupby(f.problems["problem"].astype("str")).sum().to_dict()
+    return problem_counts(f.problems).groupby(f.problems["problem"].astype("str")).sum().to_dict()
 
 
 def all_steps(steps: Any) -> Iterator[Json]:
@@ -67,17 +67,17 @@ def odd_runs(draw: st.DrawFn) -> Json:
 def test_steps_of_many_runs_stand_where_a_walk_finds_them(sources: list[Json]) -> None:
     """Records, parents, depths and subtrees of all runs at once are those of each run, walked."""
     lists = [source["steps"] for source in sources]
-    forest = flatten_module.plant(lists)
-    assert forest is not None
+    trees = flatten_module.flatten_nested(lists)
+    assert trees is not None
     before = 0
-    for steps, n in zip(lists, forest.per_run.tolist(), strict=True):
+    for steps, n in zip(lists, trees.per_run.tolist(), strict=True):
         walked = flatten(steps)
         here = slice(before, before + n)
-        assert all(a is b for a, b in zip(forest.records[here], walked.records, strict=True))
-        assert [parent - before if parent >= 0 else -1 for parent in forest.parent[here]] == walked.parents
-        assert forest.depth[here].tolist() == walked.depths
+        assert all(a is b for a, b in zip(trees.records[here], walked.records, strict=True))
+        assert [parent - before if parent >= 0 else -1 for parent in trees.parent[here]] == walked.parents
+        assert trees.depth[here].tolist() == walked.depths
         inside = [len(list(all_steps([record]))) for record in walked.records]
-        assert forest.size[here].tolist() == inside
+        assert trees.size[here].tolist() == inside
         before += n
 
 
@@ -86,7 +86,7 @@ def test_the_careful_way_gives_the_same_frames(sources: list[Json]) -> None:
     """Steps that are walked one by one give the same six frames, problems and their places too."""
     fast = runkit.frames(sources)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flatten_module, "MOST_LEVELS", 0)
+        patch.setattr(flatten_module, "MAX_LEVELS", 0)
         same(fast, runkit.frames(sources))
 
 
@@ -96,8 +96,8 @@ def test_how_the_source_is_cut_changes_no_value(sources: list[Json], n_bytes: in
     text = b"\n".join(json.dumps(source).encode() for source in sources)
     whole = runkit.frames(text)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("BITE_BYTES", "BATCH_STEPS"):
-            patch.setattr(frames, name, n_bytes if name != "BATCH_STEPS" else n_bytes // 500)
+        for name in ("BATCH_BYTES", "ROW_GROUP_STEPS"):
+            patch.setattr(frames, name, n_bytes if name != "ROW_GROUP_STEPS" else n_bytes // 500)
         cut = runkit.frames(text)
     for name, df in whole.items():
         if name != "problems":  # the first of a kind are others

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import runkit
 from runkit.errors import DataError
-from runkit.tables.problems import numbers
+from runkit.tables.problems import problem_counts
 from support import artifact, run, step
 
 
@@ -29,14 +29,14 @@ def test_a_new_step_type_over_many_runs_is_four_rows() -> None:
     assert others["location"] == "$.steps[*].type"
     assert others["detail"].startswith("1,597 more like this: type: 'tool_call'")
     assert others["severity"] == "warning"
-    assert numbers(f.problems).sum() == 1600
+    assert problem_counts(f.problems).sum() == 1600
     assert "1,600 problems (1,600 unknown_value)" in repr(f)
 
 
 def test_each_unknown_word_is_a_kind_of_its_own() -> None:
     """A real one is not hidden by one that is everywhere."""
     f = runkit.frames([odd("a", 50), odd("b", 1, "thought")])
-    assert numbers(f.problems).tolist() == [1, 1, 1, 47, 1]
+    assert problem_counts(f.problems).tolist() == [1, 1, 1, 47, 1]
     assert "'thought'" in f.problems["detail"].iloc[-1]
 
 
@@ -45,7 +45,7 @@ def test_depth_and_place_in_a_list_do_not_matter() -> None:
     broken = artifact(sources=[{"source_name": "no url"}])
     inner = step("b", steps=[step("c", artifacts=[broken])], artifacts=[broken, broken])
     f = runkit.frames(run(step("a", steps=[inner], artifacts=[broken])))
-    assert numbers(f.problems).tolist() == [1, 1, 1, 1]
+    assert problem_counts(f.problems).tolist() == [1, 1, 1, 1]
     assert f.problems["location"].iloc[3] == "$.steps[*].artifacts[*].sources[*].url"
 
 
@@ -64,7 +64,7 @@ def test_bad_lines_are_counted_exactly(tmp_path: Path) -> None:
     path.write_text("{broken\n" * 10 + "3\n" * 5 + json.dumps(run()))
     f = runkit.frames(path)
     assert f.coverage == (16, 1, 15, None)
-    assert numbers(f.problems).tolist() == [1, 1, 1, 7, 1, 1, 1, 2]
+    assert problem_counts(f.problems).tolist() == [1, 1, 1, 7, 1, 1, 1, 2]
     assert f.problems["problem"].astype("str").tolist() == ["bad_json"] * 4 + ["not_a_run"] * 4
     with pytest.raises(DataError, match="15 problems in the data"):
         runkit.frames(path, on_error="raise")
@@ -86,5 +86,5 @@ def test_the_number_is_that_of_all(made: list[tuple[str, int]]) -> None:
     for word in ("tool_call", "thought"):
         rows = f.problems[f.problems["detail"].str.contains(f"'{word}'")]
         n = sum(n for one, n in made if one == word)
-        assert numbers(rows).sum() == n
+        assert problem_counts(rows).sum() == n
         assert len(rows) == min(n, 4)

@@ -27,7 +27,7 @@ def without(record: dict[str, Any], field: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("record", [None, 3, "run", [], {}, {"object": "thread", "id": "x"}], ids=repr)
 def test_what_is_no_run_is_refused(record: Any) -> None:
-    """Its neighbours are kept, and it is counted."""
+    """Its neighbors are kept, and it is counted."""
     frames = runkit.frames([run(run_id="a"), record, run(run_id="b")])
     assert words(frames) == ["not_a_run"]
     assert frames.problems["location"].tolist() == ["$[1]"]
@@ -38,7 +38,7 @@ def test_what_is_no_run_is_refused(record: Any) -> None:
 @pytest.mark.parametrize("field", RUN_FIELDS)
 @pytest.mark.parametrize("value", ["absent", None, 7])
 def test_a_run_without_a_required_field_is_refused(field: str, value: Any) -> None:
-    """The row names the field; the run's neighbour is kept."""
+    """The row names the field; the run's neighbor is kept."""
     good = run(run_id="broken")
     broken = without(good, field) if value == "absent" else good | {field: value}
     frames = runkit.frames([broken, run(run_id="fine")])
@@ -112,7 +112,7 @@ def test_a_broken_list_costs_itself(record: Any, location: str) -> None:
     assert len(frames.runs) == 1
 
 
-def test_a_broken_artifact_costs_its_neighbours_nothing() -> None:
+def test_a_broken_artifact_costs_its_neighbors_nothing() -> None:
     """An artifact without a title and a source without a url are left out alone."""
     sources = [{"url": "https://a.example"}, {"source_name": "no url"}, None]
     frames = runkit.frames(run(step("a", artifacts=[{"type": "x"}, artifact(sources=sources), 3])))
@@ -206,7 +206,7 @@ def test_a_child_outside_its_parent_is_noted() -> None:
 
 
 def test_json_that_is_too_deep_is_refused() -> None:
-    """Its neighbours are read."""
+    """Its neighbors are read."""
     deep = b'{"object":"run","steps":' + b"[" * 2000 + b"]" * 2000 + b"}"
     frames = runkit.frames(deep + b"\n" + json.dumps(run()).encode())
     assert words(frames) == ["too_deep"]

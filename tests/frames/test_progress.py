@@ -30,8 +30,8 @@ def test_long_work_shows_a_bar_that_goes_away(
 ) -> None:
     """It counts runs on stderr and is wiped at the end."""
     monkeypatch.setattr("runkit.tables.frames.PROGRESS_AFTER_S", 1e-9)
-    monkeypatch.setattr("runkit.tables.frames.BITE_RUNS", 1)
-    monkeypatch.setattr("runkit.tables.frames.BITE_BYTES", 1)
+    monkeypatch.setattr("runkit.tables.frames.BATCH_RUNS", 1)
+    monkeypatch.setattr("runkit.tables.frames.BATCH_BYTES", 1)
     runkit.frames(slow(many()))
     shown = capsys.readouterr()
     assert " runs" in shown.err

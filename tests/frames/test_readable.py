@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runkit.style import MISSING
 from runkit.tables.frames import frames
-from runkit.tables.html import MOST_TEXT, NOTHING, readable
+from runkit.tables.html import MAX_TEXT, df_to_html
 from support import artifact, example, run, step
 
 HOSTILE = '<img src=x onerror="window.hacked=1">&"\''
@@ -56,7 +57,7 @@ class Parsed(HTMLParser):
 
 def parsed(df: pd.DataFrame, **options: Any) -> Parsed:
     """Write a table and read it."""
-    return Parsed(readable(df, caption="Table", **options))
+    return Parsed(df_to_html(df, caption="Table", **options))
 
 
 def column(name: str, values: Any, **options: Any) -> list[str]:
@@ -66,35 +67,35 @@ def column(name: str, values: Any, **options: Any) -> list[str]:
 
 def test_seconds_are_durations():
     """A column in `_s` is said in words and loses its unit; a text of that name stays as it is."""
-    assert column("wait_s", [5400.0, 0.0, None]) == ["wait", "1 h 30 min", "0 s", NOTHING]
-    assert column("notes_s", ["a"], dtype="str") == ["notes s", "a"]
+    assert column("wait_s", [5400.0, 0.0, None]) == ["Wait", "1 h 30 min", "0 s", MISSING]
+    assert column("notes_s", ["a"], dtype="str") == ["Notes s", "a"]
 
 
 def test_times_are_utc_to_the_minute():
     """Whatever their zone, and the header says so."""
     there = pd.to_datetime(["2026-02-03T23:59:31+02:00", None], utc=True).tz_convert("Europe/Berlin")
-    assert column("asked_at", there) == ["asked at (UTC)", "2026-02-03 21:59", NOTHING]
+    assert column("asked_at", there) == ["Asked at (UTC)", "2026-02-03 21:59", MISSING]
 
 
 def test_flags_are_yes_or_no():
     """Also where pandas can hold a missing one; the prefix goes."""
-    assert column("is_critical", [True, False]) == ["critical", "yes", "no"]
-    assert column("has_steps", [True, None], dtype="boolean") == ["steps", "yes", NOTHING]
+    assert column("is_critical", [True, False]) == ["Critical", "yes", "no"]
+    assert column("has_steps", [True, None], dtype="boolean") == ["Steps", "yes", MISSING]
 
 
 def test_numbers_have_thousands_and_stand_on_the_right():
     """Counts are whole, shares keep their digits, and the header is aligned with them."""
     df = pd.DataFrame({"n_steps": [1_234_567], "share": [0.125]})
-    assert parsed(df).rows == [["steps", "share"], ["1,234,567", "0.125"]]
-    assert readable(df, caption="").count('style="text-align:right;white-space:nowrap"') == 4
+    assert parsed(df).rows == [["Steps", "Share"], ["1,234,567", "0.125"]]
+    assert df_to_html(df, caption="").count('style="text-align:right;white-space:nowrap"') == 4
 
 
 def test_closed_words_and_missing_ones():
     """A category is its word; None, NaN and NaT are a dash."""
     words = pd.Categorical(["completed", None], categories=["completed", "error"])
-    assert column("status", words) == ["status", "completed", NOTHING]
-    assert column("agent", ["a", None], dtype="str") == ["agent", "a", NOTHING]
-    assert column("ended_at", pd.to_datetime([None], utc=True)) == ["ended at (UTC)", NOTHING]
+    assert column("status", words) == ["Status", "completed", MISSING]
+    assert column("agent", ["a", None], dtype="str") == ["Agent", "a", MISSING]
+    assert column("ended_at", pd.to_datetime([None], utc=True)) == ["Ended at (UTC)", MISSING]
 
 
 def test_an_address_is_a_link_with_its_host():
@@ -125,7 +126,7 @@ def test_where_the_host_is_not_certain_there_is_no_link(url):
     """The address is shown as text, long ones cut."""
     table = parsed(pd.DataFrame({"url": pd.Series([url], dtype="str")}))
     assert table.links == []
-    assert table.rows[1][0].startswith(url[:MOST_TEXT])
+    assert table.rows[1][0].startswith(url[:MAX_TEXT])
 
 
 def test_addresses_in_other_columns_are_text():
@@ -136,7 +137,7 @@ def test_addresses_in_other_columns_are_text():
 def test_hostile_text_is_escaped_wherever_it_stands():
     """In a cell, a header, an address, a closed word and the caption."""
     df = pd.DataFrame({HOSTILE: [HOSTILE], "url": [HOSTILE], "status": pd.Categorical([HOSTILE])})
-    html = readable(df, caption=HOSTILE)
+    html = df_to_html(df, caption=HOSTILE)
     table = Parsed(html)
     assert table.tags <= {"table", "caption", "thead", "tbody", "tr", "th", "td", "span", "bdi"}
     assert table.rows[1] == [HOSTILE] * 3
@@ -146,15 +147,15 @@ def test_hostile_text_is_escaped_wherever_it_stands():
 
 def test_signs_that_turn_the_writing_end_with_their_cell():
     """Text of a run is set apart, so that it does not turn what stands after it."""
-    assert "<bdi>\\u202eevil</bdi>" in readable(pd.DataFrame({"label": ["\u202eevil"]}), caption="")
+    assert "<bdi>\\u202eevil</bdi>" in df_to_html(pd.DataFrame({"label": ["\u202eevil"]}), caption="")
 
 
 def test_a_long_text_is_cut_and_that_is_said():
     """At its first signs; below stands how many there are."""
-    exact, longer = "x" * MOST_TEXT, "y" * (MOST_TEXT + 1)
+    exact, longer = "x" * MAX_TEXT, "y" * (MAX_TEXT + 1)
     table = parsed(pd.DataFrame({"summary": pd.Series([exact, longer, longer], dtype="str")}))
-    assert [row[0] for row in table.rows[1:]] == [exact, longer[:MOST_TEXT] + "…", longer[:MOST_TEXT] + "…"]
-    assert table.below == "2 long texts cut at 1,000 characters (ends in …)."
+    assert [row[0] for row in table.rows[1:]] == [exact, longer[:MAX_TEXT] + "…", longer[:MAX_TEXT] + "…"]
+    assert table.below == "2 long texts cut to 1,000 characters (ends in …)."
 
 
 def test_many_rows_are_bounded_and_that_is_said():
@@ -170,8 +171,8 @@ def test_many_rows_are_bounded_and_that_is_said():
 
 def test_not_even_one_row_fits():
     """Then there is only the header, and it is said."""
-    table = parsed(pd.DataFrame({"summary": ["x" * 500]}), most_bytes=100)
-    assert table.rows == [["summary"]]
+    table = parsed(pd.DataFrame({"summary": ["x" * 500]}), max_bytes=100)
+    assert table.rows == [["Summary"]]
     assert table.below == "0 of 1 row shown; the frames have all."
 
 
@@ -183,11 +184,11 @@ def test_not_even_one_row_fits():
 def test_the_bound_holds_whatever_the_text(texts, most_bytes, name):
     """Rows take no more bytes than allowed, are the first ones, and one more would be too much."""
     df = pd.DataFrame({name: pd.Series(texts, dtype="str")})
-    html = readable(df, caption="", most_bytes=most_bytes)
+    html = df_to_html(df, caption="", max_bytes=most_bytes)
     [body] = re.findall("<tbody>(.*)</tbody>", html, re.DOTALL)
     n_shown = body.count("<tr>")
     assert len(body.encode()) <= most_bytes
-    whole = readable(df, caption="", most_bytes=10**9)
+    whole = df_to_html(df, caption="", max_bytes=10**9)
     rows = re.findall("<tr><td.*?</tr>", whole, re.DOTALL)
     assert "".join(rows[:n_shown]) == body
     assert len(rows) == len(texts)
@@ -199,14 +200,14 @@ def test_the_bound_holds_whatever_the_text(texts, most_bytes, name):
 def test_a_frame_without_rows_or_columns():
     """A header without rows; nothing at all is no error."""
     table = parsed(pd.DataFrame({"wait_s": pd.Series([], dtype="float64")}))
-    assert (table.rows, table.below) == ([["wait"]], "")
+    assert (table.rows, table.below) == ([["Wait"]], "")
     assert parsed(pd.DataFrame()).rows == [[]]
 
 
 def test_columns_of_the_same_name():
     """Each is shown by its own kind."""
     df = pd.DataFrame([[1, "a"], [2, "b"]], columns=["x", "x"])
-    assert parsed(df).rows == [["x", "x"], ["1", "a"], ["2", "b"]]
+    assert parsed(df).rows == [["X", "X"], ["1", "a"], ["2", "b"]]
 
 
 def test_labels_of_rows_do_not_matter():
@@ -217,10 +218,10 @@ def test_labels_of_rows_do_not_matter():
 
 def test_wide_tables_are_marked_for_small_screens():
     """More than three columns become cards on a phone; each cell knows its header."""
-    few, many = (readable(pd.DataFrame({f"c_{n}": [n] for n in range(k)}), caption="") for k in (3, 4))
+    few, many = (df_to_html(pd.DataFrame({f"c_{n}": [n] for n in range(k)}), caption="") for k in (3, 4))
     assert "runkit-many" not in few
     assert '<table class="runkit-table runkit-many">' in many
-    assert 'data-label="c 3"' in many
+    assert 'data-label="C 3"' in many
 
 
 @pytest.mark.parametrize("name", [name for name, _ in frames([]).items()])

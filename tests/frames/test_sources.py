@@ -113,7 +113,7 @@ def test_a_document_that_does_not_parse_is_one_bad_record() -> None:
 
 
 def test_ndjson_isolates_a_broken_line(tmp_path: Path) -> None:
-    """A broken line is named with its number, and its neighbours are in the frames."""
+    """A broken line is named with its number, and its neighbors are in the frames."""
     path = tmp_path / "runs.ndjson"
     path.write_bytes(b"{broken\n" + LINES)
     frames = runkit.frames(path)
@@ -134,10 +134,10 @@ def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
     ("source", "words"),
     [
         (42, "source is int"),
-        ("nowhere.json", "is not there"),
-        ("runs.csv", "no file of runs"),
+        ("nowhere.json", "does not exist"),
+        ("runs.csv", "not a file of runs"),
         (None, "source is NoneType"),
-        ('{"object": "run"}', "JSON text comes as bytes"),
+        ('{"object": "run"}', "JSON text as bytes"),
     ],
 )
 def test_what_cannot_hold_runs_is_a_clear_error(source: Any, words: str) -> None:
@@ -171,7 +171,7 @@ def test_on_error_raise_lets_notes_pass() -> None:
 def test_the_size_of_a_batch_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that are built together and one by one give the same frames."""
     whole = runkit.frames([*RUNS, RUNS[0], {"object": "x"}, run(run_id="z", status="paused")])
-    monkeypatch.setattr("runkit.tables.frames.BATCH_STEPS", 1)
+    monkeypatch.setattr("runkit.tables.frames.ROW_GROUP_STEPS", 1)
     same(whole, runkit.frames([*RUNS, RUNS[0], {"object": "x"}, run(run_id="z", status="paused")]))
 
 

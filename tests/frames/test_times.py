@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import runkit
 from runkit.models import Run
-from runkit.tables.validate import conform, to_columns
+from runkit.tables.validate import records_to_arrow, validate
 from support import at, run, runs, step
 
 GOOD = {
@@ -81,12 +81,12 @@ def time_texts(draw: st.DrawFn) -> str:
 def test_the_fast_reader_agrees_with_the_careful_one(text: str) -> None:
     """Whatever Arrow accepts, the check of a single record accepts with the same value."""
     record = run(created_at=text)
-    fast = to_columns(Run, [record])
-    clean, flaws = conform(Run, record)
+    fast = records_to_arrow(Run, [record])
+    clean, flaws = validate(Run, record)
     if fast is not None:
         assert clean is not None
         assert not flaws
-        careful = to_columns(Run, [clean])
+        careful = records_to_arrow(Run, [clean])
         assert careful is not None
         assert fast.time["created_at"].tolist() == careful.time["created_at"].tolist()
 
@@ -105,7 +105,7 @@ def test_as_of_takes_the_argument_first() -> None:
 
 
 def test_as_of_falls_back_to_the_newest_time_of_the_same_run() -> None:
-    """A neighbour's later times change nothing."""
+    """A neighbor's later times change nothing."""
     mine = run(step("a", 0, 20), step("b", 20, None), run_id="mine", end=None)
     other = run(step("c", 0, 900), run_id="other", end=None)
     frames = runkit.frames([mine, other])

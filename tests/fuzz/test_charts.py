@@ -20,7 +20,7 @@ from runkit.charts import fleet, one_run, side_by_side
 from runkit.charts.panel import Exhibit
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.tables.html import readable
+from runkit.tables.html import df_to_html
 from support import question, run, step
 
 Json = dict[str, Any]
@@ -114,7 +114,7 @@ def shown(made: Exhibit) -> None:
     assert made.title
     assert made.sentence
     assert repr(made)
-    assert isinstance(readable(made.table, caption=made.title), Markup)
+    assert isinstance(df_to_html(made.table, caption=made.title), Markup)
     if made.figure is not None:
         json.loads(made.figure.to_json(), parse_constant=pytest.fail)
 
@@ -160,7 +160,7 @@ def test_any_fleet_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> N
 def test_any_frame_is_readable(case: Case, most_bytes: int) -> None:
     """As an HTML table that says what it leaves out, with all text escaped."""
     for name, df in runkit.frames(case.value).items():
-        html = readable(df, caption=name, most_bytes=most_bytes)
+        html = df_to_html(df, caption=name, max_bytes=most_bytes)
         assert "<script" not in html
         assert html.count("<tr>") <= len(df) + 1
 

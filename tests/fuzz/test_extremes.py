@@ -20,7 +20,7 @@ import runkit
 from fuzz.made import nested
 from runkit.reports.bundle import make_masker, read_source, redact_source
 from runkit.reports.redaction import Redaction
-from runkit.tables.problems import numbers
+from runkit.tables.problems import problem_counts
 from support import artifact, run, step
 
 Json = dict[str, Any]
@@ -81,7 +81,7 @@ def test_what_is_wrong_in_deep_steps_is_noted_in_short() -> None:
     """Three problems on each of 5,000 levels: places of bounded length, in bounded time."""
     with within(10):
         f = runkit.frames(chain(5_000, type="odd", status="odd", agent=5))
-    assert numbers(f.problems).sum() == 15_000
+    assert problem_counts(f.problems).sum() == 15_000
     assert len(f.problems) == 12
     assert f.problems["location"].str.len().max() < 300
 
@@ -96,7 +96,7 @@ def test_deep_steps_that_are_refused_cost_no_more() -> None:
     with within(10):
         f = runkit.frames(source)
     assert f.steps["step_id"].tolist() == ["2999"]
-    assert numbers(f.problems).sum() == 3_000
+    assert problem_counts(f.problems).sum() == 3_000
 
 
 def test_a_deep_result_is_masked() -> None:
@@ -145,7 +145,7 @@ def test_many_problems_are_noted() -> None:
     steps = [step(str(number), type="odd", status="odd", agent=5) for number in range(20_000)]
     with within(15):
         f = runkit.frames(run(*steps))
-    assert numbers(f.problems).sum() == 60_000
+    assert problem_counts(f.problems).sum() == 60_000
 
 
 def test_steps_without_nesting_find_their_parents() -> None:

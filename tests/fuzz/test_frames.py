@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import runkit
 from fuzz.made import Case, fuzz, json_values, mangled, nested, python_values, texts, times, unicode_texts
 from runkit.errors import DataError, UsageError
-from runkit.tables import nested as levels
+from runkit.tables import flatten as levels
 from runkit.tables.schema import DTYPES, SCHEMA
 from support import artifact, question, run, step
 
@@ -92,7 +92,7 @@ def test_fast_and_careful_agree(case: Case) -> None:
     """Steps that are walked one by one give the same frames."""
     fast = runkit.frames(case.value)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(levels, "MOST_LEVELS", 0)
+        patch.setattr(levels, "MAX_LEVELS", 0)
         same(fast, runkit.frames(case.value))
 
 
@@ -305,7 +305,7 @@ def test_an_odd_path_is_a_usage_error(path: str) -> None:
 def test_a_folder_under_the_name_of_a_file_is_a_usage_error(tmp_path: Path) -> None:
     """It is not opened."""
     (tmp_path / "runs.json").mkdir()
-    with pytest.raises(UsageError, match="is not there"):
+    with pytest.raises(UsageError, match="does not exist"):
         runkit.frames(tmp_path / "runs.json")
 
 

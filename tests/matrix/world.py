@@ -64,7 +64,7 @@ class World:
         """Take the faults back, wait for a server that restarts; gives how often they would still hit."""
         running = self.server.running
         left = sum(fault["times"] for fault in running.faults.clear()["data"])
-        assert eventually(lambda: running.away is None and running.server.started)
+        assert eventually(lambda: running.restart_s is None and running.server.started)
         return left
 
     def n_connections(self) -> int:

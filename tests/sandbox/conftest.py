@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from runkit.server.businesses import BUSINESSES
-from runkit.server.launch import Running
+from runkit.server.launch import SandboxServer
 
 KEY = "mk_test_sandbox_for_tests"
 NOON = "2026-02-03T12:00:00Z"
@@ -33,7 +33,7 @@ class RealTime:
 class Server:
     """The server under test, a client of it and its time. At speed 1 a real second is a virtual one."""
 
-    running: Running
+    running: SandboxServer
     http: httpx.Client
     time: RealTime = field(default_factory=RealTime)
 
@@ -81,12 +81,12 @@ Serve = Callable[..., Server]
 
 @contextmanager
 def serving() -> Iterator[Serve]:
-    """Start servers that end with the block; options as `Running` takes them."""
+    """Start servers that end with the block; options as `SandboxServer` takes them."""
     servers: list[Server] = []
 
     def start(time: RealTime | None = None, **options: Any) -> Server:
         time = time or RealTime()
-        running = Running(**{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options})
+        running = SandboxServer(**{"key": KEY, "real_time": time, "speed": 1, "now": NOON, **options})
         http = httpx.Client(
             base_url=running.url,
             headers={"Authorization": f"Bearer {KEY}"},

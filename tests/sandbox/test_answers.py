@@ -60,7 +60,7 @@ def test_an_edited_payload_in_a_proposal(server: Server) -> None:
         run = server.reach("combined_proposal")
         proposals = [{"agent": TIN, "decision": "approve", **one}]
         server.answer(run, decision="reject", proposals=proposals)
-        [act] = server.running.store.plan_of(run["id"]).acts
+        [act] = server.running.store.plan_of(run["id"]).actions
         assert (act["type"], act["payload"]) == ("verify_tin", {"document_id": document})
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runkit.errors import UsageError
-from runkit.server.clock import Clock, Course
+from runkit.server.clock import Clock, ClockState
 from tests.sandbox.conftest import RealTime, Serve, Server
 
 TICK = 0.001
@@ -33,7 +33,7 @@ def test_clock_agrees_with_a_ticking_one(speed: int, arrivals: list[tuple[int, i
     """Computed when asked, virtual time is what a clock that ticks would show."""
     arrivals = sorted((at, work * speed) for at, work in arrivals)
     time = RealTime(0.0)
-    clock = Clock(Course(0, 0.0, 0, speed), time)
+    clock = Clock(ClockState(0, 0.0, 0, speed), time)
     for tick, expected in enumerate(simulate(arrivals, speed, 300)):
         time.seconds = tick * TICK
         assert clock.now() == pytest.approx(expected, abs=1 + len(arrivals) * speed)
@@ -45,7 +45,7 @@ def test_clock_agrees_with_a_ticking_one(speed: int, arrivals: list[tuple[int, i
 def test_clock_is_fast_while_a_run_works_and_slow_after() -> None:
     """Sixty virtual seconds pass in a real one until the last working run stops; then one does."""
     time = RealTime(100.0)
-    clock = Clock(Course(0, 100.0, 0, 60), time)
+    clock = Clock(ClockState(0, 100.0, 0, 60), time)
     clock.expect(90_000)
     time.seconds += 1
     assert clock.now() == 60_000
@@ -59,7 +59,7 @@ def test_clock_is_fast_while_a_run_works_and_slow_after() -> None:
 def test_delay_is_the_inverse_of_now(speed: int, busy: int, ahead: int) -> None:
     """After waiting as long as `delay` says, the clock has got there and hardly further."""
     time = RealTime(0.0)
-    clock = Clock(Course(0, 0.0, busy, speed), time)
+    clock = Clock(ClockState(0, 0.0, busy, speed), time)
     time.seconds = clock.delay(ahead)
     assert ahead - 1 <= clock.now() <= ahead + 1
 
@@ -67,7 +67,7 @@ def test_delay_is_the_inverse_of_now(speed: int, busy: int, ahead: int) -> None:
 def test_clock_never_runs_backwards() -> None:
     """A real clock that is set back stops virtual time and does not turn it."""
     time = RealTime(100.0)
-    clock = Clock(Course(0, 100.0, 0, 1), time)
+    clock = Clock(ClockState(0, 100.0, 0, 1), time)
     time.seconds = 110
     before = clock.now()
     time.seconds = 50
@@ -81,7 +81,7 @@ def test_clock_never_runs_backwards() -> None:
 def test_speed_must_be_positive(speed: float) -> None:
     """A speed that is no positive number is refused."""
     with pytest.raises(UsageError, match="positive"):
-        Clock(Course(0, 0.0, 0, speed))
+        Clock(ClockState(0, 0.0, 0, speed))
 
 
 def test_date_header_is_in_virtual_time(server: Server) -> None:

@@ -48,7 +48,9 @@ def test_agents(server: Server) -> None:
     agents = server.get("/agents")["data"]
     assert len(agents) == 4
     assert server.get(f"/agents/{agents[0]['id']}") == agents[0]
-    assert "Invented" in next(one["description"] for one in agents if one["type"] == "tin_verification")
+    assert "only in this sandbox" in next(
+        one["description"] for one in agents if one["type"] == "tin_verification"
+    )
     server.get("/agents/unknown", status=404)
 
 

@@ -23,7 +23,7 @@ def box(server: Server) -> Sandbox:
 
 def resume(server: Server, run_id: str, timeout: float = 5) -> httpx.Response:
     """Answer the question of a run."""
-    interrupt = server.running.store.plan_of(run_id).pauses[-1].item["id"]
+    interrupt = server.running.store.plan_of(run_id).interrupts[-1].item["id"]
     body = {"interrupt_id": interrupt, "input": {"decision": "reject"}}
     return server.http.post(f"/runs/{run_id}/resume", json=body, timeout=timeout)
 

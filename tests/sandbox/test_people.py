@@ -9,7 +9,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.server import Sandbox, sandbox
-from runkit.server.web import key_of
+from runkit.server.web import person_key
 from tests.sandbox.conftest import BUSINESS, KEY, RealTime, Serve, Server
 
 PRIYA, OLE = "Priya Raman", "Ole Ångström"
@@ -17,7 +17,7 @@ PRIYA, OLE = "Priya Raman", "Ole Ångström"
 
 def post(server: Server, person: str | None, path: str, body: dict[str, Any]) -> httpx.Response:
     """POST with the key of a person, or the account's."""
-    key = key_of(KEY, person) if person else KEY
+    key = person_key(KEY, person) if person else KEY
     return server.http.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
 
 

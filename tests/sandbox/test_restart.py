@@ -46,7 +46,7 @@ def test_a_run_goes_on_by_the_clock(serve: Serve, tmp_path: Path) -> None:
     ended = second.running.store.plan_of(run_id).ended
     assert ended
     virtual = second.running.store.clock.now()
-    assert virtual == ended + 65_000 - (ended - second.running.store.plan_of(run_id).brief.created) // 10 - 1
+    assert virtual == ended + 65_000 - (ended - second.running.store.plan_of(run_id).spec.created) // 10 - 1
 
 
 def test_a_question_still_waits(serve: Serve, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
 
 def past(seed: int = 0) -> Runs:
     runs = Runs(Store(now=NOON, seed=seed, real_time=RealTime()))
-    runs.add_past(120)
+    runs.add_history(120)
     return runs
 
 
@@ -124,8 +124,8 @@ def test_a_past_looks_lived_in() -> None:
     assert set(found) == {"completed", "interrupted", "error"}
     assert found["completed"] > 60
     assert min(found.values()) >= 3
-    pauses = [pause for run_id in store.runs for pause in store.plan_of(run_id).pauses]
-    waits = [pause.answered - pause.asked for pause in pauses if pause.answered is not None]
+    interrupts = [pause for run_id in store.runs for pause in store.plan_of(run_id).interrupts]
+    waits = [one.answered_at - one.asked_at for one in interrupts if one.answered_at is not None]
     assert min(waits) < 1_500_000
     assert max(waits) > 9 * 3_600_000
     for business in BUSINESS.values():

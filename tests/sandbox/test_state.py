@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, iso
-from runkit.server.plan import Answer, Brief, Plan, plan
+from runkit.server.plan import Answer, Plan, RunSpec, plan
 from runkit.server.scenarios import OUTCOMES
 from runkit.server.state import next_stop, state, status
 
 CREATED = 1_770_000_000_000
 SHORT = [business for business in BUSINESSES if business.scenario != "long_5000"]
 briefs = st.builds(
-    lambda business, agent, seed: Brief(
+    lambda business, agent, seed: RunSpec(
         str(uuid5(NAMESPACE_DNS, f"{business.id}/{agent}/{seed}")),
         str(uuid5(NAMESPACE_DNS, "thread")),
         agent,
@@ -32,17 +32,18 @@ briefs = st.builds(
 waits = st.lists(st.integers(1, 90_000_000), min_size=2, max_size=2)
 
 
-def answered(brief: Brief, delays: list[int], choice: int) -> tuple[Answer, ...]:
+def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...]:
     """Answer each question after its delay, with the same choice among the possible verdicts."""
     answers: tuple[Answer, ...] = ()
     for delay in delays:
-        planned = plan(brief, answers)
+        planned = plan(spec, answers)
         if planned.status == "interrupted":
-            pause = planned.pauses[-1]
+            interrupt = planned.interrupts[-1]
             verdicts = tuple(
-                (agent, list(OUTCOMES[ask])[choice % len(OUTCOMES[ask])]) for agent, ask in pause.asks
+                (agent, list(OUTCOMES[question])[choice % len(OUTCOMES[question])])
+                for agent, question in interrupt.questions
             )
-            answers += (Answer(pause.item["id"], pause.asked + delay, verdicts),)
+            answers += (Answer(interrupt.item["id"], interrupt.asked_at + delay, verdicts),)
     return answers
 
 
@@ -58,12 +59,12 @@ def walk(steps: list[dict[str, Any]], parent: dict[str, Any] | None = None) -> I
 
 @settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2), st.floats(0, 1), st.floats(0, 1))
-def test_time_only_adds(brief: Brief, delays: list[int], choice: int, one: float, other: float) -> None:
+def test_time_only_adds(spec: RunSpec, delays: list[int], choice: int, one: float, other: float) -> None:
     """From one instant to a later one no step vanishes, no end is taken back and no time runs backwards."""
-    answers = answered(brief, delays, choice)
-    span = last_instant(plan(brief, answers)) - CREATED
+    answers = answered(spec, delays, choice)
+    span = last_instant(plan(spec, answers)) - CREATED
     early, late = sorted((CREATED + int(span * one), CREATED + int(span * other)))
-    before, after = (state(plan(brief, answers), at) for at in (early, late))
+    before, after = (state(plan(spec, answers), at) for at in (early, late))
     later = {step["id"]: step for step, _ in walk(after["steps"])}
     for step, parent in walk(before["steps"]):
         same = later[step["id"]]
@@ -75,11 +76,11 @@ def test_time_only_adds(brief: Brief, delays: list[int], choice: int, one: float
 
 @settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2), st.floats(0, 1))
-def test_steps_lie_within(brief: Brief, delays: list[int], choice: int, share: float) -> None:
+def test_steps_lie_within(spec: RunSpec, delays: list[int], choice: int, share: float) -> None:
     """At every instant each step lies within its run, and each child within its parent."""
-    answers = answered(brief, delays, choice)
-    at = CREATED + int((last_instant(plan(brief, answers)) - CREATED) * share)
-    run = state(plan(brief, answers), at)
+    answers = answered(spec, delays, choice)
+    at = CREATED + int((last_instant(plan(spec, answers)) - CREATED) * share)
+    run = state(plan(spec, answers), at)
     for step, parent in walk(run["steps"]):
         outer_start, outer_end = (run["started_at"], run["ended_at"])
         if parent:
@@ -96,26 +97,26 @@ def test_steps_lie_within(brief: Brief, delays: list[int], choice: int, share: f
 @settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2), st.floats(0, 1))
 def test_an_answer_does_not_change_the_past(
-    brief: Brief, delays: list[int], choice: int, share: float
+    spec: RunSpec, delays: list[int], choice: int, share: float
 ) -> None:
     """Before an answer, the run with it and the run without it are the same bytes."""
-    answers = answered(brief, delays, choice)
+    answers = answered(spec, delays, choice)
     for number, answer in enumerate(answers):
         at = CREATED + int((answer.at - 1 - CREATED) * share)
-        known, unknown = (state(plan(brief, given), at) for given in (answers, answers[:number]))
+        known, unknown = (state(plan(spec, given), at) for given in (answers, answers[:number]))
         assert orjson.dumps(known) == orjson.dumps(unknown)
 
 
 @settings(max_examples=60)
 @given(briefs, waits, st.floats(0, 1), st.floats(0, 1))
 def test_an_end_does_not_change_the_past(
-    brief: Brief, delays: list[int], share: float, before: float
+    spec: RunSpec, delays: list[int], share: float, before: float
 ) -> None:
     """Until its operator ends it a run is the same bytes, and after that it does not change any more."""
-    answers = answered(brief, delays, 0)
-    whole = plan(brief, answers)
+    answers = answered(spec, delays, 0)
+    whole = plan(spec, answers)
     cut = CREATED + int(((whole.ended or last_instant(whole)) - 1 - CREATED) * share)
-    ended = plan(brief._replace(cut=cut), tuple(answer for answer in answers if answer.at <= cut))
+    ended = plan(spec._replace(cut=cut), tuple(answer for answer in answers if answer.at <= cut))
     at = CREATED + int((cut - CREATED) * before) - 1
     assert orjson.dumps(state(ended, at)) == orjson.dumps(state(whole, at))
     assert orjson.dumps(state(ended, cut)) == orjson.dumps(state(ended, cut + 10**9))
@@ -126,9 +127,9 @@ def test_an_end_does_not_change_the_past(
 
 @settings(max_examples=60)
 @given(briefs, waits, st.integers(0, 2))
-def test_next_stop_is_when_work_ends(brief: Brief, delays: list[int], choice: int) -> None:
+def test_next_stop_is_when_work_ends(spec: RunSpec, delays: list[int], choice: int) -> None:
     """A working run works until just before its next stop, and does not at it."""
-    planned = plan(brief, answered(brief, delays, choice))
+    planned = plan(spec, answered(spec, delays, choice))
     for at in planned.changes:
         stop = next_stop(planned, at)
         assert (stop is None) == (status(planned, at) != "running")
@@ -137,19 +138,19 @@ def test_next_stop_is_when_work_ends(brief: Brief, delays: list[int], choice: in
             assert status(planned, stop) != "running"
 
 
-def brief_of(scenario: str, seed: str = "0/1") -> Brief:
+def brief_of(scenario: str, seed: str = "0/1") -> RunSpec:
     business = next(business for business in BUSINESSES if business.scenario == scenario)
     run_id = str(uuid5(NAMESPACE_DNS, scenario))
-    return Brief(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED)
+    return RunSpec(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED)
 
 
 @pytest.mark.parametrize("business", BUSINESSES, ids=lambda business: business.scenario)
 def test_bytes_are_determined(business: Any) -> None:
     """A plan made afresh gives the same bytes."""
-    brief = brief_of(business.scenario)
-    first = plan(brief, ())
+    spec = brief_of(business.scenario)
+    first = plan(spec, ())
     plan.cache_clear()
-    again = plan(brief, ())
+    again = plan(spec, ())
     at = first.changes[-1]
     assert orjson.dumps(state(first, at)) == orjson.dumps(state(again, at))
 

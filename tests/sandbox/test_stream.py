@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from runkit.server import sandbox
-from runkit.server.state import moments
+from runkit.server.state import snapshot_times
 from tests.sandbox.conftest import Server
 
 
@@ -92,7 +92,7 @@ def test_a_long_stream_is_thinned(server: Server) -> None:
     """Snapshots of 5,000 steps are an even choice, bounded in size, with the first and the last change."""
     run_id = server.start("long_5000")
     planned = server.running.store.plan_of(run_id)
-    chosen = moments(planned)
+    chosen = snapshot_times(planned)
     assert len(chosen) <= 25
     assert {planned.started, planned.ended} <= set(chosen)
     server.time.seconds += 86_400 / 24

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 
-from runkit.server.launch import Running
+from runkit.server.launch import SandboxServer
 from tests.secrets.canary import CANARY
 from tests.secrets.hostile import hostile
 
@@ -174,7 +174,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Execute it, with a sandbox that has the key and a server that repeats it."""
     folder = tmp_path_factory.mktemp("world")
     nbformat.write(notebook(TEMPLATE), folder / "mine.ipynb")
-    running = Running(key=CANARY, speed=300, history=3)
+    running = SandboxServer(key=CANARY, speed=300, history=3)
     given = {"RUNKIT_SANDBOX_URL": running.url, "RUNKIT_SANDBOX_KEY": CANARY, "LOGIN": LOGIN}
     given |= {"RUNKIT_STATE_DIR": str(folder / "state"), "PYTHONPATH": os.pathsep.join(sys.path)}
     with hostile() as server:

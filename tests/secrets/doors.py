@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from runkit.server.launch import Running
+from runkit.server.launch import SandboxServer
 from tests.secrets.canary import CANARY
 
 PATHS = (
@@ -22,7 +22,7 @@ PATHS = (
 )
 
 
-def connect(running: Running) -> socket.socket:
+def connect(running: SandboxServer) -> socket.socket:
     """Open a connection."""
     return socket.create_connection(("127.0.0.1", running.port), timeout=10)
 
@@ -35,7 +35,7 @@ def head_of(line: str, headers: Sequence[str], key: str | None = CANARY, version
 
 
 def ask(
-    running: Running,
+    running: SandboxServer,
     line: str,
     headers: Sequence[str],
     *,

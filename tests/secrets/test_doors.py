@@ -18,8 +18,8 @@ import pytest
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.server import Sandbox, connections, launch
-from runkit.server.connections import MOST_CONNECTIONS
-from runkit.server.launch import Running
+from runkit.server.connections import MAX_CONNECTIONS
+from runkit.server.launch import SandboxServer
 from tests.secrets.canary import CANARY, ODD, found_in
 from tests.secrets.doors import PATHS, ask, connect, head_of
 
@@ -27,14 +27,14 @@ NEW_RUN = b'{"type": "cip_orchestrator", "context": {"business_id": "x"}}'
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
+def running() -> Iterator[SandboxServer]:
     """One server for all."""
-    started = Running(key=CANARY)
+    started = SandboxServer(key=CANARY)
     yield started
     started.close()
 
 
-def test_it_listens_on_loopback_only(running: Running) -> None:
+def test_it_listens_on_loopback_only(running: SandboxServer) -> None:
     """Its one socket is bound to 127.0.0.1, and every other address of this machine refuses."""
     listening = [
         one.laddr
@@ -67,7 +67,7 @@ def test_it_listens_on_loopback_only(running: Running) -> None:
         *("127.0.0.1\\.evil.com", "127.0.0.1 evil.com", "ⓛocalhost", "１２７.0.0.1", ""),
     ],
 )
-def test_no_other_name_is_answered(running: Running, host: str) -> None:
+def test_no_other_name_is_answered(running: SandboxServer, host: str) -> None:
     """DNS rebinding: a page under another name that leads here gets nothing on any path, key or not."""
     for path in PATHS:
         for key in (CANARY, None):
@@ -80,7 +80,7 @@ def test_no_other_name_is_answered(running: Running, host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:{port}", "LOCALHOST:{port}", "LocalHost", "[::1]:80"]
 )
-def test_its_own_names_are(running: Running, host: str) -> None:
+def test_its_own_names_are(running: SandboxServer, host: str) -> None:
     """With any port, which may be that of a tunnel, and however it is written."""
     given = [f"Host: {host.format(port=running.port)}"]
     assert ask(running, "GET /v1/agents", given)[0] == 200
@@ -100,7 +100,9 @@ def test_its_own_names_are(running: Running, host: str) -> None:
         (["Host: 127.0.0.1", " evil.com"], "1.1", 403),
     ],
 )
-def test_no_host_or_two_are_refused(running: Running, hosts: list[str], version: str, status: int) -> None:
+def test_no_host_or_two_are_refused(
+    running: SandboxServer, hosts: list[str], version: str, status: int
+) -> None:
     """Whoever names none, or two, or says it in another header, is not let in."""
     assert ask(running, "GET /v1/agents", hosts, version=version)[0] == status
 
@@ -108,7 +110,7 @@ def test_no_host_or_two_are_refused(running: Running, hosts: list[str], version:
 @pytest.mark.parametrize(
     "target", ["http://evil.com/v1/agents", "http://127.0.0.1/v1/agents", "//evil.com/v1/agents"]
 )
-def test_an_address_as_target_leads_nowhere(running: Running, target: str) -> None:
+def test_an_address_as_target_leads_nowhere(running: SandboxServer, target: str) -> None:
     """A request as one sends to a proxy is not answered with anybody's data, nor passed on."""
     assert ask(running, f"GET {target}", ["Host: 127.0.0.1"])[0] == 404
     assert ask(running, f"GET {target}", ["Host: evil.com"])[0] == 403
@@ -140,7 +142,7 @@ def test_an_address_as_target_leads_nowhere(running: Running, target: str) -> No
         ),
     ],
 )
-def test_no_other_page_is_answered(running: Running, origin: str) -> None:
+def test_no_other_page_is_answered(running: SandboxServer, origin: str) -> None:
     """A request that a foreign page makes is refused on every path, and nothing allows it to read answers."""
     for path in PATHS:
         for method in ("GET", "POST", "OPTIONS"):
@@ -153,9 +155,9 @@ def test_no_other_page_is_answered(running: Running, origin: str) -> None:
     assert ask(running, "GET /v1/agents", two[:2])[0] == 200
 
 
-def test_nothing_is_looked_at_before_the_key(running: Running) -> None:
+def test_nothing_is_looked_at_before_the_key(running: SandboxServer) -> None:
     """Who has none gets a 401 for every path and method, whatever the body; faults do not see him."""
-    running.faults.add(launch.standing("refuse times=1", 0, None)[0])
+    running.faults.add(launch.parse_faults("refuse times=1", 0, None)[0])
     try:
         for path in PATHS:
             for method in ("GET", "POST", "DELETE", "BREW"):
@@ -181,14 +183,14 @@ def test_nothing_is_looked_at_before_the_key(running: Running) -> None:
         "\x7f",
     ],
 )
-def test_no_other_key_opens(running: Running, key: str) -> None:
+def test_no_other_key_opens(running: SandboxServer, key: str) -> None:
     """Part of it, more than it, in capitals, nothing, or a great deal."""
     assert ask(running, "GET /v1/agents", ["Host: 127.0.0.1"], key=key)[0] in (401, 400)
 
 
 def test_an_odd_key_opens() -> None:
     """Any that is ASCII without spaces; what a header cannot hold, or is no text, is refused at the start."""
-    server = Running(key=ODD)
+    server = SandboxServer(key=ODD)
     try:
         assert ask(server, "GET /v1/agents", ["Host: 127.0.0.1"], key=ODD)[0] == 200
         with Client(ODD, server.url) as client:
@@ -206,7 +208,7 @@ def test_a_key_that_is_none(start: Any, key: Any) -> None:
     assert str(key) not in str(caught.value)
 
 
-def test_keys_are_compared_in_constant_time(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_compared_in_constant_time(running: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each comparison of a key goes through `hmac.compare_digest`, with both keys whole."""
     import hmac
 
@@ -221,7 +223,9 @@ def test_keys_are_compared_in_constant_time(running: Running, monkeypatch: pytes
     assert seen == [(b"mk_test_c4n4ry", CANARY.encode())]
 
 
-def test_no_answer_or_document_holds_the_key(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_answer_or_document_holds_the_key(
+    running: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """Neither the OpenAPI document nor any error repeats it, however it was sent; nor does a log."""
     caplog.set_level(logging.DEBUG)
     for path in PATHS:
@@ -231,7 +235,9 @@ def test_no_answer_or_document_holds_the_key(running: Running, caplog: pytest.Lo
     assert not found_in(caplog.text)
 
 
-def test_behind_the_gate_nothing_knows_the_key(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_the_gate_nothing_knows_the_key(
+    running: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The application gets no header that holds it."""
     seen: list[Any] = []
     inner = running.faults.app
@@ -247,7 +253,7 @@ def test_behind_the_gate_nothing_knows_the_key(running: Running, monkeypatch: py
 
 @pytest.mark.parametrize("is_chunked", [True, False])
 @pytest.mark.parametrize("path", ["/v1/runs", "/v1/threads", "/v1/runs/x/resume", "/sandbox/faults"])
-def test_bodies_are_bounded(running: Running, path: str, is_chunked: bool) -> None:
+def test_bodies_are_bounded(running: SandboxServer, path: str, is_chunked: bool) -> None:
     """More than a million bytes are refused with 413, announced or in pieces, and not kept meanwhile."""
     size = 50_000_000
     given = ["Host: 127.0.0.1", "Content-Type: application/json"]
@@ -264,14 +270,14 @@ def test_bodies_are_bounded(running: Running, path: str, is_chunked: bool) -> No
     assert status == 413
 
 
-def test_heads_are_bounded(running: Running) -> None:
+def test_heads_are_bounded(running: SandboxServer) -> None:
     """A head without an end is refused, long before it is large."""
     lines = (b"x-%d: %s\r\n" % (number, b"y" * 1000) for number in range(10_000))
     assert ask(running, "GET /v1/agents", ["Host: 127.0.0.1"], unended=lines)[0] == 400
     assert ask(running, f"GET /v1/{'x' * 200_000}", ["Host: 127.0.0.1"])[0] == 400
 
 
-def test_websockets_are_not_spoken(running: Running) -> None:
+def test_websockets_are_not_spoken(running: SandboxServer) -> None:
     """An upgrade is not taken, whatever is installed: the request is answered as any other."""
     upgrade = [
         "Connection: Upgrade",
@@ -285,10 +291,10 @@ def test_websockets_are_not_spoken(running: Running) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /v1/agents HTTP/1.1\r\nHost: 127.0", "body", "second"])
 def test_who_does_not_go_on_is_hung_up_on(
-    running: Running, sent: bytes | str, monkeypatch: pytest.MonkeyPatch
+    running: SandboxServer, sent: bytes | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection that says nothing, or half of a head or of a body, is closed, also where bytes drip in."""
-    monkeypatch.setattr(connections, "SECONDS_TO_ARRIVE", 0.5)
+    monkeypatch.setattr(connections, "REQUEST_TIMEOUT_S", 0.5)
     if sent == "body":
         sent = head_of("POST /v1/runs", ["Host: 127.0.0.1", "Content-Length: 999"]) + b"{"
     elif sent == "second":
@@ -309,8 +315,8 @@ def test_who_does_not_go_on_is_hung_up_on(
 
 def test_a_stream_is_not_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is one for requests to arrive: an answer may take as long as its run does."""
-    monkeypatch.setattr(connections, "SECONDS_TO_ARRIVE", 0.3)
-    server = Running(key=CANARY, speed=100)
+    monkeypatch.setattr(connections, "REQUEST_TIMEOUT_S", 0.3)
+    server = SandboxServer(key=CANARY, speed=100)
     try:
         with Client(CANARY, server.url, rate=None) as client:
             run = client.runs.create("cip_orchestrator", launch.BUSINESSES[0].id)
@@ -323,9 +329,9 @@ def test_a_stream_is_not_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_connections_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond so many one is told so, in the shape of every error; when others leave there is room again."""
-    assert MOST_CONNECTIONS < 1024  # what a process may open, by default, on Linux
-    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 5)
-    server = Running(key=CANARY)
+    assert MAX_CONNECTIONS < 1024  # what a process may open, by default, on Linux
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 5)
+    server = SandboxServer(key=CANARY)
     try:
         held = [connect(server) for _ in range(5)]
         status, _, content = ask(server, "GET /v1/agents", ["Host: 127.0.0.1"])
@@ -339,7 +345,7 @@ def test_connections_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> N
         server.close()
 
 
-def test_no_part_of_a_sandbox_shows_the_key(running: Running) -> None:
+def test_no_part_of_a_sandbox_shows_the_key(running: SandboxServer) -> None:
     """Its repr, attributes and members; it is pickled by nobody. `key` itself gives it."""
     joined = Sandbox(running.url, CANARY, 1, None)
     own = Sandbox(running.url, running.key, 1, running)

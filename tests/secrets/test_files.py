@@ -14,7 +14,7 @@ import pytest
 
 import runkit
 from runkit import files
-from runkit.server.launch import Running
+from runkit.server.launch import SandboxServer
 
 MAKE = """
 import os
@@ -146,4 +146,4 @@ def test_the_lab_writes_through_no_link(tmp_path: Path) -> None:
 def test_a_database_of_somebody_else_is_no_sandbox(tmp_path: Path) -> None:
     """Where the file cannot be made, the error is one of the argument and names it."""
     with pytest.raises(runkit.errors.UsageError, match="cannot be opened"):
-        Running(db=tmp_path / "no" / "box.db")
+        SandboxServer(db=tmp_path / "no" / "box.db")

@@ -19,7 +19,7 @@ import pytest
 
 from runkit import answers
 from runkit.client import Client
-from runkit.server.launch import Running
+from runkit.server.launch import SandboxServer
 from tests.soak.conftest import (
     MB,
     Served,
@@ -225,7 +225,7 @@ def test_nothing_is_left_of_a_sandbox() -> None:
     """Started and stopped twenty times in this process, with streams open: no thread, no file, no task."""
     with nothing_left():
         for _ in range(20):
-            running = Running(speed=30, key=KEY)
+            running = SandboxServer(speed=30, key=KEY)
             with Client(KEY, running.url, rate=None) as client:
                 run = client.runs.create("cip_orchestrator", "b1500000-0000-4000-8000-000000000001")
                 streams = [client.runs.stream(run) for _ in range(10)]

@@ -463,7 +463,7 @@ def test_many_at_once(boxed: Any, follow: Any) -> None:
     ]
     for reported in all_reported:
         reported.until(is_live)
-    streaming = box._running.server.server_state.tasks
+    streaming = box._server.server.server_state.tasks
     assert (len(threads()), len(streaming)) == (20, 20)
     for watcher in watches:
         watcher.close()
