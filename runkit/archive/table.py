@@ -121,7 +121,7 @@ class Place:
             table = deltalake.DeltaTable(self.uri, storage_options=self.options or None)
             newest = table.version()
             if version is not None and (type(version) is not int or not 0 <= version <= newest):
-                raise UsageError(f"version={version!r}; expected a whole number from 0 to {newest}.")
+                raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
             if version is not None:
                 table.load_as_version(version)
         missing = set(SCHEMA.names) - ADDED_COLUMNS - {one.name for one in table.schema().fields}
@@ -138,7 +138,11 @@ class Place:
             return self.latest()
         if "://" not in self.uri:
             folder = files.folder_at(self.uri)
-            if any(folder.iterdir()):
+            if set(folder.name) & set("|^"):
+                raise UsageError(f"{folder} cannot be an archive; use a name without | and ^.")
+            if any(
+                one.name != "_delta_log" for one in folder.iterdir()
+            ):  # the log: another writer creates the table
                 raise UsageError(
                     f"{folder} has other files and no archive; use a new or empty folder for the archive."
                 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import runkit
@@ -85,6 +85,8 @@ def test_odd_texts_are_kept(tmp_path: Path, text: str) -> None:
 
 
 @fuzz(10)
+@example("|")
+@example("^")
 @given(texts)
 def test_any_path_is_a_folder_or_a_usage_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Nothing is written elsewhere, and nothing else is raised."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fuzz.made import Case, fuzz, json_values, nested, numbers, python_values, texts
+from fuzz.made import Case, fuzz, json_values, nested, numbers, python_values, texts, unicode_texts
 from runkit import jsontext
 from runkit.contract import ACTION_TYPES
 from runkit.widgets.fields import FieldSet
@@ -71,7 +71,7 @@ def sub_schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 schemas = st.builds(
     lambda properties, defs, more: {"type": "object", "properties": properties, "$defs": defs, **more},
     st.dictionaries(
-        texts.filter(bool),
+        unicode_texts.filter(bool),
         st.recursive(json_values | st.just({"type": "string"}), sub_schemas, max_leaves=4),
         min_size=1,
         max_size=4,

@@ -296,9 +296,9 @@ ODD_PATHS = [
 def test_an_odd_path_is_a_usage_error(path: str) -> None:
     """To read from, in any form."""
     for source in (path, Path(path), [Path(path)]):
-        with pytest.raises(UsageError, match=r"expected|give"):
+        with pytest.raises(UsageError, match=r"expected|give|use another"):
             runkit.frames(source)
-    with pytest.raises(UsageError, match=r"expected|give"):
+    with pytest.raises(UsageError, match=r"expected|give|use another"):
         runkit.read(path)
 
 
@@ -315,7 +315,7 @@ def test_a_folder_under_the_name_of_a_file_is_a_usage_error(tmp_path: Path) -> N
 def test_frames_are_saved_nowhere_odd(tmp_path: Path, name: str) -> None:
     """A folder that cannot be is a `UsageError`."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"expected|give"):
+    with pytest.raises(UsageError, match=r"expected|give|use another"):
         runkit.frames(run()).save(tmp_path / name)
 
 
