@@ -13,8 +13,9 @@ import math
 import re
 import reprlib
 import unicodedata
+from calendar import month_abbr
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -219,12 +220,19 @@ def _two_units(count: int, size: int, large: str, small: str) -> str:
 
 
 def moment(when: datetime | None) -> str:
-    """Write a time to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
-    if when is None or when != when:  # NaT is not equal to itself
+    """Format a time for people, in its zone: `Nov 25, 08:00 UTC`. The year is given if it is not this one."""
+    if when is None or when != when:  # NaT is the one datetime that differs from itself
         return "unknown"
-    day, time = (when.year, when.month, when.day), (when.hour, when.minute, when.second)
-    # without strftime, which writes the year 1 as 1 or 0001, depending on the system
-    return f"{'{:04}-{:02}-{:02}'.format(*day)} {'{:02}:{:02}:{:02}'.format(*time)} {when.tzname() or 'UTC'}"
+    year = "" if when.year == datetime.now(UTC).year else f", {when.year}"
+    return f"{month_abbr[when.month]} {when.day}{year}, {when:%H:%M} {when.tzname() or 'UTC'}"
+
+
+def timestamp(when: datetime | None) -> str:
+    """Format a time for the record, to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
+    if when is None or when != when:
+        return "unknown"
+    # not by strftime, which writes the year 1 as 1 on some systems and as 0001 on others
+    return f"{when.year:04}-{when.month:02}-{when.day:02} {when:%H:%M:%S} {when.tzname() or 'UTC'}"
 
 
 def counted(numbers: Mapping[str, int]) -> list[str]:

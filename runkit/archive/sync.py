@@ -14,7 +14,7 @@ from runkit.client.fetch import check_workers
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.progress import Bar
 from runkit.tables.sources import Location, Record
-from runkit.text import moment, plural, shorten, visible
+from runkit.text import plural, shorten, timestamp, visible
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -131,4 +131,4 @@ def _covered(listed: Iterable[Run]) -> str:
     times = [run.created_at for run in listed]
     if not times:
         return "no runs listed"
-    return f"{plural(len(times), 'run')} listed, created {moment(min(times))} to {moment(max(times))}"
+    return f"{plural(len(times), 'run')} listed, created {timestamp(min(times))} to {timestamp(max(times))}"

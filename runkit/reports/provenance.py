@@ -13,7 +13,7 @@ from typing import Any
 import runkit
 from runkit.errors import DISTRIBUTION
 from runkit.tables.frames import Frames
-from runkit.text import Markup, block, html_table, moment, plural, visible
+from runkit.text import Markup, block, html_table, plural, timestamp, visible
 
 MAX_IDS = 10  # in the table; the first cell has all
 CSS_CLASS = "runkit-provenance"  # of the block in a notebook's HTML
@@ -107,7 +107,7 @@ class Provenance:
 
 def provenance(frames: Frames, template: tuple[str, str], redaction: Mapping[str, Any]) -> Provenance:
     """Describe redacted data. `template`: name and SHA-256; `redaction`: the `Provenance` fields about it."""
-    times = dict.fromkeys(map(moment, frames.read_at or ()))
+    times = dict.fromkeys(map(timestamp, frames.read_at or ()))
     return Provenance(
         run_ids=tuple(frames.runs["run_id"].tolist()),
         hosts=frames.read_from,
@@ -117,7 +117,7 @@ def provenance(frames: Frames, template: tuple[str, str], redaction: Mapping[str
         digest=digest_of(frames),
         template=template[0],
         template_digest=template[1],
-        made_at=moment(datetime.now(UTC)),
+        made_at=timestamp(datetime.now(UTC)),
         version=runkit.__version__,
         **redaction,
     )

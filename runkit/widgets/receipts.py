@@ -12,7 +12,7 @@ from runkit import answers
 from runkit.answers import SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.style import OUTCOMES
-from runkit.text import moment, plural, shorten
+from runkit.text import moment, plural, shorten, timestamp
 from runkit.widgets.question import Outcome, Question
 
 Facts = tuple[tuple[str, str], ...]
@@ -135,7 +135,7 @@ def _sent_facts(sent: Sent, by: str | None = None) -> Facts:
     declared = f"{sent.by} ({SELF_DECLARED}: the API records only the account)"
     return (
         ("answer", f"{sent.decision} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
-        ("sent", f"{moment(sent.at)} by {_api_name(by) if by else declared}"),
+        ("sent", f"{timestamp(sent.at)} by {_api_name(by) if by else declared}"),
     )
 
 
@@ -153,5 +153,5 @@ def _facts(question: Question, client: Client, outcome: Outcome) -> Facts:
     ]
     if outcome.word in ("answered", "closed"):
         by = f" by {_api_name(outcome.by)}" if outcome.by else ""
-        facts.append(("closed", f"{moment(outcome.at) if outcome.at else 'time unknown'}{by}"))
+        facts.append(("closed", f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{by}"))
     return tuple(facts)

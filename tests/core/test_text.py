@@ -90,9 +90,13 @@ def test_a_cut_text_shows_that_it_is_cut() -> None:
 
 
 def test_moments_have_a_zone() -> None:
-    """To the second; unknown times are said to be."""
-    assert text.moment(datetime(2026, 2, 3, 10, 0, 1, tzinfo=UTC)) == "2026-02-03 10:00:01 UTC"
-    assert text.moment(None) == "unknown"
+    """For people to the minute, with the year if it is another one; for the record to the second."""
+    then = datetime(1999, 2, 3, 10, 0, 1, tzinfo=UTC)
+    now = datetime.now(UTC)
+    assert text.moment(then) == "Feb 3, 1999, 10:00 UTC"
+    assert text.moment(now) == f"{now:%b} {now.day}, {now:%H:%M} UTC"
+    assert text.timestamp(then) == "1999-02-03 10:00:01 UTC"
+    assert text.moment(None) == text.timestamp(None) == "unknown"
 
 
 @pytest.mark.parametrize(

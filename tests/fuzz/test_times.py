@@ -14,7 +14,7 @@ from fuzz.made import Case, fuzz, python_values, texts, times
 from runkit.contract import parse_time, read_time, time_bound
 from runkit.errors import UsageError
 from runkit.tables.layout import micros
-from runkit.text import duration, moment
+from runkit.text import duration, moment, timestamp
 from support import run, step
 
 OFFSETS = st.integers(-24 * 60 + 1, 24 * 60 - 1).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -89,7 +89,8 @@ def test_any_duration_is_said(seconds: float) -> None:
 
 @fuzz(60)
 @given(st.datetimes(timezones=OFFSETS) | st.none())
-def test_any_moment_is_said(when: datetime | None) -> None:
+def test_any_time_has_words(when: datetime | None) -> None:
     """With four digits of a year."""
-    said = moment(when)
-    assert said == "unknown" or said[:4].isdigit()
+    words = timestamp(when)
+    assert words == "unknown" or words[:4].isdigit()
+    assert moment(when).endswith(words.rpartition(" ")[2])
