@@ -18,7 +18,7 @@ from runkit.charts.fleet_attention import look_first
 from runkit.charts.fleet_evidence import confidence, sources
 from runkit.charts.fleet_outcome import outcomes, volume
 from runkit.charts.fleet_time import budget, slowest_steps, waits
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.wording import NO_RUNS, listed, said, without_budget
 from runkit.tables.frames import Frames
 from runkit.tables.problems import problem_counts
@@ -41,7 +41,7 @@ MOST_NAMED = 5  # statuses counted one by one; nobody reads on
 STATUS_WORDS = {"error": "failed", "interrupted": "waiting for a person"}  # others are words for people
 
 
-def in_short(f: Frames) -> Exhibit:
+def in_short(f: Frames) -> Panel:
     """All of the runs in a few sentences, and whether they are all that was asked for. No figure."""
     runs = f.runs
     asks = f.interrupts[f.interrupts["outcome"] == "pending"]
@@ -77,10 +77,10 @@ def in_short(f: Frames) -> Exhibit:
         "problems in the data": f"{problem_counts(f.problems).sum():,}",
     }
     table = pd.DataFrame({"what": list(rows), "value": list(rows.values())}, dtype="str")
-    return Exhibit("The runs in short", " ".join(filter(None, parts)), table)
+    return Panel("The runs in short", " ".join(filter(None, parts)), table)
 
 
-def problems(f: Frames) -> Exhibit:
+def problems(f: Frames) -> Panel:
     """What is wrong with the data, counted by kind. No figure.
 
     Parameters
@@ -90,7 +90,7 @@ def problems(f: Frames) -> Exhibit:
 
     Returns
     -------
-    Exhibit
+    Panel
         With a row for each kind of problem.
     """
     kinds = f.problems.assign(n_problems=problem_counts(f.problems)).astype(
@@ -99,7 +99,7 @@ def problems(f: Frames) -> Exhibit:
     table = kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index()
     found = plural(int(table["n_problems"].sum()), "problem") if len(table) else "No problem"
     was = "was" if len(table) == 0 or table["n_problems"].sum() == 1 else "were"
-    return Exhibit("Problems in the data", f"{found} {was} noted in the data.", table)
+    return Panel("Problems in the data", f"{found} {was} noted in the data.", table)
 
 
 def _status_words(status: object) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.evidence import findings_of
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.wording import NO_RUNS, agent_name, business, few, known, listed, quoted, said, share
 from runkit.contract import FINAL_STATUSES
 from runkit.tables.frames import Frames
@@ -45,7 +45,7 @@ class Kind(NamedTuple):
     tasks: list[Task]
 
 
-def look_first(f: Frames) -> Exhibit:
+def look_first(f: Frames) -> Panel:
     """What to look at first: at most 20 tasks, each with the reason in words. No figure.
 
     The order of the kinds: questions that wait (longest first); failed runs, those with the same error in one
@@ -95,7 +95,7 @@ def look_first(f: Frames) -> Exhibit:
     table = pd.DataFrame(rows, columns=[*COLUMNS])
     dtypes = dict.fromkeys(COLUMNS, "str") | {"since": "datetime64[us, UTC]", "n_runs": "int32"}
     table = table.assign(since=pd.to_datetime(table["since"], utc=True)).astype(dtypes)
-    return Exhibit(title, _words(f, kinds, n_shown), table)
+    return Panel(title, _words(f, kinds, n_shown), table)
 
 
 def _about(run: pd.Series[Any]) -> str:

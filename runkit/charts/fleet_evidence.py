@@ -9,7 +9,7 @@ import pandas as pd
 
 from runkit.charts import stacked_bars
 from runkit.charts.evidence import findings_of
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.stacked_bars import Bar
 from runkit.charts.wording import agent_name, few, listed, said, share
 from runkit.contract import CONFIDENCES
@@ -40,7 +40,7 @@ FINDING = ["run_id", "artifact_no"]
 SOURCE = ["source_name", "source_tier"]
 
 
-def confidence(f: Frames) -> Exhibit:
+def confidence(f: Frames) -> Panel:
     """Artifacts by agent and confidence, from high to low: what agents found, and what runs delivered.
 
     In the table `n_runs` counts the runs of a row, and `run_ids` names the newest three of those with low
@@ -51,7 +51,7 @@ def confidence(f: Frames) -> Exhibit:
     kept = artifacts.assign(kind=np.where(artifacts["origin"] == "output", "output", "finding"))
     table = _confidence_table(kept, f.runs)
     if kept.empty:
-        return Exhibit(title, "The runs found and delivered nothing.", table)
+        return Panel(title, "The runs found and delivered nothing.", table)
     level = _level(kept["confidence"])
     rows, more = [], []
     words = []
@@ -77,7 +77,7 @@ def confidence(f: Frames) -> Exhibit:
         sentence=sentence,
         about="Bars: findings and outputs by agent and confidence",
     )
-    return Exhibit(title, sentence, table, figure)
+    return Panel(title, sentence, table, figure)
 
 
 def _level(confidence: pd.Series[Any]) -> Any:
@@ -152,7 +152,7 @@ def _confidence_words(numbers: pd.DataFrame, what: str) -> str:
     return sentence + "."
 
 
-def sources(f: Frames) -> Exhibit:
+def sources(f: Frames) -> Panel:
     """Sources by name and tier: in how many runs findings rest on each, how many, and how sure they are.
 
     Outputs are left out: they repeat the findings. A finding that rests on several sources counts for each of
@@ -165,10 +165,10 @@ def sources(f: Frames) -> Exhibit:
     used = used.assign(is_high=(used["confidence"] == "high").fillna(False).to_numpy(bool))
     table = _sources_table(used)
     if found.empty:
-        return Exhibit(title, "There are no findings.", table)
+        return Panel(title, "There are no findings.", table)
     words = _sources_words(found, used, table, len(f.runs))
     if table.empty:
-        return Exhibit(title, words, table)
+        return Panel(title, words, table)
     rows = [
         _source_bar(said(name, "unnamed source"), tier, n_findings, n_runs, n_high)
         for name, tier, n_findings, n_runs, n_high in zip(
@@ -188,7 +188,7 @@ def sources(f: Frames) -> Exhibit:
         sentence=words,
         about="Bars: runs by the source that their findings rest on",
     )
-    return Exhibit(title, words, table, figure)
+    return Panel(title, words, table, figure)
 
 
 def _sources_table(used: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts import stacked_bars
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.stacked_bars import Bar
 from runkit.charts.wording import NO_RUNS, agent_name, listed, share
 from runkit.contract import RUN_STATUSES
@@ -48,7 +48,7 @@ UNITS = (
 )
 
 
-def volume(f: Frames) -> Exhibit:
+def volume(f: Frames) -> Panel:
     """Runs created per hour, day, week, month or year, stacked by status.
 
     The unit is the least that makes at most `MOST_COLUMNS` columns. Weeks begin on Mondays; times are UTC.
@@ -58,7 +58,7 @@ def volume(f: Frames) -> Exhibit:
     times = created.dropna().dt.tz_convert(None).to_numpy("datetime64[us]")
     if not len(times):
         words = "No run has a time of its creation." if len(f.runs) else NO_RUNS
-        return Exhibit(
+        return Panel(
             title, words, pd.DataFrame({"since": created, "n_runs": np.zeros(len(created), int)})[:0]
         )
     unit = next((unit for unit in UNITS if np.ptp(_number(times, unit)) < MOST_COLUMNS), UNITS[-1])
@@ -88,7 +88,7 @@ def volume(f: Frames) -> Exhibit:
         sentence=sentence,
         about=f"Columns: runs created per {unit.name}, by status",
     )
-    return Exhibit(title, sentence, table, figure)
+    return Panel(title, sentence, table, figure)
 
 
 def _number(times: NDArray[np.datetime64], unit: Unit) -> NDArray[np.int64]:
@@ -163,7 +163,7 @@ def _known_status(runs: pd.DataFrame) -> NDArray[Any]:
     return status.where(status.isin(RUN_STATUSES), "other").to_numpy(object)
 
 
-def outcomes(f: Frames) -> Exhibit:
+def outcomes(f: Frames) -> Panel:
     """How runs ended: by agent and status the number, the share of the agent's runs, and how long they took.
 
     Open runs are measured until they were read.
@@ -179,7 +179,7 @@ def outcomes(f: Frames) -> Exhibit:
     )
     table = table.drop(columns="of_agent").reset_index(drop=True)
     if runs.empty:
-        return Exhibit(title, NO_RUNS, table)
+        return Panel(title, NO_RUNS, table)
     numbers = pd.crosstab(runs["agent"].fillna("").to_numpy(), _known_status(runs))
     numbers = numbers.reindex(columns=list(STATUS_LOOKS), fill_value=0)
     numbers = numbers.loc[numbers.sum(axis=1).sort_values(ascending=False, kind="stable").index]
@@ -202,7 +202,7 @@ def outcomes(f: Frames) -> Exhibit:
         sentence=sentence,
         about="Bars: runs by agent and status",
     )
-    return Exhibit(title, sentence, table, figure)
+    return Panel(title, sentence, table, figure)
 
 
 def _outcome_bar(name: str, numbers: list[int]) -> Bar:

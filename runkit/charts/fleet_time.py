@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts import stacked_bars
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.run_time import is_wait_for_person
 from runkit.charts.stacked_bars import Bar
 from runkit.charts.wording import NO_RUNS, agent_name, listed, said, share, without_budget
@@ -37,7 +37,7 @@ OUTCOME_LOOKS = {
 }
 
 
-def budget(f: Frames) -> Exhibit:
+def budget(f: Frames) -> Panel:
     """Working, waiting for a person and idle: of a typical ended run, all ended, all open ones, and by agent.
 
     A few open runs can have waited longer than all others took, so they are apart; they are measured until
@@ -65,7 +65,7 @@ def budget(f: Frames) -> Exhibit:
     left_out = without_budget(f.runs)
     if known.empty:
         words = NO_RUNS if f.runs.empty else "Where the time went is not known."
-        return Exhibit(title, f"{words} {left_out}".strip(), table[:0])
+        return Panel(title, f"{words} {left_out}".strip(), table[:0])
     shown = table.head(len(totals) + stacked_bars.MOST_BARS) if len(led) > 1 else table.head(len(totals))
     n_more = len(led) - stacked_bars.MOST_BARS
     more = f"The {plural(n_more, 'agent')} with the fewest runs are in the table only." if n_more > 0 else ""
@@ -79,7 +79,7 @@ def budget(f: Frames) -> Exhibit:
         about="Bars: shares of the runs' time, working, waiting for a person and idle",
         unit="percent",
     )
-    return Exhibit(title, sentence, table, figure)
+    return Panel(title, sentence, table, figure)
 
 
 def _budget_bar(row: pd.Series[Any]) -> Bar:
@@ -135,7 +135,7 @@ def _was_asked(interrupts: pd.DataFrame) -> pd.Series[bool]:
     return interrupts["outcome"].isin(list(OUTCOME_LOOKS))
 
 
-def waits(f: Frames) -> Exhibit:
+def waits(f: Frames) -> Panel:
     """Questions by how long they waited for a person, and by agent; the pending ones are hatched.
 
     A pending question has waited until its run was read. What the interrupt policy settled did not wait for
@@ -153,7 +153,7 @@ def waits(f: Frames) -> Exhibit:
         kinds = listed([f"{n:,} by {said(word)}" for word, n in settled.items()])
         by_policy = f"Not counted: the policy settled {plural(int(settled.sum()), 'question')} ({kinds})."
     if asked.empty:
-        return Exhibit(title, f"No question was put to a person. {by_policy}".strip(), table)
+        return Panel(title, f"No question was put to a person. {by_policy}".strip(), table)
     by_bucket = pd.crosstab(asked["wait"].to_numpy(), asked["outcome"].to_numpy())
     by_bucket = by_bucket.reindex(columns=list(OUTCOME_LOOKS), fill_value=0)
     words = [*WAIT_WORDS, *([UNKNOWN_WAIT] if UNKNOWN_WAIT in by_bucket.index else [])]
@@ -187,7 +187,7 @@ def waits(f: Frames) -> Exhibit:
         sentence=sentence,
         about="Bars: questions put to a person, by how long they waited and by agent",
     )
-    return Exhibit(title, sentence, table, figure)
+    return Panel(title, sentence, table, figure)
 
 
 def _waits_table(asked: pd.DataFrame) -> pd.DataFrame:
@@ -246,7 +246,7 @@ def _waits_words(asked: pd.DataFrame) -> str:
     return words + "."
 
 
-def slowest_steps(f: Frames) -> Exhibit:
+def slowest_steps(f: Frames) -> Panel:
     """Kinds of steps, by agent and name, and their time by themselves; what held the runs up comes first.
 
     Leaf steps only: a container's time is its children's. Waits for a person are left out; questions that the
@@ -267,7 +267,7 @@ def slowest_steps(f: Frames) -> Exhibit:
     )
     table.insert(2, "label", _usual_labels(work, table))
     if table.empty:
-        return Exhibit(title, "There are no steps of work.", table)
+        return Panel(title, "There are no steps of work.", table)
     sentence = _slowest_words(table, f.runs, whole, n_kinds)
     figure = stacked_bars.bars(
         [stacked_bars.WORK],
@@ -277,7 +277,7 @@ def slowest_steps(f: Frames) -> Exhibit:
         about="Bars: time on the critical path by kind of step",
         unit="seconds",
     )
-    return Exhibit(title, sentence, table, figure)
+    return Panel(title, sentence, table, figure)
 
 
 def _of_work(runs: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """What one run shows to somebody who was not there: what came out, on what evidence, and why it took so long.
 
-Each function takes `Frames` of exactly one run and gives an `Exhibit` that stands alone: a sentence that is
+Each function takes `Frames` of exactly one run and gives an `Panel` that stands alone: a sentence that is
 the message, a table with the numbers, and a figure where that says it better. In the order of a report.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.run_findings import evidence, findings, found, overconfident
 from runkit.charts.run_open import cause, failed, open_counts, open_items
 from runkit.charts.run_people import people
@@ -54,7 +54,7 @@ HOW_TO_ANSWER = (
 )
 
 
-def in_short(f: Frames, run: Run | None = None) -> Exhibit:
+def in_short(f: Frames, run: Run | None = None) -> Panel:
     """Say one run in a few sentences: what it delivered, or what is expected of the reader, or what failed.
 
     Parameters
@@ -66,7 +66,7 @@ def in_short(f: Frames, run: Run | None = None) -> Exhibit:
 
     Returns
     -------
-    Exhibit
+    Panel
         An open run is as it was when it was read, `as_of`; the table names the run.
 
     Raises
@@ -90,7 +90,7 @@ def in_short(f: Frames, run: Run | None = None) -> Exhibit:
     elif row["n_errors"] and (output or row["status"] != "error"):
         parts.append(failed(f).sentence)
     parts.append(open_counts(f))
-    return Exhibit("In short", " ".join(filter(None, parts)), _facts(_about(row)))
+    return Panel("In short", " ".join(filter(None, parts)), _facts(_about(row)))
 
 
 def _no_output(f: Frames, row: pd.Series[Any]) -> str:
@@ -146,7 +146,7 @@ def _worked_before(row: pd.Series[Any]) -> str:
     return f"{read}, {spent}."
 
 
-def asked(f: Frames, run: Run | None = None) -> Exhibit:
+def asked(f: Frames, run: Run | None = None) -> Panel:
     """Say what was asked of which agent, by whom, and about which business, as far as this is known.
 
     Parameters
@@ -158,7 +158,7 @@ def asked(f: Frames, run: Run | None = None) -> Exhibit:
 
     Returns
     -------
-    Exhibit
+    Panel
         Without a figure.
 
     Raises
@@ -184,7 +184,7 @@ def asked(f: Frames, run: Run | None = None) -> Exhibit:
         ("asked on", moment(row["created_at"])),
         ("business", about or UNKNOWN),
     ]
-    return Exhibit("What was asked", " ".join(words), _facts(facts))
+    return Panel("What was asked", " ".join(words), _facts(facts))
 
 
 def _about(row: pd.Series[Any]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`Exhibit`: a figure, what it shows in one sentence, and the same as a table, for eyes and for ears.
+"""`Panel`: a figure, what it shows in one sentence, and the same as a table, for eyes and for ears.
 
 A notebook shows the three one below the other, as outputs that any page can show: a notebook that was
 executed elsewhere opens untrusted, and styles and scripts are taken from its HTML.
@@ -24,7 +24,7 @@ _FOLDED = Markup("<details><summary>{}</summary>{}</details>")
 
 
 @dataclass(frozen=True, repr=False)
-class Exhibit:
+class Panel:
     """One thing that runs show.
 
     `title` names it in a few words, `sentence` says what is to be seen, `table` holds the numbers (columns

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.charts.evidence import findings_of
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.wording import counts, few, known, listed, missing_steps, quoted, said
 from runkit.contract import CONFIDENCES
 from runkit.tables.compare import one_run
@@ -39,7 +39,7 @@ def findings(f: Frames) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def found(f: Frames) -> Exhibit:
+def found(f: Frames) -> Panel:
     """Show what one run found, and how well it rests on evidence: one row per finding, the summary first.
 
     `f` holds exactly one run, else `UsageError`. `how_official` counts its sources by tier.
@@ -56,7 +56,7 @@ def found(f: Frames) -> Exhibit:
             "how_official": rows["tiers"],
         }
     )
-    return Exhibit("What was found", _found_words(f, rows), table)
+    return Panel("What was found", _found_words(f, rows), table)
 
 
 def how_many(rows: pd.DataFrame) -> tuple[int, int]:
@@ -149,7 +149,7 @@ def sources_of(f: Frames, rows: pd.DataFrame) -> pd.DataFrame:
     return firsts[columns[1:]].assign(supports=titles.astype("str"))
 
 
-def evidence(f: Frames) -> Exhibit:
+def evidence(f: Frames) -> Panel:
     """Show the different sources of one run's findings: one row per source, with what it `supports`.
 
     `f` holds exactly one run, else `UsageError`. The same address under the same name is one source.
@@ -158,7 +158,7 @@ def evidence(f: Frames) -> Exhibit:
     rows = findings(f)
     places = sources_of(f, rows)
     names = {"source_name": "source", "source_tier": "how_official", "source_type": "kind_of_source"}
-    return Exhibit("The evidence", _evidence_words(rows, places), places.rename(columns=names))
+    return Panel("The evidence", _evidence_words(rows, places), places.rename(columns=names))
 
 
 def _evidence_words(rows: pd.DataFrame, places: pd.DataFrame) -> str:

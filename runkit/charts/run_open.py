@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.run_findings import UNNAMED, findings
 from runkit.charts.run_people import next_steps
 from runkit.charts.wording import (
@@ -28,7 +28,7 @@ from runkit.text import duration, moment, plural
 SURE_ENOUGH = ("high", "medium")  # any other word, and none, is something to look at
 
 
-def failed(f: Frames) -> Exhibit:
+def failed(f: Frames) -> Panel:
     """Show what failed in one run: one row per failed step of work, with what is known of the cause.
 
     `f` holds exactly one run, else `UsageError`. `summary` is what the error step says in its artifacts,
@@ -52,7 +52,7 @@ def failed(f: Frames) -> Exhibit:
             "within": pd.Series(_failed_around(steps, rows), index=rows.index, dtype="str"),
         }
     ).reset_index(drop=True)
-    return Exhibit("What failed", _failed_words(f.runs.iloc[0], rows, table), table)
+    return Panel("What failed", _failed_words(f.runs.iloc[0], rows, table), table)
 
 
 def _joined(summaries: pd.Series[Any]) -> str | None:
@@ -143,7 +143,7 @@ class Open(NamedTuple):
     words: str | None = None
 
 
-def open_items(f: Frames) -> Exhibit:
+def open_items(f: Frames) -> Panel:
     """Show what one run left open: questions, steps, weak findings, bad data.
 
     `f` holds exactly one run, else `UsageError`. One row each; `since` and `open_s` where they are known,
@@ -166,7 +166,7 @@ def open_items(f: Frames) -> Exhibit:
     parts = [f"{counted}{_named(alike)}" for counted, alike in _by_kind(items)]
     sentence = "Open: " + "; ".join(parts) + "." if parts else "Nothing is open."
     unknown = missing_steps(f.runs.iloc[0], "whether more is open")
-    return Exhibit("What is open", f"{sentence} {unknown}".strip(), table)
+    return Panel("What is open", f"{sentence} {unknown}".strip(), table)
 
 
 def open_counts(f: Frames) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.wording import FEW, by_agent, few, known, listed, missing_steps, quoted, said
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
@@ -36,7 +36,7 @@ class Told(NamedTuple):
     is_certain: bool
 
 
-def people(f: Frames, answers: pd.DataFrame | None = None) -> Exhibit:
+def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """Show what one run asked of people: one row per question, in the order in which they were asked.
 
     `f` holds exactly one run, else `UsageError`. `answers` has the columns of `runkit.answer_log()`; rows of
@@ -69,7 +69,7 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Exhibit:
     )
     unknown = missing_steps(f.runs.iloc[0], "what was asked and answered before")
     words = f"{_people_words(asked, told, nexts)} {unknown}".strip()
-    return Exhibit("What a person was asked", words, table)
+    return Panel("What a person was asked", words, table)
 
 
 def _told(question: pd.Series[Any], run: pd.Series[Any], answers: pd.DataFrame | None) -> Told | None:

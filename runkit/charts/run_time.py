@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.run_open import culprit
 from runkit.charts.scene import is_any
 from runkit.charts.stacked_bars import marker
@@ -41,7 +41,7 @@ KINDS = {"activity": "work", "output": "summary", "interrupt": "question"}  # fo
 NOT_DELIVERED = "The steps of this run were not delivered, so it is unknown where the time went."
 
 
-def timeline(f: Frames) -> Exhibit:
+def timeline(f: Frames) -> Panel:
     """Show what one run did and when: a Gantt chart, and its steps in tree order.
 
     `f` holds exactly one run, else `UsageError`. `started_s` counts from the start of the run, or of its
@@ -67,10 +67,10 @@ def timeline(f: Frames) -> Exhibit:
             "delayed_the_end": steps["is_critical"] & (steps["critical_s"] > 0),
         }
     ).reset_index(drop=True)
-    return Exhibit("The timeline", str(figure.layout.meta["summary"]), table, figure)
+    return Panel("The timeline", str(figure.layout.meta["summary"]), table, figure)
 
 
-def budget(f: Frames) -> Exhibit:
+def budget(f: Frames) -> Panel:
     """Show how much of one run's time was work, a wait for a person, or idle; they add up to its duration.
 
     `f` holds exactly one run, else `UsageError`.
@@ -88,11 +88,11 @@ def budget(f: Frames) -> Exhibit:
         }
     )
     if pd.isna(whole):
-        return Exhibit(title, "The run has not started, so no time was spent.", table)
+        return Panel(title, "The run has not started, so no time was spent.", table)
     if seconds.empty:
-        return Exhibit(title, f"The run took {duration(whole)}. {NOT_DELIVERED}", table)
+        return Panel(title, f"The run took {duration(whole)}. {NOT_DELIVERED}", table)
     sentence = _budget_words(run)
-    return Exhibit(title, sentence, table, _bar(run, sentence) if whole else None)
+    return Panel(title, sentence, table, _bar(run, sentence) if whole else None)
 
 
 def _budget_words(run: pd.Series[Any]) -> str:
@@ -171,7 +171,7 @@ def _bar(run: pd.Series[Any], sentence: str) -> Figure:
     return go.Figure(data=traces, layout=layout)
 
 
-def critical_path(f: Frames) -> Exhibit:
+def critical_path(f: Frames) -> Panel:
     """Show the steps that one run's end had to wait for, longest first.
 
     `f` holds exactly one run, else `UsageError`. `delayed_the_end_s` adds up to the run's duration; its last
@@ -197,7 +197,7 @@ def critical_path(f: Frames) -> Exhibit:
     words = _failed_at(f) if run["status"] == "error" and len(path) else _path_words(run, path)
     if len(path) and in_none > SHOWN:
         words += _in_no_step(run, in_none)
-    return Exhibit("What the end had to wait for", words, table.reset_index(drop=True))
+    return Panel("What the end had to wait for", words, table.reset_index(drop=True))
 
 
 def _failed_at(f: Frames) -> str:
@@ -263,7 +263,7 @@ def is_wait_for_person(steps: pd.DataFrame) -> pd.Series[bool]:
     return steps["resolution"].isna() & is_any(steps["type"], "interrupt")
 
 
-def slowest_steps(f: Frames) -> Exhibit:
+def slowest_steps(f: Frames) -> Panel:
     """Show the steps of one run that worked longest by themselves, at most ten; waits for a person are apart.
 
     `f` holds exactly one run, else `UsageError`. Only steps without child steps count: the others contain.
@@ -283,7 +283,7 @@ def slowest_steps(f: Frames) -> Exhibit:
             "delayed_the_end": slow["is_critical"] & (slow["critical_s"] > 0),
         }
     ).reset_index(drop=True)
-    return Exhibit("The slowest work", _slow_words(run, work, slow), table)
+    return Panel("The slowest work", _slow_words(run, work, slow), table)
 
 
 def _slow_words(run: pd.Series[Any], work: pd.DataFrame, slow: pd.DataFrame) -> str:

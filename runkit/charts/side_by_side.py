@@ -1,7 +1,7 @@
 """Where two runs part: which took longer and why, at which step they differ, and what each of them found.
 
 Each function takes `Frames` of exactly two runs, A and B in the order of the runs frame, and gives an
-`Exhibit`. A difference is always B - A.
+`Panel`. A difference is always B - A.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runkit.charts import run_people, run_time
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.charts.run_findings import findings as findings_of
 from runkit.charts.run_findings import how_many, matched, matched_words, sources_of
 from runkit.charts.run_open import failed
@@ -64,7 +64,7 @@ def two_runs(f: object) -> tuple[Frames, Frames]:
     return a, b
 
 
-def in_short(f: Frames) -> Exhibit:
+def in_short(f: Frames) -> Panel:
     """Say both runs, how much longer one took, and which part of the time makes the difference.
 
     `f` holds exactly two runs, else `UsageError`.
@@ -89,7 +89,7 @@ def in_short(f: Frames) -> Exhibit:
     for label, n_a, n_b in zip(COUNTED, *map(_counts, pair), strict=True):
         rows.append((label, f"{n_a:,}", f"{n_b:,}", f"{n_b - n_a:+,}" if n_a != n_b else "0"))
     table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
-    return Exhibit("In short", " ".join(filter(None, words)), table)
+    return Panel("In short", " ".join(filter(None, words)), table)
 
 
 def _counts(side: Frames) -> tuple[int, ...]:
@@ -149,7 +149,7 @@ def _signed(seconds: float) -> str:
     return f"+{duration(seconds)}" if seconds > 0 else duration(seconds)
 
 
-def timeline(f: Frames) -> Exhibit:
+def timeline(f: Frames) -> Panel:
     """Show both runs on one time axis, agent under agent, and their steps in tree order.
 
     `f` holds exactly two runs, else `UsageError`. Where they part is marked in the chart.
@@ -157,10 +157,10 @@ def timeline(f: Frames) -> Exhibit:
     pair = two_runs(f)
     figure = gantt(f, compress_waits=True, max_bars=run_time.EXACT_BARS)
     table = _stacked(run_time.timeline(side).table for side in pair)
-    return Exhibit("Both timelines", f"{figure.layout.meta['summary']}.", table, figure)
+    return Panel("Both timelines", f"{figure.layout.meta['summary']}.", table, figure)
 
 
-def parting(f: Frames) -> Exhibit:
+def parting(f: Frames) -> Panel:
     """Say at which step two runs part, and show that step of each.
 
     `f` holds exactly two runs, else `UsageError`. They part at the first step, in tree order, that differs in
@@ -184,7 +184,7 @@ def parting(f: Frames) -> Exhibit:
         )
         for row in rows
     )
-    return Exhibit("Where they part", _parting_words(pair, rows, places), table)
+    return Panel("Where they part", _parting_words(pair, rows, places), table)
 
 
 def _parting_words(
@@ -239,7 +239,7 @@ def _stacked(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(lettered, ignore_index=True)
 
 
-def steps(f: Frames) -> Exhibit:
+def steps(f: Frames) -> Panel:
     """Compare two runs step by step, the largest differences first: a row for each agent and step name.
 
     `f` holds exactly two runs, else `UsageError`. `a_s` and `b_s` are the durations of such steps added up;
@@ -266,7 +266,7 @@ def steps(f: Frames) -> Exhibit:
     sentence = _steps_words(pair, table)
     looks = [LOOKS[look] for look in _looks(every)[order]]
     figure = _bars(table, looks, sentence) if (table["difference_s"] != 0).any() else None
-    return Exhibit("Step by step", sentence, table.reset_index(drop=True), figure)
+    return Panel("Step by step", sentence, table.reset_index(drop=True), figure)
 
 
 def _looks(steps: pd.DataFrame) -> NDArray[np.int64]:
@@ -330,21 +330,21 @@ def _kinds_words(table: pd.DataFrame) -> str:
     return f"Of {plural(len(table), 'kind')} of steps, {listed(parts)}."
 
 
-def findings(f: Frames) -> Exhibit:
+def findings(f: Frames) -> Panel:
     """Put the findings of two runs side by side: matched by agent and title, else by the kind of check.
 
     `f` holds exactly two runs, else `UsageError`. `match` says: same, other confidence, different result of
     the same check, own summary, only in A, only in B.
     """
     table = matched(*two_runs(f))
-    return Exhibit("What each found", matched_words(table), table)
+    return Panel("What each found", matched_words(table), table)
 
 
-def people(f: Frames, answers: pd.DataFrame | None = None) -> Exhibit:
+def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """Show what each of two runs asked of people; `answers` as in `one_run.people`.
 
     `f` holds exactly two runs, else `UsageError`.
     """
     shown = [run_people.people(side, answers) for side in two_runs(f)]
     words = " ".join(f"{letter}: {each.sentence}" for letter, each in zip(LETTERS, shown, strict=True))
-    return Exhibit("What a person was asked", words, _stacked(each.table for each in shown))
+    return Panel("What a person was asked", words, _stacked(each.table for each in shown))

@@ -17,7 +17,7 @@ import runkit
 from drawn import Drawn, values
 from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values, texts
 from runkit.charts import fleet, one_run, side_by_side
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.tables.html import df_to_html
@@ -109,7 +109,7 @@ def test_any_two_runs_are_compared(a: Case, b: Case) -> None:
     assert counted.filter(like="n_a").sum() in (0, len(left.steps))
 
 
-def shown(made: Exhibit) -> None:
+def shown(made: Panel) -> None:
     """All forms of an exhibit."""
     assert made.title
     assert made.sentence
@@ -122,7 +122,7 @@ def shown(made: Exhibit) -> None:
 @pytest.mark.parametrize("exhibit", OF_ONE, ids=lambda exhibit: exhibit.__name__)
 @fuzz(5)
 @given(mangled(python_values).map(Case))
-def test_any_run_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
+def test_any_run_is_reported(exhibit: Callable[..., Panel], case: Case) -> None:
     """Each part of the report of one run, with the run as an object where it takes one."""
     f = runkit.frames(case.value)
     if len(f.runs) != 1:
@@ -137,7 +137,7 @@ def test_any_run_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> Non
 @pytest.mark.parametrize("exhibit", OF_TWO, ids=lambda exhibit: exhibit.__name__)
 @fuzz(5)
 @given(st.lists(mangled(python_values), min_size=2, max_size=2).map(Case))
-def test_any_two_runs_are_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
+def test_any_two_runs_are_reported(exhibit: Callable[..., Panel], case: Case) -> None:
     """Each part of the report of two runs."""
     f = runkit.frames(case.value)
     if len(f.runs) != 2:
@@ -150,7 +150,7 @@ def test_any_two_runs_are_reported(exhibit: Callable[..., Exhibit], case: Case) 
 @pytest.mark.parametrize("exhibit", OF_MANY, ids=lambda exhibit: exhibit.__name__)
 @fuzz(5)
 @given(st.lists(mangled(python_values), max_size=6).map(Case))
-def test_any_fleet_is_reported(exhibit: Callable[..., Exhibit], case: Case) -> None:
+def test_any_fleet_is_reported(exhibit: Callable[..., Panel], case: Case) -> None:
     """Each part of the report of many runs, of none too."""
     shown(exhibit(runkit.frames(case.value)))
 

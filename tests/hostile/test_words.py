@@ -13,7 +13,7 @@ import runkit
 from hostile.made import filled, hostile_run, hostile_runs, models
 from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
 from runkit.charts import fleet, one_run, side_by_side
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import Panel
 from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
@@ -75,7 +75,7 @@ def test_lists_and_frames(text: str) -> None:
     check_text(str(refused.value))
 
 
-def exhibits(wild: Run, tame: Run) -> Iterator[Exhibit]:
+def exhibits(wild: Run, tame: Run) -> Iterator[Panel]:
     """All that charts show of one run and of two."""
     for run in (wild, tame):
         f = runkit.frames(run)
@@ -97,7 +97,7 @@ def test_what_charts_of_many_runs_show(displayed: list[Any]) -> None:
     check_exhibits((getattr(fleet, name)(f) for name in fleet.__all__), displayed)
 
 
-def check_exhibits(exhibits: Iterator[Exhibit], displayed: list[Any]) -> None:
+def check_exhibits(exhibits: Iterator[Panel], displayed: list[Any]) -> None:
     """Check all that exhibits show."""
     for shown in exhibits:
         check_itself(shown)
