@@ -13,7 +13,7 @@ import runkit
 from hostile.made import filled, hostile_run, hostile_runs, models
 from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
 from runkit.charts import fleet, one_run, side_by_side
-from runkit.charts.panel import Panel
+from runkit.charts.panel import STYLE, Panel
 from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
@@ -81,7 +81,7 @@ def exhibits(wild: Run, tame: Run) -> Iterator[Panel]:
         f = runkit.frames(run)
         yield from (getattr(one_run, name)(f) for name in one_run.__all__)
     both = runkit.frames([wild, tame])
-    for name in ("in_short", "timeline", "parting", "steps", "findings", "people"):
+    for name in side_by_side.__all__:
         yield getattr(side_by_side, name)(both)
 
 
@@ -104,7 +104,7 @@ def check_exhibits(exhibits: Iterator[Panel], displayed: list[Any]) -> None:
         shown._ipython_display_()
     for one in displayed:
         if isinstance(one, dict):
-            check_html(one["text/html"])
+            check_html(one["text/html"].replace(STYLE, ""))
             check_text(one["text/plain"])
         else:
             check_strings(one.to_plotly_json())
