@@ -69,7 +69,7 @@ def in_short(f: Frames) -> Panel:
         (name, lasting(a[key]), lasting(b[key]), _signed(b[key] - a[key])) for key, name in TIMES.items()
     ]
     n_a, n_b = map(_counts, pair)
-    rows += [(name, f"{n_a[name]:,}", f"{n_b[name]:,}", f"{n_b[name] - n_a[name]:+,}") for name in n_a]
+    rows += [(name, f"{n_a[name]:,}", f"{n_b[name]:,}", _difference(n_b[name] - n_a[name])) for name in n_a]
     table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
     parts = ", ".join(f"{_signed(b[key] - a[key])} {name.lower()}" for key, name in TIMES.items())
     outcomes = [
@@ -92,6 +92,10 @@ def _counts(side: Frames) -> dict[str, int]:
         "Outputs": n_outputs,
         "Sources": len(sources_of(side, rows)),
     }
+
+
+def _difference(number: int) -> str:
+    return f"{number:+,}" if number else "0"
 
 
 def _signed(seconds: float) -> str:

@@ -110,7 +110,7 @@ class _Column:
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
         texts = [show(value) if pd.notna(value) else MISSING for value in values]
         longest = max(map(len, texts), default=0)
-        room = next(style for length, style in _ROOM if longest > length or name == "run")
+        room = next(style for length, style in _ROOM if longest > length or (name == "run" and longest > 1))
         is_line = isinstance(values.dtype, pd.DatetimeTZDtype) or name in LINES
         self.align = _RIGHT if is_number else _LINE if is_line else room
         self.cells = [self._cell(text) for text in texts]
@@ -138,7 +138,7 @@ def _format(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str
         if name.endswith("percent"):
             return _head(name), lambda share: "under 1%" if 0 < share < 1 else f"{share:.0f}%"
         return _head(name), lambda number: f"{number:,.10g}"
-    return _head(name), WORDS.get(name, str)
+    return _head(name), WORDS.get(re.sub("_[ab]$", "", name), str)
 
 
 def _head(name: str) -> str:
