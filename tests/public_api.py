@@ -31,6 +31,7 @@ COMMAND = ".venv/bin/python -m tests.public_api"
 MODULES = (
     "runkit",
     "runkit.errors",
+    "runkit.charts",
     "runkit.charts.one_run",
     "runkit.charts.side_by_side",
     "runkit.charts.fleet",

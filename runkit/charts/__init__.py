@@ -1,1 +1,5 @@
-"""Pictures of runs: Gantt charts as plotly figures that stay private, bounded and readable."""
+"""Charts of runs: Gantt charts, and panels of one run, of two and of many."""
+
+from runkit.charts.panel import Panel
+
+__all__ = ["Panel"]

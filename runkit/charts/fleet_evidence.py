@@ -2,244 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
-from runkit.charts import stacked_bars
-from runkit.charts.evidence import findings_of
-from runkit.charts.panel import Exhibit
-from runkit.charts.stacked_bars import Bar
-from runkit.charts.wording import agent_name, few, listed, said, share
+from runkit.charts.evidence import ARTIFACT, findings_of, is_output
+from runkit.charts.panel import Panel, agent_titles, counts, percent, words_of
+from runkit.charts.stacked_bars import ATTENTION, FAIL, OK, REST, WORK, cross, stacked_bars
 from runkit.contract import CONFIDENCES
+from runkit.style import MISSING, TIERS
 from runkit.tables.frames import Frames
-from runkit.text import plural
+from runkit.text import plural, short_id
 
-# From sure to unsure. No label ("none") is not the same as a label that the API does not document ("other").
-CONFIDENCE_LOOKS = {
-    "high": stacked_bars.GOOD._replace(words="high"),
-    "medium": stacked_bars.GOES_ON._replace(words="medium"),
-    "low": stacked_bars.BAD._replace(words="low"),
-    "other": stacked_bars.REST._replace(words="another word"),
-    "none": stacked_bars.NOTHING._replace(words="none given"),
-}
-GROUPS = {"finding": "Findings", "output": "Outputs"}
-MOST_AGENTS = stacked_bars.MOST_BARS // len(GROUPS)  # in each group
-MOST_RUN_IDS = 3  # of the runs with unsure artifacts in a cell of the table
-MOST_TIERS = 4  # in the sentence
-MOST_SOURCES = 12  # bars; the others are added up
-# Not green: a tier is not a verdict.
-TIER_LOOKS = {
-    "government": stacked_bars.WORK._replace(words="government"),
-    "primary": stacked_bars.GOES_ON._replace(words="primary"),
-    "secondary": stacked_bars.NOTHING._replace(words="secondary"),
-    "other": stacked_bars.REST._replace(words="other tiers"),
-}
-FINDING = ["run_id", "artifact_no"]
+LEVELS = {"high": OK, "medium": ATTENTION, "low": FAIL, "other": WORK, "none": REST}
+MOST_RUN_IDS = 3  # of the runs with unsure artifacts
 SOURCE = ["source_name", "source_tier"]
+TIER_COLORS = dict(zip((*TIERS, "other"), (OK, WORK, ATTENTION, REST), strict=True))
 
 
-def confidence(f: Frames) -> Exhibit:
-    """Artifacts by agent and confidence, from high to low: what agents found, and what runs delivered.
+def confidence(f: Frames) -> Panel:
+    """Show findings and outputs by agent and confidence.
 
-    In the table `n_runs` counts the runs of a row, and `run_ids` names the newest three of those with low
-    confidence or with an undocumented word.
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        `run_ids` has the newest three of the runs with low confidence or a word that is not documented.
     """
-    title = "How sure the agents were"
-    artifacts = findings_of(f)
-    kept = artifacts.assign(kind=np.where(artifacts["origin"] == "output", "output", "finding"))
-    table = _confidence_table(kept, f.runs)
-    if kept.empty:
-        return Exhibit(title, "The runs found and delivered nothing.", table)
-    level = _level(kept["confidence"])
-    rows, more = [], []
-    words = []
-    for kind, heading in GROUPS.items():
-        is_own = (kept["kind"] == kind).to_numpy(bool)
-        if not is_own.any():
-            words.append(f"There are no {heading.lower()}.")
-            continue
-        numbers = _by_agent(kept["agent"][is_own], level[is_own])
-        words.append(_confidence_words(numbers, heading.lower()))
-        group, n_more = _confidence_bars(numbers, heading)
-        rows += group
-        more += (
-            [plural(n_more, f"agent of {heading.lower()}", f"agents of {heading.lower()}")] if n_more else []
-        )
-    if more:
-        words.append(f"The chart adds up the {listed(more)} with the fewest.")
-    sentence = " ".join(words)
-    figure = stacked_bars.bars(
-        list(CONFIDENCE_LOOKS.values()),
-        rows,
-        axis="artifacts",
-        sentence=sentence,
-        about="Bars: findings and outputs by agent and confidence",
+    rows = findings_of(f)
+    kinds = is_output(rows).map({True: "output", False: "finding"}).astype("str")
+    level = rows["confidence"].where(rows["confidence"].isin(CONFIDENCES), "other")
+    level = level.where(rows["confidence"].notna(), "none").astype(pd.CategoricalDtype([*LEVELS]))
+    rows = rows.assign(kind=kinds, level=level).merge(f.runs[["run_id", "created_at"]], on="run_id")
+    by = rows.sort_values("created_at", ascending=False).groupby(
+        ["kind", "agent", "level", "confidence"], dropna=False, observed=True
     )
-    return Exhibit(title, sentence, table, figure)
-
-
-def _level(confidence: pd.Series[Any]) -> Any:
-    """The words of `CONFIDENCE_LOOKS` for labels as they came."""
-    known = confidence.where(confidence.isin(CONFIDENCES), "other")
-    return known.where(confidence.notna(), "none").to_numpy(object)
-
-
-def _confidence_table(kept: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """A row for each kind, agent and label as it came, from high to low."""
-    created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
-    newest_first = kept.assign(created_at=kept["run_id"].map(created)).sort_values(
-        "created_at", ascending=False, kind="stable"
+    table = by["run_id"].agg(n_artifacts="size", n_runs="nunique", run_ids=_few_ids).reset_index()
+    n_all = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
+    table.insert(5, "artifacts_percent", (100 * table["n_artifacts"] / n_all).round(1))
+    table["run_ids"] = table["run_ids"].where(table["level"].isin(["low", "other"])).astype("str")
+    order = ["kind", "n_all", "agent", "level", "confidence"]
+    table = table.assign(n_all=-n_all).sort_values(order, ignore_index=True).drop(columns=["level", "n_all"])
+    own, outputs = (rows.loc[rows["kind"].eq(kind), "level"] for kind in ("finding", "output"))
+    sentence = (
+        f"{percent(own.eq('high').sum(), len(own))} of {plural(len(own), 'finding')} and "
+        f"{percent(outputs.eq('high').sum(), len(outputs))} of {plural(len(outputs), 'output')} have high "
+        f"confidence. Findings: {counts(own)}. Outputs: {counts(outputs)}."
     )
-    by = newest_first.groupby(["kind", "agent", "confidence"], dropna=False)["run_id"]
-    table = by.agg(n_artifacts="size", n_runs="nunique").reset_index()
-    of_agent = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
-    table.insert(4, "artifacts_percent", (100 * table["n_artifacts"] / of_agent).round(1))
-    level = _level(table["confidence"])
-    named = [few(ids.unique().tolist(), MOST_RUN_IDS) for _, ids in by]
-    table["run_ids"] = pd.Series(named, table.index, "str").where(pd.Series(level).isin(["low", "other"]))
-    place = [list(CONFIDENCE_LOOKS).index(word) for word in level]
-    order = table.assign(place=place, of_agent=-of_agent)
-    order = order.sort_values(["kind", "of_agent", "agent", "place", "confidence"])
-    return order[table.columns].reset_index(drop=True)
+    agents = agent_titles(rows["agent"]).fillna(MISSING)
+    bars = cross(rows["kind"].str.capitalize() + "s: " + agents, rows["level"].to_numpy(object), LEVELS)
+    notes = [f"{row['high']:,} of {row.sum():,} high" for _, row in bars.iterrows()]
+    words = {word: word.capitalize() for word in LEVELS} | {"other": "Another word", "none": "None given"}
+    colors = {words[word]: color for word, color in LEVELS.items()}
+    figure = stacked_bars(bars.rename(columns=words), colors, alt=sentence, notes=notes, axis="artifacts")
+    return Panel("Confidence", sentence, table, figure)
 
 
-def _by_agent(agent: pd.Series[Any], level: Any) -> pd.DataFrame:
-    """Numbers by agent ("" where none is named) and level; who has most comes first."""
-    numbers = pd.crosstab(agent.fillna("").to_numpy(), level)
-    numbers = numbers.reindex(columns=list(CONFIDENCE_LOOKS), fill_value=0)
-    return numbers.loc[numbers.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+def _few_ids(run_ids: pd.Series[str]) -> str:
+    ids = run_ids.unique().tolist()
+    more = [f"{len(ids) - MOST_RUN_IDS:,} more"] if len(ids) > MOST_RUN_IDS else []
+    return ", ".join([*map(short_id, ids[:MOST_RUN_IDS]), *more])
 
 
-def _confidence_bars(numbers: pd.DataFrame, heading: str) -> tuple[list[Bar], int]:
-    n_more = max(len(numbers) - MOST_AGENTS, 0)
-    named = [
-        (agent_name(agent or None), row.tolist())
-        for agent, row in zip(numbers.index[:MOST_AGENTS], numbers.to_numpy(), strict=False)
-    ]
-    if n_more:
-        named.append((plural(n_more, "other"), numbers.iloc[MOST_AGENTS:].sum().tolist()))
-    rows: list[Bar] = []
-    for name, split in named:
-        whole = sum(split)
-        hovers = [
-            f"{look.words}: {n:,} of {whole:,} ({share(n, whole)})"
-            for look, n in zip(CONFIDENCE_LOOKS.values(), split, strict=True)
-        ]
-        rows.append(Bar(name, f"{split[0]:,} of {whole:,} high", split, hovers, "" if rows else heading))
-    return rows, n_more
+def sources(f: Frames) -> Panel:
+    """Show in how many runs findings rest on each source, and how sure they are.
 
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
 
-def _confidence_words(numbers: pd.DataFrame, what: str) -> str:
-    total, whole = numbers.sum(), int(numbers.to_numpy().sum())
-    parts = [f"{share(total['high'], whole)} are of high confidence ({total['high']:,})"]
-    parts += [
-        f"{total[word]:,} {words}"
-        for word, words in (
-            ("medium", "medium"),
-            ("low", "low"),
-            ("other", "of another word"),
-            ("none", "without a label"),
-        )
-        if total[word]
-    ]
-    sentence = f"Of {whole:,} {what if whole > 1 else what.rstrip('s')} {listed(parts)}"
-    if len(numbers) > 1 and total["low"]:
-        worst = numbers["low"].sort_values(ascending=False, kind="stable").index[0]
-        low, all_of_it = numbers.loc[worst, "low"], numbers.loc[worst].sum()
-        sentence += f"; {agent_name(worst or None)} has most of the low ones, {low:,} of its {all_of_it:,}"
-    return sentence + "."
-
-
-def sources(f: Frames) -> Exhibit:
-    """Sources by name and tier: in how many runs findings rest on each, how many, and how sure they are.
-
-    Outputs are left out: they repeat the findings. A finding that rests on several sources counts for each of
-    them; a source that it names twice counts once.
+    Returns
+    -------
+    Panel
+        A row for each name and tier; outputs are left out, as they repeat findings. A finding that rests on
+        several sources counts for each of them, and once for a source that it names twice.
     """
-    title = "Which sources carry the findings"
-    found = findings_of(f)
-    found = found[found["origin"] != "output"]
-    used = f.sources.merge(found[[*FINDING, "confidence"]], on=FINDING)
-    used = used.assign(is_high=(used["confidence"] == "high").fillna(False).to_numpy(bool))
-    table = _sources_table(used)
-    if found.empty:
-        return Exhibit(title, "There are no findings.", table)
-    words = _sources_words(found, used, table, len(f.runs))
-    if table.empty:
-        return Exhibit(title, words, table)
-    rows = [
-        _source_bar(said(name, "unnamed source"), tier, n_findings, n_runs, n_high)
-        for name, tier, n_findings, n_runs, n_high in zip(
-            *(table.head(MOST_SOURCES)[column] for column in (*SOURCE, "n_findings", "n_runs", "n_high")),
-            strict=True,
-        )
-    ]
-    if (n_more := len(table) - MOST_SOURCES) > 0:
-        rest = used.merge(table[SOURCE].iloc[MOST_SOURCES:], on=SOURCE).drop_duplicates(FINDING)
-        n_runs, n_high = rest["run_id"].nunique(), int(rest["is_high"].sum())
-        rows.append(_source_bar(plural(n_more, "other"), "of any tier", len(rest), n_runs, n_high))
-        words += f" The chart adds up {plural(n_more, 'source')} in the fewest runs."
-    figure = stacked_bars.bars(
-        list(TIER_LOOKS.values()),
-        rows,
-        axis="runs with findings on it",
-        sentence=words,
-        about="Bars: runs by the source that their findings rest on",
-    )
-    return Exhibit(title, words, table, figure)
-
-
-def _sources_table(used: pd.DataFrame) -> pd.DataFrame:
-    """A row for each name and tier; those in most runs come first."""
-    once = used.drop_duplicates([*FINDING, *SOURCE])
-    by = once.groupby(SOURCE, dropna=False)
+    rows = findings_of(f)
+    rows = rows[~is_output(rows)]
+    used = f.sources.merge(rows[[*ARTIFACT, "confidence"]], on=ARTIFACT)
+    used = used.assign(is_high=used["confidence"].eq("high").fillna(False).astype(bool))
+    by = used.drop_duplicates([*ARTIFACT, *SOURCE]).groupby(SOURCE, dropna=False)
     table = by.agg(n_runs=("run_id", "nunique"), n_findings=("run_id", "size"), n_high=("is_high", "sum"))
-    every = used.groupby(SOURCE, dropna=False)["host"]
-    table["n_hosts"] = every.nunique()
-    table["host"] = every.first()
-    return table.sort_values(["n_runs", "n_findings"], ascending=False, kind="stable").reset_index()
-
-
-def _source_bar(name: str, tier: object, n_findings: int, n_runs: int, n_high: int) -> Bar:
-    level = tier if tier in TIER_LOOKS else "other"
-    hover = (
-        f"{said(tier, 'no tier')}: {plural(n_findings, 'finding')} in {plural(n_runs, 'run')}, "
-        f"{n_high:,} of high confidence ({share(n_high, n_findings)})"
+    hosts = used.groupby(SOURCE, dropna=False)["host"]
+    table = table.assign(n_hosts=hosts.nunique(), host=hosts.first())
+    table = table.sort_values(["n_runs", "n_findings"], ascending=False, kind="stable").reset_index()
+    distinct = used.drop_duplicates([*ARTIFACT, "source_name", "url"]).groupby(ARTIFACT).size()
+    n_one = int((distinct == 1).sum())
+    tiers = used.drop_duplicates([*ARTIFACT, "source_tier"])["source_tier"]
+    sentence = (
+        f"{plural(len(rows), 'finding')} on {plural(len(table), 'source')}; findings by tier: "
+        f"{counts(tiers)}; {n_one:,} ({percent(n_one, len(rows))}) on one source only, "
+        f"{len(rows) - len(distinct):,} on none."
     )
-    lengths = [float(n_runs) if word == level else 0.0 for word in TIER_LOOKS]
-    note = f"{plural(n_findings, 'finding')} in {plural(n_runs, 'run')}"
-    return Bar(name, note, lengths, [hover] * len(TIER_LOOKS))
-
-
-def _sources_words(found: pd.DataFrame, used: pd.DataFrame, table: pd.DataFrame, n_runs: int) -> str:
-    n = len(found)
-    distinct = used.drop_duplicates([*FINDING, "source_name", "url"]).groupby(FINDING).size()
-    n_one, n_none = int((distinct == 1).sum()), n - len(distinct)
-    sentences = []
-    if len(table):
-        first, most = table.iloc[0], table.iloc[int(table["n_findings"].argmax())]
-        words = f"The most frequent source is {_source(first)}: in {first['n_runs']:,} of "
-        words += f"{plural(n_runs, 'run')}, for {first['n_findings']:,} of {plural(n, 'finding')}"
-        if most["n_findings"] > first["n_findings"]:
-            in_runs = plural(most["n_runs"], "run")
-            words += f"; {_source(most)} has more findings, {most['n_findings']:,}, but all in {in_runs}"
-        sentences += [words, _tier_words(used)]
-    on_one = f"{n_one:,} of {plural(n, 'finding')} ({share(n_one, n)}) {'rests' if n_one == 1 else 'rest'}"
-    sentences.append(f"{on_one} on one source only, {n_none:,} on none")
-    return ". ".join(sentences) + "."
-
-
-def _source(row: pd.Series[Any]) -> str:
-    return f"{said(row['source_name'], 'unnamed source')} ({said(row['source_tier'], 'no tier')})"
-
-
-def _tier_words(used: pd.DataFrame) -> str:
-    """How many findings each tier carries, and that one can have several where it is so."""
-    once = used.drop_duplicates([*FINDING, "source_tier"])
-    tiers = once["source_tier"].fillna("no tier").value_counts()
-    most = [f"{said(tier)} {count:,}" for tier, count in tiers.head(MOST_TIERS).items()]
-    most += [plural(len(tiers) - MOST_TIERS, "more tier")] if len(tiers) > MOST_TIERS else []
-    several = "" if once[FINDING].duplicated().sum() == 0 else " (one can have sources of several tiers)"
-    return f"Findings by tier: {listed(most)}{several}"
+    tier = table["source_tier"].where(table["source_tier"].isin(TIERS), "other")
+    bars = pd.DataFrame({word: table["n_runs"].where(tier.eq(word), 0) for word in TIER_COLORS})
+    bars = bars.set_axis([words_of(name) for name in table["source_name"]])
+    notes = [plural(n, "finding") for n in table["n_findings"]]
+    words = {word: f"{TIERS.get(word, '')} {word.capitalize()}".strip() for word in TIER_COLORS}
+    colors = {words[word]: color for word, color in TIER_COLORS.items()}
+    figure = stacked_bars(
+        bars.rename(columns=words), colors, alt=sentence, notes=notes, axis="runs with findings on it"
+    )
+    return Panel("Sources", sentence, table, figure)

@@ -1,329 +1,271 @@
-"""Where the time of many runs went: their budget, their waits for people, and their slowest steps."""
+"""Where the time of many runs went: their budget, their waits, their slowest and their failed steps."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from runkit.charts import stacked_bars
-from runkit.charts.panel import Exhibit
-from runkit.charts.run_time import is_wait_for_person
-from runkit.charts.stacked_bars import Bar
-from runkit.charts.wording import NO_RUNS, agent_name, listed, said, share, without_budget
+from runkit.charts.panel import Panel, agent_titles, lasting, percent, quoted, without_steps
+from runkit.charts.run_time import COLORS, PARTS, has_failed, is_wait, step_labels, step_names
+from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, stacked_bars
 from runkit.contract import FINAL_STATUSES
+from runkit.style import MISSING
 from runkit.tables.frames import Frames
-from runkit.text import duration, plural
+from runkit.text import plural, run_label
 
-HOUR, DAY = 3_600, 86_400
-# What is answered at once, within the hour, within half a working day, the next day, after a weekend.
-WAIT_BOUNDS = (-np.inf, 15 * 60, HOUR, 4 * HOUR, DAY, 3 * DAY, np.inf)
-WAIT_WORDS = ("under 15 min", "15 min to 1 h", "1 to 4 h", "4 to 24 h", "1 to 3 d", "3 d or longer")
-UNKNOWN_WAIT = "not known"
-LONG_WAIT = 4 * HOUR  # the sentence counts the questions that waited longer
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+# Round waits, of which those that split the data best are the bounds of the buckets.
+BOUNDS = (
+    *(10, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR),
+    *(4 * HOUR, 8 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY),
+)
+BUCKETS = 6
 SLOWEST = 15  # kinds of steps
-MOST_ASKING = 12  # agents in the chart of waits, below its buckets
-USUAL = 0.5  # of the steps of a name have the label that is called usual, or none is
-MOST_IN_HOVER = 3  # agents
-KIND = ["agent", "name"]  # of steps
-TYPICAL = "typical ended run"  # the median of each part
-SPENT = ["duration_s", "working_s", "waiting_s", "idle_s"]
-BUDGET_LOOKS = (stacked_bars.WORK, stacked_bars.WAITS, stacked_bars.NOTHING)
-OUTCOME_LOOKS = {
-    "answered": stacked_bars.GOOD._replace(words="answered"),
-    "pending": stacked_bars.WAITS._replace(words="still waits"),
-    "lapsed": stacked_bars.REST._replace(words="lapsed"),
-}
+KIND = ["agent", "name"]
+SPENT = ["duration_s", *PARTS]
+ASKED = ["answered", "pending", "lapsed"]  # outcomes of questions that were put to a reviewer
+ASKED_COLORS = {"Answered": OK, "Waiting": WAIT, "Expired": REST}
+COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 
 
-def budget(f: Frames) -> Exhibit:
-    """Working, waiting for a person and idle: of a typical ended run, all ended, all open ones, and by agent.
+def spread(by: Any) -> pd.DataFrame:
+    """Give median, 90th percentile, longest and total of grouped seconds."""
+    return pd.DataFrame(
+        {"median_s": by.median(), "p90_s": by.quantile(0.9), "longest_s": by.max(), "total_s": by.sum()}
+    )
 
-    A few open runs can have waited longer than all others took, so they are apart; they are measured until
-    they were read. The typical run has the median of each part over the ended ones; medians do not add up. An
-    agent's row is of the runs that it led, ended or open. Runs without steps have no budget and are left out.
+
+def budget(f: Frames) -> Panel:
+    """Show working, waiting and idle time: of a typical ended run, of all ended and open runs, and by agent.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        The first two rows are medians and 90th percentiles over ended runs, which do not add up. Open runs
+        are measured until they were read; runs without steps have no budget and are left out.
     """
-    title = "Where the time went"
-    known = f.runs[f.runs["working_s"].notna()]
-    is_ended = known["status"].isin(FINAL_STATUSES)
-    ended, still_open = known[is_ended], known[~is_ended]
-    led = known.groupby("agent", dropna=False)[SPENT].sum()
-    led.insert(0, "n_runs", known.groupby("agent", dropna=False).size())
-    led = led.sort_values("n_runs", ascending=False, kind="stable").reset_index()
-    led.insert(0, "group", "runs led by")
-    totals = [[TYPICAL, None, len(ended), *ended[SPENT].median()]] if len(ended) else []
-    totals += [
-        [group, None, len(runs), *runs[SPENT].sum()]
-        for group, runs in (("ended runs", ended), ("open runs", still_open))
-        if len(runs)
-    ]
-    total = pd.DataFrame(totals, columns=led.columns)
-    table = pd.concat([total.astype(led.dtypes.to_dict()), led], ignore_index=True)
-    whole = table["duration_s"].where(table["duration_s"] > 0)
-    table["waiting_percent"] = (100 * table["waiting_s"] / whole).round(1)
-    left_out = without_budget(f.runs)
-    if known.empty:
-        words = NO_RUNS if f.runs.empty else "Where the time went is not known."
-        return Exhibit(title, f"{words} {left_out}".strip(), table[:0])
-    shown = table.head(len(totals) + stacked_bars.MOST_BARS) if len(led) > 1 else table.head(len(totals))
-    n_more = len(led) - stacked_bars.MOST_BARS
-    more = f"The {plural(n_more, 'agent')} with the fewest runs are in the table only." if n_more > 0 else ""
-    parts = [_ended_words(ended, f.interrupts), _open_words(still_open), left_out, more]
-    sentence = " ".join(filter(None, parts))
-    figure = stacked_bars.bars(
-        BUDGET_LOOKS,
-        [_budget_bar(row) for _, row in shown.iterrows()],
-        axis="share of the time",
-        sentence=sentence,
-        about="Bars: shares of the runs' time, working, waiting for a person and idle",
-        unit="percent",
+    runs = f.runs[f.runs["working_s"].notna()]
+    is_ended = runs["status"].isin(FINAL_STATUSES)
+    ended, still_open = runs.loc[is_ended, SPENT], runs.loc[~is_ended, SPENT]
+    by = runs.groupby("agent", dropna=False)[SPENT]
+    agents = by.size().to_frame("n_runs").join(by.sum())
+    agents = agents.sort_values("n_runs", ascending=False, kind="stable").reset_index()
+    totals = {
+        "median ended run": ended.median(),
+        "p90 of ended runs": ended.quantile(0.9),
+        "ended runs": ended.sum(),
+        "open runs": still_open.sum(),
+    }
+    table = pd.DataFrame(totals).T.rename_axis("group").reset_index()
+    table["n_runs"] = [len(ended)] * 3 + [len(still_open)]
+    table = pd.concat([table[table["n_runs"] > 0], agents.assign(group="runs of agent")], ignore_index=True)
+    table = table.reindex(columns=["group", "agent", "n_runs", *SPENT])
+    table = table.astype({"group": "str", "agent": "str", "n_runs": "int32"})
+    table["waiting_percent"] = (100 * table["waiting_s"] / table["duration_s"].replace(0, np.nan)).round(1)
+    whole, median = ended["duration_s"].sum(), ended.median()
+    sentence = (
+        f"Median ended run: {lasting(median['working_s'])} work, {lasting(median['waiting_s'])} waiting. "
+        f"{(ended['waiting_s'] > 0).sum():,} of {plural(len(ended), 'ended run')} waited, "
+        f"{percent(ended['waiting_s'].sum(), whole)} of {lasting(whole)}. "
+        f"{plural(len(still_open), 'open run')}: {lasting(still_open['duration_s'].sum())} so far."
+        f"{without_steps(f)}"
     )
-    return Exhibit(title, sentence, table, figure)
-
-
-def _budget_bar(row: pd.Series[Any]) -> Bar:
-    spent = [float(row[part]) for part in SPENT[1:]]
-    whole = sum(spent)  # the duration, but for medians, which do not add up
-    names = {"runs led by": agent_name(row["agent"]), TYPICAL: TYPICAL}
-    name = names.get(row["group"], f"{row['group']} ({row['n_runs']:,})")
-    hovers = [
-        f"{look.words} {duration(seconds)} of {duration(whole)} ({share(seconds, whole)})"
-        for look, seconds in zip(BUDGET_LOOKS, spent, strict=True)
-    ]
-    note = f"{duration(whole)}, {share(spent[1], whole)} waiting"
-    return Bar(name, note, [100 * seconds / whole if whole else 0.0 for seconds in spent], hovers)
-
-
-def _ended_words(ended: pd.DataFrame, interrupts: pd.DataFrame) -> str:
-    if ended.empty:
-        return "No run has ended."
-    whole, working, waiting, idle = (float(ended[part].sum()) for part in SPENT)
-    runs = plural(len(ended), "ended run")
-    if not whole:
-        return f"{runs} took no time."
-    _, work, wait, none = (float(ended[part].median()) for part in SPENT)
-    n_waited = int((ended["waiting_s"] > 0).sum())
-    waited = f"waited {duration(wait)} for a person" if wait else "did not wait for a person"
-    typical = f"A typical ended run worked for {duration(work)}, {waited} and was idle for {duration(none)}"
-    typical += " (medians)."
-    if not waiting:
-        return f"{typical} None of {runs} waited for a person; together they took {duration(whole)}."
-    words = (
-        f"{typical} {n_waited:,} of {runs} waited, which took {share(waiting, whole)} of the time of all: "
+    names = (
+        table["group"]
+        .str.capitalize()
+        .where(table["group"].ne("runs of agent"), agent_titles(table["agent"]))
     )
-    words += f"{duration(waiting)} of {duration(whole)}; "
-    words += f"working took {duration(working)} ({share(working, whole)}), idle {duration(idle)}"
-    asked = interrupts[interrupts["run_id"].isin(ended["run_id"]) & _was_asked(interrupts)]
-    by_agent = asked.groupby("agent", dropna=False)["wait_s"].sum().sort_values(ascending=False)
-    if len(by_agent) > 1:
-        agent, longest = by_agent.index[0], float(by_agent.iloc[0])
-        words += f"; the questions of {agent_name(agent)} waited longest, {duration(longest)} together"
-    return f"{words}."
+    bars = table[[*PARTS]].rename(columns=PARTS).set_axis(names.fillna(MISSING))
+    notes = [
+        f"{lasting(spent)}, {plural(n, 'run')}"
+        for spent, n in zip(table["duration_s"], table["n_runs"], strict=True)
+    ]
+    figure = stacked_bars(bars, COLORS, alt=sentence, notes=notes, axis="share of the time", unit="percent")
+    return Panel("Where the time went", sentence, table, figure)
 
 
-def _open_words(still_open: pd.DataFrame) -> str:
-    if still_open.empty:
-        return ""
-    whole, _, waiting, _ = (float(still_open[part].sum()) for part in SPENT)
-    runs = f"{plural(len(still_open), 'run')} {'is' if len(still_open) == 1 else 'are'} still open"
-    return f"{runs}: {duration(whole)} so far, {share(waiting, whole)} of it waiting for a person."
+def was_asked(interrupts: pd.DataFrame) -> pd.Series[bool]:
+    """Which questions were put to a reviewer; what the policy settled was not."""
+    return interrupts["outcome"].isin(ASKED)
 
 
-def _was_asked(interrupts: pd.DataFrame) -> pd.Series[bool]:
-    """Questions that were put to a person; what the policy settled was not."""
-    return interrupts["outcome"].isin(list(OUTCOME_LOOKS))
+def waits(f: Frames) -> Panel:
+    """Show how long questions waited for a reviewer, by length of the wait and by agent.
 
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
 
-def waits(f: Frames) -> Exhibit:
-    """Questions by how long they waited for a person, and by agent; the pending ones are hatched.
-
-    A pending question has waited until its run was read. What the interrupt policy settled did not wait for
-    anybody: it is counted in the sentence only.
+    Returns
+    -------
+    Panel
+        The buckets fit the data. A pending question has waited until its run was read. What the policy
+        settled waited for nobody and is left out.
     """
-    title = "What waited for a person"
-    is_asked = _was_asked(f.interrupts)
-    asked = f.interrupts[is_asked]
-    settled = f.interrupts.loc[~is_asked, "outcome"].astype("str").value_counts()
-    bucket = pd.cut(asked["wait_s"], WAIT_BOUNDS, right=False, labels=WAIT_WORDS).astype("str")
-    asked = asked.assign(outcome=asked["outcome"].astype("str"), wait=bucket.fillna(UNKNOWN_WAIT))
-    table = _waits_table(asked)
-    by_policy = ""
-    if len(settled):
-        kinds = listed([f"{n:,} by {said(word)}" for word, n in settled.items()])
-        by_policy = f"Not counted: the policy settled {plural(int(settled.sum()), 'question')} ({kinds})."
-    if asked.empty:
-        return Exhibit(title, f"No question was put to a person. {by_policy}".strip(), table)
-    by_bucket = pd.crosstab(asked["wait"].to_numpy(), asked["outcome"].to_numpy())
-    by_bucket = by_bucket.reindex(columns=list(OUTCOME_LOOKS), fill_value=0)
-    words = [*WAIT_WORDS, *([UNKNOWN_WAIT] if UNKNOWN_WAIT in by_bucket.index else [])]
-    by_bucket = by_bucket.reindex(words, fill_value=0)
-    rows = [
-        _waits_bar(word, numbers.tolist(), _agents_of(asked[asked["wait"] == word]), heading)
-        for word, numbers, heading in zip(
-            words, by_bucket.to_numpy(), ["By how long they waited", *[""] * len(words)], strict=False
-        )
-    ]
-    asking = asked["agent"].fillna("").value_counts()
-    more = ""
-    if len(asking) > 1:
-        of_agent = [
-            (agent_name(agent or None), asked[asked["agent"].fillna("") == agent])
-            for agent in asking.index[:MOST_ASKING]
-        ]
-        if (n_more := len(asking) - MOST_ASKING) > 0:
-            is_rest = asked["agent"].fillna("").isin(asking.index[MOST_ASKING:])
-            of_agent.append((plural(n_more, "other"), asked[is_rest]))
-            more = f"The chart adds up the {plural(n_more, 'agent')} that asked least."
-        for number, (name, own) in enumerate(of_agent):
-            split = [int((own["outcome"] == outcome).sum()) for outcome in OUTCOME_LOOKS]
-            median = f"median {duration(float(own['wait_s'].median()))}"
-            rows.append(_waits_bar(name, split, median, "" if number else "By who asked"))
-    sentence = " ".join(filter(None, [_waits_words(asked), by_policy, more]))
-    figure = stacked_bars.bars(
-        list(OUTCOME_LOOKS.values()),
-        rows,
-        axis="questions",
-        sentence=sentence,
-        about="Bars: questions put to a person, by how long they waited and by agent",
+    questions = f.interrupts[was_asked(f.interrupts)].astype({"outcome": "str"})
+    bounds = [0.0, *_bounds(questions["wait_s"]), np.inf]
+    names = [_between(*ends) for ends in pairwise(bounds)]
+    place = np.digitize(questions["wait_s"].fillna(0.0), bounds[1:])
+    is_of = {f"n_{word}": questions["outcome"].eq(word) for word in ASKED}
+    questions = questions.assign(place=place, n_questions=1, **is_of)
+    by = questions.groupby(["place", "agent"], dropna=False)
+    table = by[["n_questions", *is_of]].sum().astype("int32").join(spread(by["wait_s"])).reset_index()
+    table.insert(0, "wait", table.pop("place").map(dict(enumerate(names))).astype("str"))
+    pending, answered = (
+        questions.loc[questions["outcome"].eq(word), "wait_s"] for word in ("pending", "answered")
     )
-    return Exhibit(title, sentence, table, figure)
-
-
-def _waits_table(asked: pd.DataFrame) -> pd.DataFrame:
-    """A row for each agent and bucket that has questions, from the shortest waits to the longest."""
-    order = {word: number for number, word in enumerate((*WAIT_WORDS, UNKNOWN_WAIT))}
-    is_of = {f"n_{outcome}": asked["outcome"] == outcome for outcome in OUTCOME_LOOKS}
-    by = asked.assign(**is_of, place=asked["wait"].map(order)).groupby(
-        ["place", "wait", "agent"], dropna=False
+    sentence = (
+        f"{plural(len(questions), 'question')} to reviewers: {len(pending):,} waiting, the oldest for "
+        f"{lasting(pending.max())}; {len(answered):,} answered after {lasting(answered.median())} (median), "
+        f"{lasting(answered.quantile(0.9))} (p90), {lasting(answered.sum())} in all; "
+        f"{is_of['n_lapsed'].sum():,} expired; {len(f.interrupts) - len(questions):,} decided by policy."
     )
-    table = by[list(is_of)].sum()
-    table.insert(0, "n_questions", by.size())
-    table["median_s"], table["longest_s"] = by["wait_s"].median(), by["wait_s"].max()
-    return table.reset_index().drop(columns="place")
+    bars = questions.groupby("place")[[*is_of]].sum().reindex(range(len(names)), fill_value=0)
+    bars = bars.set_axis(names).set_axis([*ASKED_COLORS], axis=1)
+    notes = [f"{n:,}" for n in bars.sum(axis=1)]
+    figure = stacked_bars(bars, ASKED_COLORS, alt=sentence, notes=notes, axis="questions")
+    return Panel("Waits for reviewers", sentence, table, figure)
 
 
-def _agents_of(asked: pd.DataFrame) -> str:
-    """Who asked most of these, for a hover text."""
-    most = asked["agent"].fillna("").value_counts().head(MOST_IN_HOVER)
-    return ", ".join(f"{agent_name(agent or None)} {n:,}" for agent, n in most.items())
+def _bounds(waits: pd.Series[float]) -> list[float]:
+    """Choose round bounds, so that about as many waits are in each bucket."""
+    shares = waits.clip(lower=1).dropna().quantile(np.arange(1, BUCKETS) / BUCKETS).dropna()
+    return sorted({min(BOUNDS, key=lambda bound: abs(np.log(bound / share))) for share in shares})
 
 
-def _waits_bar(name: str, numbers: list[int], detail: str, heading: str) -> Bar:
-    n_pending, n_lapsed = numbers[1:]
-    parts = [f"{n_pending:,} waiting"] if n_pending else []
-    parts += [f"{n_lapsed:,} lapsed"] if n_lapsed else []
-    # "2 waiting" where that is all, and not "2, 2 waiting"
-    note = listed(parts)
-    if numbers[0] or not parts:
-        note = f"{sum(numbers):,}" + (f", {note}" if parts else "")
-    hovers = [
-        f"{look.words}: {n:,}; {detail}" for look, n in zip(OUTCOME_LOOKS.values(), numbers, strict=True)
-    ]
-    return Bar(name, note, numbers, hovers, heading)
+def _between(least: float, most: float) -> str:
+    if most == np.inf:
+        return f"{lasting(least)} or longer"
+    return f"{lasting(least)} to {lasting(most)}" if least else f"under {lasting(most)}"
 
 
-def _waits_words(asked: pd.DataFrame) -> str:
-    pending, answered = (asked[asked["outcome"] == outcome] for outcome in ("pending", "answered"))
-    whole = f"{plural(len(asked), 'question')} put to a person"
-    if len(pending):
-        oldest = pending.sort_values("wait_s", ascending=False).iloc[0]
-        verb = "waits" if len(pending) == 1 else "wait"
-        words = f"{len(pending):,} of {whole} still {verb}"
-        words += f", {'' if len(pending) == 1 else 'the oldest '}for {duration(float(oldest['wait_s']))} "
-        words += f"({agent_name(oldest['agent'])})"
-    else:
-        words = f"None of {whole} still waits"
-    if len(answered) == 1:
-        words += f"; the answered one waited {duration(float(answered['wait_s'].iloc[0]))}"
-    elif len(answered):
-        n_long = int((answered["wait_s"] > LONG_WAIT).sum())
-        usual = duration(float(answered["wait_s"].median()))
-        words += f"; the {len(answered):,} answered ones waited {usual} (median)"
-        words += f", {n_long:,} of them over {LONG_WAIT // HOUR} h" if n_long else ""
-    n_lapsed = int((asked["outcome"] == "lapsed").sum())
-    words += f"; {n_lapsed:,} lapsed: their runs ended first" if n_lapsed else ""
-    return words + "."
+def slowest_steps(f: Frames) -> Panel:
+    """Show the kinds of steps, by agent and name, with most time on the critical path.
 
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
 
-def slowest_steps(f: Frames) -> Exhibit:
-    """Kinds of steps, by agent and name, and their time by themselves; what held the runs up comes first.
-
-    Leaf steps only: a container's time is its children's. Waits for a person are left out; questions that the
-    policy settled are work. The 15 with most time on the critical path.
+    Returns
+    -------
+    Panel
+        Of steps without child steps, at most 15 kinds. Waits for reviewers are left out; what the policy
+        settled is work. Times are the steps' own.
     """
-    title = "The slowest steps"
-    steps = f.steps
-    work = steps[(steps["n_children"] == 0) & ~is_wait_for_person(steps)]
+    work = f.steps[(f.steps["n_children"] == 0) & ~is_wait(f.steps)]
     by = work.groupby(KIND, dropna=False)
-    table = pd.DataFrame(by["self_s"].agg(n_steps="size", median_s="median", longest_s="max"))
-    table.insert(2, "p95_s", by["self_s"].quantile(0.95) if len(work) else table["median_s"])
-    table["critical_s"] = by["critical_s"].sum()
-    n_kinds, whole = len(table), float(table["critical_s"].sum())
-    table = (
-        table.sort_values(["critical_s", "median_s"], ascending=False, kind="stable")
-        .head(SLOWEST)
-        .reset_index()
+    kinds = by.size().astype("int32").to_frame("n_steps").join(spread(by["self_s"]))
+    kinds = kinds.join(by["critical_s"].sum()).reset_index()
+    table = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable").head(SLOWEST)
+    table = table.reset_index(drop=True)
+    table.insert(2, "label", _labels(work, table))
+    path, first = kinds["critical_s"].sum(), [*map(quoted, table["label"]), MISSING][0]
+    sentence = (
+        f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: "
+        f"{lasting(work['self_s'].sum())} own time, {lasting(path)} on the critical path. "
+        f"First: {first}, {percent(kinds['critical_s'].max(), path)}.{without_steps(f)}"
     )
-    table.insert(2, "label", _usual_labels(work, table))
-    if table.empty:
-        return Exhibit(title, "There are no steps of work.", table)
-    sentence = _slowest_words(table, f.runs, whole, n_kinds)
-    figure = stacked_bars.bars(
-        [stacked_bars.WORK],
-        [_slowest_bar(row) for _, row in table.iterrows()],
-        axis="time on the critical path",
-        sentence=sentence,
-        about="Bars: time on the critical path by kind of step",
-        unit="seconds",
+    bars = pd.DataFrame({"On the critical path": table["critical_s"].array}, step_names(table))
+    notes = [lasting(spent) for spent in table["critical_s"]]
+    figure = stacked_bars(bars, {"On the critical path": WORK}, alt=sentence, notes=notes, unit="seconds")
+    return Panel("Slowest steps", sentence, table, figure)
+
+
+def _labels(steps: pd.DataFrame, table: pd.DataFrame) -> Any:
+    """Give the most frequent label of each kind of step."""
+    named = steps.assign(label=step_labels(steps)).groupby([*KIND, "label"], dropna=False).size()
+    usual = named.sort_values(ascending=False, kind="stable").reset_index().drop_duplicates(KIND)
+    return table[KIND].merge(usual, on=KIND, how="left")["label"].array
+
+
+def failed_steps(f: Frames) -> Panel:
+    """Show the kinds of steps that failed, and how many of their runs completed all the same.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        A row for each agent, name and label; `run_id` is the newest run. Groups that failed with a step in
+        them are left out.
+    """
+    completed = f.runs.loc[f.runs["status"] == "completed", "run_id"]
+    bad = f.steps[has_failed(f.steps)]
+    bad = bad.assign(label=step_labels(bad), completed=bad["run_id"].where(bad["run_id"].isin(completed)))
+    by = bad.sort_values("started_at", ascending=False).groupby([*KIND, "label"], dropna=False)
+    table = by.agg(
+        n_steps=("run_id", "size"),
+        n_runs=("run_id", "nunique"),
+        n_completed=("completed", "nunique"),
+        last_at=("started_at", "max"),
+        run_id=("run_id", "first"),
     )
-    return Exhibit(title, sentence, table, figure)
-
-
-def _of_work(runs: pd.DataFrame) -> str:
-    """How much the work was, and how little of all time where waiting took more."""
-    working, waiting, idle = (float(runs[part].sum()) for part in SPENT[1:])
-    of_all = f", {share(working, working + waiting + idle)} of all time" if waiting > working else ""
-    return f"Of the work ({duration(working)}{of_all}) " if working else ""
-
-
-def _usual_labels(work: pd.DataFrame, table: pd.DataFrame) -> pd.Series[Any]:
-    """The label that most steps of a kind have; null where no label is usual."""
-    n = work.groupby([*KIND, "label"], dropna=False).size().rename("n").reset_index()
-    most = n.sort_values("n", ascending=False, kind="stable").drop_duplicates(KIND)
-    found = table[[*KIND, "n_steps"]].merge(most, on=KIND, how="left")
-    return found["label"].where(found["n"] > USUAL * found["n_steps"])
-
-
-def _step_name(row: pd.Series[Any]) -> str:
-    return said(row["label"], said(row["name"], "unnamed step"))
-
-
-def _slowest_bar(row: pd.Series[Any]) -> Bar:
-    hover = (
-        f"{agent_name(row['agent'])}, {said(row['name'], 'unnamed step')}: {plural(row['n_steps'], 'step')}, "
-        f"median {duration(row['median_s'])}, 95 % within {duration(row['p95_s'])}"
+    table = table.sort_values(["n_runs", "last_at"], ascending=False, kind="stable").reset_index()
+    table = table.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id", how="left")
+    sentence = (
+        f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of {plural(len(f.runs), 'run')}; "
+        f"{bad['completed'].nunique():,} of them completed all the same.{without_steps(f)}"
     )
-    times = plural(row["n_steps"], "time")
-    note = f"{duration(row['critical_s'])}, {times}"  # more would cut the name on a phone
-    return Bar(_step_name(row), note, [float(row["critical_s"])], [hover])
+    bars = pd.DataFrame(
+        {"Other runs": table["n_runs"] - table["n_completed"], "Completed runs": table["n_completed"]}
+    )
+    notes = [plural(n, "run") for n in table["n_runs"]]
+    colors = {"Other runs": FAIL, "Completed runs": OK}
+    figure = stacked_bars(bars.set_axis(step_names(table)), colors, alt=sentence, notes=notes, axis="runs")
+    return Panel("Failed steps", sentence, table, figure)
 
 
-def _slowest_words(table: pd.DataFrame, runs: pd.DataFrame, whole: float, n_kinds: int) -> str:
-    first = table.iloc[0]
-    name = f"“{_step_name(first)}” ({agent_name(first['agent'])})"
-    took = f"it ran {plural(first['n_steps'], 'time')}, median {duration(first['median_s'])}"
-    took += f", longest {duration(first['longest_s'])}"
-    if whole:
-        words = (
-            f"{_of_work(runs)}{name} held the runs up most: {duration(first['critical_s'])} of "
-            f"{duration(whole)} on the critical path ({share(first['critical_s'], whole)}); {took}."
-        )
-    else:
-        words = f"No step of work is on the critical path for any time; the first is {name}: {took}."
-    slow = table.iloc[int(table["p95_s"].argmax())]
-    if slow.name != 0:
-        words += f" “{_step_name(slow)}” can take longest: 95 % are done within {duration(slow['p95_s'])}."
-    if n_kinds > len(table):
-        words += f" The {len(table):,} with most such time of {plural(n_kinds, 'kind')} of steps are shown."
-    return words + " Waits for a person are left out."
+def why_slow(f: Frames, run_id: str | None = None) -> Panel:
+    """Compare one run with the other runs of its agent: steps, own time, waits and idle time.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs; those of the run's agent are compared.
+    run_id
+        The run, or the first 8 characters of its id; by default the one that worked longest.
+
+    Returns
+    -------
+    Panel
+        A row for the run, and two for the others: their medians and their 90th percentiles.
+
+    Raises
+    ------
+    UsageError
+        If the run is not in the frames.
+    """
+    runs = f.runs.sort_values("working_s", ascending=False)
+    run = runs.head(1) if run_id is None else f.select(run_id).runs
+    if run.empty:
+        return Panel("Why it took this long", "No runs.", run[COMPARED])
+    row = run.iloc[0]
+    is_other = runs["agent"].fillna("").eq(row["agent"] if pd.notna(row["agent"]) else "")
+    others = runs.loc[is_other & runs["run_id"].ne(row["run_id"]), COMPARED].astype("float64")
+    table = pd.DataFrame([row[COMPARED], others.median(), others.quantile(0.9)]).astype("float64")
+    table.insert(0, "group", ["this run", "median of others", "p90 of others"])
+    table.insert(1, "n_runs", np.array([1, len(others), len(others)], "int32"))
+    own, usual = table.iloc[0], table.iloc[1]
+    n_usual = f"{usual['n_steps']:,.10g}" if len(others) else MISSING
+    parts = "; ".join(
+        f"{lasting(own[part])} {name.lower()}, median {lasting(usual[part])}" for part, name in PARTS.items()
+    )
+    sentence = (
+        f"{run_label(row['run_id'], row['business_name'], *agent_titles(run['agent']))}: "
+        f"{plural(int(own['n_steps']), 'step')}, median {n_usual} in "
+        f"{plural(len(others), 'other run')}; {parts}."
+    )
+    return Panel("Why it took this long", sentence, table.reset_index(drop=True))

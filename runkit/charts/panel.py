@@ -1,34 +1,47 @@
-"""`Exhibit`: a figure, what it shows in one sentence, and the same as a table, for eyes and for ears.
-
-A notebook shows the three one below the other, as outputs that any page can show: a notebook that was
-executed elsewhere opens untrusted, and styles and scripts are taken from its HTML.
-"""
+"""`Panel`: one thing that runs show, as a title, a sentence, a table and mostly a figure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from runkit.tables.html import df_to_html
-from runkit.text import Markup, block, visible
+from runkit.style import MISSING
+from runkit.tables.html import MAX_ROWS, df_to_html
+from runkit.text import Markup, agent_title, block, duration, moment, plural, run_label, shorten, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MOST_PRINTED, MOST_CELL = 20, 80  # rows of the table in the plain form, and characters of a cell
+    from runkit.tables.frames import Frames
 
-_SENTENCE = Markup("<p>{}</p>")
-_FOLDED = Markup("<details><summary>{}</summary>{}</details>")
+MOST_CELL = 80  # characters of a cell in the plain form
+# Ids that join frames are for pandas; readers have names.
+JOINS = ("thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name")
+
+STYLE = Markup("<style>{}</style>").format(
+    Markup((Path(__file__).parent / "static" / "panel.css").read_text(encoding="utf-8"))  # noqa: S704
+)
+_SENTENCE = Markup('<p class="runkit-panel"><strong>{}</strong> {}</p>')
+_FOLDED = Markup("<details><summary>{}, as a table</summary>{}</details>")
 
 
 @dataclass(frozen=True, repr=False)
-class Exhibit:
+class Panel:
     """One thing that runs show.
 
-    `title` names it in a few words, `sentence` says what is to be seen, `table` holds the numbers (columns
-    named as in the frames, seconds in `…_s`), `figure` draws them or is None where a table says it better.
+    Parameters
+    ----------
+    title
+        What it is, in a few words.
+    sentence
+        What is to be seen, with its numbers.
+    table
+        The numbers. Columns have the names of the frames, so that they join; seconds end in `_s`.
+    figure
+        The numbers as a drawing, or None where the table is clearer.
     """
 
     title: str
@@ -37,46 +50,103 @@ class Exhibit:
     figure: Figure | None = None
 
     def __repr__(self) -> str:
-        shown = (
-            self.table.head(MOST_PRINTED).to_string(index=False, max_colwidth=MOST_CELL)
-            if len(self.table)
-            else ""
-        )
-        left = len(self.table) - MOST_PRINTED
-        more = f"\n… and {left:,} more rows in .table" if left > 0 else ""
-        return visible(f"{self.title}: {self.sentence}\n{shown}{more}".rstrip())
-
-    def _is_said_by_figure(self) -> bool:
-        """Whether the sentence is the figure's title; it would stand there twice."""
-        meta = self.figure.layout.meta if self.figure is not None else None
-        return isinstance(meta, dict) and "title" in meta and meta.get("summary") == self.sentence
+        rows = self.table.head(MAX_ROWS).to_string(index=False, max_colwidth=MOST_CELL)
+        n_more = len(self.table) - MAX_ROWS
+        more = f"\n… and {n_more:,} more rows in .table" if n_more > 0 else ""
+        return visible(f"{self.title}: {self.sentence}\n{rows if len(self.table) else ''}{more}".rstrip())
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         def show(html: Markup, text: str) -> None:
-            bundle: dict[str, Any] = {"text/html": str(block(html)), "text/plain": visible(text)}
+            bundle: dict[str, Any] = {"text/html": str(html), "text/plain": visible(text)}
             display(bundle, raw=True)
 
-        if not self._is_said_by_figure():
-            show(_SENTENCE.format(self.sentence), self.sentence)
+        style = Markup("") if self.figure is None else STYLE
+        sentence = _SENTENCE.format(self.title, "" if self._is_in_figure() else self.sentence)
+        show(block(style, sentence), f"{self.title}: {self.sentence}")
         if self.figure is not None:
             display(self.figure)
         if len(self.table):
-            table = df_to_html(self.table, caption=self.title)
-            folded = table if self.figure is None else _FOLDED.format(f"{self.title}, as a table", table)
-            show(folded, repr(self))
+            table = self._table()
+            show(block(table if self.figure is None else _FOLDED.format(self.title, table)), repr(self))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Give all of it as one output, for front ends that do not ask for `_ipython_display_`, as marimo.
-
-        The table is open: a front end that shows the HTML does not draw the figure.
-        """
-        table = [df_to_html(self.table, caption=self.title)] if len(self.table) else []
-        html = block(_SENTENCE.format(self.sentence), *table)
+        """Give all of it as one output, for front ends that do not ask for `_ipython_display_`, as marimo."""
+        html = block(_SENTENCE.format(self.title, self.sentence), self._table())
         bundle: dict[str, Any] = {"text/html": str(html), "text/plain": repr(self)}
         if self.figure is not None:
             import plotly.io
 
             bundle |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(self.figure.to_dict())
         return bundle
+
+    def _is_in_figure(self) -> bool:
+        """Whether the sentence is a title of the figure, which would repeat it."""
+        if self.figure is None or not self.figure.layout.title.text:
+            return False
+        return bool((self.figure.layout.meta or {}).get("summary") == self.sentence)
+
+    def _table(self) -> Markup:
+        return df_to_html(with_labels(self.table)) if len(self.table) else Markup("")
+
+
+def with_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Name each run by its label, and leave out the ids that only join."""
+    columns = table.drop(columns=[name for name in JOINS if name in table])
+    if "run_id" in table:
+        names = (table.get(name, pd.Series(None, table.index)) for name in ("business_name", "agent_name"))
+        labels = [
+            run_label(run_id, *named) if isinstance(run_id, str) else None
+            for run_id, *named in zip(table["run_id"], *names, strict=True)
+        ]
+        columns = columns.assign(run_id=pd.Series(labels, table.index, "str"))
+    return columns.rename(columns={"run_id": "run"})
+
+
+def percent(part: float, whole: float) -> str:
+    """Give a share; only nothing is 0%, and only all of it is 100%."""
+    if not whole:
+        return MISSING
+    share = 100 * part / whole
+    if 0 < share < 1:
+        return "under 1%"
+    return "over 99%" if 99 < share < 100 else f"{share:.0f}%"
+
+
+def words_of(value: object, limit: int = 120) -> str:
+    """Give a text of a run for a sentence, on one line and cut; a dash if it is missing or blank."""
+    return shorten(value, limit) or MISSING if isinstance(value, str) else MISSING
+
+
+def quoted(value: object, limit: int = 80) -> str:
+    """Quote a text of a run, so that it does not pass for what runkit says."""
+    text = words_of(value, limit)
+    return MISSING if text == MISSING else f"“{text}”"
+
+
+def counts(values: pd.Series[Any], absent: str = MISSING) -> str:
+    """Count words, the most frequent first: `4 high, 1 medium`."""
+    numbers = values.astype("str").fillna(absent).value_counts()
+    return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items() if n) or "none"
+
+
+def agent_titles(agents: pd.Series[Any]) -> pd.Series[str]:
+    """Name agents by their types; a missing one stays missing."""
+    return agents.map(agent_title, na_action="ignore").astype("str")
+
+
+def lasting(seconds: Any) -> str:
+    """Give a duration; a dash if it is missing."""
+    return MISSING if pd.isna(seconds) else duration(seconds)
+
+
+def when(time: Any) -> str:
+    """Give a time with its zone; a dash if it is missing."""
+    return MISSING if pd.isna(time) else moment(time)
+
+
+def without_steps(f: Frames) -> str:
+    """Note how many runs came without their steps, as their numbers are not known; else nothing."""
+    n_bare = int((~f.runs["has_steps"]).sum())
+    return f" Not known for {plural(n_bare, 'run')} without steps." if n_bare else ""

@@ -1,279 +1,180 @@
-"""Bars of a few categories, stacked or to both sides of zero: on screens from a phone's width on.
+"""Stacked bars from a DataFrame, legible from a phone's width on.
 
-The label of a bar stands above it and says its value, so it needs no room beside the bars: a figure reads at
-390 px as it does at 1280 px. Parts of a stack differ by hatch as well as by colour. Marks keep their colours
-on both grounds; what depends on the ground stands in the template.
+The label of a bar stands above it, so it needs no room beside the bar. Marks have 3:1 on both grounds; what
+depends on the ground is in the template.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from runkit.charts.axis import relative_ticks, unfolded
-from runkit.charts.labels import plain, width_px
-from runkit.charts.style import (
-    ACTIVITY,
-    CONTAINER,
-    ERROR,
-    ERROR_OUTLINE,
-    LEGEND,
-    LOOKS,
-    OTHER,
-    OUTPUT,
-    SIZE,
-    WAIT,
-    Look,
-    chosen_ground,
-    keep_private,
-    template,
-)
+import pandas as pd
+
+from runkit.charts.labels import plain
+from runkit.charts.style import LEGEND, SIZE, chosen_ground, keep_private, template
+from runkit.style import MISSING
+from runkit.text import duration, plural
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MOST_DIFFERENCES = 15  # bars to both sides of zero, which are read one by one
-MOST_BARS = 24  # with their labels they fill a screen; more are not compared any more, but looked up
-ROW_PX = 38  # a bar and the label over it
-THICK = 14 / ROW_PX  # of a bar, in rows
-SHIFT = 0.2  # of a bar below the middle of its row, in rows: there is the label's room
-TOP = SHIFT - THICK / 2  # of a bar, from the middle of its row
-HEADING, ABOVE = 0.7, 0.5  # in rows: what a heading takes, and how far it stands over the label
-SIDES = -0.55  # where the words for the two sides of zero stand, in rows
-COLUMNS_PX = 260  # height of the area of columns
-LABEL, SHORTEST = 30, 12  # characters of a category: at most, and where the value behind it needs room
-ROOM_PX = 374  # of both together by `width_px`, which says 8 % more than the 346 px that a phone's plot has
-TEXT = 80  # characters in a hover text's line
-AXIS_PX = 44  # ticks and title of the axis
-EDGE_PX = 12  # around the drawing
-LEGEND_PX = 20  # a line of the legend
-LEGEND_ENTRIES = 2  # in a line, on a phone
-MOST_TICKS = 5  # of a few letters each, on a phone
-HATCH = {"fillmode": "overlay", "size": 7, "solidity": 0.3}
-
-# What a mark means is the same in all charts of many runs: green went well, blue is work, pink and hatched
-# waits for a person, orange went wrong, grey is the rest.
-GOOD = Look("good", LOOKS[OUTPUT].colour)
-WORK = Look("working", LOOKS[ACTIVITY].colour)
-GOES_ON = Look("running", LOOKS[ACTIVITY].colour, "\\", "#FFFFFF")
-WAITS = Look("waiting for a person", *LOOKS[WAIT][1:])
-BAD = Look("error", LOOKS[ERROR].colour, "x", "#3D0F00")
-NOTHING = Look("idle", LOOKS[CONTAINER].colour)
-REST = Look("other", *LOOKS[OTHER][1:])
+MOST_BARS = 20  # beyond, nobody compares bars any more; the rest is one bar
+ROW_PX, BAR_PX, COLUMNS_PX = 38, 14, 260
+LABEL = 54  # characters of a label with its note, which fit into a phone's plot of 346 px
+SHORTEST = 12  # characters of a label before a long note
+TICKS = 5
+TIME_STEPS = (1, 5, 10, 30, 60, 300, 900, 1800, 3600, 14_400, 43_200, 86_400, 604_800, 2_592_000, 31_536_000)
+OK, WORK, ATTENTION, WAIT, FAIL, REST = "#1A7F37", "#1F6FEB", "#B26A00", "#D97706", "#E03131", "#808080"
+HATCH = {"fillmode": "overlay", "size": 7, "solidity": 0.25, "fgcolor": "#FFFFFF"}
+HATCHES = {WAIT: "/", FAIL: "x"}  # a color alone tells nothing to many readers
 
 
-def marker(look: Look) -> dict[str, Any]:
-    """Give plotly's marker of a look. An error is outlined, thicker where no hatch tells it."""
-    drawn: dict[str, Any] = {"color": look.colour, "line": {"width": 0}}
-    if look.colour == BAD.colour:
-        drawn["line"] = {"width": 1 if look.hatch else 2, "color": ERROR_OUTLINE}
-    if look.hatch:
-        drawn["pattern"] = HATCH | {"shape": look.hatch, "fgcolor": look.hatch_colour}
-    return drawn
-
-
-class Bar(NamedTuple):
-    """One bar: its category, a note on it, and the length and hover text of each part of its stack.
-
-    `heading` stands over the bar when a group of bars begins with it.
-    """
-
-    label: str
-    note: str
-    lengths: Sequence[float]
-    hovers: Sequence[str]
-    heading: str = ""
-
-
-def bars(
-    looks: Sequence[Look],
-    rows: Sequence[Bar],
+def stacked_bars(
+    parts: pd.DataFrame,
+    colors: Mapping[str, str],
     *,
-    axis: str,
-    sentence: str,
-    about: str,
-    unit: Literal["count", "percent", "seconds"] = "count",
-) -> Figure:
-    """Draw horizontal stacked bars, from the top down.
-
-    `looks` are of the parts; a part without length anywhere is left out of the legend. `axis` names the
-    axis, `about` and `sentence` are the alt text.
-    """
-    places = _places(rows)
-    longest = max((sum(row.lengths) for row in rows), default=0)
-    rows_high = places[-1] + 1.1
-    headings = [
-        _words(f"<b>{plain(row.heading)}</b>", place + TOP - ABOVE)
-        for row, place in zip(rows, places, strict=True)
-        if row.heading
-    ]
-    xaxis = _value_axis(longest, unit) | {"title": {"text": axis, "standoff": 6}}
-    yaxis = {"range": [rows_high - 0.5, -0.5], "visible": False, "fixedrange": True}
-    return _figure(
-        _traces(looks, rows, places),
-        {"xaxis": xaxis, "yaxis": yaxis, "annotations": _labels(rows, places) + headings},
-        round(rows_high * ROW_PX),
-        f"{about}. {sentence}",
-        sentence,
-    )
-
-
-def differences(looks: Sequence[Look], rows: Sequence[Bar], *, sentence: str, about: str) -> Figure:
-    """Draw bars to both sides of zero, from the top down: to the right, B took longer than A.
-
-    Each of `rows` has one length that is not zero; it may be below zero.
-    """
-    places = _places(rows)
-    most = max(abs(length) for row in rows for length in row.lengths)
-    # Zero is marked beside the bars and not between them, where the line would run through their labels.
-    zero = " ".join(f"M 0,{place + TOP} L 0,{place + TOP + THICK}" for place in places)
-    line = {"width": 1, "color": LOOKS[CONTAINER].colour}
-    sides = [_words("← longer in A", SIDES), _words("longer in B →", SIDES, "right")]
-    axis = {"visible": False, "fixedrange": True}
-    drawn = {
-        "xaxis": axis | {"range": [-1.02 * most, 1.02 * most]},
-        "yaxis": axis | {"range": [len(rows) - 0.5, -1.2]},
-        "annotations": sides + _labels(rows, places),
-        "shapes": [{"type": "path", "path": zero, "layer": "below", "line": line}],
-    }
-    px = ROW_PX * (len(rows) + 1)
-    traces = _traces(looks, rows, places)
-    return _figure(traces, drawn, px, f"{about}. {sentence}", sentence, axis_px=EDGE_PX, has_legend=True)
-
-
-def columns(
-    looks: Sequence[Look],
-    texts: Sequence[str],
-    parts: Sequence[Sequence[float]],
-    hovers: Sequence[str],
-    *,
-    axis: str,
-    sentence: str,
-    about: str,
-) -> Figure:
-    """Draw stacked columns from left to right, for numbers over time.
-
-    `parts[p][c]` is the length of part p of column c, `texts[c]` its tick text (ours, may hold a `<br>`), of
-    which as many are shown as a phone has room for, `hovers[c]` its hover text.
-    """
-    places = list(range(len(texts)))
-    traces = []
-    for look, lengths in zip(looks, parts, strict=True):
-        has = [place for place in places if lengths[place]]  # as in bars, an outline is drawn of nothing too
-        trace = {
-            "type": "bar",
-            "name": look.words,
-            "x": has,
-            "y": [float(lengths[place]) for place in has],
-            "width": 0.8,
-            "marker": marker(look),
-            "customdata": [_hover(hovers[place], look.words) for place in has],
-            "hovertemplate": "%{customdata}: %{y:,}<extra></extra>",
-        }
-        traces += [trace] if has else []
-    highest = max((sum(lengths) for lengths in zip(*parts, strict=True)), default=0)
-    shown = places[:: -(-len(places) // MOST_TICKS)]
-    xaxis = {
-        "range": [-0.6, len(places) - 0.4],
-        "tickmode": "array",
-        "tickvals": shown,
-        "ticktext": [texts[place] for place in shown],
-        "tickangle": 0,
-        "showgrid": False,
-    }
-    yaxis = _value_axis(highest, "count") | {"title": {"text": axis}, "automargin": True, "fixedrange": True}
-    return _figure(traces, {"xaxis": xaxis, "yaxis": yaxis}, COLUMNS_PX, f"{about}. {sentence}", sentence)
-
-
-def _places(rows: Sequence[Bar]) -> list[float]:
-    """The row of each bar; a heading takes most of a row."""
-    places, place = [], -1.0
-    for row in rows:
-        place += 1 + HEADING if row.heading else 1.0
-        places.append(place)
-    return places
-
-
-def _traces(looks: Sequence[Look], rows: Sequence[Bar], places: Sequence[float]) -> list[dict[str, Any]]:
-    traces = []
-    for part, look in enumerate(looks):
-        # of a bar without length the outline would be drawn
-        has = [(row, place) for row, place in zip(rows, places, strict=True) if row.lengths[part]]
-        trace = {
-            "type": "bar",
-            "orientation": "h",
-            "name": look.words,
-            "x": [float(row.lengths[part]) for row, _ in has],
-            "y": [place + SHIFT for _, place in has],
-            "width": THICK,
-            "marker": marker(look),
-            "customdata": [_hover(row.label, row.hovers[part]) for row, _ in has],
-            "hovertemplate": "%{customdata}<extra></extra>",
-        }
-        traces += [trace] if has else []
-    return traces
-
-
-def _labels(rows: Sequence[Bar], places: Sequence[float]) -> list[dict[str, Any]]:
-    return [_words(_label(row), place + TOP) for row, place in zip(rows, places, strict=True)]
-
-
-def _label(row: Bar) -> str:
-    """Say the category and the note; the category is cut so that both fit into a phone's plot."""
-    note = f" · {plain(row.note)}" if row.note else ""
-    fits = (
-        limit for limit in range(LABEL, SHORTEST, -1) if width_px(plain(row.label, limit) + note) <= ROOM_PX
-    )
-    return plain(row.label, next(fits, SHORTEST)) + note
-
-
-def _words(text: str, y: float, side: Literal["left", "right"] = "left") -> dict[str, Any]:
-    """Words that stand on `y`, from an edge on."""
-    at = {"xref": "paper", "x": int(side == "right"), "xanchor": side, "y": y, "yanchor": "bottom"}
-    return {"text": text, "showarrow": False, "font": {"size": SIZE}, "borderpad": 0} | at
-
-
-def _hover(label: str, text: str) -> str:
-    return f"<b>{plain(label)}</b><br>{plain(text, TEXT)}"
-
-
-def _value_axis(most: float, unit: str) -> dict[str, Any]:
-    """An axis from 0 to a little more than `most`, with few ticks."""
-    most = most or 1
-    axis: dict[str, Any] = {"range": [0, most * 1.02], "showgrid": True, "tickangle": 0}
-    if unit == "seconds":
-        places, texts = relative_ticks(unfolded(0, most))
-        every = -(-len(texts) // MOST_TICKS)
-        return axis | {"tickmode": "array", "tickvals": places.tolist()[::every], "ticktext": texts[::every]}
-    if unit == "percent":
-        return axis | {"tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %"}
-    return axis | ({"dtick": 1} if most <= MOST_TICKS else {"nticks": MOST_TICKS}) | {"tickformat": ",d"}
-
-
-def _figure(
-    traces: list[dict[str, Any]],
-    drawn: dict[str, Any],
-    px: int,
     alt: str,
-    sentence: str,
-    *,
-    axis_px: int = AXIS_PX,
-    has_legend: bool = False,
-) -> Figure:
-    """Put traces into a figure with an area of `px`; more than one of them have a legend in any case."""
+    notes: Sequence[str] = (),
+    axis: str = "",
+    unit: Literal["count", "percent", "seconds"] = "count",
+    is_vertical: bool = False,
+) -> Figure | None:
+    """Draw one stacked bar for each row of `parts`, from the top down or from left to right.
+
+    Parameters
+    ----------
+    parts
+        A column for each part of a bar, in the order of the stack; the index has the labels of the bars.
+        Lengths below zero go to the other side.
+    colors
+        The color of each part, by its column.
+    alt
+        The sentence of the panel; it is the alt text.
+    notes
+        A few words behind each label.
+    axis
+        The title of the axis.
+    unit
+        `percent` draws each bar as shares of itself.
+    is_vertical
+        Draw columns, for numbers over time; all of them, without notes.
+
+    Returns
+    -------
+    Figure or None
+        Bars beyond `MOST_BARS` are added up in one. None if no bar has a length.
+    """
     import plotly.graph_objects as go
 
+    if not parts.to_numpy(float).any():
+        return None
     keep_private()
-    has_legend |= len(traces) > 1
-    below = axis_px + (LEGEND_PX * -(-len(traces) // LEGEND_ENTRIES) if has_legend else 0)
-    layout = drawn | {
+    labels, notes = [str(label) for label in parts.index], notes or [""] * len(parts)
+    n_more = 0 if is_vertical else max(len(parts) - MOST_BARS, 0)
+    if n_more:
+        parts = pd.concat([parts.head(MOST_BARS), parts.iloc[MOST_BARS:].sum().to_frame().T])
+        labels, notes = [*labels[:MOST_BARS], plural(n_more, "other")], [*notes[:MOST_BARS], ""]
+    parts = parts.set_axis(range(len(parts)))
+    lengths = parts.div(parts.sum(axis=1).where(lambda whole: whole > 0, 1), axis=0) * 100
+    lengths = lengths if unit == "percent" else parts
+    least, most = _range(lengths)
+    values = {"range": [least, most], "fixedrange": True, "title": {"text": axis, "standoff": 6}}
+    values |= _ticks(least, most, unit)
+    show = "{:,.0f}".format if unit == "count" else lambda seconds: duration(abs(seconds))
+    traces: list[Any] = [
+        _bars(part, labels, [*map(show, parts[part])], lengths[part], color)
+        for part, color in colors.items()
+        if lengths[part].any()
+    ]
+    if is_vertical:
+        every = list(range(0, len(parts), -(-len(parts) // TICKS) or 1))
+        places = {"tickvals": every, "ticktext": [labels[at] for at in every], "showgrid": False}
+        across = places | {"fixedrange": True, "tickangle": 0}
+        upright = {"orientation": "v", "width": 0.8}
+        traces = [bar | upright | {"x": [at - 0.2 for at in bar["y"]], "y": bar["x"]} for bar in traces]
+        layout: dict[str, Any] = {"xaxis": across, "yaxis": values | {"automargin": True}}
+    else:
+        traces.append(_labels(labels, notes, least))
+        rows = {"range": [len(parts) - 0.4, -0.6], "visible": False, "fixedrange": True}
+        layout = {"xaxis": values, "yaxis": rows}
+    height = COLUMNS_PX if is_vertical else ROW_PX * len(parts)
+    below = 44 + 20 * -(-len(traces) // 2)
+    layout |= {
         "template": template(chosen_ground()),
-        "meta": {"alt": alt, "summary": sentence},
-        "barmode": "stack",
-        "height": px + below + EDGE_PX,
-        "margin": {"l": EDGE_PX, "r": EDGE_PX + 4, "t": EDGE_PX, "b": below, "pad": 0},
-        "showlegend": has_legend,
+        "meta": {"alt": alt, "summary": alt},
+        "barmode": "relative",
+        "height": height + below + 12,
+        "margin": {"l": 12, "r": 16, "t": 12, "b": below, "pad": 0},
         "legend": LEGEND | {"traceorder": "normal"},
+        "showlegend": True,
         "hovermode": "closest",
+        "dragmode": False,
     }
-    return go.Figure(data=traces, layout=layout)
+    return go.Figure(traces, layout)
+
+
+def _bars(
+    part: str, labels: list[str], amounts: list[str], lengths: pd.Series[float], color: str
+) -> dict[str, Any]:
+    """Give the trace of one part; a bar without length would have its outline drawn."""
+    has = lengths[lengths != 0]
+    pattern = HATCH | {"shape": HATCHES.get(color, "")}
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": plain(part),
+        "x": [float(length) for length in has],
+        "y": [at + 0.2 for at in has.index],
+        "width": BAR_PX / ROW_PX,
+        "marker": {"color": color, "line": {"width": 0}, "pattern": pattern},
+        "customdata": [f"{plain(labels[at])}: {amounts[at]}" for at in has.index],
+        "hovertemplate": f"%{{customdata}}<extra>{plain(part)}</extra>",
+    }
+
+
+def _labels(labels: list[str], notes: Sequence[str], least: float) -> dict[str, Any]:
+    """Give one trace with the words above the bars; a label is cut so that its note fits."""
+    notes = [f" · {plain(note)}" if note else "" for note in notes]
+    words = [
+        plain(label, max(LABEL - len(note), SHORTEST)) + note
+        for label, note in zip(labels, notes, strict=True)
+    ]
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [least] * len(words),
+        "y": [at - 0.22 for at in range(len(words))],
+        "text": words,
+        "textposition": "middle right",
+        "textfont": {"size": SIZE},
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _range(lengths: pd.DataFrame) -> tuple[float, float]:
+    """Give the ends of the axis: from zero on, or as far to the left as to the right."""
+    most = float(lengths.clip(lower=0).sum(axis=1).max()) if len(lengths) else 0.0
+    least = float(lengths.clip(upper=0).sum(axis=1).min()) if len(lengths) else 0.0
+    most = max(most, -least) or 1.0
+    return (-most * 1.02 if least < 0 else 0.0), most * 1.02
+
+
+def _ticks(least: float, most: float, unit: str) -> dict[str, Any]:
+    if unit == "percent":
+        return {"tickvals": [0, 25, 50, 75, 100], "ticktext": ["0%", "25%", "50%", "75%", "100%"]}
+    if unit == "count":
+        return ({"dtick": 1} if most <= TICKS else {"nticks": TICKS}) | {"tickformat": ",d", "tickangle": 0}
+    span = most - least
+    step = next((step for step in TIME_STEPS if span / step <= TICKS), span / TICKS)
+    places = [step * at for at in range(int(least / step), int(most / step) + 1)]
+    return {"tickvals": places, "ticktext": [duration(abs(at)) for at in places], "tickangle": 0}
+
+
+def cross(rows: pd.Series[Any], parts: Any, order: Iterable[str]) -> pd.DataFrame:
+    """Count rows by a label and a part, the label with most rows first; a missing label is a dash."""
+    labels = rows.astype("object").fillna(MISSING).to_numpy()
+    counted = pd.crosstab(labels, parts).reindex(columns=list(order), fill_value=0)
+    return counted.loc[counted.sum(axis=1).sort_values(ascending=False, kind="stable").index]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from runkit import files
-from runkit.charts.wording import listed
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
@@ -195,7 +194,7 @@ def _check_leaks(html: str, notebook: str, masker: Masker, exempt: tuple[str, ..
     """Raise `ReportError` if a finished file contains a masked value."""
     values = sorted(find_leaks(html, notebook, masker, exempt))
     if values:
-        named = listed([_describe_leak(value, masker) for value in values[:MAX_NAMED]])
+        named = ", ".join([_describe_leak(value, masker) for value in values[:MAX_NAMED]])
         more = f" and {len(values) - MAX_NAMED:,} more" if len(values) > MAX_NAMED else ""
         raise ReportError(
             f"the report would contain masked values: {named}{more}. Nothing was written. "

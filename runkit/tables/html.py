@@ -1,128 +1,154 @@
-"""DataFrames as HTML tables for readers: durations in words, times to the minute, links, bounded size."""
+"""DataFrames for people: HTML tables with words, durations and times with their zone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from runkit.style import MISSING
-from runkit.text import Markup, duration, esc, isolate, link, plural
+from runkit.style import MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, status
+from runkit.text import Markup, agent_title, duration, isolate, link, plural
 
-MAX_BYTES = 60_000  # of a table's HTML: about 300 rows, more than anybody reads on a page
+MAX_ROWS = 20
 MAX_TEXT = 1_000  # characters of a cell
 
+# Heads that do not follow from a column's name, and how to show the frames' own words.
+HEADS = {
+    "agent_name": "Agent",
+    "business_name": "Business",
+    "completed_at": "Ended",
+    "critical_s": "On the critical path",
+    "is_critical": "On the critical path",
+    "is_parting": "First difference",
+    "label": "Step",
+    "n": "Steps",
+    "self_s": "Own time",
+    "source_name": "Source",
+    "title": "Finding",
+    "url": "Address",
+    "waiting_percent": "Share waiting",
+}
+WORDS: dict[str, Callable[[str], str]] = {
+    "agent": agent_title,
+    "confidence": str.capitalize,
+    "outcome": lambda word: OUTCOMES.get(word, word),
+    "source_tier": lambda word: f"{TIERS.get(word, UNKNOWN_TIER)} {word}",
+    "status": lambda word: str(status(word)),
+    "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
+    "url": link,
+}
+LINES = {"agent", "confidence", "next_step", "source_tier", "status"}  # cells that do not break
+
 _TABLE = Markup(
-    '<table class="runkit-table{many}"><caption>{caption}</caption>'
+    '<table class="runkit-table{many}">{caption}'
     "<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
 )
-_HEAD = Markup('<th scope="col"{align}>{title}</th>')
+_CAPTION = Markup("<caption>{}</caption>")
+_ROW = Markup("<tr>{}</tr>")
+_HEAD = Markup('<th scope="col"{align}>{words}</th>')
 _CELL = Markup('<td{align} data-label="{label}"><span>{value}</span></td>')
 _RIGHT = Markup(' style="text-align:right;white-space:nowrap"')
-_TIME = Markup(' style="text-align:left;white-space:nowrap"')
-_LEFT = Markup(' style="text-align:left;overflow-wrap:anywhere"')
-# Minimum width of a column by the length of its longest text. Inline, because notebooks drop style sheets.
-MIN_WIDTHS = (
-    (60, Markup(' style="text-align:left;min-width:18em;overflow-wrap:anywhere"')),
-    (24, Markup(' style="text-align:left;min-width:9em;overflow-wrap:anywhere"')),
+_LINE = Markup(' style="text-align:left;white-space:nowrap"')
+# A column with texts longer than so many characters has so much room; a report keeps these styles.
+_ROOM = (
+    (60, Markup(' style="text-align:left;min-width:18em"')),
+    (24, Markup(' style="text-align:left;min-width:9em"')),
+    (-1, Markup(' style="text-align:left"')),
 )
-MAX_COLUMNS = 3  # a table of more columns becomes a list of cards on a phone
+_SECONDS = re.compile("_s(_a|_b|_diff)?$")
+MANY = 3  # columns; a table of more is a list of cards on a phone
 _NOTE = Markup("<p>{}</p>")
-_URL = "url"  # the column whose values are links
 
 
-def df_to_html(df: pd.DataFrame, *, caption: str, max_bytes: int = MAX_BYTES) -> Markup:
-    """Format a frame as an HTML table for readers.
+def df_to_html(df: pd.DataFrame, *, caption: str = "", max_rows: int = MAX_ROWS) -> Markup:
+    """Give a frame as an HTML table for people.
 
-    The format follows from the name and dtype of a column: `…_s` (seconds) as durations, times as UTC to the
-    minute, flags as yes or no, `url` as a link with its host if that is certain, missing values as a dash.
-    Numbers are on the right. Row labels are not shown: reset the index first. At most `max_bytes` of rows are
-    written, and at most `MAX_TEXT` characters of a text; a note below the table says what was left out.
+    By the name and dtype of a column: `…_s` (seconds) are durations, `…_percent` shares, flags yes or no,
+    `url` a link with its host where that is certain; agents, statuses, outcomes and tiers have the words of
+    `runkit.style`. A missing value is a dash. Row labels are not shown: reset the index first.
+
+    Parameters
+    ----------
+    df
+        Any frame.
+    caption
+        The table's caption; none by default.
+    max_rows
+        Rows that are written; a note says how many are left out.
+
+    Returns
+    -------
+    Markup
+        A table whose texts are escaped, each at most `MAX_TEXT` characters.
     """
-    columns = [_Column(str(name), df.iloc[:, at]) for at, name in enumerate(df.columns)]
-    rows: list[Markup] = []
-    n_bytes = n_shortened = 0
-    for row in _rows(columns):
-        n_bytes += len(row.encode("utf-8", "replace"))
-        if n_bytes > max_bytes:
-            break
-        rows.append(row)
-        n_shortened = sum(column.n_shortened for column in columns)
-    head = Markup("").join(_HEAD.format(align=column.align, title=column.title) for column in columns)
-    note = (
-        _NOTE.format(omissions) if (omissions := _omissions(len(rows), len(df), n_shortened)) else Markup("")
-    )
-    many = " runkit-many" if len(columns) > MAX_COLUMNS else ""
-    return _TABLE.format(many=many, caption=caption, head=head, rows=Markup("").join(rows), note=note)
+    columns = [_Column(str(name), df.iloc[:max_rows, at]) for at, name in enumerate(df.columns)]
+    for column in columns:
+        if column.head == HEADS["label"] and "asked_at" in df:
+            column.head = "Question"
+    cells = zip(*(column.cells for column in columns), strict=True)
+    rows = Markup("").join(_ROW.format(Markup("").join(row)) for row in cells)
+    head = Markup("").join(_HEAD.format(align=column.align, words=column.head) for column in columns)
+    notes = []
+    if len(df) > max_rows:
+        notes.append(f"{max_rows:,} of {plural(len(df), 'row')} shown; the DataFrame has all.")
+    if n_cut := sum(column.n_cut for column in columns):
+        notes.append(f"{plural(n_cut, 'long text')} cut at {MAX_TEXT:,} characters.")
+    note = _NOTE.format(" ".join(notes)) if notes else Markup("")
+    many = " runkit-many" if len(columns) > MANY else ""
+    words = _CAPTION.format(caption) if caption else Markup("")
+    return _TABLE.format(many=many, caption=words, head=head, rows=rows, note=note)
 
 
 class _Column:
-    """One column: its header and its cells."""
+    """One column: its head, its alignment and its cells as HTML."""
 
     def __init__(self, name: str, values: pd.Series[Any]) -> None:
-        self.values = values
-        self.title, self.format = _format_of(name, values)
+        self.n_cut = 0
+        self.head, show = _format(name, values)
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        is_time = isinstance(values.dtype, pd.DatetimeTZDtype)
-        self.align = _RIGHT if is_number else _TIME if is_time else _width(values)
-        self.n_shortened = 0
+        texts = [show(value) if pd.notna(value) else MISSING for value in values]
+        longest = max(map(len, texts), default=0)
+        room = next(style for length, style in _ROOM if longest > length or (name == "run" and longest > 1))
+        is_line = isinstance(values.dtype, pd.DatetimeTZDtype) or name in LINES
+        self.align = _RIGHT if is_number else _LINE if is_line else room
+        self.cells = [self._cell(text) for text in texts]
 
-    def cell(self, row: int) -> Markup:
-        """Format one value, escaped."""
-        value = self.values.iloc[row]
-        if pd.api.types.is_scalar(value) and pd.isna(value):
-            return self._cell(MISSING)
-        content = self.format(value)
-        if not isinstance(content, Markup) and len(content) > MAX_TEXT:
-            self.n_shortened += 1
-            content = content[:MAX_TEXT] + "…"
-        return self._cell(content if isinstance(content, Markup) else isolate(content))
-
-    def _cell(self, value: str) -> Markup:
-        return _CELL.format(align=self.align, label=self.title, value=value)
+    def _cell(self, text: str) -> Markup:
+        if not isinstance(text, Markup) and len(text) > MAX_TEXT:
+            self.n_cut += 1
+            text = text[:MAX_TEXT] + "…"
+        value = text if isinstance(text, Markup) or text == MISSING else isolate(text)
+        return _CELL.format(align=self.align, label=self.head, value=value)
 
 
-def _width(values: pd.Series[Any]) -> Markup:
-    """Return the style of a text column: long texts get a minimum width, URLs may break anywhere."""
-    longest = values.str.len().max() if values.dtype == "str" and values.name != _URL else 0
-    return next((style for length, style in MIN_WIDTHS if longest > length), _LEFT)
-
-
-def _format_of(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str]]:
-    """Return the header of a column and the format of its values."""
+def _format(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str]]:
+    """Give the head of a column and how to show its values."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return f"{_title(name)} (UTC)", lambda when: f"{when.tz_convert('UTC'):%Y-%m-%d %H:%M}"
+        years = values.dt.year.dropna().unique()
+        year = f" ({years[0]:.0f})" if len(years) == 1 else ""
+        date = "%b {day}, %H:%M UTC" if year else "%b {day}, %Y, %H:%M UTC"
+        return _head(name) + year, lambda when: when.tz_convert("UTC").strftime(date.format(day=when.day))
     if pd.api.types.is_bool_dtype(values):
-        return _title(name), lambda flag: "yes" if flag else "no"
-    if name.endswith("_s") and pd.api.types.is_numeric_dtype(values):
-        return _title(name[:-2]), duration
+        return _head(name), lambda flag: "yes" if flag else "no"
     if pd.api.types.is_numeric_dtype(values):
-        return _title(name), lambda number: f"{number:,.10g}"
-    if name == _URL:
-        return "URL", lambda url: link(str(url))
-    return _title(name), str
+        if _SECONDS.search(name):
+            return _head(name), duration
+        if name.endswith("percent"):
+            return _head(name), lambda share: "under 1%" if 0 < share < 1 else f"{share:.0f}%"
+        return _head(name), lambda number: f"{number:,.10g}"
+    return _head(name), WORDS.get(re.sub("_[ab]$", "", name), str)
 
 
-def _title(name: str) -> str:
-    """Return a column's name in sentence case: `n_steps` is Steps, `is_critical` is Critical."""
-    for prefix in ("n_", "is_", "has_"):
-        name = name.removeprefix(prefix)
-    name = name.replace("_", " ")
-    return name[:1].upper() + name[1:]
-
-
-def _rows(columns: Sequence[_Column]) -> Iterator[Markup]:
-    n_rows = len(columns[0].values) if columns else 0
-    for row in range(n_rows):
-        yield Markup("<tr>{}</tr>").format(Markup("").join(column.cell(row) for column in columns))
-
-
-def _omissions(n_shown: int, n_rows: int, n_shortened: int) -> str:
-    """Describe what the table leaves out, empty if nothing."""
-    parts = []
-    if n_shown < n_rows:
-        parts.append(f"{n_shown:,} of {plural(n_rows, 'row')} shown; the frames have all.")
-    if n_shortened:
-        parts.append(f"{plural(n_shortened, 'long text')} cut to {MAX_TEXT:,} characters (ends in …).")
-    return str(esc(" ".join(parts)))
+def _head(name: str) -> str:
+    """Give a column's name as a head in sentence case: `n_steps` is Steps, `wait_s` is Wait."""
+    if name in HEADS:
+        return HEADS[name]
+    if side := re.fullmatch("(.+)_([ab])", name):
+        return f"{_head(side[1])} in {side[2].upper()}"
+    if name.endswith("_diff"):
+        return f"Difference in {_head(name.removesuffix('_diff')).lower()}"
+    words = re.sub("^(n|is|has)_|(_s|_at)$|.*percent$", lambda part: "share" * ("percent" in part[0]), name)
+    words = words.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]

@@ -119,5 +119,5 @@ def test_the_slowest_work_is_no_wait_and_no_container() -> None:
     """Of a container of 90 s, a wait of 60 s and steps of 20 and 10 s, the two steps are work."""
     steps = [step("p", 0, 90, steps=[step("a", 0, 20, label="A"), step("b", 80, 90, label="B")])]
     f = runkit.frames(run(*steps, question("q", 20, 80)))
-    assert one_run.slowest_steps(f).table["own_time_s"].tolist() == [20, 10]
+    assert one_run.slowest_steps(f).table["self_s"].tolist() == [20, 10]
     assert one_run.budget(f).table["spent_s"].sum() == 100

@@ -13,7 +13,7 @@ import runkit
 from hostile.made import filled, hostile_run, hostile_runs, models
 from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
 from runkit.charts import fleet, one_run, side_by_side
-from runkit.charts.panel import Exhibit
+from runkit.charts.panel import STYLE, Panel
 from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
@@ -75,13 +75,13 @@ def test_lists_and_frames(text: str) -> None:
     check_text(str(refused.value))
 
 
-def exhibits(wild: Run, tame: Run) -> Iterator[Exhibit]:
+def exhibits(wild: Run, tame: Run) -> Iterator[Panel]:
     """All that charts show of one run and of two."""
     for run in (wild, tame):
         f = runkit.frames(run)
         yield from (getattr(one_run, name)(f) for name in one_run.__all__)
     both = runkit.frames([wild, tame])
-    for name in ("in_short", "timeline", "parting", "steps", "findings", "people"):
+    for name in side_by_side.__all__:
         yield getattr(side_by_side, name)(both)
 
 
@@ -97,14 +97,14 @@ def test_what_charts_of_many_runs_show(displayed: list[Any]) -> None:
     check_exhibits((getattr(fleet, name)(f) for name in fleet.__all__), displayed)
 
 
-def check_exhibits(exhibits: Iterator[Exhibit], displayed: list[Any]) -> None:
+def check_exhibits(exhibits: Iterator[Panel], displayed: list[Any]) -> None:
     """Check all that exhibits show."""
     for shown in exhibits:
         check_itself(shown)
         shown._ipython_display_()
     for one in displayed:
         if isinstance(one, dict):
-            check_html(one["text/html"])
+            check_html(one["text/html"].replace(STYLE, ""))
             check_text(one["text/plain"])
         else:
             check_strings(one.to_plotly_json())
