@@ -1,0 +1,140 @@
+"""Many runs in one figure: what is drawn, in which order, and what is said of the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from plotly.graph_objects import Figure
+
+import runkit
+from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
+from runkit.errors import UsageError
+from runkit.style import LIGHT
+from runkit.text import duration
+from support import at, question, run, step
+
+HOUR = 3_600
+
+
+def made(number: int, status: str, wait: float = 0, **known: str) -> dict[str, Any]:
+    """A run that worked for 60 s + `number` and then waited for `wait` seconds."""
+    start = 1_000_000 - 100 * number
+    work = start + 60 + number
+    is_open = status in ("interrupted", "running")
+    steps = [step("work", start, work)]
+    steps += [question("ask", work, None if status == "interrupted" else work + wait)] if wait else []
+    return run(
+        *steps,
+        run_id=f"{number:08d}-0000-4000-8000-000000000000",
+        start=start,
+        end=None if is_open else work + wait,
+        status=status,
+        _runkit={"read_at": at(work + wait), **known},
+    )
+
+
+def chart(*runs: dict[str, Any], **options: Any) -> Figure:
+    """The figure of runs."""
+    return fleet_chart(runkit.frames(list(runs)), LIGHT, **options)
+
+
+def labels(figure: Figure) -> list[str]:
+    """The ids of the rows, from top to bottom."""
+    notes = [note for note in figure.layout.annotations if note.font.family and note.xref == "paper"]
+    return [note.text for note in sorted(notes, key=lambda note: note.y)]
+
+
+MIXED = (
+    made(1, "completed"),
+    made(2, "interrupted", 5 * HOUR),
+    made(3, "error"),
+    made(4, "interrupted", 9 * HOUR),
+    made(5, "completed", 2 * HOUR),
+    made(6, "running"),
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "order"),
+    [
+        ({}, [3, 4, 2, 6, 5, 1]),
+        ({"group": None, "sort": "time"}, [1, 2, 3, 4, 5, 6]),
+        ({"group": None, "sort": "duration"}, [4, 2, 5, 6, 3, 1]),
+    ],
+)
+def test_the_order_of_rows(options: dict[str, Any], order: list[int]) -> None:
+    """Failed, waiting (longest first), running, completed; or newest first; or longest first."""
+    assert labels(chart(*MIXED, **options)) == [f"{number:08d}" for number in order]
+
+
+def test_the_numbers_of_rows() -> None:
+    """Bars are seconds of work, dots are seconds of waiting on a log scale."""
+    figure = chart(*MIXED)
+    bars = next(trace for trace in figure.data if trace.type == "bar")
+    assert sorted(bars.x) == [61, 62, 63, 64, 65, 66]
+    dots = next(trace for trace in figure.data if trace.type == "scatter" and trace.text is not None)
+    assert list(dots.x) == [9 * HOUR, 5 * HOUR, 2 * HOUR]
+    assert [text.strip() for text in dots.text] == [
+        f"{duration(9 * HOUR)} so far",
+        f"{duration(5 * HOUR)} so far",
+        duration(2 * HOUR),
+    ]
+    assert figure.layout.xaxis2.type == "log"
+    [band] = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert band.x0 == 4 * HOUR
+
+
+@pytest.mark.parametrize("group", ["business", "agent"])
+def test_groups_have_counts(group: str) -> None:
+    """The largest group comes first; a run without the name is in a group of its own."""
+    runs = [made(n, "completed", business_name="B", agent_name="B", business_id="b") for n in (1, 2, 3)]
+    figure = chart(*runs, made(4, "completed"), group=group)
+    heads = [note.text for note in figure.layout.annotations if note.text.startswith("<b>")][:2]
+    assert [head.split("</span>")[0].rsplit(">", 1)[1] for head in heads] == ["3", "1"]
+
+
+def test_hostile_names_are_text() -> None:
+    """A name is shown as it is, in labels and when hovered."""
+    name = '<a href="javascript:alert(1)">x</a> $x$'
+    figure = chart(made(1, "completed", business_name=name, business_id="b"))
+    assert "<a" not in figure.to_json().replace("\\u003c", "<")
+    assert "$x$" not in figure.to_json()
+
+
+def many(n: int) -> list[dict[str, Any]]:
+    """Runs of which every tenth waits."""
+    return [made(n, "interrupted" if n % 10 == 0 else "completed", 60.0 * (n % 3) + 1) for n in range(n)]
+
+
+def test_more_than_rows_are_points() -> None:
+    """Each run is a point at its wait; those that wait longest are listed beside them."""
+    n = MOST_ROWS + 1
+    figure = chart(*many(n))
+    assert sum(len(trace.x) for trace in figure.data) == n
+    assert min(min(trace.y) for trace in figure.data) >= 11 * np.exp(-0.45)
+    ids = [note.text for note in figure.layout.annotations if note.font.family]
+    assert len(ids) == 13
+    alone = chart(*many(n), has_list=False)
+    assert [note for note in alone.layout.annotations if note.font.family] == []
+
+
+def test_points_are_bounded_and_the_rest_is_counted() -> None:
+    """At most 1 MB of JSON whatever the number; no waiting run is left out before a completed one."""
+    n = MOST_POINTS + 500
+    figure = chart(*many(n))
+    assert sum(len(trace.x) for trace in figure.data) == MOST_POINTS
+    waiting = next(trace for trace in figure.data if "Waiting" in trace.name)
+    assert len(waiting.x) == n // 10
+    assert f"{MOST_POINTS:,} of {n:,} runs drawn" in figure.layout.title.subtitle.text
+    assert len(figure.to_json()) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "options", [{"sort": "name"}, {"group": "day"}, {"sla_h": 0}, {"sla_h": "4"}, {"sla_h": float("nan")}]
+)
+def test_unknown_choices_are_refused(options: dict[str, Any]) -> None:
+    """The error names the parameter."""
+    with pytest.raises(UsageError, match=next(iter(options))):
+        chart(*MIXED, **options)
