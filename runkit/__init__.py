@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from runkit.answers import answer_log
     from runkit.archive.archive import Archive
     from runkit.charts.gantt import gantt
+    from runkit.charts.overview import overview
     from runkit.client import Client, RunList
     from runkit.errors import RunkitError
     from runkit.models import Run
@@ -43,6 +44,7 @@ __all__ = [
     "compare",
     "frames",
     "gantt",
+    "overview",
     "read",
     "report",
     "report_data",
@@ -65,6 +67,7 @@ _HOME = {
     "compare": "runkit.tables.compare",
     "frames": "runkit.tables.frames",
     "gantt": "runkit.charts.gantt",
+    "overview": "runkit.charts.overview",
     "read": "runkit.tables.frames",
     "report": "runkit.reports.report",
     "report_data": "runkit.reports.data",

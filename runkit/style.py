@@ -105,3 +105,14 @@ MISSING = "–"
 def status(word: str | None) -> Status:
     """Give how a run's status is shown; a word that is not known stays as it is, in a neutral color."""
     return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
+
+
+def css_variables(selector: str) -> str:
+    """Give the colors as CSS variables (`--runkit-ok`), which follow JupyterLab's theme within `selector`."""
+
+    def rule(where: str, theme: Theme) -> str:
+        values = (f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
+        return f"{where} {{ {'; '.join(values)} }}"
+
+    dark = f'[data-jp-theme-light="false"] {selector}'
+    return f"{rule(selector, LIGHT)}\n{rule(dark, DARK)}\n"

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from runkit.style import Theme
+
 # Without these the mode bar offers "Share chart…", which uploads the figure, hover texts and all.
 CONFIG: dict[str, Any] = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False}
 
@@ -118,3 +120,11 @@ def keep_private() -> None:
         renderer = plotly.io.renderers[name]
         if hasattr(renderer, "config"):
             renderer.config = CONFIG | (renderer.config or {})
+
+
+def chosen_theme() -> Theme:
+    """The theme that plotly's default template asks for."""
+    from runkit.style import DARK as DARK_THEME
+    from runkit.style import LIGHT as LIGHT_THEME
+
+    return DARK_THEME if chosen_ground() is DARK else LIGHT_THEME
