@@ -122,6 +122,11 @@ class FeedbackForm:
     run : str or Run
         A run, its id, or a unique prefix of its id of at least 8 characters.
 
+    Attributes
+    ----------
+    controller
+        The state behind the screen: the ratings and what was sent.
+
     Raises
     ------
     RunkitError

@@ -42,6 +42,11 @@ class InterruptForm:
         Whether to keep what was typed on this machine, in `RUNKIT_STATE_DIR`, until the question is closed,
         for up to seven days.
 
+    Attributes
+    ----------
+    controller
+        The state behind the screen; None once the question is closed.
+
     Raises
     ------
     UsageError

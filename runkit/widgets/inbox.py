@@ -43,6 +43,11 @@ class InterruptInbox:
     drafts : bool
         Whether to keep what was typed on this machine, as for `InterruptForm`.
 
+    Attributes
+    ----------
+    controller
+        The state behind the screen: which questions are waiting, which form is open.
+
     Raises
     ------
     RunkitError

@@ -134,9 +134,13 @@ def test_a_kernel_shows_a_chart(run: Run) -> None:
     assert [PLOTLY in output for output in shown] == [True]
 
 
-def test_a_kernel_shows_an_exhibit(run: Run) -> None:
-    """As the last line of a cell it is a figure and a table, and the cell ends well."""
+def test_a_kernel_shows_a_panel(run: Run) -> None:
+    """As the last line of a cell it is a sentence, a figure and a table, and the cell ends well."""
     assert run(RUNS) == ("ok", [])
     status, shown = run("one_run.timeline(f)")
     assert status == "ok"
-    assert [sorted(output) for output in shown] == [[PLOTLY], ["text/html", "text/plain"]]
+    assert [sorted(output) for output in shown] == [
+        ["text/html", "text/plain"],
+        [PLOTLY],
+        ["text/html", "text/plain"],
+    ]
