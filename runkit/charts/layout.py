@@ -127,7 +127,7 @@ def legend_lines(data: list[Trace]) -> int:
 
 
 def _xaxes(picture: Picture, is_clock: bool, area: int) -> dict[str, Any]:
-    """The time axis; a chart that leaves steps out has a range slider, which leaves out the durations."""
+    """The time axis; a chart that leaves steps out has a range slider, which repeats only the bars."""
     axis = picture.axis
     origin = int(picture.scene.origin.min()) if is_clock else 0
     ticks = clock_axis(axis, origin, picture.tz) if is_clock else relative_axis(axis)

@@ -90,7 +90,10 @@ def traces(picture: Picture) -> list[Trace]:
         out += [halo, *brackets(picture), line, *waits(picture), *stubs(picture)]
     words, _ = durations(picture)
     out += instants(picture)
-    return [*filter(None, out), *words, *_crosses(picture), *_legend(picture)]
+    marks = [*filter(None, out), *words, *_crosses(picture)]
+    if picture.is_partial:  # the range slider repeats what stands on its axis, with every zoom
+        marks = [mark | ({} if mark["type"] == "bar" else {"xaxis": "x2"}) for mark in marks]
+    return [*marks, *_legend(picture)]
 
 
 def _bars(picture: Picture) -> list[Trace]:
@@ -262,7 +265,7 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
         at = float(bar["x1"]) + (STUB * picture.axis.length if bar["is_open"] and bar["kind"] != WAIT else 0)
         for place, top, bottom in verticals:
             if top <= bar["row"] <= bottom and at - 5 / scale < place < at + (width + 4) / scale:
-                at = place
+                at = max(at, place)
         if text and (at - bar["x1"]) * scale + width <= free:
             x.append(at)
             texts.append((float(bar["row"]), f"\u00a0{text}"))
@@ -272,7 +275,6 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     trace = lines(x, [row for row, _ in texts], {}, mode="text", text=[text for _, text in texts])
     font = {"size": SIZE - 1, "color": colors}
     more = {"textposition": "middle right", "textfont": font, "cliponaxis": False, "name": "durations"}
-    more |= {"xaxis": "x2"} if picture.is_partial else {}
     return ([trace | more] if x else []), reach
 
 
