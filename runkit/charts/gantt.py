@@ -13,11 +13,11 @@ from runkit.charts.bars import SECOND, WAIT, Scene, answers, scene_of, step_labe
 from runkit.charts.heading import Heading, run_heading, runs_heading
 from runkit.charts.hover import hover_texts
 from runkit.charts.intervals import blocked
-from runkit.charts.layout import layout
+from runkit.charts.layout import TOOLS, layout
 from runkit.charts.pair_chart import can_pair, pair_chart
 from runkit.charts.rows import LAYOUTS, LETTERS, MOST_PX
 from runkit.charts.selection import critical_path, exact_bars, visible_steps
-from runkit.charts.style import chosen_theme, keep_private
+from runkit.charts.style import chosen_theme, keep_private, template
 from runkit.charts.traces import Picture, traces
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames, frames
@@ -121,7 +121,9 @@ def _fleet(f: Frames, **options: Any) -> Figure:
     from runkit.charts.fleet_chart import fleet_chart
 
     keep_private()
-    return fleet_chart(f, chosen_theme(), **options)
+    theme = chosen_theme()
+    figure = fleet_chart(f, theme, **options)
+    return figure.update_layout(template=template(theme), modebar={"remove": TOOLS})
 
 
 def _figure(picture: Picture, heading: Heading, is_clock: bool) -> Figure:
