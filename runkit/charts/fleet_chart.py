@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.labels import plain, width_px
+from runkit.charts.layout import TOOLS
+from runkit.charts.style import chosen_theme, keep_private, template
 from runkit.errors import UsageError
 from runkit.style import CONFIDENCE_COLORS, MISSING, STATUSES, Theme, status
 from runkit.tables.frames import Frames
@@ -46,7 +48,6 @@ MONO = "ui-monospace, 'JetBrains Mono', Menlo, Consolas, monospace"
 
 def fleet_chart(
     f: Frames,
-    theme: Theme,
     *,
     sort: Sort = "attention",
     group: Group | None = "status",
@@ -61,8 +62,6 @@ def fleet_chart(
     ----------
     f
         At least one run.
-    theme
-        The colors to use.
     sort
         `attention`: the longest waits first, failed runs newest first; `time`: newest first; `duration`:
         longest first.
@@ -92,8 +91,11 @@ def fleet_chart(
         raise UsageError.one_of("group", group, ["status", "business", "agent"])
     if sla_h is not None and not (isinstance(sla_h, int | float) and 0 < sla_h < float("inf")):
         raise UsageError(f"sla_h={sla_h!r} cannot be used; expected a positive number of hours, or None.")
+    keep_private()
+    theme = chosen_theme()
     fleet = Fleet(_runs(f, sort), theme, sla_h, tz, title)
-    return _rows(fleet, group) if len(fleet.runs) <= MOST_ROWS else _points(fleet, has_list)
+    figure = _rows(fleet, group) if len(fleet.runs) <= MOST_ROWS else _points(fleet, has_list)
+    return figure.update_layout(template=template(theme), modebar={"remove": TOOLS})
 
 
 class Fleet(NamedTuple):

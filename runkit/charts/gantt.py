@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
 from runkit.charts.axis import Axis, folded, unfolded
 from runkit.charts.bars import SECOND, WAIT, Scene, answers, scene_of, step_label
+from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import Heading, run_heading, runs_heading
 from runkit.charts.hover import hover_texts
 from runkit.charts.intervals import blocked
-from runkit.charts.layout import TOOLS, layout
+from runkit.charts.layout import layout
 from runkit.charts.pair_chart import can_pair, pair_chart
 from runkit.charts.rows import LAYOUTS, LETTERS, MOST_PX
 from runkit.charts.selection import critical_path, exact_bars, visible_steps
-from runkit.charts.style import chosen_theme, keep_private, template
+from runkit.charts.style import chosen_theme, keep_private
 from runkit.charts.traces import Picture, traces
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames, frames
@@ -107,7 +108,7 @@ def gantt(
         )
     kind = rows or _default_rows(len(read.runs))
     if kind == "run":
-        return _fleet(read, sort=sort, group=group, sla_h=sla_h, tz=tz, title=title)
+        return fleet_chart(read, sort=sort, group=group, sla_h=sla_h, tz=tz, title=title)
     shown = scene_of(read, time, color)
     if kind in ("tree", "pair") and time == "relative" and can_pair(shown, max_bars):
         return pair_chart(shown, depth, compress_waits=compress_waits, title=title, tz=tz)
@@ -115,15 +116,6 @@ def gantt(
         shown, "agent" if kind == "pair" else kind, max_bars, depth, _axis(shown, compress_waits), tz
     )
     return _figure(picture, _heading(picture, title, _note(picture, shown)), time == "absolute")
-
-
-def _fleet(f: Frames, **options: Any) -> Figure:
-    from runkit.charts.fleet_chart import fleet_chart
-
-    keep_private()
-    theme = chosen_theme()
-    figure = fleet_chart(f, theme, **options)
-    return figure.update_layout(template=template(theme), modebar={"remove": TOOLS})
 
 
 def _figure(picture: Picture, heading: Heading, is_clock: bool) -> Figure:
