@@ -110,7 +110,8 @@ def gantt(
     if kind == "run":
         return fleet_chart(read, sort=sort, group=group, sla_h=sla_h, tz=tz, title=title)
     shown = scene_of(read, time, color)
-    if kind in ("tree", "pair") and time == "relative" and can_pair(shown, max_bars):
+    is_pair = len(shown.runs) == 2 and kind in ("tree", "pair") and time == "relative"
+    if is_pair and can_pair(shown, max_bars):
         return pair_chart(shown, depth, compress_waits=compress_waits, title=title, tz=tz)
     picture = _picture(
         shown, "agent" if kind == "pair" else kind, max_bars, depth, _axis(shown, compress_waits), tz

@@ -53,11 +53,9 @@ class Pair(NamedTuple):
 
 
 def can_pair(scene: Scene, max_bars: int) -> bool:
-    """Whether these are two runs, small enough to be matched step by step."""
-    if len(scene.runs) != 2 or len(scene.bars) > max_bars:
-        return False
+    """Whether two runs are small enough to be matched step by step."""
     n_a = int((scene.bars["run"] == 0).sum())
-    return 0 < n_a * (len(scene.bars) - n_a) <= MOST_PAIRS
+    return len(scene.bars) <= max_bars and 0 < n_a * (len(scene.bars) - n_a) <= MOST_PAIRS
 
 
 def pair_rows(scene: Scene) -> list[Pair]:
