@@ -103,5 +103,12 @@
     follow(chosen());
     fit({ width: null, autosize: true });
   });
-  if (window.innerWidth < narrowPx) figures.filter(({ layout }) => layout.meta?.title && layout.yaxis?.ticktext).forEach(narrow);
+  if (window.innerWidth < narrowPx) {
+    figures.filter(({ layout }) => layout.meta?.title && layout.yaxis?.ticktext).forEach(narrow);
+    figures.filter(({ layout }) => layout.meta?.narrow).forEach((figure) => {
+      const { layout, hidden } = figure.layout.meta.narrow;
+      figure.parentElement.style.height = `${layout.height}px`;
+      Plotly.update(figure, hidden.length ? { visible: false } : {}, layout, hidden);
+    });
+  }
 })
