@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import numpy as np
 
 from runkit.charts.gantt import gantt
 
-LOOKS = {
-    "contains other steps",
-    "other type",
-    "activity",
-    "output",
-    "settled by policy",
-    "waiting for a person",
-    "error",
-}
-STEPS = LOOKS | {"no duration"}
+WAIT, GROUP, FAILING, INSTANT = "waiting for a reviewer", "group", "✕ failing step", "instant"
 
 
 def values(data: Any) -> np.ndarray:
@@ -28,6 +21,11 @@ def values(data: Any) -> np.ndarray:
     if isinstance(data, dict):
         return np.frombuffer(base64.b64decode(data["bdata"]), data["dtype"])
     return np.array([] if data is None else [value for value in data if value is not None])
+
+
+def words(text: str) -> str:
+    """A plotly text as a reader sees it, on one line."""
+    return unescape(re.sub("<[^>]*>", "", text.replace("<br>", " "))).replace("\u00a0", "")
 
 
 @dataclass
@@ -49,38 +47,56 @@ class Drawn:
     @property
     def title(self) -> str:
         """The title on one line."""
-        return str(self.layout["title"]["text"]).replace("<br>", " ")
+        return words(str(self.layout["title"]["text"]))
 
     @property
-    def names(self) -> list[str]:
+    def bars(self) -> list[dict[str, Any]]:
+        """The traces with a bar for each of some steps."""
+        return [trace for trace in self.json["data"] if trace["type"] == "bar" and trace["name"] != "run"]
+
+    @property
+    def legend(self) -> list[str]:
         """What the legend says."""
-        return [trace["name"] for trace in self.json["data"] if "name" in trace]
+        return [trace["name"] for trace in self.json["data"] if trace.get("showlegend")]
 
     def trace(self, name: str) -> dict[str, Any]:
-        """The one trace of that name."""
-        [found] = [trace for trace in self.json["data"] if trace.get("name") == name]
+        """The one trace of that name that is no entry of the legend."""
+        [found] = [
+            trace
+            for trace in self.json["data"]
+            if trace.get("name") == name and len(values(trace.get("x"))) and trace["x"] != [None]
+        ]
         return dict(found)
 
-    def numbers(self, key: str, names: set[str] = LOOKS) -> np.ndarray:
-        """All numbers under `key` in the traces of those names."""
-        parts = [values(trace.get(key)) for trace in self.json["data"] if trace.get("name") in names]
+    def numbers(self, key: str, *names: str) -> np.ndarray:
+        """All numbers under `key` in the bars of those names, else of all names."""
+        parts = [values(trace.get(key)) for trace in self.bars if not names or trace["name"] in names]
         return np.concatenate([*parts, np.array([])])
 
-    def hover(self, names: set[str] = STEPS) -> list[list[str]]:
-        """All hover texts."""
-        return [
-            row
-            for trace in self.json["data"]
-            if trace.get("name") in names
-            for row in trace.get("customdata") or []
-        ]
+    @property
+    def hover(self) -> list[str]:
+        """What all steps say when a reader points at them."""
+        traces = [*self.bars, *(one for one in self.json["data"] if one.get("name") == INSTANT)]
+        return [text for trace in traces for text in trace["customdata"]]
+
+    @property
+    def durations(self) -> dict[float, str]:
+        """What is written at the ends of bars, by row."""
+        for trace in self.json["data"]:
+            if trace.get("name") == "durations":
+                return dict(zip(values(trace["y"]).tolist(), map(words, trace["text"]), strict=True))
+        return {}
+
+    @property
+    def notes(self) -> list[str]:
+        """The words in the drawing."""
+        return [words(note["text"]) for note in self.layout.get("annotations", [])]
 
     @property
     def rows(self) -> dict[str, float]:
         """Row numbers by label."""
         axis = self.layout["yaxis"]
-        texts = [text.replace("\u00a0", "") for text in axis["ticktext"]]
-        return dict(zip(texts, axis["tickvals"], strict=True))
+        return dict(zip(map(words, axis["ticktext"]), axis["tickvals"], strict=True))
 
     @property
     def ticks(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""The time axis: true times in, positions in seconds out, and tick labels that stay true.
+"""The time axis: true times in, positions in seconds out, and tick labels that are true.
 
-Positions are plain seconds on a numeric axis, from the start of the picture. Where waits are folded, the map
-from time to position is linear piece by piece, and the labels say the true time.
+Positions are plain seconds on a numeric axis, from the start of the chart. Where waits are folded, the map
+from time to position is linear piece by piece.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from calendar import month_abbr
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,13 +22,15 @@ from runkit.charts.labels import width_px
 Floats = NDArray[np.float64]
 
 DAY = 86_400  # seconds
-MOST_TICKS = 9  # labels of some 12 characters stand side by side in a wide figure
-PLOT_PX = 620  # the least width of the axis in a notebook of usual width; what fits there fits in wider ones
+PLOT_PX = 600  # the width of the axis that labels are laid out for; what fits there fits in wider figures
+MOST_TICKS = 8
 BETWEEN_PX = 14  # two labels
 CLOCK_PX = 66  # a clock time or a date
-MOST_FOLDS = 40  # each has a label
-FOLD_SHARE = 0.08  # a folded wait has this share of the unfolded time, but
-ALL_FOLDS = 0.6  # all folds together no more than this
+REFINED = 200  # seconds; up to there plotly's own ticks, at 1, 2, 5, 10 and 20 s, read well as durations
+MOST_FOLDS = 40
+FOLD_PX = 130  # of a folded wait: its words have room, but
+ALL_FOLDS = 0.6  # no more than this of the width
+SPILL_PX = 26  # so far a label may reach into a fold, of which the words take the middle
 STEPS = (
     *(1, 2, 5, 10, 15, 30),
     *(60 * k for k in (1, 2, 5, 10, 15, 30)),
@@ -68,11 +70,17 @@ def unfolded(first: float, last: float) -> Axis:
     return Axis(np.array([first, last]), np.array([first, last]), [])
 
 
-def folded(first: float, last: float, folds: list[tuple[float, float]]) -> Axis:
+def fold_width(rest: float, n_folds: int) -> float:
+    """The width of each of some folds, in seconds; `rest` is the time that is not folded."""
+    share = min(FOLD_PX / PLOT_PX, ALL_FOLDS / max(n_folds, 1))
+    return (rest or 1.0) * share / (1 - share * n_folds)
+
+
+def folded(first: float, last: float, folds: list[tuple[float, float]], width: float | None = None) -> Axis:
     """Fold time ranges (in order, apart) to one fixed width each; shorter ones stay as they are."""
     longest = sorted(folds, key=lambda fold: fold[0] - fold[1])[:MOST_FOLDS]
     rest = (last - first) - sum(b - a for a, b in longest)
-    width = (rest or 1.0) * min(FOLD_SHARE, ALL_FOLDS / max(len(longest), 1))
+    width = fold_width(rest, len(longest)) if width is None else width
     kept = sorted((a, b) for a, b in longest if b - a > width)
     if not kept:
         return unfolded(first, last)
@@ -85,15 +93,54 @@ def folded(first: float, last: float, folds: list[tuple[float, float]]) -> Axis:
     return Axis(np.array(times), np.array(places), kept)
 
 
+def relative_axis(axis: Axis) -> dict[str, Any]:
+    """The ticks of plotly's axis in time since the start; after a fold they begin again, as `+30 s`.
+
+    Up to `REFINED` seconds they become finer when a reader zooms; plotly knows no multiples of 60.
+    """
+    if not axis.folds and 4 < axis.length <= REFINED:
+        words = {f"{at} s": elapsed(at, 1) for at in range(int(axis.start), REFINED + 1) if not 0 < at < 60}
+        return {"tickmode": "auto", "ticksuffix": " s", "labelalias": words}
+    places, texts = relative_ticks(axis)
+    return {"tickmode": "array", "tickvals": places.tolist(), "ticktext": texts}
+
+
 def relative_ticks(axis: Axis) -> tuple[Floats, list[str]]:
-    """Positions and words of ticks at round times since the start, and at the end of each fold."""
-    step = _step(axis.length)
+    """Positions and words of ticks at round times since the start, and since the end of each fold."""
+    edges = axis.at(np.array(axis.folds).ravel()).tolist()
+    starts, ends = [axis.start, *edges[1::2]], [*edges[::2], axis.start + axis.length]
+    times = [0.0, *(to for _, to in axis.folds)]  # which the ticks of each piece count from
+    zeros = [float(at) for at in axis.at(np.array(times))]
+    open_s = sum(b - a for a, b in zip(starts, ends, strict=True))
+    step = _even_step(axis, open_s or axis.length)
+    px = PLOT_PX / axis.length
+    places, texts = [], []
+    for number, (start, end, zero) in enumerate(zip(starts, ends, zeros, strict=True)):
+        for count in range(int(np.ceil((start - zero) / step)), int((end - zero) / step + 1e-9) + 1):
+            text = ("+" if number else "") + elapsed(count * step, step)
+            place, half = zero + count * step, width_px(text) / 2 / px
+            is_free = number == len(starts) - 1 or place + half <= end + SPILL_PX / px
+            if is_free and (count or not number):
+                places.append(place)
+                texts.append(text)
+    return np.array(places), texts
 
-    def multiples(a: float, b: float) -> Floats:
-        return np.arange(np.ceil(a / step), np.floor(b / step) + 1) * step
 
-    times = _choose(axis, multiples, lambda seconds: width_px(elapsed(seconds, step)))
-    return axis.at(times), [elapsed(seconds, step) for seconds in times]
+def _even_step(axis: Axis, length: float) -> float:
+    """The least round step at which labels stand apart, on the part of the axis that is not folded."""
+    px = PLOT_PX / axis.length
+    step = _step(length)
+    for coarser in (step, *(float(step_) for step_ in STEPS if step_ > step)):
+        widest = max(width_px(elapsed(at, coarser)) for at in (coarser, length // coarser * coarser))
+        if coarser * px >= widest + BETWEEN_PX:
+            return coarser
+    return step
+
+
+def clock_axis(axis: Axis, origin: int, tz: str) -> dict[str, Any]:
+    """The ticks of plotly's axis in clock times of `tz`; `origin` is in microseconds since 1970."""
+    places, texts = clock_ticks(axis, pd.Timestamp(origin, unit="us", tz="UTC"), tz)
+    return {"tickmode": "array", "tickvals": places.tolist(), "ticktext": texts}
 
 
 def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str]]:
@@ -117,7 +164,7 @@ def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str
     texts, day_before = [], None
     for seconds in times:
         when = _later(zero, float(seconds))
-        date = f"{when.day} {month_abbr[when.month]} {when.year}"
+        date = f"{month_abbr[when.month]} {when.day}, {when.year}"
         if step >= DAY:
             texts.append(date)
         else:

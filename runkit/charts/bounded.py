@@ -1,8 +1,8 @@
 """The bounded picture: all steps of any number in one image of a fixed size.
 
-Time is cut into `BUCKETS` columns and the rows into bands. In each cell the colour is the look with most
-time, and the height is the busy fraction: the part of the column's time in which something worked, as in the
-time budget (containers and waits do not count). Errors and waits are painted on top, each at least 3 px wide.
+Time is cut into `BUCKETS` columns and the rows into bands. In each cell the color is the one with most time,
+and the height is the busy fraction: the part of the column's time in which something worked, as in the time
+budget (groups and waits do not count). Failed steps and waits lie on top, each at least 3 px wide.
 Everything is a few passes over arrays: cost grows with the steps, the image does not.
 """
 
@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runkit.charts.bars import GROUP, STEP, WAIT, Array
 from runkit.charts.intervals import union
-from runkit.charts.style import CONTAINER, ERROR, ERROR_OUTLINE, LOOKS, WAIT
+from runkit.style import FAILED_COLOR, LIGHT
 from runkit.timing import Flags, Ints
 
 Floats = NDArray[np.float64]
@@ -26,60 +27,65 @@ BUCKETS = 1_000  # columns: about a pixel each in a notebook's width; the worst 
 BANDS = 60  # bands of 12 px are as low as a column's height can still be read
 BAND_PX = 12  # what they have in the highest figure; fewer are higher
 LEAST_PX = 3  # an error or a wait is never narrower or lower
+GROUP_COLOR = "#808080"
+EDGES = ("#3A2300", "#5C0B0B")  # hatch of a wait, frame of an error: neither differs by its color alone
 
 
 class Overview(NamedTuple):
     """What is in each cell, arrays of shape (bands, buckets); times in seconds of the axis.
 
     `busy`: time in which a group of the band works, summed over its groups; `capacity` (bands,): how many
-    groups there are, so busy / (capacity * bucket) is the busy fraction. `by_look` (looks, bands, buckets):
-    the steps' time. `counts`: steps that start there. `waits`, `errors`: columns in which one is open.
+    groups there are, so busy / (capacity * bucket) is the busy fraction. `by_color` (colors, bands, buckets):
+    the working steps' time; `waiting`, `failing` and `open_groups` (bands, buckets) likewise. `counts`: steps
+    that start there. `waits`, `errors`: columns in which one is open.
     """
 
     bucket: float
     busy: Floats
     capacity: Ints
-    by_look: Floats
+    by_color: Floats
+    waiting: Floats
+    failing: Floats
+    open_groups: Floats
     counts: Ints
     waits: Flags
     errors: Flags
 
 
-def survey(
-    start: Floats,
-    end: Floats,
-    look: Ints,
-    is_error: Flags,
-    band: Ints,
-    group: Ints,
-    n_bands: int,
-    first: float,
-    length: float,
+def aggregate(
+    bars: Array, *, colors: int, band: Ints, group: Ints, n_bands: int, first: float, length: float
 ) -> Overview:
-    """Sum the steps up in cells. Steps are clipped to [first, first + length).
+    """Sum bars up in cells. They are clipped to [first, first + length).
 
-    `group`: what can be busy only once at a time, a run or a row; two steps of a group that overlap are busy
+    `group`: what can be busy only once at a time, a run or a row; two bars of a group that overlap are busy
     once.
     """
     bucket = length / BUCKETS
-    lo, hi = (np.clip((times - first) / bucket, 0, BUCKETS) for times in (start, end))
+    lo, hi = (np.clip((bars[edge] - first) / bucket, 0, BUCKETS) for edge in ("x0", "x1"))
     n_groups = int(group.max(initial=0)) + 1
     units, unit = np.unique(band * n_groups + group, return_inverse=True)
     unit_band = units // n_groups
-    capacity = np.bincount(unit_band, minlength=n_bands)
-    works = (look != CONTAINER) & (look != WAIT)
-    union_unit, union_lo, union_hi = union(unit[works], lo[works], hi[works])
-    by_look = _cover(look * n_bands + band, lo, hi, len(LOOKS) * n_bands) * bucket
+    is_step, is_wait, is_failing = bars["kind"] == STEP, bars["kind"] == WAIT, bars["is_failing"]
+    union_unit, union_lo, union_hi = union(unit[is_step], lo[is_step], hi[is_step])
+
+    def covered(which: Flags) -> Floats:
+        return _cover(band[which], lo[which], hi[which], n_bands) * bucket
+
+    key = bars["color"][is_step].astype(np.int64) * n_bands + band[is_step]
+    by_color = _cover(key, lo[is_step], hi[is_step], colors * n_bands) * bucket
     column = np.minimum(lo.astype(np.int64), BUCKETS - 1)
     counts = np.bincount(band * BUCKETS + column, minlength=n_bands * BUCKETS)
     return Overview(
         bucket=bucket,
         busy=_cover(unit_band[union_unit], union_lo, union_hi, n_bands) * bucket,
-        capacity=capacity,
-        by_look=by_look.reshape(len(LOOKS), n_bands, BUCKETS),
+        capacity=np.bincount(unit_band, minlength=n_bands),
+        by_color=by_color.reshape(colors, n_bands, BUCKETS),
+        waiting=covered(is_wait),
+        failing=covered(is_failing),
+        open_groups=covered(bars["kind"] == GROUP),
         counts=counts.reshape(n_bands, BUCKETS),
-        waits=_touched(band, lo, hi, look == WAIT, n_bands),
-        errors=_touched(band, lo, hi, is_error & (look != CONTAINER), n_bands),
+        waits=_touched(band, lo, hi, is_wait, n_bands),
+        errors=_touched(band, lo, hi, is_failing, n_bands),
     )
 
 
@@ -113,15 +119,14 @@ def _touched(band: Ints, lo: Floats, hi: Floats, which: Flags, n_bands: int) -> 
     return np.cumsum(change.reshape(n_bands, width), axis=1)[:, :BUCKETS] > 0
 
 
-# Palette of the image: 0 is the ground, seen through; then the looks, the wait's hatch, the error's outline.
-GROUND = 0
-HATCH = len(LOOKS) + 1
-OUTLINE = len(LOOKS) + 2
-PALETTE = ("#000000", *(look.colour for look in LOOKS), LOOKS[WAIT].hatch_colour, ERROR_OUTLINE)
+# Palette of the image: 0 is the ground, seen through; then what has no color of its own; the colors follow.
+GROUND, OPEN_GROUP, HATCH, WAITS, FRAME, FAILED = range(6)
+FIRST_COLOR = 6
+PALETTE = ("#000000", GROUP_COLOR, EDGES[0], LIGHT.wait, EDGES[1], FAILED_COLOR)
 
 
-def paint(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
-    """Paint the cells as palette numbers, shape (bands * band_px, BUCKETS).
+def render(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
+    """The picture as palette numbers, shape (bands * band_px, BUCKETS).
 
     `band_px`: a band's height as it is shown, for what is stretched is blurred. Work stands on the bottom of
     its band; waits and errors hang from the top, as high as the part of the band that waits or failed, at
@@ -129,32 +134,30 @@ def paint(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
     """
     whole = np.maximum(view.capacity, 1)[:, None] * view.bucket
     height = np.where(view.busy > 0, _pixels(view.busy / whole, 1, band_px), 0)
-    working = view.by_look.copy()
-    working[CONTAINER] = working[WAIT] = 0
-    best = np.where(view.busy > 0, working.argmax(axis=0), CONTAINER)
-    # Where nothing works, a thin line says that a container is open or a step without duration stands there.
-    is_open = (view.by_look[CONTAINER] > 0) | (view.counts > 0)
+    best = np.where(view.busy > 0, view.by_color.argmax(axis=0) + FIRST_COLOR, OPEN_GROUP)
+    # Where nothing works, a thin line says that a group is open or a step without duration stands there.
+    is_open = (view.open_groups > 0) | (view.counts > 0)
     height = np.where((height == 0) & is_open, 1, height)
 
     y, x = np.arange(band_px)[None, :, None], np.arange(BUCKETS)[None, None, :]
-    cells = np.where(y >= band_px - height[:, None, :], best[:, None, :] + 1, GROUND)
-    hatched = np.where((x + y) % 4 == 0, HATCH, WAIT + 1)
-    hanging = np.where(view.waits, _pixels(view.by_look[WAIT] / whole, LEAST_PX, band_px), 0)
-    cells = np.where(y < hanging[:, None, :], hatched, cells)
-    hanging = np.where(view.errors, _pixels(view.by_look[ERROR] / whole, LEAST_PX, band_px), 0)
-    hanging = hanging[:, None, :]
-    framed = np.where((y == 0) | (y == hanging - 1), OUTLINE, ERROR + 1)
-    cells = np.where(y < hanging, framed, cells)
-    return cells.astype(np.uint8).reshape(len(view.capacity) * band_px, BUCKETS)
+    out = np.where(y >= band_px - height[:, None, :], best[:, None, :], GROUND)
+    hatched = np.where((x + y) % 4 == 0, HATCH, WAITS)
+    hanging = np.where(view.waits, _pixels(view.waiting / whole, LEAST_PX, band_px), 0)
+    out = np.where(y < hanging[:, None, :], hatched, out)
+    hanging = np.where(view.errors, _pixels(view.failing / whole, LEAST_PX, band_px), 0)[:, None, :]
+    framed = np.where((y == 0) | (y == hanging - 1), FRAME, FAILED)
+    out = np.where(y < hanging, framed, out)
+    return out.astype(np.uint8).reshape(len(view.capacity) * band_px, BUCKETS)
 
 
 def _pixels(fraction: Floats, least: int, most: int) -> Ints:
     return np.clip(np.rint(fraction * most), least, most).astype(np.int64)
 
 
-def png(cells: NDArray[np.uint8]) -> str:
+def png(cells: NDArray[np.uint8], colors: list[str]) -> str:
     """A PNG of palette numbers as a data URI; number 0 is transparent."""
     height, width = cells.shape
+    palette = (*PALETTE, *colors)
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -165,7 +168,7 @@ def png(cells: NDArray[np.uint8]) -> str:
     image = b"\x89PNG\r\n\x1a\n" + b"".join(
         (
             chunk(b"IHDR", header),
-            chunk(b"PLTE", b"".join(bytes.fromhex(colour[1:]) for colour in PALETTE)),
+            chunk(b"PLTE", b"".join(bytes.fromhex(color[1:]) for color in palette)),
             chunk(b"tRNS", b"\x00"),
             chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
             chunk(b"IEND", b""),

@@ -8,13 +8,15 @@ answers stand out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from runkit.charts.labels import plain, width_px
+from runkit.charts.labels import plain, width_px, wrapped
+from runkit.charts.layout import TOOLS
+from runkit.charts.style import chosen_theme, keep_private, template
 from runkit.errors import UsageError
 from runkit.style import CONFIDENCE_COLORS, MISSING, STATUSES, Theme, status
 from runkit.tables.frames import Frames
@@ -33,8 +35,10 @@ ROW_PX, BAR = 20, 0.6
 NAME_PX = 230  # at most, of the column of names
 ID_PX, STATUS_PX, CONFIDENCE_PX = 72, 104, 84  # the other columns
 LIST_PX = 530  # beside the points
+PHONE_PX, PHONE_LETTERS, PHONE_LINE = 132, 18, 44  # the column of names on a phone; letters of a line
+LINE_PX = 17  # of a title on a phone
 LEAST_WAIT, MOST_WAIT = 30.0, 30 * 86_400.0  # seconds: the log scale
-TEXT_SHARE = 0.28  # of the scale, for the words at the end of the longest wait
+TEXT_SHARE, PHONE_TEXT_SHARE = 0.28, 0.5  # of the scale, for the words at the end of the longest wait
 NO_WAIT = 11.0  # seconds: where runs without a wait are drawn, below every wait
 WAIT_TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
 WORK_STEPS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
@@ -46,7 +50,6 @@ MONO = "ui-monospace, 'JetBrains Mono', Menlo, Consolas, monospace"
 
 def fleet_chart(
     f: Frames,
-    theme: Theme,
     *,
     sort: Sort = "attention",
     group: Group | None = "status",
@@ -61,8 +64,6 @@ def fleet_chart(
     ----------
     f
         At least one run.
-    theme
-        The colors to use.
     sort
         `attention`: the longest waits first, failed runs newest first; `time`: newest first; `duration`:
         longest first.
@@ -92,8 +93,11 @@ def fleet_chart(
         raise UsageError.one_of("group", group, ["status", "business", "agent"])
     if sla_h is not None and not (isinstance(sla_h, int | float) and 0 < sla_h < float("inf")):
         raise UsageError(f"sla_h={sla_h!r} cannot be used; expected a positive number of hours, or None.")
+    keep_private()
+    theme = chosen_theme()
     fleet = Fleet(_runs(f, sort), theme, sla_h, tz, title)
-    return _rows(fleet, group) if len(fleet.runs) <= MOST_ROWS else _points(fleet, has_list)
+    figure = _rows(fleet, group) if len(fleet.runs) <= MOST_ROWS else _points(fleet, has_list)
+    return figure.update_layout(template=template(theme), modebar={"remove": TOOLS})
 
 
 class Fleet(NamedTuple):
@@ -182,6 +186,7 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
     left, right = name_px + ID_PX + 32, STATUS_PX + CONFIDENCE_PX + 32
     figure = go.Figure([*_work(runs, theme), *_waits(runs, theme)])
     notes = [_left(16 - left, y, f"<b>{words}</b>", color, 13) for y, words, color in heads]
+    phone = [_left(8 - PHONE_PX, y, f"<b>{words}</b>", color, 13) for y, words, color in heads]
     for name, run in zip(names, runs.to_dict("records"), strict=True):
         look, row = status(run["status"]), run["y"]
         word = run["confidence"] if isinstance(run["confidence"], str) else MISSING
@@ -192,14 +197,19 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
             _left(18, row, f"<b>{plain(look, 20)}</b>", getattr(theme, look.color), x=1),
             _left(18 + STATUS_PX, row, plain(word.capitalize(), 14), sure, x=1),
         ]
+        phone += [
+            _left(8 - PHONE_PX, row, plain(run["business"], PHONE_LETTERS), theme.text, 11),
+            _left(6, row, look.icon, getattr(theme, look.color), x=1),
+        ]
     columns = [("Business", 16 - left, 0), ("Run", name_px + 26 - left, 0)]
     columns += [("Status", 18, 1), ("Confidence", 18 + STATUS_PX, 1)]
     notes += [_head(text, px, x) for text, px, x in columns]
     if fleet.sla_h:
         notes.append(_head(fleet.over_sla, -4, 1, 18) | {"xanchor": "right"})
     notes += [_head("Agent work", 0, 0, 18), _head("Waiting for a reviewer (log scale)", 0, 0.52, 18)]
-    longest = float(runs["working_s"].max())
-    most, ticks = _work_ticks(longest)
+    phone.append(_head("Waiting for a reviewer; a wide screen shows the work, too", 8 - PHONE_PX, 0, 18))
+    most, ticks = _work_ticks(float(runs["working_s"].max()))
+    longest = max(float(runs["wait"].max()), 86_400.0)
     figure.update_layout(
         _layout(fleet, [" · ".join(fleet.counts())]),
         annotations=notes,
@@ -227,11 +237,25 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
             "side": "top",
             "fixedrange": True,
         },
-        xaxis2=_wait_axis(LEAST_WAIT, max(runs["wait"].max(), 86_400.0), TEXT_SHARE)
+        xaxis2=_wait_axis(LEAST_WAIT, longest, TEXT_SHARE)
         | {"domain": [0.52, 1], "side": "top", "anchor": "y", "fixedrange": True},
         yaxis={"range": [n_rows, -0.7], "showticklabels": False, "showgrid": False, "fixedrange": True},
     )
-    return figure
+    return _fit_phone(
+        figure,
+        {
+            "margin.l": PHONE_PX,
+            "margin.r": 28,
+            "annotations": phone,
+            "xaxis.visible": False,
+            "xaxis.domain": [0, 1],
+            "xaxis2.domain": [0, 1],
+            "xaxis2.range": _wait_axis(LEAST_WAIT, longest, PHONE_TEXT_SHARE)["range"],
+            "xaxis2.tickvals": [60, 3_600, 86_400, 864_000],
+            "xaxis2.ticktext": ["1 min", "1 h", "1 d", "10 d"],
+        },
+        hidden=[0],
+    )
 
 
 def _placed(
@@ -352,11 +376,49 @@ def _points(fleet: Fleet, has_list: bool) -> Figure:
     import plotly.graph_objects as go
 
     theme, runs = fleet.theme, _bounded(fleet.runs[fleet.runs["created_at"].notna()])
+    lines = [" · ".join(fleet.counts())]
+    if len(runs) < len(fleet.runs):
+        lines.append(f"{len(runs):,} of {len(fleet.runs):,} runs drawn")
+    figure = go.Figure(_markers(fleet, runs))
+    figure.update_layout(
+        _layout(fleet, lines),
+        height=560,
+        margin={"l": 76, "r": LIST_PX if has_list else 24, "t": 118, "b": 44},
+        xaxis={"type": "date", "fixedrange": False},
+        yaxis=_wait_axis(NO_WAIT * 0.55, max(runs["wait"].max() * 1.5, MOST_WAIT), 0, {NO_WAIT: "no wait"})
+        | {"fixedrange": True},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        shapes=[
+            *_band(fleet, "y"),
+            {
+                "type": "rect",
+                "xref": "x domain",
+                "x0": 0,
+                "x1": 1,
+                "y0": NO_WAIT * 0.58,
+                "y1": NO_WAIT * 1.75,
+                "fillcolor": theme.band,
+                "line": {"width": 0},
+                "layer": "below",
+            },
+        ],
+        annotations=[*(_listed(fleet) if has_list else []), *_beside_band(fleet)],
+    )
+    layout = {"margin.l": 56, "margin.r": 12, "annotations": _beside_band(fleet)}
+    layout |= {"xaxis.nticks": 4, "xaxis.tickangle": 0}
+    left_out = ["The list of runs that need attention is on wide screens."] if has_list else []
+    return _fit_phone(figure, layout, left_out)
+
+
+def _markers(fleet: Fleet, runs: pd.DataFrame) -> list[Any]:
+    """Draw a marker per run, a trace per status."""
+    import plotly.graph_objects as go
+
     traces = []
     looks = {
         "completed": (DONE_WAIT, "circle", 0.0, 0.6),
-        "running": (theme.accent, "circle", 0.0, 0.8),
-        "interrupted": (theme.wait, "circle-open", 1.8, 1.0),
+        "running": (fleet.theme.accent, "circle", 0.0, 0.8),
+        "interrupted": (fleet.theme.wait, "circle-open", 1.8, 1.0),
         "error": (ERROR, "x-thin", 2.2, 1.0),
     }
     for word in [*ORDER[::-1], *sorted(set(runs["status"]) - set(ORDER))]:
@@ -384,35 +446,7 @@ def _points(fleet: Fleet, has_list: bool) -> Figure:
                 hoverinfo="text",
             )
         )
-    lines = [" · ".join(fleet.counts())]
-    if len(runs) < len(fleet.runs):
-        lines.append(f"{len(runs):,} of {len(fleet.runs):,} runs drawn")
-    figure = go.Figure(traces)
-    figure.update_layout(
-        _layout(fleet, lines),
-        height=560,
-        margin={"l": 76, "r": LIST_PX if has_list else 24, "t": 118, "b": 44},
-        xaxis={"type": "date", "fixedrange": False},
-        yaxis=_wait_axis(NO_WAIT * 0.55, max(runs["wait"].max() * 1.5, MOST_WAIT), 0, {NO_WAIT: "no wait"})
-        | {"fixedrange": True},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
-        shapes=[
-            *_band(fleet, "y"),
-            {
-                "type": "rect",
-                "xref": "x domain",
-                "x0": 0,
-                "x1": 1,
-                "y0": NO_WAIT * 0.58,
-                "y1": NO_WAIT * 1.75,
-                "fillcolor": theme.band,
-                "line": {"width": 0},
-                "layer": "below",
-            },
-        ],
-        annotations=[*(_listed(fleet) if has_list else []), *_beside_band(fleet)],
-    )
-    return figure
+    return traces
 
 
 def _bounded(runs: pd.DataFrame) -> pd.DataFrame:
@@ -475,6 +509,28 @@ def _layout(fleet: Fleet, lines: list[str]) -> dict[str, Any]:
         "dragmode": "zoom",
         "hovermode": "closest",
     }
+
+
+def _fit_phone(
+    figure: Figure, changes: dict[str, Any], more: Sequence[str] = (), hidden: Sequence[int] = ()
+) -> Figure:
+    """Keep in the figure what `charts.page` changes on a narrow screen."""
+    layout, size = figure.layout, '<span style="font-size:13px">'
+    head, *dates = layout.title.text.split(" <span", 1)
+    lines = [
+        line for text in (*layout.title.subtitle.text.split("<br>"), *more) for line in wrapped(text, 44)
+    ]
+    n_lines = len(lines) + len(dates)
+    small = [f"{size}<span{words}</span>".replace("· ", "", 1) for words in dates]
+    changes |= {
+        "title.text": "<br>".join(
+            [head, *(f"{size}<span{words}</span>".replace("· ", "", 1) for words in dates)]
+        ),
+        "title.subtitle.text": "<br>".join(lines),
+        "margin.t": layout.margin.t + LINE_PX * (n_lines - 1),
+        "height": layout.height + LINE_PX * (n_lines - 1),
+    }
+    return figure.update_layout(meta=layout.meta | {"narrow": {"layout": changes, "hidden": list(hidden)}})
 
 
 def _bare(words: str) -> str:

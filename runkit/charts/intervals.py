@@ -1,4 +1,4 @@
-"""Unions of intervals, and the times at which everything shown only waits for a person."""
+"""Unions of intervals, and the times at which everything in a chart only waits for a reviewer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runkit.charts.scene import SECOND, Scene
-from runkit.charts.style import CONTAINER
+from runkit.charts.bars import STEP, WAIT, Scene
 from runkit.timing import Ints
 
-Times = NDArray[Any]  # whole microseconds, or positions
+Times = NDArray[Any]
 
 
 def union(group: Ints, lo: Times, hi: Times) -> tuple[Ints, Times, Times]:
@@ -33,28 +32,27 @@ def union(group: Ints, lo: Times, hi: Times) -> tuple[Ints, Times, Times]:
     return which, lo[order][begins], moments[reach[ends] - which * len(moments)]
 
 
-def blocked(scene: Scene, start: Ints, end: Ints, shift: Ints) -> list[tuple[float, float]]:
-    """When some run waits for a person, no step works, and every other run waits too or is over; in seconds.
+def blocked(scene: Scene) -> list[tuple[float, float]]:
+    """When a run waits for a reviewer, no step works, and other runs wait or are over; in seconds.
 
-    `start`, `end`: the steps as drawn, in microseconds; `shift[r]`: when run r starts on that axis. Only such
-    times can be folded without bending a run that goes on.
+    Only such times can be folded without bending a run that goes on.
     """
-    waits = scene.is_wait
-    run_end = shift + scene.run_end - scene.run_start
-    run = scene.run[waits]
-    waiting = union(run, *(np.clip(times[waits], shift[run], run_end[run]) for times in (start, end)))
-    works = ~waits & (scene.look != CONTAINER)
+    bars, runs = scene.bars, scene.runs
+    waits, works = bars[bars["kind"] == WAIT], bars[bars["kind"] == STEP]
+    run = waits["run"]
+    clipped = (np.clip(waits[edge], runs["start"][run], runs["end"][run]) for edge in ("start", "end"))
+    _, since, to = union(run, *clipped)
     # +1 where a run begins, -1 where it begins to wait: zero means that nothing but waiting goes on.
-    active = _steps((shift, run_end, 1), (start[works], end[works], 1), (waiting[1], waiting[2], -1))
-    waited = _steps((waiting[1], waiting[2], 1))
+    active = _changes((runs["start"], runs["end"], 1), (works["start"], works["end"], 1), (since, to, -1))
+    waited = _changes((since, to, 1))
     moments = np.unique(np.concatenate([active[0], waited[0]]))
     is_blocked = (_level(active, moments) == 0) & (_level(waited, moments) > 0)
     edges = np.flatnonzero(np.diff(is_blocked, prepend=False, append=False))
-    seconds = (moments[edges] / SECOND).tolist()
+    seconds = moments[edges].tolist()
     return list(zip(seconds[::2], seconds[1::2], strict=True))
 
 
-def _steps(*parts: tuple[Ints, Ints, int]) -> tuple[Ints, Ints]:
+def _changes(*parts: tuple[Times, Times, int]) -> tuple[Times, Ints]:
     """A step function: the moments at which it changes, and its value from there on."""
     times = np.concatenate([part for lo, hi, _ in parts for part in (lo, hi)])
     change = np.concatenate([np.full(len(lo), by) for lo, hi, by in parts for by in (by, -by)])
@@ -62,7 +60,7 @@ def _steps(*parts: tuple[Ints, Ints, int]) -> tuple[Ints, Ints]:
     return times[order], np.cumsum(change[order])
 
 
-def _level(function: tuple[Ints, Ints], moments: Ints) -> Ints:
+def _level(function: tuple[Times, Ints], moments: Times) -> Ints:
     """The value of a step function right after each moment."""
     times, value = function
     at = np.searchsorted(times, moments, side="right") - 1

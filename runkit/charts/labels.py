@@ -7,9 +7,9 @@ through `plain`.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from bisect import bisect_left, insort
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from runkit.text import one_line, shorten, unescape
 
-MOST_LABELS = 40  # more cannot be read in the tallest figure, and each is a DOM node
-TITLE_WIDTH = 120  # characters in a line of the title; plotly does not wrap by itself
 FIRST_WIDE = 0x2E80  # from here on, scripts have square letters
-INDENT = "\u00a0" * 3  # plotly folds ordinary spaces
+INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
 DEEPEST_INDENT = 6  # levels; beyond, the indentation would eat the label
 
+_TAG = re.compile("<[^>]*>")  # ours: in harmless text there are no others
 _HARMLESS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%": "&#37;"})
 
 
@@ -36,20 +35,30 @@ def plain(value: object, limit: int = 60) -> str:
     return shorten(str(value), limit).translate(_HARMLESS)
 
 
-def wrapped(lines: Iterable[str]) -> str:
-    """Wrap lines to the width of a title and make them harmless."""
-    short = (part for line in lines for part in textwrap.wrap(one_line(line), TITLE_WIDTH) or [""])
-    return "<br>".join(plain(part, TITLE_WIDTH) for part in short)
+def wrapped(text: str, width: int) -> list[str]:
+    """Wrap text to lines of at most `width` characters and make them harmless."""
+    return [plain(line, width) for line in textwrap.wrap(one_line(text), width) or [""]]
 
 
-def indented(value: object, depth: int, limit: int) -> str:
-    """Give the label of a step in a tree."""
-    return INDENT * min(depth, DEEPEST_INDENT) + plain(value, limit)
+def bold(text: str) -> str:
+    """Set harmless text in bold."""
+    return f"<b>{text}</b>"
 
 
-def thin(rows: NDArray[Any], rank: NDArray[Any], n_rows: int) -> list[int]:
-    """Choose positions in `rows` to label: at most `MOST_LABELS`, apart from each other, low ranks first."""
-    gap = max(1, -(-n_rows // MOST_LABELS))
+def colored(text: str, color: str) -> str:
+    """Set harmless text in a color; pages exchange exactly this markup between themes."""
+    return f'<span style="color:{color}">{text}</span>'
+
+
+def indented(text: str, depth: int) -> str:
+    """Indent the label of a step in a tree."""
+    return INDENT * min(depth, DEEPEST_INDENT) + text
+
+
+def thin(rows: NDArray[Any], rank: NDArray[Any], gap: int) -> list[int]:
+    """Choose positions in `rows` to label: at least `gap` rows apart from each other, low ranks first."""
+    if gap <= 1:
+        return list(range(len(rows)))
     # One candidate per rank and stretch of rows is enough, so a million rows are a few hundred candidates.
     by_rank = np.lexsort((rows, rank))
     stretch = np.stack([rank[by_rank], rows[by_rank] // gap])
@@ -67,7 +76,7 @@ def thin(rows: NDArray[Any], rank: NDArray[Any], n_rows: int) -> list[int]:
 
 def width_px(text: str) -> int:
     """How wide a label is at most, in pixels, in the widest of the usual fonts at 12 px."""
-    return round(sum(map(_letter_px, unescape(text))))
+    return round(sum(map(_letter_px, unescape(_TAG.sub("", text)))))
 
 
 def _letter_px(letter: str) -> float:

@@ -1,185 +1,238 @@
-"""What stands around the bars: title, axes, legend, bands, folds, the picture behind, and where runs part."""
+"""What stands around the bars: title, axes, legend, shaded rows, waits, and the picture behind them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from runkit.charts import bounded
-from runkit.charts.axis import Axis, clock_ticks, relative_ticks
-from runkit.charts.labels import plain, width_px, wrapped
-from runkit.charts.rows import LETTERS, step_labels
-from runkit.charts.style import CONTAINER, LEGEND, chosen_ground, template
-from runkit.charts.traces import Picture, Trace, numbers
-from runkit.tables.compare import first_difference
-from runkit.text import duration, plural
+from runkit.charts.axis import PLOT_PX, clock_axis, relative_axis
+from runkit.charts.bars import BAR, GROUP, WAIT, Array
+from runkit.charts.heading import Heading
+from runkit.charts.labels import bold, plain, width_px
+from runkit.charts.style import SIZE, chosen_theme, faded, template
+from runkit.charts.traces import STUB, Picture, Trace, durations, stubs
+from runkit.text import duration
 
-PAD = 0.015  # of the axis, on both sides
-WORDS_PAD = 0.14  # on the right, where "still running" stands
-LEAST_HEIGHT, MOST_HEIGHT = 220, 900  # of the figure
-LINE_PX = 19  # a line of the title
-EDGE_PX = 12
-BELOW_PX = 64  # axis labels and the axis' title
-ENTRIES = 3  # of the legend in a line of a notebook that has the file browser beside it
-DATE_PX = 16  # the second line of clock times
-FOLD_WORDS_PX = 18  # a line of break marks over the bars
-FLAT_FOLDS = 3  # more stand so close that their words must stand upright
-UPRIGHT_PX = 84  # of a break mark that stands upright
-MOST_TITLE = 1_000  # characters of a line of the title
-BAND_SHADE, FOLD_SHADE = "rgba(128,128,128,0.09)", "rgba(128,128,128,0.25)"
-FOLD_EDGE = {"width": 2, "dash": "dot", "color": "#808080"}
+LINE_PX = 22  # a line of the title
+EDGE_PX = 16
+ABOVE_PX = 20  # over the title
+AXIS_PX = 30  # below the rows: the ticks
+DATE_PX = 16  # the second line of clock times, and the axis' title
+LEGEND_PX = 24  # a line of the legend
+FIGURE_PX = 900  # the usual width of a figure, for the legend
+ENTRY_PX = 48  # of an entry of the legend beside its word
+SLIDER_PX = 36
+STRIP = 1.6  # rows above the first one, where the words of waits stand
+MOST_WAITS = 40  # bands
+WAIT_WORDS = "waiting for a reviewer"
+WORD_PX = 6  # a letter of the words of a wait, about
+# Below the plot, where plotly lets a legend be as wide as the figure.
+LEGEND = {"orientation": "h", "x": -0.001, "yanchor": "top", "itemclick": False} | {
+    "itemdoubleclick": False,
+}
+TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
 
 
-def layout(
-    picture: Picture, data: list[Trace], origin: int | None, title: str | None, lines: list[str]
-) -> dict[str, Any]:
-    """The figure's layout. `origin`: where an absolute axis starts, in microseconds since 1970."""
-    entries = sum(trace.get("showlegend", True) for trace in data)
-    below = BELOW_PX + LINE_PX * -(-entries // ENTRIES) + (DATE_PX if origin is not None else 0)
-    headed = [*([title] if title is not None else []), *lines]
-    text = wrapped(headed)
-    words = (FOLD_WORDS_PX if _is_flat(picture.axis) else UPRIGHT_PX) if picture.axis.folds else 0
-    top = 28 + LINE_PX * (text.count("<br>") + 1) + words
-    sentence = "; ".join(lines)
-    labels = max(map(width_px, picture.rows.tick_texts), default=0) + EDGE_PX
+def layout(picture: Picture, data: list[Trace], heading: Heading, *, is_clock: bool) -> dict[str, Any]:
+    """The figure's layout. `is_clock`: the axis says the time of day."""
+    rows, waits = picture.rows, _wait_bands(picture)
+    above, last = STRIP if waits else 0.15, rows.n - 0.5 + (not len(picture.scene.bars))
+    area = round((last + 0.5 + above) * rows.px)
+    below = AXIS_PX + (2 * DATE_PX if is_clock else 0) + (SLIDER_PX if picture.is_partial else 0)
+    legend_px = LEGEND_PX * legend_lines(data)
+    _, reach = durations(picture)
+    return figure_layout(heading, area, below + legend_px) | {
+        **_xaxes(picture, is_clock, area),
+        "yaxis": yaxis(picture, [last, -0.5 - above]),
+        "margin": margin(picture, heading, below + legend_px, right=round(max(reach, 0))),
+        "legend": LEGEND | {"y": -below / area},
+        "shapes": [*shaded(picture), *(_band(picture, wait, -0.5 - above) for wait in waits)],
+        "annotations": [
+            *_wait_words(picture, waits, -0.5 - above),
+            *_fold_words(picture),
+            *_absences(picture),
+        ],
+        "images": [_image(picture)] if picture.is_bounded else [],
+    }
+
+
+def yaxis(picture: Picture, span: list[float]) -> dict[str, Any]:
+    """The axis of the rows, with their labels.
+
+    Labels right of their axis and moved left begin at one line, so that indents can be seen. (`shift` would
+    do it too, and takes the area of the hover along.)
+    """
     return {
-        "template": template(chosen_ground()),
+        "range": span,
+        "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
+        "tickmode": "array",
+        "tickvals": picture.rows.ticks,
+        "ticktext": picture.rows.texts,
+        "tickfont": {"size": SIZE, "color": picture.theme.text},
+        "side": "right",
+        "anchor": "free",
+        "position": 0,
+        "ticklabelstandoff": -_labels_px(picture),
+        "showgrid": False,
+    }
+
+
+def margin(picture: Picture, heading: Heading, below: int, right: int = 0) -> dict[str, int]:
+    """The margins around the bars, in pixels."""
+    left = _labels_px(picture) + EDGE_PX
+    return {"l": left, "r": right + EDGE_PX, "t": title_px(heading), "b": below, "pad": 0}
+
+
+def _labels_px(picture: Picture) -> int:
+    return max(map(width_px, picture.rows.texts), default=0) + EDGE_PX
+
+
+def figure_layout(heading: Heading, area: int, below: int) -> dict[str, Any]:
+    """What the layouts of all Gantt charts have in common; `area` and `below` are heights in pixels."""
+    theme = chosen_theme()
+    return {
+        "template": template(theme),
         "title": {
-            "text": text,
+            "text": "<br>".join(heading.lines),
             "x": 0,
             "xref": "container",
             "xanchor": "left",
             "y": 1,
             "yref": "container",
             "yanchor": "top",
-            "pad": {"l": 12, "t": 12},
+            "pad": {"l": EDGE_PX, "t": ABOVE_PX},
         },
-        "meta": {
-            "alt": f"Timeline of {plural(picture.scene.n_runs, 'run')}. {sentence}",
-            "summary": sentence,
-            "title": [plain(line, MOST_TITLE) for line in headed],
-        },
+        "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt, "title": heading.narrow},
         "barmode": "overlay",
-        "height": min(max(picture.px + top + below, LEAST_HEIGHT), MOST_HEIGHT),
-        "margin": {"l": labels + EDGE_PX, "r": 16, "t": top, "b": below, "pad": 0},
-        "xaxis": _xaxis(picture, origin),
-        # Labels right of their axis and moved left begin at one line, so that indents can be seen.
-        # (`shift` would do it too, and takes the area of the hover along.)
-        "yaxis": {
-            "range": [picture.rows.n - 0.5, -0.5],
-            "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
-            "tickmode": "array",
-            "tickvals": picture.rows.tick_rows,
-            "ticktext": picture.rows.tick_texts,
-            "side": "right",
-            "anchor": "free",
-            "position": 0,
-            "ticklabelstandoff": -labels,
-            "showgrid": False,
-        },
-        "legend": LEGEND,
+        "height": area + title_px(heading) + below,
         "hovermode": "closest",
-        "shapes": _shapes(picture),
-        "annotations": _notes(picture),
-        "images": [_image(picture)] if picture.is_bounded else [],
+        "dragmode": "zoom",
+        "modebar": {"remove": TOOLS},
+        "uirevision": "zoom",
     }
 
 
-def _xaxis(picture: Picture, origin: int | None) -> dict[str, Any]:
+def title_px(heading: Heading) -> int:
+    """Height of a title with the space around it."""
+    return ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX
+
+
+def legend_lines(data: list[Trace]) -> int:
+    """How many lines the legend needs, in a figure of usual width."""
+    words = [trace["name"] for trace in data if trace.get("showlegend")]
+    width = sum(width_px(word) * 0.9 + ENTRY_PX for word in words)
+    return int(-(-width // FIGURE_PX))
+
+
+def _xaxes(picture: Picture, is_clock: bool, area: int) -> dict[str, Any]:
+    """The time axis; a chart that leaves steps out has a range slider, which repeats only the bars."""
     axis = picture.axis
-    if origin is None:
-        places, texts = relative_ticks(axis)
-        title = "time since the run started" if picture.scene.n_runs == 1 else "time since each run started"
-    else:
-        places, texts = clock_ticks(axis, pd.Timestamp(origin, unit="us", tz="UTC"), picture.tz)
-        title = f"time of day, {plain(picture.tz)}"
-    has_words = bool(picture.scene.is_open[picture.chosen].any())
-    right = WORDS_PAD if has_words else PAD
-    return {
-        "range": [axis.start - PAD * axis.length, axis.start + (1 + right) * axis.length],
-        "tickmode": "array",
-        "tickvals": places.tolist(),
-        "ticktext": texts,
-        "tickangle": 0,
-        "title": {"text": title, "standoff": 6 if origin is None else DATE_PX},
-        "showgrid": True,
-    }
+    origin = int(picture.scene.origin.min()) if is_clock else 0
+    ticks = clock_axis(axis, origin, picture.tz) if is_clock else relative_axis(axis)
+    title = {"title": {"text": f"Time of day, {plain(picture.tz)}", "standoff": 4}} if is_clock else {}
+    stub = STUB * axis.length * len(stubs(picture))
+    span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
+    xaxis = {"range": span, "tickangle": 0, "showgrid": True} | ticks | title
+    if not picture.is_partial:
+        return {"xaxis": xaxis}
+    slider = {"visible": True, "range": span, "thickness": min(SLIDER_PX * 0.6 / area, 0.3)}
+    look = {"bgcolor": picture.theme.band, "bordercolor": picture.theme.line, "borderwidth": 1}
+    behind = {"matches": "x", "overlaying": "x", "visible": False, "range": span}
+    return {"xaxis": xaxis | {"rangeslider": slider | look}, "xaxis2": behind}
 
 
-def _shapes(picture: Picture) -> list[dict[str, Any]]:
-    """Every other band shaded, and the folded times marked."""
-    bands = [
-        {"xref": "paper", "x0": 0, "x1": 1, "y0": top - 0.5, "y1": bottom - 0.5, "fillcolor": BAND_SHADE}
-        for top, bottom in picture.rows.bands[1::2]
-    ]
-    folds = [
-        {"yref": "paper", "y0": 0, "y1": 1, "x0": a, "x1": b, "fillcolor": FOLD_SHADE, "line": FOLD_EDGE}
-        for a, b in _fold_places(picture.axis)
-    ]
-    return [{"type": "rect", "layer": "below", "line": {"width": 0}} | shape for shape in bands + folds]
-
-
-def _notes(picture: Picture) -> list[dict[str, Any]]:
-    """What was folded, in words over its break mark; and in words what there is not to see."""
-    folds = [
-        {
-            "text": f"// {duration(to - since)} //",
-            "x": (a + b) / 2,
-            "yref": "paper",
-            "y": 1,
-            "yanchor": "bottom",
-            "textangle": 0 if _is_flat(picture.axis) else -90,
-            "showarrow": False,
-        }
-        for (since, to), (a, b) in zip(picture.axis.folds, _fold_places(picture.axis), strict=True)
-    ]
-    return folds + [
-        {"text": text, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False}
-        for text in _absences(picture)
+def shaded(picture: Picture) -> list[dict[str, Any]]:
+    """Shaded rows, from edge to edge of the figure."""
+    ground = {"fillcolor": picture.theme.band, "line": {"width": 0}, "layer": "below"}
+    return [
+        {"type": "rect", "xref": "paper", "x0": -2, "x1": 3, "y0": top - 0.5, "y1": bottom - 0.5} | ground
+        for top, bottom in ([] if picture.is_dense else picture.rows.bands)
     ]
 
 
-def _absences(picture: Picture) -> list[str]:
-    scene = picture.scene
-    if scene.n_steps:
+def _wait_bands(picture: Picture) -> list[Any]:
+    """The waits of a single run that are drawn as bands over all rows, in order of time."""
+    waits = picture.bars[picture.bars["kind"] == WAIT]
+    if picture.is_bounded or len(picture.scene.runs) > 1:
         return []
-    if not scene.is_started.any():
-        return ["Not started yet." if scene.n_runs == 1 else "None of the runs has started yet."]
-    if not scene.frames.runs["has_steps"].any():
-        return ["The steps were not delivered: fetch the run with its steps to see them."]
-    return ["There are no steps."]
+    longest = np.argsort(waits["start"] - waits["end"], kind="stable")[:MOST_WAITS]
+    return list(waits[longest[np.argsort(waits["x0"][longest], kind="stable")]])
 
 
-def _is_flat(axis: Axis) -> bool:
-    """Whether the words over the folds have room side by side."""
-    return len(axis.folds) <= FLAT_FOLDS
+def _band(picture: Picture, wait: Any, top: float) -> dict[str, Any]:
+    place = {"x0": float(wait["x0"]), "x1": float(wait["x1"]), "y0": top, "y1": picture.rows.n - 0.5}
+    fill = faded(picture.theme.wait, 0.12)
+    return {"type": "rect", "layer": "below", "line": {"width": 0}, "fillcolor": fill} | place
 
 
-def _fold_places(axis: Axis) -> list[tuple[float, float]]:
-    return [(float(a), float(b)) for a, b in (axis.at(np.array(fold)) for fold in axis.folds)]
+def _wait_words(picture: Picture, waits: list[Any], top: float) -> list[dict[str, Any]]:
+    """The length of each wait in words over its band, where there is room."""
+    words: list[dict[str, Any]] = []
+    taken: list[tuple[float, float]] = []
+    scale = picture.scale
+    for wait in sorted(waits, key=lambda wait: float(wait["x0"] - wait["x1"])):
+        length = duration(wait["end"] - wait["start"]) + (" so far" if wait["is_open"] else "")
+        middle = float(wait["x0"] + wait["x1"]) / 2
+        for lines in ([bold(length), WAIT_WORDS], [bold(length)]):
+            half = WORD_PX * max(len(lines[-1]) - 7 * (len(lines) == 1), len(length)) / 2
+            at = min(max(middle * scale, half), picture.axis.start * scale + PLOT_PX - half)
+            if all(abs(at - other) >= half + others_half + 4 for other, others_half in taken):
+                taken.append((at, half))
+                words.append(
+                    _note("<br>".join(lines), middle, top, picture.theme.attention, "top", y_shift=-3)
+                )
+                break
+    return words
+
+
+def _fold_words(picture: Picture) -> list[dict[str, Any]]:
+    """Below the axis of each fold, that it is not to scale; left out on narrow screens."""
+    edges = [picture.axis.at(np.array(fold)) for fold in picture.axis.folds]
+    middles = [float(a + b) / 2 for a, b in edges if (b - a) * picture.scale > WORD_PX * 11]
+    bottom, color = picture.rows.n - 0.5, picture.theme.muted
+    return [_note("not to scale", x, bottom, color, "top", y_shift=-3) | {"name": "wide"} for x in middles]
+
+
+def _note(text: str, x: float, y: float, color: str, anchor: str, y_shift: int) -> dict[str, Any]:
+    place = {"x": x, "y": y, "yanchor": anchor, "yshift": y_shift, "borderpad": 0}
+    return {"text": text, "showarrow": False, "font": {"size": SIZE - 1, "color": color}} | place
+
+
+def _absences(picture: Picture) -> list[dict[str, Any]]:
+    """In words, why there is nothing to see."""
+    scene = picture.scene
+    if len(scene.bars):
+        return []
+    if not scene.runs["is_started"].any():
+        text = "Not started yet." if len(scene.runs) == 1 else "None of the runs has started yet."
+    elif not scene.frames.runs["has_steps"].any():
+        text = "The steps were not delivered: fetch the run with its steps to see them."
+    else:
+        text = "There are no steps."
+    place = {"xref": "paper", "x": 0, "xanchor": "left", "y": picture.rows.n}
+    return [{"text": text, "showarrow": False, "font": {"color": picture.theme.muted}} | place]
 
 
 def _image(picture: Picture) -> dict[str, Any]:
-    """All steps in one image over axis and rows; a run with a row of its own is a container there."""
+    """All steps in one image over axis and rows; a run with a row of its own is a group there."""
     scene, rows = picture.scene, picture.rows
-    own = np.flatnonzero((rows.of_run >= 0) & scene.is_started)
-    row = np.concatenate([rows.of_step, rows.of_run[own]])
-    n_bands = min(rows.n, bounded.BANDS)
-    view = bounded.survey(
-        np.concatenate([picture.start, picture.run_start[own]]),
-        np.concatenate([picture.end, picture.run_end[own]]),
-        np.concatenate([scene.look, np.full(len(own), CONTAINER)]),
-        np.concatenate([scene.is_error, np.zeros(len(own), np.bool_)]),
-        band=row * n_bands // rows.n,
-        group=np.concatenate([rows.group, rows.run_group[own]]),
+    own = np.flatnonzero((scene.runs["row"] >= 0) & scene.runs["is_started"])
+    n_bands = max(min(rows.n, bounded.BANDS), 1)
+    both = np.concatenate([scene.bars, _as_groups(scene.runs[own])]) if len(own) else scene.bars
+    view = bounded.aggregate(
+        both,
+        colors=len(scene.legend),
+        band=both["row"].astype(np.int64) * n_bands // max(rows.n, 1),
+        group=np.concatenate([rows.group, own]),
         n_bands=n_bands,
         first=picture.axis.start,
         length=picture.axis.length,
     )
+    band_px = max(round(rows.n * rows.px) // n_bands, bounded.BAND_PX)
     return {
-        "source": bounded.png(bounded.paint(view, max(picture.px // n_bands, bounded.BAND_PX))),
+        "source": bounded.png(bounded.render(view, band_px), [color for _, color in scene.legend]),
         "xref": "x",
         "yref": "y",
         "x": picture.axis.start,
@@ -193,30 +246,9 @@ def _image(picture: Picture) -> dict[str, Any]:
     }
 
 
-def parting_mark(picture: Picture) -> list[Trace]:
-    """A diamond at the first step at which two runs part, in each that has one."""
-    scene = picture.scene
-    if scene.n_runs != 2:
-        return []
-    steps = scene.frames.steps
-    of_run = [np.flatnonzero(scene.run == number) for number in (0, 1)]
-    found = first_difference(*(steps.iloc[at] for at in of_run))
-    if found is None:
-        return []
-    label = step_labels(scene)
-    marked = [(run, of_run[run][at]) for run, at in enumerate(found) if at is not None]
-    at = np.array([step for _, step in marked])
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": numbers(picture.start[at]),
-            "y": numbers(picture.rows.of_step[at]),
-            "name": "the runs part here",
-            "marker": {"symbol": "diamond", "size": 12, "color": "#F0E442", "line": {"width": 2}},
-            "cliponaxis": False,
-            "customdata": [[f"{LETTERS[run]} goes on with {plain(label(step))}"] for run, step in marked],
-            "hovertemplate": "the runs part here<br>%{customdata[0]}<extra></extra>",
-            "legendrank": 140,
-        }
-    ]
+def _as_groups(runs: Array) -> Array:
+    bars = np.zeros(len(runs), BAR)
+    for name in ("x0", "x1", "row"):
+        bars[name] = runs[name]
+    bars["kind"] = GROUP
+    return bars

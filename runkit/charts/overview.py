@@ -13,7 +13,6 @@ import pandas as pd
 from runkit.charts.fleet import look_first
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.panel import Panel
-from runkit.charts.style import chosen_theme
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
 from runkit.logs import log
@@ -205,7 +204,7 @@ def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, client: Clien
         None if f.runs.empty else f.runs["as_of"].max().to_pydatetime(),
         _tiles(f, n_all, sla_h),
         look_first(f),
-        None if f.runs.empty else fleet_chart(f, chosen_theme(), sla_h=sla_h, tz=tz, has_list=False),
+        None if f.runs.empty else fleet_chart(f, sla_h=sla_h, tz=tz, has_list=False),
         f,
         tz,
     )

@@ -1,4 +1,4 @@
-"""Which row each step stands in, and what the rows are called: tree, agent, lanes or run."""
+"""Which row each bar stands in, and what the rows are called: tree, agent, lanes or run."""
 
 from __future__ import annotations
 
@@ -11,40 +11,48 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit import timing
-from runkit.charts.labels import indented, plain, thin
-from runkit.charts.scene import Scene
+from runkit.charts.bars import GROUP, Scene, agent_names, agent_word, step_label
+from runkit.charts.labels import bold, indented, plain, thin
+from runkit.tables.frames import Frames
 from runkit.text import run_label
-from runkit.timing import Flags, Ints
+from runkit.timing import Ints
 
 LETTERS = "ABCD"  # two to four runs are told apart by a letter
-LABEL = 30  # characters of a row's label; a third of a phone's width is left for the bars
-RUN_LABEL = 36  # of a run's: a business and a run id
-MOST_BANDS = 40  # shaded bands, each a DOM node
+LABEL = 40  # characters of a row's label
+ROW_PX, BAR_PX = 22, 14
+MOST_PX = 4_400  # of all rows together: more rows are lower than `ROW_PX`
+LABEL_PX = 15  # from one label to the next
+MOST_BANDS = 60  # shaded bands
 
 
 class Rows(NamedTuple):
-    """Rows from the top: `of_step[i]`, `of_run[r]` (-1: the run has no row of its own), `n` in all.
+    """`n` rows from the top, `px` high each; bars have the part `bar` of that.
 
-    `group[i]` and `run_group[r]` number what can be busy only once at a time, for the busy fraction.
-    `tick_rows` and `tick_texts` are the labels, harmless and few; `bands` are row ranges [top, bottom) that
-    belong together.
+    `group[i]` numbers what can be busy only once at a time, for the busy fraction of bar i. `ticks` and
+    `texts` are the labels, `bands` the ranges of rows [top, bottom) that are shaded.
     """
 
-    of_step: Ints
-    of_run: Ints
     n: int
+    px: float
     group: Ints
-    run_group: Ints
-    tick_rows: list[float]
-    tick_texts: list[str]
-    bands: list[tuple[int, int]]
+    ticks: list[float]
+    texts: list[str]
+    bands: list[tuple[float, float]]
+    bar: float = BAR_PX / ROW_PX
 
 
-def run_names(scene: Scene) -> list[str]:
+class Label(NamedTuple):
+    """Candidates for labels: their rows, their rank (low ones first), and how to say the one in place i."""
+
+    rows: NDArray[Any]
+    rank: NDArray[Any]
+    text: Callable[[int], str]
+
+
+def run_names(frames: Frames) -> list[str]:
     """A label for each run; with a letter or a number in front where that is needed to tell them apart."""
-    runs = scene.frames.runs
-    columns = zip(runs["run_id"], runs["business_name"], runs["agent_name"], strict=True)
-    labels = [run_label(*names, RUN_LABEL - 4) for names in columns]
+    columns = zip(frames.runs["run_id"], frames.runs["business_name"], frames.runs["agent_name"], strict=True)
+    labels = [run_label(run, business, agent, LABEL - 4) for run, business, agent in columns]
     if 1 < len(labels) <= len(LETTERS):
         return [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
     if len(set(labels)) == len(labels):
@@ -52,108 +60,106 @@ def run_names(scene: Scene) -> list[str]:
     return [f"{number}: {label}" for number, label in enumerate(labels, 1)]
 
 
-def tree(scene: Scene, start: Ints, end: Ints) -> Rows:
-    """One row per step in tree order; several runs, and one without steps, have a row of their own on top."""
-    order = np.lexsort((scene.frames.steps["order"].to_numpy(), scene.run))
-    has_head = scene.has_no_steps | (scene.n_runs > 1)
-    n_steps = np.bincount(scene.run, minlength=scene.n_runs)
-    heads_before = np.cumsum(has_head)
-    of_step = np.empty(scene.n_steps, np.int64)
-    of_step[order] = np.arange(scene.n_steps)
-    of_step += heads_before[scene.run] if scene.n_runs else 0
-    first = np.cumsum(n_steps) - n_steps + heads_before - has_head
-    of_run = np.where(has_head, first, -1)
-    n = scene.n_steps + int(has_head.sum())
+def tree(scene: Scene, most_px: int = MOST_PX) -> Rows:
+    """One row per bar in tree order; several runs, and one without steps, have a row of their own on top."""
+    bars, runs = scene.bars, scene.runs
+    has_row = ~runs["has_bars"] | (len(runs) > 1)
+    heads_before = np.cumsum(has_row)
+    bars["row"] = np.arange(len(bars)) + (heads_before[bars["run"]] if len(bars) else 0)
+    n_bars = np.bincount(bars["run"], minlength=len(runs))
+    first = np.cumsum(n_bars) - n_bars + heads_before - has_row
+    runs["row"] = np.where(has_row, first, -1)
+    names, steps = run_names(scene.frames), scene.frames.steps
+    heads = np.flatnonzero(has_row)
+    indent = bars["depth"] - (bars["depth"].min() if len(bars) else 0) + int(len(heads) > 0)
 
-    depth = scene.frames.steps["depth"].to_numpy(np.int64)
-    heads = np.flatnonzero(has_head)
-    names = run_names(scene)
-    head_depth = 1 if len(heads) else 0
-    ticks = _Ticks(n)
-    ticks.add(of_run[heads], np.zeros(len(heads), np.int64), lambda at: plain(names[heads[at]], RUN_LABEL))
-    labels = step_labels(scene)
-    ticks.add(of_step, depth + head_depth, lambda at: indented(labels(at), int(depth[at]), LABEL))
-    bands = [
-        (int(top), int(top + size + head)) for top, size, head in zip(first, n_steps, has_head, strict=True)
+    def text(at: int) -> str:
+        words = plain(step_label(steps, bars["step"][at]), LABEL)
+        return indented(bold(words) if bars["kind"][at] == GROUP else words, int(indent[at]))
+
+    labels = [
+        Label(first[heads], np.zeros(len(heads)), lambda at: bold(plain(names[heads[at]], LABEL))),
+        Label(bars["row"], indent + 1, text),
     ]
-    return ticks.rows(of_step, of_run, scene.run, np.arange(scene.n_runs), bands if scene.n_runs > 1 else [])
+    bands = _run_bands(first, n_bars, has_row) if len(runs) > 1 else _group_bands(bars)
+    return _rows(len(bars) + len(heads), bars["run"], labels, bands, most_px)
 
 
-def agent(scene: Scene, start: Ints, end: Ints) -> Rows:
+def _run_bands(first: Ints, n_bars: Ints, has_row: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    bands = [(top, top + n + head) for top, n, head in zip(first, n_bars, has_row, strict=True)]
+    return [(float(top), float(bottom)) for top, bottom in bands[1::2]]
+
+
+def _group_bands(bars: NDArray[np.void]) -> list[tuple[float, float]]:
+    """The rows of every other group at the top, with all that stands in it."""
+    top = np.flatnonzero(bars["parent"] < 0)
+    ends = np.append(top[1:], len(bars))
+    groups = np.flatnonzero(bars["kind"][top] == GROUP)[::2][:MOST_BANDS]
+    return [(float(bars["row"][top[at]]), float(bars["row"][ends[at] - 1] + 1)) for at in groups]
+
+
+def agent(scene: Scene, most_px: int = MOST_PX) -> Rows:
     """A band per agent, in it one per run, in that as few rows as do not overlap."""
-    codes, agents = pd.factorize(scene.frames.steps["agent"], use_na_sentinel=False)
-    unit, band = np.unique(codes * max(scene.n_runs, 1) + scene.run, return_inverse=True)
-    lane = _lanes(band, start, end)
+    bars, n_runs = scene.bars, max(len(scene.runs), 1)
+    codes, agents = pd.factorize(scene.frames.steps["agent"].iloc[bars["step"]], use_na_sentinel=False)
+    unit, band = np.unique(codes * n_runs + bars["run"], return_inverse=True)
+    lane = _lanes(band, bars["start"], bars["end"])
     height = np.zeros(len(unit), np.int64)
     np.maximum.at(height, band, lane + 1)
     top = np.cumsum(height) - height
-    of_step = top[band] + lane
+    bars["row"] = top[band] + lane
     n = int(height.sum())
-    of_run = _rows_at_the_end(scene, n)
-
-    names = run_names(scene)
-    unit_agent, unit_run = unit // max(scene.n_runs, 1), unit % max(scene.n_runs, 1)
+    unit_agent, unit_run = unit // n_runs, unit % n_runs
     is_first = np.diff(unit_agent, prepend=-1) > 0
+    names = run_names(scene.frames)
+    words = agent_names(scene.frames.runs)
 
-    def label(at: int) -> str:
-        name = plain(agents[unit_agent[at]], LABEL - 4)
-        return name if scene.n_runs == 1 else f"{name} · {plain(names[unit_run[at]].split()[0], LABEL)}"
+    def text(at: int) -> str:
+        name = plain(agent_word(agents[unit_agent[at]], words), LABEL - 4)
+        if n_runs == 1:
+            return name
+        letter = plain(names[unit_run[at]].split()[0], LABEL)
+        return f"{bold(name)} · {letter}" if is_first[at] else f"{name} · {letter}"
 
-    ticks = _Ticks(n + int((of_run >= 0).sum()))
-    ticks.add(top + (height - 1) / 2, np.where(is_first, 0, 1), label)
-    ticks.add_runs_without_steps(of_run, names)
-    edges = [*top[is_first].tolist(), n]
-    return ticks.rows(of_step, of_run, of_step, of_run, list(pairwise(edges)))
+    edges = pairwise([*top[is_first].tolist(), n])
+    labels = [Label(top + (height - 1) / 2, np.where(is_first, 0, 1), text), _without_bars(scene, n)]
+    bands = [(float(a), float(b)) for a, b in list(edges)[1::2]]
+    return _rows(n + len(labels[1].rows), bars["row"].astype(np.int64), labels, bands, most_px)
 
 
-def lanes(scene: Scene, start: Ints, end: Ints) -> Rows:
+def lanes(scene: Scene, most_px: int = MOST_PX) -> Rows:
     """As few rows as do not overlap: their number is the greatest number of steps open at once."""
-    lane = _lanes(np.zeros(scene.n_steps, np.int64), start, end)
+    bars = scene.bars
+    lane = _lanes(np.zeros(len(bars), np.int64), bars["start"], bars["end"])
+    bars["row"] = lane
     n = int(lane.max(initial=-1)) + 1
-    of_run = _rows_at_the_end(scene, n)
-    ticks = _Ticks(n + int((of_run >= 0).sum()))
-    ticks.add(np.arange(n), np.zeros(n, np.int64), lambda at: f"lane {at + 1}")
-    ticks.add_runs_without_steps(of_run, run_names(scene))
-    return ticks.rows(lane, of_run, lane, of_run, [])
+    labels = [
+        Label(np.arange(n), np.zeros(n), lambda at: f"Lane {at + 1}"),
+        _without_bars(scene, n),
+    ]
+    return _rows(n + len(labels[1].rows), lane, labels, [], most_px)
 
 
-def run(scene: Scene, start: Ints, end: Ints) -> Rows:
-    """One row per run: the fleet."""
-    names = run_names(scene)
-    runs = scene.frames.runs
-    status = runs["status"].astype("str").to_numpy()
-
-    def label(at: int) -> str:
-        return plain(
-            names[at] if status[at] == "completed" else f"{names[at]} ({status[at]})", RUN_LABEL + 14
-        )
-
-    ticks = _Ticks(scene.n_runs)
-    ticks.add(np.arange(scene.n_runs), np.zeros(scene.n_runs, np.int64), label)
-    return ticks.rows(scene.run, np.arange(scene.n_runs), scene.run, np.arange(scene.n_runs), [])
-
-
-LAYOUTS: dict[str, Callable[[Scene, Ints, Ints], Rows]] = {
+LAYOUTS: dict[str, Callable[[Scene, int], Rows]] = {
     "tree": tree,
     "agent": agent,
     "lanes": lanes,
-    "run": run,
 }
 
 
-def step_labels(scene: Scene) -> Callable[[int], object]:
-    """The label of step i for people, else its internal name."""
-    steps = scene.frames.steps
-    label, name = steps["label"], steps["name"]
+def _without_bars(scene: Scene, n: int) -> Label:
+    """Rows at the end for the runs that have no step to show."""
+    empty = np.flatnonzero(~scene.runs["has_bars"])
+    scene.runs["row"][empty] = n + np.arange(len(empty))
+    names = run_names(scene.frames)
+    return Label(
+        n + np.arange(len(empty)),
+        np.ones(len(empty)),
+        lambda at: plain(f"{names[empty[at]]}, no steps", LABEL + 10),
+    )
 
-    def of(at: int) -> object:
-        given = label.iloc[at]
-        return name.iloc[at] if pd.isna(given) or not given.strip() else given
 
-    return of
-
-
-def _lanes(band: Ints, start: Ints, end: Ints) -> Ints:
+def _lanes(band: Ints, start: NDArray[Any], end: NDArray[Any]) -> Ints:
     """Lanes within each band, by one call; of steps that start together the outer one comes first.
 
     Starts and ends are numbered in order of band, time, ends before starts, and tree order: so each band
@@ -168,48 +174,17 @@ def _lanes(band: Ints, start: Ints, end: Ints) -> Ints:
     return timing.lanes(number[n:], number[:n])
 
 
-def _rows_at_the_end(scene: Scene, n: int) -> Ints:
-    """Rows behind the last one for the runs that have no step to show."""
-    empty: Flags = scene.has_no_steps
-    return np.where(empty, n + np.cumsum(empty) - 1, -1)
-
-
-class _Ticks:
-    """Collects candidates for labels; only the few that are chosen are turned into text."""
-
-    def __init__(self, n_rows: int) -> None:
-        self._n_rows = n_rows
-        self._rows: list[NDArray[Any]] = []
-        self._rank: list[Ints] = []
-        self._texts: list[Callable[[int], str]] = []
-
-    def add(self, rows: NDArray[Any], rank: Ints, text: Callable[[int], str]) -> None:
-        self._rows.append(rows)
-        self._rank.append(rank)
-        self._texts.append(text)
-
-    def add_runs_without_steps(self, of_run: Ints, names: list[str]) -> None:
-        where = np.flatnonzero(of_run >= 0)
-        self.add(
-            of_run[where],
-            np.ones(len(where), np.int64),
-            lambda at: plain(f"{names[where[at]]}, no steps", RUN_LABEL + 10),
-        )
-
-    def rows(
-        self, of_step: Ints, of_run: Ints, group: Ints, run_group: Ints, bands: list[tuple[int, int]]
-    ) -> Rows:
-        rows = np.concatenate(self._rows)
-        block = np.repeat(np.arange(len(self._rows)), [len(part) for part in self._rows])
-        place = np.concatenate([np.arange(len(part)) for part in self._rows])
-        chosen = thin(rows, np.concatenate(self._rank), self._n_rows)
-        return Rows(
-            of_step=of_step,
-            of_run=of_run,
-            n=self._n_rows,
-            group=group,
-            run_group=run_group,
-            tick_rows=rows[chosen].tolist(),
-            tick_texts=[self._texts[block[at]](int(place[at])) for at in chosen],
-            bands=bands[:MOST_BANDS],
-        )
+def _rows(n: int, group: Ints, labels: list[Label], bands: list[tuple[float, float]], most_px: int) -> Rows:
+    px = min(float(ROW_PX), most_px / max(n, 1))
+    rows = np.concatenate([label.rows for label in labels])
+    source = np.repeat(np.arange(len(labels)), [len(label.rows) for label in labels])
+    place = np.concatenate([np.arange(len(label.rows)) for label in labels])
+    chosen = thin(rows, np.concatenate([label.rank for label in labels]), int(-(-LABEL_PX // px)))
+    return Rows(
+        n=n,
+        px=px,
+        group=group,
+        ticks=rows[chosen].tolist(),
+        texts=[labels[source[at]].text(int(place[at])) for at in chosen],
+        bands=bands[:MOST_BANDS],
+    )

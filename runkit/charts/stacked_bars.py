@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from runkit.charts.labels import plain
-from runkit.charts.style import LEGEND, SIZE, chosen_ground, keep_private, template
+from runkit.charts.style import LEGEND, SIZE, chosen_theme, keep_private, template
 from runkit.style import MISSING
 from runkit.text import duration, plural
 
@@ -101,7 +101,7 @@ def stacked_bars(
     height = COLUMNS_PX if is_vertical else ROW_PX * len(parts)
     below = 44 + 20 * -(-len(traces) // 2)
     layout |= {
-        "template": template(chosen_ground()),
+        "template": template(chosen_theme()),
         "meta": {"alt": alt, "summary": alt},
         "barmode": "relative",
         "height": height + below + 12,

@@ -1,76 +1,80 @@
-"""The parts of the figure: traces, shapes and notes, as plain dicts of plotly's names.
+"""The parts of a Gantt chart, as plain dicts of plotly's names.
 
-One bar trace per look, on numeric axes, with typed arrays: plotly turns a numpy array given as a bar's `base`
-into text.
+Bars stand on numeric axes as typed arrays: plotly turns a numpy array given as a bar's `base` into text.
+Positions are seconds, rows count from the top.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.axis import PLOT_PX, Axis, elapsed
-from runkit.charts.labels import plain, thin
-from runkit.charts.rows import Rows, run_names, step_labels
-from runkit.charts.scene import SECOND, Scene
-from runkit.charts.style import CONTAINER, ERROR, ERROR_OUTLINE, LOOKS, TRACK, TRACK_OUTLINE
-from runkit.text import duration, moment
-from runkit.timing import Flags, Ints
+from runkit.charts.axis import PLOT_PX, Axis
+from runkit.charts.bars import GROUP, STEP, WAIT, Array, Scene
+from runkit.charts.hover import run_hover_texts
+from runkit.charts.labels import bold, colored, plain, width_px
+from runkit.charts.rows import BAR_PX, Rows
+from runkit.charts.style import CLEAR, SIZE, faded
+from runkit.style import FAILED_COLOR, Theme
+from runkit.text import duration
+from runkit.timing import Flags
 
 Trace = dict[str, Any]
 Floats = NDArray[np.float64]
+Piece = tuple[float, float, float]  # a part of the critical path: from, to, row
 
-ROW_PX = 18  # a row of text fits
-LEAST_PX, MOST_PX = 80, 720  # of all rows: one bar is no strip, a thousand rows fit on a screen
-BAR = 0.74  # height of a bar, in rows
-INNER = 0.5  # of a bar that shares its row with the step that holds it
-STUB = 0.025  # length of the stub of an open step, as a share of the axis
-LEAST_BAR_PX = 2.0  # a bar among a million rows is still seen
-TEXT_PX = 10  # rows lower than this have no words in them
-OUTLINED = 0.006  # of the axis, some 6 px: a bar shorter than this would be all outline
-MARK_PX = 16  # from one cross or stub to the next over a picture: a cross is 10 px wide
-MOST_MARKS = 25  # of each, a cross being as dear as two bars; the picture shows all that failed or waits
+DENSE_PX = 8
+TEXT_PX = 14  # rows lower than this have no words in them
+MOST_TEXTS = 500  # durations that are written
+LEAST_BAR_PX = 2.0  # a bar among thousands of rows is still seen
 TICK_PX = 3  # width of a step without duration
-SHOWN_ARTIFACTS = 3  # in a hover text
-HOVER_LABEL, HOVER_AGENT, HOVER_ARTIFACT = 60, 40, 50  # characters
-
-NOWHERE: dict[str, Any] = {"type": "bar", "x": [None], "y": [None]}  # drawn in the legend only
-HOVER = (
-    "<b>%{{customdata[0]}}</b><br>%{{customdata[1]}} · {look}, %{{customdata[2]}}<br>"
-    "starts %{{customdata[3]}}<br>takes %{{customdata[4]}}, by itself %{{customdata[5]}}%{{customdata[6]}}"
-    "<extra></extra>"
-)
+STUB = 0.02  # length of the stub of an open step, as a share of the axis
+MOST_MARKS = 25  # crosses over the picture of very many steps, which shows all that failed
+ERROR_TEXT, LEAST_ERROR = 60, 12  # characters of an error
+LEAST_PLOT_PX, RIGHT_PX = 400, 340  # of a narrow figure's axis, and the most that texts reach behind it
+LETTER_PX = 6.0  # a letter of an error, about
+TEXT_SCALE = 0.88  # of `width_px`, which is for 12 px: durations have 11 px
+NOWHERE: Trace = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "hoverinfo": "skip"}
+HOVER = {"hovertemplate": "%{customdata}<extra></extra>", "showlegend": False}
+FAILING = "✕ failing step"
 
 
 class Picture(NamedTuple):
-    """All that is needed to draw: where steps and runs stand; `chosen` are the steps to draw."""
+    """All that is needed to draw. `bars` are drawn one by one; `scene` also holds those that are not.
+
+    `is_bounded`: the others are in a picture; `is_partial`: the others are left out. `texts`: what a reader
+    sees when pointing at a bar, by the row of `frames.steps`.
+    """
 
     scene: Scene
+    bars: Array
     rows: Rows
     axis: Axis
-    start: Floats
-    end: Floats
-    run_start: Floats
-    run_end: Floats
-    chosen: Ints
+    path: list[Piece]
+    theme: Theme
     is_bounded: bool
-    shares_rows: bool
+    is_partial: bool
     tz: str
+    texts: dict[int, str]
 
     @property
-    def px(self) -> int:
-        """Height of the rows together, in pixels."""
-        return min(max(self.rows.n * ROW_PX, LEAST_PX), MOST_PX)
+    def scale(self) -> float:
+        """Pixels a second, in a figure of usual width."""
+        return PLOT_PX / self.axis.length
 
     @property
-    def row_px(self) -> float:
-        """Height of a row, in pixels."""
-        return self.px / max(self.rows.n, 1)
+    def is_dense(self) -> bool:
+        """Whether rows are too low for marks other than bars."""
+        return self.rows.px < DENSE_PX
+
+    @property
+    def has_words(self) -> bool:
+        """Whether durations stand at the ends of the bars."""
+        return self.rows.px >= TEXT_PX and len(self.bars) <= MOST_TEXTS and not self.is_bounded
 
 
 def numbers(values: NDArray[Any]) -> dict[str, str]:
@@ -80,309 +84,262 @@ def numbers(values: NDArray[Any]) -> dict[str, str]:
 
 def traces(picture: Picture) -> list[Trace]:
     """All traces, from the bottom up."""
-    scene, chosen = picture.scene, picture.chosen
-    has_length = picture.end[chosen] > picture.start[chosen]
-    out = [] if picture.is_bounded else _tracks(picture)
-    for look in range(len(LOOKS)):
-        out += _bars(picture, look, chosen[has_length & (scene.look[chosen] == look)])
-    out += _critical(picture, chosen[has_length & _is_outlined(picture, chosen)])
-    out += _instants(picture, chosen[~has_length])
-    is_live = np.isin(scene.frames.runs["status"].astype("str").to_numpy(), ["running", "interrupted"])
-    still = chosen[scene.is_open[chosen]]
-    out += _stubs(picture, still[is_live[scene.run[still]]], "still running", "still waiting")
-    out += _stubs(picture, still[~is_live[scene.run[still]]], "no end recorded", "never answered")
-    out += _errors(picture, chosen[scene.is_error[chosen]])
-    return out
+    out = [*_run_bars(picture), *_bars(picture)]
+    if not picture.is_dense:
+        halo, line = _path(picture) or ({}, {})
+        out += [halo, *brackets(picture), line, *waits(picture), *stubs(picture)]
+    words, _ = durations(picture)
+    out += instants(picture)
+    marks = [*filter(None, out), *words, *_crosses(picture)]
+    if picture.is_partial:  # the range slider repeats what stands on its axis, with every zoom
+        marks = [mark | ({} if mark["type"] == "bar" else {"xaxis": "x2"}) for mark in marks]
+    return [*marks, *_legend(picture)]
 
 
-def _bars(picture: Picture, look: int, steps: Ints) -> list[Trace]:
-    """The bars of one look. A look that only the picture shows still has its legend entry.
+def _bars(picture: Picture) -> list[Trace]:
+    """One trace for each color and fill; groups and waits are clear, their marks lie over them."""
+    bars = picture.bars[picture.bars["x1"] > picture.bars["x0"]]
+    is_plain = (bars["kind"] == STEP) & ~bars["is_failing"]
+    is_solid = is_solid_bar(picture, bars)
+    out = []
+    for number, (word, color) in enumerate(picture.scene.legend):
+        own = is_plain & (bars["color"] == number)
+        out += bar_trace(picture, bars[own & ~is_solid], word, faded(color), color)
+        out += bar_trace(picture, bars[own & is_solid], word, color, color)
+    out += bar_trace(picture, bars[bars["is_failing"]], FAILING, FAILED_COLOR, FAILED_COLOR)
+    fill = faded(picture.theme.muted) if picture.is_dense else CLEAR
+    out += bar_trace(picture, bars[bars["kind"] == GROUP], "group", fill, CLEAR)
+    has_bands = len(picture.scene.runs) == 1 and not picture.is_dense
+    fill = CLEAR if has_bands else faded(picture.theme.wait)
+    return out + bar_trace(picture, bars[bars["kind"] == WAIT], "waiting for a reviewer", fill, CLEAR)
 
-    Over a picture, the bars on the critical path are a second trace with an outline of their own: that of
-    `_critical`, a bar around each bar, would be one more to redraw.
-    """
-    if not (picture.scene.look == look).any():
+
+def is_solid_bar(picture: Picture, bars: Array) -> Flags:
+    """Bars on the critical path are solid; all are where no step is off it."""
+    if picture.is_bounded or not picture.scene.bars["is_critical"].any():
+        return np.full(len(bars), not picture.scene.runs["is_failed"].all())
+    solid: Flags = bars["is_critical"]
+    return solid
+
+
+def bar_trace(picture: Picture, bars: Array, name: str, fill: str, edge: str) -> list[Trace]:
+    """The bars of some steps, if there are any."""
+    texts = [picture.texts[step] for step in bars["step"].tolist()]
+    height = max(picture.rows.bar, LEAST_BAR_PX / picture.rows.px)
+    return _bars_at(bars, plain(name), texts, min(height, 1.0), fill, {"color": edge, "width": 1.25})
+
+
+def _run_bars(picture: Picture) -> list[Trace]:
+    """A pale bar for each run that has a row of its own."""
+    runs, line = picture.scene.runs, picture.theme.muted
+    own = np.flatnonzero((runs["row"] >= 0) & runs["is_started"] & (not picture.is_bounded))
+    texts = run_hover_texts(picture.scene, own)
+    return _bars_at(runs[own], "run", texts, 0.9, faded(line, 0.1), {"color": line, "width": 1})
+
+
+def _bars_at(
+    bars: Array, name: str, texts: list[str], height: float, fill: str, edge: dict[str, Any]
+) -> list[Trace]:
+    if not len(bars):
         return []
-    failed = picture.scene.is_error[steps]
-    has_edge = picture.is_bounded & ~failed & _is_outlined(picture, steps)
-    edge = {"color": ERROR_OUTLINE, "width": numbers(np.where(failed, 2.0, 0.0)[~has_edge])}
-    out = [_bars_of(picture, look, steps[~has_edge], edge)]
-    if has_edge.any():
-        edge = {"width": numbers(_outline_px(picture, steps[has_edge]))}
-        out.append(_bars_of(picture, look, steps[has_edge], edge) | {"showlegend": False})
-    return out
-
-
-def _bars_of(picture: Picture, look: int, steps: Ints, edge: dict[str, Any]) -> Trace:
-    style = LOOKS[look]
-    marker: dict[str, Any] = {"color": style.colour, "line": edge}
-    if style.hatch:
-        marker["pattern"] = {
-            "shape": style.hatch,
-            "fillmode": "overlay",
-            "fgcolor": style.hatch_colour,
-            "size": 7,
-            "solidity": 0.3,
-        }
-    place = _spans(picture, steps) if len(steps) else NOWHERE
-    return {
-        **place,
-        "name": style.words,
-        "marker": marker,
-        "customdata": hover(picture, steps),
-        "hovertemplate": HOVER.format(look=style.words),
-        "legendrank": look,
-        **({"legendgroup": style.words} if picture.is_bounded else {}),  # one entry for both
-    }
-
-
-def _spans(picture: Picture, steps: Ints) -> Trace:
-    """Geometry of the bars of some steps."""
-    return {
+    trace = {
         "type": "bar",
         "orientation": "h",
-        "base": numbers(picture.start[steps]),
-        "x": numbers(picture.end[steps] - picture.start[steps]),
-        "y": numbers(picture.rows.of_step[steps]),
-        "width": numbers(thickness(picture, steps)),
+        "base": numbers(bars["x0"]),
+        "x": numbers(bars["x1"] - bars["x0"]),
+        "y": numbers(bars["row"]),
+        "width": height,
         "textposition": "none",
+        "name": name,
+        "marker": {"color": fill, "cornerradius": 3.5, "line": edge},
+        "customdata": texts,
     }
+    return [trace | HOVER]
 
 
-def thickness(picture: Picture, steps: Ints) -> Floats:
-    """Height of the bars of some steps, in rows."""
-    is_inner = picture.shares_rows & (picture.scene.look[steps] != CONTAINER)
-    return np.maximum(np.where(is_inner, INNER, BAR), LEAST_BAR_PX / picture.row_px)
+def lines(x: Sequence[float | None], y: Sequence[float | None], line: dict[str, Any], **more: Any) -> Trace:
+    """A line that says nothing when a reader points at it; None is a gap."""
+    trace = {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line}
+    return trace | {"hoverinfo": "skip", "showlegend": False} | more
 
 
-def _tracks(picture: Picture) -> list[Trace]:
-    """A light bar for each run that has a row of its own: what nothing covers was idle."""
-    own = np.flatnonzero((picture.rows.of_run >= 0) & picture.scene.is_started)
-    if not len(own):
-        return []
-    names = run_names(picture.scene)
-    lengths = (picture.scene.run_end - picture.scene.run_start)[own] / SECOND
-    runs = picture.scene.frames.runs
-    status, queued = runs["status"].astype("str").to_numpy(), runs["queued_s"].to_numpy()
-    return [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "base": numbers(picture.run_start[own]),
-            "x": numbers((picture.run_end - picture.run_start)[own]),
-            "y": numbers(picture.rows.of_run[own]),
-            "width": 0.9,
-            "textposition": "none",
-            "name": "the run, idle if bare",
-            "marker": {"color": TRACK, "line": {"color": TRACK_OUTLINE, "width": 1}},
-            "customdata": [
-                [plain(names[run]), plain(status[run]), duration(length), duration(queued[run])]
-                for run, length in zip(own.tolist(), lengths.tolist(), strict=True)
-            ],
-            "hovertemplate": (
-                "<b>%{customdata[0]}</b><br>%{customdata[1]}, %{customdata[2]}"
-                "<br>queued for %{customdata[3]} before<extra></extra>"
-            ),
-            "legendrank": 100,
-        }
-    ]
+def _spans(bars: Array) -> tuple[list[float | None], list[float | None]]:
+    """Horizontal lines along bars, with gaps between them."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for start, end, row in zip(bars["x0"].tolist(), bars["x1"].tolist(), bars["row"].tolist(), strict=True):
+        x += [start, end, None]
+        y += [row, row, None]
+    return x, y
 
 
-def _critical(picture: Picture, steps: Ints) -> list[Trace]:
-    """Outlines of the steps with time of their own on the critical path, in the template's colour.
-
-    Over a picture the bars have them, and this explains them in the legend.
-    """
-    if not len(steps):
-        return []
-    edge = _outline_px(picture, steps)
-    thickest_first = np.argsort(-edge, kind="stable")  # the legend shows the first one
-    shown = NOWHERE if picture.is_bounded else _spans(picture, steps[thickest_first])
-    return [
-        {
-            **shown,
-            "name": "critical path",
-            "marker": {"color": "rgba(0,0,0,0)", "line": {"width": numbers(edge[thickest_first])}},
-            "hoverinfo": "skip",
-            "legendrank": 110,
-        }
-    ]
-
-
-def _is_outlined(picture: Picture, steps: Ints) -> Flags:
-    """Steps with time of their own on the critical path.
-
-    None in a fleet of low rows, and nothing that holds others where it shares their row.
-    """
-    scene = picture.scene
-    on_path: Flags = scene.is_critical[steps] & (scene.frames.steps["critical_s"].to_numpy()[steps] > 0)
-    if picture.shares_rows:
-        on_path &= (scene.look[steps] != CONTAINER) & (picture.row_px >= TEXT_PX)
-    return on_path
-
-
-def _outline_px(picture: Picture, steps: Ints) -> Floats:
-    """Thin where bars are small: an outline must not hide what it surrounds."""
-    wide = (picture.end - picture.start)[steps] >= OUTLINED * picture.axis.length
-    return np.where(wide & (picture.row_px >= TEXT_PX), 1.5, 0.5)
-
-
-def _instants(picture: Picture, steps: Ints) -> list[Trace]:
-    """Ticks for steps without duration, which a bar would not show."""
-    if not len(steps):
-        return []
-    colours = [LOOKS[look].colour for look in picture.scene.look[steps].tolist()]
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": numbers(picture.start[steps]),
-            "y": numbers(picture.rows.of_step[steps]),
-            "name": "no duration",
-            "marker": {
-                "symbol": "line-ns",
-                "size": max(4.0, min(BAR * picture.row_px, 18.0)),
-                "line": {"width": TICK_PX, "color": colours},
-            },
-            "customdata": hover(picture, steps),
-            "hovertemplate": HOVER.format(look="no duration"),
-            "legendrank": 120,
-        }
-    ]
-
-
-def _stubs(picture: Picture, steps: Ints, words: str, wait_words: str) -> list[Trace]:
-    """A hatched stub behind each step that is open, and words beside as many as can be read.
-
-    Over a picture there are as many stubs as stand apart.
-    """
-    if not len(steps):
-        return []
-    steps, name = _apart(picture, steps, words)
-    stub = STUB * picture.axis.length
-    at = picture.end[steps]
-    rows = picture.rows.of_step[steps]
-    colours = [LOOKS[look].colour for look in picture.scene.look[steps].tolist()]
-    # The outermost open step of a row speaks for it.
-    depth = picture.scene.frames.steps["depth"].to_numpy()[steps]
-    told = np.array(thin(rows, depth, picture.rows.n) if picture.row_px >= TEXT_PX else [], np.int64)
-    is_wait = picture.scene.is_wait[steps]
-    return [
-        {
-            **_spans(picture, steps),
-            "base": numbers(at),
-            "x": numbers(np.full(len(steps), stub)),
-            "name": name,
-            "marker": {
-                "color": colours,
-                "pattern": {"shape": "\\", "fillmode": "replace", "size": 5, "solidity": 0.45},
-                "line": {"width": 0},
-            },
-            "hoverinfo": "skip",
-            "legendrank": 130,
-        },
-        {
-            "type": "scatter",
-            "mode": "text",
-            "x": numbers(at[told] + stub),
-            "y": numbers(rows[told]),
-            "text": [" " + (wait_words if is_wait[place] else words) for place in told.tolist()],
-            "textposition": "middle right",
-            "cliponaxis": False,
-            "hoverinfo": "skip",
-            "showlegend": False,
-        },
-    ]
-
-
-def _errors(picture: Picture, steps: Ints) -> list[Trace]:
-    """A cross at the end of each step that failed; over a picture, of as many as stand apart."""
-    if not len(steps):
-        return []
-    steps, name = _apart(picture, steps, "failed here")
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": numbers(picture.end[steps]),
-            "y": numbers(picture.rows.of_step[steps]),
-            "name": name,
-            "marker": {"symbol": "x", "size": 10, "color": LOOKS[ERROR].colour, "line": {"width": 1.5}},
-            "cliponaxis": False,
-            "hoverinfo": "skip",
-            "legendrank": 90,
-        }
-    ]
-
-
-def _apart(picture: Picture, steps: Ints, words: str) -> tuple[Ints, str]:
-    """Over a picture, one step that ends in each field, of fields so large that few have one.
-
-    With the words for the legend, which say so.
-    """
-    if not picture.is_bounded:
-        return steps, words
-    x = (picture.end[steps] - picture.axis.start) / picture.axis.length * PLOT_PX
-    y = picture.rows.of_step[steps] * picture.row_px
-    field = MARK_PX
-    while True:
-        first = np.unique(np.stack([x // field, y // field]), axis=1, return_index=True)[1]
-        if len(first) <= MOST_MARKS:
-            return steps[np.sort(first)], words + (" (not all marked)" if len(first) < len(steps) else "")
-        field *= 2
-
-
-def hover(picture: Picture, steps: Ints) -> list[list[str]]:
-    """Short texts for each of some steps, all harmless, looked up by row."""
-    scene = picture.scene
-    cut = scene.frames.steps.iloc[steps]
-    label = step_labels(scene)
-    names = run_names(scene)
-    found = _artifacts(scene, cut)
-    begin = cut["started_at"].dt.tz_convert(ZoneInfo(picture.tz)).tolist()
-    offset = ((scene.start - scene.run_start[scene.run])[steps] / SECOND).tolist()
-    resolution = cut["resolution"].astype("object").tolist()
-    lasts, by_itself = cut["duration_s"].tolist(), cut["self_s"].tolist()
-    run_ids, step_ids = cut["run_id"].tolist(), cut["step_id"].tolist()
+def brackets(picture: Picture, size: int = 9, width: float = 2) -> list[Trace]:
+    """A thin bracket for each group."""
+    groups = picture.bars[picture.bars["kind"] == GROUP]
     out = []
-    for place, step in enumerate(steps.tolist()):
-        agent = plain(cut["agent"].iat[place], HOVER_AGENT)
-        if scene.n_runs > 1:
-            agent += f" · {plain(names[scene.run[step]])}"
-        status = "still open" if scene.is_open[step] else plain(cut["status"].iat[place])
-        if not pd.isna(resolution[place]):
-            status += f", settled by policy: {plain(resolution[place])}"
-        out.append(
-            [
-                plain(label(step), HOVER_LABEL),
-                agent,
-                status,
-                f"{elapsed(offset[place], 0.1)} after the run began, {moment(begin[place])}",
-                duration(lasts[place]),
-                duration(by_itself[place]),
-                found.get((run_ids[place], step_ids[place]), ""),
-            ]
-        )
+    for number, (_, color) in enumerate(picture.scene.legend):
+        own = groups[groups["color"] == number]
+        if len(own):
+            x, y = _spans(own)
+            mark = {"symbol": "line-ns", "size": size, "line": {"width": width, "color": color}}
+            out.append(lines(x, y, {"color": color, "width": width}, mode="lines+markers", marker=mark))
     return out
 
 
-def _artifacts(scene: Scene, steps: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """The artifacts of some steps in words, with confidence; only those that have any."""
-    wanted = steps.loc[steps["n_artifacts"] > 0, ["run_id", "step_id"]]
-    if wanted.empty:
-        return {}
-    found: dict[tuple[str, str], list[str]] = {}
-    rows = scene.frames.artifacts.merge(wanted.drop_duplicates(), on=["run_id", "step_id"])
-    for run_id, step_id, title, confidence in zip(
-        *(rows[name].tolist() for name in ("run_id", "step_id", "title", "confidence")), strict=True
-    ):
-        found.setdefault((run_id, step_id), []).append(
-            f"{plain(title, HOVER_ARTIFACT)} ({plain(confidence, 20)} confidence)"
+def instants(picture: Picture) -> list[Trace]:
+    """Ticks for steps without duration, which a bar would not show."""
+    bars = picture.bars[(picture.bars["x1"] <= picture.bars["x0"]) & (picture.bars["kind"] != WAIT)]
+    if not len(bars):
+        return []
+    shades = [color for _, color in picture.scene.legend]
+    colors = [FAILED_COLOR if bar["is_failing"] else shades[bar["color"]] for bar in bars]
+    size = max(4.0, min(picture.rows.bar * picture.rows.px, float(BAR_PX)))
+    mark = {"symbol": "line-ns", "size": size, "line": {"width": TICK_PX, "color": colors}}
+    texts = [picture.texts[step] for step in bars["step"].tolist()]
+    trace = NOWHERE | {"x": numbers(bars["x0"]), "y": numbers(bars["row"]), "name": "instant", "marker": mark}
+    return [trace | HOVER | {"customdata": texts, "hoverinfo": "all"}]
+
+
+def _path(picture: Picture) -> list[Trace]:
+    """The critical path as one line with a halo; it changes rows where one part ends and the next begins."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    wait_rows = {float(row) for row in picture.bars["row"][picture.bars["kind"] == WAIT]}
+    for start, end, row in picture.path:
+        if x and x[-1] != start:
+            x.append(start)
+            y.append(y[-1])
+        x += [start, None, end] if row in wait_rows else [start, end]
+        y += [row, None, row] if row in wait_rows else [row, row]
+    if not x:
+        return []
+    theme = picture.theme
+    halo = lines(x, y, {"color": theme.ground, "width": 4.2})
+    return [halo, lines(x, y, {"color": theme.text, "width": 1.7}, name="critical path")]
+
+
+def waits(picture: Picture, size: int = 9) -> list[Trace]:
+    """A dotted line from the question to its answer; the end of one that is open is an open circle."""
+    bars = picture.bars[picture.bars["kind"] == WAIT]
+    if not len(bars):
+        return []
+    theme = picture.theme
+    x, y = _spans(bars)
+    ends = [
+        fill
+        for is_open in bars["is_open"]
+        for fill in (theme.wait, theme.ground if is_open else theme.wait, CLEAR)
+    ]
+    mark = {"size": size, "color": ends, "line": {"width": 2, "color": theme.wait}}
+    dotted = {"color": theme.wait, "width": 3, "dash": "dot"}
+    return [lines(x, y, dotted, mode="lines+markers", marker=mark, cliponaxis=False)]
+
+
+def stubs(picture: Picture) -> list[Trace]:
+    """A dotted stub behind each step that has not ended."""
+    bars = picture.bars[picture.bars["is_open"] & (picture.bars["kind"] != WAIT)].copy()
+    if not len(bars) or picture.is_bounded:
+        return []
+    bars["x0"], bars["x1"] = bars["x1"], bars["x1"] + STUB * picture.axis.length
+    dotted = {"color": picture.theme.muted, "width": 2, "dash": "dot"}
+    return [lines(*_spans(bars), dotted, name="open step")]
+
+
+def durations(picture: Picture) -> tuple[list[Trace], float]:
+    """Each bar's duration at its end, as one trace; and how far the widest reaches behind the axis, in px.
+
+    A text that the critical path would cross stands right of it; where several bars share a row, those
+    without room have none.
+    """
+    if not picture.has_words:
+        return [], 0.0
+    bars, scale = picture.bars, picture.scale
+    room = _room(picture)
+    levels = list(zip(picture.path, picture.path[1:], strict=False))
+    verticals = sorted((b[0], *sorted((a[2], b[2]))) for a, b in levels if a[2] != b[2])
+    is_path_drawn = bool(picture.path)
+    x, texts, colors, reach = [], [], [], 0.0
+    for bar, free in zip(bars, room.tolist(), strict=True):
+        behind = LEAST_PLOT_PX * (1 - float(bar["x1"] - picture.axis.start) / picture.axis.length)
+        text, width = _end_words(picture, bar, behind + RIGHT_PX)
+        at = float(bar["x1"]) + (STUB * picture.axis.length if bar["is_open"] and bar["kind"] != WAIT else 0)
+        for place, top, bottom in verticals:
+            if top <= bar["row"] <= bottom and at - 5 / scale < place < at + (width + 4) / scale:
+                at = max(at, place)
+        if text and (at - bar["x1"]) * scale + width <= free:
+            x.append(at)
+            texts.append((float(bar["row"]), f"\u00a0{text}"))
+            is_quiet = is_path_drawn and not bar["is_critical"]
+            colors.append(picture.theme.muted if is_quiet else picture.theme.text)
+            reach = max(reach, width - behind)
+    trace = lines(x, [row for row, _ in texts], {}, mode="text", text=[text for _, text in texts])
+    font = {"size": SIZE - 1, "color": colors}
+    more = {"textposition": "middle right", "textfont": font, "cliponaxis": False, "name": "durations"}
+    return ([trace | more] if x else []), reach
+
+
+def _room(picture: Picture) -> Floats:
+    """Pixels from the end of each bar to the next bar of its row."""
+    bars = picture.bars
+    order = np.lexsort((bars["x0"], bars["row"]))
+    is_same = np.diff(bars["row"][order]) == 0
+    room = np.full(len(bars), np.inf)
+    gap = (bars["x0"][order][1:] - bars["x1"][order][:-1]) * picture.scale
+    room[order[:-1][is_same]] = gap[is_same]
+    return room
+
+
+def _end_words(picture: Picture, bar: Any, room_px: float) -> tuple[str, float]:
+    """What stands at the end of a bar, and its width in pixels; an error is cut to fit into the room."""
+    scene, theme = picture.scene, picture.theme
+    if bar["kind"] == WAIT:
+        answer = plain(scene.answers.get(int(bar["step"]), "Answered"), ERROR_TEXT)
+        return ("", 0.0) if bar["is_open"] else (f"\u00a0\u00a0{answer}", width_px(answer) * TEXT_SCALE)
+    text = duration(bar["end"] - bar["start"]) if bar["end"] > bar["start"] else "instant"
+    if bar["is_open"]:
+        text += " · still running" if scene.runs["is_live"][bar["run"]] else " · no end recorded"
+    width = width_px(text) * TEXT_SCALE
+    if bar["is_error"]:
+        message = scene.messages.get(int(bar["step"]))
+        limit = min(int((room_px - width - 30) / LETTER_PX), ERROR_TEXT)
+        if message is not None and limit >= LEAST_ERROR:
+            words = plain(message, limit)
+            width += width_px(words) * TEXT_SCALE + 12
+            text += " · " + colored(words, theme.fail)
+        return colored(bold("✕"), theme.fail) + " " + text, width + 14
+    return text, width
+
+
+def _crosses(picture: Picture) -> list[Trace]:
+    """Over the picture of very many steps, crosses at some of the steps that failed."""
+    failed = picture.bars[picture.bars["is_failing"]]
+    if picture.has_words or not len(failed):
+        return []
+    failed = failed[:: -(-len(failed) // MOST_MARKS)]
+    mark = {"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": FAILED_COLOR}}
+    trace = NOWHERE | {"x": numbers(failed["x1"]), "y": numbers(failed["row"]), "marker": mark}
+    return [trace | {"name": "✕ failed", "showlegend": False, "cliponaxis": False}]
+
+
+def _legend(picture: Picture) -> list[Trace]:
+    """Entries for what the chart shows; they are traces of their own, so that all look alike."""
+    bars, theme = picture.scene.bars, picture.theme
+    used = np.unique(bars["color"][(bars["kind"] != WAIT) & ~bars["is_failing"]]).tolist()
+    out = [entry(*picture.scene.legend[number]) for number in used]
+    if bars["is_failing"].any():
+        out.append(entry(FAILING, FAILED_COLOR))
+    if picture.path and not picture.is_dense:
+        out.append(
+            lines([None], [None], {"color": theme.text, "width": 2}, name="critical path", showlegend=True)
         )
-    return {key: _several(lines) for key, lines in found.items()}
+    is_step = bars["kind"] == STEP
+    if not picture.is_bounded and bars["is_critical"].any() and (is_step & ~bars["is_critical"]).any():
+        grey = theme.muted
+        out.append(entry("off the critical path", faded(grey), {"color": grey, "width": 1.25}))
+    return out
 
 
-def _several(lines: list[str]) -> str:
-    more = len(lines) - SHOWN_ARTIFACTS
-    shown = [*lines[:SHOWN_ARTIFACTS], *([f"and {more} more artifacts"] if more > 0 else [])]
-    return "".join(f"<br>◆ {line}" for line in shown)
+def entry(word: str, color: str, line: dict[str, Any] | None = None) -> Trace:
+    """An entry of the legend."""
+    marker = {"symbol": "square", "size": 11, "color": color, "line": line or {"width": 0}}
+    return NOWHERE | {"marker": marker, "name": plain(word, 40), "showlegend": True}

@@ -31,7 +31,7 @@ def measure(n_steps: int) -> list[Row]:
     for size, read in frames.items():
         assert len(read.steps) == size
         assert not len(read.problems)
-    return [*_built(frames, sizes, fleet), *_zoomed(frames, sizes, fleet)]
+    return [*_built(frames, sizes, fleet), *_zoomed(frames, sizes)]
 
 
 def _built(frames: dict[int, runkit.Frames], sizes: list[int], fleet: runkit.Frames) -> list[Row]:
@@ -39,7 +39,7 @@ def _built(frames: dict[int, runkit.Frames], sizes: list[int], fleet: runkit.Fra
 
     def build(name: str, read: runkit.Frames) -> Callable[[], float]:
         def draw() -> None:
-            text[name] = runkit.gantt(read).to_json()
+            text[name] = runkit.gantt(read, depth=None if read is frames[EXACT] else "auto").to_json()
 
         return lambda: seconds(draw)
 
@@ -54,27 +54,24 @@ def _built(frames: dict[int, runkit.Frames], sizes: list[int], fleet: runkit.Fra
         grown = taken[f"{more:,} steps"] / taken[f"{less:,} steps"]
         limit = LINEAR * more / less
         rows.append(row("gantt", f"build, {more:,} steps / {less:,} steps", grown, "times", limit))
-    for what in ways:
-        limit = None if what in (exact, f"{BASE:,} steps") else MOST_MB
-        rows.append(row("gantt", f"JSON, {what}", len(text[what]) / 1e6, "MB", limit))
+    rows += [row("gantt", f"JSON, {what}", len(text[what]) / 1e6, "MB", MOST_MB) for what in ways]
     biggest = f"{sizes[-1]:,} steps"
     share = len(text[biggest]) / len(text[exact])
     return [*rows, row("gantt", f"JSON, {biggest} / {exact}, each a bar", share, "times", 1.0)]
 
 
-def _zoomed(frames: dict[int, runkit.Frames], sizes: list[int], fleet: runkit.Frames) -> list[Row]:
+def _zoomed(frames: dict[int, runkit.Frames], sizes: list[int]) -> list[Row]:
     ours = {f"gantt, {size:,} steps": runkit.gantt(frames[size]) for size in sizes}
-    ours[f"gantt, {FLEET:,} runs"] = runkit.gantt(fleet)
     theirs = f"px.timeline, {BASE:,} steps"
     with browser() as chromium:
         ways = {theirs: zoom(chromium, *_express(frames[BASE]))}
         ways |= {name: zoom(chromium, drawn.to_json(), _numeric(drawn)) for name, drawn in ours.items()}
         taken = in_turns(ways, ZOOMS)
     rows = [row("gantt", f"one zoom, {name}", value * 1e3, "ms") for name, value in taken.items()]
-    for name in ours:
-        limit = None if name == f"gantt, {BASE:,} steps" else 1.0
-        rows.append(row("gantt", f"zoom, {name} / {theirs}", taken[name] / taken[theirs], "times", limit))
-    return rows
+    shares = {name: taken[name] / taken[theirs] for name in ours}
+    return rows + [
+        row("gantt", f"zoom, {name} / {theirs}", share, "times", 1.0) for name, share in shares.items()
+    ]
 
 
 def _express(read: runkit.Frames) -> tuple[str, Callable[[float], Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drawn import draw
+from drawn import FAILING, GROUP, INSTANT, WAIT, draw, values, words
 from runkit.errors import UsageError
+from runkit.style import LIGHT
 from runkit.tables.frames import frames
-from support import artifact, at, example, question, run, step
+from support import artifact, example, question, run, step
 
 
 def nested():
@@ -28,7 +29,7 @@ def test_every_step_is_drawn_once():
     drawn = draw(nested())
     steps = frames(nested()).steps
     assert len(drawn.numbers("x")) == len(steps) - 1
-    assert len(drawn.numbers("x", {"no duration"})) == 1
+    assert values(drawn.trace(INSTANT)["x"]).tolist() == [75]
     assert drawn.numbers("x").sum() == steps["duration_s"].sum()
 
 
@@ -41,77 +42,52 @@ def test_numbers_are_exact_and_typed():
     """Microseconds survive, also a month after the start: bases are 8-byte floats, never text."""
     late = 30 * 86_400 + 0.123
     drawn = draw(run(step("a", 0, 1), step("b", late, late + 0.001), end=late + 1))
-    assert drawn.trace("activity")["base"]["dtype"] == "f8"
+    assert {trace["base"]["dtype"] for trace in drawn.bars} == {"f8"}
     assert drawn.numbers("base").tolist() == [0, late]
     assert np.allclose(drawn.numbers("x"), [1, 0.001], rtol=1e-9)
 
 
-def test_colour_is_never_the_only_sign():
-    """A wait is hatched, an error has an outline and a mark, a settled question is no wait."""
+def test_color_is_never_the_only_sign():
+    """A wait is dotted, a failing step has a cross, a settled question is no wait."""
     drawn = draw(nested())
-    assert drawn.trace("waiting for a person")["marker"]["pattern"]["shape"] == "/"
-    assert drawn.trace("error")["marker"]["line"]["color"]
-    assert drawn.trace("failed here")["marker"]["symbol"] == "x"
-    assert "pattern" not in drawn.trace("settled by policy")["marker"]
-    assert drawn.numbers("x", {"waiting for a person"}).tolist() == [40]
+    dotted = [trace for trace in drawn.json["data"] if trace.get("line", {}).get("dash") == "dot"]
+    assert [trace["x"] for trace in dotted] == [[30, 70, None]]
+    assert drawn.durations[5].startswith("✕")
+    assert drawn.numbers("x", WAIT).tolist() == [40]
+    assert drawn.numbers("x", GROUP).tolist() == [30]
 
 
-def test_the_critical_path_is_outlined():
-    """Steps with time of their own on the critical path have an outline in the colour of the template."""
-    drawn = draw(nested())
-    outline = drawn.trace("critical path")
-    assert drawn.numbers("base", {"critical path"}).tolist() == [0, 5, 10, 30, 70, 72, 75]
-    assert "color" not in outline["marker"]["line"]
-
-
-def test_a_failed_container_keeps_its_look_and_is_marked():
-    """A container that failed is not painted as one long error."""
+def test_a_group_that_failed_is_not_one_long_error():
+    """It keeps its bracket and is marked."""
     drawn = draw(run(step("a", 0, 50, status="error", steps=[step("b", 0, 10)])))
-    assert "error" not in drawn.names
-    assert drawn.numbers("x", {"failed here"}).tolist() == [50]
-
-
-def test_an_open_step_says_that_it_still_runs():
-    """An open step ends in a hatched stub behind its bar, with words."""
-    drawn = draw(run(step("a", 0, 10), step("b", 10, None), end=None, updated_at=at(40)))
-    stub = drawn.json["data"][drawn.names.index("still running")]
-    assert drawn.numbers("base", {"still running"}).tolist() == [40]
-    assert stub["marker"]["pattern"]["fillmode"] == "replace"
-    assert [trace["text"] for trace in drawn.json["data"] if "text" in trace] == [[" still running"]]
-    assert "still open" in drawn.hover()[1]
+    assert drawn.numbers("x", FAILING).tolist() == []
+    assert drawn.durations == {0: "✕ 50 s", 1: "10 s"}
 
 
 def test_a_pending_question_still_waits():
-    """The open question of the interrupted example waits, in words."""
-    drawn = draw(frames(example("interrupted"), as_of="2026-02-03T10:40:12Z"))
-    assert drawn.numbers("x", {"waiting for a person"}).tolist() == [2262]
-    assert [" still waiting"] in [trace.get("text") for trace in drawn.json["data"]]
-
-
-def test_a_step_left_open_by_an_ended_run_does_not_run():
-    """A step without an end in a completed run has no end recorded; it is not called running."""
-    drawn = draw(run(step("a", 0, None), end=20))
-    assert "no end recorded" in drawn.names
-    assert "still running" not in drawn.names
+    """Its bar ends at the moment of reading, and its line in an open circle."""
+    drawn = draw(frames(example("interrupted"), as_of="2026-02-03T10:40:12Z"), compress_waits=False)
+    assert drawn.numbers("x", WAIT).tolist() == [2262]
+    [dotted] = [trace for trace in drawn.json["data"] if trace.get("line", {}).get("dash") == "dot"]
+    assert dotted["marker"]["color"][1] == LIGHT.ground
 
 
 def test_hover_tells_what_the_table_tells():
-    """Label, agent, status, start, duration, self time and artifacts with their confidence, in words."""
+    """Label, agent, status, times and findings with their confidence."""
     found = [artifact(f"Finding {n}", confidence="low") for n in range(5)]
     source = run(step("a", 2, 62, label="Looking", agent="tin", artifacts=found, steps=[step("b", 2, 32)]))
-    [label, agent, status, start, takes, itself, artifacts] = draw(source).hover()[0]
-    assert (label, agent, status) == ("Looking", "tin", "completed")
-    assert start == "2 s after the run began, Feb 3, 10:00 UTC"
-    assert (takes, itself) == ("1 min", "30 s")
-    assert artifacts.count("low confidence") == 3
-    assert "and 2 more artifacts" in artifacts
+    [text] = [words(text) for text in draw(source).hover if "Looking" in text]
+    assert text.startswith("Looking TIN · ✓ Completed")
+    assert "(own time 30 s) from 2 s (10:00:02 UTC)" in text
+    assert text.count("low confidence") == 3
+    assert text.endswith("and 2 more findings")
 
 
 def test_long_texts_are_cut_where_it_is_seen():
     """A label of any length ends in an ellipsis in the hover and on the axis."""
     drawn = draw(run(step("a", 0, 1, label="word " * 10_000)))
-    assert drawn.hover()[0][0].endswith("…")
-    assert max(map(len, drawn.rows)) <= 30
+    assert words(drawn.hover[0].split("<br>")[0]).endswith("…")
+    assert max(map(len, drawn.rows)) <= 40
     assert len(str(drawn.json)) < 10_000
 
 
@@ -121,9 +97,11 @@ def test_bars_draw_outside_their_parent_as_they_are():
     assert sorted(zip(drawn.numbers("base"), drawn.numbers("x"), strict=True)) == [(5, 35), (10, 10)]
 
 
-def test_an_unknown_type_has_a_look():
-    """A type that the API may add is drawn, hatched, and named in the legend."""
-    assert draw(run(step("a", 0, 5, type="novelty"))).numbers("x", {"other type"}).tolist() == [5]
+def test_an_unknown_type_has_a_color():
+    """A type that the API may add is drawn, and in the legend."""
+    drawn = draw(run(step("a", 0, 5, type="novelty")), color="type")
+    assert drawn.numbers("x", "other").tolist() == [5]
+    assert drawn.legend[0] == "other"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +113,10 @@ def test_an_unknown_type_has_a_look():
         ({"tz": "../etc/passwd"}, "IANA"),
         ({"max_bars": -1}, "0 or more"),
         ({"max_bars": True}, "whole number"),
+        ({"depth": 0}, "from 1 on"),
+        ({"color": "colour"}, "'agent'"),
+        ({"compress_waits": "yes"}, "'auto'"),
+        ({"group": "kind"}, "'status'"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_refused(option, hint):
@@ -153,14 +135,14 @@ def test_no_runs_cannot_be_drawn():
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "text"),
     [
         (run(started_at=None, end=None, steps=[]), "Not started yet."),
         (run(steps=None), "not delivered"),
         (example("minimal"), "not delivered"),
     ],
 )
-def test_nothing_to_draw_is_said_in_words(source, words):
+def test_nothing_to_draw_is_said_in_words(source, text):
     """A run that has not started, or has no steps, gives a figure that says so."""
     [note] = draw(source).layout["annotations"]
-    assert words in note["text"]
+    assert text in note["text"]

@@ -1,25 +1,29 @@
-"""The figure as a whole: its sentence, its ground, its privacy, and the mark where two runs part."""
+"""The figure as a whole: its words, its marks, its ground, its privacy, and two runs compared."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import numpy as np
 import plotly.io
 import pytest
 
-from drawn import draw
-from runkit.charts import style
+from drawn import FAILING, GROUP, INSTANT, WAIT, draw, values, words
+from runkit import style
+from runkit.charts import style as charts_style
 from runkit.charts.gantt import gantt
-from runkit.tables.frames import frames, summarize_run
-from support import example, question, run, step
+from runkit.tables.frames import frames
+from support import artifact, at, example, question, run, step
+
+MARKS = (*style.AGENT_COLORS, style.OTHER_COLOR, style.FAILED_COLOR)
 
 
 def contrast(one, other):
-    """The contrast of two colours as WCAG defines it."""
+    """The contrast of two colors as WCAG defines it."""
 
-    def luminance(colour):
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    def luminance(color):
+        parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -27,60 +31,210 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-def test_one_sentence_is_title_and_alt_text():
-    """The figure says in words what the run's sentence says."""
-    read = frames(example("completed"))
-    said = summarize_run(read.runs.iloc[0])
-    drawn = draw(read)
-    assert drawn.title == said
-    assert drawn.layout["meta"]["summary"] == said
-    assert said in drawn.layout["meta"]["alt"]
+def named(source, business="Namesake Imports LLC"):
+    """Frames of one run whose business is known."""
+    read = frames(source)
+    read.runs["business_name"] = [business]
+    return read
 
 
-def test_a_title_stands_over_the_sentence():
-    """A title of one's own does not replace what the figure says."""
-    drawn = draw(example("completed"), title="Acme & Co")
-    assert drawn.title.startswith("Acme &amp; Co run 7b0f6c1e: 40 min 59 s")
+def failed(**more):
+    """A step that failed in a group, with its message in an instant error step beside it."""
+    error = step("e", 90, 90, type="error", status="error", label="The registry did not answer " * 3)
+    inner = [step("a", 10, 20), step("b", 20, 90, status="error", label="Asking the registry"), error]
+    return run(step("g", 10, 90, status="error", label="Group", steps=inner), status="error", **more)
 
 
-def test_a_fleet_has_one_sentence():
-    """Many runs are counted by status and their time is added up."""
-    runs = [run(step("a", 0, 60), question("q", 60, 90), run_id=f"r{n}", end=90) for n in range(6)]
-    assert draw(runs).title == (
-        "6 runs (6 completed): 6 min working + 3 min waiting for a reviewer; 12 steps"
+def test_the_title_names_business_agent_and_state():
+    """And the line below says where the time went, and which run it is."""
+    drawn = draw(named(example("completed")))
+    assert drawn.title == (
+        "Namesake Imports LLC · CIP Orchestrator · ✓ Completed "
+        "40 min 59 s: 3 min 16 s work, 37 min 42 s waiting · run 7b0f6c1e"
     )
+    assert words(drawn.layout["title"]["text"].split("<br>")[1]) in drawn.layout["meta"]["alt"]
 
 
-def test_two_runs_are_marked_where_they_part():
-    """A diamond stands at the first step that differs, in each run that has one."""
+def test_a_run_that_waits_says_since_when():
+    """The time so far, in the title and over the band of the wait."""
+    read = frames(example("interrupted"), as_of="2026-02-03T10:40:12Z")
+    drawn = draw(read)
+    assert "◷ Waiting 40 min 11 s so far" in drawn.title
+    assert any("so far waiting for a reviewer" in note for note in drawn.notes)
+
+
+def test_a_title_of_ones_own_replaces_the_names():
+    """The state and the time stay."""
+    drawn = draw(example("completed"), title="Acme & Co")
+    assert drawn.title.startswith("Acme & Co · ✓ Completed 40 min 59 s")
+
+
+def test_many_runs_have_one_sentence():
+    """They are counted by status and their time is added up."""
+    runs = [run(step("a", 0, 60), question("q", 60, 90), run_id=f"r{n}", end=90) for n in range(6)]
+    title = draw(runs, rows="agent").title
+    assert title == "6 runs · CIP Orchestrator 6 completed: 6 min work, 3 min waiting"
+
+
+def test_each_bar_says_how_long_it_took():
+    """Its duration stands at its end."""
+    drawn = draw(run(step("a", 0, 10), step("b", 10, 55), end=55))
+    assert drawn.durations == {0: "10 s", 1: "45 s"}
+
+
+def test_steps_off_the_critical_path_are_pale():
+    """They have a fill that lets the ground through and an outline in full color; the path is one line."""
+    drawn = draw(run(step("a", 0, 10), step("b", 0, 50), end=50))
+    pale, solid = (
+        [trace for trace in drawn.bars if trace["marker"]["color"].startswith(start)]
+        for start in ("rgba", "#")
+    )
+    assert [values(trace["x"]).tolist() for trace in pale] == [[10]]
+    assert [values(trace["x"]).tolist() for trace in solid] == [[50]]
+    assert pale[0]["marker"]["line"]["color"] == solid[0]["marker"]["color"]
+    path = drawn.trace("critical path")
+    assert (path["x"], path["y"]) == ([0, 50], [1, 1])
+    assert path["line"]["width"] == 1.7
+
+
+def test_the_path_runs_through_its_steps_in_order_of_time():
+    """It changes rows where one step ends and the next begins, and leaves short parts of groups out."""
+    inner = [step("a", 0.01, 20), step("b", 5, 40)]
+    drawn = draw(run(step("g", 0, 40, steps=inner), step("c", 40, 100)))
+    path = drawn.trace("critical path")
+    pairs = list(zip(path["x"], path["y"], strict=True))
+    assert pairs == [(0.01, 1), (5, 1), (5, 2), (40, 2), (40, 3), (100, 3)]
+    assert drawn.numbers("x", GROUP).tolist() == [40]
+
+
+def test_a_failed_run_has_no_critical_path():
+    """All bars are pale but the one that failed, which has a cross and the first words of its error."""
+    drawn = draw(failed())
+    assert "critical path" not in drawn.legend
+    assert drawn.numbers("x", FAILING).tolist() == [70]
+    [trace] = [one for one in drawn.bars if one["name"] == FAILING]
+    assert trace["marker"]["color"] == style.FAILED_COLOR
+    assert all(one["marker"]["color"].startswith("rgba") for one in drawn.bars if one is not trace)
+    assert drawn.durations[0] == "✕ 1 min 20 s"
+    assert drawn.durations[2].startswith("✕ 1 min 10 s · The registry did not answer The")
+    assert "Failed in Asking the registry" in drawn.title
+    assert len(drawn.rows) == 3
+
+
+def test_an_error_of_its_own_keeps_its_row():
+    """Where no step failed beside it, the error step is drawn as it is."""
+    drawn = draw(run(step("a", 0, 10), step("e", 10, 10, type="error", status="error"), status="error"))
+    assert list(drawn.rows) == ["Step a", "Step e"]
+    assert values(drawn.trace(INSTANT)["x"]).tolist() == [10]
+
+
+def test_a_wait_is_a_band_with_its_length_in_words():
+    """Dotted in its row, a band over all rows, and what is known of the answer at its end."""
+    drawn = draw(run(step("a", 0, 100), question("q", 100, 160), step("b", 160, 200), end=200))
+    assert drawn.numbers("base", WAIT).tolist() == [100]
+    assert "1 min" in drawn.notes[0]
+    assert drawn.notes[0].endswith("waiting for a reviewer")
+    band = drawn.layout["shapes"][-1]
+    assert (band["x0"], band["x1"]) == (100, 160)
+    assert band["y1"] == 2.5
+    assert drawn.durations[1] == "Answered"
+
+
+def test_an_answer_says_who_gave_it_where_that_is_known():
+    """From the data; nothing is made up where it is not."""
+    read = frames(run(step("a", 0, 100), question("q", 100, 160), end=160))
+    read.interrupts["answered_by"] = ["Ana Ortiz"]
+    assert draw(read).durations[1] == "Answered by Ana Ortiz"
+    read.interrupts["decision"] = ["approved"]
+    assert draw(read).durations[1] == "Approved by Ana Ortiz"
+
+
+def test_an_open_step_ends_in_a_stub_and_says_so():
+    """Still running in a run that goes on; without a recorded end in one that is over."""
+    live = draw(run(step("a", 0, None), end=None, status="running", updated_at=at(60)))
+    assert live.durations[0].endswith("still running")
+    assert live.trace("open step")["line"]["dash"] == "dot"
+    assert draw(run(step("a", 0, None))).durations[0].endswith("no end recorded")
+
+
+def test_color_follows_agent_type_or_status():
+    """The run's own agent has the first color, others follow; beyond six they share one."""
+    agents = [step(f"{n}", n, n + 1, agent=f"agent_{n}") for n in range(9)]
+    source = run(*agents, step("x", 20, 30, type="output"))
+    assert draw(source).legend[:2] == ["CIP Orchestrator", "Agent 0"]
+    assert "Other agents" in draw(source).legend
+    assert draw(source, color="type").legend[:2] == ["activity", "output"]
+    assert draw(source, color="status").legend[0] == "completed"
+
+
+def test_a_reader_who_points_at_a_step_sees_what_it_found():
+    """Name, agent, times, and the finding with its confidence."""
+    inner = step("b", 10, 30)
+    found = step(
+        "a", 0, 90, label="Screening", artifacts=[artifact("One hit", confidence="low")], steps=[inner]
+    )
+    texts = draw(run(found)).hover
+    [text] = [words(text) for text in texts if "Screening" in text]
+    assert "1 min 30 s (own time 1 min 10 s)" in text
+    assert "◆ One hit (low confidence)" in text
+
+
+def test_two_runs_are_compared_step_under_step():
+    """A step's name once, A above B, both durations and the difference."""
+    first = run(step("a", 0, 10, label="Plan"), step("b", 10, 50, label="Work"), run_id="r", end=50)
+    second = run(
+        step("c", 0, 14, name="work", label="Plan"), step("d", 14, 80, label="Work"), run_id="s", end=80
+    )
+    for source in (first, second):
+        for number, one in enumerate(source["steps"]):
+            one["name"] = f"step_{number}"
+    drawn = draw([first, second])
+    assert list(drawn.rows) == ["Plan", "Work"]
+    assert sorted(drawn.numbers("y").tolist()) == pytest.approx([-0.205, 0.205, 0.795, 1.205])
+    assert drawn.trace("Difference")["text"][1:] == ["+4 s", "<b>+26 s</b>"]
+    assert [words(text) for text in drawn.trace("A")["text"][1:]] == ["10 s", "40 s"]
+    assert "first difference" not in drawn.legend
+
+
+def test_two_runs_are_marked_at_their_first_difference():
+    """A diamond stands at the step, in each run that has one, under a rule that counts what agrees."""
     first = run(step("a", 0, 10), step("b", 10, 20, name="left"))
     second = run(step("c", 0, 10), step("d", 12, 20, name="right"), run_id="s")
     drawn = draw([first, second])
-    assert drawn.numbers("x", {"the runs part here"}).tolist() == [10, 12]
-    assert "the runs part here" not in draw([first, first | {"id": "s"}]).names
+    assert values(drawn.trace("first difference")["x"]).tolist() == [10, 12]
+    assert list(drawn.rows)[1] == "◆ Identical for 1 step, then:"
+    assert [label.rpartition(" · ")[2] for label in list(drawn.rows)[2:]] == ["only A", "only B"]
+    assert "first difference" not in draw([first, first | {"id": "s"}]).legend
 
 
-@pytest.mark.parametrize("look", style.LOOKS)
+def test_a_difference_in_steps_that_are_not_shown_is_marked_in_its_row():
+    """The rule stands before the next step that is shown, and no mark stands elsewhere."""
+    inner = [step("b", 0, 5, name="left")]
+    first = run(step("a", 0, 10, steps=inner), step("z", 10, 20))
+    second = run(step("c", 0, 10, steps=[step("d", 0, 5, name="right")]), step("y", 10, 20), run_id="s")
+    drawn = draw([first, second], depth=1)
+    assert list(drawn.rows) == ["Step a", "◆ Identical for 1 step, then:", "Step z"]
+    assert not [
+        one for one in drawn.json["data"] if one.get("name") == "first difference" and values(one["x"]).size
+    ]
+
+
 @pytest.mark.parametrize("ground", [style.LIGHT, style.DARK])
-def test_marks_are_seen_on_both_grounds(look, ground):
-    """Each colour has 3:1 against white and against dark; text has 7:1."""
-    assert contrast(look.colour, ground.paper) >= 3
-    assert contrast(ground.text, ground.paper) >= 7
-
-
-@pytest.mark.parametrize("look", style.LOOKS)
-@pytest.mark.parametrize("ground", [style.LIGHT, style.DARK])
-def test_the_outline_is_seen_on_each_bar(look, ground):
-    """The critical path's outline differs from what it surrounds and from the ground."""
-    assert contrast(ground.outline, look.colour) >= 2.9
-    assert contrast(ground.outline, ground.paper) >= 15
+def test_marks_are_seen_on_both_grounds(ground):
+    """Each color has 3:1 against white and against dark; text has 7:1, muted text 4.5:1."""
+    assert min(contrast(color, ground.ground) for color in MARKS) >= 3
+    assert contrast(ground.text, ground.ground) >= 7
+    assert contrast(ground.muted, ground.ground) >= 4.5
+    assert contrast(ground.muted, ground.band) >= 4.5
 
 
 def test_the_ground_follows_plotlys_own_switch(monkeypatch):
     """White by default; dark when plotly's default template is a dark one."""
-    assert draw(example("completed")).layout["template"]["layout"]["paper_bgcolor"] == style.LIGHT.paper
+    assert draw(example("completed")).layout["template"]["layout"]["paper_bgcolor"] == style.LIGHT.ground
     monkeypatch.setattr(plotly.io.templates, "default", "plotly_dark")
-    assert draw(example("completed")).layout["template"]["layout"]["paper_bgcolor"] == style.DARK.paper
+    dark = draw(example("completed"))
+    assert dark.layout["template"]["layout"]["paper_bgcolor"] == style.DARK.ground
+    assert dark.trace("critical path")["line"]["color"] == style.DARK.text
 
 
 def test_figures_are_not_offered_to_a_cloud():
@@ -91,7 +245,7 @@ def test_figures_are_not_offered_to_a_cloud():
     config = bundle["application/vnd.plotly.v1+json"]["config"]
     assert config["showSendToCloud"] is False
     assert config["plotlyServerURL"] == ""
-    assert plotly.io.renderers["notebook"].config == style.CONFIG | {"displaylogo": True}
+    assert plotly.io.renderers["notebook"].config == charts_style.CONFIG | {"displaylogo": True}
 
 
 def test_plotly_is_imported_by_the_first_chart_only():
@@ -103,3 +257,18 @@ def test_plotly_is_imported_by_the_first_chart_only():
         "assert 'plotly.express' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_path_has_as_much_time_of_each_step_as_the_frames():
+    """Its parts add up to `critical_s`, step by step."""
+    read = frames(example("completed"))
+    path = draw(read, compress_waits=False).trace("critical path")
+    spent = dict.fromkeys(range(8), 0.0)
+    for (x0, y0), (x1, y1) in zip(
+        *(list(zip(path["x"], path["y"], strict=True))[shift:] for shift in (0, 1)), strict=False
+    ):
+        if y0 == y1 and y0 is not None:
+            spent[int(y0)] += x1 - x0
+    critical = read.steps["critical_s"].tolist()
+    leaves = np.flatnonzero((read.steps["n_children"] == 0) & (read.steps["type"] != "interrupt"))
+    assert [spent[at] for at in leaves] == pytest.approx([critical[at] for at in leaves], abs=2)

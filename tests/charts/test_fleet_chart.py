@@ -11,7 +11,6 @@ from plotly.graph_objects import Figure
 import runkit
 from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
 from runkit.errors import UsageError
-from runkit.style import LIGHT
 from runkit.text import duration
 from support import at, question, run, step
 
@@ -37,7 +36,7 @@ def made(number: int, status: str, wait: float = 0, **known: str) -> dict[str, A
 
 def chart(*runs: dict[str, Any], **options: Any) -> Figure:
     """The figure of runs."""
-    return fleet_chart(runkit.frames(list(runs)), LIGHT, **options)
+    return fleet_chart(runkit.frames(list(runs)), **options)
 
 
 def labels(figure: Figure) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from drawn import draw
 from runkit.charts.labels import plain, wrapped
+from runkit.tables.frames import frames
 from support import artifact, run, step
 
 HOSTILE = [
@@ -18,6 +20,9 @@ HOSTILE = [
     "</script><script>window.hacked=1</script>",
     "&lt;b&gt;",
 ]
+
+
+OUR_MARKUP = r'<br>|</?b>|</span>|<span style="(color:#[0-9A-F]{6}|font-size:13px)">'
 
 
 def poisoned(text, **more):
@@ -47,12 +52,12 @@ def strings(value):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
+@pytest.mark.parametrize("rows", [None, "tree", "agent", "lanes", "run"])
 def test_hostile_text_is_neutral_everywhere(text, rows):
-    """No string of a figure holds a tag but our line breaks, a dollar, or a template."""
+    """No string of a figure holds a tag but our own, a dollar, or a template."""
     drawn = draw([poisoned(text), poisoned(text + "2")], rows=rows, title=text, time="absolute")
     for found in strings(drawn.json):
-        bare = found.replace("<br>", "")
+        bare = re.sub(OUR_MARKUP, "", found)
         assert not {"<", ">", "$"} & set(bare), found
         assert "%{" not in bare, found
 
@@ -70,9 +75,19 @@ def test_what_cannot_be_seen_is_shown():
     assert plain("a\u202eb\x00c\nd\te") == "a\\u202eb\\x00c d e"
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_neutral_in_a_comparison(text):
+    """Step under step, with names of businesses, and of a single run that failed."""
+    read = frames([poisoned(text), poisoned(text + "2", status="error")])
+    read.runs["business_name"] = [text, text + "2"]
+    for source in (read, read.select(text + "2")):
+        for found in strings(draw(source, title=text).json):
+            assert not {"<", ">", "$"} & set(re.sub(OUR_MARKUP, "", found)), found
+
+
 def test_a_title_wraps_before_it_is_escaped():
     """A line break never falls into an entity."""
-    assert all(line.count("&") == line.count(";") for line in wrapped(["& " * 300]).split("<br>"))
+    assert all(line.count("&") == line.count(";") for line in wrapped("& " * 300, 40))
 
 
 def test_the_figure_stays_json():

@@ -1,14 +1,16 @@
-"""Which row a step stands in."""
+"""Which row a step stands in, and which steps have one."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawn import draw
-from runkit.charts.labels import MOST_LABELS
-from support import example, run, step
+from drawn import GROUP, INSTANT, draw, values
+from runkit.charts.rows import MOST_PX, ROW_PX
+from support import example, question, run, step
 
 
 def two_agents(run_id="r"):
@@ -21,52 +23,79 @@ def two_agents(run_id="r"):
     )
 
 
+def large(n_groups=20, n_steps=9):
+    """Groups of steps one after the other, a step that failed, and a wait."""
+    groups = []
+    for group in range(n_groups):
+        start = 10 * group
+        inner = [step(f"{group}.{n}", start + n, start + n + 1) for n in range(n_steps)]
+        inner.append(step(f"{group}.short", start, start + 0.5))
+        groups.append(step(f"{group}", start, start + n_steps, label=f"Group {group}", steps=inner))
+    groups[3]["steps"][-1] |= {"status": "error", "label": "Broken"}
+    return run(*groups, question("q", 10 * n_groups, 10 * n_groups + 5), end=10 * n_groups + 5)
+
+
 def test_one_run_is_a_tree():
-    """Each step has its own row, in tree order, its label indented by depth."""
+    """Each step has its own row, in tree order, its label indented by depth, groups in bold."""
     axis = draw(example("completed")).layout["yaxis"]
     assert axis["tickvals"] == list(range(8))
     assert axis["ticktext"][1:3] == [
-        "Delegating TIN verification",
-        "\u00a0\u00a0\u00a0Researching TIN verification",
+        "<b>Delegating TIN verification</b>",
+        "\u00a0\u00a0\u00a0\u00a0Researching TIN verification",
     ]
 
 
-def test_two_runs_stand_agent_under_agent():
-    """Runs of a comparison are stacked per agent and told apart by a letter."""
-    drawn = draw([two_agents("r"), two_agents("s")])
-    assert list(drawn.rows.items()) == [("x · A", 0), ("x · B", 1), ("y · A", 2.5), ("y · B", 4.5)]
-    assert drawn.title.startswith("A: CIP Orchestrator · r")
+def test_rows_are_22_pixels_high():
+    """And bars 14, with rounded corners."""
+    drawn = draw(run(*(step(f"{n}", n, n + 1) for n in range(60))))
+    assert drawn.layout["height"] - draw(run(step("a"))).layout["height"] == pytest.approx(59 * ROW_PX, abs=1)
+    assert drawn.bars[0]["width"] * ROW_PX == pytest.approx(14)
+    assert drawn.bars[0]["marker"]["cornerradius"] == 3.5
 
 
-def test_many_runs_are_one_row_each():
-    """Five runs are a fleet: a row per run, with the run itself behind its steps."""
-    drawn = draw([two_agents(f"run{number}") for number in range(5)])
-    assert list(drawn.rows) == [f"CIP Orchestrator · run{number}" for number in range(5)]
-    assert drawn.numbers("x", {"the run, idle if bare"}).tolist() == [100] * 5
+def test_long_labels_are_cut_at_40_characters():
+    """With an ellipsis, so that the cut is seen."""
+    [label] = draw(run(step("a", label="w" * 50))).rows
+    assert label == "w" * 39 + "…"
+
+
+def test_three_runs_stand_agent_under_agent():
+    """Runs are stacked per agent and told apart by a letter."""
+    drawn = draw([two_agents("r"), two_agents("s"), two_agents("t")])
+    assert list(drawn.rows.items())[:4] == [("X · A", 0), ("X · B", 1), ("X · C", 2), ("Y · A", 3.5)]
+    assert "A CIP" not in drawn.title
+    assert "A  run r" in drawn.title
+
+
+def test_many_runs_are_a_fleet():
+    """Five runs are drawn as by `rows="run"`, with its options."""
+    runs = [two_agents(f"run{number}") for number in range(5)]
+    assert draw(runs).json == draw(runs, rows="run").json
+    assert draw(runs, sort="duration", group=None, sla_h=1).json != draw(runs).json
 
 
 def test_lanes_are_the_peak_concurrency():
     """As few rows as do not overlap."""
     drawn = draw(two_agents(), rows="lanes")
-    assert list(drawn.rows) == ["lane 1", "lane 2", "lane 3"]
+    assert list(drawn.rows) == ["Lane 1", "Lane 2", "Lane 3"]
 
 
-def test_a_container_stands_over_what_it_holds():
+def test_a_group_stands_over_what_it_holds():
     """Of two steps that start together, the outer one has the upper lane."""
     drawn = draw(run(step("a", 0, 10, steps=[step("b", 0, 5)])), rows="lanes")
-    assert drawn.numbers("y", {"contains other steps"}).tolist() == [0]
+    assert drawn.numbers("y", GROUP).tolist() == [0]
 
 
 def test_a_tree_of_several_runs_has_a_row_for_each_run():
     """The rows of each run follow its own."""
-    drawn = draw([two_agents("r"), two_agents("s")], rows="tree")
+    drawn = draw([two_agents("r"), two_agents("s"), two_agents("t")], rows="tree")
     assert drawn.rows["A CIP Orchestrator · r"] == 0
     assert drawn.rows["B CIP Orchestrator · s"] == 4
     assert len(drawn.layout["shapes"]) == 1
 
 
 def test_a_run_without_steps_keeps_a_row():
-    """In a comparison with a run that has no steps, that run is not lost."""
+    """Beside a run that has steps, one without is not lost."""
     drawn = draw([two_agents(), example("minimal")])
     assert "B Unknown agent · 7b0f6c1e, no steps" in drawn.rows
 
@@ -74,16 +103,42 @@ def test_a_run_without_steps_keeps_a_row():
 def test_runs_whose_ids_look_alike_are_numbered():
     """Ids that begin alike would be one name for several rows."""
     runs = [two_agents(f"aaaaaaaa-bbbb-{number}") for number in range(5)]
-    assert list(draw(runs).rows)[:2] == [f"{n}: CIP Orchestrator · aaaaaaaa" for n in (1, 2)]
+    names = [label for label in draw(runs, rows="tree").rows if "CIP" in label]
+    assert names[:2] == [f"{n}: CIP Orchestrator · aaaaaaaa" for n in (1, 2)]
 
 
-@pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
-def test_labels_are_few_however_many_rows(rows):
-    """At most 40 labels, and the figure is at most 900 px high."""
-    steps = [step(f"{n}", 0, 1, agent=f"agent {n}") for n in range(300)]
-    drawn = draw(run(*steps), rows=rows)
-    assert 1 <= len(drawn.rows) <= MOST_LABELS
-    assert 220 <= drawn.layout["height"] <= 900
+def test_a_large_tree_shows_what_matters_and_says_so():
+    """Over 60 rows: groups, failed steps, waits and the critical path; a slider; the number of steps."""
+    drawn = draw(large())
+    assert sum(label.startswith("Group") for label in drawn.rows) == 20
+    assert "Broken" in drawn.rows
+    assert not any("short" in label for label in drawn.rows)
+    assert 60 < len(drawn.rows) <= 120
+    assert f"{len(drawn.rows)} of 221 steps shown" in drawn.title
+    assert f"{len(drawn.rows)} of 221 steps shown" in drawn.layout["meta"]["alt"]
+    assert drawn.layout["xaxis"]["rangeslider"]["visible"] is True
+
+
+def test_depth_says_how_much_of_a_tree_is_shown():
+    """None shows all, a number that many levels."""
+    whole = draw(large(), depth=None)
+    assert len(whole.numbers("x")) == 221
+    assert "shown" not in whole.title
+    top = draw(large(), depth=1)
+    assert len(top.rows) == 21
+    assert "21 of 221 steps shown" in top.title
+
+
+@pytest.mark.parametrize("rows", ["tree", "agent", "lanes"])
+def test_labels_stand_apart_however_many_rows(rows):
+    """Rows get lower in a figure of bounded height, and labels fewer."""
+    steps = [step(f"{n}", 0, 1, agent=f"agent {n}") for n in range(1_000)]
+    drawn = draw(run(*steps), rows=rows, depth=None)
+    places = sorted(drawn.rows.values())
+    n_rows = drawn.layout["yaxis"]["range"][0] + 0.5
+    px = min(ROW_PX, MOST_PX / n_rows)
+    assert all((b - a) * px >= 15 for a, b in pairwise(places))
+    assert drawn.layout["height"] <= MOST_PX + 400
 
 
 moments = st.integers(0, 9)
@@ -101,5 +156,6 @@ def test_bars_of_a_row_never_overlap(parts, rows):
         for second in range(int(start), int(start + length))
     ]
     assert len(covered) == len(set(covered))
-    every = {*drawn.numbers("y").tolist(), *drawn.numbers("y", {"no duration"}).tolist()}
+    instants = [values(one["y"]).tolist() for one in drawn.json["data"] if one.get("name") == INSTANT]
+    every = {*drawn.numbers("y").tolist(), *(row for part in instants for row in part)}
     assert every == set(range(len(every)))

@@ -36,12 +36,12 @@ def drawn(f: runkit.Frames, **options: Any) -> Drawn:
     """A figure whose JSON is strict, with nothing infinite in it."""
     figure = runkit.gantt(f, **options)
     text = figure.to_json()
-    told = Drawn(json.loads(text, parse_constant=pytest.fail))
-    for trace in told.json["data"]:
+    made = Drawn(json.loads(text, parse_constant=pytest.fail))
+    for trace in made.json["data"]:
         for key in ("x", "base", "y"):
             assert np.isfinite(values(trace.get(key))).all()
     assert figure.layout.meta["alt"]
-    return told
+    return made
 
 
 @fuzz(20)
@@ -50,15 +50,25 @@ def drawn(f: runkit.Frames, **options: Any) -> Drawn:
     ROWS,
     TIMES,
     ZONES,
-    st.booleans(),
+    st.sampled_from([True, False, "auto"]),
     st.integers(0, 30),
+    st.sampled_from(["agent", "type", "status"]),
+    st.sampled_from(["auto", None, 1, 2]),
 )
 def test_any_frames_are_drawn(
-    case: Case, rows: str | None, time: str, tz: str, compress_waits: bool, max_bars: int
+    case: Case,
+    rows: str | None,
+    time: str,
+    tz: str,
+    compress_waits: bool | str,
+    max_bars: int,
+    color: str,
+    depth: int | str | None,
 ) -> None:
-    """In every layout, on every clock, folded and bounded."""
+    """In every layout, on every clock, folded and bounded, in all colors, to any depth."""
     f = runkit.frames(case.value)
     options = {"rows": rows, "time": time, "tz": tz, "compress_waits": compress_waits, "max_bars": max_bars}
+    options |= {"color": color, "depth": depth}
     if f.runs.empty:
         with pytest.raises(UsageError, match="no run to draw"):
             runkit.gantt(f, **options)
@@ -77,8 +87,9 @@ def test_all_of_time_is_drawn(tz: str, time: str, compress_waits: bool) -> None:
     for start, end in edges:
         source = run(step("a") | whole, question("q", 0, None) | whole, started_at=start, ended_at=end)
         f = runkit.frames(source)
-        told = drawn(f, time=time, tz=tz, compress_waits=compress_waits)
-        assert told.layout["xaxis"]["ticktext"]
+        made = drawn(f, time=time, tz=tz, compress_waits=compress_waits)
+        axis = made.layout["xaxis"]
+        assert axis.get("ticktext") or axis["labelalias"]
         assert repr(f)
 
 
@@ -167,6 +178,6 @@ def test_any_frame_is_readable(case: Case, max_rows: int) -> None:
 @given(texts, texts)
 def test_odd_options_are_usage_errors(word: str, tz: str) -> None:
     """Words and zones that nobody knows are refused before anything is drawn."""
-    for options in ({"rows": word}, {"time": word}, {"tz": tz}):
+    for options in ({"rows": word}, {"time": word}, {"tz": tz}, {"color": word}, {"sort": word}):
         with pytest.raises(UsageError, match="is not known"):
             runkit.gantt(run(), **options)

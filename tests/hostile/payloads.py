@@ -6,6 +6,7 @@ class or its name. Texts are short, so that they are whole where a text is cut.
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -118,10 +119,13 @@ def check_text(text: str) -> None:
     text.encode()
 
 
+OUR_MARKUP = re.compile(r'<br>|</?b>|</span>|<span style="(color:#[0-9A-F]{6}|font-size:13px)">')
+
+
 def check_strings(value: Any) -> None:
-    """Check the strings of a figure: no element but plotly's line break and bold, no formula or template."""
+    """Check the strings of a figure: no element but our own, no formula or template."""
     if isinstance(value, str):
-        bare = value.replace("<br>", "").replace("<b>", "").replace("</b>", "")
+        bare = OUR_MARKUP.sub("", value)
         assert not set("<>$") & set(bare), value
         assert "%{" not in bare
         check_text(value)

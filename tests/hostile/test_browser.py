@@ -158,8 +158,8 @@ def test_the_mouse_over_a_hostile_bar(watched: Watched, tmp_path: Path) -> None:
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
     page.wait_for_selector(".hoverlayer .hovertext")
     assert PAYLOADS["figure's"] in (page.locator(".hovertext").first.text_content() or "")
-    page.screenshot(path=tmp_path / "hover.png")
     text = page.locator(".hoverlayer .hovertext").first.bounding_box()
+    page.screenshot(path=tmp_path / "hover.png")
     assert text
     assert text["x"] >= 0
     assert text["x"] + text["width"] <= 1280

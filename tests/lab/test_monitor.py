@@ -19,14 +19,14 @@ NEW = 'run = client.runs.create("cip_orchestrator", box.business({!r}))\n' + MON
 PLOT = "application/vnd.plotly.v1+json"
 MOST_REDRAWS = 2  # a second
 
-# At each frame: when, how many charts with bars there are, and of how many steps they speak
+# At each frame: when, how many charts with bars there are, and how many rows they have
 SAMPLE = """() => {
   window.looks = [];
   const look = (now) => {
     const charts = [...document.querySelectorAll(".js-plotly-plot")].filter(
       (chart) => chart.querySelector(".bars .point")
     );
-    const steps = charts.map((chart) => Number(chart.textContent.match(/(\\d+) steps/)?.[1]));
+    const steps = charts.map((chart) => chart.querySelectorAll(".ytick").length);
     window.looks.push([now, charts.length, Math.max(...steps)]);
     requestAnimationFrame(look);
   };

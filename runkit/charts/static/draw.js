@@ -1,0 +1,114 @@
+// Draws a page's figures in the reader's light or dark setting, and for narrow screens and paper.
+((settings) => {
+  const { themes, config, narrowPx, labelsPx, labelLetters, rightPx, linePx, paperPx } = settings;
+  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+  const chosen = () => (scheme.matches ? "dark" : "light");
+  const colors = (name) => new Map(Object.entries(themes).flatMap(([, theme]) =>
+    Object.keys(theme).map((token) => [theme[token], themes[name][token]])));
+
+  // Exchanges a theme's colors: in what plotly calls a color, and in our own markup of texts.
+  const recolored = (value, map, key = "") => {
+    if (typeof value === "string") {
+      if (key.endsWith("color")) return map.get(value) ?? value;
+      return value.replace(/<span style="color:(#[0-9A-F]{6})">/g,
+        (whole, color) => whole.replace(color, map.get(color) ?? color));
+    }
+    if (Array.isArray(value)) return value.map((one) => recolored(one, map, key));
+    if (value === null || typeof value !== "object" || value.bdata || ArrayBuffer.isView(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, recolored(one, map, name)]));
+  };
+
+  const isOurs = ({ layout }) => Boolean(layout.meta?.alt); // somebody else's figure has its own colors
+  const draw = (figure, { data, layout }, name) => {
+    const map = colors(name);
+    const parts = isOurs({ layout }) ? [recolored(data, map), recolored(layout, map)] : [data, layout];
+    return Plotly.react(figure, ...parts, config);
+  };
+  const figures = [...document.querySelectorAll(".runkit-figure > script")].map((block) => {
+    const figure = block.previousElementSibling;
+    draw(figure, JSON.parse(block.textContent), chosen());
+    // A screen reader gets the label and the table; the drawing is a heap of numbers to it.
+    figure.querySelectorAll(".main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+    return figure;
+  });
+  const follow = (name) => figures.filter(isOurs).forEach((figure) => draw(figure, figure, name));
+
+  const shorter = (text) => text.replace(/<span.*<\/span>/, "").replace(
+    /^(\u00a0*)(<b>)?([^◆<].*?)(?=<|$)/,
+    (whole, indent, bold = "", words) => {
+      const letters = words.match(/&[^;]+;|./g);
+      const room = labelLetters - indent.length / 2 - bold.length;
+      return letters.length > room + 1 ? `${indent}${bold}${letters.slice(0, room).join("")}…` : whole;
+    },
+  );
+  const apart = ({ tickvals, ticktext, range: [from, to] }, width) => {
+    let free = -24;
+    return tickvals.map((value, at) => [value, ticktext[at]]).filter(([value, text]) => {
+      const place = (value - from) / (to - from) * width;
+      const half = 4 * text.split("<br>")[0].length;
+      if (place - half < free) return false;
+      free = place + half;
+      return true;
+    });
+  };
+
+  // Titles, labels and ticks are laid out for a wide screen, and plotly neither wraps, cuts nor thins them.
+  const narrow = (figure) => {
+    const { margin, height, xaxis, yaxis, meta, title, annotations = [], xaxis2 } = figure.layout;
+    const labels = Math.min(labelsPx, -yaxis.ticklabelstandoff);
+    const right = Math.min(rightPx, margin.r);
+    const more = linePx * (meta.title.length - title.text.split("<br>").length);
+    const entries = figure.data.filter((trace) => trace.showlegend).length;
+    const below = linePx * Math.max(0, Math.ceil(entries / 2) - 1);
+    const width = figure.clientWidth - labels - right - 16;
+    const change = {
+      "title.text": meta.title.join("<br>"),
+      "margin.t": margin.t + more,
+      "margin.b": margin.b + below,
+      "margin.l": labels + 16,
+      "margin.r": right,
+      height: height + more + below,
+      "yaxis.ticklabelstandoff": -labels,
+      "yaxis.ticktext": yaxis.ticktext.map(shorter),
+      annotations: annotations.filter(({ name }) => name !== "wide")
+        .map((note) => ({ ...note, text: note.text.split("<br>")[0] })),
+    };
+    if (xaxis.tickvals) {
+      const ticks = apart(xaxis, width);
+      change["xaxis.tickvals"] = ticks.map(([value]) => value);
+      change["xaxis.ticktext"] = ticks.map(([, text]) => text);
+    }
+    figure.parentElement.style.height = `${height + more + below}px`;
+    Plotly.relayout(figure, change);
+    figure.data.forEach((trace, at) => {
+      if (trace.name === "durations") {
+        Plotly.restyle(figure, { text: [trace.text.map((text) => text.replace(/ · <span.*/, ""))] }, [at]);
+      }
+      if (xaxis2?.domain && (trace.name === "A" || trace.name === "B")) {
+        Plotly.restyle(figure, { visible: false }, [at]);
+      }
+    });
+    if (xaxis2?.domain) {
+      Plotly.relayout(figure, { "xaxis.domain": [0, 0.76], "xaxis2.domain": [0.76, 1], "xaxis2.range": [2, 3.05] });
+    }
+  };
+
+  scheme.addEventListener("change", () => follow(chosen()));
+  const fit = (change) => figures.forEach((figure) => Plotly.relayout(figure, change));
+  window.addEventListener("beforeprint", () => {
+    follow("light");
+    fit({ width: paperPx });
+  });
+  window.addEventListener("afterprint", () => {
+    follow(chosen());
+    fit({ width: null, autosize: true });
+  });
+  if (window.innerWidth < narrowPx) {
+    figures.filter(({ layout }) => layout.meta?.title && layout.yaxis?.ticktext).forEach(narrow);
+    figures.filter(({ layout }) => layout.meta?.narrow).forEach((figure) => {
+      const { layout, hidden } = figure.layout.meta.narrow;
+      figure.parentElement.style.height = `${layout.height}px`;
+      Plotly.update(figure, hidden.length ? { visible: false } : {}, layout, hidden);
+    });
+  }
+})
