@@ -185,29 +185,7 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
     name_px = min(NAME_PX, max(width_px(name) for name in names))
     left, right = name_px + ID_PX + 32, STATUS_PX + CONFIDENCE_PX + 32
     figure = go.Figure([*_work(runs, theme), *_waits(runs, theme)])
-    notes = [_left(16 - left, y, f"<b>{words}</b>", color, 13) for y, words, color in heads]
-    phone = [_left(8 - PHONE_PX, y, f"<b>{words}</b>", color, 13) for y, words, color in heads]
-    for name, run in zip(names, runs.to_dict("records"), strict=True):
-        look, row = status(run["status"]), run["y"]
-        word = run["confidence"] if isinstance(run["confidence"], str) else MISSING
-        sure = getattr(theme, CONFIDENCE_COLORS.get(word, "muted"))
-        notes += [
-            _left(16 - left, row, name, theme.text),
-            _left(name_px + 26 - left, row, plain(short_id(run["run_id"])), theme.muted, 11, MONO),
-            _left(18, row, f"<b>{plain(look, 20)}</b>", getattr(theme, look.color), x=1),
-            _left(18 + STATUS_PX, row, plain(word.capitalize(), 14), sure, x=1),
-        ]
-        phone += [
-            _left(8 - PHONE_PX, row, plain(run["business"], PHONE_LETTERS), theme.text, 11),
-            _left(6, row, look.icon, getattr(theme, look.color), x=1),
-        ]
-    columns = [("Business", 16 - left, 0), ("Run", name_px + 26 - left, 0)]
-    columns += [("Status", 18, 1), ("Confidence", 18 + STATUS_PX, 1)]
-    notes += [_head(text, px, x) for text, px, x in columns]
-    if fleet.sla_h:
-        notes.append(_head(fleet.over_sla, -4, 1, 18) | {"xanchor": "right"})
-    notes += [_head("Agent work", 0, 0, 18), _head("Waiting for a reviewer (log scale)", 0, 0.52, 18)]
-    phone.append(_head("Waiting for a reviewer; a wide screen shows the work, too", 8 - PHONE_PX, 0, 18))
+    notes, phone = _row_notes(fleet, runs, heads, names, name_px)
     most, ticks = _work_ticks(float(runs["working_s"].max()))
     longest = max(float(runs["wait"].max()), 86_400.0)
     figure.update_layout(
@@ -256,6 +234,37 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
         },
         hidden=[0],
     )
+
+
+def _row_notes(
+    fleet: Fleet, runs: pd.DataFrame, heads: list[tuple[float, str, str]], names: list[str], name_px: int
+) -> tuple[list[Any], list[Any]]:
+    """Write the columns of text beside the bars, on a wide screen and on a phone."""
+    theme, left = fleet.theme, name_px + ID_PX + 32
+    notes = [_left(16 - left, y, f"<b>{words}</b>", color, 13) for y, words, color in heads]
+    phone = [_left(8 - PHONE_PX, y, f"<b>{words}</b>", color, 13) for y, words, color in heads]
+    for name, run in zip(names, runs.to_dict("records"), strict=True):
+        look, row = status(run["status"]), run["y"]
+        word = run["confidence"] if isinstance(run["confidence"], str) else MISSING
+        sure = getattr(theme, CONFIDENCE_COLORS.get(word, "muted"))
+        notes += [
+            _left(16 - left, row, name, theme.text),
+            _left(name_px + 26 - left, row, plain(short_id(run["run_id"])), theme.muted, 11, MONO),
+            _left(18, row, f"<b>{plain(look, 20)}</b>", getattr(theme, look.color), x=1),
+            _left(18 + STATUS_PX, row, plain(word.capitalize(), 14), sure, x=1),
+        ]
+        phone += [
+            _left(8 - PHONE_PX, row, plain(run["business"], PHONE_LETTERS), theme.text, 11),
+            _left(6, row, look.icon, getattr(theme, look.color), x=1),
+        ]
+    columns = [("Business", 16 - left, 0), ("Run", name_px + 26 - left, 0)]
+    columns += [("Status", 18, 1), ("Confidence", 18 + STATUS_PX, 1)]
+    notes += [_head(text, px, x) for text, px, x in columns]
+    if fleet.sla_h:
+        notes.append(_head(fleet.over_sla, -4, 1, 18) | {"xanchor": "right"})
+    notes += [_head("Agent work", 0, 0, 18), _head("Waiting for a reviewer (log scale)", 0, 0.52, 18)]
+    phone.append(_head("Waiting for a reviewer; a wide screen shows the work, too", 8 - PHONE_PX, 0, 18))
+    return notes, phone
 
 
 def _placed(
@@ -523,9 +532,7 @@ def _fit_phone(
     n_lines = len(lines) + len(dates)
     small = [f"{size}<span{words}</span>".replace("· ", "", 1) for words in dates]
     changes |= {
-        "title.text": "<br>".join(
-            [head, *(f"{size}<span{words}</span>".replace("· ", "", 1) for words in dates)]
-        ),
+        "title.text": "<br>".join([head, *small]),
         "title.subtitle.text": "<br>".join(lines),
         "margin.t": layout.margin.t + LINE_PX * (n_lines - 1),
         "height": layout.height + LINE_PX * (n_lines - 1),
