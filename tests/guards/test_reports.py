@@ -120,7 +120,9 @@ class Elements(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Note words."""
-        self.words.append((self.found[-1][0] if self.found else "", data))
+        tag, attributes = self.found[-1] if self.found else ("", {})
+        is_data = attributes.get("type") == "application/json"  # which no browser runs
+        self.words.append(("data" if is_data else tag, data))
 
 
 # ------------------------------------------------------------------------------------------------- secrets
