@@ -38,7 +38,8 @@ LIST_PX = 530  # beside the points
 PHONE_PX, PHONE_LETTERS, PHONE_LINE = 132, 18, 44  # the column of names on a phone; letters of a line
 LINE_PX = 17  # of a title on a phone
 LEAST_WAIT, MOST_WAIT = 30.0, 30 * 86_400.0  # seconds: the log scale
-TEXT_SHARE, PHONE_TEXT_SHARE = 0.28, 0.5  # of the scale, for the words at the end of the longest wait
+TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longest one in a narrow notebook
+WORK_SHARE, WAITS_FROM, WORK_TEXT = 0.38, 0.44, 0.6  # of the width; the words of work, of its longest bar
 NO_WAIT = 11.0  # seconds: where runs without a wait are drawn, below every wait
 WAIT_TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
 WORK_STEPS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
@@ -208,15 +209,15 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
         height=int(ROW_PX * (n_rows + 0.6) + 138),
         margin={"l": left, "r": right, "t": 118, "b": 16},
         xaxis={
-            "domain": [0, 0.46],
-            "range": [0, most * 1.28],
+            "domain": [0, WORK_SHARE],
+            "range": [0, most * (1 + WORK_TEXT)],
             "tickvals": list(ticks),
             "ticktext": list(ticks.values()),
             "side": "top",
             "fixedrange": True,
         },
         xaxis2=_wait_axis(LEAST_WAIT, longest, TEXT_SHARE)
-        | {"domain": [0.52, 1], "side": "top", "anchor": "y", "fixedrange": True},
+        | {"domain": [WAITS_FROM, 1], "side": "top", "anchor": "y", "fixedrange": True},
         yaxis={"range": [n_rows, -0.7], "showticklabels": False, "showgrid": False, "fixedrange": True},
     )
     return _fit_phone(
@@ -228,7 +229,6 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
             "xaxis.visible": False,
             "xaxis.domain": [0, 1],
             "xaxis2.domain": [0, 1],
-            "xaxis2.range": _wait_axis(LEAST_WAIT, longest, PHONE_TEXT_SHARE)["range"],
             "xaxis2.tickvals": [60, 3_600, 86_400, 864_000],
             "xaxis2.ticktext": ["1 min", "1 h", "1 d", "10 d"],
         },
@@ -261,8 +261,8 @@ def _row_notes(
     columns += [("Status", 18, 1), ("Confidence", 18 + STATUS_PX, 1)]
     notes += [_head(text, px, x) for text, px, x in columns]
     if fleet.sla_h:
-        notes.append(_head(fleet.over_sla, -4, 1, 18) | {"xanchor": "right"})
-    notes += [_head("Agent work", 0, 0, 18), _head("Waiting for a reviewer (log scale)", 0, 0.52, 18)]
+        notes.append(_head(fleet.over_sla, -4, 1, 34) | {"xanchor": "right"})
+    notes += [_head("Agent work", 0, 0, 18), _head("Waiting for a reviewer (log scale)", 0, WAITS_FROM, 18)]
     phone.append(_head("Waiting for a reviewer; a wide screen shows the work, too", 8 - PHONE_PX, 0, 18))
     return notes, phone
 

@@ -103,7 +103,7 @@ def test_a_long_stream_is_thinned(server: Server) -> None:
 @pytest.mark.parametrize("scenario", ["clean_pass", "watchlist_hit"])
 def test_a_live_run_streams_as_time_passes(scenario: str) -> None:
     """Events arrive while the run works, in virtual time, and the stream ends where the run stops."""
-    with sandbox(speed=400, now="2026-02-03T12:00:00Z") as box, connect(box.url, box.key) as http:
+    with sandbox(speed=150, now="2026-02-03T12:00:00Z") as box, connect(box.url, box.key) as http:
         body = {"type": "cip_orchestrator", "business_id": box.business(scenario)}
         run_id = http.post("/runs", json=body).json()["id"]
         arrived = []
