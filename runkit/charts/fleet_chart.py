@@ -34,7 +34,7 @@ MOST_LISTED = {"interrupted": 13, "error": 7}  # beside the points
 ROW_PX, BAR = 20, 0.6
 NAME_PX = 230  # at most, of the column of names
 ID_PX, STATUS_PX, CONFIDENCE_PX = 72, 104, 84  # the other columns
-LIST_PX = 530  # beside the points
+LIST_PX = 440  # beside the points
 PHONE_PX, PHONE_LETTERS, PHONE_LINE = 132, 18, 44  # the column of names on a phone; letters of a line
 LINE_PX = 17  # of a title on a phone
 LEAST_WAIT, MOST_WAIT = 30.0, 30 * 86_400.0  # seconds: the log scale
@@ -42,8 +42,13 @@ TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longe
 WORK_SHARE, WAITS_FROM, WORK_TEXT = 0.38, 0.44, 0.6  # of the width; the words of work, of its longest bar
 NO_WAIT = 11.0  # seconds: where runs without a wait are drawn, below every wait
 WAIT_TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
+ROW_TICKS = {
+    "tickvals": [60, 3_600, 86_400, 864_000],
+    "ticktext": ["1 min", "1 h", "1 d", "10 d"],
+    "tickangle": 0,
+}
 WORK_STEPS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
-MOST_WORK_TICKS = 5
+MOST_WORK_TICKS = 3
 WORK, DONE_WAIT, ERROR = "#5B6B7F", "#7A8794", "#E03131"  # marks: 3:1 on white and on dark
 ORDER = ("error", "interrupted", "running", "completed")
 MONO = "ui-monospace, 'JetBrains Mono', Menlo, Consolas, monospace"
@@ -206,17 +211,19 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
             for y, *_ in heads
         ],
         barmode="overlay",
-        height=int(ROW_PX * (n_rows + 0.6) + 138),
-        margin={"l": left, "r": right, "t": 118, "b": 16},
+        height=int(ROW_PX * (n_rows + 0.6) + 146),
+        margin={"l": left, "r": right, "t": 126, "b": 16},
         xaxis={
             "domain": [0, WORK_SHARE],
             "range": [0, most * (1 + WORK_TEXT)],
             "tickvals": list(ticks),
             "ticktext": list(ticks.values()),
             "side": "top",
+            "tickangle": 0,
             "fixedrange": True,
         },
         xaxis2=_wait_axis(LEAST_WAIT, longest, TEXT_SHARE)
+        | ROW_TICKS
         | {"domain": [WAITS_FROM, 1], "side": "top", "anchor": "y", "fixedrange": True},
         yaxis={"range": [n_rows, -0.7], "showticklabels": False, "showgrid": False, "fixedrange": True},
     )
@@ -229,8 +236,6 @@ def _rows(fleet: Fleet, group: str | None) -> Figure:
             "xaxis.visible": False,
             "xaxis.domain": [0, 1],
             "xaxis2.domain": [0, 1],
-            "xaxis2.tickvals": [60, 3_600, 86_400, 864_000],
-            "xaxis2.ticktext": ["1 min", "1 h", "1 d", "10 d"],
         },
         hidden=[0],
     )
@@ -261,7 +266,7 @@ def _row_notes(
     columns += [("Status", 18, 1), ("Confidence", 18 + STATUS_PX, 1)]
     notes += [_head(text, px, x) for text, px, x in columns]
     if fleet.sla_h:
-        notes.append(_head(fleet.over_sla, -4, 1, 34) | {"xanchor": "right"})
+        notes.append(_head(fleet.over_sla, 4, float(np.log10(fleet.sla_h * 3_600)), 34) | {"xref": "x2"})
     notes += [_head("Agent work", 0, 0, 18), _head("Waiting for a reviewer (log scale)", 0, WAITS_FROM, 18)]
     phone.append(_head("Waiting for a reviewer; a wide screen shows the work, too", 8 - PHONE_PX, 0, 18))
     return notes, phone
@@ -392,11 +397,11 @@ def _points(fleet: Fleet, has_list: bool) -> Figure:
     figure.update_layout(
         _layout(fleet, lines),
         height=560,
-        margin={"l": 76, "r": LIST_PX if has_list else 24, "t": 118, "b": 44},
+        margin={"l": 76, "r": LIST_PX if has_list else 24, "t": 104, "b": 76},
         xaxis={"type": "date", "fixedrange": False},
         yaxis=_wait_axis(NO_WAIT * 0.55, max(runs["wait"].max() * 1.5, MOST_WAIT), 0, {NO_WAIT: "no wait"})
         | {"fixedrange": True},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "y": -0.09, "yanchor": "top"},
         shapes=[
             *_band(fleet, "y"),
             {
@@ -489,7 +494,7 @@ def _listed(fleet: Fleet) -> list[dict[str, Any]]:
             down += 19
             notes += [
                 _aside(36, down, plain(run["business"], 28), theme.text),
-                _aside(246, down, plain(short_id(run["run_id"])), theme.muted, 11, MONO),
+                _aside(226, down, plain(short_id(run["run_id"])), theme.muted, 11, MONO),
                 _aside(LIST_PX - 16, down, note(run), theme.text) | {"xanchor": "right"},
             ]
         down += 30
@@ -568,7 +573,7 @@ def _band(fleet: Fleet, axis: str) -> list[dict[str, Any]]:
             f"{axis[0]}ref": axis,
             f"{other}ref": f"{other} domain",
             f"{axis[0]}0": fleet.sla_h * 3_600,
-            f"{axis[0]}1": 1e9,
+            f"{axis[0]}1": 1e20,
             f"{other}0": 0,
             f"{other}1": 1,
             "fillcolor": "rgba(217,119,6,.10)",
