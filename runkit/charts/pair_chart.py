@@ -256,13 +256,13 @@ def _mark(picture: Picture) -> list[Trace]:
 
 
 def _legend(picture: Picture) -> list[Trace]:
-    bars, grey = picture.bars, picture.theme.muted
+    bars, gray = picture.bars, picture.theme.muted
     used = np.unique(bars["color"][~bars["is_failing"]]).tolist()
     out = [entry(*picture.scene.legend[number]) for number in used]
     if bars["is_failing"].any():
         out.append(entry("✕ failing step", FAILED_COLOR))
-    edge = {"color": grey, "width": 1.25}
-    return [*out, entry("A, above", grey), entry("B, below", faded(grey, PALE), edge)]
+    edge = {"color": gray, "width": 1.25}
+    return [*out, entry("A, above", gray), entry("B, below", faded(gray, PALE), edge)]
 
 
 def _layout(

@@ -334,8 +334,8 @@ def _legend(picture: Picture) -> list[Trace]:
         )
     is_step = bars["kind"] == STEP
     if not picture.is_bounded and bars["is_critical"].any() and (is_step & ~bars["is_critical"]).any():
-        grey = theme.muted
-        out.append(entry("off the critical path", faded(grey), {"color": grey, "width": 1.25}))
+        gray = theme.muted
+        out.append(entry("off the critical path", faded(gray), {"color": gray, "width": 1.25}))
     return out
 
 
