@@ -289,25 +289,3 @@ def run_sentence(
     if n_pending:
         counts.append(f"{plural(n_pending, 'question')} waiting")
     return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
-
-
-def fleet_sentence(
-    n_runs: int,
-    *,
-    statuses: Mapping[str, int],
-    budget: tuple[float, float, float],
-    n_steps: int,
-    n_errors: int = 0,
-    n_pending: int = 0,
-) -> str:
-    """Summarize many runs in one sentence.
-
-    `statuses`: number of runs by status; `budget`: (working, waiting, idle) in seconds, over all runs.
-    """
-    kinds = ", ".join(counted({_status_word(word): n for word, n in statuses.items()}))
-    counts = [plural(n_steps, "step")]
-    if n_errors:
-        counts.append(plural(n_errors, "error"))
-    if n_pending:
-        counts.append(f"{plural(n_pending, 'question')} waiting")
-    return f"{plural(n_runs, 'run')} ({kinds}): {budget_words(*budget)}; {', '.join(counts)}"

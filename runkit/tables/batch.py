@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from runkit import jsontext
 from runkit.contract import LEGACY_STATUSES
@@ -28,7 +27,6 @@ from runkit.tables.validate import NEVER, TEXT
 from runkit.text import agent_title, brief
 
 Vocabularies = dict[str, dict[str, Vocabulary]]
-Codes = NDArray[np.int32]
 
 
 class Batch(NamedTuple):
