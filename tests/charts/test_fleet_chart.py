@@ -9,7 +9,8 @@ import pytest
 from plotly.graph_objects import Figure
 
 import runkit
-from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
+from runkit.charts.fleet_chart import MOST_ROWS, fleet_chart
+from runkit.charts.fleet_points import MOST_POINTS
 from runkit.errors import UsageError
 from runkit.text import duration
 from support import at, question, run, step
