@@ -17,6 +17,7 @@ from calendar import month_abbr
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -72,6 +73,11 @@ def visible(text: str) -> str:
 def code(character: str) -> str:
     """Give the Python escape of an invisible character, which every font can draw."""
     return character.encode("unicode_escape").decode()
+
+
+def static_file(path: Path) -> Markup:
+    """Read one of runkit's own HTML, CSS or JavaScript files, which needs no escaping."""
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704
 
 
 def block(*parts: Markup) -> Markup:

@@ -18,15 +18,14 @@ from runkit.errors import ApiError, UsageError
 from runkit.logs import log
 from runkit.style import STATUSES, css_variables, status
 from runkit.tables.frames import Frames, frames
-from runkit.text import Markup, block, duration, moment, plural, run_label, short_id, visible
+from runkit.text import Markup, block, duration, moment, plural, run_label, short_id, static_file, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_NEEDS = 8  # rows; the panel `fleet.look_first` has more
-STYLE = Markup(  # noqa: S704 - ours
-    css_variables(".runkit-overview")
-    + (Path(__file__).parent / "static" / "overview.css").read_text(encoding="utf-8")
+STYLE = Markup(css_variables(".runkit-overview")) + static_file(  # noqa: S704
+    Path(__file__).parent / "static" / "overview.css"
 )
 
 _PAGE = Markup('<style>{}</style><div class="runkit-overview">{}</div>')

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runkit.charts.style import CONFIG, FONT, GRIDS
 from runkit.style import DARK, LIGHT, Theme
-from runkit.text import Markup
+from runkit.text import Markup, static_file
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -134,7 +134,7 @@ def _colors() -> Markup:
 
 def _static(name: str) -> Markup:
     """Read one of our own files."""
-    return Markup((_STATIC / name).read_text(encoding="utf-8"))  # noqa: S704
+    return static_file(_STATIC / name)
 
 
 def _hash(script: Markup) -> str:

@@ -10,7 +10,18 @@ import pandas as pd
 
 from runkit.style import MISSING
 from runkit.tables.html import MAX_ROWS, df_to_html
-from runkit.text import Markup, agent_title, block, duration, moment, plural, run_label, shorten, visible
+from runkit.text import (
+    Markup,
+    agent_title,
+    block,
+    duration,
+    moment,
+    plural,
+    run_label,
+    shorten,
+    static_file,
+    visible,
+)
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -21,9 +32,7 @@ MOST_CELL = 80  # characters of a cell in the plain form
 # Ids that join frames are for pandas; readers have names.
 JOINS = ("thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name")
 
-STYLE = Markup("<style>{}</style>").format(
-    Markup((Path(__file__).parent / "static" / "panel.css").read_text(encoding="utf-8"))  # noqa: S704
-)
+STYLE = Markup("<style>{}</style>").format(static_file(Path(__file__).parent / "static" / "panel.css"))
 _SENTENCE = Markup('<p class="runkit-panel"><strong>{}</strong> {}</p>')
 _FOLDED = Markup("<details><summary>{}, as a table</summary>{}</details>")
 

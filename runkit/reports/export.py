@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from runkit.charts.page import figure_div, offline_page
 from runkit.errors import ReportError
-from runkit.text import Markup, esc, unescape, visible, web_host
+from runkit.text import Markup, esc, static_file, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -48,10 +48,7 @@ _TOOLS = Markup(
 )
 _ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
 _STATIC = Path(__file__).parent / "static"
-_STYLE, _SCRIPT = (
-    Markup((_STATIC / name).read_text(encoding="utf-8"))  # noqa: S704
-    for name in ("report.css", "report.js")
-)
+_STYLE, _SCRIPT = (static_file(_STATIC / name) for name in ("report.css", "report.js"))
 
 
 class Heading(NamedTuple):
