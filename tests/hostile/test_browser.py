@@ -158,7 +158,12 @@ def test_the_mouse_over_a_hostile_bar(watched: Watched, tmp_path: Path) -> None:
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
     page.wait_for_selector(".hoverlayer .hovertext")
     assert PAYLOADS["figure's"] in (page.locator(".hovertext").first.text_content() or "")
-    text = page.locator(".hoverlayer .hovertext").first.bounding_box()
+    text = page.wait_for_function(  # plotly may draw it anew at any moment
+        """() => {
+            const rect = document.querySelector(".hoverlayer .hovertext")?.getBoundingClientRect();
+            return rect?.width ? { x: rect.x, width: rect.width } : null;
+        }"""
+    ).json_value()
     page.screenshot(path=tmp_path / "hover.png")
     assert text
     assert text["x"] >= 0
