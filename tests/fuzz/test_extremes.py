@@ -5,9 +5,6 @@ Time is the processor's, so that a busy machine fails nothing; the limits are a 
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +21,6 @@ from runkit.tables.problems import problem_counts
 from support import artifact, run, step
 
 Json = dict[str, Any]
-WIDE = 200_000
 
 
 @contextmanager
@@ -110,34 +106,7 @@ def test_a_deep_result_is_masked() -> None:
     assert text.count("{") == 401
 
 
-# --------------------------------------------------------------------------------------------------- wide
-
-
-@pytest.fixture(scope="module")
-def wide() -> bytes:
-    """A run of 200,000 steps as text: an agent's step each ten, nine in it."""
-    one = json.dumps(step("ID", 0, 1) | {"parent_step_id": "PARENT"})
-    head, tail = json.dumps(run(step("ID", 0, 99, steps=[]) | {"steps": ["HERE"]})).split('"HERE"')
-    opened, closed = head[head.index('"steps": [') + 10 :], tail[: tail.index("]}") + 2]
-    before, after = head[: head.index('"steps": [') + 10], tail[len(closed) :]
-    families = []
-    for number in range(WIDE // 10):
-        kids = [
-            one.replace('"ID"', f'"{number}-{kid}"').replace('"PARENT"', f'"{number}"') for kid in range(9)
-        ]
-        families.append(opened.replace('"ID"', f'"{number}"') + ",".join(kids) + closed)
-    return (before + ",".join(families) + after).encode()
-
-
-def test_200_000_steps_are_read_and_drawn(wide: bytes) -> None:
-    """The figure is bounded, and so is the time."""
-    with within(20):
-        f = runkit.frames(wide)
-        figure = runkit.gantt(f).to_json()
-    assert len(f.steps) == WIDE
-    assert f.problems.empty
-    assert len(figure) < 2_000_000
-    assert "200,000 steps" in repr(f)
+# ---------------------------------------------------------------------------------------- wide and large
 
 
 def test_many_problems_are_noted() -> None:
@@ -146,58 +115,6 @@ def test_many_problems_are_noted() -> None:
     with within(15):
         f = runkit.frames(run(*steps))
     assert problem_counts(f.problems).sum() == 60_000
-
-
-def test_steps_without_nesting_find_their_parents() -> None:
-    """Fifty thousand, each of which names the last one."""
-    steps = [step("0", 0, 99), *(step(str(number), 0, 1, parent_step_id="0") for number in range(1, 50_000))]
-    with within(20):
-        f = runkit.frames(run(*reversed(steps)))
-    assert f.steps["n_children"].max() == 49_999
-    assert f.problems.empty
-
-
-def test_a_step_with_many_findings() -> None:
-    """A hundred thousand sources of one finding."""
-    source = artifact(sources=[{"url": f"https://a{number}.example/"} for number in range(100_000)])
-    with within(10):
-        f = runkit.frames(run(step("a", artifacts=[source])))
-    assert f.artifacts["n_sources"].tolist() == [100_000]
-    assert f.sources["host"].nunique() == 100_000
-
-
-# -------------------------------------------------------------------------------------------------- large
-
-
-def test_a_result_of_50_mb(tmp_path: Path) -> None:
-    """It is read, kept whole, written and read back, drawn and shown in short."""
-    size = 50_000_000
-    text = json.dumps(run(step("a", result={"text": "HERE"}))).replace("HERE", "x" * size).encode()
-    with within(20):
-        f = runkit.frames(text)
-        assert f.steps["result"].str.len().tolist() == [size + 11]
-        assert runkit.read(f.save(tmp_path)).steps["result"].equals(f.steps["result"])
-        assert len(repr(f)) < 1_000
-        assert len(runkit.gantt(f).to_json()) < 100_000
-
-
-def test_a_result_of_50_mb_is_in_memory_a_few_times() -> None:
-    """And not many, in a process of its own."""
-    said = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
-    assert int(said.stdout) < 6 * 50_000
-
-
-LARGE = """
-import json, resource, runkit
-runkit.frames({})
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-text = b'{"object":"run","id":"r","status":"completed","created_at":"2026-02-03T10:00:00Z","updated_at":'
-text += b'"2026-02-03T10:00:00Z","steps":[{"id":"a","run_id":"r","type":"activity","name":"n","label":"l",'
-text += b'"status":"completed","started_at":"2026-02-03T10:00:00Z","result":{"x":"' + b"x" * 50_000_000
-f = runkit.frames(text + b'"}}]}')
-assert f.steps["result"].str.len().tolist() == [50_000_008] and f.problems.empty
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
 
 
 def test_a_megabyte_in_every_field() -> None:
