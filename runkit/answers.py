@@ -41,13 +41,17 @@ PRAGMA secure_delete = ON; -- a deleted draft may have contained a tax number
 CREATE TABLE IF NOT EXISTS answers (
     answer_id INTEGER PRIMARY KEY, sent_at TEXT, settled_at TEXT, host TEXT, mode TEXT, run_id TEXT,
     run_created_at TEXT, interrupt_id TEXT, step_id TEXT, agent TEXT, kind TEXT, label TEXT,
-    question_digest TEXT, answered_by TEXT, answer TEXT, answer_digest TEXT, delivery TEXT, message TEXT
+    question_digest TEXT, answered_by TEXT, answer TEXT, answer_digest TEXT, delivery TEXT, message TEXT,
+    shown_at TEXT, n_sources_opened INTEGER
 );
 CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
 CREATE TABLE IF NOT EXISTS drafts (
     run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT, PRIMARY KEY (run, question, digest)
 );
 """
+
+# Columns that runkit 0.1 did not have; its files get them when they are next opened.
+_ADDED = {"shown_at": "TEXT", "n_sources_opened": "INTEGER"}
 
 SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
     "sending",  # no outcome was logged: still in flight, or the kernel died first
@@ -59,11 +63,16 @@ SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
 )
 IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
 SELF_DECLARED = "self-declared"
-_TIMES = ("sent_at", "settled_at", "run_created_at")
+_TIMES = ("sent_at", "settled_at", "run_created_at", "shown_at")
+_COUNT = "n_sources_opened"
 
 
 class Entry(NamedTuple):
-    """One answer. Times are this machine's; `run_created_at` is the server's and distinguishes equal ids."""
+    """One answer. Times are this machine's; `run_created_at` is the server's and distinguishes equal ids.
+
+    `shown_at` is when a form first showed the question, `n_sources_opened` how many of its sources were
+    opened from there; None for an answer without a form.
+    """
 
     answer_id: int
     sent_at: datetime
@@ -83,6 +92,17 @@ class Entry(NamedTuple):
     answer_digest: str
     delivery: str
     message: str | None
+    shown_at: datetime | None
+    n_sources_opened: int | None
+
+
+class Display(NamedTuple):
+    """How long and how closely a question was looked at before the answer, for the log."""
+
+    shown_at: datetime
+    """When its form was first shown; an aware time of this machine."""
+    n_sources_opened: int
+    """How many of its sources were opened."""
 
 
 def declared_name() -> str:
@@ -100,10 +120,17 @@ def digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def begin(answer: Mapping[str, Any], by: str | None, columns: Mapping[str, str | None]) -> int:
+def begin(
+    answer: Mapping[str, Any],
+    by: str | None,
+    columns: Mapping[str, str | None],
+    display: Display | None = None,
+) -> int:
     """Log that an answer is about to be sent, with other columns of the entry; gives its number."""
-    row = {
+    row: dict[str, object] = {
         **columns,
+        "shown_at": display and display.shown_at.astimezone(UTC).isoformat(),
+        _COUNT: display and display.n_sources_opened,
         "sent_at": _now(),
         "answered_by": by or declared_name(),
         "answer": jsontext.dumps(dict(answer)),
@@ -165,7 +192,8 @@ def answer_log() -> pd.DataFrame:
         `answer` is the JSON that was sent, `answer_digest` its SHA-256 and `question_digest` that of the
         question. `delivery` is confirmed, unconfirmed (the question is closed, and it is unknown whose answer
         closed it), unknown (it may have arrived), refused, failed (not delivered) or sending (no outcome was
-        logged).
+        logged). `shown_at` is when a form first showed the question, `n_sources_opened` how many of its
+        sources were opened; null for an answer without a form.
 
     Raises
     ------
@@ -191,8 +219,8 @@ def _frame(rows: list[Entry]) -> pd.DataFrame:
     df.insert(list(df).index("answered_by") + 1, "answered_by_source", SELF_DECLARED)
     for name in _TIMES:
         df[name] = pd.to_datetime(df[name], utc=True).astype("datetime64[us, UTC]")
-    texts = [name for name in df if name not in (*_TIMES, "answer_id")]
-    return df.astype(dict.fromkeys(texts, "str") | {"answer_id": "int64"})
+    texts = [name for name in df if name not in (*_TIMES, "answer_id", _COUNT)]
+    return df.astype(dict.fromkeys(texts, "str") | {"answer_id": "int64", _COUNT: "Int32"})
 
 
 def _now() -> str:
@@ -240,12 +268,25 @@ def opened() -> Iterator[sqlite3.Connection]:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
+                _add_columns(db)
                 too_old = (time.time() - DRAFT_LIFETIME,)
                 if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
                     db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)
                 yield db
     except (OSError, sqlite3.Error) as error:
         raise _unusable(path, error) from error
+
+
+def _add_columns(db: sqlite3.Connection) -> None:
+    """Add the columns that the file of an earlier version lacks."""
+
+    def missing() -> set[str]:
+        return _ADDED.keys() - {row["name"] for row in db.execute("PRAGMA table_info(answers)")}
+
+    if missing():
+        db.execute("BEGIN IMMEDIATE")  # another kernel may open the file at the same time
+        for name in missing():
+            db.execute(f"ALTER TABLE answers ADD COLUMN {name} {_ADDED[name]}")
 
 
 def _unusable(path: Path, error: Exception) -> UsageError:

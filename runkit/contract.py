@@ -25,6 +25,7 @@ STEP_TYPES = ("activity", "output", "interrupt", "error")
 RESOLUTIONS = ("auto_approve", "skip")
 LEGACY_STATUSES = {"pending": "running", "failed": "error"}  # the words of the first documentation
 CONFIDENCES = ("high", "medium", "low")  # best first; any other word ranks below them
+TIERS = ("government", "primary", "secondary")  # [A] 16; best first; any other word ranks below them
 _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 
 import runkit
+from runkit import answers
 
 GOLDEN = Path(__file__).parent / "golden"
 TIN, WATCHLIST, FAILED, WAITING, WORKING = (
@@ -138,6 +140,10 @@ def test_an_answer_log(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [json.loads(answer)["decision"] for answer in log["answer"]] == ["approve", "reject", "approve"]
     assert log["sent_at"].is_monotonic_increasing
     assert log["answer_digest"].str.len().eq(64).all()
+    assert log[["shown_at", "n_sources_opened"]].isna().all(axis=None)
+    display = answers.Display(datetime.now(UTC), 2)
+    answers.begin({"decision": "approve"}, "Ana Ortiz", {"run_id": WATCHLIST}, display)
+    assert runkit.answer_log()["n_sources_opened"].dropna().tolist() == [2]
 
 
 def test_a_draft(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:

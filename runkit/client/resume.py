@@ -227,6 +227,7 @@ def logged(
     *,
     by: str | None,
     step_id: str | None,
+    display: answers.Display | None = None,
 ) -> Delivery:
     """Log the answer, send it, and log the outcome or the error.
 
@@ -237,7 +238,7 @@ def logged(
     if isinstance(run, Run):
         columns |= _question_columns(run, interrupt_id) | ({"step_id": step_id} if step_id else {})
     run_id, created = (run.id, run.created_at) if isinstance(run, Run) else (run, None)
-    number = _try_log(lambda: answers.begin(answer, by, {**columns, "run_id": run_id}))
+    number = _try_log(lambda: answers.begin(answer, by, {**columns, "run_id": run_id}, display))
 
     def settle(outcome: str, message: str, created_at: datetime | None) -> None:
         if number is not None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runkit import contract
-from runkit.answers import UNKNOWN
+from runkit.answers import UNKNOWN, Display
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.connection import Connection, path_to
 from runkit.client.fetch import Arrival, Batch, check_workers, gather, reusable
@@ -344,11 +344,13 @@ class Runs:
         *,
         who: str | None = None,
         step_id: str | None = None,
+        display: Display | None = None,
         on_checking: Callable[[str], object] | None = None,
     ) -> Delivery:
         """Answer as `resume` does, and give the outcome: confirmed, unconfirmed or unknown.
 
-        Parameters are those of `resume`, and `step_id`, the step of the question, for `runkit.answer_log()`.
+        Parameters are those of `resume`, and for `runkit.answer_log()` `step_id`, the step of the question,
+        and `display`, when a form showed the question and how many of its sources were opened.
         `on_checking` is called with the reason before the run is read to check whether the answer arrived.
         Raises as `resume`, but never `MaybeSent`.
         """
@@ -383,7 +385,7 @@ class Runs:
             )
 
         target = self._connection.target
-        return logged(send, target, run, interrupt_id, answer, by=who, step_id=step_id)
+        return logged(send, target, run, interrupt_id, answer, by=who, step_id=step_id, display=display)
 
     def feedback(
         self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None

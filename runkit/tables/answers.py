@@ -66,7 +66,7 @@ def _last_answers(
     created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
     is_delivered = answers["delivery"].isin(list(deliveries))
     log = {}
-    for entry in answers.loc[is_delivered & answers["run_id"].isin(created), COLUMNS].to_dict("records"):
+    for entry in answers.loc[is_delivered & answers["run_id"].isin(created)].to_dict("records"):
         if pd.isna(entry["run_created_at"]) or entry["run_created_at"] == created[entry["run_id"]]:
             by, name = ("id", "interrupt_id") if pd.isna(entry["step_id"]) else ("step", "step_id")
             log[entry["run_id"], by, entry[name]] = entry

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from runkit.contract import TIERS
 from runkit.models import Artifact, Source
 from runkit.tables.columns import Chunk, Flags, Ints, count, take, text
 from runkit.tables.explode import explode
@@ -150,6 +151,25 @@ def add_keys(artifacts: Chunk, sources: Chunk, runs: Chunk, step_ids: pa.Array) 
     for name in ("run", "artifact_no", "origin"):
         sources[name] = artifacts[name][of]
     sources["host"] = hosts(sources["url"])
+    artifacts["n_hosts"] = _count_hosts(of, sources["host"], len(run))
+    artifacts["best_tier"] = _best_tiers(of, sources["source_tier"], len(run))
+
+
+def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
+    """Count the different hosts of each artifact's sources."""
+    codes = host.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
+    pairs = np.unique(np.stack([of, codes])[:, codes >= 0], axis=1)
+    return count(pairs[0], n)
+
+
+def _best_tiers(of: Ints, tier: pa.Array, n: int) -> pa.Array:
+    """Return the best tier of each artifact's sources; unknown words rank below known ones."""
+    encoded = tier.dictionary_encode()
+    words = [*TIERS, *(word for word in encoded.dictionary.to_pylist() if word not in TIERS)]
+    ranks = np.array([*map(words.index, encoded.dictionary.to_pylist()), len(words)], np.int64)
+    best: Ints = np.full(n, len(words), np.int64)
+    np.minimum.at(best, of, ranks[encoded.indices.fill_null(len(ranks) - 1).to_numpy()])
+    return take(pa.array(words, TEXT), np.where(best < len(words), best, -1))
 
 
 def _repeats(artifacts: Chunk, run_agents: pa.Array) -> Flags:

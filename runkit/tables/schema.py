@@ -154,6 +154,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("confidence", "the agent's confidence: high, medium, low or another word"),
         _text("summary", "summary"),
         _count("n_sources", "rows in sources"),
+        _count("n_hosts", "different hosts of its sources: ten pages of one site are one witness"),
+        _text("best_tier", "the highest authority of its sources: government, primary, secondary, other"),
     ),
     "sources": (
         RUN_ID,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,7 @@ from tests.client.conftest import DROP, Answer, Asked, Server
 
 Compose = Callable[..., dict[str, Any]]
 YES = {"decision": "approve", "note": "tax number 12-3456789"}
-MOMENTS = {"sent_at", "settled_at", "run_created_at"}
+MOMENTS = {"sent_at", "settled_at", "run_created_at", "shown_at"}
 ANSWERER = """
 import sys
 from runkit.client import Client
@@ -132,9 +132,22 @@ def test_the_frame(server: Server, client: Client, run_json: Compose, pending: A
     for found in (empty, frame):
         types = {name: str(kind) for name, kind in found.dtypes.items()}
         assert {name for name, kind in types.items() if kind == "datetime64[us, UTC]"} == MOMENTS
-        assert types["answer_id"] == "int64"
-        assert {kind for name, kind in types.items() if name not in MOMENTS | {"answer_id"}} == {"str"}
+        others = MOMENTS | {"answer_id", "n_sources_opened"}
+        assert (types["answer_id"], types["n_sources_opened"]) == ("int64", "Int32")
+        assert {kind for name, kind in types.items() if name not in others} == {"str"}
     assert list(empty) == list(frame)
+
+
+def test_how_closely_a_question_was_looked_at(server: Server, client: Client, run_json: Compose) -> None:
+    """A form says when it was first shown, and how many sources were opened; a plain call has no form."""
+    server.script = lambda asked: Answer(run_json())
+    shown = datetime(2026, 2, 3, 12, tzinfo=timezone(timedelta(hours=2)))
+    client.runs.deliver("run-1", "int-1", YES, display=answers.Display(shown, 3))
+    resume(client)
+    frame = runkit.answer_log()
+    assert frame["shown_at"].iloc[0] == pd.Timestamp("2026-02-03 10:00", tz="UTC")
+    assert frame["n_sources_opened"].iloc[0] == 3
+    assert frame[["shown_at", "n_sources_opened"]].iloc[1].isna().all()
 
 
 def test_equal_answers_have_equal_digests() -> None:

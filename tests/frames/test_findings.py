@@ -193,3 +193,26 @@ def test_the_first_documentations_graph_is_the_agent_everywhere() -> None:
     frames = runkit.frames(run(pause))
     for df in (frames.steps, frames.artifacts, frames.interrupts):
         assert df["agent"].tolist() == ["cip_orchestrator"]
+
+
+def test_how_wide_and_how_official_the_evidence_is() -> None:
+    """Ten pages of one site are one host; the best tier is the most official one; other words come last."""
+
+    def source(url: str | None, tier: str | None) -> dict[str, Any]:
+        return {"url": url, "source_tier": tier}
+
+    pages = [source(f"https://a.example/{n}", "secondary") for n in range(10)]
+    evidence = {
+        "one site": (pages, 1, "secondary"),
+        "two sites": ([*pages, source("https://B.example/", "primary")], 2, "primary"),
+        "all tiers": ([source("x", word) for word in ("rumor", "secondary", "government")], 0, "government"),
+        "other word": ([source(None, None), source("https://c.example", "rumor")], 1, "rumor"),
+        "no tier": ([source("https://c.example", None)], 1, None),
+        "no source": ([], 0, None),
+    }
+    found = [artifact(title, sources=sources) for title, (sources, *_) in evidence.items()]
+    rows = runkit.frames(run(step("a", artifacts=found))).artifacts
+    assert rows["n_hosts"].tolist() == [n_hosts for _, n_hosts, _ in evidence.values()]
+    assert rows["best_tier"].astype(object).where(rows["best_tier"].notna(), None).tolist() == [
+        tier for *_, tier in evidence.values()
+    ]
