@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runkit.analysis.actions import actions
+    from runkit.analysis.decisions import decisions
+    from runkit.analysis.export import to_otlp, to_perfetto
     from runkit.answers import answer_log
     from runkit.archive.archive import Archive
     from runkit.charts.gantt import gantt
@@ -40,8 +43,10 @@ __all__ = [
     "RunList",
     "RunMonitor",
     "RunkitError",
+    "actions",
     "answer_log",
     "compare",
+    "decisions",
     "frames",
     "gantt",
     "overview",
@@ -49,6 +54,8 @@ __all__ = [
     "report",
     "report_data",
     "sandbox",
+    "to_otlp",
+    "to_perfetto",
 ]
 
 _HOME = {
@@ -63,8 +70,10 @@ _HOME = {
     "RunList": "runkit.client",
     "RunMonitor": "runkit.widgets.monitor",
     "RunkitError": "runkit.errors",
+    "actions": "runkit.analysis.actions",
     "answer_log": "runkit.answers",
     "compare": "runkit.tables.compare",
+    "decisions": "runkit.analysis.decisions",
     "frames": "runkit.tables.frames",
     "gantt": "runkit.charts.gantt",
     "overview": "runkit.charts.overview",
@@ -72,6 +81,8 @@ _HOME = {
     "report": "runkit.reports.report",
     "report_data": "runkit.reports.data",
     "sandbox": "runkit.server",
+    "to_otlp": "runkit.analysis.export",
+    "to_perfetto": "runkit.analysis.export",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: `runkit demo`, `lab`, `sandbox`, `fetch` and `report`.
+"""The command line: `runkit demo`, `lab`, `sandbox`, `fetch`, `report` and `export`.
 
 Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 130 stopped by
 Ctrl-C. Results go to the requested file, messages to stderr. `demo` prints to stdout.
@@ -84,6 +84,12 @@ def parser() -> argparse.ArgumentParser:
         ("sandbox", sandbox, _sandbox_options, "serve the embedded sandbox on 127.0.0.1 until Ctrl-C"),
         ("fetch", fetch, _fetch_options, "save runs with their steps; never writes to the API"),
         ("report", report, _report_options, "make a redacted, offline HTML report; never writes to the API"),
+        (
+            "export",
+            export,
+            _export_options,
+            "write redacted runs for a trace viewer; never writes to the API",
+        ),
     ):
         sub = commands.add_parser(
             name, help=description, description=f"{description[0].upper()}{description[1:]}."
@@ -152,19 +158,7 @@ def _fetch_options(fetch_: argparse.ArgumentParser) -> None:
 
 
 def _report_options(report_: argparse.ArgumentParser) -> None:
-    report_.add_argument(
-        "source",
-        nargs="+",
-        metavar="RUN",
-        help="run ids (8 or more characters), or one file or archive from `runkit fetch`",
-    )
-    report_.add_argument(
-        "--run",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="only this run of the file or archive (8 or more characters); repeatable",
-    )
+    _add_source(report_)
     report_.add_argument(
         "-o", "--output", required=True, help="report.html; the notebook is written next to it"
     )
@@ -172,20 +166,53 @@ def _report_options(report_: argparse.ArgumentParser) -> None:
         "--template", default="run", help="run, compare, fleet, or the path of your own notebook (run)"
     )
     report_.add_argument("--title", help="title of the report")
-    report_.add_argument(
+    _add_redaction(report_)
+    _add_sandbox(report_)
+
+
+def _export_options(export_: argparse.ArgumentParser) -> None:
+    _add_source(export_)
+    export_.add_argument(
+        "--to",
+        required=True,
+        choices=["perfetto", "otlp"],
+        help="perfetto: Chrome trace events, for ui.perfetto.dev; otlp: OpenTelemetry traces and logs as JSON",
+    )
+    export_.add_argument("-o", "--output", required=True, help="trace.json")
+    _add_redaction(export_)
+    _add_sandbox(export_)
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "source",
+        nargs="+",
+        metavar="RUN",
+        help="run ids (8 or more characters), or one file or archive from `runkit fetch`",
+    )
+    command.add_argument(
+        "--run",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only this run of the file or archive (8 or more characters); repeatable",
+    )
+
+
+def _add_redaction(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--mask", action="append", default=[], metavar="NAME=REGEX", help="also mask this pattern; repeatable"
     )
-    report_.add_argument(
+    command.add_argument(
         "--reveal",
         action="append",
         default=[],
         metavar="RULE",
         help="do not apply this rule, such as email; repeatable",
     )
-    report_.add_argument(
+    command.add_argument(
         "--keep-last", type=int, default=0, metavar="N", help="show the last N digits of tax numbers (0)"
     )
-    _add_sandbox(report_)
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
@@ -298,13 +325,11 @@ def report(arguments: argparse.Namespace) -> int:
     from runkit.reports.report import check_installed, output_paths
 
     check_installed()
-    policy = runkit.Redaction(
-        patterns=dict(map(_mask_rule, arguments.mask)), reveal=arguments.reveal, keep_last=arguments.keep_last
-    )
+    policy = _policy(arguments)
     output_paths(arguments.output)
     find_template(arguments.template)  # all arguments are checked before anything is fetched
     result = runkit.report(
-        _report_source(arguments),
+        _source(arguments),
         arguments.output,
         template=arguments.template,
         redact=policy,
@@ -314,14 +339,32 @@ def report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _report_source(arguments: argparse.Namespace) -> object:
-    """Return the source of a report: a file or an archive, some of its runs, or runs from the API."""
+def export(arguments: argparse.Namespace) -> int:
+    """`runkit export`."""
+    policy = _policy(arguments)
+    output = file_at(arguments.output)  # checked before anything is fetched
+    write = {"perfetto": runkit.to_perfetto, "otlp": runkit.to_otlp}[arguments.to]
+    f = runkit.frames(_source(arguments))
+    write(f, output, redact=policy)
+    say(f"Saved {plural(len(f.runs), 'run')} to {output}")
+    if not f.is_complete:
+        say("Incomplete: " + f.summary()[-1])
+    return 0 if f.is_complete else INCOMPLETE
+
+
+def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
+    patterns = dict(map(_mask_rule, arguments.mask))
+    return runkit.Redaction(patterns=patterns, reveal=arguments.reveal, keep_last=arguments.keep_last)
+
+
+def _source(arguments: argparse.Namespace) -> object:
+    """Return the source of a report or an export: a file or an archive, some of its runs, or runs from the API."""
     names: list[str] = arguments.source
     files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
     if files and len(names) > 1:
         raise UsageError(
             f"{files[0]} is a file or an archive; expected one, or only run ids. To select a run: "
-            f"runkit report {files[0]} --run ID -o {arguments.output}"
+            f"runkit {arguments.name} {files[0]} --run ID -o {arguments.output}"
         )
     if files:
         source = runkit.Archive(files[0]) if _is_folder(files[0]) else files[0]

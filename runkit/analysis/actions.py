@@ -1,0 +1,273 @@
+"""`actions()`: who approved which action, with which effect.
+
+The API does not tell on an action whether a reviewer or the interrupt policy approved it. The run that did it
+does: an action follows the question that proposed it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from runkit import jsontext
+from runkit.client import Client
+from runkit.contract import KIND_OF_TYPE
+from runkit.errors import UsageError
+from runkit.logs import log
+from runkit.objects import Action
+from runkit.progress import Bar
+from runkit.tables.frames import Frames, frames
+from runkit.text import brief, plural, short_id
+
+WORKERS = 8  # as many requests at once as `client.runs.fetch` makes
+PROGRESS_AFTER = 2.0  # seconds; a shorter read needs no bar
+MAX_NAMED = 3  # runs in a warning
+SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
+UNKNOWN = "unknown"
+DTYPES: dict[str, Any] = {
+    "action_id": "str",
+    "created_at": "datetime64[us, UTC]",
+    "type": "str",
+    "object_type": "str",
+    "object_id": "str",
+    "note": "str",
+    "account_name": "str",
+    "user_name": "str",
+    "run_id": "str",
+    "step_id": "str",
+    "interrupt_id": "str",
+    "proposal_no": "Int32",
+    "settled_by": pd.CategoricalDtype([*SETTLED_BY.values(), UNKNOWN]),
+    "effects": "str",
+    "n_effects": "int32",
+}
+
+
+class Proposal(NamedTuple):
+    """A proposal of a question that was approved, as far as is known."""
+
+    run_id: str
+    kind: str
+    settled_at: pd.Timestamp
+    round_no: int
+    result: str | None
+    step_id: str
+    interrupt_id: str | None
+    proposal_no: int
+    settled_by: str
+
+
+JOINED = ("step_id", "interrupt_id", "proposal_no", "settled_by")
+
+
+def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame:
+    """Read the recorded actions on the businesses of some runs, and join each to the question that led to it.
+
+    An action belongs to the run that it names. Within the run it belongs to the newest question that was
+    answered, or approved by policy, before the action, and that has a proposal of the action's type; of
+    several such proposals to the one whose step names the action's object, else in order. What cannot be
+    joined for sure is null: of two equal proposals in one question and a single action, the question is known
+    and the proposal is not.
+
+    Parameters
+    ----------
+    f
+        `Frames` of runs that know their business, or anything that `frames()` takes. Runs listed with
+        `client.runs.list(business_id=client.businesses.list())` know it.
+    client
+        The client to read with: one request for each business, and one for the actions on it and on each of
+        its watchlist results, within the client's rate limit.
+    progress
+        Show a progress bar if it takes longer than 2 seconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per action on these businesses, oldest first; also actions of people, and of runs that are not
+        in `f` (a warning in the log names some of these runs; their questions are not known).
+
+        | column | meaning |
+        | --- | --- |
+        | action_id, created_at, type, note | the action |
+        | object_type, object_id | what it changed: a `Business` or a `Watchlist::Result` |
+        | account_name, user_name, run_id | who did it; null where the API names nobody |
+        | step_id, interrupt_id | the question that proposed it; null if nothing did |
+        | proposal_no | the position among the question's proposals, from 0 |
+        | settled_by | reviewer, policy, or unknown: done without a proposal, or not joined |
+        | effects, n_effects | what changed, as JSON text with the values before and after; how many changes |
+
+    Raises
+    ------
+    UsageError
+        If no run knows its business, and for a `client` that is not a `Client`.
+    ApiError
+        If a business or its actions cannot be read.
+
+    Examples
+    --------
+    >>> import runkit
+    >>> with runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z") as box, box.client() as client:
+    ...     runs = client.runs.list(business_id=client.businesses.list())
+    ...     f = runkit.frames(client.runs.fetch(runs, progress=False))
+    ...     done = runkit.actions(f, client)
+    >>> done.groupby(["type", "settled_by"], observed=True).size()
+    """
+    if not isinstance(client, Client):
+        raise UsageError(f"client={brief(client)}; expected a runkit.Client to read the actions with.")
+    f = frames(f)
+    ids = f.runs["business_id"].dropna().unique().tolist()
+    if len(f.runs) and not ids:
+        raise UsageError(
+            f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists actions by "
+            "business. List the runs with client.runs.list(business_id=client.businesses.list())."
+        )
+    recorded: dict[str, Action] = {}
+    bar = Bar(total=len(ids), unit="business", delay=PROGRESS_AFTER, disable=not progress)
+    with bar, ThreadPoolExecutor(WORKERS) as pool:
+        for found in pool.map(lambda business_id: [*_actions_on(client, business_id)], ids):
+            recorded |= {action.id: action for action in found}
+            bar.update(1)
+    rows = [_row(action) for action in recorded.values()]
+    rows.sort(key=lambda row: (row["created_at"], row["action_id"]))
+    _warn_of_missing_runs(rows, f)
+    joined = _join(rows, f)
+    rows = [row | joined.get(row["action_id"], {"settled_by": UNKNOWN}) for row in rows]
+    return pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
+
+
+def _actions_on(client: Client, business_id: str) -> Iterator[Action]:
+    """Read the actions on a business and on its watchlist results."""
+    business = client.businesses.get(business_id)
+    yield from client.actions.list("businesses", business_id)
+    for result_id in _watchlist_results(business.to_dict().get("watchlist")):
+        yield from client.actions.list("watchlist_result", result_id)
+
+
+def _watchlist_results(watchlist: object) -> Iterator[str]:
+    """Find the ids of the results in the JSON of a watchlist, wherever it holds them."""
+    todo = [watchlist]
+    for value in todo:
+        if isinstance(value, dict):
+            todo += value.values()
+            if value.get("object") == "watchlist_result" and isinstance(value.get("id"), str):
+                yield value["id"]
+        elif isinstance(value, list):
+            todo += value
+
+
+def _row(action: Action) -> dict[str, Any]:
+    """Give the columns that the action itself has."""
+    actors = {actor.actor_type: actor.data for actor in action.actors}
+    effects = action.to_dict()["effects"]
+    row = {name: getattr(action, name) for name in ("created_at", "type", "object_type", "object_id", "note")}
+    return row | {
+        "action_id": action.id,
+        "account_name": _text(actors.get("account"), "name", "id"),
+        "user_name": _text(
+            actors.get("user"), "name", "email", "id"
+        ),  # the shape of a user is not documented
+        "run_id": _text(actors.get("run"), "id"),
+        "effects": jsontext.dumps(effects),
+        "n_effects": len(effects),
+    }
+
+
+def _text(data: dict[str, Any] | None, *names: str) -> str | None:
+    values = ((data or {}).get(name) for name in names)
+    return next((value for value in values if isinstance(value, str) and value), None)
+
+
+def _warn_of_missing_runs(rows: list[dict[str, Any]], f: Frames) -> None:
+    """Log how many actions are of runs that are not in the frames."""
+    known = {None, *f.runs["run_id"]}
+    missing = [row["run_id"] for row in rows if row["run_id"] not in known]
+    if missing:
+        ids = [*dict.fromkeys(missing)]
+        more = ", …" if len(ids) > MAX_NAMED else ""
+        log.warning(
+            "%s: done by %s that are not in these frames (%s%s), so their questions are not known; fetch "
+            "these runs, too",
+            plural(len(missing), "action"),
+            plural(len(ids), "run"),
+            ", ".join(map(short_id, ids[:MAX_NAMED])),
+            more,
+        )
+
+
+# ------------------------------------------------------------------------------------------------ the join
+
+
+def _join(rows: list[dict[str, Any]], f: Frames) -> dict[str, dict[str, Any]]:
+    """Join actions, in order of time, to proposals; gives the joined columns by action id."""
+    known: dict[tuple[str, str], list[Proposal]] = defaultdict(list)
+    for proposal in _proposals(f):
+        known[proposal.run_id, proposal.kind].append(proposal)
+    done: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        settled = [one for one in known[row["run_id"], row["type"]] if one.settled_at <= row["created_at"]]
+        if settled:
+            done[row["run_id"], row["type"], max(one.round_no for one in settled)].append(row)
+    joined: dict[str, dict[str, Any]] = {}
+    for (run_id, kind, round_no), same in done.items():
+        joined |= _match(same, [one for one in known[run_id, kind] if one.round_no == round_no])
+    return joined
+
+
+def _match(rows: list[dict[str, Any]], proposals: list[Proposal]) -> dict[str, dict[str, Any]]:
+    """Match actions of one type to the proposals of one round: by object where one is named, else in order.
+
+    If fewer actions than proposals remain, only what the proposals have in common is known.
+    """
+    joined: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        named = next((one for one in proposals if f'"{row["object_id"]}"' in (one.result or "")), None)
+        if named is not None:
+            joined[row["action_id"]] = _columns([named])
+            proposals = [one for one in proposals if one is not named]
+    rest = [row["action_id"] for row in rows if row["action_id"] not in joined]
+    if len(rest) < len(proposals):
+        return joined | dict.fromkeys(rest, _columns(proposals))
+    return joined | {action_id: _columns([one]) for action_id, one in zip(rest, proposals, strict=False)}
+
+
+def _columns(proposals: Sequence[Proposal]) -> dict[str, Any]:
+    """Give the joined columns of a proposal, or what several have in common."""
+    values = {name: {getattr(one, name) for one in proposals} for name in JOINED}
+    columns = {name: found.pop() if len(found) == 1 else None for name, found in values.items()}
+    return columns | {"settled_by": columns["settled_by"] or UNKNOWN}
+
+
+def _proposals(f: Frames) -> Iterator[Proposal]:
+    """Give the proposals of the questions that were answered or approved, without known rejections.
+
+    Questions that were open at the same time are one round: a run goes on when the last one is answered.
+    """
+    asked = f.interrupts[
+        f.interrupts["outcome"].isin([*SETTLED_BY]) & (f.interrupts["decision"] != "rejected")
+    ]
+    asked = asked.sort_values(["run_id", "asked_at"], kind="stable")
+    by_run = asked.groupby("run_id")
+    until = by_run["answered_at"].cummax().groupby(asked["run_id"]).shift()
+    asked = asked.assign(round_no=(~(asked["asked_at"] < until)).groupby(asked["run_id"]).cumsum())
+    proposed = f.artifacts[f.artifacts["origin"] == "proposal"]
+    key = ["run_id", "step_id"]
+    proposed = proposed.assign(proposal_no=proposed.groupby(key).cumcount())[[*key, "type", "proposal_no"]]
+    rows = asked.merge(proposed, on=key).merge(f.steps[[*key, "result"]], on=key, how="left")
+    for row in rows.to_dict("records"):
+        kind = KIND_OF_TYPE.get(row["type"])
+        if kind is not None:
+            yield Proposal(
+                row["run_id"],
+                kind,
+                row["answered_at"],
+                row["round_no"],
+                row["result"] if isinstance(row["result"], str) else None,
+                row["step_id"],
+                row["interrupt_id"] if isinstance(row["interrupt_id"], str) else None,
+                row["proposal_no"],
+                SETTLED_BY[row["outcome"]],
+            )

@@ -1,0 +1,138 @@
+"""`decisions()`: how reviewers decide, and how long their questions wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from runkit.contract import RESOLUTIONS
+from runkit.errors import UsageError
+from runkit.tables.answers import logged_answers
+from runkit.tables.frames import Frames, frames
+from runkit.tables.schema import DECISIONS
+from runkit.text import brief
+
+GROUPS = ("kind", "agent", "answered_by", "week")
+UNKNOWN = "unknown"
+MIN_FOR_P90 = 10  # answers; of fewer, the 90th percentile is nearly the longest wait
+DAY_S = 86_400
+OVER_DAYS = (1, 3, 7)
+
+
+def decisions(
+    f: object, by: str = "kind", answers: pd.DataFrame | None = None, *, quick_s: float = 10
+) -> pd.DataFrame:
+    """Count how reviewers decided, and measure how long questions waited, by group.
+
+    Parameters
+    ----------
+    f
+        `Frames` of any number of runs, or anything that `frames()` takes.
+    by
+        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (in which it was
+        asked: its Monday, in UTC).
+    answers
+        `runkit.answer_log()`, or some of its rows: the API keeps no answer. Not needed for frames that have
+        it already.
+    quick_s
+        The most seconds between the first display of a question and a quick answer.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group, the largest first, or the weeks in order; questions without a group are "unknown".
+        Counts are integers, seconds float64.
+
+        | column | meaning |
+        | --- | --- |
+        | kind, agent, answered_by or week | the group |
+        | n_asked | all questions; the next four add up to it |
+        | n_pending, n_auto, n_expired, n_answered | waiting; resolved by policy; run ended first; answered |
+        | n_approved, n_rejected, n_edited | the decisions of answers, as far as known; null without any |
+        | wait_p50_s, wait_p90_s | median and 90th percentile until the answer; p90 needs 10 answers |
+        | oldest_pending_s | the longest wait of a pending question |
+        | n_over_1d, n_over_3d, n_over_7d | pending for more than 1, 3, 7 days |
+        | n_shown | answers given in a form that logged when it was shown; null without `answers` |
+        | n_quick | of those, within `quick_s` and with no source opened |
+
+    Raises
+    ------
+    UsageError
+        For an unknown group, a frame that is not an answer log, and a `quick_s` that is not a number.
+
+    Examples
+    --------
+    >>> import runkit
+    >>> with runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z") as box, box.client() as client:
+    ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
+    >>> runkit.decisions(f)[["kind", "n_asked", "n_pending", "n_answered"]].head(2)
+            kind  n_asked  n_pending  n_answered
+    """
+    if by not in GROUPS:
+        raise UsageError.one_of("by", by, GROUPS)
+    if isinstance(quick_s, bool) or not isinstance(quick_s, int | float) or not quick_s >= 0:
+        raise UsageError(f"quick_s={brief(quick_s)}; expected a number of seconds, 0 or more.")
+    f = frames(f, answers=answers)
+    rows = f.interrupts
+    flags = _flags(rows) | _attention(f, answers, quick_s)
+    group = _groups(rows, by)
+    table = pd.DataFrame(flags, rows.index).groupby(group).sum().astype("int32")
+    waits = rows["wait_s"].where(rows["outcome"] == "answered").groupby(group)
+    pending = rows["wait_s"].where(rows["outcome"] == "pending").groupby(group)
+    is_enough = waits.count() >= MIN_FOR_P90
+    table.insert(8, "wait_p50_s", waits.median())
+    table.insert(9, "wait_p90_s", waits.quantile(0.9).where(is_enough))
+    table.insert(10, "oldest_pending_s", pending.max())
+    known = {f"n_{word}": rows["decision"].notna().any() or answers is not None for word in DECISIONS}
+    known |= dict.fromkeys(("n_shown", "n_quick"), answers is not None)
+    for name, is_known in known.items():
+        table[name] = table[name].astype("Int32") if is_known else pd.Series(pd.NA, table.index, "Int32")
+    table = table.rename_axis(by).reset_index()
+    return table.iloc[_order(table, by)].reset_index(drop=True)
+
+
+def _flags(rows: pd.DataFrame) -> dict[str, Any]:
+    """Give the columns that count questions, as a flag for each question."""
+    outcome, is_pending = rows["outcome"], rows["outcome"] == "pending"
+    flags: dict[str, Any] = {
+        "n_asked": outcome.notna(),
+        "n_pending": is_pending,
+        "n_auto": outcome.isin(RESOLUTIONS),
+        "n_expired": outcome == "lapsed",
+        "n_answered": outcome == "answered",
+    }
+    flags |= {f"n_{word}": rows["decision"] == word for word in DECISIONS}
+    return flags | {f"n_over_{days}d": is_pending & (rows["wait_s"] > days * DAY_S) for days in OVER_DAYS}
+
+
+def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[str, list[bool]]:
+    """Flag the questions whose form logged when it was shown, and of those the quick answers."""
+    rows = f.interrupts
+    if answers is None:
+        return {"n_shown": [False] * len(rows), "n_quick": [False] * len(rows)}
+    n_shown, n_quick = [], []
+    for outcome, entry in zip(rows["outcome"], logged_answers(rows, f.runs, answers), strict=True):
+        entry = entry or {}
+        shown_at = entry.get("shown_at")
+        is_shown = outcome == "answered" and pd.notna(shown_at)
+        seconds = (entry["sent_at"] - shown_at).total_seconds() if is_shown else float("inf")
+        n_shown.append(is_shown)
+        n_quick.append(seconds <= quick_s and entry["n_sources_opened"] == 0)
+    return {"n_shown": n_shown, "n_quick": n_quick}
+
+
+def _groups(rows: pd.DataFrame, by: str) -> pd.Series[str]:
+    """Give the group of each question."""
+    if by == "week":
+        weeks = rows["asked_at"].dt.tz_localize(None).dt.to_period("W-SUN")
+        group = weeks.dt.start_time.dt.strftime("%Y-%m-%d")
+    else:
+        group = rows[by]
+    return group.astype("str").fillna(UNKNOWN)
+
+
+def _order(table: pd.DataFrame, by: str) -> Any:
+    """Give the order of the rows: weeks by time, other groups by size, "unknown" last."""
+    keys = table.assign(is_unknown=table[by] == UNKNOWN, size=0 if by == "week" else -table["n_asked"])
+    return keys.sort_values(["is_unknown", "size", by]).index
