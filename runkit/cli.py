@@ -176,7 +176,7 @@ def _export_options(export_: argparse.ArgumentParser) -> None:
         "--to",
         required=True,
         choices=["perfetto", "otlp"],
-        help="perfetto: Chrome trace events, for ui.perfetto.dev; otlp: OpenTelemetry traces and logs as JSON",
+        help="Chrome trace events, for ui.perfetto.dev, or OpenTelemetry traces and logs",
     )
     export_.add_argument("-o", "--output", required=True, help="trace.json")
     _add_redaction(export_)
@@ -358,7 +358,7 @@ def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
 
 
 def _source(arguments: argparse.Namespace) -> object:
-    """Return the source of a report or an export: a file or an archive, some of its runs, or runs from the API."""
+    """Return what a report or an export reads: a file or an archive, some of its runs, or runs of the API."""
     names: list[str] = arguments.source
     files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
     if files and len(names) > 1:

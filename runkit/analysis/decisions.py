@@ -30,8 +30,8 @@ def decisions(
     f
         `Frames` of any number of runs, or anything that `frames()` takes.
     by
-        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (in which it was
-        asked: its Monday, in UTC).
+        "kind" (of the question), "agent" (that asked), "answered_by" (the reviewer) or "week" (the Monday of
+        the week in which it was asked, in UTC).
     answers
         `runkit.answer_log()`, or some of its rows: the API keeps no answer. Not needed for frames that have
         it already.
@@ -88,8 +88,7 @@ def decisions(
     known |= dict.fromkeys(("n_shown", "n_quick"), answers is not None)
     for name, is_known in known.items():
         table[name] = table[name].astype("Int32") if is_known else pd.Series(pd.NA, table.index, "Int32")
-    table = table.rename_axis(by).reset_index()
-    return table.iloc[_order(table, by)].reset_index(drop=True)
+    return _ordered(table.rename_axis(by).reset_index(), by)
 
 
 def _flags(rows: pd.DataFrame) -> dict[str, Any]:
@@ -124,15 +123,15 @@ def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[
 
 def _groups(rows: pd.DataFrame, by: str) -> pd.Series[str]:
     """Give the group of each question."""
+    group = rows["asked_at"] if by == "week" else rows[by]
     if by == "week":
-        weeks = rows["asked_at"].dt.tz_localize(None).dt.to_period("W-SUN")
+        weeks = group.dt.tz_localize(None).dt.to_period("W-SUN")
         group = weeks.dt.start_time.dt.strftime("%Y-%m-%d")
-    else:
-        group = rows[by]
-    return group.astype("str").fillna(UNKNOWN)
+    names: pd.Series[str] = group.astype("str").fillna(UNKNOWN)
+    return names
 
 
-def _order(table: pd.DataFrame, by: str) -> Any:
-    """Give the order of the rows: weeks by time, other groups by size, "unknown" last."""
+def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Sort weeks by time, other groups by size; "unknown" is last."""
     keys = table.assign(is_unknown=table[by] == UNKNOWN, size=0 if by == "week" else -table["n_asked"])
-    return keys.sort_values(["is_unknown", "size", by]).index
+    return table.loc[keys.sort_values(["is_unknown", "size", by]).index].reset_index(drop=True)

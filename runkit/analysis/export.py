@@ -1,6 +1,6 @@
 """`to_perfetto()` and `to_otlp()`: runs as files for trace viewers.
 
-Both write what the frames hold: ids, names, times, outcomes. Findings, sources and payloads stay in the frames.
+Both write ids, names, times and outcomes. Findings, sources and payloads stay in the frames.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> 
     """Write runs as OpenTelemetry traces and logs, as one document of OTLP JSON.
 
     A run is a trace: its root span is `invoke_agent {agent}`, a step that delegates to another agent is
-    `invoke_agent {that agent}`, and other steps are internal spans. A question to a reviewer is a span without
-    an error, with the log records `gen_ai.agent.paused` and `.resumed`. Ids depend on the run alone, so that
-    sending it twice gives one trace. The names follow conventions in development; `schemaUrl` has their
-    version. The document can be posted to `/v1/traces` and to `/v1/logs` of a collector: each reads its part.
+    `invoke_agent {that agent}`, and other steps are internal spans. A question to a reviewer is a span
+    without an error, with the log records `gen_ai.agent.paused` and `.resumed`. Ids depend on the run alone,
+    so that sending it twice gives one trace. The names follow conventions in development; `schemaUrl` has
+    their version. The document can be posted to `/v1/traces` and to `/v1/logs` of a collector: each reads its part.
 
     Parameters
     ----------
@@ -147,7 +147,8 @@ def _records(df: pd.DataFrame) -> Iterator[Json]:
         # not `Timestamp.value`, which is nanoseconds for any unit of the column
         micros = df[name].dt.tz_convert(None).to_numpy("M8[us]").astype("int64")
         plain[name] = pd.Series(micros.tolist(), df.index, "object").where(df[name].notna(), None)
-    return iter(plain.to_dict("records"))
+    for row in plain.to_dict("records"):
+        yield {str(name): value for name, value in row.items()}
 
 
 def _span(row: Json) -> tuple[int, int]:
@@ -265,7 +266,8 @@ def _called_agents(f: Frames) -> dict[tuple[str, str], str]:
     children = f.steps.dropna(subset="parent_step_id").groupby(["run_id", "parent_step_id"])["agent"]
     only = children.first()[children.nunique(dropna=False) == 1].dropna()
     own = f.steps.set_index(["run_id", "step_id"])["agent"].reindex(only.index)
-    return only[(only != own).fillna(True).astype(bool)].to_dict()
+    called: dict[Any, str] = only[(only != own).fillna(True).astype(bool)].to_dict()
+    return called
 
 
 def _pauses(f: Frames) -> Iterator[Json]:
