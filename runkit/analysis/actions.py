@@ -167,9 +167,7 @@ def _row(action: Action) -> dict[str, Any]:
     return row | {
         "action_id": action.id,
         "account_name": _text(actors.get("account"), "name", "id"),
-        "user_name": _text(
-            actors.get("user"), "name", "email", "id"
-        ),  # the shape of a user is not documented
+        "user_name": _text(actors.get("user"), "name", "email", "id"),  # [A]: not documented
         "run_id": _text(actors.get("run"), "id"),
         "effects": jsontext.dumps(effects),
         "n_effects": len(effects),
@@ -246,10 +244,8 @@ def _proposals(f: Frames) -> Iterator[Proposal]:
 
     Questions that were open at the same time are one round: a run goes on when the last one is answered.
     """
-    asked = f.interrupts[
-        f.interrupts["outcome"].isin([*SETTLED_BY]) & (f.interrupts["decision"] != "rejected")
-    ]
-    asked = asked.sort_values(["run_id", "asked_at"], kind="stable")
+    is_approved = f.interrupts["outcome"].isin([*SETTLED_BY]) & f.interrupts["decision"].ne("rejected")
+    asked = f.interrupts[is_approved].sort_values(["run_id", "asked_at"], kind="stable")
     by_run = asked.groupby("run_id")
     until = by_run["answered_at"].cummax().groupby(asked["run_id"]).shift()
     asked = asked.assign(round_no=(~(asked["asked_at"] < until)).groupby(asked["run_id"]).cumsum())

@@ -78,7 +78,8 @@ def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> 
     `invoke_agent {that agent}`, and other steps are internal spans. A question to a reviewer is a span
     without an error, with the log records `gen_ai.agent.paused` and `.resumed`. Ids depend on the run alone,
     so that sending it twice gives one trace. The names follow conventions in development; `schemaUrl` has
-    their version. The document can be posted to `/v1/traces` and to `/v1/logs` of a collector: each reads its part.
+    their version. The document can be posted to `/v1/traces` and to `/v1/logs` of a collector, which read
+    their part of it.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.charts.fleet_decisions import decisions, evidence
 from runkit.charts.fleet_evidence import confidence, sources
 from runkit.charts.fleet_time import budget, failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
@@ -27,6 +28,8 @@ from runkit.text import budget_words, plural
 __all__ = [
     "budget",
     "confidence",
+    "decisions",
+    "evidence",
     "failed_steps",
     "in_short",
     "look_first",
