@@ -236,7 +236,8 @@ def _columns(proposals: Sequence[Proposal]) -> dict[str, Any]:
     """Give the joined columns of a proposal, or what several have in common."""
     values = {name: {getattr(one, name) for one in proposals} for name in JOINED}
     columns = {name: found.pop() if len(found) == 1 else None for name, found in values.items()}
-    return columns | {"settled_by": columns["settled_by"] or UNKNOWN}
+    columns["settled_by"] = columns["settled_by"] or UNKNOWN
+    return columns if columns["step_id"] else columns | {"proposal_no": None}
 
 
 def _proposals(f: Frames) -> Iterator[Proposal]:

@@ -7,7 +7,7 @@ import pandas as pd
 from runkit.analysis.decisions import decisions as count_decisions
 from runkit.charts.evidence import ARTIFACT, findings_of, is_output
 from runkit.charts.panel import Panel, agent_titles, counts, lasting, percent, without_steps
-from runkit.charts.stacked_bars import ATTENTION, FAIL, OK, REST, WAIT, WORK, cross, stacked_bars
+from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, cross, stacked_bars
 from runkit.contract import TIERS
 from runkit.style import MISSING
 from runkit.tables.frames import Frames
@@ -17,7 +17,7 @@ PARTS = {  # column of `runkit.decisions`: its name in the figure, and its color
     "n_approved": ("Approved", OK),
     "n_edited": ("Approved with changes", WORK),
     "n_rejected": ("Rejected", FAIL),
-    "n_unknown": ("Answered, decision unknown", ATTENTION),
+    "n_unknown": ("Answered, decision unknown", REST),
     "n_pending": ("Waiting", WAIT),
 }
 QUICK = "came within 10 s, with no source opened"
@@ -58,8 +58,8 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
     quick = f" {n['n_quick']:,} of {plural(n['n_shown'], 'answer')} in a form {QUICK}."
     sentence = (
         f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, {n['n_auto']:,} decided by policy, "
-        f"{n['n_expired']:,} expired, {n['n_answered']:,} answered after {lasting(answered.median())} (median). "
-        f"Known decisions: {n['n_approved']:,} approved, {n['n_edited']:,} approved with changes, "
+        f"{n['n_expired']:,} expired, {n['n_answered']:,} answered, after {lasting(answered.median())} "
+        f"(median). Known decisions: {n['n_approved']:,} approved, {n['n_edited']:,} approved with changes, "
         f"{n['n_rejected']:,} rejected.{'' if answers is None else quick}{without_steps(f)}"
     )
     labels = agent_titles(table[by]) if by in ("agent", "kind") else table[by]
