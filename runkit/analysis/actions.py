@@ -115,6 +115,13 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
     ...     f = runkit.frames(client.runs.fetch(runs, progress=False))
     ...     done = runkit.actions(f, client)
     >>> done.groupby(["type", "settled_by"], observed=True).size()
+    type         settled_by
+    add_sources  reviewer      3
+    decision     reviewer      4
+    dismissal    reviewer      5
+                 policy        5
+    verify_tin   reviewer      1
+    dtype: int64
     """
     if not isinstance(client, Client):
         raise UsageError(f"client={brief(client)}; expected a runkit.Client to read the actions with.")

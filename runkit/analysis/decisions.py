@@ -68,6 +68,8 @@ def decisions(
     ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
     >>> runkit.decisions(f)[["kind", "n_asked", "n_pending", "n_answered"]].head(2)
             kind  n_asked  n_pending  n_answered
+    0  dismissal        9          0           4
+    1   decision        6          2           4
     """
     if by not in GROUPS:
         raise UsageError.one_of("by", by, GROUPS)

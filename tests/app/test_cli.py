@@ -136,6 +136,10 @@ def test_every_command_explains_itself(
         (("report", "b", "runs.ndjson", "-o", "report.html"), "runkit report runs.ndjson --run ID"),
         (("report", "runs/", "b", "-o", "report.html"), "runkit report runs/ --run ID"),
         (("report", "a", "--run", "b", "-o", "report.html"), "--run selects runs of a file"),
+        (("export", "a", "-o", "trace.json"), "--to"),
+        (("export", "a", "--to", "perfeto", "-o", "trace.json"), "perfetto"),
+        (("export", "a", "--to", "otlp", "-o", "."), "is a folder"),
+        (("export", "runs.ndjson", "b", "--to", "otlp", "-o", "x"), "runkit export runs.ndjson --run ID"),
         (("demo", "--speed", "-1"), "not a positive number"),
         (("sandbox", "--port", "99999"), "99999"),
         (("sandbox", "--limit", "0"), "limit: "),
@@ -346,6 +350,20 @@ def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[
     both = page + (tmp_path / "report.ipynb").read_bytes()
     assert served["RUNKIT_SANDBOX_KEY"].encode() not in both
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.ipynb"]
+
+
+@pytest.mark.parametrize(("kind", "top"), [("perfetto", "traceEvents"), ("otlp", "resourceSpans")])
+def test_export_of_a_file(tmp_path: Path, served: dict[str, str], kind: str, top: str) -> None:
+    """What `fetch` wrote becomes a file for a trace viewer; `--run` picks one run, `--mask` masks more."""
+    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
+    first = json.loads((tmp_path / "runs.ndjson").read_text().splitlines()[0])["id"]
+    for more in ((), ("--run", first[:8], "--mask", "phase=plan_review")):
+        done = run("export", "runs.ndjson", "--to", kind, "-o", "trace.json", *more, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert done.stderr.startswith(f"Saved {1 if more else 6} run")
+        text = (tmp_path / "trace.json").read_text()
+        assert json.loads(text)[top]
+        assert ("plan_review" in text, "[phase 1]" in text) == (not more, bool(more))
 
 
 def test_report_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import doctest
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -69,6 +70,16 @@ def test_everything_public_has_a_docstring() -> None:
     for name, one in (CALLABLES | CLASSES).items():
         if name not in MADE_BY_USERS or name in CLASSES:
             assert len((inspect.getdoc(one) or "").split()) >= 2, name
+
+
+@pytest.mark.parametrize("name", [name for name, one in CALLABLES.items() if ">>>" in (one.__doc__ or "")])
+def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a docstring shows comes out, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for found in doctest.DocTestFinder(recurse=False).find(CALLABLES[name], name, globs={}):
+        runner.run(found, out=lambda words: pytest.fail(words, pytrace=False))
+    assert runner.tries >= 2
 
 
 @pytest.mark.parametrize("name", CALLABLES)

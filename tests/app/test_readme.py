@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -54,8 +55,32 @@ def test_every_python_block_runs(ran: dict[str, Any]) -> None:
     assert ran["f"].is_complete
     assert ran["made"].n_runs == 1
     made = {path.name for path in ran["folder"].iterdir()}
-    assert made == {"report.html", "report.ipynb", "fleet.html", "fleet.ipynb", "interrupts.xlsx", "runs"}
+    assert made == {
+        "report.html",
+        "report.ipynb",
+        "fleet.html",
+        "fleet.ipynb",
+        "interrupts.xlsx",
+        "runs",
+        "frames",
+    }
     assert len(ran["same_again"].runs) == 60
+
+
+def test_sql_on_saved_frames(ran: dict[str, Any]) -> None:
+    """DuckDB and Polars see the rows, the order and the words of the frames."""
+    many: runkit.Frames = ran["many"]
+    in_order = many.steps.sort_values(["run_id", "order"])
+    words = ["  " * depth + label for depth, label in zip(in_order["depth"], in_order["label"], strict=True)]
+    with contextlib.chdir(ran["folder"]):
+        assert [step for (step,) in ran["tree"].fetchall()] == words
+        waiting = ran["waiting"].collect()
+        kinds = ran["duckdb"].sql(f"{ran['kinds']} GROUP BY ALL").fetchall()
+    pending = many.interrupts[many.interrupts["outcome"] == "pending"]
+    assert waiting["wait_s"].to_list() == pending["wait_s"].tolist()
+    assert waiting["asked_at"].to_list() == pending["asked_at"].tolist()
+    expected = many.steps.groupby(["agent", "name"])["critical_s"].sum().to_dict()
+    assert {(agent, name): spent for agent, name, spent in kinds} == pytest.approx(expected)
 
 
 def test_what_excel_gets_is_text(ran: dict[str, Any], tmp_path: Path) -> None:
