@@ -428,6 +428,12 @@ def answerer_of(step: Mapping[str, Any]) -> str | None:
     return next((name for name in names if isinstance(name, str) and name.strip()), None)
 
 
+def actor_name(data: Mapping[str, Any]) -> str | None:
+    """Give the name of an account or a user who did an action. [A]: a user has no documented fields."""
+    values = (data.get(name) for name in ("name", "email", "id"))
+    return next((value for value in values if isinstance(value, str) and value.strip()), None)
+
+
 # ------------------------------------------------------------------------------------------------ answers
 
 

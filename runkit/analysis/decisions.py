@@ -66,10 +66,9 @@ def decisions(
     >>> import runkit
     >>> with runkit.sandbox(history=40, seed=7, now="2026-11-02T10:00:00Z") as box, box.client() as client:
     ...     f = runkit.frames(client.runs.fetch(client.runs.list(), progress=False))
-    >>> runkit.decisions(f)[["kind", "n_asked", "n_pending", "n_answered"]].head(2)
-            kind  n_asked  n_pending  n_answered
-    0  dismissal        9          0           4
-    1   decision        6          2           4
+    >>> table = runkit.decisions(f, by="agent")
+    >>> int(table["n_asked"].sum()) == len(f.interrupts)
+    True
     """
     if by not in GROUPS:
         raise UsageError.one_of("by", by, GROUPS)

@@ -39,7 +39,7 @@ def test_one_of_two_equal_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
     """The question that was half approved is known, and which proposal it was is not."""
     equal_proposals(monkeypatch)
     with sandbox(seed=72, now=NOW, speed=3_000) as (_, client):
-        business = next(one for one in client.businesses.list() if one.name == "Twofold Freight Co")
+        business = next(one for one in client.businesses.list() if "Elena Marchetti" in one.to_json())
         opened = client.runs.wait(client.runs.create("cip_orchestrator", business_id=business.id))
         verdicts = {"watchlist_resolution": "approve", "tin_verification": "reject"}
         parts = [{"agent": agent, "decision": word} for agent, word in verdicts.items()]
@@ -59,7 +59,7 @@ def test_what_people_do_themselves() -> None:
         made = client.runs.create("cip_orchestrator", business_id=business.id)
         client.actions.create("businesses", business.id, "decision", {"status": "approved"}, run_id=made.id)
         client.actions.create(
-            "businesses", business.id, "decision", {"status": "rejected"}, note="No license"
+            "businesses", business.id, "decision", {"status": "rejected"}, note="No"
         )
         f = runkit.frames(client.runs.fetch(client.runs.list(business_id=business), progress=False))
         found = runkit.actions(f, client)

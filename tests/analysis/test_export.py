@@ -133,7 +133,8 @@ def test_a_run_sent_twice_is_one_trace(f: runkit.Frames, tmp_path: Path) -> None
 
 def test_a_pause_is_no_error(f: runkit.Frames, tmp_path: Path) -> None:
     """Questions have the status unset, also where the run failed; errors are those of the frames."""
-    lapsed = run(question("q", 1, None), step("e", 2, 3, type="error", status="error"), status="error")
+    asked = question("q", 1, 3, status="error")  # it failed with its run
+    lapsed = run(asked, step("e", 2, 3, type="error", status="error"), status="error")
     for source in (f, runkit.frames(lapsed)):
         spans, _, _ = otlp(source, tmp_path)
         failed = [span for span in spans if span.status.code == Status.STATUS_CODE_ERROR]

@@ -11,10 +11,9 @@ import pytest
 import runkit
 from runkit.client import Client
 from runkit.server import runs, scenarios
-from runkit.server.businesses import TABLES, id_in
 from runkit.server.launch import SandboxServer
-from runkit.server.plan import POLICY_VERDICTS, VERDICTS_WITH_ACTION, Plan
-from runkit.server.scenarios import QUESTIONS, kind_of
+from runkit.server.plan import POLICY_VERDICTS, VERDICTS_WITH_ACTION, Plan, id_in
+from runkit.server.scenarios import QUESTIONS, TABLES, kind_of
 
 KEY = ["action_id", "step_id", "interrupt_id", "proposal_no", "settled_by"]
 
