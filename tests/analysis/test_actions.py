@@ -58,9 +58,7 @@ def test_what_people_do_themselves() -> None:
         business = client.businesses.list()[0]
         made = client.runs.create("cip_orchestrator", business_id=business.id)
         client.actions.create("businesses", business.id, "decision", {"status": "approved"}, run_id=made.id)
-        client.actions.create(
-            "businesses", business.id, "decision", {"status": "rejected"}, note="No"
-        )
+        client.actions.create("businesses", business.id, "decision", {"status": "rejected"}, note="No")
         f = runkit.frames(client.runs.fetch(client.runs.list(business_id=business), progress=False))
         found = runkit.actions(f, client)
     assert found["run_id"].fillna("").tolist() == [made.id, ""]

@@ -1,0 +1,57 @@
+"""Panels of decisions and of evidence: which findings claim more than their sources carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+import runkit
+from runkit.charts import fleet
+from support import artifact, run, step
+
+
+def found(
+    title: str, confidence: str, *sources: tuple[str, str], kind: str = "registration"
+) -> dict[str, Any]:
+    """A finding with sources: their addresses and tiers."""
+    evidence = [{"url": url, "source_name": "Register", "source_tier": tier} for url, tier in sources]
+    return artifact(title, type=kind, confidence=confidence, sources=evidence)
+
+
+def test_evidence_that_is_weaker_than_it_looks() -> None:
+    """Each weakness is a row; a finding with a good source, and one of another run or type, is none."""
+    register = ("https://register.example/1", "primary")
+    web, blog = ("https://web.example/1", "secondary"), ("https://web.example/2", "secondary")
+    one = [
+        found("bare", "medium"),
+        found("sure of the web", "high", web, blog, kind="address"),
+        found("not so sure", "medium", web, kind="address"),
+        found("sure", "high", register),
+        found("not sure", "low", register),
+        found("of another type", "low", register, kind="address"),
+    ]
+    other = [found("sure as well", "high", register), found("a word", "certain", register)]
+    runs = [
+        run(step("s", artifacts=one), run_id="one", output={"artifacts": [artifact("Summary", sources=[])]}),
+        run(step("t", artifacts=other), run_id="other"),
+    ]
+    panel = fleet.evidence(runkit.frames(runs))
+    assert list(zip(panel.table["weakness"], panel.table["title"], strict=True)) == [
+        ("no source", "bare"),
+        ("high confidence, secondary sources only", "sure of the web"),
+        ("high and low confidence on one source", "sure"),
+        ("high and low confidence on one source", "not sure"),
+    ]
+    assert panel.table["n_hosts"].tolist() == [0, 1, 1, 1]
+    assert panel.sentence.startswith("4 of 8 findings (50%)")
+    assert "7 findings rest on one host" in panel.sentence
+
+
+def test_decisions_are_those_of_the_table() -> None:
+    """The panel shows the numbers of `runkit.decisions`, by the same groups."""
+    f = runkit.frames([run(step("s"), run_id="one")])
+    panel = fleet.decisions(f, "week")
+    pd.testing.assert_frame_equal(panel.table, runkit.decisions(f, "week"))
+    assert panel.figure is None
+    assert panel.sentence.startswith("0 questions")
