@@ -25,6 +25,7 @@ COMMANDS = {
     "archive": ["fetch", "-o", "runs/"],
     "stdout": ["fetch", "-o", "-"],
     "report": ["report", "r", "-o", "report.html"],
+    "export": ["export", "r", "--to", "otlp", "-o", "trace.json"],
 }
 # Others are the same to the command line, and left to the client's tests.
 CHOSEN = [
