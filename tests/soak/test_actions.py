@@ -7,6 +7,7 @@ import pytest
 from tests.analysis.truth import check_joins, equal_proposals, sandbox
 
 
+@pytest.mark.timeout(1200)  # two minutes on a quiet machine
 def test_ten_thousand_actions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every join is the planned one, equal proposals included."""
     equal_proposals(monkeypatch)
