@@ -11,11 +11,10 @@ from typing import Self
 import httpx
 
 from runkit.client.businesses import Businesses, KnownBusinesses
-from runkit.client.connection import Cert, Connection, network
 from runkit.client.hosts import Mode, choose_target, environment_proxy
+from runkit.client.http import Cert, Http
 from runkit.client.resources import Actions, Agents, Documents, Threads, check_amount, check_texts
 from runkit.client.runs import Runs
-from runkit.client.transport import Transport
 
 
 class Client:
@@ -73,19 +72,25 @@ class Client:
             check_amount("rate", rate, "requests a second", ", or None for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
-        proxy = proxy or environment_proxy(self._target.url)
-        inner = transport or network(self._target, proxy=proxy, verify=verify, cert=cert)
-        retrying = Transport(
-            inner, self._target, rate=rate, timeout=timeout, sleep=self._sleep, clock=self._clock
+        self._http = Http(
+            self._target,
+            read_only=read_only,
+            rate=rate,
+            timeout=timeout,
+            proxy=proxy or environment_proxy(self._target.url),
+            verify=verify,
+            cert=cert,
+            transport=transport,
+            clock=self._clock,
+            sleep=self._sleep,
         )
-        self._connection = Connection(self._target, retrying, read_only=read_only, timeout=timeout)
-        self.agents = Agents(self._connection)
-        self.threads = Threads(self._connection)
+        self.agents = Agents(self._http)
+        self.threads = Threads(self._http)
         known = KnownBusinesses()
-        self.businesses = Businesses(self._connection, self.threads, known)
-        self.runs = Runs(self._connection, self.businesses, known, sleep=self._sleep, clock=self._clock)
-        self.actions = Actions(self._connection)
-        self.documents = Documents(self._connection)
+        self.businesses = Businesses(self._http, self.threads, known)
+        self.runs = Runs(self._http, self.businesses, known)
+        self.actions = Actions(self._http)
+        self.documents = Documents(self._http)
 
     @property
     def host(self) -> str:
@@ -105,11 +110,11 @@ class Client:
     @property
     def read_only(self) -> bool:
         """Whether every POST is refused."""
-        return self._connection.read_only
+        return self._http.read_only
 
     def close(self) -> None:
         """Close the connections. A closed client cannot be used again."""
-        self._connection.close()
+        self._http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,6 +125,6 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_connection"):  # a traceback may show a client whose constructor failed
+        if not hasattr(self, "_http"):  # a traceback may show a client whose constructor failed
             return "Client(not connected)"
         return f"Client({self.host!r}, {self.mode}{', read_only' if self.read_only else ''})"

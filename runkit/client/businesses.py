@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from runkit import contract
-from runkit.client.connection import Connection, path_to
+from runkit.client.http import Http, path_to
 from runkit.client.paging import read_pages
 from runkit.client.resources import Threads, check_limit
 from runkit.client.runlist import ApiList
@@ -101,8 +101,8 @@ class KnownBusinesses:
 class Businesses:
     """The businesses of the account; read-only."""
 
-    def __init__(self, connection: Connection, threads: Threads, known: KnownBusinesses) -> None:
-        self._connection = connection
+    def __init__(self, http: Http, threads: Threads, known: KnownBusinesses) -> None:
+        self._http = http
         self._threads = threads
         self._known = known
 
@@ -130,7 +130,7 @@ class Businesses:
         read_at: list[datetime | None] = []
 
         def get_page(number: int) -> Page:
-            reply = self._connection.get("/businesses", page=number, per_page=contract.PER_PAGE)
+            reply = self._http.get("/businesses", {"page": number, "per_page": contract.PER_PAGE})
             read_at.append(reply.read_at)
             return reply.page()
 
@@ -160,7 +160,7 @@ class Businesses:
             If there is no such business.
         """
         business_id = business.id if isinstance(business, Business) else business
-        reply = self._connection.get(path_to("businesses", business_id))
+        reply = self._http.get(path_to("businesses", business_id))
         latest = reply.read(Business)
         self._known.add(latest, reply.read_at)
         return latest

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeVar
-
-import httpx
 
 from runkit import jsontext
 from runkit.client.hosts import Target
-from runkit.client.transport import http_date, path_of, retry_after
 from runkit.contract import Json, describe_json, page_fields
 from runkit.errors import (
     ApiError,
@@ -31,6 +30,8 @@ MAX_MESSAGE = 300  # characters of one message of the API that an error repeats
 MAX_MESSAGES = 5
 MAYBE = " The request may have been carried out: check before you repeat it."
 DONE = " It was probably carried out: check before you repeat it."
+REPORT = "If this persists, the API has changed: please report it."
+Headers = Mapping[str, str]
 Read = TypeVar("Read", bound=ApiObject)
 
 _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
@@ -69,7 +70,7 @@ class Reply(NamedTuple):
         if not isinstance(self.value, dict):
             raise ContractError(
                 f"{self.source} returned {describe_json(self.value)}; expected one object, the "
-                f"{kind.__name__.lower()}.{done} If this persists, the API has changed: please report it."
+                f"{kind.__name__.lower()}.{done} {REPORT}"
             )
         try:
             return kind.from_json(change(self.value))
@@ -82,63 +83,65 @@ class Reply(NamedTuple):
         return Page.from_json(page_fields(self.value, self.source))
 
 
-def read_reply(response: httpx.Response, target: Target) -> Reply:
-    """Parse a successful response. Raises the matching `ApiError` for any other one."""
-    request_line = target.secret.redact(f"{response.request.method} {path_of(response.request)}")
-    if not response.is_success:
-        raise refusal(response, target, request_line)
-    try:
-        value = jsontext.loads(response.content)
-    except (ValueError, RecursionError):
-        is_json = False  # raised below: the error must not hold the parser's, which has the whole body
-    else:
-        is_json = True
-    if not is_json:
-        raise _unreadable(response, target, request_line)
-    return Reply(value, http_date(response.headers.get("Date", "")), f"{request_line}: {target.host}")
+def read_reply(line: str, status: int, headers: Headers, body: bytes, target: Target) -> Reply | ApiError:
+    """Parse a successful response, or build the error; its texts never contain the key.
 
-
-def _unreadable(response: httpx.Response, target: Target, request_line: str) -> ContractError:
-    kind = target.secret.redact(response.headers.get("Content-Type", "no content type"))
-    size, status = len(response.content), response.status_code
-    is_read = response.request.method == "GET"
-    done = "" if is_read else DONE
-    return ContractError(
-        f"{request_line}: {target.host} returned {status} with {size:,} bytes that are not JSON "
-        f"({shorten(kind)}).{done} Check base_url and the proxy.",
-        status=status,
-    )
-
-
-def refusal(response: httpx.Response, target: Target, request_line: str) -> ApiError:
-    """Build the error for a response that is not a success. Its texts never contain the key."""
-    status = response.status_code
-    if status < 400:
-        maybe = "" if response.request.method == "GET" else MAYBE
+    `line` is the request, such as `GET /v1/runs/ID`.
+    """
+    is_read = line.startswith("GET ")
+    if 300 <= status < 400:
         return ContractError(
-            f"{request_line}: {target.host} returned {status}, a redirect. It was not followed: the key goes "
-            f"to one host only.{maybe} Check base_url.",
+            f"{line}: {target.host} returned {status}, a redirect. It was not followed: the key goes to one "
+            f"host only.{'' if is_read else MAYBE} Check base_url.",
             status=status,
         )
-    kind = _class_of(status, response.request.method)
-    messages, parameter = _api_errors(response.content, target)
+    if not 200 <= status < 300:
+        return _refusal(line, status, headers, body, target)
+    try:
+        return Reply(jsontext.loads(body), http_date(headers.get("Date", "")), f"{line}: {target.host}")
+    except (ValueError, RecursionError):
+        kind = shorten(target.secret.redact(headers.get("Content-Type", "no content type")))
+        return ContractError(
+            f"{line}: {target.host} returned {status} with {len(body):,} bytes that are not JSON ({kind})."
+            f"{'' if is_read else DONE} Check base_url and the proxy.",
+            status=status,
+        )
+
+
+def _refusal(line: str, status: int, headers: Headers, body: bytes, target: Target) -> ApiError:
+    kind = _CLASS_OF_STATUS.get(status, Invalid)
+    if status >= 500 or status == 408:
+        kind = Unavailable if line.startswith("GET ") else MaybeSent
+    messages, parameter = _api_errors(body, target)
     quoted = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
     about = f" (parameter {shorten(parameter)})" if parameter else ""
     error = kind(
-        f"{request_line}: {status} from {target.host}{quoted}{about}. {_ADVICE[kind]}",
+        f"{line}: {status} from {target.host}{quoted}{about}. {_ADVICE[kind]}",
         status=status,
         messages=messages,
         parameter=parameter,
     )
     if isinstance(error, RateLimited):
-        error.retry_after = retry_after(response.headers)
+        error.retry_after = retry_after(headers)
     return error
 
 
-def _class_of(status: int, method: str) -> type[ApiError]:
-    if status >= 500 or status == 408:
-        return Unavailable if method == "GET" else MaybeSent
-    return _CLASS_OF_STATUS.get(status, Invalid)
+def unusable(line: str, reason: str, target: Target) -> ApiError:
+    """Build the error for a response whose body cannot be used."""
+    if not line.startswith("GET "):
+        return lost(line, reason, target, was_sent=True)
+    return ContractError(
+        f"{line}: {target.host}: {reason}. Check base_url and the proxy; if this persists, please report it."
+    )
+
+
+def lost(line: str, reason: str, target: Target, *, was_sent: bool) -> ApiError:
+    """Build the error for a request without a response."""
+    what = f"{line}: {target.host}: {reason}."
+    if was_sent and not line.startswith("GET "):
+        return MaybeSent(f"{what} {_ADVICE[MaybeSent]}")
+    advice = "Is the sandbox still running?" if target.is_loopback else "Check the network."
+    return Unavailable(f"{what} Nothing was changed. {advice}")
 
 
 def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | None]:
@@ -155,3 +158,28 @@ def _api_errors(body: bytes, target: Target) -> tuple[tuple[str, ...], str | Non
         return tuple(shorten(target.secret.redact(text), MAX_MESSAGE) for text in values)
 
     return texts("message"), next(iter(texts("parameter")), None)
+
+
+def retry_after(headers: Headers) -> float | None:
+    """Read `Retry-After` as seconds; None if missing or unreadable.
+
+    A date is relative to the server's own `Date`, so that a wrong clock on either side, or the sandbox's
+    simulated time, does not matter.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return float(value)
+    until = http_date(value)
+    if until is None:
+        return None
+    now = http_date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """Read an HTTP date as aware UTC; None for anything else."""
+    try:
+        when = parsedate_to_datetime(text)
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from runkit import contract
-from runkit.client.connection import Connection, path_to
+from runkit.client.http import Http, path_to
 from runkit.client.paging import read_pages
 from runkit.client.runlist import ApiList
 from runkit.errors import UsageError
@@ -23,29 +23,29 @@ MIN_AMOUNT, MAX_AMOUNT = (
 class Agents:
     """The agents that Middesk offers."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, http: Http) -> None:
+        self._http = http
 
     def list(self) -> list[Agent]:
         """List all agents; the API does not page them."""
-        page = self._connection.get("/agents").page()
+        page = self._http.get("/agents").page()
         return list(page.items(Agent))
 
     def get(self, agent_id: str) -> Agent:
         """Read one agent by its id. Raises `NotFound`."""
-        return self._connection.get(path_to("agents", agent_id)).read(Agent)
+        return self._http.get(path_to("agents", agent_id)).read(Agent)
 
 
 class Threads:
     """Runs about one context."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, http: Http) -> None:
+        self._http = http
 
     def create(self, agent: str, business_id: str) -> Thread:
         """Create a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         check_texts(agent=agent, business_id=business_id)
-        reply = self._connection.post("/threads", contract.create_thread_body(agent, business_id))
+        reply = self._http.post("/threads", contract.create_thread_body(agent, business_id))
         return reply.read(Thread, partial(_with_business, business_id))
 
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
@@ -60,7 +60,7 @@ class Threads:
 
         def get_page(number: int) -> Page:
             query = {"page": number, "per_page": contract.PER_PAGE, "business_id": business_id}
-            return self._connection.get("/threads", **query).page()
+            return self._http.get("/threads", query).page()
 
         listing = read_pages(
             get_page,
@@ -72,14 +72,14 @@ class Threads:
 
     def get(self, thread_id: str) -> Thread:
         """Read one thread. Raises `NotFound`."""
-        return self._connection.get(path_to("threads", thread_id)).read(Thread)
+        return self._http.get(path_to("threads", thread_id)).read(Thread)
 
 
 class Actions:
     """Recorded changes of businesses and watchlist results."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, http: Http) -> None:
+        self._http = http
 
     def create(
         self,
@@ -103,36 +103,36 @@ class Actions:
         """
         check_texts({"note": note, "run_id": run_id, "thread_id": thread_id}, object_id=object_id)
         body = contract.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
-        return self._connection.post("/actions", body).read(Action)
+        return self._http.post("/actions", body).read(Action)
 
     def list(self, object_type: str, object_id: str) -> list[Action]:
         """List the actions on one object, named as for `create`; the API does not page them."""
         check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
-        page = self._connection.get("/actions", **query).page()
+        page = self._http.get("/actions", query).page()
         return list(page.items(Action))
 
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
         """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
         check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
-        return self._connection.get(path_to("actions", action_id), **query).read(Action)
+        return self._http.get(path_to("actions", action_id), query).read(Action)
 
 
 class Documents:
     """The files that businesses have on record. The API has no public way to upload one."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, http: Http) -> None:
+        self._http = http
 
     def list(self, business_id: str) -> list[Document]:
         """List the documents of a business; the API does not page them. Raises `NotFound`."""
         path = path_to("businesses", business_id, "documents")
-        return list(self._connection.get(path).page().items(Document))
+        return list(self._http.get(path).page().items(Document))
 
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""
-        return self._connection.get(path_to("documents", document_id)).read(Document)
+        return self._http.get(path_to("documents", document_id)).read(Document)
 
 
 def check_limit(limit: int | None) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 from runkit import contract
 from runkit.answers import UNKNOWN, Display
 from runkit.client.businesses import Businesses, KnownBusinesses
-from runkit.client.connection import Connection, path_to
 from runkit.client.fetch import Arrival, Batch, check_workers, gather, reusable
+from runkit.client.http import Http, Wanted, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import check_amount, check_limit, check_texts
-from runkit.client.resume import Delivery, deliver, is_pending, logged
+from runkit.client.resume import Delivery, Question, deliver, is_pending, log_columns
 from runkit.client.runlist import RunList
 from runkit.client.stream import EventStream
 from runkit.contract import full_id, status_words, time_bound
@@ -26,6 +26,7 @@ from runkit.objects import Business, Feedback, Page
 from runkit.text import duration, plural, shorten
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
+CHECK_TIMEOUT = 5.0  # seconds of one check whether an answer arrived: a reviewer waits for it
 POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 POLL_MAX = 5.0  # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
@@ -38,20 +39,10 @@ class Runs:
     of a run: the client remembers it from `Run` objects, and for runs that it created or listed by business.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        businesses: Businesses,
-        known: KnownBusinesses,
-        *,
-        sleep: Callable[[float], object],
-        clock: Callable[[], float],
-    ) -> None:
-        self._connection = connection
+    def __init__(self, http: Http, businesses: Businesses, known: KnownBusinesses) -> None:
+        self._http = http
         self._businesses = businesses
         self._known = known
-        self._sleep = sleep
-        self._clock = clock
 
     def create(
         self,
@@ -88,7 +79,7 @@ class Runs:
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = contract.create_run_body(agent, business_id, thread_id, prompt)
-        run = self._run(self._connection.post("/runs", body), business_id=business_id)
+        run = self._run(self._http.post("/runs", body), business_id=business_id)
         if business is None:
             return run
         self._businesses.ensure_known(business)
@@ -99,7 +90,9 @@ class Runs:
 
         Raises `NotFound`, and any other `ApiError`.
         """
-        return self._get(run, include="steps" if steps else None)
+        run_id = self._full_id(run)
+        reply = self._http.get(path_to("runs", run_id), {"include": "steps" if steps else None})
+        return self._run(reply, run_id)
 
     def list(
         self,
@@ -208,7 +201,8 @@ class Runs:
         check_workers(workers)
         known = reusable(have)
         ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
-        batch = self._batch((one for one in ids if one.lower() not in known), workers)
+        missing = [one for one in ids if one.lower() not in known]
+        batch = Batch(self._http, self._read_wanted, missing, workers)
         return gather(batch, ids, known, progress=progress, clock=self._now)
 
     def arriving(
@@ -244,7 +238,7 @@ class Runs:
             If nothing could be read for 60 seconds, or for 5 if the host has never responded.
         """
         check_workers(workers)
-        return self._batch(self._ids(ids_or_runs), workers, on_idle).arrivals()
+        return Batch(self._http, self._read_wanted, self._ids(ids_or_runs), workers, on_idle).arrivals()
 
     def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
         """Wait until a run is no longer running (completed, error or interrupted); gives it with its steps.
@@ -270,30 +264,29 @@ class Runs:
             check_amount("timeout", timeout, "seconds", ", or None to wait forever")
         if poll is not None:
             check_amount("poll", poll, "seconds", ", or None to poll less and less often")
-        deadline = None if timeout is None else self._clock() + timeout
+        deadline = float("inf") if timeout is None else self._http.clock() + timeout
         pause = POLL_FIRST if poll is None else poll
         try:
-            last = self._get(run, None, deadline, include=None)
+            last = self._read(run, until=deadline, steps=False)
         except RateLimited as error:
             if error.status is not None:
                 raise
             raise WaitTimeout(f"the run was not read within {duration(timeout)}: {error}") from None
         while last.status == "running":
-            left = float("inf") if deadline is None else deadline - self._clock()
+            left = deadline - self._http.clock()
             if left <= 0:
                 raise WaitTimeout(
                     f"{last.label} was still running after {duration(timeout)}; wait again with a longer "
                     "timeout=, or follow it with runs.stream",
                     last,
                 )
-            self._sleep(min(pause, left))
+            self._http.sleep(min(pause, left))
             pause = pause if poll is not None else min(POLL_MAX, pause * POLL_GROWTH)
             try:
-                last = self._get(last, None, deadline, include=None)
+                last = self._read(last, until=deadline, steps=False)
             except (Unavailable, RateLimited) as error:
                 log.warning("still waiting: %s", error)
-        latest = None if deadline is None else max(deadline, self._clock() + self._connection.timeout)
-        return self._get(last, None, latest, include="steps")
+        return self._read(last, until=max(deadline, self._http.clock() + self._http.timeout))
 
     def resume(
         self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
@@ -355,7 +348,7 @@ class Runs:
         Raises as `resume`, but never `MaybeSent`.
         """
         run_id = self._full_id(run)
-        path = path_to("runs", run_id, "resume")
+        path_to(run_id)
         if not isinstance(interrupt_id, str) or not interrupt_id.strip():
             raise UsageError(f"interrupt_id={interrupt_id!r}; expected the id of one of run.interrupts")
         if not isinstance(answer, Mapping):
@@ -364,28 +357,26 @@ class Runs:
             )
         check_texts({"who": who})
         if who is not None and not who.strip():
-            raise UsageError(
-                "who= is blank; expected the name of the person who answers, or None for the login"
-            )
-        questions = (
-            [item for item in run.interrupts if item.id == interrupt_id] if isinstance(run, Run) else []
+            raise UsageError("who= is blank; expected the name of the person who answers, or None")
+        target = self._http.target
+        columns: dict[str, str | None] = {"host": target.host, "mode": target.mode}
+        columns |= {"run_id": run_id, "interrupt_id": interrupt_id}
+        if isinstance(run, Run):
+            for item in run.interrupts:
+                if item.id == interrupt_id:
+                    contract.check_answer(item.value, answer)
+            columns |= log_columns(run, interrupt_id)
+        question = Question(
+            run_id,
+            interrupt_id,
+            run if isinstance(run, Run) and is_pending(run, interrupt_id) else None,
+            lambda: self._read(run_id, until=self._http.clock() + CHECK_TIMEOUT),
+            lambda reply: self._run(reply, run_id),
         )
-        for item in questions:
-            contract.check_answer(item.value, answer)
-        body = contract.resume_body(interrupt_id, answer)
-
-        def send() -> Delivery:
-            return deliver(
-                lambda: self._run(self._connection.post(path, body, include="steps"), run_id),
-                lambda: self.get(run),
-                interrupt_id,
-                run if isinstance(run, Run) and is_pending(run, interrupt_id) else None,
-                sleep=self._sleep,
-                on_checking=on_checking,
-            )
-
-        target = self._connection.target
-        return logged(send, target, run, interrupt_id, answer, by=who, step_id=step_id, display=display)
+        columns |= {"step_id": step_id} if step_id else {}
+        return deliver(
+            self._http, question, answer, columns, by=who, display=display, on_checking=on_checking
+        )
 
     def feedback(
         self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None
@@ -402,7 +393,7 @@ class Runs:
             )
         run_id = self._full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
-        return self._connection.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
+        return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
     def stream(self, run: str | Run, on_gap: Callable[[Run | None], object] | None = None) -> EventStream:
         """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, each once.
@@ -422,26 +413,12 @@ class Runs:
         path = path_to("runs", run_id, "stream")
         if on_gap is not None and not callable(on_gap):
             raise UsageError(f"on_gap={on_gap!r}; expected a function of a run, or None")
-        return EventStream(run_id, lambda: self._connection.stream(path), lambda: self.get(run), on_gap)
+        return EventStream(run_id, lambda: self._http.stream(path), lambda: self.get(run), on_gap)
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of a small response; this machine's without one."""
-        reply = self._connection.get("/runs", page=1, per_page=1)
+        reply = self._http.get("/runs", {"page": 1, "per_page": 1})
         return reply.read_at or datetime.now(UTC)
-
-    def _batch(self, ids: Iterable[str], workers: int, on_idle: Callable[[], object] | None = None) -> Batch:
-        def read_run(run_id: str, send_if: Callable[[], bool]) -> Run:
-            return self._get(run_id, send_if, include="steps")
-
-        return Batch(
-            read_run,
-            ids,
-            workers=workers,
-            clock=self._clock,
-            sleep=self._sleep,
-            is_host_known=self._connection.has_answered,
-            on_idle=on_idle,
-        )
 
     def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
         """Give the ids, each checked when it is iterated, and remember the businesses of runs."""
@@ -455,16 +432,15 @@ class Runs:
         path_to(run_id)
         return run_id
 
-    def _get(
-        self,
-        run: str | Run,
-        send_once_if: Callable[[], bool] | None = None,
-        deadline: float | None = None,
-        *,
-        include: str | None,
-    ) -> Run:
+    def _read(self, run: str | Run, *, until: float, steps: bool = True) -> Run:
+        """Read a run before a time of the client's clock."""
         run_id = self._full_id(run)
-        reply = self._connection.get(path_to("runs", run_id), send_once_if, deadline, include=include)
+        query = {"include": "steps" if steps else None}
+        return self._run(self._http.get(path_to("runs", run_id), query, until), run_id)
+
+    def _read_wanted(self, run_id: str, is_wanted: Wanted) -> Run:
+        """Read a run, if it is still wanted when it is sent."""
+        reply = self._http.get(path_to("runs", run_id), {"include": "steps"}, is_wanted=is_wanted)
         return self._run(reply, run_id)
 
     def _full_id(self, run: str | Run) -> str:
@@ -480,21 +456,21 @@ class Runs:
     def _with_local_fields(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the client knows about a run and the API does not return."""
         facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
-        return contract.with_local_fields(raw, self._connection.target.host, reply.read_at, facts)
+        return contract.with_local_fields(raw, self._http.target.host, reply.read_at, facts)
 
     def _run(self, reply: Reply, requested: str | None = None, business_id: str | None = None) -> Run:
         if business_id is not None and isinstance(reply.value, dict):
             self._known.add_run(str(reply.value.get("id")), business_id)
         run = reply.read(Run, lambda raw: self._with_local_fields(reply, raw))
         if requested is not None and not contract.is_same_id(requested, run.id):
-            other = self._connection.target.secret.redact(run.id)
+            other = self._http.target.secret.redact(run.id)
             raise ContractError(
                 f"{reply.source}: the API returned run {shorten(other, 100)!r}. Check base_url and the proxy."
             )
         return run
 
     def _page(self, number: int) -> Page:
-        reply = self._connection.get("/runs", page=number, per_page=contract.PER_PAGE)
+        reply = self._http.get("/runs", {"page": number, "per_page": contract.PER_PAGE})
         page = reply.page()
         records = tuple(self._with_local_fields(reply, raw) for raw in page.data)
         return page.model_copy(update={"data": records})

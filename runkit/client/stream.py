@@ -17,7 +17,7 @@ import httpx
 from httpx_sse import EventSource
 
 from runkit import jsontext
-from runkit.client.transport import MAX_RESPONSE
+from runkit.client.http import MAX_RESPONSE, backoff
 from runkit.contract import EVENT_TYPES, LOCAL, RUN_READ, event_fields, is_same_id
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
 from runkit.logs import log
@@ -150,7 +150,7 @@ def follow(
 
 def pause_before(attempt: int) -> float:
     """Give the seconds before the stream is opened again, by the number of attempts without a new event."""
-    return min(PAUSE_MAX, PAUSE_FIRST * 2.0 ** (attempt - 1))
+    return backoff(attempt, PAUSE_FIRST, PAUSE_MAX)
 
 
 def check_snapshot(event: Event, run_id: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from runkit.client import Client
-from runkit.client.fetch import FIRST_ANSWER_TIMEOUT, MAX_LOSSES, OUTAGE_TIMEOUT, TASKS_PER_WORKER
+from runkit.client.fetch import TASKS_PER_WORKER
+from runkit.client.http import FIRST_ANSWER_TIMEOUT, MAX_LOSSES, OUTAGE_TIMEOUT
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
@@ -294,7 +295,7 @@ def test_closing_sends_nothing_more(
     """Requests that wait for their turn when the iterator is closed are not sent."""
     server.script = lambda asked: Answer(status=404)
     turn, client = threading.Event(), make_client(rate=10)
-    limiter = client._connection._transport._limiter
+    limiter = client._http.limiter
     monkeypatch.setattr(limiter, "_sleep", lambda seconds: (turn.wait(10), fake_time.sleep(seconds)))
     arriving = client.runs.arriving(IDS, workers=8)
     next(arriving)

@@ -4,6 +4,7 @@ import pickle
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -132,22 +133,35 @@ def test_a_list_knows_the_servers_time(box: Sandbox, client: Client) -> None:
     assert pickle.loads(pickle.dumps(runs)).ids == runs.ids
 
 
+@contextmanager
+def watched(box: Sandbox, **options: Any) -> Iterator[tuple[Client, list[int]]]:
+    """A client of a sandbox, and the statuses of all that is answered."""
+    statuses: list[int] = []
+
+    class Watched(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = super().handle_request(request)
+            statuses.append(response.status_code)
+            return response
+
+    with Client(box.key, box.url, transport=Watched(), **options) as client:
+        yield client, statuses
+
+
 def test_the_pace_meets_no_limiter() -> None:
     """At its usual rate a client stays under a strict limit of as many requests in any second."""
-    with sandbox(history=50, latency=0.02, limit=20) as box, box.client() as client:
-        statuses = answers_of(client)
+    with sandbox(history=50, latency=0.02, limit=20) as box, watched(box) as (client, statuses):
         runs = client.runs.fetch(client.runs.list())
         assert (len(runs), runs.is_complete) == (50, True)
-    assert statuses.count(429) <= 2  # as in the benchmark: a busy machine delays some and bunches the next
+    assert statuses.count(429) <= 5  # a busy machine delays some and bunches the next; without a pace: dozens
 
 
 @pytest.mark.parametrize("retry_after", [True, False])
 def test_a_limiter_loses_nothing(retry_after: bool) -> None:
     """A client without a pace is refused, waits, and has every run in the end."""
-    with sandbox(history=60) as box, box.client(rate=None) as client:
+    with sandbox(history=60) as box, watched(box, rate=None) as (client, statuses):
         ids = client.runs.list().ids
         box.fault("limit", on="GET /", times=None, per_second=30, retry_after=retry_after)
-        statuses = answers_of(client)
         runs = client.runs.fetch(ids)
         assert (runs.ids, runs.why) == (ids, None)
     assert 429 in statuses
@@ -171,18 +185,3 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
                 back = ThreadPoolExecutor(1).submit(lambda: time.sleep(1) or sandbox(port=port, **options))
     back.result().close()
     assert sorted(came) == sorted(ids)
-
-
-def answers_of(client: Client) -> list[int]:
-    """Gives the statuses of all that is answered from now on."""
-    wire = client._connection._transport._inner
-    statuses: list[int] = []
-    send = wire.handle_request
-
-    def handle_request(request: httpx.Request) -> httpx.Response:
-        response = send(request)
-        statuses.append(response.status_code)
-        return response
-
-    wire.handle_request = handle_request
-    return statuses

@@ -132,7 +132,7 @@ def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> No
     until(lambda: inputs(monitor, w.Dropdown) != [])
     with box.client(person="Priya Raman") as colleague:
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
-        colleague._connection.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
+        colleague._http.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
     until(lambda: inputs(monitor, w.Dropdown) == [], 20)
     until(lambda: "by Priya Raman (according to the API)" in shown.html())
     monitor.close()
