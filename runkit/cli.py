@@ -24,7 +24,7 @@ from typing import IO, Any, NoReturn, cast
 import runkit
 from runkit.client.hosts import KEY_NAME
 from runkit.contract import RUN_STATUSES, full_id
-from runkit.errors import MissingExtra, RunkitError, UsageError
+from runkit.errors import AuthError, MissingExtra, RunkitError, UsageError
 from runkit.files import file_at, folder_at, replacing, usable
 from runkit.progress import say
 from runkit.reports.templates import find_template, notebooks
@@ -277,7 +277,12 @@ def fetch(arguments: argparse.Namespace) -> int:
         return _sync(arguments, filters)
     with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(**filters)
-        runs = client.runs.fetch(listed)
+        try:
+            runs = client.runs.fetch(listed)
+        except AuthError as error:
+            if not error.runs:
+                raise
+            runs = error.runs  # what arrived before the key was refused
         for run in runs:
             file.write(_escape_unseen(run.to_json()).encode() + b"\n")
     target = "stdout" if arguments.output == "-" else arguments.output

@@ -12,7 +12,7 @@ import httpx
 
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.hosts import Mode, choose_target, environment_proxy
-from runkit.client.http import Cert, Http
+from runkit.client.http import Cert, Http, Network, Times
 from runkit.client.resources import Actions, Agents, Documents, Threads, check_amount, check_texts
 from runkit.client.runs import Runs
 
@@ -72,18 +72,9 @@ class Client:
             check_amount("rate", rate, "requests a second", ", or None for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
-        self._http = Http(
-            self._target,
-            read_only=read_only,
-            rate=rate,
-            timeout=timeout,
-            proxy=proxy or environment_proxy(self._target.url),
-            verify=verify,
-            cert=cert,
-            transport=transport,
-            clock=self._clock,
-            sleep=self._sleep,
-        )
+        network = Network(proxy or environment_proxy(self._target.url), verify, cert, transport)
+        times = Times(rate, timeout, self._clock, self._sleep)
+        self._http = Http(self._target, network, times, read_only)
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)
         known = KnownBusinesses()

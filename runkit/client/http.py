@@ -10,12 +10,14 @@ Times are in seconds.
 
 from __future__ import annotations
 
+import math
 import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +38,7 @@ Query = Mapping[str, str | int | None]
 Wanted = Callable[[], bool]
 
 OUTAGE_TIMEOUT = 60.0  # without a usable response: a host that restarts or deploys is back by then
+ONE_RUN_TIMEOUT = 10.0  # the same for reading one run: a person waits for it, often in front of a widget
 FIRST_ANSWER_TIMEOUT = 5.0  # the same for a host that has never responded: the address may be wrong
 BACKOFF_FIRST = 0.25  # before the second repetition; the first goes at once
 BACKOFF_MAX = 2.0  # the longest delay after a host is back
@@ -81,13 +84,13 @@ class RateLimiter:
     def __init__(
         self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], object]
     ) -> None:
-        self.paused_until = float("-inf")
+        self.paused_until = -math.inf
         self._gap = (1 + MARGIN) / rate if rate else 0.0
-        self._next = float("-inf")
+        self._next = -math.inf
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
 
-    def wait(self, until: float = float("inf")) -> bool:
+    def wait(self, until: float = math.inf) -> bool:
         """Sleep until the next free slot; gives False, and takes none, if none is free before `until`."""
         while True:
             with self._lock:
@@ -116,57 +119,68 @@ class Attempt(NamedTuple):
     result: Reply | ApiError
     max_attempts: float = 1
 
+    def reply(self) -> Reply:
+        """Give the reply. Raises the error if there is none."""
+        if isinstance(self.result, ApiError):
+            raise self.result
+        return self.result
 
-class Http:
-    """One client's requests; safe to share between threads.
 
-    Raises `UsageError` for a proxy or files that cannot be used.
-    """
+class Network(NamedTuple):
+    """How the host is reached: the arguments of `Client` of the same names."""
 
-    def __init__(
-        self,
-        target: Target,
-        *,
-        read_only: bool,
-        rate: float | None,
-        timeout: float,
-        proxy: str | None,
-        verify: bool | str | ssl.SSLContext,
-        cert: Cert | None,
-        transport: httpx.BaseTransport | None,
-        clock: Callable[[], float],
-        sleep: Callable[[float], object],
-    ) -> None:
-        self.target = target
-        self.read_only = read_only
-        self.timeout = timeout
-        self.clock, self.sleep = clock, sleep
-        self.limiter = RateLimiter(rate, clock, sleep)
-        self.n_answers = 0  # responses that show that the host works and the key is right
-        self._retrying = threading.Lock()  # held by the one thread that asks a host that is down
-        self._base_path = httpx.URL(target.url).raw_path.decode("ascii")
-        if proxy is not None and target.is_loopback:
+    proxy: str | None = None
+    verify: bool | str | ssl.SSLContext = True
+    cert: Cert | None = None
+    transport: httpx.BaseTransport | None = None
+
+    def client(self, target: Target, limits: httpx.Limits, tls: ssl.SSLContext | bool) -> httpx.Client:
+        """Build a client of httpx, without cookies, redirects, a netrc file and the environment's proxies."""
+        return httpx.Client(
+            auth=_Bearer(target.secret),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            headers=_HEADERS,
+            trust_env=False,
+            proxy=self.proxy,
+            verify=tls,
+            limits=limits,
+            transport=self.transport,
+        )
+
+    def clients(self, target: Target) -> tuple[httpx.Client, httpx.Client]:
+        """Build the client of reads and that of writes. Raises `UsageError` for what cannot be used."""
+        if self.proxy is not None and target.is_loopback:
             raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
+        is_secure = target.url.startswith("https:") and self.transport is None
         try:
-            is_needed = target.url.startswith("https:") and transport is None
-            tls = _tls(verify, cert) if is_needed else False  # loading the CAs takes longer than a request
-            self._reads, self._writes = (
-                httpx.Client(
-                    auth=_Bearer(target.secret),
-                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                    headers=_HEADERS,
-                    trust_env=False,
-                    proxy=proxy,
-                    verify=tls,
-                    limits=limits,
-                    transport=transport,
-                )
-                for limits in (READS, WRITES)
-            )
-            return
+            # Without TLS none is prepared: loading the CAs takes longer than a request.
+            tls = _tls(self.verify, self.cert) if is_secure else False
+            return self.client(target, READS, tls), self.client(target, WRITES, tls)
         except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
             kind = type(error).__name__
         raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
+
+
+class Times(NamedTuple):
+    """The rate and the timeout of `Client`, and the clock that they use."""
+
+    rate: float | None
+    timeout: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], object]
+
+
+class Http:
+    """One client's requests; safe to share between threads."""
+
+    def __init__(self, target: Target, network: Network, times: Times, read_only: bool) -> None:
+        self.target, self.read_only = target, read_only
+        self.timeout, self.clock, self.sleep = times.timeout, times.clock, times.sleep
+        self.limiter = RateLimiter(times.rate, times.clock, times.sleep)
+        self.n_answers = 0  # responses that show that the host works and the key is right
+        self._retrying = threading.Lock()  # held by the one thread that asks a host that is down
+        self._base_path = httpx.URL(target.url).raw_path.decode("ascii")
+        self._reads, self._writes = network.clients(target)
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -177,22 +191,18 @@ class Http:
         self,
         path: str,
         query: Query | None = None,
-        until: float = float("inf"),
+        *,
+        until: float = math.inf,
         is_wanted: Wanted | None = None,
+        retry_for: float = OUTAGE_TIMEOUT,
     ) -> Reply:
-        """Read JSON.
+        """Read JSON; repeated for up to `retry_for` seconds.
 
         It is given up at `until`, a time of the client's clock, and not sent (again) once `is_wanted` says
         no. Raises the `ApiError` of the last attempt.
         """
-        attempt = self._send("GET", path, query, until=until, is_wanted=is_wanted)
-        if attempt.max_attempts > 1:
-            attempt = self._retry(
-                lambda: self._send("GET", path, query, until=until, is_wanted=is_wanted), attempt, until
-            )
-        if isinstance(attempt.result, ApiError):
-            raise attempt.result
-        return attempt.result
+        send = partial(self._send, "GET", path, query, None, until, is_wanted)
+        return self._retry(send, send(), until, retry_for).reply()
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once. Raises `ReadOnlyError` before anything is sent if the client may not write."""
@@ -202,13 +212,8 @@ class Http:
             content = jsontext.dumps(dict(body)).encode()
         except (TypeError, ValueError) as error:
             raise UsageError(f"POST {path}: the body is not JSON ({error}); nothing was sent") from None
-        attempt = self._send("POST", path, query, content)
-        if attempt.max_attempts > 1:  # no connection was made
-            until = self.clock() + FIRST_ANSWER_TIMEOUT
-            attempt = self._retry(lambda: self._send("POST", path, query, content), attempt, until)
-        if isinstance(attempt.result, ApiError):
-            raise attempt.result
-        return attempt.result
+        send = partial(self._send, "POST", path, query, content)
+        return self._retry(send, send(), math.inf, FIRST_ANSWER_TIMEOUT).reply()
 
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
@@ -218,19 +223,16 @@ class Http:
         """
         self._check_is_open(path)
         self.limiter.wait()
+        line = self._line("GET", path)
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
-        with self._writes.stream(
-            "GET", self.target.url + path, headers=headers, timeout=self.timeout
-        ) as response:
-            line = self._line("GET", path)
+        url = self.target.url + path
+        with self._writes.stream("GET", url, headers=headers, timeout=self.timeout) as response:
             log.debug("%s: %s", line, response.status_code)
-            if response.is_success and _encoding(response) in ("", "identity"):
-                yield response
-                return
-            attempt = self._read(line, response, self.timeout)
-        if isinstance(attempt.result, ApiError):
-            raise attempt.result
-        raise ContractError(f"{line}: the stream is compressed, which was not requested. Check the proxy.")
+            if not response.is_success:
+                self._read(line, response, self.timeout).reply()
+            if _encoding(response).lower() not in ("", "identity"):
+                raise unusable(line, self.target.secret.redact(_compressed(response)), self.target)
+            yield response
 
     def _check_is_open(self, path: str) -> None:
         if self._reads.is_closed:
@@ -246,42 +248,33 @@ class Http:
         path: str,
         query: Query | None,
         content: bytes | None = None,
-        until: float = float("inf"),
+        until: float = math.inf,
         is_wanted: Wanted | None = None,
     ) -> Attempt:
         """Send once, when the rate limit allows it, and read the whole response."""
         self._check_is_open(path)
         line = self._line(method, path)
         if not self.limiter.wait(until):
-            return Attempt(
-                RateLimited(
-                    f"{line}: not sent, because the rate limit left no slot before the timeout. "
-                    "Use a longer timeout."
-                )
-            )
+            return Attempt(RateLimited(f"{line}: not sent: the rate limit left no slot before the timeout."))
         if is_wanted is not None and not is_wanted():
             return Attempt(Unavailable(f"{line}: not sent, because it is no longer needed"))
         client = self._reads if method == "GET" else self._writes
         timeout = min(self.timeout, max(MIN_TIMEOUT, until - self.clock()))
+        options: dict[str, Any] = {
+            "params": {name: value for name, value in (query or {}).items() if value is not None},
+            "headers": {} if content is None else {"Content-Type": "application/json"},
+            "timeout": timeout,
+        }
         started = time.monotonic()
-        params = {name: value for name, value in (query or {}).items() if value is not None}
-        headers = {} if content is None else {"Content-Type": "application/json"}
         try:
-            with client.stream(
-                method,
-                self.target.url + path,
-                params=params,
-                content=content,
-                headers=headers,
-                timeout=timeout,
-            ) as response:
+            with client.stream(method, self.target.url + path, content=content, **options) as response:
                 attempt, outcome = self._read(line, response, timeout), str(response.status_code)
         except httpx.TransportError as error:
             reason = outcome = self.target.secret.redact(_reason(error, timeout))
             was_sent = not isinstance(error, _NOT_SENT)
             is_final = _is_untrusted(error) or (was_sent and method != "GET")
             result = lost(line, reason, self.target, was_sent=was_sent)
-            attempt = Attempt(result, 1 if is_final else float("inf"))
+            attempt = Attempt(result, 1 if is_final else math.inf)
         log.debug("%s: %s, %.0f ms", line, outcome, (time.monotonic() - started) * 1000)
         return attempt
 
@@ -290,7 +283,7 @@ class Http:
         try:
             body = _read_body(response, timeout)
         except _UnusableBodyError as error:
-            return Attempt(unusable(line, self.target.secret.redact(str(error)), self.target))
+            return Attempt(unusable(line, shorten(self.target.secret.redact(str(error)), 100), self.target))
         status, is_read = response.status_code, line.startswith("GET ")
         result = read_reply(line, status, response.headers, body, self.target)
         if status < 500 and status not in (401, 403, 429):
@@ -305,31 +298,34 @@ class Http:
         if pause > RETRY_AFTER_MAX:
             return Attempt(result)
         self.limiter.pause(pause)
-        return Attempt(result, MAX_ATTEMPTS if status == 500 else float("inf"))
+        return Attempt(result, MAX_ATTEMPTS if status == 500 else math.inf)
 
-    def _retry(self, send: Callable[[], Attempt], attempt: Attempt, until: float) -> Attempt:
+    def _retry(
+        self, send: Callable[[], Attempt], attempt: Attempt, until: float, retry_for: float
+    ) -> Attempt:
         """Repeat a request while it is worth it; of all threads, one asks a host that is down."""
-        started = self.clock()
+        started, waited, n_attempts, n_losses = self.clock(), 0.0, 1, 0
+        if attempt.max_attempts == 1:
+            return attempt
         if not self._retrying.acquire(timeout=max(0.0, min(until - started, threading.TIMEOUT_MAX))):
             return attempt
         try:
-            n_attempts, n_losses, n_answers = 1, 0, self.n_answers
             while attempt.max_attempts > n_attempts and n_losses < MAX_LOSSES:
+                n_answers = self.n_answers
                 is_known = n_answers > 0 or isinstance(attempt.result, RateLimited)
-                timeout = OUTAGE_TIMEOUT if is_known else FIRST_ANSWER_TIMEOUT
+                timeout = retry_for if is_known else min(retry_for, FIRST_ANSWER_TIMEOUT)
                 wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
-                if n_attempts > 1 and self.clock() - started >= timeout:
-                    break
-                if max(self.clock() + wait, self.limiter.paused_until) >= until:
+                is_over = n_attempts > 1 and max(waited, self.clock() - started) >= timeout
+                if is_over or max(self.clock() + wait, self.limiter.paused_until) >= until:
                     break
                 if n_attempts == 2:
                     log.warning("trying again for up to %.0f s: %s", timeout, attempt.result)
                 if wait:
                     self.sleep(wait)
+                    waited += wait
                 attempt = send()
                 n_attempts += 1
                 n_losses += self.n_answers > n_answers and not isinstance(attempt.result, RateLimited)
-                n_answers = self.n_answers
             return attempt
         finally:
             self._retrying.release()
@@ -348,7 +344,11 @@ class _Bearer(httpx.Auth):
 
 def _encoding(response: httpx.Response) -> str:
     encoding: str = response.headers.get("Content-Encoding", "")
-    return encoding.strip().lower()
+    return encoding.strip()
+
+
+def _compressed(response: httpx.Response) -> str:
+    return f"the response is compressed as {_encoding(response)!r}, which was not requested"
 
 
 def _read_body(response: httpx.Response, timeout: float) -> bytes:
@@ -357,11 +357,9 @@ def _read_body(response: httpx.Response, timeout: float) -> bytes:
     A server that sends a byte now and then would hold a request forever: after the timeout, a response has a
     second for each `SLOWEST` bytes received, never more than the timeout ahead.
     """
-    encoding = _encoding(response)
+    encoding = _encoding(response).lower()
     if encoding not in ("", "identity", "gzip"):  # others can expand a few bytes to 100 GB in one step
-        raise _UnusableBodyError(
-            f"the response is compressed as {shorten(encoding, 40)!r}, which was not requested"
-        )
+        raise _UnusableBodyError(_compressed(response))
     is_read = response.is_stream_consumed  # by a transport of the caller's own
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" and not is_read else None
     chunks, size, received = [], 0, 0
@@ -417,16 +415,12 @@ def _is_untrusted(error: BaseException | None) -> bool:
 def _reason(error: httpx.TransportError, timeout: float) -> str:
     if _is_untrusted(error):
         return "its certificate is not trusted; pass the CA file as verify="
-    match error:
-        case httpx.ConnectTimeout():
-            return f"no connection within {timeout:g} s"
-        case httpx.PoolTimeout():
-            return f"no free connection within {timeout:g} s"
-        case httpx.TimeoutException():
-            return f"no response within {timeout:g} s"
-        case httpx.ConnectError():
-            return f"no connection ({shorten(str(error), 100)})"
-        case httpx.ProxyError():
-            status = str(error)[:3]  # the rest may repeat the login of the proxy
-            return f"the proxy refused the connection{f' ({status})' if status.isdigit() else ''}"
+    if isinstance(error, httpx.TimeoutException):
+        is_connected = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
+        return f"no {'response' if is_connected else 'connection'} within {timeout:g} s"
+    if isinstance(error, httpx.ConnectError):
+        return f"no connection ({shorten(str(error), 100)})"
+    if isinstance(error, httpx.ProxyError):
+        status = str(error)[:3]  # the rest may repeat the login of the proxy
+        return f"the proxy refused the connection{f' ({status})' if status.isdigit() else ''}"
     return "the connection was lost before the whole response arrived"

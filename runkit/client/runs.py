@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from runkit import contract
 from runkit.answers import UNKNOWN, Display
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.fetch import Arrival, Batch, check_workers, gather, reusable
-from runkit.client.http import Http, Wanted, path_to
+from runkit.client.http import ONE_RUN_TIMEOUT, OUTAGE_TIMEOUT, Http, Wanted, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import check_amount, check_limit, check_texts
@@ -26,7 +27,7 @@ from runkit.objects import Business, Feedback, Page
 from runkit.text import duration, plural, shorten
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
-CHECK_TIMEOUT = 5.0  # seconds of one check whether an answer arrived: a reviewer waits for it
+CHECK_TIMEOUT = 3.0  # seconds that a check whether an answer arrived is repeated: a reviewer waits for it
 POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 POLL_MAX = 5.0  # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
@@ -90,9 +91,7 @@ class Runs:
 
         Raises `NotFound`, and any other `ApiError`.
         """
-        run_id = self._full_id(run)
-        reply = self._http.get(path_to("runs", run_id), {"include": "steps" if steps else None})
-        return self._run(reply, run_id)
+        return self._read(run, steps)
 
     def list(
         self,
@@ -142,14 +141,10 @@ class Runs:
         unassigned: set[str] = set()  # runs without a thread and a business
 
         def keep(run: Run) -> bool:
-            return (
-                (words is None or run.status in words)
-                and (after is None or run.created_at >= after)
-                and (before is None or run.created_at < before)
-                and is_of_business(run)
-            )
-
-        def is_of_business(run: Run) -> bool:
+            if words is not None and run.status not in words:
+                return False
+            if (after and run.created_at < after) or (before and run.created_at >= before):
+                return False
             if threads is not None and run.thread_id is None and run.business_id is None:
                 unassigned.add(run.id)
             return threads is None or run.business_id in threads
@@ -160,8 +155,8 @@ class Runs:
         if unassigned:
             which = "this business" if len(threads or ()) == 1 else "these businesses"
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may belong to {which}")
-        runs = listing.items
-        return RunList(runs, "; ".join(reasons) or None, listing.total_count, clock=self._now)
+        why = "; ".join(reasons) or None
+        return RunList(listing.items, why, listing.total_count, clock=self._now)
 
     def fetch(
         self,
@@ -202,7 +197,7 @@ class Runs:
         known = reusable(have)
         ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
         missing = [one for one in ids if one.lower() not in known]
-        batch = Batch(self._http, self._read_wanted, missing, workers)
+        batch = Batch(self._http, self._read_one_of_many, missing, workers)
         return gather(batch, ids, known, progress=progress, clock=self._now)
 
     def arriving(
@@ -238,7 +233,7 @@ class Runs:
             If nothing could be read for 60 seconds, or for 5 if the host has never responded.
         """
         check_workers(workers)
-        return Batch(self._http, self._read_wanted, self._ids(ids_or_runs), workers, on_idle).arrivals()
+        return Batch(self._http, self._read_one_of_many, self._ids(ids_or_runs), workers, on_idle).arrivals()
 
     def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
         """Wait until a run is no longer running (completed, error or interrupted); gives it with its steps.
@@ -264,10 +259,10 @@ class Runs:
             check_amount("timeout", timeout, "seconds", ", or None to wait forever")
         if poll is not None:
             check_amount("poll", poll, "seconds", ", or None to poll less and less often")
-        deadline = float("inf") if timeout is None else self._http.clock() + timeout
+        deadline = math.inf if timeout is None else self._http.clock() + timeout
         pause = POLL_FIRST if poll is None else poll
         try:
-            last = self._read(run, until=deadline, steps=False)
+            last = self._read(run, False, until=deadline)
         except RateLimited as error:
             if error.status is not None:
                 raise
@@ -283,7 +278,7 @@ class Runs:
             self._http.sleep(min(pause, left))
             pause = pause if poll is not None else min(POLL_MAX, pause * POLL_GROWTH)
             try:
-                last = self._read(last, until=deadline, steps=False)
+                last = self._read(last, False, until=deadline)
             except (Unavailable, RateLimited) as error:
                 log.warning("still waiting: %s", error)
         return self._read(last, until=max(deadline, self._http.clock() + self._http.timeout))
@@ -370,7 +365,7 @@ class Runs:
             run_id,
             interrupt_id,
             run if isinstance(run, Run) and is_pending(run, interrupt_id) else None,
-            lambda: self._read(run_id, until=self._http.clock() + CHECK_TIMEOUT),
+            lambda: self._read(run_id, retry_for=CHECK_TIMEOUT),
             lambda reply: self._run(reply, run_id),
         )
         columns |= {"step_id": step_id} if step_id else {}
@@ -432,16 +427,20 @@ class Runs:
         path_to(run_id)
         return run_id
 
-    def _read(self, run: str | Run, *, until: float, steps: bool = True) -> Run:
-        """Read a run before a time of the client's clock."""
+    def _read(
+        self,
+        run: str | Run,
+        steps: bool = True,
+        **limits: Any,
+    ) -> Run:
+        """Read a run within the limits of `Http.get`."""
         run_id = self._full_id(run)
         query = {"include": "steps" if steps else None}
-        return self._run(self._http.get(path_to("runs", run_id), query, until), run_id)
+        limits = {"retry_for": ONE_RUN_TIMEOUT, **limits}
+        return self._run(self._http.get(path_to("runs", run_id), query, **limits), run_id)
 
-    def _read_wanted(self, run_id: str, is_wanted: Wanted) -> Run:
-        """Read a run, if it is still wanted when it is sent."""
-        reply = self._http.get(path_to("runs", run_id), {"include": "steps"}, is_wanted=is_wanted)
-        return self._run(reply, run_id)
+    def _read_one_of_many(self, run_id: str, is_wanted: Wanted) -> Run:
+        return self._read(run_id, is_wanted=is_wanted, retry_for=OUTAGE_TIMEOUT)
 
     def _full_id(self, run: str | Run) -> str:
         """Give the full id, and remember what a run knows about its business."""

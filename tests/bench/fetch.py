@@ -23,8 +23,6 @@ from typing import Any, cast
 import httpx
 
 import runkit
-from runkit.client.connection import network
-from runkit.client.hosts import choose_target
 
 from .measuring import Row, row
 
@@ -39,9 +37,8 @@ DOWN = 6.0  # seconds that the server is away
 class Counting(httpx.BaseTransport):
     """The network, and which answers it brought for which path."""
 
-    def __init__(self, key: str, url: str) -> None:
-        target = choose_target(key, url, {})
-        self.inner = network(target, proxy=None, verify=True, cert=None)
+    def __init__(self) -> None:
+        self.inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=64))
         self.statuses: Counter[int] = Counter()
         self.read: Counter[str] = Counter()
 
@@ -101,7 +98,7 @@ def served(*options: object) -> Iterator[Served]:
 
 @contextmanager
 def client_of(server: Served, rate: float | None = None) -> Iterator[tuple[runkit.Client, Counting]]:
-    wire = Counting(server.key, server.url)
+    wire = Counting()
     with runkit.Client(server.key, server.url, rate=rate, transport=wire) as client:
         yield client, wire
 

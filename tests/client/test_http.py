@@ -13,7 +13,7 @@ from runkit.client.http import (
     FIRST_ANSWER_TIMEOUT,
     MARGIN,
     MAX_ATTEMPTS,
-    OUTAGE_TIMEOUT,
+    ONE_RUN_TIMEOUT,
     RETRY_AFTER_MAX,
     RateLimiter,
 )
@@ -68,9 +68,9 @@ def test_get_is_not_tried_again_in_vain(server: Server, client: Client, status: 
 def test_get_gives_up(
     server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
 ) -> None:
-    """A host that was there before is asked for a minute, one that never was for five seconds."""
+    """A host that was there before is asked for ten seconds, one that never was for five."""
     server.script = lambda asked: Answer(status=status)
-    for seconds in (FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT):
+    for seconds in (FIRST_ANSWER_TIMEOUT, ONE_RUN_TIMEOUT):
         begun = fake_time.now
         with pytest.raises(Unavailable) as caught:
             client.runs.get("run-1")

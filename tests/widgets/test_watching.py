@@ -354,8 +354,8 @@ def test_trouble_is_said_and_waited_out(
     server: Server, client: Client, follow: Any, reported: Reported, grown: Any
 ) -> None:
     """A server that does not answer is asked again, and the run shown meanwhile stays."""
-    away: list[Json | Answer] = [DROP] * 5  # as often as the client tries by itself
-    play(server, [Answer(chunks=[])], [*away, grown(1), *away, grown(2, "completed")])
+    first, later = [DROP] * 7, [DROP] * 10  # as often as the client tries by itself
+    play(server, [Answer(chunks=[])], [*first, grown(1), *later, grown(2, "completed")])
     follow(client, "run-1")
     assert reported.until(is_over).run is not None
     waits = [state for state in reported if state.message.endswith("Trying again in 1 s.")]
