@@ -54,6 +54,11 @@ def parse_time(value: object) -> datetime:
     return read_time(value)[0]
 
 
+def format_time(when: datetime) -> str:
+    """Write a time as the API does: ISO 8601 in UTC, with a Z."""
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def current_status(word: object) -> object:
     """Translate a status of the first documentation into the current word."""
     return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
@@ -462,7 +467,7 @@ def with_local_fields(
     """Give the raw object with what the client knows and the API does not return, under `LOCAL`."""
     fields = {
         "read_from": host,
-        "read_at": read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None,
+        "read_at": format_time(read_at) if read_at else None,
         **facts,
     }
     local = {name: value for name, value in fields.items() if value is not None}

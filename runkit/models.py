@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from runkit import jsontext, style
-from runkit.contract import FINAL_STATUSES, LOCAL, current_status, parse_time
+from runkit.contract import FINAL_STATUSES, LOCAL, current_status, format_time, parse_time
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
 from runkit.steptree import flatten
@@ -333,7 +333,7 @@ class Run(ApiObject):
         local = self._raw.get(LOCAL)
         local = dict(local) if isinstance(local, dict) else {}
         local |= {
-            name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+            name: format_time(value) if isinstance(value, datetime) else value
             for name, value in fields.items()
             if value is not None
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from runkit import contract
@@ -50,7 +50,7 @@ class KnownBusinesses:
 
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status; one without a time of reading replaces nothing."""
-        at = read_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if read_at else None
+        at = contract.format_time(read_at) if read_at else None
         facts = Facts(business.id, business.name, business.status, at)
         with self._lock:
             if at is not None:
@@ -76,7 +76,7 @@ class KnownBusinesses:
         """Remember what a run knows, for example one from a file; data read from the API stays."""
         if run.business_id is None:
             return
-        at = run.business_status_at.isoformat() if run.business_status_at else None
+        at = contract.format_time(run.business_status_at) if run.business_status_at else None
         with self._lock:
             self._of_run.setdefault(run.id.lower(), run.business_id)
             if run.business_name is not None:

@@ -6,7 +6,6 @@ event of runkit's own, `RUN_READ`, whose `.run` was read after the last event.
 
 from __future__ import annotations
 
-import hashlib
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -17,6 +16,7 @@ import httpx
 from httpx_sse import EventSource
 
 from runkit import jsontext
+from runkit.answers import digest
 from runkit.client.http import MAX_RESPONSE, backoff
 from runkit.contract import EVENT_TYPES, LOCAL, RUN_READ, event_fields, is_same_id
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
@@ -46,9 +46,7 @@ class EventStream(Iterator[Event]):
     ) -> None:
         self._control = StreamControl()
         self._events = follow(run_id, open_stream, read, self._control, on_gap or (lambda run: None))
-        self._lock = (
-            threading.Lock()
-        )  # held while a thread runs the generator, which no other thread can close then
+        self._lock = threading.Lock()  # of the generator, which no other thread can close while it runs
 
     def __next__(self) -> Event:
         try:
@@ -83,7 +81,10 @@ class EventStream(Iterator[Event]):
 
 
 class StreamControl:
-    """Shared by the thread that reads a stream and the one that closes it."""
+    """Shared by the thread that reads a stream and the one that closes it.
+
+    The generator must not refer to its `EventStream`: then leaving a `for` loop closes the connection.
+    """
 
     def __init__(self) -> None:
         self.closing = threading.Event()
@@ -112,11 +113,10 @@ def follow(
     `MAX_RECONNECTS` times in a row without a new event; replayed events are not yielded again. A stream that
     the API no longer has (404, 410) is not reopened: then the run is read, whatever its status.
     """
-    seen: set[bytes] = set()
+    seen: set[str] = set()
     attempt = 0
     while True:
-        replayed = frozenset(seen)
-        last, is_gone = b"", False
+        replayed, last, is_gone = frozenset(seen), "", False
         try:
             with open_stream() as response:
                 control.attach(response)
@@ -127,14 +127,14 @@ def follow(
                     if control.closing.is_set():
                         return
                     check_snapshot(event, run_id)
-                    digest = _digest(event)
-                    if digest != last and digest not in replayed:
+                    key = _key(event)
+                    if key != last and key not in replayed:
                         yield event
-                    last = digest
-                    seen.add(digest)
+                    last = key
+                    seen.add(key)
         except NotFound:
             is_gone = True
-        except (httpx.TransportError, httpx.DecodingError, Unavailable, RateLimited) as error:
+        except (httpx.TransportError, Unavailable, RateLimited) as error:
             log.debug("the stream was interrupted (%s)", type(error).__name__)
         if control.closing.is_set():
             return
@@ -207,10 +207,9 @@ def _messages(chunks: Iterable[bytes]) -> Iterator[tuple[str, str]]:
             yield message.event, message.data
 
 
-def _digest(event: Event) -> bytes:
+def _key(event: Event) -> str:
     """Identify an event by its content, without its timestamp, which a replay may change."""
     content: dict[str, Any] = {name: value for name, value in event.to_dict().items() if name != "timestamp"}
     if event.snapshot is not None:
         content["snapshot"] = {name: value for name, value in event.snapshot.items() if name != LOCAL}
-    text = jsontext.dumps(content, sort_keys=True)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return digest(content)

@@ -7,16 +7,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runkit.cli import main
 from runkit.client import Client
 from runkit.client.fetch import TASKS_PER_WORKER
 from runkit.client.http import FIRST_ANSWER_TIMEOUT, MAX_LOSSES, OUTAGE_TIMEOUT
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
-from tests.client.conftest import DROP, Answer, Asked, Server, Time
+from tests.client.conftest import DROP, KEY, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 IDS = [f"run-{number}" for number in range(20)]
@@ -151,6 +153,27 @@ def test_a_key_that_is_withdrawn_keeps_what_arrived(
     server.script = lambda asked: Answer(run_json(asked.path[6:], steps=[]))
     assert client.runs.fetch(runs.requested, have=runs).is_complete
     assert len(server.asked) <= 20 + TASKS_PER_WORKER
+
+
+def test_the_command_keeps_what_arrived_before_a_401(
+    server: Server, run_json: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 401 for the last of 20 runs ends the fetch; the runs before it are saved, and the exit code tells."""
+    listed = [run_json(f"run-{number}") for number in range(20)]
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/runs":
+            return Answer({"data": listed, "has_more": False})
+        return (
+            Answer(status=401) if asked.path == "/runs/run-19" else Answer(run_json(asked.path[6:], steps=[]))
+        )
+
+    server.script = answer
+    monkeypatch.setenv("MIDDESK_API_KEY", KEY)
+    monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
+    assert main(["fetch", "-o", str(tmp_path / "runs.ndjson")]) == 3
+    n_saved = len((tmp_path / "runs.ndjson").read_text().splitlines())
+    assert 12 <= n_saved < 20  # eight at most are on their way with the last one
 
 
 def test_ids_are_equal_in_either_case(serve_runs: Server, client: Client, run_json: Compose) -> None:

@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.cli import main
-from tests.client.conftest import KEY, Answer, Asked, Server
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 DONE, FAILED, USAGE_ERROR, INCOMPLETE = range(4)
@@ -66,26 +64,6 @@ def test_a_fetch_that_lacks_a_run_says_so(command: Run, past: Any, tmp_path: Pat
     assert missing in done.stderr
     assert len(ids(tmp_path / "runs.ndjson")) == 4
     assert missing not in ids(tmp_path / "runs.ndjson")
-
-
-def test_a_key_that_is_withdrawn_keeps_what_arrived(
-    server: Server, run_json: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A 401 for the last of 20 runs ends the fetch; the runs before it are saved, and the exit code tells."""
-    listed = [run_json(f"run-{number}") for number in range(20)]
-
-    def answer(asked: Asked) -> Answer:
-        if asked.path == "/runs":
-            return Answer({"data": listed, "has_more": False})
-        return (
-            Answer(status=401) if asked.path == "/runs/run-19" else Answer(run_json(asked.path[6:], steps=[]))
-        )
-
-    server.script = answer
-    monkeypatch.setenv("MIDDESK_API_KEY", KEY)
-    monkeypatch.setenv("MIDDESK_BASE_URL", server.url)
-    assert main(["fetch", "-o", str(tmp_path / "runs.ndjson")]) == INCOMPLETE
-    assert 12 <= len(ids(tmp_path / "runs.ndjson")) < 20  # eight at most are on their way with the last one
 
 
 def test_a_fetch_that_fails_leaves_the_file_as_it_was(command: Run, past: Any, tmp_path: Path) -> None:
