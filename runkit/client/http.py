@@ -179,6 +179,7 @@ class Http:
         self.limiter = RateLimiter(times.rate, times.clock, times.sleep)
         self.n_answers = 0  # responses that show that the host works and the key is right
         self._retrying = threading.Lock()  # held by the one thread that asks a host that is down
+        self._given_up_at = -math.inf  # by that thread; those that wait for it ask once more only
         self._base_path = httpx.URL(target.url).raw_path.decode("ascii")
         self._reads, self._writes = network.clients(target)
 
@@ -288,6 +289,7 @@ class Http:
         result = read_reply(line, status, response.headers, body, self.target)
         if status < 500 and status not in (401, 403, 429):
             self.n_answers += 1
+            self._given_up_at = -math.inf
         if not is_read:
             return Attempt(result)
         if isinstance(result, ContractError) and response.is_success:
@@ -315,8 +317,12 @@ class Http:
                 is_known = n_answers > 0 or isinstance(attempt.result, RateLimited)
                 timeout = retry_for if is_known else min(retry_for, FIRST_ANSWER_TIMEOUT)
                 wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
-                is_over = n_attempts > 1 and max(waited, self.clock() - started) >= timeout
-                if is_over or max(self.clock() + wait, self.limiter.paused_until) >= until:
+                now = self.clock()
+                is_over = max(waited, now - started) >= timeout or self._given_up_at >= started
+                if n_attempts > 1 and is_over:
+                    self._given_up_at = now
+                    break
+                if max(now + wait, self.limiter.paused_until) >= until:
                     break
                 if n_attempts == 2:
                     log.warning("trying again for up to %.0f s: %s", timeout, attempt.result)

@@ -18,29 +18,10 @@ from runkit.client.http import (
     RateLimiter,
 )
 from runkit.client.replies import retry_after
-from runkit.errors import MaybeSent, RateLimited, Unavailable
+from runkit.errors import RateLimited, Unavailable
 from tests.client.conftest import DROP, HANG, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [DROP, Answer(status=429), *(Answer(status=status) for status in (500, 502, 503, 504))],
-    ids=lambda answer: str(answer.status),
-)
-def test_get_is_tried_again(server: Server, client: Client, run_json: Compose, trouble: Answer) -> None:
-    """A GET outlives a dropped connection and every status that time may mend."""
-    server.say(trouble, trouble, Answer(run_json()))
-    assert client.runs.get("run-1").status == "completed"
-    assert server.lines == ["GET /runs/run-1"] * 3
-
-
-def test_get_of_a_cut_body_is_tried_again(server: Server, client: Client, run_json: Compose) -> None:
-    """A body that ends before its length is not an answer."""
-    server.say(Answer(run_json(), cut=20), Answer(run_json()))
-    assert client.runs.get("run-1").id == "run-1"
-    assert len(server.asked) == 2
 
 
 def test_get_after_a_timeout_is_tried_again(
@@ -87,21 +68,6 @@ def test_a_run_that_breaks_the_server_is_given_up_soon(server: Server, client: C
     with pytest.raises(Unavailable):
         client.runs.get("run-1")
     assert len(server.asked) == MAX_ATTEMPTS
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [DROP, HANG, Answer({}, cut=1), *(Answer(status=status) for status in (500, 502, 503, 504))],
-    ids=["drop", "hang", "cut", "500", "502", "503", "504"],
-)
-def test_post_that_was_maybe_done_is_seen_once(
-    server: Server, make_client: Callable[..., Client], trouble: Answer
-) -> None:
-    """A POST whose fate is unknown is never sent again; the error says that it is unknown."""
-    server.script = lambda asked: trouble
-    with pytest.raises(MaybeSent, match="may have been carried out"):
-        make_client(timeout=0.2).runs.create("cip_orchestrator", business_id="b-1")
-    assert server.lines == ["POST /runs"]
 
 
 def test_post_does_not_go_where_the_server_may_be_hanging_up(

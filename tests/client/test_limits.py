@@ -104,10 +104,10 @@ def test_a_large_answer_may_take_longer_than_the_timeout(speak: Callable[[Bytes]
     def answer() -> Iterator[bytes]:
         yield HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
         for piece in pieces:
-            time.sleep(0.06)
+            time.sleep(0.15)
             yield piece
 
-    with Once(KEY, speak(answer), timeout=0.3) as client:
+    with Once(KEY, speak(answer), timeout=1) as client:
         assert len(client.agents.list()[0].to_dict()["name"]) == 40_000
 
 
@@ -171,7 +171,7 @@ def test_waiting_ends_in_time_on_a_silent_host(server: Server, run_json: Compose
     begun = time.monotonic()
     with Client(KEY, server.url, timeout=30) as client, pytest.raises(WaitTimeout):
         client.runs.wait("run-1", timeout=0.6)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20  # the client's own timeout and the hold are 30
 
 
 def test_waiting_does_not_sit_out_a_hold_that_is_too_long(server: Server, run_json: Compose) -> None:
@@ -181,7 +181,7 @@ def test_waiting_does_not_sit_out_a_hold_that_is_too_long(server: Server, run_js
     begun = time.monotonic()
     with Client(KEY, server.url) as client, pytest.raises(WaitTimeout) as caught:
         client.runs.wait("run-1", timeout=0.6)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20  # the client's own timeout and the hold are 30
     assert caught.value.run.status == "running"
 
 
@@ -201,9 +201,8 @@ def test_waiting_ends_in_time_while_others_wait_for_a_turn(
     with Client(KEY, server.url, rate=5) as client, ThreadPoolExecutor(20) as pool:
         if not n_looks:
             client.runs.get("run-2")
-        begun = time.monotonic()
         with pytest.raises(WaitTimeout) as caught:
             client.runs.wait("run-2", timeout=2)
-        assert time.monotonic() - begun < 3.5  # the turns of the others take 4 seconds
+        assert not all(other.done() for other in others)
         assert (caught.value.run is not None) == bool(n_looks)
     assert {other.result().id for other in others} == {"run-1"}

@@ -21,7 +21,7 @@ WRITER = """
 import sys
 from runkit import answers
 from runkit.widgets import drafts
-for n in range(40):
+for n in range(15):
     drafts.save(drafts.DraftKey(sys.argv[1], str(n), ""), {"0": {"n": n}})
     answers.settle(answers.begin({"n": n}, sys.argv[1], {"run_id": "run-1"}), "confirmed", None, None)
 """
@@ -91,7 +91,7 @@ def test_processes_and_threads_at_once() -> None:
     processes = [subprocess.Popen([sys.executable, "-c", WRITER, f"process{n}"]) for n in range(4)]
 
     def write(name: str) -> None:
-        for n in range(40):
+        for n in range(15):
             drafts.save(DraftKey(name, str(n), ""), {"0": {"n": n}})
 
     threads = [threading.Thread(target=write, args=[f"thread{n}"]) for n in range(4)]
@@ -102,10 +102,10 @@ def test_processes_and_threads_at_once() -> None:
     assert [process.wait(60) for process in processes] == [0] * 4
     names = [f"process{n}" for n in range(4)] + [f"thread{n}" for n in range(4)]
     assert all(
-        drafts.load(DraftKey(name, str(n), "")) == {"0": {"n": n}} for name in names for n in range(40)
+        drafts.load(DraftKey(name, str(n), "")) == {"0": {"n": n}} for name in names for n in range(15)
     )
     entries = answers.entries(["run-1"])
-    assert len({entry.answer_id for entry in entries}) == 160
+    assert len({entry.answer_id for entry in entries}) == 60
     assert {entry.delivery for entry in entries} == {"confirmed"}
 
 

@@ -20,7 +20,7 @@ from tests.sandbox.conftest import serving
 
 ALWAYS = 1_000_000  # how often a fault hits that does not pass
 TIMEOUT, SHORT_TIMEOUT = 10.0, 0.25  # real seconds of a request; the short one where an answer is to be late
-LONGEST = 15.0  # real seconds that no cell may take: 5 tries, and the waits between them, with much room
+LONGEST = 60.0  # real seconds that no cell may take, far more than it does: whatever hangs takes forever
 
 FAULTS: dict[str, dict[str, Any]] = {
     "latency": {"kind": "slow", "seconds": 0.01, "jitter": 0.02},
@@ -50,6 +50,7 @@ HARMLESS = {
     "skew",
 }  # a limit of 5 a second lets one call through
 WORKING = {"slow", "lose", "cut", "garble", "drip"}  # no answer, but the work is done
+LATE = {"slow", "drip"}
 STREAMS = {"twice", "order"}
 WORDS = {
     "right": "ok",
@@ -77,6 +78,8 @@ def expected(name: str, fault: str, times: int) -> set[str]:
         return {"RateLimited"} if fault.startswith("429") else {"Unavailable"}
     if fault.startswith("429"):
         return {"RateLimited"}
+    if call.counts == "answers" and fault in LATE:
+        return {"right", "said" if name == "runs.deliver" else "MaybeSent"}  # as late as the machine is busy
     if call.counts == "answers" and fault in WORKING:
         return {"right"}  # it looks, and finds the question closed
     if name == "runs.deliver":
@@ -119,7 +122,7 @@ def test_a_call_under_a_fault(
     call = CALLS[name]
     given = call.before(world)
     before, threads = world.done(call.counts or ""), set(threading.enumerate())
-    is_late = fault in ("slow", "drip") and name != "runs.stream"
+    is_late = fault in LATE and name != "runs.stream"
     pause = {"seconds": 0} if fault == "drip" and name == "runs.stream" else {}  # byte by byte, and no faster
     if fault == "slow" and name.endswith((".get", ".list")):
         pause = {"seconds": SHORT_TIMEOUT + 0.5}  # later than a busy machine looks for the answer

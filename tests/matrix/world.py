@@ -88,7 +88,7 @@ class World:
         return client.actions.create("businesses", asked["object_id"], "decision", asked["payload"])
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 5) -> bool:
+def eventually(is_so: Callable[[], bool], seconds: float = 30) -> bool:
     """Whether something becomes so within some seconds."""
     until = time.monotonic() + seconds
     while not (found := is_so()) and time.monotonic() < until:
