@@ -1,7 +1,7 @@
-"""The command line: `runkit demo`, `lab`, `sandbox`, `fetch`, `report` and `export`.
+"""The command line.
 
 Exit codes: 0 done, 1 failed (one line says why), 2 invalid usage, 3 done but incomplete, 130 stopped by
-Ctrl-C. Results go to the requested file, messages to stderr. `demo` prints to stdout.
+Ctrl-C. Results go to the requested file, messages to stderr; `demo`, `inbox` and `show` print to stdout.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import gzip
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, NoReturn, cast
@@ -25,31 +28,43 @@ import runkit
 from runkit.client.hosts import KEY_NAME
 from runkit.contract import RUN_STATUSES, full_id
 from runkit.errors import AuthError, MissingExtra, RunkitError, UsageError
-from runkit.files import file_at, folder_at, replacing, usable
+from runkit.files import file_at, folder_at, make_folder, replacing, usable
 from runkit.progress import say
 from runkit.reports.templates import find_template, notebooks
 from runkit.tables.sources import SUFFIXES, records_of
-from runkit.text import UNSEEN, plural, visible
+from runkit.text import UNSEEN, moment, plural, visible
 
 FAILED, USAGE_ERROR, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
 STOP_TIMEOUT_S = 15.0  # for JupyterLab to end its kernels, which takes about 2 s
-LAB_CONFIG = (
-    Path(__file__).parent / "static"
-)  # JupyterLab's defaults for `runkit lab`; a user's settings override them
+LAB_CONFIG = Path(__file__).parent / "static"  # JupyterLab's defaults; a user's settings override them
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
+ANSWER_HINT = (
+    "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
+)
+EPILOG = """\
+examples:
+  runkit demo
+  runkit inbox
+  runkit report 83fe7317 -o report.html
+
+Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 130 stopped."""
+Add = Callable[..., object]  # `add_argument` of a parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = parser().parse_args(argv)
+    root = parser()
+    arguments = root.parse_args(argv)
+    if not hasattr(arguments, "command"):
+        root.print_help()
+        return 0
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
-    except UsageError as error:
-        say(f"runkit {arguments.name}: {error}")
-        return USAGE_ERROR
     except RunkitError as error:
         say(f"runkit {arguments.name}: {error}")
-        return FAILED
+        return USAGE_ERROR if isinstance(error, UsageError) else FAILED
     except BrokenPipeError:  # the reader closed the pipe, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
         return FAILED
@@ -62,10 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose error messages show control characters as codes."""
+    """A parser whose errors show control characters as codes, and the nearest word for a mistyped one."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(visible(message))
+        wrong = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+        near = get_close_matches(wrong[1], re.findall(r"[\w-]+", wrong[2]), 1) if wrong else []
+        super().error(visible(message) + (f". Did you mean {near[0]!r}?" if near else ""))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,154 +90,107 @@ def parser() -> argparse.ArgumentParser:
     root = _Parser(
         prog="runkit",
         description="Investigate runs of Middesk's agents.",
-        epilog="Exit codes: 0 done, 1 failed, 2 invalid usage, 3 done but incomplete, 130 stopped.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     root.add_argument("--version", action="version", version=f"runkit {runkit.__version__}")
-    commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    for name, command, add_options, description in (
-        ("demo", demo, _demo_options, "run six agents on the embedded sandbox and show their runs"),
-        ("lab", lab, _lab_options, "open JupyterLab with runkit's notebooks and a sandbox"),
-        ("sandbox", sandbox, _sandbox_options, "serve the embedded sandbox on 127.0.0.1 until Ctrl-C"),
-        ("fetch", fetch, _fetch_options, "save runs with their steps; never writes to the API"),
-        ("report", report, _report_options, "make a redacted, offline HTML report; never writes to the API"),
-        (
-            "export",
-            export,
-            _export_options,
-            "write redacted runs for a trace viewer; never writes to the API",
-        ),
-    ):
-        sub = commands.add_parser(
-            name, help=description, description=f"{description[0].upper()}{description[1:]}."
-        )
+    commands = root.add_subparsers(title="commands", metavar="COMMAND")
+    for name, (command, add_options, description) in COMMANDS.items():
+        words = f"{description[0].upper()}{description[1:]}."
+        sub = commands.add_parser(name, help=description, description=words)
         sub.set_defaults(command=command, name=name)
-        add_options(sub)
+        add_options(sub.add_argument)
     return root
 
 
-def _demo_options(demo_: argparse.ArgumentParser) -> None:
-    demo_.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("runkit-demo"),
-        help="folder for the HTML page (runkit-demo)",
-    )
-    demo_.add_argument("--speed", type=positive, default=300, help="simulation speed (×) (300)")
+def _demo_options(add: Add) -> None:
+    folder = Path("runkit-demo")
+    add("-o", "--output", type=Path, default=folder, help=f"folder for the HTML page ({folder})")
+    add("--speed", type=positive, default=300, help="simulation speed (×) (300)")
 
 
-def _lab_options(lab_: argparse.ArgumentParser) -> None:
+def _lab_options(add: Add) -> None:
     folder = Path("runkit-notebooks")
-    lab_.add_argument("--folder", type=Path, default=folder, help=f"folder for the notebooks ({folder})")
-    lab_.add_argument(
-        "--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)"
-    )
-    lab_.add_argument("--no-browser", action="store_true", help="print the URL, don't open a browser")
+    add("--folder", type=Path, default=folder, help=f"folder for the notebooks ({folder})")
+    add("--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)")
+    add("--no-browser", action="store_true", help="print the URL, don't open a browser")
 
 
-def _sandbox_options(sandbox_: argparse.ArgumentParser) -> None:
-    sandbox_.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)")
-    sandbox_.add_argument("--db", type=Path, help="SQLite file that survives a restart (in memory)")
-    sandbox_.add_argument("--speed", type=positive, default=60, help="simulation speed (×) (60)")
-    sandbox_.add_argument("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)")
-    sandbox_.add_argument("--history", type=int, default=0, help="number of past runs at the start (0)")
-    sandbox_.add_argument(
-        "--policy", choices=["manual", "auto_approve", "skip"], help="interrupt policy (manual)"
-    )
-    sandbox_.add_argument(
-        "--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)"
-    )
-    sandbox_.add_argument(
-        "--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)"
-    )
-    sandbox_.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="FAULT",
-        help="inject a fault, such as 'refuse GET /runs status=502 chance=0.1'; repeatable",
-    )
+def _sandbox_options(add: Add) -> None:
+    policies = ["manual", "auto_approve", "skip"]
+    fault = "inject a fault, such as 'refuse GET /runs status=502 chance=0.1'; repeatable"
+    add("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)")
+    add("--db", type=Path, help="SQLite file that survives a restart (in memory)")
+    add("--speed", type=positive, default=60, help="simulation speed (×) (60)")
+    add("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)")
+    add("--history", type=int, default=0, help="number of past runs at the start (0)")
+    add("--policy", choices=policies, help="interrupt policy (manual)")
+    add("--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)")
+    add("--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)")
+    add("--fault", action="append", default=[], metavar="FAULT", dest="faults", help=fault)
 
 
-def _fetch_options(fetch_: argparse.ArgumentParser) -> None:
-    fetch_.add_argument(
-        *("-o", "--output"),
-        required=True,
-        help="runs/ to create or update an archive; runs.ndjson or runs.ndjson.gz; - for stdout",
-    )
-    fetch_.add_argument("--status", choices=RUN_STATUSES, help="only runs with this status")
-    fetch_.add_argument("--since", metavar="T", help="only runs created at or after this ISO 8601 time")
-    fetch_.add_argument("--until", metavar="T", help="only runs created before this ISO 8601 time")
-    fetch_.add_argument("--business", metavar="ID", help="only runs about this business")
-    fetch_.add_argument("--limit", type=int, metavar="N", help="at most N runs, newest first")
-    _add_sandbox(fetch_)
+def _fetch_options(add: Add) -> None:
+    output = "runs/ to create or update an archive; runs.ndjson or runs.ndjson.gz; - for stdout"
+    add("-o", "--output", required=True, help=output)
+    add("--status", choices=RUN_STATUSES, help="only runs with this status")
+    add("--since", type=natural_time, metavar="T", help=f"only runs created at or after {TIME_HELP}")
+    add("--until", type=natural_time, metavar="T", help=f"only runs created before {TIME_HELP}")
+    add("--business", metavar="ID", dest="business_id", help="only runs about this business")
+    add("--limit", type=int, metavar="N", help="at most N runs, newest first")
+    _add_sandbox(add)
 
 
-def _report_options(report_: argparse.ArgumentParser) -> None:
-    _add_source(report_)
-    report_.add_argument(
-        "-o", "--output", required=True, help="report.html; the notebook is written next to it"
-    )
-    report_.add_argument(
-        "--template", default="run", help="run, compare, fleet, or the path of your own notebook (run)"
-    )
-    report_.add_argument("--title", help="title of the report")
-    _add_redaction(report_)
-    _add_sandbox(report_)
+def _inbox_options(add: Add) -> None:
+    since = f"only runs created at or after {TIME_HELP} (30d)"
+    add("--since", type=natural_time, default="30d", metavar="T", help=since)
+    _add_sandbox(add)
 
 
-def _export_options(export_: argparse.ArgumentParser) -> None:
-    _add_source(export_)
-    export_.add_argument(
-        "--to",
-        required=True,
-        choices=["perfetto", "otlp"],
-        help="Chrome trace events, for ui.perfetto.dev, or OpenTelemetry traces and logs",
-    )
-    export_.add_argument("-o", "--output", required=True, help="trace.json")
-    _add_redaction(export_)
-    _add_sandbox(export_)
+def _show_options(add: Add) -> None:
+    _add_source(add)
+    _add_sandbox(add)
 
 
-def _add_source(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "source",
-        nargs="+",
-        metavar="RUN",
-        help="run ids (8 or more characters), or one file or archive from `runkit fetch`",
-    )
-    command.add_argument(
-        "--run",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="only this run of the file or archive (8 or more characters); repeatable",
-    )
+def _report_options(add: Add) -> None:
+    template = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
+    _add_source(add)
+    add("-o", "--output", required=True, help="report.html; the notebook is written next to it")
+    add("--template", help=template)
+    add("--title", help="title of the report")
+    add("--classification", metavar="WORD", help="a word at the top of each page, such as Internal")
+    add("--prepared-by", metavar="NAME", help="who prepared the report")
+    add("--sign-off", action="append", default=[], metavar="ROLE", help="a line to sign; repeatable")
+    _add_redaction(add)
+    _add_sandbox(add)
 
 
-def _add_redaction(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--mask", action="append", default=[], metavar="NAME=REGEX", help="also mask this pattern; repeatable"
-    )
-    command.add_argument(
-        "--reveal",
-        action="append",
-        default=[],
-        metavar="RULE",
-        help="do not apply this rule, such as email; repeatable",
-    )
-    command.add_argument(
-        "--keep-last", type=int, default=0, metavar="N", help="show the last N digits of tax numbers (0)"
-    )
+def _export_options(add: Add) -> None:
+    formats = "Chrome trace events, for ui.perfetto.dev, or OpenTelemetry traces and logs"
+    _add_source(add)
+    add("--to", required=True, choices=["perfetto", "otlp"], help=formats)
+    add("-o", "--output", required=True, help="trace.json")
+    _add_redaction(add)
+    _add_sandbox(add)
 
 
-def _add_sandbox(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--sandbox",
-        action="store_true",
-        help="read from the sandbox at RUNKIT_SANDBOX_URL, not from Middesk with MIDDESK_API_KEY",
-    )
+def _add_redaction(add: Add) -> None:
+    mask, reveal = "also mask this pattern; repeatable", "do not apply this rule, such as email; repeatable"
+    add("--mask", action="append", default=[], metavar="NAME=REGEX", help=mask)
+    add("--reveal", action="append", default=[], metavar="RULE", help=reveal)
+    add("--keep-last", type=int, default=0, metavar="N", help="show the last N digits of tax numbers (0)")
+
+
+def _add_source(add: Add) -> None:
+    source = "run ids (8 or more characters), or one file or archive from `runkit fetch`"
+    run = "only this run of the file or archive (8 or more characters); repeatable"
+    add("source", nargs="+", metavar="RUN", help=source)
+    add("--run", action="append", default=[], metavar="ID", help=run)
+
+
+def _add_sandbox(add: Add) -> None:
+    words = "read from the sandbox at RUNKIT_SANDBOX_URL, not from Middesk with MIDDESK_API_KEY"
+    add("--sandbox", action="store_true", help=words)
 
 
 def positive(text: str) -> float:
@@ -229,6 +199,17 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
+
+
+def natural_time(text: str) -> str:
+    """Read `7d`, `12h`, `today` or `yesterday` (from midnight UTC on) as an ISO 8601 time; others stay."""
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = {"today": midnight, "yesterday": midnight - timedelta(days=1)}
+    ago = re.fullmatch(r"(\d{1,4}) ?([mhdw])", text)
+    if ago:
+        return (now - timedelta(**{UNITS[ago[2]]: int(ago[1])})).isoformat()
+    return days[text].isoformat() if text in days else text
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -248,31 +229,42 @@ def sandbox(arguments: argparse.Namespace) -> int:
         say("Serving on 127.0.0.1. To join from another shell, run these two lines there.")
         say("Press Ctrl-C to stop.")
 
-    serve(
-        port=arguments.port,
-        db=arguments.db,
-        speed=arguments.speed,
-        seed=arguments.seed,
-        policy=arguments.policy,
-        history=arguments.history,
-        key=os.environ.get("RUNKIT_SANDBOX_KEY"),
-        latency=arguments.latency,
-        limit=arguments.limit,
-        faults=arguments.fault,
-        announce=announce,
-    )
+    options = {name: value for name, value in vars(arguments).items() if name not in ("command", "name")}
+    serve(**options, key=os.environ.get("RUNKIT_SANDBOX_KEY"), announce=announce)
+    return 0
+
+
+def inbox(arguments: argparse.Namespace) -> int:
+    """`runkit inbox`."""
+    from runkit import terminal
+
+    with _reader(is_sandbox=arguments.sandbox) as client:
+        client.businesses.threads_of(client.businesses.list(progress=False), progress=False)  # names them
+        runs = client.runs.fetch(client.runs.list(status="interrupted", since=arguments.since))
+        now = moment(runs.now())
+    terminal.write(terminal.inbox(runkit.frames(runs), now))
+    if runs.why:
+        say(f"Incomplete: {runs.why}")
+    return INCOMPLETE if runs.why else 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """`runkit show`."""
+    from runkit import terminal
+
+    f = runkit.frames(_source(arguments))
+    if len(f.runs) == 1:
+        terminal.write(terminal.run_tree(f))
+    else:
+        terminal.write(terminal.table(terminal.HEADS, terminal.run_rows(f), right=("Work", "Waiting")))
+        terminal.write(["", terminal.totals(f)])
     return 0
 
 
 def fetch(arguments: argparse.Namespace) -> int:
     """`runkit fetch`."""
-    filters = {
-        "limit": arguments.limit,
-        "status": arguments.status,
-        "since": arguments.since,
-        "until": arguments.until,
-        "business_id": arguments.business,
-    }
+    names = ("limit", "status", "since", "until", "business_id")
+    filters = {name: getattr(arguments, name) for name in names}
     if _is_folder(arguments.output):
         return _sync(arguments, filters)
     with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
@@ -333,14 +325,9 @@ def report(arguments: argparse.Namespace) -> int:
     policy = _policy(arguments)
     output_paths(arguments.output)
     find_template(arguments.template)  # all arguments are checked before anything is fetched
-    result = runkit.report(
-        _source(arguments),
-        arguments.output,
-        template=arguments.template,
-        redact=policy,
-        title=arguments.title,
-    )
-    say(result, file=sys.stdout)
+    names = ("template", "title", "classification", "prepared_by", "sign_off")
+    options = {name: getattr(arguments, name) for name in names}
+    say(runkit.report(_source(arguments), arguments.output, redact=policy, **options), file=sys.stdout)
     return 0
 
 
@@ -359,17 +346,17 @@ def export(arguments: argparse.Namespace) -> int:
 
 def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
     patterns = dict(map(_mask_rule, arguments.mask))
-    return runkit.Redaction(patterns=patterns, reveal=arguments.reveal, keep_last=arguments.keep_last)
+    return runkit.Redaction(patterns, reveal=arguments.reveal, keep_last=arguments.keep_last)
 
 
 def _source(arguments: argparse.Namespace) -> object:
-    """Return what a report or an export reads: a file or an archive, some of its runs, or runs of the API."""
+    """Return a file or an archive, some of its runs, or runs from the API."""
     names: list[str] = arguments.source
     files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
     if files and len(names) > 1:
         raise UsageError(
             f"{files[0]} is a file or an archive; expected one, or only run ids. To select a run: "
-            f"runkit {arguments.name} {files[0]} --run ID -o {arguments.output}"
+            f"runkit {arguments.name} {files[0]} --run ID"
         )
     if files:
         source = runkit.Archive(files[0]) if _is_folder(files[0]) else files[0]
@@ -439,9 +426,11 @@ def lab(arguments: argparse.Namespace) -> int:
     if find_spec("jupyterlab") is None:
         raise MissingExtra.of("lab", "opening JupyterLab")
     folder = folder_at(arguments.folder)
-    for notebook in sorted(notebooks().glob("*.ipynb")):
-        target = folder / notebook.name
+    source = notebooks()
+    for notebook in (*source.glob("*.ipynb"), *source.glob("templates/*.ipynb")):
+        target = folder / notebook.relative_to(source)
         if not target.exists():  # never overwrite an edited notebook
+            make_folder(target.parent)
             with replacing(target) as part:  # private: results may contain customer data
                 shutil.copyfile(notebook, part)
     with runkit.sandbox(speed=60, history=60, seed=7) as box:  # as the notebooks expect
@@ -489,3 +478,15 @@ def _wait_for(command: list[str], environment: dict[str, str]) -> int:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[Add], None], str]] = {
+    "demo": (demo, _demo_options, "run six agents on the embedded sandbox and show their runs"),
+    "lab": (lab, _lab_options, "open JupyterLab with runkit's notebooks and a sandbox"),
+    "inbox": (inbox, _inbox_options, "list the questions that wait for a reviewer"),
+    "show": (show, _show_options, "show the steps of a run as a tree, or a table of several runs"),
+    "fetch": (fetch, _fetch_options, "save runs with their steps; never writes to the API"),
+    "report": (report, _report_options, "make a redacted, offline HTML report; never writes to the API"),
+    "export": (export, _export_options, "write redacted runs for a trace viewer; never writes to the API"),
+    "sandbox": (sandbox, _sandbox_options, "serve the embedded sandbox on 127.0.0.1 until Ctrl-C"),
+}

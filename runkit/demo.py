@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,11 +17,11 @@ from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.client import Client
 from runkit.errors import WaitTimeout
-from runkit.progress import Bar, say
+from runkit.progress import Bar
 from runkit.server import Sandbox
-from runkit.style import status
 from runkit.tables.frames import Frames, frames
-from runkit.text import Markup, duration, html_table, one_line, plural, run_label
+from runkit.terminal import HEADS, paint, run_rows, table, totals, write
+from runkit.text import Markup, duration, html_table, moment, one_line, plural, run_label
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
 SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
@@ -30,7 +29,6 @@ ANSWER_DELAY_S = 3.0  # real seconds before the demo's reviewer answers; visible
 POLL_INTERVAL_S = 0.2
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
-HEADERS = ("Run", "Status", "Total", "Working", "Waiting", "Idle", "Steps", "Errors")
 
 
 class Started(NamedTuple):
@@ -41,11 +39,6 @@ class Started(NamedTuple):
     scenario: str
 
 
-def print_line(text: str = "") -> None:
-    """Print to stdout."""
-    say(text, file=sys.stdout)
-
-
 def run_demo(folder: Path, *, speed: float) -> Path:
     """Run the demo and write `index.html` to `folder`; return the path of the page.
 
@@ -53,17 +46,13 @@ def run_demo(folder: Path, *, speed: float) -> Path:
     """
     files.folder_at(folder)  # fails before the runs start
     with _temporary_state(), runkit.sandbox(speed=speed) as box, box.client() as client:
-        print_line(f"Sandbox at {box.url}. Simulation speed: {box.speed:g}×.")
+        write([paint(f"6 runs · sandbox at {box.url} · {moment(box.now())}", "muted")])
         started = list(_start(box, client))
         _watch(client, started, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
         f = frames(client.runs.fetch([run.run_id for run in started], progress=False))
-    rows = list(_rows(f))
-    print_line()
-    _print_table(rows)
-    print_line()
-    print_line("\n".join(f"- {sentence}" for sentence in f.sentences(len(started))))
-    page = _write(folder, f, started, rows)
-    print_line(f"\nGantt charts: {page}. Open it in a browser; it needs no network.")
+    page = _write(folder, f, started)
+    write(["", *table(HEADS, run_rows(f), right=("Work", "Waiting"))])
+    write(["", f"{totals(f)}    {paint(f'Charts: {page} (works offline)', 'muted')}"])
     return page
 
 
@@ -120,27 +109,12 @@ def _watch(client: Client, started: list[Started], *, timeout: float) -> None:
             time.sleep(POLL_INTERVAL_S)
 
 
-def _rows(f: Frames) -> Iterator[tuple[str, ...]]:
-    for row in f.runs.to_dict("records"):
-        label = run_label(row["run_id"], row["business_name"], row["agent_name"])
-        times = (duration(row[part]) for part in ("duration_s", "working_s", "waiting_s", "idle_s"))
-        yield label, status(row["status"]).word, *times, f"{row['n_steps']:,}", f"{row['n_errors']:,}"
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(HEADERS, *rows, strict=True)]
-    for row in (HEADERS, tuple("-" * width for width in widths), *rows):
-        texts = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
-        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
-        print_line("  ".join([*texts, *numbers]))
-
-
-def _write(folder: Path, f: Frames, started: list[Started], rows: list[tuple[str, ...]]) -> Path:
+def _write(folder: Path, f: Frames, started: list[Started]) -> Path:
     answered = next(one for one in started if one.scenario == QUESTION_SCENARIO)
     sections = [
         Markup(
             "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"
-        ).format(wide(html_table(HEADERS, rows))),
+        ).format(wide(html_table(HEADS, ([text for text, _ in row] for row in run_rows(f))))),
         Markup("<h2>{}</h2>{}").format(answered.label, figure_div(gantt(f.select(answered.run_id)))),
         Markup("<h2>All runs</h2>{}").format(figure_div(gantt(f, rows="run"))),
     ]

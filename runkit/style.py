@@ -92,6 +92,7 @@ OUTCOMES = {  # by the word in `interrupts.outcome`
     "skip": "Skipped by policy",
     "lapsed": "Expired: the run ended first",
 }
+DECISIONS = {"approved": "Approved", "rejected": "Rejected", "edited": "Approved with changes"}
 TIERS = {  # by the API's word of a source's tier
     "government": "▮▮▮",
     "primary": "▮▮▮",
@@ -110,12 +111,26 @@ def status(word: str | None) -> Status:
     return STATUSES.get(word or "", Status(word or "Unknown", "", "muted"))
 
 
-def css_variables(selector: str) -> str:
-    """Give the colors as CSS variables (`--runkit-ok`), which follow JupyterLab's theme within `selector`."""
+def outcome_words(kind: object, outcome: object, decision: object) -> str:
+    """Say how a question ended, as far as it is known; all three are the frames' words."""
+    if outcome != "answered":
+        return OUTCOMES.get(str(outcome), str(outcome))
+    is_dismissal = kind == "dismissal" and decision == "approved"
+    return "Dismissed" if is_dismissal else DECISIONS.get(str(decision), OUTCOMES["answered"])
+
+
+def css_variables(selector: str, *, is_page: bool = False) -> str:
+    """Give the colors as CSS variables (`--runkit-ok`) within `selector`.
+
+    They follow JupyterLab's theme, or on a page of its own the reader's; paper is light.
+    """
 
     def rule(where: str, theme: Theme) -> str:
         values = (f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
         return f"{where} {{ {'; '.join(values)} }}"
 
-    dark = f'[data-jp-theme-light="false"] {selector}'
-    return f"{rule(selector, LIGHT)}\n{rule(dark, DARK)}\n"
+    if is_page:
+        dark = f"@media screen and (prefers-color-scheme: dark) {{ {rule(selector, DARK)} }}"
+    else:
+        dark = rule(f'[data-jp-theme-light="false"] {selector}', DARK)
+    return f"{rule(selector, LIGHT)}\n{dark}\n"

@@ -15,7 +15,7 @@ import runkit
 from bench import data
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("templates/*.ipynb")])
 
 
 def test_every_public_name_loads_and_is_documented() -> None:
@@ -85,7 +85,7 @@ def test_notebooks_are_committed_without_outputs(path: Path) -> None:
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
     assert "widgets" not in notebook["metadata"]
     source = "".join("".join(cell["source"]) for cell in code)
-    is_template = path.name.startswith("report_")
+    is_template = path.parent.name == "templates"
     assert ("runkit.report_data(" if is_template else "runkit.sandbox(") in source
     assert is_template == any("parameters" in cell["metadata"].get("tags", ()) for cell in code)
     assert re.search(r"^assert ", "".join(code[-1]["source"]), re.MULTILINE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from runkit.style import MISSING
-from runkit.tables.html import MAX_ROWS, df_to_html
+from runkit.tables.html import MAX_ROWS, df_to_html, without_blanks
 from runkit.text import (
     Markup,
     agent_title,
@@ -97,7 +97,7 @@ class Panel:
         return bool((self.figure.layout.meta or {}).get("summary") == self.sentence)
 
     def _table(self) -> Markup:
-        return df_to_html(with_labels(self.table)) if len(self.table) else Markup("")
+        return df_to_html(without_blanks(with_labels(self.table))) if len(self.table) else Markup("")
 
 
 def with_labels(table: pd.DataFrame) -> pd.DataFrame:

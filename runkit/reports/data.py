@@ -12,7 +12,7 @@ import runkit
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.reports.bundle import (
-    Bundle,
+    ReportData,
     Source,
     make_masker,
     read_bundle,
@@ -20,35 +20,16 @@ from runkit.reports.bundle import (
     redact_source,
     redaction_policy,
 )
-from runkit.reports.execute import DATA_NAME
-from runkit.reports.leaks import builtin_words
+from runkit.reports.masking import builtin_words
 from runkit.reports.redaction import Redaction
-from runkit.text import Markup, block, plural, visible
+from runkit.reports.templates import DATA_NAME
+from runkit.text import plural
 
 if TYPE_CHECKING:
     from runkit.client import Client
 
 EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # the sandbox's past runs from which examples are taken
 NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report()
-
-
-class ReportData(Bundle):
-    """The data of a report, redacted: `frames`, `runs`, `answers`, `provenance`.
-
-    `frames` are `runkit.Frames`. `runs` are the same runs as `Run` objects; empty if the report was made
-    from frames. `answers` are the rows of `runkit.answer_log()` about these runs. `provenance` is shown as a
-    table.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        facts = dict(self.provenance.facts())
-        redaction = self.provenance.redaction()
-        return visible(f"{plural(len(self.frames.runs), 'run')}, read {facts['read']}. {redaction}")
-
-    def _repr_html_(self) -> str:
-        return block(Markup("<p>{}</p>").format(repr(self)))
 
 
 def report_data(
@@ -89,7 +70,7 @@ def report_data(
         If the runs cannot be read.
     """
     if folder := os.environ.get(DATA_NAME):
-        return ReportData(*read_bundle(Path(folder)))
+        return read_bundle(Path(folder))
     if isinstance(run_ids, str):
         raise UsageError(f"run_ids={run_ids!r} is a str; expected a list of run ids: [{run_ids!r}].")
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
@@ -103,7 +84,7 @@ def report_data(
             source = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
             log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
     masker = make_masker(policy, builtin_words(""))
-    return ReportData(*redact_source(source, policy, masker, template=(NO_TEMPLATE, "unknown")))
+    return redact_source(source, policy, masker, template=(NO_TEMPLATE, "unknown"))
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:

@@ -9,12 +9,14 @@ their text alternative is. A picture in Markdown is shown as its alt text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.charts.page import figure_div, offline_page
 from runkit.errors import ReportError
+from runkit.style import css_variables
 from runkit.text import Markup, esc, static_file, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -49,6 +51,7 @@ _TOOLS = Markup(
 _ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
 _STATIC = Path(__file__).parent / "static"
 _STYLE, _SCRIPT = (static_file(_STATIC / name) for name in ("report.css", "report.js"))
+_RUNNING_HEAD = Markup('<div class="running-head" aria-hidden="true">{}</div>')
 
 
 class Heading(NamedTuple):
@@ -59,10 +62,12 @@ class Heading(NamedTuple):
     words: str
 
 
-def to_html(notebook: Any, *, title: str) -> str:
+def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     """Convert an executed notebook (an nbformat node) to one HTML page.
 
-    The page's title is the notebook's first heading, or `title` if it has none.
+    The page's title is the notebook's first heading, or `title` if it has none. Cells with the tag
+    "remove-cell" are left out, and so is a heading above cells that show nothing. What follows a cell with
+    the tag "wide-screen" is not shown on a phone.
     """
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -88,7 +93,7 @@ def to_html(notebook: Any, *, title: str) -> str:
     config.NbConvertBase.display_data_priority = MIME_TYPES
     exporter = HTMLExporter(
         config=config,
-        template_file=str(Path(__file__).parent / "page.html.j2"),
+        template_file=str(_STATIC / "page.html.j2"),
         extra_template_basedirs=[],  # else templates in the working directory, which are code, come first
         filters={
             "clean": clean,
@@ -106,18 +111,38 @@ def to_html(notebook: Any, *, title: str) -> str:
         part.cells = cells
         return Markup(exporter.from_notebook_node(part, {"plotly": PLOTLY})[0])  # noqa: S704
 
-    is_title = [cell.cell_type == "markdown" and cell.source.startswith("# ") for cell in notebook.cells]
-    n_first = is_title.index(True) + 1 if True in is_title else 0  # cells before the contents
-    first, rest = body(notebook.cells[:n_first]), body(notebook.cells[n_first:])
-    titles = [heading for heading in headings if heading.level == 1]
+    cells = _visible_cells(notebook.cells)
+    starts = [at for at, cell in enumerate(cells) if _is_heading(cell, "## ")]
+    first, rest = body(cells[: min(starts, default=0)]), body(cells[min(starts, default=0) :])
+    titles = [heading.words for heading in headings if heading.level == 1]
+    page_title = titles[0] if titles else title
     sections = [heading for heading in headings if heading.level == 2]
     entries = [_ENTRY.format(id=section.id, words=section.words) for section in sections]
+    running_head = _RUNNING_HEAD.format(" · ".join(filter(None, (page_title, classification))))
+    title_html = Markup("") if "<h1" in first + rest else _TITLE.format(title)
+    contents = _CONTENTS.format(Markup("").join(entries)) if entries else Markup("")
     return offline_page(
-        titles[0].words if titles else title,
-        [first if titles else _TITLE.format(title), _CONTENTS.format(Markup("").join(entries)), rest, _TOOLS],
-        style=_STYLE,
+        page_title,
+        [running_head, title_html, first, contents, rest, _TOOLS],
+        style=Markup(css_variables(":root", is_page=True)) + static_file(_STATIC / "parts.css") + _STYLE,  # noqa: S704
         scripts=[_SCRIPT],
     )
+
+
+def _is_heading(cell: Any, start: str = "#") -> bool:
+    return cell.cell_type == "markdown" and str(cell.source).startswith(start)
+
+
+def _visible_cells(cells: Sequence[Any]) -> list[Any]:
+    """Leave out cells with the tag "remove-cell", and headings above code cells that show nothing."""
+    cells = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", ())]
+    kept = []
+    for at, cell in enumerate(cells):
+        below = list(takewhile(lambda one: not _is_heading(one), cells[at + 1 :]))
+        is_empty = below and all(one.cell_type == "code" and not one.outputs for one in below)
+        if not (is_empty and _is_heading(cell) and "\n" not in cell.source):
+            kept.append(cell)
+    return kept
 
 
 def _figure(output: Any) -> Markup:

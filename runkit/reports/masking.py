@@ -1,25 +1,41 @@
-"""Mask matches where they occur, and everywhere else if they look like secrets.
+"""Mask matches where they occur, and everywhere else if they look like secrets; scan the finished files.
 
 Two passes over the data: `scan` searches all of it, then `frame`, `run` and `text` insert the masks.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from itertools import compress, repeat
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import runkit
 from runkit import jsontext
 from runkit.models import Run
-from runkit.reports import rules
-from runkit.reports.redaction import Redaction
-from runkit.reports.rules import Match, Rule
+from runkit.reports.redaction import (
+    BUILTIN_RULES,
+    MAX_ESCAPE_LAYERS,
+    PREFILTER,
+    RULES,
+    Match,
+    Redaction,
+    Rule,
+    field_rule,
+    field_rules,
+    field_value,
+    find_matches,
+    unescape_all,
+    unescaped_views,
+)
 from runkit.tables.schema import COLUMNS, cast
 
 MIN_SECRET_LENGTH = 12  # characters of a value masked everywhere: shorter values are also ordinary words
@@ -48,16 +64,16 @@ class Masker:
     """
 
     def __init__(self, policy: Redaction | None, keys: Collection[str] = (), builtin_words: str = "") -> None:
-        policy = policy or Redaction(reveal=rules.RULES[1:])
+        policy = policy or Redaction(reveal=RULES[1:])
         self.keys = tuple(sorted(keys, key=len, reverse=True))
         self.counts: Counter[str] = Counter()  # different masked values, by rule
         self.secrets: dict[str, Location] = {}  # no finished file may contain these; never show them
         self._keep_last, self._builtin_words = policy.keep_last, builtin_words
         self._table = [Rule("key", re.compile("|".join(map(re.escape, self.keys))))] if keys else []
-        self._table += [rule for rule in rules.BUILTIN_RULES if rule.name not in policy.reveal]
+        self._table += [rule for rule in BUILTIN_RULES if rule.name not in policy.reveal]
         custom = {name: re.compile(pattern) for name, pattern in policy.patterns.items()}
         self._patterns = [Rule(name, custom[name]) for name in custom if name not in policy.reveal]
-        self._prefilter = "" if custom else "|".join([rules.PREFILTER, *(rf"\Q{key}\E" for key in keys)])
+        self._prefilter = "" if custom else "|".join([PREFILTER, *(rf"\Q{key}\E" for key in keys)])
         self._rule_names = {rule.name for rule in self._table}
         self._masks: dict[str, str] = {}  # by value
         self._prefixes: dict[str, list[str]] = {}  # secrets by their first characters
@@ -111,9 +127,9 @@ class Masker:
         if _ID.fullmatch(text):  # an id joins frames: mask all of it or nothing
             whole = (rule.name for rule in self._patterns if rule.pattern.fullmatch(text))
             matches = [Match(0, len(text), name, text) for name in whole][:1]
-            return matches or rules.find_matches(text, self._table)
+            return matches or find_matches(text, self._table)
         patterns = [] if _TIME.fullmatch(text) else self._patterns
-        return rules.find_matches(text, [*self._table, *patterns])
+        return find_matches(text, [*self._table, *patterns])
 
     def _scan_json(self, value: Any, location: Location, new: dict[str, Location]) -> None:
         def add_text(text: str, name: str) -> str:
@@ -200,7 +216,7 @@ class Masker:
 
     def _repeated_secrets(self, text: str) -> Iterator[Match]:
         """Find secrets that were found elsewhere."""
-        for view, positions in rules.unescaped_views(text):
+        for view, positions in unescaped_views(text):
             for start, value in find_values(view, self._prefixes):
                 yield Match(positions[start], positions[start + len(value)], self.rule_of(value), value)
 
@@ -215,9 +231,9 @@ class Masker:
         for item, outer, outer_name in todo:
             is_list = type(item) is list
             is_plain = len(item) != 2 if is_list else self._plain_names.issuperset(item)
-            by_field: Iterable[str] = rules.field_rules(item, outer) if outer or not is_plain else repeat("")
+            by_field: Iterable[str] = field_rules(item, outer) if outer or not is_plain else repeat("")
             if not is_list and not is_plain:
-                plain = {name for name in item if not rules.field_rule(name)} - {"value", "Value"}
+                plain = {name for name in item if not field_rule(name)} - {"value", "Value"}
                 self._plain_names |= plain - self._candidates
                 for name in list(item):
                     item[_unused_name(text(name, name), item)] = item.pop(name)
@@ -226,7 +242,7 @@ class Masker:
                 kind, name = type(child), outer_name if is_list else key
                 if kind is dict or kind is list:
                     todo.append((child, rule, name))
-                elif rule in self._rule_names and (secret := rules.field_value(child, rule)):
+                elif rule in self._rule_names and (secret := field_value(child, rule)):
                     item[key] = field(secret, name, rule) or child
                 elif kind is str:
                     item[key] = text(child, name)
@@ -249,7 +265,7 @@ def _secret_parts(value: str, rule: str) -> Iterator[str]:
         for part in dict.fromkeys([word, *re.split("[=&;]", word)]):
             secret = re.sub(r"\A[\W_]+|[\W_]+\Z", "", part)
             is_mixed = any(map(str.isalpha, secret)) and any(map(str.isdigit, secret))
-            is_other = _NUMBER_OR_TIME.fullmatch(secret) or rules.unescape_all(secret) != secret
+            is_other = _NUMBER_OR_TIME.fullmatch(secret) or unescape_all(secret) != secret
             if len(secret) >= MIN_SECRET_LENGTH and is_mixed and not is_other:
                 yield secret
 
@@ -284,3 +300,70 @@ def _unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, dict[str,
         first = df[name].notna() & ~df[name].duplicated()
         unique = dict(zip(df[name][first].astype("str"), df["run_id"][first], strict=True))
         yield name, {text: run_id for text, run_id in unique.items() if text not in fixed.get(name, ())}
+
+
+_BLOCK = re.compile('<script type="application/json">(.*?)</script>', re.DOTALL)  # a figure of the page
+_IN_ESCAPE = re.compile(r"(?:\\\w{0,8}|&#?\w{0,8}|%\w?)\Z")  # \nabc is a line break and abc
+_TEXT_SOURCES = ("charts", "reports", "tables", "text.py")  # the modules whose text is in reports
+
+
+@cache
+def _runkit_words() -> str:
+    folder = Path(runkit.__file__).parent
+    files = [
+        file
+        for name in _TEXT_SOURCES
+        for file in (folder / name, *(folder / name).rglob("*"))
+        if file.is_file()
+    ]
+    texts = (file.read_text(encoding="utf-8") for file in files if file.suffix != ".pyc")
+    return "\n".join(sorted({word for text in texts for word in WORD.findall(text)}))
+
+
+def builtin_words(template: str) -> str:
+    """Return the long words of a report without data: those of its template and of runkit itself."""
+    return "\n".join([*WORD.findall(template), _runkit_words()])
+
+
+def find_leaks(html: str, notebook: str, masker: Masker, exempt: Collection[str]) -> set[str]:
+    """Find masked values in the finished files, plain or with JSON, HTML or URL escapes.
+
+    `exempt` are the report's own texts, such as digests. Not searched, because it is not data: plotly.js,
+    the page's style and scripts, and plotly's packed numbers.
+    """
+    prefixes: dict[str, list[str]] = {}
+    for value in masker.secrets:
+        if not any(value in text for text in exempt):
+            prefixes.setdefault(value[:12], []).append(value)
+    leaks: set[str] = set()
+    for text in ["\n\n".join(_page_texts(html)), "\n\n".join(_json_texts(json.loads(notebook)))]:
+        for _ in range(MAX_ESCAPE_LAYERS + 1):
+            leaks |= {key for key in masker.keys if key in text}
+            for at, value in find_values(text, prefixes) if prefixes else ():
+                if not _IN_ESCAPE.search(text[max(at - 10, 0) : at]):
+                    leaks.add(value)
+            text = unescape_all(text)
+    return leaks
+
+
+def _page_texts(html: str) -> Iterator[str]:
+    """Yield the texts of a page: its title, its body without figures, and the texts of the figures."""
+    head, _, rest = html.partition("<main>")
+    body = rest.rpartition("</main>")[0]
+    yield head.partition("<title>")[2].partition("</title>")[0]
+    yield _BLOCK.sub("", body)
+    for block in _BLOCK.findall(body):
+        yield from _json_texts(json.loads(block))
+
+
+def _json_texts(value: Any) -> Iterator[str]:
+    """Yield the strings and names in JSON, except plotly's packed numbers."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack += [*item, *(child for name, child in item.items() if name != "bdata")]
+        elif isinstance(item, list):
+            stack += item
+        elif isinstance(item, str):
+            yield item

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,18 +14,18 @@ from runkit import files
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
-    Bundle,
+    Labels,
+    ReportData,
     bundle_folder,
+    heading,
     make_masker,
     read_source,
     redact_source,
     redaction_policy,
 )
-from runkit.reports.execute import execute
-from runkit.reports.leaks import builtin_words, find_leaks
-from runkit.reports.masking import Masker
+from runkit.reports.masking import Masker, builtin_words, find_leaks
 from runkit.reports.redaction import Redaction
-from runkit.text import plural, run_label, short_id, visible
+from runkit.text import moment, plural, short_id, visible
 
 MAX_NAMED = 3  # leaks in an error message
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
@@ -69,9 +69,12 @@ def report(
     source: object,
     path: str | Path,
     *,
-    template: str | Path = "run",
+    template: str | Path | None = None,
     redact: bool | Redaction = True,
     title: str | None = None,
+    classification: str | None = None,
+    prepared_by: str | None = None,
+    sign_off: Sequence[str] = (),
     progress: bool = True,
 ) -> Report:
     """Make a report: one HTML file that needs no network, and the executed notebook (`.ipynb`) next to it.
@@ -86,14 +89,20 @@ def report(
         The HTML file to write; the notebook gets the same name.
     template
         "run" (one run), "compare" (two), "fleet" (any number), or the path of your own notebook, which
-        reads `runkit.report_data()`.
+        reads `runkit.report_data()`. None chooses one of the three by the number of runs.
     redact
         True masks tax and social security numbers, e-mail addresses, keys and signed links before the
         notebook sees the data. A `Redaction` adds your own patterns or reveals rules. False masks keys only.
         The report counts what was masked and lists what was revealed.
     title
-        Replaces the notebook's first heading. The default for "run" has the business (or else the agent) and
-        the first 8 characters of the run id.
+        The first heading and the title of the window. By default the heading names the business, and the
+        title also has the date.
+    classification
+        A word at the top of each page, such as "Internal".
+    prepared_by
+        Who prepared the report.
+    sign_off
+        Roles, such as "Reviewed by"; each gets a line to sign at the end of the case file.
     progress
         Show a progress bar that counts cells.
 
@@ -114,8 +123,9 @@ def report(
     check_installed()
     html_path, notebook_path = output_paths(path)
     policy = redaction_policy(redact)
-    selected = templates.find_template(template)
-    if selected.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
+    labels = _labels(title, classification, prepared_by, sign_off)
+    selected = templates.find_template(template) if template is not None else None
+    if selected and selected.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
         raise UsageError(f"{notebook_path} is the template itself; choose another name for the report.")
     if notebook_path.exists() and not templates.is_report(notebook_path):
         raise UsageError(
@@ -123,32 +133,33 @@ def report(
             "Choose another name for the report."
         )
     original = read_source(source)
-    selected.check(len(original.frames.runs))
+    n_runs = len(original.frames.runs)
+    selected = selected or templates.find_template(None, n_runs)
+    selected.check(n_runs)
     masker = make_masker(policy, builtin_words(selected.text))
-    texts = {"title": _title(title) if title is not None else "", "name": html_path.stem}
     template_id = selected.path.name, selected.digest
-    bundle = redact_source(original, policy, masker, template=template_id, texts=texts)
-    heading = masker.text(texts["title"]) or _heading(selected, bundle)
-    notebook = selected.notebook(list(bundle.provenance.run_ids), heading, _redaction_note(policy))
+    bundle = redact_source(original, policy, masker, template=template_id, labels=labels)
+    page_title = _page_title(selected, bundle)
+    run_ids = list(bundle.provenance.run_ids)
+    notebook = selected.notebook(run_ids, page_title or None, _redaction_note(policy))
     with bundle_folder(bundle) as folder:
-        execute(notebook, folder, template=selected.path, mask=masker.text, progress=progress)
-        rendered = _render(notebook, bundle, masker.text(html_path.stem), str(folder))
+        templates.execute(notebook, folder, template=selected.path, mask=masker.text, progress=progress)
+        name = page_title or masker.text(html_path.stem)
+        rendered = _render(notebook, bundle, name, str(folder))
     _check_leaks(*rendered, masker, exempt=(bundle.provenance.digest, selected.digest))
     html, executed = (text.encode() for text in rendered)
     _write({html_path: html, notebook_path: executed})
     digest = hashlib.sha256(html).hexdigest()
-    n_runs = len(original.frames.runs)
     return Report(
         html_path, notebook_path, digest, bundle.provenance.digest, dict(masker.counts), n_runs, len(html)
     )
 
 
-def _heading(template: templates.Template, bundle: Bundle) -> str | None:
-    """Name the run in the heading of the template "run"; other templates keep their own heading."""
-    if template.name != "run":
-        return None
-    [row] = bundle.frames.runs.to_dict("records")
-    return f"Run report: {run_label(row['run_id'], row['business_name'], row['agent_name'])}"
+def _page_title(template: templates.Template, bundle: ReportData) -> str:
+    """Name the report by its title, or by what it is about and when that was read; else nothing."""
+    if bundle.labels.title or not template.is_ours:
+        return bundle.labels.title
+    return f"{heading(bundle.frames)}, {moment(bundle.frames.runs['as_of'].max())}"
 
 
 def _redaction_note(policy: Redaction | None) -> str:
@@ -161,12 +172,20 @@ def _redaction_note(policy: Redaction | None) -> str:
     return f"redact=runkit.Redaction with {', '.join(parts)}" if parts else ""
 
 
-def _title(title: object) -> str:
-    """Return a title on one line."""
-    words = " ".join(title.split()) if isinstance(title, str) else ""
-    if not words:
-        raise UsageError(f"title={title!r} is invalid; expected text, or None.")
-    return words
+def _labels(title: object, classification: object, prepared_by: object, sign_off: object) -> Labels:
+    """Read the labels, each on one line. Raises `UsageError`."""
+
+    def line(name: str, text: object) -> str:
+        words = " ".join(text.split()) if isinstance(text, str) else ""
+        if not words:
+            raise UsageError(f"{name}={text!r} is invalid; expected text, or None.")
+        return words
+
+    if isinstance(sign_off, str) or not isinstance(sign_off, Sequence):
+        raise UsageError(f"sign_off={sign_off!r} is invalid; expected a list of roles.")
+    texts = {"title": title, "classification": classification, "prepared_by": prepared_by}
+    lines = {name: line(name, text) for name, text in texts.items() if text is not None}
+    return Labels(**lines, sign_off="\n".join(line("sign_off", role) for role in sign_off))
 
 
 def output_paths(path: str | Path) -> tuple[Path, Path]:
@@ -177,12 +196,12 @@ def output_paths(path: str | Path) -> tuple[Path, Path]:
     return html, files.file_at(html.with_suffix(".ipynb"))
 
 
-def _render(notebook: Any, bundle: Bundle, name: str, folder: str) -> tuple[str, str]:
+def _render(notebook: Any, bundle: ReportData, name: str, folder: str) -> tuple[str, str]:
     """Return the HTML page and the notebook as texts, both with the provenance."""
     from runkit.reports.export import to_html
 
     notebook_text = templates.with_provenance(notebook, bundle.provenance)
-    html = to_html(templates.read(notebook_text), title=name)
+    html = to_html(templates.read(notebook_text), title=name, classification=bundle.labels.classification)
     if folder in notebook_text or folder in html:
         raise ReportError(
             "the template prints the path of its private data. Nothing was written. Print the data instead."

@@ -101,6 +101,16 @@ def df_to_html(df: pd.DataFrame, *, caption: str = "", max_rows: int = MAX_ROWS)
     return _TABLE.format(many=many, caption=words, head=head, rows=rows, note=note)
 
 
+def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the columns that hold only zeros or missing values."""
+
+    def is_blank(values: pd.Series[Any]) -> bool:
+        is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        return bool((values.isna() | (values == 0 if is_number else False)).all())
+
+    return df[[name for name in df if not is_blank(df[name])]] if len(df) else df
+
+
 class _Column:
     """One column: its head, its alignment and its cells as HTML."""
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,7 +23,8 @@ import httpx
 import pytest
 
 import runkit
-from runkit.cli import main, parser
+from runkit.cli import main, natural_time, parser
+from support import question, step
 from support import run as raw
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
@@ -117,8 +119,7 @@ def test_every_command_explains_itself(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "COMMAND"),
-        (("dmo",), "choose from"),
+        (("dmo",), "Did you mean 'demo'?"),
         (("fetch",), "-o/--output"),
         (("fetch", "-o", "runs.csv"), "expected a name ending in .ndjson"),
         (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be written"),
@@ -164,11 +165,96 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     assert time.monotonic() - started < 60
     for words in ("Dismiss 1 potential hit?", "Completed", "Waiting", "Failed"):
         assert words in done.stdout
-    assert re.search("^Clearwater Bakery LLC · [0-9a-f]{8} ", done.stdout, re.MULTILINE)
+    [failed] = [line for line in done.stdout.splitlines() if "Failed" in line]
+    assert re.match("Broken Lookup Holdings Inc +[0-9a-f]{8}  ✕ Failed     IRS TIN Matching", failed)
+    assert "1 waiting · 1 failed · 4 completed" in done.stdout
+    assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
     page = (tmp_path / "runkit-demo" / "index.html").read_text()
     assert page.count("plotly.js v") == 1
     assert CANARY not in page + done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_a_terminal_shows_colors(variables: dict[str, str], is_colored: bool, tmp_path: Path) -> None:
+    """Unless it cannot, or its user does not want any; text of a run has no control characters."""
+    (tmp_path / "run.json").write_text(json.dumps(raw(step("a", label="red \x1b[31m"), run_id="r" * 9)))
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    environment_ = environment(**({"TERM": "xterm"} | variables))
+    with patch.dict(os.environ, environment_, clear=True), contextlib.redirect_stdout(screen):
+        assert main(["show", str(tmp_path / "run.json")]) == 0
+    assert ("\x1b[32m✓ Completed\x1b[0m" in screen.getvalue()) == is_colored
+    assert r"red \x1b[31m" in screen.getvalue()
+
+
+def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
+    """Each step with its time and whether it is on the critical path; a question with its end."""
+    child = step("b", 0, 20, label="Child")
+    asked = question("q", 40, 70, label="Approve?")
+    tree = raw(step("a", 0, 40, label="Group", steps=[child]), asked, step("c", 70, 100, label="Last"))
+    (tmp_path / "run.json").write_text(json.dumps(tree))
+    done = run("show", "run.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Business not identified r · CIP Orchestrator  ✓ Completed –"
+    assert lines[1].startswith("1 min 40 s: 50 s work, 30 s waiting · created Feb 3, ")
+    assert [line.split() for line in lines[3:7]] == [
+        ["├─", "Group", "40", "s", "◆"],
+        ["│", "└─", "Child", "20", "s", "◆"],
+        ["├─", "Approve?", "30", "s", "◆", "Answered,", "Feb", "3,", "10:01", "UTC"],
+        ["└─", "Last", "30", "s", "◆"],
+    ]
+
+
+def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
+    """And `--run` picks one of them, by the first characters of its id."""
+    runs = [raw(step("a"), run_id=f"{name * 8}-1111") for name in "ab"]
+    (tmp_path / "runs.ndjson").write_text("\n".join(map(json.dumps, runs)))
+    table = run("show", "runs.ndjson", cwd=tmp_path).stdout
+    assert re.findall("^Business not identified +(\\w+) +✓ Completed", table, re.MULTILINE) == [
+        "aaaaaaaa",
+        "bbbbbbbb",
+    ]
+    assert "2 completed" in table
+    one = run("show", "runs.ndjson", "--run", "bbbbbbbb", cwd=tmp_path).stdout
+    assert "aaaaaaaa" not in one
+    assert "└─ Step a" in one
+
+
+def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
+    """The longest wait first, with its business; nothing is a message, too."""
+    with runkit.sandbox(speed=600, history=20, seed=7) as box:
+        at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+        done = run("inbox", "--sandbox", cwd=tmp_path, **at)
+        assert done.returncode == 0, done.stderr
+        assert re.match(r"2 questions waiting, oldest \d+ d", done.stdout)
+        rows = re.findall(r"^ *(\d+) d .{0,8}  (.*?) +[0-9a-f]{8} ", done.stdout, re.MULTILINE)
+        assert [int(days) for days, _ in rows] == sorted((int(days) for days, _ in rows), reverse=True)
+        assert [name for _, name in rows] == ["Twofold Freight Co", "Judgment Call Ventures LP"]
+        assert run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at).stdout.startswith("You're")
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [("7d", timedelta(days=7)), ("12h", timedelta(hours=12)), ("30 m", timedelta(minutes=30))],
+)
+def test_times_may_be_natural(text: str, ago: timedelta) -> None:
+    """So long ago; a day begins at midnight UTC; what is not known is left to the API's check."""
+    now = datetime.now(UTC)
+    assert abs(datetime.fromisoformat(natural_time(text)) + ago - now) < timedelta(minutes=1)
+    midnight = datetime.fromisoformat(natural_time("yesterday"))
+    assert (midnight.hour, (now - midnight).days) == (0, 1)
+    assert natural_time("2026-02-03") == "2026-02-03"
+
+
+def test_without_a_command_the_help_is_shown(tmp_path: Path) -> None:
+    """With three examples; that is no error."""
+    done = run(cwd=tmp_path)
+    assert done.returncode == 0
+    assert len(re.findall("^  runkit ", done.stdout, re.MULTILINE)) == 3
 
 
 def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -> None:

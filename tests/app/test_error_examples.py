@@ -76,7 +76,7 @@ def missing_extra(house: House) -> None:
 
 
 def report(house: House) -> None:
-    template = json.loads((notebooks() / "report_run.ipynb").read_text())
+    template = json.loads((notebooks() / "templates" / "run.ipynb").read_text())
     code = [cell for cell in template["cells"] if cell["cell_type"] == "code"]
     code[-1]["source"] = ["1 / 0"]
     path = house.folder / "broken.ipynb"

@@ -196,7 +196,6 @@ def test_any_file_that_holds_no_run_is_refused(
         ["report", "id", "-o", "out.html", "--sandbox"],
         ["fetch", "-o", "-", "--sandbox"],
         ["report", "a/../b\n", "-o", "out.html"],
-        [],
         ["\ud800"],
     ],
     ids=lambda words: ascii(" ".join(words))[:40],

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from fuzz.made import Case, fuzz, json_values, mangled, nested, python_values, texts, unicode_texts
 from runkit import jsontext
 from runkit.errors import DataError, UsageError
-from runkit.reports.bundle import Bundle, read_source, redact_source
-from runkit.reports.leaks import builtin_words
-from runkit.reports.masking import Masker
+from runkit.reports.bundle import ReportData, read_source, redact_source
+from runkit.reports.masking import Masker, builtin_words
 from runkit.reports.redaction import Redaction
 from support import artifact, run, step
 from tests.reports.conftest import make, write_template
@@ -46,7 +45,7 @@ data.frames.steps
 """
 
 
-def material(source: object) -> tuple[Bundle, Masker]:
+def material(source: object) -> tuple[ReportData, Masker]:
     """What a report hands to its template, and what masked it."""
     masker = Masker(Redaction(), builtin_words=builtin_words(""))
     return redact_source(read_source(source), Redaction(), masker, template=("t", "d")), masker
@@ -65,7 +64,7 @@ def strings(value: Any) -> Iterator[str]:
             stack += item
 
 
-def texts_of(done: Bundle) -> Iterator[str]:
+def texts_of(done: ReportData) -> Iterator[str]:
     """All that a template can see."""
     for one in done.runs:
         yield from strings(one.to_dict())

@@ -44,7 +44,7 @@ def test_the_wheel_holds_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -
     info = {f"{INFO}/{name}" for name in names}
     notebooks = {f"runkit/{name}" for name in files("notebooks")}
     assert {*wheel.namelist()} == files("runkit") | notebooks | info
-    assert {"runkit/py.typed", "runkit/notebooks/report_run.ipynb", "runkit/reports/page.html.j2"} <= {
+    assert {"runkit/py.typed", "runkit/notebooks/templates/run.ipynb", "runkit/reports/page.html.j2"} <= {
         *wheel.namelist()
     }
 

@@ -94,10 +94,10 @@ def completed(fetched: RunList) -> list[runkit.Run]:
 def made(
     fetched: RunList, completed: list[runkit.Run], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Made]:
-    """Make the report of a template on the sandbox's runs, each once."""
+    """Make reports on one, two or many runs of the sandbox, each once; their number chooses the template."""
     folder = tmp_path_factory.mktemp("reports")
     sources = {"run": completed[0], "compare": [completed[0], completed[-1]], "fleet": fetched}
-    return cache(lambda template: make(sources[template], folder / f"{template}.html", template=template))
+    return cache(lambda template: make(sources[template], folder / f"{template}.html"))
 
 
 @pytest.fixture

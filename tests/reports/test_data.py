@@ -15,7 +15,7 @@ import runkit
 from runkit.client import Client
 from runkit.errors import AuthError, UsageError
 from runkit.reports.bundle import bundle_folder, read_bundle
-from runkit.reports.data import ReportData, report_data
+from runkit.reports.data import report_data
 from runkit.server import Sandbox
 from tests.reports.conftest import Made
 
@@ -162,7 +162,7 @@ def test_the_executed_notebook_can_be_executed_again(made, joined):
 def test_under_report_it_is_what_the_report_is_about(made, completed):
     """The argument of `report()` decides, not the ids of the template, which are none."""
     done = made("run")
-    assert "1 run, read" in done.page
+    assert f"run <code>{completed[0].id[:8]}</code>" in done.page
     assert completed[0].id in done.outputs
 
 
@@ -178,7 +178,7 @@ def test_a_kernel_receives_what_was_handed_over():
     """Frames, runs, answers and provenance come back equal; the folder is gone in the end."""
     data = report_data(examples=2)
     with bundle_folder(data) as folder:
-        back = ReportData(*read_bundle(folder))
+        back = read_bundle(folder)
     assert not folder.exists()
     for (name, one), (_, other) in zip(data.frames.items(), back.frames.items(), strict=True):
         pd.testing.assert_frame_equal(one, other, obj=name)

@@ -11,7 +11,7 @@ import pytest
 
 import runkit
 from runkit.models import Run
-from runkit.reports.provenance import CSS_CLASS, MAX_IDS, Provenance, digest_of, provenance
+from runkit.reports.bundle import CSS_CLASS, MAX_IDS, Provenance, digest_of, provenance
 from runkit.tables.frames import Frames, frames
 from support import artifact, example, question, run, step
 
@@ -38,7 +38,7 @@ def read_at(raw: dict[str, Any], when: datetime) -> Run:
 
 def about(f: Frames, **told: Any) -> Provenance:
     """The provenance of frames."""
-    return provenance(f, ("report_run.ipynb", "ab" * 32), TOLD | told)
+    return provenance(f, ("run.ipynb", "ab" * 32), TOLD | told)
 
 
 def facts(given: Provenance) -> dict[str, str]:
@@ -150,7 +150,7 @@ def test_the_facts_in_words():
     assert told["complete"].startswith("yes")
     assert told["redaction"].startswith("Masked ein: 2 values in 1,234 texts; email: 1 value in 1 text.")
     assert given.digest in told["data digest"]
-    assert told["template"] == f"report_run.ipynb, SHA-256 {'ab' * 32}"
+    assert told["template"] == f"run.ipynb, SHA-256 {'ab' * 32}"
     assert f"runkit-jupyter {runkit.__version__}" in told["created"]
 
 

@@ -11,9 +11,8 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from runkit.reports.bundle import Bundle, read_source, redact_source
-from runkit.reports.leaks import builtin_words
-from runkit.reports.masking import Masker
+from runkit.reports.bundle import ReportData, read_source, redact_source
+from runkit.reports.masking import Masker, builtin_words
 from runkit.reports.redaction import Redaction
 from runkit.tables.frames import Coverage, Frames
 from support import artifact, question, run, step
@@ -24,7 +23,7 @@ SECRET = "S3cr3t/Passw0rd#26"
 JWT = "eyJhbGciOi.eyJzdWIiOiIx.c2ln-_x"
 
 
-def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> Bundle:
+def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> ReportData:
     """What a report on runs or frames hands to its template."""
     chosen = policy or Redaction()
     masker = Masker(chosen, keys, builtin_words(""))

@@ -41,7 +41,7 @@ def prepared(run_ids: list[str], title: str | None = None, text: str = OWN) -> n
 def test_ours_are_found_by_name(name):
     """With the SHA-256 of the file, a cell for the parameters, and the data read by `report_data`."""
     template = find_template(name)
-    assert template.path == notebooks() / f"report_{name}.ipynb"
+    assert template.path == notebooks() / "templates" / f"{name}.ipynb"
     assert template.digest == hashlib.sha256(template.path.read_bytes()).hexdigest()
     notebook = template.notebook(["a"], None)
     assert [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])] == [

@@ -124,7 +124,8 @@ def test_the_lab_puts_notebooks_where_nobody_else_looks(tmp_path: Path) -> None:
     assert done.stdout.endswith("True False\n"), done.stderr
     assert "books" in done.stdout
     assert stat.S_IMODE((tmp_path / "books").stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "books").iterdir()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "books").rglob("*.ipynb")} == {0o600}
+    assert len(list((tmp_path / "books" / "templates").iterdir())) == 3
 
 
 def test_the_lab_takes_no_module_from_where_it_is_started(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.soak.conftest import environment, until
 NOTEBOOKS = {
     *("01_first_look.ipynb", "02_answer_interrupts.ipynb", "03_watch_a_run.ipynb", "04_compare_runs.ipynb"),
     *("05_fleet.ipynb", "06_scale_out.ipynb"),
-    *("report_compare.ipynb", "report_fleet.ipynb", "report_run.ipynb"),
+    "templates",
 }
 
 

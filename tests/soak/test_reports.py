@@ -1,13 +1,16 @@
-"""Reports, one after the other: what twenty of them leave behind."""
+"""Reports, one after the other: what twenty of them leave behind; and slow variations."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import runkit
+from support import example, run, step
+from tests.reports.conftest import make, write_template
 from tests.soak.conftest import MB, Told, grown, held, nothing_left
 
 
@@ -31,3 +34,21 @@ def test_twenty_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: T
                     told("MB", f"report {number + 1}", f"{sizes[-1] / MB:.0f}")
     assert len(list(made.iterdir())) == 2 * 21
     assert grown(sizes[4:]) < 10 * MB, "a page holds 5 MB: more than two of them stayed"
+
+
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
+    """The path of a socket is bounded by the system; then the kernel is spoken to over loopback."""
+    folder = tmp_path / ("l" * 90)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    template = write_template(tmp_path / "own.ipynb", "import runkit\ndata = runkit.report_data()")
+    assert make(example("completed"), tmp_path / "a.html", template=template).report.n_runs == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_the_executed_notebook_is_bounded(tmp_path):
+    """A text of a megabyte is shortened in tables, their plain form included."""
+    source = run(step("s", label="long " * 200_000), output={"artifacts": []})
+    done = make(source, tmp_path / "a.html")
+    assert Path(done.report.notebook).stat().st_size < 6_000_000
+    nbformat.validate(nbformat.read(done.report.notebook, as_version=4))

@@ -115,7 +115,7 @@ def open_lab(env: Environment, cwd: Path) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    assert listed == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert listed == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} | {"templates"}
 
 
 def _contents(log: Path, process: subprocess.Popen[bytes]) -> set[str]:

@@ -1,0 +1,176 @@
+"""Runs in a terminal: tables, status pills and step trees.
+
+In color, unless NO_COLOR is set or the output is no terminal. Control characters are shown as codes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from runkit.charts.panel import lasting
+from runkit.style import CONFIDENCE_COLORS, MISSING, outcome_words, status
+from runkit.tables.frames import Frames
+from runkit.text import agent_title, moment, one_line, plural, short_id, shorten, visible
+
+Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
+CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}  # ANSI
+HEADS = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
+MAX_CELL = 60  # characters
+ANSWER_HINT = (
+    "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
+)
+
+
+def write(lines: Iterable[str]) -> None:
+    """Write lines of `paint` and plain text to stdout."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def paint(text: str, color: str = "text") -> str:
+    """Give visible text, in a color where the terminal shows colors."""
+    line = visible(text)
+    is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{CODES[color]}m{line}\x1b[0m" if is_colored and color != "text" else line
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], right: Collection[str] = ()) -> list[str]:
+    """Lay out rows under muted heads; the columns in `right` are aligned to the right."""
+    lines = [
+        [(head, "muted") for head in heads],
+        *([(one_line(text), color) for text, color in row] for row in rows),
+    ]
+    widths = [max(len(line[at][0]) for line in lines) for at in range(len(heads))]
+    texts = []
+    for line in lines:
+        cells = []
+        for head, (text, color), width in zip(heads, line, widths, strict=True):
+            space = " " * (width - len(text))
+            cells.append(space + paint(text, color) if head in right else paint(text, color) + space)
+        texts.append("  ".join(cells).rstrip())
+    return texts
+
+
+def run_rows(f: Frames) -> list[list[Cell]]:
+    """Give a row of cells under `HEADS` for each run."""
+    firsts: dict[Any, str] = {}
+    outputs = f.artifacts[f.artifacts["origin"] == "output"]
+    errors = f.steps[f.steps["type"] == "error"]
+    pending = f.interrupts[f.interrupts["outcome"] == "pending"]
+    for frame, column in ((outputs, "title"), (errors, "label"), (pending, "label")):
+        firsts |= frame.dropna(subset=column).drop_duplicates("run_id").set_index("run_id")[column].to_dict()
+    return [list(_run_cells(run, firsts.get(run["run_id"], MISSING))) for run in f.runs.to_dict("records")]
+
+
+def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:
+    state = status(run["status"])
+    is_open = run["status"] == "interrupted"
+    yield shorten(name_of(run), 40), "bold"
+    yield short_id(run["run_id"]), "muted"
+    yield str(state), state.color
+    yield shorten(outcome, MAX_CELL), "text"
+    yield confidence(run["confidence"])
+    yield lasting(run["working_s"]), "text"
+    waiting = lasting(run["waiting_s"]) if run["waiting_s"] else MISSING
+    yield f"{waiting} so far" if is_open else waiting, "attention" if is_open else "text"
+
+
+def totals(f: Frames) -> str:
+    """Count runs by status, what needs somebody first."""
+    counts = f.runs["status"].astype("str").value_counts()
+    known = ("interrupted", "error", "running", "completed")
+    states = [
+        *(word for word in known if word in counts),
+        *(word for word in counts.index if word not in known),
+    ]
+    return " · ".join(
+        paint(f"{counts[word]:,} {status(word).word.lower()}", status(word).color) for word in states
+    )
+
+
+def inbox(f: Frames, checked_at: str) -> list[str]:
+    """List the questions that wait for a reviewer, those first that have waited longest."""
+    asks = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("wait_s", ascending=False)
+    if asks.empty:
+        return [f"You're all caught up. Last check {checked_at}."]
+    named = asks.merge(f.runs[["run_id", "business_name"]], on="run_id")
+    rows: list[list[Cell]] = [
+        [
+            (lasting(ask["wait_s"]), "attention"),
+            (shorten(name_of(ask), 40), "bold"),
+            (short_id(ask["run_id"]), "muted"),
+            (shorten(str(ask["label"])), "text"),
+        ]
+        for ask in named.to_dict("records")
+    ]
+    head = paint(f"{plural(len(rows), 'question')} waiting", "bold")
+    oldest = f"{head}, oldest {lasting(asks['wait_s'].max())} · last check {checked_at}"
+    lines = table(("Waiting", "Business", "Run", "Question"), rows, right=("Waiting",))
+    return [oldest, "", *lines, "", paint(ANSWER_HINT, "muted")]
+
+
+def run_tree(f: Frames) -> Iterator[str]:
+    """Describe one run, and lay out its steps as a tree with durations; ◆ marks the critical path."""
+    run = f.runs.iloc[0].to_dict()
+    state = status(run["status"])
+    agent = agent_title(run["agent"], None if pd.isna(run["agent_name"]) else run["agent_name"])
+    yield (
+        f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {agent}  "
+        f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
+    )
+    total, work, wait = (lasting(run[part]) for part in ("duration_s", "working_s", "waiting_s"))
+    created = moment(run["created_at"])
+    yield f"{total}: {work} work, {paint(f'{wait} waiting', 'bold')} · created {created}"
+    yield ""
+    steps = f.steps.sort_values("order").to_dict("records")
+    asks = f.interrupts.dropna(subset="step_id").set_index("step_id").to_dict("index")
+    is_last = (~f.steps.sort_values("order").duplicated("parent_step_id", keep="last")).tolist()
+    branches: list[str] = []
+    rows = []
+    for step, last in zip(steps, is_last, strict=True):
+        del branches[step["depth"] :]
+        stem = "".join(branches) + ("└─ " if last else "├─ ")
+        branches.append("   " if last else "│  ")
+        label = shorten(step["label"] if pd.notna(step["label"]) else str(step["name"]), MAX_CELL)
+        color = {"interrupt": "attention", "error": "fail"}.get(
+            step["type"], "bold" if step["n_children"] else "text"
+        )
+        note = _ending(asks[step["step_id"]]) if step["step_id"] in asks else ""
+        rows.append(
+            (stem, label, color, lasting(step["duration_s"]), "◆" if step["is_critical"] else " ", note)
+        )
+    width = max((len(stem + label) for stem, label, *_ in rows), default=0)
+    for stem, label, color, time, mark, note in rows:
+        space = " " * (width - len(stem + label))
+        line = (
+            f"{paint(stem, 'muted')}{paint(label, color)}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
+        )
+        yield line.rstrip()
+    yield f"\n{paint('◆ on the critical path', 'muted')}" if rows else "The steps were not delivered."
+
+
+def _ending(ask: dict[Any, Any]) -> str:
+    """Say how a question ended, by whom and when, as far as it is known."""
+    words = outcome_words(ask["kind"], ask["outcome"], ask["decision"])
+    by = f" by {ask['answered_by']}" if pd.notna(ask["answered_by"]) else ""
+    when = ask["answered_at"] if pd.notna(ask["answered_at"]) else ask["asked_at"]
+    return f"{words}{by}" + (f", {moment(when)}" if pd.notna(when) else "")
+
+
+def name_of(run: dict[Any, Any]) -> str:
+    """Name the business of a run, or that it is not known."""
+    return str(run["business_name"]) if pd.notna(run["business_name"]) else "Business not identified"
+
+
+def confidence(word: object) -> Cell:
+    """Give the cell of a confidence."""
+    return (
+        (word.capitalize(), CONFIDENCE_COLORS.get(word, "muted"))
+        if isinstance(word, str)
+        else (MISSING, "muted")
+    )

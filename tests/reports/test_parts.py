@@ -1,0 +1,300 @@
+"""The parts of a report: how runs ended, what was found, asked and done, with the numbers of the frames."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from runkit import answers
+from runkit.charts import Panel, side_by_side
+from runkit.models import Run
+from runkit.reports import parts
+from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
+from support import artifact, at, example, question, run, step
+
+SOURCE = {"url": "https://sos.example.gov/a", "source_name": "Registry", "source_tier": "government"}
+
+
+def data_of(*raws: dict[str, Any], **labels: str) -> ReportData:
+    """The data of a report on these runs."""
+    masker = make_masker(None)
+    return redact_source(read_source(list(raws)), None, masker, template=("t", "d"), labels=Labels(**labels))
+
+
+def words(part: parts.Part | None) -> str:
+    """What a part says, on one line."""
+    return " ".join(repr(part).split())
+
+
+def tiles(part: parts.Part) -> dict[str, tuple[str, str]]:
+    """The numbers of a head, by name."""
+    cells = re.findall(r"<li><span>(.*?)</span> <b>(.*?)</b> <span>(.*?)</span></li>", str(part.html))
+    return {name: (value, note) for name, value, note in cells}
+
+
+def waiting() -> dict[str, Any]:
+    """A run that waits for a reviewer since a minute."""
+    item = {"id": "i", "value": {"label": "Dismiss 1 potential hit?", "type": "dismissal", "artifacts": []}}
+    asked = question("q", 40, None, label="Dismiss 1 potential hit?")
+    more = {"status": "interrupted", "interrupts": [item], "updated_at": at(100)}
+    return run(step("a", 0, 40), asked, end=None, **more)
+
+
+def failed() -> dict[str, Any]:
+    """A run with an error in a step."""
+    error = step("e", 50, 50, type="error", label="Registry did not respond")
+    return run(step("a", 0, 50), error, status="error", output={"artifacts": []})
+
+
+@pytest.mark.parametrize(
+    ("raw", "color", "headline"),
+    [
+        (example("completed"), "neutral", "✓ Completed"),
+        (waiting(), "attention", "◷ Waiting Waiting for a reviewer: Dismiss 1 potential hit?"),
+        (failed(), "fail", "✕ Failed No result: the review failed"),
+        (run(step("a", 0, None), end=None), "neutral", "● Running No result yet"),
+        (run(step("a")), "neutral", "✓ Completed No output"),
+        (run(step("a"), status="odd"), "neutral", "odd No result yet"),
+    ],
+)
+def test_the_banner_says_how_a_run_ended(raw, color, headline):
+    """An icon with its word, and the outcome that the data hold."""
+    head = parts.head(data_of(raw))
+    assert f'<div class="banner {color}">' in head.html
+    assert headline in words(head)
+
+
+def test_a_failed_run_names_its_error_and_a_waiting_one_its_question():
+    """With who asked, when, and how long ago that was."""
+    assert "Registry did not respond" in words(parts.head(data_of(failed())))
+    assert "Asked by CIP Orchestrator on Feb 3, 10:00 UTC, 1 min so far." in words(
+        parts.head(data_of(waiting()))
+    )
+
+
+def test_a_summary_is_quoted_and_cut():
+    """As the agent's own words, at most 200 characters of it."""
+    output = {"artifacts": [artifact("Summary", summary="word " * 100, confidence="medium")]}
+    head = words(parts.head(data_of(run(step("a"), output=output))))
+    quote = re.search("The agent's own words “(.*)”", head)
+    assert quote
+    assert 190 <= len(quote[1]) <= 200
+    assert "Medium confidence" in head
+
+
+@pytest.mark.parametrize(
+    ("raw", "numbers"),
+    [
+        (
+            example("completed"),
+            {
+                "Findings": ("2", "1 high, 1 medium"),
+                "Answered by reviewers": ("1 of 1", "1 question"),
+                "Sources": ("3", "3 government or primary"),
+                "Time": ("40 min 59 s", "37 min 42 s waiting"),
+            },
+        ),
+        (
+            waiting(),
+            {
+                "Findings": ("0", ""),
+                "Answered by reviewers": ("0 of 1", "1 question waiting"),
+                "Sources": ("0", "0 government or primary"),
+                "Time": ("1 min 40 s so far", "40 s work"),
+            },
+        ),
+        (
+            failed(),
+            {
+                "Findings": ("0", ""),
+                "Answered by reviewers": ("–", "no questions asked"),
+                "Sources": ("0", "0 government or primary"),
+                "Time": ("1 min 40 s", "no waiting"),
+            },
+        ),
+    ],
+)
+def test_the_numbers_of_one_run(raw, numbers):
+    """Findings, answers, sources and time."""
+    assert tiles(parts.head(data_of(raw))) == numbers
+
+
+def test_what_needs_a_look():
+    """A weaker finding under the output, one without a source, a decision by policy, a failed step."""
+    weak = artifact("Weak", confidence="medium", sources=[SOURCE])
+    bare = artifact("Bare")
+    raw = run(
+        step("a", artifacts=[weak, bare]),
+        question("q", 10, 10, label="Approve?", result={"resolution": "auto_approve"}),
+        step("e", 20, 30, status="error", label="Broken"),
+        output={"artifacts": [artifact("Summary")]},
+    )
+    needs = re.findall("<li><bdi>(.*?)</bdi></li>", str(parts.head(data_of(raw)).html))
+    assert needs == [
+        "Finding without a source: Bare.",
+        "Medium finding under an output of high confidence: Weak.",
+        "Auto-approved, no reviewer asked: Approve?",
+        "Step failed: Broken.",
+    ]
+    clean = run(
+        step("a", artifacts=[artifact(sources=[SOURCE])]), output={"artifacts": [artifact("Summary")]}
+    )
+    assert "Needs a look" not in words(parts.head(data_of(clean)))
+
+
+def test_findings_have_their_evidence():
+    """A row for each, with its sources; a link only where the host is certain."""
+    sources = [SOURCE, {"url": "javascript:1", "source_name": "Odd", "source_tier": "secondary"}]
+    raw = run(step("a", artifacts=[artifact("One", sources=sources, summary="Found it"), artifact("Two")]))
+    html = str(parts.findings(data_of(raw)).html)
+    assert html.count("<tr>") == 3
+    assert re.findall('href="(.*?)"', html) == ["https://sos.example.gov/a"]
+    assert "▮▮▮ government" in html
+    assert "▮▯▯ secondary" in html
+    assert "No source" in html
+
+
+def test_many_findings_are_capped():
+    """The rest is counted."""
+    raw = run(step("a", artifacts=[artifact(f"F{n}", sources=[SOURCE] * 7) for n in range(35)]))
+    html = str(parts.findings(data_of(raw)).html)
+    assert html.count("<tr>") == 31
+    assert "5 more findings left out here." in html
+    assert html.count("and 2 more") == 30
+
+
+def test_a_question_has_its_answer(state_dir):
+    """What was answered, by whom as far as it is known, when, after how long, and whether it arrived."""
+    raw = run(question("q", 10, 70, label="Dismiss 1 potential hit?", artifacts=[artifact(type="dismissal")]))
+    known = {"run_id": "r", "interrupt_id": "i", "step_id": "q"}
+    entry = answers.begin({"decision": "approve", "note": "Other birth date"}, "Ana Ortiz", known)
+    answers.settle(entry, answers.CONFIRMED, None, None)
+    shown = words(parts.questions(data_of(raw)))
+    assert "“Other birth date”" in shown
+    assert "Ana Ortiz (self-declared) · Feb 3, 10:01 UTC · after 1 min · delivery confirmed" in shown, shown
+
+
+def test_a_question_without_an_answer_names_nobody():
+    """Where neither the data nor this machine's log have a name."""
+    shown = words(parts.questions(data_of(run(question("q", 10, 70, label="Approve?")))))
+    assert shown == "Approve? Answered Feb 3, 10:01 UTC · after 1 min"
+    assert "asked by CIP Orchestrator" in words(parts.questions(data_of(waiting())))
+    assert parts.questions(data_of(run(step("a")))) is None
+
+
+def test_two_runs_show_the_questions_that_differ():
+    """Those that both asked, and that ended alike, are left out."""
+    a = run(question("q", 10, 70, label="Same?"), question("p", 70, 80, label="Only A?"))
+    b = run(question("q", 10, 50, label="Same?"), run_id="s")
+    assert words(parts.questions(data_of(a, b))).startswith("A Only A? Answered")
+    assert parts.questions(data_of(b, b | {"id": "t"})) is None
+
+
+def test_what_happened_has_at_most_eight_lines():
+    """The start, the end, the questions and the longest steps, in order of time; the rest is counted."""
+    steps = [step(f"s{n}", n, n + (9 if n in (2, 5) else 0.5)) for n in range(20)]
+    raw = run(*steps, question("q", 30, 60, label="Approve?"))
+    part = parts.what_happened(data_of(raw))
+    lines = re.findall(r'class="at">(.*?)</span> <span><bdi>(.*?)</bdi>', str(part.html))
+    assert len(lines) == 8
+    assert [label for _, label in lines if not label.startswith("Step")] == [
+        "Review started",
+        "Asked a reviewer: Approve?",
+        "Answered",
+        "Completed",
+    ]
+    assert {"Step s2", "Step s5"} <= {label for _, label in lines}
+    assert [time for time, _ in lines] == sorted(time for time, _ in lines)
+    assert "16 shorter steps left out here." in words(part)
+
+
+def test_what_a_run_does_not_have_is_one_line():
+    """Instead of an empty section each."""
+    assert words(parts.nothing(data_of(run(step("a"))))) == (
+        "No findings. No questions to reviewers. No errors. Nothing open."
+    )
+    assert words(parts.nothing(data_of(waiting()))) == "No findings. No errors."
+    assert parts.nothing(data_of(run(step("e", type="error"), question("q", 5, None), end=None))) is not None
+
+
+def test_the_heading_names_what_the_report_is_about():
+    """The business; else the agent; two businesses; the number of runs."""
+
+    def heading(*raws: dict[str, Any], **labels: str) -> str:
+        return re.search("<h1>(.*?)</h1>", str(parts.head(data_of(*raws, **labels)).html))[1]
+
+    named = run(step("a")) | {"_runkit": {"business_name": "<b> Imports"}}
+    other = run(step("a"), run_id="s") | {"_runkit": {"business_name": "Else LLC"}}
+    assert heading(named) == "&lt;b&gt; Imports"
+    assert heading(run(step("a"))) == "CIP Orchestrator"
+    assert heading(named, other) == "&lt;b&gt; Imports and Else LLC"
+    assert heading(named, named | {"id": "s"}) == "&lt;b&gt; Imports: 2 runs"
+    assert heading(named, other, run(run_id="t")) == "3 runs"
+    assert heading(named, title="My title") == "My title"
+
+
+@pytest.mark.parametrize(
+    ("host", "mode"),
+    [
+        ("127.0.0.1:4711", "SANDBOX"),
+        ("[::1]:4711", "SANDBOX"),
+        ("api.middesk.com", "LIVE"),
+        ("api-sandbox.middesk.com", "TEST"),
+    ],
+)
+def test_the_head_says_live_or_sandbox(host, mode):
+    """By the host that the runs were read from; nothing where it is not known."""
+    read = Run.from_json(run(step("a"))).with_local_fields(read_from=host).to_dict()
+    assert f">{mode}</span>" in parts.head(data_of(read)).html
+    assert "SANDBOX" not in parts.head(data_of(run(step("a")))).html
+
+
+def test_the_labels_are_shown():
+    """Classification, who prepared it, and a line to sign for each role."""
+    data = data_of(run(step("a")), classification="Internal", prepared_by="Ana", sign_off="Reviewer\nLead")
+    assert "Internal" in words(parts.head(data))
+    assert "Prepared by Ana" in words(parts.head(data))
+    assert re.findall('<th scope="row">(.*?)</th>', str(parts.sign_off(data).html)) == ["Reviewer", "Lead"]
+    assert parts.sign_off(data_of(run(step("a")))) is None
+
+
+def test_columns_of_only_zeros_or_dashes_are_left_out():
+    """In every table of a report; the frame of the panel keeps them."""
+    columns = {"label": ["a", "b"], "n_errors": [0, 0], "wait_s": [None, 0.0], "is_open": [False, False]}
+    panel = Panel("Steps", "Two.", pd.DataFrame(columns).astype({"wait_s": "float64"}))
+    html = panel._repr_mimebundle_()["text/html"]
+    assert re.findall("<th .*?>(.*?)</th>", html) == ["Step", "Open"]
+    assert list(panel.table) == list(columns)
+
+
+def test_two_runs_show_their_differences_only():
+    """The facts, findings and steps in which they differ."""
+    a = run(step("a", 0, 10, artifacts=[artifact("One")]), step("b", 10, 20, name="other"), end=20)
+    b = run(step("a", 0, 10), step("b", 10, 50, name="other"), end=50, run_id="s")
+    f = data_of(a, b).frames
+    facts = words(parts.differences(side_by_side.in_short(f)))
+    assert "Duration 20 s 50 s" in facts
+    assert "Status" not in facts
+    assert "only in A CIP Orchestrator One High" in words(parts.differences(side_by_side.findings(f)))
+    steps = words(parts.differences(side_by_side.steps(f)))
+    assert "10 s 40 s 30 s" in steps
+    assert "Step a" not in steps
+    assert parts.differences(side_by_side.findings(data_of(b, b | {"id": "t"}).frames)) is None
+
+
+def test_a_fleet_is_counted_and_lists_what_needs_somebody():
+    """In the banner, and below in at most 8 rows with one of each kind."""
+    runs = [waiting() | {"id": f"w{n}"} for n in range(12)] + [failed() | {"id": "f"}, run(run_id="c")]
+    data = data_of(*runs)
+    head = parts.head(data)
+    assert "12 waiting, oldest 1 min · 1 failed" in words(head)
+    assert tiles(head)["Runs"] == ("14", "all runs")
+    html = str(parts.needs_you(data).html)
+    assert html.count("<tr>") == 9
+    assert html.count("◷ Waiting") == 7
+    assert html.count("✕ Failed") == 1
+    assert "5 more rows left out here." in html
+    assert "You&#39;re all caught up" in parts.head(data_of(run(), run(run_id="s"), run(run_id="t"))).html
