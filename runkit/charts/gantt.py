@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 
 from runkit.charts.axis import Axis, folded, unfolded
-from runkit.charts.bars import SECOND, WAIT, Scene, answers, scene_of, step_label
+from runkit.charts.bars import SECOND, WAIT, Scene, answers, blocked, scene_of, step_label
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import Heading, run_heading, runs_heading
 from runkit.charts.hover import hover_texts
-from runkit.charts.intervals import blocked
 from runkit.charts.layout import layout
 from runkit.charts.pair_chart import can_pair, pair_chart
 from runkit.charts.rows import LAYOUTS, LETTERS, MOST_PX

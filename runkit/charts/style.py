@@ -36,6 +36,11 @@ def faded(color: str, alpha: float = 0.18) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
+def note(text: str, color: str, size: float = SIZE - 1, **place: Any) -> dict[str, Any]:
+    """Give a text of a figure, without an arrow."""
+    return {"text": text, "showarrow": False, "font": {"size": size, "color": color}, **place}
+
+
 def template(theme: Theme) -> dict[str, Any]:
     """Give the plotly template of a theme."""
     font = {"family": FONT, "size": SIZE, "color": theme.text}
