@@ -127,7 +127,7 @@ def test_points_are_bounded_and_the_rest_is_counted() -> None:
     assert sum(len(trace.x) for trace in figure.data) == MOST_POINTS
     waiting = next(trace for trace in figure.data if "Waiting" in trace.name)
     assert len(waiting.x) == n // 10
-    assert f"{MOST_POINTS:,} of {n:,} runs drawn" in figure.layout.title.subtitle.text
+    assert f"{MOST_POINTS:,} of {n:,} runs drawn" in figure.layout.title.text
     assert len(figure.to_json()) < 1_000_000
 
 

@@ -103,12 +103,17 @@
     follow(chosen());
     fit({ width: null, autosize: true });
   });
+  // A fleet says itself what becomes of it on a narrow screen.
+  const narrowFleet = (figure) => {
+    const { margin, height, title, meta } = figure.layout;
+    const more = linePx * (meta.title.length - title.text.split("<br>").length);
+    const { layout, hidden } = meta.narrow;
+    const change = { ...layout, "title.text": meta.title.join("<br>"), "margin.t": margin.t + more, height: height + more };
+    figure.parentElement.style.height = `${change.height}px`;
+    Plotly.update(figure, hidden.length ? { visible: false } : {}, change, hidden);
+  };
   if (window.innerWidth < narrowPx) {
-    figures.filter(({ layout }) => layout.meta?.title && layout.yaxis?.ticktext).forEach(narrow);
-    figures.filter(({ layout }) => layout.meta?.narrow).forEach((figure) => {
-      const { layout, hidden } = figure.layout.meta.narrow;
-      figure.parentElement.style.height = `${layout.height}px`;
-      Plotly.update(figure, hidden.length ? { visible: false } : {}, layout, hidden);
-    });
+    figures.filter(({ layout }) => layout.meta?.title && !layout.meta.narrow).forEach(narrow);
+    figures.filter(({ layout }) => layout.meta?.narrow).forEach(narrowFleet);
   }
 })
