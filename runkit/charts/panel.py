@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
 from runkit.style import MISSING
-from runkit.tables.html import MAX_ROWS, df_to_html
 from runkit.text import (
     Markup,
     agent_title,
@@ -17,7 +17,6 @@ from runkit.text import (
     duration,
     moment,
     plural,
-    run_label,
     shorten,
     static_file,
     visible,
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from runkit.tables.frames import Frames
 
 MOST_CELL = 80  # characters of a cell in the plain form
-# Ids that join frames are for pandas; readers have names.
-JOINS = ("thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name")
-
 STYLE = Markup("<style>{}</style>").format(static_file(Path(__file__).parent / "static" / "panel.css"))
 _SENTENCE = Markup('<p class="runkit-panel"><strong>{}</strong> {}</p>')
 _FOLDED = Markup("<details><summary>{}, as a table</summary>{}</details>")
@@ -98,19 +94,6 @@ class Panel:
 
     def _table(self) -> Markup:
         return df_to_html(with_labels(self.table)) if len(self.table) else Markup("")
-
-
-def with_labels(table: pd.DataFrame) -> pd.DataFrame:
-    """Name each run by its label, and leave out the ids that only join."""
-    columns = table.drop(columns=[name for name in JOINS if name in table])
-    if "run_id" in table:
-        names = (table.get(name, pd.Series(None, table.index)) for name in ("business_name", "agent_name"))
-        labels = [
-            run_label(run_id, *named) if isinstance(run_id, str) else None
-            for run_id, *named in zip(table["run_id"], *names, strict=True)
-        ]
-        columns = columns.assign(run_id=pd.Series(labels, table.index, "str"))
-    return columns.rename(columns={"run_id": "run"})
 
 
 def percent(part: float, whole: float) -> str:

@@ -16,7 +16,7 @@ from runkit.charts import Panel
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import percent, words_of
 from runkit.charts.stacked_bars import MOST_BARS, OK, stacked_bars
-from runkit.tables.html import MAX_ROWS
+from runkit.html_tables import MAX_ROWS
 from support import example, run, step
 
 PLOTLY = "application/vnd.plotly.v1+json"
