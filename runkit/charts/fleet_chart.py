@@ -68,14 +68,10 @@ def fleet_chart(
     Raises
     ------
     UsageError
-        For a `sort`, `group` or `sla_h` that cannot be used.
+        For an `sla_h` that cannot be used.
     """
     import plotly.graph_objects as go
 
-    if sort not in ("attention", "time", "duration"):
-        raise UsageError.one_of("sort", sort, ["attention", "time", "duration"])
-    if group not in ("status", "business", "agent", None):
-        raise UsageError.one_of("group", group, ["status", "business", "agent"])
     if sla_h is not None and not (isinstance(sla_h, int | float) and 0 < sla_h < float("inf")):
         raise UsageError(f"sla_h={sla_h!r} cannot be used; expected a positive number of hours, or None.")
     keep_private()

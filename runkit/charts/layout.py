@@ -60,7 +60,9 @@ def layout(
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
     margin = {"l": labels_px + EDGE_PX, "t": title_px(heading), "b": below + legend_px, "pad": 0}
     margin["r"] = EDGE_PX + round(max(durations(picture)[1] if reach is None else reach, 0))
-    return figure_layout(picture.theme, heading, area, below + legend_px) | {
+    figure = figure_layout(picture.theme, heading, area, below + legend_px)
+    figure["meta"]["refines"] = not is_clock and not picture.axis.folds  # ticks, by a page's zoom
+    return figure | {
         **_xaxes(picture, is_clock, area),
         "yaxis": {
             "range": [last, top],

@@ -87,7 +87,8 @@ def pair_chart(
         line = {"color": theme.text, "width": 1}
         figure.add_shape(type="line", xref="paper", x0=-2, x1=3, y0=rule + 0.42, y1=rule + 0.42, line=line)
     columns = {"domain": [DOMAIN, 1], "range": [0, 3.05], "visible": False, "fixedrange": True}
-    return figure.update_layout(xaxis={"domain": [0, DOMAIN]} | _ticks(axes), xaxis2=columns)
+    meta = figure.layout.meta | {"refines": not folds}
+    return figure.update_layout(meta=meta, xaxis={"domain": [0, DOMAIN]} | _ticks(axes), xaxis2=columns)
 
 
 def _matched(scene: Scene, in_a: Pairs, in_b: Pairs) -> Pairs:

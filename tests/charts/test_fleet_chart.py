@@ -132,7 +132,7 @@ def test_points_are_bounded_and_the_rest_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"sort": "name"}, {"group": "day"}, {"sla_h": 0}, {"sla_h": "4"}, {"sla_h": float("nan")}]
+    "options", [{"sla_h": 0}, {"sla_h": "4"}, {"sla_h": float("nan")}]
 )
 def test_unknown_choices_are_refused(options: dict[str, Any]) -> None:
     """The error names the parameter."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import plotly.io
@@ -114,6 +115,30 @@ def test_ticks_become_finer_and_a_new_theme_keeps_the_zoom(opened):
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"() => {PAPER} === {style.DARK.ground!r}")
     assert page.evaluate(RANGES)[0] == [61, 65]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("length", "zoomed", "label"),
+    [(5_000, [61, 65], "1 min 2 s"), (200_000, [7_200, 7_800], "2 h 5 min"), (50, [1.01, 1.06], "1.02 s")],
+)
+def test_ticks_become_finer_for_any_length(opened, length, zoomed, label):
+    """At round times, evenly, from end to end of what is seen; and the first ones come back with a reset."""
+    page = opened(page_of(run(step("a", 0, length), end=length))).page
+    whole = page.locator(".xtick text").all_text_contents()
+    figure = "document.querySelector('.js-plotly-plot')"
+    page.evaluate(f"range => Plotly.relayout({figure}, {{'xaxis.range': range}})", zoomed)
+    page.locator(".xtick text", has_text=label).first.wait_for()
+    places = page.evaluate(f"{figure}._fullLayout.xaxis._vals.map(tick => tick.x)")
+    steps = [b - a for a, b in pairwise(places)]
+    assert len(places) >= 4
+    assert steps == pytest.approx([steps[0]] * len(steps))
+    page.locator("[data-title='Reset axes']").click()
+    page.wait_for_function(
+        "n => document.querySelectorAll('.xtick text').length >= n - 1 && "
+        "!document.querySelector('.xtick text').textContent.includes('2 s')",
+        arg=len(whole),
+    )
 
 
 @pytest.mark.browser
