@@ -27,22 +27,22 @@ Text = dict[str, Any]
 Heads = list[tuple[float, str, str]]  # row, words and color
 
 ROW_PX, BAR = 20, 0.6
-NAME_PX = 230  # at most, of the column of names
-ID_PX, STATUS_PX, CONFIDENCE_PX = 72, 104, 84  # the other columns
-HEAD_PX, GAP_PX = 46, 16  # over the rows, and at the edges
+NAME_PX, NAME = 200, 28  # at most, of the column of names: pixels and letters
+ID_PX, STATUS_PX, CONFIDENCE_PX = 60, 98, 70  # the other columns
+HEAD_PX, GAP_PX = 46, 14  # over the rows, and at the edges
 TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longest one in a narrow notebook
 WORK_SHARE, WAITS_FROM, WORK_TEXT = 0.38, 0.44, 0.6  # of the width; the words of work, of its longest bar
 PHONE_PX, PHONE_LETTERS = 132, 18  # the column of names on a phone
-WAIT_TICKS = {60: "1 min", 3_600: "1 h", 86_400: "1 d", 864_000: "10 d"}
+WAIT_TICKS = {60: "1 min", 3_600: "1 h", 172_800: "2 d"}
 WORK_STEPS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
-MOST_WORK_TICKS = 3
+MOST_WORK_TICKS = 2
 
 
 def draw(fleet: Fleet, group: str | None) -> Drawing:
     """Draw a row per run, in groups with a heading."""
     heads, runs = _placed(fleet.runs, group, fleet.theme)
     n_rows = float(runs["y"].max()) + 0.7
-    name_px = min(NAME_PX, max(width_px(plain(name, 30)) for name in runs["business"]))
+    name_px = min(NAME_PX, max(width_px(plain(name, NAME)) for name in runs["business"]))
     left, right = name_px + ID_PX + 2 * GAP_PX, STATUS_PX + CONFIDENCE_PX + 2 * GAP_PX
     wide, phone = _texts(fleet, runs, heads, left)
     most, ticks = _work_ticks(float(runs["working_s"].max()))
@@ -74,7 +74,7 @@ def draw(fleet: Fleet, group: str | None) -> Drawing:
 
 def _texts(fleet: Fleet, runs: pd.DataFrame, heads: Heads, left: int) -> tuple[list[Text], list[Text]]:
     """Write the columns of text beside the bars, on a wide screen and on a phone."""
-    theme, ids, sure = fleet.theme, -ID_PX - 6, 18 + STATUS_PX
+    theme, ids, sure = fleet.theme, -ID_PX - 6, GAP_PX + STATUS_PX
     names, phone_names = GAP_PX - left, 8 - PHONE_PX
     wide = [_beside(names, y, bold(words), color, 13) for y, words, color in heads]
     phone = [_beside(phone_names, y, bold(words), color, 13) for y, words, color in heads]
@@ -83,9 +83,9 @@ def _texts(fleet: Fleet, runs: pd.DataFrame, heads: Heads, left: int) -> tuple[l
         word = run["confidence"] if isinstance(run["confidence"], str) else MISSING
         color, sure_color = getattr(theme, look.color), getattr(theme, CONFIDENCE_COLORS.get(word, "muted"))
         wide += [
-            _beside(names, row, plain(run["business"], 30), theme.text),
+            _beside(names, row, plain(run["business"], NAME), theme.text),
             _beside(ids, row, plain(short_id(run["run_id"])), theme.muted, 11, MONO),
-            _beside(18, row, bold(plain(look, 20)), color, x=1),
+            _beside(GAP_PX, row, bold(plain(look, 20)), color, x=1),
             _beside(sure, row, plain(word.capitalize(), 14), sure_color, x=1),
         ]
         phone += [
@@ -93,7 +93,7 @@ def _texts(fleet: Fleet, runs: pd.DataFrame, heads: Heads, left: int) -> tuple[l
             _beside(6, row, look.icon, color, x=1),
         ]
     columns: list[tuple[str, float, float, float]] = [("Business", names, 0, 0), ("Run", ids, 0, 0)]
-    columns += [("Status", 18, 1, 0), ("Confidence", sure, 1, 0)]
+    columns += [("Status", GAP_PX, 1, 0), ("Confidence", sure, 1, 0)]
     columns += [("Agent work", 0, 0, 18), ("Waiting for a reviewer (log scale)", 0, WAITS_FROM, 18)]
     wide += [_head(*column) for column in columns]
     if fleet.sla_h:
