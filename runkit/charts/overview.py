@@ -12,7 +12,7 @@ import pandas as pd
 
 from runkit.charts.fleet import look_first
 from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.panel import Panel
+from runkit.charts.panel import Panel, bundle, show
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
 from runkit.html_tables import df_to_html
@@ -86,19 +86,10 @@ class Overview:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Give all of it as one output, for front ends that do not ask for `_ipython_display_`."""
-        bundle: dict[str, Any] = {"text/html": str(self._html()), "text/plain": repr(self)}
-        if self.figure is not None:
-            import plotly.io
-
-            bundle |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(self.figure.to_dict())
-        return bundle
+        return bundle(self._html(), repr(self), self.figure)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display({"text/html": str(self._html()), "text/plain": repr(self)}, raw=True)
-        if self.figure is not None:
-            display(self.figure)
+        show(bundle(self._html(), repr(self)), self.figure)
 
     def _time(self) -> str:
         return moment(self.as_of and self.as_of.astimezone(ZoneInfo(self.tz)))

@@ -61,30 +61,19 @@ class Panel:
         return visible(f"{self.title}: {self.sentence}\n{rows if len(self.table) else ''}{more}".rstrip())
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        def show(html: Markup, text: str) -> None:
-            bundle: dict[str, Any] = {"text/html": str(html), "text/plain": visible(text)}
-            display(bundle, raw=True)
-
         style = Markup("") if self.figure is None else STYLE
         sentence = _SENTENCE.format(self.title, "" if self._is_in_figure() else self.sentence)
-        show(block(style, sentence), f"{self.title}: {self.sentence}")
-        if self.figure is not None:
-            display(self.figure)
+        outputs = [bundle(block(style, sentence), f"{self.title}: {self.sentence}"), self.figure]
         if len(self.table):
             table = self._table()
-            show(block(table if self.figure is None else _FOLDED.format(self.title, table)), repr(self))
+            html = table if self.figure is None else _FOLDED.format(self.title, table)
+            outputs.append(bundle(block(html), repr(self)))
+        show(*outputs)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Give all of it as one output, for front ends that do not ask for `_ipython_display_`, as marimo."""
         html = block(_SENTENCE.format(self.title, self.sentence), self._table())
-        bundle: dict[str, Any] = {"text/html": str(html), "text/plain": repr(self)}
-        if self.figure is not None:
-            import plotly.io
-
-            bundle |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(self.figure.to_dict())
-        return bundle
+        return bundle(html, repr(self), self.figure)
 
     def _is_in_figure(self) -> bool:
         """Whether the sentence is a title of the figure, which would repeat it."""
@@ -94,6 +83,26 @@ class Panel:
 
     def _table(self) -> Markup:
         return df_to_html(with_labels(self.table)) if len(self.table) else Markup("")
+
+
+def bundle(html: Markup, text: str, figure: Figure | None = None) -> dict[str, Any]:
+    """Give an output of a notebook as its mime types."""
+    words: dict[str, Any] = {"text/html": str(html), "text/plain": visible(text)}
+    if figure is None:
+        return words
+    import plotly.io
+
+    words |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
+    return words
+
+
+def show(*outputs: dict[str, Any] | Figure | None) -> None:
+    """Show bundles and figures one below the other; None is nothing."""
+    from IPython.display import display
+
+    for output in outputs:
+        if output is not None:
+            display(output, raw=isinstance(output, dict))
 
 
 def percent(part: float, whole: float) -> str:
