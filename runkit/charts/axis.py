@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from calendar import month_abbr
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -146,31 +145,30 @@ def clock_axis(axis: Axis, origin: int, tz: str) -> dict[str, Any]:
 def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str]]:
     """Positions and clock times in `tz` of ticks at round times of day or at midnights.
 
-    The date stands under the first tick and wherever it changes.
+    The end of each fold has a tick, too. The date stands under the first tick and wherever it changes.
     """
-    step = _step(axis.length)
-    zero = pd.Timestamp(origin).tz_convert(ZoneInfo(tz))
-
-    def round_times(a: float, b: float) -> Floats:
-        first, last = (_later(zero, at) for at in (a, b))
-        if step >= DAY:
-            since = (midnights(first, last, int(step // DAY)) - zero).total_seconds().to_numpy()
-        else:
-            start = (midnights(first, first, 1)[0] - zero).total_seconds()
-            since = start + np.arange(np.ceil((a - start) / step), np.floor((b - start) / step) + 1) * step
-        return since[(since >= a) & (since <= b)]
-
-    times = _choose(axis, round_times, lambda _: CLOCK_PX)
+    step, zero = _step(axis.length), pd.Timestamp(origin).tz_convert(ZoneInfo(tz))
+    ends = [to for _, to in axis.folds]
+    starts = [float(axis.times[0]), *ends]
+    stops = [*(since for since, _ in axis.folds), float(axis.times[-1])]
+    seconds = [*ends]
+    for start, stop in zip(starts, stops, strict=True):
+        round_times = (_round_times(_later(zero, start), _later(zero, stop), step) - zero).total_seconds()
+        seconds += [at for at in round_times if start <= at <= stop]
+    kept: list[int] = []
+    gap = (CLOCK_PX + BETWEEN_PX) * axis.length / PLOT_PX
+    places = axis.at(np.array(seconds)).tolist()
+    for at, place in enumerate(places):
+        if all(abs(place - places[other]) >= gap for other in kept):
+            kept.append(at)
     texts, day_before = [], None
-    for seconds in times:
-        when = _later(zero, float(seconds))
+    kept.sort(key=places.__getitem__)
+    for when in (_later(zero, seconds[at]) for at in kept):
         date = f"{month_abbr[when.month]} {when.day}, {when.year}"
-        if step >= DAY:
-            texts.append(date)
-        else:
-            texts.append(clock(when, step) + (f"<br>{date}" if date != day_before else ""))
+        time = date if step >= DAY else clock(when, step)
+        texts.append(time if date in (time, day_before) else f"{time}<br>{date}")
         day_before = date
-    return axis.at(times), texts
+    return np.array([places[at] for at in kept]), texts
 
 
 def _later(when: pd.Timestamp, seconds: float) -> pd.Timestamp:
@@ -178,26 +176,17 @@ def _later(when: pd.Timestamp, seconds: float) -> pd.Timestamp:
     return when + pd.Timedelta(np.timedelta64(round(seconds * 1e6), "us"))
 
 
-def midnights(first: pd.Timestamp, last: pd.Timestamp, days: int) -> pd.DatetimeIndex:
-    """Starts of local days from the day of `first` on; where a day begins at 1 o'clock, that is its start."""
-    dates = pd.date_range(first.tz_localize(None).normalize(), last.tz_localize(None), freq=f"{days}D")
+def _round_times(first: pd.Timestamp, last: pd.Timestamp, step: float) -> pd.DatetimeIndex:
+    """Times of day, or starts of days; where a day begins at 1 o'clock, that is its start."""
+    if step < DAY:
+        midnight = _round_times(first, first, DAY)[0]
+        n_before = np.ceil((first - midnight).total_seconds() / step)
+        since = np.arange(n_before, (last - midnight).total_seconds() // step + 1) * step
+        return pd.DatetimeIndex([_later(midnight, at) for at in since.tolist()], tz=first.tz)
+    first_day, last_time = first.tz_localize(None).normalize(), last.tz_localize(None)
+    dates = pd.date_range(first_day, last_time, freq=f"{int(step // DAY)}D")
     is_summer = np.ones(len(dates), np.bool_)  # of two midnights, the first
     return dates.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=is_summer)
-
-
-def _choose(
-    axis: Axis, round_times: Callable[[float, float], Floats], width: Callable[[float], float]
-) -> Floats:
-    """Round times outside the folds; the end of each fold, a label for each piece; no two labels overlap."""
-    firm = [b for _, b in axis.folds]
-    starts, ends = [axis.times[0], *firm], [*(a for a, _ in axis.folds), axis.times[-1]]
-    loose = np.concatenate([round_times(float(a), float(b)) for a, b in zip(starts, ends, strict=True)])
-    kept: list[tuple[float, float, float]] = []  # time, place and half a width, both in pixels
-    for time in map(float, [*firm, *loose]):
-        place, half = axis.at(np.array([time]))[0] / axis.length * PLOT_PX, width(time) / 2
-        if all(abs(place - other) >= half + others_half + BETWEEN_PX for _, other, others_half in kept):
-            kept.append((time, place, half))
-    return np.array(sorted(time for time, _, _ in kept))
 
 
 def _step(length: float) -> float:

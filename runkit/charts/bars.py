@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -32,6 +33,8 @@ BAR = _dtype(
 # `row` is -1 if the run has none of its own; it `is_live` while it goes on or waits.
 RUN = _dtype("start end x0 x1 row", "", "is_started has_bars is_failed is_live")
 Array = NDArray[np.void]
+Floats = NDArray[np.float64]
+Legend = list[tuple[str, str]]  # words and colors
 TYPES = {"activity": "#0B7285", "output": "#2B8A3E", "interrupt": "#7950F2", "error": FAILED_COLOR}
 STATUSES = {"completed": "#2B8A3E", "running": "#0B7285", "error": FAILED_COLOR}
 DECISIONS = {"approved": "Approved", "rejected": "Rejected", "edited": "Edited"}
@@ -50,24 +53,21 @@ class Scene(NamedTuple):
     bars: Array
     runs: Array
     origin: Ints
-    legend: list[tuple[str, str]]
+    legend: Legend
     messages: dict[int, str]
     answers: dict[int, str]
 
 
 def scene_of(frames: Frames, time: str, color: str) -> Scene:
     """Read the bars out of frames; `time` and `color` are as in `gantt`."""
-    runs, steps = _runs(frames.runs), frames.steps
-    run = pd.Index(frames.runs["run_id"]).get_indexer(pd.Index(steps["run_id"])).astype(np.int64)
+    steps, run = frames.steps, pd.Index(frames.runs["run_id"]).get_indexer(pd.Index(frames.steps["run_id"]))
     order = np.argsort(run * (len(steps) + 1) + steps["order"].to_numpy(), kind="stable")
     if (np.diff(order) < 0).any():  # frames put together by hand
         run, steps = run[order], steps.iloc[order]
-    start = micros(steps["started_at"])
-    run_start = _first_moments(frames.runs, run, start)
-    runs["has_bars"] = np.bincount(run, minlength=len(runs)) > 0
+    runs, run_start = _runs(frames.runs, run, start := _micros(steps["started_at"]))
     is_there = runs["is_started"] | runs["has_bars"]
-    first = run_start[is_there].min() if is_there.any() else np.int64(0)
-    origin = run_start if time == "relative" else np.full(len(runs), first)
+    first = run_start[is_there].min(initial=np.iinfo(np.int64).max) if is_there.any() else 0
+    origin = run_start if time == "relative" else np.full(len(runs), first, np.int64)
     runs["start"] = np.where(is_there, run_start - origin, 0) / SECOND
     runs["end"] = runs["start"] + frames.runs["duration_s"].fillna(0).to_numpy()
 
@@ -75,31 +75,30 @@ def scene_of(frames: Frames, time: str, color: str) -> Scene:
     bars["step"], bars["run"], bars["depth"] = order, run, steps["depth"]
     bars["parent"] = _parents(bars["depth"])
     bars["start"] = (start - origin[run]) / SECOND
-    bars["end"] = (start + span(steps["duration_s"]) - origin[run]) / SECOND
+    length = np.rint(steps["duration_s"].fillna(0).to_numpy(float) * SECOND).astype(np.int64)
+    bars["end"] = (start + length - origin[run]) / SECOND
     bars["is_open"] = steps["is_open"]
     bars["is_critical"] = steps["is_critical"] & ~runs["is_failed"][run]
     bars["color"], legend = _colors(frames.runs, steps, color)
-    messages, is_message = _set_kinds(bars, steps)
-    numbers = np.cumsum(~is_message) - 1
-    bars["parent"] = np.where(bars["parent"] < 0, -1, numbers[bars["parent"]])
-    return Scene(frames, bars[~is_message], runs, origin, legend, messages, {})
+    explained = _set_kinds(bars, steps)
+    messages = {int(bars["step"][to]): str(step_label(steps, at)) for at, to in explained.items()}
+    is_kept = np.ones(len(bars), np.bool_)
+    is_kept[[*explained]] = False
+    bars["parent"] = np.where(bars["parent"] < 0, -1, (np.cumsum(is_kept) - 1)[bars["parent"]])
+    return Scene(frames, bars[is_kept], runs, origin, legend, messages, {})
 
 
-def _runs(frame: pd.DataFrame) -> Array:
+def _runs(frame: pd.DataFrame, run: Ints, start: Ints) -> tuple[Array, Ints]:
+    """The runs, and when each started, else its first step; 0 if neither is known."""
     runs = np.zeros(len(frame), RUN)
     runs["row"] = -1
     runs["is_started"] = frame["started_at"].notna()
+    runs["has_bars"] = np.bincount(run, minlength=len(frame)) > 0
     runs["is_failed"] = is_any(frame["status"], "error")
     runs["is_live"] = frame["status"].isin(["running", "interrupted"])
-    return runs
-
-
-def _first_moments(runs: pd.DataFrame, run: Ints, start: Ints) -> Ints:
-    """When each run started, else its first step; 0 if neither is known."""
-    first = np.full(len(runs), np.iinfo(np.int64).max)
+    first = np.where(runs["has_bars"], np.iinfo(np.int64).max, 0)
     np.minimum.at(first, run, start)
-    first[np.bincount(run, minlength=len(runs)) == 0] = 0
-    return np.where(runs["started_at"].notna(), micros(runs["started_at"]), first)
+    return runs, np.where(runs["is_started"], _micros(frame["started_at"]), first)
 
 
 def _parents(depth: Ints) -> Ints:
@@ -111,97 +110,71 @@ def _parents(depth: Ints) -> Ints:
     return parent
 
 
-def _set_kinds(bars: Array, steps: pd.DataFrame) -> tuple[dict[int, str], Flags]:
-    """Set what the bars are; give the messages of error steps by the step that failed, and where they are."""
-    is_type = {word: is_any(steps["type"], word) for word in ("error", "interrupt")}
-    bars["is_error"] = is_any(steps["status"], "error") | is_type["error"]
+def _set_kinds(bars: Array, steps: pd.DataFrame) -> dict[int, int]:
+    """Set what the bars are; give the bar of the step that failed for each error step that explains one."""
+    is_error, is_question = (is_any(steps["type"], word) for word in ("error", "interrupt"))
+    bars["is_error"] = is_any(steps["status"], "error") | is_error
     n_children = steps["n_children"].to_numpy(copy=True)
-    failed_at: dict[int, int] = {}
-    instant = np.flatnonzero(is_type["error"] & (bars["end"] <= bars["start"]) & (n_children == 0))
-    if len(instant):
-        np.subtract.at(n_children, bars["parent"][instant][bars["parent"][instant] >= 0], 1)
-        failed_at = _failed_at(bars, instant, n_children, is_type["error"])
-        kept = np.setdiff1d(instant, list(failed_at))
-        np.add.at(n_children, bars["parent"][kept][bars["parent"][kept] >= 0], 1)
-    is_wait = is_type["interrupt"] & steps["resolution"].isna().to_numpy()
-    is_group = (n_children > 0) & ~is_type["interrupt"]
-    bars["kind"] = np.select([is_wait, is_group], [WAIT, GROUP], STEP)
+    instant = np.flatnonzero(is_error & (bars["end"] <= bars["start"]) & (n_children == 0))
+    explained = _explained(bars, instant.tolist(), n_children, is_error)
+    np.subtract.at(n_children, [above for at in explained if (above := bars["parent"][at]) >= 0], 1)
+    is_wait = is_question & steps["resolution"].isna().to_numpy()
+    bars["kind"] = np.select([is_wait, (n_children > 0) & ~is_question], [WAIT, GROUP], STEP)
     bars["is_failing"] = bars["is_error"] & (bars["kind"] == STEP)
-    is_message = np.zeros(len(bars), np.bool_)
-    is_message[list(failed_at)] = True
-    messages = {int(bars["step"][to]): str(step_label(steps, at)) for at, to in failed_at.items()}
-    return messages, is_message
+    return explained
 
 
-def _failed_at(bars: Array, instant: Ints, n_children: Ints, is_error_step: Flags) -> dict[int, int]:
+def _explained(bars: Array, instant: list[int], n_children: Ints, is_error_step: Flags) -> dict[int, int]:
     """The bar that each instant error step explains.
 
     The sibling that failed last before it, else the parent if it has no other child steps.
     """
     siblings: dict[tuple[int, int], list[tuple[float, int]]] = {}
-    for at in np.flatnonzero(bars["is_error"] & ~is_error_step).tolist():
-        key = (int(bars["run"][at]), int(bars["parent"][at]))
-        siblings.setdefault(key, []).append((float(bars["end"][at]), at))
-    for family in siblings.values():
-        family.sort()
-    failed_at = {}
-    for at in instant.tolist():
+    failed = np.flatnonzero(bars["is_error"] & ~is_error_step) if instant else np.zeros(0, np.int64)
+    for at in failed[np.argsort(bars["end"][failed], kind="stable")].tolist():
+        family = siblings.setdefault((bars["run"][at], bars["parent"][at]), [])
+        family.append((bars["end"][at], at))
+    n_errors = Counter(bars["parent"][instant].tolist())
+    explained = {}
+    for at in instant:
         parent = int(bars["parent"][at])
-        family = siblings.get((int(bars["run"][at]), parent), [])
-        before = bisect_right(family, (float(bars["end"][at]), len(bars)))
-        if before:
-            failed_at[at] = family[before - 1][1]
-        elif parent >= 0 and not n_children[parent] and bars["is_error"][parent]:
-            failed_at[at] = parent
-    return failed_at
+        family = siblings.get((bars["run"][at], parent), [])
+        if before := bisect_right(family, (bars["end"][at], len(bars))):
+            explained[at] = family[before - 1][1]
+        elif parent >= 0 and bars["is_error"][parent] and n_children[parent] == n_errors[parent]:
+            explained[at] = parent
+    return explained
 
 
 def answers(frames: Frames, rows: Ints) -> dict[int, str]:
     """What is known of the answers to the questions in some rows of the steps, by these rows."""
-    steps = frames.steps[["run_id", "step_id"]].iloc[rows]
-    row_of = dict(zip(steps.itertuples(index=False, name=None), rows.tolist(), strict=True))
-    asked = frames.interrupts[frames.interrupts["step_id"].isin(steps["step_id"])]
+    keys = ["run_id", "step_id"]
+    asked = frames.steps[keys].iloc[rows].assign(row=rows).merge(frames.interrupts, on=keys)
     columns = (asked[name].tolist() for name in ("kind", "outcome", "decision", "answered_by"))
-    words = map(answer_words, *columns)
-    keys = zip(asked["run_id"], asked["step_id"], strict=True)
-    return {row_of[key]: text for key, text in zip(keys, words, strict=True) if key in row_of}
+    return dict(zip(asked["row"].tolist(), map(answer_words, *columns), strict=True))
 
 
 def answer_words(kind: str, outcome: str, decision: object, name: object) -> str:
     """Say how a question was answered, as far as it is known."""
     if outcome == "lapsed":
         return OUTCOMES["lapsed"]
-    words = (
-        DECISIONS.get(decision, OUTCOMES["answered"]) if isinstance(decision, str) else OUTCOMES["answered"]
-    )
-    if kind == "dismissal" and decision == "approved":
-        words = "Dismissed"
+    words = DECISIONS.get(str(decision), OUTCOMES["answered"])
+    words = "Dismissed" if kind == "dismissal" and decision == "approved" else words
     return f"{words} by {name}" if isinstance(name, str) and name.strip() else words
 
 
-def _colors(
-    runs: pd.DataFrame, steps: pd.DataFrame, color: str
-) -> tuple[NDArray[Any], list[tuple[str, str]]]:
+def _colors(runs: pd.DataFrame, steps: pd.DataFrame, color: str) -> tuple[NDArray[Any], Legend]:
     """A color for each step, as a position in a legend of words and colors."""
-    if color == "agent":
-        return _agent_colors(runs, steps)
-    known = TYPES if color == "type" else STATUSES
-    place = {word: number for number, word in enumerate(known)}
-    colors = steps[color].astype("object").map(place).fillna(len(known)).to_numpy(np.int64)
-    return colors, [*known.items(), ("other", OTHER_COLOR)]
-
-
-def _agent_colors(runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[NDArray[Any], list[tuple[str, str]]]:
-    """The run's own agent has the first color, the others follow as they appear."""
-    names = agent_names(runs)
-    codes, agents = pd.factorize(
-        pd.concat([pd.Series([*names], dtype="str"), steps["agent"]]), use_na_sentinel=False
-    )
-    codes = codes[len(names) :]
+    if color != "agent":
+        known = TYPES if color == "type" else STATUSES
+        codes = pd.Index([*known]).get_indexer(pd.Index(steps[color].astype("object")))
+        return np.where(codes < 0, len(known), codes), [*known.items(), ("other", OTHER_COLOR)]
+    names = agent_names(runs)  # the run's own agent has the first color, the others follow as they appear
+    own = pd.Series([*names], dtype="str")
+    codes, agents = pd.factorize(pd.concat([own, steps["agent"]]), use_na_sentinel=False)
     legend = [(agent_word(agent, names), shade) for agent, shade in zip(agents, AGENT_COLORS, strict=False)]
-    if len(agents) > len(AGENT_COLORS):
-        legend.append(("Other agents", OTHER_COLOR))
-    return np.minimum(codes, len(AGENT_COLORS)).astype(np.int16), legend
+    others = [("Other agents", OTHER_COLOR)] if len(agents) > len(AGENT_COLORS) else []
+    return np.minimum(codes[len(own) :], len(AGENT_COLORS)), [*legend, *others]
 
 
 def agent_names(runs: pd.DataFrame) -> dict[Any, Any]:
@@ -228,19 +201,67 @@ def label_or_name(label: object, name: object) -> object:
     return label if isinstance(label, str) and label.strip() else name
 
 
-def micros(times: pd.Series) -> Ints:
+def _micros(times: pd.Series) -> Ints:
     """Times as microseconds since 1970; missing ones are 0."""
     known = times.fillna(pd.Timestamp(0, tz="UTC")).dt.tz_convert(None).to_numpy("datetime64[us]")
     whole: Ints = known.astype(np.int64)
     return whole
 
 
-def span(seconds: pd.Series) -> Ints:
-    """Durations as microseconds; missing ones are 0."""
-    whole: Ints = np.rint(seconds.fillna(0).to_numpy(float) * SECOND).astype(np.int64)
-    return whole
-
-
 def is_any(words: pd.Series, word: str) -> Flags:
     """Where a column of words says `word`; nowhere where it is missing."""
     return (words == word).fillna(False).to_numpy(bool)
+
+
+def union(group: Ints, lo: Floats, hi: Floats) -> tuple[Ints, Floats, Floats]:
+    """The union of the intervals [lo, hi) of each group, as intervals that do not touch.
+
+    Sorted by group and time. Empty intervals stay where nothing else is.
+    """
+    if not len(group):
+        return group, lo, hi
+    # Ranks instead of times, each group shifted behind the one before: one running maximum serves all groups.
+    moments, rank = np.unique(np.concatenate([lo, hi]), return_inverse=True)
+    shift = group * len(moments)
+    order = np.argsort(rank[: len(lo)] + shift, kind="stable")
+    opens_at = (rank[: len(lo)] + shift)[order]
+    reach = np.maximum.accumulate((rank[len(lo) :] + shift)[order])
+    begins = np.flatnonzero(np.append(True, opens_at[1:] > reach[:-1]))
+    ends = np.append(begins[1:], len(lo)) - 1
+    which = group[order][begins]
+    return which, lo[order][begins], moments[reach[ends] - which * len(moments)]
+
+
+def blocked(scene: Scene) -> list[tuple[float, float]]:
+    """When a run waits for a reviewer, no step works, and other runs wait or are over; in seconds.
+
+    Only such times can be folded without bending a run that goes on.
+    """
+    bars, runs = scene.bars, scene.runs
+    waits, works = bars[bars["kind"] == WAIT], bars[bars["kind"] == STEP]
+    run = waits["run"]
+    clipped = (np.clip(waits[edge], runs["start"][run], runs["end"][run]) for edge in ("start", "end"))
+    _, since, to = union(run, *clipped)
+    # +1 where a run begins, -1 where it begins to wait: zero means that nothing but waiting goes on.
+    active = _changes((runs["start"], runs["end"], 1), (works["start"], works["end"], 1), (since, to, -1))
+    waited = _changes((since, to, 1))
+    moments = np.unique(np.concatenate([active[0], waited[0]]))
+    is_blocked = (_level(active, moments) == 0) & (_level(waited, moments) > 0)
+    edges = np.flatnonzero(np.diff(is_blocked, prepend=False, append=False))
+    seconds = moments[edges].tolist()
+    return list(zip(seconds[::2], seconds[1::2], strict=True))
+
+
+def _changes(*parts: tuple[Floats, Floats, int]) -> tuple[Floats, Ints]:
+    """A step function: the moments at which it changes, and its value from there on."""
+    times = np.concatenate([part for lo, hi, _ in parts for part in (lo, hi)])
+    change = np.concatenate([np.full(len(lo), by) for lo, hi, by in parts for by in (by, -by)])
+    order = np.argsort(times, kind="stable")
+    return times[order], np.cumsum(change[order])
+
+
+def _level(function: tuple[Floats, Ints], moments: Floats) -> Ints:
+    """The value of a step function right after each moment."""
+    times, value = function
+    at = np.searchsorted(times, moments, side="right") - 1
+    return np.where(at >= 0, value[np.maximum(at, 0)], 0) if len(times) else np.zeros(len(moments), np.int64)

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runkit.charts.bars import GROUP, STEP, WAIT, Array
-from runkit.charts.intervals import union
+from runkit.charts.bars import GROUP, STEP, WAIT, Array, union
 from runkit.style import FAILED_COLOR, LIGHT
 from runkit.timing import Flags, Ints
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.charts.evidence import confidence, sources
 from runkit.charts.fleet_decisions import decisions, evidence
-from runkit.charts.fleet_evidence import confidence, sources
 from runkit.charts.fleet_time import budget, failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
 from runkit.charts.panel import Panel, agent_titles, counts, lasting, percent, when, without_steps, words_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,73 +12,58 @@ from runkit.charts.fleet_parts import (
     DONE_WAIT,
     ERROR,
     LEAST_WAIT,
-    MONO,
     MOST_WAIT,
     ORDER,
+    Drawing,
     Fleet,
-    annotation,
-    base_layout,
-    fit_phone,
     hover_texts,
-    sla_band,
+    shaded,
     wait_axis,
 )
 from runkit.charts.labels import bold, colored, plain
+from runkit.charts.style import MONO, note
 from runkit.style import STATUSES, status
 from runkit.text import duration, short_id
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
 MOST_LISTED = {"interrupted": 13, "error": 7}  # beside the points
 LIST_PX = 440  # beside the points
+PLOT_PX, HEAD_PX, BELOW_PX = 380, 24, 76  # heights
 NO_WAIT = 11.0  # seconds: where runs without a wait are drawn, below every wait
+TICKS = {NO_WAIT: "no wait", 60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h"}
+TICKS |= {86_400: "1 d", 864_000: "10 d"}
 
 
-def fleet_points(fleet: Fleet, has_list: bool) -> Figure:
+def draw(fleet: Fleet, has_list: bool) -> Drawing:
     """Draw a point per run: when it was created, and how long it waited."""
-    import plotly.graph_objects as go
-
-    theme, runs = fleet.theme, _bounded(fleet.runs[fleet.runs["created_at"].notna()])
-    lines = [" · ".join(fleet.counts())]
-    if len(runs) < len(fleet.runs):
-        lines.append(f"{len(runs):,} of {len(fleet.runs):,} runs drawn")
-    figure = go.Figure(_markers(fleet, runs))
-    figure.update_layout(
-        base_layout(fleet, lines),
-        height=560,
-        margin={"l": 76, "r": LIST_PX if has_list else 24, "t": 104, "b": 76},
-        xaxis={"type": "date", "fixedrange": False},
-        yaxis=wait_axis(NO_WAIT * 0.55, max(runs["wait"].max() * 1.5, MOST_WAIT), 0, {NO_WAIT: "no wait"})
-        | {"fixedrange": True},
-        legend={"orientation": "h", "x": 0, "y": -0.09, "yanchor": "top"},
-        shapes=[
-            *sla_band(fleet, "y"),
-            {
-                "type": "rect",
-                "xref": "x domain",
-                "x0": 0,
-                "x1": 1,
-                "y0": NO_WAIT * 0.58,
-                "y1": NO_WAIT * 1.75,
-                "fillcolor": theme.band,
-                "line": {"width": 0},
-                "layer": "below",
-            },
-        ],
-        annotations=[*(_listed(fleet) if has_list else []), *_beside_band(fleet)],
+    runs = _bounded(fleet.runs[fleet.runs["created_at"].notna()])
+    lane = {"xref": "x domain", "x0": 0, "x1": 1, "y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75}
+    beside = []
+    if fleet.sla_h is not None:
+        place = {"xref": "x domain", "x": 0, "xshift": 6, "y": float(np.log10(fleet.sla_h * 3_600))}
+        text = note(fleet.over_sla, fleet.theme.attention, 11.5, xanchor="left", yanchor="bottom")
+        beside = [text | place]
+    n_left_out = len(fleet.runs) - len(runs)
+    layout = {
+        "margin": {"l": 76, "r": LIST_PX if has_list else 24, "t": HEAD_PX, "b": BELOW_PX},
+        "xaxis": {"type": "date"},
+        "yaxis": wait_axis(NO_WAIT * 0.55, max(runs["wait"].max() * 1.5, MOST_WAIT), 0, TICKS),
+        "legend": {"orientation": "h", "x": 0, "y": -0.09, "yanchor": "top"},
+        "shapes": [*fleet.sla_band("y"), shaded(fleet.theme.band) | lane],
+        "annotations": [*(_listed(fleet) if has_list else []), *beside],
+    }
+    return Drawing(
+        _markers(fleet, runs),
+        layout,
+        PLOT_PX + HEAD_PX + BELOW_PX,
+        {"margin.l": 56, "margin.r": 12, "annotations": beside, "xaxis.nticks": 4, "xaxis.tickangle": 0},
+        f"{len(runs):,} of {len(fleet.runs):,} runs drawn" if n_left_out else "",
+        "The list of runs that need attention is on wide screens." if has_list else "",
     )
-    layout = {"margin.l": 56, "margin.r": 12, "annotations": _beside_band(fleet)}
-    layout |= {"xaxis.nticks": 4, "xaxis.tickangle": 0}
-    left_out = ["The list of runs that need attention is on wide screens."] if has_list else []
-    return fit_phone(figure, layout, left_out)
 
 
-def _markers(fleet: Fleet, runs: pd.DataFrame) -> list[Any]:
+def _markers(fleet: Fleet, runs: pd.DataFrame) -> list[dict[str, Any]]:
     """Draw a marker per run, a trace per status."""
-    import plotly.graph_objects as go
-
     traces = []
     looks = {
         "completed": (DONE_WAIT, "circle", 0.0, 0.6),
@@ -94,23 +79,16 @@ def _markers(fleet: Fleet, runs: pd.DataFrame) -> list[Any]:
         # Spread over the lane by multiples of the golden ratio, so that points do not hide each other.
         spread = NO_WAIT * np.exp((some.index.to_numpy() * 0.618034 % 1 - 0.5) * 0.9)
         local = some["created_at"].dt.tz_convert(fleet.tz).dt.tz_localize(None)
-        traces.append(
-            go.Scatter(
-                x=local.astype("datetime64[ms]").astype("int64").tolist(),
-                y=np.where(some["wait"].fillna(0) > 0, some["wait"].clip(lower=LEAST_WAIT), spread).tolist(),
-                mode="markers",
-                name=f"{plain(status(word), 30)} {int((fleet.runs['status'] == word).sum()):,}",
-                marker={
-                    "size": 6.5 if symbol == "circle" else 8,
-                    "color": color,
-                    "symbol": symbol,
-                    "opacity": opacity,
-                    "line": {"width": width, "color": color},
-                },
-                hovertext=hover_texts(some),
-                hoverinfo="text",
-            )
-        )
+        marker = {"size": 6.5 if symbol == "circle" else 8, "color": color, "symbol": symbol}
+        trace = {
+            "type": "scatter",
+            "mode": "markers",
+            "x": local.astype("datetime64[ms]").astype("int64").tolist(),
+            "y": np.where(some["wait"].fillna(0) > 0, some["wait"].clip(lower=LEAST_WAIT), spread).tolist(),
+            "name": f"{plain(status(word), 30)} {int((fleet.runs['status'] == word).sum()):,}",
+            "marker": marker | {"opacity": opacity, "line": {"width": width, "color": color}},
+        }
+        traces.append(trace | hover_texts(some))
     return traces
 
 
@@ -127,16 +105,16 @@ def _bounded(runs: pd.DataFrame) -> pd.DataFrame:
 def _listed(fleet: Fleet) -> list[dict[str, Any]]:
     """List the runs that need attention, right of the points: the longest waits, the newest failures."""
     theme, runs = fleet.theme, fleet.runs
-    some = runs[runs["status"].isin([*MOST_LISTED])]
-    shown = sum(min(int((some["status"] == word).sum()), most) for word, most in MOST_LISTED.items())
-    head = f"{bold('Needs attention')} {colored(f'{shown} of {len(some):,}', theme.muted)}"
+    n_of = {word: int((runs["status"] == word).sum()) for word in MOST_LISTED}
+    n_shown = sum(min(n, MOST_LISTED[word]) for word, n in n_of.items())
+    head = f"{bold('Needs attention')} {colored(f'{n_shown} of {sum(n_of.values()):,}', theme.muted)}"
     notes, down = [_aside(36, -28, head, theme.text, 13)], 0.0
     orders: dict[str, tuple[str, str, Callable[[Any], str]]] = {
         "interrupted": ("longest first", "wait", lambda run: f"{duration(run['wait'])} so far"),
         "error": ("newest first", "created_at", lambda run: fleet.time(run["created_at"])),
     }
     for word, (how, column, words) in orders.items():
-        members = some[some["status"] == word].sort_values(column, ascending=False, kind="stable")
+        members = runs[runs["status"] == word].sort_values(column, ascending=False, kind="stable")
         if members.empty:
             continue
         head = bold(f"{STATUSES[word]} {len(members):,}, {how}")
@@ -152,16 +130,7 @@ def _listed(fleet: Fleet) -> list[dict[str, Any]]:
     return notes
 
 
-def _beside_band(fleet: Fleet) -> list[dict[str, Any]]:
-    """Say what the band behind the points is."""
-    if fleet.sla_h is None:
-        return []
-    place = {"xref": "x domain", "x": 0, "xshift": 6, "y": float(np.log10(fleet.sla_h * 3_600))}
-    text = annotation(fleet.over_sla, fleet.theme.attention, 11.5)
-    return [text | place | {"xanchor": "left", "yanchor": "bottom"}]
-
-
-def _aside(px: float, down: float, text: str, color: str, size: float = 12, font: str | None = None) -> Any:
+def _aside(px: float, down: float, text: str, color: str, size: float = 12, family: str = "") -> Any:
     """A text right of the axes, `px` from their edge and `down` from their top."""
     place = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xshift": px, "yshift": -down}
-    return annotation(text, color, size, font) | place | {"xanchor": "left", "yanchor": "middle"}
+    return note(text, color, size, family, xanchor="left", yanchor="middle") | place

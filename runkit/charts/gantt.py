@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 
 from runkit.charts.axis import Axis, folded, unfolded
-from runkit.charts.bars import SECOND, WAIT, Scene, answers, scene_of, step_label
+from runkit.charts.bars import SECOND, WAIT, Scene, answers, blocked, scene_of, step_label
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import Heading, run_heading, runs_heading
 from runkit.charts.hover import hover_texts
-from runkit.charts.intervals import blocked
 from runkit.charts.layout import layout
 from runkit.charts.pair_chart import can_pair, pair_chart
 from runkit.charts.rows import LAYOUTS, LETTERS, MOST_PX
@@ -31,6 +30,7 @@ BOUNDED_PX = 720  # of the rows of a picture of very many steps
 FOLDED_SHARE = 0.5  # of the time: waits that take more are folded by `compress_waits="auto"`
 DAY = 86_400 * SECOND  # in microseconds; no zone is farther from UTC
 ROWS = (*LAYOUTS, "run")
+DEFAULT_ROWS = {1: "tree", 2: "pair", 3: "agent", 4: "agent"}  # by the number of runs
 CHOICES = {
     "time": ("relative", "absolute"),
     "color": ("agent", "type", "status"),
@@ -97,6 +97,8 @@ def gantt(
     UsageError
         For a word, a time zone or a number that cannot be used, and for a source without runs.
     """
+    import plotly.graph_objects as go
+
     _check(
         rows, max_bars, depth, time=time, color=color, sort=sort, group=group, compress_waits=compress_waits
     )
@@ -106,9 +108,10 @@ def gantt(
         raise UsageError(
             "There is no run to draw; expected at least one. What was refused is in frames().problems."
         )
-    kind = rows or _default_rows(len(read.runs))
+    kind = rows or DEFAULT_ROWS.get(len(read.runs), "run")
     if kind == "run":
         return fleet_chart(read, sort=sort, group=group, sla_h=sla_h, tz=tz, title=title)
+    keep_private()
     shown = scene_of(read, time, color)
     is_pair = len(shown.runs) == 2 and kind in ("tree", "pair") and time == "relative"
     if is_pair and can_pair(shown, max_bars):
@@ -116,15 +119,8 @@ def gantt(
     picture = _picture(
         shown, "agent" if kind == "pair" else kind, max_bars, depth, _axis(shown, compress_waits), tz
     )
-    return _figure(picture, _heading(picture, title, _note(picture, shown)), time == "absolute")
-
-
-def _figure(picture: Picture, heading: Heading, is_clock: bool) -> Figure:
-    import plotly.graph_objects as go
-
-    keep_private()
-    data = traces(picture)
-    return go.Figure(data=data, layout=layout(picture, data, heading, is_clock=is_clock))
+    data, heading = traces(picture), _heading(picture, title, _note(picture, shown))
+    return go.Figure(data, layout(picture, data, heading, is_clock=time == "absolute"))
 
 
 def _check(rows: object, max_bars: object, depth: object, **words: object) -> None:
@@ -151,14 +147,6 @@ def _check_zone(tz: str) -> None:
         raise UsageError(
             f"tz={tz!r} is not known; expected an IANA name like 'UTC' or 'America/New_York'.{hint}"
         ) from None
-
-
-def _default_rows(n_runs: int) -> str:
-    if n_runs == 1:
-        return "tree"
-    if n_runs == 2:
-        return "pair"
-    return "agent" if n_runs <= len(LETTERS) else "run"
 
 
 def _axis(shown: Scene, compress_waits: bool | str) -> Axis:

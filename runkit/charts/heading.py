@@ -26,11 +26,11 @@ class Heading(NamedTuple):
     alt: str
 
 
-def _heading(lines: list[Line], theme: Theme) -> Heading:
-    """Set the first line as a title and the others smaller."""
+def heading_of(lines: list[Line], theme: Theme, narrow_note: str = "") -> Heading:
+    """Set the first line as a title and the others smaller; `narrow_note` is for narrow screens only."""
     first, *others = ["".join(_styled(*part, theme) for part in line) for line in lines]
     texts = ["".join(text for text, _ in line) for line in lines]
-    rest = [text.strip(" ·") for text in (texts[0].removeprefix(lines[0][0][0]), *texts[1:])]
+    rest = [text.strip(" ·") for text in (texts[0].removeprefix(lines[0][0][0]), *texts[1:], narrow_note)]
     narrow = [bold(line) for line in wrapped(lines[0][0][0], NARROW * 3 // 4)]
     narrow += [_small(colored(line, theme.muted)) for text in rest if text for line in wrapped(text, NARROW)]
     alt = ". ".join(shorten(text, 2 * LONGEST) for text in texts)
@@ -56,7 +56,7 @@ def run_heading(run: pd.Series[Any], theme: Theme, failing: object, title: str |
     failed: Line = [] if failing is None else [(". Failed in ", "muted"), (shorten(str(failing)), "muted+")]
     end = f" · run {short_id(run['run_id'])}" + (f" · {note}" if note else "")
     head: Line = [(shorten(first), "text+"), (_dots(*rest, ""), "muted"), _pill(run)]
-    return _heading([head, [*_time(run), *failed, (end, "muted")]], theme)
+    return heading_of([head, [*_time(run), *failed, (end, "muted")]], theme)
 
 
 def runs_heading(runs: pd.DataFrame, theme: Theme, letters: str, title: str | None, note: str) -> Heading:
@@ -75,7 +75,7 @@ def runs_heading(runs: pd.DataFrame, theme: Theme, letters: str, title: str | No
         who = _dots(*name, f"run {short_id(run['run_id'])}", *created, "").removeprefix(" ·")
         line = [(letter, "text+"), (f" {who}", "muted"), _pill(run), *_confidence(run)]
         lines.append([*line, *_time(run, " · ")])
-    return _heading([*lines, *([[(note, "muted")]] if note else [])], theme)
+    return heading_of([*lines, *([[(note, "muted")]] if note else [])], theme)
 
 
 def _names(run: pd.Series[Any], *columns: str) -> list[str]:

@@ -16,47 +16,38 @@ from runkit.style import status
 from runkit.text import duration
 from runkit.timing import Ints
 
-COLUMNS = ["run_id", "step_id", "label", "name", "agent", "status", "started_at", "self_s", "n_artifacts"]
+COLUMNS = ["run_id", "step_id", "label", "name", "agent", "status", "self_s", "started_at"]
 MOST_FINDINGS = 3
 LABEL, AGENT, FINDING = 60, 40, 50  # characters
-MOST_BYTES = 400_000  # of all texts: a figure has at most 1 MB, however many steps
-LEAST_LABEL = 8  # characters
+MOST_BYTES = 600_000  # of all texts: a figure has at most 1 MB, however many steps
+SHORTER = (20, 8)  # characters of labels where the texts are too long
 
 
 def hover_texts(scene: Scene, bars: Array, tz: str) -> dict[int, str]:
-    """A text for each bar, by the row of its step: name, agent, times, findings, or the answer."""
-    steps = scene.frames.steps[COLUMNS].iloc[bars["step"]]
+    """A text for each bar, by the row of its step: name, agent, times, findings, or the answer.
+
+    Where all of them would be too long, only name and times, and then only the start of the name.
+    """
+    steps = scene.frames.steps[[*COLUMNS, "n_artifacts"]].iloc[bars["step"]]
+    steps["started_at"] = steps["started_at"].dt.tz_convert(ZoneInfo(tz))
     names = run_names(scene.frames) if len(scene.runs) > 1 else []
     agents, findings = agent_names(scene.frames.runs), _findings(scene, steps)
-    begin = steps["started_at"].dt.tz_convert(ZoneInfo(tz)).tolist()
-    own, agent, words = (steps[name].tolist() for name in ("self_s", "agent", "status"))
-    labels = list(map(label_or_name, steps["label"].tolist(), steps["name"].tolist()))
-    keys = list(zip(steps["run_id"], steps["step_id"], strict=True))
-    most = MOST_BYTES // max(len(scene.bars), 1)
-    texts = {}
-    for at, bar in enumerate(bars):
-        lines = [bold(plain(labels[at], LABEL))]
-        if _json_bytes(lines[0]) > most:
-            lines = [bold(plain(labels[at], LEAST_LABEL))]
+    rows = zip(bars, *(steps[name].tolist() for name in COLUMNS), strict=True)
+    lines: list[list[str]] = []
+    for bar, run_id, step_id, label, name, agent, word, own, when in rows:
         run = f" · {plain(names[bar['run']], LABEL)}" if names else ""
-        lines.append(f"{plain(agent_word(agent[at], agents), AGENT)}{run} · {_state(scene, bar, words[at])}")
-        lines.append(
-            f"{_time(bar, own[at])} from {elapsed(round(float(bar['start']), 1), 0.1)} ({_clock(begin[at])})"
-        )
-        lines += findings.get(keys[at], [])
-        texts[int(bar["step"])] = _within(lines, most)
-    return texts
-
-
-def _within(lines: list[str], most: int) -> str:
-    """As many lines as fit, of at least the first one."""
-    text = lines[0]
-    for line in lines[1:]:
-        more = f"{text}<br>{line}"
-        if _json_bytes(more) > most:
-            return text
-        text = more
-    return text
+        start = elapsed(round(float(bar["start"]), 1), 0.1)
+        clock = f"{when.hour:02}:{when.minute:02}:{when.second:02} {when.tzname() or 'UTC'}"
+        what = f"{plain(agent_word(agent, agents), AGENT)}{run} · {_state(scene, bar, word)}"
+        time = f"{_time(bar, own)} from {start} ({clock})"
+        lines.append([str(label_or_name(label, name)), time, what, *findings.get((run_id, step_id), [])])
+    for limit in (LABEL, *SHORTER):
+        texts = [bold(plain(name, limit)) for name, *_ in lines]
+        for at, (_, time, agent, *found) in enumerate(lines if limit > SHORTER[-1] else ()):
+            texts[at] = "<br>".join([texts[at], *([agent, time, *found] if limit == LABEL else [time])])
+        if sum(map(_json_bytes, texts)) <= MOST_BYTES:
+            break
+    return dict(zip(bars["step"].tolist(), texts, strict=True))
 
 
 def _json_bytes(text: str) -> int:
@@ -84,28 +75,19 @@ def _time(bar: Any, own: float) -> str:
     return duration(whole) + ("" if abs(whole - own) < 0.05 else f" (own time {duration(own)})")
 
 
-def _clock(when: pd.Timestamp) -> str:
-    return f"{when.hour:02}:{when.minute:02}:{when.second:02} {when.tzname() or 'UTC'}"
-
-
 def _findings(scene: Scene, steps: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
     """The findings of some steps with their confidence; only of those that have any."""
-    wanted = steps.loc[steps["n_artifacts"] > 0, ["run_id", "step_id"]]
-    if wanted.empty:
-        return {}
+    wanted = steps.loc[steps["n_artifacts"] > 0, ["run_id", "step_id"]].drop_duplicates()
     lines: dict[tuple[str, str], list[str]] = {}
-    rows = scene.frames.artifacts.merge(wanted.drop_duplicates(), on=["run_id", "step_id"])
-    for run_id, step_id, title, confidence in zip(
-        *(rows[name].tolist() for name in ("run_id", "step_id", "title", "confidence")), strict=True
-    ):
+    rows = scene.frames.artifacts.merge(wanted, on=["run_id", "step_id"])
+    columns = (rows[name].tolist() for name in ("run_id", "step_id", "title", "confidence"))
+    for run_id, step_id, title, confidence in zip(*columns, strict=True):
         sure = f" ({plain(confidence, 20)} confidence)" if isinstance(confidence, str) else ""
         lines.setdefault((run_id, step_id), []).append(f"◆ {plain(title, FINDING)}{sure}")
-    return {key: _several(every) for key, every in lines.items()}
-
-
-def _several(lines: list[str]) -> list[str]:
-    more = len(lines) - MOST_FINDINGS
-    return [*lines[:MOST_FINDINGS], *([f"and {more} more findings"] if more > 0 else [])]
+    for found in lines.values():
+        if more := len(found) - MOST_FINDINGS:
+            found[MOST_FINDINGS:] = [f"and {more} more findings"] if more > 0 else []
+    return lines
 
 
 def run_hover_texts(scene: Scene, runs: Ints) -> list[str]:

@@ -11,8 +11,9 @@ from runkit.charts.axis import PLOT_PX, clock_axis, relative_axis
 from runkit.charts.bars import BAR, GROUP, WAIT, Array
 from runkit.charts.heading import Heading
 from runkit.charts.labels import bold, plain, width_px
-from runkit.charts.style import SIZE, chosen_theme, faded, template
+from runkit.charts.style import SIZE, faded, note, template
 from runkit.charts.traces import STUB, Picture, Trace, durations, stubs
+from runkit.style import Theme
 from runkit.text import duration
 
 LINE_PX = 22  # a line of the title
@@ -27,6 +28,7 @@ SLIDER_PX = 36
 STRIP = 1.6  # rows above the first one, where the words of waits stand
 MOST_WAITS = 40  # bands
 WAIT_WORDS = "waiting for a reviewer"
+UNDER: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}  # a line
 WORD_PX = 6  # a letter of the words of a wait, about
 # Below the plot, where plotly lets a legend be as wide as the figure.
 LEGEND = {"orientation": "h", "x": -0.001, "yanchor": "top", "itemclick": False} | {
@@ -35,74 +37,67 @@ LEGEND = {"orientation": "h", "x": -0.001, "yanchor": "top", "itemclick": False}
 TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
 
 
-def layout(picture: Picture, data: list[Trace], heading: Heading, *, is_clock: bool) -> dict[str, Any]:
-    """The figure's layout. `is_clock`: the axis says the time of day."""
+def layout(
+    picture: Picture,
+    data: list[Trace],
+    heading: Heading,
+    *,
+    is_clock: bool,
+    above: float | None = None,
+    reach: float | None = None,
+) -> dict[str, Any]:
+    """The figure's layout.
+
+    `is_clock`: the axis says the time of day. `above`: rows over the first one, by default room for the words
+    of waits. `reach`: pixels behind the axis, by default those of the durations.
+    """
     rows, waits = picture.rows, _wait_bands(picture)
-    above, last = STRIP if waits else 0.15, rows.n - 0.5 + (not len(picture.scene.bars))
-    area = round((last + 0.5 + above) * rows.px)
+    above = above or (STRIP if waits else 0.15)
+    top, last = -0.5 - above, rows.n - 0.5 + (not len(picture.scene.bars))
+    area = round((last - top) * rows.px)
     below = AXIS_PX + (2 * DATE_PX if is_clock else 0) + (SLIDER_PX if picture.is_partial else 0)
-    legend_px = LEGEND_PX * legend_lines(data)
-    _, reach = durations(picture)
-    return figure_layout(heading, area, below + legend_px) | {
+    legend_px = LEGEND_PX * _legend_lines(data)
+    labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
+    margin = {"l": labels_px + EDGE_PX, "t": title_px(heading), "b": below + legend_px, "pad": 0}
+    margin["r"] = EDGE_PX + round(max(durations(picture)[1] if reach is None else reach, 0))
+    figure = figure_layout(picture.theme, heading, area, below + legend_px)
+    figure["meta"]["refines"] = not is_clock and not picture.axis.folds  # ticks, by a page's zoom
+    return figure | {
         **_xaxes(picture, is_clock, area),
-        "yaxis": yaxis(picture, [last, -0.5 - above]),
-        "margin": margin(picture, heading, below + legend_px, right=round(max(reach, 0))),
+        "yaxis": {
+            "range": [last, top],
+            "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
+            "tickmode": "array",
+            "tickvals": rows.ticks,
+            "ticktext": rows.texts,
+            "tickfont": {"size": SIZE, "color": picture.theme.text},
+            # Labels right of their axis and moved left begin at one line, so that indents can be seen.
+            # (`shift` would do it too, and takes the area of the hover along.)
+            "side": "right",
+            "anchor": "free",
+            "position": 0,
+            "ticklabelstandoff": -labels_px,
+            "showgrid": False,
+        },
+        "margin": margin,
         "legend": LEGEND | {"y": -below / area},
-        "shapes": [*shaded(picture), *(_band(picture, wait, -0.5 - above) for wait in waits)],
-        "annotations": [
-            *_wait_words(picture, waits, -0.5 - above),
-            *_fold_words(picture),
-            *_absences(picture),
-        ],
+        "shapes": [*_shaded(picture), *(_band(picture, wait, top) for wait in waits)],
+        "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *_absences(picture)],
         "images": [_image(picture)] if picture.is_bounded else [],
     }
 
 
-def yaxis(picture: Picture, span: list[float]) -> dict[str, Any]:
-    """The axis of the rows, with their labels.
-
-    Labels right of their axis and moved left begin at one line, so that indents can be seen. (`shift` would
-    do it too, and takes the area of the hover along.)
-    """
-    return {
-        "range": span,
-        "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
-        "tickmode": "array",
-        "tickvals": picture.rows.ticks,
-        "ticktext": picture.rows.texts,
-        "tickfont": {"size": SIZE, "color": picture.theme.text},
-        "side": "right",
-        "anchor": "free",
-        "position": 0,
-        "ticklabelstandoff": -_labels_px(picture),
-        "showgrid": False,
-    }
-
-
-def margin(picture: Picture, heading: Heading, below: int, right: int = 0) -> dict[str, int]:
-    """The margins around the bars, in pixels."""
-    left = _labels_px(picture) + EDGE_PX
-    return {"l": left, "r": right + EDGE_PX, "t": title_px(heading), "b": below, "pad": 0}
-
-
-def _labels_px(picture: Picture) -> int:
-    return max(map(width_px, picture.rows.texts), default=0) + EDGE_PX
-
-
-def figure_layout(heading: Heading, area: int, below: int) -> dict[str, Any]:
-    """What the layouts of all Gantt charts have in common; `area` and `below` are heights in pixels."""
-    theme = chosen_theme()
+def figure_layout(theme: Theme, heading: Heading, area: int, below: int) -> dict[str, Any]:
+    """What the layouts of all charts of runs have in common; `area` and `below` are heights in pixels."""
+    edge = {"xref": "container", "xanchor": "left", "yref": "container", "yanchor": "top"}
     return {
         "template": template(theme),
         "title": {
             "text": "<br>".join(heading.lines),
             "x": 0,
-            "xref": "container",
-            "xanchor": "left",
             "y": 1,
-            "yref": "container",
-            "yanchor": "top",
             "pad": {"l": EDGE_PX, "t": ABOVE_PX},
+            **edge,
         },
         "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt, "title": heading.narrow},
         "barmode": "overlay",
@@ -119,7 +114,7 @@ def title_px(heading: Heading) -> int:
     return ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX
 
 
-def legend_lines(data: list[Trace]) -> int:
+def _legend_lines(data: list[Trace]) -> int:
     """How many lines the legend needs, in a figure of usual width."""
     words = [trace["name"] for trace in data if trace.get("showlegend")]
     width = sum(width_px(word) * 0.9 + ENTRY_PX for word in words)
@@ -143,7 +138,7 @@ def _xaxes(picture: Picture, is_clock: bool, area: int) -> dict[str, Any]:
     return {"xaxis": xaxis | {"rangeslider": slider | look}, "xaxis2": behind}
 
 
-def shaded(picture: Picture) -> list[dict[str, Any]]:
+def _shaded(picture: Picture) -> list[dict[str, Any]]:
     """Shaded rows, from edge to edge of the figure."""
     ground = {"fillcolor": picture.theme.band, "line": {"width": 0}, "layer": "below"}
     return [
@@ -180,9 +175,8 @@ def _wait_words(picture: Picture, waits: list[Any], top: float) -> list[dict[str
             at = min(max(middle * scale, half), picture.axis.start * scale + PLOT_PX - half)
             if all(abs(at - other) >= half + others_half + 4 for other, others_half in taken):
                 taken.append((at, half))
-                words.append(
-                    _note("<br>".join(lines), middle, top, picture.theme.attention, "top", y_shift=-3)
-                )
+                text = note("<br>".join(lines), picture.theme.attention, x=middle, y=top, **UNDER)
+                words.append(text)
                 break
     return words
 
@@ -191,13 +185,8 @@ def _fold_words(picture: Picture) -> list[dict[str, Any]]:
     """Below the axis of each fold, that it is not to scale; left out on narrow screens."""
     edges = [picture.axis.at(np.array(fold)) for fold in picture.axis.folds]
     middles = [float(a + b) / 2 for a, b in edges if (b - a) * picture.scale > WORD_PX * 11]
-    bottom, color = picture.rows.n - 0.5, picture.theme.muted
-    return [_note("not to scale", x, bottom, color, "top", y_shift=-3) | {"name": "wide"} for x in middles]
-
-
-def _note(text: str, x: float, y: float, color: str, anchor: str, y_shift: int) -> dict[str, Any]:
-    place = {"x": x, "y": y, "yanchor": anchor, "yshift": y_shift, "borderpad": 0}
-    return {"text": text, "showarrow": False, "font": {"size": SIZE - 1, "color": color}} | place
+    words = note("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **UNDER)
+    return [words | {"x": x, "name": "wide"} for x in middles]
 
 
 def _absences(picture: Picture) -> list[dict[str, Any]]:
@@ -211,8 +200,8 @@ def _absences(picture: Picture) -> list[dict[str, Any]]:
         text = "The steps were not delivered: fetch the run with its steps to see them."
     else:
         text = "There are no steps."
-    place = {"xref": "paper", "x": 0, "xanchor": "left", "y": picture.rows.n}
-    return [{"text": text, "showarrow": False, "font": {"color": picture.theme.muted}} | place]
+    place: dict[str, Any] = {"xref": "paper", "x": 0, "xanchor": "left", "y": picture.rows.n}
+    return [note(text, picture.theme.muted, **place)]
 
 
 def _image(picture: Picture) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from runkit.charts.evidence import ARTIFACT, findings_of, is_output
 from runkit.charts.panel import Panel, agent_titles, lasting, quoted, words_of
 from runkit.charts.run_time import has_failed, step_labels
 from runkit.contract import FINAL_STATUSES
+from runkit.html_tables import MAX_ROWS
 from runkit.style import OUTCOMES
 from runkit.tables.frames import Frames
-from runkit.tables.html import MAX_ROWS
 from runkit.tables.problems import problem_counts
 from runkit.text import plural
 

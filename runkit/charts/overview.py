@@ -12,11 +12,12 @@ import pandas as pd
 
 from runkit.charts.fleet import look_first
 from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.panel import Panel
+from runkit.charts.panel import Panel, bundle, show
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
+from runkit.html_tables import df_to_html
 from runkit.logs import log
-from runkit.style import STATUSES, css_variables, status
+from runkit.style import MISSING, STATUSES, css_variables, status
 from runkit.tables.frames import Frames, frames
 from runkit.text import Markup, block, duration, moment, plural, run_label, short_id, static_file, visible
 
@@ -34,15 +35,8 @@ _PILL = Markup('<span class="runkit-pill runkit-{color}">{words}</span>')
 _TILES = Markup('<ul class="runkit-tiles">{}</ul>')
 _TILE = Markup('<li><span>{name}</span><b class="runkit-{color}">{value}</b><span>{note}</span></li>')
 _NEEDS = Markup('<p class="runkit-head"><b>Needs you</b> <span>{}</span></p>')
-_TABLE = Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>")
-_HEADS = Markup("").join(
-    Markup('<th scope="col">{}</th>').format(head)
-    for head in ("Next step", "Business", "Reason", "Status", "Age")
-)
-_ROW = Markup(
-    "<tr><td><details><summary>{step}</summary><code>{code}</code></details></td>"
-    "<td><b>{name}</b> <code>{run_id}</code></td><td>{reason}</td><td>{pill}</td><td>{age}</td></tr>"
-)
+_STEP = Markup("<details><summary>{}</summary><code>{}</code></details>")
+_RUN = Markup("<b>{}</b> <code>{}</code>")
 _CHART = Markup('<p class="runkit-head"><b>Fleet</b> <span>{}</span></p>')
 
 
@@ -92,19 +86,10 @@ class Overview:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Give all of it as one output, for front ends that do not ask for `_ipython_display_`."""
-        bundle: dict[str, Any] = {"text/html": str(self._html()), "text/plain": repr(self)}
-        if self.figure is not None:
-            import plotly.io
-
-            bundle |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(self.figure.to_dict())
-        return bundle
+        return bundle(self._html(), repr(self), self.figure)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display({"text/html": str(self._html()), "text/plain": repr(self)}, raw=True)
-        if self.figure is not None:
-            display(self.figure)
+        show(bundle(self._html(), repr(self)), self.figure)
 
     def _time(self) -> str:
         return moment(self.as_of and self.as_of.astimezone(ZoneInfo(self.tz)))
@@ -115,36 +100,33 @@ class Overview:
         words = " · ".join(filter(None, (self.host, f"as of {self._time()}")))
         needs = self.needs_you.table
         is_first = needs["next_step"].groupby(needs["next_step"]).cumcount() == 0  # one of each is shown
-        shown = needs.loc[
-            is_first.sort_values(ascending=False, kind="stable").index[:MOST_NEEDS].sort_values()
-        ]
-        rows = Markup("").join(self._row(row) for row in shown.to_dict("records"))
+        first = is_first.sort_values(ascending=False, kind="stable").index[:MOST_NEEDS].sort_values()
+        rows = pd.DataFrame([_need(row) for row in needs.loc[first].to_dict("records")], dtype="object")
         parts = [
             _HEAD.format(pill=pill, words=words),
             _TILES.format(Markup("").join(_TILE.format(**tile._asdict()) for tile in self.tiles)),
             _NEEDS.format(self.needs_you.sentence.partition(": ")[2]),
-            _TABLE.format(_HEADS, rows) if len(needs) else Markup(""),
+            df_to_html(rows) if len(rows) else Markup(""),
             _CHART.format("when each run was created, and how long it waited for a reviewer"),
         ]
         return block(_PAGE.format(STYLE, Markup("").join(parts if self.figure is not None else parts[:-1])))
 
-    def _row(self, row: dict[Any, Any]) -> Markup:
-        known = isinstance(row["run_id"], str)
-        run_id = short_id(row["run_id"]) if known else ""
-        name = run_label(row["run_id"], row["business_name"], row["agent_name"]) if known else "–"
-        look = status(row["status"]) if isinstance(row["status"], str) else None
-        several = f" ({plural(row['n_runs'], 'run')})" if row["n_runs"] > 1 else ""
-        return _ROW.format(
-            step=row["next_step"],
-            code=f'runkit.InterruptForm(client, "{run_id}")'
-            if row["next_step"] == "Answer"
-            else f'runkit.gantt(client.runs.get("{run_id}"))',
-            name=name.rpartition(" · ")[0] or name,
-            run_id=run_id,
-            reason=row["reason"] + several,
-            pill=_PILL.format(color=look.color, words=look) if look else "",
-            age=f"{duration(row['age_s'])} {'waiting' if row['next_step'] == 'Answer' else 'ago'}",
-        )
+
+def _need(row: dict[Any, Any]) -> dict[str, str]:
+    """A row of what needs somebody, with the line of code that takes the next step."""
+    known, is_question = isinstance(row["run_id"], str), row["next_step"] == "Answer"
+    run_id = short_id(row["run_id"]) if known else ""
+    name = run_label(row["run_id"], row["business_name"], row["agent_name"]) if known else MISSING
+    look = status(row["status"]) if isinstance(row["status"], str) else None
+    several = f" ({plural(row['n_runs'], 'run')})" if row["n_runs"] > 1 else ""
+    code = "runkit.InterruptForm(client, {})" if is_question else "runkit.gantt(client.runs.get({}))"
+    return {
+        "next_step": _STEP.format(row["next_step"], code.format(f'"{run_id}"')),
+        "business": _RUN.format(name.rpartition(" · ")[0] or name, run_id),
+        "reason": row["reason"] + several,
+        "status": _PILL.format(color=look.color, words=look) if look else MISSING,
+        "age": f"{duration(row['age_s'])} {'waiting' if is_question else 'ago'}",
+    }
 
 
 def overview(
@@ -214,25 +196,17 @@ def _tiles(f: Frames, n_all: int | None, sla_h: float) -> tuple[Tile, ...]:
     runs = f.runs
     waiting, failed, done = (runs[runs["status"] == word] for word in ("interrupted", "error", "completed"))
     open_s = f.interrupts.loc[f.interrupts["outcome"] == "pending", "wait_s"]
-    n_low = int((done["confidence"] == "low").sum())
     of = plural(len(done), "completed run")
     n_over = int((open_s > sla_h * 3_600).sum())
     oldest = f"oldest {duration(open_s.max())} · {n_over:,} over {sla_h:g} h" if len(open_s) else "none"
     newest = f"newest {len(runs):,} of {n_all:,}" if n_all and n_all > len(runs) else "all runs"
     work = done["working_s"].dropna()
+    colors = ["attention" if len(waiting) else "text", "fail" if len(failed) else "text"]
+    of_runs = f"of {plural(len(runs), 'run')}"
     return (
         Tile("Runs", f"{len(runs):,}", newest),
-        Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", oldest, _color(waiting, "attention")),
-        Tile(
-            str(STATUSES["error"]),
-            f"{len(failed):,}",
-            f"of {plural(len(runs), 'run')}",
-            _color(failed, "fail"),
-        ),
-        Tile("Median work", duration(work.median()) if len(work) else "–", of),
-        Tile("Low confidence", f"{n_low:,}", f"of {of}"),
+        Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", oldest, colors[0]),
+        Tile(str(STATUSES["error"]), f"{len(failed):,}", of_runs, colors[1]),
+        Tile("Median work", duration(work.median()) if len(work) else MISSING, of),
+        Tile("Low confidence", f"{(done['confidence'] == 'low').sum():,}", f"of {of}"),
     )
-
-
-def _color(runs: pd.DataFrame, color: str) -> str:
-    return color if len(runs) else "text"

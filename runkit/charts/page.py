@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runkit.charts.axis import STEPS
 from runkit.charts.style import CONFIG, FONT, GRIDS
 from runkit.style import DARK, LIGHT, Theme
 from runkit.text import Markup, static_file
@@ -31,6 +32,7 @@ _SETTINGS = {
     "labelLetters": 18,
     "rightPx": 64,  # for what stands behind the bars
     "linePx": 22,  # a line of a figure's title
+    "steps": [*(k * 10.0**power for power in (-4, -3, -2, -1) for k in (1, 2, 5)), *STEPS],  # of ticks
     "paperPx": 680,  # of a figure on paper: A4 and Letter between their margins
 }
 _TOKENS = ("ground", "text", "muted", "line", "band", "ok", "attention", "fail", "accent")

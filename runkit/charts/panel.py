@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from runkit.html_tables import MAX_ROWS, df_to_html, with_labels, without_blanks
 from runkit.style import MISSING
-from runkit.tables.html import MAX_ROWS, df_to_html, without_blanks
 from runkit.text import (
     Markup,
     agent_title,
@@ -17,7 +17,6 @@ from runkit.text import (
     duration,
     moment,
     plural,
-    run_label,
     shorten,
     static_file,
     visible,
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from runkit.tables.frames import Frames
 
 MOST_CELL = 80  # characters of a cell in the plain form
-# Ids that join frames are for pandas; readers have names.
-JOINS = ("thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name")
-
 STYLE = Markup("<style>{}</style>").format(static_file(Path(__file__).parent / "static" / "panel.css"))
 _SENTENCE = Markup('<p class="runkit-panel"><strong>{}</strong> {}</p>')
 _FOLDED = Markup("<details><summary>{}, as a table</summary>{}</details>")
@@ -65,30 +61,19 @@ class Panel:
         return visible(f"{self.title}: {self.sentence}\n{rows if len(self.table) else ''}{more}".rstrip())
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        def show(html: Markup, text: str) -> None:
-            bundle: dict[str, Any] = {"text/html": str(html), "text/plain": visible(text)}
-            display(bundle, raw=True)
-
         style = Markup("") if self.figure is None else STYLE
         sentence = _SENTENCE.format(self.title, "" if self._is_in_figure() else self.sentence)
-        show(block(style, sentence), f"{self.title}: {self.sentence}")
-        if self.figure is not None:
-            display(self.figure)
+        outputs = [bundle(block(style, sentence), f"{self.title}: {self.sentence}"), self.figure]
         if len(self.table):
             table = self._table()
-            show(block(table if self.figure is None else _FOLDED.format(self.title, table)), repr(self))
+            html = table if self.figure is None else _FOLDED.format(self.title, table)
+            outputs.append(bundle(block(html), repr(self)))
+        show(*outputs)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Give all of it as one output, for front ends that do not ask for `_ipython_display_`, as marimo."""
         html = block(_SENTENCE.format(self.title, self.sentence), self._table())
-        bundle: dict[str, Any] = {"text/html": str(html), "text/plain": repr(self)}
-        if self.figure is not None:
-            import plotly.io
-
-            bundle |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(self.figure.to_dict())
-        return bundle
+        return bundle(html, repr(self), self.figure)
 
     def _is_in_figure(self) -> bool:
         """Whether the sentence is a title of the figure, which would repeat it."""
@@ -100,17 +85,24 @@ class Panel:
         return df_to_html(without_blanks(with_labels(self.table))) if len(self.table) else Markup("")
 
 
-def with_labels(table: pd.DataFrame) -> pd.DataFrame:
-    """Name each run by its label, and leave out the ids that only join."""
-    columns = table.drop(columns=[name for name in JOINS if name in table])
-    if "run_id" in table:
-        names = (table.get(name, pd.Series(None, table.index)) for name in ("business_name", "agent_name"))
-        labels = [
-            run_label(run_id, *named) if isinstance(run_id, str) else None
-            for run_id, *named in zip(table["run_id"], *names, strict=True)
-        ]
-        columns = columns.assign(run_id=pd.Series(labels, table.index, "str"))
-    return columns.rename(columns={"run_id": "run"})
+def bundle(html: Markup, text: str, figure: Figure | None = None) -> dict[str, Any]:
+    """Give an output of a notebook as its mime types."""
+    words: dict[str, Any] = {"text/html": str(html), "text/plain": visible(text)}
+    if figure is None:
+        return words
+    import plotly.io
+
+    words |= plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
+    return words
+
+
+def show(*outputs: dict[str, Any] | Figure | None) -> None:
+    """Show bundles and figures one below the other; None is nothing."""
+    from IPython.display import display
+
+    for output in outputs:
+        if output is not None:
+            display(output, raw=isinstance(output, dict))
 
 
 def percent(part: float, whole: float) -> str:

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
-from runkit.contract import full_id
+from runkit.contract import CONFIDENCES, full_id
 from runkit.errors import ApiError, UsageError
 from runkit.models import ApiObject, Run
-from runkit.style import status
-from runkit.text import Markup, agent_title, block, brief, html_table, moment, one_line, plural, short_id
+from runkit.text import Markup, agent_title, block, brief, one_line, plural, short_id
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
 
-MAX_ROWS = 20  # of the HTML table: what a cell shows without much scrolling
 MAX_LABELS = 3  # of the repr: one line
 
 
@@ -121,18 +119,32 @@ class RunList(ApiList[Run]):
         return item.label if isinstance(item, Run) else super()._label(item)
 
     def _repr_html_(self) -> str:
-        rows = [
-            (
-                run.label,
-                status(run.status),
-                agent_title(run.agent, run.agent_name),
-                moment(run.created_at),
-                len(run.interrupts),
-            )
-            for run in self.items[:MAX_ROWS]
-        ]
-        left = len(self.items) - len(rows)
-        note = Markup("<p>{} not shown.</p>").format(plural(left, "more run")) if left else Markup("")
-        head = f"{plural(len(self.items), 'run')}; {self._completeness()}"
-        table = html_table(("Run", "Status", "Agent", "Created", "Questions"), rows) if rows else Markup("")
-        return block(Markup("<p><strong>{}</strong></p>").format(head), table, note)
+        import pandas as pd  # not needed to read runs
+
+        from runkit.html_tables import MAX_ROWS, df_to_html, with_labels
+
+        head = Markup("<p><strong>{}</strong></p>").format(
+            f"{plural(len(self.items), 'run')}; {self._completeness()}"
+        )
+        table = pd.DataFrame([_row(run) for run in self.items[:MAX_ROWS]]).dropna(axis="columns", how="all")
+        return block(head, df_to_html(with_labels(table), n_rows=len(self)) if len(table) else Markup(""))
+
+
+def _row(run: Run) -> dict[str, object]:
+    """What a table of runs shows; findings are known for runs that came with steps."""
+    words = {artifact.confidence for artifact in (run.output.artifacts if run.output else ())}
+    agent, took = agent_title(run.agent, run.agent_name), None
+    if run.started_at and run.ended_at:
+        took = (run.ended_at - run.started_at).total_seconds()
+    return {
+        "run_id": run.id,
+        "business_name": run.business_name,
+        "agent_name": agent,
+        "status": run.status,
+        "agent": agent,
+        "confidence": next((word for word in reversed(CONFIDENCES) if word in words), None),
+        "created_at": run.created_at,
+        "duration_s": took,
+        "n_findings": sum(len(step.artifacts) for step in run.walk()) if run.steps else None,
+        "n_questions": len(run.interrupts),
+    }

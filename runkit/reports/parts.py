@@ -23,6 +23,7 @@ from runkit.charts.overview import Tile, overview
 from runkit.charts.panel import lasting, when, words_of
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES
+from runkit.html_tables import df_to_html, without_blanks
 from runkit.reports.bundle import ReportData, heading
 from runkit.style import (
     CONFIDENCE_COLORS,
@@ -36,7 +37,6 @@ from runkit.style import (
 )
 from runkit.tables.compare import one_run as one_run_of
 from runkit.tables.frames import Frames
-from runkit.tables.html import df_to_html, without_blanks
 from runkit.text import (
     Markup,
     agent_title,

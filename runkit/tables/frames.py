@@ -17,6 +17,7 @@ import pyarrow as pa
 from runkit import files
 from runkit.contract import full_id
 from runkit.errors import DataError, UsageError
+from runkit.html_tables import df_to_html, with_labels
 from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
@@ -33,7 +34,6 @@ from runkit.text import (
     block,
     brief,
     counted,
-    html_table,
     one_line,
     plural,
     run_label,
@@ -52,6 +52,7 @@ ROW_GROUP_STEPS = 16_384
 PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
+SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 COVERAGE_FILE = "coverage.json"
 
 
@@ -215,13 +216,14 @@ class Frames:
         return visible("\n".join(["Frames: " + lines[0], *("  " + line for line in lines[1:])]))
 
     def _repr_html_(self) -> str:
-        shapes = [
-            (name, f"{len(df):,}", shorten(", ".join(map(str, df.columns)), 100)) for name, df in self.items()
-        ]
-        paragraphs = Markup("").join(
-            Markup("<p>{}</p>").format(line) for line in [*self.summary(), *self.sentences()]
-        )
-        return block(paragraphs, html_table(("Frame", "Rows", "Columns"), shapes))
+        head = Markup("<p>{}</p>").format(" · ".join(self.summary()))
+        is_finding = ~self.artifacts["is_repeat"] & self.artifacts["origin"].ne("output")
+        n_of = self.artifacts[is_finding].groupby("run_id").size()
+        n_findings = self.runs["run_id"].map(n_of).fillna(0).where(self.runs["has_steps"])
+        agent = self.runs["agent_name"].fillna(self.runs["agent"])
+        table = self.runs[SHOWN_COLUMNS].assign(agent=agent, n_findings=n_findings)
+        table = table.join(self.runs[["working_s", "waiting_s"]])
+        return block(head, df_to_html(with_labels(table)) if len(table) else Markup(""))
 
 
 def summarize_run(row: pd.Series[Any]) -> str:

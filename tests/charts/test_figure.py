@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -272,3 +273,21 @@ def test_the_path_has_as_much_time_of_each_step_as_the_frames():
     critical = read.steps["critical_s"].tolist()
     leaves = np.flatnonzero((read.steps["n_children"] == 0) & (read.steps["type"] != "interrupt"))
     assert [spent[at] for at in leaves] == pytest.approx([critical[at] for at in leaves], abs=2)
+
+
+def test_a_chart_enters_few_files():
+    """From the frames of a run to its figure, at most 15 of runkit's files, so that a reader can follow."""
+    read, entered = frames(example("completed")), set()
+    draw(read)
+
+    def note(frame, event, _):
+        name = frame.f_code.co_filename
+        if event == "call" and f"{os.sep}runkit{os.sep}" in name:
+            entered.add(name)
+
+    sys.setprofile(note)
+    try:
+        gantt(read)
+    finally:
+        sys.setprofile(None)
+    assert 5 < len(entered) <= 15

@@ -180,16 +180,16 @@ def test_a_color_that_only_the_picture_shows_is_in_the_legend():
     assert {"Agent 0", "Agent 1", "Agent 2", FAILING} <= set(draw(many(300), max_bars=0).legend)
 
 
-@pytest.mark.parametrize("rows", ["tree", "agent", "lanes"])
-def test_the_size_does_not_grow_with_the_steps(rows):
+def test_the_size_does_not_grow_with_the_steps():
     """However many steps there are, at most 300 are bars and the JSON stays under a megabyte."""
-    for n in (6_000, 60_000):
-        drawn = draw(frames(many(n)), rows=rows)
+    read = frames(many(20_000))
+    for rows in ("tree", "agent", "lanes"):
+        drawn = draw(read, rows=rows)
         assert len(drawn.numbers("x")) <= 300
         assert len(str(drawn.json)) < 1_000_000
 
 
-@pytest.mark.parametrize("text", ["Research", "&" * 60, "\u4e16" * 60])
+@pytest.mark.parametrize("text", ["&" * 60, "\u4e16" * 60])
 def test_the_figure_with_most_bars_has_a_megabyte_at_most(text):
     """5,000 steps, each with a bar and three findings: hover texts get shorter."""
     found = [artifact(text) for _ in range(3)]

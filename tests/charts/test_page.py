@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import plotly.io
@@ -13,7 +14,7 @@ from runkit import style
 from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.text import html_table
-from support import artifact, example, question, run, step
+from support import example, run, step
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1"><a href="https://evil.example">$x$</a> %{y}'
 
@@ -117,23 +118,27 @@ def test_ticks_become_finer_and_a_new_theme_keeps_the_zoom(opened):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("rows", ["tree", "agent", "run"])
-def test_hostile_text_does_nothing(opened, rows):
-    """Tags, links, formulas and templates in every field are shown, not run; also in the hover text."""
-    bad = run(
-        step("s", 0, 90, agent=HOSTILE, label=HOSTILE, artifacts=[artifact(HOSTILE, confidence=HOSTILE)]),
-        question("q", 90, 100, label=HOSTILE),
-        run_id=HOSTILE,
+@pytest.mark.parametrize(
+    ("length", "zoomed", "label"),
+    [(5_000, [61, 65], "1 min 2 s"), (200_000, [7_200, 7_800], "2 h 5 min"), (50, [1.01, 1.06], "1.02 s")],
+)
+def test_ticks_become_finer_for_any_length(opened, length, zoomed, label):
+    """At round times, evenly, from end to end of what is seen; and the first ones come back with a reset."""
+    page = opened(page_of(run(step("a", 0, length), end=length))).page
+    whole = page.locator(".xtick text").all_text_contents()
+    figure = "document.querySelector('.js-plotly-plot')"
+    page.evaluate(f"range => Plotly.relayout({figure}, {{'xaxis.range': range}})", zoomed)
+    page.locator(".xtick text", has_text=label).first.wait_for()
+    places = page.evaluate(f"{figure}._fullLayout.xaxis._vals.map(tick => tick.x)")
+    steps = [b - a for a, b in pairwise(places)]
+    assert len(places) >= 4
+    assert steps == pytest.approx([steps[0]] * len(steps))
+    page.locator("[data-title='Reset axes']").click()
+    page.wait_for_function(
+        "n => document.querySelectorAll('.xtick text').length >= n - 1 && "
+        "!document.querySelector('.xtick text').textContent.includes('2 s')",
+        arg=len(whole),
     )
-    html = offline_page(HOSTILE, [figure_div(gantt(bad, rows=rows, title=HOSTILE))])
-    seen = opened(html)
-    bar = seen.page.locator(".barlayer .point path").last.bounding_box()
-    seen.page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2, steps=3)
-    seen.page.wait_for_selector(".hoverlayer .hovertext")
-    assert seen.page.evaluate("window.hacked") is None
-    assert seen.page.locator("a[href*=evil], svg a, svg image[href*=x], img").count() == 0
-    assert "<img src=x" in seen.page.locator(".gtitle").inner_html().replace("&lt;", "<")
-    assert seen.complaints == []
 
 
 @pytest.mark.browser
@@ -157,11 +162,15 @@ def test_page_and_figure_follow_the_readers_scheme(opened, scheme, ground, made_
 
 @pytest.mark.browser
 def test_a_phone_needs_no_sideways_scrolling(opened):
-    """At 390 pixels nothing is wider than the screen, and the title is not cut."""
-    seen = opened(page_of(example("completed")), width=390)
-    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
-    box = seen.page.locator(".gtitle").bounding_box()
-    assert box["x"] + box["width"] <= 390
+    """At 360 pixels nothing is wider than the screen and no title is cut: one run, two, a few, very many."""
+    few = [run(step("a"), run_id=f"{n:08d}") for n in range(8)]
+    many = [run(run_id=f"{n:08d}") for n in range(160)]
+    seen = opened(page_of(example("completed"), [run(), run(step("a"), run_id="s")], few, many), width=360)
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+    titles = [title.bounding_box() for title in seen.page.locator(".gtitle").all()]
+    assert len(titles) == 4
+    assert max(box["x"] + box["width"] for box in titles) <= 360
+    assert seen.complaints == []
 
 
 @pytest.mark.browser

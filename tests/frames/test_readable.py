@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from runkit.html_tables import MAX_ROWS, MAX_TEXT, df_to_html
 from runkit.style import MISSING
 from runkit.tables.frames import frames
-from runkit.tables.html import MAX_ROWS, MAX_TEXT, df_to_html
 from support import artifact, example, run, step
 
 HOSTILE = '<img src=x onerror="window.hacked=1">&"\''
@@ -166,7 +166,7 @@ def test_many_rows_are_bounded_and_that_is_said():
     df = pd.DataFrame({"n_steps": range(10_000)})
     table = parsed(df)
     assert [row[0] for row in table.rows[1:]] == [f"{n:,}" for n in range(MAX_ROWS)]
-    assert table.below == "20 of 10,000 rows shown; the DataFrame has all."
+    assert table.below == "20 of 10,000 rows shown."
     assert parsed(df.head(MAX_ROWS)).below == ""
     assert len(parsed(df, max_rows=100).rows) == 101
 

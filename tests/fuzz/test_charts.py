@@ -19,8 +19,8 @@ from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values, texts
 from runkit.charts import fleet, one_run, side_by_side
 from runkit.charts.panel import Panel
 from runkit.errors import UsageError
+from runkit.html_tables import df_to_html
 from runkit.models import Run
-from runkit.tables.html import df_to_html
 from support import question, run, step
 
 Json = dict[str, Any]

@@ -149,7 +149,7 @@ def test_the_static_halves_of_widgets(text: str) -> None:
     check_itself(client)
 
 
-@each_text
+@pytest.mark.parametrize("text", TELLING.values(), ids=TELLING)
 def test_the_data_of_a_report(text: str) -> None:
     """Data and provenance show themselves; what is missing of the source is hostile, too."""
     runs = tuple(hostile_runs({"": text}))

@@ -58,3 +58,7 @@ def test_the_first_notebook_draws_itself(lab, open_notebook: Callable[[str], Pag
     for number in range(3):
         page.locator(".js-plotly-plot").nth(number).scroll_into_view_if_needed()
         page.screenshot(path=tmp_path / f"gantt_{number}.png")
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    charts = ".js-plotly-plot .bars .point, .jp-OutputArea-output img[src^='data:image/png']"
+    page.locator(charts).first.wait_for(state="attached")  # a reopened notebook shows them without a kernel

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from runkit.errors import ReportError, UsageError
+from runkit.html_tables import df_to_html
 from runkit.reports.export import to_html
-from runkit.tables.html import df_to_html
 from support import example, run, step
 from tests.reports.conftest import make, write_template
 

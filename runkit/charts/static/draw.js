@@ -1,6 +1,6 @@
 // Draws a page's figures in the reader's light or dark setting, and for narrow screens and paper.
 ((settings) => {
-  const { themes, config, narrowPx, labelsPx, labelLetters, rightPx, linePx, paperPx } = settings;
+  const { themes, config, narrowPx, labelsPx, labelLetters, rightPx, linePx, paperPx, steps } = settings;
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => (scheme.matches ? "dark" : "light");
   const colors = (name) => new Map(Object.entries(themes).flatMap(([, theme]) =>
@@ -30,6 +30,30 @@
     // A screen reader gets the label and the table; the drawing is a heap of numbers to it.
     figure.querySelectorAll(".main-svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
     return figure;
+  });
+
+  // plotly knows no multiples of 60: where its own ticks do not get finer with a zoom, these do.
+  const elapsed = (seconds) => {
+    let left = Math.abs(seconds);
+    const parts = [["d", 86400], ["h", 3600], ["min", 60]].map(([unit, size]) => {
+      const count = Math.floor(left / size);
+      left = Number((left - count * size).toFixed(6));
+      return count && `${count.toLocaleString("en-US")} ${unit}`;
+    });
+    return (seconds < 0 ? "-" : "") + ([...parts, left && `${left} s`].filter(Boolean).join(" ") || "0");
+  };
+  const refine = (figure) => {
+    const { range: [from, to] } = figure.layout.xaxis;
+    const room = (figure.querySelector(".nsewdrag").getBoundingClientRect().width) / 100;
+    const step = steps.find((seconds) => (to - from) / seconds <= room) ?? steps.at(-1);
+    const ticks = Array.from({ length: Math.floor(to / step) - Math.ceil(from / step) + 1 },
+      (_, at) => Number(((Math.ceil(from / step) + at) * step).toFixed(6)));
+    Plotly.relayout(figure, { "xaxis.tickvals": ticks, "xaxis.ticktext": ticks.map(elapsed) });
+  };
+  figures.filter(({ layout }) => layout.meta?.refines && layout.xaxis.tickmode === "array").forEach((figure) => {
+    figure.on("plotly_relayout", (change) => {
+      if (Object.keys(change).some((key) => /^xaxis\.(range|autorange)/.test(key))) refine(figure);
+    });
   });
   const follow = (name) => figures.filter(isOurs).forEach((figure) => draw(figure, figure, name));
 
@@ -103,12 +127,17 @@
     follow(chosen());
     fit({ width: null, autosize: true });
   });
+  // A fleet says itself what becomes of it on a narrow screen.
+  const narrowFleet = (figure) => {
+    const { margin, height, title, meta } = figure.layout;
+    const more = linePx * (meta.title.length - title.text.split("<br>").length);
+    const { layout, hidden } = meta.narrow;
+    const change = { ...layout, "title.text": meta.title.join("<br>"), "margin.t": margin.t + more, height: height + more };
+    figure.parentElement.style.height = `${change.height}px`;
+    Plotly.update(figure, hidden.length ? { visible: false } : {}, change, hidden);
+  };
   if (window.innerWidth < narrowPx) {
-    figures.filter(({ layout }) => layout.meta?.title && layout.yaxis?.ticktext).forEach(narrow);
-    figures.filter(({ layout }) => layout.meta?.narrow).forEach((figure) => {
-      const { layout, hidden } = figure.layout.meta.narrow;
-      figure.parentElement.style.height = `${layout.height}px`;
-      Plotly.update(figure, hidden.length ? { visible: false } : {}, layout, hidden);
-    });
+    figures.filter(({ layout }) => layout.meta?.title && !layout.meta.narrow).forEach(narrow);
+    figures.filter(({ layout }) => layout.meta?.narrow).forEach(narrowFleet);
   }
 })

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.style import MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, status
-from runkit.text import Markup, agent_title, duration, isolate, link, plural
+from runkit.text import Markup, agent_title, duration, isolate, link, plural, run_label
 
 MAX_ROWS = 20
 MAX_TEXT = 1_000  # characters of a cell
@@ -35,10 +35,12 @@ WORDS: dict[str, Callable[[str], str]] = {
     "confidence": str.capitalize,
     "outcome": lambda word: OUTCOMES.get(word, word),
     "source_tier": lambda word: f"{TIERS.get(word, UNKNOWN_TIER)} {word}",
-    "status": lambda word: str(status(word)),
+    "status": lambda word: word if isinstance(word, Markup) else str(status(word)),
     "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
     "url": link,
 }
+# Ids that join frames are for pandas; readers have names.
+JOINS = ("thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name")
 LINES = {"agent", "confidence", "next_step", "source_tier", "status"}  # cells that do not break
 
 _TABLE = Markup(
@@ -62,7 +64,22 @@ MANY = 3  # columns; a table of more is a list of cards on a phone
 _NOTE = Markup("<p>{}</p>")
 
 
-def df_to_html(df: pd.DataFrame, *, caption: str = "", max_rows: int = MAX_ROWS) -> Markup:
+def with_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Name each run by its label, and leave out the ids that only join."""
+    columns = table.drop(columns=[name for name in JOINS if name in table])
+    if "run_id" in table:
+        names = (table.get(name, pd.Series(None, table.index)) for name in ("business_name", "agent_name"))
+        labels = [
+            run_label(run_id, *named) if isinstance(run_id, str) else None
+            for run_id, *named in zip(table["run_id"], *names, strict=True)
+        ]
+        columns = columns.assign(run_id=pd.Series(labels, table.index, "str"))
+    return columns.rename(columns={"run_id": "run"})
+
+
+def df_to_html(
+    df: pd.DataFrame, *, caption: str = "", max_rows: int = MAX_ROWS, n_rows: int | None = None
+) -> Markup:
     """Give a frame as an HTML table for people.
 
     By the name and dtype of a column: `…_s` (seconds) are durations, `…_percent` shares, flags yes or no,
@@ -76,7 +93,9 @@ def df_to_html(df: pd.DataFrame, *, caption: str = "", max_rows: int = MAX_ROWS)
     caption
         The table's caption; none by default.
     max_rows
-        Rows that are written; a note says how many are left out.
+        Rows that are written; a note says of how many.
+    n_rows
+        How many there are, if `df` does not hold them all.
 
     Returns
     -------
@@ -91,8 +110,9 @@ def df_to_html(df: pd.DataFrame, *, caption: str = "", max_rows: int = MAX_ROWS)
     rows = Markup("").join(_ROW.format(Markup("").join(row)) for row in cells)
     head = Markup("").join(_HEAD.format(align=column.align, words=column.head) for column in columns)
     notes = []
-    if len(df) > max_rows:
-        notes.append(f"{max_rows:,} of {plural(len(df), 'row')} shown; the DataFrame has all.")
+    n_rows = len(df) if n_rows is None else n_rows
+    if n_rows > (n_shown := min(len(df), max_rows)):
+        notes.append(f"{n_shown:,} of {plural(n_rows, 'row')} shown.")
     if n_cut := sum(column.n_cut for column in columns):
         notes.append(f"{plural(n_cut, 'long text')} cut at {MAX_TEXT:,} characters.")
     note = _NOTE.format(" ".join(notes)) if notes else Markup("")
@@ -119,7 +139,8 @@ class _Column:
         self.head, show = _format(name, values)
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
         texts = [show(value) if pd.notna(value) else MISSING for value in values]
-        longest = max(map(len, texts), default=0)
+        plain = [text.striptags() if isinstance(text, Markup) else text for text in texts]
+        longest = max(map(len, plain), default=0)
         room = next(style for length, style in _ROOM if longest > length or (name == "run" and longest > 1))
         is_line = isinstance(values.dtype, pd.DatetimeTZDtype) or name in LINES
         self.align = _RIGHT if is_number else _LINE if is_line else room
@@ -148,7 +169,11 @@ def _format(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str
         if name.endswith("percent"):
             return _head(name), lambda share: "under 1%" if 0 < share < 1 else f"{share:.0f}%"
         return _head(name), lambda number: f"{number:,.10g}"
-    return _head(name), WORDS.get(re.sub("_[ab]$", "", name), str)
+    return _head(name), WORDS.get(re.sub("_[ab]$", "", name), _as_text)
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, Markup) else str(value)
 
 
 def _head(name: str) -> str:
