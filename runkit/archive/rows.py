@@ -13,13 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
-from runkit.contract import FINAL_STATUSES, LOCAL, current_status
-from runkit.models import BUSINESS_FIELDS
-from runkit.tables.columns import Flags, Ints
-from runkit.tables.layout import read_runs
+from runkit.contract import BUSINESS_FIELDS, FINAL_STATUSES, LOCAL, current_status
+from runkit.tables.batch import read_runs
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
-from runkit.tables.validate import NEVER, TEXT, TIME
+from runkit.tables.validate import NEVER, TEXT, TIME, Flags, Ints
 
 Json = dict[str, Any]
 
@@ -97,7 +95,7 @@ def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
         "digest": pa.array([row.digest for row in valid], TEXT),
         "json": pa.array([row.text for row in valid], TEXT),
     }
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), runs.n_seen
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), len(rows)
 
 
 def _times(micros: Ints) -> pa.Array:

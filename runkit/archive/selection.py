@@ -26,6 +26,7 @@ from runkit.errors import ArchiveError
 from runkit.models import Run
 from runkit.steptree import kind
 from runkit.tables.frames import Frames, frames
+from runkit.tables.sources import Location, Record
 from runkit.tables.validate import TEXT
 from runkit.text import visible
 
@@ -49,7 +50,7 @@ class Part(NamedTuple):
     paths: list[str]
     businesses: dict[str, dict[str, Any]]
 
-    def raw_runs(self) -> Iterator[dict[str, Any]]:
+    def stored_records(self) -> Iterator[Record]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
         businesses = dict(self.businesses)
         with self.place.translated_errors():
@@ -65,7 +66,8 @@ class Part(NamedTuple):
                 for digest, text in zip(batch["digest"].to_pylist(), batch["json"], strict=True):
                     if digest in businesses:
                         business = businesses.pop(digest)  # so that equal copies count once
-                        yield with_business(self._loads(text), business)
+                        raw = with_business(self._loads(text), business)
+                        yield Record(raw, Location(), n_bytes=len(text.as_buffer()))
 
     def _loads(self, text: pa.Scalar) -> dict[str, Any]:
         try:
@@ -141,13 +143,13 @@ class Selection:
             parts[-1].businesses.update(businesses)
         return tuple(parts)
 
-    def raw_runs(self) -> Iterator[dict[str, Any]]:
+    def stored_records(self) -> Iterator[Record]:
         """Read the runs as parsed JSON, one at a time."""
-        return chain.from_iterable(part.raw_runs() for part in self.parts)
+        return chain.from_iterable(part.stored_records() for part in self.parts)
 
     def runs(self) -> Iterator[Run]:
         """Read the runs, one at a time."""
-        return map(Run.from_json, self.raw_runs())
+        return (Run.from_json(record.raw) for record in self.stored_records())
 
     def frames(self) -> Frames:
         """Make the six frames of the runs."""

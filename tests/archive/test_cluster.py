@@ -142,13 +142,13 @@ def test_frames_that_are_computed_together_are_read_once(
 ) -> None:
     """Each part is parsed once, however many of its frames are wanted."""
     seen: list[object] = []
-    real = selection.Part.raw_runs
+    real = selection.Part.stored_records
 
     def counted(part: selection.Part) -> Any:
         seen.append(part)
         return real(part)
 
-    monkeypatch.setattr(selection.Part, "raw_runs", counted)
+    monkeypatch.setattr(selection.Part, "stored_records", counted)
     d = archive.dask()
     with dask.config.set(scheduler="synchronous"):
         dask.compute(d.runs, d.steps["self_s"].sum(), d.artifacts)

@@ -109,7 +109,9 @@ def test_parts_are_bounded_and_in_order(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(selection, "PART_BYTES", 2 * size)
     parts = archive.select().parts
     assert 1 < len(parts) < len(RUNS)
-    assert [item["id"] for part in parts for item in part.raw_runs()] == [item["id"] for item in RUNS]
+    assert [record.raw["id"] for part in parts for record in part.stored_records()] == [
+        item["id"] for item in RUNS
+    ]
     assert archive.frames().runs["run_id"].tolist() == [f"r{number}" for number in range(5)]
 
 
