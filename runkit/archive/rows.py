@@ -61,21 +61,13 @@ class Row(NamedTuple):
 
 
 def row_of(record: Record) -> Row:
-    """Write a record as JSON. One that cannot be written or read back is marked as a problem."""
+    """Write a record as JSON text."""
     raw = record.raw
     if record.problem or not isinstance(raw, dict):
         return Row(record)
-    try:
-        text = jsontext.dumps(raw)
-    except RecursionError as error:
-        refusal = ("too_deep", f"it could not be read back: {error}")
-    except (TypeError, ValueError) as error:
-        refusal = ("bad_json", f"it is not JSON ({error})")
-    else:
-        steps = raw.get("steps")
-        bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
-        return Row(record._replace(raw=bare), text, digest(raw, text))
-    return Row(Record({"id": raw.get("id")}, record.location, *refusal))
+    text, steps = jsontext.dumps(raw), raw.get("steps")
+    bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
+    return Row(record._replace(raw=bare), text, digest(raw, text))
 
 
 def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:

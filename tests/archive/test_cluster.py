@@ -52,9 +52,8 @@ def cluster() -> Iterator[Client]:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runkit.Archive:
+def archive(tmp_path: Path) -> runkit.Archive:
     """Sixty runs in six parts, with older copies of some in others."""
-    monkeypatch.setattr(selection, "PART_BYTES", 1)
     archive = runkit.Archive(tmp_path / "runs")
     archive.add([one | {"updated_at": at(-9_000), "status": "error"} for one in RUNS[::7]])
     for first in range(0, 60, 10):
