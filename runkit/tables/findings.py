@@ -44,71 +44,57 @@ EMPTY: tuple[object, ...] = (None, [])  # any other value that is not a list of 
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
-class InterruptStep(NamedTuple):
-    """An interrupt step, by its position in the batch."""
-
-    position: int
-    step_id: str
-    agent: str | None
-    label: str
-    record: Json
-    is_open: bool
-    resolution: str | None
-
-    @property
-    def interrupt_id(self) -> str | None:
-        """The id of its pending item, if the result has it."""
-        result = self.record.get("result")
-        return _text_or_none(result.get("interrupt_id")) if isinstance(result, dict) else None
-
-
 class Question(NamedTuple):
-    """One interrupt of a run: its pending item, its step, or both."""
+    """One interrupt of a run: its pending item, its step and the step's position, or both."""
 
     run: int
-    item: Json | None
-    step: InterruptStep | None
     is_finished: bool
+    item: Json | None
+    step: Json | None = None
+    position: int = -1
+    step_agent: str | None = None
+    is_open: bool = False
+    resolution: str | None = None
 
     @property
     def interrupt_id(self) -> str | None:
-        """The id of the interrupt, None if it was never seen pending."""
+        """The id of the pending item, which the step's result may have; None if it was never seen pending."""
         if self.item is not None:
             return str(self.item["id"])
-        return self.step.interrupt_id if self.step else None
+        result = self.step.get("result") if self.step else None
+        return _text_or_none(result.get("interrupt_id")) if isinstance(result, dict) else None
 
     @property
     def agent(self) -> str | None:
         """The agent that asks."""
-        own = _agent(self.item) if self.item is not None else None
-        return own or (self.step.agent if self.step else None)
+        return (_agent(self.item) if self.item else None) or self.step_agent
 
     @property
     def label(self) -> str | None:
         """The question in words."""
-        own = _text_or_none(self.item["value"].get("label")) if self.item is not None else None
-        return own or (self.step.label if self.step else None)
+        own = _text_or_none(self.item["value"].get("label")) if self.item else None
+        return own or (self.step["label"] if self.step else None)
 
     @property
     def value(self) -> Json:
         """The value of the pending item, else the proposals of the step in the same form."""
-        if self.item is not None and self.item["value"]:
+        if self.item and self.item["value"]:
             return dict(self.item["value"])
-        artifacts = self.step.record.get("artifacts") if self.step else None
+        artifacts = self.step.get("artifacts") if self.step else None
         return {"artifacts": artifacts if isinstance(artifacts, list) else []}
 
     @property
     def n_proposals(self) -> int:
         """The number of proposals of the item's value, else of artifacts of the step, at least 1."""
-        own = len(proposals_of(self.item["value"])) if self.item is not None and self.item["value"] else 0
-        return own or max(1, len(self.value["artifacts"]))
+        has_value = self.item is not None and self.item["value"]
+        return len(proposals_of(self.value)) if has_value else max(1, len(self.value["artifacts"]))
 
     @property
     def outcome(self) -> str:
         """What became of it."""
-        if self.step is not None and self.step.resolution in RESOLUTIONS:
-            return str(self.step.resolution)
-        if self.item is None and self.step is not None and not self.step.is_open:
+        if self.resolution in RESOLUTIONS:
+            return str(self.resolution)
+        if self.item is None and not self.is_open:
             return ANSWERED
         return LAPSED if self.is_finished else PENDING
 
@@ -128,30 +114,27 @@ def read_questions(
 
     `resolutions` has the interrupt steps by position.
     """
-    items = _pending_items(runs, problems)
-    interrupt_steps: list[list[InterruptStep]] = [[] for _ in runs.records]
+    items, finished = _pending_items(runs, problems), runs.is_finished.tolist()
+    of_steps: list[list[Question]] = [[] for _ in runs.records]
     for position, resolution in resolutions.items():
-        record, is_open = steps.records[position], steps.time["completed_at"][position] == NEVER
-        agent = steps.text["agent"][position].as_py()
-        step = InterruptStep(position, record["id"], agent, record["label"], record, is_open, resolution)
-        interrupt_steps[steps.run[position]].append(step)
+        run, agent = int(steps.run[position]), steps.text["agent"][position].as_py()
+        is_open = bool(steps.time["completed_at"][position] == NEVER)
+        of_steps[run].append(
+            Question(run, finished[run], None, steps.records[position], position, agent, is_open, resolution)
+        )
     questions = []
-    for run, is_finished in enumerate(runs.is_finished.tolist()):
-        if items[run] or interrupt_steps[run]:
-            matched, unmatched = match_items(items[run], interrupt_steps[run])
-            questions += [
-                Question(run, matched.get(step.position), step, is_finished) for step in interrupt_steps[run]
-            ]
-            questions += [Question(run, item, None, is_finished) for item in unmatched]
+    for run in range(len(runs.records)):
+        if items[run] or of_steps[run]:
+            matched, unmatched = match_items(items[run], of_steps[run])
+            questions += [one._replace(item=matched.get(one.position)) for one in of_steps[run]]
+            questions += [Question(run, finished[run], item) for item in unmatched]
             for item in unmatched if runs.has_steps[run] else ():
                 detail = f"no step of the run matches interrupt {brief(item['id'])}"
                 problems.add_for_run(runs.records[run], "unpaired_interrupt", detail, "interrupts")
     return questions
 
 
-def match_items(
-    items: Sequence[Json], interrupt_steps: Sequence[InterruptStep]
-) -> tuple[dict[int, Json], list[Json]]:
+def match_items(items: Sequence[Json], of_steps: Sequence[Question]) -> tuple[dict[int, Json], list[Json]]:
     """Match pending items to interrupt steps. Returns the items by step position, and those unmatched.
 
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label are equal;
@@ -160,9 +143,9 @@ def match_items(
     matched: dict[int, Json] = {}
     unmatched = list(items)
 
-    def match(step_keys: Callable[[InterruptStep], set[Hashable]], key: Callable[[Json], Hashable]) -> None:
+    def match(step_keys: Callable[[Question], set[Hashable]], key: Callable[[Json], Hashable]) -> None:
         positions_of: dict[Hashable, deque[int]] = defaultdict(deque)
-        for step in interrupt_steps:
+        for step in of_steps:
             for step_key in step_keys(step):
                 positions_of[step_key].append(step.position)
         pending, unmatched[:] = list(unmatched), []
@@ -175,12 +158,12 @@ def match_items(
             else:
                 unmatched.append(item)
 
-    match(lambda step: {step.step_id, step.interrupt_id}, lambda item: str(item["id"]))
+    match(lambda one: {one.step["id"] if one.step else None, one.interrupt_id}, lambda item: str(item["id"]))
     match(
-        lambda step: {(step.agent, step.label)} if step.is_open else set(),
+        lambda one: {(one.agent, one.label)} if one.is_open else set(),
         lambda item: (_agent(item), _text_or_none(item["value"].get("label"))),
     )
-    waiting = [step for step in interrupt_steps if step.is_open and step.position not in matched]
+    waiting = [one for one in of_steps if one.is_open and one.position not in matched]
     if len(waiting) == 1 and len(unmatched) == 1:
         matched[waiting[0].position] = unmatched.pop()
     return matched, unmatched
@@ -211,7 +194,7 @@ def _pending_items(runs: Runs, problems: Problems) -> list[list[Json]]:
 def interrupt_columns(questions: Sequence[Question], run_ids: pa.Array, steps: Steps) -> Chunk:
     """Build the columns of the interrupts frame, and the positions of the runs."""
     run = np.array([question.run for question in questions], np.int64)
-    step = np.array([question.step.position if question.step else -1 for question in questions], np.int64)
+    step = np.array([question.position for question in questions], np.int64)
     outcomes = [question.outcome for question in questions]
     has_step = step >= 0
     is_settled = has_step & np.array([word not in (PENDING, LAPSED) for word in outcomes], np.bool_)
@@ -232,7 +215,7 @@ def interrupt_columns(questions: Sequence[Question], run_ids: pa.Array, steps: S
         "outcome": text(outcomes),
         "decision": pa.nulls(len(run), TEXT),
         "answered_by": text(
-            answerer_of(question.step.record) if question.step and word == ANSWERED else None
+            answerer_of(question.step) if question.step and word == ANSWERED else None
             for question, word in zip(questions, outcomes, strict=True)
         ),
     }
@@ -259,7 +242,7 @@ def collect_lists(runs: Runs, steps: Steps, questions: Sequence[Question]) -> li
     proposed = [entry for question in questions for entry in _proposed(question)]
     proposed = [entry for entry in proposed if entry.artifacts not in EMPTY]
     in_value = {entry.step for entry in proposed}
-    asked = {question.step.position: question.interrupt_id for question in questions if question.step}
+    asked = {question.position: question.interrupt_id for question in questions if question.step}
     lists = [step.get("artifacts") for step in steps.records]
     at = [n for n, artifacts in enumerate(lists) if artifacts not in EMPTY and n not in in_value]
     of_steps = [
@@ -287,13 +270,14 @@ def _proposed(question: Question) -> Iterator[ArtifactList]:
     """Give the artifacts that a pending item proposes."""
     if question.item is None:
         return
-    step = question.step.position if question.step else -1
     is_combined = isinstance(question.item["value"].get("proposals"), list)
     for number, proposal in enumerate(proposals_of(question.item["value"])):
         field = f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts"
         agent = _text_or_none(proposal.get("agent")) or _agent(question.item)
         artifacts = proposal.get("artifacts")
-        yield ArtifactList(question.run, step, PROPOSAL, question.interrupt_id, agent, artifacts, field)
+        yield ArtifactList(
+            question.run, question.position, PROPOSAL, question.interrupt_id, agent, artifacts, field
+        )
 
 
 def artifact_columns(

@@ -48,13 +48,7 @@ PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
 COVERAGE_FILE = "coverage.json"
-# The column of the runs frame that counts a run's rows in another frame; those rows are in order of the runs.
-_ROWS_OF_RUN = {
-    "steps": "n_steps",
-    "artifacts": "n_artifacts",
-    "sources": "n_sources",
-    "interrupts": "n_interrupts",
-}
+PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
 
 
 class Coverage(NamedTuple):
@@ -381,10 +375,10 @@ def _assemble(batches: list[Batch], words: Vocabularies, problems: Problems) -> 
     keep: dict[str, Flags] = {}
     if not is_kept.all():
         _note_duplicates(runs, newest, batches, problems)
-        keep = {name: np.repeat(is_kept, runs[counts]) for name, counts in _ROWS_OF_RUN.items()}
+        keep = {name: np.repeat(is_kept, runs[f"n_{name}"]) for name in PARTS}
         keep["reads"] = is_kept
         runs = runs[is_kept].reset_index(drop=True)
-    frames = {name: _frame(name, batches, words, keep.get(name)) for name in (*_ROWS_OF_RUN, "reads")}
+    frames = {name: _frame(name, batches, words, keep.get(name)) for name in (*PARTS, "reads")}
     return {"runs": runs, **frames, "problems": problems_frame(problems)}
 
 

@@ -7,12 +7,11 @@ with `n_` are counts, with `is_` and `has_` flags.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+import pandas as pd
 
 from runkit.contract import KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Kind = Literal["str", "category", "time", "seconds", "count", "flag"]
 
@@ -31,23 +30,9 @@ OUTCOMES = ("pending", "answered", "auto_approve", "skip", "lapsed")
 DECISIONS = ("approved", "rejected", "edited")
 SEVERITIES = ("error", "warning")  # error: a record or a value is missing in the frames; warning: kept
 PROBLEMS = (
-    "bad_json",
-    "not_a_run",
-    "too_deep",
-    "bad_field",
-    "unknown_value",
-    "duplicate_run",
-    "duplicate_step",
-    "orphan_step",
-    "cycle",
-    "parent_disagrees",
-    "ends_before_start",
-    "outside_parent",
-    "naive_time",
-    "outside_run",
-    "starts_before_created",
-    "unpaired_interrupt",
-    "truncated",
+    *("bad_json", "not_a_run", "too_deep", "bad_field", "unknown_value", "duplicate_run", "duplicate_step"),
+    *("orphan_step", "cycle", "parent_disagrees", "ends_before_start", "outside_parent", "naive_time"),
+    *("outside_run", "starts_before_created", "unpaired_interrupt", "truncated"),
 )
 
 
@@ -185,8 +170,6 @@ _ABSENT: dict[Kind, object] = {"count": 0, "flag": False}  # other kinds have nu
 
 def schema_frame() -> pd.DataFrame:
     """Make a frame of all columns: their frame, name, dtype, unit and meaning."""
-    import pandas as pd
-
     rows = [
         (frame, column.name, DTYPES.get(column.kind, "category"), UNITS.get(column.kind), column.meaning)
         for frame, columns in SCHEMA.items()
@@ -197,15 +180,11 @@ def schema_frame() -> pd.DataFrame:
 
 def empty(frame: str) -> pd.DataFrame:
     """Make an empty frame with all columns, dtypes and categories."""
-    import pandas as pd
-
     return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
     """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
-    import pandas as pd
-
     out = {}
     for column in COLUMNS[frame]:
         if column.name not in df:

@@ -64,22 +64,20 @@ class Issue(NamedTuple):
 @cache
 def fields_of(model: type[ApiObject]) -> tuple[Field, ...]:
     """List the text and time fields of a model; lists and objects are checked where they are read."""
+    hints = typing.get_type_hints(model)
     fields = [
-        Field(name, "time" if datetime in types_of else "text", info.is_required())
+        Field(name, "time" if datetime in _options(hints[name]) else "text", info.is_required())
         for name, info in model.model_fields.items()
-        if {str, datetime} & (types_of := _types(info.annotation))
+        if {str, datetime} & set(_options(hints[name]))
     ]
     # The API's first documentation called a step's agent its graph.
     return (*fields, Field("graph", "text", False)) if model is Step else tuple(fields)
 
 
-def _types(annotation: Any) -> set[Any]:
-    """List the alternatives of a type such as `str | None`, without annotations."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        return _types(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        return set().union(*map(_types, typing.get_args(annotation)))
-    return {annotation} if typing.get_origin(annotation) is None else set()
+def _options(hint: Any) -> tuple[Any, ...]:
+    """List the alternatives of a type such as `str | None`."""
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    return typing.get_args(hint) if is_union else () if typing.get_origin(hint) else (hint,)
 
 
 def read_columns(
