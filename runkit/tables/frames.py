@@ -402,11 +402,7 @@ def _frame(name: str, batches: list[Batch], words: Vocabularies, keep: Flags | N
     columns: dict[str, Any] = {}
     for column in COLUMNS[name]:
         parts = [batch.chunks[name].pop(column.name) for batch in batches]
-        known = (
-            words["artifacts" if column.name == "origin" else name].get(column.name)
-            if name in words
-            else None
-        )
+        known = words.get("artifacts" if column.name == "origin" else name, {}).get(column.name)
         columns[column.name] = _values(column, parts, keep, known)
     return pd.DataFrame(columns, copy=False)
 
