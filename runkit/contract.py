@@ -425,6 +425,14 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
     return "edited" if is_changed or len(words) > 1 else words.pop()
 
 
+def resolution_of(step: Json) -> str | None:
+    """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
+    result = step.get("result")
+    word = result.get("resolution") if isinstance(result, dict) else None
+    word = word if word is not None else step.get("resolution")
+    return word if isinstance(word, str) else None
+
+
 def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Give who answered an interrupt step, if the API says so. [A]: this is not documented."""
     result = step.get("result")
@@ -459,6 +467,18 @@ def page_fields(value: object, source: str) -> Json:
 
 
 LOCAL = "_runkit"  # in a stored run, the key of what runkit knows and the API does not return
+
+
+BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
+LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
+
+
+def local_fields(raw: Json) -> Json:
+    """Give what is stored under `LOCAL` with a raw run."""
+    local = raw.get(LOCAL)
+    if not isinstance(local, dict):
+        return {}
+    return {name: local[name] for name in LOCAL_FIELDS if local.get(name) is not None}
 
 
 def with_local_fields(

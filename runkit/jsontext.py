@@ -24,9 +24,14 @@ def loads(text: bytes) -> Any:
     try:
         return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        if "depth" in str(error) or "recursion" in str(error).lower():
+        if is_too_deep(error):
             raise TooDeepError("the JSON is nested deeper than 1,024 levels") from None
         raise
+
+
+def is_too_deep(error: orjson.JSONDecodeError) -> bool:
+    """Whether orjson refused text for its depth, and not because it is not JSON."""
+    return "depth" in str(error) or "recursion" in str(error).lower()
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> str:

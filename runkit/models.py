@@ -28,10 +28,18 @@ from pydantic import (
 )
 
 from runkit import jsontext, style
-from runkit.contract import FINAL_STATUSES, LOCAL, current_status, format_time, parse_time
+from runkit.contract import (
+    FINAL_STATUSES,
+    LOCAL,
+    current_status,
+    format_time,
+    local_fields,
+    parse_time,
+    resolution_of,
+)
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
-from runkit.steptree import flatten
+from runkit.steptree import flatten, link
 from runkit.text import (
     Markup,
     agent_title,
@@ -266,14 +274,6 @@ class Step(ApiObject):
         return resolution_of(self._raw)
 
 
-def resolution_of(step: dict[str, Any]) -> str | None:
-    """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
-    result = step.get("result")
-    word = result.get("resolution") if isinstance(result, dict) else None
-    word = word if word is not None else step.get("resolution")
-    return word if isinstance(word, str) else None
-
-
 def _is_run(word: str) -> str:
     if word != "run":
         raise ValueError("expected run")
@@ -313,9 +313,8 @@ class Run(ApiObject):
 
     @classmethod
     def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        local = data.get(LOCAL)
-        own = local_fields(local) if isinstance(local, dict) else {}
-        return {name: value for name, value in data.items() if name not in ("steps", LOCAL)} | own
+        bare = {name: value for name, value in data.items() if name not in ("steps", LOCAL)}
+        return bare | local_fields(data)
 
     def with_local_fields(self, **fields: str | datetime | None) -> Run:
         """Give a copy with fields that the client knows and the API does not return.
@@ -412,32 +411,20 @@ class Run(ApiObject):
         )
 
 
-BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
-LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
-
-
-def local_fields(local: dict[str, Any]) -> dict[str, Any]:
-    """Give the known fields of the object under `LOCAL`."""
-    return {name: local[name] for name in LOCAL_FIELDS if local.get(name) is not None}
-
-
 def link_steps(raw_steps: object) -> tuple[Step, ...]:
     """Build nested `Step` objects from raw steps in any accepted form, bottom-up and without recursion."""
+    flat = flatten(raw_steps)
     steps: dict[int, Step] = {}
-
-    def accept(record: dict[str, Any]) -> bool:
+    for position, record in enumerate(flat.records):
         try:
-            steps[id(record)] = Step.from_json(record)
+            steps[position] = Step.from_json(record)
         except ContractError as error:
             log.warning("left out of the run's steps: %s", error)
-            return False
-        return True
-
-    flat = flatten(raw_steps, accept)
+    flat = link(flat, set(range(len(flat.records))) - steps.keys())
     children: list[list[Step]] = [[] for _ in flat.records]
     top: list[Step] = []
     for position in reversed(range(len(flat.records))):
-        step = steps[id(flat.records[position])]
+        step = steps[flat.origins[position]]
         step._steps = tuple(reversed(children[position]))
         (top if flat.parents[position] < 0 else children[flat.parents[position]]).append(step)
     return tuple(reversed(top))

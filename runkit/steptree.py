@@ -7,15 +7,12 @@ that a parser reads is fine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Iterator, Sequence, Set
 from typing import Any, NamedTuple
 
 from runkit.text import brief
 
 Record = dict[str, Any]
-
-_ORPHANED = -2  # the parent of a step whose parent was refused
 
 
 class Note(NamedTuple):
@@ -27,12 +24,17 @@ class Note(NamedTuple):
 
 
 class FlatSteps(NamedTuple):
-    """Steps in pre-order. `parents[i]` is the position of the parent of `records[i]`, -1 at the top."""
+    """Steps in pre-order. `parents[i]` is the position of the parent of `records[i]`, -1 at the top.
+
+    `origins[i]` is its position in the steps that were linked: `link` leaves some out, and moves others.
+    """
 
     records: list[Record]
     parents: list[int]
     depths: list[int]
     notes: list[Note]
+    origins: Sequence[int]
+    has_links: bool  # whether a top-level step names a parent
 
 
 def kind(value: object) -> str:
@@ -43,105 +45,75 @@ def kind(value: object) -> str:
     return names.get(type(value), "null" if value is None else type(value).__name__)
 
 
-def flatten(steps: object, accept: Callable[[Record], bool] | None = None) -> FlatSteps:
-    """Flatten raw `steps` into pre-order; the records are the same objects as in the input.
+def flatten(steps: object) -> FlatSteps:
+    """Flatten raw `steps` by their nesting alone, into pre-order; `link` does the rest.
 
-    `accept` may refuse a record; the children of a refused step become orphans. Steps that are not objects
-    are left out and noted. Of duplicated ids the first record is kept, with the children of all. Orphans and
-    the members of a cycle are at depth 0.
+    The records are the same objects as in the input. Steps that are not objects are left out and noted.
     """
-    flat = _walk(steps, accept)
-    ids = [record.get("id") for record in flat.records]
-    is_plain = not flat.notes and _are_distinct(ids) and not _name_parents(steps)
-    return flat if is_plain else _relink(flat, list(map(_key, ids, count())))
-
-
-def _key(step_id: object, position: int) -> str | int:
-    """Give the key of a step: its id, or its position if the id is not text."""
-    return step_id if isinstance(step_id, str) else position
-
-
-def names_parent(parent_step_id: object) -> bool:
-    """Whether a step's `parent_step_id` is set."""
-    return isinstance(parent_step_id, str) and bool(parent_step_id)
-
-
-def _name_parents(top: object) -> bool:
-    """Whether any top-level step names a parent."""
-    steps = top if isinstance(top, list) else ()
-    return any(names_parent(step.get("parent_step_id")) for step in steps if type(step) is dict)
-
-
-def _are_distinct(ids: list[Any]) -> bool:
-    try:
-        return len(set(ids)) == len(ids)
-    except TypeError:  # an id that is a list or an object
-        return False
-
-
-def _walk(steps: object, accept: Callable[[Record], bool] | None) -> FlatSteps:
-    """Follow the nesting only. A list of steps is read up to the first step with children."""
-    flat = FlatSteps([], [], [], [])
-    records, parents, depths, notes = flat
+    records: list[Record] = []
+    parents: list[int] = []
+    depths: list[int] = []
+    notes: list[Note] = []
     top = steps if isinstance(steps, list) else []
-    stack: list[tuple[Iterator[Any], int, int]] = [(iter(top), -1, 0)]
+    stack: list[tuple[Iterator[Any], int]] = [(iter(top), -1)]
     open_lists = [id(top)]  # the lists of steps that are being read, the innermost last
     seen = set(open_lists)
     while stack:
-        siblings, parent, depth = stack[-1]
+        siblings, parent = stack[-1]
         for step in siblings:
             if type(step) is not dict:
                 notes.append(Note(step, "bad_field", f"a step must be an object, found {kind(step)}"))
                 continue
-            kids = step.get("steps")
-            if kids is not None and type(kids) is not list:
-                notes.append(Note(step, "bad_field", f"steps must be a list, found {kind(kids)}"))
-                kids = None
-            if kids and id(kids) in seen:  # only in Python objects; JSON text cannot do this
-                is_cycle = id(kids) in open_lists
-                what = "those it is in" if is_cycle else "the same list as those of another step"
-                notes.append(Note(step, "cycle" if is_cycle else "duplicate_step", f"its steps are {what}"))
-                kids = None
-            if accept is not None and not accept(step):
-                if kids:
-                    stack.append((iter(kids), _ORPHANED, 0))
-                    open_lists.append(id(kids))
-                    seen.add(id(kids))
-                    break
-                continue
-            if parent == _ORPHANED:
-                notes.append(Note(step, "orphan_step", "its parent step was refused"))
             records.append(step)
             parents.append(parent)
-            depths.append(depth)
-            if kids:
-                stack.append((iter(kids), len(records) - 1, depth + 1))
-                open_lists.append(id(kids))
-                seen.add(id(kids))
-                break
+            depths.append(len(stack) - 1)
+            children = step.get("steps")
+            if not children and (children is None or type(children) is list):
+                continue
+            if type(children) is not list:
+                notes.append(Note(step, "bad_field", f"steps must be a list, found {kind(children)}"))
+            elif id(children) in seen:  # only in Python objects; JSON text cannot do this
+                is_cycle = id(children) in open_lists
+                what = "those it is in" if is_cycle else "the same list as those of another step"
+                notes.append(Note(step, "cycle" if is_cycle else "duplicate_step", f"its steps are {what}"))
+            else:
+                stack.append((iter(children), len(records) - 1))
+                open_lists.append(id(children))
+                seen.add(id(children))
+                break  # to read its children, then the rest of its siblings
         else:
             stack.pop()
             open_lists.pop()
-    return flat
+    has_links = any(_parent_id(step) for step in top if type(step) is dict)
+    return FlatSteps(records, parents, depths, notes, range(len(records)), has_links)
 
 
-def _relink(flat: FlatSteps, ids: list[str | int]) -> FlatSteps:
-    """Use `parent_step_id` for steps without a nested parent, drop duplicates, and sort again."""
+def link(flat: FlatSteps, refused: Set[int] = frozenset()) -> FlatSteps:
+    """Leave out refused steps and duplicates, and find the parents of steps without a nested parent.
+
+    `refused` are positions in `flat`; the children of a refused step become orphans. Of duplicated ids the
+    first record is kept, with the children of all. Orphans and the members of a cycle are at depth 0.
+    """
+    is_nested = not (flat.notes or refused or flat.has_links)
+    if is_nested and len({record["id"] for record in flat.records}) == len(flat.records):
+        return flat
+    ids = [_key(record.get("id"), position) for position, record in enumerate(flat.records)]
     notes = list(flat.notes)
     first: dict[str | int, int] = {}
     for position, step_id in enumerate(ids):
-        if first.setdefault(step_id, position) != position:
+        if position not in refused and first.setdefault(step_id, position) != position:
             notes.append(Note(flat.records[position], "duplicate_step", f"step {brief(step_id)} came before"))
 
     parent_of: dict[int, int] = {}
     for position in first.values():
         record, parent = flat.records[position], flat.parents[position]
-        named = record.get("parent_step_id")
-        if parent >= 0:
-            parent = first[ids[parent]]
-        elif parent == _ORPHANED or not names_parent(named):
+        named = _parent_id(record)
+        if parent in refused:
+            notes.append(Note(record, "orphan_step", "its parent step was refused"))
             parent = -1
-        elif (parent := first.get(str(named), -1)) < 0:
+        elif parent >= 0:
+            parent = first[ids[parent]]
+        elif named and (parent := first.get(named, -1)) < 0:
             notes.append(Note(record, "orphan_step", f"no step has the id of its parent, {brief(named)}"))
         parent_of[position] = parent
     for position in list(_on_cycles(parent_of)):
@@ -150,6 +122,17 @@ def _relink(flat: FlatSteps, ids: list[str | int]) -> FlatSteps:
         notes.append(Note(record, "cycle", f"its parents lead back to it: {named}"))
         parent_of[position] = -1
     return _preorder(flat.records, parent_of, notes)
+
+
+def _key(step_id: object, position: int) -> str | int:
+    """Give the key of a step: its id, or its position if the id is not text."""
+    return step_id if isinstance(step_id, str) else position
+
+
+def _parent_id(step: Record) -> str | None:
+    """Give the parent that a step names, if any."""
+    named = step.get("parent_step_id")
+    return named if isinstance(named, str) and named else None
 
 
 def _on_cycles(parent_of: dict[int, int]) -> Iterator[int]:
@@ -182,4 +165,6 @@ def _preorder(records: list[Record], parent_of: dict[int, int], notes: list[Note
         parents.append(parent)
         depths.append(depth)
         stack += [(kid, here, depth + 1) for kid in reversed(children.get(position, []))]
-    return FlatSteps([records[position] for position in order], parents, depths, notes)
+    return FlatSteps(
+        [records[position] for position in order], parents, depths, notes, order, has_links=False
+    )

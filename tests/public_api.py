@@ -157,11 +157,12 @@ def _members(cls: type, *, is_public: bool) -> list[str]:
         return [f".{member.name} = {member.value!r}" for member in cls]
     fields = _annotations(cls)
     lines = {name: f".{name}: {words or 'attribute'}" for name, words in (_attributes(cls) | fields).items()}
+    is_model = issubclass(cls, BaseModel)
     for name, value in vars(cls).items():
-        if not name.startswith("_") and name not in fields and not hasattr(BaseModel, name):
+        if not name.startswith("_") and name not in fields and not (is_model and hasattr(BaseModel, name)):
             lines[name] = f".{name}{_member(value)}"
     lines |= {name: f".{name}" for name in PROTOCOLS & set(vars(cls)) if vars(cls)[name] is not None}
-    is_made = is_public and "__init__" in vars(cls) and not issubclass(cls, BaseModel)
+    is_made = is_public and "__init__" in vars(cls) and not is_model
     return [*([_signature(cls)] if is_made else []), *(lines[name] for name in sorted(lines))]
 
 

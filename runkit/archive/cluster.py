@@ -9,7 +9,7 @@ from typing import Any
 from runkit.archive.selection import Part, Selection
 from runkit.errors import MissingExtra
 from runkit.tables.frames import Coverage, Frames, frames
-from runkit.tables.schema import SCHEMA, empty
+from runkit.tables.schema import COLUMNS, SCHEMA, empty
 
 try:
     import dask
@@ -26,7 +26,7 @@ class DaskFrames:
 
     Partition i of all six has the same whole runs, so `map_partitions` over several frames needs no shuffle.
     Dtypes and categories are those of the frames in memory. Divisions are unknown, and the index starts at 0
-    in each partition. `version` is that of the archive.
+    in each partition. `reads` has the time and host of each run's read; `version` is that of the archive.
     """
 
     runs: dd.DataFrame
@@ -35,6 +35,7 @@ class DaskFrames:
     sources: dd.DataFrame
     interrupts: dd.DataFrame
     problems: dd.DataFrame
+    reads: dd.DataFrame
     version: int
 
     @property
@@ -48,8 +49,8 @@ class DaskFrames:
 
     def compute(self) -> Frames:
         """Load all six into memory, as `Archive.frames` gives them."""
-        computed = compute(*(df for _, df in self.items()))
-        whole = {name: df.reset_index(drop=True) for name, df in zip(SCHEMA, computed, strict=True)}
+        computed = compute(*(getattr(self, name) for name in COLUMNS))
+        whole = {name: df.reset_index(drop=True) for name, df in zip(COLUMNS, computed, strict=True)}
         n = len(whole["runs"])
         return Frames(**whole, coverage=Coverage(n, n, 0), version=self.version)
 
@@ -63,12 +64,12 @@ def dask_frames(selection: Selection) -> DaskFrames:
     A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So frames that are
     computed together, or joined, need only one reading.
     """
-    parts = selection.parts or [Part(selection.snapshot.place, [], {})]  # Dask needs at least one partition
+    parts = selection.parts or [Part(selection.snapshot.place, None, {})]  # Dask needs at least one partition
     with dask.config.set({"dataframe.convert-string": False}):  # else Dask converts text to its own dtype
         whole = dd.from_map(frames, parts, progress=False, meta=empty("runs"), label="runkit-frames")
         made: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)
-            for name in SCHEMA
+            for name in COLUMNS
         }
     return DaskFrames(**made, version=selection.version)
 

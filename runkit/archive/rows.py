@@ -13,13 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
-from runkit.contract import FINAL_STATUSES, LOCAL, current_status
-from runkit.models import BUSINESS_FIELDS
-from runkit.tables.columns import Flags, Ints
-from runkit.tables.layout import read_runs
+from runkit.contract import BUSINESS_FIELDS, FINAL_STATUSES, LOCAL, current_status
+from runkit.tables.batch import read_runs
 from runkit.tables.problems import Problems
 from runkit.tables.sources import Record
-from runkit.tables.validate import NEVER, TEXT, TIME
+from runkit.tables.validate import NEVER, TEXT, TIME, Flags, Ints
 
 Json = dict[str, Any]
 
@@ -63,21 +61,13 @@ class Row(NamedTuple):
 
 
 def row_of(record: Record) -> Row:
-    """Write a record as JSON. One that cannot be written or read back is marked as a problem."""
+    """Write a record as JSON text."""
     raw = record.raw
     if record.problem or not isinstance(raw, dict):
         return Row(record)
-    try:
-        text = jsontext.dumps(raw)
-    except RecursionError as error:
-        refusal = ("too_deep", f"it could not be read back: {error}")
-    except (TypeError, ValueError) as error:
-        refusal = ("bad_json", f"it is not JSON ({error})")
-    else:
-        steps = raw.get("steps")
-        bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
-        return Row(record._replace(raw=bare), text, digest(raw, text))
-    return Row(Record({"id": raw.get("id")}, record.location, *refusal))
+    text, steps = jsontext.dumps(raw), raw.get("steps")
+    bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
+    return Row(record._replace(raw=bare), text, digest(raw, text))
 
 
 def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
@@ -97,7 +87,7 @@ def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
         "digest": pa.array([row.digest for row in valid], TEXT),
         "json": pa.array([row.text for row in valid], TEXT),
     }
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), runs.n_seen
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), len(rows)
 
 
 def _times(micros: Ints) -> pa.Array:

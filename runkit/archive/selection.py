@@ -1,8 +1,8 @@
 """Selected runs of one version of an archive, and the parts in which they are read.
 
-Which copies of runs are selected is decided for the whole version, before any JSON is read. A part is some
-files and the copies to read from them. Any process or machine can read it. It has whole runs only, so the six
-frames of a part have the same runs.
+Which copies of runs are selected is decided for the whole version, before any JSON is read. A part is a file
+and the copies to read from it. Any process or machine can read it. It has whole runs only, so the six frames
+of a part have the same runs.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 
 from runkit import jsontext
 from runkit.archive.rows import business_of, with_business
-from runkit.archive.table import FILE_BYTES, Place, Snapshot
+from runkit.archive.table import Place, Snapshot
 from runkit.contract import one_or_several, status_words, time_bound
 from runkit.errors import ArchiveError
 from runkit.models import Run
 from runkit.steptree import kind
 from runkit.tables.frames import Frames, frames
+from runkit.tables.sources import Location, Record
 from runkit.tables.validate import TEXT
 from runkit.text import visible
 
@@ -34,26 +35,24 @@ if TYPE_CHECKING:
 
 Words = str | Iterable[str] | None
 Moment = date | str | None
-PART_BYTES = FILE_BYTES
-"""Size of a part's files: about 80,000 steps, 100 MB as frames, which take half a second to make."""
 ROWS_AT_ONCE = 64  # of JSON that are decompressed ahead of the parser
 
 
 class Part(NamedTuple):
-    """Runs that are read together, and everything needed to read them, also in other processes.
+    """Runs of a file, and everything needed to read them, also in other processes.
 
-    `businesses` has the digest of each copy to read from these files, and the business of its run.
+    `businesses` has the digest of each copy to read, and the business of its run.
     """
 
     place: Place
-    paths: list[str]
+    path: str | None  # None: no runs
     businesses: dict[str, dict[str, Any]]
 
-    def raw_runs(self) -> Iterator[dict[str, Any]]:
+    def stored_records(self) -> Iterator[Record]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
         businesses = dict(self.businesses)
         with self.place.translated_errors():
-            batches = self.place.dataset(self.paths).to_batches(
+            batches = self.place.dataset([self.path] if self.path else []).to_batches(
                 columns=["digest", "json"],
                 batch_size=ROWS_AT_ONCE,
                 batch_readahead=1,
@@ -65,7 +64,8 @@ class Part(NamedTuple):
                 for digest, text in zip(batch["digest"].to_pylist(), batch["json"], strict=True):
                     if digest in businesses:
                         business = businesses.pop(digest)  # so that equal copies count once
-                        yield with_business(self._loads(text), business)
+                        raw = with_business(self._loads(text), business)
+                        yield Record(raw, Location(), n_bytes=len(text.as_buffer()))
 
     def _loads(self, text: pa.Scalar) -> dict[str, Any]:
         try:
@@ -129,25 +129,18 @@ class Selection:
         by_file: dict[int, dict[str, dict[str, Any]]] = {}
         for row in rows.sort_by([("created_at", "ascending"), ("file", "ascending")]).to_pylist():
             by_file.setdefault(row["file"], {})[row["digest"]] = business_of(row)
-        parts: list[Part] = []
-        size = 0
-        for number, businesses in by_file.items():
-            file = copies.files[number]
-            size += file["size_bytes"]
-            if not parts or size > PART_BYTES:
-                parts.append(Part(self.snapshot.place, [], {}))
-                size = file["size_bytes"]
-            parts[-1].paths.append(file["path"])
-            parts[-1].businesses.update(businesses)
-        return tuple(parts)
+        place = self.snapshot.place
+        return tuple(
+            Part(place, copies.files[number]["path"], businesses) for number, businesses in by_file.items()
+        )
 
-    def raw_runs(self) -> Iterator[dict[str, Any]]:
+    def stored_records(self) -> Iterator[Record]:
         """Read the runs as parsed JSON, one at a time."""
-        return chain.from_iterable(part.raw_runs() for part in self.parts)
+        return chain.from_iterable(part.stored_records() for part in self.parts)
 
     def runs(self) -> Iterator[Run]:
         """Read the runs, one at a time."""
-        return map(Run.from_json, self.raw_runs())
+        return (Run.from_json(record.raw) for record in self.stored_records())
 
     def frames(self) -> Frames:
         """Make the six frames of the runs."""

@@ -29,8 +29,7 @@ from runkit.archive.rows import ADDED_COLUMNS, RANKED, SCHEMA, WITH_STATISTICS, 
 from runkit.contract import full_id
 from runkit.errors import ArchiveError, MissingExtra, UsageError
 from runkit.secret import HIDDEN
-from runkit.tables.columns import Flags
-from runkit.tables.validate import TEXT
+from runkit.tables.validate import TEXT, Flags
 from runkit.text import brief, plural, shorten
 
 try:
@@ -40,7 +39,7 @@ try:
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
-FILE_BYTES = 2_500_000  # of a file that compaction writes: about 50 MB of JSON, a partition on a cluster
+FILE_BYTES = 1_600_000  # of a file that compaction writes: about 32 MB of JSON, a partition on a cluster
 MAX_ATTEMPTS = (
     20  # of an append, each on the newest version: a compaction has to commit that often within a second
 )

@@ -14,8 +14,8 @@ import pyarrow as pa
 from runkit.archive.rows import SCHEMA, Row, resolve, row_of, table_of
 from runkit.archive.table import CommitConflict, Place, Snapshot
 from runkit.logs import log
+from runkit.tables.frames import problems_frame
 from runkit.tables.problems import Problems, problem_counts
-from runkit.tables.schema import cast, empty
 from runkit.tables.sources import Record
 from runkit.text import plural
 
@@ -117,8 +117,7 @@ class Writer:
         """Give the counts of everything."""
         if self._n_refused:
             log.warning("%s could not be archived; see .problems", plural(self._n_refused, "record"))
-        rows = pd.DataFrame(self._problems.rows, dtype="str")
-        problems = cast(rows, "problems") if len(rows) else empty("problems")
+        problems = problems_frame(self._problems)
         counts = self._n_new, self._n_changed, self._n_unchanged, self._n_refused
         return Added(*counts, self._snapshot.version, problems, is_interrupted)
 

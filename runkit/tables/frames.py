@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -21,14 +22,11 @@ from runkit.html_tables import df_to_html, with_labels
 from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
-from runkit.tables.assemble import assemble
 from runkit.tables.batch import Batch, Vocabularies, read_batch
-from runkit.tables.build import RowGroup, build_row_group
-from runkit.tables.columns import vocabularies
-from runkit.tables.layout import micros
 from runkit.tables.problems import Problems, problem_counts
-from runkit.tables.schema import SCHEMA, cast, empty
+from runkit.tables.schema import COLUMNS, DTYPES, SCHEMA, Column, cast, empty, schema_frame
 from runkit.tables.sources import Record, records_of
+from runkit.tables.validate import Flags, Ints, Vocabulary, micros
 from runkit.text import (
     Markup,
     block,
@@ -42,18 +40,16 @@ from runkit.text import (
     visible,
 )
 
-# JSON text per batch: small enough that its objects (five times as many bytes) stay in the processor's cache,
-# large enough that calls to numpy and Arrow cost little. Half or twice as much is slower.
-BATCH_BYTES = 1_600_000
-BATCH_RUNS = 800
-STEP_BYTES = 500  # estimate for a step, if the length of the text is not known
-# Steps (and runs) in a row group: enough that numpy's and Arrow's overhead per call is small.
-ROW_GROUP_STEPS = 16_384
+# JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough that its
+# objects (five times as many bytes) do not count beside the frames.
+BATCH_BYTES = 4_000_000
+BATCH_RUNS = 2_000
 PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 COVERAGE_FILE = "coverage.json"
+PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
 
 
 class Coverage(NamedTuple):
@@ -82,6 +78,11 @@ class Frames:
     coverage: Coverage
     version: int | None = None
     reads: pd.DataFrame | None = None
+
+    @property
+    def schema(self) -> pd.DataFrame:
+        """All columns of the six frames, one row each: frame, column, dtype, unit, meaning."""
+        return schema_frame()
 
     @property
     def read_from(self) -> tuple[str, ...]:
@@ -285,17 +286,23 @@ def frames(
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
     source = getattr(source, "pinned", source)  # one version of an archive, even if others write to it
-    words = vocabularies()
+    words: Vocabularies = {
+        frame: {column.name: Vocabulary(column.words) for column in columns if column.kind == "category"}
+        for frame, columns in SCHEMA.items()
+    }
     problems = Problems()
     moment = _as_of_micros(as_of, source)
-    bar = Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress)
-    with gc_paused(), bar:
-        row_groups = list(_row_groups(records_of(source), moment, words, problems, bar))
+    seen, batches = 0, []
+    with gc_paused(), Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress) as bar:
+        for records in _in_batches(records_of(source)):
+            batches.append(read_batch(records, moment, words, problems))
+            bar.update(len(records))
+            seen += len(records)
+            records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)
     if why is not None:
         problems.add(None, "source", "truncated", f"the source is incomplete: {why}")
-    seen = sum(group.n_seen for group in row_groups)
-    dataframes = assemble(row_groups, words, problems)
+    dataframes = _assemble(batches or [read_batch([], moment, words, problems)], words, problems)
     n_runs = len(dataframes["runs"])
     coverage = Coverage(seen, n_runs, seen - n_runs, why)
     result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
@@ -317,7 +324,11 @@ def _with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the garbage collector: JSON has no cycles, and looking for them takes as long as parsing."""
+    """Pause the garbage collector while JSON is read.
+
+    JSON has no cycles, so it finds nothing, and looking takes a third of the time of `frames`, measured with
+    100,000 steps.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -341,30 +352,12 @@ def _as_of_micros(as_of: datetime | str | None, source: object) -> int | None:
         ) from None
 
 
-def _row_groups(
-    records: Iterable[Record], as_of: int | None, words: Vocabularies, problems: Problems, bar: Bar
-) -> Iterator[RowGroup]:
-    batches: list[Batch] = []
-    size = 0
-    for batch_records in _in_batches(records):
-        batch = read_batch(batch_records, as_of, words, problems)
-        bar.update(len(batch_records))
-        batches.append(batch)
-        size += len(batch.chunks["steps"]["run"]) + len(batch_records)
-        batch_records.clear()  # free the JSON before the next batch is parsed
-        if size >= ROW_GROUP_STEPS:
-            yield build_row_group(batches)
-            batches, size = [], 0
-    if batches:
-        yield build_row_group(batches)
-
-
 def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     batch: list[Record] = []
     size = 0
     for record in records:
         batch.append(record)
-        size += record.n_bytes or _size(record.raw)
+        size += record.n_bytes
         if size >= BATCH_BYTES or len(batch) >= BATCH_RUNS:
             yield batch
             batch, size = [], 0
@@ -372,13 +365,75 @@ def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _size(raw: object) -> int:
-    """Estimate the bytes of JSON by the number of steps on the top two levels."""
-    steps = raw.get("steps") if isinstance(raw, dict) else None
-    if not isinstance(steps, list):
-        return STEP_BYTES
-    children = (step.get("steps") for step in steps if isinstance(step, dict))
-    return STEP_BYTES * (len(steps) + sum(len(nested) for nested in children if isinstance(nested, list)))
+def _assemble(batches: list[Batch], words: Vocabularies, problems: Problems) -> dict[str, pd.DataFrame]:
+    """Concatenate the batches' columns, without runs that have a newer record of the same id.
+
+    The batches are emptied on the way: each column is released once it is in its frame, so that memory holds
+    only one column twice.
+    """
+    runs = _frame("runs", batches, words, None)
+    newest = _newest_rows(runs)
+    is_kept = newest == np.arange(len(runs))
+    keep: dict[str, Flags] = {}
+    if not is_kept.all():
+        _note_duplicates(runs, newest, batches, problems)
+        keep = {name: np.repeat(is_kept, runs[f"n_{name}"]) for name in PARTS}
+        keep["reads"] = is_kept
+        runs = runs[is_kept].reset_index(drop=True)
+    frames = {name: _frame(name, batches, words, keep.get(name)) for name in (*PARTS, "reads")}
+    return {"runs": runs, **frames, "problems": problems_frame(problems)}
+
+
+def _newest_rows(runs: pd.DataFrame) -> Ints:
+    """Return for each row the row of the same run to keep: newest updated_at, the later one in a tie."""
+    rows = np.arange(len(runs))
+    if runs["run_id"].is_unique:
+        return rows
+    best = runs[["run_id", "updated_at"]].assign(row=rows).sort_values(["updated_at", "row"])
+    return best.groupby("run_id", sort=False)["row"].transform("last").sort_index().to_numpy()
+
+
+def _note_duplicates(runs: pd.DataFrame, newest: Ints, batches: list[Batch], problems: Problems) -> None:
+    locations = [location for batch in batches for location in batch.locations]
+    for row in np.flatnonzero(newest != np.arange(len(runs))).tolist():
+        detail = f"replaced by the record at {locations[newest[row]]}, which is newer or comes later"
+        problems.add({"id": runs["run_id"].iloc[row]}, locations[row], "duplicate_run", detail)
+
+
+def _frame(name: str, batches: list[Batch], words: Vocabularies, keep: Flags | None) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for column in COLUMNS[name]:
+        parts = [batch.chunks[name].pop(column.name) for batch in batches]
+        known = words.get("artifacts" if column.name == "origin" else name, {}).get(column.name)
+        columns[column.name] = _values(column, parts, keep, known)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _values(column: Column, parts: list[Any], keep: Flags | None, known: Vocabulary | None) -> Any:
+    if column.kind == "str":
+        text = pa.chunked_array(parts)
+        text = text if keep is None else text.filter(pa.array(keep))
+        return text.to_pandas().astype("str")  # pyarrow before 24 makes object columns of all nulls
+    values = np.concatenate(parts)
+    values = values if keep is None else values[keep]
+    if known is not None:
+        return pd.Categorical.from_codes(values, categories=pd.Index(known.words, dtype="str"))
+    if column.kind == "time":
+        return pd.DatetimeIndex(values.view("M8[us]")).tz_localize("UTC")
+    return values.astype(DTYPES[column.kind], copy=False)
+
+
+def problems_frame(problems: Problems) -> pd.DataFrame:
+    """Make the problems frame."""
+    return pd.DataFrame(
+        {
+            column.name: pd.Series(
+                [row[column.name] for row in problems.rows],
+                dtype=pd.CategoricalDtype(list(column.words)) if column.kind == "category" else "str",
+            )
+            for column in SCHEMA["problems"]
+        }
+    )
 
 
 def read(directory: str | Path) -> Frames:

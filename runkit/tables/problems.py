@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runkit.jsontext import as_unicode
@@ -26,6 +27,7 @@ _INDEX = re.compile(r"\[\d+\]")
 MAX_LEVELS = 16  # of steps in steps, that a location names
 
 
+@dataclass
 class Problems:
     """Collects the rows of the problems frame, and finds the JSON path of a step.
 
@@ -33,11 +35,11 @@ class Problems:
     one row that counts them, so that many of a kind do not hide the rest.
     """
 
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self._n: Counter[Kind] = Counter()
-        self._others: dict[Kind, Row] = {}
-        self._paths: dict[int, dict[int, str]] = {}  # id of a run's raw JSON -> id of a raw step -> its path
+    rows: list[Row] = field(default_factory=list)
+    paths: dict[int, dict[int, str]] = field(default_factory=dict)
+    """By the id() of a run's raw JSON, the path of each raw step by its id(). Valid while the JSON exists."""
+    _n: Counter[Kind] = field(default_factory=Counter)
+    _others: dict[Kind, Row] = field(default_factory=dict)
 
     def add(self, run: object, location: str, problem: str, detail: str, place: str = "$") -> None:
         """Note a problem of `run` (its raw JSON, or None). `place` is its place in the schema."""
@@ -79,7 +81,7 @@ class Problems:
             "step_id": _id_of(step),
             "location": as_unicode(locate()),
             "problem": problem,
-            "detail": as_unicode(detail),
+            "detail": detail,
             "severity": "error" if problem in ERRORS else "warning",
         }
         if n_others == 1:
@@ -88,19 +90,15 @@ class Problems:
         self.rows.append(row)
 
     def _path(self, record: Record, step: object) -> str:
-        paths = self._paths.get(id(record.raw))
+        paths = self.paths.get(id(record.raw))
         if paths is None:
-            paths = self._paths[id(record.raw)] = _step_paths(record.raw.get("steps"))
+            paths = self.paths[id(record.raw)] = _step_paths(record.raw.get("steps"))
         return paths.get(id(step), "steps")
-
-    def clear_paths(self) -> None:
-        """Drop the paths, which are only valid while the raw records exist."""
-        self._paths.clear()
 
 
 def _id_of(record: object) -> str | None:
     value: Any = record.get("id") if isinstance(record, dict) else None
-    return None if value is None else as_unicode(value if isinstance(value, str) else brief(value))
+    return value if value is None or isinstance(value, str) else brief(value)
 
 
 def _step_paths(steps: object) -> dict[int, str]:
@@ -114,8 +112,6 @@ def _step_paths(steps: object) -> dict[int, str]:
         children, path, depth = stack.pop()
         left_out = f"…({depth - MAX_LEVELS:,} levels)…steps" if depth > MAX_LEVELS else ""
         for number, child in enumerate(children if isinstance(children, list) else ()):
-            if id(child) in paths:  # it occurs twice in the tree, or contains itself
-                continue
             paths[id(child)] = f"{path}{left_out}[{number}]"
             if isinstance(child, dict):
                 inside = path if depth >= MAX_LEVELS else f"{path}[{number}].steps"

@@ -6,12 +6,12 @@ with `n_` are counts, with `is_` and `has_` flags.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple
+
+import pandas as pd
 
 from runkit.contract import KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Kind = Literal["str", "category", "time", "seconds", "count", "flag"]
 
@@ -23,63 +23,30 @@ DTYPES: dict[Kind, str] = {
     "flag": "bool",
 }
 
+UNITS: dict[Kind, str] = {"time": "UTC", "seconds": "s"}
+
 ORIGINS = ("step", "proposal", "output")
 OUTCOMES = ("pending", "answered", "auto_approve", "skip", "lapsed")
 DECISIONS = ("approved", "rejected", "edited")
 SEVERITIES = ("error", "warning")  # error: a record or a value is missing in the frames; warning: kept
 PROBLEMS = (
-    "bad_json",
-    "not_a_run",
-    "too_deep",
-    "bad_field",
-    "unknown_value",
-    "duplicate_run",
-    "duplicate_step",
-    "orphan_step",
-    "cycle",
-    "parent_disagrees",
-    "ends_before_start",
-    "outside_parent",
-    "naive_time",
-    "outside_run",
-    "starts_before_created",
-    "unpaired_interrupt",
-    "truncated",
+    *("bad_json", "not_a_run", "too_deep", "bad_field", "unknown_value", "duplicate_run", "duplicate_step"),
+    *("orphan_step", "cycle", "parent_disagrees", "ends_before_start", "outside_parent", "naive_time"),
+    *("outside_run", "starts_before_created", "unpaired_interrupt", "truncated"),
 )
 
 
 class Column(NamedTuple):
     """One column. `words` are the known words of a category; unknown words are appended."""
 
-    name: str
     kind: Kind
+    name: str
     meaning: str
     words: tuple[str, ...] = ()
 
 
-def _text(name: str, meaning: str) -> Column:
-    return Column(name, "str", meaning)
-
-
-def _word(name: str, words: tuple[str, ...], meaning: str) -> Column:
-    return Column(name, "category", meaning, words)
-
-
-def _time(name: str, meaning: str) -> Column:
-    return Column(name, "time", meaning)
-
-
-def _seconds(name: str, meaning: str) -> Column:
-    return Column(name, "seconds", meaning)
-
-
-def _count(name: str, meaning: str) -> Column:
-    return Column(name, "count", meaning)
-
-
-def _flag(name: str, meaning: str) -> Column:
-    return Column(name, "flag", meaning)
-
+_text, _word, _time = partial(Column, "str"), partial(Column, "category"), partial(Column, "time")
+_seconds, _count, _flag = partial(Column, "seconds"), partial(Column, "count"), partial(Column, "flag")
 
 RUN_ID = _text("run_id", "id of the run; joins all six frames")
 STEP_ID = _text("step_id", "id of the step; null if the row belongs to no step")
@@ -94,7 +61,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _time("business_status_at", "when the business had this status"),
         _text("agent", "type of the agent"),
         _text("agent_name", "display name of the agent, if known"),
-        _word("status", RUN_STATUSES, "status of the run"),
+        _word("status", "status of the run", RUN_STATUSES),
         _text("requester", "name of the person who requested the run"),
         _time("created_at", "when the run was requested"),
         _time("updated_at", "when the run last changed"),
@@ -124,10 +91,10 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("subtree_end", "position after its last descendant"),
         _count("depth", "0 at the top"),
         _text("agent", "type of the agent"),
-        _word("type", STEP_TYPES, "type of the step"),
+        _word("type", "type of the step", STEP_TYPES),
         _text("name", "internal name"),
         _text("label", "display name"),
-        _word("status", STEP_STATUSES, "status of the step"),
+        _word("status", "status of the step", STEP_STATUSES),
         _time("started_at", "when the step began"),
         _time("completed_at", "when the step ended; null while open"),
         _flag("is_open", "the step has not ended"),
@@ -135,7 +102,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _seconds("self_s", "duration minus the union of its children"),
         _flag("is_critical", "on the critical path"),
         _seconds("critical_s", "own time on the critical path"),
-        _word("resolution", RESOLUTIONS, "how the interrupt policy resolved it; null if a reviewer did"),
+        _word("resolution", "how the interrupt policy resolved it; null if a reviewer did", RESOLUTIONS),
         _count("n_children", "number of direct children"),
         _count("n_artifacts", "rows in artifacts"),
         _text("result", "the structured payload as compact JSON, uncut"),
@@ -145,7 +112,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("artifact_no", "position in the run; joins sources"),
         _flag("is_repeat", "a proposal that repeats a step's finding; count both once"),
         STEP_ID,
-        _word("origin", ORIGINS, "from a step, from a proposal, or from the run's output"),
+        _word("origin", "from a step, from a proposal, or from the run's output", ORIGINS),
         _text("interrupt_id", "id of the interrupt that proposes it"),
         _text("artifact_id", "id of the artifact, null if the API gave none"),
         _text("agent", "type of the agent"),
@@ -162,7 +129,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("artifact_no", "the artifact in the run; joins artifacts"),
         _count("source_no", "position in the artifact"),
         STEP_ID,
-        _word("origin", ORIGINS, "as in artifacts"),
+        _word("origin", "as in artifacts", ORIGINS),
         _text("title", "title of the artifact"),
         _text("url", "address of the source"),
         _text("host", "host of the URL"),
@@ -176,22 +143,22 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("step_id", "id of the interrupt step; null if none matches"),
         _text("agent", "type of the agent that asks"),
         _text("label", "the question"),
-        _word("kind", KINDS, "kind of answer expected"),
+        _word("kind", "kind of answer expected", KINDS),
         _count("n_proposals", "number of proposals"),
         _time("asked_at", "when the question was asked"),
         _time("answered_at", "when it was answered or resolved by policy"),
         _seconds("wait_s", "waiting time, until as_of while pending"),
-        _word("outcome", OUTCOMES, "how it ended"),
-        _word("decision", DECISIONS, "the reviewer's decision, if known"),
+        _word("outcome", "how it ended", OUTCOMES),
+        _word("decision", "the reviewer's decision, if known", DECISIONS),
         _text("answered_by", "name of the reviewer, if known"),
     ),
     "problems": (
         RUN_ID,
         STEP_ID,
         _text("location", "file:line and JSON path"),
-        _word("problem", PROBLEMS, "kind of problem"),
+        _word("problem", "kind of problem", PROBLEMS),
         _text("detail", "what was found and what was expected"),
-        _word("severity", SEVERITIES, "error: refused or read as null; warning: kept"),
+        _word("severity", "error: refused or read as null; warning: kept", SEVERITIES),
     ),
 }
 
@@ -201,17 +168,23 @@ COLUMNS = SCHEMA | {"reads": READS}
 _ABSENT: dict[Kind, object] = {"count": 0, "flag": False}  # other kinds have null
 
 
+def schema_frame() -> pd.DataFrame:
+    """Make a frame of all columns: their frame, name, dtype, unit and meaning."""
+    rows = [
+        (frame, column.name, DTYPES.get(column.kind, "category"), UNITS.get(column.kind), column.meaning)
+        for frame, columns in SCHEMA.items()
+        for column in columns
+    ]
+    return pd.DataFrame(rows, columns=["frame", "column", "dtype", "unit", "meaning"], dtype="str")
+
+
 def empty(frame: str) -> pd.DataFrame:
     """Make an empty frame with all columns, dtypes and categories."""
-    import pandas as pd
-
     return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
     """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
-    import pandas as pd
-
     out = {}
     for column in COLUMNS[frame]:
         if column.name not in df:

@@ -24,10 +24,10 @@ from typing import NamedTuple
 from runkit import jsontext, style
 from runkit.client import Client
 from runkit.client.stream import EventStream
-from runkit.contract import LOCAL, RUN_READ, Json
+from runkit.contract import BUSINESS_FIELDS, LOCAL, RUN_READ, Json
 from runkit.errors import AuthError, ContractError, NotFound, RateLimited, RunkitError, Unavailable
 from runkit.logs import log
-from runkit.models import BUSINESS_FIELDS, Run
+from runkit.models import Run
 from runkit.text import duration, shorten
 from runkit.widgets import jobs
 

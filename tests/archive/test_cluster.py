@@ -52,9 +52,8 @@ def cluster() -> Iterator[Client]:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runkit.Archive:
+def archive(tmp_path: Path) -> runkit.Archive:
     """Sixty runs in six parts, with older copies of some in others."""
-    monkeypatch.setattr(selection, "PART_BYTES", 1)
     archive = runkit.Archive(tmp_path / "runs")
     archive.add([one | {"updated_at": at(-9_000), "status": "error"} for one in RUNS[::7]])
     for first in range(0, 60, 10):
@@ -90,6 +89,9 @@ def test_the_frames_are_those_in_memory(archive: runkit.Archive) -> None:
     for name, df in expected.items():
         assert len(df)
         same(getattr(computed, name), df)
+    assert expected.reads is not None
+    assert computed.reads is not None
+    same(computed.reads, expected.reads)
     assert computed.version == on_cluster.version == archive.version
 
 
@@ -142,13 +144,13 @@ def test_frames_that_are_computed_together_are_read_once(
 ) -> None:
     """Each part is parsed once, however many of its frames are wanted."""
     seen: list[object] = []
-    real = selection.Part.raw_runs
+    real = selection.Part.stored_records
 
     def counted(part: selection.Part) -> Any:
         seen.append(part)
         return real(part)
 
-    monkeypatch.setattr(selection.Part, "raw_runs", counted)
+    monkeypatch.setattr(selection.Part, "stored_records", counted)
     d = archive.dask()
     with dask.config.set(scheduler="synchronous"):
         dask.compute(d.runs, d.steps["self_s"].sum(), d.artifacts)

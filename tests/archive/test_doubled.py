@@ -99,11 +99,8 @@ def test_sums_count_once_and_frames_are_complete(doubled: Path) -> None:
     assert len(f.problems) == 0
 
 
-def test_copies_far_apart_are_resolved_across_partitions(
-    doubled: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copies_far_apart_are_resolved_across_partitions(doubled: Path) -> None:
     """Though each file is a partition of its own, and the copies of a run lie in several."""
-    monkeypatch.setattr("runkit.archive.selection.PART_BYTES", 1)
     for number in range(0, 10, 3):
         runkit.Archive(doubled).add([item(f"r{number}", 300), item(f"r{number + 1}", 300)])
     d = runkit.Archive(doubled).dask()

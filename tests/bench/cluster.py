@@ -10,7 +10,7 @@ import pytest
 from dask.distributed import Client, LocalCluster
 
 import runkit
-from runkit.archive import selection, writing
+from runkit.archive import writing
 
 from . import data
 from .measuring import Row, in_turns, row, seconds
@@ -27,7 +27,6 @@ def measure(n_steps: int) -> list[Row]:
         archive = runkit.Archive(Path(name) / "archive")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(writing, "BATCH_BYTES", file.stat().st_size // PARTS)
-            patch.setattr(selection, "PART_BYTES", 1)  # each file is a part
             archive.add(file)
             return _measured(archive)
 

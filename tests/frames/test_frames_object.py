@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 import runkit
 from runkit.errors import UsageError
 from runkit.tables.schema import SCHEMA
-from support import artifact, example, question, run, runs, step
+from support import EXAMPLES, artifact, example, question, run, runs, step
 
 EVIL = '<script>alert(1)</script>"$x$'
 
@@ -87,3 +89,33 @@ def test_the_notebook_form_shows_hostile_text_as_text() -> None:
     shown = runkit.frames(source)._repr_html_()
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
+
+
+@pytest.mark.parametrize("name", ["run_completed.json", "run_interrupted.json"])
+def test_a_path_becomes_frames_in_ten_files(name: str) -> None:
+    """No more of runkit is entered between the call and its DataFrames."""
+    package, entered = Path(runkit.__file__).parent, set()
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(package):
+            entered.add(path.relative_to(package).as_posix())
+
+    runkit.frames(EXAMPLES / name)  # so that all is imported
+    sys.setprofile(look)
+    try:
+        runkit.frames(EXAMPLES / name)
+    finally:
+        sys.setprofile(None)
+    assert len(entered) <= 10, sorted(entered)
+
+
+def test_the_schema_is_a_frame_of_all_columns() -> None:
+    """In order, with the dtypes that the frames have, and the unit and meaning of each."""
+    f = runkit.frames(EXAMPLES / "run_completed.json")
+    assert list(f.schema) == ["frame", "column", "dtype", "unit", "meaning"]
+    listed = f.schema[["frame", "column", "dtype"]].to_numpy().tolist()
+    assert listed == [[name, column, str(df[column].dtype)] for name, df in f.items() for column in df]
+    units = dict(zip(f.schema["column"], f.schema["unit"], strict=True))
+    assert (units["duration_s"], units["created_at"], pd.isna(units["is_open"])) == ("s", "UTC", True)
+    assert f.schema["meaning"].str.len().gt(3).all()

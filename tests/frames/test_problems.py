@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,15 +221,13 @@ def nested(depth: int) -> dict[str, Any]:
     return top
 
 
-@pytest.mark.parametrize("depth", [400, 5000])
-def test_deep_nesting_is_read(depth: int) -> None:
-    """400 levels from text, 5,000 from objects."""
-    source: Any = run(nested(depth))
-    if depth == 400:
-        source = runkit.Run.from_json(source).to_json().encode()
-    frames = runkit.frames(source)
-    assert frames.steps["depth"].tolist() == list(range(depth))
-    assert frames.steps["subtree_end"].tolist() == [depth] * depth
+@pytest.mark.parametrize("is_text", [True, False])
+def test_deep_nesting_is_read(is_text: bool) -> None:
+    """400 levels, from text and from objects."""
+    source: Any = run(nested(400))
+    frames = runkit.frames(runkit.Run.from_json(source).to_json().encode() if is_text else source)
+    assert frames.steps["depth"].tolist() == list(range(400))
+    assert frames.steps["subtree_end"].tolist() == [400] * 400
     assert frames.steps["critical_s"].sum() == 50
     assert words(frames) == []
 
@@ -287,34 +284,37 @@ def test_any_json_gets_a_verdict(source: list[Any]) -> None:
     frames = runkit.frames(source)
     assert frames.coverage.seen == len(source)
     assert frames.coverage.kept == len(frames.runs)
-    refused = frames.problems["problem"].isin(["not_a_run", "bad_field", "duplicate_run"])
+    refused = frames.problems["problem"].isin(["not_a_run", "bad_field", "duplicate_run", "bad_json"])
     assert refused.sum() >= frames.coverage.refused
     assert set(frames.steps["run_id"]) <= set(frames.runs["run_id"])
 
 
+def cyclic() -> dict[str, Any]:
+    """A step that is among its own steps."""
+    one = step("a")
+    one["steps"].append(one)
+    return one
+
+
 @pytest.mark.parametrize(
-    "source",
+    ("odd", "problem"),
     [
-        run(run_id="\ud800"),
-        run(requester={"id": "u", "name": "\ud800"}),
-        run(step("a", label="\ud800"), step("b", result={"\ud800": "\udfff"})),
-        run(step("\ud800", type="odd"), agent="\ud800"),
-        run(question("q", 1, None), end=None, interrupts=[{"id": "i", "value": {"label": "\ud800"}}]),
-        run(step("a", artifacts=[artifact("\ud800", sources=[{"url": "\ud800"}])])),
+        (step("a", result={"x": {1, 2}}), "bad_json"),
+        (step("a", result={"x": float("nan")}), "bad_json"),
+        (step("a", result={"n": 2**64}), "bad_json"),
+        (step("a", label="\ud800"), "bad_json"),
+        (step("a", **{"\ud800": 1}), "bad_json"),
+        (nested(5000), "too_deep"),
+        (cyclic(), "bad_json"),
     ],
+    ids=["set", "NaN", "65 bits", "half a pair", "as a key", "5,000 levels", "cycle"],
 )
-def test_half_a_surrogate_pair_gets_a_verdict(source: Any, tmp_path: Path) -> None:
-    """Text that UTF-8 cannot hold is refused, noted or escaped, and what is left can be saved."""
-    frames = runkit.frames([source, run(run_id="fine")])
-    assert "fine" in set(frames.runs["run_id"])
-    frames.save(tmp_path)
-
-
-def test_what_no_json_can_hold_is_a_bad_field() -> None:
-    """A payload that Python made and JSON does not know is null and noted."""
-    frames = runkit.frames(run(step("a", result={"x": {1, 2}})))
-    assert frames.steps["result"].isna().all()
-    assert words(frames) == ["bad_field"]
+def test_a_run_that_json_cannot_hold_is_refused(odd: dict[str, Any], problem: str) -> None:
+    """Python objects are subject to the rules of text; the problem names the run, and costs no other."""
+    frames = runkit.frames([run(odd, run_id="odd"), run(run_id="good")])
+    assert frames.problems[["run_id", "problem", "location"]].values.tolist() == [["odd", problem, "$[0]"]]
+    assert frames.runs["run_id"].tolist() == ["good"]
+    assert (frames.coverage.seen, frames.coverage.refused) == (2, 1)
 
 
 def test_a_requester_without_a_name_is_noted() -> None:

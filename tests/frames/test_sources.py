@@ -169,9 +169,9 @@ def test_on_error_raise_lets_notes_pass() -> None:
 
 
 def test_the_size_of_a_batch_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs that are built together and one by one give the same frames."""
+    """Runs that are read together and one by one give the same frames."""
     whole = runkit.frames([*RUNS, RUNS[0], {"object": "x"}, run(run_id="z", status="paused")])
-    monkeypatch.setattr("runkit.tables.frames.ROW_GROUP_STEPS", 1)
+    monkeypatch.setattr("runkit.tables.frames.BATCH_RUNS", 1)
     same(whole, runkit.frames([*RUNS, RUNS[0], {"object": "x"}, run(run_id="z", status="paused")]))
 
 

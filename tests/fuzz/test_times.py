@@ -13,7 +13,7 @@ import runkit
 from fuzz.made import Case, fuzz, python_values, texts, times
 from runkit.contract import parse_time, read_time, time_bound
 from runkit.errors import UsageError
-from runkit.tables.layout import micros
+from runkit.tables.validate import micros
 from runkit.text import duration, moment, timestamp
 from support import run, step
 

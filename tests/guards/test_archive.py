@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import deltalake
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -71,12 +72,13 @@ def test_who_writes_meanwhile_costs_no_run_and_doubles_none(archive: runkit.Arch
 
 
 def test_rows_that_are_there_twice_are_one_run(archive: runkit.Archive, tmp_path: Path) -> None:
-    """As in an archive of 0.1 that two writers doubled: when it is read, and after it was compacted."""
+    """As in an archive of 0.1 that two writers doubled, in several files and in one: read, and compacted."""
     archive.add([one("a", 100, status="error"), one("b")])
     archive.add([one("a", 200), one("c")])
     table = deltalake.DeltaTable(str(tmp_path / "runs"))
     again = (pc.field("run_id") != "a") | (pc.field("status") == "error")  # all but the newest copy of a
-    deltalake.write_deltalake(table, table.to_pyarrow_table().filter(again), mode="append")
+    doubled = table.to_pyarrow_table().filter(again)
+    deltalake.write_deltalake(table, pa.concat_tables([doubled, doubled]), mode="append")
     wanted = dict.fromkeys("abc", "completed")
     check_holds(archive, wanted)
     assert sorted(archive.dask().steps["run_id"].compute(scheduler="synchronous")) == ["a", "b", "c"]

@@ -11,8 +11,8 @@ from itertools import count
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
-from runkit.contract import LOCAL
-from runkit.models import LOCAL_FIELDS, ApiObject, Run, Step
+from runkit.contract import LOCAL, LOCAL_FIELDS
+from runkit.models import ApiObject, Run, Step
 from support import Json, at
 
 KINDS = ("activity", "interrupt", "error", "output")
