@@ -109,9 +109,10 @@ class Runs:
         """
         run_plan, now = self.store.plan_of(run_id), self.store.clock.now()
         interrupt_id, value = parse_answer(body)
-        interrupt = state.pending(run_plan, now)
-        if interrupt is None or interrupt.item["id"] != interrupt_id:
-            status = f"waiting for {interrupt.item['id']!r}" if interrupt else state.status(run_plan, now)
+        pending = {one.item["id"]: one for one in state.pending(run_plan, now)}
+        interrupt = pending.get(interrupt_id)
+        if interrupt is None:
+            status = f"waiting for {' and '.join(pending)}" if pending else state.status(run_plan, now)
             message = f"{interrupt_id[:80]!r} is not pending: the run is {status}"
             raise RequestError(422, message, "interrupt_id")
         documents = self.registry.documents(run_plan.spec.business_id)
@@ -157,8 +158,8 @@ class Runs:
             business = random.choices(BUSINESSES, weights)[0]
             spec, rows = self._new_run(ORCHESTRATOR, business.id, None, created, past=now)
             answers: tuple[Answer, ...] = ()
-            while interrupt := state.pending(plan(spec, answers), now):
-                answer = _history_answer(interrupt, random)
+            while pending := state.pending(plan(spec, answers), now):
+                answer = _history_answer(pending[0], random)
                 if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
                     break
                 answers = (*answers, answer)

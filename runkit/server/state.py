@@ -26,7 +26,7 @@ _CAMEL = {"run_id": "runId", "thread_id": "threadId"}
 
 def state(p: Plan, t: int, steps: bool = True) -> Json:
     """Return the run (contract section 5) at virtual millisecond `t`, with or without its steps."""
-    now, interrupt = status(p, t), pending(p, t)
+    now = status(p, t)
     run: Json = {
         "object": "run",
         "id": p.spec.id,
@@ -40,7 +40,7 @@ def state(p: Plan, t: int, steps: bool = True) -> Json:
         "started_at": iso(p.started) if p.started <= t else None,
         "ended_at": iso(p.ended) if p.ended is not None and p.ended <= t else None,
         "output": p.output if now == "completed" else None,
-        "interrupts": [interrupt.item] if interrupt else [],
+        "interrupts": [interrupt.item for interrupt in pending(p, t)],
     }
     return {**run, "steps": _tree(p, t)} if steps else run
 
@@ -52,12 +52,12 @@ def status(p: Plan, t: int) -> str:
     return "interrupted" if pending(p, t) else "running"
 
 
-def pending(p: Plan, t: int) -> Interrupt | None:
-    """Return the open interrupt at `t`. [A] 26: interrupts do not expire before their run ends."""
+def pending(p: Plan, t: int) -> list[Interrupt]:
+    """Return the open interrupts at `t`. [A] 26: interrupts do not expire before their run ends."""
     if p.ended is not None and p.ended <= t:
-        return None
+        return []
     asked = (one for one in p.interrupts if one.asked_at <= t)
-    return next((one for one in asked if one.answered_at is None or t < one.answered_at), None)
+    return [one for one in asked if one.answered_at is None or t < one.answered_at]
 
 
 def updated(p: Plan, t: int) -> int:
@@ -74,18 +74,22 @@ def next_stop(p: Plan, t: int) -> int | None:
 
 def visible_artifacts(p: Plan, t: int) -> set[str]:
     """Return the ids of the artifacts that the run shows at `t`."""
-    artifacts = [artifact for step in p.steps if step.start <= t for artifact in _artifacts(step, t)]
+    artifacts = [artifact for step in _begun(p, t).values() for artifact in _artifacts(step, t)]
     if status(p, t) == "completed" and p.output:
         artifacts += p.output["artifacts"]
     return {artifact["id"] for artifact in artifacts}
 
 
+def _begun(p: Plan, t: int) -> dict[int, Step]:
+    """Return the steps that have begun at `t`, by index; none begins after the run has ended."""
+    latest = t if p.ended is None else min(t, p.ended)
+    return {index: step for index, step in enumerate(p.steps) if step.start <= latest}
+
+
 def _tree(p: Plan, t: int) -> list[Json]:
     top: list[Json] = []
     nodes: dict[int, Json] = {}
-    for index, step in enumerate(p.steps):
-        if step.start > t:
-            continue
+    for index, step in _begun(p, t).items():
         done = step.end is not None and step.end <= t
         parent = nodes.get(step.parent)
         nodes[index] = {
@@ -151,8 +155,8 @@ def _final_event(p: Plan, now: int) -> Json:
     at = updated(p, now)
     if status(p, now) == "error":
         return {"type": "RUN_ERROR", "timestamp": at, "message": p.cause, "code": "step_failed"}
-    interrupt = pending(p, now)
-    outcome = {"type": "interrupt", "interrupts": [interrupt.item]} if interrupt else {"type": "success"}
+    interrupts = [interrupt.item for interrupt in pending(p, now)]
+    outcome = {"type": "interrupt", "interrupts": interrupts} if interrupts else {"type": "success"}
     return {"type": "RUN_FINISHED", "timestamp": at, "outcome": outcome}
 
 

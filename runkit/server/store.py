@@ -28,6 +28,7 @@ PRAGMA synchronous = NORMAL; -- survives a kill of the process, without an fsync
 CREATE TABLE IF NOT EXISTS rows (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, seed INTEGER, course TEXT);
 """
+MAX_PLANNED_STEPS = 50_000  # kept plans, about 60 MB; a run of 20 steps is planned in a millisecond
 LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999
 Item = TypeVar("Item")
 
@@ -55,6 +56,8 @@ class Store:
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.documents: dict[str, Json] = {}
         self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
+        self._plans: dict[str, Plan] = {}  # by run, the least recently used first
+        self._planned_steps = 0
         if type(seed) is not int or not -(2**63) <= seed < 2**63:
             raise UsageError(f"seed={str(seed)[:80]} is invalid; give a whole number of at most 64 bits")
         real, clock_state = real_time(), ClockState(_start(now, real_time), real_time(), 0, speed)
@@ -99,8 +102,10 @@ class Store:
             for owner in (row["thread_id"], row["business_id"]):
                 self.runs_of[owner].append(row["id"])
         elif kind == "answers":
+            self._drop_plan(row["run_id"])
             self.answers[row["run_id"]] += (_answer(row),)
         elif kind == "ends":
+            self._drop_plan(row["run_id"])
             self.runs[row["run_id"]] = self.runs[row["run_id"]]._replace(cut=row["at"])
         elif kind == "feedback":
             self.rated.add((row["run_id"], row["artifact_id"], row["reviewer"]["id"]))
@@ -115,7 +120,17 @@ class Store:
 
     def plan_of(self, run_id: str) -> Plan:
         """Return the plan of a run with its answers so far; 404 if there is no such run."""
-        return plan(get_or_404(self.runs, "run", run_id), self.answers[run_id])
+        p = self._drop_plan(run_id) or plan(get_or_404(self.runs, "run", run_id), self.answers[run_id])
+        self._plans[run_id] = p
+        self._planned_steps += len(p.steps)
+        while self._planned_steps > MAX_PLANNED_STEPS and len(self._plans) > 1:
+            self._drop_plan(next(iter(self._plans)))
+        return p
+
+    def _drop_plan(self, run_id: str) -> Plan | None:
+        p = self._plans.pop(run_id, None)
+        self._planned_steps -= len(p.steps) if p else 0
+        return p
 
 
 def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
