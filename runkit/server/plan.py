@@ -14,18 +14,23 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from runkit.server.businesses import (
+from runkit.server.scenarios import (
     AGENTS,
+    FINDINGS,
     ORCHESTRATOR,
+    OUTCOMES,
+    QUESTIONS,
     TABLES,
     Json,
+    Task,
     business_of,
     fill,
     id_in,
-    iso,
+    kind_of,
+    parse_tasks,
+    specialists_in,
     user_of,
 )
-from runkit.server.scenarios import FINDINGS, OUTCOMES, QUESTIONS, Task, kind_of, parse_tasks, specialists_in
 
 Pairs = tuple[tuple[str, str], ...]
 POLICY_VERDICTS = {
@@ -91,9 +96,7 @@ class Step:
     name: str
     label: str
     start: int
-    started_at: str
     end: int | None = None
-    completed_at: str | None = None
     failed: bool = False
     result: Json = field(default_factory=dict)
     closing: Json = field(default_factory=dict)  # added to the result when the step ends
@@ -318,8 +321,8 @@ def _follow_up(p: Plan, questions: Pairs, answer: Answer, at: int) -> int:
     """Act on an answer, question by question."""
     verdicts, notes, payloads = dict(answer.verdicts), dict(answer.notes), dict(answer.payloads)
     for agent, question in questions:
-        note = notes.get(agent, answer.note)
-        at = _apply(p, agent, question, verdicts[agent], at, note, payloads.get(agent))
+        note = notes.get(agent, answer.note) or ""
+        at = _apply(p, agent, question, verdicts[agent], at, note, payloads.get(agent, ""))
     for text in dict.fromkeys((*notes.values(), answer.note)):
         if text:
             p.sentences.append(f"The reviewer noted: \u201c{text}\u201d.")
@@ -327,13 +330,7 @@ def _follow_up(p: Plan, questions: Pairs, answer: Answer, at: int) -> int:
 
 
 def _apply(
-    p: Plan,
-    agent: str,
-    question: str,
-    verdict: str,
-    at: int,
-    note: str | None = None,
-    edited: str | None = None,
+    p: Plan, agent: str, question: str, verdict: str, at: int, note: str = "", edited: str = ""
 ) -> int:
     """Follow up on a verdict. The summary's confidence is that of the weakest outcome."""
     outcome = OUTCOMES[question][verdict]
@@ -382,13 +379,12 @@ def _add_step(
 ) -> int:
     """Open a step and return its index."""
     step_id = id_in(p.spec.id, f"step/{len(p.steps)}")
-    p.steps.append(Step(step_id, parent, agent, kind, name, fill(label, p.facts), at, iso(at)))
+    p.steps.append(Step(step_id, parent, agent, kind, name, fill(label, p.facts), at))
     return len(p.steps) - 1
 
 
 def _finish(step: Step, end: int, artifacts: Iterable[Json] = (), failed: bool = False) -> None:
-    step.end, step.completed_at = end, iso(end)
-    step.artifacts, step.failed = [*artifacts], failed
+    step.end, step.artifacts, step.failed = end, [*artifacts], failed
 
 
 def _finding(p: Plan, finding: Json) -> Json:

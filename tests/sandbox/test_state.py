@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runkit.server.businesses import AGENTS, BUSINESSES, ORCHESTRATOR, iso
 from runkit.server.plan import Answer, Plan, RunSpec, plan
-from runkit.server.scenarios import OUTCOMES
+from runkit.server.scenarios import AGENTS, BUSINESSES, ORCHESTRATOR, OUTCOMES, iso
 from runkit.server.state import next_stop, state, status
 
 CREATED = 1_770_000_000_000
