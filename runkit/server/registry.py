@@ -9,7 +9,19 @@ from collections.abc import Container, Iterator
 
 from runkit.server import state
 from runkit.server.bodies import NewAction, NewDocument
-from runkit.server.scenarios import BY_HIT, BY_ID, Business, Json, business_of, id_in, iso, user_of
+from runkit.server.scenarios import (
+    BUSINESSES,
+    BY_HIT,
+    BY_ID,
+    Business,
+    Json,
+    business_json,
+    business_of,
+    document_json,
+    id_in,
+    iso,
+    user_of,
+)
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, object_list, or_list
 
@@ -34,7 +46,7 @@ class Registry:
         """Get a seeded business; 404 if there is none."""
         business = get_or_404(BY_ID, "business", business_id)
         fields = self._history_of(business)[1]
-        return scenarios.business_json(business, fields["businesses"], fields["watchlist_result"])
+        return business_json(business, fields["businesses"], fields["watchlist_result"])
 
     def list_documents(self, business_id: str) -> list[Json]:
         """List the documents of a seeded business; 404 if there is none."""
@@ -48,16 +60,14 @@ class Registry:
 
     def get_document(self, document_id: str) -> Json:
         """Get a document; 404 if there is none."""
-        documents = (
-            document for business in scenarios.BUSINESSES for document in self.documents(business.id)
-        )
+        documents = (document for business in BUSINESSES for document in self.documents(business.id))
         return get_or_404({document["id"]: document for document in documents}, "document", document_id)
 
     def upload_document(self, business_id: str, body: NewDocument) -> Json:
         """Add a document; 404 for an unknown business."""
         get_or_404(BY_ID, "business", business_id)
         document_id, created_at = self.store.new_id("documents"), iso(self.store.clock.now())
-        document = scenarios.document_json(document_id, body.document_type, body.filename, created_at)
+        document = document_json(document_id, body.document_type, body.filename, created_at)
         row = {"id": document_id, "business_id": business_id, "document": document}
         self.store.save(("documents", row))
         return document
