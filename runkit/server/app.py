@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import orjson
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from runkit.server import state
 from runkit.server.answers import parse_answer, read_answer
@@ -29,6 +31,8 @@ from runkit.server.scenarios import AGENTS, BUSINESSES, Json, business_of, iso, 
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
 
+ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}  # contract section 13
+EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["event", "data"]}}}
 STREAM_KEPT = 3_600_000  # [A] 9: a run can be streamed for this many virtual milliseconds after its end
 Item = TypeVar("Item")
 
@@ -59,18 +63,6 @@ class Backend:
 
 
 # -- what FastAPI gives to handlers
-
-
-class ApiErrors(BaseModel):
-    """The body of every error (contract section 13): a message each, and perhaps a parameter."""
-
-    errors: list[dict[Literal["message", "parameter"], str]]
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events (contract section 10)."""
-
-    media_type = "text/event-stream"
 
 
 async def strict_json(request: Request) -> None:
@@ -109,7 +101,7 @@ app = FastAPI(
     generate_unique_id_function=lambda route: route.name.replace("_", "-"),  # the contract's operation ids
     # The middleware has checked the key; this describes it in the OpenAPI document.
     dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(strict_json)],
-    responses={"4XX": {"model": ApiErrors, "description": "Refused; nothing was changed."}},
+    responses={"4XX": {"description": "Refused; nothing was changed.", "content": ERRORS}},
 )
 
 
@@ -117,7 +109,12 @@ app = FastAPI(
 async def refused(request: Request, error: HTTPException) -> Response:
     """Answer with the message in the API's format."""
     parameter = error.parameter if isinstance(error, RequestError) else ""
-    return error_response(error.status_code, error.detail, parameter, error.headers)
+    headers = error.headers
+    if error.status_code == 405:  # FastAPI names only the methods of one route of this path
+        matching = [one for one in app.routes if one.matches(request.scope)[0] is not Match.NONE]
+        methods = {method for one in matching if isinstance(one, APIRoute) for method in one.methods or ()}
+        headers = {"Allow": ", ".join(sorted(methods))}
+    return error_response(error.status_code, error.detail, parameter, headers)
 
 
 @app.exception_handler(RequestValidationError)
@@ -267,14 +264,14 @@ async def submit_agent_run_feedback(box: Box, run_id: Id, body: NewFeedback, per
     return row
 
 
-@app.get("/v1/runs/{id}/stream", response_class=EventStream)
+@app.get("/v1/runs/{id}/stream", response_class=StreamingResponse, responses={200: {"content": EVENTS}})
 async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
     """Stream a run's events from its start."""
     store, ended = box.store, box.store.plan_of(run_id).ended
     if ended is not None and store.clock.now() > ended + STREAM_KEPT:
         raise RequestError(404, "the stream of this run is no longer available; get the run instead")
     events = state.stream(lambda: store.plan_of(run_id), store.clock, box.is_stopping)
-    return EventStream(events, headers={"cache-control": "no-cache"})
+    return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
 
 
 # -- actions, businesses and documents

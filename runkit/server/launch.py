@@ -75,7 +75,7 @@ class SandboxServer:
         key: Any = None,  # `checked_key` does not repeat it
         latency: Annotated[float, Field(ge=0, le=600)] = 0,
         limit: Annotated[int, Field(ge=1)] | None = None,
-        faults: Faults = (),
+        faults: str | Iterable[Any] = (),
         **store_options: Any,
     ) -> None:
         modes = read_policy(policy)

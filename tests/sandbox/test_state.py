@@ -1,6 +1,7 @@
 """The pure function: a run at any instant."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -15,6 +16,7 @@ from runkit.server.state import next_stop, state, status
 
 CREATED = 1_770_000_000_000
 SHORT = [business for business in BUSINESSES if business.scenario != "long_5000"]
+DIGEST = "bd8b75832a9caa52"  # of version 0.1
 briefs = st.builds(
     lambda business, agent, seed: RunSpec(
         str(uuid5(NAMESPACE_DNS, f"{business.id}/{agent}/{seed}")),
@@ -121,7 +123,8 @@ def test_an_end_does_not_change_the_past(
     assert orjson.dumps(state(ended, cut)) == orjson.dumps(state(ended, cut + 10**9))
     assert state(ended, cut)["ended_at"] == iso(cut)
     ids = [step["id"] for step, _ in walk(state(ended, cut)["steps"])]
-    assert len(ids) == len(set(ids)) == len(ended.steps)
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {step["id"] for step, _ in walk(state(whole, cut)["steps"])} | {ids[-1]}
 
 
 @settings(max_examples=60)
@@ -143,15 +146,16 @@ def brief_of(scenario: str, seed: str = "0/1") -> RunSpec:
     return RunSpec(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED)
 
 
-@pytest.mark.parametrize("business", BUSINESSES, ids=lambda business: business.scenario)
-def test_bytes_are_determined(business: Any) -> None:
-    """A plan made afresh gives the same bytes."""
-    spec = brief_of(business.scenario)
-    first = plan(spec, ())
-    plan.cache_clear()
-    again = plan(spec, ())
-    at = first.changes[-1]
-    assert orjson.dumps(state(first, at)) == orjson.dumps(state(again, at))
+def test_runs_are_those_of_the_first_version() -> None:
+    """Equal specs and answers give the steps of 0.1: ids, names and times; only texts have changed."""
+    digest = sha256()
+    for business in BUSINESSES[:12]:  # those of 0.1
+        for agent in AGENTS:
+            spec = brief_of(business.scenario)._replace(agent=agent)
+            planned = plan(spec, answered(spec, [60_000, 90_000_000], 0))
+            for step in planned.steps:
+                digest.update(f"{step.id} {step.name} {step.start} {step.end}\n".encode())
+    assert digest.hexdigest()[:16] == DIGEST
 
 
 def test_seeds_vary_durations_and_nothing_else() -> None:
