@@ -22,12 +22,12 @@ from starlette.routing import Match
 
 from runkit.server import state
 from runkit.server.answers import parse_answer, read_answer
-from runkit.server.bodies import NewAction, NewDocument, NewFeedback, NewRun, NewThread, ObjectType
+from runkit.server.bodies import NewAction, NewFeedback, NewRun, NewThread, ObjectType
 from runkit.server.faults import Fault, FaultMiddleware
 from runkit.server.plan import Pairs, plan
 from runkit.server.registry import Registry
 from runkit.server.runs import new_run, thread_json, thread_row
-from runkit.server.scenarios import AGENTS, BUSINESSES, Json, business_of, iso, user_of
+from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, business_of, iso, user_of
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
 
@@ -48,7 +48,7 @@ class Backend:
 
     @property
     def registry(self) -> Registry:
-        """Its businesses, documents and actions."""
+        """Its businesses and actions."""
         return Registry(self.store)
 
     def run(self, run_id: str, steps: bool = False) -> Json:
@@ -235,7 +235,7 @@ async def resume_agent_run(box: Box, run_id: Id, body: Json, person: Person, inc
         status = f"waiting for {' and '.join(pending)}" if pending else state.status(run_plan, now)
         message = f"{interrupt_id[:80]!r} is not pending: the run is {status}"
         raise RequestError(422, message, "interrupt_id")
-    documents = box.registry.documents(run_plan.spec.business_id)
+    documents = business_of(run_plan.spec.business_id).documents
     answer = read_answer(pending[interrupt_id], value, documents, now, person)
     answered = plan(run_plan.spec, (*box.store.answers[run_id], answer))
     box.store.clock.expect(state.next_stop(answered, now))
@@ -308,16 +308,17 @@ async def get_business(box: Box, business_id: BusinessId) -> Json:
 
 
 @app.get("/v1/businesses/{business_id}/documents")
-async def list_documents(box: Box, business_id: BusinessId) -> Json:
-    """List all documents of a business, in one page."""
-    data = box.registry.list_documents(business_id)
-    return paged(data, 1, len(data) + 1, lambda document: document)
+async def list_documents(business_id: BusinessId) -> Json:
+    """List all documents of a business, in one page. [A] 25: they are on file from the start."""
+    documents = get_or_404(BY_ID, "business", business_id).documents
+    return paged(documents, 1, len(documents) + 1, lambda document: document)
 
 
 @app.get("/v1/documents/{id}")
-async def get_document(box: Box, document_id: Id) -> Json:
+async def get_document(document_id: Id) -> Json:
     """Get a document."""
-    return box.registry.get_document(document_id)
+    documents = {one["id"]: one for business in BUSINESSES for one in business.documents}
+    return get_or_404(documents, "document", document_id)
 
 
 # -- the sandbox's own
@@ -328,12 +329,6 @@ async def sandbox_clock(box: Box) -> Json:
     """Get the virtual time, its speed and the seed."""
     clock = box.store.clock
     return {"now": iso(clock.now()), "speed": clock.state.speed, "seed": box.store.seed}
-
-
-@app.post("/sandbox/businesses/{business_id}/documents", status_code=201)
-async def sandbox_upload_document(box: Box, business_id: BusinessId, body: NewDocument) -> Json:
-    """Add a document. [A] 25: no public endpoint does. Only its name and type are stored."""
-    return box.registry.upload_document(business_id, body)
 
 
 @app.post("/sandbox/runs/{id}/end")

@@ -57,10 +57,3 @@ class NewAction(BaseModel):
     note: str = Field("", max_length=MAX_TEXT)
     thread_id: Uuid = ""
     run_id: Uuid = ""
-
-
-class NewDocument(BaseModel):
-    """Body of the sandbox's own upload."""
-
-    document_type: str = Field("irs_letter", min_length=1, max_length=100)
-    filename: str = Field("document.pdf", min_length=1, max_length=200)

@@ -1,4 +1,4 @@
-"""Businesses, their documents and actions. The rules are those of section 8 of the contract.
+"""Businesses and their actions. The rules are those of section 8 of the contract.
 
 Actions of agents are not stored, because the plans of their runs contain them.
 """
@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from runkit.server import state
-from runkit.server.bodies import NewAction, NewDocument
+from runkit.server.bodies import NewAction
 from runkit.server.scenarios import (
-    BUSINESSES,
     BY_HIT,
     BY_ID,
     Business,
     Json,
     business_json,
-    business_of,
-    document_json,
     id_in,
     iso,
     user_of,
@@ -48,30 +45,6 @@ class Registry:
         fields = self._history_of(business)[1]
         return business_json(business, fields["businesses"], fields["watchlist_result"])
 
-    def list_documents(self, business_id: str) -> list[Json]:
-        """List the documents of a seeded business; 404 if there is none."""
-        return self.documents(get_or_404(BY_ID, "business", business_id).id)
-
-    def documents(self, business_id: str) -> list[Json]:
-        """Return the documents of a business: those on file from the start, then the uploaded ones."""
-        rows = self.store.documents.values()
-        uploaded = [row["document"] for row in rows if row["business_id"] == business_id]
-        return business_of(business_id).documents + uploaded
-
-    def get_document(self, document_id: str) -> Json:
-        """Get a document; 404 if there is none."""
-        documents = (document for business in BUSINESSES for document in self.documents(business.id))
-        return get_or_404({document["id"]: document for document in documents}, "document", document_id)
-
-    def upload_document(self, business_id: str, body: NewDocument) -> Json:
-        """Add a document; 404 for an unknown business."""
-        get_or_404(BY_ID, "business", business_id)
-        document_id, created_at = self.store.new_id("documents"), iso(self.store.clock.now())
-        document = document_json(document_id, body.document_type, body.filename, created_at)
-        row = {"id": document_id, "business_id": business_id, "document": document}
-        self.store.save(("documents", row))
-        return document
-
     def list_actions(self, object_type: str, object_id: str) -> Json:
         """List the actions on an object, newest first."""
         return {"object": "list", "data": self._actions_on(object_type, object_id), "url": "/v1/actions"}
@@ -86,7 +59,7 @@ class Registry:
         store, now = self.store, self.store.clock.now()
         business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
         fields = self._history_of(business)[1][body.object_type]
-        check_action(body, str(fields["status"]), {one["id"] for one in self.documents(business.id)})
+        check_action(body, str(fields["status"]), {one["id"] for one in business.documents})
         run_id = body.run_id
         if body.thread_id:
             get_or_404(store.threads, "thread", body.thread_id)

@@ -82,10 +82,12 @@ class Business:
 
     @property
     def documents(self) -> list[Json]:
-        """Documents on file from the start."""
-        files = TABLES["on_file"].get(self.scenario, ())
+        """Documents on file. The sandbox stores no content, so there is no download."""
+        created_at = SEEDED_AT["created_at"]
         return [
-            document_json(id_in(self.id, name), kind, name, SEEDED_AT["created_at"]) for kind, name in files
+            {"object": "document", "content_type": "application/pdf", "size": 48_213, "download_url": None}
+            | {"id": id_in(self.id, name), "document_type": kind, "filename": name, "created_at": created_at}
+            for kind, name in TABLES["on_file"].get(self.scenario, ())
         ]
 
     def facts(self) -> dict[str, str]:
@@ -123,19 +125,13 @@ def business_of(business_id: str) -> Business:
 
 def business_json(business: Business, fields: Json, hit: Json) -> Json:
     """Return the JSON of a business; `fields` and `hit` are the values that actions change."""
-    body: Json = {**fill(TABLES["json"]["business"], business.facts()), "status": fields["status"]}
+    body: Json = {**fill(TABLES["business_json"], business.facts()), "status": fields["status"]}
     mismatch = business.scenario in TABLES["on_file"]
     body["tin"] |= {"mismatch": mismatch, "verified_by": fields["verified_by"]}
     listing = body["watchlist"]["lists"][0]
     listing["results"] = [{**one, **hit} for one in listing["results"] if business.hit]
     body["watchlist"]["hit_count"] = len(listing["results"])
     return body
-
-
-def document_json(document_id: str, kind: str, filename: str, created_at: str) -> Json:
-    """Return the JSON of a document. The sandbox stores no content, so there is no download."""
-    fields = {"download_url": None, "id": document_id, "document_type": kind, "filename": filename}
-    return {**TABLES["json"]["document"], **fields, "created_at": created_at}
 
 
 # -- tasks, findings and questions

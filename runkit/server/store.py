@@ -59,7 +59,6 @@ class Store:
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
         self.answers: dict[str, tuple[Answer, ...]] = defaultdict(tuple)
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
-        self.documents: dict[str, Json] = {}
         self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
         self._plans: dict[str, Plan] = {}  # by run, the least recently used first
         self._planned_steps = 0
@@ -108,9 +107,7 @@ class Store:
             self._drop_plan(row["run_id"])
         elif kind == "feedback":
             self.rated.add((row["run_id"], row["artifact_id"], row["reviewer"]["id"]))
-        elif kind == "documents":
-            self.documents[row["id"]] = row
-        else:
+        elif kind == "actions":
             self.actions[row["business_id"]].append(row)
 
     def new_id(self, kind: str) -> str:

@@ -35,7 +35,6 @@ def test_openapi_tells_the_sandboxs_own_routes(server: Server) -> None:
     own = {path: set(operations) for path, operations in told.items() if not path.startswith("/v1/")}
     assert own == {
         "/sandbox": {"get"},
-        "/sandbox/businesses/{business_id}/documents": {"post"},
         "/sandbox/runs/{id}/end": {"post"},
         "/sandbox/faults": {"post", "delete"},
     }

@@ -146,18 +146,6 @@ def test_the_document_is_checked(server: Server) -> None:
     assert "keep_assessment" in names(done)
 
 
-def test_an_uploaded_document_answers(server: Server) -> None:
-    """A document put on file by the sandbox's own route can be given as an answer."""
-    run = server.reach("tin_mismatch")
-    path = f"/sandbox/businesses/{BUSINESS['tin_mismatch'].id}/documents"
-    url = str(server.http.base_url).removesuffix("/v1/") + path
-    made = server.http.post(url, json={"document_type": "irs_letter", "filename": "new.pdf"})
-    assert made.status_code == 201
-    document = made.json()
-    assert server.get(f"/documents/{document['id']}") == document
-    assert "compare_letter" in names(server.answer(run, decision="approve", document_id=document["id"]))
-
-
 @pytest.mark.parametrize("status", ["approved", "rejected", "in_review"])
 def test_a_decision_decides(server: Server, status: str) -> None:
     """What a person decides becomes the status of the business."""
