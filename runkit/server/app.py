@@ -210,8 +210,10 @@ async def create_agent_run(box: Box, body: NewRun, person: Person) -> Json:
         raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
     now, more = box.store.clock.now(), {"policy": box.policy, "prompt": body.prompt, "person": person}
     spec, rows = new_run(box.store, body.type, business_id, thread_id, now, **more)
-    box.store.clock.expect(state.next_stop(plan(spec, ()), now))
+    p = plan(spec, ())
+    box.store.clock.expect(state.next_stop(p, now))
     box.store.save(*rows)
+    box.store.keep(p)
     return box.run(spec.id)
 
 
@@ -240,6 +242,7 @@ async def resume_agent_run(box: Box, run_id: Id, body: Json, person: Person, inc
     answered = plan(run_plan.spec, (*box.store.answers[run_id], answer))
     box.store.clock.expect(state.next_stop(answered, now))
     box.store.save(("answers", {"run_id": run_id, **answer._asdict(), "input": value}))
+    box.store.keep(answered)
     return await get_agent_run(box, run_id, include)
 
 

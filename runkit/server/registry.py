@@ -5,7 +5,7 @@ Actions of agents are not stored, because the plans of their runs contain them.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container
 
 from runkit.server import state
 from runkit.server.bodies import NewAction
@@ -42,7 +42,7 @@ class Registry:
     def get_business(self, business_id: str) -> Json:
         """Get a seeded business; 404 if there is none."""
         business = get_or_404(BY_ID, "business", business_id)
-        fields = self._history_of(business)[1]
+        fields = self._fields_of(business)
         return business_json(business, fields["businesses"], fields["watchlist_result"])
 
     def list_actions(self, object_type: str, object_id: str) -> Json:
@@ -58,7 +58,7 @@ class Registry:
         """Execute an action; 404 for an unknown object, run or thread, 422 by the rules."""
         store, now = self.store, self.store.clock.now()
         business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
-        fields = self._history_of(business)[1][body.object_type]
+        fields = self._fields_of(business)[body.object_type]
         check_action(body, str(fields["status"]), {one["id"] for one in business.documents})
         run_id = body.run_id
         if body.thread_id:
@@ -77,42 +77,67 @@ class Registry:
         store.save(("actions", row))
         return self.get_action(row["id"], body.object_type, body.object_id)
 
-    def _actions_on(self, object_type: str, object_id: str) -> list[Json]:
-        business = OBJECTS[object_type][1].get(object_id)
-        actions = self._history_of(business)[0] if business else []
-        return [one for one in reversed(actions) if one["object_id"] == object_id]
-
-    def _history_of(self, business: Business) -> tuple[list[Json], dict[str, Fields]]:
-        """Return all actions on a business and its watchlist result up to now, and their current fields."""
-        now, actions = self.store.clock.now(), []
-        fields: dict[str, Fields] = {
-            "businesses": {"status": business.status, "verified_by": None},
-            "watchlist_result": {"status": "open"},  # [A] 30
-        }
-        rows = [*self.store.actions[business.id], *self._agent_actions(business.id)]
-        for row in sorted((row for row in rows if row["at"] <= now), key=lambda row: int(row["at"])):
-            object_type = ACTIONS[row["type"]]
-            object_id = business.id if object_type == "businesses" else business.hit_id
-            changed = changes_of(row)
-            action = {key: row[key] for key in ("id", "type", "note", "actors")}
-            action |= {"object_type": OBJECTS[object_type][0], "object_id": object_id}
-            action |= {"created_at": iso(row["at"]), "metadata": {}}
-            actions.append(action | {"effects": effects(row, object_id, fields[object_type], changed)})
-            fields[object_type] |= {} if row.get("past") else changed
-        return actions, fields
-
-    def _agent_actions(self, business_id: str) -> Iterator[Json]:
-        """Yield the actions of agents as rows.
+    def _rows_of(self, business: Business) -> list[Json]:
+        """Return the actions of people and agents on a business up to now, as rows, in order.
 
         Agents work on businesses in review, where the final-status rule would forbid their proposals
         (contract section 16, no. 13). So the rule applies to `POST /v1/actions` only.
         """
-        for run_id in self.store.runs_of[business_id]:
-            run_plan = self.store.plan_of(run_id)
-            actors = _actors({**run_plan.spec._asdict(), "status": "running"})
-            for number, action in enumerate(run_plan.actions):
-                row = {"id": id_in(run_id, f"action/{number}"), "actors": actors}
-                yield {**action, **row, "past": action["at"] <= run_plan.spec.past}
+        store, now = self.store, self.store.clock.now()
+        rows = [*store.actions[business.id]]
+        for run_id in store.runs_of[business.id]:
+            for number, action in enumerate(store.agent_actions(run_id)):
+                is_past = action["at"] <= store.runs[run_id].past
+                rows.append({**action, "run_id": run_id, "number": number, "past": is_past})
+        return sorted((row for row in rows if row["at"] <= now), key=lambda row: int(row["at"]))
+
+    def _fields_of(self, business: Business) -> dict[str, Fields]:
+        """Return the fields that actions have changed, by type of object."""
+        fields = initial_fields(business)
+        for row in self._rows_of(business):
+            if not row.get("past"):
+                fields[ACTIONS[row["type"]]] |= changes_of(row)
+        return fields
+
+    def _actions_on(self, object_type: str, object_id: str) -> list[Json]:
+        """Return the actions on an object, newest first; none on an unknown one."""
+        business = OBJECTS[object_type][1].get(object_id)
+        if business is None:
+            return []
+        fields, actions = initial_fields(business)[object_type], []
+        for row in self._rows_of(business):
+            if ACTIONS[row["type"]] == object_type:
+                changed = changes_of(row)
+                actions.append(self._action_json(row, object_type, object_id, fields, changed))
+                fields |= {} if row.get("past") else changed
+        return actions[::-1]
+
+    def _action_json(
+        self, row: Json, object_type: str, object_id: str, fields: Fields, changed: dict[str, str]
+    ) -> Json:
+        own = row
+        if "number" in row:  # of an agent
+            run = {**self.store.runs[row["run_id"]]._asdict(), "status": "running"}
+            own = {"id": id_in(row["run_id"], f"action/{row['number']}"), "actors": _actors(run)}
+        return {
+            "id": own["id"],
+            "type": row["type"],
+            "note": row["note"],
+            "actors": own["actors"],
+            "object_type": OBJECTS[object_type][0],
+            "object_id": object_id,
+            "created_at": iso(row["at"]),
+            "metadata": {},
+            "effects": effects({**row, "id": own["id"]}, object_id, fields, changed),
+        }
+
+
+def initial_fields(business: Business) -> dict[str, Fields]:
+    """Return the fields that actions can change, before any action. [A] 30."""
+    return {
+        "businesses": {"status": business.status, "verified_by": None},
+        "watchlist_result": {"status": "open"},
+    }
 
 
 def _actors(run: Json | None, person: str | None = None) -> list[Json]:

@@ -60,13 +60,14 @@ def add_history(store: Store, policy: Pairs, count: int) -> None:
         business = random.choices(BUSINESSES, weights)[0]
         spec, rows = new_run(store, ORCHESTRATOR, business.id, None, created, policy=policy, past=now)
         answers: tuple[Answer, ...] = ()
-        while pending := state.pending(plan(spec, answers), now):
+        while pending := state.pending(p := plan(spec, answers), now):
             answer = _history_answer(pending[0], random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
                 break
             answers = (*answers, answer)
             rows.append(("answers", {"run_id": spec.id, **answer._asdict(), "input": None}))
         store.save(*rows)
+        store.keep(p)
 
 
 def _history_answer(interrupt: Interrupt, random: Random) -> Answer:

@@ -61,6 +61,7 @@ class Store:
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
         self._plans: dict[str, Plan] = {}  # by run, the least recently used first
+        self._agent_actions: dict[str, list[Json]] = {}  # of all plans so far: they are small
         self._planned_steps = 0
         real = real_time()
         self.seed, clock_state = seed, ClockState(_start(now, real), real, 0, speed)
@@ -93,6 +94,9 @@ class Store:
 
     def _load(self, kind: str, row: Json) -> None:
         self.counts[kind] += 1
+        if kind in ("answers", "ends"):
+            self._drop_plan(row["run_id"])
+            self._agent_actions.pop(row["run_id"], None)
         if kind == "threads":
             self.threads[row["id"]] = row
         elif kind == "runs":
@@ -101,10 +105,8 @@ class Store:
                 self.runs_of[owner].append(row["id"])
         elif kind == "answers":
             self.answers[row["run_id"]] += (_answer(row),)
-            self._drop_plan(row["run_id"])
         elif kind == "ends":
             self.runs[row["run_id"]] = self.runs[row["run_id"]]._replace(cut=row["at"])
-            self._drop_plan(row["run_id"])
         elif kind == "feedback":
             self.rated.add((row["run_id"], row["artifact_id"], row["reviewer"]["id"]))
         elif kind == "actions":
@@ -116,17 +118,25 @@ class Store:
 
     def plan_of(self, run_id: str) -> Plan:
         """Return the plan of a run with its answers so far; 404 if there is no such run."""
-        p = self._drop_plan(run_id) or plan(get_or_404(self.runs, "run", run_id), self.answers[run_id])
-        self._plans[run_id] = p
+        p = self._plans.get(run_id)
+        return self.keep(p or plan(get_or_404(self.runs, "run", run_id), self.answers[run_id]))
+
+    def keep(self, p: Plan) -> Plan:
+        """Keep the plan of a run as it is stored, and drop those that were not used for the longest time."""
+        self._drop_plan(p.spec.id)
+        self._plans[p.spec.id], self._agent_actions[p.spec.id] = p, p.actions
         self._planned_steps += len(p.steps)
         while self._planned_steps > MAX_PLANNED_STEPS and len(self._plans) > 1:
             self._drop_plan(next(iter(self._plans)))
         return p
 
-    def _drop_plan(self, run_id: str) -> Plan | None:
-        p = self._plans.pop(run_id, None)
-        self._planned_steps -= len(p.steps) if p else 0
-        return p
+    def agent_actions(self, run_id: str) -> list[Json]:
+        """Return the actions in the plan of a run."""
+        return self._agent_actions[run_id] if run_id in self._agent_actions else self.plan_of(run_id).actions
+
+    def _drop_plan(self, run_id: str) -> None:
+        if p := self._plans.pop(run_id, None):
+            self._planned_steps -= len(p.steps)
 
 
 def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
