@@ -59,8 +59,8 @@ def or_list(words: Iterable[str]) -> str:
 
 def reasons(error: ValidationError) -> str:
     """Say what was wrong, and what was given."""
-    return "; ".join(
-        f"{'.'.join(map(str, one['loc']))}={brief(one['input'])}: {one['msg']}" for one in error.errors()
+    return " / ".join(
+        f"{'.'.join(map(str, one['loc']))}: {one['msg']}; got {brief(one['input'])}" for one in error.errors()
     )
 
 

@@ -174,5 +174,5 @@ def test_a_sandbox_starts_with_latency_and_limit() -> None:
 @pytest.mark.parametrize(("options", "named"), [({"latency": -1}, "latency"), ({"limit": 0}, "limit")])
 def test_a_latency_or_limit_that_is_none(options: dict[str, int], named: str) -> None:
     """Numbers that cannot be are a UsageError that names the option."""
-    with pytest.raises(UsageError, match=f"^{named}="):
+    with pytest.raises(UsageError, match=f"^{named}: "):
         sandbox(**options)
