@@ -9,16 +9,7 @@ from collections.abc import Container
 
 from runkit.server import state
 from runkit.server.bodies import NewAction
-from runkit.server.scenarios import (
-    BY_HIT,
-    BY_ID,
-    Business,
-    Json,
-    business_json,
-    id_in,
-    iso,
-    user_of,
-)
+from runkit.server.scenarios import BY_HIT, BY_ID, Business, Json, business_json, id_in, iso, user_of
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, object_list, or_list
 
