@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from runkit.contract import answer_errors
 from runkit.errors import UsageError
-from runkit.server.businesses import AGENTS, LETTER, Json
+from runkit.server.bodies import MAX_TEXT
 from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt, Pairs
 from runkit.server.registry import check_payload
-from runkit.server.scenarios import QUESTIONS
-from runkit.server.schemas import MAX_TEXT
-from runkit.server.web import RequestError, object_list, or_list
+from runkit.server.scenarios import AGENTS, LETTER, QUESTIONS, Json
+from runkit.server.web import RequestError, object_list, or_list, reasons
 
-MODES = ("manual", "auto_approve", "skip")
+ID_NAMES = ("interrupt_id", "id")
+INPUT_NAMES = ("input", "value", "response", "payload", "resume")
+Mode = Literal["manual", "auto_approve", "skip"]
+
+
+def _known_agent(kind: str) -> str:
+    if kind not in AGENTS:
+        raise ValueError(f"expected {or_list(AGENTS)}")
+    return kind
+
+
+class _Policy(BaseModel, extra="forbid"):
+    default: Mode = "manual"
+    overrides: dict[Annotated[str, AfterValidator(_known_agent)], Mode] = {}
 
 
 def read_policy(policy: str | Mapping[str, Any] | None) -> Pairs:
@@ -26,28 +40,18 @@ def read_policy(policy: str | Mapping[str, Any] | None) -> Pairs:
 
     Raises `UsageError` for an unknown key, mode or agent type.
     """
-    rules: Mapping[str, Any] = {"default": policy} if isinstance(policy, str) else policy or {}
-    rules = rules.get("interrupt_policy", rules)
-    overrides = rules.get("overrides") or {}
-    if not isinstance(overrides, Mapping):
-        raise UsageError(f"policy['overrides']={overrides!r}; expected a mapping {{agent type: mode}}.")
-    modes = {"default": rules.get("default", "manual"), **overrides}
-    for name, words, choices in (
-        ("policy", rules, ("default", "overrides", "interrupt_policy")),
-        ("policy['overrides']", overrides, AGENTS),
-        ("policy", modes.values(), MODES),
-    ):
-        for word in words:
-            if word not in choices:
-                raise UsageError.one_of(name, word, choices)
-    return tuple(sorted(modes.items()))
+    rules = {"default": policy} if isinstance(policy, str) else policy or {}
+    try:
+        parsed = _Policy.model_validate(rules.get("interrupt_policy", rules))
+    except ValidationError as error:
+        raise UsageError(f"policy: {reasons(error)}") from None
+    return tuple(sorted({"default": parsed.default, **parsed.overrides}.items()))
 
 
 def parse_answer(body: Json) -> tuple[str, Json]:
     """[A] 1: parse `{"interrupt_id", "input"}` under any of their likely names; 422 if one is missing."""
-    interrupt_id = next((body[name] for name in ("interrupt_id", "id") if name in body), None)
-    names = ("input", "value", "response", "payload", "resume")
-    value = next((body[name] for name in names if name in body), None)
+    interrupt_id = next((body[name] for name in ID_NAMES if name in body), None)
+    value = next((body[name] for name in INPUT_NAMES if name in body), None)
     if not isinstance(interrupt_id, str) or not interrupt_id:
         raise RequestError(422, "interrupt_id is required: the id of the interrupt", "interrupt_id")
     if not isinstance(value, dict):
@@ -55,15 +59,15 @@ def parse_answer(body: Json) -> tuple[str, Json]:
     return interrupt_id, value
 
 
-class _AnswerFields(NamedTuple):
-    """The fields of an answer to one question: from the agent's proposal at `place`, or else shared."""
+class _Fields(NamedTuple):
+    """The fields of an answer to one question: those of the agent's proposal at `place`, or else shared."""
 
     shared: Json
     own: Json
     place: str
 
-    def get(self, key: str) -> Any:
-        return self.own.get(key, self.shared.get(key))
+    def merged(self) -> Json:
+        return {**self.shared, **self.own}
 
     def at(self, key: str) -> str:
         """Return the path of a key in the body."""
@@ -81,16 +85,19 @@ def read_answer(
     own = _fields_by_agent(value, {agent for agent, _ in interrupt.questions})
     verdicts, notes, payloads = [], [], []
     for agent, question in interrupt.questions:
-        fields = own.get(agent, _AnswerFields(value, {}, "input"))
-        verdict = _verdict(question, fields, kinds)
+        fields = own.get(agent, _Fields(value, {}, "input"))
+        place, action = _selected_action(question, fields)
+        verdict = _verdict(question, fields, kinds, is_selected=action is not None)
         verdicts.append((agent, verdict))
-        if schema := QUESTIONS[question].get("extra", {}).get("response_schema"):
-            _check_schema(schema, {**fields.shared, **fields.own, "decision": verdict}, fields)
+        _check_schema(question, {**fields.merged(), "decision": verdict}, fields)
         if note := _note(fields.own, fields.place):
             notes.append((agent, note))
-        if verdict in VERDICTS_WITH_ACTION:
-            payload = _edited_payload(question, verdict, fields, kinds)
-            payloads += [] if payload is None else [(agent, json.dumps(payload))]
+        payload = (action or {}).get("payload")
+        if verdict in VERDICTS_WITH_ACTION and payload is not None:
+            if not isinstance(payload, dict):
+                raise RequestError(422, "payload must be an object", place)
+            check_payload(question, payload, kinds, (verdict,), place)
+            payloads.append((agent, json.dumps(payload)))
     shared = _note(value, "input")
     return Answer(interrupt.item["id"], at, tuple(verdicts), shared, tuple(notes), tuple(payloads), person)
 
@@ -102,42 +109,42 @@ def _note(value: Json, where: str) -> str | None:
     return (note or "").strip() or None
 
 
-def _fields_by_agent(value: Json, agents: set[str]) -> dict[str, _AnswerFields]:
+def _fields_by_agent(value: Json, agents: set[str]) -> dict[str, _Fields]:
     """[A] 5: `proposals: [{agent, decision, note?, document_id?, actions?}]` override the shared fields."""
-    proposals = object_list(value, "proposals", "input")
-    for proposal in proposals:
-        if not isinstance(proposal.get("agent"), str) or proposal["agent"] not in agents:
-            message = f"agent must be {or_list(agents)}; got {str(proposal.get('agent'))[:80]!r}"
+    fields = {}
+    for number, own in enumerate(object_list(value, "proposals", "input")):
+        agent = own.get("agent")
+        if not isinstance(agent, str) or agent not in agents:
+            message = f"agent must be {or_list(agents)}; got {str(agent)[:80]!r}"
             raise RequestError(422, message, "input.proposals")
-    return {
-        own["agent"]: _AnswerFields(value, own, f"input.proposals[{n}]") for n, own in enumerate(proposals)
-    }
+        fields[agent] = _Fields(value, own, f"input.proposals[{number}]")
+    return fields
 
 
-def _verdict(question: str, fields: _AnswerFields, kinds: Mapping[str, str]) -> str:
+def _verdict(question: str, fields: _Fields, kinds: Mapping[str, str], is_selected: bool) -> str:
     """Return the verdict of an answer, a key of the question's outcomes."""
+    merged = fields.merged()
     note = fields.own.get("note") or fields.shared.get("note")
-    for key, message in answer_errors(question, {**fields.shared, **fields.own, "note": note}).items():
+    for key, message in answer_errors(question, {**merged, "note": note}).items():
         raise RequestError(422, message, fields.at(key))
-    decision = str(fields.get("decision"))
-    if question == "document":
-        return _document_verdict(fields, kinds) if decision == "approve" else "none"
-    return "reject" if decision == "approve" and _selected_action(question, fields) is None else decision
-
-
-def _document_verdict(fields: _AnswerFields, kinds: Mapping[str, str]) -> str:
-    document_id = fields.get("document_id")
+    decision = str(merged.get("decision"))
+    if question != "document":
+        return decision if decision != "approve" or is_selected else "reject"
+    if decision != "approve":
+        return "none"
+    document_id = merged.get("document_id")
     if not isinstance(document_id, str) or document_id not in kinds:
         message = 'give the document_id of a document on file, or {"decision": "reject"} to continue without'
         raise RequestError(422, message, fields.at("document_id"))
     return "supports" if kinds[document_id] == LETTER else "unrelated"
 
 
-def _check_schema(schema: Json, value: Json, fields: _AnswerFields) -> None:
-    """Validate an input, with the decision in the API's words, against the question's schema."""
+def _check_schema(question: str, value: Json, fields: _Fields) -> None:
+    """Validate an input, with the decision in the API's words, against the question's schema, if any."""
     from jsonschema import Draft202012Validator  # takes a second where its format checkers are installed
     from jsonschema.exceptions import best_match
 
+    schema = QUESTIONS[question].get("extra", {}).get("response_schema", {})
     error = best_match(Draft202012Validator(schema).iter_errors(value))
     if error is not None:
         place = fields.at(str(error.absolute_path[0])) if error.absolute_path else fields.place
@@ -145,34 +152,22 @@ def _check_schema(schema: Json, value: Json, fields: _AnswerFields) -> None:
         raise RequestError(422, message, place)
 
 
-def _selected_action(kind: str, fields: _AnswerFields) -> tuple[str, Json] | None:
+def _selected_action(question: str, fields: _Fields) -> tuple[str, Json | None]:
     """[A] 2: `actions` is the subset to execute: types, or `{type, payload?}`; absent means all.
 
-    Returns the path of the action of this kind, and the action; None if it is not selected.
+    Returns the path of its payload, and the action; None if it is not selected.
     """
-    actions = fields.get("actions")
+    merged = fields.merged()
+    actions, place = merged.get("actions"), fields.at("actions")
     if actions is None:
-        return fields.at("actions"), {}
+        if question == "verify_tin" and merged.get("document_id") is not None:
+            payload = {"document_id": merged["document_id"]}
+            return fields.at("document_id").removesuffix(".document_id"), {"payload": payload}
+        return place, {}
     if not isinstance(actions, list):
-        raise RequestError(422, "actions must be a list: the actions to execute", fields.at("actions"))
+        raise RequestError(422, "actions must be a list: the actions to execute", place)
     for number, item in enumerate(actions):
         action = item if isinstance(item, dict) else {"type": item}
-        if action.get("type") == kind:
-            return f"{fields.at('actions')}[{number}]", action
-    return None
-
-
-def _edited_payload(
-    kind: str, verdict: str, fields: _AnswerFields, documents: Mapping[str, str]
-) -> Json | None:
-    """Return the payload that replaces the proposed one, if any: the action's own, or another document."""
-    place, action = _selected_action(kind, fields) or ("", {})
-    payload, where = action.get("payload"), f"{place}.payload"
-    if payload is None and kind == "verify_tin" and (document_id := fields.get("document_id")) is not None:
-        payload, where = {"document_id": document_id}, fields.at("document_id").removesuffix(".document_id")
-    if payload is None:
-        return None
-    if not isinstance(payload, dict):
-        raise RequestError(422, "payload must be an object", where)
-    check_payload(kind, payload, documents, (verdict,), where)
-    return payload
+        if action.get("type") == question:
+            return f"{place}[{number}].payload", action
+    return place, None

@@ -1,150 +1,357 @@
-"""The routes: the contract's endpoints (section 2), and the sandbox's own under `/sandbox`.
+"""The API: the contract's endpoints (section 2), and the sandbox's own under `/sandbox`.
 
-Handlers run on one event loop without awaiting, so that requests are served one at a time, in order.
+One FastAPI app serves all sandboxes of a process: `AccessMiddleware` gives each request the `Backend` of its
+server. Handlers run on one event loop without awaiting, so that requests are served one at a time, in order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
-from fastapi import Depends, FastAPI, Request, Response
+import orjson
+from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from runkit.server import schemas
-from runkit.server.businesses import AGENTS, Json, iso
+from runkit.server import state
+from runkit.server.answers import parse_answer, read_answer
+from runkit.server.bodies import NewAction, NewFeedback, NewRun, NewThread, ObjectType
 from runkit.server.faults import Fault, FaultMiddleware
-from runkit.server.runs import Runs
-from runkit.server.state import stream
-from runkit.server.store import get_or_404
-from runkit.server.web import DateMiddleware, Id, RequestError, StrictRoute, errors, reply
+from runkit.server.plan import Pairs, plan
+from runkit.server.registry import Registry
+from runkit.server.runs import new_run, thread_json, thread_row
+from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, business_of, iso, user_of
+from runkit.server.store import Store, get_or_404
+from runkit.server.web import RequestError, error_response, or_list
 
+ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}  # contract section 13
+EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["event", "data"]}}}
 STREAM_KEPT = 3_600_000  # [A] 9: a run can be streamed for this many virtual milliseconds after its end
+Item = TypeVar("Item")
 
 
-def create_app(runs: Runs, ended: Callable[[], bool], restart: Callable[[float], object]) -> FaultMiddleware:
-    """Make the ASGI app without access checks; streams and waiting requests stop when the server has `ended`.
+@dataclass
+class Backend:
+    """What the handlers of one sandbox work with. Streams stop when the server `is_stopping`."""
 
-    `restart` stops the server and starts it again after some seconds, for a fault.
-    """
-    store, registry = runs.store, runs.registry
-    app = _App(
-        title="runkit sandbox: Middesk's Agents API, served from scenarios",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the OpenAPI; AccessMiddleware checks it
-        exception_handlers={HTTPException: _rejected, RequestValidationError: _invalid, Exception: _broken},
+    store: Store
+    policy: Pairs
+    faults: FaultMiddleware
+    is_stopping: Callable[[], bool]
+
+    @property
+    def registry(self) -> Registry:
+        """Its businesses and actions."""
+        return Registry(self.store)
+
+    def run(self, run_id: str, steps: bool = False) -> Json:
+        """Return a run now; 404 if there is none."""
+        return state.state(self.store.plan_of(run_id), self.store.clock.now(), steps)
+
+    def thread(self, thread_id: str) -> Json:
+        """Return a thread now; 404 if there is none."""
+        row = get_or_404(self.store.threads, "thread", thread_id)
+        plans = map(self.store.plan_of, self.store.runs_of[thread_id])
+        return thread_json(row, plans, self.store.clock.now())
+
+
+# -- what FastAPI gives to handlers
+
+
+async def strict_json(request: Request) -> None:
+    """Refuse JSON that orjson cannot read and write: `NaN`, half a surrogate pair, 300 levels."""
+    if request.method == "POST" and (body := await request.body()):
+        try:
+            orjson.dumps(orjson.loads(body))
+        except (ValueError, TypeError) as error:
+            raise RequestError(422, f"the body is not valid JSON: {error}") from error
+
+
+async def _backend(request: Request) -> Backend:
+    backend: Backend = request.state.backend
+    return backend
+
+
+async def _person(request: Request) -> str | None:
+    person: str | None = request.state.person
+    return person
+
+
+Box = Annotated[Backend, Depends(_backend)]
+Person = Annotated[str | None, Depends(_person)]  # whose key it is; None is the account's
+_lower = AfterValidator(str.lower)  # UUIDs are equal in either case
+Id = Annotated[str, Path(alias="id"), _lower]
+BusinessId = Annotated[str, _lower]
+ObjectId = Annotated[str, Query(), _lower]
+PageNumber = Annotated[int, Query(ge=1)]  # [A] 18: from 1, 25 a page, at most 100
+PerPage = Annotated[int, Query(ge=1, le=100)]
+
+app = FastAPI(
+    title="runkit sandbox: Middesk's Agents API, served from scenarios",
+    docs_url=None,
+    redoc_url=None,
+    redirect_slashes=False,
+    generate_unique_id_function=lambda route: route.name.replace("_", "-"),  # the contract's operation ids
+    # The middleware has checked the key; this describes it in the OpenAPI document.
+    dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(strict_json)],
+    responses={"4XX": {"description": "Refused; nothing was changed.", "content": ERRORS}},
+)
+
+
+@app.exception_handler(HTTPException)
+async def refused(request: Request, error: HTTPException) -> Response:
+    """Answer with the message in the API's format."""
+    parameter = error.parameter if isinstance(error, RequestError) else ""
+    headers = error.headers
+    if error.status_code == 405:  # FastAPI names only the methods of one route of this path
+        matching = [one for one in app.routes if one.matches(request.scope)[0] is not Match.NONE]
+        methods = {method for one in matching if isinstance(one, APIRoute) for method in one.methods or ()}
+        headers = {"Allow": ", ".join(sorted(methods))}
+    return error_response(error.status_code, error.detail, parameter, headers)
+
+
+@app.exception_handler(RequestValidationError)
+async def invalid(request: Request, error: RequestValidationError) -> Response:
+    """Answer 400 for a query or an unknown type of action (contract section 8), else 422."""
+    one = error.errors()[0]
+    place = ".".join(map(str, one["loc"][1:]))
+    is_unknown_type = one["type"] == "literal_error" and place in ("type", "object_type")
+    status = 400 if request.method == "GET" or is_unknown_type else 422
+    message = (
+        one["msg"] if place else "the body must be a JSON object, sent as Content-Type: application/json"
     )
-    app.router.route_class = StrictRoute
-    app.add_middleware(DateMiddleware, now=store.clock.now)
-    faults = FaultMiddleware(app, store.seed, ended, restart)
-
-    def list_agents() -> Json:
-        return {"object": "list", "data": list(AGENTS.values())}  # [A] 29
-
-    def get_agent(agent_id: Id) -> Json:
-        return get_or_404({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
-
-    def stream_run(run_id: Id, dialect: Literal["middesk", "agui"] = "middesk") -> Response:
-        run_plan = store.plan_of(run_id)
-        if run_plan.ended is not None and store.clock.now() > run_plan.ended + STREAM_KEPT:
-            raise RequestError(404, "the stream of this run is no longer available; get the run instead")
-        events = stream(lambda: store.plan_of(run_id), store.clock, ended, dialect)
-        return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
-
-    def clock() -> Json:
-        return {"now": iso(store.clock.now()), "speed": store.clock.state.speed, "seed": store.seed}
-
-    def route(path: str, operation: str, endpoint: Callable[..., Any], model: Any, *statuses: int) -> None:
-        """Add a route; `statuses` are that of success, then the errors besides 401."""
-        method, path = path.split()
-        success, *failures = statuses
-        responses: dict[int | str, Json] = {code: {"model": schemas.ApiErrors} for code in (401, *failures)}
-        responses[success] = model if isinstance(model, dict) else {"model": model}
-
-        @wraps(endpoint)
-        async def handler(**arguments: Any) -> Response:
-            result = endpoint(**arguments)
-            return result if isinstance(result, Response) else reply(result, success)
-
-        options: Json = {"operation_id": operation, "status_code": success, "responses": responses}
-        options["response_class"] = StreamingResponse if isinstance(model, dict) else JSONResponse
-        app.add_api_route(path, handler, methods=[method], response_model=None, **options)
-
-    # The errors are those of the contract, and 413 and 422 from the checks of bodies and queries.
-    route("GET /v1/agents", "list-agents", list_agents, schemas.All[schemas.Agent], 200)
-    route("GET /v1/agents/{id}", "get-agent", get_agent, schemas.Agent, 200, 404)
-    route("GET /v1/threads", "list-agent-threads", runs.list_threads, schemas.Page[schemas.Thread], 200, 422)
-    route("POST /v1/threads", "create-agent-thread", runs.create_thread, schemas.Thread, 201, 404, 413, 422)
-    route("GET /v1/threads/{id}", "get-agent-thread", runs.get_thread, schemas.Thread, 200, 404)
-    route("GET /v1/runs", "list-agent-runs", runs.list_runs, schemas.Page[schemas.Run], 200, 422)
-    route("POST /v1/runs", "create-agent-run", runs.create_run, schemas.Run, 201, 400, 404, 413, 422)
-    one = "/v1/runs/{id}"
-    route(f"GET {one}", "get-agent-run", runs.get_run, schemas.Run, 200, 404)
-    # Not in the published reference: only descriptions of fields mention it.
-    route(f"POST {one}/resume", "resume-agent-run", runs.resume_run, schemas.Run, 200, 404, 413, 422)
-    feedback = (runs.submit_feedback, schemas.Feedback, 201, 403, 404, 413, 422)
-    route(f"POST {one}/feedback", "submit-agent-run-feedback", *feedback)
-    events = {"content": {"text/event-stream": schemas.STREAM}}
-    route(f"GET {one}/stream", "stream-agent-run-events", stream_run, events, 200, 404, 422)
-    route("GET /v1/actions", "list-actions", registry.list_actions, schemas.All[schemas.Action], 200, 400)
-    action = (registry.create_action, schemas.Action, 201, 400, 404, 413, 422)
-    route("POST /v1/actions", "create-action", *action)
-    route("GET /v1/actions/{id}", "get-action", registry.get_action, schemas.Action, 200, 404)
-    route("GET /v1/businesses", "list-businesses", registry.list_businesses, schemas.Page[Json], 200, 422)
-    one = "/v1/businesses/{business_id}"
-    route(f"GET {one}", "get-business", registry.get_business, Json, 200, 404)
-    route(f"GET {one}/documents", "list-documents", registry.list_documents, schemas.Page[Json], 200, 404)
-    route("GET /v1/documents/{id}", "get-document", registry.get_document, Json, 200, 404)
-    route("GET /sandbox", "sandbox-clock", clock, Json, 200)
-    one = "/sandbox/businesses/{business_id}/documents"
-    route(f"POST {one}", "sandbox-upload-document", registry.upload_document, Json, 201, 404, 413, 422)
-    route("POST /sandbox/runs/{id}/end", "sandbox-end-run", runs.end_run, schemas.Run, 200, 404, 422)
-    route("POST /sandbox/faults", "sandbox-add-fault", faults.add, Fault, 201, 413, 422)
-    route("DELETE /sandbox/faults", "sandbox-clear-faults", faults.clear, schemas.All[Fault], 200)
-    return faults
+    return error_response(status, message, place)
 
 
-class _App(FastAPI):
-    def openapi(self) -> Json:
-        """Return the document without the 422 that FastAPI adds to each route with parameters."""
-        document = super().openapi()
-        for path in document["paths"].values():
-            for operation in path.values():
-                added = operation["responses"].get("422", {}).get("description") == "Validation Error"
-                if added:
-                    del operation["responses"]["422"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(name, None)
-        return document
+def paged(items: Sequence[Item], page: int, per_page: int, show: Callable[[Item], Json]) -> Json:
+    """Make a page of a list (contract section 12); `show` is called for its items only."""
+    data = [show(item) for item in items[(page - 1) * per_page : page * per_page]]
+    has_more = page * per_page < len(items)
+    return {"object": "list", "has_more": has_more, "data": data, "total_count": len(items)}
 
 
-async def _rejected(request: Request, error: Any) -> Response:
-    status = error.status_code
-    if isinstance(error, RequestError):
-        return errors((error.detail, error.parameter), status=status)
-    item = (f"{request.method} {request.url.path[:200]}: {error.detail}", None)
-    if status != 405:
-        return errors(item, status=status)
-    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    allowed = {method for route in routes for method in route.methods}
-    return errors(item, status=status, headers={"Allow": ", ".join(sorted(allowed))})
+def check_agent(kind: str) -> None:
+    """Refuse an unknown type of agent."""
+    if kind not in AGENTS:
+        raise RequestError(404, f"agent type not found: {kind[:80]!r}; expected {or_list(AGENTS)}", "type")
 
 
-async def _invalid(request: Request, error: Any) -> Response:
-    """Answer 422, or the status that the operation documents instead."""
-    documented = request.scope["route"].responses
-    status = next((status for status in (422, 400, 404) if status in documented), 422)
-    no_body = ("the body must be a JSON object, sent as Content-Type: application/json", None)
-    items = ((one["msg"], ".".join(map(str, one["loc"][1:]))) for one in error.errors()[:20])
-    return errors(*(item if item[1] else no_body for item in items), status=status)
+# -- agents and threads
 
 
-async def _broken(request: Request, error: Exception) -> Response:
-    return errors((f"the sandbox failed: {type(error).__name__}", None), status=500)
+@app.get("/v1/agents")
+async def list_agents() -> Json:
+    """List the agents. [A] 29."""
+    return {"object": "list", "data": list(AGENTS.values())}
+
+
+@app.get("/v1/agents/{id}")
+async def get_agent(agent_id: Id) -> Json:
+    """Get an agent."""
+    return get_or_404({agent["id"]: agent for agent in AGENTS.values()}, "agent", agent_id)
+
+
+@app.get("/v1/threads")
+async def list_agent_threads(
+    box: Box, page: PageNumber = 1, per_page: PerPage = 25, business_id: BusinessId = ""
+) -> Json:
+    """List threads, newest first, of one business or of all."""
+    rows = reversed(box.store.threads.values())
+    ids = [row["id"] for row in rows if business_id in ("", row["business_id"])]
+    return paged(ids, page, per_page, box.thread)
+
+
+@app.post("/v1/threads", status_code=201)
+async def create_agent_thread(box: Box, body: NewThread, person: Person) -> Json:
+    """Create a thread; 404 for an unknown agent type."""
+    check_agent(body.type)
+    row = thread_row(box.store, body.business, person, box.store.clock.now())
+    box.store.save(row)
+    return box.thread(row[1]["id"])
+
+
+@app.get("/v1/threads/{id}")
+async def get_agent_thread(box: Box, thread_id: Id) -> Json:
+    """Get a thread."""
+    return box.thread(thread_id)
+
+
+# -- runs
+
+
+@app.get("/v1/runs")
+async def list_agent_runs(box: Box, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+    """List runs, newest first, without steps."""
+    return paged(list(box.store.runs)[::-1], page, per_page, box.run)
+
+
+@app.post("/v1/runs", status_code=201)
+async def create_agent_run(box: Box, body: NewRun, person: Person) -> Json:
+    """Start a run.
+
+    Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a business
+    in audit ([A] 20: any other status is accepted).
+    """
+    check_agent(body.type)
+    thread_id, business_id = body.thread_id or None, body.business
+    if thread_id:
+        business_id = business_id or get_or_404(box.store.threads, "thread", thread_id)["business_id"]
+    if business_id is None:
+        message = "business_id, or context_type and context_id, is required unless the thread has one"
+        raise RequestError(400, message, "business_id")
+    if business_of(business_id).status == "in_audit":
+        raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
+    now, more = box.store.clock.now(), {"policy": box.policy, "prompt": body.prompt, "person": person}
+    spec, rows = new_run(box.store, body.type, business_id, thread_id, now, **more)
+    p = plan(spec, ())
+    box.store.clock.expect(state.next_stop(p, now))
+    box.store.save(*rows)
+    box.store.keep(p)
+    return box.run(spec.id)
+
+
+@app.get("/v1/runs/{id}")
+async def get_agent_run(box: Box, run_id: Id, include: str = "") -> Json:
+    """Get a run; `steps` is the only documented word of `include`, others are ignored."""
+    return box.run(run_id, "steps" in map(str.strip, include.split(",")))
+
+
+# Not in the published reference: only descriptions of fields mention it.
+@app.post("/v1/runs/{id}/resume")
+async def resume_agent_run(box: Box, run_id: Id, body: Json, person: Person, include: str = "") -> Json:
+    """Answer a question. [A] 3, 6: the same run continues.
+
+    Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
+    """
+    run_plan, now = box.store.plan_of(run_id), box.store.clock.now()
+    interrupt_id, value = parse_answer(body)
+    pending = {one.item["id"]: one for one in state.pending(run_plan, now)}
+    if interrupt_id not in pending:
+        status = f"waiting for {' and '.join(pending)}" if pending else state.status(run_plan, now)
+        message = f"{interrupt_id[:80]!r} is not pending: the run is {status}"
+        raise RequestError(422, message, "interrupt_id")
+    documents = business_of(run_plan.spec.business_id).documents
+    answer = read_answer(pending[interrupt_id], value, documents, now, person)
+    answered = plan(run_plan.spec, (*box.store.answers[run_id], answer))
+    box.store.clock.expect(state.next_stop(answered, now))
+    box.store.save(("answers", {"run_id": run_id, **answer._asdict(), "input": value}))
+    box.store.keep(answered)
+    return await get_agent_run(box, run_id, include)
+
+
+@app.post("/v1/runs/{id}/feedback", status_code=201)
+async def submit_agent_run_feedback(box: Box, run_id: Id, body: NewFeedback, person: Person) -> Json:
+    """Rate an artifact of a run; 422 if the run does not show this artifact."""
+    store, now, reviewer = box.store, box.store.clock.now(), user_of(person)["id"]
+    if body.artifact_id not in state.visible_artifacts(store.plan_of(run_id), now):
+        raise RequestError(422, "artifact_id is not an artifact of this run", "artifact_id")
+    row = {
+        "object": "run_feedback",
+        "id": store.new_id("feedback"),
+        "run_id": run_id,
+        "rating": body.rating,
+        "artifact_id": body.artifact_id,
+        "comment": body.comment or None,
+        "reviewer": {"type": "User" if person else "Account", "id": reviewer},
+        "superseded_prior": (run_id, body.artifact_id, reviewer) in store.rated,
+        "created_at": iso(now),
+    }
+    store.save(("feedback", row))
+    return row
+
+
+@app.get("/v1/runs/{id}/stream", response_class=StreamingResponse, responses={200: {"content": EVENTS}})
+async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
+    """Stream a run's events from its start."""
+    store, ended = box.store, box.store.plan_of(run_id).ended
+    if ended is not None and store.clock.now() > ended + STREAM_KEPT:
+        raise RequestError(404, "the stream of this run is no longer available; get the run instead")
+    events = state.stream(lambda: store.plan_of(run_id), store.clock, box.is_stopping)
+    return StreamingResponse(events, 200, {"cache-control": "no-cache"}, "text/event-stream")
+
+
+# -- actions, businesses and documents
+
+
+@app.get("/v1/actions")
+async def list_actions(box: Box, object_type: ObjectType, object_id: ObjectId) -> Json:
+    """List the actions on an object, newest first."""
+    return box.registry.list_actions(object_type, object_id)
+
+
+@app.post("/v1/actions", status_code=201)
+async def create_action(box: Box, body: NewAction, person: Person) -> Json:
+    """Execute an action for the caller. It does not resume a run that proposed it (contract section 7)."""
+    return box.registry.create_action(body, person)
+
+
+@app.get("/v1/actions/{id}")
+async def get_action(box: Box, action_id: Id, object_type: ObjectType, object_id: ObjectId) -> Json:
+    """Get an action on an object."""
+    return box.registry.get_action(action_id, object_type, object_id)
+
+
+@app.get("/v1/businesses")
+async def list_businesses(box: Box, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+    """List the seeded businesses."""
+    return paged([business.id for business in BUSINESSES], page, per_page, box.registry.get_business)
+
+
+@app.get("/v1/businesses/{business_id}")
+async def get_business(box: Box, business_id: BusinessId) -> Json:
+    """Get a seeded business."""
+    return box.registry.get_business(business_id)
+
+
+@app.get("/v1/businesses/{business_id}/documents")
+async def list_documents(business_id: BusinessId) -> Json:
+    """List all documents of a business, in one page. [A] 25: they are on file from the start."""
+    documents = get_or_404(BY_ID, "business", business_id).documents
+    return paged(documents, 1, len(documents) + 1, lambda document: document)
+
+
+@app.get("/v1/documents/{id}")
+async def get_document(document_id: Id) -> Json:
+    """Get a document."""
+    documents = {one["id"]: one for business in BUSINESSES for one in business.documents}
+    return get_or_404(documents, "document", document_id)
+
+
+# -- the sandbox's own
+
+
+@app.get("/sandbox")
+async def sandbox_clock(box: Box) -> Json:
+    """Get the virtual time, its speed and the seed."""
+    clock = box.store.clock
+    return {"now": iso(clock.now()), "speed": clock.state.speed, "seed": box.store.seed}
+
+
+@app.post("/sandbox/runs/{id}/end")
+async def sandbox_end_run(box: Box, run_id: Id) -> Json:
+    """End a run now, in error, so that its question expires; 422 if it has ended."""
+    run_plan, now = box.store.plan_of(run_id), box.store.clock.now()
+    if run_plan.ended is not None and run_plan.ended <= now:
+        raise RequestError(422, f"the run has already ended: it is {run_plan.status}")
+    box.store.save(("ends", {"run_id": run_id, "at": now}))
+    return box.run(run_id)
+
+
+@app.post("/sandbox/faults", status_code=201)
+async def sandbox_add_fault(box: Box, body: Fault) -> Json:
+    """Add a fault after the active ones."""
+    box.faults.add(body)
+    return body.model_dump()
+
+
+@app.delete("/sandbox/faults")
+async def sandbox_clear_faults(box: Box) -> Json:
+    """Remove all faults, and return those that were still active."""
+    return {"object": "list", "data": box.faults.clear()}

@@ -21,26 +21,29 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from random import Random
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, Field, ValidationError
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.errors import UsageError
-from runkit.server.businesses import Json
-from runkit.server.web import MAX_BODY, errors
+from runkit.server.scenarios import Json
+from runkit.server.web import error_response, http_date, reasons
 
+Failure = Literal["refuse", "drop", "reset", "restart", "lose_reply"]
+BodyKind = Literal["cut", "garble", "drip", "duplicate", "reorder"]
+Kind = Literal["limit", "slow", "skew", Failure, BodyKind]
+BODY_KINDS = get_args(BodyKind)
+FAILURES = (*get_args(Failure), *BODY_KINDS)
 WINDOW_S = 1.0  # real seconds over which a limit counts
 POLL_S = 0.1  # real seconds between checks of a waiting request for the end of the server
 SECONDS = {"slow": 3.0, "restart": 3.0, "drip": 0.1}  # defaults
 START_OF_STREAM = 4096  # bytes within which a stream is cut by default: a few events
 MAX_BUFFER = 3  # events that are buffered to be reordered
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
+Wait = Callable[[], Awaitable[None]]
 DEFAULTS: Json = {"on": "ANY /", "times": None}  # of a fault that a sandbox starts with
 
 
@@ -68,21 +71,7 @@ class Fault(BaseModel, extra="forbid", strict=True):
     All seconds are real ones. `duplicate` and `reorder` apply to streams only.
     """
 
-    kind: Literal[
-        "limit",
-        "slow",
-        "skew",
-        "refuse",
-        "drop",
-        "reset",
-        "restart",
-        "lose_reply",
-        "cut",
-        "garble",
-        "drip",
-        "duplicate",
-        "reorder",
-    ]
+    kind: Kind
     on: str = Field("/resume", pattern=r"^((GET|POST|ANY) )?/\S{0,200}$")
     times: int | None = Field(1, ge=1, le=1_000_000)
     chance: float = Field(1, gt=0, le=1)
@@ -94,8 +83,8 @@ class Fault(BaseModel, extra="forbid", strict=True):
     at: int | None = Field(None, ge=0, le=1_000_000_000)
     by: float = Field(3600, ge=-1e9, le=1e9)
 
-    def hits(self, scope: Scope) -> bool:
-        """Whether a request matches."""
+    def matches(self, scope: Scope) -> bool:
+        """Whether it applies to a request."""
         method, _, fragment = self.on.rpartition(" ")
         path: str = scope["path"]
         is_method = method == "ANY" or scope.get("method") == (method or "POST")
@@ -111,36 +100,33 @@ def parse_faults(
     Text is a kind, then optionally a method and a path, then fields: `refuse GET /runs status=502 times=3`.
     Raises `UsageError` for an invalid fault.
     """
-    items: list[tuple[str, object]] = [
-        (f"fault {one!r}: ", _fields(one) if isinstance(one, str) else one)
-        for one in ([faults] if isinstance(faults, str) else faults)
-    ]
+    parsed = [_parse(fault) for fault in ([faults] if isinstance(faults, str) else faults)]
     if limit is not None:
-        items.append(("limit: ", {"kind": "limit", "per_second": limit}))
+        parsed.append(Fault(kind="limit", per_second=limit, **DEFAULTS))
     if latency:
-        items.append(("latency: ", {"kind": "slow", "seconds": latency}))
-    return [_fault(name, fields) for name, fields in items]
+        parsed.append(Fault(kind="slow", seconds=latency, **DEFAULTS))
+    return parsed
 
 
-def _fields(text: str) -> Json:
-    words = [word.partition("=") for word in text.split()]
-    kind, *on = [word for word, sign, _ in words if not sign] or [""]
-    fault = {"kind": kind, "on": " ".join(on if on[1:] else ["ANY", *on])} if on else {"kind": kind}
-    return fault | {name: None if value == "none" else value for name, sign, value in words if sign}
-
-
-def _fault(name: str, fields: object) -> Fault:
+def _parse(fault: object) -> Fault:
+    fields = fault
+    if isinstance(fault, str):
+        words = [word for word in fault.split() if "=" not in word]
+        fields = dict(word.split("=", 1) for word in fault.split() if "=" in word)
+        fields = {name: None if value == "none" else value for name, value in fields.items()}
+        fields |= {"kind": words[0] if words else ""}
+        if words[1:]:
+            fields["on"] = " ".join(words[1:] if words[2:] else ["ANY", words[1]])
     if not isinstance(fields, Mapping):
-        raise UsageError(f"{name}expected text such as 'refuse status=502', or a mapping of its fields")
+        raise UsageError(f"fault {fault!r}: expected text such as 'refuse status=502', or its fields")
     try:
         return Fault.model_validate({**DEFAULTS, **fields}, strict=False)  # numbers may come as text
     except ValidationError as error:
-        why = " / ".join(": ".join([*map(str, one["loc"]), one["msg"]]) for one in error.errors())
-    raise UsageError(f"{name}{why}")
+        raise UsageError(f"fault {fault!r}: {reasons(error)}") from None
 
 
 @dataclass(eq=False)
-class _ActiveFault:
+class ActiveFault:
     """A fault, how often it still applies (None: always), its random numbers, and the passes of a limit."""
 
     fault: Fault
@@ -148,14 +134,13 @@ class _ActiveFault:
     random: Random
     passed: deque[float] = field(default_factory=deque)
 
-    def to_json(self) -> Json:
-        return self.fault.model_dump() | {"times": self.left}
-
-    def draw(self) -> bool:
-        """Draw whether the fault applies."""
-        return self.fault.chance == 1 or self.random.random() < self.fault.chance
+    def applies(self, scope: Scope) -> bool:
+        """Draw whether the fault applies to a request."""
+        chance = self.fault.chance
+        return self.fault.matches(scope) and (chance == 1 or self.random.random() < chance)
 
     def seconds(self) -> float:
+        """Draw how long it lasts."""
         seconds = self.fault.seconds
         seconds = SECONDS.get(self.fault.kind, 0.0) if seconds is None else seconds
         return seconds + self.random.random() * self.fault.jitter
@@ -172,109 +157,111 @@ class _ActiveFault:
 
 
 class FaultMiddleware:
-    """ASGI middleware that injects the faults. It is near the outside, where it can close connections.
+    """ASGI middleware that injects the faults. `request.state.transport` is the connection.
 
-    `ended` returns whether the server is stopping; `restart` restarts it after some seconds.
+    `now` returns the virtual time; `is_stopping` whether the server stops; `restart` restarts it after some
+    seconds.
     """
 
     def __init__(
-        self, app: ASGIApp, seed: int, ended: Callable[[], bool], restart: Callable[[float], object]
+        self,
+        app: ASGIApp,
+        seed: int,
+        now: Callable[[], int],
+        is_stopping: Callable[[], bool],
+        restart: Callable[[float], object],
     ) -> None:
-        self.app, self.seed, self.ended, self.restart = app, seed, ended, restart
-        self.active: list[_ActiveFault] = []
+        self.app, self.seed, self.now = app, seed, now
+        self.is_stopping, self.restart = is_stopping, restart
+        self.active: list[ActiveFault] = []
         self.count = 0
 
-    def add(self, body: Fault) -> Json:
+    def add(self, fault: Fault) -> None:
         """Add a fault after the active ones."""
         self.count += 1
         random = Random(f"{self.seed}/fault/{self.count}")  # noqa: S311 - failures that can be repeated
-        self.active.append(_ActiveFault(body, body.times, random))
-        return body.model_dump()
+        self.active.append(ActiveFault(fault, fault.times, random))
 
-    def clear(self) -> Json:
+    def clear(self) -> list[Json]:
         """Remove all faults, and return those that were still active."""
         removed, self.active = self.active, []
-        return {"object": "list", "data": [one.to_json() for one in removed]}
+        return [one.fault.model_dump() | {"times": one.left} for one in removed]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or apply faults to it."""
-        if not self.active or scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         limit = self._first(scope, "limit")
         if limit and (seconds := limit.seconds_to_wait()):
-            self._count_hit(limit)
-            await _too_many(limit.fault, seconds)(scope, receive, send)
+            self._count(limit)
+            per_second, wait = limit.fault.per_second, limit.fault.retry_after
+            message = f"more than {per_second} requests per second"
+            await _refusal(429, message, seconds if wait else None)(scope, receive, send)
             return
         skew, slow = self._first(scope, "skew"), self._first(scope, "slow")
         failure = self._first(scope, *FAILURES)
         for one in (skew, slow, failure):
-            self._count_hit(one)
-        connection = _Connection(receive, send)
+            self._count(one)
         if slow:
             receive = await _read(receive)
             await self._wait(slow.seconds())
         if skew:
-            send = skewed(send, skew.fault.by)
+            send = _skewed(send, http_date(self.now() + round(skew.fault.by * 1000)))
         if failure:
-            await self._fail(failure, connection, scope, receive, send)
+            await self._fail(failure, scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _fail(
-        self, failure: _ActiveFault, connection: _Connection, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        kind, fault = failure.fault.kind, failure.fault
-        if kind == "refuse":
-            answer = errors(("refused (fault injected by the sandbox)", None), status=fault.status)
-            if fault.seconds is not None:
-                answer.headers["Retry-After"] = str(math.ceil(fault.seconds))
-            await answer(scope, receive, send)
-        elif kind in BODY_FAULTS:
+    def _first(self, scope: Scope, *kinds: str) -> ActiveFault | None:
+        return next((one for one in self.active if one.fault.kind in kinds and one.applies(scope)), None)
 
-            async def pause() -> None:
-                await self._wait(0 if connection.transport.is_closing() else failure.seconds())
-
-            context = BodyContext(send, fault.at, failure.random, connection.hang_up, pause)
-            await self.app(scope, receive, BODY_FAULTS[kind](context))
-        else:
-            if kind == "lose_reply":
-                await self.app(scope, receive, _discard)
-            elif kind == "restart":
-                self.restart(failure.seconds())
-            await connection.hang_up(reset=kind == "reset")
-
-    def _first(self, scope: Scope, *kinds: str) -> _ActiveFault | None:
-        matching = (one for one in self.active if one.fault.kind in kinds and one.fault.hits(scope))
-        return next((one for one in matching if one.draw()), None)
-
-    def _count_hit(self, one: _ActiveFault | None) -> None:
+    def _count(self, one: ActiveFault | None) -> None:
         if one is not None and one.left is not None:
             one.left -= 1
             self.active = [other for other in self.active if other.left != 0]
 
+    async def _fail(self, active: ActiveFault, scope: Scope, receive: Receive, send: Send) -> None:
+        kind, fault, transport = active.fault.kind, active.fault, scope["state"]["transport"]
+
+        async def hang_up() -> None:
+            """Close the connection, and wait until uvicorn has noticed; otherwise it would answer 500."""
+            if kind == "reset":
+                transport.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
+                transport.abort()
+            transport.close()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        async def pause() -> None:
+            if kind == "drip" and not transport.is_closing():
+                await self._wait(active.seconds())
+
+        if kind == "refuse":
+            await _refusal(fault.status, "refused", fault.seconds)(scope, receive, send)
+        elif kind in BODY_KINDS:
+            await self.app(scope, receive, _BodySender(active, send, pause, hang_up))
+        else:
+            if kind == "lose_reply":
+                await self.app(scope, receive, _discard)
+            elif kind == "restart":
+                self.restart(active.seconds())
+            await hang_up()
+
     async def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self.ended():
+        while (left := until - time.monotonic()) > 0 and not self.is_stopping():
             await asyncio.sleep(min(left, POLL_S))
 
 
-def _too_many(limit: Fault, seconds: float) -> Response:
-    """Make a 429 response; `Retry-After` is in whole seconds, as HTTP requires."""
-    message = f"more than {limit.per_second} requests per second (fault injected by the sandbox)"
-    answer = errors((message, None), status=429)
-    if limit.retry_after:
-        answer.headers["Retry-After"] = str(math.ceil(seconds))
-    return answer
+def _refusal(status: int, message: str, retry_after: float | None) -> ASGIApp:
+    """Make an error response; `Retry-After` is in whole seconds, as HTTP requires."""
+    headers = None if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+    return error_response(status, f"{message} (fault injected by the sandbox)", headers=headers)
 
 
 async def _read(receive: Receive) -> Receive:
     """Read the body now: uvicorn withholds it after a disconnect, and the request is still to be handled."""
     messages = [await receive()]
-    size = len(messages[0].get("body", b""))
-    while messages[-1].get("more_body") and size <= MAX_BODY:
+    while messages[-1].get("more_body"):
         messages.append(await receive())
-        size += len(messages[-1].get("body", b""))
 
     async def replay() -> Message:
         return messages.pop(0) if messages else await receive()
@@ -286,148 +273,74 @@ async def _discard(message: Message) -> None:
     """Send nothing."""
 
 
-class _Connection:
-    """The connection of one request in uvicorn."""
-
-    def __init__(self, receive: Receive, send: Any) -> None:
-        self.receive, self.transport = receive, send.__self__.transport
-
-    async def hang_up(self, *, reset: bool = False) -> None:
-        """Close the connection, and wait until uvicorn has noticed; otherwise it would answer with a 500."""
-        if reset:
-            self.transport.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
-            self.transport.abort()
-        else:
-            self.transport.close()
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-
-
-# -- body faults
-
-
-class BodyContext(NamedTuple):
-    """What a body fault needs: the `send` of ASGI, its options, and ways to disconnect and to wait."""
-
-    send: Send
-    at: int | None
-    random: Random
-    hang_up: Callable[[], Awaitable[None]]
-    pause: Callable[[], Awaitable[None]]
-
-
-def skewed(send: Send, by: float) -> Send:
-    """Shift the `Date` header by some seconds."""
-
+def _skewed(send: Send, date: str) -> Send:
     async def send_skewed(message: Message) -> None:
-        headers = MutableHeaders(raw=message.get("headers", []))
-        if "date" in headers:
-            wrong = parsedate_to_datetime(headers["date"]) + timedelta(seconds=by)
-            headers["date"] = format_datetime(wrong, usegmt=True)
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["date"] = date
         await send(message)
 
     return send_skewed
 
 
-def cut(context: BodyContext) -> Send:
-    """Close the connection after some bytes of the body."""
-    left = 0
+class _BodySender:
+    """The `send` of a body fault. Each chunk becomes some pieces: of JSON there is one, of a stream many."""
 
-    async def send_cut(message: Message) -> None:
-        nonlocal left
+    def __init__(self, active: ActiveFault, send: Send, pause: Wait, hang_up: Wait) -> None:
+        self.fault, self.random = active.fault, active.random
+        self.send, self.pause, self.hang_up = send, pause, hang_up
+        self.is_stream = self.is_cut = False
+        self.left = 0  # bytes until the cut
+        self.buffer: list[bytes] = []
+
+    async def __call__(self, message: Message) -> None:
+        """Send the pieces of a chunk."""
         if message["type"] == "http.response.start":
-            length = _length(message)
-            half = context.random.randrange(START_OF_STREAM) if length is None else length // 2
-            left = half if context.at is None else context.at
-            await context.send(message)
+            self._start(MutableHeaders(scope=message))
+            await self.send(message)
             return
-        body, is_last = message.get("body", b""), not message.get("more_body")
-        if left > len(body) or (left == len(body) and is_last):
-            left -= len(body)
-            await context.send(message)
-        elif left >= 0:
-            await context.send(_piece(body[:left]))
-            left = -1
-            await context.hang_up()
-
-    return send_cut
-
-
-def garble(context: BodyContext) -> Send:
-    """Send half of the JSON as if it were complete, or half of each event of a stream."""
-    half: int | None = None
-
-    async def send_garbled(message: Message) -> None:
-        nonlocal half
-        if message["type"] == "http.response.start":
-            length = _length(message)
-            if length is not None:
-                half = length // 2
-                MutableHeaders(scope=message)["content-length"] = str(half)
-            await context.send(message)
-            return
-        body = message.get("body", b"")
-        body = body[: len(body) // 2] + b"\n\n" if half is None else body[:half]
-        await context.send({**message, "body": body})
-
-    return send_garbled
-
-
-def drip(context: BodyContext) -> Send:
-    """Send the body byte by byte, with a pause before each."""
-
-    async def send_slowly(message: Message) -> None:
-        for byte in message.get("body", b""):
-            await context.pause()
-            await context.send(_piece(bytes((byte,))))
-        await context.send({**message, "body": b""} if "body" in message else message)
-
-    return send_slowly
-
-
-def duplicate(context: BodyContext) -> Send:
-    """Send each event twice."""
-
-    async def send_twice(message: Message) -> None:
-        if message.get("body"):
-            await context.send(_piece(message["body"]))
-        await context.send(message)
-
-    return send_twice
-
-
-def reorder(context: BodyContext) -> Send:
-    """Buffer events and send them in another order."""
-    buffer: list[bytes] = []
-
-    async def send_shuffled(message: Message) -> None:
         is_last = not message.get("more_body")
-        if message["type"] == "http.response.start":
-            await context.send(message)
-            return
-        buffer.append(message.get("body", b""))
-        while buffer and (is_last or len(buffer) > MAX_BUFFER or context.random.random() < 0.5):
-            await context.send(_piece(buffer.pop(context.random.randrange(len(buffer)))))
-        if is_last:
-            await context.send({**message, "body": b""})
+        for piece in getattr(self, self.fault.kind)(message.get("body", b""), is_last):
+            await self.pause()
+            await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+        if self.is_cut:
+            await self.hang_up()
+        elif is_last:
+            await self.send({"type": "http.response.body", "body": b""})
 
-    return send_shuffled
+    def _start(self, headers: MutableHeaders) -> None:
+        self.is_stream = "content-length" not in headers
+        if not self.is_stream:
+            self.left = int(headers["content-length"]) // 2
+        elif self.fault.kind == "cut":
+            self.left = self.random.randrange(START_OF_STREAM)
+        if self.fault.kind == "garble" and not self.is_stream:
+            headers["content-length"] = str(self.left)
+        self.left = self.left if self.fault.at is None else self.fault.at
 
+    def cut(self, chunk: bytes, is_last: bool) -> list[bytes]:
+        """Cut the body after some bytes."""
+        piece, rest = chunk[: self.left], chunk[self.left :]
+        self.left -= len(piece)
+        self.is_cut |= bool(rest) or (not self.left and not is_last)
+        return [piece]
 
-BODY_FAULTS: dict[str, Callable[[BodyContext], Send]] = {
-    "cut": cut,
-    "garble": garble,
-    "drip": drip,
-    "duplicate": duplicate,
-    "reorder": reorder,
-}
-FAILURES = ("refuse", "drop", "reset", "restart", "lose_reply", *BODY_FAULTS)
+    def garble(self, chunk: bytes, is_last: bool) -> list[bytes]:
+        """Keep half of the JSON, or half of each event."""
+        half = chunk[: len(chunk) // 2]
+        return [half + b"\n\n" if self.is_stream and half else half]
 
+    def drip(self, chunk: bytes, is_last: bool) -> list[bytes]:
+        """Send byte by byte."""
+        return [chunk[n : n + 1] for n in range(len(chunk))]
 
-def _length(start: Message) -> int | None:
-    length = Headers(raw=start["headers"]).get("content-length")
-    return None if length is None else int(length)
+    def duplicate(self, chunk: bytes, is_last: bool) -> list[bytes]:
+        """Send each event twice."""
+        return [chunk, chunk]
 
-
-def _piece(body: bytes) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": True}
+    def reorder(self, chunk: bytes, is_last: bool) -> list[bytes]:
+        """Send events in another order."""
+        self.buffer.append(chunk)
+        pieces = []
+        while self.buffer and (is_last or len(self.buffer) > MAX_BUFFER or self.random.random() < 0.5):
+            pieces.append(self.buffer.pop(self.random.randrange(len(self.buffer))))
+        return pieces

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import re
 import secrets
@@ -14,26 +13,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import quote
 
 import httpx
 import uvicorn
+from pydantic import Field, ValidationError, validate_call
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runkit.errors import Unavailable, UsageError
 from runkit.progress import say
 from runkit.secret import Secret, checked_key
-from runkit.server.app import create_app
-from runkit.server.businesses import BUSINESSES, Business
-from runkit.server.connections import Connection
-from runkit.server.faults import parse_faults
-from runkit.server.runs import Runs
+from runkit.server.answers import read_policy
+from runkit.server.app import Backend, app
+from runkit.server.faults import FaultMiddleware, parse_faults
+from runkit.server.runs import add_history
+from runkit.server.scenarios import BUSINESSES, Business
 from runkit.server.store import Store
-from runkit.server.web import AccessMiddleware, check_person, person_key
-from runkit.text import brief
+from runkit.server.web import HOSTS, MAX_BODY, AccessMiddleware, person_key, reasons
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -43,74 +45,61 @@ URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
 Policy = str | Mapping[str, Any] | None
 Faults = str | Iterable[str | Mapping[str, Any]]
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
-_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "speed": ((int, float), "a number: virtual seconds per real second"),
-    "seed": ((int,), "a whole number"),
-    "history": ((int,), "a number of past runs, 0 or more"),
-    "port": ((int,), "a number, 0 for any free port"),
-    "latency": ((int, float), "a number of seconds"),
-    "limit": ((int, NoneType), "a number of requests, or None"),
-    "policy": ((str, Mapping, NoneType), "manual, auto_approve, skip, or a mapping of modes"),
-    "faults": ((str, Iterable), "text, or several"),
-    "key": ((str, NoneType), "text"),
-    "db": ((str, Path, NoneType), "the path of a file"),
-    "now": ((str, datetime, NoneType), "a datetime or an ISO 8601 text"),
-}
 START_SECONDS = 30.0  # a start takes well under a second
+MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
 KEEP_SECONDS = 30  # between requests; longer than clients keep a connection, so that they close it first
+
+
+class Connection(H11Protocol):
+    """A connection that faults can close: requests have its transport in their state."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Accept the connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
 
 
 class SandboxServer:
     """A server on a thread with its own event loop, so that it works in Jupyter.
 
-    Options are those of `sandbox`, and `real_time`.
+    Raises pydantic's `ValidationError` for an option of another type or out of range.
     """
 
+    @validate_call(config={"strict": True})
     def __init__(
         self,
         *,
-        history: int = 0,
         policy: Policy = None,
-        port: int = 0,
-        latency: float = 0,
-        limit: int | None = None,
-        faults: Faults = (),
-        **options: Any,
+        history: Annotated[int, Field(ge=0)] = 0,
+        port: Annotated[int, Field(ge=0, le=65_535)] = 0,
+        key: Any = None,  # `checked_key` does not repeat it
+        latency: Annotated[float, Field(ge=0, le=600)] = 0,
+        limit: Annotated[int, Field(ge=1)] | None = None,
+        faults: str | Iterable[Any] = (),
+        **store_options: Any,
     ) -> None:
-        key = options.pop("key", None)
-        _check_types({"history": history, "policy": policy, "port": port, "latency": latency, "limit": limit})
-        _check_types({"key": key, "faults": faults, **options})
-        if history < 0:
-            raise UsageError(f"history must be a number of past runs, 0 or more; got {history!r}")
+        modes = read_policy(policy)
         initial_faults = parse_faults(faults, latency, limit)
-        self.key = Secret(checked_key("key", key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"))
-        self.store = Store(**options)
+        key = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
+        self.key = Secret(checked_key("key", key))
+        self.store = Store(**store_options)
         try:
-            runs = Runs(self.store, policy)
             if not self.store.runs:
-                runs.add_history(history)
+                add_history(self.store, modes, history)
             self.socket = _bind(port)
         except BaseException:
             self.store.db.close()
             raise
         self.port = self.socket.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}/v1"
-        self.faults = create_app(runs, lambda: self.server.should_exit, self._restart)
+        time_now = self.store.clock.now
+        self.faults = FaultMiddleware(app, self.store.seed, time_now, self._is_stopping, self._restart)
         for fault in initial_faults:
             self.faults.add(fault)
-        self.config = uvicorn.Config(
-            AccessMiddleware(self.faults, self.key, self.store.clock.now),
-            http=Connection,  # uvicorn's default depends on what is installed
-            ws="none",
-            log_config=None,  # the notebook's own logging stays as it is
-            log_level="warning",
-            access_log=False,
-            date_header=False,  # the app's date is in virtual time
-            server_header=False,
-            lifespan="off",
-            timeout_keep_alive=KEEP_SECONDS,
-            timeout_graceful_shutdown=2,
-        )
+        backend = Backend(self.store, modes, self.faults, self._is_stopping)
+        bounded = RequestBodyLimitMiddleware(self.faults, MAX_BODY)
+        checked = AccessMiddleware(bounded, self.key, time_now, backend)
+        self.config = _config(TrustedHostMiddleware(checked, HOSTS, www_redirect=False))
         self.server = uvicorn.Server(self.config)
         self.closing = threading.Event()
         self.restart_s: float | None = None  # seconds until it serves again, during a restart
@@ -122,6 +111,9 @@ class SandboxServer:
                 self.close()
                 raise Unavailable(f"the sandbox did not start at {self.url}; see the log above")
             time.sleep(0.002)
+
+    def _is_stopping(self) -> bool:
+        return self.server.should_exit
 
     def _serve(self) -> None:
         while not self.closing.is_set():
@@ -155,13 +147,22 @@ class SandboxServer:
         self.store.db.close()
 
 
-def _check_types(options: Mapping[str, object]) -> None:
-    """Raise `UsageError` for options of another type. The value of a key is not repeated."""
-    for name, value in options.items():
-        types, expected = _TYPES.get(name, ((object,), ""))
-        if not isinstance(value, types) or (isinstance(value, bool) and object not in types):
-            text = type(value).__name__ if name == "key" else brief(value)
-            raise UsageError(f"{name}={text} cannot be used; expected {expected}.")
+def _config(asgi: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        asgi,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,  # the date is in virtual time
+        log_config=None,  # the notebook's own logging stays as it is
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_SECONDS,
+        timeout_graceful_shutdown=2,
+    )
 
 
 def _bind(port: int) -> socket.socket:
@@ -253,11 +254,8 @@ class Sandbox:
         """
         from runkit.client import Client
 
-        if person is not None:
-            check_person(person)
-        return Client(
-            api_key=self.key if person is None else person_key(self.key, person), base_url=self.url, **options
-        )
+        key = self.key if person is None else person_key(self.key, person)
+        return Client(api_key=key, base_url=self.url, **options)
 
     def fault(self, kind: str, on: str = "/resume", times: int | None = 1, **fields: Any) -> None:
         """Inject a fault into the next requests that match.
@@ -314,8 +312,6 @@ class Sandbox:
         Unavailable
             If a sandbox that was joined does not answer.
         """
-        if self._server is not None:
-            return datetime.fromtimestamp(self._server.store.clock.now() / 1000, UTC)
         return datetime.fromisoformat(_request(self.url, self._key)["now"])
 
     def close(self) -> None:
@@ -393,37 +389,21 @@ def sandbox(
     Unavailable
         If the server does not start.
     """
-    options: dict[str, Any] = {"speed": speed, "seed": seed, "db": db, "policy": policy, "history": history}
-    options |= {"now": now, "port": port, "key": key, "latency": latency, "limit": limit, "faults": faults}
-    defaults = sandbox.__kwdefaults__ or {}
+    arguments, defaults = locals(), sandbox.__kwdefaults__ or {}
+    options = {name: value for name, value in arguments.items() if value != defaults[name]}
     if os.environ.get(URL_NAME):
-        return _join([name for name, value in options.items() if value != defaults[name]])
-    server = SandboxServer(**options)
+        return _join(list(options))
+    server = _start(options)
     return Sandbox(server.url, server.key, speed, server)
 
 
-def serve(
-    *,
-    port: int = 0,
-    db: str | Path | None = None,
-    speed: float = 60,
-    seed: int = 0,
-    policy: Policy = None,
-    history: int = 0,
-    key: str | None = None,
-    latency: float = 0,
-    limit: int | None = None,
-    faults: Faults = (),
-    announce: Callable[[str, str], None] | None = None,
-) -> None:
+def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any) -> None:
     """Serve until Ctrl-C or SIGTERM; calls `announce(url, key)` once it listens.
 
     Options and errors are those of `sandbox`.
     """
     ended = threading.Event()
-    options: dict[str, Any] = {"speed": speed, "seed": seed, "policy": policy, "history": history}
-    options |= {"latency": latency, "limit": limit, "faults": faults}
-    server = SandboxServer(port=port, db=db, key=key, **options)
+    server = _start(options)
     signals = (signal.SIGINT, signal.SIGTERM)
     old_handlers = [(number, signal.signal(number, lambda *_: ended.set())) for number in signals]
     try:
@@ -435,6 +415,13 @@ def serve(
         for number, handler in old_handlers:
             signal.signal(number, handler)
         server.close()
+
+
+def _start(options: dict[str, Any]) -> SandboxServer:
+    try:
+        return SandboxServer(**options)
+    except ValidationError as error:
+        raise UsageError(f"{reasons(error)}. Nothing was started.") from None
 
 
 def _join(ignored: list[str]) -> Sandbox:
@@ -452,7 +439,7 @@ def _join(ignored: list[str]) -> Sandbox:
     secret = Secret(checked_key(KEY_NAME, key))
     try:
         speed = float(_request(url, secret)["speed"])
-    except (Unavailable, ValueError, KeyError) as error:
+    except (Unavailable, UsageError, TypeError, ValueError, KeyError) as error:
         why = str(error) if isinstance(error, Unavailable) else "the server there is not a sandbox"
         raise UsageError(
             f"no sandbox answers at {URL_NAME}={url} ({why}); start it, or unset {URL_NAME}"
@@ -462,12 +449,10 @@ def _join(ignored: list[str]) -> Sandbox:
     return Sandbox(url, secret, speed, None)
 
 
-def _request(
-    url: str, key: Secret, method: str = "GET", path: str = "", body: object = None
-) -> dict[str, Any]:
+def _request(url: str, key: Secret, method: str = "GET", path: str = "", body: object = None) -> Any:
     """Call one of the sandbox's own routes; the empty path returns its time and speed.
 
-    Raises `UsageError` for 404 and 422 of a path, else `Unavailable`.
+    Raises `UsageError` for a request that the sandbox refuses, else `Unavailable`.
     """
     try:
         response = httpx.request(
@@ -479,16 +464,12 @@ def _request(
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # skips loading certificates, which is slow
             timeout=10,
         )
-    except httpx.HTTPError as error:
+        content = response.json()
+    except (httpx.HTTPError, ValueError) as error:
         raise Unavailable(f"no response from {url} ({type(error).__name__})") from None
-    status = response.status_code
-    try:
-        content: dict[str, Any] = json.loads(response.content)
-    except ValueError:
-        status, content = status if status >= 400 else 502, {}
-    if path and content and status in (404, 422):
-        messages = [f"{one.get('parameter', 'sandbox')}: {one['message']}" for one in content["errors"]]
-        raise UsageError(key.redact("; ".join(messages)))
-    if status >= 400:
-        raise Unavailable(f"the sandbox at {url} answered {status}", status=status)
-    return content
+    if response.is_success:
+        return content
+    if path and response.status_code in (404, 422):
+        first = content["errors"][0]
+        raise UsageError(key.redact(f"{first.get('parameter', 'sandbox')}: {first['message']}"))
+    raise Unavailable(f"the sandbox at {url} answered {response.status_code}", status=response.status_code)

@@ -2,7 +2,7 @@
 
 `plan(spec, answers)` is a pure function: everything the run will do, up to the first open question. Its
 random numbers depend on the spec alone and are drawn in a fixed order, so that an answer never changes what
-happened before it.
+happened before it. The functions below add steps to a plan; they take the start time and return the end time.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from runkit.server.businesses import (
+from runkit.server.scenarios import (
     AGENTS,
+    FINDINGS,
     ORCHESTRATOR,
+    OUTCOMES,
+    QUESTIONS,
     TABLES,
     Json,
+    Task,
     business_of,
     fill,
     id_in,
-    iso,
+    kind_of,
+    parse_tasks,
+    specialists_in,
     user_of,
 )
-from runkit.server.scenarios import FINDINGS, OUTCOMES, QUESTIONS, Task, kind_of, parse_tasks, specialists_in
 
 Pairs = tuple[tuple[str, str], ...]
 POLICY_VERDICTS = {
@@ -92,256 +96,311 @@ class Step:
     name: str
     label: str
     start: int
-    started_at: str
     end: int | None = None
-    completed_at: str | None = None
     failed: bool = False
     result: Json = field(default_factory=dict)
     closing: Json = field(default_factory=dict)  # added to the result when the step ends
     artifacts: list[Json] = field(default_factory=list)
 
 
+@dataclass
+class Plan:
+    """The steps of a run, its questions and its outcome.
+
+    `status` is the final one, or `interrupted` while the last question is open; `changes` are the times at
+    which a reader sees a change.
+    """
+
+    spec: RunSpec
+    answers: dict[str, Answer]
+    facts: dict[str, str]
+    random: Random
+    steps: list[Step] = field(default_factory=list)
+    interrupts: list[Interrupt] = field(default_factory=list)
+    actions: list[Json] = field(default_factory=list)
+    started: int = 0
+    ended: int | None = None
+    output: Json | None = None
+    status: str = "interrupted"
+    cause: str = ""
+    changes: list[int] = field(default_factory=list)
+    # of the summary
+    confidence: str = "high"
+    recommendation: str = "approve"
+    sentences: list[str] = field(default_factory=list)
+    still_open: list[str] = field(default_factory=list)
+    sources: dict[str, Json] = field(default_factory=dict)
+    n_artifacts: int = 0
+
+
 class _Unanswered(Exception):
     """The run waits for an answer; nothing after it can be planned."""
 
 
-@lru_cache(maxsize=2048)
 def plan(spec: RunSpec, answers: tuple[Answer, ...]) -> Plan:
     """Plan a run; `answers` are in order of arrival."""
-    return Plan(spec, answers)
+    by_id = {answer.interrupt_id: answer for answer in answers}
+    facts = business_of(spec.business_id).facts()
+    p = Plan(spec, by_id, facts, Random(spec.seed))  # noqa: S311 - durations, no secrets
+    p.started = spec.created + _ms(p, 0.4, 1.8)
+    with suppress(_Unanswered):
+        p.ended = _run_agent(p)
+    if spec.cut is not None:
+        _end_early(p, spec.cut)
+    times = {spec.created, p.started, p.ended}
+    times |= {at for step in p.steps for at in (step.start, step.end)}
+    latest = float("inf") if spec.cut is None else spec.cut
+    p.changes = sorted(at for at in times if at is not None and at <= latest)
+    return p
 
 
-class Plan:
-    """The plan of a run, immutable after construction.
+def _run_agent(p: Plan) -> int:
+    agent = p.spec.agent
+    run = _run_orchestrator if agent == ORCHESTRATOR else _run_specialist
+    at = run(p, p.started)
+    p.status = "error"
+    if not p.cause:
+        at = _run_tasks(p, parse_tasks("summarize"), agent, -1, at)
+        p.steps[-1].type = "output"
+        p.output = {"artifacts": [_artifact(p, _summary(p))]}
+        p.status = "completed"
+    return at + _ms(p, 0.1, 0.9)
 
-    `status` is the final one, or `interrupted` while the last question is open; `changes` are the times at
-    which a reader sees a change. Methods that add steps take the start time and return the end time.
+
+def _run_orchestrator(p: Plan, at: int) -> int:
+    """Plan the review, run all specialists in parallel, ask, follow up, reconcile."""
+    scenario = TABLES["scenarios"][p.facts["scenario"]]
+    specialists = specialists_in(p.facts["scenario"])
+    _say(p, "{name} has been registered in {register} since {formed} and is in good standing.")
+    at = _run_tasks(p, parse_tasks("plan_review"), ORCHESTRATOR, -1, at)
+    registration = parse_tasks("check_registration=registered")
+    ends = [_run_tasks(p, registration, ORCHESTRATOR, -1, at + _gap(p))]
+    for one in specialists:
+        begin = at + _ms(p, 0.2, 2.5)
+        name, label = one.agent.split("_")[0], AGENTS[one.agent]["name"]
+        container = _add_step(p, -1, ORCHESTRATOR, f"dispatch_{name}", f"Delegating {label}", begin)
+        end = _run_tasks(p, one.tasks, one.agent, container, begin + _gap(p))
+        end += _ms(p, 0.1, 0.6)
+        _finish(p.steps[container], end, failed=p.steps[-1].type == "error")
+        _say(p, one.summary)
+        ends.append(end)
+    at = max(ends) + _gap(p)
+    if p.cause:
+        return at
+    questions = tuple((one.agent, one.question) for one in specialists if one.question)
+    at = _resolve(p, questions, at, together=scenario.get("together", True))
+    at = _run_tasks(p, parse_tasks("reconcile"), ORCHESTRATOR, -1, at) + _gap(p)
+    if "question" in scenario:
+        at = _resolve(p, ((ORCHESTRATOR, scenario["question"]),), at)
+    return at
+
+
+def _run_specialist(p: Plan, at: int) -> int:
+    """Run one specialist by itself, without the orchestrator."""
+    specialists = specialists_in(p.facts["scenario"])
+    specialist = next(one for one in specialists if one.agent == p.spec.agent)
+    at = _run_tasks(p, specialist.tasks, specialist.agent, -1, at) + _gap(p)
+    _say(p, specialist.summary)
+    if p.cause or not specialist.question:
+        return at
+    return _resolve(p, ((specialist.agent, specialist.question),), at)
+
+
+def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: int, at: int) -> int:
+    """Add the steps of tasks in sequence with short gaps, or in parallel with the one before."""
+    last_start, done = at, at
+    for number, task in enumerate(tasks):
+        if task.alongside and number:
+            start = last_start + int((done - last_start) * p.random.uniform(0.1, 0.6))
+        else:
+            start = done + (_gap(p) if number else 0)
+        index = _add_step(p, parent, agent, task.name, task.label, start)
+        if task.subtasks:
+            end = _run_tasks(p, task.subtasks, agent, index, start + _gap(p)) + _gap(p)
+        else:
+            end = start + _ms(p, *task.seconds)
+        findings = [_finding(p, task.finding)] if task.finding else []
+        _finish(p.steps[index], end, findings, bool(task.cause))
+        if task.cause:
+            return _fail(p, task, agent, parent, end)
+        last_start, done = start, max(done, end)
+    return done
+
+
+def _fail(p: Plan, task: Task, agent: str, parent: int, at: int) -> int:
+    """[A] 23: the cause of a failed run is the label, and the artifact, of a step of type `error`."""
+    p.cause = task.cause
+    artifact = fill(FINDINGS["step_failed"], {"label": task.label, "cause": task.cause})
+    index = _add_step(p, parent, agent, f"{task.name}_failed", task.cause, at, "error")
+    _finish(p.steps[index], at, [_artifact(p, artifact)], failed=True)
+    return at
+
+
+def _end_early(p: Plan, at: int) -> None:
+    """End the run now: running steps fail, an open question stays open. Later steps are never shown."""
+    for step in p.steps:
+        if step.start <= at and step.end is not None and step.end > at:
+            _finish(step, at, step.artifacts if step.type == "interrupt" else (), failed=True)
+    _fail(p, Task("run", "The run", cause=ENDED_BY), p.spec.agent, -1, at)
+    p.interrupts = [interrupt for interrupt in p.interrupts if interrupt.asked_at <= at]
+    p.actions = [action for action in p.actions if action["at"] <= at]
+    p.started, p.ended, p.output, p.status = min(p.started, at), at, None, "error"
+
+
+# -- questions
+
+
+def _resolve(p: Plan, questions: Pairs, at: int, together: bool = True) -> int:
+    """Resolve questions by policy where it applies, ask a reviewer the rest, and follow up in order.
+
+    Asked `together`, several are one combined proposal; otherwise each is an interrupt of its own.
     """
-
-    def __init__(self, spec: RunSpec, answers: tuple[Answer, ...]) -> None:
-        business = business_of(spec.business_id)
-        self.spec, self.facts, self.specialists = spec, business.facts(), specialists_in(business.scenario)
-        self.own: Json = TABLES["scenarios"][business.scenario]
-        self.modes = {**dict(spec.policy), **self.own.get("policy", {})}  # [A] 24
-        self.answers = {answer.interrupt_id: answer for answer in answers}
-        self.random = Random(spec.seed)  # noqa: S311 - durations, no secrets
-        self.steps: list[Step] = []
-        self.interrupts: list[Interrupt] = []
-        self.actions: list[Json] = []
-        self.sources: dict[str, Json] = {}
-        self.sentences: list[str] = []
-        self.still_open: list[str] = []
-        self.recommendation, self.confidence, self.cause, self.artifacts = "approve", "high", "", 0
-        self.started = spec.created + self._ms(0.4, 1.8)
-        self.ended: int | None = None
-        self.output: Json | None = None
-        self.status = "interrupted"
-        with suppress(_Unanswered):
-            self.ended = self._lay_out()
-        if spec.cut is not None:
-            self._end_early(spec.cut)
-        times = {spec.created, self.started, self.ended}
-        times |= {at for step in self.steps for at in (step.start, step.end)}
-        self.changes = sorted(at for at in times if at is not None)
-
-    def _lay_out(self) -> int:
-        agent = self.spec.agent
-        run_agent = self._run_orchestrator if agent == ORCHESTRATOR else self._run_specialist
-        at = run_agent(self.started)
-        if not self.cause:
-            at = self._run(parse_tasks("summarize"), agent, -1, at)
-            self.steps[-1].type = "output"
-            self.output = {"artifacts": [self._artifact(self._summary())]}
-        self.status = "error" if self.cause else "completed"
-        return at + self._ms(0.1, 0.9)
-
-    def _run_orchestrator(self, at: int) -> int:
-        """Plan the review, run all specialists in parallel, ask, follow up, reconcile."""
-        self._add_sentence("{name} has been registered in {register} since {formed} and is in good standing.")
-        at = self._run(parse_tasks("plan_review"), ORCHESTRATOR, -1, at)
-        registration = parse_tasks("check_registration=registered")
-        ends = [self._run(registration, ORCHESTRATOR, -1, at + self._gap())]
-        for specialist in self.specialists:
-            begin = at + self._ms(0.2, 2.5)
-            name, label = specialist.agent.split("_")[0], AGENTS[specialist.agent]["name"]
-            container = self._step(-1, ORCHESTRATOR, f"dispatch_{name}", f"Delegating {label}", begin)
-            end = self._run(specialist.tasks, specialist.agent, container, begin + self._gap())
-            end += self._ms(0.1, 0.6)
-            self._finish(container, end, failed=self.steps[-1].type == "error")
-            self._add_sentence(specialist.summary)
-            ends.append(end)
-        at = max(ends) + self._gap()
-        if self.cause:
-            return at
-        at = self._resolve(tuple((one.agent, one.question) for one in self.specialists if one.question), at)
-        at = self._run(parse_tasks("reconcile"), ORCHESTRATOR, -1, at) + self._gap()
-        return self._resolve(((ORCHESTRATOR, self.own["question"]),), at) if "question" in self.own else at
-
-    def _run_specialist(self, at: int) -> int:
-        """Run one specialist by itself, without the orchestrator."""
-        specialist = next(one for one in self.specialists if one.agent == self.spec.agent)
-        at = self._run(specialist.tasks, specialist.agent, -1, at) + self._gap()
-        self._add_sentence(specialist.summary)
-        if self.cause or not specialist.question:
-            return at
-        return self._resolve(((specialist.agent, specialist.question),), at)
-
-    def _run(self, tasks: tuple[Task, ...], agent: str, parent: int, at: int) -> int:
-        """Add the steps of tasks in sequence with short gaps, or in parallel with the one before."""
-        last_start, done = at, at
-        for number, task in enumerate(tasks):
-            if task.alongside and number:
-                start = last_start + int((done - last_start) * self.random.uniform(0.1, 0.6))
-            else:
-                start = done + (self._gap() if number else 0)
-            index = self._step(parent, agent, task.name, task.label, start)
-            if task.subtasks:
-                end = self._run(task.subtasks, agent, index, start + self._gap()) + self._gap()
-            else:
-                end = start + self._ms(*task.seconds)
-            self._finish(index, end, [self._finding(task.finding)] if task.finding else [], bool(task.cause))
-            if task.cause:
-                return self._fail(task, agent, parent, end)
-            last_start, done = start, max(done, end)
-        return done
-
-    def _fail(self, task: Task, agent: str, parent: int, at: int) -> int:
-        """[A] 23: the cause of a failed run is the label, and the artifact, of a step of type `error`."""
-        self.cause = task.cause
-        artifact = fill(FINDINGS["step_failed"], {"label": task.label, "cause": task.cause})
-        index = self._step(parent, agent, f"{task.name}_failed", task.cause, at, "error")
-        self._finish(index, at, [self._artifact(artifact)], failed=True)
+    own = TABLES["scenarios"][p.facts["scenario"]].get("policy", {})
+    policy = {**dict(p.spec.policy), **own}  # [A] 24
+    modes = {agent: policy.get(agent, policy["default"]) for agent, _ in questions}
+    for agent, question in questions:
+        if (mode := modes[agent]) != "manual":
+            at = _resolve_by_policy(p, agent, question, mode, at)
+    manual = tuple((agent, question) for agent, question in questions if modes[agent] == "manual")
+    if not manual:
         return at
+    groups = [manual] if together else [(one,) for one in manual]
+    answers = [answer for group in groups if (answer := _ask(p, group, at))]
+    if len(answers) < len(groups):
+        raise _Unanswered
+    at = max(answer.at for answer in answers)
+    for group, answer in zip(groups, answers, strict=True):
+        at = _follow_up(p, group, answer, at)
+    return at + _gap(p)
 
-    def _end_early(self, at: int) -> None:
-        """End the run now: running steps fail, later steps are dropped, an open question stays open."""
-        self._fail(Task("run", "The run", cause=ENDED_BY), self.spec.agent, -1, at)
-        old_indices = [index for index, step in enumerate(self.steps) if step.start <= at]
-        new_index = {-1: -1} | {old: new for new, old in enumerate(old_indices)}
-        self.steps = [self.steps[index] for index in old_indices]
-        for index, step in enumerate(self.steps):
-            step.parent = new_index[step.parent]
-            if step.end is not None and step.end > at:
-                self._finish(index, at, step.artifacts if step.type == "interrupt" else (), failed=True)
-        self.interrupts = [interrupt for interrupt in self.interrupts if interrupt.asked_at <= at]
-        self.actions = [action for action in self.actions if action["at"] <= at]
-        self.started, self.ended, self.output, self.status = min(self.started, at), at, None, "error"
 
-    def _resolve(self, questions: Pairs, at: int) -> int:
-        """Resolve questions by policy where it applies, ask a reviewer the rest, and follow up in order."""
-        modes = {agent: self.modes.get(agent, self.modes["default"]) for agent, _ in questions}
-        for agent, question in questions:
-            if (mode := modes[agent]) != "manual":
-                at = self._resolve_by_policy(agent, question, mode, at)
-        manual = tuple((agent, question) for agent, question in questions if modes[agent] == "manual")
-        if not manual:
-            return at
-        answer = self._interrupt(manual, at)
-        at, notes, payloads = answer.at, dict(answer.notes), dict(answer.payloads)
-        for agent, question in manual:
-            note = notes.get(agent, answer.note)
-            at = self._apply(agent, question, dict(answer.verdicts)[agent], at, note, payloads.get(agent))
-        for note in dict.fromkeys((*notes.values(), answer.note)):
-            if note:
-                self.sentences.append(f"The reviewer noted: \u201c{note}\u201d.")
-        return at + self._gap()
+def _resolve_by_policy(p: Plan, agent: str, question: str, mode: str, at: int) -> int:
+    """Add an interrupt step with its resolution, and continue."""
+    label = QUESTIONS[question]["label"]
+    step = p.steps[_add_step(p, -1, agent, f"await_{question}", label, at, "interrupt")]
+    step.result = {"resolution": mode}
+    at += _ms(p, 0.2, 0.8)
+    _finish(step, at, [_finding(p, FINDINGS[question])])
+    at = _apply(p, agent, question, POLICY_VERDICTS[mode][kind_of(question)], at) + _gap(p)
+    p.sentences.append(f"(Resolved by the interrupt policy: {mode}.)")
+    return at
 
-    def _resolve_by_policy(self, agent: str, question: str, mode: str, at: int) -> int:
-        """Add an interrupt step with its resolution, and continue."""
-        index = self._step(-1, agent, f"await_{question}", QUESTIONS[question]["label"], at, "interrupt")
-        self.steps[index].result = {"resolution": mode}
-        at += self._ms(0.2, 0.8)
-        self._finish(index, at, [self._finding(FINDINGS[question])])
-        at = self._apply(agent, question, POLICY_VERDICTS[mode][kind_of(question)], at) + self._gap()
-        self.sentences.append(f"(Resolved by the interrupt policy: {mode}.)")
-        return at
 
-    def _interrupt(self, questions: Pairs, at: int) -> Answer:
-        """Ask a reviewer; several questions become a combined proposal. Unanswered, the plan ends here."""
-        interrupt_id = f"int-{id_in(self.spec.id, f'interrupt/{len(self.interrupts)}')[:8]}"  # [A] 28
-        proposals: list[Json] = [
-            {"type": question, "agent": agent, "label": fill(QUESTIONS[question]["label"], self.facts)}
-            | {"artifacts": [self._finding(FINDINGS[question])], **QUESTIONS[question].get("extra", {})}
-            for agent, question in questions
-        ]
+def _ask(p: Plan, questions: Pairs, at: int) -> Answer | None:
+    """Ask a reviewer; several questions become a combined proposal. Returns the answer, if there is one."""
+    interrupt_id = f"int-{id_in(p.spec.id, f'interrupt/{len(p.interrupts)}')[:8]}"  # [A] 28
+    proposals = [_proposal(p, agent, question) for agent, question in questions]
+    value: Json = proposals[0]
+    if len(questions) > 1:
         label = f"{len(questions)} proposals need your review"
-        combined: Json = {"type": "combined_proposal", "label": label, "proposals": proposals}
-        value = proposals[0] if len(questions) == 1 else combined
-        agent, name = value.get("agent"), f"await_{value['type']}"
-        index = self._step(-1, agent or ORCHESTRATOR, name, value["label"], at, "interrupt")
-        self.steps[index].result = {"interrupt_id": interrupt_id}
-        self.steps[index].artifacts = [proposal["artifacts"][0] for proposal in proposals]
-        answer = self.answers.get(interrupt_id)
-        item = {"id": interrupt_id, "agent": agent, "value": value}
-        self.interrupts.append(Interrupt(at, answer.at if answer else None, item, questions))
-        if answer is None:
-            raise _Unanswered
-        self._finish(index, answer.at, self.steps[index].artifacts)
-        if answer.person:
-            reviewer = user_of(answer.person)
-            self.steps[index].closing = {"answered_by": {"id": reviewer["id"], "name": reviewer["name"]}}
-        return answer
+        value = {"type": "combined_proposal", "label": label, "proposals": proposals}
+    agent = value.get("agent")
+    name = f"await_{value['type']}"
+    step = p.steps[_add_step(p, -1, agent or ORCHESTRATOR, name, value["label"], at, "interrupt")]
+    step.result = {"interrupt_id": interrupt_id}
+    step.artifacts = [proposal["artifacts"][0] for proposal in proposals]
+    answer = p.answers.get(interrupt_id)
+    item = {"id": interrupt_id, "agent": agent, "value": value}
+    p.interrupts.append(Interrupt(at, answer.at if answer else None, item, questions))
+    if answer:
+        _finish(step, answer.at, step.artifacts)
+    if answer and answer.person:
+        user = user_of(answer.person)
+        step.closing = {"answered_by": {"id": user["id"], "name": user["name"]}}
+    return answer
 
-    def _apply(
-        self,
-        agent: str,
-        question: str,
-        verdict: str,
-        at: int,
-        note: str | None = None,
-        edited: str | None = None,
-    ) -> int:
-        """Follow up on a verdict. The summary's confidence is that of the weakest outcome."""
-        words, confidence, summary, still_open, recommendation = [*OUTCOMES[question][verdict], "", ""][:5]
-        at = self._run(parse_tasks(*words), agent, -1, at + self._gap())
-        if "payload" in QUESTIONS[question] and verdict in VERDICTS_WITH_ACTION:
-            proposed = fill(QUESTIONS[question]["payload"], {**self.facts, "verdict": verdict})
-            payload = json.loads(edited) if edited else proposed
-            reason = note or fill(FINDINGS[question]["summary"], self.facts)
-            self.actions.append({"at": at, "type": question, "payload": payload, "note": reason})
-        self._add_sentence(summary)
-        self.recommendation = recommendation or self.recommendation
-        self.confidence = min(self.confidence, confidence, key=CONFIDENCES.index)
-        self.still_open += [fill(still_open, self.facts)] if still_open else []
-        return at
 
-    def _summary(self) -> Json:
-        """Write the summary. A specialist makes no recommendation."""
-        agent, name, sentences = self.spec.agent, self.facts["name"], [*self.sentences]
-        if self.still_open:
-            sentences.append(f"Still open: {'; '.join(self.still_open)}.")
-        title, kind = f"Findings on {name}", f"{agent}_summary"
-        if agent == ORCHESTRATOR:
-            title, kind = f"CIP summary for {name}", "cip_summary"
-            recommendation = "keep in review" if self.still_open else self.recommendation
-            sentences.append(f"Recommendation: {recommendation}.")
-        fields = {"title": title, "type": kind, "confidence": self.confidence, "summary": " ".join(sentences)}
-        return {**fields, "sources": list(self.sources.values())[:MAX_SOURCES]}
+def _proposal(p: Plan, agent: str, question: str) -> Json:
+    label = fill(QUESTIONS[question]["label"], p.facts)
+    value = {"type": question, "agent": agent, "label": label}
+    value["artifacts"] = [_finding(p, FINDINGS[question])]
+    return {**value, **QUESTIONS[question].get("extra", {})}
 
-    def _add_sentence(self, sentence: str) -> None:
-        self.sentences.append(fill(sentence, self.facts))
 
-    def _step(self, parent: int, agent: str, name: str, label: str, at: int, kind: str = "activity") -> int:
-        """Open a step and return its index."""
-        step_id, label = id_in(self.spec.id, f"step/{len(self.steps)}"), fill(label, self.facts)
-        self.steps.append(Step(step_id, parent, agent, kind, name, label, at, iso(at)))
-        return len(self.steps) - 1
+def _follow_up(p: Plan, questions: Pairs, answer: Answer, at: int) -> int:
+    """Act on an answer, question by question."""
+    verdicts, notes, payloads = dict(answer.verdicts), dict(answer.notes), dict(answer.payloads)
+    for agent, question in questions:
+        note = notes.get(agent, answer.note) or ""
+        at = _apply(p, agent, question, verdicts[agent], at, note, payloads.get(agent, ""))
+    for text in dict.fromkeys((*notes.values(), answer.note)):
+        if text:
+            p.sentences.append(f"The reviewer noted: \u201c{text}\u201d.")
+    return at
 
-    def _finish(self, index: int, end: int, artifacts: Iterable[Json] = (), failed: bool = False) -> None:
-        step = self.steps[index]
-        step.end, step.completed_at, step.artifacts, step.failed = end, iso(end), [*artifacts], failed
 
-    def _finding(self, finding: Json) -> Json:
-        return self._artifact(fill(finding, self.facts))
+def _apply(
+    p: Plan, agent: str, question: str, verdict: str, at: int, note: str = "", edited: str = ""
+) -> int:
+    """Follow up on a verdict. The summary's confidence is that of the weakest outcome."""
+    outcome = OUTCOMES[question][verdict]
+    words, confidence, summary, still_open, recommendation = [*outcome, "", ""][:5]
+    at = _run_tasks(p, parse_tasks(*words), agent, -1, at + _gap(p))
+    if "payload" in QUESTIONS[question] and verdict in VERDICTS_WITH_ACTION:
+        proposed = fill(QUESTIONS[question]["payload"], {**p.facts, "verdict": verdict})
+        payload = json.loads(edited) if edited else proposed
+        reason = note or fill(FINDINGS[question]["summary"], p.facts)
+        p.actions.append({"at": at, "type": question, "payload": payload, "note": reason})
+    _say(p, summary)
+    p.recommendation = recommendation or p.recommendation
+    p.confidence = min(p.confidence, confidence, key=CONFIDENCES.index)
+    p.still_open += [fill(still_open, p.facts)] if still_open else []
+    return at
 
-    def _artifact(self, fields: Json) -> Json:
-        """[A] 17: an artifact has an id, which feedback needs and no schema documents."""
-        self.artifacts += 1
-        self.sources.update({source["url"]: source for source in fields["sources"]})
-        return {"id": id_in(self.spec.id, f"artifact/{self.artifacts}"), **fields}
 
-    def _ms(self, shortest: float, longest: float) -> int:
-        return round(self.random.uniform(shortest, longest) * 1000)
+def _summary(p: Plan) -> Json:
+    """Write the summary. A specialist makes no recommendation."""
+    agent, sentences = p.spec.agent, [*p.sentences]
+    title, kind = f"Findings on {p.facts['name']}", f"{agent}_summary"
+    if p.still_open:
+        sentences.append(f"Still open: {'; '.join(p.still_open)}.")
+    if agent == ORCHESTRATOR:
+        title, kind = f"CIP summary for {p.facts['name']}", "cip_summary"
+        recommendation = "keep in review" if p.still_open else p.recommendation
+        sentences.append(f"Recommendation: {recommendation}.")
+    return {
+        "title": title,
+        "type": kind,
+        "confidence": p.confidence,
+        "summary": " ".join(sentences),
+        "sources": list(p.sources.values())[:MAX_SOURCES],
+    }
 
-    def _gap(self) -> int:
-        return self._ms(0.1, 0.9)
+
+# -- steps, artifacts, times
+
+
+def _say(p: Plan, sentence: str) -> None:
+    p.sentences.append(fill(sentence, p.facts))
+
+
+def _add_step(
+    p: Plan, parent: int, agent: str, name: str, label: str, at: int, kind: str = "activity"
+) -> int:
+    """Open a step and return its index."""
+    step_id = id_in(p.spec.id, f"step/{len(p.steps)}")
+    p.steps.append(Step(step_id, parent, agent, kind, name, fill(label, p.facts), at))
+    return len(p.steps) - 1
+
+
+def _finish(step: Step, end: int, artifacts: Iterable[Json] = (), failed: bool = False) -> None:
+    step.end, step.artifacts, step.failed = end, [*artifacts], failed
+
+
+def _finding(p: Plan, finding: Json) -> Json:
+    return _artifact(p, fill(finding, p.facts))
+
+
+def _artifact(p: Plan, fields: Json) -> Json:
+    """[A] 17: an artifact has an id, which feedback needs and no schema documents."""
+    p.n_artifacts += 1
+    p.sources.update({source["url"]: source for source in fields["sources"]})
+    return {"id": id_in(p.spec.id, f"artifact/{p.n_artifacts}"), **fields}
+
+
+def _ms(p: Plan, shortest: float, longest: float) -> int:
+    return round(p.random.uniform(shortest, longest) * 1000)
+
+
+def _gap(p: Plan) -> int:
+    return _ms(p, 0.1, 0.9)

@@ -1,8 +1,7 @@
 """The state of a run at a given time, and its event stream.
 
 `state(plan(spec, answers), t)` is a pure function: no background task advances a run, and only answers are
-stored. The stream (contract section 10) has two dialects: Middesk's (`event:` line, snake case), and AG-UI's
-(no `event:` line, camel case) for client tests.
+stored.
 """
 
 from __future__ import annotations
@@ -13,20 +12,19 @@ from collections.abc import AsyncIterator, Callable
 
 import orjson
 
-from runkit.server.businesses import Json, iso, user_of
 from runkit.server.clock import Clock
 from runkit.server.plan import Interrupt, Plan, Step
+from runkit.server.scenarios import Json, iso, user_of
 
 SNAPSHOT_STEPS = 50_000
 """Most steps in all snapshots of one stream, about 30 MB. All changes of a run of 200 steps fit. A run of
 5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end stay."""
 POLL_S = 0.1  # real seconds between checks of a waiting stream for the end of the server
-_CAMEL = {"run_id": "runId", "thread_id": "threadId"}
 
 
 def state(p: Plan, t: int, steps: bool = True) -> Json:
     """Return the run (contract section 5) at virtual millisecond `t`, with or without its steps."""
-    now, interrupt = status(p, t), pending(p, t)
+    now = status(p, t)
     run: Json = {
         "object": "run",
         "id": p.spec.id,
@@ -40,7 +38,7 @@ def state(p: Plan, t: int, steps: bool = True) -> Json:
         "started_at": iso(p.started) if p.started <= t else None,
         "ended_at": iso(p.ended) if p.ended is not None and p.ended <= t else None,
         "output": p.output if now == "completed" else None,
-        "interrupts": [interrupt.item] if interrupt else [],
+        "interrupts": [interrupt.item for interrupt in pending(p, t)],
     }
     return {**run, "steps": _tree(p, t)} if steps else run
 
@@ -52,12 +50,12 @@ def status(p: Plan, t: int) -> str:
     return "interrupted" if pending(p, t) else "running"
 
 
-def pending(p: Plan, t: int) -> Interrupt | None:
-    """Return the open interrupt at `t`. [A] 26: interrupts do not expire before their run ends."""
+def pending(p: Plan, t: int) -> list[Interrupt]:
+    """Return the open interrupts at `t`. [A] 26: interrupts do not expire before their run ends."""
     if p.ended is not None and p.ended <= t:
-        return None
+        return []
     asked = (one for one in p.interrupts if one.asked_at <= t)
-    return next((one for one in asked if one.answered_at is None or t < one.answered_at), None)
+    return [one for one in asked if one.answered_at is None or t < one.answered_at]
 
 
 def updated(p: Plan, t: int) -> int:
@@ -74,19 +72,23 @@ def next_stop(p: Plan, t: int) -> int | None:
 
 def visible_artifacts(p: Plan, t: int) -> set[str]:
     """Return the ids of the artifacts that the run shows at `t`."""
-    artifacts = [artifact for step in p.steps if step.start <= t for artifact in _artifacts(step, t)]
+    artifacts = [artifact for step in _begun(p, t).values() for artifact in _artifacts(step, t)]
     if status(p, t) == "completed" and p.output:
         artifacts += p.output["artifacts"]
     return {artifact["id"] for artifact in artifacts}
 
 
+def _begun(p: Plan, t: int) -> dict[int, Step]:
+    """Return the steps that have begun at `t`, by index; none begins after the run has ended."""
+    latest = t if p.ended is None else min(t, p.ended)
+    return {index: step for index, step in enumerate(p.steps) if step.start <= latest}
+
+
 def _tree(p: Plan, t: int) -> list[Json]:
     top: list[Json] = []
     nodes: dict[int, Json] = {}
-    for index, step in enumerate(p.steps):
-        if step.start > t:
-            continue
-        done = step.end is not None and step.end <= t
+    for index, step in _begun(p, t).items():
+        end = step.end if _is_done(step, t) else None
         parent = nodes.get(step.parent)
         nodes[index] = {
             "id": step.id,
@@ -96,11 +98,11 @@ def _tree(p: Plan, t: int) -> list[Json]:
             "name": step.name,
             "label": step.label,
             "parent_step_id": parent["id"] if parent else None,
-            "status": ("error" if step.failed else "completed") if done else "running",
-            "started_at": step.started_at,
-            "completed_at": step.completed_at if done else None,
+            "status": ("error" if step.failed else "completed") if end is not None else "running",
+            "started_at": iso(step.start),
+            "completed_at": iso(end) if end is not None else None,
             "steps": [],
-            "result": step.result | step.closing if done else step.result,
+            "result": step.result if end is None else step.result | step.closing,
             "artifacts": _artifacts(step, t),
         }
         (parent["steps"] if parent else top).append(nodes[index])
@@ -109,7 +111,11 @@ def _tree(p: Plan, t: int) -> list[Json]:
 
 def _artifacts(step: Step, t: int) -> list[Json]:
     """Return a step's visible artifacts: proposals from the start, findings at the end of the step."""
-    return step.artifacts if step.type == "interrupt" or (step.end is not None and step.end <= t) else []
+    return step.artifacts if step.type == "interrupt" or _is_done(step, t) else []
+
+
+def _is_done(step: Step, t: int) -> bool:
+    return step.end is not None and step.end <= t
 
 
 def snapshot_times(p: Plan) -> list[int]:
@@ -121,26 +127,27 @@ def snapshot_times(p: Plan) -> list[int]:
 
 
 async def stream(
-    load: Callable[[], Plan], clock: Clock, ended: Callable[[], bool], dialect: str
+    load: Callable[[], Plan], clock: Clock, is_stopping: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
-    """Yield a run's events from its start, then live until it waits or ends. [A] 7, 8, 10.
+    """Yield a run's events (contract section 10) from its start, then live until it waits or ends.
 
-    Each iteration loads the plan again, so that a new answer takes effect. Stops when the server has `ended`.
+    [A] 7, 8, 10. Each iteration loads the plan again, so that a new answer takes effect. Stops when the
+    server `is_stopping`.
     """
     p = load()
     ids = {"run_id": p.spec.id, "thread_id": p.spec.thread_id}
-    yield _encode({"type": "RUN_STARTED", **ids, "timestamp": p.started}, dialect)
+    yield _encode({"type": "RUN_STARTED", **ids, "timestamp": p.started})
     sent = p.spec.created
-    while not ended():
+    while not is_stopping():
         p, now = load(), clock.now()
         for at in snapshot_times(p):
             if sent < at <= now:
                 snapshot = {"timestamp": at, "snapshot": state(p, at)}
-                yield _encode({"type": "STATE_SNAPSHOT", **ids, **snapshot}, dialect)
+                yield _encode({"type": "STATE_SNAPSHOT", **ids, **snapshot})
                 await asyncio.sleep(0)  # notice a disconnected client between snapshots
         sent = max(sent, now)
         if status(p, now) != "running":
-            yield _encode({**_final_event(p, now), **ids}, dialect)
+            yield _encode({**_final_event(p, now), **ids})
             return
         next_time = min(at for at in snapshot_times(p) if at > now)
         await asyncio.sleep(min(max(clock.delay(next_time), 0.001), POLL_S))
@@ -151,34 +158,10 @@ def _final_event(p: Plan, now: int) -> Json:
     at = updated(p, now)
     if status(p, now) == "error":
         return {"type": "RUN_ERROR", "timestamp": at, "message": p.cause, "code": "step_failed"}
-    interrupt = pending(p, now)
-    outcome = {"type": "interrupt", "interrupts": [interrupt.item]} if interrupt else {"type": "success"}
+    interrupts = [interrupt.item for interrupt in pending(p, now)]
+    outcome = {"type": "interrupt", "interrupts": interrupts} if interrupts else {"type": "success"}
     return {"type": "RUN_FINISHED", "timestamp": at, "outcome": outcome}
 
 
-def _encode(event: Json, dialect: str) -> bytes:
-    if dialect == "agui":
-        return b"data: " + orjson.dumps(_agui(event)) + b"\n\n"
+def _encode(event: Json) -> bytes:
     return b"event: " + str(event["type"]).encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"
-
-
-def _agui(event: Json) -> Json:
-    if event["type"] in ("STATE_SNAPSHOT", "RUN_ERROR"):  # these two have no ids in AG-UI
-        return {key: value for key, value in event.items() if key not in _CAMEL}
-    camel = {_CAMEL.get(key, key): value for key, value in event.items()}
-    outcome = event.get("outcome", {})
-    if "interrupts" in outcome:
-        camel["outcome"] = {**outcome, "interrupts": [_agui_interrupt(one) for one in outcome["interrupts"]]}
-    return camel
-
-
-def _agui_interrupt(item: Json) -> Json:
-    value = item["value"]
-    camel = {
-        "id": item["id"],
-        "reason": value["type"],
-        "message": value["label"],
-        "metadata": {"value": value},
-    }
-    schema = value.get("response_schema")
-    return {**camel, "responseSchema": schema} if schema else camel

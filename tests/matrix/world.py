@@ -63,7 +63,7 @@ class World:
     def faults_left(self) -> int:
         """Take the faults back, wait for a server that restarts; gives how often they would still hit."""
         running = self.server.running
-        left = sum(fault["times"] for fault in running.faults.clear()["data"])
+        left = sum(fault["times"] for fault in running.faults.clear())
         assert eventually(lambda: running.restart_s is None and running.server.started)
         return left
 

@@ -139,6 +139,7 @@ def test_lists_need_object_type_and_id(server: Server) -> None:
     server.get("/actions", status=400)
     server.get("/actions", status=400, object_id=some)
     server.get("/actions", status=400, object_type="people", object_id=some)
+    server.get("/actions/unknown", status=400, object_type="people", object_id=some)
     server.get("/actions/unknown", status=404, object_type="businesses", object_id=some)
 
 
@@ -160,6 +161,7 @@ def test_a_run_can_be_named_as_actor(server: Server) -> None:
         ("watchlist_hit", "approve", "dismissal", "watchlist_result"),
         ("address_gap", "approve", "add_sources", "businesses"),
         ("combined_proposal", "approve", "verify_tin", "businesses"),
+        ("add_attributes", "approve", "add_attributes", "businesses"),
         ("decision", "approved", "decision", "businesses"),
     ],
 )

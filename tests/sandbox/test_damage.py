@@ -269,7 +269,7 @@ def test_faults_from_the_start(troubled: Sandbox) -> None:
         ("refuse FOO /runs", "on: String should match"),
         ("slow second=1", "second: Extra inputs are not permitted"),
         ({"kind": "slow", "chance": 2}, "chance: Input should be less than or equal to 1"),
-        (5, "expected text such as 'refuse status=502', or a mapping"),
+        (5, "expected text such as 'refuse status=502', or its fields"),
     ],
 )
 def test_a_fault_that_cannot_be(fault: Any, told: str) -> None:

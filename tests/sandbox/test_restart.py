@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runkit.contract import parse_time
 from runkit.errors import UsageError
-from runkit.server.runs import Runs
-from runkit.server.store import Store
-from tests.sandbox.conftest import BUSINESS, NOON, RealTime, Serve
+from runkit.server import sandbox
+from tests.sandbox.conftest import BUSINESS, RealTime, Serve, Server
 
 
 def test_a_restart_changes_nothing(serve: Serve, tmp_path: Path) -> None:
@@ -91,9 +92,8 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
         assert process.stdout
         run_id = process.stdout.readline().strip()
         process.send_signal(signal.SIGKILL)
-    store = Store(db)
-    assert Runs(store).get_run(run_id)["status"] == "running"
-    store.db.close()
+    with sandbox(db=db) as box, box.client() as client:
+        assert client.runs.get(run_id).status == "running"
 
 
 def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
@@ -106,53 +106,53 @@ def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
     assert lists[0] == lists[1] != lists[2]
 
 
-def past(seed: int = 0) -> Runs:
-    runs = Runs(Store(now=NOON, seed=seed, real_time=RealTime()))
-    runs.add_history(120)
-    return runs
+def runs_of(server: Server) -> list[dict[str, Any]]:
+    """All runs, newest first."""
+    pages = [server.get("/runs", page=page, per_page=100) for page in (1, 2)]
+    return [dict(run) for page in pages for run in page["data"]]
 
 
-def test_a_past_looks_lived_in() -> None:
+def test_a_past_looks_lived_in(serve: Serve) -> None:
     """Two weeks of runs, newest first: most are done, some failed, some wait, none still works."""
-    runs = past()
-    store, page = runs.store, runs.list_runs(1, 120)
-    assert page["total_count"] == 120
-    created = [run["created_at"] for run in page["data"]]
+    server = serve(history=120)
+    runs = runs_of(server)
+    created = [run["created_at"] for run in runs]
+    assert len(created) == 120
     assert created == sorted(created, reverse=True)
     assert "2026-01-20T12" <= created[-1] < created[0] < "2026-02-03T11:46"
-    found = Counter(run["status"] for run in page["data"])
+    found = Counter(run["status"] for run in runs)
     assert set(found) == {"completed", "interrupted", "error"}
     assert found["completed"] > 60
     assert min(found.values()) >= 3
-    interrupts = [pause for run_id in store.runs for pause in store.plan_of(run_id).interrupts]
-    waits = [one.answered_at - one.asked_at for one in interrupts if one.answered_at is not None]
-    assert min(waits) < 1_500_000
-    assert max(waits) > 9 * 3_600_000
+    pauses = [step for run in runs for step in server.run(run["id"])["steps"] if step["type"] == "interrupt"]
+    waits = [
+        (parse_time(step["completed_at"]) - parse_time(step["started_at"])).total_seconds()
+        for step in pauses
+        if step["completed_at"] and "interrupt_id" in step["result"]
+    ]
+    assert min(waits) < 1_500
+    assert max(waits) > 9 * 3_600
     for business in BUSINESS.values():
-        assert runs.registry.get_business(business.id)["status"] == business.status
-    hit = BUSINESS["watchlist_hit"].hit_id
-    assert runs.registry.list_actions("watchlist_result", hit)["data"]
-    store.db.close()
+        assert server.get(f"/businesses/{business.id}")["status"] == business.status
+    hit = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
+    assert server.get("/actions", **hit)["data"]
 
 
 def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
     """What was done in a made-up past changes no business; what follows from an answer of today does."""
     server = serve(history=200)
     business = BUSINESS["decision"]
-    runs = [run for page in (1, 2) for run in server.get("/runs", page=page, per_page=100)["data"]]
+    runs = runs_of(server)
     asked = [run for run in runs if run["interrupts"] and business.name in str(run["interrupts"])]
     assert server.get(f"/businesses/{business.id}")["status"] == "in_review"
     server.answer(asked[0], decision="rejected")
     assert server.get(f"/businesses/{business.id}")["status"] == "rejected"
 
 
-def test_a_past_is_determined_by_its_seed() -> None:
+def test_a_past_is_determined_by_its_seed(serve: Serve) -> None:
     """Equal seeds have equal pasts."""
-    worlds = [past(), past(), past(1)]
-    pages = [runs.list_runs(1, 100) for runs in worlds]
-    assert pages[0] == pages[1] != pages[2]
-    for runs in worlds:
-        runs.store.db.close()
+    pages = [serve(seed=seed, history=60).http.get("/runs", params={"per_page": 60}) for seed in (0, 0, 1)]
+    assert pages[0].content == pages[1].content != pages[2].content
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
@@ -162,5 +162,5 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     before = text.read_bytes()
     for path in (text, tmp_path / "nowhere" / "box.db"):
         with pytest.raises(UsageError, match="db="):
-            Store(path)
+            sandbox(db=path)
     assert text.read_bytes() == before

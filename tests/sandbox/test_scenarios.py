@@ -53,6 +53,7 @@ def test_each_business_has_its_own_summary(server: Server) -> None:
         ("combined_proposal", "combined_proposal", None),
         ("decision", "decision", "cip_orchestrator"),
         ("two_questions", "dismissal", "watchlist_resolution"),
+        ("add_attributes", "add_attributes", "address_verification"),
     ],
 )
 def test_a_question_is_an_interrupt_and_an_open_step(
@@ -145,18 +146,6 @@ def test_the_document_is_checked(server: Server) -> None:
     assert "keep_assessment" in names(done)
 
 
-def test_an_uploaded_document_answers(server: Server) -> None:
-    """A document put on file by the sandbox's own route can be given as an answer."""
-    run = server.reach("tin_mismatch")
-    path = f"/sandbox/businesses/{BUSINESS['tin_mismatch'].id}/documents"
-    url = str(server.http.base_url).removesuffix("/v1/") + path
-    made = server.http.post(url, json={"document_type": "irs_letter", "filename": "new.pdf"})
-    assert made.status_code == 201
-    document = made.json()
-    assert server.get(f"/documents/{document['id']}") == document
-    assert "compare_letter" in names(server.answer(run, decision="approve", document_id=document["id"]))
-
-
 @pytest.mark.parametrize("status", ["approved", "rejected", "in_review"])
 def test_a_decision_decides(server: Server, status: str) -> None:
     """What a person decides becomes the status of the business."""
@@ -173,6 +162,26 @@ def test_two_questions_in_a_row(server: Server) -> None:
     assert second["interrupts"][0]["id"] != first["interrupts"][0]["id"]
     done = server.answer(second, decision="rejected")
     assert [step["status"] for step in done["steps"] if step["type"] == "interrupt"] == ["completed"] * 2
+
+
+def test_two_questions_at_once(server: Server) -> None:
+    """Both are open, each is answered by its id and in any order; the run goes on after the last answer."""
+    run = server.reach("two_at_once")
+    tin, hit = run["interrupts"]
+    assert [tin["value"]["type"], hit["value"]["type"]] == ["verify_tin", "dismissal"]
+    path = f"/runs/{run['id']}/resume?include=steps"
+    body = {"interrupt_id": hit["id"], "input": {"decision": "approve", "note": "another date of birth"}}
+    waiting = server.post(path, body, status=200)
+    assert (waiting["status"], waiting["interrupts"]) == ("interrupted", [tin])
+    [step] = [step for step in waiting["steps"] if step["status"] == "running"]
+    assert step["result"] == {"interrupt_id": tin["id"]}
+    assert "int-" in server.post(path, body, status=422)["errors"][0]["message"]
+    server.time.seconds += 600
+    body = {"interrupt_id": tin["id"], "input": {"decision": "reject"}}
+    assert server.post(path, body, status=200)["status"] == "running"
+    done = server.settle(run["id"])
+    assert done["status"] == "completed"
+    assert {"keep_mismatch", "dismiss_hit"} <= set(names(done))
 
 
 def test_a_failing_specialist_ends_the_run(server: Server) -> None:

@@ -64,19 +64,6 @@ def test_a_failed_run_ends_in_run_error(server: Server) -> None:
     assert "irs_unavailable" in data["message"]
 
 
-def test_agui_dialect(server: Server) -> None:
-    """In AG-UI's own dialect there is no event line, keys are camel case and interrupts have a reason."""
-    run = server.reach("decision")
-    told = replay(server, run["id"], dialect="agui")
-    assert {word for word, _ in told} == {None}
-    assert told[0][1]["runId"] == run["id"]
-    assert set(told[1][1]) == {"type", "timestamp", "snapshot"}
-    [interrupt] = told[-1][1]["outcome"]["interrupts"]
-    assert (interrupt["reason"], interrupt["id"]) == ("decision", run["interrupts"][0]["id"])
-    assert interrupt["responseSchema"]["required"] == ["decision"]
-    server.get(f"/runs/{run['id']}/stream", status=422, dialect="klingon")
-
-
 def test_streams_are_kept_for_an_hour(server: Server) -> None:
     """An hour after its end a run can no longer be streamed; one that waits still can."""
     done, waiting = server.reach("clean_pass"), server.reach("watchlist_hit")

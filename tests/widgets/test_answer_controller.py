@@ -51,7 +51,7 @@ def test_a_final_answer_is_asked_once_more(asking: Asking) -> None:
     assert controller.snapshot.state is State.CONFIRM
     run_id = controller.run.id[:8]
     assert controller.snapshot.message == (
-        f"Namesake Imports LLC · {run_id} · Dismiss the hit? This can't be undone."
+        f"Tacoma Harbor Imports LLC · {run_id} · Dismiss the hit? This can't be undone."
     )
     controller.cancel()
     assert controller.snapshot.state is State.OPEN

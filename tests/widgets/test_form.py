@@ -306,7 +306,7 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
     """All take 8 characters of the id, and show the business and the short id, never the whole one."""
     run = asking.client.runs.get(asking.run())  # the client learns its business
     short = run.id[:8]
-    label = f"Namesake Imports LLC · {short}"
+    label = f"Tacoma Harbor Imports LLC · {short}"
     form = InterruptForm(asking.client, short)
     monitor, ratings = RunMonitor(asking.client, short), FeedbackForm(asking.client, short)
     assert form.run.id == monitor.run.id == ratings.controller.run.id == run.id

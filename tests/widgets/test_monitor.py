@@ -109,7 +109,7 @@ def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, show
     press(monitor, "Add the sources")
     until(lambda: monitor.run.is_finished, 30)
     until(lambda: WIDGET not in shown.outputs()[2])
-    assert "CIP summary for Missing Suite Dental PLLC" in shown.html()
+    assert "CIP summary for Lakeline Family Dental PLLC" in shown.html()
     assert "Answered by" in shown.html()
     assert PLOTLY in shown.outputs()[1]
 

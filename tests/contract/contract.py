@@ -1,0 +1,173 @@
+"""What Middesk's public documentation says, as tables, and as JSON Schema and OpenAPI made of them.
+
+A field is written as `name: type`, with `*` if it is required and `?` if it may be null; `[X]` is a list.
+What the sandbox adds stands apart, in ADDED.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+Json = dict[str, Any]
+PAGED = {"page": "integer", "per_page": "integer"}
+ON = {"object_type*": "businesses|watchlist_result", "object_id*": "string"}
+
+OPERATIONS = {  # method and path, query, body, status and body of success, errors
+    "list-agents": ("GET /v1/agents", {}, None, 200, "Agents", set()),
+    "get-agent": ("GET /v1/agents/{id}", {}, None, 200, "Agent", {404}),
+    "list-agent-threads": (
+        "GET /v1/threads",
+        {**PAGED, "business_id": "string"},
+        None,
+        200,
+        "Threads",
+        set(),
+    ),
+    "create-agent-thread": ("POST /v1/threads", {}, "NewThread", 201, "Thread", {404}),
+    "get-agent-thread": ("GET /v1/threads/{id}", {}, None, 200, "Thread", {404}),
+    "list-agent-runs": ("GET /v1/runs", PAGED, None, 200, "Runs", set()),
+    "create-agent-run": ("POST /v1/runs", {}, "NewRun", 201, "Run", {400, 404, 422}),
+    "get-agent-run": ("GET /v1/runs/{id}", {"include": "string"}, None, 200, "Run", {404}),
+    "resume-agent-run": (
+        "POST /v1/runs/{id}/resume",
+        {"include": "string"},
+        "object",
+        200,
+        "Run",
+        {404, 422},
+    ),
+    "submit-agent-run-feedback": (
+        *("POST /v1/runs/{id}/feedback", {}, "NewFeedback", 201, "Feedback"),
+        {403, 404, 422},
+    ),
+    "stream-agent-run-events": ("GET /v1/runs/{id}/stream", {}, None, 200, "text/event-stream", {404}),
+    "list-actions": ("GET /v1/actions", ON, None, 200, "Actions", {400}),
+    "create-action": ("POST /v1/actions", {}, "NewAction", 201, "Action", {400, 404, 422}),
+    "get-action": ("GET /v1/actions/{id}", ON, None, 200, "Action", {404}),
+}
+STAMPED = "object*: string, id*: uuid, created_at*: date-time, updated_at*: date-time"
+PAGE = "object*: string, has_more*: boolean, total_count: integer, data: "
+NEW = "type*: string, business_id: uuid, context_type: string, context_id: uuid"
+RUN_STATUS = "completed|error|interrupted|running"
+OBJECTS = {
+    "Agent": f"{STAMPED}, type*: string, name: string, description: string",
+    "Thread": f"{STAMPED}, status*: {RUN_STATUS}, metadata: object?, requester: object?, steps: [Step]",
+    "Run": f"{STAMPED}, status*: {RUN_STATUS}, thread_id: uuid, agent: string, requester: Requester?, "
+    "started_at: date-time?, ended_at: date-time?, output: Output?, interrupts: [Interrupt], steps: [Step]",
+    "Requester": "id*: uuid, name*: string, email: email?",
+    "Output": "artifacts*: [Artifact]",
+    "Step": "id*: uuid, run_id*: uuid, agent: string, type*: activity|error|interrupt|output, name*: string, "
+    "label*: string, parent_step_id: uuid?, status*: completed|error|running, started_at*: date-time, "
+    "completed_at: date-time?, steps: [Step], result: Result, artifacts: [Artifact]",
+    "Result": "resolution: auto_approve|skip",
+    "Artifact": "title*: string, type*: string, confidence: string?, summary: string?, sources: [Source]",
+    "Source": "url*: uri, source_name: string, source_tier: string, source_type: string",
+    "Interrupt": "id*: string, value*: object, agent: string?",
+    "Feedback": "object*: string, id*: uuid, run_id*: uuid, rating*: NEGATIVE|POSITIVE, artifact_id*: uuid, "
+    "comment*: string?, reviewer*: Reviewer, superseded_prior*: boolean, created_at*: date-time",
+    "Reviewer": "type*: Account|User, id*: uuid",
+    "Action": "id*: uuid, object_type*: Business|Watchlist::Result, object_id*: uuid, "
+    "created_at*: date-time, note: string?, "
+    "type*: add_attributes|add_sources|decision|dismissal|update_address_risk|verify_tin, "
+    "metadata: object, effects*: [Effect], actors*: [Actor]",
+    "Effect": "operation*: created|linked|updated, diff*: object?, target*: Target?",
+    "Target": "object*: string, id*: uuid",
+    "Actor": "actor_type*: account|run|user, data: object",
+    "Agents": "data*: [Agent]",
+    "Threads": f"{PAGE}[Thread]",
+    "Runs": f"{PAGE}[Run]",
+    "Actions": "object*: string, data*: [Action], url: string",
+    "ApiErrors": "errors*: [ApiError]",
+    "ApiError": "message*: string, parameter: string",
+    "NewThread": NEW,
+    "NewRun": f"{NEW}, thread_id: uuid",
+    "NewFeedback": "rating*: NEGATIVE|POSITIVE, artifact_id*: uuid, comment: string?",
+    "NewAction": "object_type*: businesses|watchlist_result, object_id*: uuid, payload*: object, "
+    "note: string, thread_id: uuid, run_id: uuid, "
+    "type*: add_attributes|add_sources|decision|dismissal|verify_tin",
+}
+ADDED = {  # the prompt of the object page; the id that feedback needs; lists that all look alike
+    "Run": "prompt: string?",
+    "NewRun": "prompt: string?",
+    "Artifact": "id: uuid",
+    "Agents": "object*: string, url: string",
+}
+
+
+def fields(text: str) -> dict[str, str]:
+    return dict(field.split(": ", 1) for field in text.split(", ") if field)
+
+
+def as_schema(word: str) -> Json:
+    """A type of the tables as JSON Schema, with its format as a pattern so that it is checked."""
+    patterns = {
+        "uuid": r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        "date-time": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        "uri": r"^https?://[^\s/]+\.[^\s]+$",
+        "email": r"^[^@\s]+@[^@\s]+$",
+    }
+    if word.endswith("?"):
+        return {"anyOf": [as_schema(word[:-1]), {"type": "null"}]}
+    if word.startswith("["):
+        return {"type": "array", "items": as_schema(word[1:-1])}
+    if word in OBJECTS:
+        return {"$ref": f"#/$defs/{word}"}
+    if "|" in word:
+        return {"enum": word.split("|")}
+    return {"type": "string", "pattern": patterns[word]} if word in patterns else {"type": word}
+
+
+def definitions() -> Json:
+    """All objects of the contract as JSON Schema. A field that is not in the tables is an error."""
+    found: Json = {}
+    for name, text in OBJECTS.items():
+        both = fields(text) | fields(ADDED.get(name, ""))
+        found[name] = {
+            "type": "object",
+            "properties": {field.rstrip("*"): as_schema(word) for field, word in both.items()},
+            "required": [field[:-1] for field in both if field.endswith("*")],
+            "additionalProperties": name == "Result",  # what the agent says besides
+        }
+    return found
+
+
+@cache
+def validator(word: str) -> Draft202012Validator:
+    return Draft202012Validator({**as_schema(word), "$defs": definitions()})
+
+
+def check(word: str, answer: Any) -> None:
+    """Hold an answer to the contract."""
+    wrong = [f"{error.json_path}: {error.message[:200]}" for error in validator(word).iter_errors(answer)]
+    assert not wrong, wrong
+
+
+def with_contract(openapi: Json) -> Json:
+    """A sandbox's OpenAPI document with the answers of the contract in it."""
+    schemas = openapi["components"]["schemas"]
+    schemas |= {f"Contract{name}": schema for name, schema in _moved(definitions()).items()}
+    for at, _, _, status, word, _ in OPERATIONS.values():
+        method, path = at.split()
+        if word in OBJECTS:
+            schema = {"$ref": f"#/components/schemas/Contract{word}"}
+            responses = openapi["paths"][path][method.lower()]["responses"]
+            responses[str(status)]["content"]["application/json"]["schema"] = schema
+    for path in openapi["paths"].values():
+        for operation in path.values():
+            schema = {"$ref": "#/components/schemas/ContractApiErrors"}
+            operation["responses"]["4XX"]["content"]["application/json"]["schema"] = schema
+    return openapi
+
+
+def _moved(value: Any) -> Any:
+    """A schema whose references lead to the components of an OpenAPI document."""
+    if isinstance(value, dict):
+        return {key: _moved(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_moved(one) for one in value]
+    if isinstance(value, str) and value.startswith("#/$defs/"):
+        return value.replace("#/$defs/", "#/components/schemas/Contract")
+    return value
