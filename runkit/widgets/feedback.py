@@ -9,27 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import ipywidgets as w
-
 from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
-from runkit.style import MISSING
-from runkit.text import Markup, html_table, moment, plural, shorten
+from runkit.style import CONFIDENCE_COLORS, MISSING
+from runkit.text import Markup, html_table, moment, plural, shorten, visible
 from runkit.widgets import display, frontend, jobs
+from runkit.widgets.card import Card, texts
 from runkit.widgets.controller import Controller
-from runkit.widgets.fields import escape_mathjax, path_class
-from runkit.widgets.focus import Guard
-from runkit.widgets.view import View, button
+from runkit.widgets.fields import Json
 
 MAX_ARTIFACTS = 20  # each has three controls
 TITLE, SUMMARY = 80, 300  # characters
-CHOICES = (("choose…", ""), ("positive", "positive"), ("negative", "negative"))
-FRAME = {"border": "1px solid var(--jp-border-color1)", "padding": "8px", "margin": "4px 0"}
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
-_NOTE = Markup('<div id="{}"><b>{}</b></div>')
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,7 @@ class Rating:
     problem: str = ""
     is_sending: bool = False
     sent: tuple[str, str] | None = None
+    rating: str = ""  # the thumb that is pressed
 
     @property
     def text(self) -> str:
@@ -76,16 +71,15 @@ class FeedbackController(Controller[Snapshot]):
     def send(self, artifact_id: str, rating: str, comment: str) -> None:
         """Send a rating as a job, unless one is being sent or it equals the last accepted one."""
         with self._lock:
-            current = self._snapshot.ratings[artifact_id]
-            if current.is_sending or current.sent == (rating, comment):
+            current = self._snapshot.ratings.get(artifact_id)
+            if current is None or current.is_sending or current.sent == (rating, comment):
                 return
-            if rating:
-                self._change(artifact_id, problem="", is_sending=True, sent=None)
-            else:
-                self._change(artifact_id, problem="Not sent. Choose a rating.")
+            self._change(artifact_id, problem="", is_sending=True, sent=None)
+            try:
+                jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback")
+            except RuntimeError as error:  # no thread could be started
+                self._change(artifact_id, problem=f"Not sent. {error}.", is_sending=False)
         self._notify()
-        if rating:
-            jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback")
 
     def _send(self, artifact_id: str, rating: str, comment: str) -> None:
         try:
@@ -95,7 +89,7 @@ class FeedbackController(Controller[Snapshot]):
         else:
             replaced = " Replaced an earlier rating." if feedback.superseded_prior else ""
             receipt = f"Rated {rating}, {moment(feedback.created_at)}.{replaced}"
-            changes = {"receipt": receipt, "sent": (rating, comment)}
+            changes = {"receipt": receipt, "sent": (rating, comment), "rating": rating}
         with self._lock:
             self._change(artifact_id, is_sending=False, **changes)
         self._notify()
@@ -109,8 +103,8 @@ class FeedbackController(Controller[Snapshot]):
 class FeedbackForm:
     """A form to rate the findings of a run; the last line of a cell shows it.
 
-    It shows up to 20 artifacts, the output's first. Each takes positive or negative, and a comment of up to
-    5,000 characters. A rating replaces the earlier one of the same account or user.
+    It shows up to 20 artifacts, the output's first. Each has two thumbs, which send at once, and a comment of
+    up to 5,000 characters, which is sent with a thumb. A rating replaces the earlier one of the same account or user.
 
     The cell gets two outputs: the artifacts with the ratings sent from here, readable without a kernel, and
     the form. `client.runs.feedback(run, artifact_id, rating, comment)` does the same without a screen.
@@ -137,14 +131,12 @@ class FeedbackForm:
         self.controller = FeedbackController(client, client.runs.get(run))
         self.controller.subscribe(self._changed)
         self._head: Any = None
-        self._card: Any = None
-        self._view: _View | None = None
+        self._handle: Any = None
+        self._card: Card | None = None
 
     def __repr__(self) -> str:
         controller = self.controller
-        n_rated = sum(bool(one.receipt) for one in controller.snapshot.ratings.values())
-        rated = f"{n_rated} of {len(controller.artifacts)} rated"
-        return f"FeedbackForm({controller.run.label}, {rated}, {controller.client.mode})"
+        return f"FeedbackForm({controller.run.label}, {n_rated(controller)}, {controller.client.mode})"
 
     def _ipython_display_(self) -> None:
         run = self.controller.run
@@ -154,58 +146,72 @@ class FeedbackForm:
         if self.controller.rateable and frontend.is_headless():
             frontend.output(frontend.headless_bundle(ALTERNATIVE))
         elif self.controller.rateable:
-            view = self._view = _View(self.controller)
-            self._card = frontend.output(frontend.widget_bundle(view.box))
+            self._handle = frontend.output(frontend.widget_bundle(self.widget))
+
+    @property
+    def widget(self) -> Card:
+        """The form as an ipywidget, to be shown inside another one."""
+        if self._card is None:
+            self._card = Card(lambda: describe(self.controller), self._rate)
+            self.controller.subscribe(self._card.show)
+        return self._card
+
+    def _rate(self, content: Json) -> None:
+        rating = texts(content, "rating")
+        if rating in ("positive", "negative"):
+            self.controller.send(texts(content, "rate"), rating, texts(content, "comment"))
 
     def _changed(self, _snapshot: Snapshot) -> None:
         if self._head is not None:
-            self._head.update(static(self.controller), raw=True)
+            is_open = self._card is None or not self._card.n_views
+            self._head.update(static(self.controller, is_open=is_open), raw=True)
 
     def close(self) -> None:
         """Remove the form. Ratings stay in the table, and comments that were not sent are lost."""
-        view, self._view = self._view, None
-        if view is not None:
-            view.close()
-            if self._card is not None:
-                self._card.update(display.note("Form closed. Rerun the cell to rate."), raw=True)
+        card, self._card = self._card, None
+        if card is not None:
+            self.controller.unsubscribe(card.show)
+            card.close()
+            if self._handle is not None:
+                self._handle.update(display.note("Form closed. Rerun the cell to rate."), raw=True)
 
 
-class _View(View[Snapshot]):
-    """The ratings as widgets."""
+def describe(controller: FeedbackController) -> Json:
+    """Describe the ratings to the page."""
+    snapshot = controller.snapshot
+    rows = []
+    for artifact in controller.artifacts:
+        rating = snapshot.ratings.get(artifact.id or "", Rating())
+        confidence = artifact.confidence or ""
+        rows.append(
+            {
+                "id": artifact.id or "",
+                "title": shorten(artifact.title, TITLE),
+                "confidence": shorten(confidence.capitalize(), 40),
+                "tone": CONFIDENCE_COLORS.get(confidence, ""),
+                "summary": shorten(artifact.summary or "", SUMMARY),
+                "rating": rating.rating,
+                "text": visible(rating.text) if artifact.id else NO_ID,
+                "problem": bool(rating.problem),
+            }
+        )
+    spoken = ""
+    if snapshot.changed is not None:
+        title = shorten(controller.rateable[snapshot.changed].title, TITLE)
+        spoken = f"{title}: {snapshot.ratings[snapshot.changed].text}"
+    return {
+        "kind": "feedback",
+        "title": n_rated(controller),
+        "rows": rows,
+        "read_only": controller.client.read_only,
+        "spoken": visible(spoken),
+    }
 
-    def __init__(self, controller: FeedbackController) -> None:
-        super().__init__()
-        self.guard = Guard()
-        self._controller = controller
-        self._notes = {one: w.HTML().add_class("mathjax_ignore") for one in controller.rateable}
-        self.box = w.VBox([self.guard, *(self._inputs(*item) for item in controller.rateable.items())])
-        self.box.add_class("runkit-card")
-        self.follow(controller)
 
-    def _inputs(self, artifact_id: str, artifact: Artifact) -> w.Widget:
-        named = {"style": {"description_width": "initial"}}
-        title = escape_mathjax(shorten(artifact.title, TITLE))
-        rating = w.Dropdown(description=f"Rating of {title}", options=CHOICES, **named)
-        rating.add_class(path_class("rating-", artifact_id))
-        comment = w.Textarea(description="Comment", rows=2, **named)
-        send = button("Send rating", lambda: self._controller.send(artifact_id, rating.value, comment.value))
-        return w.VBox([rating, comment, self._notes[artifact_id], send], layout=FRAME)
-
-    def _show(self, snapshot: Snapshot) -> None:
-        errors = {}
-        for artifact_id, state in snapshot.ratings.items():
-            css_class = path_class("rating-", artifact_id)
-            note = _NOTE.format(f"{css_class}-error", state.text) if state.text else ""
-            self._notes[artifact_id].value = str(note)
-            if state.problem:
-                errors[css_class] = state.problem
-        self.guard.errors = errors
-        if snapshot.changed is not None:
-            title = shorten(self._controller.rateable[snapshot.changed].title, TITLE)
-            state = snapshot.ratings[snapshot.changed]
-            self.guard.announcement = f"{title}: {state.text}"
-            if state.problem:
-                self.guard.focus(path_class("rating-", snapshot.changed))
+def n_rated(controller: FeedbackController) -> str:
+    """Count the rated artifacts."""
+    rated = sum(bool(one.receipt) for one in controller.snapshot.ratings.values())
+    return f"{rated} of {len(controller.artifacts)} rated"
 
 
 def artifacts_of(run: Run) -> list[Artifact]:
@@ -217,7 +223,7 @@ def artifacts_of(run: Run) -> list[Artifact]:
     return list(unique.values())
 
 
-def static(controller: FeedbackController) -> display.Bundle:
+def static(controller: FeedbackController, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: the run, its artifacts, and the ratings sent from here."""
     ratings, run, client = controller.snapshot.ratings, controller.run, controller.client
     rows = [
@@ -239,7 +245,8 @@ def static(controller: FeedbackController) -> display.Bundle:
     head = display.run_heading(client, run)
     table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows) if rows else Markup("")
     text = "\n".join([head, *lines, *(f"{row[0]}: {row[-1]}" for row in rows)])
-    return display.bundle(display.static(display.title(head), *map(display.line, lines), table), text)
+    body = Markup("").join([*map(display.line, lines), table])
+    return display.bundle(display.folding(head, body, is_open=is_open), text)
 
 
 def _refusal(error: Exception) -> str:

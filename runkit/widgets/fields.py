@@ -1,347 +1,323 @@
-"""The inputs of a form: fields of a schema as ipywidgets, each with its label, help and error.
+"""The inputs of a form: their declaration, the text in them as values, and a flat JSON Schema as inputs.
 
-Inputs give their content exactly as it was typed (see `runkit.widgets.schema`). Labels and choices may be
-hostile text. Browsers hide control characters, drop line breaks in one-line inputs and turn CR into LF, so an
-input shows such characters as codes and sends the characters.
+An entry is the content of an input as JSON: a text for what is typed, a bool for a flag, the value of a
+choice, and dicts for rows. Errors are messages by path ("note", "sources.0.url"). A schema comes with a
+question and is hostile text.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
-import ipywidgets as w
+from runkit.text import UNSEEN, code, shorten, web_host
 
-from runkit.text import UNSEEN, Markup, code, visible
-from runkit.widgets.schema import Field, to_entries
-
-IRREGULAR_PLURALS = {
-    "people": "person",
-    "addresses": "address",
-    "businesses": "business",
-    "children": "child",
+Json = dict[str, Any]
+MAX_SCHEMA = 64 * 1024  # characters as JSON
+MAX_FIELDS = 40  # of a schema; larger ones get the JSON editor
+MAX_CHOICES = 200
+MAX_NUMBER = 300  # digits; the time to read an integer grows with the square of their number
+MAX_NAME = 100  # characters of a property's name
+LONG_TEXT = 200  # characters; a text that may be longer gets several lines
+ROW_ID = "#"  # in the entry of a row, the number of the proposed row that it started as
+KINDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "flag"}
+NOT_FLAT = {
+    "$ref",
+    "allOf",
+    "anyOf",
+    "const",
+    "else",
+    "if",
+    "not",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "then",
 }
-PLACEHOLDERS = {"date": "YYYY-MM-DD", "integer": "a whole number", "number": "a number"}
-BUTTON = {"width": "auto", "align_self": "flex-start"}
-FULL_WIDTH_DOLLAR = "\uff04"
-WORD_JOINER = "\u2060"  # invisible
-_HELP = Markup('<div class="runkit-help">{}</div>')
-_ERROR = Markup('<div class="runkit-error" id="{}"><b>Error: {}</b></div>')
 
 
-def path_class(prefix: str, path: str) -> str:
-    """Give the DOM class of the input at a path. Characters become codes, so that no two paths share one."""
-    return "runkit-at-" + re.sub(r"[^A-Za-z0-9]", lambda char: f"-{ord(char[0]):x}-", prefix + path)
+@dataclass(frozen=True)
+class Field:
+    """One input.
 
-
-def escape_mathjax(text: str) -> str:
-    """Make a `description` that MathJax ignores: ipywidgets typesets labels, escaped or not."""
-    text = visible(text).replace("\\", "\\" + WORD_JOINER)
-    return text.replace("$", FULL_WIDTH_DOLLAR) if text.count("$") > 1 else text
-
-
-def close_tree(widget: w.Widget) -> None:
-    """Close a widget, its children, and their layouts and styles, which are widgets, too."""
-    for child in getattr(widget, "children", ()):
-        close_tree(child)
-    for part in (getattr(widget, "style", None), widget.layout, widget):
-        if part is not None:
-            part.close()
-
-
-class FieldSet:
-    """The inputs of one section of a form, in `box`.
-
-    `on_edit` is called without any widget's lock, on the thread on which the browser's message arrives.
-    `focus` is called with a DOM class when a row was added or removed and the focus has to move; `label` is
-    put before each description.
+    `kind` is text, long_text, integer, number, flag, choice, date, texts (one per line) or rows. `is_folded`:
+    shown after a press on Edit. `columns` are the inputs of each row.
     """
 
-    def __init__(
-        self,
-        fields: Sequence[Field],
-        entries: Mapping[str, Any] | None,
-        on_edit: Callable[[], None],
-        *,
-        prefix: str = "",
-        label: str = "",
-        focus: Callable[[str], None] = lambda _css_class: None,
-    ) -> None:
-        self._fields = tuple(fields)
-        self._on_edit = on_edit
-        self._is_quiet = False
-        self._parts: dict[str, _Input | _Rows] = {}
-        for field in self._fields:
-            css_class = path_class(prefix, field.name)
-            if field.kind == "rows":
-                rows_prefix = f"{prefix}{field.name}."
-                self._parts[field.name] = _Rows(field, self._edited, css_class, rows_prefix, focus)
-            else:
-                self._parts[field.name] = _Input(field, self._edited, css_class, label)
-        self.box = w.VBox([part.box for part in self._parts.values()])
-        self.set_entries(entries or {})
+    name: str
+    title: str
+    kind: str = "text"
+    help: str = ""
+    is_required: bool = False
+    is_folded: bool = False
+    choices: tuple[tuple[str, Any], ...] = ()  # (label, value)
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: float | None = None
+    max_length: float | None = None
+    default: Any = None
+    is_web: bool = False  # must be an http or https address
+    columns: tuple[Field, ...] = ()
 
-    def _edited(self) -> None:
-        if not self._is_quiet:
-            self._on_edit()
+    def plain(self) -> Json:
+        """Describe the input to the browser."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "kind": self.kind,
+            "help": self.help,
+            "folded": self.is_folded,
+            "choices": [[label, number] for number, (label, _) in enumerate(self.choices)],
+            "columns": [column.plain() for column in self.columns],
+        }
 
-    def entries(self) -> dict[str, Any]:
-        """Give the content of the inputs, as JSON."""
-        return {name: part.entries() for name, part in self._parts.items()}
 
-    def set_entries(self, entries: Mapping[str, Any]) -> None:
-        """Set the inputs to a draft or to values, and missing ones to defaults; this is not an edit."""
-        self._is_quiet = True
+# ----------------------------------------------------------------------------------------------- entries
+
+
+def to_entries(fields: Sequence[Field], values: Mapping[str, Any]) -> Json:
+    """Give the entries of inputs that are set to `values`, with defaults for the rest."""
+    return {field.name: _to_entry(field, values.get(field.name, field.default)) for field in fields}
+
+
+def _to_entry(field: Field, value: Any) -> Any:
+    if field.kind == "flag":
+        return value is True
+    if field.kind == "choice":
+        return next((choice for _, choice in field.choices if _is_same(choice, value)), None)
+    if field.kind == "rows":
+        rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+        return [
+            ({ROW_ID: row[ROW_ID]} if ROW_ID in row else {}) | to_entries(field.columns, row) for row in rows
+        ]
+    if field.kind == "texts" and isinstance(value, list):
+        return "\n".join(map(_text, value))
+    return _text(value)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def parse_entries(fields: Sequence[Field], entries: Mapping[str, Any]) -> tuple[Json, dict[str, str]]:
+    """Parse entries into (values without empty ones, errors by path)."""
+    values: Json = {}
+    errors: dict[str, str] = {}
+    for field, entry in zip(fields, to_entries(fields, entries).values(), strict=True):
         try:
-            for name, entry in to_entries(self._fields, entries).items():
-                self._parts[name].set_entries(entry)
-        finally:
-            self._is_quiet = False
-
-    def show_errors(self, errors: Mapping[str, str]) -> dict[str, str]:
-        """Show errors beside their fields and clear the others; returns errors without a field here."""
-        rest = dict(errors)
-        for name, part in self._parts.items():
-            paths = [path for path in rest if path == name or path.startswith(name + ".")]
-            part.show_errors({path[len(name) + 1 :]: rest.pop(path) for path in paths})
-        return rest
-
-    def close(self) -> None:
-        """Close all its widgets."""
-        close_tree(self.box)
+            if field.kind == "rows":
+                value, row_errors = _parse_rows(field, entry)
+                errors |= row_errors
+            else:
+                value = _parse(field, entry)
+                _check_bounds(field, value)
+        except ValueError as error:
+            errors[field.name] = str(error)
+        else:
+            if value is not None:
+                values[field.name] = value
+            elif field.is_required:
+                errors[field.name] = "is required"
+    return values, errors
 
 
-class EscapedText(NamedTuple):
-    """A text, its form with codes for characters that an input would hide or lose, and the codes."""
-
-    text: str
-    displayed: str
-    codes: Mapping[str, str]  # the character by its code
-
-    @classmethod
-    def of(cls, text: str, *, has_lines: bool) -> EscapedText:
-        """Escape a text; `has_lines` tells whether the input keeps line breaks."""
-        hidden = [char for char in dict.fromkeys(text) if _is_hidden(char, has_lines=has_lines)]
-        by_char = {char: _unused_code(code(char), text) for char in hidden}
-        displayed = "".join(by_char.get(char, char) for char in text)
-        return cls(text, displayed, {code: char for char, code in by_char.items()})
-
-    def unescape(self, content: str) -> str:
-        """Give the content of the input with characters in place of their codes."""
-        if content == self.displayed:  # unchanged, also where replacing codes would be ambiguous
-            return self.text
-        if not self.codes:
-            return content
-        pattern = "|".join(map(re.escape, sorted(self.codes, key=len, reverse=True)))
-        return re.sub(pattern, lambda match: self.codes[match[0]], content)
-
-    def hint(self, content: str) -> str:
-        """Explain the invisible characters in the content of the input; "" if there are none."""
-        used = ", ".join(code for code in self.codes if code in content)
-        pasted = ", ".join(code(char) for char in dict.fromkeys(content) if _is_hidden(char, has_lines=True))
-        hints = (
-            f"Invisible characters are shown as codes ({used}) and sent as characters." if used else "",
-            f"This text contains invisible characters ({pasted}). They are sent, too." if pasted else "",
-        )
-        return " ".join(filter(None, hints))
+def _parse_rows(field: Field, rows: list[Json]) -> tuple[list[Json] | None, dict[str, str]]:
+    values: list[Json] = []
+    errors: dict[str, str] = {}
+    for number, row in enumerate(rows):
+        inputs, row_errors = parse_entries(field.columns, row)
+        values.append(({ROW_ID: row[ROW_ID]} if ROW_ID in row else {}) | inputs)
+        errors |= {f"{field.name}.{number}.{path}": error for path, error in row_errors.items()}
+    return values or None, errors
 
 
-def _is_hidden(char: str, *, has_lines: bool) -> bool:
-    return bool(UNSEEN.fullmatch(char)) or (char == "\n" and not has_lines)
+def _parse(field: Field, entry: Any) -> Any:
+    """Give the value of one input, None if it is empty. Raises `ValueError` with a message for the person."""
+    if field.kind in ("flag", "choice"):
+        return entry
+    if not entry.strip():
+        return None
+    if field.kind == "texts":
+        return [line for line in entry.split("\n") if line.strip()]
+    if field.kind == "date":
+        try:
+            return date.fromisoformat(entry.strip()).isoformat()
+        except ValueError:
+            raise ValueError(f"must be a date such as 2026-02-03, not “{shorten(entry, 20)}”") from None
+    if field.kind in ("integer", "number"):
+        return _number(entry.strip(), is_whole=field.kind == "integer")
+    if field.is_web and web_host(entry.strip(" ")) is None:
+        raise ValueError("must be a web address that begins with https:// or http:// and a plain host name")
+    return entry.strip(" ")  # a line break at the end is visible in the input and is sent
 
 
-def _unused_code(code: str, text: str) -> str:
-    """Lengthen a code until the text does not contain it."""
-    while code in text:
-        code = f"\\{code}"
-    return code
+def _number(text: str, *, is_whole: bool) -> float:
+    if len(text) <= MAX_NUMBER:
+        if re.fullmatch(r"[+-]?[0-9]+", text):
+            return int(text)
+        if not is_whole and re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+            number = float(text)
+            if math.isfinite(number):
+                return number
+    expected = "a whole number such as 3" if is_whole else "a number such as 3.5"
+    raise ValueError(f"must be {expected}, not “{shorten(text, 20)}”")
 
 
-class _Note:
-    """Help and error of one field; the guard ties the error to the input by its DOM id."""
-
-    def __init__(self, help_text: str, css_class: str) -> None:
-        self._help = _HELP.format(help_text) if help_text else Markup()
-        self._id = f"{css_class}-error"
-        self._error = self._hint = ""
-        self.html = w.HTML()
-        self.show_error("")
-
-    def show_error(self, error: str) -> None:
-        """Show an error; "" hides it."""
-        self._error = error
-        self._show()
-
-    def show_hint(self, hint: str) -> None:
-        """Show a hint about invisible characters; "" hides it."""
-        self._hint = hint
-        self._show()
-
-    def _show(self) -> None:
-        hint = _HELP.format(self._hint) if self._hint else Markup()
-        error = _ERROR.format(self._id, self._error) if self._error else Markup()
-        self.html.value = str(self._help + hint + error)
-        self.html.layout.display = None if self.html.value else "none"  # empty, it would take a line
+def _check_bounds(field: Field, value: Any) -> None:
+    is_text, is_number = isinstance(value, str), isinstance(value, int | float)
+    size = len(value) if is_text else value
+    lower, upper = (field.min_length, field.max_length) if is_text else (field.minimum, field.maximum)
+    unit = " characters" if is_text else ""
+    if field.kind == "choice" or isinstance(value, bool) or not (is_text or is_number):
+        return
+    if upper is not None and size > upper:
+        raise ValueError(f"must {'have' if is_text else 'be'} at most {upper:,}{unit}")
+    if lower is not None and size < lower:
+        raise ValueError(f"must {'have' if is_text else 'be'} at least {lower:,}{unit}")
 
 
-class _Input:
-    """One input with its note below."""
+# ------------------------------------------------------------------------------------ a question's schema
 
-    def __init__(self, field: Field, edited: Callable[[], None], css_class: str, label: str) -> None:
-        self._field = field
-        self._control = _control(field, escape_mathjax(_description(field, label)))
-        self._control.add_class(css_class)
-        self._note = _Note(field.help, css_class)
-        self._has_lines = isinstance(self._control, w.Textarea)
-        self._escaped = EscapedText.of("", has_lines=self._has_lines)
-        self._edited = edited
-        self._control.observe(self._changed, "value")
-        self.box = w.VBox([self._control, self._note.html])
+
+def fields_of(schema: object) -> tuple[Field, ...] | None:
+    """Give the inputs of a flat schema; None for any other, which gets the JSON editor."""
+    try:
+        is_small = len(json.dumps(schema)) <= MAX_SCHEMA
+    except (TypeError, ValueError, RecursionError):  # not JSON, or nested too deeply
+        return None
+    if not is_small or not isinstance(schema, dict) or NOT_FLAT & schema.keys():
+        return None
+    properties, required = schema.get("properties"), schema.get("required", [])
+    if not isinstance(properties, dict) or not 0 < len(properties) <= MAX_FIELDS:
+        return None
+    if not isinstance(required, list) or not all(name in list(properties) for name in required):
+        return None
+    fields = [_field(name, one, is_required=name in required) for name, one in properties.items()]
+    return None if None in fields else tuple(field for field in fields if field is not None)
+
+
+def _field(name: str, schema: object, *, is_required: bool) -> Field | None:
+    if not isinstance(schema, dict) or NOT_FLAT & schema.keys() or len(name) > MAX_NAME or "." in name:
+        return None
+    kind: str | None = KINDS.get(str(schema.get("type")))
+    choices: tuple[tuple[str, Any], ...] | None = ()
+    if "enum" in schema:
+        kind, choices = "choice", _choices(schema["enum"])
+    elif schema.get("format") == "date":
+        kind = "date"
+    elif kind == "text" and (_limit(schema, "maxLength") or 0) > LONG_TEXT:
+        kind = "long_text"
+    title = _label(schema.get("title")) or _label(name.replace("_", " ").capitalize())
+    if kind is None or choices is None or not title:
+        return None
+    help_text = schema.get("description")
+    return Field(
+        name=name,
+        title=title,
+        kind=kind,
+        help=shorten(help_text, 1000) if isinstance(help_text, str) else "",
+        is_required=is_required,
+        choices=choices,
+        minimum=_limit(schema, "minimum"),
+        maximum=_limit(schema, "maximum"),
+        min_length=_limit(schema, "minLength"),
+        max_length=_limit(schema, "maxLength"),
+        default=schema.get("default"),
+    )
+
+
+def _choices(values: object) -> tuple[tuple[str, Any], ...] | None:
+    if not isinstance(values, list) or not 0 < len(values) <= MAX_CHOICES:
+        return None
+    if not all(isinstance(value, str | int | float) for value in values):
+        return None
+    labels = [shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)" for v in values]
+    # a reader must be able to tell them apart
+    return tuple(zip(labels, values, strict=True)) if len(set(labels)) == len(labels) else None
+
+
+def _label(text: object) -> str:
+    """Give a text that can label an input: one line of at most 120 characters; "" if it has no letters."""
+    return shorten(text, 120) if isinstance(text, str) and any(map(str.isalnum, text)) else ""
+
+
+def _limit(schema: Mapping[str, Any], key: str) -> float | None:
+    value = schema.get(key)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def json_object(text: str) -> Json:
+    """Parse a JSON object exactly. Raises `ValueError` with a message for the person who typed it."""
+    try:
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_finite)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("this JSON is nested too deeply; remove some levels") from None
+    if not isinstance(value, dict):
+        raise ValueError('expected a JSON object such as {"decision": "approve"}')
+    return value
+
+
+def _unique_keys(pairs: Sequence[tuple[str, Any]]) -> Json:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key occurs twice in the same object; keep one of them")
+    return result
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"“{shorten(text)}” is not a number that JSON allows")
+    return number
+
+
+# --------------------------------------------------------------------------------- invisible characters
+
+
+class Codes:
+    """Codes for the characters of a proposed text that an input would hide or lose.
+
+    They depend only on the proposed text, so that a draft and a second page use the same.
+    """
+
+    def __init__(self, text: str, *, has_lines: bool) -> None:
+        hidden = [
+            one for one in dict.fromkeys(text) if UNSEEN.fullmatch(one) or (one == "\n" and not has_lines)
+        ]
+        self._codes = {one: _unused(code(one), text) for one in hidden}
 
     @property
-    def _is_text(self) -> bool:
-        return isinstance(self._control, w.Text | w.Textarea)
+    def hint(self) -> str:
+        """Explain the codes; "" if there are none."""
+        used = ", ".join(self._codes.values())
+        return f"Invisible characters are shown as codes ({used}) and sent as characters." if used else ""
 
-    def _changed(self, _change: object) -> None:
-        self._update_hint()
-        self._edited()
+    def shown(self, text: str) -> str:
+        """Give the text with codes."""
+        return "".join(self._codes.get(one, one) for one in text)
 
-    def _update_hint(self) -> None:
-        if self._is_text:
-            self._note.show_hint(self._escaped.hint(self._control.value))
-
-    def entries(self) -> Any:
-        return self._escaped.unescape(self._control.value) if self._is_text else self._control.value
-
-    def set_entries(self, entry: Any) -> None:
-        if self._is_text:
-            self._escaped = EscapedText.of(entry or "", has_lines=self._has_lines)
-            self._control.value = self._escaped.displayed
-            self._update_hint()
-        elif entry is None:  # a Dropdown selects nothing for the value None, even if an option has it
-            self._control.index = 0 if None in dict(self._control.options).values() else None
-        else:
-            self._control.value = entry
-
-    def show_errors(self, errors: Mapping[str, str]) -> None:
-        self._note.show_error("; ".join(errors.values()))
+    def typed(self, content: str) -> str:
+        """Give the content of the input with characters in place of their codes."""
+        characters = {code: one for one, code in self._codes.items()}
+        pattern = "|".join(map(re.escape, sorted(characters, key=len, reverse=True)))
+        return re.sub(pattern, lambda match: characters[match[0]], content) if pattern else content
 
 
-class _Rows:
-    """Repeated rows of inputs, each with a button to remove it, and a button to add one."""
-
-    def __init__(
-        self,
-        field: Field,
-        edited: Callable[[], None],
-        css_class: str,
-        prefix: str,
-        focus: Callable[[str], None],
-    ) -> None:
-        self._field, self._edited, self._class, self._prefix = field, edited, css_class, prefix
-        self._focus = focus
-        self._lock = threading.RLock()  # clicks may arrive on any thread
-        self._rows: list[tuple[FieldSet, dict[str, Any]]] = []  # the inputs, and the keys without a column
-        self._singular_title = _singular(field.title)
-        article = "an" if self._singular_title[:1].lower() in "aeiou" else "a"
-        add = w.Button(description=f"Add {article} {self._singular_title}", layout=BUTTON)
-        add.add_class(css_class)
-        add.on_click(lambda _button: self._add())
-        heading = Markup('<div class="runkit-heading">{}</div>').format(_description(field, ""))
-        self._list = w.VBox()
-        self._note = _Note(field.help, css_class)
-        self.box = w.VBox([w.HTML(str(heading)), self._list, add, self._note.html])
-
-    def entries(self) -> list[dict[str, Any]]:
-        with self._lock:
-            return [extra | inputs.entries() for inputs, extra in self._rows]
-
-    def set_entries(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        with self._lock:
-            old, self._rows, self._list.children = self._list.children, [], ()
-            for row in rows:
-                self._append(row)
-        for box in old:
-            close_tree(box)
-
-    def show_errors(self, errors: Mapping[str, str]) -> None:
-        rest = dict(errors)
-        with self._lock:
-            for number, (inputs, _extra) in enumerate(self._rows):
-                paths = [path for path in rest if path.startswith(f"{number}.")]
-                unplaced = inputs.show_errors({path.partition(".")[2]: rest.pop(path) for path in paths})
-                rest |= {f"{number}.{path}": error for path, error in unplaced.items()}
-        self._note.show_error("; ".join(self._row_label(path) + error for path, error in rest.items()))
-
-    def _row_label(self, path: str) -> str:
-        """Name the row and key of an error without an input; rows are counted from 1."""
-        number, _, key = path.partition(".")
-        return f"{self._singular_title} {int(number) + 1} {key}".rstrip() + " " if number.isdecimal() else ""
-
-    def _append(self, row: Mapping[str, Any]) -> None:
-        number = len(self._rows) + 1
-        names = {column.name for column in self._field.columns}
-        inputs = FieldSet(
-            self._field.columns,
-            row,
-            self._edited,
-            prefix=f"{self._prefix}{number - 1}.",
-            label=f"{_upper_first(self._singular_title)} {number}: ",
-        )
-        remove = w.Button(description=f"Remove {self._singular_title} {number}", layout=BUTTON)
-        remove.on_click(lambda _button: self._remove(inputs))
-        border = {"border": "1px solid var(--jp-border-color1)", "padding": "8px", "margin": "4px 0"}
-        self._list.children = (*self._list.children, w.VBox([inputs.box, remove], layout=border))
-        self._rows.append((inputs, {key: value for key, value in row.items() if key not in names}))
-
-    def _add(self) -> None:
-        with self._lock:
-            self._append({})
-            position = len(self._rows) - 1
-        self._focus(path_class(f"{self._prefix}{position}.", self._field.columns[0].name))
-        self._edited()
-
-    def _remove(self, inputs: FieldSet) -> None:
-        with self._lock:  # later rows get other numbers, so all are made anew
-            self.set_entries([extra | row.entries() for row, extra in self._rows if row is not inputs])
-        self._focus(self._class)
-        self._edited()
-
-
-def _control(field: Field, description: str) -> w.ValueWidget:
-    named = {"description": description, "style": {"description_width": "initial"}}
-    if field.kind == "flag":
-        return w.Checkbox(indent=False, **named)
-    if field.kind == "choice":
-        nothing = [("choose…", None)] if to_entries([field], {})[field.name] is None else []
-        return w.Dropdown(options=[*nothing, *field.choices], **named)
-    if field.kind in ("long_text", "texts"):
-        return w.Textarea(rows=4, **named)
-    return w.Text(placeholder=PLACEHOLDERS.get(field.kind, ""), **named)
-
-
-def _description(field: Field, label: str) -> str:
-    title = _lower_first(field.title) if label else field.title
-    hint = ", one per line" if field.kind == "texts" else ""
-    return f"{label}{title}{hint}{' (required)' if field.is_required else ''}"
-
-
-def _singular(title: str) -> str:
-    """Give the singular of a title: source for Sources, person for People."""
-    word = _lower_first(title)
-    if word in IRREGULAR_PLURALS:
-        return IRREGULAR_PLURALS[word]
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
-
-
-def _lower_first(title: str) -> str:
-    """Lower the first letter of a title, but not of an acronym such as EIN."""
-    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
-
-
-def _upper_first(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _unused(name: str, text: str) -> str:
+    """Lengthen a code until the text does not contain it."""
+    while name in text:
+        name = f"\\{name}"
+    return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from runkit import answers, style
 from runkit.client import Client
@@ -12,10 +12,11 @@ from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
 from runkit.text import duration, shorten
 from runkit.widgets import display, drafts, frontend, jobs, receipts
-from runkit.widgets.answer_controller import AnswerController, Snapshot
+from runkit.widgets.card import Card
+from runkit.widgets.controller import AnswerController, Snapshot, State
+from runkit.widgets.display import Reasons
 from runkit.widgets.question import Question, logged_answers, outcome_of, question_of
 from runkit.widgets.receipts import Receipt, Sent
-from runkit.widgets.view import FormView
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
 
@@ -24,7 +25,7 @@ class InterruptForm:
     """A form for one question of a run; the last line of a cell shows it.
 
     The cell gets two outputs: the question with its evidence, readable without a kernel, and the form, which
-    becomes a receipt. Nothing is sent before somebody clicks. Rerunning the cell shows the form again, or the
+    becomes a receipt. Nothing is sent before somebody presses a button twice. Rerunning the cell shows the form again, or the
     outcome of the question. While it is displayed, the form checks every 10 seconds whether somebody else has
     answered. `client.runs.resume(run, interrupt_id, answer)` does the same without a screen.
 
@@ -41,6 +42,10 @@ class InterruptForm:
     drafts : bool
         Whether to keep what was typed on this machine, in `RUNKIT_STATE_DIR`, until the question is closed,
         for up to seven days.
+    reasons : dict of str to list of str, optional
+        Reasons that the form offers, by kind of question: `{"dismissal": ["Different date of birth"]}`.
+    receipts : {"full", "short"}
+        Whether the receipt, which the saved notebook keeps, shows the typed reason.
 
     Attributes
     ----------
@@ -63,14 +68,17 @@ class InterruptForm:
         *,
         who: str | None = None,
         drafts: bool = True,
+        reasons: Reasons | None = None,
+        receipts: Literal["full", "short"] = "full",
     ) -> None:
         self._client = client
+        self._reasons = reasons or {}
         self._run = client.runs.get(run)
         interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
         question = question_of(self._run, interrupt_id)
         self._head: Any = None
         self._handle: Any = None
-        self._view: FormView | None = None
+        self._card: Card | None = None
         self._condition = frontend.CellCondition()
         self._is_closed = False
         self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)
@@ -78,7 +86,9 @@ class InterruptForm:
             self.controller: AnswerController | None = None
             self._closed = _closed(client, self._run, interrupt_id)
             return
-        self.controller = AnswerController(client, question, who=who, use_drafts=drafts)
+        self.controller = AnswerController(
+            client, question, who=who, use_drafts=drafts, has_reasons=receipts == "full"
+        )
         self.controller.subscribe(self._changed)
 
     @property
@@ -101,29 +111,36 @@ class InterruptForm:
 
     # -- in a notebook
 
+    @property
+    def widget(self) -> Card:
+        """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
+        if self._card is None:
+            controller = self.controller
+            if controller is None:
+                raise UsageError("this question is closed, so there is no card; see .receipt")
+            describe = lambda: display.describe_form(controller, self._reasons)  # noqa: E731
+            self._is_closed = False
+            self._card = Card(describe, controller.receive, self._on_views)
+            controller.subscribe(self._card.show)
+        return self._card
+
     def _ipython_display_(self) -> None:
         if self.controller is not None and self.receipt is None:
             with suppress(RunkitError):  # sending reports what is wrong
                 self.controller.refresh()
         if self.controller is None or self.receipt is not None:
-            receipt = self.receipt or self._closed
-            frontend.output(display.bundle(display.receipt(receipt), receipt.title))
+            question = self.controller.question if self.controller else None
+            frontend.output(display.receipt(self.receipt or self._closed, self._client, question))
             return
         question = self.controller.question
         frontend.replace_card(question.key(self._client.host), self)
-        if self._view is not None:  # displayed by an earlier cell
+        if self._card is not None:  # displayed by an earlier cell
             self.close()
-        head = display.bundle(
-            display.header(question, self._client), display.question_text(question, self._client)
-        )
-        self._head = frontend.output(head)
+        self._head = frontend.output(display.twin(question, self._client))
         if frontend.is_headless():
             frontend.output(frontend.headless_bundle())
             return
-        self._is_closed = False
-        view = self._view = FormView(self.controller)
-        view.guard.on_view(self._on_views)
-        self._handle = frontend.output(frontend.widget_bundle(view.box))
+        self._handle = frontend.output(frontend.widget_bundle(self.widget))
 
     def _on_views(self, n_views: int) -> None:
         """Check for other people's answers only while a page displays the form."""
@@ -146,18 +163,19 @@ class InterruptForm:
         return CHECK_INTERVAL
 
     def _changed(self, snapshot: Snapshot) -> None:
-        if snapshot.receipt is None:
+        if snapshot.receipt is None or self.controller is None:
             return
         self._ticker.stop()
-        view, handle = self._view, self._handle
+        card, handle, controller = self._card, self._handle, self.controller
         try:
-            if view is not None and handle is not None:
-                view.render(snapshot)  # first, for its announcement and focus
-                receipt = snapshot.receipt
-                handle.update(display.bundle(display.receipt(receipt), receipt.title), raw=True)
-                if self.controller is not None and self._head is not None:
-                    header = display.header(self.controller.question, self._client, is_open=False)
-                    self._head.update(display.bundle(header, receipt.title), raw=True)
+            if card is not None and handle is not None:
+                card.show()  # first, for its announcement and focus
+                shown = display.receipt(snapshot.receipt, self._client, controller.question)
+                if snapshot.state is State.CONFLICT and controller.has_text:
+                    self._head.update(shown, raw=True)  # the card offers to copy what was typed
+                else:
+                    self._head.update(display.EMPTY, raw=True)
+                    handle.update(shown, raw=True)  # the card stays for pages that were reloaded
         finally:
             self._condition.notify_all()  # even after an error, since a cell may wait
 
@@ -165,9 +183,10 @@ class InterruptForm:
         """Remove the form and end its threads. The entries remain as a draft."""
         self._is_closed = True
         self._ticker.stop()
-        view, self._view = self._view, None
-        if view is not None:
-            view.close()
+        card, self._card = self._card, None
+        if card is not None and self.controller is not None:
+            self.controller.unsubscribe(card.show)
+            card.close()
             if self.receipt is None and self._handle is not None:
                 self._handle.update(display.note("Form closed. Rerun the cell to answer."), raw=True)
         self._condition.notify_all()
@@ -195,7 +214,7 @@ class InterruptForm:
         """
         if self.receipt is not None or self.controller is None:
             return self.run
-        if self._view is None and frontend.is_interactive():
+        if self._card is None and frontend.is_interactive():
             self._ipython_display_()
         is_over = await self._condition.wait_for(lambda: self.receipt is not None or self._is_closed, timeout)
         if not is_over:
@@ -232,7 +251,7 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         step_id=entry.step_id,
         asked_at=None,
     )
-    outcome, answer = outcome_of(question, run), Sent.from_entry(entry)
+    outcome, answer = outcome_of(question, run), Sent.from_entry(entry, question)
     if entry.delivery == answers.CONFIRMED:
         return receipts.answered(question, client, answer, outcome)
     return receipts.unconfirmed(question, client, answer, outcome)

@@ -140,8 +140,8 @@ def output(bundle: Mapping[str, Any]) -> Any:
     return display(bundle, raw=True, display_id=True)
 
 
-def widget_bundle(box: Any) -> dict[str, Any]:
+def widget_bundle(widget: Any) -> dict[str, Any]:
     """Make the bundle of a widget, with a hint for pages that cannot show one."""
-    hint = "This card needs a running kernel. Rerun the cell to use it."
-    bundle: dict[str, Any] = {**box._repr_mimebundle_(), **display.note(hint)}
-    return bundle
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    hint = display.note("This card needs a running kernel. Rerun the cell to use it.")
+    return {"application/vnd.jupyter.widget-view+json": view, **hint}

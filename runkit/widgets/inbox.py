@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import ipywidgets as w
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from runkit.client import Client
 from runkit.style import MISSING, OUTCOMES
-from runkit.text import Markup, duration, html_table, moment, plural, run_label, shorten
+from runkit.text import Markup, duration, html_table, moment, plural, run_label, short_id, shorten, visible
 from runkit.widgets import display, frontend, jobs
-from runkit.widgets.fields import close_tree, path_class
-from runkit.widgets.focus import Guard
-from runkit.widgets.inbox_controller import MAX_LABEL, InboxController, Key, Row, Snapshot
-from runkit.widgets.question import NO_LABEL
-from runkit.widgets.view import FormView, View, button
+from runkit.widgets.card import Card, texts
+from runkit.widgets.controller import READ_ONLY
+from runkit.widgets.display import Reasons
+from runkit.widgets.fields import Json
+from runkit.widgets.inbox_controller import MAX_LABEL, Closed, InboxController, Key, Row, Snapshot, key_of
+from runkit.widgets.questions import NO_LABEL
 
-MAX_ROWS = 50  # of a table and of the choices; the oldest come first
+MAX_ROWS = 200  # of the list; the oldest come first
+MAX_TABLE = 50  # rows of the static table
+FILTER_FROM = 20  # questions, from which on the list can be filtered
+LATE = 4 * 3600  # seconds, after which an age is in the color of attention
 HEADERS = ("Run", "Waiting", "Asked", "Agent", "Question", "Kind", "Proposals")
 CAUGHT_UP = "You're all caught up"
 
@@ -26,12 +29,12 @@ class InterruptInbox:
     """Everything that is waiting for a reviewer, oldest first; the last line of a cell shows it.
 
     The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the known runs
-    and the first 100 of the list every 15 seconds, or less often if many are waiting. The button "Refresh
-    all" reads everything again. `rows` are the waiting questions and `expired` those whose run has ended;
+    and the first 100 of the list every 15 seconds, or less often if many are waiting. The button ↻ (Refresh
+    all) reads everything again. The first question is open, and after an answer the next one. `rows` are the waiting questions and `expired` those whose run has ended;
     `pandas.DataFrame(inbox.rows)` makes a frame of either.
 
-    The cell gets two outputs: a table that stays readable without a kernel, and a card to open and answer a
-    question as in `InterruptForm`. Showing an inbox of the same host again closes the earlier one. A
+    The cell gets two outputs: a table that stays readable without a kernel, and the inbox: a list beside the
+    card of one question, as in `InterruptForm`. Showing an inbox of the same host again closes the earlier one. A
     read-only client shows questions and answers none.
 
     Parameters
@@ -42,6 +45,8 @@ class InterruptInbox:
         Name of the person who answers, as for `InterruptForm`.
     drafts : bool
         Whether to keep what was typed on this machine, as for `InterruptForm`.
+    reasons, receipts
+        As for `InterruptForm`.
 
     Attributes
     ----------
@@ -54,13 +59,24 @@ class InterruptInbox:
         Whatever `client.runs.list` raises; later failures are shown on the card.
     """
 
-    def __init__(self, client: Client, *, who: str | None = None, drafts: bool = True) -> None:
-        self.controller = InboxController(client, who=who, use_drafts=drafts)
+    def __init__(
+        self,
+        client: Client,
+        *,
+        who: str | None = None,
+        drafts: bool = True,
+        reasons: Reasons | None = None,
+        receipts: Literal["full", "short"] = "full",
+    ) -> None:
+        has_reasons = receipts == "full"
+        self.controller = InboxController(client, who=who, use_drafts=drafts, has_reasons=has_reasons)
         self.controller.read(full=True)
         self._client = client
+        self._reasons = reasons or {}
+        self._filter = ""
         self._table: Any = None
-        self._card: Any = None
-        self._view: _View | None = None
+        self._handle: Any = None
+        self._card: Card | None = None
         self._ticker = jobs.Ticker(self.controller.tick, "inbox")
         self.controller.subscribe(self._changed)
 
@@ -85,90 +101,121 @@ class InterruptInbox:
         if frontend.is_headless():
             frontend.output(frontend.headless_bundle())
             return
-        view = self._view = _View(self.controller)
-        view.guard.on_view(self._on_views)
-        self._card = frontend.output(frontend.widget_bundle(view.box))
+        self._handle = frontend.output(frontend.widget_bundle(self.widget))
+
+    @property
+    def widget(self) -> Card:
+        """The inbox as an ipywidget, to be shown inside another one."""
+        if self._card is None:
+            self._card = Card(self._describe, self._handle_message, self._on_views)
+            self.controller.subscribe(self._card.show)
+        return self._card
 
     def _on_views(self, n_views: int) -> None:
-        if n_views and self._view is not None:
+        if n_views and self._card is not None:
             self._ticker.start()
+            if self.controller.snapshot.form is None:
+                self.controller.open_next()
         else:
             self._ticker.stop()
 
     def _changed(self, snapshot: Snapshot) -> None:
         if self._table is not None:
-            self._table.update(static(snapshot, self._client), raw=True)
+            is_open = self._card is None or not self._card.n_views
+            self._table.update(static(snapshot, self._client, is_open=is_open), raw=True)
 
     def close(self) -> None:
         """Remove the card and end its threads. The table stays, and entries remain as drafts."""
         self._ticker.stop()
-        view, self._view = self._view, None
-        if view is not None:
-            view.close()
-            if self._card is not None:
-                self._card.update(display.note("Inbox closed. Rerun the cell to use it."), raw=True)
+        card, self._card = self._card, None
+        if card is not None:
+            self.controller.unsubscribe(card.show)
+            card.close()
+            if self._handle is not None:
+                self._handle.update(display.note("Inbox closed. Rerun the cell to use it."), raw=True)
+
+    def _handle_message(self, content: Json) -> None:
+        controller, form = self.controller, self.controller.snapshot.form
+        keys = {_text_of(key_of(row)): key_of(row) for row in controller.rows()}
+        if "filter" in content:
+            self._filter = texts(content, "filter").casefold()
+        if content.get("refresh"):
+            controller.refresh_all()
+        if (key := keys.get(texts(content, "open"))) is not None:
+            controller.open(key)
+        if (key := keys.get(texts(content, "later"))) is not None:
+            controller.put_off(key)
+        if name := texts(content, "who"):
+            controller.sign(name)
+        elif form is not None:
+            form.receive(content)
+
+    def _describe(self) -> Json:
+        snapshot, form = self.controller.snapshot, self.controller.snapshot.form
+        rows, mode = self.controller.rows(), self._client.mode
+        shown = [row for row in rows if self._filter in row_label(row).casefold()]
+        is_open = (form.question.run.id, form.question.interrupt_id) if form else None
+        listed = [_item(row, is_open=key_of(row) == is_open) for row in shown[:MAX_ROWS]]
+        if (n_more := len(shown) - MAX_ROWS) > 0:
+            listed.append({"head": f"{n_more:,} more not shown; inbox.rows has all"})
+        listed += [_closed_item(one) for one in snapshot.closed[: -MAX_ROWS - 1 : -1]]
+        if snapshot.expired:
+            listed.append({"head": f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."})
+            listed += [{**_item(row), "is_fixed": True, "tone": ""} for row in snapshot.expired[:MAX_ROWS]]
+        listed.append({"head": snapshot.coverage})
+        waited = [row.wait_s for row in rows if row.wait_s is not None]
+        age = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
+        message = snapshot.message if not snapshot.is_opening else ""
+        top = {
+            "title": summary(snapshot),
+            "mode": mode,
+            "oldest": duration(max(waited)) if waited else "",
+            "age": age,
+            "who": visible(self.controller.who),
+            "filter": len(rows) > FILTER_FROM,
+            "error": " ".join(filter(None, (snapshot.error, message))),
+        }
+        state: Json = {"kind": "inbox", "top": top, "rows": listed, "spoken": announcement(snapshot)}
+        if form is not None:
+            question = display.describe_question(form, self._reasons)
+            return state | {"question": question} | display.describe_answer(form)
+        empty = {"title": "Opening the question…", "text": ""}
+        if not snapshot.is_opening:
+            empty = {"title": summary(snapshot), "text": snapshot.coverage}
+        return state | {"empty": empty}
 
 
-class _View(View[Snapshot]):
-    """The inbox as widgets."""
+def _item(row: Row, *, is_open: bool = False) -> Json:
+    """Describe a waiting question to the page."""
+    is_late = row.wait_s is not None and row.wait_s > LATE
+    return {
+        "key": _text_of(key_of(row)),
+        "business": shorten(row.business_name or "", 100),
+        "run": short_id(row.run_id),
+        "age": age(row),
+        "tone": "attention" if is_late else "",
+        "question": shorten(row.label or NO_LABEL, MAX_LABEL),
+        "is_open": is_open,
+    }
 
-    def __init__(self, controller: InboxController) -> None:
-        super().__init__()
-        self.guard = Guard()
-        self._form: FormView | None = None
-        self._choice = w.Dropdown(description="Question", style={"description_width": "initial"})
-        self._choice.layout.width = "auto"
-        self._choice.add_class(path_class("inbox-", "choice"))
-        self._status = w.HTML().add_class("mathjax_ignore")
-        self._form_box = w.VBox()
-        buttons = w.HBox(
-            [
-                button("Open", lambda: controller.open(self._choice.value), "primary"),
-                button("Refresh all", controller.refresh_all),
-            ]
-        )
-        self.box = w.VBox([self.guard, self._choice, buttons, self._status, self._form_box])
-        self.box.add_class("runkit-card")
-        self.follow(controller)
 
-    def _show(self, snapshot: Snapshot) -> None:
-        self._update_choices(snapshot.waiting[:MAX_ROWS])
-        self._status.value = str(Markup("").join(map(display.line, status_lines(snapshot))))
-        self._show_form(snapshot)
-        self.guard.announcement = announcement(snapshot)  # unchanged ones are not spoken again
+def _closed_item(closed: Closed) -> Json:
+    """Describe to the page a question that was answered here, or is closed otherwise."""
+    is_ok = closed.receipt.tone == "ok"
+    return {
+        "key": f"closed {closed.run.id}",
+        "business": shorten(closed.run.business_name or "", 100),
+        "run": short_id(closed.run.id),
+        "age": "✓ Answered" if is_ok else "Closed",
+        "tone": "ok" if is_ok else "",
+        "question": shorten(closed.receipt.title, 200),
+        "is_fixed": True,
+        "is_done": True,
+    }
 
-    def _update_choices(self, rows: Sequence[Row]) -> None:
-        """Offer the questions that can be answered; the choice stays."""
-        options: list[tuple[str, Key | None]] = [
-            (f"{row_label(row)} · {age(row)}", (row.run_id, row.interrupt_id))
-            for row in rows
-            if row.interrupt_id
-        ]
-        options = options or [(CAUGHT_UP, None)]
-        chosen = self._choice.value
-        if options != list(self._choice.options):
-            with self._choice.hold_sync():  # else the first option would show until the choice is set
-                self._choice.options = options
-                self._choice.index = next((n for n, (_, key) in enumerate(options) if key == chosen), 0)
 
-    def _show_form(self, snapshot: Snapshot) -> None:
-        old, controller = self._form, snapshot.form
-        if controller is (old.controller if old else None):
-            return
-        self._form = FormView(controller) if controller else None
-        old_children = self._form_box.children
-        if controller and self._form:
-            header = display.header(controller.question, controller.client)
-            self._form_box.children = (w.HTML(str(header)), self._form.box)
-            first = controller.form.sections[0]
-            self.guard.focus(path_class(f"{first.key}-", first.fields[0].name))
-        else:
-            self._form_box.children = ()
-            self.guard.focus(path_class("inbox-", "choice"))
-        if old:
-            old.close()
-        for child in old_children:
-            close_tree(child)
+def _text_of(key: Key) -> str:
+    return " ".join(key)
 
 
 def summary(snapshot: Snapshot) -> str:
@@ -182,15 +229,9 @@ def announcement(snapshot: Snapshot) -> str:
     """Give the text for a screen reader, without times and ages, which change all the time."""
     newest = f"Newest: {row_label(snapshot.waiting[-1])}." if snapshot.waiting else ""
     failed = "Update failed." if snapshot.error else ""
-    parts = (*snapshot.receipts[-1:], snapshot.message, f"{summary(snapshot)}.", newest, failed)
+    last = [one.receipt.title for one in snapshot.closed[-1:]]
+    parts = (*last, snapshot.message, f"{summary(snapshot)}.", newest, failed)
     return " ".join(filter(None, parts))
-
-
-def status_lines(snapshot: Snapshot) -> list[str]:
-    """Give the result of the last click, and what was checked when."""
-    next_check = f" Next check {snapshot.next_at:%H:%M:%S} UTC." if snapshot.next_at else ""
-    coverage = f"{summary(snapshot)}. {snapshot.coverage}{next_check}"
-    return list(filter(None, (*snapshot.receipts[-1:], snapshot.message, snapshot.error, coverage)))
 
 
 def row_label(row: Row) -> str:
@@ -206,25 +247,28 @@ def age(row: Row) -> str:
     return "under 1 min" if row.wait_s < 60 else " ".join(duration(row.wait_s).split()[:2])
 
 
-def static(snapshot: Snapshot, client: Client) -> display.Bundle:
+def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: waiting and expired questions, and receipts."""
     head = summary(snapshot)
     parts = [display.title(head), display.line(f"{client.mode} {client.host} · {snapshot.coverage}")]
     if snapshot.error:
         parts.append(display.line(snapshot.error))
     if client.read_only:
-        parts.append(display.line("Read-only: this client can show questions but not answer them."))
+        parts.append(display.line(READ_ONLY))
     parts += _table(snapshot.waiting)
     if snapshot.expired:
         parts.append(display.title(f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."))
         parts += _table(snapshot.expired)
-    if snapshot.receipts:
+    if snapshot.closed:
         parts.append(display.title("Closed since this inbox was opened"))
-        parts += [display.line(receipt) for receipt in snapshot.receipts[-MAX_ROWS:]]
-        parts += _left_out(len(snapshot.receipts), "runkit.answer_log() has all answers of this machine")
+        parts += [
+            display.line(f"{one.run.label}: {one.receipt.title}") for one in snapshot.closed[-MAX_TABLE:]
+        ]
+        parts += _left_out(len(snapshot.closed), "runkit.answer_log() has all answers of this machine")
     lines = [head, snapshot.coverage]
-    lines += [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_ROWS]]
-    return display.bundle(display.static(*parts), "\n".join(lines))
+    lines += [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_TABLE]]
+    parts += [display.hint()] if is_open else []
+    return display.bundle(display.folding(head, Markup("").join(parts), is_open=is_open), "\n".join(lines))
 
 
 def _table(rows: Sequence[Row]) -> list[Markup]:
@@ -238,7 +282,7 @@ def _table(rows: Sequence[Row]) -> list[Markup]:
             row.kind.replace("_", " "),
             row.n_proposals,
         )
-        for row in rows[:MAX_ROWS]
+        for row in rows[:MAX_TABLE]
     ]
     table = [html_table(HEADERS, cells)] if cells else []
     return table + _left_out(len(rows), "inbox.rows and inbox.expired have all")
@@ -246,4 +290,4 @@ def _table(rows: Sequence[Row]) -> list[Markup]:
 
 def _left_out(count: int, where: str) -> list[Markup]:
     """Tell how many rows are not shown."""
-    return [display.line(f"{count - MAX_ROWS:,} more not shown; {where}.")] if count > MAX_ROWS else []
+    return [display.line(f"{count - MAX_TABLE:,} more not shown; {where}.")] if count > MAX_TABLE else []

@@ -13,21 +13,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from runkit.answers import declared_name
 from runkit.client import Client
 from runkit.errors import ApiError, NotFound
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business
 from runkit.tables.frames import frames
-from runkit.text import moment, plural, shorten
+from runkit.text import moment, plural
 from runkit.widgets import jobs
-from runkit.widgets.answer_controller import AnswerController
-from runkit.widgets.controller import Controller
+from runkit.widgets.controller import AnswerController, Controller, State
+from runkit.widgets.controller import Snapshot as AnswerSnapshot
 from runkit.widgets.question import question_of
 from runkit.widgets.receipts import Receipt
 
@@ -60,14 +61,22 @@ class Row(NamedTuple):
     agent_name: str | None = None
 
 
+class Closed(NamedTuple):
+    """A question that was opened here and is closed."""
+
+    run: Run
+    label: str
+    receipt: Receipt
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Everything that a view shows. The higher `version` is the newer one.
 
     `coverage` tells what was checked and when, `error` why the last check failed, and `message` the result
-    of the last click. The next check is due at `next_at`. `is_refreshing` is true during a full check, and
-    `is_opening` while a question is read. `receipts` has a sentence for each question that was opened here
-    and is closed. `form` is the open one.
+    of the last click. The last check was at `read_at`, the next one is due at `next_at`. `is_refreshing` is
+    true during a full check, and `is_opening` while a question is read. `closed` are the questions that were
+    opened here and are closed. `form` is the open one.
     """
 
     version: int = 0
@@ -76,10 +85,11 @@ class Snapshot:
     coverage: str = ""
     error: str = ""
     message: str = ""
+    read_at: datetime | None = None
     next_at: datetime | None = None
     is_refreshing: bool = False
     is_opening: bool = False
-    receipts: tuple[str, ...] = ()
+    closed: tuple[Closed, ...] = ()
     form: AnswerController | None = None
 
 
@@ -90,10 +100,14 @@ class InboxController(Controller[Snapshot]):
     any thread.
     """
 
-    def __init__(self, client: Client, *, who: str | None = None, use_drafts: bool = True) -> None:
+    def __init__(
+        self, client: Client, *, who: str | None = None, use_drafts: bool = True, has_reasons: bool = True
+    ) -> None:
         super().__init__()
         self.client = client
-        self._who, self._use_drafts = who, use_drafts
+        self._who, self._use_drafts, self._has_reasons = who, use_drafts, has_reasons
+        self._later: list[Key] = []  # put to the end of the list, for this session
+        self._wanted: Key | None = None  # to be opened after the one that is being opened
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
@@ -103,6 +117,11 @@ class InboxController(Controller[Snapshot]):
         self._businesses: deque[Business] | None = None  # whose threads were not read yet
         self._unidentified: set[str] = set()  # runs that belong to none of the account's businesses
         self._snapshot = Snapshot()
+
+    @property
+    def who(self) -> str:
+        """The name of the person who answers."""
+        return self._who or declared_name()
 
     # -- checking
 
@@ -197,8 +216,8 @@ class InboxController(Controller[Snapshot]):
             if self._snapshot.is_refreshing:
                 return
             self._change(is_refreshing=True, message="Refreshing…")
+            self._start(lambda: self.refresh(full=True))
         self._notify()
-        jobs.start(lambda: self.refresh(full=True), "inbox")
 
     def _schedule(self, is_full: bool, **changes: Any) -> None:
         """Record the result of a check, and schedule the next one: the more runs it reads, the later."""
@@ -206,7 +225,7 @@ class InboxController(Controller[Snapshot]):
         self._due = time.monotonic() + pause
         if is_full and self._snapshot.is_refreshing:
             changes |= {"is_refreshing": False, "message": ""}
-        self._change(next_at=datetime.now(UTC) + timedelta(seconds=pause), **changes)
+        self._change(read_at=self._read_at, next_at=datetime.now(UTC) + timedelta(seconds=pause), **changes)
 
     def _coverage(self, reasons: list[str]) -> str:
         checked = f"Last full check {moment(self._full_check_at)} (runs of the last {DAYS} days)"
@@ -230,26 +249,66 @@ class InboxController(Controller[Snapshot]):
 
     # -- answering
 
-    def open(self, key: Key | None) -> None:
+    def rows(self) -> list[Row]:
+        """Give the waiting questions that can be answered: oldest first, those put off at the end."""
+        with self._lock:
+            rows = [row for row in self._snapshot.waiting if row.interrupt_id]
+            return sorted(
+                rows, key=lambda row: self._later.index(key_of(row)) + 1 if key_of(row) in self._later else 0
+            )
+
+    def open(self, key: Key) -> None:
         """Open the form of a question, as a job; the form that was open keeps its entries."""
         with self._lock:
+            self._wanted = key
             if self._snapshot.is_opening:
                 return
-            message = "Opening the question…" if key else "No question to open."
-            self._change(message=message, is_opening=key is not None)
+            self._change(message="Opening the question…", is_opening=True)
+            self._start(self._open)
         self._notify()
-        if key is not None:
-            jobs.start(lambda: self._open(*key), "inbox")
 
-    def _open(self, run_id: str, interrupt_id: str) -> None:
+    def _start(self, work: Callable[[], object]) -> None:
         try:
-            form = self._form(run_id, interrupt_id)
-            message = "" if form else "This question is already closed."
-        except Exception as error:
-            form, message = None, f"The question couldn't be opened. {jobs.error_message(error)}"
+            jobs.start(work, "inbox")
+        except RuntimeError as error:  # no thread could be started
+            self._change(message=f"{error}. Try again.", is_opening=False, is_refreshing=False)
+
+    def open_next(self, after: Key | None = None) -> None:
+        """Open the question after another one, else the first."""
+        keys = [key_of(row) for row in self.rows()]
+        left = keys[keys.index(after) + 1 :] + keys if after in keys else keys
+        left = [key for key in left if key != after]
+        if left:
+            self.open(left[0])
+
+    def put_off(self, key: Key) -> None:
+        """Move a question to the end of the list, and open the next one."""
+        before = [key_of(row) for row in self.rows()]
         with self._lock:
-            self._change(message=message, is_opening=False, form=form or self._snapshot.form)
-        self._notify()
+            self._later = [one for one in self._later if one != key] + [key]
+            self._change()
+        after = before[before.index(key) + 1 :] if key in before else []
+        self.open((after or before)[0] if before else key)
+
+    def sign(self, name: str) -> None:
+        """Take the name of the person who answers, for all questions."""
+        self._who = name.strip() or self._who
+        for form in self._forms.copy().values():
+            form.sign(name)
+
+    def _open(self) -> None:
+        while (key := self._wanted) is not None:
+            try:
+                form = self._form(*key)
+                message = "" if form else "This question is already closed."
+            except Exception as error:
+                form, message = None, f"The question couldn't be opened. {jobs.error_message(error)}"
+            with self._lock:
+                is_last = self._wanted == key
+                if is_last:
+                    self._wanted = None
+                    self._change(message=message, is_opening=False, form=form or self._snapshot.form)
+            self._notify()
 
     def _form(self, run_id: str, interrupt_id: str) -> AnswerController | None:
         run = self.client.runs.get(self._runs.get(run_id, run_id))
@@ -263,30 +322,53 @@ class InboxController(Controller[Snapshot]):
         question = question_of(run, interrupt_id)
         if question is None:
             return None
-        new = AnswerController(self.client, question, who=self._who, use_drafts=self._use_drafts)
+        new = AnswerController(
+            self.client,
+            question,
+            who=self._who,
+            use_drafts=self._use_drafts,
+            has_reasons=self._has_reasons,
+        )
         self._forms[run_id, interrupt_id] = new
-        new.subscribe(lambda snapshot: self._on_answer(new, snapshot.receipt))
+        new.subscribe(lambda snapshot: self._on_answer(new, snapshot))
         return new
 
-    def _on_answer(self, form: AnswerController, receipt: Receipt | None) -> None:
-        """Replace a finished form by its receipt."""
-        if receipt is None:
-            return
+    def _on_answer(self, form: AnswerController, snapshot: AnswerSnapshot) -> None:
+        """Follow a form; a finished one goes to the end of the list, and the next question opens."""
+        key = form.question.run.id, form.question.interrupt_id
         with self._lock:
-            self._update_runs([form.run])
-            key = form.question.run.id, form.question.interrupt_id
-            if self._forms.get(key) is form:
+            is_current, receipt = self._snapshot.form is form, snapshot.receipt
+            if receipt is None:
+                self._change()
+            elif self._forms.get(key) is form:
                 del self._forms[key]
-            heading = f"{form.run.label} · {shorten(form.question.label, MAX_LABEL)}"
-            receipts = (*self._snapshot.receipts, f"{heading}: {receipt.title}")
-            current = self._snapshot.form
-            self._change(receipts=receipts, form=None if current is form else current, message="")
+                keys = [key_of(row) for row in self.rows()]
+                after = (
+                    (keys[keys.index(key) + 1 :] + keys[: keys.index(key)])[:1] if key in keys else keys[:1]
+                )
+                self._update_runs([form.run])
+                closed = Closed(form.run, form.question.label, receipt)
+                # a person may want to copy what was typed
+                is_kept = snapshot.state is State.CONFLICT and form.has_text
+                is_over = is_current and not is_kept
+                self._change(
+                    closed=(*self._snapshot.closed, closed),
+                    form=None if is_over else self._snapshot.form,
+                    message="",
+                )
         self._notify()
+        if receipt is not None and is_current and not is_kept and after:
+            self.open(after[0])
 
     # -- state changes, all under the lock
 
     def _change(self, **changes: Any) -> None:
         self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **changes)
+
+
+def key_of(row: Row) -> Key:
+    """Give the ids of a row's run and question."""
+    return row.run_id, row.interrupt_id or ""
 
 
 def pause_after(n_requests: int) -> float:

@@ -44,12 +44,17 @@ class Ticker:
         self._stop: threading.Event | None = None
         self._wake = threading.Event()  # a new one per start, which a thread that is ending cannot clear
 
-    def start(self) -> None:
-        """Start, unless it is running."""
+    def start(self) -> bool:
+        """Start, unless it is running; gives whether it runs now."""
         with self._lock:
             if self._stop is None:
                 self._stop, self._wake = stop, wake = threading.Event(), threading.Event()
-                start(lambda: self._run(stop, wake), self._name)
+                try:
+                    start(lambda: self._run(stop, wake), self._name)
+                except RuntimeError:
+                    self._stop = None
+                    log.warning("%s: no thread could be started", self._name)
+            return self._stop is not None
 
     def stop(self) -> None:
         """Stop, from any thread; a call of `work` that is running ends by itself."""

@@ -1,14 +1,14 @@
-"""`RunMonitor`: a live run in the notebook, with the form in place when it pauses.
+"""`RunMonitor`: a live run in the notebook, with its question above the chart when it pauses.
 
 JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of a running run is in
-the card, in an Output widget whose content is replaced without flicker. While the run waits, and after it has
-ended, the chart is an output of its own, which the saved notebook keeps.
+the card, in an Output widget whose content is replaced. While the run waits, and after it has ended, the
+chart is an output of its own, which the saved notebook keeps.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Literal
 
 import ipywidgets as w
 
@@ -20,13 +20,12 @@ from runkit.models import Run
 from runkit.tables.frames import Frames, frames, summarize_run
 from runkit.text import Markup, duration, visible
 from runkit.widgets import display, frontend
-from runkit.widgets.answer_controller import AnswerController, Snapshot
-from runkit.widgets.display import Bundle
-from runkit.widgets.fields import close_tree
-from runkit.widgets.focus import Guard
+from runkit.widgets.card import Card
+from runkit.widgets.controller import AnswerController, Snapshot
+from runkit.widgets.display import Bundle, Reasons
+from runkit.widgets.fields import Json
 from runkit.widgets.question import question_of
 from runkit.widgets.run_watcher import RunWatcher, WatchState
-from runkit.widgets.view import FormView
 
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
@@ -34,12 +33,12 @@ ALTERNATIVE = (
 
 
 class RunMonitor:
-    """Watches a run: its status, a growing Gantt chart, the form when it pauses, and its findings.
+    """Watches a run: its status, its question when it pauses, a growing Gantt chart, and its findings.
 
-    The last line of a cell shows it. While it is displayed it follows the run's stream, or polls the run if
-    there is no stream. It redraws at most twice a second. `close()` ends it, and so does showing the same run
-    again. The cell gets three outputs: status and question, the chart, and the form. The first two stay
-    readable without a kernel. Without a screen it shows the current state; use `client.runs.wait` there.
+    The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds. `close()`
+    ends it, and so does showing the same run again. The cell gets three outputs: status and findings, the
+    card with the questions, and the chart. Status and chart stay readable without a kernel. Without a screen
+    it shows the current state; use `client.runs.wait` there, and `client.runs.stream` for events.
 
     Parameters
     ----------
@@ -51,6 +50,8 @@ class RunMonitor:
         Name of the person who answers, as for `InterruptForm`.
     drafts : bool
         Whether to keep what was typed on this machine, as for `InterruptForm`.
+    reasons, receipts
+        As for `InterruptForm`.
 
     Raises
     ------
@@ -59,11 +60,22 @@ class RunMonitor:
     """
 
     def __init__(
-        self, client: Client, run: str | Run, *, who: str | None = None, drafts: bool = True
+        self,
+        client: Client,
+        run: str | Run,
+        *,
+        who: str | None = None,
+        drafts: bool = True,
+        reasons: Reasons | None = None,
+        receipts: Literal["full", "short"] = "full",
     ) -> None:
         self._client = client
-        self._who = who
-        self._drafts = drafts
+        self._options: dict[str, Any] = {
+            "who": who,
+            "use_drafts": drafts,
+            "has_reasons": receipts == "full",
+        }
+        self._reasons = reasons or {}
         self._lock = threading.RLock()  # not held during requests and drawing, because `close()` takes it
         run = client.runs.get(run)
         self._watcher = RunWatcher(client, run, on_change=self._show)
@@ -71,46 +83,50 @@ class RunMonitor:
         self._frames = frames(run)
         self._html = ""
         self._chart: dict[str, Any] = {}
+        self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
         self._is_chart_fixed = False  # in its own output, and not in the card
-        self._outputs: list[Any] = []  # the display handles: status, chart, card
-        self._guard: Guard | None = None
+        self._outputs: list[Any] = []  # the display handles: status, card, chart
         self._box: w.VBox | None = None
         self._live: w.Output | None = None
-        self._forms: dict[str, FormView] = {}
+        self._status: Card | None = None
+        self._cards: dict[str, tuple[AnswerController, Card]] = {}  # by the id of the question
         self._receipts: list[str] = []
         self._condition = frontend.CellCondition()
 
     @property
     def run(self) -> Run:
         """The newest known state of the run."""
-        run = self._watcher.state.run
-        assert run is not None  # noqa: S101 - it was read before the watcher began
-        return run
+        return self._watcher.state.run
 
     def __repr__(self) -> str:
         return f"RunMonitor({self.run.label}, {style.status(self.run.status).word}, {self._client.mode})"
 
+    @property
+    def widget(self) -> w.VBox | None:
+        """The card as an ipywidget; None while it is not displayed, and after the run has ended."""
+        return self._box
+
     def _ipython_display_(self) -> None:
         frontend.replace_card((self._client.host, self.run.id), self)
+        with self._lock:
+            self._end("Moved to another cell.")
         state, run = self._watcher.state, self.run
         has_card = not run.is_finished and not frontend.is_headless()
         is_chart_fixed = not has_card or run.status != "running"
         controllers = self._new_controllers(run) if has_card else []
         f = frames(run)
-        chart = _chart_bundle(f)
+        chart = self._chart_bundle(f)
         with self._lock:
             self._state, self._frames, self._outputs = state, f, []
-            self._html = str(self._status_html())
-            bundles: list[dict[str, Any]] = [self._bundle(), chart if is_chart_fixed else _CHART_BELOW]
+            self._html = str(self._status_html(is_open=True))
+            middle = display.EMPTY if run.is_finished else frontend.headless_bundle(ALTERNATIVE)
             if has_card:
-                self._guard, self._box, self._live = Guard(), w.VBox(), w.Output()
-                self._box.add_class("runkit-card")
-                self._guard.on_view(self._on_views)
+                self._status = Card(self._describe, self._handle, self._on_views)
+                self._box, self._live = w.VBox(), w.Output()
                 self._draw(chart, is_fixed=is_chart_fixed)
                 self._add(controllers)
-                bundles.append(frontend.widget_bundle(self._box))
-            elif not run.is_finished:
-                bundles.append(frontend.headless_bundle(ALTERNATIVE))
+                middle = frontend.widget_bundle(self._box)
+            bundles = [self._bundle(), middle, chart if is_chart_fixed else display.EMPTY]
             self._outputs = [frontend.output(one) for one in bundles]
         if self._box is not None and frontend.is_interactive():
             self._watcher.start()  # before it is displayed, since the next cell may keep the kernel busy
@@ -123,16 +139,30 @@ class RunMonitor:
         else:
             self._watcher.pause()
 
+    def _describe(self) -> Json:
+        run = self.run
+        status = str(style.status(run.status))
+        title = visible(f"{run.label} · {status}")
+        text = visible(self._watcher.state.message)
+        return {"kind": "status", "empty": {"title": title, "text": text}, "spoken": title, "zoom": True}
+
+    def _handle(self, content: Json) -> None:
+        zoom = content.get("zoom")
+        if "zoom" in content:
+            pair = zoom if isinstance(zoom, list) and len(zoom) == 2 else []
+            is_plain = all(isinstance(one, str | int | float) for one in pair)
+            self._zoom = pair if pair and is_plain else None
+
     def _show(self, state: WatchState) -> None:
         """Redraw what changed."""
         run = state.run
-        if self._box is None or run is None:
+        if self._box is None:
             return
-        for view in tuple(self._forms.values()):
-            view.controller.update_run(run)  # first, because it may give a receipt
+        for controller, _ in tuple(self._cards.values()):
+            controller.update_run(run)  # first, because it may give a receipt
         f, is_fixed = frames(run), run.status != "running"
         is_same = f.steps.equals(self._frames.steps) and is_fixed == self._is_chart_fixed
-        chart = None if is_same else _chart_bundle(f)
+        chart = None if is_same else self._chart_bundle(f)
         controllers = self._new_controllers(run)
         with self._lock:
             if self._box is None:
@@ -144,31 +174,42 @@ class RunMonitor:
             if chart is not None:
                 self._draw(chart, is_fixed=is_fixed)
             if state.is_over:
-                self._announce(state.message)
                 self._end_if_done()
 
-    def _status_html(self) -> Markup:
+    def _status_html(self, *, is_open: bool = False) -> Markup:
         """Show the run's status, its questions, the receipts, and its findings."""
-        run = self.run
-        heading = Markup("{}<br>{}").format(display.run_heading(self._client, run), self._state.message)
-        parts = [display.line(heading), display.title(summarize_run(self._frames.runs.iloc[0]))]
+        run, sentence = self.run, summarize_run(self._frames.runs.iloc[0])
+        parts = [display.line(display.run_heading(self._client, run)), display.line(self._state.message)]
         parts += [display.line(title) for title in self._receipts]
         for item in run.interrupts if not run.is_finished else ():
             question = question_of(run, item.id)
             if question is not None:
-                parts.append(display.header(question, self._client))
+                parts.append(display.question_html(question, self._client))
         if run.output is not None:
             parts.append(display.evidence(run.output.to_dict()))
-        return display.static(*parts)
+        is_open = is_open or run.is_finished
+        return display.folding(sentence, Markup("").join(parts), is_open=is_open)
 
     def _update_status(self) -> None:
         html = str(self._status_html())
         if html != self._html:
             self._html = html
             self._update(0, self._bundle())
+        if self._status is not None:
+            self._status.show()
 
     def _bundle(self) -> Bundle:
         return {"text/html": self._html, "text/plain": visible(summarize_run(self._frames.runs.iloc[0]))}
+
+    def _chart_bundle(self, f: Frames) -> dict[str, Any]:
+        """Make a chart as plotly's JSON, with its alt text for pages that cannot draw it."""
+        import plotly.io
+
+        figure = gantt(f)
+        if self._zoom is not None:
+            figure.update_xaxes(range=self._zoom, autorange=False)
+        bundle: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
+        return {**bundle, **display.note(str(figure.layout.meta["alt"]))}
 
     def _draw(self, chart: dict[str, Any], *, is_fixed: bool) -> None:
         """Draw a chart in its own output, or in the card."""
@@ -176,83 +217,80 @@ class RunMonitor:
         was_fixed, self._is_chart_fixed, self._chart = self._is_chart_fixed, is_fixed, chart
         if is_fixed:
             if was_fixed:
-                self._update(1, _CHART_BELOW)  # another mime type, so that the next chart is drawn anew
-            self._update(1, chart)
+                self._update(2, display.EMPTY)  # another mime type, so that the next chart is drawn anew
+            self._update(2, chart)
             self._live.outputs = ()  # last, so that there always is a chart
         else:
             self._live.outputs = ({"output_type": "display_data", "metadata": {}, "data": chart},)
             if was_fixed:
-                self._update(1, _CHART_BELOW)
+                self._update(2, display.EMPTY)
 
     def _new_controllers(self, run: Run) -> list[AnswerController]:
-        """Make a controller for each pending question without a form; some of them list documents."""
+        """Make a controller for each pending question without a card; some of them list documents."""
         waiting = () if run.is_finished else run.interrupts
-        questions = [question_of(run, item.id) for item in waiting if item.id not in self._forms]
+        questions = [question_of(run, item.id) for item in waiting if item.id not in self._cards]
         return [
-            AnswerController(self._client, question, who=self._who, use_drafts=self._drafts)
+            AnswerController(self._client, question, **self._options)
             for question in questions
             if question is not None
         ]
 
     def _add(self, controllers: list[AnswerController]) -> None:
         for controller in controllers:
-            question = controller.question
-            if question.interrupt_id not in self._forms:
-                self._forms[question.interrupt_id] = FormView(controller)
-                controller.subscribe(self._on_answer)
-                self._announce(f"The agent asks: {question.label}")
+            if controller.question.interrupt_id not in self._cards:
+                self._add_card(controller)
         self._arrange()
 
+    def _add_card(self, controller: AnswerController) -> None:
+        card = Card(lambda: display.describe_form(controller, self._reasons), controller.receive)
+        self._cards[controller.question.interrupt_id] = controller, card
+        controller.subscribe(card.show)
+        controller.subscribe(self._on_answer)
+
     def _arrange(self) -> None:
-        if self._box is not None and self._guard is not None:
-            self._box.children = (self._guard, self._live, *(view.box for view in self._forms.values()))
+        if self._box is not None:
+            self._box.children = (self._status, *(card for _, card in self._cards.values()), self._live)
 
     def _on_answer(self, snapshot: Snapshot) -> None:
-        """Replace a finished form by its receipt, also after the run has ended."""
+        """Replace a finished card by its receipt, also after the run has ended."""
         if snapshot.receipt is None:
             if self.run.is_finished:  # an answer that was being sent did not arrive
-                for view in tuple(self._forms.values()):
-                    view.controller.update_run(self.run)
+                for controller, _ in tuple(self._cards.values()):
+                    controller.update_run(self.run)
             return
         with self._lock:
             self._receipts.append(snapshot.receipt.title)
-            over = [key for key, view in self._forms.items() if view.controller.snapshot.is_final]
-            views = [self._forms.pop(key) for key in over]
-            for view in views:
-                view.render(view.controller.snapshot)  # for its announcement
+            over = [key for key, (controller, _) in self._cards.items() if controller.snapshot.is_final]
+            cards = [self._cards.pop(key)[1] for key in over]
             self._arrange()
-            for view in views:
-                view.close()
+            for card in cards:
+                card.close()
             self._update_status()
             self._end_if_done()
         self._watcher.poll_now()
-
-    def _announce(self, text: str) -> None:
-        if self._guard is not None:
-            self._guard.announcement = text
 
     def _update(self, number: int, bundle: Bundle | dict[str, Any]) -> None:
         if number < len(self._outputs) and self._outputs[number] is not None:
             self._outputs[number].update(bundle, raw=True)
 
     def _end_if_done(self) -> None:
-        """End after the last state, but keep forms that are sending or hold entries."""
-        if self._state.is_over and not self._forms:
-            self._end("Run finished. Live updates off." if self.run.is_finished else "Live updates off.")
+        """End after the last state, but keep cards that are sending or hold entries."""
+        if self._state.is_over and not self._cards:
+            self._end("Run finished. Live updates off." if self.run.is_finished else self._state.message)
 
     def _end(self, text: str) -> None:
         """Replace the card by a text and close its widgets."""
-        box, self._box, self._guard, self._live = self._box, None, None, None
-        if box is None:
+        box, self._box, live, self._live = self._box, None, self._live, None
+        status, self._status = self._status, None
+        if box is None or live is None or status is None:
             return
         self._condition.notify_all()
         if not self._is_chart_fixed:
-            self._update(1, self._chart)
-        self._update(2, display.note(text))
-        for view in self._forms.values():
-            view.close()
-        self._forms = {}
-        close_tree(box)
+            self._update(2, self._chart)
+        self._update(1, display.note(text))
+        cards, self._cards = [card for _, card in self._cards.values()], {}
+        for widget in (box, live, status, *cards):
+            widget.close()
 
     async def ended(self, timeout: float | None = None) -> Run:
         """Wait until the run has ended, with all its questions answered; a cell can `await` it.
@@ -294,17 +332,3 @@ class RunMonitor:
         self._watcher.close()
         with self._lock:
             self._end("Live updates off. Rerun the cell to watch the run.")
-
-
-_CHART_BELOW: dict[str, Any] = display.bundle(
-    display.static(display.line("The chart below grows while agents work.")), ""
-)
-
-
-def _chart_bundle(f: Frames) -> dict[str, Any]:
-    """Make a chart as plotly's JSON, with its alt text for pages that cannot draw it."""
-    import plotly.io
-
-    figure = gantt(f)
-    bundle: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
-    return {**bundle, **display.note(str(figure.layout.meta["alt"]))}

@@ -18,9 +18,9 @@ from runkit.models import Run
 from runkit.objects import Document
 from runkit.tables.frames import frames
 from runkit.text import plural, short_id, shorten
+from runkit.widgets.questions import NO_LABEL
 
 Json = dict[str, Any]
-NO_LABEL = "Question without a label"
 UNIDENTIFIED = "Business not identified yet"
 
 
@@ -51,6 +51,10 @@ class Question:
     def kinds(self) -> tuple[str, ...]:
         """The kind of each proposal."""
         return tuple(interrupt_kind(proposal) for proposal in self.proposals)
+
+    def shown_digest(self, host: str) -> str:
+        """The SHA-256 of what tells this question from all others: its run, its id and its value."""
+        return answers.digest({"question": [*self.key(host), self.digest]})
 
     def key(self, host: str) -> tuple[str, str, str, str]:
         """Give a unique key; the run's time of creation tells sandboxes apart."""
