@@ -216,14 +216,13 @@ class AnswerController(Controller[Snapshot]):
                 return
             self.entries = entries
             self._keep_draft()
-            if state is not State.INVALID:
-                return  # while an answer is being sent, these entries are not part of it
+            if state not in EDITABLE:
+                return  # an answer is being sent, and these entries are not part of it
             errors = _remaining_errors(previous.errors, self.form.answer(entries)[1])
-            if errors == previous.errors:
+            new = State.INVALID if errors else State.OPEN
+            if (new, errors) == (state, previous.errors):
                 return
-            self._change(
-                State.INVALID if errors else State.OPEN, previous.message if errors else "", errors=errors
-            )
+            self._change(new, previous.message if errors or new == state else "", errors=errors)
         self._notify()
 
     def submit(self, entries: Entries | None = None) -> None:

@@ -137,9 +137,17 @@ def _parse_rows(field: Field, rows: list[Json]) -> tuple[list[Json] | None, dict
     errors: dict[str, str] = {}
     for number, row in enumerate(rows):
         inputs, row_errors = parse_entries(field.columns, row)
-        values.append(({ROW_ID: row[ROW_ID]} if ROW_ID in row else {}) | inputs)
+        trimmed = {name: _trimmed(value) for name, value in inputs.items()}
+        values.append(({ROW_ID: row[ROW_ID]} if ROW_ID in row else {}) | trimmed)
         errors |= {f"{field.name}.{number}.{path}": error for path, error in row_errors.items()}
     return values or None, errors
+
+
+def _trimmed(value: Any) -> Any:
+    """Remove spaces around a text; a line break at its end is visible in the input and is sent."""
+    if isinstance(value, list):
+        return [_trimmed(one) for one in value]
+    return value.strip(" ") if isinstance(value, str) else value
 
 
 def _parse(field: Field, entry: Any) -> Any:
@@ -148,6 +156,8 @@ def _parse(field: Field, entry: Any) -> Any:
         return entry
     if not entry.strip():
         return None
+    if any("\ud800" <= one <= "\udfff" for one in entry):
+        raise ValueError("contains half of a character; type it again")
     if field.kind == "texts":
         return [line for line in entry.split("\n") if line.strip()]
     if field.kind == "date":
@@ -159,7 +169,7 @@ def _parse(field: Field, entry: Any) -> Any:
         return _number(entry.strip(), is_whole=field.kind == "integer")
     if field.is_web and web_host(entry.strip(" ")) is None:
         raise ValueError("must be a web address that begins with https:// or http:// and a plain host name")
-    return entry.strip(" ")  # a line break at the end is visible in the input and is sent
+    return entry
 
 
 def _number(text: str, *, is_whole: bool) -> float:

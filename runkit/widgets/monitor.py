@@ -289,7 +289,7 @@ class RunMonitor:
             self._update(2, self._chart)
         self._update(1, display.note(text))
         cards, self._cards = [card for _, card in self._cards.values()], {}
-        for widget in (box, live, status, *cards):
+        for widget in (box.layout, live.layout, box, live, status, *cards):
             widget.close()
 
     async def ended(self, timeout: float | None = None) -> Run:

@@ -31,6 +31,7 @@ MAX_NOTE = 5000  # characters; the limit that the API documents for the comment 
 MAX_SECTIONS = 50
 MAX_INPUTS = 300  # of a question: a page displays them after half a second, and 8,000 after 40
 MAX_VERBS = 3  # buttons; more choices get a dropdown
+EMPTY: tuple[object, ...] = (None, "", [])
 FINAL, AGAIN = "Press again: can't be undone", "Press again"
 
 
@@ -232,7 +233,8 @@ class Section:
         if self.kind == "other" and verb.value != "raw":
             fields = [one for one in fields if one.name != "raw"]
         values, errors = parse_entries(fields, entries)
-        errors |= {name: "is required" for name in verb.requires if not values.get(name)} | errors
+        missing = [name for name in verb.requires if not str(values.get(name, "")).strip()]
+        errors = dict.fromkeys(missing, "is required") | errors
         if not errors and "raw" in values and verb.value in ("raw", "send"):
             try:
                 return json_object(values["raw"]), {}
@@ -245,7 +247,7 @@ class Section:
     def _input(self, verb: Verb, values: Json, *, is_edited: bool) -> Json:
         if self.has_schema:
             return values | ({"decision": verb.sends} if verb.sends else {})
-        note, document_id = values.get("note"), values.get("document_id")
+        note, document_id = (values.get(name, "").strip() or None for name in ("note", "document_id"))
         if self.kind == "document":
             return contract.answer_to(verb.sends, note, document_id if verb.is_yes else None)
         actions = None
@@ -271,7 +273,7 @@ class Section:
         if own == parse_entries(field.columns, proposed)[0]:
             return received
         columns = {column.name for column in field.columns}
-        return {name: value for name, value in received.items() if name not in columns and value} | own
+        return {name: value for name, value in received.items() if name not in columns and value not in EMPTY} | own
 
     def verb(self, entries: Json) -> Verb | None:
         """Give the chosen verb; None if nothing is chosen."""

@@ -5,27 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from copy import deepcopy
+from typing import Any
 
-import ipywidgets as w
-
-from fuzz.questions import COLUMNS, ONE, Json
+from fuzz.questions import COLUMNS, Json
 from fuzz.stepwise import Gremlin, Post
 from runkit.client import Client
-from runkit.widgets.answer_controller import AnswerController, Snapshot, State
-from runkit.widgets.fields import path_class
+from runkit.widgets import display
+from runkit.widgets.controller import AnswerController, Snapshot, State
 from runkit.widgets.form import InterruptForm
-from runkit.widgets.view import FormView
-
-
-def walk(widget: w.Widget) -> Iterator[w.Widget]:
-    """A widget and all that it contains."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from walk(child)
 
 
 class Card:
-    """A form as a person has it before her, and what she knows of it."""
+    """A form as a person has it before her: what the page was told to draw, and what it sends."""
 
     def __init__(self, number: int, form: InterruptForm, entries: Json) -> None:
         assert form.controller is not None
@@ -35,22 +26,15 @@ class Card:
         self.value = self.controller.question.value
         self.heard: list[Snapshot] = [self.controller.snapshot]
         self.controller.subscribe(self.heard.append)
-        self.view: FormView | None = FormView(self.controller)
+        self.is_open = True
+        self.page = display.describe_form(self.controller, {})
+        self.inputs_shown: Json = self.page["values"]  # what stands in the inputs of the page
         self.entries = deepcopy(entries)
         self.is_edited = self.is_unsaved = False
-        self.preview: Json | None = None  # the answer that she was asked to confirm
         self.allowed: Json | None = None  # the answer that she let go
-        self.posts: list[Post] = []  # hers
-        self.attempt: Post | None = None  # since the last click
+        self.attempt: Post | None = None  # since the last press
         self.told_of: list[Post] = []  # she knows that they may still arrive
         self.n_checked = 0  # of what was heard
-        main = [one for one in walk(self.view.box) if isinstance(one, w.Button)]
-        self.buttons = {
-            "submit": next(one for one in main if "runkit-at-submit" in one._dom_classes),
-            "confirm": next(one for one in main if one.description.startswith("Yes, ")),
-            "cancel": next(one for one in main if one.description == "Go back"),
-            "check": next(one for one in main if one.description == "Check again"),
-        }
 
     @property
     def state(self) -> State:
@@ -60,43 +44,42 @@ class Card:
     @property
     def is_live(self) -> bool:
         """Whether somebody can type and click here."""
-        return self.view is not None and not self.controller.snapshot.is_final
+        return self.is_open and not self.controller.snapshot.is_final
+
+    def send(self, verb: str | None = None, digest: str | None = None) -> None:
+        """Send what a page sends: what was typed, or an answer after the second press."""
+        content = {"values": deepcopy(self.inputs_shown), "digest": digest or self.page["question"]["digest"]}
+        self.controller.receive({**content, "verb": verb} if verb is not None else content)
 
     def act(self, name: str) -> None:
-        """Click one of the main buttons, seen or not; where they are gone, the click was on its way."""
-        if self.is_live:
-            self.buttons[name].click()
+        """Send an answer, or look again."""
+        if name == "check":
+            self.controller.receive({"check": True})
         else:
-            getattr(self.controller, name)()
+            decision = self.entries["0"]["decision"]
+            self.send("send" if len(self.entries) > 1 else decision or "")
 
-    def inputs(self) -> Iterator[tuple[w.Widget, Json, str]]:
-        """Each input, with the place in `entries` that it stands for."""
-        assert self.view is not None
-        found = {name: one for one in walk(self.view.box) for name in getattr(one, "_dom_classes", ())}
-        for key, entered in self.entries.items():
-            for name, entry in entered.items():
-                if not isinstance(entry, list):
-                    yield found[path_class(f"{key}-", name)], entered, name
-                for number, row in enumerate(entry if isinstance(entry, list) else ()):
+    def inputs(self) -> Iterator[tuple[Json, Json, str, list[Any]]]:
+        """Each input: its place in the page and in `entries`, its name, and the choices if it has some."""
+        for section in self.page["question"]["sections"]:
+            page, entered = self.inputs_shown[section["key"]], self.entries[section["key"]]
+            yield page, entered, "decision", [verb["value"] for verb in section["verbs"]]
+            for field in section["fields"]:
+                name = field["name"]
+                if name not in COLUMNS:
+                    yield page, entered, name, []
+                    continue
+                for shown, row in zip(page[name], entered[name], strict=True):
                     for column in COLUMNS[name]:
-                        yield found[path_class(f"{key}-{name}.{number}.", column)], row, column
+                        yield shown, row, column, []
 
-    def rows_buttons(self) -> list[tuple[w.Button, str, list[Json], int | None]]:
-        """The buttons that add a row and those that remove one: of which rows, and which one."""
-        assert self.view is not None
-        buttons = [one for one in walk(self.view.box) if isinstance(one, w.Button)]
-        found: list[tuple[w.Button, str, list[Json], int | None]] = []
-        for key, entered in self.entries.items():
-            for name in sorted(entered.keys() & COLUMNS.keys()):
-                rows, css_class = entered[name], path_class(f"{key}-", name)
-                found += [(one, name, rows, None) for one in buttons if css_class in one._dom_classes]
-                removes = {f"Remove {ONE[name]} {nth + 1}": nth for nth in range(len(rows))}
-                found += [
-                    (one, name, rows, removes[one.description])
-                    for one in buttons
-                    if one.description in removes
-                ]
-        return found
+    def tables(self) -> list[tuple[list[Json], list[Json], str]]:
+        """The rows that can be changed: in the page, in `entries`, and the name of their table."""
+        return [
+            (self.inputs_shown[key][name], entered[name], name)
+            for key, entered in self.entries.items()
+            for name in sorted(entered.keys() & COLUMNS.keys())
+        ]
 
 
 class Complaints(logging.Handler):

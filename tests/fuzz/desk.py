@@ -17,7 +17,6 @@ from functools import wraps
 from typing import Any
 
 import httpx
-import ipywidgets as w
 import pytest
 from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
@@ -34,6 +33,7 @@ from fuzz.questions import (
     meant,
     parts,
     shown,
+    without_decision,
 )
 from fuzz.stepwise import (
     QUESTION,
@@ -54,8 +54,8 @@ from runkit import answers
 from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.models import Run
-from runkit.widgets import jobs
-from runkit.widgets.answer_controller import EDITABLE, AnswerController, Snapshot, State
+from runkit.widgets import display, jobs
+from runkit.widgets.controller import EDITABLE, AnswerController, Snapshot, State
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.receipts import Receipt
 
@@ -75,13 +75,13 @@ POSTS = (
 REPLIES = st.lists(st.tuples(numbers, st.sampled_from(READS), st.sampled_from(POSTS), numbers), max_size=4)
 ELSEWHERE = st.sampled_from(["nothing"] * 12 + ["disk", "arrives", "answer", "another question", "end"])
 Replies = list[tuple[int, str, str, int]]
-OFFERED = {State.CONFIRM: "confirm", State.UNKNOWN: "check"}  # in the other states: to submit
-BUTTONS = st.sampled_from(["offered"] * 4 + ["submit", "confirm", "cancel", "check"])
+OFFERED = {State.UNKNOWN: "check"}  # in the other states: to submit
+BUTTONS = st.sampled_from(["offered"] * 4 + ["submit", "check"])
+SIGNED = " · signed "
 CLAIMS = {
-    State.SETTLED: ("Answered by ", "Closed. We couldn't confirm "),
+    State.SETTLED: ("", "Closed. We couldn't confirm "),
     State.CONFLICT: (
         "Answered from another notebook",
-        "Not accepted. Already answered",
         "Already answered",
         "Not sent. The question has changed.",
         "We couldn't confirm that your answer",
@@ -120,7 +120,7 @@ class Desk(RuleBasedStateMachine):
         self.folder = tempfile.mkdtemp(prefix="runkit-desk-")
         self.patch.setenv(answers.DIR_NAME, self.folder)
         # A draft is written when the test says so.
-        self.patch.setattr("runkit.widgets.answer_controller.DRAFT_AFTER", 3_600.0)
+        self.patch.setattr("runkit.widgets.controller.DRAFT_AFTER", 3_600.0)
         self.complaints = Complaints()
         self.loggers = [logging.getLogger(name) for name in ("runkit", "traitlets")]
         for logger in self.loggers:
@@ -202,10 +202,12 @@ class Desk(RuleBasedStateMachine):
             if card.controller.question.digest == digest:
                 self.note_saved(card)
         draft = self.drafts.get(digest) if self.is_kept else None
-        card = Card(number, form, draft or {key: at_first(one) for key, one in parts(value).items()})
+        empty = {key: at_first(one) for key, one in parts(value).items()}
+        draft = without_decision(value, draft) if draft is not None else None
+        card = Card(number, form, draft or empty)
         card.is_edited = draft is not None
         message = card.controller.snapshot.message
-        assert (RESTORED in message) == (draft is not None)
+        assert (RESTORED in message) == (draft is not None and draft != empty)
         if any(self.is_logged(post, card) for post in self.posts):
             assert MAY_ARRIVE in message
             card.told_of = [post for post in self.posts if self.is_logged(post, card)]
@@ -217,7 +219,7 @@ class Desk(RuleBasedStateMachine):
         receipt = form.receipt
         assert receipt is not None
         assert not self.api.is_open
-        if receipt.title.startswith("Answered by"):
+        if SIGNED in receipt.title:
             assert any(post.reply == "confirmed" for post in self.posts)
         elif receipt.title.startswith("Closed. "):
             assert any(post.is_logged_in_doubt for post in self.posts)
@@ -231,50 +233,55 @@ class Desk(RuleBasedStateMachine):
     def type(self, card: Card, place: int, nth: int) -> None:
         """Somebody types something, or chooses."""
         if card.controller.snapshot.is_final:
-            card.controller.edit({})  # what was on its way when the receipt came
+            card.send()  # what was on its way when the receipt came
         if not card.is_live:
             return
         places = list(card.inputs())
         self.put(card, *places[place % len(places)], nth)
+        card.send()
 
-    def put(self, card: Card, widget: w.Widget, entered: Json, name: str, nth: int) -> None:
+    def put(self, card: Card, page: Json, entered: Json, name: str, choices: list[Any], nth: int) -> None:
         """Put one of its values into an input."""
-        if isinstance(widget, w.Dropdown):
-            values = [value for _, value in widget.options]
-        else:
-            values = list(TEXTS.get(name, TEXTS[""]))
+        values = choices or list(TEXTS.get(name, TEXTS[""]))
         value = values[nth % len(values)]
-        if widget.value != value:
-            entered[name] = value
+        if entered[name] != value:
             card.is_edited = card.is_unsaved = True
-            widget.value = value
+        entered[name], page[name] = value, value
 
     @event(nth=numbers)
     def answer(self, card: Card, nth: int) -> None:
         """Somebody gives a whole answer, and means it."""
-        for widget, entered, name in list(card.inputs()) if card.is_live else ():
-            if isinstance(widget, w.Dropdown):
-                self.put(card, widget, entered, name, max(nth % len(widget.options), 1))
+        for page, entered, name, choices in list(card.inputs()) if card.is_live else ():
+            if choices:
+                self.put(card, page, entered, name, choices, nth % 2)
             elif name in ("note", "risk", "why", "raw") or not is_whole(entered, name):
-                self.put(card, widget, entered, name, 0)
+                self.put(card, page, entered, name, choices, 0)
         self.click_at(card, "submit")
-        self.click_at(card, "confirm")
 
     @event(nth=numbers)
     def change_rows(self, card: Card, nth: int) -> None:
         """Somebody adds a row or removes one."""
-        found = card.rows_buttons() if card.is_live else []
-        if not found:
+        tables = card.tables() if card.is_live else []
+        if not tables:
             return
-        button, name, rows, which = found[nth % len(found)]
-        if which is not None:
-            del rows[which]
-        elif len(rows) < 4:
-            rows.append(dict.fromkeys(COLUMNS[name], ""))
+        page, rows, name = tables[nth % len(tables)]
+        if nth % 3 == 0 and len(rows) < 4:
+            for one in (page, rows):
+                one.append(dict.fromkeys(COLUMNS[name], ""))
+        elif rows:
+            for one in (page, rows):
+                del one[nth % len(rows)]
         else:
             return
         card.is_edited = card.is_unsaved = True
-        button.click()
+        card.send()
+
+    @event(nth=numbers)
+    def press_on_another_question(self, card: Card, nth: int) -> None:
+        """A page that shows another question sends an answer: it is ignored."""
+        before = card.controller.snapshot
+        card.send("approve", digest=f"{nth:064x}")
+        assert card.controller.snapshot == before
 
     @event(which=BUTTONS, has_threads=MOSTLY)
     def click(self, card: Card, which: str, has_threads: bool) -> None:
@@ -285,21 +292,16 @@ class Desk(RuleBasedStateMachine):
 
     def click_at(self, card: Card, which: str) -> None:
         """Click, and see that what begins was shown and let go."""
-        before, answer, is_final = card.state, *meant(card.value, card.entries)
+        before, answer = card.state, meant(card.value, card.entries)
         card.act(which)
         after = card.state
         if which == "submit" and before in EDITABLE and self.api.has_threads:
-            assert after is (
-                State.INVALID if answer is None else State.CONFIRM if is_final else State.SENDING
-            )
+            assert after is (State.INVALID if answer is None else State.SENDING)
         if after is State.FAILED and not self.api.has_threads:
             card.attempt = None
-        if after is State.CONFIRM is not before:
-            card.preview = answer
         if after is State.SENDING is not before:
-            assert (which, before is State.CONFIRM) == (("confirm", True) if is_final else ("submit", False))
+            assert which == "submit"
             assert answer is not None
-            assert not is_final or card.preview == answer
             card.allowed, card.attempt = answer, None
         self.api.settle()
 
@@ -341,9 +343,7 @@ class Desk(RuleBasedStateMachine):
 
     def close(self, card: Card) -> None:
         """Take a form away; what is on its way goes on."""
-        if card.view is not None:
-            card.view.close()
-            card.view = None
+        card.is_open = False
 
     def kill(self, fate: str) -> None:
         """End all jobs; an answer that was on its way has a fate that nobody here knows."""
@@ -473,7 +473,6 @@ class Desk(RuleBasedStateMachine):
             return
         assert now.version > before.version
         assert not before.is_final, "it was over"
-        assert now.caption.strip()
         assert now.message.strip() or now.state is State.OPEN
         assert all(words.strip() for errors in now.errors.values() for words in errors.values())
         assert bool(now.errors) or now.state is not State.INVALID
@@ -504,7 +503,7 @@ class Desk(RuleBasedStateMachine):
         title, post = receipt.title, card.attempt
         assert title == card.controller.snapshot.message
         assert title.startswith(CLAIMS[state])
-        assert not re.search(r": ?\.|  |\(\)", title)
+        assert not re.search(r": ?\.|  |\(\)|^,", title)
         assert all(words.strip() for fact in receipt.facts for words in fact)
         if "question has changed" in title:
             assert self.api.value != card.value
@@ -512,7 +511,7 @@ class Desk(RuleBasedStateMachine):
             assert (self.api.status, self.api.closed_by) == ("error", None)
         else:
             assert self.api.closed_by is not None
-        if title.startswith("Answered by"):
+        if SIGNED in title and not title.startswith("Answered from another"):
             assert post is not None
             assert (post.reply, self.api.closed_by) == ("confirmed", post)
         elif title.startswith("Closed. "):
@@ -533,26 +532,19 @@ class Desk(RuleBasedStateMachine):
 
     def check_shown(self, card: Card) -> None:
         """What was typed stands in the inputs, and the buttons say and offer what they do."""
-        if not card.is_live or card.view is None:
+        if not card.is_live:
             return
-        snapshot = card.controller.snapshot
-        assert all(shown(one.value) == shown(entered[name]) for one, entered, name in card.inputs())
+        snapshot, page = card.controller.snapshot, display.describe_form(card.controller, {})
         if card.is_edited:
-            assert card.controller.entries == card.entries
-        if card.state in EDITABLE or card.state is State.CONFIRM:
-            assert snapshot.caption == card.controller.form.validate(card.entries).caption
-            assert card.buttons["submit"].description == snapshot.caption
-        assert snapshot.message in card.view.guard.announcement
-        assert is_offered(card, "confirm") == is_offered(card, "cancel") == (card.state is State.CONFIRM)
-        assert is_offered(card, "check") == (card.state is State.UNKNOWN and not snapshot.is_checking)
-
-
-def is_offered(card: Card, name: str) -> bool:
-    """Whether a button can be seen."""
-    assert card.view is not None
-    button = card.buttons[name]
-    around = [one for one in card.view.box.children if button in getattr(one, "children", ())]
-    return all(one.layout.display != "none" for one in (button, *around))
+            card.inputs_shown, kept = page["values"], card.inputs_shown
+            for now, entered, name, _ in card.inputs():
+                if name != "decision" or len(card.entries) > 1:
+                    assert now[name] == shown(entered[name]) or now[name] == entered[name]
+            card.inputs_shown = kept
+        status = page["status"]
+        assert (status["message"], status["state"]) == (shown(snapshot.message), str(snapshot.state))
+        assert status["inert"] == (card.state not in EDITABLE)
+        assert status["errors"] == snapshot.errors
 
 
 def watch(form: AnswerController) -> None:

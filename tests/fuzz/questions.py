@@ -69,8 +69,6 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "add_attributes": {"addresses": ("full_address",), "people": ("name", "titles")},
 }
 COLUMNS = {name: columns for tables in TABLES.values() for name, columns in tables.items()}
-ONE = {"sources": "source", "addresses": "address", "people": "person"}
-TO_CONFIRM = {"dismissal": {"approve"}, "decision": {"approved", "rejected"}}  # the others: all or none
 LONG = "x" * 5_001
 TEXTS = {
     "note": ("born in 1951", "", " ", " padded\n", LONG, f"{HIDDEN}back", f"half {HALF}", "<b>no</b>"),
@@ -106,7 +104,7 @@ def parts(value: Json) -> dict[str, Json]:
 def at_first(proposal: Json) -> Json:
     """What stands in the inputs of a proposal before anybody has typed."""
     tables = TABLES.get(proposal["type"], {})
-    empty = {name: None if name == "decision" else "" for name in FIELDS[proposal["type"]]}
+    empty = dict.fromkeys(FIELDS[proposal["type"]], "")
     return empty | {
         name: [
             {key: value for key, value in row.items() if value is not None}
@@ -122,44 +120,43 @@ def text_of(value: Any) -> str:
     return "\n".join(value) if isinstance(value, list) else value or ""
 
 
-def meant(value: Json, typed: Json) -> tuple[Json | None, bool]:
-    """The answer that stands in a form, None if it is none, and whether it has to be confirmed."""
-    given = [(one.get("agent"), *meant_by(one, typed[key])) for key, one in parts(value).items()]
-    is_final = any(final for _, _, final in given)
-    if any(answer is None for _, answer, _ in given):
-        return None, is_final
+def meant(value: Json, typed: Json) -> Json | None:
+    """The answer that stands in a form, None if it is none."""
+    given = [(one.get("agent"), meant_by(one, typed[key])) for key, one in parts(value).items()]
+    if any(answer is None for _, answer in given):
+        return None
     if "proposals" in value:
-        return {"proposals": [{"agent": agent, **(answer or {})} for agent, answer, _ in given]}, is_final
-    return given[0][1], is_final
+        return {"proposals": [{"agent": agent, **(answer or {})} for agent, answer in given]}
+    return given[0][1]
 
 
-def meant_by(proposal: Json, typed: Json) -> tuple[Json | None, bool]:
+def meant_by(proposal: Json, typed: Json) -> Json | None:
     """The answer to one proposal."""
     kind, decision = proposal["type"], typed["decision"]
-    is_final = decision in TO_CONFIRM[kind] if kind in TO_CONFIRM else kind not in TABLES
+    if not decision or any(HALF in typed.get(name, "") for name in ("note", "why")):
+        return None
     if kind == "form":
         is_whole = re.fullmatch(r"\s*\+?[1-5]\s*", typed["risk"]) and len(typed["why"]) <= 10
         why = {"why": typed["why"]} if typed["why"].strip() else {}
-        answer = {"decision": decision, "risk": int(typed["risk"]), **why} if decision and is_whole else None
-        return answer, True
+        return {"risk": int(typed["risk"]), **why, "decision": decision} if is_whole else None
     said = typed["note"].strip()
-    if len(typed["note"]) > 5_000 or HALF in said:
-        return None, is_final
-    if raw := typed.get("raw", "").strip():
+    if len(typed["note"]) > 5_000:
+        return None
+    if decision == "raw":
         with suppress(ValueError):
-            answer = json.loads(raw)
-            return answer if isinstance(answer, dict) else None, True
-        return None, True
-    if not decision or (kind == "dismissal" and decision == "approve" and not said):
-        return None, is_final
+            answer = json.loads(typed["raw"])
+            return answer if isinstance(answer, dict) else None
+        return None
+    if kind == "dismissal" and decision == "approve" and not said:
+        return None
     answer = {"decision": decision, **({"note": said} if said else {})}
     first = at_first(proposal)
     if decision == "approve" and any(typed[name] != first[name] for name in TABLES.get(kind, {})):
         payload = changed(proposal, typed)
         if payload is None:
-            return None, False
+            return None
         answer["actions"] = [{"type": kind, "payload": payload}]
-    return answer, is_final
+    return answer
 
 
 def changed(proposal: Json, typed: Json) -> Json | None:
@@ -196,6 +193,13 @@ def read(row: Json) -> Json:
     }
     trimmed = {key: value.strip(" ") if isinstance(value, str) else value for key, value in cells.items()}
     return {key: value for key, value in trimmed.items() if value not in ("", [])}
+
+
+def without_decision(value: Json, typed: Json) -> Json:
+    """What a draft brings back: the choices of proposals that are answered together, no single verb."""
+    if "proposals" in value:
+        return typed
+    return {key: {**entered, "decision": ""} for key, entered in typed.items()}
 
 
 def shown(value: Any) -> Any:

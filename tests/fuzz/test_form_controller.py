@@ -26,11 +26,11 @@ def posted(how: str) -> Replies:
 
 
 LOST = [*posted("dropped"), *reads("ok", "ok", "ok")]  # and looked for
-NO, YES = {"nth": 2}, {"nth": 1}  # of the choices
+NO, YES = {"nth": 1}, {"nth": 0}  # of the choices
 ORDERS: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
     "rows that stay as they came": (
         SOURCES,
-        [("change_rows", {"nth": 0}), ("answer", YES | {"replies": posted("ok")})],
+        [("change_rows", {"nth": 1}), ("answer", YES | {"replies": posted("ok")})],
     ),
     "a look between the click and the verdict": (
         DISMISSAL,
@@ -80,9 +80,9 @@ ORDERS: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
     "JSON that decides nothing": (
         QUESTIONS[4],
         [
+            ("type", {"place": 0, "nth": 2}),
             ("type", {"place": 2, "nth": TEXTS["raw"].index('{"decision": ""}')}),
-            ("click", {"which": "submit"}),
-            ("click", {"which": "confirm", "replies": posted("ok")}),
+            ("click", {"which": "submit", "replies": posted("ok")}),
         ],
     ),
     "drafts of the old question and the new one": (

@@ -13,8 +13,6 @@ from tests.client.conftest import KEY, Server
 from tests.kernels.conftest import Kernel
 
 PATIENCE = 20.0  # seconds
-DECISION, NOTE, SUBMIT = "runkit-at-0-2d-decision", "runkit-at-0-2d-note", "runkit-at-submit"
-CHOICES = {"approve": 1, "reject": 2}
 
 
 class Card:
@@ -22,6 +20,7 @@ class Card:
 
     def __init__(self, kernel: Kernel, server: Server, state_dir: Path | str) -> None:
         self._kernel = kernel
+        self._entries: dict[str, str] = {}
         kernel.run(
             "import json, os, time, runkit\n"
             f"os.environ['RUNKIT_STATE_DIR'] = {str(state_dir)!r}\n"
@@ -30,8 +29,14 @@ class Card:
         self.show()
 
     def show(self) -> None:
-        """Run the cell that shows the form."""
+        """Run the cell that shows the form, and draw its card as a page does."""
         self._kernel.run("form = runkit.InterruptForm(client, 'run-1')\nform")
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the newest card."""
+        self._card = self._kernel.open_card()
+        self._entries = {"note": self.note}
 
     def close(self) -> None:
         """Take the form away."""
@@ -39,30 +44,24 @@ class Card:
 
     # -- what a person does
 
-    def choose(self, decision: str) -> None:
-        """Choose `approve` or `reject`."""
-        self._kernel.put(self._kernel.find(css=DECISION), index=CHOICES[decision])
-
     def type_note(self, text: str) -> None:
-        """Type a note; it stands in the page's input until the kernel puts something else there."""
-        comm_id = self._kernel.find(css=NOTE)
-        self._kernel.put(comm_id, value=text)
-        self._kernel.widgets[comm_id]["value"] = text
-
-    def press(self, times: int = 1) -> None:
-        """Press the button that sends, quickly if several times."""
-        self._kernel.click(self._kernel.find(css=SUBMIT), times)
+        """Type a note; the page tells the kernel a moment after the last key."""
+        self._entries["note"] = text
+        state = self._kernel.drawn[self._card]
+        values = {"0": {**state["values"]["0"], **self._entries}}
+        self._kernel.tell(self._card, values=values, digest=state["question"]["digest"])
         self._kernel.run("")  # heard when this cell has run
 
-    def answer(self, decision: str, note: str = "") -> str:
-        """Choose, type, press, press once more where that is asked for; gives the state in the end."""
-        self.choose(decision)
-        if note:
-            self.type_note(note)
-        self.press()
-        if self.state == "confirm":
-            self._kernel.click(self._kernel.find(button_style="danger"))
-            self._kernel.run("")
+    def press(self, decision: str, times: int = 1) -> None:
+        """Press a button for the second time, quickly if several times."""
+        self._kernel.press(self._card, decision, times, **self._entries)
+        self._kernel.run("")
+
+    def answer(self, decision: str, note: str | None = None) -> str:
+        """Type and send; gives the state in the end."""
+        if note is not None:
+            self._entries["note"] = note
+        self.press(decision)
         return self.verdict()
 
     # -- what a person sees
@@ -82,8 +81,8 @@ class Card:
 
     @property
     def note(self) -> str:
-        """What stands in the note."""
-        return str(self._kernel.widgets[self._kernel.find(css=NOTE)]["value"])
+        """What stands in the note when a page draws the card."""
+        return str(self._kernel.drawn[self._card]["values"]["0"]["note"])
 
     @property
     def is_confirmed(self) -> bool:

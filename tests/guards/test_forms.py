@@ -76,8 +76,7 @@ def test_a_double_click(kernel: Kernel, pending: Server, waiting: dict[str, Any]
         return Answer(run_json(steps=[]))
 
     pending.script = slowly
-    card.choose("reject")
-    card.press(times=2)
+    card.press("reject", times=2)
     assert card.verdict() == "settled"
     assert len(posts(pending)) == 1
 
@@ -132,6 +131,7 @@ def test_a_refused_answer_can_be_sent_again(
     card = Card(kernel, pending, state_dir)
     pending.script = serving(read=waiting, written=Answer(status=403))
     assert card.answer("approve", NOTE) == "failed"
+    card.draw()
     assert card.note == NOTE
     closes(pending, waiting, run_json(steps=[]), written=None)
     pending.asked.clear()
@@ -176,7 +176,7 @@ def test_a_monitor_follows_a_run_that_asks(
         kernel.run(slow)  # a cell each, so that on a busy machine none takes longer than a kernel may
     kernel.run("monitor = runkit.RunMonitor(client, 'run-1')\nmonitor")
     assert kernel.value("monitor.run.status") == "'interrupted'"
-    card.choose("reject")
+    card.draw()
     pending.script = serving(read=run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))
     deadline = time.monotonic() + 20
     while kernel.value("monitor.run.status") != "'completed'":

@@ -21,9 +21,8 @@ VERSIONS = ("6.31.0", "7.3.0", "7.4.0")
 WAYS = [("6.31.0", False), *((version, subshell) for version in VERSIONS[1:] for subshell in (False, True))]
 MANY = 1_000_000
 PATIENCE = 20  # seconds
-OVERTAKES = 0.03  # seconds; over a subshell of 7.4 a message overtakes one that came up to 0.01 s before
 START = """
-import asyncio, threading, time
+import asyncio, json, threading, time
 import runkit
 box = runkit.sandbox()
 client = box.client()
@@ -39,6 +38,7 @@ class Kernel:
     def __init__(self, version: str, overlay: Path, environment: dict[str, str]) -> None:
         self.version = version
         self.widgets: dict[str, dict[str, Any]] = {}
+        self.drawn: dict[str, dict[str, Any]] = {}  # what cards were told last to draw
         self.shown: dict[str, dict[str, Any]] = {}  # bundles by display id, as they are now
         self.heard: list[tuple[str, dict[str, Any]]] = []  # type and content of all that cells showed
         self.subshell: str | None = None
@@ -109,6 +109,8 @@ class Kernel:
                 self.widgets[content["comm_id"]] = dict(content["data"]["state"])
             case "comm_msg" if content["data"].get("method") == "update":
                 self.widgets[content["comm_id"]] |= content["data"]["state"]
+            case "comm_msg" if content["data"].get("method") == "custom":
+                self.drawn[content["comm_id"]] = content["data"]["content"]
             case "comm_close":
                 self.widgets.pop(content["comm_id"])
             case "display_data" | "update_display_data":
@@ -125,24 +127,24 @@ class Kernel:
                 return comm_id
         raise AssertionError(f"no widget has {css} {wanted}")
 
-    def put(self, comm_id: str, **state: Any) -> None:
-        """Change traits of a widget, as typing does, and take as long as a person at least."""
-        self._send(comm_id, {"method": "update", "state": state, "buffer_paths": []})
-        time.sleep(OVERTAKES)
-
-    def choose(self, choice: str) -> None:
-        """Choose a decision."""
-        comm_id = self.find(css="runkit-at-0-2d-decision")
-        self.put(comm_id, index=self.widgets[comm_id]["_options_labels"].index(choice))
-
     def tell(self, comm_id: str, **content: Any) -> None:
-        """Send a widget a message of its own kind, such as a click."""
+        """Send a widget a message of its own kind, as its page does."""
         self._send(comm_id, {"method": "custom", "content": content})
 
-    def click(self, comm_id: str, times: int = 1) -> None:
-        """Click a button, quickly if several times."""
+    def open_card(self) -> str:
+        """Draw the newest card, as a page does that is ready; gives its id."""
+        card = self.find(_model_name="AnyModel")
+        self.drawn.pop(card, None)
+        self.tell(card, ready=f"page of {card}")
+        self.until(lambda: card in self.drawn)
+        return card
+
+    def press(self, card: str, verb: str, times: int = 1, **entries: Any) -> None:
+        """Send an answer to the question of a card, as the second press does; quickly if several times."""
+        state = self.drawn[card]
+        values = {"0": {**state["values"]["0"], **entries}}
         for _ in range(times):
-            self.tell(comm_id, event="click")
+            self.tell(card, verb=verb, values=values, digest=state["question"]["digest"])
 
     def _send(self, comm_id: str, data: dict[str, Any]) -> None:
         message = self._client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})

@@ -7,27 +7,26 @@ from typing import Any
 from runkit import answers
 from runkit.client import Client
 from runkit.widgets import drafts
-from runkit.widgets.answer_controller import AnswerController, Snapshot
+from runkit.widgets.controller import AnswerController, Snapshot
 from runkit.widgets.question import question_of
 from tests.client.conftest import Server
 from tests.widgets.asking import finish, until
 
 WHO = "Ada of tests"
 NOTE = "born in 1951, ours in 1984"
-YES = {"0": {"decision": "approve", "note": NOTE}}
-NO = {"0": {"decision": "reject"}}
+YES = {"0": {"note": NOTE, "decision": "approve"}}
+NO = {"0": {"note": "", "decision": "reject"}}
 
 
 def answer(controller: AnswerController, entries: dict[str, dict[str, Any]] = YES) -> Snapshot:
-    """Type, submit, confirm if asked, and wait for the verdict."""
+    """Type, send, and wait for the verdict."""
     controller.edit(entries)
     return submit(controller)
 
 
 def submit(controller: AnswerController) -> Snapshot:
-    """Submit, confirm if asked, and wait for the verdict."""
+    """Send, and wait for the verdict."""
     controller.submit()
-    controller.confirm()
     finish()
     return controller.snapshot
 

@@ -14,7 +14,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
-from runkit.widgets.answer_controller import AnswerController
+from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import Question, question_of
 
 JOBS = ("runkit-answer", "runkit-check")

@@ -10,7 +10,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.widgets import drafts
-from runkit.widgets.answer_controller import AnswerController, State
+from runkit.widgets.controller import AnswerController, State
 from tests.client.conftest import DROP, Answer, Asked, Server
 from tests.widgets.answering import WHO, YES, answer, deliveries, draft, posts, saved, scripted, submit, told
 from tests.widgets.asking import JOBS, Asking, finish
@@ -155,7 +155,7 @@ def test_a_look_in_between(server: Server, client: Client, run_json: Any, questi
     states: list[State] = []
     controller.subscribe(lambda snapshot: states.append(snapshot.state))
     assert answer(controller).state is State.SETTLED
-    assert told(controller).startswith("Answered by")
+    assert told(controller).startswith("Hit dismissed")
     assert states.count(State.SETTLED) == 1
 
 
@@ -317,7 +317,7 @@ def test_an_error_after_the_verdict(asking: Asking, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(drafts, "drop_all", fail)
     assert answer(controller).state is State.SETTLED
-    assert told(controller).startswith("Answered by")
+    assert told(controller).startswith("Hit dismissed")
 
 
 def test_asked_again_under_the_same_id(server: Server, client: Client, run_json: Any, question: Any) -> None:
