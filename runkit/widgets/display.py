@@ -35,7 +35,7 @@ from runkit.widgets.receipts import Receipt
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 MAX_TEXT = 2000  # characters of one text
-MAX_HTML = 500_000  # characters of evidence, after which none is added: larger notebooks open slowly
+MAX_HTML = 250_000  # characters of evidence, after which none is added: larger notebooks open slowly
 MAX_PROPOSALS = 50
 MAX_ARTIFACTS = 50  # of a proposal
 MAX_SOURCES = 20  # of an artifact

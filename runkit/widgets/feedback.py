@@ -104,7 +104,8 @@ class FeedbackForm:
     """A form to rate the findings of a run; the last line of a cell shows it.
 
     It shows up to 20 artifacts, the output's first. Each has two thumbs, which send at once, and a comment of
-    up to 5,000 characters, which is sent with a thumb. A rating replaces the earlier one of the same account or user.
+    up to 5,000 characters, which is sent with a thumb. A rating replaces the earlier one of the same account
+    or user.
 
     The cell gets two outputs: the artifacts with the ratings sent from here, readable without a kernel, and
     the form. `client.runs.feedback(run, artifact_id, rating, comment)` does the same without a screen.

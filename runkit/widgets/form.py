@@ -25,9 +25,10 @@ class InterruptForm:
     """A form for one question of a run; the last line of a cell shows it.
 
     The cell gets two outputs: the question with its evidence, readable without a kernel, and the form, which
-    becomes a receipt. Nothing is sent before somebody presses a button twice. Rerunning the cell shows the form again, or the
-    outcome of the question. While it is displayed, the form checks every 10 seconds whether somebody else has
-    answered. `client.runs.resume(run, interrupt_id, answer)` does the same without a screen.
+    becomes a receipt. Nothing is sent before somebody presses a button twice. Rerunning the cell shows the
+    form again, or the outcome of the question. While it is displayed, the form checks every 10 seconds
+    whether somebody else has answered. `client.runs.resume(run, interrupt_id, answer)` does the same without
+    a screen, and `.widget` is the form as an ipywidget.
 
     Parameters
     ----------

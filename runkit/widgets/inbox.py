@@ -30,12 +30,13 @@ class InterruptInbox:
 
     The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the known runs
     and the first 100 of the list every 15 seconds, or less often if many are waiting. The button ↻ (Refresh
-    all) reads everything again. The first question is open, and after an answer the next one. `rows` are the waiting questions and `expired` those whose run has ended;
-    `pandas.DataFrame(inbox.rows)` makes a frame of either.
+    all) reads everything again. The first question is open, and after an answer the next one. `rows` are the
+    waiting questions and `expired` those whose run has ended; `pandas.DataFrame(inbox.rows)` makes a frame of
+    either.
 
     The cell gets two outputs: a table that stays readable without a kernel, and the inbox: a list beside the
-    card of one question, as in `InterruptForm`. Showing an inbox of the same host again closes the earlier one. A
-    read-only client shows questions and answers none.
+    card of one question, as in `InterruptForm`. Showing an inbox of the same host again closes the earlier
+    one. A read-only client shows questions and answers none.
 
     Parameters
     ----------

@@ -186,8 +186,10 @@ class Section:
         if field.kind == "choice":
             is_number = isinstance(value, int) and 0 <= value < len(field.choices)
             return field.choices[value][1] if is_number else None
-        if field.kind != "rows" or not isinstance(value, list):
-            return value
+        if field.kind != "rows":
+            return value if isinstance(value, bool if field.kind == "flag" else str) else None
+        if not isinstance(value, list):
+            return None
         rows = [row for row in value if isinstance(row, dict)]
         return [
             ({ROW_ID: row[ROW_ID]} if isinstance(row.get(ROW_ID), int) else {})
@@ -273,7 +275,9 @@ class Section:
         if own == parse_entries(field.columns, proposed)[0]:
             return received
         columns = {column.name for column in field.columns}
-        return {name: value for name, value in received.items() if name not in columns and value not in EMPTY} | own
+        return {
+            name: value for name, value in received.items() if name not in columns and value not in EMPTY
+        } | own
 
     def verb(self, entries: Json) -> Verb | None:
         """Give the chosen verb; None if nothing is chosen."""

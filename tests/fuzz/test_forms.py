@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from runkit.widgets.kinds import json_object
+from runkit.widgets.questionnaire import Questionnaire
+from runkit.widgets.schema import Field, fields_of, parse_entries, to_entries
+from runkit.widgets.schema_check import check
 
 from fuzz.made import Case, fuzz, json_values, nested, numbers, python_values, texts, unicode_texts
 from runkit import jsontext
 from runkit.contract import ACTION_TYPES
 from runkit.widgets.fields import FieldSet
-from runkit.widgets.kinds import json_object
-from runkit.widgets.questionnaire import Questionnaire
-from runkit.widgets.schema import Field, fields_of, parse_entries, to_entries
-from runkit.widgets.schema_check import check
 
 Json = dict[str, Any]
 KEYWORDS = (

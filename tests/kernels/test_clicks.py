@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -61,7 +62,7 @@ def test_a_saved_notebook_holds_no_question(kernel: Kernel) -> None:
     """The state of the card's widget is its code and style: no question, and nothing that was typed."""
     show(kernel)
     kernel.run("state = json.dumps(form.widget.get_state())")
-    names = set(eval(kernel.value("sorted(form.widget.get_state())")))
+    names = set(json.loads(kernel.value("json.dumps(list(form.widget.get_state()))").strip("'")))
     own = {name for name in names if not name.startswith("_")}
     assert own <= {"layout", "tabbable", "tooltip"}
     assert kernel.value("'Judgment' in state") == "False"

@@ -13,7 +13,7 @@ import runkit
 from hostile.made import hostile_runs
 from hostile.payloads import FOUND, PAYLOADS, SCRIPTS, TELLING, WATCH
 from tests.lab.conftest import LIGHT, Desk, Lab, wait_until_ready
-from tests.lab.test_answering import FORM, card, choose, outputs, see
+from tests.lab.test_answering import FORM, card, outputs, press, see
 
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
@@ -94,11 +94,13 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
     setup = SPOIL.format(texts=[*SCRIPTS.values(), *TELLING.values()])
     desk = open_desk("combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()")
     page = desk.page
-    expect(card(page)).to_have_count(7)
+    expect(card(page)).to_have_count(7)  # the monitor has two
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
-    for number in range(3):
-        card(page).nth(number).get_by_role("button", name="answer").click()
-    expect(card(page).filter(has_text="Not sent.")).to_have_count(3)
+    for edit in page.get_by_role("button", name="Edit").all():
+        edit.click()
+    for number in (0, 3):
+        card(page).nth(number).locator("[data-id^=press]").first.click()
+    expect(page.locator(".rk-said.fail")).to_have_count(2)
     for summary in outputs(page).locator("summary").all():
         summary.click()
     page.set_viewport_size({"width": 1280, "height": 4000})
@@ -119,6 +121,7 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     desk = open_desk("address_gap", FORM, TYPESET, setup=setup, options="transport=Spoiled()")
     page = desk.page
     card(page).wait_for()
+    card(page).get_by_role("button", name="Edit").click()
     proposed = "form.controller.question.proposals[0]"
     name = card(page).get_by_label("Source 1: name")
     shown = name.input_value()
@@ -126,11 +129,10 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     assert "\\r\\nend" in shown
     see(page, "Invisible characters are shown as codes")
     page.screenshot(path=tmp_path / "codes.png")
-    choose(page, "Add the sources")
     name.press("End")
     name.press_sequentially("!")
-    page.get_by_role("button", name="Add the sources").click()
-    see(page, "Answered by")
+    press(page.locator("[data-id=press-approve]"))
+    see(page, "Source added")
     [sent] = _dicts(desk.value("__import__('desk').SENT[-1]['input']['actions'][0]['payload']['sources']"))
     offered = [one for one in _dicts(desk.value(proposed)) if one.get("url") == sent["url"]]
     assert text in offered[0]["source_name"]

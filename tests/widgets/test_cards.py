@@ -1,37 +1,62 @@
-"""What a card shows of hostile evidence: where its links lead, and how much of it."""
+"""What a card shows is bounded, and says what is left out."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 from runkit.widgets import display
+from runkit.widgets.controller import AnswerController
 from tests.widgets.asking import Asking
 
+Json = dict[str, Any]
 
-def header(asking: Asking, value: dict[str, Any]) -> str:
-    """The header of a question with this value."""
+
+def both(asking: Asking, value: Json) -> tuple[str, Json]:
+    """The static twin and the page's description of a question with this value."""
     question = replace(asking.question(), value=value, label=str(value.get("label")))
-    return str(display.header(question, asking.client))
+    controller = AnswerController(asking.client, question, use_drafts=False)
+    return str(display.question_html(question, asking.client)), display.describe_question(controller, {})
 
 
 def test_what_is_left_out_is_said(asking: Asking) -> None:
-    """Of texts, sources, findings and proposals a header shows a part, and says how much is missing."""
+    """Of texts, sources, findings and proposals a card shows a part, and says how much is missing."""
     finding = {"title": "t" * 2500, "sources": [{"url": "https://a.example"}] * 21}
-    shown = header(asking, {"label": "x" * 3000, "artifacts": [finding] * 52})
-    assert "xx… (1,000 more characters not shown here)" in shown
-    assert shown.count("tt… (500 more characters not shown here)") == shown.count("1 more source not") == 50
-    assert "2 more findings not shown here." in shown
-    shown = header(asking, {"proposals": [{"label": "p" * 2500, "agent": "tin"}] * 1050})
+    shown, page = both(asking, {"label": "x" * 3000, "artifacts": [finding] * 52})
+    for text in (shown, json.dumps(page, ensure_ascii=False)):
+        assert "xx… (1,000 more characters not shown here)" in text
+        n_titles = text.count("tt… (500 more characters not shown here)")
+        assert n_titles == text.count("1 more source not") == 50
+        assert "2 more findings not shown here." in text
+    shown, page = both(asking, {"proposals": [{"label": "p" * 2500, "agent": "tin"}] * 1050})
     assert shown.count("pp… (500 more characters not shown here) (TIN)") == 50
-    assert "1,000 more proposals not shown here" in shown
+    for text in (shown, json.dumps(page)):
+        assert "1,000 more proposals not shown here" in text
 
 
-def test_a_heavy_header(asking: Asking) -> None:
-    """However much is sent, a header has its bounds."""
+def test_a_heavy_question(asking: Asking) -> None:
+    """However much is sent, a card has its bounds."""
     source = {"url": "https://a.example/" + "&" * 1900, "source_name": "<" * 9000}
     finding = {"title": "<" * 9000, "sources": [source] * 40}
-    shown = header(asking, {"proposals": [{"label": "<" * 9000, "artifacts": [finding] * 10}] * 10})
+    proposals = [{"label": "<" * 9000, "artifacts": [finding] * 10}] * 10
+    shown, page = both(asking, {"proposals": proposals})
     assert len(shown) < 2_500_000
+    assert len(json.dumps(page)) < 2_500_000
     assert "more findings not shown here." in shown
     assert "more proposals not shown here" in shown
+    assert page["sections"][0]["left_out"]
+
+
+def test_a_link_leads_where_it_says(asking: Asking) -> None:
+    """An address whose host is not certain is text, and invisible characters are codes."""
+    sources = [
+        {"url": "https://sec.example/a", "source_name": "SEC \u202e", "source_tier": "government"},
+        {"url": "javascript:alert(1)", "source_name": "x"},
+        {"url": r"https://evil.example\@sec.gov"},
+    ]
+    _, page = both(asking, {"type": "dismissal", "artifacts": [{"title": "t", "sources": sources}]})
+    first, second, third = page["sections"][0]["evidence"][0]["sources"]
+    assert (first["name"], first["host"], first["mark"]) == ("SEC \\u202e", "sec.example", "▮▮▮")
+    assert [one["url"] for one in (first, second, third)] == ["https://sec.example/a", None, None]
+    assert second["name"] == "x: javascript:alert(1)"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
-import ipywidgets as w
 import pytest
 
 import runkit
@@ -17,179 +16,147 @@ from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.widgets import display, feedback
-from runkit.widgets.answer_controller import AnswerController, State
 from runkit.widgets.feedback import FeedbackForm
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.inbox import InterruptInbox
 from runkit.widgets.monitor import RunMonitor
-from runkit.widgets.view import FormView
 from tests.client.conftest import Answer, Server
 from tests.widgets.asking import Asking, finish, until
+from tests.widgets.pages import Page
 
 HOSTILE = "<img src=x onerror=alert(1)> $x$ \u202e"
 
 
-def walk(widget: w.Widget) -> Iterator[w.Widget]:
-    """A widget and all that it contains."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from walk(child)
+Open = Callable[[InterruptForm], Page]
 
 
-class Card:
-    """A view as a person sees it."""
+@pytest.fixture
+def in_a_page() -> Iterator[Open]:
+    """Show forms in pages, and take them away in the end."""
+    forms: list[InterruptForm] = []
 
-    def __init__(self, controller: AnswerController) -> None:
-        self.controller = controller
-        self.view = FormView(controller)
+    def show(form: InterruptForm) -> Page:
+        forms.append(form)
+        return Page(form.widget)
 
-    def named(self, words: str) -> Any:
-        """Find what is described so."""
-        return next(one for one in walk(self.view.box) if getattr(one, "description", None) == words)
-
-    def choose(self, shown: str, nth: int = 0) -> None:
-        """Choose from a list."""
-        lists = [one for one in walk(self.view.box) if isinstance(one, w.Dropdown)]
-        lists[nth].label = shown
-
-    @property
-    def button(self) -> w.Button:
-        """The button that sends."""
-        return next(one for one in walk(self.view.box) if "runkit-at-submit" in one._dom_classes)
-
-    @property
-    def text(self) -> str:
-        """All HTML that is shown."""
-        return "".join(one.value for one in walk(self.view.box) if isinstance(one, w.HTML))
+    yield show
+    for form in forms:
+        form.close()
 
 
-def is_shown(widget: w.Widget, card: Card) -> bool:
-    """Whether a widget and all around it are shown."""
-    chain = [one for one in walk(card.view.box) if widget in walk(one)]
-    return all(one.layout.display != "none" for one in chain)
+# ----------------------------------------------------------------------------------------------- in a page
 
 
-def test_an_answer_by_clicks(asking: Asking) -> None:
-    """Chosen, typed, sent and confirmed; the card becomes the receipt and its inputs are closed."""
-    card = Card(asking.controller())
-    inputs = [one for one in walk(card.view.box) if isinstance(one, w.Dropdown | w.Textarea | w.Button)]
-    assert card.button.description == "Send answer"
-    card.choose("Dismiss the hit")
-    assert card.button.description == "Dismiss the hit"
-    card.named("Note (required to dismiss)").value = "not him"
-    yes = card.named("Yes, dismiss the hit")
-    assert not is_shown(yes, card)
-    card.button.click()
-    assert is_shown(yes, card)
-    assert card.view.guard.focus_on["class"] == "runkit-at-back"
-    yes.click()
+def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
+    """The question is told when the page is ready; an answer ends as a receipt that a reload shows, too."""
+    form = InterruptForm(asking.client, asking.run(), reasons={"dismissal": ["Another date of birth"]})
+    page = in_a_page(form)
+    question, status = page.drawn["question"], page.drawn["status"]
+    assert (question["business"], question["title"]) == ("Namesake Imports LLC", "Dismiss 1 potential hit?")
+    [section] = question["sections"]
+    assert [verb["button"] for verb in section["verbs"]] == ["Dismiss the hit", "Keep the hit"]
+    assert section["reasons"] == ["Another date of birth"]
+    assert (status["state"], status["inert"], status["final"]) == ("open", False, False)
+    page.answer("approve", note="not him")
     finish()
-    assert card.controller.snapshot.state is State.SETTLED
-    assert "Answered by" in card.text
-    assert card.view.guard.announcement.startswith("Answered by")
-    assert all(one.comm is None for one in inputs)
+    assert form.state == "settled"
+    for one in (page, in_a_page(form)):
+        assert one.drawn["status"]["receipt"].startswith("Hit dismissed, ")
+        assert one.drawn["status"]["final"]
 
 
-def test_errors_are_shown_and_get_the_focus(asking: Asking) -> None:
-    """An answer that does not fit says so beside its field, for a screen reader too."""
-    card = Card(asking.controller())
-    card.choose("Dismiss the hit")
-    card.button.click()
-    assert "Error: a dismissal needs a note" in card.text
-    assert list(card.view.guard.errors) == ["runkit-at-0-2d-note"]
-    assert card.view.guard.focus_on["class"] == "runkit-at-0-2d-note"
-    card.named("Note (required to dismiss)").value = "not him"
-    assert "Error" not in card.text
-    assert card.view.guard.errors == {}
+def test_errors_are_told(asking: Asking, in_a_page: Open) -> None:
+    """An answer that does not fit is not sent; its errors are by field, and go when they are mended."""
+    form = InterruptForm(asking.client, asking.run())
+    page = in_a_page(form)
+    page.answer("approve")
+    assert page.drawn["status"]["errors"] == {"0": {"note": "is required"}}
+    assert page.drawn["status"]["message"] == "Not sent. Fix the field marked below."
+    page.type(note="not him", decision="approve")
+    assert (form.state, page.drawn["status"]["errors"]) == ("open", {})
+    assert asking.wire.posts == 0
 
 
-def test_going_back(asking: Asking) -> None:
-    """What cannot be taken back is not sent by going back."""
-    card = Card(asking.controller())
-    card.choose("Dismiss the hit")
-    card.named("Note (required to dismiss)").value = "not him"
-    card.button.click()
-    card.named("Go back").click()
-    assert "Not sent." in card.text
-    assert (card.controller.snapshot.state, asking.wire.posts) == (State.OPEN, 0)
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"verb": "approve"},
+        {"verb": "approve", "values": {}, "digest": "0" * 64},
+        {"verb": "approve", "values": [1], "digest": None},
+        {"verb": 3, "values": {"0": 7}},
+        {"verb": "approve", "values": {"0": {"note": ["x"], "sources": "y"}}},
+        {"who": 3, "check": "x", "open": [1], "zoom": {}},
+        {"ready": 7},
+    ],
+)
+def test_odd_messages(asking: Asking, in_a_page: Open, content: dict[str, Any]) -> None:
+    """What no page sends does nothing."""
+    form = InterruptForm(asking.client, asking.run())
+    page = in_a_page(form)
+    whole = {"digest": page.drawn["question"]["digest"]} if "digest" not in content else {}
+    page.tell(**content, **whole)
+    assert form.state in ("open", "invalid")
+    assert asking.wire.posts == 0
 
 
-def test_unknown_offers_a_look(asking: Asking) -> None:
-    """While nobody knows whether the answer arrived, the only thing to do is to look."""
-    card = Card(asking.controller())
-    look = card.named("Check again")
-    asking.box.fault("drop")
-    asking.pauses.append(lambda: asking.box.fault("drop", on="GET /runs", times=99))
-    card.choose("Keep the hit")
-    card.button.click()
+def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that is no person's name is shown as such; the name that is given signs the answer."""
+    monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
+    form = InterruptForm(asking.client, asking.run())
+    page = in_a_page(form)
+    assert page.drawn["status"]["ask"]
+    page.tell(who="Ana Ortiz")
+    assert (page.drawn["status"]["who"], page.drawn["status"]["ask"]) == ("Ana Ortiz", False)
+    page.answer("reject")
     finish()
-    assert is_shown(look, card)
-    assert card.button.description == "Sent, not yet confirmed"
+    assert form.receipt is not None
+    assert form.receipt.title.endswith("signed Ana Ortiz")
+    assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
+
+
+def test_the_server_is_away(asking: Asking, in_a_page: Open) -> None:
+    """A form that cannot reach the server says so, and that it can again."""
+    form = InterruptForm(asking.client, asking.run())
+    page = in_a_page(form)
+    asking.box.fault("refuse", on="GET /runs", status=503, times=99)
+    form._tick()
+    assert page.drawn["status"]["message"].startswith("Offline. ")
     asking.box.clear_faults()
-    look.click()
+    form._tick()
+    assert page.drawn["status"]["message"] == ""
+
+
+def test_a_conflict_offers_what_was_typed(asking: Asking, in_a_page: Open) -> None:
+    """Whoever typed a reason and came second can copy it."""
+    form = InterruptForm(asking.client, asking.run())
+    page = in_a_page(form)
+    assert form.controller is not None
+    asking.answer_elsewhere(form.controller.question)
+    page.answer("approve", note="not him")
     finish()
-    assert not is_shown(look, card)
-    assert "may still arrive" in card.text
+    status = page.drawn["status"]
+    assert (status["state"], status["copy"]) == ("conflict", "not him")
+    assert status["receipt"].startswith("Already answered by Ole, ")
 
 
-def test_all_at_once(asking: Asking) -> None:
-    """One click chooses for every proposal; each can be changed after that."""
-    card = Card(asking.controller("combined_proposal"))
-    assert card.button.description == "0 of 2 answered"
-    card.named("Approve all").click()
-    assert card.button.description == "Approve all 2"
-    card.named("Reject all").click()
-    assert card.button.description == "Reject all 2"
-    card.choose("Verify the TIN")
-    assert card.button.description == "Approve 1 of 2"
-
-
-def test_what_was_typed_is_here_again(asking: Asking) -> None:
-    """A form that is made anew, as after a restart, shows the draft in its inputs."""
-    first = Card(asking.controller())
-    first.named("Note (required to dismiss)").value = "half a sen"
-    until(
-        lambda: (
-            AnswerController(asking.client, first.controller.question).entries["0"].get("note")
-            == "half a sen"
-        )
-    )
-    second = Card(AnswerController(asking.client, first.controller.question))
-    assert second.named("Note (required to dismiss)").value == "half a sen"
-    assert "Draft restored" in second.text
-
-
-def test_an_older_snapshot_is_not_shown(asking: Asking) -> None:
-    """News that arrives late, on another thread, does not take the card back."""
-    card = Card(asking.controller())
-    before = card.controller.snapshot
-    card.choose("Keep the hit")
-    card.view.render(before)
-    assert card.button.description == "Keep the hit"
-
-
-def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any) -> None:
-    """Whatever a question and the API say is escaped wherever the card shows it as HTML."""
+def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any, in_a_page: Open) -> None:
+    """Whatever a question says is escaped in the static twin, and has no invisible character in the page."""
     proposals = [
         {"type": "dismissal", "agent": f"{HOSTILE} {n}", "label": HOSTILE, "artifacts": [{"title": HOSTILE}]}
         for n in range(2)
     ]
     value = {"label": HOSTILE, "proposals": proposals}
     pending = run_json(status="interrupted", interrupts=[{"id": "i", "value": value}], steps=[])
-    no = Answer({"errors": [{"message": HOSTILE, "parameter": "input.proposals[1].note"}]}, status=422)
-    server.script = lambda asked: no if asked.method == "POST" else Answer(pending)
+    server.script = lambda asked: Answer(pending)
     form = InterruptForm(client, "run-1")
     assert form.controller is not None
-    card = Card(form.controller)
-    card.named("Reject all").click()
-    card.button.click()
-    finish()
-    assert form.state == "failed"
-    assert "onerror" in card.text
-    assert "<img" not in card.text
+    assert "<img" not in display.twin(form.controller.question, client)["text/html"]
+    page = in_a_page(form)
+    assert "\u202e" not in json.dumps(page.drawn, ensure_ascii=False)
 
 
-# -------------------------------------------------------------------------------------------------- in a cell
+# ----------------------------------------------------------------------------------------------- in a cell
 
 
 @pytest.fixture
@@ -216,25 +183,30 @@ def bundles(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def test_two_outputs_that_become_a_receipt(asking: Asking, shown: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("receipts", ["full", "short"])
+def test_two_outputs_that_become_a_receipt(
+    asking: Asking, shown: list[dict[str, Any]], receipts: Literal["full", "short"]
+) -> None:
     """What is asked stays as HTML without a kernel; the card's output ends as a receipt without a widget."""
-    form = InterruptForm(asking.client, asking.run(), who="Ada")
+    form = InterruptForm(asking.client, asking.run(), who="Ada", receipts=receipts)
     form._ipython_display_()
     head, card = bundles(shown)
     assert VIEW not in head
     assert "Dismiss 1 potential hit?" in head["text/html"]
     assert f"SANDBOX {asking.client.host}" in head["text/html"]
-    assert "Rerun this cell" in head["text/html"]
+    assert "No buttons below? Install anywidget where JupyterLab runs" in head["text/html"]
     assert VIEW in card
     assert "Rerun the cell" in card["text/html"]
     assert form.controller is not None
-    form.controller.edit({"0": {"decision": "reject", "note": "a secret of ours"}})
+    form.controller.edit({"0": {"decision": "reject", "note": "a reason of ours"}})
     form.controller.submit()
     finish()
     head, card = bundles(shown)
     assert VIEW not in card
-    assert "Answered by Ada" in card["text/html"]
-    assert "a secret of ours" not in json.dumps([head, card]) + repr(form)
+    assert "Hit kept, " in card["text/html"]
+    assert "signed Ada" in card["text/html"]
+    assert "Watchlist hit is another person" in card["text/html"]
+    assert ("a reason of ours" in card["text/html"]) is (receipts == "full")
     assert repr(form).endswith(", settled, SANDBOX)")
     form.close()
 
@@ -254,7 +226,7 @@ def test_the_cell_again(asking: Asking, shown: list[dict[str, Any]]) -> None:
     third._ipython_display_()
     [receipt] = bundles(shown)
     assert (third.state, VIEW in receipt) == ("closed", False)
-    assert "Answered by" in receipt["text/html"]
+    assert "Hit kept" in receipt["text/html"]
     second.close()
 
 
@@ -267,7 +239,7 @@ def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any
     assert form.controller is not None
     asking.answer_elsewhere(form.controller.question)
     until(lambda: form.state == "conflict")
-    until(lambda: "by Ole (according to the API)" in bundles(shown)[1]["text/html"])
+    until(lambda: "by Ole" in bundles(shown)[1]["text/html"])
     form._on_views(1)
     form.close()
 
@@ -312,7 +284,7 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
     assert form.run.id == monitor.run.id == ratings.controller.run.id == run.id
     assert [repr(one).partition("(")[2].startswith(label) for one in (form, monitor, ratings)] == [True] * 3
     assert form.controller is not None
-    header = str(display.header(form.controller.question, asking.client))
+    header = str(display.twin(form.controller.question, asking.client))
     for text in (repr(form), repr(monitor), repr(ratings), header, str(feedback.static(ratings.controller))):
         assert label in text
         assert run.id not in text

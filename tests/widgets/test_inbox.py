@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import ipywidgets as w
 import pytest
 
 import runkit
@@ -18,6 +16,7 @@ from runkit.widgets import inbox as inboxes
 from runkit.widgets import inbox_controller
 from runkit.widgets.inbox import InterruptInbox
 from runkit.widgets.inbox_controller import Row, Snapshot
+from tests.widgets.pages import Page
 
 HOSTILE = '<img src=x onerror=alert(1)> $x$ "'
 
@@ -52,37 +51,39 @@ def eventually(holds: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def shown(inbox: InterruptInbox) -> InterruptInbox:
+SHOWN: list[InterruptInbox] = []
+
+
+@pytest.fixture(autouse=True)
+def close_all() -> Iterator[None]:
+    """No inbox outlives its test."""
+    yield
+    while SHOWN:
+        SHOWN.pop().close()
+
+
+def shown(inbox: InterruptInbox) -> Page:
+    """Show an inbox in a page, and wait until its first question is open."""
+    SHOWN.append(inbox)
     inbox._ipython_display_()
-    return inbox
+    page = Page(inbox.widget)
+    settle(inbox)
+    return page
 
 
-def find(inbox: InterruptInbox, kind: type[w.Widget], description: str) -> Any:
-    """Find a widget of the card by the start of its description."""
-
-    def below(widget: Any) -> Iterator[Any]:
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from below(child)
-
-    assert inbox._view is not None
-    return next(one for one in below(inbox._view.box) if isinstance(one, kind) and named(one, description))
+def settle(inbox: InterruptInbox) -> None:
+    """Wait until no question is being opened."""
+    eventually(lambda: not inbox.controller.snapshot.is_opening)
 
 
-def named(widget: Any, description: str) -> bool:
-    return str(widget.description).startswith(description)
+def is_open(page: Page, run: Run) -> bool:
+    """Whether the page shows the question of a run."""
+    return bool(page.drawn.get("question", {}).get("run") == run.id[:8])
 
 
-def open_question(inbox: InterruptInbox, number: int = 0) -> None:
-    find(inbox, w.Dropdown, "Question").index = number
-    find(inbox, w.Button, "Open").click()
-    eventually(lambda: not inbox.controller.snapshot.is_opening and is_up_to_date(inbox))
-
-
-def is_up_to_date(inbox: InterruptInbox) -> bool:
-    assert inbox._view is not None
-    with inbox._view._lock:  # held until all is shown
-        return inbox._view._version == inbox.controller.snapshot.version
+def key(run: Run) -> str:
+    """How the page names the question of a run."""
+    return f"{run.id} {run.interrupts[0].id}"
 
 
 def ids(inbox: InterruptInbox) -> list[str]:
@@ -110,7 +111,7 @@ def test_a_later_look(box: Sandbox, client: Client) -> None:
     snapshot = inbox.controller.snapshot
     assert snapshot.coverage.startswith("Last full check ")
     assert " · updated " in snapshot.coverage
-    assert snapshot.receipts == ()
+    assert snapshot.closed == ()
 
 
 def test_a_known_run_asks_again(box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,11 +130,12 @@ def test_the_button_looks_through_everything(
 ) -> None:
     """What a look at the start of the list does not reach is found by the button."""
     monkeypatch.setattr("runkit.widgets.inbox_controller.FIRST_PAGE", 1)
-    inbox = shown(InterruptInbox(client))
+    inbox = InterruptInbox(client)
+    page = shown(inbox)
     runs = [ask(box, client), ask(box, client)]
     inbox.controller.refresh()
     assert ids(inbox) == [runs[1].id]
-    find(inbox, w.Button, "Refresh all").click()
+    page.tell(refresh=True)
     eventually(lambda: not inbox.controller.snapshot.is_refreshing)
     assert ids(inbox) == [run.id for run in runs]
 
@@ -176,15 +178,16 @@ def test_a_run_is_deleted(box: Sandbox, client: Client) -> None:
 def test_a_look_fails(box: Sandbox, client: Client) -> None:
     """It says why and of when that is what is shown, and the next look that works takes it back."""
     run = ask(box, client)
-    inbox = shown(InterruptInbox(client))
+    inbox = InterruptInbox(client)
+    page = shown(inbox)
     box.fault("refuse", on="GET /runs", status=401)
     inbox.controller.refresh()
     assert ids(inbox) == [run.id]
     error = inbox.controller.snapshot.error
     assert "401" in error
     assert "Showing questions as of" in error
-    assert inbox._view is not None
-    assert "Update failed." in inbox._view.guard.announcement
+    assert page.drawn["top"]["error"] == error
+    assert "Update failed." in page.drawn["spoken"]
     inbox.controller.refresh()
     assert inbox.controller.snapshot.error == ""
 
@@ -214,59 +217,80 @@ def test_a_look_comes_when_it_is_due(box: Sandbox, client: Client) -> None:
 
 
 def test_answering(box: Sandbox, client: Client) -> None:
-    """A question is opened and answered in place; a receipt is left, and the focus goes to the choice."""
-    run, other = ask(box, client), ask(box, client)
-    inbox = shown(InterruptInbox(client))
-    open_question(inbox)
-    find(inbox, w.Dropdown, "Your answer").value = "reject"
-    find(inbox, w.Button, "Keep the hit").click()
-    eventually(lambda: inbox.controller.snapshot.form is None and is_up_to_date(inbox))
-    assert ids(inbox) == [other.id]
-    [receipt] = inbox.controller.snapshot.receipts
-    assert run.id[:8] in receipt
-    assert "reject" in receipt
-    assert receipt in inboxes.static(inbox.controller.snapshot, client)["text/html"]
-    view = inbox._view
-    assert view is not None
-    assert not view._form_box.children
-    assert view.guard.announcement.startswith(receipt)
-    assert view.guard.focus_on["class"] in view._choice._dom_classes
-    assert client.runs.get(run).status != "interrupted"
-
-
-def test_the_choice_stays(box: Sandbox, client: Client) -> None:
-    """What was chosen stays chosen when the list changes; when nothing is left the list says so."""
+    """The first question is open; after its answer the next one opens, and the answered row is at the end."""
     runs = [ask(box, client), ask(box, client)]
-    inbox = shown(InterruptInbox(client))
-    choice = find(inbox, w.Dropdown, "Question")
-    choice.index = 1
-    approve(client, runs[0])
-    inbox.controller.refresh()
-    assert choice.value[0] == runs[1].id
-    approve(client, runs[1])
-    inbox.controller.refresh()
-    assert (choice.label, choice.index) == ("You're all caught up", 0)
-    find(inbox, w.Button, "Open").click()
-    assert inbox.controller.snapshot.message == "No question to open."
+    inbox = InterruptInbox(client)
+    page = shown(inbox)
+    assert is_open(page, runs[0])
+    page.answer("reject")
+    eventually(lambda: is_open(page, runs[1]))
+    assert ids(inbox) == [runs[1].id]
+    [closed] = inbox.controller.snapshot.closed
+    assert (closed.run.id, closed.receipt.words) == (runs[0].id, "Hit kept")
+    rows = [row for row in page.drawn["rows"] if "key" in row]
+    assert [(row["run"], row.get("is_done", False)) for row in rows] == [
+        (runs[1].id[:8], False),
+        (runs[0].id[:8], True),
+    ]
+    assert closed.receipt.title in inboxes.static(inbox.controller.snapshot, client)["text/html"]
+    page.answer("reject")
+    eventually(lambda: page.drawn.get("empty", {}).get("title") == "You're all caught up")
+    assert client.runs.get(runs[0]).status != "interrupted"
+
+
+def test_later(box: Sandbox, client: Client) -> None:
+    """A question that is put off goes to the end of the list, and the next one opens."""
+    runs = [ask(box, client) for _ in range(3)]
+    inbox = InterruptInbox(client)
+    page = shown(inbox)
+    page.tell(later=key(runs[0]))
+    eventually(lambda: is_open(page, runs[1]))
+    rows = [row["run"] for row in page.drawn["rows"] if "key" in row]
+    assert rows == [runs[n].id[:8] for n in (1, 2, 0)]
+
+
+def test_one_name_for_all_questions(box: Sandbox, client: Client) -> None:
+    """Whoever gives a name signs all answers with it."""
+    runs = [ask(box, client), ask(box, client)]
+    inbox = InterruptInbox(client)
+    page = shown(inbox)
+    page.tell(who=" Ana Ortiz ")
+    assert page.drawn["status"]["who"] == page.drawn["top"]["who"] == "Ana Ortiz"
+    page.tell(open=key(runs[1]))
+    eventually(lambda: is_open(page, runs[1]))
+    assert (page.drawn["status"]["who"], page.drawn["status"]["login"]) == ("Ana Ortiz", False)
+
+
+def test_an_answer_meant_for_another_question(box: Sandbox, client: Client) -> None:
+    """A page that has not drawn the next question yet answers nothing."""
+    runs = [ask(box, client), ask(box, client)]
+    inbox = InterruptInbox(client)
+    page = shown(inbox)
+    digest = page.drawn["question"]["digest"]
+    page.tell(open=key(runs[1]))
+    eventually(lambda: is_open(page, runs[1]))
+    page.tell(verb="reject", values=page.drawn["values"], digest=digest)
+    assert inbox.controller.snapshot.form is not None
+    assert inbox.controller.snapshot.form.snapshot.state == "open"
 
 
 def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
     """The next look closes a form whose question somebody else has answered, and says so."""
     run = ask(box, client)
-    inbox = shown(InterruptInbox(client))
-    open_question(inbox)
+    inbox = InterruptInbox(client)
+    shown(inbox)
     approve(client, run)
     inbox.controller.refresh()
     assert inbox.controller.snapshot.form is None
-    assert "Answered from another notebook" in inbox.controller.snapshot.receipts[0]
+    assert "Answered from another notebook" in inbox.controller.snapshot.closed[0].receipt.title
 
 
 def test_opening_what_was_answered(box: Sandbox, client: Client) -> None:
     """A question that was answered since the last look is said to be closed, and leaves the list."""
     run = ask(box, client)
-    inbox = shown(InterruptInbox(client))
+    inbox = InterruptInbox(client)
     approve(client, run)
-    open_question(inbox)
+    shown(inbox)
     assert inbox.controller.snapshot.message == "This question is already closed."
     assert inbox.rows == ()
 
@@ -274,34 +298,50 @@ def test_opening_what_was_answered(box: Sandbox, client: Client) -> None:
 def test_opening_fails(box: Sandbox, client: Client) -> None:
     """A question that cannot be read is not opened, in words."""
     run = ask(box, client)
-    inbox = shown(InterruptInbox(client))
+    inbox = InterruptInbox(client)
     box.fault("refuse", on=f"GET /runs/{run.id}", status=403)
-    open_question(inbox)
-    assert "The question couldn't be opened. GET" in inbox.controller.snapshot.message
+    page = shown(inbox)
+    assert "The question couldn't be opened. GET" in page.drawn["top"]["error"]
 
 
 def test_typed_text_outlives_another_question(box: Sandbox, client: Client) -> None:
     """What was typed is there again when its question is opened again, even without drafts."""
-    ask(box, client), ask(box, client)
-    inbox = shown(InterruptInbox(client, drafts=False))
-    open_question(inbox)
-    find(inbox, w.Textarea, "Note").value = "born in 1951"
-    open_question(inbox, 1)
-    assert find(inbox, w.Textarea, "Note").value == ""
-    open_question(inbox, 0)
-    assert find(inbox, w.Textarea, "Note").value == "born in 1951"
+    runs = [ask(box, client), ask(box, client)]
+    inbox = InterruptInbox(client, drafts=False)
+    page = shown(inbox)
+    page.type(note="born in 1951")
+    for run, note in ((runs[1], ""), (runs[0], "born in 1951")):
+        page.tell(open=key(run))
+        eventually(lambda run=run: is_open(page, run))
+        assert page.drawn["values"]["0"]["note"] == note
 
 
 def test_read_only(box: Sandbox, client: Client) -> None:
     """A client that may not write lists questions and shows them, and says that it cannot answer."""
     ask(box, client)
     with box.client(read_only=True) as reader:
-        inbox = shown(InterruptInbox(reader))
-        open_question(inbox)
-        form = inbox.controller.snapshot.form
-        assert form is not None
-        assert "Read-only" in form.snapshot.message
+        inbox = InterruptInbox(reader)
+        page = shown(inbox)
+        assert page.drawn["status"]["read_only"]
+        assert "Read-only" in page.drawn["status"]["message"]
         assert "Read-only" in inboxes.static(inbox.controller.snapshot, reader)["text/html"]
+
+
+def test_very_many(client: Client) -> None:
+    """The page gets at most 200 of 5,000 rows, is told how many are left out, and can filter them."""
+    rows = tuple(
+        Row(f"{number:08x}", "q", None, 60.0, None, "Dismiss?", "dismissal", 1, "pending", f"Firm {number}")
+        for number in range(5000)
+    )
+    inbox = InterruptInbox(client)
+    page = Page(inbox.widget)
+    inbox.controller._change(waiting=rows, is_opening=True)
+    page.tell(filter="")
+    assert sum("key" in row for row in page.drawn["rows"]) == 200
+    assert {"head": "4,800 more not shown; inbox.rows has all"} in page.drawn["rows"]
+    page.tell(filter="FIRM 4999")
+    assert [row["business"] for row in page.drawn["rows"] if "key" in row] == ["Firm 4999"]
+    inbox.close()
 
 
 def test_showing_it_again(client: Client) -> None:
@@ -311,11 +351,10 @@ def test_showing_it_again(client: Client) -> None:
         return sum(thread.name == "runkit-inbox" for thread in threading.enumerate())
 
     for _ in range(3):
-        inbox = shown(InterruptInbox(client))
-        assert inbox._view is not None
-        inbox._view.guard._on_message(inbox._view.guard, {"opened": "a page"}, [])
+        inbox = InterruptInbox(client)
+        page = shown(inbox)
     eventually(lambda: n_threads() == 1)
-    inbox._view.guard._on_message(inbox._view.guard, {"disposed": "a page"}, [])
+    page.leave()
     eventually(lambda: n_threads() == 0)
     inbox.close()
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ipywidgets as w
 import nbformat
 import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
@@ -23,6 +22,7 @@ from runkit.server import Sandbox
 from runkit.text import esc
 from runkit.widgets.monitor import RunMonitor
 from tests.widgets.asking import until
+from tests.widgets.pages import Page
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -85,43 +85,39 @@ def watch(client: Client, run: Run) -> RunMonitor:
     return monitor
 
 
-def inputs(monitor: RunMonitor, kind: type[w.Widget]) -> list[Any]:
-    """Give the widgets of a kind in the card."""
-
-    def below(widget: Any) -> Iterator[Any]:
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from below(child)
-
-    return [] if monitor._box is None else [one for one in below(monitor._box) if isinstance(one, kind)]
+def ask(monitor: RunMonitor) -> Page:
+    """Wait for the question; gives the page of its card."""
+    until(lambda: has_question(monitor), 30)
+    [(_, card)] = monitor._cards.values()
+    return Page(card)
 
 
-def press(monitor: RunMonitor, description: str) -> None:
-    next(one for one in inputs(monitor, w.Button) if one.description == description).click()
+def has_question(monitor: RunMonitor) -> bool:
+    return bool(monitor._cards)
 
 
 def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, shown: Shown) -> None:
     """The form comes when it pauses, the run goes on from there, and its findings stand there at the end."""
     monitor = watch(client, begin(box, client, "address_gap"))
-    until(lambda: inputs(monitor, w.Dropdown) != [], 30)
+    page = ask(monitor)
     until(lambda: "Add a source for the office address?" in shown.html())
-    inputs(monitor, w.Dropdown)[0].index = 1
-    press(monitor, "Add the sources")
+    page.answer("approve")
     until(lambda: monitor.run.is_finished, 30)
-    until(lambda: WIDGET not in shown.outputs()[2])
-    assert "CIP summary for Lakeline Family Dental PLLC" in shown.html()
-    assert "Answered by" in shown.html()
-    assert PLOTLY in shown.outputs()[1]
+    until(lambda: WIDGET not in shown.outputs()[1])
+    assert "CIP summary for Missing Suite Dental PLLC" in shown.html()
+    assert "Source added, " in shown.html()
+    assert PLOTLY in shown.outputs()[2]
 
 
 def test_while_it_works_the_chart_is_in_the_card(box: Sandbox, client: Client, shown: Shown) -> None:
     """There it can be redrawn; when the run waits it is an output, which a saved notebook keeps."""
     monitor = watch(client, begin(box, client, "watchlist_hit"))
-    charts = inputs(monitor, w.Output)[0]
+    charts = monitor._live
+    assert charts is not None
     assert PLOTLY in charts.outputs[0]["data"]
-    assert PLOTLY not in shown.outputs()[1]
+    assert PLOTLY not in shown.outputs()[2]
     until(lambda: monitor.run.status == "interrupted" and charts.outputs == (), 30)
-    assert PLOTLY in shown.outputs()[1]
+    assert PLOTLY in shown.outputs()[2]
     monitor.close()
 
 
@@ -129,12 +125,13 @@ def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> No
     """The form goes, and the receipt names who answered."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
-    until(lambda: inputs(monitor, w.Dropdown) != [])
+    page = ask(monitor)
     with box.client(person="Priya Raman") as colleague:
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
-        colleague._http.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
-    until(lambda: inputs(monitor, w.Dropdown) == [], 20)
-    until(lambda: "by Priya Raman (according to the API)" in shown.html())
+        colleague._connection.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
+    until(lambda: not has_question(monitor), 20)
+    until(lambda: "Already answered by Priya Raman" in shown.html())
+    assert page.drawn["status"]["final"]
     monitor.close()
 
 
@@ -142,17 +139,16 @@ def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client
     """The form stays until the verdict, which stands in the words although live updates are off."""
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
-    until(lambda: inputs(monitor, w.Dropdown) != [])
+    page = ask(monitor)
     box.fault("slow", on="/resume", seconds=1.5)
-    inputs(monitor, w.Dropdown)[0].value = "reject"
-    press(monitor, "Keep the hit")
-    [controller] = [view.controller for view in monitor._forms.values()]
+    page.answer("reject")
+    [(controller, _)] = monitor._cards.values()
     until(lambda: any(one.name == "runkit-answer" for one in threading.enumerate()))
     box.end_run(run.id)
     monitor._watcher.poll_now()
     until(lambda: "Live updates off." in shown.html())
-    assert (controller.snapshot.receipt, inputs(monitor, w.Dropdown) != []) == (None, True)
-    until(lambda: "Run finished. Live updates off." in shown.outputs()[2]["text/html"])
+    assert (controller.snapshot.receipt, has_question(monitor)) == (None, True)
+    until(lambda: "Run finished. Live updates off." in shown.outputs()[1]["text/html"])
     assert controller.snapshot.receipt is not None
     assert str(esc(controller.snapshot.receipt.title)) in shown.html()
 
@@ -161,31 +157,27 @@ def test_a_refusal_that_lasts(
     box: Sandbox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was typed stays, and the card says that live updates stopped, and why."""
-    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSAL_PAUSES", (0.01,))
+    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSALS", 1)
     monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
-    until(lambda: inputs(monitor, w.Textarea) != [])
-    inputs(monitor, w.Textarea)[0].value = "not him"
+    page = ask(monitor)
+    page.type(note="not him")
     box.fault("refuse", on="GET /runs", times=99, status=401)
     monitor._watcher.poll_now()
-    until(lambda: monitor._guard is not None and "Live updates stopped" in monitor._guard.announcement)
-    assert "Live updates stopped" in shown.html()
+    until(lambda: "Live updates stopped" in shown.html())
     assert "401" in shown.html()
-    assert inputs(monitor, w.Textarea)[0].value == "not him"
+    assert monitor._status is not None
+    assert "Live updates stopped" in Page(monitor._status).drawn["empty"]["text"]
+    [(controller, _)] = monitor._cards.values()
+    assert controller.entries["0"]["note"] == "not him"
     monitor.close()
 
 
 @pytest.mark.parametrize(
     "fault",
     [
-        {"kind": "cut", "on": "GET /stream", "times": None},
-        {"kind": "drop", "on": "GET /stream", "times": None},
-        {"kind": "garble", "on": "GET /stream", "times": None},
-        {"kind": "duplicate", "on": "GET /stream", "times": None},
-        {"kind": "reorder", "on": "GET /stream", "times": None},
         {"kind": "garble", "on": "GET /runs", "times": None, "chance": 0.2},
         {"kind": "refuse", "on": "GET /runs", "times": None, "chance": 0.5},
         {"kind": "skew", "on": "ANY /", "times": None, "by": -1e6},
-        {"kind": "restart", "on": "GET /stream", "times": 2, "seconds": 0.3},
     ],
     ids=lambda fault: f"{fault['kind']} {fault['on']}",
 )
@@ -228,8 +220,8 @@ def test_closing(box: Sandbox, client: Client, shown: Shown) -> None:
     monitor = watch(client, begin(box, client, "watchlist_hit"))
     box_widget = monitor._box
     monitor.close()
-    assert "Live updates off" in shown.outputs()[2]["text/html"]
-    assert PLOTLY in shown.outputs()[1]
+    assert "Live updates off" in shown.outputs()[1]["text/html"]
+    assert PLOTLY in shown.outputs()[2]
     assert box_widget is not None
     assert box_widget.comm is None
 
@@ -259,8 +251,19 @@ def test_a_run_that_has_ended(box: Sandbox, client: Client, shown: Shown) -> Non
     """It has words and a chart and no card; there is nothing to follow."""
     monitor = RunMonitor(client, client.runs.wait(begin(box, client, "clean_pass")))
     monitor._ipython_display_()
-    assert len(shown.outputs()) == 2
+    assert [WIDGET in one for one in shown.outputs()] == [False] * 3
+    assert PLOTLY in shown.outputs()[2]
     assert "Completed" in repr(monitor)
+
+
+def test_the_zoom_stays(box: Sandbox, client: Client, shown: Shown) -> None:
+    """A chart that is redrawn shows the range of time that the person has chosen."""
+    monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
+    assert monitor._status is not None
+    Page(monitor._status).tell(zoom=[10, 20])
+    ask(monitor).answer("reject")
+    until(lambda: monitor.run.is_finished, 30)
+    until(lambda: shown.outputs()[2].get(PLOTLY, {})["layout"]["xaxis"].get("range") == [10, 20])
 
 
 async def until_ended(monitor: RunMonitor) -> None:

@@ -1,0 +1,38 @@
+"""The page of a card, without a browser: what it is told to draw, and what it sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runkit.widgets.card import Card
+
+Json = dict[str, Any]
+
+
+class Page:
+    """One view of a card."""
+
+    def __init__(self, card: Card, name: str = "a page") -> None:
+        self.drawn: Json = {}
+        self._card, self._name, self._n = card, name, 0
+        card.send = lambda content, buffers=None: setattr(self, "drawn", content)  # type: ignore[method-assign]
+        self.tell(ready=name)
+
+    def tell(self, **content: Any) -> None:
+        """Send a message."""
+        self._n += 1
+        self._card._handle_custom_msg({**content, "view": self._name, "n": self._n}, [])
+
+    def answer(self, verb: str, **entries: Any) -> None:
+        """Send an answer to a question with one proposal, as the second press does."""
+        values = {"0": {**self.drawn["values"]["0"], **entries}}
+        self.tell(verb=verb, values=values, digest=self.drawn["question"]["digest"])
+
+    def type(self, **entries: Any) -> None:
+        """Send what was typed."""
+        values = {"0": {**self.drawn["values"]["0"], **entries}}
+        self.tell(values=values, digest=self.drawn["question"]["digest"])
+
+    def leave(self) -> None:
+        """Take the view away."""
+        self.tell(gone=self._name)

@@ -1,0 +1,404 @@
+"""What each kind of question asks for, what is sent, and what the button says it will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runkit.contract import KINDS
+from runkit.objects import Document
+from runkit.widgets.fields import fields_of, parse_entries
+from runkit.widgets.questions import FINAL, MAX_NOTE, VERBS, Questionnaire
+
+Json = dict[str, Any]
+SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
+PERSON = {"name": "Priya Raman", "titles": ["Owner", "Dentist"], "id": 7}
+LETTER = {"document_types": ["irs_letter"]}
+DEEP = {"type": "object", "properties": {"decision": {"anyOf": [{"type": "string"}, {"type": "object"}]}}}
+WIDE = {"type": "object", "properties": {f"f{number}": {"type": "string"} for number in range(40)}}
+FLAT = {
+    "type": "object",
+    "required": ["decision", "risk"],
+    "properties": {
+        "decision": {"enum": ["approved", "rejected", "in_review"]},
+        "risk": {"type": "integer", "minimum": 1, "maximum": 5},
+    },
+}
+
+
+def asks(kind: str, **more: Any) -> Json:
+    return {"type": kind, "label": "?", **more}
+
+
+def answer(value: Json, **entries: Any) -> tuple[Json | None, Json]:
+    """Type into the only section of a question, over what stands there at first; the answer or the errors."""
+    form = Questionnaire(value)
+    sent, errors = form.answer({"0": {**form.start()["0"], **entries}})
+    return sent, errors.get("0", {})
+
+
+def both(**second: Any) -> Json:
+    """A combined proposal of two agents."""
+    first = {"type": "verify_tin", "agent": "tin", "label": "Verify?"}
+    return asks(
+        "mixed", proposals=[first, {"type": "dismissal", "agent": "list", "label": "Dismiss?", **second}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "entries", "sent", "receipt"),
+    [
+        (asks("decision"), {"decision": "approved"}, {}, "Approved"),
+        (asks("decision"), {"decision": "rejected", "note": "no"}, {}, "Rejected"),
+        (asks("decision"), {"decision": "in_review"}, {}, "Kept in review"),
+        (asks("dismissal"), {"decision": "approve", "note": "not him"}, {}, "Hit dismissed"),
+        (asks("dismissal"), {"decision": "reject"}, {}, "Hit kept"),
+        (asks("verify_tin"), {"decision": "approve"}, {}, "TIN verified"),
+        (asks("verify_tin"), {"decision": "reject"}, {}, "TIN not verified"),
+        (
+            asks("document"),
+            {"decision": "provide", "document_id": "d"},
+            {"decision": "approve"},
+            "Document provided",
+        ),
+        (asks("document"), {"decision": "without"}, {"decision": "reject"}, "Continued without a document"),
+        (asks("add_sources"), {"decision": "approve"}, {}, "Sources added"),
+        (asks("add_sources"), {"decision": "reject", "note": "no"}, {}, "Sources not added"),
+        (asks("add_attributes"), {"decision": "approve"}, {}, "Added to the business"),
+        (asks("else"), {"decision": "approve"}, {}, "Approved"),
+        (asks("else"), {"decision": "reject"}, {}, "Rejected"),
+    ],
+)
+def test_each_kind(value: Json, entries: Json, sent: Json, receipt: str) -> None:
+    """The decision is sent with what was typed, and the receipt says what it did."""
+    assert answer(value, **entries) == ({**entries, **sent}, {})
+    assert Questionnaire(value).receipt({"0": entries}) == receipt
+
+
+def test_the_table_of_verbs() -> None:
+    """A kind has at most one yes and one no by key, and every yes that acts on the business is final."""
+    for verbs in VERBS.values():
+        assert len(verbs) <= 3
+        assert [verb.key for verb in verbs if verb.key] in (["A"], ["A", "X"])
+        assert all(verb.button and verb.again and verb.receipt for verb in verbs)
+    final = {verb.button for verbs in VERBS.values() for verb in verbs if verb.again == FINAL}
+    assert {"Approve", "Reject", "Dismiss the hit", "Verify the TIN", "Continue without"} <= final
+
+
+@pytest.mark.parametrize("kind", [*VERBS, "else"])
+def test_nothing_is_chosen_at_first(kind: str) -> None:
+    """No answer is chosen for the person, and without one nothing can be sent."""
+    assert answer(asks(kind)) == (None, {"decision": "choose an answer"})
+
+
+@pytest.mark.parametrize(
+    ("value", "entries", "field", "error"),
+    [
+        (asks("dismissal"), {"decision": "approve"}, "note", "is required"),
+        (asks("dismissal"), {"decision": "approve", "note": " \n"}, "note", "is required"),
+        (asks("dismissal"), {"decision": "approve", "note": "half \ud83d"}, "note", "half of a character"),
+        (asks("dismissal"), {"decision": "reject", "note": "x" * (MAX_NOTE + 1)}, "note", "at most 5,000"),
+        (asks("document"), {"decision": "provide"}, "document_id", "is required"),
+        (asks("decision"), {"decision": "approve"}, "decision", "choose an answer"),
+        (asks("else"), {"decision": "raw"}, "raw", "is required"),
+        (asks("else"), {"decision": "raw", "raw": "{"}, "raw", "this is not JSON"),
+        (asks("else"), {"decision": "raw", "raw": "[1]"}, "raw", "expected a JSON object"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": {"b": 1, "b": 2}}'}, "raw", "a key occurs twice"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": NaN}'}, "raw", "“NaN” is not a number"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": -1e999}'}, "raw", "“-1e999” is not a number"),
+        (asks("else"), {"decision": "raw", "raw": '{"a": ' + "[" * 99_999}, "raw", "nested too deeply"),
+    ],
+)
+def test_what_does_not_fit(value: Json, entries: Json, field: str, error: str) -> None:
+    """The error stands at its field, in words, and nothing can be sent."""
+    sent, errors = answer(value, **entries)
+    assert (sent, list(errors)) == (None, [field])
+    assert error in errors[field]
+
+
+def test_any_json_for_an_unknown_question() -> None:
+    """What is written is sent as it stands, and only by its own button."""
+    raw = '{"verdict": [123456789012345678901, null]}'
+    assert answer(asks("else"), decision="raw", note="x", raw=raw)[0] == {
+        "verdict": [123456789012345678901, None]
+    }
+    assert answer(asks("else"), decision="reject", raw=raw)[0] == {"decision": "reject"}
+
+
+# ------------------------------------------------------------------------------------------- what is proposed
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("add_sources", {"sources": [SOURCE]}),
+        ("add_sources", {"sources": [{"url": " ftp://old ", "tier": 3}, {"source_name": "no url"}, {}]}),
+        ("add_attributes", {"addresses": [{"full_address": "1 Main St", "zip": 1}], "people": [PERSON]}),
+        ("add_attributes", {"people": [{"titles": [1]}], "more": "x"}),
+    ],
+)
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_an_unchanged_proposal_is_not_sent(kind: str, payload: Json, decision: str) -> None:
+    """What the agent proposed, fit or not, is approved or rejected as it is and not sent back."""
+    assert answer(asks(kind, payload=payload), decision=decision)[0] == {"decision": decision}
+
+
+def test_a_changed_proposal_is_sent_whole() -> None:
+    """The payload is sent with what was changed, added and left alone, and with keys that have no input."""
+    form = Questionnaire(asks("add_sources", payload={"sources": [SOURCE], "why": "licence"}))
+    rows = [
+        {**form.start()["0"]["sources"][0], "tier": "primary"},
+        {"url": " https://x.example ", "tier": ""},
+    ]
+    sent, _ = form.answer({"0": {"decision": "approve", "note": "two", "sources": rows}})
+    sources = [{**SOURCE, "tier": "primary"}, {"url": "https://x.example"}]
+    payload = {"sources": sources, "why": "licence"}
+    assert sent == {
+        "decision": "approve",
+        "note": "two",
+        "actions": [{"type": "add_sources", "payload": payload}],
+    }
+
+
+def test_a_person_is_changed() -> None:
+    """Titles stand one per line; a table that is left empty is not sent."""
+    form = Questionnaire(
+        asks("add_attributes", payload={"addresses": [{"full_address": "x"}], "people": [PERSON]})
+    )
+    people = [{**form.start()["0"]["people"][0], "titles": "Owner\n\nPartner"}]
+    sent, _ = form.answer({"0": {"decision": "approve", "addresses": [], "people": people}})
+    assert sent is not None
+    assert sent["actions"] == [
+        {"type": "add_attributes", "payload": {"people": [{**PERSON, "titles": ["Owner", "Partner"]}]}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "errors"),
+    [
+        ([], {"sources": "add a row to the sources, or reject the proposal"}),
+        ([{"tier": "x"}], {"sources.0.url": "is required"}),
+        ([SOURCE, {"url": "javascript:alert(1)"}], {"sources.1.url": "must be a web address that begins"}),
+        ([{"url": "https://["}], {"sources.0.url": "must be a web address that begins"}),
+        ([{"url": r"https://evil.example\@sec.gov"}], {"sources.0.url": "must be a web address that begins"}),
+    ],
+)
+def test_changed_rows_must_fit(rows: list[Json], errors: dict[str, str]) -> None:
+    """Rows that a person changed are judged, but only for an approval."""
+    value = asks("add_sources", payload={"sources": [SOURCE]})
+    found = answer(value, decision="approve", sources=rows)[1]
+    assert found.keys() == errors.keys()
+    assert all(found[path].startswith(words) for path, words in errors.items())
+    assert answer(value, decision="reject", sources=rows)[0] == {"decision": "reject"}
+
+
+def test_a_document_is_chosen() -> None:
+    """Documents on file are offered, what is asked for first; a chosen one is sent, the agent's is not."""
+    on_file = [
+        Document.from_json({"id": "d1", "document_type": "bill", "filename": "march.pdf"}),
+        Document.from_json({"id": "d2", "document_type": "irs_letter"}),
+    ]
+    form = Questionnaire(asks("verify_tin", **LETTER), on_file)
+    field = next(one for one in form.sections[0].fields if one.name == "document_id")
+    assert field.choices == (("irs_letter: d2", "d2"), ("bill: march.pdf", "d1"))
+    sent, _ = form.answer({"0": {"decision": "approve", "document_id": "d1"}})
+    assert sent is not None
+    assert sent["actions"] == [{"type": "verify_tin", "payload": {"document_id": "d1"}}]
+    assert form.answer({"0": {"decision": "reject", "document_id": "d1"}})[0] == {"decision": "reject"}
+
+
+def test_documents_of_the_same_name() -> None:
+    """They are told apart by their ids."""
+    on_file = [Document.from_json({"id": name, "filename": "a.pdf"}) for name in ("d1", "d2")]
+    fields = Questionnaire(asks("document"), on_file).sections[0].fields
+    field = next(one for one in fields if one.name == "document_id")
+    assert [shown for shown, _ in field.choices] == ["document: a.pdf, d1", "document: a.pdf, d2"]
+
+
+def test_many_rows() -> None:
+    """Rows that are too many to lay out are approved, rejected or answered as JSON, and it is said why."""
+    form = Questionnaire(asks("add_sources", payload={"sources": [SOURCE] * 2000}))
+    assert [field.name for field in form.sections[0].fields] == ["note", "raw"]
+    assert "10,002 inputs, too many" in form.sections[0].reason
+    assert form.answer({"0": {"decision": "approve"}})[0] == {"decision": "approve"}
+
+
+# --------------------------------------------------------------------------------------------- several in one
+
+
+@pytest.mark.parametrize(
+    "decisions", [("approve", "approve"), ("approve", "reject"), ("approve", ""), ("", "")]
+)
+def test_a_combined_proposal(decisions: tuple[str, str]) -> None:
+    """Each proposal is answered on its own; the whole is sent when all are."""
+    entries = {str(n): {"decision": word, "note": "why"} for n, word in enumerate(decisions)}
+    sent, errors = Questionnaire(both()).answer(entries)
+    parts = zip(("tin", "list"), decisions, strict=True)
+    whole = {"proposals": [{"agent": agent, "decision": word, "note": "why"} for agent, word in parts]}
+    assert sent == (None if "" in decisions else whole)
+    assert [key for key, found in errors.items() if "decision" in found] == [
+        str(n) for n, word in enumerate(decisions) if not word
+    ]
+
+
+def test_an_error_in_one_of_them() -> None:
+    """It stands in its own section."""
+    sent, errors = Questionnaire(both()).answer({"0": {"decision": "approve"}, "1": {"decision": "approve"}})
+    assert (sent, errors) == (None, {"1": {"note": "is required"}})
+
+
+@pytest.mark.parametrize("second", [{"agent": "tin"}, {"agent": None}, {"agent": 7}])
+def test_proposals_that_cannot_be_told_apart(second: Json) -> None:
+    """Without an agent for each, they are answered together."""
+    form = Questionnaire(both(**second))
+    assert len(form.sections) == 1
+    assert form.answer({"0": {"decision": "reject"}})[0] == {"decision": "reject"}
+
+
+@pytest.mark.parametrize("proposal", [{"type": "dismissal"}, {"type": "x", "schema": WIDE}])
+def test_many_proposals(proposal: Json) -> None:
+    """Proposals that are too many to lay out are answered together, and it is said why."""
+    n_proposals = 10 if "schema" in proposal else 1000
+    agents = [{**proposal, "agent": f"a{number}"} for number in range(n_proposals)]
+    form = Questionnaire(asks("mixed", proposals=agents))
+    assert len(form.sections) == 1
+    assert f"{n_proposals:,} proposals are too many" in form.sections[0].reason
+    assert form.answer({"0": {"decision": "reject"}})[0] == {"decision": "reject"}
+
+
+# --------------------------------------------------------------------------------------- schemas of their own
+
+
+def test_a_question_with_a_schema() -> None:
+    """Its decision is the buttons and its fields the inputs, sent under their names, numbers as numbers."""
+    value = asks("decision", response_schema=FLAT)
+    [section] = Questionnaire(value).sections
+    assert [verb.button for verb in section.verbs] == ["Approve", "Keep in review", "Reject"]
+    assert [field.name for field in section.fields] == ["risk"]
+    assert answer(value, decision="approved", risk="4")[0] == {"decision": "approved", "risk": 4}
+    assert answer(value, decision="approved", risk="9")[1] == {"risk": "must be at most 5"}
+    assert answer(value, decision="approved")[1] == {"risk": "is required"}
+
+
+def test_many_choices_are_a_dropdown() -> None:
+    """Words of its own are buttons, up to three of them."""
+    for words, n_fields in ((["yes", "no"], 0), (["a", "b", "c", "d"], 1)):
+        own = {"type": "object", "properties": {"decision": {"enum": words}}}
+        [section] = Questionnaire(asks("x", response_schema=own)).sections
+        assert len(section.fields) == n_fields
+        assert all(verb.again == FINAL for verb in section.verbs)
+    assert answer(asks("x", response_schema=own), decision="send") == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        DEEP,
+        {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}},
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}},
+        {"type": "object", "properties": {f"f{n}": {"type": "string"} for n in range(41)}},
+        {"type": "object", "properties": {"a": {"enum": ["x", "x"]}}},
+        {"type": "object", "properties": {"a": {"type": "string", "pattern": "(a+)+$"}}},
+        {},
+    ],
+)
+def test_a_schema_that_is_no_flat_form(schema: Json) -> None:
+    """It is answered as JSON; what is no object stands at the JSON."""
+    assert fields_of(schema) is None
+    value = asks("decision", response_schema=schema or DEEP)
+    assert answer(value, decision="send", raw='{"decision": {"a": 1}}')[0] == {"decision": {"a": 1}}
+    assert list(answer(value, decision="send", raw="[]")[1]) == ["raw"]
+    assert answer(value, decision="send")[1] == {"raw": "is required"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "typed", "value", "error"),
+    [
+        ({"type": "integer"}, " +7 ", 7, None),
+        ({"type": "integer"}, "1.0", None, "must be a whole number such as 3, not “1.0”"),
+        ({"type": "integer"}, "9" * 5000, None, "must be a whole number"),
+        ({"type": "number"}, "1e999", None, "must be a number such as 3.5"),
+        ({"type": "number", "minimum": 1}, "0.5", None, "must be at least 1"),
+        ({"type": "string", "minLength": 3}, "ab", None, "must have at least 3 characters"),
+        ({"type": "string", "format": "date"}, "2026-02-30", None, "must be a date such as"),
+        ({"type": "string", "format": "date"}, " 2026-02-03 ", "2026-02-03", None),
+        ({"type": "boolean"}, True, True, None),
+        ({"enum": [1, True, "a"]}, True, True, None),
+        ({"enum": [1, True, "a"]}, "b", None, "is required"),
+    ],
+)
+def test_what_is_typed_into_a_schema(schema: Json, typed: Any, value: Any, error: str | None) -> None:
+    """Numbers, dates, flags and choices are values of their own type, or an error in words."""
+    fields = fields_of({"type": "object", "required": ["a"], "properties": {"a": schema}})
+    assert fields is not None
+    values, errors = parse_entries(fields, {"a": typed})
+    assert values.get("a") == value
+    assert type(values.get("a")) is type(value)
+    assert errors.get("a", "").startswith(error or "")
+    assert bool(errors) is bool(error)
+
+
+# ----------------------------------------------------------------------------------------- to and from a page
+
+
+def test_invisible_characters_are_codes() -> None:
+    """They can be seen in an input, and what a person types around them is sent with them."""
+    name = "Board \u202e\r\nend"
+    form = Questionnaire(asks("add_sources", payload={"sources": [{**SOURCE, "source_name": name}]}))
+    [section] = form.sections
+    shown = section.shown(form.start()["0"])
+    assert shown["sources"][0]["source_name"] == r"Board \u202e\r\nend"
+    assert r"\u202e" in section.hint()
+    assert section.received(shown) == form.start()["0"] | {"decision": ""}
+    shown["sources"][0]["source_name"] += "!"
+    sent, _ = form.answer({"0": {**section.received(shown), "decision": "approve"}})
+    assert sent is not None
+    [source] = sent["actions"][0]["payload"]["sources"]
+    assert source == {**SOURCE, "source_name": name + "!"}
+
+
+# ---------------------------------------------------------------------------------------------- whatever else
+
+words = st.text(max_size=8) | st.sampled_from(["\ud800", "type", "<b>", "approve", "https://x.example"])
+leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | words
+shapes = ["type", "agent", "proposals", "artifacts", "payload", "response_schema", "properties", "required"]
+inputs = [
+    "decision",
+    "note",
+    "raw",
+    "document_id",
+    "sources",
+    "url",
+    "people",
+    "titles",
+    "addresses",
+    "items",
+]
+keys = words | st.sampled_from([*shapes, *inputs, "enum", "document_types"])
+kinds = st.sampled_from([*KINDS, "object", "string", "array"])
+values = st.recursive(
+    leaves | kinds,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(keys, inner, max_size=4)
+        | st.fixed_dictionaries({"type": kinds}, optional={"payload": inner, "properties": inner})
+    ),
+    max_leaves=25,
+)
+objects = st.dictionaries(keys, values, max_size=5)
+
+
+@given(objects, st.fixed_dictionaries({}, optional={"0": objects, "1": objects}))
+def test_hostile_values(value: Json, values: dict[str, Json]) -> None:
+    """Whatever a question holds is a form, and whatever a page sends is an answer or errors."""
+    form = Questionnaire(value)
+    received = {one.key: one.received(values.get(one.key)) for one in form.sections}
+    for entries in (form.start(), received):
+        for section in form.sections:
+            section.shown(entries[section.key])
+            for verb in section.verbs:
+                sent, errors = section.answer({**entries[section.key], "decision": verb.value})
+                assert (sent is None) is bool(errors)
