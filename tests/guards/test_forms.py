@@ -113,6 +113,14 @@ def test_a_question_that_is_closed_is_not_answered(
     assert posts(pending) == []
 
 
+def test_an_answer_meant_for_another_question(kernel: Kernel, pending: Server, state_dir: Path) -> None:
+    """A page that has not drawn the next question yet answers nothing."""
+    card = Card(kernel, pending, state_dir)
+    card.press_for_another("reject")
+    assert (card.verdict(), posts(pending)) == ("open", [])
+    card.close()
+
+
 def test_a_dismissal_needs_a_note(
     kernel: Kernel, pending: Server, waiting: dict[str, Any], state_dir: Path
 ) -> None:

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from runkit.widgets.schema import Field
 
 import runkit
 from runkit.errors import ContractError, RunkitError, UsageError
 from runkit.logs import log
 from runkit.text import Markup, one_line, visible
-from runkit.widgets.fields import EscapedText, FieldSet
+from runkit.widgets.fields import Codes
 
 ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
 # Format signs with a shape of their own: they stand over or before numbers and words.
@@ -92,34 +91,20 @@ def test_only_one_file_makes_the_log() -> None:
 @example("a\r\nb\nc", True)
 def test_a_text_that_is_not_edited_leaves_an_input_as_it_came(text: str, has_lines: bool) -> None:
     """Whatever it holds; and what stands in the input is all that a browser keeps and shows."""
-    escaped = EscapedText.of(text, has_lines=has_lines)
-    assert escaped.unescape(escaped.displayed) == text
-    assert visible(escaped.displayed) == escaped.displayed
-    assert has_lines or "\n" not in escaped.displayed
+    codes = Codes(text, has_lines=has_lines)
+    shown = codes.shown(text)
+    assert codes.typed(shown) == text
+    assert visible(shown) == shown
+    assert has_lines or "\n" not in shown
+    assert bool(codes.hint) == (shown != text)
 
 
 @given(st.text(st.sampled_from("ab\u202e\x1b\n\ud83d\\"), max_size=8), st.text(st.sampled_from("xyz ")))
 def test_an_edit_keeps_the_signs_it_does_not_touch(text: str, added: str) -> None:
     """Typing at an end of a text changes nothing else of it."""
-    escaped = EscapedText.of(text, has_lines=False)
-    assert escaped.unescape(added + escaped.displayed) == added + text
-    assert escaped.unescape(escaped.displayed + added) == text + added
-
-
-def test_the_form_says_that_it_shows_codes() -> None:
-    """Beside the input; nothing is said where nothing is hidden, and pasted signs are named."""
-    fields = [Field("note", "Note", "text"), Field("plain", "Plain", "long_text")]
-    inputs = FieldSet(fields, {"note": "pay\u202eee\n", "plain": "one\ntwo"}, lambda: None)
-    note, plain = (box.children for box in inputs.box.children)
-    assert note[0].value == "pay\\u202eee\\n"
-    assert "shown as codes (\\u202e, \\n)" in note[1].value
-    assert plain[0].value == "one\ntwo"
-    assert plain[1].value == ""
-    plain[0].value = "one\u200b"
-    assert "invisible characters (\\u200b)" in plain[1].value
-    note[0].value += "!"
-    assert inputs.entries() == {"note": "pay\u202eee\n!", "plain": "one\u200b"}
-    inputs.close()
+    codes = Codes(text, has_lines=False)
+    assert codes.typed(added + codes.shown(text)) == added + text
+    assert codes.typed(codes.shown(text) + added) == text + added
 
 
 def test_saved_runs_act_on_no_terminal() -> None:

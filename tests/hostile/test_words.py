@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import IPython.display
@@ -130,17 +131,13 @@ def test_the_static_halves_of_widgets(text: str) -> None:
     run = Run.from_json(raw)
     question = question_of(run)
     assert question is not None
-    waits = inbox_controller.Snapshot(
-        waiting=inbox_controller.rows_of([run]), receipts=(text,), coverage=text, error=text
-    )
-    elsewhere = receipts.answered_elsewhere(
-        question, client, Outcome("answered", run.created_at, text), is_refused=True
-    )
+    waits = inbox_controller.Snapshot(waiting=inbox_controller.rows_of([run]), coverage=text, error=text)
+    elsewhere = receipts.answered_elsewhere(question, client, Outcome("answered", run.created_at, text), text)
     bundles = [
-        display.bundle(display.header(question, client), display.question_text(question, client)),
+        display.twin(question, client),
         inbox.static(waits, client),
         feedback.static(feedback.FeedbackController(client, run)),
-        display.bundle(display.receipt(elsewhere), elsewhere.title),
+        display.receipt(replace(elsewhere, reason=text), client, question),
     ]
     for bundle in bundles:
         check_html(bundle["text/html"])

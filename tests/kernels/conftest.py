@@ -139,12 +139,13 @@ class Kernel:
         self.until(lambda: card in self.drawn)
         return card
 
-    def press(self, card: str, verb: str, times: int = 1, **entries: Any) -> None:
+    def press(self, card: str, verb: str, times: int = 1, digest: str = "", **entries: Any) -> None:
         """Send an answer to the question of a card, as the second press does; quickly if several times."""
         state = self.drawn[card]
+        digest = digest or state["question"]["digest"]
         values = {"0": {**state["values"]["0"], **entries}}
         for _ in range(times):
-            self.tell(card, verb=verb, values=values, digest=state["question"]["digest"])
+            self.tell(card, verb=verb, values=values, digest=digest)
 
     def _send(self, comm_id: str, data: dict[str, Any]) -> None:
         message = self._client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})

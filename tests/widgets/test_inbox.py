@@ -261,19 +261,6 @@ def test_one_name_for_all_questions(box: Sandbox, client: Client) -> None:
     assert (page.drawn["status"]["who"], page.drawn["status"]["login"]) == ("Ana Ortiz", False)
 
 
-def test_an_answer_meant_for_another_question(box: Sandbox, client: Client) -> None:
-    """A page that has not drawn the next question yet answers nothing."""
-    runs = [ask(box, client), ask(box, client)]
-    inbox = InterruptInbox(client)
-    page = shown(inbox)
-    digest = page.drawn["question"]["digest"]
-    page.tell(open=key(runs[1]))
-    eventually(lambda: is_open(page, runs[1]))
-    page.tell(verb="reject", values=page.drawn["values"], digest=digest)
-    assert inbox.controller.snapshot.form is not None
-    assert inbox.controller.snapshot.form.snapshot.state == "open"
-
-
 def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
     """The next look closes a form whose question somebody else has answered, and says so."""
     run = ask(box, client)
