@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -29,7 +29,7 @@ from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
 from runkit.logs import log
-from runkit.models import Run
+from runkit.models import BUSINESS_FIELDS, Run
 from runkit.text import moment
 from runkit.widgets import drafts, jobs, receipts
 from runkit.widgets.fields import Json, to_entries
@@ -276,6 +276,24 @@ class AnswerController(Controller[Snapshot]):
             if previous.state is not State.OPEN or is_offline == (previous.message == OFFLINE):
                 return
             self._change(State.OPEN, OFFLINE if is_offline else "")
+        self._notify()
+
+    def identify(self, run: Run) -> None:
+        """Take the business of the run, which may be found out while the question is displayed."""
+        with self._lock:
+            known = self.question.run
+            if known.business_id is not None or run.business_id is None:
+                return
+            business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
+            self.question = replace(self.question, run=known.with_local_fields(**business))
+            previous = self._snapshot
+            self._change(
+                previous.state,
+                previous.message,
+                errors=previous.errors,
+                is_checking=previous.is_checking,
+                receipt=previous.receipt,
+            )
         self._notify()
 
     def update_run(self, run: Run) -> None:

@@ -206,6 +206,10 @@ class InboxController(Controller[Snapshot]):
             runs = [businesses.identified(self._runs[run_id]) for run_id in missing if run_id in self._runs]
             identified = [run for run in runs if run.business_id is not None]
             self._update_runs(identified)
+        by_id = {run.id: run for run in identified}
+        for (run_id, _), form in self._forms.copy().items():
+            if run_id in by_id:
+                form.identify(by_id[run_id])
         if identified:
             self._notify()
         return True

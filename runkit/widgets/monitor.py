@@ -2,7 +2,8 @@
 
 JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of a running run is in
 the card, in an Output widget whose content is replaced. While the run waits, and after it has ended, the
-chart is an output of its own, which the saved notebook keeps.
+chart is an output of its own, which the saved notebook keeps. It is drawn when the card has loaded: anywidget
+gives a card two seconds, and loading plotly.js can take as long.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class RunMonitor:
         self._chart: dict[str, Any] = {}
         self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
         self._is_chart_fixed = False  # in its own output, and not in the card
+        self._is_drawn = False
         self._outputs: list[Any] = []  # the display handles: status, card, chart
         self._box: w.VBox | None = None
         self._live: w.Output | None = None
@@ -112,7 +114,6 @@ class RunMonitor:
             self._end("Moved to another cell.")
         state, run = self._watcher.state, self.run
         has_card = not run.is_finished and not frontend.is_headless()
-        is_chart_fixed = not has_card or run.status != "running"
         controllers = self._new_controllers(run) if has_card else []
         f = frames(run)
         chart = self._chart_bundle(f)
@@ -123,10 +124,10 @@ class RunMonitor:
             if has_card:
                 self._status = Card(self._describe, self._handle, self._on_views)
                 self._box, self._live = w.VBox(), w.Output()
-                self._draw(chart, is_fixed=is_chart_fixed)
+                self._chart, self._is_chart_fixed, self._is_drawn = chart, True, False
                 self._add(controllers)
                 middle = frontend.widget_bundle(self._box)
-            bundles = [self._bundle(), middle, chart if is_chart_fixed else display.EMPTY]
+            bundles = [self._bundle(), middle, display.EMPTY if has_card else chart]
             self._outputs = [frontend.output(one) for one in bundles]
         if self._box is not None and frontend.is_interactive():
             self._watcher.start()  # before it is displayed, since the next cell may keep the kernel busy
@@ -134,10 +135,16 @@ class RunMonitor:
     def _on_views(self, n_views: int) -> None:
         """Watch the run only while a page displays the card."""
         if n_views:
+            self._draw_first()
             self._watcher.start()
             self._condition.set_displayed()
         else:
             self._watcher.pause()
+
+    def _draw_first(self) -> None:
+        with self._lock:
+            if self._box is not None and not self._is_drawn:
+                self._draw(self._chart, is_fixed=self._state.run.status != "running")
 
     def _describe(self) -> Json:
         run = self.run
@@ -158,6 +165,7 @@ class RunMonitor:
         run = state.run
         if self._box is None:
             return
+        self._draw_first()
         for controller, _ in tuple(self._cards.values()):
             controller.update_run(run)  # first, because it may give a receipt
         f, is_fixed = frames(run), run.status != "running"
@@ -214,6 +222,7 @@ class RunMonitor:
     def _draw(self, chart: dict[str, Any], *, is_fixed: bool) -> None:
         """Draw a chart in its own output, or in the card."""
         assert self._live is not None  # noqa: S101 - there is a card
+        self._is_drawn = True
         was_fixed, self._is_chart_fixed, self._chart = self._is_chart_fixed, is_fixed, chart
         if is_fixed:
             if was_fixed:
@@ -285,7 +294,7 @@ class RunMonitor:
         if box is None or live is None or status is None:
             return
         self._condition.notify_all()
-        if not self._is_chart_fixed:
+        if not (self._is_chart_fixed and self._is_drawn):
             self._update(2, self._chart)
         self._update(1, display.note(text))
         cards, self._cards = [card for _, card in self._cards.values()], {}

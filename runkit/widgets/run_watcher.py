@@ -50,7 +50,7 @@ class RunWatcher:
         self._client = client
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._ticker = jobs.Ticker(self._tick, "watch")
+        self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
         self._is_on = self._is_closed = False
         self._pause = FIRST
         self._n_refusals = 0

@@ -49,7 +49,7 @@ CONTRAST = (
 )
 WIDER = """() => [...document.querySelectorAll(".runkit-card *")]
     .filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth + 1)
-    .filter((one) => getComputedStyle(one).overflowX === "visible")
+    .filter((one) => getComputedStyle(one).overflowX === "visible" && !one.matches(".rk-main"))
     .map((one) => one.outerHTML.slice(0, 100))"""  # what is wider than its place
 pytestmark = [pytest.mark.browser]
 light = pytest.mark.parametrize("lab", [LIGHT], indirect=True)
@@ -417,7 +417,7 @@ def test_d_d_is_harmless(open_desk: Open) -> None:
     page = open_desk("address_gap", FORM).page
     card(page).get_by_role("button", name="Edit").click()
     focus_card(page)
-    for words in ("Close", "Source 1: url", "Remove 1", "Add to sources", "Change", "Add the source"):
+    for words in ("Close", "Remove 1", "Add to sources", "Add the source"):
         tab_to(page, words)
         page.keyboard.press("d")
         page.keyboard.press("d")
@@ -532,7 +532,7 @@ def test_the_looks(open_desk: Open, tmp_path: Path) -> None:
     check_looks(page, tmp_path / "open.png")
     for one in (document, combined, hit):
         one.locator("[data-id^=press]").first.click()
-    expect(page.locator("[aria-invalid]")).to_have_count(1)
+    expect(page.locator("[aria-invalid]")).to_have_count(2)
     sources.get_by_role("button", name="Edit").click()
     sources.get_by_role("button", name="Add to sources").click()
     press(decision.locator("[data-id=press-rejected]"), times=1)

@@ -261,6 +261,18 @@ def test_one_name_for_all_questions(box: Sandbox, client: Client) -> None:
     assert (page.drawn["status"]["who"], page.drawn["status"]["login"]) == ("Ana Ortiz", False)
 
 
+def test_a_business_that_is_found_out_later(box: Sandbox, client: Client) -> None:
+    """The open card says that it is not known, and then which it is."""
+    run = ask(box, client)
+    with box.client(rate=None) as stranger:
+        inbox = InterruptInbox(stranger)
+        page = shown(inbox)
+        assert page.drawn["question"]["run"] == run.id[:8]
+        eventually(lambda: page.drawn["question"]["business"] == "Namesake Imports LLC")
+        again = page.drawn["question"]["sections"][0]["verbs"][0]["again"]
+        assert again == "Press again: can't be undone"
+
+
 def test_answered_elsewhere_while_open(box: Sandbox, client: Client) -> None:
     """The next look closes a form whose question somebody else has answered, and says so."""
     run = ask(box, client)
