@@ -91,7 +91,7 @@ class RunMonitor:
         self._box: w.VBox | None = None
         self._live: w.Output | None = None
         self._status: Card | None = None
-        self._cards: dict[str, tuple[AnswerController, Card]] = {}  # by the id of the question
+        self._questions: dict[str, AnswerController] = {}  # by id; the card shows the first one
         self._receipts: list[str] = []
         self._condition = frontend.CellCondition()
 
@@ -123,7 +123,8 @@ class RunMonitor:
             middle = display.EMPTY if run.is_finished else frontend.headless_bundle(ALTERNATIVE)
             if has_card:
                 self._status = Card(self._describe, self._handle, self._on_views)
-                self._box, self._live = w.VBox(), w.Output()
+                self._live = w.Output()
+                self._box = w.VBox([self._status, self._live])
                 self._chart, self._is_chart_fixed, self._is_drawn = chart, True, False
                 self._add(controllers)
                 middle = frontend.widget_bundle(self._box)
@@ -148,6 +149,8 @@ class RunMonitor:
 
     def _describe(self) -> Json:
         run = self.run
+        for controller in tuple(self._questions.values()):
+            return {**display.describe_form(controller, self._reasons), "zoom": True}
         status = str(style.status(run.status))
         title = visible(f"{run.label} · {status}")
         text = visible(self._watcher.state.message)
@@ -155,6 +158,8 @@ class RunMonitor:
 
     def _handle(self, content: Json) -> None:
         zoom = content.get("zoom")
+        for controller in tuple(self._questions.values())[:1]:
+            controller.receive(content)
         if "zoom" in content:
             pair = zoom if isinstance(zoom, list) and len(zoom) == 2 else []
             is_plain = all(isinstance(one, str | int | float) for one in pair)
@@ -166,7 +171,7 @@ class RunMonitor:
         if self._box is None:
             return
         self._draw_first()
-        for controller, _ in tuple(self._cards.values()):
+        for controller in tuple(self._questions.values()):
             controller.update_run(run)  # first, because it may give a receipt
         f, is_fixed = frames(run), run.status != "running"
         is_same = f.steps.equals(self._frames.steps) and is_fixed == self._is_chart_fixed
@@ -237,7 +242,7 @@ class RunMonitor:
     def _new_controllers(self, run: Run) -> list[AnswerController]:
         """Make a controller for each pending question without a card; some of them list documents."""
         waiting = () if run.is_finished else run.interrupts
-        questions = [question_of(run, item.id) for item in waiting if item.id not in self._cards]
+        questions = [question_of(run, item.id) for item in waiting if item.id not in self._questions]
         return [
             AnswerController(self._client, question, **self._options)
             for question in questions
@@ -246,34 +251,24 @@ class RunMonitor:
 
     def _add(self, controllers: list[AnswerController]) -> None:
         for controller in controllers:
-            if controller.question.interrupt_id not in self._cards:
-                self._add_card(controller)
-        self._arrange()
-
-    def _add_card(self, controller: AnswerController) -> None:
-        card = Card(lambda: display.describe_form(controller, self._reasons), controller.receive)
-        self._cards[controller.question.interrupt_id] = controller, card
-        controller.subscribe(card.show)
-        controller.subscribe(self._on_answer)
-
-    def _arrange(self) -> None:
-        if self._box is not None:
-            self._box.children = (self._status, *(card for _, card in self._cards.values()), self._live)
+            if controller.question.interrupt_id not in self._questions:
+                self._questions[controller.question.interrupt_id] = controller
+                controller.subscribe(self._on_answer)
 
     def _on_answer(self, snapshot: Snapshot) -> None:
-        """Replace a finished card by its receipt, also after the run has ended."""
+        """Show what became of an answer; a receipt takes the place of its question, also after the end."""
         if snapshot.receipt is None:
             if self.run.is_finished:  # an answer that was being sent did not arrive
-                for controller, _ in tuple(self._cards.values()):
+                for controller in tuple(self._questions.values()):
                     controller.update_run(self.run)
+            if self._status is not None:
+                self._status.show()
             return
         with self._lock:
             self._receipts.append(snapshot.receipt.title)
-            over = [key for key, (controller, _) in self._cards.items() if controller.snapshot.is_final]
-            cards = [self._cards.pop(key)[1] for key in over]
-            self._arrange()
-            for card in cards:
-                card.close()
+            for key, controller in tuple(self._questions.items()):
+                if controller.snapshot.is_final:
+                    del self._questions[key]
             self._update_status()
             self._end_if_done()
         self._watcher.poll_now()
@@ -283,8 +278,8 @@ class RunMonitor:
             self._outputs[number].update(bundle, raw=True)
 
     def _end_if_done(self) -> None:
-        """End after the last state, but keep cards that are sending or hold entries."""
-        if self._state.is_over and not self._cards:
+        """End after the last state, but keep a question that is being answered or holds entries."""
+        if self._state.is_over and not self._questions:
             self._end("Run finished. Live updates off." if self.run.is_finished else self._state.message)
 
     def _end(self, text: str) -> None:
@@ -297,8 +292,8 @@ class RunMonitor:
         if not (self._is_chart_fixed and self._is_drawn):
             self._update(2, self._chart)
         self._update(1, display.note(text))
-        cards, self._cards = [card for _, card in self._cards.values()], {}
-        for widget in (box.layout, live.layout, box, live, status, *cards):
+        self._questions = {}
+        for widget in (box.layout, live.layout, box, live, status):
             widget.close()
 
     async def ended(self, timeout: float | None = None) -> Run:

@@ -6,6 +6,7 @@ methods change with it; what the guards expect of a form stays.
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -83,6 +84,11 @@ class Card:
             assert time.monotonic() < deadline, state
             time.sleep(0.02)
         return state
+
+    @property
+    def widgets(self) -> str:
+        """All that the widgets of the page hold: what a saved notebook may keep."""
+        return json.dumps(self._kernel.widgets)
 
     @property
     def note(self) -> str:

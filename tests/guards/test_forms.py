@@ -121,6 +121,18 @@ def test_an_answer_meant_for_another_question(kernel: Kernel, pending: Server, s
     card.close()
 
 
+def test_a_saved_notebook_holds_no_question(kernel: Kernel, pending: Server, state_dir: Path) -> None:
+    """The widgets hold code and style: neither the question nor what was typed."""
+    card = Card(kernel, pending, state_dir)
+    card.type_note(NOTE)
+    card.draw()
+    assert card.note == NOTE
+    assert "AnyModel" in card.widgets
+    assert "Dismiss?" not in card.widgets
+    assert NOTE not in card.widgets
+    card.close()
+
+
 def test_a_dismissal_needs_a_note(
     kernel: Kernel, pending: Server, waiting: dict[str, Any], state_dir: Path
 ) -> None:
@@ -185,6 +197,10 @@ def test_a_monitor_follows_a_run_that_asks(
     kernel.run("monitor = runkit.RunMonitor(client, 'run-1')\nmonitor")
     assert kernel.value("monitor.run.status") == "'interrupted'"
     card.draw()
+    n_reads, deadline = len(pending.asked), time.monotonic() + 20
+    while len(pending.asked) == n_reads:  # it goes on while the question waits
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     pending.script = serving(read=run_json(updated_at="2026-02-03T10:05:00Z", steps=[]))
     deadline = time.monotonic() + 20
     while kernel.value("monitor.run.status") != "'completed'":

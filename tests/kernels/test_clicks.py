@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 
@@ -56,17 +55,6 @@ def test_a_double_click(kernel: Kernel, posts: Count) -> None:
     submit(kernel, "in_review", times=3)
     assert "Kept in review" in receipt(kernel, card)
     assert (state(kernel), posts()) == ("settled", 1)
-
-
-def test_a_saved_notebook_holds_no_question(kernel: Kernel) -> None:
-    """The state of the card's widget is its code and style: no question, and nothing that was typed."""
-    show(kernel)
-    kernel.run("state = json.dumps(form.widget.get_state())")
-    names = set(json.loads(kernel.value("json.dumps(list(form.widget.get_state()))").strip("'")))
-    own = {name for name in names if not name.startswith("_")}
-    assert own <= {"layout", "tabbable", "tooltip"}
-    assert kernel.value("'Judgment' in state") == "False"
-    kernel.run("form.close()")
 
 
 @pytest.mark.parametrize("code", HEARD_WHILE)

@@ -290,6 +290,7 @@ function render({model, el}) {
 
   function frame() {
     const kind = state.kind;
+    for (const name of Object.keys(json)) delete json[name];
     const region = (name, tag = "div", props = {}) => (nodes[name] = h(tag, {class: `rk-${name}`, ...props}));
     const pane = region("pane", "section", {tabindex: "-1", "aria-label": "Question"});
     pane.append(region("body"), region("message", "div", {"aria-live": "off"}), region("bar"), region("help"));
