@@ -12,7 +12,7 @@ from tests.kernels.conftest import Kernel
 Count = Callable[[], int]
 VIEW = "application/vnd.jupyter.widget-view+json"
 HEARD_WHILE = {  # measured: over which kernels a click is heard while a cell does this
-    "time.sleep(0.6)": {("7.3.0", True)},
+    "time.sleep(0.6)": {("7.3.0", True), ("7.4.0", True)},
     "await asyncio.sleep(0.6)": {("7.3.0", True), ("7.4.0", True), ("7.4.0", False)},
 }
 
