@@ -175,6 +175,11 @@ def test_what_is_no_second_press(open_desk: Open, posts: Posts) -> None:
         away()
         expect(keep).not_to_have_class("rk-armed")
         expect(keep).not_to_have_attribute("data-armed", "true")
+    card(page).locator("textarea").focus()
+    page.keyboard.press("Control+Enter")
+    is_armed(page)
+    page.keyboard.type("y")  # the focus stays, the answer is another
+    expect(page.locator(".rk-armed")).to_have_count(0)
     assert posts.count() == 0
     press(keep)
     see(page, "Hit kept")
