@@ -27,9 +27,10 @@ from weakref import WeakSet
 from runkit.answers import CONFIRMED, IN_DOUBT, declared_name
 from runkit.client import Client
 from runkit.client.resume import is_stale
+from runkit.contract import BUSINESS_FIELDS
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
 from runkit.logs import log
-from runkit.models import BUSINESS_FIELDS, Run
+from runkit.models import Run
 from runkit.text import moment
 from runkit.widgets import drafts, jobs, receipts
 from runkit.widgets.fields import Json, to_entries

@@ -268,7 +268,7 @@ def test_a_business_that_is_found_out_later(box: Sandbox, client: Client) -> Non
         inbox = InterruptInbox(stranger)
         page = shown(inbox)
         assert page.drawn["question"]["run"] == run.id[:8]
-        eventually(lambda: page.drawn["question"]["business"] == "Namesake Imports LLC")
+        eventually(lambda: page.drawn["question"]["business"] == "Tacoma Harbor Imports LLC")
         again = page.drawn["question"]["sections"][0]["verbs"][0]["again"]
         assert again == "Press again: can't be undone"
 

@@ -104,7 +104,7 @@ def test_a_run_is_followed_answered_and_found(box: Sandbox, client: Client, show
     page.answer("approve")
     until(lambda: monitor.run.is_finished, 30)
     until(lambda: WIDGET not in shown.outputs()[1])
-    assert "CIP summary for Missing Suite Dental PLLC" in shown.html()
+    assert "CIP summary for Lakeline Family Dental PLLC" in shown.html()
     assert "Source added, " in shown.html()
     assert PLOTLY in shown.outputs()[2]
 
