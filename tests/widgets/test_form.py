@@ -52,7 +52,10 @@ def test_an_answer_by_a_page(asking: Asking, in_a_page: Open) -> None:
     form = InterruptForm(asking.client, asking.run(), reasons={"dismissal": ["Another date of birth"]})
     page = in_a_page(form)
     question, status = page.drawn["question"], page.drawn["status"]
-    assert (question["business"], question["title"]) == ("Tacoma Harbor Imports LLC", "Dismiss 1 potential hit?")
+    assert (question["business"], question["title"]) == (
+        "Tacoma Harbor Imports LLC",
+        "Dismiss 1 potential hit?",
+    )
     [section] = question["sections"]
     assert [verb["button"] for verb in section["verbs"]] == ["Dismiss the hit", "Keep the hit"]
     assert section["reasons"] == ["Another date of birth"]
