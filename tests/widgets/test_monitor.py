@@ -128,7 +128,7 @@ def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> No
     page = ask(monitor)
     with box.client(person="Priya Raman") as colleague:
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
-        colleague._connection.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
+        colleague._http.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
     until(lambda: not has_question(monitor), 20)
     until(lambda: "Already answered by Priya Raman" in shown.html())
     assert "question" not in page.drawn
