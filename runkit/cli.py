@@ -10,6 +10,7 @@ import argparse
 import gzip
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, NoReturn, cast
@@ -93,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    root.add_argument("--version", action="version", version=f"runkit {runkit.__version__}")
+    root.add_argument("--version", action="version", version=_versions())
     commands = root.add_subparsers(title="commands", metavar="COMMAND")
     for name, (command, add_options, description) in COMMANDS.items():
         words = f"{description[0].upper()}{description[1:]}."
@@ -101,6 +103,17 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command, name=name)
         add_options(sub.add_argument)
     return root
+
+
+def _versions() -> str:
+    """What a report of a problem should name."""
+    lines = [f"runkit {runkit.__version__}", f"python {platform.python_version()}"]
+    for name in ("jupyterlab", "ipykernel", "plotly", "anywidget"):
+        try:
+            lines.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            lines.append(f"{name} not installed")
+    return "\n".join(lines)
 
 
 def _demo_options(add: Add) -> None:

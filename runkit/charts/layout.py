@@ -24,7 +24,6 @@ DATE_PX = 16  # the second line of clock times, and the axis' title
 LEGEND_PX = 24  # a line of the legend
 FIGURE_PX = 900  # the usual width of a figure, for the legend
 ENTRY_PX = 48  # of an entry of the legend beside its word
-SLIDER_PX = 36
 STRIP = 1.6  # rows above the first one, where the words of waits stand
 MOST_WAITS = 40  # bands
 WAIT_WORDS = "waiting for a reviewer"
@@ -55,7 +54,7 @@ def layout(
     above = above or (STRIP if waits else 0.15)
     top, last = -0.5 - above, rows.n - 0.5 + (not len(picture.scene.bars))
     area = round((last - top) * rows.px)
-    below = AXIS_PX + (2 * DATE_PX if is_clock else 0) + (SLIDER_PX if picture.is_partial else 0)
+    below = AXIS_PX + (2 * DATE_PX if is_clock else 0)
     legend_px = LEGEND_PX * _legend_lines(data)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
     margin = {"l": labels_px + EDGE_PX, "t": title_px(heading), "b": below + legend_px, "pad": 0}
@@ -63,7 +62,7 @@ def layout(
     figure = figure_layout(picture.theme, heading, area, below + legend_px)
     figure["meta"]["refines"] = not is_clock and not picture.axis.folds  # ticks, by a page's zoom
     return figure | {
-        **_xaxes(picture, is_clock, area),
+        "xaxis": _time_axis(picture, is_clock),
         "yaxis": {
             "range": [last, top],
             "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
@@ -121,21 +120,15 @@ def _legend_lines(data: list[Trace]) -> int:
     return int(-(-width // FIGURE_PX))
 
 
-def _xaxes(picture: Picture, is_clock: bool, area: int) -> dict[str, Any]:
-    """The time axis; a chart that leaves steps out has a range slider, which repeats only the bars."""
+def _time_axis(picture: Picture, is_clock: bool) -> dict[str, Any]:
+    """The time axis."""
     axis = picture.axis
     origin = int(picture.scene.origin.min()) if is_clock else 0
     ticks = clock_axis(axis, origin, picture.tz) if is_clock else relative_axis(axis)
     title = {"title": {"text": f"Time of day, {plain(picture.tz)}", "standoff": 4}} if is_clock else {}
     stub = STUB * axis.length * len(stubs(picture))
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
-    xaxis = {"range": span, "tickangle": 0, "showgrid": True} | ticks | title
-    if not picture.is_partial:
-        return {"xaxis": xaxis}
-    slider = {"visible": True, "range": span, "thickness": min(SLIDER_PX * 0.6 / area, 0.3)}
-    look = {"bgcolor": picture.theme.band, "bordercolor": picture.theme.line, "borderwidth": 1}
-    behind = {"matches": "x", "overlaying": "x", "visible": False, "range": span}
-    return {"xaxis": xaxis | {"rangeslider": slider | look}, "xaxis2": behind}
+    return {"range": span, "tickangle": 0, "showgrid": True} | ticks | title
 
 
 def _shaded(picture: Picture) -> list[dict[str, Any]]:

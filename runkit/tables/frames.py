@@ -170,6 +170,33 @@ class Frames:
             part.write_text(json.dumps(self.coverage._asdict() | {"version": self.version}))
         return folder
 
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the six frames as sheets of an Excel workbook; text stays text, also if it starts with `=`.
+
+        Times are in UTC without a zone. A text longer than a cell (32,767 characters) ends in its length. The
+        file is readable by its owner only.
+
+        Parameters
+        ----------
+        path
+            The file to write, such as `frames.xlsx`; `~` is the user's home.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        UsageError
+            For a path that cannot be written, and a frame with more than 1,048,575 rows.
+        MissingExtra
+            Without the extra `[excel]`.
+        """
+        from runkit.tables.excel import write_workbook
+
+        return write_workbook(dict(self.items()), path)
+
     def sentences(self, most: int = SHOWN_RUNS) -> list[str]:
         """Summarize the first `most` runs in one line each: status, time budget, counts."""
         return [summarize_run(row) for _, row in self.runs.head(most).iterrows()]

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
@@ -92,7 +93,11 @@ def test_the_installed_command_explains_itself(tmp_path: Path) -> None:
         assert one.description
     assert "130 stopped" in " ".join(done.stdout.split())
     done = subprocess.run([command, "--version"], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"runkit {runkit.__version__}\n")
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0]) == (0, f"runkit {runkit.__version__}")
+    assert lines[2:] == [
+        f"{one} {version(one)}" for one in ("jupyterlab", "ipykernel", "plotly", "anywidget")
+    ]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -166,7 +171,7 @@ def test_the_demo_shows_runs_and_writes_a_page(tmp_path: Path) -> None:
     for words in ("Dismiss 1 potential hit?", "Completed", "Waiting", "Failed"):
         assert words in done.stdout
     [failed] = [line for line in done.stdout.splitlines() if "Failed" in line]
-    assert re.match("Broken Lookup Holdings Inc +[0-9a-f]{8}  ✕ Failed     IRS TIN Matching", failed)
+    assert re.match("Gulf Coast Cable Inc +[0-9a-f]{8}  ✕ Failed     IRS TIN Matching", failed)
     assert "1 waiting · 1 failed · 4 completed" in done.stdout
     assert "\x1b" not in done.stdout  # no terminal, no colors
     assert not re.search("[0-9a-f]{8}-[0-9a-f]{4}-", done.stdout + done.stderr)
@@ -233,7 +238,7 @@ def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
         assert re.match(r"2 questions waiting, oldest \d+ d", done.stdout)
         rows = re.findall(r"^ *(\d+) d .{0,8}  (.*?) +[0-9a-f]{8} ", done.stdout, re.MULTILINE)
         assert [int(days) for days, _ in rows] == sorted((int(days) for days, _ in rows), reverse=True)
-        assert [name for _, name in rows] == ["Twofold Freight Co", "Judgment Call Ventures LP"]
+        assert [name for _, name in rows] == ["Truckee River Freight Co", "Table Rock Ventures LP"]
         assert run("inbox", "--sandbox", "--since", "today", cwd=tmp_path, **at).stdout.startswith("You're")
 
 

@@ -242,16 +242,3 @@ def test_any_policy_is_made_or_refused(case: Case) -> None:
         words = repr(policy)
         assert Masker(policy).text("x") == "x" or policy.patterns
     assert len(words) < 2_000
-
-
-def _circle() -> Json:
-    inside: list[Any] = []
-    inside.append(inside)
-    return {"new": inside}
-
-
-@pytest.mark.parametrize("more", [{"new": float("nan")}, {"new": {1, 2}}, {1: 2}, _circle()], ids=ascii)
-def test_what_no_report_can_hand_over_is_said_first(more: Json) -> None:
-    """Before anything of it is masked."""
-    with pytest.raises(DataError, match="is not JSON"):
-        read_source([run() | more])

@@ -53,7 +53,7 @@ def test_the_main_job_needs_no_extra(bare: Environment, tmp_path: Path) -> None:
 
 def test_the_demo_needs_no_extra(bare: Environment, tmp_path: Path) -> None:
     """`runkit demo` writes its page."""
-    assert "200 steps" in bare.run("runkit", "demo", "--speed", "3000", cwd=tmp_path)
+    assert "4 completed" in bare.run("runkit", "demo", "--speed", "3000", cwd=tmp_path)
     assert (tmp_path / "runkit-demo" / "index.html").is_file()
 
 

@@ -44,9 +44,11 @@ def test_the_wheel_holds_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -
     info = {f"{INFO}/{name}" for name in names}
     notebooks = {f"runkit/{name}" for name in files("notebooks")}
     assert {*wheel.namelist()} == files("runkit") | notebooks | info
-    assert {"runkit/py.typed", "runkit/notebooks/templates/run.ipynb", "runkit/reports/page.html.j2"} <= {
-        *wheel.namelist()
-    }
+    assert {
+        "runkit/py.typed",
+        "runkit/notebooks/templates/run.ipynb",
+        "runkit/reports/static/page.html.j2",
+    } <= {*wheel.namelist()}
 
 
 def test_what_is_carried_is_what_is_here(wheel: zipfile.ZipFile) -> None:

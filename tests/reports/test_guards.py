@@ -13,7 +13,7 @@ import pytest
 import runkit
 from runkit import answers
 from runkit.answers import digest
-from runkit.errors import DataError, UsageError
+from runkit.errors import UsageError
 from runkit.reports.bundle import digest_of, make_masker, read_source, redact_source
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import notebooks
@@ -101,7 +101,7 @@ def test_a_word_for_no_key_is_not_masked(monkeypatch, key):
 
 def test_half_a_surrogate_pair_is_refused(tmp_path):
     """No JSON text can hold it."""
-    with pytest.raises(DataError, match="this Run is not JSON"):
+    with pytest.raises(UsageError, match="contains no runs"):
         make(run(step("s", label="bad \ud800 sign")), tmp_path / "a.html")
 
 

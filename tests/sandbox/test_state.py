@@ -35,17 +35,19 @@ waits = st.lists(st.integers(1, 90_000_000), min_size=2, max_size=2)
 
 
 def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...]:
-    """Answer each question after its delay, with the same choice among the possible verdicts."""
+    """Answer one open question after another, each after a delay, with the same choice among the verdicts."""
     answers: tuple[Answer, ...] = ()
+    at = 0
     for delay in delays:
         planned = plan(spec, answers)
         if planned.status == "interrupted":
-            interrupt = planned.interrupts[-1]
+            interrupt = next(one for one in planned.interrupts if one.answered_at is None)
+            at = max(at, interrupt.asked_at) + delay
             verdicts = tuple(
                 (agent, list(OUTCOMES[question])[choice % len(OUTCOMES[question])])
                 for agent, question in interrupt.questions
             )
-            answers += (Answer(interrupt.item["id"], interrupt.asked_at + delay, verdicts),)
+            answers += (Answer(interrupt.item["id"], at, verdicts),)
     return answers
 
 

@@ -1,0 +1,60 @@
+"""Frames as sheets of an Excel workbook: no time zones, and text that is never a formula or a link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from runkit import files
+from runkit.errors import MissingExtra, UsageError
+
+try:
+    import xlsxwriter  # noqa: F401
+except ImportError:
+    raise MissingExtra.of("excel", "writing an Excel file") from None
+
+MAX_ROWS = 1_048_575  # of a sheet, without its head
+MAX_TEXT = 32_767  # characters of a cell
+OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+
+
+def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path:
+    """Write a sheet for each frame; gives the file. Raises `UsageError`."""
+    target = files.file_at(path)
+    for name, df in tables.items():
+        if len(df) > MAX_ROWS:
+            raise UsageError(
+                f"{name} has {len(df):,} rows; a sheet of Excel holds {MAX_ROWS:,}. Select fewer "
+                "runs, or use f.save()."
+            )
+    try:
+        with (
+            files.replacing(target) as part,
+            part.open("wb") as file,
+            pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": OPTIONS}) as book,
+        ):
+            for name, df in tables.items():
+                _for_excel(df).to_excel(book, sheet_name=name, index=False, freeze_panes=(1, 0))
+    except OSError as error:
+        raise UsageError.of_path(target, error) from None
+    return target
+
+
+def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
+    """Times in UTC without their zone; of a text that is too long for a cell the start, and its length."""
+    changed: dict[str, Any] = {}
+    for name in df.columns:
+        values = df[name]
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            changed[name] = values.dt.tz_convert("UTC").dt.tz_localize(None)
+        elif values.dtype == "str" and (values.str.len() > MAX_TEXT).any():
+            changed[name] = values.map(_shortened, na_action="ignore")
+    return df.assign(**changed)
+
+
+def _shortened(text: str) -> str:
+    note = f"… [{len(text):,} characters; a cell holds {MAX_TEXT:,}]"
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - len(note)] + note
