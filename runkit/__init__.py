@@ -1,8 +1,22 @@
-"""Investigate runs of Middesk's agents: DataFrames, Gantt charts, interrupts, and a sandbox to try it all on.
+"""Investigate runs of Middesk's agents in Jupyter: DataFrames, Gantt charts, answers, reports.
 
-Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`. For
-type checkers they are in `__init__.pyi`.
+    import runkit
+
+    with runkit.sandbox(history=12) as box, box.client() as client:  # no account needed
+        f = runkit.frames(client.runs.fetch(client.runs.list()))
+    runkit.overview(f)
+
+Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `read`, `Archive`
+Look       `overview`, `gantt`, `compare`, and the panels of `runkit.charts.one_run`, `side_by_side`, `fleet`
+Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `FeedbackForm`, `answer_log`
+Analyze    `actions`, `decisions`
+Share      `report`, `report_data`, `Redaction`, `to_perfetto`, `to_otlp`
+Errors     `RunkitError` is the base of all; `runkit.errors` lists them
+
+`help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.
 """
+# Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`. For type
+# checkers they are in `__init__.pyi`.
 
 from __future__ import annotations
 

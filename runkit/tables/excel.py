@@ -12,7 +12,7 @@ from runkit import files
 from runkit.errors import MissingExtra, UsageError
 
 try:
-    import xlsxwriter  # noqa: F401
+    import xlsxwriter  # type: ignore[import-untyped]  # noqa: F401
 except ImportError:
     raise MissingExtra.of("excel", "writing an Excel file") from None
 
