@@ -15,8 +15,8 @@ Errors     `RunkitError` is the base of all; `runkit.errors` lists them
 
 `help(runkit.gantt)` and so on explain each name; `f.schema` explains the columns.
 """
-# Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`. For type
-# checkers they are in `__init__.pyi`.
+# Names are loaded when they are first used, so that `import runkit` costs a fraction of `import pandas`.
+# For type checkers they are in `__init__.pyi`.
 
 from __future__ import annotations
 
