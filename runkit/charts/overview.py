@@ -183,7 +183,7 @@ def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, client: Clien
         client.host if client else None,
         client.mode if client else None,
         None if f.runs.empty else f.runs["as_of"].max().to_pydatetime(),
-        _tiles(f, n_all, sla_h),
+        tiles(f, n_all, sla_h),
         look_first(f),
         None if f.runs.empty else fleet_chart(f, sla_h=sla_h, tz=tz, has_list=False),
         f,
@@ -191,7 +191,7 @@ def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, client: Clien
     )
 
 
-def _tiles(f: Frames, n_all: int | None, sla_h: float) -> tuple[Tile, ...]:
+def tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, ...]:
     """Count what an analyst looks at first."""
     runs = f.runs
     waiting, failed, done = (runs[runs["status"] == word] for word in ("interrupted", "error", "completed"))

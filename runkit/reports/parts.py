@@ -19,7 +19,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
 from runkit.charts import Panel, fleet, one_run
-from runkit.charts.overview import Tile, overview
+from runkit.charts.fleet_chart import fleet_chart
+from runkit.charts.overview import Tile, tiles
 from runkit.charts.panel import lasting, when, words_of
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES
@@ -132,7 +133,7 @@ def head(data: ReportData) -> Part:
     by = [f"Reviewed by {agents[0]}"] if len(agents) == 1 else []
     by += [f"Prepared by {labels.prepared_by}"] if labels.prepared_by else []
     is_one = len(sides) == 1
-    numbers = _numbers(f) if is_one else () if sides else overview(f).tiles
+    numbers = _numbers(f) if is_one else () if sides else tiles(f)
     needs = _needs(f) if is_one else []
     if data.provenance.missing:
         needs.append(f"Not complete: {data.provenance.missing}.")
@@ -523,7 +524,8 @@ def all_runs(data: ReportData) -> Panel:
     Panel
         The newest 20 runs are in the table that is shown.
     """
-    f, figure = data.frames, overview(data.frames).figure
+    f = data.frames
+    figure = None if f.runs.empty else fleet_chart(f, has_list=False)
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
     table = f.runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
     sentence = str(figure.layout.meta["alt"]) if figure else ""
