@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.5"))  # the examples that Hypothesis tries; .ci/soak tries more
@@ -33,7 +33,9 @@ ARGS = [
 
 def pytest_configure() -> None:
     """No test fails because the machine is busy; and notebooks get a folder too (see `state_dir`)."""
-    settings.register_profile("runkit", deadline=None, max_examples=round(30 * TIMES))
+    # A planted defect need not be reduced to its smallest example, which can take minutes.
+    phases = [one for one in Phase if one is not Phase.shrink or "RUNKIT_DEFECT" not in os.environ]
+    settings.register_profile("runkit", deadline=None, max_examples=round(30 * TIMES), phases=phases)
     settings.load_profile("runkit")
     # A shell starts its background jobs with SIGINT ignored, and programs that they start inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

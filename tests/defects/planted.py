@@ -67,7 +67,12 @@ class Copy:
         hidden = ("RUNKIT_", "MIDDESK_", "PYTEST_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         path = os.pathsep.join([str(self.folder), str(self.folder / "tests")])
-        return kept | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+        return kept | {
+            "PYTHONPATH": path,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "200",
+            "RUNKIT_DEFECT": "1",
+        }
 
     def imported(self, cwd: Path) -> Path:
         """Where runkit is imported from in a process that starts in `cwd`."""
