@@ -118,14 +118,15 @@ def run_tree(f: Frames) -> Iterator[str]:
     """Describe one run, and lay out its steps as a tree with durations; ◆ marks the critical path."""
     run = f.runs.iloc[0].to_dict()
     state = status(run["status"])
-    agent = agent_title(run["agent"], None if pd.isna(run["agent_name"]) else run["agent_name"])
+    agent = agent_title(*(None if pd.isna(run[name]) else run[name] for name in ("agent", "agent_name")))
     yield (
         f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {agent}  "
         f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
     )
     total, work, wait = (lasting(run[part]) for part in ("duration_s", "working_s", "waiting_s"))
     created = moment(run["created_at"])
-    yield f"{total}: {work} work, {paint(f'{wait} waiting', 'bold')} · created {created}"
+    budget = f": {work} work, {paint(f'{wait} waiting', 'bold')}" if run["has_steps"] else ""
+    yield f"{total}{budget} · created {created}"
     yield ""
     steps = f.steps.sort_values("order").to_dict("records")
     asks = f.interrupts.dropna(subset="step_id").set_index("step_id").to_dict("index")

@@ -12,7 +12,7 @@ from runkit.charts.gantt import gantt
 from runkit.charts.panel import Panel, counts, lasting, quoted, without_steps, words_of
 from runkit.charts.stacked_bars import ATTENTION, MOST_BARS, WORK, stacked_bars
 from runkit.errors import UsageError
-from runkit.style import status
+from runkit.style import MISSING, status
 from runkit.tables.compare import compare, first_difference
 from runkit.tables.frames import Frames, frames
 from runkit.text import plural, run_label
@@ -23,6 +23,8 @@ LETTERS = ("A", "B")
 TIMES = {"duration_s": "Duration"} | run_time.PARTS
 COMPARED = ["label", "agent", "name", "n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff"]
 COMPARED += ["self_s_diff", "waiting_s_diff", "is_parting"]
+NOT_COMPARED = "Not compared: the steps of a run are not known."
+COUNTED = ("Steps", "Errors", "Questions", "Findings", "Outputs", "Sources")
 SIDES = {"Longer in A": WORK, "Longer in B": ATTENTION}
 
 
@@ -36,6 +38,11 @@ def _two_runs(f: object) -> tuple[Frames, Frames]:
         )
     a, b = (both.select(run_id) for run_id in both.runs["run_id"])
     return a, b
+
+
+def _have_steps(pair: tuple[Frames, Frames]) -> bool:
+    """Whether the steps of both runs are known; without them, a difference would be a guess."""
+    return all(side.runs["has_steps"].all() for side in pair)
 
 
 def in_short(f: Frames) -> Panel:
@@ -69,7 +76,7 @@ def in_short(f: Frames) -> Panel:
         (name, lasting(a[key]), lasting(b[key]), _signed(b[key] - a[key])) for key, name in TIMES.items()
     ]
     n_a, n_b = map(_counts, pair)
-    rows += [(name, f"{n_a[name]:,}", f"{n_b[name]:,}", _difference(n_b[name] - n_a[name])) for name in n_a]
+    rows += [(name, *_compared(n_a.get(name), n_b.get(name))) for name in COUNTED]
     table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
     parts = ", ".join(f"{_signed(b[key] - a[key])} {name.lower()}" for key, name in TIMES.items())
     outcomes = [
@@ -82,7 +89,10 @@ def in_short(f: Frames) -> Panel:
 
 
 def _counts(side: Frames) -> dict[str, int]:
+    """Count what a run holds; nothing is known of a run without steps."""
     run, rows = side.runs.iloc[0], findings_of(side)
+    if not run["has_steps"]:
+        return {}
     n_outputs = int(is_output(rows).sum())
     return {
         "Steps": int(run["n_steps"]),
@@ -94,8 +104,11 @@ def _counts(side: Frames) -> dict[str, int]:
     }
 
 
-def _difference(number: int) -> str:
-    return f"{number:+,}" if number else "0"
+def _compared(a: int | None, b: int | None) -> tuple[str, str, str]:
+    """Give two counts and their difference as words."""
+    if a is None or b is None:
+        return MISSING if a is None else f"{a:,}", MISSING if b is None else f"{b:,}", ""
+    return f"{a:,}", f"{b:,}", f"{b - a:+,}" if a != b else "0"
 
 
 def _signed(seconds: float) -> str:
@@ -153,6 +166,8 @@ def parting(f: Frames) -> Panel:
     ]
     columns = ["order", *run_time.STEP, "status", "duration_s"]
     table = _stacked(row[columns].assign(label=run_time.step_labels(row)) for row in rows)
+    if not _have_steps(pair):
+        return Panel("First difference", NOT_COMPARED, table.iloc[:0])
     n_equal = min(len(both[0]) if at is None else at for at in places)
     a, b = (quoted(label.iloc[0]) if len(label) else "ends" for label in map(run_time.step_labels, rows))
     then = f"then A {a}, B {b}" if difference else "no difference"
@@ -190,6 +205,8 @@ def steps(f: Frames) -> Panel:
     every = pd.concat([side.steps for side in pair]).drop_duplicates(["agent", "name"])
     table = compare(*pair)  # a row for each agent and name too, in the same order
     table.insert(0, "label", run_time.step_labels(every).array)
+    if not _have_steps(pair):
+        return Panel("Step by step", NOT_COMPARED, table.iloc[:0][COMPARED])
     order = table["total_s_diff"].abs().sort_values(ascending=False, kind="stable").index
     table = table.loc[order].reset_index(drop=True)
     own_s = (table["self_s_diff"] - table["waiting_s_diff"]).set_axis(run_time.step_names(table))

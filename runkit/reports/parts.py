@@ -192,7 +192,11 @@ def _banner(f: Frames, letter: str) -> dict[str, Any]:
         confidence = _or_none(output["confidence"])
         return banner | {"headline": words_of(output["title"]), "quote": quote, "confidence": confidence}
     word = "No output" if run["status"] in FINAL_STATUSES else "No result yet"
-    return banner | {"headline": word, "text": f"{plural(int(run['n_steps']), 'step')} so far."}
+    so_far = "" if run["status"] in FINAL_STATUSES else " so far"
+    words = f"{plural(int(run['n_steps']), 'step')}{so_far}."
+    if not run["has_steps"]:
+        words = "Its steps are not known."
+    return banner | {"headline": word, "text": words}
 
 
 def _totals(f: Frames) -> dict[str, Any]:
@@ -369,8 +373,8 @@ def what_happened(data: ReportData) -> Part | None:
         return None
     events = [
         Event(run["started_at"], "Review started"),
+        *_question_events(f, data.answers),  # an answer comes before the step that it starts
         *_step_events(f),
-        *_question_events(f, data.answers),
     ]
     if pd.notna(run["ended_at"]):
         kind = "end fail" if run["status"] == "error" else "end"
