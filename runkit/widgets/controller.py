@@ -229,11 +229,12 @@ class AnswerController(Controller[Snapshot]):
     def submit(self, entries: Entries | None = None) -> None:
         """Send the answer, unless it is invalid; a second answer on its way finds SENDING and is ignored."""
         with self._lock:
-            if self._snapshot.state not in EDITABLE:
-                return
-            if entries is not None:
+            state = self._snapshot.state
+            if entries is not None and state not in FINAL:  # kept while another answer is sent, too
                 self.entries = entries
                 self._keep_draft()
+            if state not in EDITABLE:
+                return
             answer, errors = self.form.answer(self.entries)
             if self.client.read_only:
                 self._change(State.FAILED, READ_ONLY)
