@@ -367,7 +367,7 @@ URL.createObjectURL = (blob) => make.call(URL, blob.type !== "text/javascript" ?
 
 
 @light
-def test_a_slow_page(open_desk: Open, context: BrowserContext, posts: Posts) -> None:
+def test_a_slow_page(open_desk: Open, context: BrowserContext, posts: Posts, tmp_path: Path) -> None:
     """Cards of all four kinds are filled though their code came late, and they work."""
     context.add_init_script(SLOW_CODE)
     monitor, rate = "runkit.RunMonitor(client, run)", "runkit.FeedbackForm(client, run)"
@@ -377,6 +377,8 @@ def test_a_slow_page(open_desk: Open, context: BrowserContext, posts: Posts) -> 
     expect(page.locator(".runkit-card[data-state=loading]")).to_have_count(0)
     for number, words in enumerate((DISMISS, DISMISS, "Helpful: ", DISMISS)):
         expect(card(page).nth(number).get_by_role("button", name=words).first).to_be_visible()
+    page.locator(".rk-thumb").first.scroll_into_view_if_needed()
+    page.screenshot(path=tmp_path / "filled.png")
     form = card(page).nth(3)
     form.locator("textarea").fill(NOTE)
     press(form.locator("[data-id=press-approve]"))
