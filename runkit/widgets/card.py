@@ -63,6 +63,14 @@ class Card(anywidget.AnyWidget):
                 self._number += 1
                 self.send({**self._describe(), "n": self._number, "heard": list(self._heard)})
 
+    def send(self, content: Json, buffers: Any = None) -> None:
+        """Send by way of the layout, to which the page listens.
+
+        anywidget waits 2 s for a card's code. If that took longer, no message ever reaches the card itself.
+        """
+        self.layout.send(content, buffers)
+        super().send({})  # ipykernel 7.4 hears a widget on the thread that sent by this widget last
+
     def close(self) -> None:
         """Remove the card from the page."""
         with self._lock_sending:

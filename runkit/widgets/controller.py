@@ -215,8 +215,7 @@ class AnswerController(Controller[Snapshot]):
             state, previous = self._snapshot.state, self._snapshot
             if state in FINAL:
                 return
-            self.entries = entries
-            self._keep_draft()
+            self._take(entries)
             if state not in EDITABLE:
                 return  # an answer is being sent, and these entries are not part of it
             errors = _remaining_errors(previous.errors, self.form.answer(entries)[1])
@@ -229,11 +228,11 @@ class AnswerController(Controller[Snapshot]):
     def submit(self, entries: Entries | None = None) -> None:
         """Send the answer, unless it is invalid; a second answer on its way finds SENDING and is ignored."""
         with self._lock:
-            if self._snapshot.state not in EDITABLE:
+            state = self._snapshot.state
+            if entries is not None and state not in FINAL:  # kept while another answer is sent, too
+                self._take(entries)
+            if state not in EDITABLE:
                 return
-            if entries is not None:
-                self.entries = entries
-                self._keep_draft()
             answer, errors = self.form.answer(self.entries)
             if self.client.read_only:
                 self._change(State.FAILED, READ_ONLY)
@@ -517,8 +516,14 @@ class AnswerController(Controller[Snapshot]):
             if value or start[key].get(name)
         )
 
-    def _keep_draft(self) -> None:
-        if self._use_drafts and self._draft_timer is None:
+    def _take(self, entries: Entries) -> None:
+        previous, self.entries = self.entries, entries
+        is_same = all(
+            value == previous.get(key, {}).get(name, "")
+            for key, section in entries.items()
+            for name, value in section.items()
+        )  # a draft that nobody changed would replace the one of another card
+        if self._use_drafts and self._draft_timer is None and not is_same:
             self._draft_timer = threading.Timer(DRAFT_AFTER, self.flush)
             self._draft_timer.daemon = True
             self._draft_timer.start()

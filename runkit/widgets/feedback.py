@@ -38,7 +38,7 @@ class Rating:
     problem: str = ""
     is_sending: bool = False
     sent: tuple[str, str] | None = None
-    rating: str = ""  # the thumb that is pressed
+    rating: str = ""  # the button that is pressed
 
     @property
     def text(self) -> str:
@@ -103,9 +103,9 @@ class FeedbackController(Controller[Snapshot]):
 class FeedbackForm:
     """A form to rate the findings of a run; the last line of a cell shows it.
 
-    It shows up to 20 artifacts, the output's first. Each has two thumbs, which send at once, and a comment of
-    up to 5,000 characters, which is sent with a thumb. A rating replaces the earlier one of the same account
-    or user.
+    It shows up to 20 artifacts, the output's first. Each has two buttons, "Helpful" and "Not helpful",
+    which send at once, and a comment of up to 5,000 characters, which is sent with a rating. A rating
+    replaces the earlier one of the same account or user.
 
     The cell gets two outputs: the artifacts with the ratings sent from here, readable without a kernel, and
     the form. `client.runs.feedback(run, artifact_id, rating, comment)` does the same without a screen.

@@ -167,7 +167,7 @@ def changed(proposal: Json, typed: Json) -> Json | None:
         came = list(zip(at_first(proposal)[name], payload.pop(name), strict=True))
         rows = []
         for row in typed[name]:
-            kept = next((pair for pair in came if pair[0] == row), None)
+            kept = next((pair for pair in came if read(pair[0]) == read(row)), None)  # blanks are no change
             if kept is not None:
                 came.remove(kept)
             if not is_whole(row, columns[0]):

@@ -18,7 +18,7 @@ from support import at, run, step
 
 Json = dict[str, Any]
 RUN, QUESTION, STEP = "run-1", "int-1", "step-1"
-TRIES = 5  # what the client tries again by itself, it tries so often
+TRIES = 3  # what the client tries again by itself, it tries so often: at once, and after one wait
 PATIENCE = 20.0  # seconds until a job that neither asks nor ends is a deadlock
 
 

@@ -97,6 +97,18 @@ ORDERS: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
             ("run_cell", {"number": 2, "what": "dropped"}),
         ],
     ),
+    "an answer that is changed while it is sent": (
+        QUESTIONS[6],
+        [("answer", NO), ("answer", YES)],
+    ),
+    "a press where nobody has typed, beside a draft": (
+        SOURCES,
+        [
+            ("click", {"number": 1, "which": "submit"}),
+            ("change_rows", {"nth": 0}),
+            ("run_cell", {"what": "open"}),
+        ],
+    ),
     "another notebook was first": (
         DISMISSAL,
         [

@@ -110,7 +110,9 @@ class Kernel:
             case "comm_msg" if content["data"].get("method") == "update":
                 self.widgets[content["comm_id"]] |= content["data"]["state"]
             case "comm_msg" if content["data"].get("method") == "custom":
-                self.drawn[content["comm_id"]] = content["data"]["content"]
+                layout = f"IPY_MODEL_{content['comm_id']}"  # a card is told what to draw by its layout
+                for card in [one for one, state in self.widgets.items() if state.get("layout") == layout]:
+                    self.drawn[card] = content["data"]["content"]
             case "comm_close":
                 self.widgets.pop(content["comm_id"])
             case "display_data" | "update_display_data":

@@ -359,6 +359,33 @@ def test_a_reload(open_desk: Open, posts: Posts) -> None:
     assert posts.count() == 1
 
 
+SLOW_CODE = """
+const make = URL.createObjectURL;
+URL.createObjectURL = (blob) => make.call(URL, blob.type !== "text/javascript" ? blob
+    : new Blob(["await new Promise((go) => setTimeout(go, 3000));", blob], {type: blob.type}));
+"""  # the code of a card, in a page that is busy for 3 s; anywidget waits for 2 s
+
+
+@light
+def test_a_slow_page(open_desk: Open, context: BrowserContext, posts: Posts, tmp_path: Path) -> None:
+    """Cards of all four kinds are filled though their code came late, and they work."""
+    context.add_init_script(SLOW_CODE)
+    monitor, rate = "runkit.RunMonitor(client, run)", "runkit.FeedbackForm(client, run)"
+    inbox = "inbox = runkit.InterruptInbox(client)\ninbox"
+    page = open_desk("watchlist_hit", monitor, inbox, rate, ASK, "ask('watchlist_hit')").page
+    expect(card(page)).to_have_count(4)
+    expect(page.locator(".runkit-card[data-state=loading]")).to_have_count(0)
+    for number, words in enumerate((DISMISS, DISMISS, "Helpful: ", DISMISS)):
+        expect(card(page).nth(number).get_by_role("button", name=words).first).to_be_visible()
+    page.locator(".rk-thumb").first.scroll_into_view_if_needed()
+    page.screenshot(path=tmp_path / "filled.png")
+    form = card(page).nth(3)
+    form.locator("textarea").fill(NOTE)
+    press(form.locator("[data-id=press-approve]"))
+    see(page, "Hit dismissed, ")
+    assert posts.count() == 1
+
+
 @light
 def test_a_restart_of_the_kernel(open_desk: Open, posts: Posts) -> None:
     """The header can be read, a click is harmless, and running the cell again brings back what was typed."""

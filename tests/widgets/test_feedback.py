@@ -44,7 +44,7 @@ def shown(client: Client, run: Run) -> FeedbackForm:
 
 
 def rate(form: FeedbackForm, rating: str, comment: str = "", clicks: int = 1) -> Rating:
-    """Press a thumb of the first artifact, and wait for what becomes of it."""
+    """Press a button of the first artifact, and wait for what becomes of it."""
     page = Page(form.widget)
     first_id = page.drawn["rows"][0]["id"]
     for _ in range(clicks):

@@ -59,7 +59,7 @@ function render({model, el}) {
   const json = {}; // what each region shows
   const nodes = {};
   const isLab = () => root.closest(".jp-Notebook") !== null;
-  let state = null, values = {}, armed = null, waiting = 0, newest = 0, sent = 0, received = 0;
+  let state = null, sender = null, values = {}, armed = null, waiting = 0, newest = 0, sent = 0, received = 0;
   let draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
 
   // -- messages
@@ -79,6 +79,13 @@ function render({model, el}) {
     clearTimeout(draftTimer);
     if (draftTimer && state?.question) send({values, digest: state.question.digest});
     draftTimer = 0;
+  }
+
+  function listen() { // anywidget delivers no message to a card whose code took 2 s; to its layout they come
+    sender?.off("msg:custom", onMessage);
+    sender = model.get("layout");
+    sender.on("msg:custom", onMessage);
+    send({ready: id});
   }
 
   function onMessage(message) {
@@ -429,13 +436,14 @@ function render({model, el}) {
   }
 
   function ratings() {
-    const thumb = (row, rating, icon) => h("button", {class: "rk-button rk-thumb", "data-id": `${rating}-${row.id}`, "aria-pressed": String(row.rating === rating), "aria-label": `Rate ${row.title} ${rating}`,
-      onclick: () => send({rate: row.id, rating, comment: values[row.id] ?? ""})}, icon);
-    const comment = (row) => [h("label", {class: "rk-muted", for: `${id}-c-${row.id}`}, "Comment, sent with a thumb"),
+    const thumb = (row, rating, words) => h("button", {class: "rk-button rk-thumb", "data-id": `${rating}-${row.id}`,
+      "aria-pressed": String(row.rating === rating), "aria-label": `${words}: ${row.title}`,
+      onclick: () => send({rate: row.id, rating, comment: values[row.id] ?? ""})}, row.rating === rating ? `✓ ${words}` : words);
+    const comment = (row) => [h("label", {class: "rk-muted", for: `${id}-c-${row.id}`}, "Comment, sent with the rating"),
       h("textarea", {id: `${id}-c-${row.id}`, "data-id": `c-${row.id}`, rows: 2, maxlength: 5000, oninput: (event) => { values[row.id] = event.target.value; }}, values[row.id] ?? "")];
     return [h("div", {class: "rk-ask"}, state.title), state.rows.map((row) => h("div", {class: "rk-proposal"}, h("div", {class: "rk-head"},
       h("b", null, row.title), row.confidence && pill(row.confidence, row.tone), h("span", {class: "rk-space"}),
-      row.id && !state.read_only && [thumb(row, "positive", "👍"), thumb(row, "negative", "👎"),
+      row.id && !state.read_only && [thumb(row, "positive", "Helpful"), thumb(row, "negative", "Not helpful"),
         h("button", {class: "rk-link", "data-id": `link-${row.id}`, onclick: () => { if (!unfolded.delete(row.id)) unfolded.add(row.id); json.body = null; draw(); root.querySelector(`[data-id="c-${CSS.escape(row.id)}"]`)?.focus(); }}, "comment")]),
     h("div", null, row.summary), row.text && h("div", {class: row.problem ? "rk-error" : "rk-muted"}, row.text), unfolded.has(row.id) && comment(row)))];
   }
@@ -495,13 +503,14 @@ function render({model, el}) {
   for (const line of el.closest(".jp-OutputArea")?.querySelectorAll(".runkit-nobuttons") ?? []) line.hidden = true;
   const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
   announce("");
-  model.on("msg:custom", onMessage);
-  send({ready: id});
+  listen();
+  model.on("change:layout", listen);
   return () => {
     sendDraft();
     clearInterval(timer);
     clearTimeout(slowTimer);
-    model.off("msg:custom", onMessage);
+    model.off("change:layout", listen);
+    sender.off("msg:custom", onMessage);
     send({gone: id});
   };
 }
