@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
-from runkit.answers import CONFIRMED, IN_DOUBT, declared_name
+from runkit.answers import CONFIRMED, IN_DOUBT, Display, declared_name
 from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.contract import BUSINESS_FIELDS
@@ -173,12 +173,18 @@ class AnswerController(Controller[Snapshot]):
         self._warned_ids: set[int] = set()  # log entries that the person was warned of
         self.entries: Entries = self.form.start()
         message = " ".join(filter(None, (self._restore_draft(), self._warning())))
+        self._shown_at: datetime | None = None
+        self._n_opened = 0  # sources of the question that were opened before the answer
         _open_controllers.add(self)
         if client.read_only:
             message = READ_ONLY
         self._snapshot = Snapshot(0, State.OPEN, message)
 
     # -- actions of the person
+
+    def note_display(self) -> None:
+        """Note when the question was first shown on this machine, for the answer log."""
+        self._shown_at = self._shown_at or datetime.now(UTC)
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Take a message of the page: a name, what was typed, or an answer (a verb, pressed twice)."""
@@ -193,7 +199,9 @@ class AnswerController(Controller[Snapshot]):
             log.warning("a card sent a message about another question; nothing was done")
             return
         entries = {one.key: one.received(values.get(one.key)) for one in self.form.sections}
-        verb = message.get("verb")
+        verb, opened = message.get("verb"), message.get("opened")
+        if isinstance(opened, int):
+            self._n_opened = opened
         if verb is None:
             self.edit(entries)
             return
@@ -338,6 +346,7 @@ class AnswerController(Controller[Snapshot]):
                 answer,
                 who=who,
                 step_id=question.step_id,
+                display=Display(self._shown_at, self._n_opened) if self._shown_at else None,
                 on_checking=self._on_unconfirmed,
             )
         except Conflict as error:

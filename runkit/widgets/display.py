@@ -71,6 +71,7 @@ TONES = {
 def describe_question(controller: AnswerController, reasons: Reasons) -> Json:
     """Describe a question to the page: what never changes while it is open."""
     question, client = controller.question, controller.client
+    controller.note_display()
     sections = []
     for section in controller.form.sections:
         proposals = question.proposals if len(controller.form.sections) == 1 else [section.proposal]

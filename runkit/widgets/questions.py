@@ -22,6 +22,7 @@ from runkit.widgets.fields import (
     fields_of,
     json_object,
     parse_entries,
+    parse_row,
     to_entries,
 )
 
@@ -272,7 +273,7 @@ class Section:
         if proposed is None:
             return own
         received: Json = _objects(payload.get(field.name))[row[ROW_ID]]
-        if own == parse_entries(field.columns, proposed)[0]:
+        if own == parse_row(field, proposed)[0]:
             return received
         columns = {column.name for column in field.columns}
         return {

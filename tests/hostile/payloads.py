@@ -77,7 +77,7 @@ TAGS = {
     *("a", "b", "bdi", "br", "caption", "details", "div", "p", "pre", "span", "strong", "summary"),
     *("table", "tbody", "td", "th", "thead", "tr"),
 }
-ATTRIBUTES = {"class", "data-label", "href", "id", "rel", "scope", "style", "target"}
+ATTRIBUTES = {"class", "data-label", "href", "id", "open", "rel", "scope", "style", "target"}
 
 
 class _Reader(HTMLParser):

@@ -80,6 +80,7 @@ def said(capfd: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
     except SystemExit as wrong:  # of argparse
         ended = int(str(wrong.code))
     out, err = capfd.readouterr()
+    err = re.sub(r"(\r *\d+%\|[^\r\n]*)+\r *\r", "", err)  # a progress bar of a slow machine
     check_text(out)
     check_text(err)
     assert ended == code, err

@@ -122,6 +122,12 @@ def is_armed(page: Page) -> None:
     page.locator("[data-armed=true]").wait_for()
 
 
+OPEN = """() => {
+    window.addEventListener("click", (event) => event.preventDefault(), {capture: true, once: true});
+    document.querySelector(".rk-source a").click();
+}"""
+
+
 @light
 def test_the_keyboard_is_enough(open_desk: Open, posts: Posts, tmp_path: Path) -> None:
     """From the cell to the receipt of a combined proposal by keys alone, with one POST at the end."""
@@ -129,6 +135,7 @@ def test_the_keyboard_is_enough(open_desk: Open, posts: Posts, tmp_path: Path) -
     page = desk.page
     verb(page, "Send 2 answers").wait_for()
     focus_card(page)
+    page.evaluate(OPEN)  # a source, which stays closed here
     page.keyboard.press("a")
     see(page, "1 of 2 answered")  # the focus goes to the reason that is missing
     page.keyboard.type("born in another year")
@@ -140,6 +147,9 @@ def test_the_keyboard_is_enough(open_desk: Open, posts: Posts, tmp_path: Path) -
     see(page, "TIN verified, hit dismissed, ")
     page.wait_for_function("() => document.activeElement.matches('.jp-Cell')")
     assert posts.count() == 1
+    log = "runkit.answer_log().iloc[-1]"
+    assert desk.value(f"int({log}['n_sources_opened'])") == 1
+    assert 0 < desk.value(f"float(({log}['sent_at'] - {log}['shown_at']).total_seconds())") < 60
 
 
 def dismiss(page: Page) -> None:

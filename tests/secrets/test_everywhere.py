@@ -33,7 +33,7 @@ def test_no_output_of_a_cell_holds_it(world: World) -> None:
 
 FILES: dict[str, str] = {
     "debug.log": "GET /v1/runs",
-    "widgets.json": "Refresh all",
+    "widgets.json": "LayoutModel",
     "crash.txt": "File ",
     "commands.txt": "ipykernel_launcher",
     "report.html": "<html",

@@ -60,6 +60,7 @@ function render({model, el}) {
   const nodes = {};
   const isLab = () => root.closest(".jp-Notebook") !== null;
   let state = null, sender = null, values = {}, armed = null, waiting = 0, newest = 0, sent = 0, received = 0;
+  const opened = []; // sources, by the digest of their question
   let draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
 
   // -- messages
@@ -135,7 +136,9 @@ function render({model, el}) {
       disarm();
       clearTimeout(draftTimer);
       draftTimer = 0;
-      if (!send({verb: value, values, digest: state.question.digest})) return;
+      const digest = state.question.digest, own = opened.filter((one) => one.digest === digest);
+      const sources = new Set(own.map((one) => one.url));
+      if (!send({verb: value, values, digest, opened: sources.size})) return;
       waiting = sent;
       slowTimer = setTimeout(() => say("Still sending: the kernel is busy or gone. Your answer has not left yet. Not responding? Rerun this cell.", "attention"), SLOW_MS);
       say(`Sending your answer… Signed ${state.status.who}`, "neutral");
@@ -493,8 +496,13 @@ function render({model, el}) {
     return true;
   }
 
+  const onOpen = (event) => {
+    const link = event.target.closest("a[href]");
+    if (link && state?.question) opened.push({digest: state.question.digest, url: link.href});
+  };
   const onFocusIn = (event) => { if (armed && event.target !== armed.anchor && event.target !== armed.button) disarm(); };
   const onFocusOut = (event) => { if (armed && !root.contains(event.relatedTarget)) disarm(); };
+  root.addEventListener("click", onOpen);
   root.addEventListener("keydown", onKey);
   root.addEventListener("focusin", onFocusIn);
   root.addEventListener("focusout", onFocusOut);
