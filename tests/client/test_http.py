@@ -3,11 +3,13 @@
 import socket
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+import runkit
 from runkit.client import Client
 from runkit.client.http import (
     FIRST_ANSWER_TIMEOUT,
@@ -215,6 +217,9 @@ def test_untrusted_certificate_is_said_at_once(key: str, monkeypatch: pytest.Mon
         client.runs.get("run-1")
 
 
+PACKAGE = Path(runkit.__file__).parent
+
+
 class FrameCounter(httpx.BaseTransport):
     """Answers every request with a run, and counts the frames of runkit on the way to it."""
 
@@ -224,10 +229,8 @@ class FrameCounter(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Count and answer."""
-        own = [
-            frame for frame in traceback.extract_stack() if "/runkit/" in frame.filename.replace("\\", "/")
-        ]
-        self.frames = [frame.name for frame in own if "/tests/" not in frame.filename]
+        stack = traceback.extract_stack()
+        self.frames = [frame.name for frame in stack if Path(frame.filename).is_relative_to(PACKAGE)]
         return httpx.Response(200, json=self.run)
 
 

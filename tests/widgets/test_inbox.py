@@ -300,7 +300,7 @@ def test_opening_fails(box: Sandbox, client: Client) -> None:
     inbox = InterruptInbox(client)
     box.fault("refuse", on=f"GET /runs/{run.id}", status=403)
     page = shown(inbox)
-    assert "The question couldn't be opened. GET" in page.drawn["top"]["error"]
+    eventually(lambda: "The question couldn't be opened. GET" in page.drawn["top"]["error"])
 
 
 def test_typed_text_outlives_another_question(box: Sandbox, client: Client) -> None:
