@@ -13,9 +13,6 @@ import os
 import platform
 import re
 import shlex
-import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,21 +26,16 @@ from typing import IO, Any, NoReturn, cast
 import runkit
 from runkit.client.hosts import KEY_NAME
 from runkit.contract import RUN_STATUSES, full_id
-from runkit.errors import AuthError, MissingExtra, RunkitError, UsageError
-from runkit.files import file_at, folder_at, make_folder, replacing, usable
+from runkit.errors import AuthError, RunkitError, UsageError
+from runkit.files import file_at, replacing, usable
 from runkit.progress import say
-from runkit.reports.templates import find_template, notebooks
+from runkit.reports.templates import find_template
 from runkit.tables.sources import SUFFIXES, records_of
 from runkit.text import UNSEEN, moment, plural, visible
 
 FAILED, USAGE_ERROR, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
-STOP_TIMEOUT_S = 15.0  # for JupyterLab to end its kernels, which takes about 2 s
-LAB_CONFIG = Path(__file__).parent / "static"  # JupyterLab's defaults; a user's settings override them
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
-ANSWER_HINT = (
-    "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
-)
 EPILOG = """\
 examples:
   runkit demo
@@ -434,63 +426,9 @@ def _output(name: str) -> Iterator[IO[bytes]]:
 
 def lab(arguments: argparse.Namespace) -> int:
     """`runkit lab`."""
-    from importlib.util import find_spec
+    from runkit.lab import run_lab
 
-    if find_spec("jupyterlab") is None:
-        raise MissingExtra.of("lab", "opening JupyterLab")
-    folder = folder_at(arguments.folder)
-    source = notebooks()
-    for notebook in (*source.glob("*.ipynb"), *source.glob("templates/*.ipynb")):
-        target = folder / notebook.relative_to(source)
-        if not target.exists():  # never overwrite an edited notebook
-            make_folder(target.parent)
-            with replacing(target) as part:  # private: results may contain customer data
-                shutil.copyfile(notebook, part)
-    with runkit.sandbox(speed=60, history=60, seed=7) as box:  # as the notebooks expect
-        say(f"Notebooks in {folder}/, sandbox at {box.url}. Press Ctrl-C to stop both.")
-        options = ["--LabApp.news_url=None"]
-        options += ["--ServerApp.open_browser=False"] if arguments.no_browser else []
-        if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in most containers
-            options.append("--allow-root")
-        # -P: JupyterLab must not import modules from the current directory
-        python = [sys.executable, "-P", "-m", "jupyterlab"]
-        command = [*python, str(folder), f"--port={arguments.port}", *options]
-        # Even without a news URL, JupyterLab asks about news; the question would cover the first notebook.
-        configs = filter(None, [os.environ.get("JUPYTER_CONFIG_PATH"), str(LAB_CONFIG)])
-        environment = os.environ | {
-            "RUNKIT_SANDBOX_URL": box.url,
-            "RUNKIT_SANDBOX_KEY": box.key,
-            "JUPYTER_CONFIG_PATH": os.pathsep.join(configs),
-        }
-        return _wait_for(command, environment)
-
-
-def _wait_for(command: list[str], environment: dict[str, str]) -> int:
-    """Run a program until it ends or a signal stops it; return its exit code.
-
-    A signal terminates it once and waits. If JupyterLab is killed at once (as `subprocess.run` does on
-    Ctrl-C) or gets two signals, its kernels or files remain. So it does not receive Ctrl-C itself.
-    """
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    is_posix = os.name == "posix"
-    signals = [signal.SIGTERM, *([signal.SIGHUP] if is_posix else [])]
-    before = [(number, signal.signal(number, stop)) for number in signals]
-    process = subprocess.Popen(command, env=environment, process_group=0 if is_posix else None)  # noqa: S603
-    try:
-        return process.wait()
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    return run_lab(arguments.folder, arguments.port, has_browser=not arguments.no_browser)
 
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[Add], None], str]] = {

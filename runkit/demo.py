@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 import runkit
 from runkit import files
 from runkit.answers import DIR_NAME
@@ -17,11 +19,12 @@ from runkit.charts.gantt import gantt
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.client import Client
 from runkit.errors import WaitTimeout
+from runkit.html_tables import df_to_html, with_labels
 from runkit.progress import Bar
 from runkit.server import Sandbox
 from runkit.tables.frames import Frames, frames
-from runkit.terminal import HEADS, paint, run_rows, table, totals, write
-from runkit.text import Markup, duration, html_table, moment, one_line, plural, run_label
+from runkit.terminal import HEADS, outcomes, paint, run_rows, table, totals, write
+from runkit.text import Markup, duration, moment, one_line, plural, run_label
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
 SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
@@ -111,10 +114,12 @@ def _watch(client: Client, started: list[Started], *, timeout: float) -> None:
 
 def _write(folder: Path, f: Frames, started: list[Started]) -> Path:
     answered = next(one for one in started if one.scenario == QUESTION_SCENARIO)
+    runs = f.runs[["run_id", "business_name", "agent_name", "status", "confidence", "working_s", "waiting_s"]]
+    runs.insert(4, "outcome_or_question", pd.Series(outcomes(f), runs.index, "str"))
     sections = [
         Markup(
             "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"
-        ).format(wide(html_table(HEADS, ([text for text, _ in row] for row in run_rows(f))))),
+        ).format(wide(df_to_html(with_labels(runs)))),
         Markup("<h2>{}</h2>{}").format(answered.label, figure_div(gantt(f.select(answered.run_id)))),
         Markup("<h2>All runs</h2>{}").format(figure_div(gantt(f, rows="run"))),
     ]

@@ -117,20 +117,3 @@ def outcome_words(kind: object, outcome: object, decision: object) -> str:
         return OUTCOMES.get(str(outcome), str(outcome))
     is_dismissal = kind == "dismissal" and decision == "approved"
     return "Dismissed" if is_dismissal else DECISIONS.get(str(decision), OUTCOMES["answered"])
-
-
-def css_variables(selector: str, *, is_page: bool = False) -> str:
-    """Give the colors as CSS variables (`--runkit-ok`) within `selector`.
-
-    They follow JupyterLab's theme, or on a page of its own the reader's; paper is light.
-    """
-
-    def rule(where: str, theme: Theme) -> str:
-        values = (f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
-        return f"{where} {{ {'; '.join(values)} }}"
-
-    if is_page:
-        dark = f"@media screen and (prefers-color-scheme: dark) {{ {rule(selector, DARK)} }}"
-    else:
-        dark = rule(f'[data-jp-theme-light="false"] {selector}', DARK)
-    return f"{rule(selector, LIGHT)}\n{dark}\n"

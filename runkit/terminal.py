@@ -56,15 +56,21 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], right: Collectio
     return texts
 
 
-def run_rows(f: Frames) -> list[list[Cell]]:
-    """Give a row of cells under `HEADS` for each run."""
+def outcomes(f: Frames) -> list[str]:
+    """Give what came of each run: the title of its output, its error, or its open question."""
     firsts: dict[Any, str] = {}
     outputs = f.artifacts[f.artifacts["origin"] == "output"]
     errors = f.steps[f.steps["type"] == "error"]
     pending = f.interrupts[f.interrupts["outcome"] == "pending"]
     for frame, column in ((outputs, "title"), (errors, "label"), (pending, "label")):
         firsts |= frame.dropna(subset=column).drop_duplicates("run_id").set_index("run_id")[column].to_dict()
-    return [list(_run_cells(run, firsts.get(run["run_id"], MISSING))) for run in f.runs.to_dict("records")]
+    return [firsts.get(run_id, MISSING) for run_id in f.runs["run_id"]]
+
+
+def run_rows(f: Frames) -> list[list[Cell]]:
+    """Give a row of cells under `HEADS` for each run."""
+    pairs = zip(f.runs.to_dict("records"), outcomes(f), strict=True)
+    return [list(_run_cells(run, outcome)) for run, outcome in pairs]
 
 
 def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:

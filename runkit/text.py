@@ -80,6 +80,23 @@ def static_file(path: Path) -> Markup:
     return Markup(path.read_text(encoding="utf-8"))  # noqa: S704
 
 
+def css_variables(selector: str, *, is_page: bool = False) -> Markup:
+    """Give the colors as CSS variables (`--runkit-ok`) within `selector`.
+
+    They follow JupyterLab's theme, or on a page of its own the reader's; paper is light.
+    """
+
+    def rule(where: str, theme: style.Theme) -> str:
+        values = (f"--runkit-{name.replace('_', '-')}: {color}" for name, color in theme._asdict().items())
+        return f"{where} {{ {'; '.join(values)} }}"
+
+    if is_page:
+        dark = f"@media screen and (prefers-color-scheme: dark) {{ {rule(selector, style.DARK)} }}"
+    else:
+        dark = rule(f'[data-jp-theme-light="false"] {selector}', style.DARK)
+    return Markup(f"{rule(selector, style.LIGHT)}\n{dark}\n")  # noqa: S704 - our own selectors and colors
+
+
 def block(*parts: Markup) -> Markup:
     """Wrap HTML for a notebook in a block that MathJax does not typeset."""
     return _BLOCK.format(Markup("").join(parts))

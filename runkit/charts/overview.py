@@ -17,17 +17,26 @@ from runkit.client import Client
 from runkit.errors import ApiError, UsageError
 from runkit.html_tables import df_to_html
 from runkit.logs import log
-from runkit.style import MISSING, STATUSES, css_variables, status
+from runkit.style import MISSING, STATUSES, status
 from runkit.tables.frames import Frames, frames
-from runkit.text import Markup, block, duration, moment, plural, run_label, short_id, static_file, visible
+from runkit.text import (
+    Markup,
+    block,
+    css_variables,
+    duration,
+    moment,
+    plural,
+    run_label,
+    short_id,
+    static_file,
+    visible,
+)
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_NEEDS = 8  # rows; the panel `fleet.look_first` has more
-STYLE = Markup(css_variables(".runkit-overview")) + static_file(  # noqa: S704
-    Path(__file__).parent / "static" / "overview.css"
-)
+STYLE = css_variables(".runkit-overview") + static_file(Path(__file__).parent / "static" / "overview.css")
 
 _PAGE = Markup('<style>{}</style><div class="runkit-overview">{}</div>')
 _HEAD = Markup('<p class="runkit-head"><b>Runs</b> {pill}<span>{words}</span></p>')

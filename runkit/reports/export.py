@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 
 from runkit.charts.page import figure_div, offline_page
 from runkit.errors import ReportError
-from runkit.style import css_variables
-from runkit.text import Markup, esc, static_file, unescape, visible, web_host
+from runkit.text import Markup, css_variables, esc, static_file, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -124,7 +123,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     return offline_page(
         page_title,
         [running_head, title_html, first, contents, rest, _TOOLS],
-        style=Markup(css_variables(":root", is_page=True)) + static_file(_STATIC / "parts.css") + _STYLE,  # noqa: S704
+        style=css_variables(":root", is_page=True) + static_file(_STATIC / "parts.css") + _STYLE,
         scripts=[_SCRIPT],
     )
 

@@ -32,7 +32,6 @@ from runkit.style import (
     OUTCOMES,
     TIERS,
     UNKNOWN_TIER,
-    css_variables,
     outcome_words,
     status,
 )
@@ -42,6 +41,7 @@ from runkit.text import (
     Markup,
     agent_title,
     block,
+    css_variables,
     duration,
     esc,
     moment,
@@ -97,8 +97,7 @@ class Part:
 
 _FRAME = Markup('{}<div class="runkit-report">{}</div>')
 _STYLE = Markup("<style>{}{}</style>").format(
-    Markup(css_variables(".runkit-report")),  # noqa: S704 - our own colors
-    static_file(_STATIC / "parts.css"),
+    css_variables(".runkit-report"), static_file(_STATIC / "parts.css")
 )
 
 

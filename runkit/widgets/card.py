@@ -14,7 +14,7 @@ from typing import Any
 import anywidget
 
 from runkit.logs import log
-from runkit.style import css_variables
+from runkit.text import css_variables, static_file
 from runkit.widgets.fields import Json
 
 STATIC = Path(__file__).parent / "static"
@@ -33,8 +33,8 @@ class Card(anywidget.AnyWidget):
         Called with the number of views when it changes; a reloaded page leaves old views behind.
     """
 
-    _esm = (STATIC / "card.js").read_text(encoding="utf-8")
-    _css = css_variables(".runkit-card") + (STATIC / "card.css").read_text(encoding="utf-8")
+    _esm = str(static_file(STATIC / "card.js"))
+    _css = str(css_variables(".runkit-card") + static_file(STATIC / "card.css"))
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ TONES = {
 
 
 def describe_question(controller: AnswerController, reasons: Reasons) -> Json:
-    """Describe a question to the page: what never changes while it is open."""
+    """Describe a question to the page that shows it: what never changes while it is open."""
     question, client = controller.question, controller.client
     controller.note_display()
     sections = []

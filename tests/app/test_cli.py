@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -14,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -27,52 +25,12 @@ import runkit
 from runkit.cli import main, natural_time, parser
 from support import question, step
 from support import run as raw
+from tests.app.conftest import environment, run
 
 COMMANDS: dict[str, argparse.ArgumentParser] = next(
     action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
 )
 CANARY = "mk_test_canary_0123456789"
-
-
-def environment(**more: str) -> dict[str, str]:
-    hidden = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
-    return {name: value for name, value in os.environ.items() if name not in hidden} | more
-
-
-def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in this process, which has imported everything already."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    with (
-        contextlib.chdir(cwd),
-        patch.dict(os.environ, environment(**more), clear=True),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            code = main(arguments)
-        except SystemExit as left:
-            code = int(left.code or 0)
-    texts = []
-    for stream in (out, err):
-        stream.seek(0)
-        texts.append(stream.read())
-    return subprocess.CompletedProcess(arguments, code, *texts)
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """`runkit sandbox` in a process of its own; gives what it said to export."""
-    command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
-    command += ["--fault", "refuse GET /agents status=502", "--fault", "slow seconds=0.001 jitter=0.001"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
-    try:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(2)]
-        yield dict(re.findall(r"export (\w+)=(\S+)", "".join(lines)))
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-        process.stdout.close()
 
 
 def test_a_sandbox_is_served_with_faults(served: dict[str, str]) -> None:
@@ -427,113 +385,6 @@ def test_the_sandboxs_database_survives_a_kill(tmp_path: Path) -> None:
         process.wait()
         process.stdout.close()
     assert counts == [4, 5]
-
-
-def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[str, str]) -> None:
-    """A run by its id, read only; the SHA-256 is that of the file, and the key is in neither file."""
-    with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:
-        [run_id] = client.runs.list(limit=1, status="completed").ids
-    done = run("report", run_id, "--sandbox", "-o", "report.html", "--title", "Mine", cwd=tmp_path, **served)
-    assert done.returncode == 0, done.stderr
-    page = (tmp_path / "report.html").read_bytes()
-    assert f"SHA-256 {hashlib.sha256(page).hexdigest()}" in done.stdout
-    assert run_id.encode() in page
-    both = page + (tmp_path / "report.ipynb").read_bytes()
-    assert served["RUNKIT_SANDBOX_KEY"].encode() not in both
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.ipynb"]
-
-
-@pytest.mark.parametrize(("kind", "top"), [("perfetto", "traceEvents"), ("otlp", "resourceSpans")])
-def test_export_of_a_file(tmp_path: Path, served: dict[str, str], kind: str, top: str) -> None:
-    """What `fetch` wrote becomes a file for a trace viewer; `--run` picks one run, `--mask` masks more."""
-    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    first = json.loads((tmp_path / "runs.ndjson").read_text().splitlines()[0])["id"]
-    for more in ((), ("--run", first[:8], "--mask", "phase=plan_review")):
-        done = run("export", "runs.ndjson", "--to", kind, "-o", "trace.json", *more, cwd=tmp_path)
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        assert done.stderr.startswith(f"Saved {1 if more else 6} run")
-        text = (tmp_path / "trace.json").read_text()
-        assert json.loads(text)[top]
-        assert ("plan_review" in text, "[phase 1]" in text) == (not more, bool(more))
-
-
-def test_report_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:
-    """What `fetch` wrote becomes a fleet report without a client; the host is the one it was read from."""
-    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    done = run("report", "runs.ndjson", "--template", "fleet", "-o", "fleet.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "6 runs" in done.stdout
-    assert "from 127.0.0.1:" in (tmp_path / "fleet.html").read_text()
-
-
-@pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
-def test_report_of_one_run_of_many(tmp_path: Path, served: dict[str, str], kept: str) -> None:
-    """`--run` picks it out of a file or an archive, without a client; the report is of that run only."""
-    run("fetch", "--sandbox", "-o", kept, cwd=tmp_path, **served)
-    f = runkit.frames(runkit.Archive(tmp_path / kept) if kept == "runs/" else tmp_path / kept)
-    ids = f.runs["run_id"].tolist()
-    done = run("report", kept, "--run", ids[1], "-o", "one.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "(1 run, " in done.stdout
-    page = (tmp_path / "one.html").read_text()
-    assert [run_id in page for run_id in ids] == [run_id == ids[1] for run_id in ids]
-    assert f.version is None or f"archive.frames(version={f.version})" in page
-
-
-def test_the_first_characters_name_a_run_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:
-    """Eight of them are enough; the report is of that run only."""
-    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    ids = runkit.frames(tmp_path / "runs.ndjson").runs["run_id"].tolist()
-    done = run("report", "runs.ndjson", "--run", ids[2][:8].upper(), "-o", "one.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    page = (tmp_path / "one.html").read_text()
-    assert [run_id in page for run_id in ids] == [run_id == ids[2] for run_id in ids]
-
-
-def test_the_first_characters_name_a_run_of_the_api(tmp_path: Path, served: dict[str, str]) -> None:
-    """The whole id is looked up in the list of runs."""
-    with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:
-        [run_id] = client.runs.list(limit=1, status="completed").ids
-    done = run("report", run_id[:8], "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
-    assert done.returncode == 0, done.stderr
-    assert run_id in (tmp_path / "report.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("prefix", "candidates"), [("83fe7317", {"83fe7317-a", "83fe7317-b"}), ("83fe731", set())]
-)
-def test_first_characters_that_name_no_single_run(tmp_path: Path, prefix: str, candidates: set[str]) -> None:
-    """Of several runs, the error lists all; fewer than eight characters are no prefix. Nothing is written."""
-    lines = [json.dumps(raw(run_id=run_id)) for run_id in ("83fe7317-a", "83fe7317-b", "93fe7317-c")]
-    (tmp_path / "runs.ndjson").write_text("\n".join(lines))
-    done = run("report", "runs.ndjson", "--run", prefix, "-o", "report.html", cwd=tmp_path)
-    assert done.returncode == 2
-    assert set(re.findall("[0-9a-f]{8}-[abc]", done.stderr)) == candidates
-    assert len(done.stderr.splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
-
-
-def test_report_of_a_run_that_is_not_in_the_file(tmp_path: Path, served: dict[str, str]) -> None:
-    """Exit code 2, the id that is missing is named, and nothing is written."""
-    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    done = run("report", "runs.ndjson", "--run", "0000", "-o", "report.html", cwd=tmp_path)
-    assert (done.returncode, "--run 0000: not among the 6 runs" in done.stderr) == (2, True)
-    assert [path.name for path in tmp_path.iterdir()] == ["runs.ndjson"]
-
-
-def test_report_of_a_run_that_is_not_there(tmp_path: Path, served: dict[str, str]) -> None:
-    """Exit code 1, and nothing is written."""
-    done = run("report", "0000", "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
-    assert done.returncode == 1
-    assert "404" in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_is_no_run_id(tmp_path: Path, served: dict[str, str]) -> None:
-    """The name of a file that is not one of runs is not sent to the API as an id."""
-    (tmp_path / "table.csv").touch()
-    done = run("report", "table.csv", "-o", "x.html", "--sandbox", cwd=tmp_path, **served)
-    assert (done.returncode, "table.csv is not a file of runs; expected .json" in done.stderr) == (2, True)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")

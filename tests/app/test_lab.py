@@ -16,7 +16,7 @@ import pytest
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Browser
 
-from tests.app.test_cli import environment
+from tests.app.conftest import environment
 from tests.soak.conftest import until
 
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from runkit.cli import notebooks
+from runkit.reports.templates import notebooks
 from tests.lab.conftest import COLORS, LEAST_CONTRAST
 
 NAME = "01_first_look.ipynb"

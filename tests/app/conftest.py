@@ -1,0 +1,59 @@
+"""The command line in this process, and a sandbox that it serves."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from runkit.cli import main
+
+
+def environment(**more: str) -> dict[str, str]:
+    hidden = ("MIDDESK_API_KEY", "MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
+    return {name: value for name, value in os.environ.items() if name not in hidden} | more
+
+
+def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process, which has imported everything already."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with (
+        contextlib.chdir(cwd),
+        patch.dict(os.environ, environment(**more), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code = main(arguments)
+        except SystemExit as left:
+            code = int(left.code or 0)
+    texts = []
+    for stream in (out, err):
+        stream.seek(0)
+        texts.append(stream.read())
+    return subprocess.CompletedProcess(arguments, code, *texts)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """`runkit sandbox` in a process of its own; gives what it said to export."""
+    command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]
+    command += ["--fault", "refuse GET /agents status=502", "--fault", "slow seconds=0.001 jitter=0.001"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        yield dict(re.findall(r"export (\w+)=(\S+)", "".join(lines)))
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        process.stdout.close()
