@@ -112,8 +112,7 @@ def read_batch(
     chunks["runs"] = _run_columns(runs, chunks) | _budget(runs, steps, resolutions) | n_rows
     _encode(chunks, words, runs, steps, problems)
     chunks["reads"] = chunks["runs"]
-    if problems.paths:
-        problems.paths.clear()
+    problems.paths.clear()
     small = {
         frame: {column.name: _small(chunk[column.name], column.kind == "count") for column in COLUMNS[frame]}
         for frame, chunk in chunks.items()
