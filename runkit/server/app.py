@@ -7,26 +7,23 @@ server. Handlers run on one event loop without awaiting, so that requests are se
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeVar
 
 import orjson
+import uvicorn
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
-from runkit.server import state
+from runkit.secret import Secret
+from runkit.server import registry, runs, state
 from runkit.server.answers import parse_answer, read_answer
 from runkit.server.bodies import NewAction, NewFeedback, NewRun, NewThread, ObjectType
 from runkit.server.faults import Fault, FaultMiddleware
-from runkit.server.plan import Pairs, plan
-from runkit.server.registry import Registry
-from runkit.server.runs import new_run, thread_json, thread_row
 from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, business_of, iso, user_of
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
@@ -37,29 +34,19 @@ STREAM_KEPT = 3_600_000  # [A] 9: a run can be streamed for this many virtual mi
 Item = TypeVar("Item")
 
 
-@dataclass
 class Backend:
-    """What the handlers of one sandbox work with. Streams stop when the server `is_stopping`."""
+    """What the handlers of one sandbox work with; `runkit.server.launch.SandboxServer` runs it."""
 
+    key: Secret
     store: Store
-    policy: Pairs
+    policy: dict[str, str]
     faults: FaultMiddleware
-    is_stopping: Callable[[], bool]
+    server: uvicorn.Server
+    restart: Callable[[float], None]
 
-    @property
-    def registry(self) -> Registry:
-        """Its businesses and actions."""
-        return Registry(self.store)
-
-    def run(self, run_id: str, steps: bool = False) -> Json:
-        """Return a run now; 404 if there is none."""
-        return state.state(self.store.plan_of(run_id), self.store.clock.now(), steps)
-
-    def thread(self, thread_id: str) -> Json:
-        """Return a thread now; 404 if there is none."""
-        row = get_or_404(self.store.threads, "thread", thread_id)
-        plans = map(self.store.plan_of, self.store.runs_of[thread_id])
-        return thread_json(row, plans, self.store.clock.now())
+    def is_stopping(self) -> bool:
+        """Whether waits and streams are to end."""
+        return self.server.should_exit
 
 
 # -- what FastAPI gives to handlers
@@ -108,13 +95,7 @@ app = FastAPI(
 @app.exception_handler(HTTPException)
 async def refused(request: Request, error: HTTPException) -> Response:
     """Answer with the message in the API's format."""
-    parameter = error.parameter if isinstance(error, RequestError) else ""
-    headers = error.headers
-    if error.status_code == 405:  # FastAPI names only the methods of one route of this path
-        matching = [one for one in app.routes if one.matches(request.scope)[0] is not Match.NONE]
-        methods = {method for one in matching if isinstance(one, APIRoute) for method in one.methods or ()}
-        headers = {"Allow": ", ".join(sorted(methods))}
-    return error_response(error.status_code, error.detail, parameter, headers)
+    return error_response(error.status_code, error.detail, getattr(error, "parameter", ""), error.headers)
 
 
 @app.exception_handler(RequestValidationError)
@@ -165,22 +146,22 @@ async def list_agent_threads(
     """List threads, newest first, of one business or of all."""
     rows = reversed(box.store.threads.values())
     ids = [row["id"] for row in rows if business_id in ("", row["business_id"])]
-    return paged(ids, page, per_page, box.thread)
+    return paged(ids, page, per_page, partial(runs.thread_now, box.store))
 
 
 @app.post("/v1/threads", status_code=201)
 async def create_agent_thread(box: Box, body: NewThread, person: Person) -> Json:
     """Create a thread; 404 for an unknown agent type."""
     check_agent(body.type)
-    row = thread_row(box.store, body.business, person, box.store.clock.now())
+    row = runs.thread_row(box.store, body.business, person, box.store.clock.now())
     box.store.save(row)
-    return box.thread(row[1]["id"])
+    return runs.thread_now(box.store, row[1]["id"])
 
 
 @app.get("/v1/threads/{id}")
 async def get_agent_thread(box: Box, thread_id: Id) -> Json:
     """Get a thread."""
-    return box.thread(thread_id)
+    return runs.thread_now(box.store, thread_id)
 
 
 # -- runs
@@ -189,7 +170,7 @@ async def get_agent_thread(box: Box, thread_id: Id) -> Json:
 @app.get("/v1/runs")
 async def list_agent_runs(box: Box, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List runs, newest first, without steps."""
-    return paged(list(box.store.runs)[::-1], page, per_page, box.run)
+    return paged(list(box.store.runs)[::-1], page, per_page, box.store.run)
 
 
 @app.post("/v1/runs", status_code=201)
@@ -200,27 +181,24 @@ async def create_agent_run(box: Box, body: NewRun, person: Person) -> Json:
     in audit ([A] 20: any other status is accepted).
     """
     check_agent(body.type)
-    thread_id, business_id = body.thread_id or None, body.business
+    thread_id, business_id = body.thread_id, body.business
     if thread_id:
         business_id = business_id or get_or_404(box.store.threads, "thread", thread_id)["business_id"]
-    if business_id is None:
+    if not business_id:
         message = "business_id, or context_type and context_id, is required unless the thread has one"
         raise RequestError(400, message, "business_id")
     if business_of(business_id).status == "in_audit":
         raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
-    now, more = box.store.clock.now(), {"policy": box.policy, "prompt": body.prompt, "person": person}
-    spec, rows = new_run(box.store, body.type, business_id, thread_id, now, **more)
-    p = plan(spec, ())
-    box.store.clock.expect(state.next_stop(p, now))
+    now, more = box.store.clock.now(), {"prompt": body.prompt, "person": person}
+    spec, rows = runs.new_run(box.store, body.type, business_id, thread_id, now, box.policy, **more)
     box.store.save(*rows)
-    box.store.keep(p)
-    return box.run(spec.id)
+    return box.store.run(spec.id)
 
 
 @app.get("/v1/runs/{id}")
 async def get_agent_run(box: Box, run_id: Id, include: str = "") -> Json:
     """Get a run; `steps` is the only documented word of `include`, others are ignored."""
-    return box.run(run_id, "steps" in map(str.strip, include.split(",")))
+    return box.store.run(run_id, "steps" in map(str.strip, include.split(",")))
 
 
 # Not in the published reference: only descriptions of fields mention it.
@@ -239,10 +217,7 @@ async def resume_agent_run(box: Box, run_id: Id, body: Json, person: Person, inc
         raise RequestError(422, message, "interrupt_id")
     documents = business_of(run_plan.spec.business_id).documents
     answer = read_answer(pending[interrupt_id], value, documents, now, person)
-    answered = plan(run_plan.spec, (*box.store.answers[run_id], answer))
-    box.store.clock.expect(state.next_stop(answered, now))
-    box.store.save(("answers", {"run_id": run_id, **answer._asdict(), "input": value}))
-    box.store.keep(answered)
+    box.store.save(runs.answer_row(run_id, answer))
     return await get_agent_run(box, run_id, include)
 
 
@@ -283,31 +258,33 @@ async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
 @app.get("/v1/actions")
 async def list_actions(box: Box, object_type: ObjectType, object_id: ObjectId) -> Json:
     """List the actions on an object, newest first."""
-    return box.registry.list_actions(object_type, object_id)
+    return registry.list_actions(box.store, object_type, object_id)
 
 
 @app.post("/v1/actions", status_code=201)
 async def create_action(box: Box, body: NewAction, person: Person) -> Json:
     """Execute an action for the caller. It does not resume a run that proposed it (contract section 7)."""
-    return box.registry.create_action(body, person)
+    return registry.create_action(box.store, body, person)
 
 
 @app.get("/v1/actions/{id}")
 async def get_action(box: Box, action_id: Id, object_type: ObjectType, object_id: ObjectId) -> Json:
     """Get an action on an object."""
-    return box.registry.get_action(action_id, object_type, object_id)
+    return registry.get_action(box.store, action_id, object_type, object_id)
 
 
 @app.get("/v1/businesses")
 async def list_businesses(box: Box, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List the seeded businesses."""
-    return paged([business.id for business in BUSINESSES], page, per_page, box.registry.get_business)
+    return paged(
+        [business.id for business in BUSINESSES], page, per_page, partial(registry.get_business, box.store)
+    )
 
 
 @app.get("/v1/businesses/{business_id}")
 async def get_business(box: Box, business_id: BusinessId) -> Json:
     """Get a seeded business."""
-    return box.registry.get_business(business_id)
+    return registry.get_business(box.store, business_id)
 
 
 @app.get("/v1/businesses/{business_id}/documents")
@@ -341,7 +318,7 @@ async def sandbox_end_run(box: Box, run_id: Id) -> Json:
     if run_plan.ended is not None and run_plan.ended <= now:
         raise RequestError(422, f"the run has already ended: it is {run_plan.status}")
     box.store.save(("ends", {"run_id": run_id, "at": now}))
-    return box.run(run_id)
+    return box.store.run(run_id)
 
 
 @app.post("/sandbox/faults", status_code=201)

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import MutableHeaders
@@ -30,7 +30,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.errors import UsageError
 from runkit.server.scenarios import Json
-from runkit.server.web import error_response, http_date, reasons
+from runkit.server.web import error_response, reasons
+
+if TYPE_CHECKING:
+    from runkit.server.app import Backend
 
 Failure = Literal["refuse", "drop", "reset", "restart", "lose_reply"]
 BodyKind = Literal["cut", "garble", "drip", "duplicate", "reorder"]
@@ -43,7 +46,8 @@ SECONDS = {"slow": 3.0, "restart": 3.0, "drip": 0.1}  # defaults
 START_OF_STREAM = 4096  # bytes within which a stream is cut by default: a few events
 MAX_BUFFER = 3  # events that are buffered to be reordered
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
-Wait = Callable[[], Awaitable[None]]
+Wait = Callable[[float], Awaitable[None]]
+HangUp = Callable[[], Awaitable[None]]
 DEFAULTS: Json = {"on": "ANY /", "times": None}  # of a fault that a sandbox starts with
 
 
@@ -87,7 +91,7 @@ class Fault(BaseModel, extra="forbid", strict=True):
         """Whether it applies to a request."""
         method, _, fragment = self.on.rpartition(" ")
         path: str = scope["path"]
-        is_method = method == "ANY" or scope.get("method") == (method or "POST")
+        is_method = method == "ANY" or scope["method"] == (method or "POST")
         is_kind = self.kind not in ("duplicate", "reorder") or path.endswith("/stream")
         return is_method and is_kind and path.startswith("/v1/") and fragment in path
 
@@ -111,12 +115,10 @@ def parse_faults(
 def _parse(fault: object) -> Fault:
     fields = fault
     if isinstance(fault, str):
-        words = [word for word in fault.split() if "=" not in word]
-        fields = dict(word.split("=", 1) for word in fault.split() if "=" in word)
-        fields = {name: None if value == "none" else value for name, value in fields.items()}
-        fields |= {"kind": words[0] if words else ""}
-        if words[1:]:
-            fields["on"] = " ".join(words[1:] if words[2:] else ["ANY", words[1]])
+        kind, *on = [word for word in fault.split() if "=" not in word] or [""]
+        fields = {"kind": kind} | dict(word.split("=", 1) for word in fault.split() if "=" in word)
+        if on:
+            fields["on"] = " ".join(on if on[1:] else ["ANY", *on])
     if not isinstance(fields, Mapping):
         raise UsageError(f"fault {fault!r}: expected text such as 'refuse status=502', or its fields")
     try:
@@ -157,29 +159,17 @@ class ActiveFault:
 
 
 class FaultMiddleware:
-    """ASGI middleware that injects the faults. `request.state.transport` is the connection.
+    """ASGI middleware that injects the faults. `request.state.transport` is the connection."""
 
-    `now` returns the virtual time; `is_stopping` whether the server stops; `restart` restarts it after some
-    seconds.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        seed: int,
-        now: Callable[[], int],
-        is_stopping: Callable[[], bool],
-        restart: Callable[[float], object],
-    ) -> None:
-        self.app, self.seed, self.now = app, seed, now
-        self.is_stopping, self.restart = is_stopping, restart
+    def __init__(self, app: ASGIApp, backend: Backend) -> None:
+        self.app, self.backend = app, backend
         self.active: list[ActiveFault] = []
         self.count = 0
 
     def add(self, fault: Fault) -> None:
         """Add a fault after the active ones."""
         self.count += 1
-        random = Random(f"{self.seed}/fault/{self.count}")  # noqa: S311 - failures that can be repeated
+        random = Random(f"{self.backend.store.seed}/fault/{self.count}")  # noqa: S311 - to be repeated
         self.active.append(ActiveFault(fault, fault.times, random))
 
     def clear(self) -> list[Json]:
@@ -192,9 +182,9 @@ class FaultMiddleware:
         limit = self._first(scope, "limit")
         if limit and (seconds := limit.seconds_to_wait()):
             self._count(limit)
-            per_second, wait = limit.fault.per_second, limit.fault.retry_after
-            message = f"more than {per_second} requests per second"
-            await _refusal(429, message, seconds if wait else None)(scope, receive, send)
+            message = f"more than {limit.fault.per_second} requests per second"
+            app = _refusal(429, message, seconds if limit.fault.retry_after else None)
+            await app(scope, receive, send)
             return
         skew, slow = self._first(scope, "skew"), self._first(scope, "slow")
         failure = self._first(scope, *FAILURES)
@@ -204,7 +194,7 @@ class FaultMiddleware:
             receive = await _read(receive)
             await self._wait(slow.seconds())
         if skew:
-            send = _skewed(send, http_date(self.now() + round(skew.fault.by * 1000)))
+            scope["state"]["skew"] = round(skew.fault.by * 1000)
         if failure:
             await self._fail(failure, scope, receive, send)
         else:
@@ -219,7 +209,7 @@ class FaultMiddleware:
             self.active = [other for other in self.active if other.left != 0]
 
     async def _fail(self, active: ActiveFault, scope: Scope, receive: Receive, send: Send) -> None:
-        kind, fault, transport = active.fault.kind, active.fault, scope["state"]["transport"]
+        kind, transport = active.fault.kind, scope["state"]["transport"]
 
         async def hang_up() -> None:
             """Close the connection, and wait until uvicorn has noticed; otherwise it would answer 500."""
@@ -230,24 +220,20 @@ class FaultMiddleware:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        async def pause() -> None:
-            if kind == "drip" and not transport.is_closing():
-                await self._wait(active.seconds())
-
         if kind == "refuse":
-            await _refusal(fault.status, "refused", fault.seconds)(scope, receive, send)
+            await _refusal(active.fault.status, "refused", active.fault.seconds)(scope, receive, send)
         elif kind in BODY_KINDS:
-            await self.app(scope, receive, _BodySender(active, send, pause, hang_up))
+            await self.app(scope, receive, _BodySender(active, send, self._wait, hang_up))
         else:
             if kind == "lose_reply":
                 await self.app(scope, receive, _discard)
             elif kind == "restart":
-                self.restart(active.seconds())
+                self.backend.restart(active.seconds())
             await hang_up()
 
     async def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self.is_stopping():
+        while (left := until - time.monotonic()) > 0 and not self.backend.is_stopping():
             await asyncio.sleep(min(left, POLL_S))
 
 
@@ -273,74 +259,55 @@ async def _discard(message: Message) -> None:
     """Send nothing."""
 
 
-def _skewed(send: Send, date: str) -> Send:
-    async def send_skewed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["date"] = date
-        await send(message)
-
-    return send_skewed
-
-
 class _BodySender:
     """The `send` of a body fault. Each chunk becomes some pieces: of JSON there is one, of a stream many."""
 
-    def __init__(self, active: ActiveFault, send: Send, pause: Wait, hang_up: Wait) -> None:
-        self.fault, self.random = active.fault, active.random
-        self.send, self.pause, self.hang_up = send, pause, hang_up
-        self.is_stream = self.is_cut = False
+    def __init__(self, active: ActiveFault, send: Send, wait: Wait, hang_up: HangUp) -> None:
+        self.active, self.send, self.wait, self.hang_up = active, send, wait, hang_up
+        self.is_stream = False
         self.left = 0  # bytes until the cut
         self.buffer: list[bytes] = []
 
     async def __call__(self, message: Message) -> None:
-        """Send the pieces of a chunk."""
+        """Send the start of a response, or the pieces of a chunk."""
+        kind = self.active.fault.kind
         if message["type"] == "http.response.start":
-            self._start(MutableHeaders(scope=message))
+            self._start(kind, MutableHeaders(scope=message))
             await self.send(message)
             return
-        is_last = not message.get("more_body")
-        for piece in getattr(self, self.fault.kind)(message.get("body", b""), is_last):
-            await self.pause()
+        chunk, is_last = message.get("body", b""), not message.get("more_body")
+        for piece in self._pieces(kind, chunk, is_last):
+            if kind == "drip":
+                await self.wait(self.active.seconds())
             await self.send({"type": "http.response.body", "body": piece, "more_body": True})
-        if self.is_cut:
+        if kind == "cut" and len(chunk) > self.left:
             await self.hang_up()
         elif is_last:
             await self.send({"type": "http.response.body", "body": b""})
+        self.left = max(0, self.left - len(chunk))
 
-    def _start(self, headers: MutableHeaders) -> None:
-        self.is_stream = "content-length" not in headers
-        if not self.is_stream:
-            self.left = int(headers["content-length"]) // 2
-        elif self.fault.kind == "cut":
-            self.left = self.random.randrange(START_OF_STREAM)
-        if self.fault.kind == "garble" and not self.is_stream:
-            headers["content-length"] = str(self.left)
-        self.left = self.left if self.fault.at is None else self.fault.at
+    def _start(self, kind: Kind, headers: MutableHeaders) -> None:
+        size, at = headers.get("content-length"), self.active.fault.at
+        self.is_stream = size is None
+        if at is None:
+            at = int(size) // 2 if size else self.active.random.randrange(START_OF_STREAM)
+        self.left = at
+        if kind == "garble":  # without its length, half of it seems complete
+            del headers["content-length"]
 
-    def cut(self, chunk: bytes, is_last: bool) -> list[bytes]:
-        """Cut the body after some bytes."""
-        piece, rest = chunk[: self.left], chunk[self.left :]
-        self.left -= len(piece)
-        self.is_cut |= bool(rest) or (not self.left and not is_last)
-        return [piece]
-
-    def garble(self, chunk: bytes, is_last: bool) -> list[bytes]:
-        """Keep half of the JSON, or half of each event."""
-        half = chunk[: len(chunk) // 2]
-        return [half + b"\n\n" if self.is_stream and half else half]
-
-    def drip(self, chunk: bytes, is_last: bool) -> list[bytes]:
-        """Send byte by byte."""
-        return [chunk[n : n + 1] for n in range(len(chunk))]
-
-    def duplicate(self, chunk: bytes, is_last: bool) -> list[bytes]:
-        """Send each event twice."""
-        return [chunk, chunk]
-
-    def reorder(self, chunk: bytes, is_last: bool) -> list[bytes]:
-        """Send events in another order."""
+    def _pieces(self, kind: Kind, chunk: bytes, is_last: bool) -> list[bytes]:
+        if kind == "cut":
+            return [chunk[: self.left]]
+        if kind == "garble":
+            half = chunk[: len(chunk) // 2]
+            return [half + b"\n\n" if self.is_stream and half else half]
+        if kind == "drip":
+            return [chunk[n : n + 1] for n in range(len(chunk))]
+        if kind == "duplicate":
+            return [chunk, chunk]
+        random = self.active.random
         self.buffer.append(chunk)
         pieces = []
-        while self.buffer and (is_last or len(self.buffer) > MAX_BUFFER or self.random.random() < 0.5):
-            pieces.append(self.buffer.pop(self.random.randrange(len(self.buffer))))
+        while self.buffer and (is_last or len(self.buffer) > MAX_BUFFER or random.random() < 0.5):
+            pieces.append(self.buffer.pop(random.randrange(len(self.buffer))))
         return pieces

@@ -23,7 +23,6 @@ import uvicorn
 from pydantic import Field, ValidationError, validate_call
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runkit.errors import Unavailable, UsageError
@@ -59,7 +58,7 @@ class Connection(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
 
 
-class SandboxServer:
+class SandboxServer(Backend):
     """A server on a thread with its own event loop, so that it works in Jupyter.
 
     Raises pydantic's `ValidationError` for an option of another type or out of range.
@@ -78,28 +77,36 @@ class SandboxServer:
         faults: str | Iterable[Any] = (),
         **store_options: Any,
     ) -> None:
-        modes = read_policy(policy)
+        self.policy = read_policy(policy)
         initial_faults = parse_faults(faults, latency, limit)
         key = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
         self.key = Secret(checked_key("key", key))
         self.store = Store(**store_options)
         try:
             if not self.store.runs:
-                add_history(self.store, modes, history)
+                add_history(self.store, self.policy, history)
             self.socket = _bind(port)
         except BaseException:
             self.store.db.close()
             raise
         self.port = self.socket.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}/v1"
-        time_now = self.store.clock.now
-        self.faults = FaultMiddleware(app, self.store.seed, time_now, self._is_stopping, self._restart)
+        self.faults = FaultMiddleware(app, self)
         for fault in initial_faults:
             self.faults.add(fault)
-        backend = Backend(self.store, modes, self.faults, self._is_stopping)
-        bounded = RequestBodyLimitMiddleware(self.faults, MAX_BODY)
-        checked = AccessMiddleware(bounded, self.key, time_now, backend)
-        self.config = _config(TrustedHostMiddleware(checked, HOSTS, www_redirect=False))
+        checked = AccessMiddleware(RequestBodyLimitMiddleware(self.faults, MAX_BODY), self)
+        self.config = uvicorn.Config(
+            TrustedHostMiddleware(checked, HOSTS, www_redirect=False),
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            date_header=False,  # the date is in virtual time
+            log_config=None,  # the notebook's own logging stays as it is
+            log_level="warning",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=KEEP_SECONDS,
+            timeout_graceful_shutdown=2,
+        )
         self.server = uvicorn.Server(self.config)
         self.closing = threading.Event()
         self.restart_s: float | None = None  # seconds until it serves again, during a restart
@@ -112,9 +119,6 @@ class SandboxServer:
                 raise Unavailable(f"the sandbox did not start at {self.url}; see the log above")
             time.sleep(0.002)
 
-    def _is_stopping(self) -> bool:
-        return self.server.should_exit
-
     def _serve(self) -> None:
         while not self.closing.is_set():
             self.server.run(sockets=[self.socket])
@@ -123,7 +127,7 @@ class SandboxServer:
             self.closing.wait(self.restart_s)
             self.restart_s, self.server = None, uvicorn.Server(self.config)
 
-    def _restart(self, restart_s: float) -> None:
+    def restart(self, restart_s: float) -> None:
         """Stop at once, as if killed, and serve again after some seconds. Call it on the server's thread.
 
         Meanwhile a socket that does not listen reserves the port: connections are refused, and no other
@@ -145,24 +149,6 @@ class SandboxServer:
         self.thread.join(10)
         self.socket.close()
         self.store.db.close()
-
-
-def _config(asgi: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        asgi,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,  # the date is in virtual time
-        log_config=None,  # the notebook's own logging stays as it is
-        log_level="warning",
-        access_log=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=KEEP_SECONDS,
-        timeout_graceful_shutdown=2,
-    )
 
 
 def _bind(port: int) -> socket.socket:
@@ -426,14 +412,10 @@ def _start(options: dict[str, Any]) -> SandboxServer:
 
 def _join(ignored: list[str]) -> Sandbox:
     url, key = os.environ[URL_NAME], os.environ.get(KEY_NAME)
-    if not key:
+    if not key or not _SANDBOX_URL.fullmatch(url):  # not repeated, as it may contain a password
         raise UsageError(
-            f"{URL_NAME} is set and {KEY_NAME} is not; set both to join a sandbox, or unset both to start one"
-        )
-    if not _SANDBOX_URL.fullmatch(url):  # not repeated, as it may contain a password
-        raise UsageError(
-            f"{URL_NAME} is not the URL of a sandbox on this machine; expected one such as "
-            f"http://{HOST}:8100/v1"
+            f"{URL_NAME} and {KEY_NAME} must be the URL of a sandbox on this machine, such as "
+            f"http://{HOST}:8100/v1, and its key; to start a sandbox, unset both"
         )
     url = url.rstrip("/").removesuffix("/v1") + "/v1"
     secret = Secret(checked_key(KEY_NAME, key))

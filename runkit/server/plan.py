@@ -7,8 +7,7 @@ happened before it. The functions below add steps to a plan; they take the start
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -23,6 +22,7 @@ from runkit.server.scenarios import (
     TABLES,
     Json,
     Task,
+    actors,
     business_of,
     fill,
     id_in,
@@ -32,7 +32,6 @@ from runkit.server.scenarios import (
     user_of,
 )
 
-Pairs = tuple[tuple[str, str], ...]
 POLICY_VERDICTS = {
     "auto_approve": {"proposal": "approve", "document": "none", "decision": "approved"},
     "skip": {"proposal": "reject", "document": "none", "decision": "in_review"},
@@ -53,7 +52,7 @@ class RunSpec(NamedTuple):
     business_id: str
     seed: str
     created: int
-    policy: Pairs = (("default", "manual"),)  # modes of the interrupt policy: by agent, and by default
+    policy: dict[str, str]  # modes of the interrupt policy: by agent, and `default`
     prompt: str | None = None
     past: int = 0  # until then it is made-up history, and does not change its business
     person: str | None = None  # the user who requested it; None is the account
@@ -61,18 +60,16 @@ class RunSpec(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A parsed answer: one verdict for each agent with a proposal.
+    """A parsed answer: by agent with a proposal, the verdict, and the note and edited payload, if any.
 
-    `notes` and `payloads` (as JSON) are those that differ from the common note and from the proposed payload.
     The database stores fields by name.
     """
 
     interrupt_id: str
     at: int
-    verdicts: Pairs
-    note: str | None = None
-    notes: Pairs = ()
-    payloads: Pairs = ()
+    verdicts: dict[str, str]
+    notes: dict[str, str]
+    payloads: dict[str, Json]
     person: str | None = None  # the user who answered; the account is not named, as in the API
 
 
@@ -82,7 +79,7 @@ class Interrupt(NamedTuple):
     asked_at: int
     answered_at: int | None
     item: Json
-    questions: Pairs
+    questions: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -137,7 +134,7 @@ class _Unanswered(Exception):
     """The run waits for an answer; nothing after it can be planned."""
 
 
-def plan(spec: RunSpec, answers: tuple[Answer, ...]) -> Plan:
+def plan(spec: RunSpec, answers: Sequence[Answer]) -> Plan:
     """Plan a run; `answers` are in order of arrival."""
     by_id = {answer.interrupt_id: answer for answer in answers}
     facts = business_of(spec.business_id).facts()
@@ -187,11 +184,11 @@ def _run_orchestrator(p: Plan, at: int) -> int:
     at = max(ends) + _gap(p)
     if p.cause:
         return at
-    questions = tuple((one.agent, one.question) for one in specialists if one.question)
+    questions = {one.agent: one.question for one in specialists if one.question}
     at = _resolve(p, questions, at, together=scenario.get("together", True))
     at = _run_tasks(p, parse_tasks("reconcile"), ORCHESTRATOR, -1, at) + _gap(p)
     if "question" in scenario:
-        at = _resolve(p, ((ORCHESTRATOR, scenario["question"]),), at)
+        at = _resolve(p, {ORCHESTRATOR: scenario["question"]}, at)
     return at
 
 
@@ -203,7 +200,7 @@ def _run_specialist(p: Plan, at: int) -> int:
     _say(p, specialist.summary)
     if p.cause or not specialist.question:
         return at
-    return _resolve(p, ((specialist.agent, specialist.question),), at)
+    return _resolve(p, {specialist.agent: specialist.question}, at)
 
 
 def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: int, at: int) -> int:
@@ -250,21 +247,21 @@ def _end_early(p: Plan, at: int) -> None:
 # -- questions
 
 
-def _resolve(p: Plan, questions: Pairs, at: int, together: bool = True) -> int:
+def _resolve(p: Plan, questions: dict[str, str], at: int, together: bool = True) -> int:
     """Resolve questions by policy where it applies, ask a reviewer the rest, and follow up in order.
 
     Asked `together`, several are one combined proposal; otherwise each is an interrupt of its own.
     """
     own = TABLES["scenarios"][p.facts["scenario"]].get("policy", {})
-    policy = {**dict(p.spec.policy), **own}  # [A] 24
-    modes = {agent: policy.get(agent, policy["default"]) for agent, _ in questions}
-    for agent, question in questions:
-        if (mode := modes[agent]) != "manual":
+    policy, manual = {**p.spec.policy, **own}, {}  # [A] 24
+    for agent, question in questions.items():
+        if (mode := policy.get(agent, policy["default"])) == "manual":
+            manual[agent] = question
+        else:
             at = _resolve_by_policy(p, agent, question, mode, at)
-    manual = tuple((agent, question) for agent, question in questions if modes[agent] == "manual")
     if not manual:
         return at
-    groups = [manual] if together else [(one,) for one in manual]
+    groups = [manual] if together else [{agent: question} for agent, question in manual.items()]
     answers = [answer for group in groups if (answer := _ask(p, group, at))]
     if len(answers) < len(groups):
         raise _Unanswered
@@ -286,17 +283,16 @@ def _resolve_by_policy(p: Plan, agent: str, question: str, mode: str, at: int) -
     return at
 
 
-def _ask(p: Plan, questions: Pairs, at: int) -> Answer | None:
+def _ask(p: Plan, questions: dict[str, str], at: int) -> Answer | None:
     """Ask a reviewer; several questions become a combined proposal. Returns the answer, if there is one."""
     interrupt_id = f"int-{id_in(p.spec.id, f'interrupt/{len(p.interrupts)}')[:8]}"  # [A] 28
-    proposals = [_proposal(p, agent, question) for agent, question in questions]
+    proposals = [_proposal(p, agent, question) for agent, question in questions.items()]
     value: Json = proposals[0]
     if len(questions) > 1:
         label = f"{len(questions)} proposals need your review"
         value = {"type": "combined_proposal", "label": label, "proposals": proposals}
-    agent = value.get("agent")
-    name = f"await_{value['type']}"
-    step = p.steps[_add_step(p, -1, agent or ORCHESTRATOR, name, value["label"], at, "interrupt")]
+    agent, name, label = value.get("agent"), f"await_{value['type']}", value["label"]
+    step = p.steps[_add_step(p, -1, agent or ORCHESTRATOR, name, label, at, "interrupt")]
     step.result = {"interrupt_id": interrupt_id}
     step.artifacts = [proposal["artifacts"][0] for proposal in proposals]
     answer = p.answers.get(interrupt_id)
@@ -305,8 +301,7 @@ def _ask(p: Plan, questions: Pairs, at: int) -> Answer | None:
     if answer:
         _finish(step, answer.at, step.artifacts)
     if answer and answer.person:
-        user = user_of(answer.person)
-        step.closing = {"answered_by": {"id": user["id"], "name": user["name"]}}
+        step.closing = {"answered_by": user_of(answer.person)}
     return answer
 
 
@@ -317,35 +312,44 @@ def _proposal(p: Plan, agent: str, question: str) -> Json:
     return {**value, **QUESTIONS[question].get("extra", {})}
 
 
-def _follow_up(p: Plan, questions: Pairs, answer: Answer, at: int) -> int:
+def _follow_up(p: Plan, questions: dict[str, str], answer: Answer, at: int) -> int:
     """Act on an answer, question by question."""
-    verdicts, notes, payloads = dict(answer.verdicts), dict(answer.notes), dict(answer.payloads)
-    for agent, question in questions:
-        note = notes.get(agent, answer.note) or ""
-        at = _apply(p, agent, question, verdicts[agent], at, note, payloads.get(agent, ""))
-    for text in dict.fromkeys((*notes.values(), answer.note)):
-        if text:
-            p.sentences.append(f"The reviewer noted: \u201c{text}\u201d.")
+    for agent, question in questions.items():
+        note, edited = answer.notes.get(agent, ""), answer.payloads.get(agent)
+        at = _apply(p, agent, question, answer.verdicts[agent], at, note, edited)
+    notes = dict.fromkeys(answer.notes.values())
+    p.sentences += [f"The reviewer noted: \u201c{note}\u201d." for note in notes]
     return at
 
 
 def _apply(
-    p: Plan, agent: str, question: str, verdict: str, at: int, note: str = "", edited: str = ""
+    p: Plan, agent: str, question: str, verdict: str, at: int, note: str = "", edited: Json | None = None
 ) -> int:
     """Follow up on a verdict. The summary's confidence is that of the weakest outcome."""
     outcome = OUTCOMES[question][verdict]
     words, confidence, summary, still_open, recommendation = [*outcome, "", ""][:5]
     at = _run_tasks(p, parse_tasks(*words), agent, -1, at + _gap(p))
     if "payload" in QUESTIONS[question] and verdict in VERDICTS_WITH_ACTION:
-        proposed = fill(QUESTIONS[question]["payload"], {**p.facts, "verdict": verdict})
-        payload = json.loads(edited) if edited else proposed
-        reason = note or fill(FINDINGS[question]["summary"], p.facts)
-        p.actions.append({"at": at, "type": question, "payload": payload, "note": reason})
+        _act(p, question, verdict, at, note, edited)
     _say(p, summary)
     p.recommendation = recommendation or p.recommendation
     p.confidence = min(p.confidence, confidence, key=CONFIDENCES.index)
     p.still_open += [fill(still_open, p.facts)] if still_open else []
     return at
+
+
+def _act(p: Plan, question: str, verdict: str, at: int, note: str, edited: Json | None) -> None:
+    proposed = fill(QUESTIONS[question]["payload"], {**p.facts, "verdict": verdict})
+    action = {
+        "id": id_in(p.spec.id, f"action/{len(p.actions)}"),
+        "at": at,
+        "type": question,
+        "payload": proposed if edited is None else edited,
+        "note": note or fill(FINDINGS[question]["summary"], p.facts),
+        "actors": actors(None, p.spec._asdict() | {"status": "running"}),
+        "is_past": at <= p.spec.past,
+    }
+    p.actions.append(action)
 
 
 def _summary(p: Plan) -> Json:

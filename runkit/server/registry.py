@@ -7,144 +7,101 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from runkit.server import state
 from runkit.server.bodies import NewAction
-from runkit.server.scenarios import BY_HIT, BY_ID, Business, Json, business_json, id_in, iso, user_of
+from runkit.server.scenarios import BY_HIT, BY_ID, Business, Json, actors, business_json, id_in, iso
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, object_list, or_list
 
 Fields = dict[str, str | None]
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
 """Object type in requests: its name in responses (contract 16, no. 12), and the objects by id."""
-ACTIONS = dict.fromkeys(("add_sources", "add_attributes", "verify_tin", "decision"), "businesses")
-ACTIONS["dismissal"] = "watchlist_result"
+TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
 FINAL = ("approved", "rejected")
 OTHERS = {"approved": ("rejected", "in_review"), "rejected": ("approved", "in_review"), "in_review": FINAL}
 """[A] 12: the statuses that a decision can give to a business."""
-TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
 
 
-class Registry:
-    """The businesses with what actions changed."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    def get_business(self, business_id: str) -> Json:
-        """Get a seeded business; 404 if there is none."""
-        business = get_or_404(BY_ID, "business", business_id)
-        fields = self._fields_of(business)
-        return business_json(business, fields["businesses"], fields["watchlist_result"])
-
-    def list_actions(self, object_type: str, object_id: str) -> Json:
-        """List the actions on an object, newest first."""
-        return {"object": "list", "data": self._actions_on(object_type, object_id), "url": "/v1/actions"}
-
-    def get_action(self, action_id: str, object_type: str, object_id: str) -> Json:
-        """Get an action on an object; 404 if there is none."""
-        actions = self._actions_on(object_type, object_id)
-        return get_or_404({action["id"]: action for action in actions}, "action", action_id)
-
-    def create_action(self, body: NewAction, person: str | None) -> Json:
-        """Execute an action; 404 for an unknown object, run or thread, 422 by the rules."""
-        store, now = self.store, self.store.clock.now()
-        business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
-        fields = self._fields_of(business)[body.object_type]
-        check_action(body, str(fields["status"]), {one["id"] for one in business.documents})
-        run_id = body.run_id
-        if body.thread_id:
-            get_or_404(store.threads, "thread", body.thread_id)
-            run_id = run_id or next(reversed(store.runs_of[body.thread_id]), "")
-        run = state.state(store.plan_of(run_id), now, steps=False) if run_id else None
-        row: Json = {
-            "id": store.new_id("actions"),
-            "business_id": business.id,
-            "at": now,
-            "type": body.type,
-            "payload": body.payload,
-            "note": body.note or None,
-            "actors": _actors(run, person),
-        }
-        store.save(("actions", row))
-        return self.get_action(row["id"], body.object_type, body.object_id)
-
-    def _rows_of(self, business: Business) -> list[Json]:
-        """Return the actions of people and agents on a business up to now, as rows, in order.
-
-        Agents work on businesses in review, where the final-status rule would forbid their proposals
-        (contract section 16, no. 13). So the rule applies to `POST /v1/actions` only.
-        """
-        store, now = self.store, self.store.clock.now()
-        rows = [*store.actions[business.id]]
-        for run_id in store.runs_of[business.id]:
-            for number, action in enumerate(store.agent_actions(run_id)):
-                is_past = action["at"] <= store.runs[run_id].past
-                rows.append({**action, "run_id": run_id, "number": number, "past": is_past})
-        return sorted((row for row in rows if row["at"] <= now), key=lambda row: int(row["at"]))
-
-    def _fields_of(self, business: Business) -> dict[str, Fields]:
-        """Return the fields that actions have changed, by type of object."""
-        fields = initial_fields(business)
-        for row in self._rows_of(business):
-            if not row.get("past"):
-                fields[ACTIONS[row["type"]]] |= changes_of(row)
-        return fields
-
-    def _actions_on(self, object_type: str, object_id: str) -> list[Json]:
-        """Return the actions on an object, newest first; none on an unknown one."""
-        business = OBJECTS[object_type][1].get(object_id)
-        if business is None:
-            return []
-        fields, actions = initial_fields(business)[object_type], []
-        for row in self._rows_of(business):
-            if ACTIONS[row["type"]] == object_type:
-                changed = changes_of(row)
-                actions.append(self._action_json(row, object_type, object_id, fields, changed))
-                fields |= {} if row.get("past") else changed
-        return actions[::-1]
-
-    def _action_json(
-        self, row: Json, object_type: str, object_id: str, fields: Fields, changed: dict[str, str]
-    ) -> Json:
-        own = row
-        if "number" in row:  # of an agent
-            run = {**self.store.runs[row["run_id"]]._asdict(), "status": "running"}
-            own = {"id": id_in(row["run_id"], f"action/{row['number']}"), "actors": _actors(run)}
-        return {
-            "id": own["id"],
-            "type": row["type"],
-            "note": row["note"],
-            "actors": own["actors"],
-            "object_type": OBJECTS[object_type][0],
-            "object_id": object_id,
-            "created_at": iso(row["at"]),
-            "metadata": {},
-            "effects": effects({**row, "id": own["id"]}, object_id, fields, changed),
-        }
+def get_business(store: Store, business_id: str) -> Json:
+    """Get a seeded business with what actions changed; 404 if there is none."""
+    business = get_or_404(BY_ID, "business", business_id)
+    fields, _ = _review(store, business)
+    return business_json(business, fields[business.id], fields[business.hit_id])
 
 
-def initial_fields(business: Business) -> dict[str, Fields]:
-    """Return the fields that actions can change, before any action. [A] 30."""
+def list_actions(store: Store, object_type: str, object_id: str) -> Json:
+    """List the actions on an object, newest first; none on an unknown one."""
+    business = OBJECTS[object_type][1].get(object_id)
+    actions = _review(store, business)[1][object_id][::-1] if business else []
+    return {"object": "list", "data": actions, "url": "/v1/actions"}
+
+
+def get_action(store: Store, action_id: str, object_type: str, object_id: str) -> Json:
+    """Get an action on an object; 404 if there is none."""
+    actions = list_actions(store, object_type, object_id)["data"]
+    return get_or_404({action["id"]: action for action in actions}, "action", action_id)
+
+
+def create_action(store: Store, body: NewAction, person: str | None) -> Json:
+    """Execute an action; 404 for an unknown object, run or thread, 422 by the rules."""
+    business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
+    fields, _ = _review(store, business)
+    check_action(body, str(fields[body.object_id]["status"]), {one["id"] for one in business.documents})
+    run_id = body.run_id
+    if body.thread_id:
+        get_or_404(store.threads, "thread", body.thread_id)
+        run_id = run_id or next(reversed(store.runs_of[body.thread_id]), "")
+    row = body.model_dump(include={"type", "payload"}) | {
+        "id": store.new_id("actions"),
+        "business_id": business.id,
+        "at": store.clock.now(),
+        "note": body.note or None,
+        "actors": actors(person, store.run(run_id) if run_id else None),
+    }
+    store.save(("actions", row))
+    return get_action(store, row["id"], body.object_type, body.object_id)
+
+
+def _review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[str, list[Json]]]:
+    """Return what actions have changed up to now, and the actions in order; both by object.
+
+    Agents work on businesses in review, where the final-status rule would forbid their proposals (contract
+    section 16, no. 13). So the rule applies to `POST /v1/actions` only. [A] 30.
+    """
+    fields: dict[str, Fields] = {business.hit_id: {"status": "open"}}
+    fields[business.id] = {"status": business.status, "verified_by": None}
+    actions: dict[str, list[Json]] = {object_id: [] for object_id in fields}
+    rows = [*store.actions[business.id]]
+    for run_id in store.runs_of[business.id]:
+        rows += store.agent_actions(run_id)
+    now = store.clock.now()
+    for row in sorted((row for row in rows if row["at"] <= now), key=lambda row: int(row["at"])):
+        object_id = business.hit_id if row["type"] == "dismissal" else business.id
+        changed = changes_of(row)
+        actions[object_id].append(_action_json(row, object_id, fields[object_id], changed))
+        if not row.get("is_past"):
+            fields[object_id] |= changed
+    return fields, actions
+
+
+def _action_json(row: Json, object_id: str, fields: Fields, changed: dict[str, str]) -> Json:
+    object_type = _object_type(row["type"])
     return {
-        "businesses": {"status": business.status, "verified_by": None},
-        "watchlist_result": {"status": "open"},
+        **{key: row[key] for key in ("id", "type", "note", "actors")},
+        "object_type": OBJECTS[object_type][0],
+        "object_id": object_id,
+        "created_at": iso(row["at"]),
+        "metadata": {},
+        "effects": effects(row, object_id, fields, changed),
     }
 
 
-def _actors(run: Json | None, person: str | None = None) -> list[Json]:
-    user = user_of(person)
-    actors = [
-        {"actor_type": "user" if person else "account", "data": {"id": user["id"], "name": user["name"]}}
-    ]
-    if run:
-        data = {key: run[key] for key in ("id", "thread_id", "status", "agent")}
-        actors.append({"actor_type": "run", "data": data})
-    return actors
+def _object_type(action: str) -> str:
+    return "watchlist_result" if action == "dismissal" else "businesses"
 
 
 def check_action(body: NewAction, status: str, documents: Container[str]) -> None:
     """Reject (422) what the status of the business or the rules of the payload do not allow."""
-    kind, object_type = body.type, ACTIONS[body.type]
+    kind, object_type = body.type, _object_type(body.type)
     if object_type != body.object_type:
         raise RequestError(422, f"{kind} applies to {object_type}, not to {body.object_type}", "object_type")
     if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL:

@@ -46,6 +46,17 @@ def user_of(person: str | None) -> Json:
     return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT
 
 
+def actors(person: str | None, run: Mapping[str, Any] | None) -> list[Json]:
+    """Return the actors of an action: the user or the account, and the run that it is for."""
+    user = user_of(person)
+    data = {"id": user["id"], "name": user["name"]}
+    both: list[Json] = [{"actor_type": "user" if person else "account", "data": data}]
+    if run:
+        data = {key: run[key] for key in ("id", "thread_id", "status", "agent")}
+        both.append({"actor_type": "run", "data": data})
+    return both
+
+
 ORCHESTRATOR = "cip_orchestrator"
 LETTER = "irs_letter"
 AGENTS: dict[str, Json] = {

@@ -13,15 +13,16 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field, validate_call
 
 from runkit import files
 from runkit.contract import time_bound
 from runkit.errors import UsageError
+from runkit.server import state
 from runkit.server.clock import Clock, ClockState
-from runkit.server.plan import Answer, Pairs, Plan, RunSpec, plan
+from runkit.server.plan import Answer, Plan, RunSpec, plan
 from runkit.server.scenarios import SPACE, Json, id_in
 from runkit.server.web import RequestError
 
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, seed INTEGER, course 
 MAX_PLANNED_STEPS = 50_000  # of plans kept in memory, some 70 MB; a run of 16 steps is planned in 0.6 ms
 LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999
 Row = tuple[str, Json]  # a kind, and the fields
+PlanKey = tuple[str, int, int | None]  # a run, the number of its answers, and its early end
 Item = TypeVar("Item")
 
 
@@ -57,54 +59,51 @@ class Store:
         self.threads: dict[str, Json] = {}
         self.runs: dict[str, RunSpec] = {}
         self.runs_of: dict[str, list[str]] = defaultdict(list)  # by thread, and by business
-        self.answers: dict[str, tuple[Answer, ...]] = defaultdict(tuple)
+        self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
-        self._plans: dict[str, Plan] = {}  # by run, the least recently used first
-        self._agent_actions: dict[str, list[Json]] = {}  # of all plans so far: they are small
+        self._plans: dict[PlanKey, Plan] = {}
         self._planned_steps = 0
-        real = real_time()
-        self.seed, clock_state = seed, ClockState(_start(now, real), real, 0, speed)
+        self._agent_actions: dict[PlanKey, list[Json]] = {}  # of all plans so far: they are small
+        real, self.seed = real_time(), seed
+        self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
         self.db = _connect(db)
         try:
             self.db.executescript(_SCHEMA)
             for kind, body in self.db.execute("SELECT kind, body FROM rows ORDER BY n"):
                 self._load(kind, json.loads(body))
             for stored_seed, text in self.db.execute("SELECT seed, course FROM state"):
-                stored = ClockState(*json.loads(text))
-                self.seed = stored_seed
+                self.seed, stored = stored_seed, ClockState(*json.loads(text))
                 clock_state = ClockState(stored.at(real), real, stored.busy_until, speed)
-            self.clock = Clock(clock_state, real_time)
+                self.clock = Clock(clock_state, real_time)
             self.save()
-        except BaseException as error:
+        except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
             self.db.close()
-            if isinstance(error, sqlite3.Error):
-                raise _unusable(db, "is not a sandbox's database", error) from error
-            raise
+            raise _unusable(db, error) from error
 
     def save(self, *rows: Row) -> None:
-        """Store all of these rows or none, and the clock's state."""
+        """Store all of these rows or none, and the clock's state, which knows until when their runs work."""
         with self.db:
-            clock_state = json.dumps(self.clock.state)
-            self.db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (self.seed, clock_state))
             for kind, row in rows:
                 self.db.execute("INSERT INTO rows (kind, body) VALUES (?, ?)", (kind, json.dumps(row)))
-        for kind, row in rows:
-            self._load(kind, row)
+                self._load(kind, row)
+            for run_id in {
+                row.get("run_id") or row["id"] for kind, row in rows if kind in ("runs", "answers")
+            }:
+                self.clock.expect(state.next_stop(self.plan_of(run_id), self.clock.now()))
+            clock_state = json.dumps(self.clock.state)
+            self.db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (self.seed, clock_state))
 
     def _load(self, kind: str, row: Json) -> None:
         self.counts[kind] += 1
-        if kind in ("answers", "ends"):
-            self._drop_plan(row["run_id"])
-            self._agent_actions.pop(row["run_id"], None)
         if kind == "threads":
             self.threads[row["id"]] = row
         elif kind == "runs":
-            self.runs[row["id"]] = RunSpec(**{**row, "policy": _pairs(row["policy"])})
+            self.runs[row["id"]] = RunSpec(**{**row, "policy": dict(row["policy"])})
             for owner in (row["thread_id"], row["business_id"]):
                 self.runs_of[owner].append(row["id"])
         elif kind == "answers":
-            self.answers[row["run_id"]] += (_answer(row),)
+            self.answers[row["run_id"]].append(Answer(**row["answer"]))
         elif kind == "ends":
             self.runs[row["run_id"]] = self.runs[row["run_id"]]._replace(cut=row["at"])
         elif kind == "feedback":
@@ -116,27 +115,29 @@ class Store:
         """Return the id of the next row of a kind; it depends on the seed and the number of rows only."""
         return id_in(SPACE, f"{self.seed}/{kind}/{self.counts[kind] + 1}")
 
+    def run(self, run_id: str, steps: bool = False) -> Json:
+        """Return a run now; 404 if there is none."""
+        return state.state(self.plan_of(run_id), self.clock.now(), steps)
+
     def plan_of(self, run_id: str) -> Plan:
         """Return the plan of a run with its answers so far; 404 if there is no such run."""
-        p = self._plans.get(run_id)
-        return self.keep(p or plan(get_or_404(self.runs, "run", run_id), self.answers[run_id]))
-
-    def keep(self, p: Plan) -> Plan:
-        """Keep the plan of a run as it is stored, and drop those that were not used for the longest time."""
-        self._drop_plan(p.spec.id)
-        self._plans[p.spec.id], self._agent_actions[p.spec.id] = p, p.actions
-        self._planned_steps += len(p.steps)
-        while self._planned_steps > MAX_PLANNED_STEPS and len(self._plans) > 1:
-            self._drop_plan(next(iter(self._plans)))
-        return p
+        key = self._key(run_id)
+        if key not in self._plans:
+            if self._planned_steps > MAX_PLANNED_STEPS:
+                self._plans, self._planned_steps = {}, 0
+            run_plan = plan(self.runs[run_id], self.answers[run_id])
+            self._plans[key], self._agent_actions[key] = run_plan, run_plan.actions
+            self._planned_steps += len(run_plan.steps)
+        return self._plans[key]
 
     def agent_actions(self, run_id: str) -> list[Json]:
         """Return the actions in the plan of a run."""
-        return self._agent_actions[run_id] if run_id in self._agent_actions else self.plan_of(run_id).actions
+        key = self._key(run_id)
+        return self._agent_actions[key] if key in self._agent_actions else self.plan_of(run_id).actions
 
-    def _drop_plan(self, run_id: str) -> None:
-        if p := self._plans.pop(run_id, None):
-            self._planned_steps -= len(p.steps)
+    def _key(self, run_id: str) -> PlanKey:
+        spec = get_or_404(self.runs, "run", run_id)
+        return run_id, len(self.answers[run_id]), spec.cut
 
 
 def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
@@ -148,25 +149,18 @@ def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
 
 def _connect(db: str | Path | None) -> sqlite3.Connection:
     try:
-        if db and str(db) != ":memory:":
+        if db:
             files.make_file(Path(db))  # SQLite creates the files beside it with the same permissions
         return sqlite3.connect(db or ":memory:", check_same_thread=False)
     except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a NUL in the path
-        raise _unusable(db, "cannot be opened", error) from error
+        raise _unusable(db, error) from error
 
 
-def _unusable(db: str | Path | None, why: str, error: Exception) -> UsageError:
-    return UsageError(f"db={str(db)!r} {why} ({error}); give a new file in a directory that exists")
-
-
-def _pairs(items: Any) -> Pairs:
-    return tuple((key, value) for key, value in items)
-
-
-def _answer(row: Json) -> Answer:
-    """Read an answer from its row; older databases have no notes, payloads and person."""
-    verdicts, notes, payloads = (_pairs(row.get(name, ())) for name in ("verdicts", "notes", "payloads"))
-    return Answer(row["interrupt_id"], row["at"], verdicts, row["note"], notes, payloads, row.get("person"))
+def _unusable(db: str | Path | None, error: Exception) -> UsageError:
+    return UsageError(
+        f"db={str(db)!r} cannot be used ({error}); give a sandbox's database, or a new file in a directory "
+        "that exists"
+    )
 
 
 def _start(now: datetime | str | None, real: float) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
@@ -19,9 +19,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.errors import UsageError
-from runkit.secret import Secret
 from runkit.server.scenarios import Json
 from runkit.text import brief
+
+if TYPE_CHECKING:
+    from runkit.server.app import Backend
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 MAX_PERSON = 100  # characters of a person's name
@@ -70,23 +72,23 @@ class AccessMiddleware:
     The key goes no further; `request.state` has the person whose key it is, and the `backend`.
     """
 
-    def __init__(self, app: ASGIApp, key: Secret, now: Callable[[], int], backend: object) -> None:
-        self.app, self.key, self.now, self.backend = app, key, now, backend
+    def __init__(self, app: ASGIApp, backend: Backend) -> None:
+        self.app, self.backend = app, backend
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
+        app, headers, state = self.app, Headers(scope=scope), scope["state"]
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).setdefault("date", http_date(self.now()))
+                now = self.backend.store.clock.now() + state.get("skew", 0)
+                MutableHeaders(scope=message)["date"] = http_date(now)
             await send(message)
 
-        headers = Headers(scope=scope)
-        app = self.app
         try:
             check_origin(headers.getlist("origin"))
-            person = check_key(headers.get("authorization", ""), self.key.reveal())
-            scope["state"] |= {"person": person, "backend": self.backend}
+            state["person"] = check_key(headers.get("authorization", ""), self.backend.key.reveal())
+            state["backend"] = self.backend
         except RequestError as error:
             app = error_response(error.status_code, error.detail, headers=error.headers)
         # in place, because uvicorn has the list too, and errors may be logged with it
@@ -119,19 +121,13 @@ def check_key(authorization: str, key: str) -> str | None:
     Compares in constant time; rejects (401) anything but the account's key or a person's.
     """
     scheme, _, value = authorization.partition(" ")
-    if scheme.lower() not in ("bearer", "basic"):
-        raise RequestError(
-            401, "an API key is required: Authorization: Bearer KEY, or Basic with it as user name"
-        )
     with suppress(ValueError):  # of base64, of UTF-8, and of a person's name
         if scheme.lower() == "basic":
             value = base64.b64decode(value, validate=True).decode().partition(":")[0]
-        value = value.strip()
         start, rest = value[: len(key)], value[len(key) :]
-        if hmac.compare_digest(start.encode(), key.encode()):
-            if not rest:
-                return None
+        is_known = scheme.lower() in ("bearer", "basic")
+        if is_known and hmac.compare_digest(start.encode(), key.encode()):
             person = unquote(rest[1:])
-            if value == person_key(key, person):
-                return person
-    raise RequestError(401, "the API key is not valid for this server")
+            if not rest or value == person_key(key, person):
+                return person or None
+    raise RequestError(401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY")

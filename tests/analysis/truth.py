@@ -30,8 +30,8 @@ def planned(plan: Plan) -> Iterator[tuple[str, str, str | None, int, str]]:
             question = step.name.removeprefix("await_")
             verdicts = [(question, POLICY_VERDICTS[mode][kind_of(question)])]
         elif interrupt_id in plan.answers:
-            given = dict(plan.answers[interrupt_id].verdicts)
-            verdicts = [(question, given[agent]) for agent, question in questions[interrupt_id]]
+            given = plan.answers[interrupt_id].verdicts
+            verdicts = [(question, given[agent]) for agent, question in questions[interrupt_id].items()]
         else:
             return
         for proposal_no, (question, verdict) in enumerate(verdicts):

@@ -16,6 +16,7 @@ from runkit.server.state import next_stop, state, status
 from tests.sandbox.conftest import Serve
 
 CREATED = 1_770_000_000_000
+MANUAL = {"default": "manual"}
 SHORT = [business for business in BUSINESSES if business.scenario != "long_5000"]
 DIGEST = "bd8b75832a9caa52"  # of version 0.1
 briefs = st.builds(
@@ -26,6 +27,7 @@ briefs = st.builds(
         business.id,
         str(seed),
         CREATED,
+        MANUAL,
     ),
     st.sampled_from(SHORT),
     st.sampled_from(list(AGENTS)),
@@ -43,11 +45,11 @@ def answered(spec: RunSpec, delays: list[int], choice: int) -> tuple[Answer, ...
         if planned.status == "interrupted":
             interrupt = next(one for one in planned.interrupts if one.answered_at is None)
             at = max(at, interrupt.asked_at) + delay
-            verdicts = tuple(
-                (agent, list(OUTCOMES[question])[choice % len(OUTCOMES[question])])
-                for agent, question in interrupt.questions
-            )
-            answers += (Answer(interrupt.item["id"], at, verdicts),)
+            verdicts = {
+                agent: list(OUTCOMES[question])[choice % len(OUTCOMES[question])]
+                for agent, question in interrupt.questions.items()
+            }
+            answers += (Answer(interrupt.item["id"], at, verdicts, {}, {}),)
     return answers
 
 
@@ -146,7 +148,7 @@ def test_next_stop_is_when_work_ends(spec: RunSpec, delays: list[int], choice: i
 def brief_of(scenario: str, seed: str = "0/1") -> RunSpec:
     business = next(business for business in BUSINESSES if business.scenario == scenario)
     run_id = str(uuid5(NAMESPACE_DNS, scenario))
-    return RunSpec(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED)
+    return RunSpec(run_id, run_id, ORCHESTRATOR, business.id, seed, CREATED, MANUAL)
 
 
 def test_runs_are_those_of_the_first_version() -> None:
