@@ -6,32 +6,25 @@ All assumptions about the undocumented body of resume ([A] 1, 2 and 5) are here.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from runkit.contract import answer_errors
 from runkit.errors import UsageError
-from runkit.server.bodies import MAX_TEXT
 from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt
 from runkit.server.registry import check_payload
 from runkit.server.scenarios import AGENTS, LETTER, QUESTIONS, Json
-from runkit.server.web import RequestError, object_list, or_list, reasons
+from runkit.server.web import MAX_TEXT, RequestError, object_list, reasons
 
 ID_NAMES = ("interrupt_id", "id")
 INPUT_NAMES = ("input", "value", "response", "payload", "resume")
 Mode = Literal["manual", "auto_approve", "skip"]
 
 
-def _known_agent(kind: str) -> str:
-    if kind not in AGENTS:
-        raise ValueError(f"expected {or_list(AGENTS)}")
-    return kind
-
-
 class _Policy(BaseModel, extra="forbid"):
     default: Mode = "manual"
-    overrides: dict[Annotated[str, AfterValidator(_known_agent)], Mode] = {}
+    overrides: dict[str, Mode] = {}
 
 
 def read_policy(policy: str | Mapping[str, Any] | None) -> dict[str, str]:
@@ -44,6 +37,8 @@ def read_policy(policy: str | Mapping[str, Any] | None) -> dict[str, str]:
         parsed = _Policy.model_validate(rules.get("interrupt_policy", rules))
     except ValidationError as error:
         raise UsageError(f"policy: {reasons(error)}") from None
+    for agent in parsed.overrides.keys() - AGENTS.keys():
+        raise UsageError.one_of("agent of the policy", agent, AGENTS)
     return {"default": parsed.default, **parsed.overrides}
 
 

@@ -20,12 +20,11 @@ from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 
 from runkit.secret import Secret
-from runkit.server import registry, runs, state
+from runkit.server import registry, state, web
 from runkit.server.answers import parse_answer, read_answer
-from runkit.server.bodies import NewAction, NewFeedback, NewRun, NewThread, ObjectType
 from runkit.server.faults import Fault, FaultMiddleware
 from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, business_of, iso, user_of
-from runkit.server.store import Store, get_or_404
+from runkit.server.store import Store, answer_row, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
 
 ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}  # contract section 13
@@ -105,9 +104,7 @@ async def invalid(request: Request, error: RequestValidationError) -> Response:
     place = ".".join(map(str, one["loc"][1:]))
     is_unknown_type = one["type"] == "literal_error" and place in ("type", "object_type")
     status = 400 if request.method == "GET" or is_unknown_type else 422
-    message = (
-        one["msg"] if place else "the body must be a JSON object, sent as Content-Type: application/json"
-    )
+    message = one["msg"] if place else "the body must be an object, sent as application/json"
     return error_response(status, message, place)
 
 
@@ -146,22 +143,22 @@ async def list_agent_threads(
     """List threads, newest first, of one business or of all."""
     rows = reversed(box.store.threads.values())
     ids = [row["id"] for row in rows if business_id in ("", row["business_id"])]
-    return paged(ids, page, per_page, partial(runs.thread_now, box.store))
+    return paged(ids, page, per_page, box.store.thread)
 
 
 @app.post("/v1/threads", status_code=201)
-async def create_agent_thread(box: Box, body: NewThread, person: Person) -> Json:
+async def create_agent_thread(box: Box, body: web.NewThread, person: Person) -> Json:
     """Create a thread; 404 for an unknown agent type."""
     check_agent(body.type)
-    row = runs.thread_row(box.store, body.business, person, box.store.clock.now())
+    row = box.store.new_thread(body.business, person, box.store.clock.now())
     box.store.save(row)
-    return runs.thread_now(box.store, row[1]["id"])
+    return box.store.thread(row[1]["id"])
 
 
 @app.get("/v1/threads/{id}")
 async def get_agent_thread(box: Box, thread_id: Id) -> Json:
     """Get a thread."""
-    return runs.thread_now(box.store, thread_id)
+    return box.store.thread(thread_id)
 
 
 # -- runs
@@ -174,7 +171,7 @@ async def list_agent_runs(box: Box, page: PageNumber = 1, per_page: PerPage = 25
 
 
 @app.post("/v1/runs", status_code=201)
-async def create_agent_run(box: Box, body: NewRun, person: Person) -> Json:
+async def create_agent_run(box: Box, body: web.NewRun, person: Person) -> Json:
     """Start a run.
 
     Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a business
@@ -190,7 +187,7 @@ async def create_agent_run(box: Box, body: NewRun, person: Person) -> Json:
     if business_of(business_id).status == "in_audit":
         raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
     now, more = box.store.clock.now(), {"prompt": body.prompt, "person": person}
-    spec, rows = runs.new_run(box.store, body.type, business_id, thread_id, now, box.policy, **more)
+    spec, rows = box.store.new_run(body.type, business_id, thread_id, now, box.policy, **more)
     box.store.save(*rows)
     return box.store.run(spec.id)
 
@@ -217,12 +214,12 @@ async def resume_agent_run(box: Box, run_id: Id, body: Json, person: Person, inc
         raise RequestError(422, message, "interrupt_id")
     documents = business_of(run_plan.spec.business_id).documents
     answer = read_answer(pending[interrupt_id], value, documents, now, person)
-    box.store.save(runs.answer_row(run_id, answer))
+    box.store.save(answer_row(run_id, answer))
     return await get_agent_run(box, run_id, include)
 
 
 @app.post("/v1/runs/{id}/feedback", status_code=201)
-async def submit_agent_run_feedback(box: Box, run_id: Id, body: NewFeedback, person: Person) -> Json:
+async def submit_agent_run_feedback(box: Box, run_id: Id, body: web.NewFeedback, person: Person) -> Json:
     """Rate an artifact of a run; 422 if the run does not show this artifact."""
     store, now, reviewer = box.store, box.store.clock.now(), user_of(person)["id"]
     if body.artifact_id not in state.visible_artifacts(store.plan_of(run_id), now):
@@ -256,19 +253,19 @@ async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
 
 
 @app.get("/v1/actions")
-async def list_actions(box: Box, object_type: ObjectType, object_id: ObjectId) -> Json:
+async def list_actions(box: Box, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """List the actions on an object, newest first."""
     return registry.list_actions(box.store, object_type, object_id)
 
 
 @app.post("/v1/actions", status_code=201)
-async def create_action(box: Box, body: NewAction, person: Person) -> Json:
+async def create_action(box: Box, body: web.NewAction, person: Person) -> Json:
     """Execute an action for the caller. It does not resume a run that proposed it (contract section 7)."""
     return registry.create_action(box.store, body, person)
 
 
 @app.get("/v1/actions/{id}")
-async def get_action(box: Box, action_id: Id, object_type: ObjectType, object_id: ObjectId) -> Json:
+async def get_action(box: Box, action_id: Id, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """Get an action on an object."""
     return registry.get_action(box.store, action_id, object_type, object_id)
 

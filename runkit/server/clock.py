@@ -59,11 +59,3 @@ class Clock:
         """Run at `speed` at least until `stop`, when a run next stops (None: it waits)."""
         busy_until = max(self.state.busy_until, stop or 0)
         self.state = ClockState(self.now(), self._real_time(), busy_until, self.state.speed)
-
-    def delay(self, virtual: int) -> float:
-        """Return the real seconds until `virtual` if no request changes the clock; 0 if it has passed."""
-        state = self.state
-        ahead = max(0, virtual - state.virtual)
-        busy = min(ahead, max(0, state.busy_until - state.virtual))
-        real = state.real + (busy / state.speed + (ahead - busy)) / 1000
-        return max(0.0, real - self._real_time())

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -31,9 +32,8 @@ from runkit.secret import Secret, checked_key
 from runkit.server.answers import read_policy
 from runkit.server.app import Backend, app
 from runkit.server.faults import FaultMiddleware, parse_faults
-from runkit.server.runs import add_history
 from runkit.server.scenarios import BUSINESSES, Business
-from runkit.server.store import Store
+from runkit.server.store import Store, add_history
 from runkit.server.web import HOSTS, MAX_BODY, AccessMiddleware, person_key, reasons
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
 Policy = str | Mapping[str, Any] | None
 Faults = str | Iterable[str | Mapping[str, Any]]
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
-START_SECONDS = 30.0  # a start takes well under a second
 MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
 KEEP_SECONDS = 30  # between requests; longer than clients keep a connection, so that they close it first
 
@@ -112,9 +111,8 @@ class SandboxServer(Backend):
         self.restart_s: float | None = None  # seconds until it serves again, during a restart
         self.thread = threading.Thread(target=self._serve, name="runkit-sandbox", daemon=True)
         self.thread.start()
-        deadline = time.monotonic() + START_SECONDS
         while not self.server.started:
-            if time.monotonic() > deadline or not self.thread.is_alive():
+            if not self.thread.is_alive():
                 self.close()
                 raise Unavailable(f"the sandbox did not start at {self.url}; see the log above")
             time.sleep(0.002)
@@ -388,19 +386,13 @@ def serve(*, announce: Callable[[str, str], None] | None = None, **options: Any)
 
     Options and errors are those of `sandbox`.
     """
-    ended = threading.Event()
     server = _start(options)
-    signals = (signal.SIGINT, signal.SIGTERM)
-    old_handlers = [(number, signal.signal(number, lambda *_: ended.set())) for number in signals]
-    try:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with closing(server), suppress(KeyboardInterrupt):
         if announce is not None:
             announce(server.url, server.key.reveal())
-        while not ended.wait(0.5) and server.thread.is_alive():  # an endless wait hides Ctrl-C on Windows
-            pass
-    finally:
-        for number, handler in old_handlers:
-            signal.signal(number, handler)
-        server.close()
+        while server.thread.is_alive():  # an endless wait hides Ctrl-C on Windows
+            server.thread.join(0.5)
 
 
 def _start(options: dict[str, Any]) -> SandboxServer:

@@ -7,36 +7,15 @@ happened before it. The functions below add steps to a plan; they take the start
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from runkit.server.scenarios import (
-    AGENTS,
-    FINDINGS,
-    ORCHESTRATOR,
-    OUTCOMES,
-    QUESTIONS,
-    TABLES,
-    Json,
-    Task,
-    actors,
-    business_of,
-    fill,
-    id_in,
-    kind_of,
-    parse_tasks,
-    specialists_in,
-    user_of,
-)
+from runkit.server import scenarios
+from runkit.server.scenarios import ORCHESTRATOR, QUESTIONS, Json, Task, fill, id_in, parse_tasks
 
-POLICY_VERDICTS = {
-    "auto_approve": {"proposal": "approve", "document": "none", "decision": "approved"},
-    "skip": {"proposal": "reject", "document": "none", "decision": "in_review"},
-}
-"""Verdicts of the interrupt policy. An upload counts as canceled in both modes (contract section 6.1)."""
 VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # then the agent acts
 ENDED_BY = "ended by the sandbox's operator"
 CONFIDENCES = ("low", "medium", "high")
@@ -84,15 +63,15 @@ class Interrupt(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """One step, in tree order. `parent` is an index of a step, -1 at the top; `end` is None if unanswered."""
+    """One step, in tree order. `parent` is the id of a step, None at the top; `end` is None if unanswered."""
 
     id: str
-    parent: int
+    parent: str | None
     agent: str
-    type: str
     name: str
     label: str
     start: int
+    type: str = "activity"
     end: int | None = None
     failed: bool = False
     result: Json = field(default_factory=dict)
@@ -126,7 +105,6 @@ class Plan:
     recommendation: str = "approve"
     sentences: list[str] = field(default_factory=list)
     still_open: list[str] = field(default_factory=list)
-    sources: dict[str, Json] = field(default_factory=dict)
     n_artifacts: int = 0
 
 
@@ -137,7 +115,7 @@ class _Unanswered(Exception):
 def plan(spec: RunSpec, answers: Sequence[Answer]) -> Plan:
     """Plan a run; `answers` are in order of arrival."""
     by_id = {answer.interrupt_id: answer for answer in answers}
-    facts = business_of(spec.business_id).facts()
+    facts = scenarios.business_of(spec.business_id).facts()
     p = Plan(spec, by_id, facts, Random(spec.seed))  # noqa: S311 - durations, no secrets
     p.started = spec.created + _ms(p, 0.4, 1.8)
     with suppress(_Unanswered):
@@ -157,7 +135,7 @@ def _run_agent(p: Plan) -> int:
     at = run(p, p.started)
     p.status = "error"
     if not p.cause:
-        at = _run_tasks(p, parse_tasks("summarize"), agent, -1, at)
+        at = _run_tasks(p, parse_tasks("summarize"), agent, None, at)
         p.steps[-1].type = "output"
         p.output = {"artifacts": [_artifact(p, _summary(p))]}
         p.status = "completed"
@@ -166,27 +144,26 @@ def _run_agent(p: Plan) -> int:
 
 def _run_orchestrator(p: Plan, at: int) -> int:
     """Plan the review, run all specialists in parallel, ask, follow up, reconcile."""
-    scenario = TABLES["scenarios"][p.facts["scenario"]]
-    specialists = specialists_in(p.facts["scenario"])
+    scenario = scenarios.TABLES["scenarios"][p.facts["scenario"]]
+    specialists = scenarios.specialists_in(p.facts["scenario"])
     _say(p, "{name} has been registered in {register} since {formed} and is in good standing.")
-    at = _run_tasks(p, parse_tasks("plan_review"), ORCHESTRATOR, -1, at)
+    at = _run_tasks(p, parse_tasks("plan_review"), ORCHESTRATOR, None, at)
     registration = parse_tasks("check_registration=registered")
-    ends = [_run_tasks(p, registration, ORCHESTRATOR, -1, at + _gap(p))]
+    ends = [_run_tasks(p, registration, ORCHESTRATOR, None, at + _gap(p))]
     for one in specialists:
         begin = at + _ms(p, 0.2, 2.5)
-        name, label = one.agent.split("_")[0], AGENTS[one.agent]["name"]
-        container = _add_step(p, -1, ORCHESTRATOR, f"dispatch_{name}", f"Delegating {label}", begin)
-        end = _run_tasks(p, one.tasks, one.agent, container, begin + _gap(p))
-        end += _ms(p, 0.1, 0.6)
-        _finish(p.steps[container], end, failed=p.steps[-1].type == "error")
+        name, label = one.agent.split("_")[0], scenarios.AGENTS[one.agent]["name"]
+        step = _add_step(p, None, ORCHESTRATOR, f"dispatch_{name}", f"Delegating {label}", begin)
+        end = _run_tasks(p, one.tasks, one.agent, step.id, begin + _gap(p))
+        step.end, step.failed = end + _ms(p, 0.1, 0.6), p.steps[-1].type == "error"
         _say(p, one.summary)
-        ends.append(end)
+        ends.append(step.end)
     at = max(ends) + _gap(p)
     if p.cause:
         return at
     questions = {one.agent: one.question for one in specialists if one.question}
     at = _resolve(p, questions, at, together=scenario.get("together", True))
-    at = _run_tasks(p, parse_tasks("reconcile"), ORCHESTRATOR, -1, at) + _gap(p)
+    at = _run_tasks(p, parse_tasks("reconcile"), ORCHESTRATOR, None, at) + _gap(p)
     if "question" in scenario:
         at = _resolve(p, {ORCHESTRATOR: scenario["question"]}, at)
     return at
@@ -194,16 +171,16 @@ def _run_orchestrator(p: Plan, at: int) -> int:
 
 def _run_specialist(p: Plan, at: int) -> int:
     """Run one specialist by itself, without the orchestrator."""
-    specialists = specialists_in(p.facts["scenario"])
+    specialists = scenarios.specialists_in(p.facts["scenario"])
     specialist = next(one for one in specialists if one.agent == p.spec.agent)
-    at = _run_tasks(p, specialist.tasks, specialist.agent, -1, at) + _gap(p)
+    at = _run_tasks(p, specialist.tasks, specialist.agent, None, at) + _gap(p)
     _say(p, specialist.summary)
     if p.cause or not specialist.question:
         return at
     return _resolve(p, {specialist.agent: specialist.question}, at)
 
 
-def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: int, at: int) -> int:
+def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None, at: int) -> int:
     """Add the steps of tasks in sequence with short gaps, or in parallel with the one before."""
     last_start, done = at, at
     for number, task in enumerate(tasks):
@@ -211,25 +188,26 @@ def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: int, at: in
             start = last_start + int((done - last_start) * p.random.uniform(0.1, 0.6))
         else:
             start = done + (_gap(p) if number else 0)
-        index = _add_step(p, parent, agent, task.name, task.label, start)
+        step = _add_step(p, parent, agent, task.name, task.label, start)
         if task.subtasks:
-            end = _run_tasks(p, task.subtasks, agent, index, start + _gap(p)) + _gap(p)
+            end = _run_tasks(p, task.subtasks, agent, step.id, start + _gap(p)) + _gap(p)
         else:
             end = start + _ms(p, *task.seconds)
-        findings = [_finding(p, task.finding)] if task.finding else []
-        _finish(p.steps[index], end, findings, bool(task.cause))
+        step.end, step.failed = end, bool(task.cause)
+        step.artifacts = [_finding(p, task.finding)] if task.finding else []
         if task.cause:
             return _fail(p, task, agent, parent, end)
         last_start, done = start, max(done, end)
     return done
 
 
-def _fail(p: Plan, task: Task, agent: str, parent: int, at: int) -> int:
+def _fail(p: Plan, task: Task, agent: str, parent: str | None, at: int) -> int:
     """[A] 23: the cause of a failed run is the label, and the artifact, of a step of type `error`."""
     p.cause = task.cause
-    artifact = fill(FINDINGS["step_failed"], {"label": task.label, "cause": task.cause})
-    index = _add_step(p, parent, agent, f"{task.name}_failed", task.cause, at, "error")
-    _finish(p.steps[index], at, [_artifact(p, artifact)], failed=True)
+    facts = {"label": task.label, "cause": task.cause}
+    step = _add_step(p, parent, agent, f"{task.name}_failed", task.cause, at, type="error")
+    step.end, step.failed = at, True
+    step.artifacts = [_artifact(p, fill(scenarios.FINDINGS["step_failed"], facts))]
     return at
 
 
@@ -237,8 +215,9 @@ def _end_early(p: Plan, at: int) -> None:
     """End the run now: running steps fail, an open question stays open. Later steps are never shown."""
     for step in p.steps:
         if step.start <= at and step.end is not None and step.end > at:
-            _finish(step, at, step.artifacts if step.type == "interrupt" else (), failed=True)
-    _fail(p, Task("run", "The run", cause=ENDED_BY), p.spec.agent, -1, at)
+            step.end, step.failed = at, True
+            step.artifacts = step.artifacts if step.type == "interrupt" else []
+    _fail(p, Task("run", "The run", cause=ENDED_BY), p.spec.agent, None, at)
     p.interrupts = [interrupt for interrupt in p.interrupts if interrupt.asked_at <= at]
     p.actions = [action for action in p.actions if action["at"] <= at]
     p.started, p.ended, p.output, p.status = min(p.started, at), at, None, "error"
@@ -252,7 +231,7 @@ def _resolve(p: Plan, questions: dict[str, str], at: int, together: bool = True)
 
     Asked `together`, several are one combined proposal; otherwise each is an interrupt of its own.
     """
-    own = TABLES["scenarios"][p.facts["scenario"]].get("policy", {})
+    own = scenarios.TABLES["scenarios"][p.facts["scenario"]].get("policy", {})
     policy, manual = {**p.spec.policy, **own}, {}  # [A] 24
     for agent, question in questions.items():
         if (mode := policy.get(agent, policy["default"])) == "manual":
@@ -273,12 +252,10 @@ def _resolve(p: Plan, questions: dict[str, str], at: int, together: bool = True)
 
 def _resolve_by_policy(p: Plan, agent: str, question: str, mode: str, at: int) -> int:
     """Add an interrupt step with its resolution, and continue."""
-    label = QUESTIONS[question]["label"]
-    step = p.steps[_add_step(p, -1, agent, f"await_{question}", label, at, "interrupt")]
+    step = _add_interrupt(p, agent, _proposal(p, agent, question), at)
     step.result = {"resolution": mode}
-    at += _ms(p, 0.2, 0.8)
-    _finish(step, at, [_finding(p, FINDINGS[question])])
-    at = _apply(p, agent, question, POLICY_VERDICTS[mode][kind_of(question)], at) + _gap(p)
+    step.end = at + _ms(p, 0.2, 0.8)
+    at = _apply(p, agent, question, QUESTIONS[question][mode], step.end) + _gap(p)
     p.sentences.append(f"(Resolved by the interrupt policy: {mode}.)")
     return at
 
@@ -291,24 +268,27 @@ def _ask(p: Plan, questions: dict[str, str], at: int) -> Answer | None:
     if len(questions) > 1:
         label = f"{len(questions)} proposals need your review"
         value = {"type": "combined_proposal", "label": label, "proposals": proposals}
-    agent, name, label = value.get("agent"), f"await_{value['type']}", value["label"]
-    step = p.steps[_add_step(p, -1, agent or ORCHESTRATOR, name, label, at, "interrupt")]
+    agent, answer = value.get("agent"), p.answers.get(interrupt_id)
+    step = _add_interrupt(p, agent or ORCHESTRATOR, value, at)
     step.result = {"interrupt_id": interrupt_id}
-    step.artifacts = [proposal["artifacts"][0] for proposal in proposals]
-    answer = p.answers.get(interrupt_id)
-    item = {"id": interrupt_id, "agent": agent, "value": value}
-    p.interrupts.append(Interrupt(at, answer.at if answer else None, item, questions))
     if answer:
-        _finish(step, answer.at, step.artifacts)
-    if answer and answer.person:
-        step.closing = {"answered_by": user_of(answer.person)}
+        step.end = answer.at
+        step.closing = {"answered_by": scenarios.user_of(answer.person)} if answer.person else {}
+    item = {"id": interrupt_id, "agent": agent, "value": value}
+    p.interrupts.append(Interrupt(at, step.end, item, questions))
     return answer
+
+
+def _add_interrupt(p: Plan, agent: str, value: Json, at: int) -> Step:
+    step = _add_step(p, None, agent, f"await_{value['type']}", value["label"], at, type="interrupt")
+    step.artifacts = [one["artifacts"][0] for one in value.get("proposals", [value])]
+    return step
 
 
 def _proposal(p: Plan, agent: str, question: str) -> Json:
     label = fill(QUESTIONS[question]["label"], p.facts)
     value = {"type": question, "agent": agent, "label": label}
-    value["artifacts"] = [_finding(p, FINDINGS[question])]
+    value["artifacts"] = [_finding(p, scenarios.FINDINGS[question])]
     return {**value, **QUESTIONS[question].get("extra", {})}
 
 
@@ -326,9 +306,9 @@ def _apply(
     p: Plan, agent: str, question: str, verdict: str, at: int, note: str = "", edited: Json | None = None
 ) -> int:
     """Follow up on a verdict. The summary's confidence is that of the weakest outcome."""
-    outcome = OUTCOMES[question][verdict]
+    outcome = scenarios.OUTCOMES[question][verdict]
     words, confidence, summary, still_open, recommendation = [*outcome, "", ""][:5]
-    at = _run_tasks(p, parse_tasks(*words), agent, -1, at + _gap(p))
+    at = _run_tasks(p, parse_tasks(*words), agent, None, at + _gap(p))
     if "payload" in QUESTIONS[question] and verdict in VERDICTS_WITH_ACTION:
         _act(p, question, verdict, at, note, edited)
     _say(p, summary)
@@ -345,8 +325,8 @@ def _act(p: Plan, question: str, verdict: str, at: int, note: str, edited: Json 
         "at": at,
         "type": question,
         "payload": proposed if edited is None else edited,
-        "note": note or fill(FINDINGS[question]["summary"], p.facts),
-        "actors": actors(None, p.spec._asdict() | {"status": "running"}),
+        "note": note or fill(scenarios.FINDINGS[question]["summary"], p.facts),
+        "actors": scenarios.actors(None, p.spec._asdict() | {"status": "running"}),
         "is_past": at <= p.spec.past,
     }
     p.actions.append(action)
@@ -355,6 +335,8 @@ def _act(p: Plan, question: str, verdict: str, at: int, note: str, edited: Json 
 def _summary(p: Plan) -> Json:
     """Write the summary. A specialist makes no recommendation."""
     agent, sentences = p.spec.agent, [*p.sentences]
+    artifacts = [artifact for step in p.steps for artifact in step.artifacts]
+    sources = {source["url"]: source for artifact in artifacts for source in artifact["sources"]}
     title, kind = f"Findings on {p.facts['name']}", f"{agent}_summary"
     if p.still_open:
         sentences.append(f"Still open: {'; '.join(p.still_open)}.")
@@ -367,7 +349,7 @@ def _summary(p: Plan) -> Json:
         "type": kind,
         "confidence": p.confidence,
         "summary": " ".join(sentences),
-        "sources": list(p.sources.values())[:MAX_SOURCES],
+        "sources": list(sources.values())[:MAX_SOURCES],
     }
 
 
@@ -378,17 +360,11 @@ def _say(p: Plan, sentence: str) -> None:
     p.sentences.append(fill(sentence, p.facts))
 
 
-def _add_step(
-    p: Plan, parent: int, agent: str, name: str, label: str, at: int, kind: str = "activity"
-) -> int:
-    """Open a step and return its index."""
+def _add_step(p: Plan, parent: str | None, agent: str, name: str, label: str, at: int, **more: Any) -> Step:
+    """Open a step."""
     step_id = id_in(p.spec.id, f"step/{len(p.steps)}")
-    p.steps.append(Step(step_id, parent, agent, kind, name, fill(label, p.facts), at))
-    return len(p.steps) - 1
-
-
-def _finish(step: Step, end: int, artifacts: Iterable[Json] = (), failed: bool = False) -> None:
-    step.end, step.artifacts, step.failed = end, [*artifacts], failed
+    p.steps.append(Step(step_id, parent, agent, name, fill(label, p.facts), at, **more))
+    return p.steps[-1]
 
 
 def _finding(p: Plan, finding: Json) -> Json:
@@ -398,7 +374,6 @@ def _finding(p: Plan, finding: Json) -> Json:
 def _artifact(p: Plan, fields: Json) -> Json:
     """[A] 17: an artifact has an id, which feedback needs and no schema documents."""
     p.n_artifacts += 1
-    p.sources.update({source["url"]: source for source in fields["sources"]})
     return {"id": id_in(p.spec.id, f"artifact/{p.n_artifacts}"), **fields}
 
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from runkit.server.bodies import NewAction
 from runkit.server.scenarios import BY_HIT, BY_ID, Business, Json, actors, business_json, id_in, iso
 from runkit.server.store import Store, get_or_404
-from runkit.server.web import RequestError, object_list, or_list
+from runkit.server.web import NewAction, RequestError, object_list, or_list
 
 Fields = dict[str, str | None]
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}

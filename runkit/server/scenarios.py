@@ -174,11 +174,6 @@ class Specialist(NamedTuple):
     summary: str
 
 
-def kind_of(question: str) -> str:
-    """Return `document`, `decision` or `proposal` for a type of question."""
-    return question if question in ("document", "decision") else "proposal"
-
-
 def _finding(kind: str, confidence: str, sources: list[str], title: str, summary: str) -> Json:
     names = ("source_type", "source_name", "source_tier", "url")
     evidence = [dict(zip(names, TABLES["sources"][key], strict=True)) for key in sources]

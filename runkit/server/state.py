@@ -19,7 +19,7 @@ from runkit.server.scenarios import Json, iso, user_of
 SNAPSHOT_STEPS = 50_000
 """Most steps in all snapshots of one stream, about 30 MB. All changes of a run of 200 steps fit. A run of
 5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end stay."""
-POLL_S = 0.1  # real seconds between checks of a waiting stream for the end of the server
+POLL_S = 0.05  # real seconds between looks of a live stream at its run, and at the end of the server
 
 
 def state(p: Plan, t: int, steps: bool = True) -> Json:
@@ -72,41 +72,40 @@ def next_stop(p: Plan, t: int) -> int | None:
 
 def visible_artifacts(p: Plan, t: int) -> set[str]:
     """Return the ids of the artifacts that the run shows at `t`."""
-    artifacts = [artifact for step in _begun(p, t).values() for artifact in _artifacts(step, t)]
+    artifacts = [artifact for step in _begun(p, t) for artifact in _artifacts(step, t)]
     if status(p, t) == "completed" and p.output:
         artifacts += p.output["artifacts"]
     return {artifact["id"] for artifact in artifacts}
 
 
-def _begun(p: Plan, t: int) -> dict[int, Step]:
-    """Return the steps that have begun at `t`, by index; none begins after the run has ended."""
+def _begun(p: Plan, t: int) -> list[Step]:
+    """Return the steps that have begun at `t`; none begins after the run has ended."""
     latest = t if p.ended is None else min(t, p.ended)
-    return {index: step for index, step in enumerate(p.steps) if step.start <= latest}
+    return [step for step in p.steps if step.start <= latest]
 
 
 def _tree(p: Plan, t: int) -> list[Json]:
-    top: list[Json] = []
-    nodes: dict[int, Json] = {}
-    for index, step in _begun(p, t).items():
+    children: dict[str | None, list[Json]] = {None: []}
+    for step in _begun(p, t):
         end = step.end if _is_done(step, t) else None
-        parent = nodes.get(step.parent)
-        nodes[index] = {
+        children[step.id] = []
+        node = {
             "id": step.id,
             "run_id": p.spec.id,
             "agent": step.agent,
             "type": step.type,
             "name": step.name,
             "label": step.label,
-            "parent_step_id": parent["id"] if parent else None,
+            "parent_step_id": step.parent,
             "status": ("error" if step.failed else "completed") if end is not None else "running",
             "started_at": iso(step.start),
             "completed_at": iso(end) if end is not None else None,
-            "steps": [],
+            "steps": children[step.id],
             "result": step.result if end is None else step.result | step.closing,
             "artifacts": _artifacts(step, t),
         }
-        (parent["steps"] if parent else top).append(nodes[index])
-    return top
+        children[step.parent].append(node)
+    return children[None]
 
 
 def _artifacts(step: Step, t: int) -> list[Json]:
@@ -149,8 +148,7 @@ async def stream(
         if status(p, now) != "running":
             yield _encode({**_final_event(p, now), **ids})
             return
-        next_time = min(at for at in snapshot_times(p) if at > now)
-        await asyncio.sleep(min(max(clock.delay(next_time), 0.001), POLL_S))
+        await asyncio.sleep(POLL_S)
 
 
 def _final_event(p: Plan, now: int) -> Json:

@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from random import Random
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, validate_call
 
@@ -22,8 +23,8 @@ from runkit.contract import time_bound
 from runkit.errors import UsageError
 from runkit.server import state
 from runkit.server.clock import Clock, ClockState
-from runkit.server.plan import Answer, Plan, RunSpec, plan
-from runkit.server.scenarios import SPACE, Json, id_in
+from runkit.server.plan import Answer, Interrupt, Plan, RunSpec, plan
+from runkit.server.scenarios import BUSINESSES, ORCHESTRATOR, OUTCOMES, SPACE, Json, id_in, iso, user_of
 from runkit.server.web import RequestError
 
 _SCHEMA = """
@@ -33,6 +34,10 @@ CREATE TABLE IF NOT EXISTS rows (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, seed INTEGER, course TEXT);
 """
 MAX_PLANNED_STEPS = 50_000  # of plans kept in memory, some 70 MB; a run of 16 steps is planned in 0.6 ms
+MINUTE = 60_000
+QUIET = 15 * MINUTE  # history ends this long before now, so that none of its runs is still working
+NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes")
+WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}  # in history; others have 2
 LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999
 Row = tuple[str, Json]  # a kind, and the fields
 PlanKey = tuple[str, int, int | None]  # a run, the number of its answers, and its early end
@@ -119,6 +124,40 @@ class Store:
         """Return a run now; 404 if there is none."""
         return state.state(self.plan_of(run_id), self.clock.now(), steps)
 
+    def thread(self, thread_id: str) -> Json:
+        """Return a thread now; 404 if there is none.
+
+        [A] 19: interrupted if any of its runs is, else running, else error if the last failed.
+        """
+        row = get_or_404(self.threads, "thread", thread_id)
+        runs = [self.run(run_id) for run_id in self.runs_of[thread_id]]
+        statuses = [run["status"] for run in runs]
+        last = "error" if statuses[-1:] == ["error"] else "completed"
+        return {
+            "object": "thread",
+            "id": row["id"],
+            "created_at": iso(row["created"]),
+            "updated_at": max((run["updated_at"] for run in runs), default=iso(row["created"])),
+            "status": next((word for word in ("interrupted", "running") if word in statuses), last),
+            "metadata": None,
+            "requester": user_of(row["person"]),
+        }
+
+    def new_thread(self, business_id: str | None, person: str | None, created: int) -> Row:
+        """Make the row of a new thread."""
+        row = {"id": self.new_id("threads"), "created": created, "business_id": business_id, "person": person}
+        return "threads", row
+
+    def new_run(
+        self, agent: str, business_id: str, thread_id: str, now: int, policy: dict[str, str], **more: Any
+    ) -> tuple[RunSpec, list[Row]]:
+        """Make a run's spec and its rows; without a thread it gets a new one."""
+        rows = [] if thread_id else [self.new_thread(business_id, more.get("person"), now)]
+        thread_id = thread_id or rows[0][1]["id"]
+        seed = f"{self.seed}/{self.counts['runs'] + 1}"
+        spec = RunSpec(self.new_id("runs"), thread_id, agent, business_id, seed, now, policy, **more)
+        return spec, [*rows, ("runs", spec._asdict())]
+
     def plan_of(self, run_id: str) -> Plan:
         """Return the plan of a run with its answers so far; 404 if there is no such run."""
         key = self._key(run_id)
@@ -138,6 +177,11 @@ class Store:
     def _key(self, run_id: str) -> PlanKey:
         spec = get_or_404(self.runs, "run", run_id)
         return run_id, len(self.answers[run_id]), spec.cut
+
+
+def answer_row(run_id: str, answer: Answer) -> Row:
+    """Make the row of an answer."""
+    return "answers", {"run_id": run_id, "answer": answer._asdict()}
 
 
 def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
@@ -171,3 +215,35 @@ def _start(now: datetime | str | None, real: float) -> int:
     if moment.year > LAST_YEAR:
         raise UsageError(f"now={now!r} is too late; give a time before the year {LAST_YEAR + 1}")
     return round(moment.timestamp() * 1000)
+
+
+# -- the made-up history of a new database
+
+
+def add_history(store: Store, policy: dict[str, str], count: int) -> None:
+    """Add runs of the last two weeks, with answers; they do not change the businesses."""
+    now, random = store.clock.now(), Random(f"{store.seed}/history")  # noqa: S311 - no secret
+    weights = [WEIGHTS.get(business.scenario, 2) for business in BUSINESSES]
+    days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
+    for created in sorted(random.choice(days) for _ in range(count)):
+        business = random.choices(BUSINESSES, weights)[0]
+        spec, rows = store.new_run(ORCHESTRATOR, business.id, "", created, policy, past=now)
+        answers: list[Answer] = []
+        while pending := state.pending(plan(spec, answers), now):
+            answer = _history_answer(pending[0], random)
+            if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
+                break
+            answers.append(answer)
+        store.save(*rows, *(answer_row(spec.id, answer) for answer in answers))
+
+
+def _history_answer(interrupt: Interrupt, random: Random) -> Answer:
+    """Make an answer: 30% come the next morning, the others within minutes; 75% are a yes."""
+    minutes = random.uniform(540, 960) if random.random() < 0.3 else random.uniform(1, 25)
+    is_no = random.random() < 0.25
+    verdicts = {agent: list(OUTCOMES[question])[is_no] for agent, question in interrupt.questions.items()}
+    note = random.choice((None, "checked by ops", "matches our records"))
+    if "dismissal" in interrupt.questions.values() and not is_no:
+        note = note or "not the listed person"  # a dismissal needs a note
+    notes = dict.fromkeys(verdicts, note) if note else {}
+    return Answer(interrupt.item["id"], interrupt.asked_at + round(minutes * MINUTE), verdicts, notes, {})

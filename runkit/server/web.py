@@ -1,4 +1,7 @@
-"""Access to the sandbox, and the format of its refusals."""
+"""Access to the sandbox, the bodies of requests, and the format of refusals.
+
+Bodies are the tables of the contract as pydantic models. Unknown fields are ignored.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote, unquote
+from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -25,6 +29,7 @@ from runkit.text import brief
 if TYPE_CHECKING:
     from runkit.server.app import Backend
 
+MAX_TEXT = 5000  # characters of a note or comment; the limit that feedback documents
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 MAX_PERSON = 100  # characters of a person's name
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
@@ -131,3 +136,54 @@ def check_key(authorization: str, key: str) -> str | None:
             if not rest or value == person_key(key, person):
                 return person or None
     raise RequestError(401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY")
+
+
+# -- bodies
+
+ActionType = Literal["add_sources", "add_attributes", "verify_tin", "decision", "dismissal"]
+ObjectType = Literal["businesses", "watchlist_result"]
+Uuid = Annotated[
+    str, AfterValidator(lambda text: str(UUID(text))), Field(json_schema_extra={"format": "uuid"})
+]
+Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT)]
+
+
+class NewThread(BaseModel):
+    """Body of create-agent-thread (section 4)."""
+
+    type: str
+    business_id: Uuid = ""
+    context_type: str = ""
+    context_id: Uuid = ""
+
+    @property
+    def business(self) -> str | None:
+        """The id of the business: `business_id`, or the id of a context."""
+        return self.business_id or (self.context_type and self.context_id) or None
+
+
+class NewRun(NewThread):
+    """Body of create-agent-run (section 5), and the prompt of the object reference."""
+
+    thread_id: Uuid = ""
+    prompt: str | None = Field(None, max_length=20_000)
+
+
+class NewFeedback(BaseModel):
+    """Body of submit-agent-run-feedback (section 9)."""
+
+    rating: Literal["POSITIVE", "NEGATIVE"]
+    artifact_id: Uuid
+    comment: Comment | None = None
+
+
+class NewAction(BaseModel):
+    """Body of create-action (section 8)."""
+
+    object_type: ObjectType
+    object_id: Uuid
+    type: ActionType
+    payload: Json
+    note: str = Field("", max_length=MAX_TEXT)
+    thread_id: Uuid = ""
+    run_id: Uuid = ""

@@ -10,10 +10,10 @@ import pytest
 
 import runkit
 from runkit.client import Client
-from runkit.server import runs, scenarios
+from runkit.server import scenarios, store
 from runkit.server.launch import SandboxServer
-from runkit.server.plan import POLICY_VERDICTS, VERDICTS_WITH_ACTION, Plan, id_in
-from runkit.server.scenarios import QUESTIONS, TABLES, kind_of
+from runkit.server.plan import VERDICTS_WITH_ACTION, Plan, id_in
+from runkit.server.scenarios import QUESTIONS, TABLES
 
 KEY = ["action_id", "step_id", "interrupt_id", "proposal_no", "settled_by"]
 
@@ -28,7 +28,7 @@ def planned(plan: Plan) -> Iterator[tuple[str, str, str | None, int, str]]:
         interrupt_id, mode = step.result.get("interrupt_id"), step.result.get("resolution")
         if mode:
             question = step.name.removeprefix("await_")
-            verdicts = [(question, POLICY_VERDICTS[mode][kind_of(question)])]
+            verdicts = [(question, QUESTIONS[question][mode])]
         elif interrupt_id in plan.answers:
             given = plan.answers[interrupt_id].verdicts
             verdicts = [(question, given[agent]) for agent, question in questions[interrupt_id].items()]
@@ -51,7 +51,7 @@ def equal_proposals(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(TABLES["scenarios"]["combined_proposal"], "parts", ["hit_twice", "address", "hit"])
     patch.setitem(TABLES["scenarios"]["two_questions"], "question", "dismissal")
     for scenario in ("clean_pass", "long_200", "specialist_fails", "tin_mismatch"):
-        patch.setitem(runs.WEIGHTS, scenario, 0)
+        patch.setitem(store.WEIGHTS, scenario, 0)
     scenarios.specialists_in.cache_clear()
 
 

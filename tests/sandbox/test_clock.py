@@ -55,15 +55,6 @@ def test_clock_is_fast_while_a_run_works_and_slow_after() -> None:
     assert clock.now() == 100_500
 
 
-@given(st.integers(1, 500), st.integers(0, 10**6), st.integers(0, 10**6))
-def test_delay_is_the_inverse_of_now(speed: int, busy: int, ahead: int) -> None:
-    """After waiting as long as `delay` says, the clock has got there and hardly further."""
-    time = RealTime(0.0)
-    clock = Clock(ClockState(0, 0.0, busy, speed), time)
-    time.seconds = clock.delay(ahead)
-    assert ahead - 1 <= clock.now() <= ahead + 1
-
-
 def test_clock_never_runs_backwards() -> None:
     """A real clock that is set back stops virtual time and does not turn it."""
     time = RealTime(100.0)
