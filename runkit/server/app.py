@@ -18,6 +18,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from runkit.secret import Secret
 from runkit.server import registry, state, web
@@ -94,7 +95,12 @@ app = FastAPI(
 @app.exception_handler(HTTPException)
 async def refused(request: Request, error: HTTPException) -> Response:
     """Answer with the message in the API's format."""
-    return error_response(error.status_code, error.detail, getattr(error, "parameter", ""), error.headers)
+    headers = error.headers
+    if error.status_code == 405:  # FastAPI names only the methods of one route of this path
+        matching = (one for one in app.routes if one.matches(request.scope)[0] is not Match.NONE)
+        methods = {method for one in matching for method in getattr(one, "methods", None) or ()}
+        headers = {"Allow": ", ".join(sorted(methods))}
+    return error_response(error.status_code, error.detail, getattr(error, "parameter", ""), headers)
 
 
 @app.exception_handler(RequestValidationError)

@@ -228,13 +228,12 @@ def add_history(store: Store, policy: dict[str, str], count: int) -> None:
     for created in sorted(random.choice(days) for _ in range(count)):
         business = random.choices(BUSINESSES, weights)[0]
         spec, rows = store.new_run(ORCHESTRATOR, business.id, "", created, policy, past=now)
-        answers: list[Answer] = []
-        while pending := state.pending(plan(spec, answers), now):
+        store.save(*rows)
+        while pending := state.pending(store.plan_of(spec.id), now):
             answer = _history_answer(pending[0], random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet
                 break
-            answers.append(answer)
-        store.save(*rows, *(answer_row(spec.id, answer) for answer in answers))
+            store.save(answer_row(spec.id, answer))
 
 
 def _history_answer(interrupt: Interrupt, random: Random) -> Answer:

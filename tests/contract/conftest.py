@@ -1,5 +1,5 @@
 """The servers of the sandbox's own tests."""
 
-from tests.sandbox.conftest import serve, server
+from tests.sandbox.conftest import serve, shared
 
-__all__ = ["serve", "server"]
+__all__ = ["serve", "shared"]

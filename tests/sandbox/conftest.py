@@ -114,3 +114,10 @@ def serve() -> Iterator[Serve]:
 def server(serve: Serve) -> Server:
     """A new server at noon, at speed 1."""
     return serve()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Server]:
+    """One for all tests of a module; each looks at its own runs."""
+    with serving() as start:
+        yield start()

@@ -7,19 +7,25 @@ import pytest
 from tests.sandbox.conftest import BUSINESS, Serve, Server
 from tests.sandbox.test_scenarios import letter, names, summary
 
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """One for all these tests."""
+    return shared
+
+
 TIN, WATCHLIST = "tin_verification", "watchlist_resolution"
 SOURCE = {"source_type": "lease", "source_name": "Signed lease", "tier": "secondary", "url": "https://x.test"}
 
 
 def action(server: Server, scenario: str, kind: str) -> dict[str, Any]:
-    """The one action of a kind on a business or its watchlist result."""
+    """The newest action of a kind on a business or its watchlist result."""
     business, object_type = BUSINESS[scenario], "businesses"
     object_id = business.id
     if kind == "dismissal":
         object_type, object_id = "watchlist_result", business.hit_id
     found = server.get("/actions", object_type=object_type, object_id=object_id)["data"]
-    [made] = [one for one in found if one["type"] == kind]
-    return dict(made)
+    return dict(next(one for one in found if one["type"] == kind))
 
 
 def test_each_proposal_has_its_note(server: Server) -> None:

@@ -18,6 +18,14 @@ from runkit.models import Run
 from runkit.server import Sandbox, sandbox
 from tests.sandbox.conftest import KEY, Serve, Server
 
+
+@pytest.fixture
+def server(shared: Server) -> Iterator[Server]:
+    """One for all these tests, without faults of an earlier one."""
+    yield shared
+    shared.running.faults.clear()
+
+
 HEAD = f"Host: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n\r\n"
 
 
@@ -115,8 +123,10 @@ def test_a_refusal_may_say_how_long(server: Server, box: Sandbox, seconds: Any, 
     assert (answer.status_code, answer.headers.get("retry-after")) == (429, told)
 
 
-def test_a_restart(server: Server, box: Sandbox) -> None:
+def test_a_restart(serve: Serve) -> None:
     """All connections are lost, new ones refused for a while; then the same port knows what it knew."""
+    server = serve()
+    box = Sandbox(server.running.url, KEY, 1, None)
     run_id = server.start()
     box.fault("restart", "GET /agents", seconds=0.5)
     with server.http.stream("GET", f"/runs/{run_id}/stream") as answer:
@@ -137,8 +147,10 @@ def test_a_restart(server: Server, box: Sandbox) -> None:
     assert time.monotonic() - begun >= 0.5
 
 
-def test_a_client_survives_a_restart(server: Server, box: Sandbox) -> None:
+def test_a_client_survives_a_restart(serve: Serve) -> None:
     """A real client, with its real patience, has its answer."""
+    server = serve()
+    box = Sandbox(server.running.url, KEY, 1, None)
     run_id = server.reach("clean_pass")["id"]
     with Client(KEY, server.running.url) as client:
         client.agents.list()
@@ -194,7 +206,7 @@ def test_events_are_garbled(server: Server, box: Sandbox) -> None:
     )
 
 
-@pytest.mark.parametrize("at", [0, 1, 22, 100, 171, 2_000, 9_000, None])
+@pytest.mark.parametrize("at", [0, 171, 2_000, None])
 def test_a_stream_is_cut_at_any_byte(server: Server, box: Sandbox, at: int | None) -> None:
     """The client opens it again: no event comes twice, none goes back in time, and the last is the truth."""
     run_id = server.start()

@@ -12,6 +12,12 @@ from tests.sandbox.conftest import KEY, RealTime, Serve, Server
 from tests.sandbox.test_state import walk
 
 
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """One for all these tests."""
+    return shared
+
+
 def end(server: Server, run_id: str) -> dict[str, Any]:
     """End a run, as one who joined the sandbox does, and read it."""
     Sandbox(server.running.url, KEY, 1, None).end_run(run_id)
@@ -41,8 +47,10 @@ def test_a_question_lapses(server: Server) -> None:
     assert server.run(run["id"]) == ended
 
 
-@pytest.mark.parametrize("scenario", ["clean_pass", "specialist_fails", "long_200"])
-@pytest.mark.parametrize("seconds", [0, 0.3, 20, 60])
+@pytest.mark.parametrize(
+    ("scenario", "seconds"),
+    [("clean_pass", 0), ("clean_pass", 0.3), ("specialist_fails", 60), ("long_200", 20)],
+)
 def test_work_in_hand_fails(server: Server, scenario: str, seconds: float) -> None:
     """What a running run was at ends in error with it; what was done stays done; nothing is left open."""
     run_id = server.start(scenario)

@@ -2,7 +2,10 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +14,14 @@ from runkit.errors import UsageError
 from runkit.server import Sandbox, sandbox
 from tests.sandbox.conftest import KEY, Server
 from tests.widgets.asking import until
+
+
+@pytest.fixture
+def server(shared: Server) -> Iterator[Server]:
+    """One for all these tests, without faults of an earlier one."""
+    yield shared
+    shared.running.faults.clear()
+
 
 LOST = (httpx.RemoteProtocolError, httpx.ReadError)
 
@@ -42,15 +53,46 @@ def test_refuse(server: Server, box: Sandbox) -> None:
     assert resume(server, run_id).status_code == 200
 
 
-@pytest.mark.parametrize(("kind", "done"), [("drop", False), ("lose_reply", True)])
-def test_a_connection_is_lost(
-    server: Server, box: Sandbox, caplog: pytest.LogCaptureFixture, kind: str, done: bool
+@pytest.mark.parametrize(
+    ("kind", "options", "answer", "done"),
+    [
+        ("slow", {"seconds": 0.05}, 200, True),
+        ("limit", {"per_second": 1}, 200, True),
+        ("skew", {}, 200, True),
+        ("refuse", {"status": 502}, 502, False),
+        ("drop", {}, None, False),
+        ("reset", {}, None, False),
+        ("restart", {"seconds": 0.1}, None, False),
+        ("lose_reply", {}, None, True),
+        ("cut", {}, None, True),
+        ("garble", {}, 200, True),
+        ("drip", {"seconds": 0}, 200, True),
+        ("duplicate", {}, 200, True),
+        ("reorder", {}, 200, True),
+    ],
+)
+def test_an_answer_meets_each_fault(
+    server: Server,
+    box: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    options: dict[str, Any],
+    answer: int | None,
+    done: bool,
 ) -> None:
-    """The caller gets no answer in both cases, but the work was done in one; the server has no complaint."""
+    """What a plain client gets, None for a lost connection, and whether the work was done.
+
+    The next one is answered as if there had been no fault, and the server has no complaint.
+    """
     run_id = server.reach("watchlist_hit")["id"]
-    box.fault(kind)
-    with caplog.at_level(logging.WARNING, "uvicorn"), pytest.raises(LOST):
-        resume(server, run_id)
+    box.fault(kind, **options)
+    came = None
+    with caplog.at_level(logging.WARNING, "uvicorn"), suppress(*LOST):
+        came = resume(server, run_id).status_code
+    assert came == answer
+    if kind == "restart":
+        until(lambda: server.running.restart_s is None and server.running.server.started)
+    box.clear_faults()
     assert is_asked(server, run_id) is not done
     assert resume(server, run_id).status_code == (422 if done else 200)
     assert not caplog.records

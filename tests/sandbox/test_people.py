@@ -11,6 +11,13 @@ from runkit.server import Sandbox, sandbox
 from runkit.server.web import person_key
 from tests.sandbox.conftest import BUSINESS, KEY, RealTime, Serve, Server
 
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """One for all these tests."""
+    return shared
+
+
 PRIYA, OLE = "Priya Raman", "Ole Ångström"
 
 

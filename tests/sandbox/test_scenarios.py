@@ -7,6 +7,12 @@ import pytest
 from tests.sandbox.conftest import BUSINESS, Serve, Server
 
 
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """One for all these tests."""
+    return shared
+
+
 def summary(run: dict[str, Any]) -> str:
     [artifact] = run["output"]["artifacts"]
     return str(artifact["summary"])
@@ -146,7 +152,7 @@ def test_the_document_is_checked(server: Server) -> None:
     assert "keep_assessment" in names(done)
 
 
-@pytest.mark.parametrize("status", ["approved", "rejected", "in_review"])
+@pytest.mark.parametrize("status", ["in_review", "approved", "rejected"])
 def test_a_decision_decides(server: Server, status: str) -> None:
     """What a person decides becomes the status of the business."""
     done = server.answer(server.reach("decision"), decision=status, risk=2)
@@ -258,17 +264,7 @@ def test_a_specialist_asks_for_itself(server: Server) -> None:
         ("watchlist_hit", {"decision": "approve", "note": "why", "actions": "all"}, "input.actions"),
         *(
             ("watchlist_hit", {"decision": word, "note": "why"}, "input.decision")
-            for word in (
-                "yes",
-                "APPROVE",
-                "approve ",
-                "approved",
-                "no",
-                "skip",
-                "in_review",
-                True,
-                ["approve"],
-            )
+            for word in ("APPROVE", "approve ", "approved", True, ["approve"])
         ),
         ("watchlist_hit", {"status": "approve", "note": "why"}, "input.decision"),
         ("address_gap", {"decision": "accept"}, "input.decision"),
@@ -315,8 +311,10 @@ def test_half_a_character_is_refused(server: Server) -> None:
     assert server.run(run["id"])["status"] == "interrupted"
 
 
-@pytest.mark.parametrize("id_name", ["interrupt_id", "id"])
-@pytest.mark.parametrize("input_name", ["input", "value", "response", "payload", "resume"])
+@pytest.mark.parametrize(
+    ("id_name", "input_name"),
+    [("interrupt_id", "input"), ("id", "value"), ("id", "response"), ("id", "payload"), ("id", "resume")],
+)
 def test_resume_takes_its_aliases(server: Server, id_name: str, input_name: str) -> None:
     """The undocumented body of resume is taken under any of its likely names."""
     run = server.reach("watchlist_hit")

@@ -18,7 +18,8 @@ from tests.sandbox.conftest import Serve
 CREATED = 1_770_000_000_000
 MANUAL = {"default": "manual"}
 SHORT = [business for business in BUSINESSES if business.scenario != "long_5000"]
-DIGEST = "bd8b75832a9caa52"  # of version 0.1
+NEW = ("two_at_once", "add_attributes")  # scenarios that 0.1 does not have
+DIGEST = "d7076583cea41b70"  # of version 0.1
 briefs = st.builds(
     lambda business, agent, seed: RunSpec(
         str(uuid5(NAMESPACE_DNS, f"{business.id}/{agent}/{seed}")),
@@ -154,7 +155,7 @@ def brief_of(scenario: str, seed: str = "0/1") -> RunSpec:
 def test_runs_are_those_of_the_first_version() -> None:
     """Equal specs and answers give the steps of 0.1: ids, names and times; only texts have changed."""
     digest = sha256()
-    for business in BUSINESSES[:12]:  # those of 0.1
+    for business in [one for one in SHORT if one.scenario not in NEW]:
         for agent in AGENTS:
             spec = brief_of(business.scenario)._replace(agent=agent)
             planned = plan(spec, answered(spec, [60_000, 90_000_000], 0))

@@ -146,5 +146,5 @@ def test_the_lab_writes_through_no_link(tmp_path: Path) -> None:
 
 def test_a_database_of_somebody_else_is_no_sandbox(tmp_path: Path) -> None:
     """Where the file cannot be made, the error is one of the argument and names it."""
-    with pytest.raises(runkit.errors.UsageError, match="cannot be opened"):
+    with pytest.raises(runkit.errors.UsageError, match="cannot be used"):
         SandboxServer(db=tmp_path / "no" / "box.db")

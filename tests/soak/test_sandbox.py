@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from runkit import answers
@@ -219,6 +220,72 @@ def test_answers_through_restarts(serve: Serve, tmp_path: Path) -> None:
     assert set(answered.values()) == {1}
     assert set(came["ids"]["answered"]) <= set(answered)
     assert len(answered) <= len(came["ids"]["answered"]) + len(came["wrong"])
+
+
+@pytest.mark.timeout(600)
+def test_a_kill_under_load(serve: Serve, tmp_path: Path, told: Told) -> None:
+    """The server is killed while a hundred clients create: what was confirmed is there once, and goes on.
+
+    Runs that wait have the same bytes in the next server on the same file, and can be answered there.
+    """
+    db = tmp_path / "box.db"
+    served = serve("--db", str(db), "--speed", "600")
+    live = waiting(served, 200)
+    before = bytes_of(served, live)
+    with ThreadPoolExecutor(1) as pool:
+        load = pool.submit(crowd, served, "make", [[served.box.business("watchlist_hit"), 10]] * 100)
+        until(lambda: len(rows(db, "runs")) > len(live) + 100, "the load is on")
+        served.process.kill()
+        came = load.result()
+    created, n_maybe = came["ids"]["created"], len(came["ids"].get("maybe", []))
+    told("kill", "confirmed", len(created))
+    told("kill", "in doubt", n_maybe)
+    assert len(created) < 1_000, "the kill did not come under load"
+    again = serve("--db", str(db), "--speed", "600")
+    kept = Counter(row["id"] for row in rows(db, "runs"))
+    assert set(kept.values()) == {1}
+    assert set(live + created) <= set(kept)
+    assert len(kept) <= len(live) + len(created) + n_maybe
+    assert bytes_of(again, live) == before
+    assert crowd(again, "answer", [[live[n::20] + created[n::20]] for n in range(20)])["wrong"] == []
+
+
+def bytes_of(served: Served, run_ids: list[str]) -> list[bytes]:
+    """The answers to reads of runs with their steps."""
+    headers = {"Authorization": f"Bearer {served.box.key}"}
+    with httpx.Client(base_url=served.box.url, headers=headers, trust_env=False) as http:
+        return [http.get(f"/runs/{run_id}?include=steps").content for run_id in run_ids]
+
+
+WORLD = """
+import hashlib, httpx
+from runkit.server.launch import SandboxServer
+from runkit.server.scenarios import BUSINESSES
+at = {"now": "2026-02-03T12:00:00Z", "real_time": lambda: 1_770_000_000.0}
+box = SandboxServer(key="k", seed=7, history=60, **at)
+digest = hashlib.sha256()
+headers = {"Authorization": "Bearer k"}
+with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as http:
+    ids = [run["id"] for run in http.get("/runs?per_page=100").json()["data"]]
+    for business in BUSINESSES[:3]:
+        http.post("/runs", json={"type": "cip_orchestrator", "business_id": business.id})
+    paths = ["/agents", "/runs", "/threads", "/businesses"]
+    paths += [f"/runs/{run_id}{end}" for run_id in ids for end in ("?include=steps", "/stream")]
+    for path in paths:
+        digest.update(http.get(path).content)
+box.close()
+print(digest.hexdigest())
+"""
+
+
+def test_equal_seeds_in_two_processes() -> None:
+    """Every list, run and stream has the same bytes in each, whatever the order of their hashes."""
+    command = [sys.executable, "-c", WORLD]
+    digests = {
+        subprocess.run(command, env=environment(PYTHONHASHSEED=seed), capture_output=True, check=True).stdout
+        for seed in "12"
+    }
+    assert len(digests) == 1
 
 
 def test_nothing_is_left_of_a_sandbox() -> None:
