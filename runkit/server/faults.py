@@ -20,11 +20,10 @@ import struct
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -86,14 +85,34 @@ class Fault(BaseModel, extra="forbid", strict=True):
     retry_after: bool = True
     at: int | None = Field(None, ge=0, le=1_000_000_000)
     by: float = Field(3600, ge=-1e9, le=1e9)
+    _random: Random = PrivateAttr()
+    _passed: deque[float] = PrivateAttr(default_factory=deque)  # when a limit let requests pass
 
-    def matches(self, scope: Scope) -> bool:
-        """Whether it applies to a request."""
+    def applies(self, scope: Scope) -> bool:
+        """Draw whether it applies to a request."""
+        return self._matches(scope) and (self.chance == 1 or self._random.random() < self.chance)
+
+    def _matches(self, scope: Scope) -> bool:
         method, _, fragment = self.on.rpartition(" ")
         path: str = scope["path"]
         is_method = method == "ANY" or scope["method"] == (method or "POST")
         is_kind = self.kind not in ("duplicate", "reorder") or path.endswith("/stream")
         return is_method and is_kind and path.startswith("/v1/") and fragment in path
+
+    def duration(self) -> float:
+        """Draw how many seconds it lasts."""
+        seconds = SECONDS.get(self.kind, 0.0) if self.seconds is None else self.seconds
+        return seconds + self._random.random() * self.jitter
+
+    def seconds_to_wait(self) -> float:
+        """Let a request pass a limit and return 0, or return the seconds until one may pass."""
+        now = time.monotonic()
+        while self._passed and self._passed[0] <= now - WINDOW_S:
+            self._passed.popleft()
+        if len(self._passed) < self.per_second:
+            self._passed.append(now)
+            return 0.0
+        return self._passed[0] + WINDOW_S - now
 
 
 def parse_faults(
@@ -127,63 +146,32 @@ def _parse(fault: object) -> Fault:
         raise UsageError(f"fault {fault!r}: {reasons(error)}") from None
 
 
-@dataclass(eq=False)
-class ActiveFault:
-    """A fault, how often it still applies (None: always), its random numbers, and the passes of a limit."""
-
-    fault: Fault
-    left: int | None
-    random: Random
-    passed: deque[float] = field(default_factory=deque)
-
-    def applies(self, scope: Scope) -> bool:
-        """Draw whether the fault applies to a request."""
-        chance = self.fault.chance
-        return self.fault.matches(scope) and (chance == 1 or self.random.random() < chance)
-
-    def seconds(self) -> float:
-        """Draw how long it lasts."""
-        seconds = self.fault.seconds
-        seconds = SECONDS.get(self.fault.kind, 0.0) if seconds is None else seconds
-        return seconds + self.random.random() * self.fault.jitter
-
-    def seconds_to_wait(self) -> float:
-        """Let a request pass a limit and return 0, or return the seconds until one may pass."""
-        now = time.monotonic()
-        while self.passed and self.passed[0] <= now - WINDOW_S:
-            self.passed.popleft()
-        if len(self.passed) < self.fault.per_second:
-            self.passed.append(now)
-            return 0.0
-        return self.passed[0] + WINDOW_S - now
-
-
 class FaultMiddleware:
     """ASGI middleware that injects the faults. `request.state.transport` is the connection."""
 
     def __init__(self, app: ASGIApp, backend: Backend) -> None:
         self.app, self.backend = app, backend
-        self.active: list[ActiveFault] = []
+        self.active: list[Fault] = []
         self.count = 0
 
     def add(self, fault: Fault) -> None:
         """Add a fault after the active ones."""
         self.count += 1
-        random = Random(f"{self.backend.store.seed}/fault/{self.count}")  # noqa: S311 - to be repeated
-        self.active.append(ActiveFault(fault, fault.times, random))
+        fault._random = Random(f"{self.backend.store.seed}/fault/{self.count}")  # noqa: S311 - repeatable
+        self.active.append(fault)
 
     def clear(self) -> list[Json]:
         """Remove all faults, and return those that were still active."""
         removed, self.active = self.active, []
-        return [one.fault.model_dump() | {"times": one.left} for one in removed]
+        return [fault.model_dump() for fault in removed]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or apply faults to it."""
         limit = self._first(scope, "limit")
         if limit and (seconds := limit.seconds_to_wait()):
             self._count(limit)
-            message = f"more than {limit.fault.per_second} requests per second"
-            app = _refusal(429, message, seconds if limit.fault.retry_after else None)
+            message = f"more than {limit.per_second} requests per second"
+            app = _refusal(429, message, seconds if limit.retry_after else None)
             await app(scope, receive, send)
             return
         skew, slow = self._first(scope, "skew"), self._first(scope, "slow")
@@ -192,24 +180,24 @@ class FaultMiddleware:
             self._count(one)
         if slow:
             receive = await _read(receive)
-            await self._wait(slow.seconds())
+            await self._wait(slow.duration())
         if skew:
-            scope["state"]["skew"] = round(skew.fault.by * 1000)
+            scope["state"]["skew"] = round(skew.by * 1000)
         if failure:
             await self._fail(failure, scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    def _first(self, scope: Scope, *kinds: str) -> ActiveFault | None:
-        return next((one for one in self.active if one.fault.kind in kinds and one.applies(scope)), None)
+    def _first(self, scope: Scope, *kinds: str) -> Fault | None:
+        return next((one for one in self.active if one.kind in kinds and one.applies(scope)), None)
 
-    def _count(self, one: ActiveFault | None) -> None:
-        if one is not None and one.left is not None:
-            one.left -= 1
-            self.active = [other for other in self.active if other.left != 0]
+    def _count(self, fault: Fault | None) -> None:
+        if fault is not None and fault.times is not None:
+            fault.times -= 1
+            self.active = [one for one in self.active if one.times != 0]
 
-    async def _fail(self, active: ActiveFault, scope: Scope, receive: Receive, send: Send) -> None:
-        kind, transport = active.fault.kind, scope["state"]["transport"]
+    async def _fail(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        kind, transport = fault.kind, scope["state"]["transport"]
 
         async def hang_up() -> None:
             """Close the connection, and wait until uvicorn has noticed; otherwise it would answer 500."""
@@ -221,14 +209,14 @@ class FaultMiddleware:
                 pass
 
         if kind == "refuse":
-            await _refusal(active.fault.status, "refused", active.fault.seconds)(scope, receive, send)
+            await _refusal(fault.status, "refused", fault.seconds)(scope, receive, send)
         elif kind in BODY_KINDS:
-            await self.app(scope, receive, _BodySender(active, send, self._wait, hang_up))
+            await self.app(scope, receive, _BodySender(fault, send, self._wait, hang_up))
         else:
             if kind == "lose_reply":
                 await self.app(scope, receive, _discard)
             elif kind == "restart":
-                self.backend.restart(active.seconds())
+                self.backend.restart(fault.duration())
             await hang_up()
 
     async def _wait(self, seconds: float) -> None:
@@ -262,15 +250,16 @@ async def _discard(message: Message) -> None:
 class _BodySender:
     """The `send` of a body fault. Each chunk becomes some pieces: of JSON there is one, of a stream many."""
 
-    def __init__(self, active: ActiveFault, send: Send, wait: Wait, hang_up: HangUp) -> None:
-        self.active, self.send, self.wait, self.hang_up = active, send, wait, hang_up
+    def __init__(self, fault: Fault, send: Send, wait: Wait, hang_up: HangUp) -> None:
+        self.fault, self.send, self.wait, self.hang_up = fault, send, wait, hang_up
+        self.random = fault._random
         self.is_stream = False
         self.left = 0  # bytes until the cut
         self.buffer: list[bytes] = []
 
     async def __call__(self, message: Message) -> None:
         """Send the start of a response, or the pieces of a chunk."""
-        kind = self.active.fault.kind
+        kind = self.fault.kind
         if message["type"] == "http.response.start":
             self._start(kind, MutableHeaders(scope=message))
             await self.send(message)
@@ -278,7 +267,7 @@ class _BodySender:
         chunk, is_last = message.get("body", b""), not message.get("more_body")
         for piece in self._pieces(kind, chunk, is_last):
             if kind == "drip":
-                await self.wait(self.active.seconds())
+                await self.wait(self.fault.duration())
             await self.send({"type": "http.response.body", "body": piece, "more_body": True})
         if kind == "cut" and len(chunk) > self.left:
             await self.hang_up()
@@ -287,10 +276,10 @@ class _BodySender:
         self.left = max(0, self.left - len(chunk))
 
     def _start(self, kind: Kind, headers: MutableHeaders) -> None:
-        size, at = headers.get("content-length"), self.active.fault.at
+        size, at = headers.get("content-length"), self.fault.at
         self.is_stream = size is None
         if at is None:
-            at = int(size) // 2 if size else self.active.random.randrange(START_OF_STREAM)
+            at = int(size) // 2 if size else self.random.randrange(START_OF_STREAM)
         self.left = at
         if kind == "garble":  # without its length, half of it seems complete
             del headers["content-length"]
@@ -305,9 +294,8 @@ class _BodySender:
             return [chunk[n : n + 1] for n in range(len(chunk))]
         if kind == "duplicate":
             return [chunk, chunk]
-        random = self.active.random
         self.buffer.append(chunk)
         pieces = []
-        while self.buffer and (is_last or len(self.buffer) > MAX_BUFFER or random.random() < 0.5):
-            pieces.append(self.buffer.pop(random.randrange(len(self.buffer))))
+        while self.buffer and (is_last or len(self.buffer) > MAX_BUFFER or self.random.random() < 0.5):
+            pieces.append(self.buffer.pop(self.random.randrange(len(self.buffer))))
         return pieces

@@ -137,7 +137,7 @@ def _run_agent(p: Plan) -> int:
     if not p.cause:
         at = _run_tasks(p, parse_tasks("summarize"), agent, None, at)
         p.steps[-1].type = "output"
-        p.output = {"artifacts": [_artifact(p, _summary(p))]}
+        p.output = {"artifacts": [_summary(p)]}
         p.status = "completed"
     return at + _ms(p, 0.1, 0.9)
 
@@ -194,7 +194,7 @@ def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None,
         else:
             end = start + _ms(p, *task.seconds)
         step.end, step.failed = end, bool(task.cause)
-        step.artifacts = [_finding(p, task.finding)] if task.finding else []
+        step.artifacts = [_artifact(p, task.finding)] if task.finding else []
         if task.cause:
             return _fail(p, task, agent, parent, end)
         last_start, done = start, max(done, end)
@@ -204,10 +204,9 @@ def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None,
 def _fail(p: Plan, task: Task, agent: str, parent: str | None, at: int) -> int:
     """[A] 23: the cause of a failed run is the label, and the artifact, of a step of type `error`."""
     p.cause = task.cause
-    facts = {"label": task.label, "cause": task.cause}
     step = _add_step(p, parent, agent, f"{task.name}_failed", task.cause, at, type="error")
     step.end, step.failed = at, True
-    step.artifacts = [_artifact(p, fill(scenarios.FINDINGS["step_failed"], facts))]
+    step.artifacts = [_artifact(p, scenarios.FINDINGS["step_failed"], label=task.label, cause=task.cause)]
     return at
 
 
@@ -288,7 +287,7 @@ def _add_interrupt(p: Plan, agent: str, value: Json, at: int) -> Step:
 def _proposal(p: Plan, agent: str, question: str) -> Json:
     label = fill(QUESTIONS[question]["label"], p.facts)
     value = {"type": question, "agent": agent, "label": label}
-    value["artifacts"] = [_finding(p, scenarios.FINDINGS[question])]
+    value["artifacts"] = [_artifact(p, scenarios.FINDINGS[question])]
     return {**value, **QUESTIONS[question].get("extra", {})}
 
 
@@ -344,13 +343,9 @@ def _summary(p: Plan) -> Json:
         title, kind = f"CIP summary for {p.facts['name']}", "cip_summary"
         recommendation = "keep in review" if p.still_open else p.recommendation
         sentences.append(f"Recommendation: {recommendation}.")
-    return {
-        "title": title,
-        "type": kind,
-        "confidence": p.confidence,
-        "summary": " ".join(sentences),
-        "sources": list(sources.values())[:MAX_SOURCES],
-    }
+    fields = {"title": title, "type": kind, "confidence": p.confidence, "summary": "{text}"}
+    artifact = _artifact(p, fields, text=" ".join(sentences))  # notes may have braces
+    return {**artifact, "sources": list(sources.values())[:MAX_SOURCES]}
 
 
 # -- steps, artifacts, times
@@ -367,14 +362,11 @@ def _add_step(p: Plan, parent: str | None, agent: str, name: str, label: str, at
     return p.steps[-1]
 
 
-def _finding(p: Plan, finding: Json) -> Json:
-    return _artifact(p, fill(finding, p.facts))
-
-
-def _artifact(p: Plan, fields: Json) -> Json:
+def _artifact(p: Plan, template: Json, **facts: str) -> Json:
     """[A] 17: an artifact has an id, which feedback needs and no schema documents."""
     p.n_artifacts += 1
-    return {"id": id_in(p.spec.id, f"artifact/{p.n_artifacts}"), **fields}
+    artifact_id = id_in(p.spec.id, f"artifact/{p.n_artifacts}")
+    return {"id": artifact_id, **fill(template, {**p.facts, **facts})}
 
 
 def _ms(p: Plan, shortest: float, longest: float) -> int:
