@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.errors import UsageError
 from runkit.server.scenarios import Json
+from runkit.server.state import POLL_S
 from runkit.server.web import error_response, reasons
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ Kind = Literal["limit", "slow", "skew", Failure, BodyKind]
 BODY_KINDS = get_args(BodyKind)
 FAILURES = (*get_args(Failure), *BODY_KINDS)
 WINDOW_S = 1.0  # real seconds over which a limit counts
-POLL_S = 0.1  # real seconds between checks of a waiting request for the end of the server
 SECONDS = {"slow": 3.0, "restart": 3.0, "drip": 0.1}  # defaults
 START_OF_STREAM = 4096  # bytes within which a stream is cut by default: a few events
 MAX_BUFFER = 3  # events that are buffered to be reordered

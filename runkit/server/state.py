@@ -19,7 +19,7 @@ from runkit.server.scenarios import Json, iso, user_of
 SNAPSHOT_STEPS = 50_000
 """Most steps in all snapshots of one stream, about 30 MB. All changes of a run of 200 steps fit. A run of
 5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end stay."""
-POLL_S = 0.05  # real seconds between looks of a live stream at its run, and at the end of the server
+POLL_S = 0.05  # real seconds after which a live stream, or a delayed request, looks again
 
 
 def state(p: Plan, t: int, steps: bool = True) -> Json:

@@ -91,10 +91,10 @@ class Store:
         with self.db:
             for kind, row in rows:
                 self.db.execute("INSERT INTO rows (kind, body) VALUES (?, ?)", (kind, json.dumps(row)))
+            for kind, row in rows:
                 self._load(kind, row)
-            for run_id in {
-                row.get("run_id") or row["id"] for kind, row in rows if kind in ("runs", "answers")
-            }:
+            planned = [row for kind, row in rows if kind in ("runs", "answers")]
+            for run_id in dict.fromkeys(row.get("run_id") or row["id"] for row in planned):
                 self.clock.expect(state.next_stop(self.plan_of(run_id), self.clock.now()))
             clock_state = json.dumps(self.clock.state)
             self.db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (self.seed, clock_state))
