@@ -144,7 +144,7 @@ class SandboxServer(Backend):
         """Stop the server, wait for open requests, close the database."""
         self.closing.set()
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(60)  # it stops within seconds, unless the machine is very busy
         self.socket.close()
         self.store.db.close()
 

@@ -40,7 +40,6 @@ NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes")
 WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}  # in history; others have 2
 LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999
 Row = tuple[str, Json]  # a kind, and the fields
-PlanKey = tuple[str, int, int | None]  # a run, the number of its answers, and its early end
 Item = TypeVar("Item")
 
 
@@ -67,9 +66,9 @@ class Store:
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.rated: set[tuple[str, str, str]] = set()  # by run, artifact and reviewer
         self.actions: dict[str, list[Json]] = defaultdict(list)  # of people, by business
-        self._plans: dict[PlanKey, Plan] = {}
+        self._plans: dict[str, Plan] = {}
         self._planned_steps = 0
-        self._agent_actions: dict[PlanKey, list[Json]] = {}  # of all plans so far: they are small
+        self._agent_actions: dict[str, list[Json]] = {}  # of all plans so far: they are small
         real, self.seed = real_time(), seed
         self.clock = Clock(ClockState(_start(now, real), real, 0, speed), real_time)
         self.db = _connect(db)
@@ -101,6 +100,9 @@ class Store:
 
     def _load(self, kind: str, row: Json) -> None:
         self.counts[kind] += 1
+        if kind in ("answers", "ends"):
+            self._plans.pop(row["run_id"], None)
+            self._agent_actions.pop(row["run_id"], None)
         if kind == "threads":
             self.threads[row["id"]] = row
         elif kind == "runs":
@@ -160,23 +162,18 @@ class Store:
 
     def plan_of(self, run_id: str) -> Plan:
         """Return the plan of a run with its answers so far; 404 if there is no such run."""
-        key = self._key(run_id)
-        if key not in self._plans:
+        spec = get_or_404(self.runs, "run", run_id)
+        if run_id not in self._plans:
             if self._planned_steps > MAX_PLANNED_STEPS:
                 self._plans, self._planned_steps = {}, 0
-            run_plan = plan(self.runs[run_id], self.answers[run_id])
-            self._plans[key], self._agent_actions[key] = run_plan, run_plan.actions
+            run_plan = plan(spec, self.answers[run_id])
+            self._plans[run_id], self._agent_actions[run_id] = run_plan, run_plan.actions
             self._planned_steps += len(run_plan.steps)
-        return self._plans[key]
+        return self._plans[run_id]
 
     def agent_actions(self, run_id: str) -> list[Json]:
         """Return the actions in the plan of a run."""
-        key = self._key(run_id)
-        return self._agent_actions[key] if key in self._agent_actions else self.plan_of(run_id).actions
-
-    def _key(self, run_id: str) -> PlanKey:
-        spec = get_or_404(self.runs, "run", run_id)
-        return run_id, len(self.answers[run_id]), spec.cut
+        return self._agent_actions[run_id] if run_id in self._agent_actions else self.plan_of(run_id).actions
 
 
 def answer_row(run_id: str, answer: Answer) -> Row:
