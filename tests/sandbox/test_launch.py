@@ -166,16 +166,15 @@ print("ended", flush=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="ends it with a signal")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_ends_cleanly(number: signal.Signals) -> None:
-    """The blocking server announces itself, and Ctrl-C or SIGTERM ends it without a traceback."""
+def test_serve_ends_cleanly() -> None:
+    """The blocking server announces itself, and Ctrl-C ends it without a traceback (soak tests SIGTERM)."""
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", SERVE], stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout
         url, key = process.stdout.readline().split()
         headers = {"Authorization": f"Bearer {key}"}
         assert httpx.get(f"{url}/agents", headers=headers, trust_env=False).status_code == 200
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "ended\n", "")
 
