@@ -18,7 +18,7 @@ import pytest
 from hypothesis import Phase, settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.5"))  # the examples that Hypothesis tries; .ci/soak tries more
+TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGS = [
     "--no-sandbox",

@@ -1,7 +1,7 @@
 """What the fuzz tests are made of: any JSON, any object of Python's, odd texts, times and runs.
 
 `RUNKIT_FUZZ=60 pytest tests/fuzz` searches: so many times the examples of a test, other ones each time. By
-default a test takes half of them, always the same.
+default a test takes a quarter of them, always the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TIMES = float(os.environ.get("RUNKIT_FUZZ", "0"))
 def fuzz(few: int = 25) -> settings:
     """Settings for a test of `few` examples; slow tests say fewer, so that a long search is in proportion."""
     return settings(
-        max_examples=max(2, round(few * (TIMES or 0.5))),
+        max_examples=max(2, round(few * (TIMES or 0.25))),
         derandomize=not TIMES,
         database=None,
         deadline=None,

@@ -1,4 +1,4 @@
-"""A real JupyterLab with a home of its own, and pages of it in the shared browser."""
+"""A real JupyterLab or Notebook 7 with a home of its own, and pages of it in the shared browser."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from runkit.server import Sandbox, sandbox
 
 START_SECONDS = 60
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
+NOTEBOOK = "Notebook 7"
 PATIENCE = 30_000  # milliseconds
 MANY = 1_000_000  # faults, so that some are left at the end
 PANEL = "window.jupyterapp.shell.currentWidget"
@@ -68,15 +69,17 @@ LEAST_CONTRAST = 4.5  # WCAG AA for text
 
 
 class Lab(NamedTuple):
-    """Where JupyterLab runs: its address, its token and the folder it serves."""
+    """Where JupyterLab or Notebook 7 runs: its address, its token and the folder it serves."""
 
     url: str
     token: str
     folder: Path
+    is_notebook_7: bool
 
     def address(self, notebook: str) -> str:
         """The page of a notebook, in a workspace of its own: others' tabs are not opened again."""
-        return f"{self.url}/lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}?token={self.token}"
+        place = "notebooks" if self.is_notebook_7 else f"lab/workspaces/{secrets.token_hex(4)}/tree"
+        return f"{self.url}/{place}/{notebook}?token={self.token}"
 
     def end_kernels(self) -> None:
         """End what runs."""
@@ -86,15 +89,18 @@ class Lab(NamedTuple):
 
 
 def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[bytes]]:
-    """Start JupyterLab on a free port, without news and update checks."""
+    """Start JupyterLab or Notebook 7 on a free port, without news and update checks."""
+    is_notebook_7 = theme == NOTEBOOK
+    app, module = ("JupyterNotebookApp", "notebook") if is_notebook_7 else ("LabApp", "jupyterlab")
     for name, values in SETTINGS.items():
         file = home / "config" / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values | ({"theme": theme} if name.endswith("themes") else {})))
+        is_dark = theme == DARK and name.endswith("themes")
+        file.write_text(json.dumps(values | ({"theme": theme} if is_dark else {})))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder)
+    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder, is_notebook_7)
     hidden = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment |= {
@@ -109,12 +115,12 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
         "--ServerApp.port_retries=0",
         "--ServerApp.open_browser=False",
         f"--ServerApp.root_dir={folder}",
-        "--LabApp.expose_app_in_browser=True",
+        f"--{app}.expose_app_in_browser=True",
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
     log = (home / "lab.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=log, cwd=folder
+        [sys.executable, "-m", module, *options], env=environment, stdout=log, stderr=log, cwd=folder
     )
     log.close()
     for _ in range(START_SECONDS * 4):
@@ -131,7 +137,7 @@ def start(folder: Path, home: Path, theme: str) -> tuple[Lab, subprocess.Popen[b
 
 @pytest.fixture(scope="session", params=[LIGHT, DARK])
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab in each of its two themes."""
+    """JupyterLab in each of its two themes, or what a test asks for."""
     home = tmp_path_factory.mktemp("home")
     running, process = start(tmp_path_factory.mktemp("work"), home, request.param)
     yield running
