@@ -91,6 +91,7 @@ def serving() -> Iterator[Serve]:
             base_url=running.url,
             headers={"Authorization": f"Bearer {KEY}"},
             trust_env=False,
+            timeout=30,
         )
         servers.append(Server(running, http, time))
         return servers[-1]
