@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.style import MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, status
-from runkit.text import Markup, agent_title, duration, isolate, link, plural, run_label
+from runkit.text import Markup, agent_title, duration, isolate, link, moment, plural, run_label
 
 MAX_ROWS = 20
 MAX_TEXT = 1_000  # characters of a cell
@@ -35,51 +35,41 @@ WORDS: dict[str, Callable[[str], str]] = {
     "confidence": str.capitalize,
     "outcome": lambda word: OUTCOMES.get(word, word),
     "source_tier": lambda word: f"{TIERS.get(word, UNKNOWN_TIER)} {word}",
-    "status": lambda word: word if isinstance(word, Markup) else str(status(word)),
+    "status": lambda word: str(status(word)),
     "type": lambda word: {"interrupt": "question"}.get(word, word.replace("_", " ")),
     "url": link,
 }
 # Ids that join frames are for pandas; readers have names.
-JOINS = ("thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name")
+JOINS = ["thread_id", "step_id", "interrupt_id", "artifact_no", "business_name", "agent_name", "name"]
 LINES = {"agent", "confidence", "next_step", "source_tier", "status"}  # cells that do not break
-
-_TABLE = Markup(
-    '<table class="runkit-table{many}">{caption}'
-    "<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
-)
-_CAPTION = Markup("<caption>{}</caption>")
-_ROW = Markup("<tr>{}</tr>")
-_HEAD = Markup('<th scope="col"{align}>{words}</th>')
-_CELL = Markup('<td{align} data-label="{label}"><span>{value}</span></td>')
-_RIGHT = Markup(' style="text-align:right;white-space:nowrap"')
-_LINE = Markup(' style="text-align:left;white-space:nowrap"')
-# A column with texts longer than so many characters has so much room; a report keeps these styles.
-_ROOM = (
-    (60, Markup(' style="text-align:left;min-width:18em"')),
-    (24, Markup(' style="text-align:left;min-width:9em"')),
-    (-1, Markup(' style="text-align:left"')),
-)
-_SECONDS = re.compile("_s(_a|_b|_diff)?$")
 MANY = 3  # columns; a table of more is a list of cards on a phone
+ROOM = 36  # characters, about: the least width of a column with longer texts
+
+_TABLE = Markup('<table class="runkit-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>{}')
+_ROW = Markup("<tr>{}</tr>")
+_HEAD = Markup('<th scope="col" style="{style}">{head}</th>')
+_CELL = Markup('<td style="{style}" data-label="{head}"><span>{value}</span></td>')
 _NOTE = Markup("<p>{}</p>")
 
 
 def with_labels(table: pd.DataFrame) -> pd.DataFrame:
     """Name each run by its label, and leave out the ids that only join."""
-    columns = table.drop(columns=[name for name in JOINS if name in table])
+    columns = table.drop(columns=JOINS, errors="ignore")
     if "run_id" in table:
-        names = (table.get(name, pd.Series(None, table.index)) for name in ("business_name", "agent_name"))
-        labels = [
-            run_label(run_id, *named) if isinstance(run_id, str) else None
-            for run_id, *named in zip(table["run_id"], *names, strict=True)
-        ]
-        columns = columns.assign(run_id=pd.Series(labels, table.index, "str"))
+        named = table.reindex(columns=["run_id", "business_name", "agent_name"]).to_numpy(object)
+        labels = [run_label(*names) if isinstance(names[0], str) else None for names in named]
+        columns["run_id"] = pd.Series(labels, table.index, "str")
     return columns.rename(columns={"run_id": "run"})
 
 
-def df_to_html(
-    df: pd.DataFrame, *, caption: str = "", max_rows: int = MAX_ROWS, n_rows: int | None = None
-) -> Markup:
+def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the columns that hold only zeros or missing values."""
+    is_count = [_is_number(df.dtypes.iloc[at]) for at in range(len(df.columns))]
+    is_blank = (df.isna() | (df.eq(0) & is_count)).all()
+    return df.loc[:, ~is_blank] if len(df) else df
+
+
+def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
     """Give a frame as an HTML table for people.
 
     By the name and dtype of a column: `…_s` (seconds) are durations, `…_percent` shares, flags yes or no,
@@ -90,90 +80,75 @@ def df_to_html(
     ----------
     df
         Any frame.
-    caption
-        The table's caption; none by default.
-    max_rows
-        Rows that are written; a note says of how many.
     n_rows
-        How many there are, if `df` does not hold them all.
+        How many rows there are, if `df` does not hold them all.
 
     Returns
     -------
     Markup
-        A table whose texts are escaped, each at most `MAX_TEXT` characters.
+        The first `MAX_ROWS` rows. Texts are escaped, each at most `MAX_TEXT` characters; a note says what is
+        left out.
     """
-    columns = [_Column(str(name), df.iloc[:max_rows, at]) for at, name in enumerate(df.columns)]
-    for column in columns:
-        if column.head == HEADS["label"] and "asked_at" in df:
-            column.head = "Question"
-    cells = zip(*(column.cells for column in columns), strict=True)
-    rows = Markup("").join(_ROW.format(Markup("").join(row)) for row in cells)
-    head = Markup("").join(_HEAD.format(align=column.align, words=column.head) for column in columns)
-    notes = []
-    n_rows = len(df) if n_rows is None else n_rows
-    if n_rows > (n_shown := min(len(df), max_rows)):
-        notes.append(f"{n_shown:,} of {plural(n_rows, 'row')} shown.")
-    if n_cut := sum(column.n_cut for column in columns):
+    n_rows, n_shown = len(df) if n_rows is None else n_rows, min(len(df), MAX_ROWS)
+    names = ["question" if name == "label" and "asked_at" in df else str(name) for name in df]
+    columns = [_column(name, df.iloc[:MAX_ROWS, at]) for at, name in enumerate(names)]
+    rows = zip(*(cells for _, cells, _ in columns), strict=True)
+    notes = [f"{n_shown:,} of {plural(n_rows, 'row')} shown."] if n_rows > n_shown else []
+    if n_cut := sum(n for *_, n in columns):
         notes.append(f"{plural(n_cut, 'long text')} cut at {MAX_TEXT:,} characters.")
-    note = _NOTE.format(" ".join(notes)) if notes else Markup("")
-    many = " runkit-many" if len(columns) > MANY else ""
-    words = _CAPTION.format(caption) if caption else Markup("")
-    return _TABLE.format(many=many, caption=words, head=head, rows=rows, note=note)
+    return _TABLE.format(
+        " runkit-many" if len(columns) > MANY else "",
+        Markup("").join(head for head, *_ in columns),
+        Markup("").join(_ROW.format(Markup("").join(cells)) for cells in rows),
+        _NOTE.format(" ".join(notes)) if notes else "",
+    )
 
 
-def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the columns that hold only zeros or missing values."""
-
-    def is_blank(values: pd.Series[Any]) -> bool:
-        is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        return bool((values.isna() | (values == 0 if is_number else False)).all())
-
-    return df[[name for name in df if not is_blank(df[name])]] if len(df) else df
-
-
-class _Column:
-    """One column: its head, its alignment and its cells as HTML."""
-
-    def __init__(self, name: str, values: pd.Series[Any]) -> None:
-        self.n_cut = 0
-        self.head, show = _format(name, values)
-        is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        texts = [show(value) if pd.notna(value) else MISSING for value in values]
-        plain = [text.striptags() if isinstance(text, Markup) else text for text in texts]
-        longest = max(map(len, plain), default=0)
-        room = next(style for length, style in _ROOM if longest > length or (name == "run" and longest > 1))
-        is_line = isinstance(values.dtype, pd.DatetimeTZDtype) or name in LINES
-        self.align = _RIGHT if is_number else _LINE if is_line else room
-        self.cells = [self._cell(text) for text in texts]
-
-    def _cell(self, text: str) -> Markup:
-        if not isinstance(text, Markup) and len(text) > MAX_TEXT:
-            self.n_cut += 1
-            text = text[:MAX_TEXT] + "…"
+def _column(name: str, values: pd.Series[Any]) -> tuple[Markup, list[Markup], int]:
+    """Give a column's head and cells as HTML, and how many of its texts are cut."""
+    head, show = _head(name), _words(name, values)
+    texts = [MISSING if pd.isna(one) else one if isinstance(one, Markup) else show(one) for one in values]
+    plain = [text.striptags() if isinstance(text, Markup) else text for text in texts]
+    if _is_number(values.dtype):
+        style = "text-align:right;white-space:nowrap"
+    elif isinstance(values.dtype, pd.DatetimeTZDtype) or name in LINES:
+        style = "text-align:left;white-space:nowrap"
+    else:
+        style = f"text-align:left;min-width:{min(max(map(len, plain), default=0), ROOM) // 2}em"
+    cut = [
+        text if len(text) <= MAX_TEXT or isinstance(text, Markup) else text[:MAX_TEXT] + "…" for text in texts
+    ]
+    cells = []
+    for text in cut:
         value = text if isinstance(text, Markup) or text == MISSING else isolate(text)
-        return _CELL.format(align=self.align, label=self.head, value=value)
+        cells.append(_CELL.format(style=style, head=head, value=value))
+    return (
+        _HEAD.format(style=style, head=head),
+        cells,
+        sum(a is not b for a, b in zip(texts, cut, strict=True)),
+    )
 
 
-def _format(name: str, values: pd.Series[Any]) -> tuple[str, Callable[[Any], str]]:
-    """Give the head of a column and how to show its values."""
+def _words(name: str, values: pd.Series[Any]) -> Callable[[Any], str]:
+    """Choose how the values of a column are shown."""
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        years = values.dt.year.dropna().unique()
-        year = f" ({years[0]:.0f})" if len(years) == 1 else ""
-        date = "%b {day}, %H:%M UTC" if year else "%b {day}, %Y, %H:%M UTC"
-        return _head(name) + year, lambda when: when.tz_convert("UTC").strftime(date.format(day=when.day))
+        return lambda time: moment(time.tz_convert("UTC"))
     if pd.api.types.is_bool_dtype(values):
-        return _head(name), lambda flag: "yes" if flag else "no"
-    if pd.api.types.is_numeric_dtype(values):
-        if _SECONDS.search(name):
-            return _head(name), duration
-        if name.endswith("percent"):
-            return _head(name), lambda share: "under 1%" if 0 < share < 1 else f"{share:.0f}%"
-        return _head(name), lambda number: f"{number:,.10g}"
-    return _head(name), WORDS.get(re.sub("_[ab]$", "", name), _as_text)
+        return lambda flag: "yes" if flag else "no"
+    if not _is_number(values.dtype):
+        return WORDS.get(re.sub("_[ab]$", "", name), str)
+    if re.search("_s(_a|_b|_diff)?$", name):
+        return duration
+    return share if name.endswith("percent") else "{:,.10g}".format
 
 
-def _as_text(value: object) -> str:
-    return value if isinstance(value, Markup) else str(value)
+def share(percent: float) -> str:
+    """Give a share in words; only nothing is 0%."""
+    return "under 1%" if 0 < percent < 1 else f"{percent:.0f}%"
+
+
+def _is_number(dtype: Any) -> bool:
+    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
 
 
 def _head(name: str) -> str:
@@ -184,6 +159,7 @@ def _head(name: str) -> str:
         return f"{_head(side[1])} in {side[2].upper()}"
     if name.endswith("_diff"):
         return f"Difference in {_head(name.removesuffix('_diff')).lower()}"
-    words = re.sub("^(n|is|has)_|(_s|_at)$|.*percent$", lambda part: "share" * ("percent" in part[0]), name)
-    words = words.replace("_", " ").strip()
+    if name.endswith("percent"):
+        return "Share"
+    words = re.sub("^(n|is|has)_|_(s|at)$", "", name).replace("_", " ").strip()
     return words[:1].upper() + words[1:]

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.evidence import confidence, sources
-from runkit.charts.fleet_decisions import decisions, evidence
+from runkit.analysis.decisions import decisions as count_decisions
+from runkit.charts.evidence import ARTIFACT, confidence, findings_of, is_output, sources
 from runkit.charts.fleet_time import budget, failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
-from runkit.charts.panel import Panel, agent_titles, counts, lasting, percent, when, without_steps, words_of
-from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, cross, stacked_bars
+from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, percent, without_steps, words_of
+from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, cross, stacked_bars, stacked_columns
 from runkit.contract import RUN_STATUSES
 from runkit.style import STATUSES, status
 from runkit.tables.frames import Frames
@@ -43,16 +43,19 @@ __all__ = [
 ]
 
 MOST_COLUMNS = 36  # of the newest units of time: a month of days, or a day and a half of hours
-UNITS = (  # days up to which a unit is used, its letter in pandas, its name, and the label of a column
-    (35 / 24, "h", "hour", "%H:00<br>%b %d"),
-    (35, "D", "day", "%b %d<br>%Y"),
-    (7 * 35, "W-SUN", "week", "%b %d<br>%Y"),
-    (30 * 35, "M", "month", "%b<br>%Y"),
-    (np.inf, "Y", "year", "%Y"),
-)
-WORDS = {word: str(STATUSES[word]) for word in ("completed", "running", "interrupted", "error")}
-WORDS |= {"other": "Other status"}
-COLORS = dict(zip(WORDS.values(), (OK, WORK, WAIT, FAIL, REST), strict=True))
+UNITS = ((35 / 24, "h", "hour"), (35, "D", "day"), (7 * 35, "W-SUN", "week"), (np.inf, "M", "month"))
+COLORS = {"completed": OK, "running": WORK, "interrupted": WAIT, "error": FAIL}
+LOOKS = {word: (str(STATUSES[word]), color) for word, color in COLORS.items()}
+LOOKS |= {"other": ("Other status", REST)}
+DECIDED = {  # a column of `runkit.decisions`: its name and color in the figure
+    "n_approved": ("Approved", OK),
+    "n_edited": ("Approved with changes", WORK),
+    "n_rejected": ("Rejected", FAIL),
+    "n_unknown": ("Answered, decision unknown", REST),
+    "n_pending": ("Waiting", WAIT),
+}
+QUICK = "came within 10 s, with no source opened"
+WEAK = ("no source", "high confidence, secondary sources only", "high and low confidence on one source")
 
 
 def in_short(f: Frames) -> Panel:
@@ -68,41 +71,33 @@ def in_short(f: Frames) -> Panel:
     Panel
         Without a figure.
     """
-    runs = f.runs
+    runs, n_of = f.runs, f.runs["status"].value_counts()
     asks = f.interrupts[f.interrupts["outcome"] == "pending"]
     spent = runs[["working_s", "waiting_s", "idle_s"]].sum()
-    n_of = runs["status"].value_counts()
-    n_unread = (runs["status"].eq("interrupted") & runs["n_pending"].eq(0)).sum()
-    facts = {
-        "Runs": f"{len(runs):,}",
-        "Completed": f"{n_of.get('completed', 0):,}",
-        "Failed": f"{n_of.get('error', 0):,}",
-        "Questions waiting": f"{len(asks):,}",
-        "Questions not in the data": f"{n_unread:,}",
-        "Oldest question asked": when(asks["asked_at"].min()),
-        "First run created": when(runs["created_at"].min()),
-        "Last run created": when(runs["created_at"].max()),
-        "Working": lasting(spent["working_s"]),
-        "Waiting for a reviewer": lasting(spent["waiting_s"]),
-        "Steps": f"{len(f.steps):,}",
-        "Problems in the data": f"{problem_counts(f.problems).sum():,}",
+    known = {
+        "Runs": len(runs),
+        "Completed": n_of.get("completed", 0),
+        "Failed": n_of.get("error", 0),
+        "Questions waiting": len(asks),
+        "Questions not in the data": (runs["status"].eq("interrupted") & runs["n_pending"].eq(0)).sum(),
+        "Oldest question asked": asks["asked_at"].min(),
+        "First run created": runs["created_at"].min(),
+        "Last run created": runs["created_at"].max(),
+        "Working": pd.Timedelta(spent["working_s"], "s"),
+        "Waiting for a reviewer": pd.Timedelta(spent["waiting_s"], "s"),
+        "Steps": len(f.steps),
+        "Problems in the data": problem_counts(f.problems).sum(),
         "Records read": f"{f.coverage.kept:,} of {f.coverage.seen:,}",
     }
+    missing = (
+        f"{f.coverage.refused:,} of {plural(f.coverage.seen, 'record')} not read. {f.coverage.why or ''}"
+    )
     sentence = (
         f"{plural(len(runs), 'run')} ({counts(_status_words(f))}); {plural(len(asks), 'question')} waiting, "
-        f"the oldest for {lasting(asks['wait_s'].max())}. "
-        f"{budget_words(*spent)}.{without_steps(f)}{_incomplete(f)}"
+        f"the oldest for {lasting(asks['wait_s'].max())}. {budget_words(*spent)}.{without_steps(f)}"
+        f"{'' if f.is_complete else f' Not complete: {words_of(missing, 300)}'}"
     )
-    table = pd.DataFrame({"fact": list(facts), "value": list(facts.values())}, dtype="str")
-    return Panel("In short", sentence, table)
-
-
-def _incomplete(f: Frames) -> str:
-    """Say why the frames do not hold all that was asked for; nothing if they do."""
-    if f.is_complete:
-        return ""
-    why = f" {words_of(f.coverage.why, 300)}" if f.coverage.why else ""
-    return f" Not complete: {f.coverage.refused:,} of {plural(f.coverage.seen, 'record')} not read.{why}"
+    return Panel("In short", sentence, facts(known))
 
 
 def volume(f: Frames) -> Panel:
@@ -123,23 +118,21 @@ def volume(f: Frames) -> Panel:
         return Panel("Runs over time", "No runs.", pd.DataFrame(columns=["since", "n_runs"]))
     created = runs["created_at"].dt.tz_localize(None)
     days = (created.max() - created.min()) / pd.Timedelta(days=1)
-    letter, unit, label = next(names for most, *names in UNITS if days <= most)
+    letter, unit = next(names for most, *names in UNITS if days <= most)
     periods = created.dt.to_period(letter)
-    first = max(periods.min(), periods.max() - MOST_COLUMNS + 1)
-    every = pd.period_range(first, periods.max())
-    bars = pd.crosstab(periods, known_status(runs)).reindex(index=every, columns=list(WORDS), fill_value=0)
-    starts = every.start_time.tz_localize("UTC").as_unit("us")
-    table = bars.astype("int32").add_prefix("n_").reset_index(drop=True).rename_axis(columns=None)
-    table.insert(0, "n_runs", table.sum(axis=1).astype("int32"))
-    table.insert(0, "since", starts)
-    n_shown = int(table["n_runs"].sum())
+    since = pd.period_range(max(periods.min(), periods.max() - MOST_COLUMNS + 1), periods.max())
+    bars = pd.crosstab(periods, known_status(runs)).reindex(index=since, columns=[*LOOKS], fill_value=0)
+    bars = bars.astype("int32").set_axis(since.start_time.tz_localize("UTC").as_unit("us"))
+    table = bars.add_prefix("n_").rename_axis("since").rename_axis(columns=None).reset_index()
+    table.insert(1, "n_runs", bars.sum(axis=1).array)
+    n_shown, most = table["n_runs"].sum(), table["n_runs"].max()
     sentence = (
-        f"{plural(n_shown, 'run')} in {plural(len(table), unit)}, at most {table['n_runs'].max():,} "
-        f"in one {unit}; {len(f.runs) - n_shown:,} not shown."
+        f"{plural(int(n_shown), 'run')} in {plural(len(table), unit)}, at most {most:,} in one {unit}; "
+        f"{len(f.runs) - n_shown:,} not shown."
     )
-    bars = bars.rename(columns=WORDS).set_axis(starts.strftime(label))
-    figure = stacked_bars(bars, COLORS, alt=sentence, axis=f"runs per {unit}", is_vertical=True)
-    return Panel("Runs over time", sentence, table, figure)
+    return Panel(
+        "Runs over time", sentence, table, stacked_columns(bars, LOOKS, sentence, f"runs per {unit}")
+    )
 
 
 def known_status(runs: pd.DataFrame) -> Any:
@@ -173,14 +166,92 @@ def outcomes(f: Frames) -> Panel:
         f"{lasting(took.median())} (median), {lasting(took.quantile(0.9))} (p90). "
         f"In all: {counts(_status_words(f))}."
     )
-    bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), WORDS)
+    bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), LOOKS)
     notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
-    figure = stacked_bars(bars.rename(columns=WORDS), COLORS, alt=sentence, notes=notes, axis="runs")
-    return Panel("Outcomes", sentence, table, figure)
+    return Panel("Outcomes", sentence, table, stacked_bars(bars, LOOKS, sentence, notes, "runs"))
 
 
 def _status_words(f: Frames) -> pd.Series[str]:
     return f.runs["status"].astype("str").map(lambda word: status(word).word.lower())
+
+
+def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) -> Panel:
+    """Show how reviewers decided, by group, and how long questions waited.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+    by
+        "kind", "agent", "answered_by" or "week", as in `runkit.decisions`.
+    answers
+        `runkit.answer_log()`: the API keeps no answer.
+
+    Returns
+    -------
+    Panel
+        The table is that of `runkit.decisions`. The figure leaves out questions decided by policy or expired.
+
+    Raises
+    ------
+    UsageError
+        As `runkit.decisions`.
+    """
+    table = count_decisions(f, by, answers)
+    bars = table[["n_approved", "n_edited", "n_rejected", "n_pending"]].fillna(0).astype("int32")
+    bars["n_unknown"] = table["n_answered"] - bars[["n_approved", "n_edited", "n_rejected"]].sum(axis=1)
+    n = table.select_dtypes("number").sum().fillna(0).astype("int64")
+    quick = f" {n['n_quick']:,} of {plural(n['n_shown'], 'answer')} in a form {QUICK}."
+    sentence = (
+        f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, {n['n_auto']:,} decided by policy, "
+        f"{n['n_expired']:,} expired, {n['n_answered']:,} answered. Known decisions: {n['n_approved']:,} "
+        f"approved, {n['n_edited']:,} approved with changes, {n['n_rejected']:,} rejected."
+        f"{'' if answers is None else quick}{without_steps(f)}"
+    )
+    labels = agent_titles(table[by]) if by in ("agent", "kind") else table[by]
+    notes = [f"{lasting(wait)} (median)" for wait in table["wait_p50_s"]]
+    figure = stacked_bars(bars.set_axis(labels.tolist()), DECIDED, sentence, notes, "questions")
+    return Panel("Decisions", sentence, table, figure)
+
+
+def evidence(f: Frames) -> Panel:
+    """Show findings whose evidence is weaker than they claim.
+
+    Parameters
+    ----------
+    f
+        Frames of any number of runs.
+
+    Returns
+    -------
+    Panel
+        A row for each finding and weakness: no source; high confidence on secondary sources only; or high
+        confidence on a source on which another finding of its run and type has low confidence, and the other
+        finding. Outputs are left out, as they repeat findings.
+    """
+    rows = findings_of(f)
+    rows = rows[~is_output(rows)]
+    is_secondary = rows["confidence"].eq("high") & rows["best_tier"].eq("secondary")
+    weak = zip(WEAK, (rows["n_sources"] == 0, is_secondary, _is_disputed(f, rows)), strict=True)
+    parts = [rows[is_so.fillna(False).to_numpy(bool)].assign(weakness=name) for name, is_so in weak]
+    named = ["run_id", "business_name", "agent_name"]
+    table = pd.concat(parts, ignore_index=True).merge(f.runs[named], on="run_id")
+    n_weak = len(table.drop_duplicates(ARTIFACT))
+    sentence = (
+        f"{n_weak:,} of {plural(len(rows), 'finding')} ({percent(n_weak, len(rows))}) with weak evidence: "
+        f"{counts(table['weakness'])}. {(rows['n_hosts'] == 1).sum():,} findings rest on one host."
+    )
+    columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
+    return Panel("Evidence", sentence, table[["weakness", *named, *columns]])
+
+
+def _is_disputed(f: Frames, rows: pd.DataFrame) -> pd.Series[bool]:
+    """Flag findings of high and of low confidence that cite the same address, in one run and of one type."""
+    sure = rows.loc[rows["confidence"].isin(["high", "low"]), [*ARTIFACT, "type", "confidence"]].dropna()
+    cited = f.sources[[*ARTIFACT, "url"]].dropna().merge(sure, on=ARTIFACT)
+    disputed = cited[cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique") > 1]
+    is_so = rows.set_index(ARTIFACT).index.isin(disputed.set_index(ARTIFACT).index)
+    return pd.Series(is_so, rows.index)
 
 
 def problems(f: Frames) -> Panel:
@@ -196,10 +267,9 @@ def problems(f: Frames) -> Panel:
     Panel
         A row for each kind of problem.
     """
-    kinds = f.problems.assign(n_problems=problem_counts(f.problems)).astype(
-        {"severity": "str", "problem": "str"}
-    )
+    kinds = f.problems.assign(n_problems=problem_counts(f.problems))
+    kinds = kinds.astype({"severity": "str", "problem": "str"})
     table = kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index()
-    n_errors = int(table.loc[table["severity"] == "error", "n_problems"].sum())
+    n_errors = table.loc[table["severity"] == "error", "n_problems"].sum()
     sentence = f"{plural(int(table['n_problems'].sum()), 'problem')}, {n_errors:,} of them errors."
     return Panel("Problems in the data", sentence, table)

@@ -9,25 +9,24 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.panel import Panel, agent_titles, lasting, percent, quoted, without_steps
-from runkit.charts.run_time import COLORS, PARTS, has_failed, is_wait, step_labels, step_names
+from runkit.charts.run_time import LOOKS, PARTS, has_failed, is_wait, step_labels, step_names
 from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, stacked_bars
 from runkit.contract import FINAL_STATUSES
 from runkit.style import MISSING
 from runkit.tables.frames import Frames
 from runkit.text import plural, run_label
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
+HOUR, DAY = 3_600, 86_400
 # Round waits, of which those that split the data best are the bounds of the buckets.
 BOUNDS = (
-    *(10, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR),
-    *(4 * HOUR, 8 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY),
+    *(10, 30, 60, 120, 300, 600, 900, 1_800, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR),
+    *(DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY),
 )
 BUCKETS = 6
 SLOWEST = 15  # kinds of steps
 KIND = ["agent", "name"]
 SPENT = ["duration_s", *PARTS]
-ASKED = ["answered", "pending", "lapsed"]  # outcomes of questions that were put to a reviewer
-ASKED_COLORS = {"Answered": OK, "Waiting": WAIT, "Expired": REST}
+ASKED = {"n_answered": ("Answered", OK), "n_pending": ("Waiting", WAIT), "n_lapsed": ("Expired", REST)}
 COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 
 
@@ -55,46 +54,33 @@ def budget(f: Frames) -> Panel:
     runs = f.runs[f.runs["working_s"].notna()]
     is_ended = runs["status"].isin(FINAL_STATUSES)
     ended, still_open = runs.loc[is_ended, SPENT], runs.loc[~is_ended, SPENT]
-    by = runs.groupby("agent", dropna=False)[SPENT]
-    agents = by.size().to_frame("n_runs").join(by.sum())
-    agents = agents.sort_values("n_runs", ascending=False, kind="stable").reset_index()
-    totals = {
+    groups = {
         "median ended run": ended.median(),
         "p90 of ended runs": ended.quantile(0.9),
         "ended runs": ended.sum(),
         "open runs": still_open.sum(),
     }
-    table = pd.DataFrame(totals).T.rename_axis("group").reset_index()
-    table["n_runs"] = [len(ended)] * 3 + [len(still_open)]
-    table = pd.concat([table[table["n_runs"] > 0], agents.assign(group="runs of agent")], ignore_index=True)
-    table = table.reindex(columns=["group", "agent", "n_runs", *SPENT])
-    table = table.astype({"group": "str", "agent": "str", "n_runs": "int32"})
+    table = pd.DataFrame(groups).T.assign(n_runs=[len(ended)] * 3 + [len(still_open)])
+    by = runs.groupby("agent", dropna=False)[SPENT]
+    agents = by.sum().assign(n_runs=by.size(), group="runs of agent").reset_index()
+    agents = agents.sort_values("n_runs", ascending=False, kind="stable")
+    table = pd.concat([table.rename_axis("group").reset_index(), agents], ignore_index=True)
+    table = table[table["n_runs"] > 0].reindex(columns=["group", "agent", "n_runs", *SPENT])
+    table = table.astype({"group": "str", "agent": "str", "n_runs": "int32"}).reset_index(drop=True)
     table["waiting_percent"] = (100 * table["waiting_s"] / table["duration_s"].replace(0, np.nan)).round(1)
-    whole, median = ended["duration_s"].sum(), ended.median()
+    median, sums = groups["median ended run"], groups["ended runs"]
     sentence = (
         f"Median ended run: {lasting(median['working_s'])} work, {lasting(median['waiting_s'])} waiting. "
         f"{(ended['waiting_s'] > 0).sum():,} of {plural(len(ended), 'ended run')} waited, "
-        f"{percent(ended['waiting_s'].sum(), whole)} of {lasting(whole)}. "
+        f"{percent(sums['waiting_s'], sums['duration_s'])} of {lasting(sums['duration_s'])}. "
         f"{plural(len(still_open), 'open run')}: {lasting(still_open['duration_s'].sum())} so far."
         f"{without_steps(f)}"
     )
-    names = (
-        table["group"]
-        .str.capitalize()
-        .where(table["group"].ne("runs of agent"), agent_titles(table["agent"]))
-    )
-    bars = table[[*PARTS]].rename(columns=PARTS).set_axis(names.fillna(MISSING))
-    notes = [
-        f"{lasting(spent)}, {plural(n, 'run')}"
-        for spent, n in zip(table["duration_s"], table["n_runs"], strict=True)
-    ]
-    figure = stacked_bars(bars, COLORS, alt=sentence, notes=notes, axis="share of the time", unit="percent")
+    names = agent_titles(table["agent"]).fillna(MISSING)
+    names = table["group"].str.capitalize().where(table["group"].ne("runs of agent"), names)
+    notes = [f"{lasting(s)}, {plural(n, 'run')}" for s, n in table[["duration_s", "n_runs"]].to_numpy(object)]
+    figure = stacked_bars(table.set_axis(names), LOOKS, sentence, notes, "share of the time", "percent")
     return Panel("Where the time went", sentence, table, figure)
-
-
-def was_asked(interrupts: pd.DataFrame) -> pd.Series[bool]:
-    """Which questions were put to a reviewer; what the policy settled was not."""
-    return interrupts["outcome"].isin(ASKED)
 
 
 def waits(f: Frames) -> Panel:
@@ -111,41 +97,28 @@ def waits(f: Frames) -> Panel:
         The buckets fit the data. A pending question has waited until its run was read. What the policy
         settled waited for nobody and is left out.
     """
-    questions = f.interrupts[was_asked(f.interrupts)].astype({"outcome": "str"})
-    bounds = [0.0, *_bounds(questions["wait_s"]), np.inf]
-    names = [_between(*ends) for ends in pairwise(bounds)]
-    place = np.digitize(questions["wait_s"].fillna(0.0), bounds[1:])
-    is_of = {f"n_{word}": questions["outcome"].eq(word) for word in ASKED}
-    questions = questions.assign(place=place, n_questions=1, **is_of)
+    was_asked = f.interrupts["outcome"].isin(["answered", "pending", "lapsed"])
+    questions = f.interrupts[was_asked].astype({"outcome": "str"})
+    waited, longest = questions["wait_s"].fillna(0.0), questions["wait_s"].max()
+    shares = waited.clip(lower=1).quantile(np.arange(1, BUCKETS) / BUCKETS).dropna()
+    bounds = {min(BOUNDS, key=lambda bound: abs(np.log(bound / share))) for share in shares}
+    ends = [0.0, *sorted(bound for bound in bounds if bound < longest), longest]
+    names = [f"{lasting(least)} to {lasting(most)}" for least, most in pairwise(ends)]
+    n_of = {name: questions["outcome"].eq(name.removeprefix("n_")) for name in ASKED}
+    questions = questions.assign(place=np.digitize(waited, ends[1:-1]), n_questions=1, **n_of)
     by = questions.groupby(["place", "agent"], dropna=False)
-    table = by[["n_questions", *is_of]].sum().astype("int32").join(spread(by["wait_s"])).reset_index()
+    table = by[["n_questions", *n_of]].sum().astype("int32").join(spread(by["wait_s"])).reset_index()
     table.insert(0, "wait", table.pop("place").map(dict(enumerate(names))).astype("str"))
-    pending, answered = (
-        questions.loc[questions["outcome"].eq(word), "wait_s"] for word in ("pending", "answered")
-    )
+    pending, answered = (questions.loc[n_of[name], "wait_s"] for name in ("n_pending", "n_answered"))
     sentence = (
         f"{plural(len(questions), 'question')} to reviewers: {len(pending):,} waiting, the oldest for "
         f"{lasting(pending.max())}; {len(answered):,} answered after {lasting(answered.median())} (median), "
-        f"{lasting(answered.quantile(0.9))} (p90), {lasting(answered.sum())} in all; "
-        f"{is_of['n_lapsed'].sum():,} expired; {len(f.interrupts) - len(questions):,} decided by policy."
+        f"{lasting(answered.quantile(0.9))} (p90); {n_of['n_lapsed'].sum():,} expired; "
+        f"{len(f.interrupts) - len(questions):,} decided by policy."
     )
-    bars = questions.groupby("place")[[*is_of]].sum().reindex(range(len(names)), fill_value=0)
-    bars = bars.set_axis(names).set_axis([*ASKED_COLORS], axis=1)
-    notes = [f"{n:,}" for n in bars.sum(axis=1)]
-    figure = stacked_bars(bars, ASKED_COLORS, alt=sentence, notes=notes, axis="questions")
+    bars = questions.groupby("place")[[*n_of]].sum().reindex(range(len(names)), fill_value=0).set_axis(names)
+    figure = stacked_bars(bars, ASKED, sentence, [f"{n:,}" for n in bars.sum(axis=1)], "questions")
     return Panel("Waits for reviewers", sentence, table, figure)
-
-
-def _bounds(waits: pd.Series[float]) -> list[float]:
-    """Choose round bounds, so that about as many waits are in each bucket."""
-    shares = waits.clip(lower=1).dropna().quantile(np.arange(1, BUCKETS) / BUCKETS).dropna()
-    return sorted({min(BOUNDS, key=lambda bound: abs(np.log(bound / share))) for share in shares})
-
-
-def _between(least: float, most: float) -> str:
-    if most == np.inf:
-        return f"{lasting(least)} or longer"
-    return f"{lasting(least)} to {lasting(most)}" if least else f"under {lasting(most)}"
 
 
 def slowest_steps(f: Frames) -> Panel:
@@ -163,29 +136,21 @@ def slowest_steps(f: Frames) -> Panel:
         settled is work. Times are the steps' own.
     """
     work = f.steps[(f.steps["n_children"] == 0) & ~is_wait(f.steps)]
-    by = work.groupby(KIND, dropna=False)
-    kinds = by.size().astype("int32").to_frame("n_steps").join(spread(by["self_s"]))
-    kinds = kinds.join(by["critical_s"].sum()).reset_index()
-    table = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable").head(SLOWEST)
-    table = table.reset_index(drop=True)
-    table.insert(2, "label", _labels(work, table))
-    path, first = kinds["critical_s"].sum(), [*map(quoted, table["label"]), MISSING][0]
+    by = work.assign(label=step_labels(work)).groupby(KIND, dropna=False)
+    kinds = by.agg(label=("label", "first"), n_steps=("label", "size")).astype({"n_steps": "int32"})
+    kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
+    table = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable", ignore_index=True)
+    path, first = table["critical_s"].sum(), quoted(next(iter(table["label"]), None))
     sentence = (
         f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: "
         f"{lasting(work['self_s'].sum())} own time, {lasting(path)} on the critical path. "
-        f"First: {first}, {percent(kinds['critical_s'].max(), path)}.{without_steps(f)}"
+        f"First: {first}, {percent(table['critical_s'].max(), path)}.{without_steps(f)}"
     )
-    bars = pd.DataFrame({"On the critical path": table["critical_s"].array}, step_names(table))
-    notes = [lasting(spent) for spent in table["critical_s"]]
-    figure = stacked_bars(bars, {"On the critical path": WORK}, alt=sentence, notes=notes, unit="seconds")
+    table = table.head(SLOWEST)
+    notes = [*map(lasting, table["critical_s"])]
+    looks = {"critical_s": ("On the critical path", WORK)}
+    figure = stacked_bars(table.set_axis(step_names(table)), looks, sentence, notes, unit="seconds")
     return Panel("Slowest steps", sentence, table, figure)
-
-
-def _labels(steps: pd.DataFrame, table: pd.DataFrame) -> Any:
-    """Give the most frequent label of each kind of step."""
-    named = steps.assign(label=step_labels(steps)).groupby([*KIND, "label"], dropna=False).size()
-    usual = named.sort_values(ascending=False, kind="stable").reset_index().drop_duplicates(KIND)
-    return table[KIND].merge(usual, on=KIND, how="left")["label"].array
 
 
 def failed_steps(f: Frames) -> Panel:
@@ -202,9 +167,9 @@ def failed_steps(f: Frames) -> Panel:
         A row for each agent, name and label; `run_id` is the newest run. Groups that failed with a step in
         them are left out.
     """
-    completed = f.runs.loc[f.runs["status"] == "completed", "run_id"]
-    bad = f.steps[has_failed(f.steps)]
-    bad = bad.assign(label=step_labels(bad), completed=bad["run_id"].where(bad["run_id"].isin(completed)))
+    runs = f.runs[["run_id", "business_name", "agent_name", "status"]]
+    bad = f.steps[has_failed(f.steps)].drop(columns="status").merge(runs, on="run_id")
+    bad = bad.assign(label=step_labels(bad), completed=bad["run_id"].where(bad["status"] == "completed"))
     by = bad.sort_values("started_at", ascending=False).groupby([*KIND, "label"], dropna=False)
     table = by.agg(
         n_steps=("run_id", "size"),
@@ -212,20 +177,18 @@ def failed_steps(f: Frames) -> Panel:
         n_completed=("completed", "nunique"),
         last_at=("started_at", "max"),
         run_id=("run_id", "first"),
+        business_name=("business_name", "first"),
+        agent_name=("agent_name", "first"),
     )
     table = table.sort_values(["n_runs", "last_at"], ascending=False, kind="stable").reset_index()
-    table = table.merge(f.runs[["run_id", "business_name", "agent_name"]], on="run_id", how="left")
     sentence = (
         f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of {plural(len(f.runs), 'run')}; "
         f"{bad['completed'].nunique():,} of them completed all the same.{without_steps(f)}"
     )
-    bars = pd.DataFrame(
-        {"Other runs": table["n_runs"] - table["n_completed"], "Completed runs": table["n_completed"]}
-    )
+    bars = table.assign(n_other=table["n_runs"] - table["n_completed"]).set_axis(step_names(table))
+    looks = {"n_other": ("Other runs", FAIL), "n_completed": ("Completed runs", OK)}
     notes = [plural(n, "run") for n in table["n_runs"]]
-    colors = {"Other runs": FAIL, "Completed runs": OK}
-    figure = stacked_bars(bars.set_axis(step_names(table)), colors, alt=sentence, notes=notes, axis="runs")
-    return Panel("Failed steps", sentence, table, figure)
+    return Panel("Failed steps", sentence, table, stacked_bars(bars, looks, sentence, notes, "runs"))
 
 
 def why_slow(f: Frames, run_id: str | None = None) -> Panel:
@@ -248,24 +211,26 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     UsageError
         If the run is not in the frames.
     """
-    runs = f.runs.sort_values("working_s", ascending=False)
-    run = runs.head(1) if run_id is None else f.select(run_id).runs
+    run = f.runs.nlargest(1, "working_s", keep="first") if run_id is None else f.select(run_id).runs
     if run.empty:
         return Panel("Why it took this long", "No runs.", run[COMPARED])
     row = run.iloc[0]
-    is_other = runs["agent"].fillna("").eq(row["agent"] if pd.notna(row["agent"]) else "")
-    others = runs.loc[is_other & runs["run_id"].ne(row["run_id"]), COMPARED].astype("float64")
+    alike = f.runs[f.runs["agent"].fillna("").isin(run["agent"].fillna(""))]
+    others = alike.loc[alike["run_id"] != row["run_id"], COMPARED].astype("float64")
     table = pd.DataFrame([row[COMPARED], others.median(), others.quantile(0.9)]).astype("float64")
     table.insert(0, "group", ["this run", "median of others", "p90 of others"])
     table.insert(1, "n_runs", np.array([1, len(others), len(others)], "int32"))
+    label = run_label(row["run_id"], row["business_name"], *agent_titles(run["agent"]))
+    if others.empty:
+        return Panel(
+            "Why it took this long", f"{label}: no other run of its agent to compare.", table.head(1)
+        )
     own, usual = table.iloc[0], table.iloc[1]
-    n_usual = f"{usual['n_steps']:,.10g}" if len(others) else MISSING
-    parts = "; ".join(
+    spent = (
         f"{lasting(own[part])} {name.lower()}, median {lasting(usual[part])}" for part, name in PARTS.items()
     )
     sentence = (
-        f"{run_label(row['run_id'], row['business_name'], *agent_titles(run['agent']))}: "
-        f"{plural(int(own['n_steps']), 'step')}, median {n_usual} in "
-        f"{plural(len(others), 'other run')}; {parts}."
+        f"{label}: {plural(int(own['n_steps']), 'step')}, median {usual['n_steps']:,.10g} in "
+        f"{plural(len(others), 'other run')}; {'; '.join(spent)}."
     )
     return Panel("Why it took this long", sentence, table.reset_index(drop=True))

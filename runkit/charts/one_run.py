@@ -13,8 +13,9 @@ import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
 from runkit.charts.evidence import evidence, findings_of, found, is_output, sources_of
-from runkit.charts.panel import Panel, counts, lasting, quoted, when, without_steps, words_of
+from runkit.charts.panel import Panel, counts, facts, in_words, lasting, quoted, without_steps, words_of
 from runkit.charts.run_time import (
+    PARTS,
     STEP,
     budget,
     critical_path,
@@ -29,7 +30,7 @@ from runkit.style import MISSING, OUTCOMES, status
 from runkit.tables.answers import logged_answers, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, budget_words, plural, shorten
+from runkit.text import agent_title, moment, plural, shorten
 
 __all__ = [
     "asked",
@@ -47,8 +48,8 @@ __all__ = [
 
 EXCERPT = 200  # characters of a summary
 ANSWER = 600  # characters of an answer
-NO_ERROR = "No step says why."
-BY_POLICY = ("auto_approve", "skip")
+TIMES = {"duration_s": "Duration"} | PARTS
+OPEN = dict.fromkeys(("what", "item", "agent"), "str") | {"since": "datetime64[us, UTC]", "open_s": "float64"}
 
 
 def in_short(f: Frames, run: Run | None = None) -> Panel:
@@ -72,47 +73,59 @@ def in_short(f: Frames, run: Run | None = None) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    row, rows = f.runs.iloc[0], findings_of(f)
-    time = budget_words(row["working_s"], row["waiting_s"], row["idle_s"]) if row["has_steps"] else MISSING
-    facts = {
-        "Business": business(row),
-        "Business status": words_of(row["business_status"]),
-        "Business status as of": when(row["business_status_at"]),
-        "Agent": agent_name(row),
-        "Status": str(status(row["status"])),
-        "Confidence": words_of(row["confidence"]),
-        "Findings": f"{(~is_output(rows)).sum():,}",
-        "Sources": f"{len(sources_of(f, rows)):,}",
-        "Questions": f"{row['n_interrupts']:,}, {row['n_pending']:,} waiting",
-        "Errors": f"{row['n_errors']:,}" if row["has_steps"] else MISSING,
-        "Time": f"{lasting(row['duration_s'])}: {time}",
-        "Requester": words_of(row["requester"]),
-        "Created": when(row["created_at"]),
-        "Started": when(row["started_at"]),
-        "Ended": when(row["ended_at"]),
-        "Read": when(row["as_of"]),
-        "Run": str(row["run_id"]),
-        "Thread": words_of(row["thread_id"]),
+    return Panel("In short", outcome(f), facts(facts_of(f)))
+
+
+def facts_of(f: Frames) -> dict[str, Any]:
+    """Give what names and measures one run: texts, times, lengths of time, and counts as far as known."""
+    run, rows = f.runs.iloc[0], findings_of(f)
+    n_outputs = int(is_output(rows).sum())
+    known = {
+        "Run": run["run_id"],
+        "Business": business(run),
+        "Business status": words_of(run["business_status"]),
+        "Agent": agent_name(run),
+        "Status": str(status(run["status"])),
+        "Confidence": run["confidence"],
+        "Steps": run["n_steps"],
+        "Errors": run["n_errors"],
+        "Findings": len(rows) - n_outputs,
+        "Outputs": n_outputs,
+        "Sources": len(sources_of(f, rows)),
+        "Questions": run["n_interrupts"],
+        **{name: pd.Timedelta(run[part], "s") for part, name in TIMES.items()},
+        "Requester": run["requester"],
+        "Created": run["created_at"],
+        "Started": run["started_at"],
+        "Ended": run["ended_at"],
+        "Read": run["as_of"],
     }
-    return Panel("In short", outcome(f), _facts(facts))
+    if pd.notna(run["business_status_at"]):
+        known["Business status"] += f", as of {moment(run['business_status_at'])}"
+    return (
+        known
+        if run["has_steps"]
+        else known | dict.fromkeys(("Steps", "Errors", "Findings", "Outputs", "Sources"))
+    )
 
 
 def outcome(f: Frames) -> str:
     """Give the outcome of one run: its error, the question that waits, or its output in the agent's words."""
-    row, rows = f.runs.iloc[0], findings_of(f)
+    run, rows = f.runs.iloc[0], findings_of(f)
     pending = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("asked_at")
     output = rows[is_output(rows)]
-    if row["status"] == "error":
+    if run["status"] == "error":
         errors = step_labels(f.steps[f.steps["type"] == "error"])
-        return f"No result: the review failed. {[*(quoted(error, 200) for error in errors), NO_ERROR][0]}"
+        why = quoted(errors.iloc[0], 200) if len(errors) else "No step says why."
+        return f"No result: the review failed. {why}"
     if len(pending):
         first = pending.iloc[0]
         return f"Waiting for a reviewer for {lasting(first['wait_s'])}: {quoted(first['label'], 200)}"
     if len(output):
         first = output.iloc[0]
-        summary = quoted(first["summary"], EXCERPT)
-        return f"{quoted(first['title'])}, {words_of(first['confidence'])} confidence: {summary}"
-    return f"{status(row['status']).word} after {lasting(row['duration_s'])}, no output."
+        words = f"{quoted(first['title'])}, {words_of(first['confidence'])} confidence"
+        return f"{words}: {quoted(first['summary'], EXCERPT)}"
+    return f"{status(run['status']).word} after {lasting(run['duration_s'])}, no output."
 
 
 def asked(f: Frames, run: Run | None = None) -> Panel:
@@ -135,33 +148,23 @@ def asked(f: Frames, run: Run | None = None) -> Panel:
     UsageError
         For another number of runs.
     """
-    row = one_run(f, "f").runs.iloc[0]
-    prompt = quoted(run.to_dict().get("prompt") if run is not None else None, 400)
-    facts = {
-        "Business": business(row),
-        "Agent": agent_name(row),
-        "Requester": words_of(row["requester"]),
-        "Created": when(row["created_at"]),
-        "Prompt": prompt,
-    }
-    sentence = f"{facts['Requester']} asked {facts['Agent']} on {facts['Created']}. Prompt: {prompt}"
-    return Panel("What was asked", sentence, _facts(facts))
+    f = one_run(f, "f")
+    names = ("Business", "Agent", "Requester", "Created")
+    known = {name: in_words(value) for name, value in facts_of(f).items() if name in names}
+    known["Prompt"] = quoted(run.to_dict().get("prompt") if run is not None else None, 400)
+    sentence = f"{known['Requester']} asked {known['Agent']}. Prompt: {known['Prompt']}."
+    return Panel("What was asked", sentence, facts(known))
 
 
 def business(run: pd.Series[Any]) -> str:
     """Name the business of a run, as far as this is known."""
-    name = run["business_name"] if pd.notna(run["business_name"]) else run["business_id"]
-    return words_of(name)
+    return words_of(run["business_name"] if pd.notna(run["business_name"]) else run["business_id"])
 
 
 def agent_name(run: pd.Series[Any]) -> str:
     """Name the agent of a run."""
     name = run["agent_name"] if pd.notna(run["agent_name"]) else run["agent"]
     return MISSING if pd.isna(name) else words_of(agent_title(name))
-
-
-def _facts(facts: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame({"fact": list(facts), "value": list(facts.values())}, dtype="str")
 
 
 def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
@@ -186,24 +189,17 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     """
     f = one_run(f, "f")
     questions = f.interrupts
-    entries: list[dict[Any, Any] | None] = [None] * len(questions)
+    log: list[dict[Any, Any] | None] = [None] * len(questions)
     if answers is not None:
         questions = with_answers(questions, f.runs, answers)
-        sure, in_doubt = (
-            logged_answers(questions, f.runs, answers, deliveries) for deliveries in ((CONFIRMED,), IN_DOUBT)
-        )
-        entries = [
-            None if outcome in BY_POLICY else one or other
-            for outcome, one, other in zip(questions["outcome"], sure, in_doubt, strict=True)
-        ]
-    log = pd.DataFrame([entry or {} for entry in entries], questions.index).reindex(
-        columns=["answer", "delivery"]
-    )
-    table = questions[
-        ["interrupt_id", "step_id", "label", "agent", "asked_at", "wait_s", "outcome", "answered_by"]
-    ]
-    table = table.assign(
-        answer=log["answer"].map(_answer).astype("str"), delivery=log["delivery"].astype("str")
+        sure, in_doubt = (logged_answers(questions, f.runs, answers, how) for how in ((CONFIRMED,), IN_DOUBT))
+        log = [one or other for one, other in zip(sure, in_doubt, strict=True)]
+    by_policy = questions["outcome"].isin(["auto_approve", "skip"])
+    known = pd.DataFrame([entry or {} for entry in log], questions.index, ["answer", "delivery"])
+    known = known.mask(by_policy).astype("str")
+    names = ["interrupt_id", "step_id", "label", "agent", "asked_at", "wait_s", "outcome", "answered_by"]
+    table = questions[names].assign(
+        answer=known["answer"].map(_answer).astype("str"), delivery=known["delivery"]
     )
     outcomes = questions["outcome"].astype("str").replace(OUTCOMES).str.lower()
     sentence = (
@@ -215,19 +211,15 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
 
 def _answer(answer: object) -> str | None:
     """Give an answer of the log, which is JSON text, as plain text: `decision: approve; note: seen`."""
-    if not isinstance(answer, str):
-        return None
     try:
-        value = json.loads(answer)
+        return shorten(_plain(json.loads(answer)), ANSWER) if isinstance(answer, str) else None
     except ValueError:
-        return shorten(answer, ANSWER)
-    return shorten(_plain(value), ANSWER) or MISSING
+        return shorten(str(answer), ANSWER)
 
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        fields = {name: inner for name, inner in value.items() if inner not in (None, "", [], {})}
-        return "; ".join(f"{name}: {_plain(inner)}" for name, inner in fields.items())
+        return "; ".join(f"{name}: {_plain(inner)}" for name, inner in value.items() if inner)
     return " / ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
@@ -250,23 +242,21 @@ def failed(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    steps = f.steps.sort_values("order")
-    rows = steps[has_failed(steps)]
+    steps = f.steps.sort_values("order").assign(label=step_labels(f.steps))
+    rows, broken = steps[has_failed(steps)], steps[steps["status"] == "error"]
     rows = rows.iloc[np.argsort(rows["type"].ne("error"), kind="stable")]
-    groups = steps.assign(label=step_labels(steps))[steps["status"] == "error"]
     within = [
-        groups.loc[(groups["order"] < at) & (groups["subtree_end"] > at), "label"].iloc[-1:].tolist()
+        next(iter(broken.loc[(broken["order"] < at) & (broken["subtree_end"] > at), "label"][::-1]), None)
         for at in rows["order"]
     ]
     summaries = f.artifacts.dropna(subset=["step_id", "summary"]).groupby("step_id")["summary"].agg(" ".join)
     table = rows[[*STEP, "completed_at"]].assign(
-        label=step_labels(rows),
         completed_at=rows["completed_at"].fillna(rows["started_at"]),
         summary=rows["step_id"].map(summaries).astype("str"),
-        within=pd.Series([[*names, None][0] for names in within], rows.index, "str"),
+        within=pd.Series(within, rows.index, "str"),
     )
     n_errors = int(rows["type"].eq("error").sum())
-    first = [*(quoted(label, 200) for label in table["label"]), MISSING][0]
+    first = quoted(next(iter(table["label"]), None), 200)
     sentence = f"{plural(n_errors, 'error')}, {plural(len(rows) - n_errors, 'failed step')}. First: {first}."
     return Panel("What failed", f"{sentence}{without_steps(f)}", table.reset_index(drop=True))
 
@@ -290,39 +280,30 @@ def open_items(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    run, rows, asks, steps = f.runs.iloc[0], findings_of(f), f.interrupts, f.steps
-    is_over, waits = run["status"] in FINAL_STATUSES, asks["outcome"].isin(["pending", "lapsed"])
-    still = steps[steps["is_open"] & ~steps["step_id"].isin(asks.loc[waits, "step_id"])]
-    still = still.assign(label=step_labels(still))
-    no_result = f.runs[[is_over and not is_output(rows).any()]]
-    no_result = no_result.assign(label="no output", open_s=(run["as_of"] - run["ended_at"]).total_seconds())
-    unread = f.runs[[run["status"] == "interrupted" and not run["n_pending"]]].assign(label="not in the data")
-    weak = ~rows["confidence"].isin(["high", "medium"])
-    problems = f.problems.assign(label=f.problems["problem"].astype("str") + ": " + f.problems["detail"])
+    run, rows, steps = f.runs.iloc[0], findings_of(f), f.steps.assign(item=step_labels(f.steps))
+    asks = f.interrupts.rename(columns={"label": "item", "asked_at": "since", "wait_s": "open_s"})
+    waiting, expired = (asks[asks["outcome"] == word] for word in ("pending", "lapsed"))
+    is_over, is_asking = run["status"] in FINAL_STATUSES, run["status"] == "interrupted"
+    still = steps[steps["is_open"] & ~steps["step_id"].isin([*waiting["step_id"], *expired["step_id"]])]
+    ended = f.runs.assign(item="no output", since=f.runs["ended_at"])
+    ended["open_s"] = (ended["as_of"] - ended["ended_at"]).dt.total_seconds()
+    found = rows.rename(columns={"title": "item"})
     items = {
-        "question waiting": (asks[asks["outcome"] == "pending"], "label", "asked_at", "wait_s"),
-        "question that cannot be read": (unread, "label", "as_of", None),
-        "no result": (no_result, "label", "ended_at", "open_s"),
-        "question expired": (asks[asks["outcome"] == "lapsed"], "label", "asked_at", "wait_s"),
-        "step without an end" if is_over else "step running": (still, "label", "started_at", "duration_s"),
-        "finding of low or no confidence": (rows[weak], "title", None, None),
-        "finding without a source": (rows[rows["n_sources"] == 0], "title", None, None),
-        "problem in the data": (problems, "label", None, None),
+        "question waiting": waiting,
+        "question that cannot be read": f.runs[[is_asking and not run["n_pending"]]].assign(
+            item="not in the data"
+        ),
+        "no result": ended[[is_over and not is_output(rows).any()]],
+        "question expired": expired,
+        "step without an end" if is_over else "step running": still.rename(
+            columns={"started_at": "since", "duration_s": "open_s"}
+        ),
+        "finding of low or no confidence": found[~found["confidence"].isin(["high", "medium"])],
+        "finding without a source": found[found["n_sources"] == 0],
+        "problem in the data": f.problems.assign(
+            item=f.problems["problem"].astype("str") + ": " + f.problems["detail"]
+        ),
     }
-    parts = [
-        pd.DataFrame(
-            {
-                "what": what,
-                "item": df[item],
-                "agent": df.get("agent"),
-                "since": df.get(since),
-                "open_s": df.get(seconds),
-            },
-            index=df.index,
-        )
-        for what, (df, item, since, seconds) in items.items()
-    ]
-    dtypes = dict.fromkeys(("what", "item", "agent"), "str")
-    dtypes |= {"since": "datetime64[us, UTC]", "open_s": "float64"}
-    table = pd.concat([part.astype(dtypes) for part in parts], ignore_index=True)
+    parts = [rows.reindex(columns=[*OPEN]).assign(what=what).astype(OPEN) for what, rows in items.items()]
+    table = pd.concat(parts, ignore_index=True)
     return Panel("What is open", f"Open: {counts(table['what'])}.{without_steps(f)}", table)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import pandas as pd
+from jinja2 import Environment, FileSystemLoader, Template
 
-from runkit.charts.fleet import look_first
 from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.panel import Panel, bundle, show
+from runkit.charts.needs_you import first_of_each, look_first
+from runkit.charts.panel import Panel, bundle, lasting, show
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
-from runkit.html_tables import df_to_html
 from runkit.logs import log
 from runkit.style import MISSING, STATUSES, status
 from runkit.tables.frames import Frames, frames
@@ -23,7 +23,7 @@ from runkit.text import (
     Markup,
     block,
     css_variables,
-    duration,
+    esc,
     moment,
     plural,
     run_label,
@@ -35,18 +35,16 @@ from runkit.text import (
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+WAITING, FAILED = str(STATUSES["interrupted"]), str(STATUSES["error"])
 MOST_NEEDS = 8  # rows; the panel `fleet.look_first` has more
-STYLE = css_variables(".runkit-overview") + static_file(Path(__file__).parent / "static" / "overview.css")
+STATIC = Path(__file__).parent / "static"
+STYLE = css_variables(".runkit-overview") + static_file(STATIC / "overview.css")
 
-_PAGE = Markup('<style>{}</style><div class="runkit-overview">{}</div>')
-_HEAD = Markup('<p class="runkit-head"><b>Runs</b> {pill}<span>{words}</span></p>')
-_PILL = Markup('<span class="runkit-pill runkit-{color}">{words}</span>')
-_TILES = Markup('<ul class="runkit-tiles">{}</ul>')
-_TILE = Markup('<li><span>{name}</span><b class="runkit-{color}">{value}</b><span>{note}</span></li>')
-_NEEDS = Markup('<p class="runkit-head"><b>Needs you</b> <span>{}</span></p>')
-_STEP = Markup("<details><summary>{}</summary><code>{}</code></details>")
-_RUN = Markup("<b>{}</b> <code>{}</code>")
-_CHART = Markup('<p class="runkit-head"><b>Fleet</b> <span>{}</span></p>')
+
+@cache
+def _template() -> Template:
+    environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
+    return environment.get_template("overview.html.j2")
 
 
 class Tile(NamedTuple):
@@ -104,37 +102,34 @@ class Overview:
         return moment(self.as_of and self.as_of.astimezone(ZoneInfo(self.tz)))
 
     def _html(self) -> Markup:
-        color = "fail" if self.mode == "live" else "muted"
-        pill = _PILL.format(color=color, words=self.mode.upper()) if self.mode else ""
-        words = " · ".join(filter(None, (self.host, f"as of {self._time()}")))
         needs = self.needs_you.table
-        is_first = needs["next_step"].groupby(needs["next_step"]).cumcount() == 0  # one of each is shown
-        first = is_first.sort_values(ascending=False, kind="stable").index[:MOST_NEEDS].sort_values()
-        rows = pd.DataFrame([_need(row) for row in needs.loc[first].to_dict("records")], dtype="object")
-        parts = [
-            _HEAD.format(pill=pill, words=words),
-            _TILES.format(Markup("").join(_TILE.format(**tile._asdict()) for tile in self.tiles)),
-            _NEEDS.format(self.needs_you.sentence.partition(": ")[2]),
-            df_to_html(rows) if len(rows) else Markup(""),
-            _CHART.format("when each run was created, and how long it waited for a reviewer"),
-        ]
-        return block(_PAGE.format(STYLE, Markup("").join(parts if self.figure is not None else parts[:-1])))
+        first = needs.loc[first_of_each(needs["next_step"], MOST_NEEDS)]
+        html = _template().render(
+            style=STYLE,
+            mode=self.mode,
+            host=f"{self.host} ·" if self.host else "",
+            as_of=self._time(),
+            tiles=self.tiles,
+            needs=self.needs_you.sentence.partition(": ")[2] or self.needs_you.sentence,
+            rows=[_need(row) for row in first.to_dict("records")],
+            has_figure=self.figure is not None,
+        )
+        return block(Markup(html))  # noqa: S704 - the template escapes
 
 
-def _need(row: dict[Any, Any]) -> dict[str, str]:
+def _need(row: dict[Any, Any]) -> dict[str, Any]:
     """A row of what needs somebody, with the line of code that takes the next step."""
-    known, is_question = isinstance(row["run_id"], str), row["next_step"] == "Answer"
-    run_id = short_id(row["run_id"]) if known else ""
-    name = run_label(row["run_id"], row["business_name"], row["agent_name"]) if known else MISSING
-    look = status(row["status"]) if isinstance(row["status"], str) else None
+    is_question, is_known = row["next_step"] == "Answer", isinstance(row["run_id"], str)
+    run_id = short_id(row["run_id"]) if is_known else MISSING
+    code = "runkit.InterruptForm(client, {!r})" if is_question else "runkit.gantt(client.runs.get({!r}))"
+    name = run_label(run_id, row["business_name"], row["agent_name"]).removesuffix(f" · {run_id}")
     several = f" ({plural(row['n_runs'], 'run')})" if row["n_runs"] > 1 else ""
-    code = "runkit.InterruptForm(client, {})" if is_question else "runkit.gantt(client.runs.get({}))"
     return {
-        "next_step": _STEP.format(row["next_step"], code.format(f'"{run_id}"')),
-        "business": _RUN.format(name.rpartition(" · ")[0] or name, run_id),
-        "reason": row["reason"] + several,
-        "status": _PILL.format(color=look.color, words=look) if look else MISSING,
-        "age": f"{duration(row['age_s'])} {'waiting' if is_question else 'ago'}",
+        "Next step": (row["next_step"], code.format(run_id)),
+        "Business": (name if is_known else MISSING, run_id),
+        "Reason": row["reason"] + several,
+        "Status": status(row["status"]) if is_known else None,
+        "Age": f"{lasting(row['age_s'])} {'waiting' if is_question else 'ago'}",
     }
 
 
@@ -175,7 +170,7 @@ def overview(
     """
     if not isinstance(source, Client):
         f = source if isinstance(source, Frames) else frames(source, progress=progress)
-        return _overview(f, len(f.runs), sla_h, tz, None)
+        return _overview(f, len(f.runs), sla_h, tz)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise UsageError(f"limit={limit!r} cannot be used; expected a positive whole number.")
     try:
@@ -184,20 +179,14 @@ def overview(
         log.info("the runs' businesses are not known: %s", error)
     listed = source.runs.list(limit=limit, progress=progress)
     f = frames(source.runs.fetch(listed, progress=progress), progress=progress)
-    return _overview(f, listed.total_count, sla_h, tz, source)
+    return _overview(f, listed.total_count, sla_h, tz, source.host, source.mode)
 
 
-def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, client: Client | None) -> Overview:
-    return Overview(
-        client.host if client else None,
-        client.mode if client else None,
-        None if f.runs.empty else f.runs["as_of"].max().to_pydatetime(),
-        tiles(f, n_all, sla_h),
-        look_first(f),
-        None if f.runs.empty else fleet_chart(f, sla_h=sla_h, tz=tz, has_list=False),
-        f,
-        tz,
-    )
+def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, *at: str) -> Overview:
+    host, mode = at or (None, None)
+    as_of = None if f.runs.empty else f.runs["as_of"].max().to_pydatetime()
+    figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, tz=tz, has_list=False)
+    return Overview(host, mode, as_of, tiles(f, n_all, sla_h), look_first(f), figure, f, tz)
 
 
 def tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, ...]:
@@ -205,17 +194,18 @@ def tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, 
     runs = f.runs
     waiting, failed, done = (runs[runs["status"] == word] for word in ("interrupted", "error", "completed"))
     open_s = f.interrupts.loc[f.interrupts["outcome"] == "pending", "wait_s"]
-    of = plural(len(done), "completed run")
-    n_over = int((open_s > sla_h * 3_600).sum())
-    oldest = f"oldest {duration(open_s.max())} · {n_over:,} over {sla_h:g} h" if len(open_s) else "none"
+    oldest = f"oldest {lasting(open_s.max())} · {(open_s > sla_h * 3_600).sum():,} over {sla_h:g} h"
     newest = f"newest {len(runs):,} of {n_all:,}" if n_all and n_all > len(runs) else "all runs"
-    work = done["working_s"].dropna()
-    colors = ["attention" if len(waiting) else "text", "fail" if len(failed) else "text"]
-    of_runs = f"of {plural(len(runs), 'run')}"
+    n_done, n_low = plural(len(done), "completed run"), (done["confidence"] == "low").sum()
     return (
         Tile("Runs", f"{len(runs):,}", newest),
-        Tile(str(STATUSES["interrupted"]), f"{len(waiting):,}", oldest, colors[0]),
-        Tile(str(STATUSES["error"]), f"{len(failed):,}", of_runs, colors[1]),
-        Tile("Median work", duration(work.median()) if len(work) else MISSING, of),
-        Tile("Low confidence", f"{(done['confidence'] == 'low').sum():,}", f"of {of}"),
+        Tile(
+            WAITING,
+            f"{len(waiting):,}",
+            oldest if len(open_s) else "none",
+            "attention" if len(waiting) else "text",
+        ),
+        Tile(FAILED, f"{len(failed):,}", f"of {plural(len(runs), 'run')}", "fail" if len(failed) else "text"),
+        Tile("Median work", lasting(done["working_s"].median()), n_done),
+        Tile("Low confidence", f"{n_low:,}", f"of {n_done}"),
     )

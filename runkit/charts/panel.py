@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from runkit.html_tables import MAX_ROWS, df_to_html, with_labels, without_blanks
+from runkit.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
 from runkit.style import MISSING
 from runkit.text import (
     Markup,
@@ -55,31 +57,26 @@ class Panel:
     figure: Figure | None = None
 
     def __repr__(self) -> str:
-        rows = self.table.head(MAX_ROWS).to_string(index=False, max_colwidth=MOST_CELL)
-        n_more = len(self.table) - MAX_ROWS
-        more = f"\n… and {n_more:,} more rows in .table" if n_more > 0 else ""
-        return visible(f"{self.title}: {self.sentence}\n{rows if len(self.table) else ''}{more}".rstrip())
+        shown = self.table.head(MAX_ROWS)
+        rows = shown.to_string(index=False, max_colwidth=MOST_CELL) if len(shown) else ""
+        n_more = len(self.table) - len(shown)
+        more = f"\n… and {n_more:,} more rows in .table" if n_more else ""
+        return visible(f"{self.title}: {self.sentence}\n{rows}{more}".rstrip())
 
     def _ipython_display_(self) -> None:
-        style = Markup("") if self.figure is None else STYLE
-        sentence = _SENTENCE.format(self.title, "" if self._is_in_figure() else self.sentence)
-        outputs = [bundle(block(style, sentence), f"{self.title}: {self.sentence}"), self.figure]
+        # The title of a chart of runs is its sentence.
+        is_titled = self.figure is not None and self.figure.layout.title.text
+        sentence = _SENTENCE.format(self.title, "" if is_titled else self.sentence)
+        show(bundle(block(STYLE, sentence), f"{self.title}: {self.sentence}"), self.figure)
         if len(self.table):
             table = self._table()
             html = table if self.figure is None else _FOLDED.format(self.title, table)
-            outputs.append(bundle(block(html), repr(self)))
-        show(*outputs)
+            show(bundle(block(html), repr(self)))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Give all of it as one output, for front ends that do not ask for `_ipython_display_`, as marimo."""
         html = block(_SENTENCE.format(self.title, self.sentence), self._table())
         return bundle(html, repr(self), self.figure)
-
-    def _is_in_figure(self) -> bool:
-        """Whether the sentence is a title of the figure, which would repeat it."""
-        if self.figure is None or not self.figure.layout.title.text:
-            return False
-        return bool((self.figure.layout.meta or {}).get("summary") == self.sentence)
 
     def _table(self) -> Markup:
         return df_to_html(without_blanks(with_labels(self.table))) if len(self.table) else Markup("")
@@ -96,23 +93,32 @@ def bundle(html: Markup, text: str, figure: Figure | None = None) -> dict[str, A
     return words
 
 
-def show(*outputs: dict[str, Any] | Figure | None) -> None:
-    """Show bundles and figures one below the other; None is nothing."""
+def show(words: dict[str, Any], figure: Figure | None = None) -> None:
+    """Show a bundle, and a figure below it."""
     from IPython.display import display
 
-    for output in outputs:
-        if output is not None:
-            display(output, raw=isinstance(output, dict))
+    display(words, raw=True)
+    if figure is not None:
+        display(figure)
+
+
+def facts(values: Mapping[str, object]) -> pd.DataFrame:
+    """Give a table of texts, counts, times and lengths of time in words."""
+    return pd.DataFrame({"fact": list(values), "value": [*map(in_words, values.values())]}, dtype="str")
+
+
+def in_words(value: Any) -> str:
+    """Give a text, a count, a time or a length of time in words; a dash if it is missing."""
+    if isinstance(value, str) or pd.isna(value):
+        return words_of(value)
+    if isinstance(value, timedelta):
+        return duration(value.total_seconds())
+    return moment(value) if isinstance(value, datetime) else f"{value:,}"
 
 
 def percent(part: float, whole: float) -> str:
-    """Give a share; only nothing is 0%, and only all of it is 100%."""
-    if not whole:
-        return MISSING
-    share = 100 * part / whole
-    if 0 < share < 1:
-        return "under 1%"
-    return "over 99%" if 99 < share < 100 else f"{share:.0f}%"
+    """Give a share in words."""
+    return share(100 * part / whole) if whole else MISSING
 
 
 def words_of(value: object, limit: int = 120) -> str:
@@ -126,10 +132,10 @@ def quoted(value: object, limit: int = 80) -> str:
     return MISSING if text == MISSING else f"“{text}”"
 
 
-def counts(values: pd.Series[Any], absent: str = MISSING) -> str:
+def counts(values: pd.Series[Any]) -> str:
     """Count words, the most frequent first: `4 high, 1 medium`."""
-    numbers = values.astype("str").fillna(absent).value_counts()
-    return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items() if n) or "none"
+    numbers = values.astype("str").fillna(MISSING).value_counts()
+    return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items()) or "none"
 
 
 def agent_titles(agents: pd.Series[Any]) -> pd.Series[str]:

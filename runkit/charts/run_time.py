@@ -19,7 +19,7 @@ DEEPEST = 12  # levels of indentation in a table
 SLOWEST = 10  # rows
 LEAST_S = 0.0005  # a shorter time between steps is rounding
 PARTS = {"working_s": "Working", "waiting_s": "Waiting", "idle_s": "Idle"}
-COLORS = {"Working": WORK, "Waiting": WAIT, "Idle": REST}
+LOOKS = {"working_s": ("Working", WORK), "waiting_s": ("Waiting", WAIT), "idle_s": ("Idle", REST)}
 STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 
 
@@ -101,8 +101,8 @@ def budget(f: Frames) -> Panel:
         f"{lasting(spent)} {str(part).lower()} ({percent(spent, whole)})" for part, spent in parts.items()
     ]
     sentence = f"{lasting(whole)}: {', '.join(shares) or MISSING}.{without_steps(f)}"
-    bar = pd.DataFrame({name: parts.get(name, 0.0) for name in COLORS}, ["This run"])
-    figure = stacked_bars(bar, COLORS, alt=sentence, notes=[lasting(whole)], unit="percent")
+    bar = f.runs[[*PARTS]].fillna(0.0).set_axis(["This run"])
+    figure = stacked_bars(bar, LOOKS, sentence, [lasting(whole)], unit="percent")
     return Panel("Where the time went", sentence, table, figure)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from runkit.charts import one_run, run_time
-from runkit.charts.evidence import findings_of, is_output, matched, sources_of
+from runkit.charts.evidence import matched
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Panel, counts, lasting, quoted, without_steps, words_of
-from runkit.charts.stacked_bars import ATTENTION, MOST_BARS, WORK, stacked_bars
+from runkit.charts.panel import Panel, counts, in_words, lasting, quoted, without_steps
+from runkit.charts.stacked_bars import ATTENTION, WORK, stacked_bars
 from runkit.errors import UsageError
-from runkit.style import MISSING, status
+from runkit.style import MISSING
 from runkit.tables.compare import compare, first_difference
 from runkit.tables.frames import Frames, frames
 from runkit.text import plural, run_label
@@ -20,12 +22,10 @@ from runkit.text import plural, run_label
 __all__ = ["findings", "in_short", "parting", "people", "steps", "timeline"]
 
 LETTERS = ("A", "B")
-TIMES = {"duration_s": "Duration"} | run_time.PARTS
 COMPARED = ["label", "agent", "name", "n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff"]
 COMPARED += ["self_s_diff", "waiting_s_diff", "is_parting"]
 NOT_COMPARED = "Not compared: the steps of a run are not known."
-COUNTED = ("Steps", "Errors", "Questions", "Findings", "Outputs", "Sources")
-SIDES = {"Longer in A": WORK, "Longer in B": ATTENTION}
+SIDES = {"a": ("Longer in A", WORK), "b": ("Longer in B", ATTENTION)}
 
 
 def _two_runs(f: object) -> tuple[Frames, Frames]:
@@ -64,55 +64,22 @@ def in_short(f: Frames) -> Panel:
         For another number of runs.
     """
     pair = _two_runs(f)
-    a, b = (side.runs.iloc[0] for side in pair)
-    rows = [
-        ("Run", str(a["run_id"]), str(b["run_id"]), ""),
-        ("Business", one_run.business(a), one_run.business(b), ""),
-        ("Agent", one_run.agent_name(a), one_run.agent_name(b), ""),
-        ("Status", str(status(a["status"])), str(status(b["status"])), ""),
-        ("Confidence", words_of(a["confidence"]), words_of(b["confidence"]), ""),
-    ]
-    rows += [
-        (name, lasting(a[key]), lasting(b[key]), _signed(b[key] - a[key])) for key, name in TIMES.items()
-    ]
-    n_a, n_b = map(_counts, pair)
-    rows += [(name, *_compared(n_a.get(name), n_b.get(name))) for name in COUNTED]
+    a, b = map(one_run.facts_of, pair)
+    rows = [(name, in_words(a[name]), in_words(b[name]), _difference(a[name], b[name])) for name in a]
     table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
-    parts = ", ".join(f"{_signed(b[key] - a[key])} {name.lower()}" for key, name in TIMES.items())
-    outcomes = [
-        f"{letter}, {run_label(run['run_id'], run['business_name'], one_run.agent_name(run))}: "
-        f"{one_run.outcome(side)} "
-        for letter, run, side in zip(LETTERS, (a, b), pair, strict=True)
+    sides = [
+        f"{letter}, {run_label(side['Run'], side['Business'], side['Agent'])}: {one_run.outcome(of)}"
+        for letter, side, of in zip(LETTERS, (a, b), pair, strict=True)
     ]
-    sentence = f"{''.join(outcomes)}B - A: {parts}.{without_steps(f)}"
-    return Panel("In short", sentence, table)
+    took = _difference(a["Duration"], b["Duration"]) or MISSING
+    return Panel("In short", f"{' '.join(sides)} B - A: {took}.{without_steps(f)}", table)
 
 
-def _counts(side: Frames) -> dict[str, int]:
-    """Count what a run holds; nothing is known of a run without steps."""
-    run, rows = side.runs.iloc[0], findings_of(side)
-    if not run["has_steps"]:
-        return {}
-    n_outputs = int(is_output(rows).sum())
-    return {
-        "Steps": int(run["n_steps"]),
-        "Errors": int(run["n_errors"]),
-        "Questions": int(run["n_interrupts"]),
-        "Findings": len(rows) - n_outputs,
-        "Outputs": n_outputs,
-        "Sources": len(sources_of(side, rows)),
-    }
-
-
-def _compared(a: int | None, b: int | None) -> tuple[str, str, str]:
-    """Give two counts and their difference as words."""
-    if a is None or b is None:
-        return MISSING if a is None else f"{a:,}", MISSING if b is None else f"{b:,}", ""
-    return f"{a:,}", f"{b:,}", f"{b - a:+,}" if a != b else "0"
-
-
-def _signed(seconds: float) -> str:
-    return f"+{lasting(seconds)}" if seconds > 0 else lasting(seconds)
+def _difference(a: Any, b: Any) -> str:
+    """Give b - a of counts and of lengths of time, with its sign; nothing of texts and times."""
+    if isinstance(a, str | datetime) or pd.isna(a) or pd.isna(b):
+        return ""
+    return ("+" if b > a else "") + in_words(b - a)
 
 
 def timeline(f: Frames) -> Panel:
@@ -159,20 +126,19 @@ def parting(f: Frames) -> Panel:
     """
     pair = _two_runs(f)
     both = [side.steps.sort_values("order", ignore_index=True) for side in pair]
-    difference = first_difference(*both)
-    places = (None, None) if difference is None else (difference.a, difference.b)
-    rows = [
-        steps.iloc[:0] if at is None else steps.iloc[[at]] for steps, at in zip(both, places, strict=True)
-    ]
+    difference = first_difference(*both) if _have_steps(pair) else None
+    places = difference or (None, None)
+    rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip(both, places, strict=True)]
     columns = ["order", *run_time.STEP, "status", "duration_s"]
-    table = _stacked(row[columns].assign(label=run_time.step_labels(row)) for row in rows)
+    table = _stacked(row.assign(label=run_time.step_labels(row))[columns] for row in rows)
     if not _have_steps(pair):
-        return Panel("First difference", NOT_COMPARED, table.iloc[:0])
+        return Panel("First difference", NOT_COMPARED, table)
     n_equal = min(len(both[0]) if at is None else at for at in places)
-    a, b = (quoted(label.iloc[0]) if len(label) else "ends" for label in map(run_time.step_labels, rows))
+    a, b = (quoted(next(iter(run_time.step_labels(row)), "ends")) for row in rows)
     then = f"then A {a}, B {b}" if difference else "no difference"
-    sentence = f"Identical for {plural(n_equal, 'step')}, {then}.{without_steps(f)}"
-    return Panel("First difference", sentence, table)
+    return Panel(
+        "First difference", f"Identical for {plural(n_equal, 'step')}, {then}.{without_steps(f)}", table
+    )
 
 
 def _stacked(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -207,20 +173,17 @@ def steps(f: Frames) -> Panel:
     table.insert(0, "label", run_time.step_labels(every).array)
     if not _have_steps(pair):
         return Panel("Step by step", NOT_COMPARED, table.iloc[:0][COMPARED])
-    order = table["total_s_diff"].abs().sort_values(ascending=False, kind="stable").index
-    table = table.loc[order].reset_index(drop=True)
-    own_s = (table["self_s_diff"] - table["waiting_s_diff"]).set_axis(run_time.step_names(table))
-    own_s = own_s[own_s != 0].sort_values(key=lambda seconds: -seconds.abs(), kind="stable").head(MOST_BARS)
-    only_a, only_b = int((table["n_b"] == 0).sum()), int((table["n_a"] == 0).sum())
+    table = table.sort_values("total_s_diff", key=lambda s: -s.abs(), kind="stable", ignore_index=True)
+    only_a, only_b = (table["n_b"] == 0).sum(), (table["n_a"] == 0).sum()
     sentence = (
         f"{plural(len(table), 'kind')} of steps: {len(table) - only_a - only_b:,} in both, "
-        f"{only_a:,} only in A, {only_b:,} only in B. "
-        f"Waits: {_signed(table['waiting_s_diff'].sum())} in B.{without_steps(f)}"
+        f"{only_a:,} only in A, {only_b:,} only in B.{without_steps(f)}"
     )
-    parts = pd.DataFrame({"Longer in A": own_s.clip(upper=0), "Longer in B": own_s.clip(lower=0)})
-    notes = [_signed(seconds) for seconds in own_s]
-    axis = "own time without waits, B - A"
-    figure = stacked_bars(parts, SIDES, alt=sentence, notes=notes, axis=axis, unit="seconds")
+    own_s = (table["self_s_diff"] - table["waiting_s_diff"]).set_axis(run_time.step_names(table))
+    own_s = own_s[own_s != 0].sort_values(key=lambda seconds: -seconds.abs(), kind="stable")
+    parts = pd.DataFrame({"a": own_s.clip(upper=0), "b": own_s.clip(lower=0)})
+    notes = [f"{'+' if seconds > 0 else ''}{lasting(seconds)}" for seconds in own_s]
+    figure = stacked_bars(parts, SIDES, sentence, notes, "own time without waits, B - A", "seconds")
     return Panel("Step by step", sentence, table[COMPARED], figure)
 
 

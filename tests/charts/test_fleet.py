@@ -158,6 +158,7 @@ def test_completed_runs_that_need_somebody():
         ("Read the findings", "none"),
     ]
     assert todo(runs[0]) == []
+    assert fleet.look_first(frames(runs[0])).sentence == "You're all caught up."
 
 
 def test_decisions_of_the_policy_and_findings_without_a_source_are_listed():
@@ -203,6 +204,9 @@ def test_a_slow_run_is_compared_with_the_others_of_its_agent():
         assert rows["n_runs"].tolist() == [1, 10, 10]
         assert rows["n_steps"].tolist() == [4, 1, 1]
         assert rows["working_s"].tolist() == [240, 60, 60]
+    alone = fleet.why_slow(f, "other")
+    assert alone.table["n_runs"].tolist() == [1]
+    assert "no other run" in alone.sentence
     with pytest.raises(UsageError):
         fleet.why_slow(f, "unknown-run")
 
@@ -226,11 +230,11 @@ def test_volume_counts_by_the_unit_that_the_range_wants(apart_s, first, n_column
 
 
 def test_volume_says_how_many_runs_are_not_shown():
-    """Over centuries only the newest years have a column."""
+    """Over centuries only the newest months have a column."""
     runs = [run(run_id=f"r{k}", created_at=f"{1800 + 10 * k}-01-01T00:00:00Z") for k in range(20)]
     panel = fleet.volume(frames(runs))
-    assert (len(panel.table), panel.table["n_runs"].sum()) == (36, 4)
-    assert "16 not shown" in panel.sentence
+    assert (len(panel.table), panel.table["n_runs"].sum()) == (36, 1)
+    assert "19 not shown" in panel.sentence
 
 
 def test_outcomes_add_up():

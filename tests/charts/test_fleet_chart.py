@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 import runkit
-from runkit.charts.fleet_chart import MOST_ROWS, fleet_chart
-from runkit.charts.fleet_points import MOST_POINTS
+from runkit.charts.fleet_chart import MOST_POINTS, MOST_ROWS, fleet_chart
 from runkit.errors import UsageError
 from runkit.text import duration
 from support import at, question, run, step
@@ -42,8 +42,8 @@ def chart(*runs: dict[str, Any], **options: Any) -> Figure:
 
 def labels(figure: Figure) -> list[str]:
     """The ids of the rows, from top to bottom."""
-    notes = [note for note in figure.layout.annotations if note.font.family and note.xref == "paper"]
-    return [note.text for note in sorted(notes, key=lambda note: note.y)]
+    rows = zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True)
+    return [number[0] for _, text in sorted(rows) if (number := re.findall(r"\d{8}", text))]
 
 
 MIXED = (
@@ -91,8 +91,8 @@ def test_groups_have_counts(group: str) -> None:
     """The largest group comes first; a run without the name is in a group of its own."""
     runs = [made(n, "completed", business_name="B", agent_name="B", business_id="b") for n in (1, 2, 3)]
     figure = chart(*runs, made(4, "completed"), group=group)
-    heads = [note.text for note in figure.layout.annotations if note.text.startswith("<b>")][:2]
-    assert [head.split("</span>")[0].rsplit(">", 1)[1] for head in heads] == ["3", "1"]
+    heads = [text for text in figure.layout.yaxis.ticktext if text.startswith("<b>")]
+    assert [head.rsplit(" ", 1)[1] for head in heads] == ["3", "1"]
 
 
 def many(n: int) -> list[dict[str, Any]]:
@@ -106,10 +106,8 @@ def test_more_than_rows_are_points() -> None:
     figure = chart(*many(n))
     assert sum(len(trace.x) for trace in figure.data) == n
     assert min(min(trace.y) for trace in figure.data) >= 11 * np.exp(-0.45)
-    ids = [note.text for note in figure.layout.annotations if note.font.family]
-    assert len(ids) == 13
-    alone = chart(*many(n), has_list=False)
-    assert [note for note in alone.layout.annotations if note.font.family] == []
+    assert [len(re.findall(r"\d{8}", note.text)) for note in figure.layout.annotations] == [0, 13, 0]
+    assert chart(*many(n), has_list=False).layout.annotations == ()
 
 
 def test_points_are_bounded_and_the_rest_is_counted() -> None:

@@ -22,6 +22,7 @@ from support import example
 PLOTLY = "application/vnd.plotly.v1+json"
 TABLE = pd.DataFrame({"label": pd.Series(["a", "b"], dtype="str"), "wait_s": [5_400.0, 5.0]})
 HOSTILE = '<script>window.hacked=1</script><a href="javascript:1">x</a>'
+NOTES = ["1 h"] * 40
 Show = Callable[[Panel], list[dict[str, Any]]]
 
 
@@ -45,7 +46,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
 
 def bars(table: pd.DataFrame, **options: Any) -> Any:
     """A figure of one part."""
-    return stacked_bars(table, {"Part": OK}, alt="It waited.", **options)
+    return stacked_bars(table, {"Part": ("Part", OK)}, "It waited.", options.pop("notes", NOTES), **options)
 
 
 def test_sentence_figure_and_table_come_in_this_order(shown):
@@ -66,10 +67,11 @@ def test_without_a_figure_the_table_is_open(shown):
 
 
 def test_a_sentence_in_the_figure_is_not_repeated(shown):
-    """Where it is the figure's title; another sentence is shown."""
+    """It is the title of a chart of runs, and nothing but the alt text of bars."""
     figure = gantt(example("completed"))
     title = figure.layout.meta["summary"]
     assert title not in shown(Panel("Time", title, TABLE, figure))[0]["text/html"]
+    figure = bars(pd.DataFrame({"Part": [1]}, ["a"]))
     assert "It waited." in shown(Panel("Time", "It waited.", TABLE, figure))[0]["text/html"]
 
 
@@ -119,10 +121,9 @@ def test_a_run_is_shown_by_its_label(shown):
     assert "CIP Orchestrator · 83fe7317" in nameless
 
 
-def test_shares_do_not_round_to_nothing_or_all():
+def test_shares_do_not_round_to_nothing():
     """A wait of a second in a day is not 0%."""
-    shares = [percent(part, 1_000) for part in (0, 1, 500, 999, 1_000)]
-    assert shares == ["0%", "under 1%", "50%", "over 99%", "100%"]
+    assert [percent(part, 1_000) for part in (0, 1, 500, 1_000)] == ["0%", "under 1%", "50%", "100%"]
     assert percent(0, 0) == "–"
 
 
@@ -135,17 +136,19 @@ def test_missing_and_invisible_texts():
 def test_bars_have_the_numbers_of_the_table():
     """A trace for each part that has any, a value for each bar that has it."""
     parts = pd.DataFrame({"In": [3, 0], "Out": [1, 2], "None": [0, 0]}, ["a", "b"])
-    figure = stacked_bars(parts, dict.fromkeys(parts, OK), alt="")
+    looks = {name: (name, OK) for name in parts}
+    figure = stacked_bars(parts, looks, "", NOTES)
     assert [(trace.name, list(trace.x)) for trace in figure.data[:-1]] == [("In", [3]), ("Out", [1, 2])]
-    shares = stacked_bars(parts, dict.fromkeys(parts, OK), alt="", unit="percent")
+    shares = stacked_bars(parts, looks, "", NOTES, unit="percent")
     assert [list(trace.x) for trace in shares.data[:-1]] == [[75], [25, 100]]
+    assert stacked_bars(parts[["None"]], {"None": ("None", OK)}, "", NOTES) is None
 
 
-def test_bars_beyond_the_most_are_added_up():
-    """In one bar that says how many they are."""
+def test_bars_beyond_the_most_are_counted():
+    """The first ones are drawn, and the axis says how many are not."""
     figure = bars(pd.DataFrame({"Part": [2] * (MOST_BARS + 7)}, [f"label {n}" for n in range(MOST_BARS + 7)]))
-    assert list(figure.data[0].x) == [2] * MOST_BARS + [14]
-    assert figure.data[1].text[-1] == "7 others"
+    assert list(figure.data[0].x) == [2] * MOST_BARS
+    assert "7 more bars not shown" in figure.layout.xaxis.title.text
 
 
 def test_bars_fit_a_phone_and_cannot_be_zoomed():

@@ -123,7 +123,7 @@ def shown(made: Panel) -> None:
     assert made.title
     assert made.sentence
     assert repr(made)
-    assert isinstance(df_to_html(made.table, caption=made.title), Markup)
+    assert isinstance(df_to_html(made.table), Markup)
     if made.figure is not None:
         json.loads(made.figure.to_json(), parse_constant=pytest.fail)
 
@@ -165,11 +165,11 @@ def test_any_fleet_is_reported(exhibit: Callable[..., Panel], case: Case) -> Non
 
 
 @fuzz(15)
-@given(st.lists(mangled(python_values), max_size=3).map(Case), st.integers(0, 30))
-def test_any_frame_is_readable(case: Case, max_rows: int) -> None:
+@given(st.lists(mangled(python_values), max_size=3).map(Case))
+def test_any_frame_is_readable(case: Case) -> None:
     """As an HTML table that says what it leaves out, with all text escaped."""
-    for name, df in runkit.frames(case.value).items():
-        html = df_to_html(df, caption=name, max_rows=max_rows)
+    for _, df in runkit.frames(case.value).items():
+        html = df_to_html(df)
         assert "<script" not in html
         assert html.count("<tr>") <= len(df) + 1
 

@@ -96,7 +96,7 @@ def test_a_hostile_address_makes_no_element(query):
 
     def elements(address: str) -> Counter[str]:
         df = pd.DataFrame({"source": [address], "url": [address], "title": [address]})
-        html = str(df_to_html(df, caption=address))
+        html = str(df_to_html(df))
         page = page_of(
             nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", {"text/html": html})]),
             nbformat.v4.new_markdown_cell(html),
