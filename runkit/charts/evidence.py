@@ -71,9 +71,8 @@ def found(f: Frames) -> Panel:
     table = table.assign(tiers=rows["artifact_no"].map(tiers).astype("str"))
     lowest = next((word for word in reversed(CONFIDENCES) if own["confidence"].eq(word).any()), MISSING)
     sentence = (
-        f"{plural(len(own), 'finding')} ({counts(own['confidence'])} confidence): "
-        f"{percent(n_strong[own.index].sum(), len(own))} on government or primary sources, "
-        f"{(own['n_sources'] == 0).sum():,} without a source. Output: "
+        f"{plural(len(own), 'finding')}: {percent(n_strong[own.index].sum(), len(own))} on government or "
+        f"primary sources, {(own['n_sources'] == 0).sum():,} without a source. Output: "
         f"{words_of(f.runs['confidence'].iloc[0])} confidence, lowest finding: {lowest}.{without_steps(f)}"
     )
     return Panel("Findings", sentence, table)
@@ -180,16 +179,15 @@ def confidence(f: Frames) -> Panel:
     rows = rows.assign(kind=kind, level=level)
     by = rows.groupby(["kind", "agent", "level", "confidence"], dropna=False, observed=True)["run_id"]
     table = by.agg(n_artifacts="size", n_runs="nunique", run_ids=_few_ids).reset_index()
-    n_all = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
-    table.insert(5, "artifacts_percent", (100 * table["n_artifacts"] / n_all).round(1))
+    of_agent = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
+    table.insert(5, "artifacts_percent", (100 * table["n_artifacts"] / of_agent).round(1))
     table["run_ids"] = table["run_ids"].where(table["level"].isin(["low", "other"])).astype("str")
-    n_high = rows[level == "high"].groupby("kind").size().reindex(["finding", "output"], fill_value=0)
-    n_of = kind.value_counts().reindex(n_high.index, fill_value=0)
-    sentence = (
-        f"High confidence: {n_high['finding']:,} of {plural(n_of['finding'], 'finding')} "
-        f"({percent(n_high['finding'], n_of['finding'])}), {n_high['output']:,} of "
-        f"{plural(n_of['output'], 'output')} ({percent(n_high['output'], n_of['output'])})."
-    )
+    n_high = kind[level == "high"].value_counts()
+    shares = [
+        f"{n_high.get(word, 0):,} of {plural(n_all, str(word))} ({percent(n_high.get(word, 0), n_all)})"
+        for word, n_all in kind.value_counts().items()
+    ]
+    sentence = f"High confidence: {', '.join(shares) or 'no findings'}."
     bars = cross(kind.str.capitalize() + "s: " + agent_titles(rows["agent"]).fillna(MISSING), level, LEVELS)
     notes = [f"{row['high']:,} of {row.sum():,} high" for _, row in bars.iterrows()]
     figure = stacked_bars(bars, LEVELS, sentence, notes, "artifacts")

@@ -74,6 +74,7 @@ def in_short(f: Frames) -> Panel:
     runs, n_of = f.runs, f.runs["status"].value_counts()
     asks = f.interrupts[f.interrupts["outcome"] == "pending"]
     spent = runs[["working_s", "waiting_s", "idle_s"]].sum()
+    words = counts(runs["status"].astype("str").map(lambda word: status(word).word.lower()))
     known = {
         "Runs": len(runs),
         "Completed": n_of.get("completed", 0),
@@ -93,7 +94,7 @@ def in_short(f: Frames) -> Panel:
         f"{f.coverage.refused:,} of {plural(f.coverage.seen, 'record')} not read. {f.coverage.why or ''}"
     )
     sentence = (
-        f"{plural(len(runs), 'run')} ({counts(_status_words(f))}); {plural(len(asks), 'question')} waiting, "
+        f"{plural(len(runs), 'run')} ({words}); {plural(len(asks), 'question')} waiting, "
         f"the oldest for {lasting(asks['wait_s'].max())}. {budget_words(*spent)}.{without_steps(f)}"
         f"{'' if f.is_complete else f' Not complete: {words_of(missing, 300)}'}"
     )
@@ -160,19 +161,13 @@ def outcomes(f: Frames) -> Panel:
     table.insert(3, "runs_percent", (100 * table["n_runs"] / of_agent).round(1))
     table = table.iloc[np.lexsort((-table["n_runs"], -of_agent))].reset_index(drop=True)
     took = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
-    n_completed, n_runs = len(took), len(f.runs)
     sentence = (
-        f"{n_completed:,} of {plural(n_runs, 'run')} completed ({percent(n_completed, n_runs)}), after "
-        f"{lasting(took.median())} (median), {lasting(took.quantile(0.9))} (p90). "
-        f"In all: {counts(_status_words(f))}."
+        f"{len(took):,} of {plural(len(f.runs), 'run')} completed ({percent(len(took), len(f.runs))}), after "
+        f"{lasting(took.median())} (median), {lasting(took.quantile(0.9))} (p90)."
     )
     bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), LOOKS)
     notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
     return Panel("Outcomes", sentence, table, stacked_bars(bars, LOOKS, sentence, notes, "runs"))
-
-
-def _status_words(f: Frames) -> pd.Series[str]:
-    return f.runs["status"].astype("str").map(lambda word: status(word).word.lower())
 
 
 def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) -> Panel:
@@ -204,9 +199,8 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
     quick = f" {n['n_quick']:,} of {plural(n['n_shown'], 'answer')} in a form {QUICK}."
     sentence = (
         f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, {n['n_auto']:,} decided by policy, "
-        f"{n['n_expired']:,} expired, {n['n_answered']:,} answered. Known decisions: {n['n_approved']:,} "
-        f"approved, {n['n_edited']:,} approved with changes, {n['n_rejected']:,} rejected."
-        f"{'' if answers is None else quick}{without_steps(f)}"
+        f"{n['n_answered']:,} answered. Known: {n['n_approved']:,} approved, {n['n_edited']:,} with changes, "
+        f"{n['n_rejected']:,} rejected.{'' if answers is None else quick}{without_steps(f)}"
     )
     labels = agent_titles(table[by]) if by in ("agent", "kind") else table[by]
     notes = [f"{lasting(wait)} (median)" for wait in table["wait_p50_s"]]

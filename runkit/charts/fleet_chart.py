@@ -17,15 +17,7 @@ from runkit.charts.labels import bold, colored, plain, width_px
 from runkit.charts.layout import figure_layout, title_px
 from runkit.charts.style import chosen_theme, faded, keep_private, note
 from runkit.errors import UsageError
-from runkit.style import (
-    AGENT_COLORS,
-    CONFIDENCE_COLORS,
-    FAILED_COLOR,
-    OTHER_COLOR,
-    STATUSES,
-    Theme,
-    status,
-)
+from runkit.style import AGENT_COLORS, CONFIDENCE_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
 from runkit.tables.frames import Frames
 from runkit.text import duration, moment, plural, run_label, short_id
 
@@ -178,7 +170,11 @@ def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | No
         "yaxis2": rows | right | {"ticklabelstandoff": 8},
     }
     phone: dict[str, Any] = {"margin.l": PHONE_PX, "margin.r": 36, "xaxis.visible": False}
-    phone |= {"xaxis.domain": [0, 0.001], "xaxis2.domain": [0.001, 1], "yaxis.ticklabelstandoff": 8 - PHONE_PX}
+    phone |= {
+        "xaxis.domain": [0, 0.001],
+        "xaxis2.domain": [0.001, 1],
+        "yaxis.ticklabelstandoff": 8 - PHONE_PX,
+    }
     phone |= {"yaxis.ticktext": [*heads.values(), *phone_names], "yaxis2.ticktext": icons}
     phone |= {"xaxis2.tickvals": [*PHONE_TICKS], "xaxis2.ticktext": [TICKS[at] for at in PHONE_TICKS]}
     return [_work(runs, theme), *_waits(runs, theme)], layout, phone

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.panel import Panel, agent_titles, lasting, percent, quoted, without_steps
+from runkit.charts.panel import Panel, agent_titles, lasting, percent, without_steps
 from runkit.charts.run_time import LOOKS, PARTS, has_failed, is_wait, step_labels, step_names
 from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, stacked_bars
 from runkit.contract import FINAL_STATUSES
@@ -27,6 +27,7 @@ SLOWEST = 15  # kinds of steps
 KIND = ["agent", "name"]
 SPENT = ["duration_s", *PARTS]
 ASKED = {"n_answered": ("Answered", OK), "n_pending": ("Waiting", WAIT), "n_lapsed": ("Expired", REST)}
+SLOW = "Why it took this long"
 COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 
 
@@ -71,14 +72,12 @@ def budget(f: Frames) -> Panel:
     median, sums = groups["median ended run"], groups["ended runs"]
     sentence = (
         f"Median ended run: {lasting(median['working_s'])} work, {lasting(median['waiting_s'])} waiting. "
-        f"{(ended['waiting_s'] > 0).sum():,} of {plural(len(ended), 'ended run')} waited, "
-        f"{percent(sums['waiting_s'], sums['duration_s'])} of {lasting(sums['duration_s'])}. "
-        f"{plural(len(still_open), 'open run')}: {lasting(still_open['duration_s'].sum())} so far."
-        f"{without_steps(f)}"
+        f"{plural(len(ended), 'ended run')} took {lasting(sums['duration_s'])}, "
+        f"{percent(sums['waiting_s'], sums['duration_s'])} of it waiting.{without_steps(f)}"
     )
     names = agent_titles(table["agent"]).fillna(MISSING)
     names = table["group"].str.capitalize().where(table["group"].ne("runs of agent"), names)
-    notes = [f"{lasting(s)}, {plural(n, 'run')}" for s, n in table[["duration_s", "n_runs"]].to_numpy(object)]
+    notes = [*map(lasting, table["duration_s"])]
     figure = stacked_bars(table.set_axis(names), LOOKS, sentence, notes, "share of the time", "percent")
     return Panel("Where the time went", sentence, table, figure)
 
@@ -109,11 +108,10 @@ def waits(f: Frames) -> Panel:
     by = questions.groupby(["place", "agent"], dropna=False)
     table = by[["n_questions", *n_of]].sum().astype("int32").join(spread(by["wait_s"])).reset_index()
     table.insert(0, "wait", table.pop("place").map(dict(enumerate(names))).astype("str"))
-    pending, answered = (questions.loc[n_of[name], "wait_s"] for name in ("n_pending", "n_answered"))
+    answered = questions.loc[n_of["n_answered"], "wait_s"]
     sentence = (
-        f"{plural(len(questions), 'question')} to reviewers: {len(pending):,} waiting, the oldest for "
-        f"{lasting(pending.max())}; {len(answered):,} answered after {lasting(answered.median())} (median), "
-        f"{lasting(answered.quantile(0.9))} (p90); {n_of['n_lapsed'].sum():,} expired; "
+        f"{plural(len(questions), 'question')} to reviewers, {n_of['n_pending'].sum():,} waiting. Answered "
+        f"after {lasting(answered.median())} (median), {lasting(answered.quantile(0.9))} (p90). "
         f"{len(f.interrupts) - len(questions):,} decided by policy."
     )
     bars = questions.groupby("place")[[*n_of]].sum().reindex(range(len(names)), fill_value=0).set_axis(names)
@@ -140,11 +138,9 @@ def slowest_steps(f: Frames) -> Panel:
     kinds = by.agg(label=("label", "first"), n_steps=("label", "size")).astype({"n_steps": "int32"})
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
     table = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable", ignore_index=True)
-    path, first = table["critical_s"].sum(), quoted(next(iter(table["label"]), None))
     sentence = (
-        f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: "
-        f"{lasting(work['self_s'].sum())} own time, {lasting(path)} on the critical path. "
-        f"First: {first}, {percent(table['critical_s'].max(), path)}.{without_steps(f)}"
+        f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: {lasting(work['self_s'].sum())} own "
+        f"time, {lasting(table['critical_s'].sum())} on the critical path.{without_steps(f)}"
     )
     table = table.head(SLOWEST)
     notes = [*map(lasting, table["critical_s"])]
@@ -213,7 +209,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     """
     run = f.runs.nlargest(1, "working_s", keep="first") if run_id is None else f.select(run_id).runs
     if run.empty:
-        return Panel("Why it took this long", "No runs.", run[COMPARED])
+        return Panel(SLOW, "No runs.", run[COMPARED])
     row = run.iloc[0]
     alike = f.runs[f.runs["agent"].fillna("").isin(run["agent"].fillna(""))]
     others = alike.loc[alike["run_id"] != row["run_id"], COMPARED].astype("float64")
@@ -222,15 +218,11 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     table.insert(1, "n_runs", np.array([1, len(others), len(others)], "int32"))
     label = run_label(row["run_id"], row["business_name"], *agent_titles(run["agent"]))
     if others.empty:
-        return Panel(
-            "Why it took this long", f"{label}: no other run of its agent to compare.", table.head(1)
-        )
+        return Panel(SLOW, f"{label}: no other run of its agent to compare.", table.head(1))
     own, usual = table.iloc[0], table.iloc[1]
-    spent = (
+    parts = [
         f"{lasting(own[part])} {name.lower()}, median {lasting(usual[part])}" for part, name in PARTS.items()
-    )
-    sentence = (
-        f"{label}: {plural(int(own['n_steps']), 'step')}, median {usual['n_steps']:,.10g} in "
-        f"{plural(len(others), 'other run')}; {'; '.join(spent)}."
-    )
-    return Panel("Why it took this long", sentence, table.reset_index(drop=True))
+    ]
+    steps = f"{plural(row['n_steps'], 'step')}, median {usual['n_steps']:,.10g}"
+    sentence = f"{label}, of {plural(len(alike), 'run')}: {'; '.join([steps, *parts])}."
+    return Panel(SLOW, sentence, table.reset_index(drop=True))

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from runkit.charts.evidence import findings_of, is_output
-from runkit.charts.panel import Panel, agent_titles, lasting, words_of
+from runkit.charts.panel import Panel, agent_titles, words_of
 from runkit.charts.run_time import has_failed, step_labels
 from runkit.contract import FINAL_STATUSES
 from runkit.html_tables import MAX_ROWS
 from runkit.style import OUTCOMES
 from runkit.tables.frames import Frames
-from runkit.text import plural
+from runkit.text import duration, plural
 
 EACH = 2  # rows of each reason that has so many, before the most urgent ones fill the rest
 ENOUGH = 8  # runs of an agent; fewer do not say what is usual
 FAR, LEAST_S = 3.0, 60  # a slow run took so many times the median of its agent, and so many seconds more
-CAUGHT_UP = "You're all caught up."
 DTYPES = {"why": "str", "run_id": "str", "reason": "str", "since": "datetime64[us, UTC]"}
 DTYPES |= {"age_s": "float64", "n_runs": "int32"}
-COLUMNS = [
-    "next_step",
-    "run_id",
-    "business_name",
-    "agent_name",
-    "reason",
-    "status",
-    "age_s",
-    "since",
-    "n_runs",
-]
+COLUMNS = ["next_step", "run_id", "business_name", "agent_name", "reason", "status"]
+COLUMNS += ["age_s", "since", "n_runs"]
+ONE_ROW = ("failed", "decided by policy", "without a source", "data problems")  # with the same reason
 STEPS = {  # of each reason, the most urgent first
     "waiting": "Answer",
     "failed": "Check the error",
@@ -67,16 +59,16 @@ def look_first(f: Frames) -> Panel:
         ones fill the others.
     """
     runs = f.runs.sort_values("created_at", ascending=False, kind="stable")
-    rows = pd.concat([_questions(f, runs), _failed(f, runs), *_of_completed(f, runs), *_others(f, runs)])
+    parts = [_rows(f, *check) for check in _checks(f, runs)]
+    rows = pd.concat([_one_each(part) if part["why"].isin(ONE_ROW).all() else part for part in parts])
     rows = rows.iloc[np.argsort(rows["why"].map([*STEPS].index), kind="stable")].reset_index(drop=True)
     chosen = rows.loc[first_of_each(rows["why"], MAX_ROWS, EACH)]
-    names = runs[["run_id", "business_name"]].assign(
-        agent_name=agent_titles(runs["agent_name"].fillna(runs["agent"])), status=runs["status"].astype("str")
-    )
+    names = runs[["run_id", "business_name", "status"]].astype({"status": "str"})
+    names["agent_name"] = agent_titles(runs["agent_name"].fillna(runs["agent"]))
     table = chosen.merge(names, on="run_id", how="left").assign(next_step=chosen["why"].map(STEPS).array)
     reasons = ", ".join(f"{n:,} {why}" for why, n in rows.groupby("why", sort=False)["n_runs"].sum().items())
     sentence = f"{len(table):,} of {len(rows):,} shown, {plural(len(runs), 'run')}: {reasons}."
-    return Panel("Needs you", sentence if reasons else CAUGHT_UP, table[COLUMNS])
+    return Panel("Needs you", sentence if reasons else "You're all caught up.", table[COLUMNS])
 
 
 def first_of_each(keys: pd.Series[Any], most: int, each: int = 1) -> pd.Index[Any]:
@@ -85,101 +77,73 @@ def first_of_each(keys: pd.Series[Any], most: int, each: int = 1) -> pd.Index[An
     return is_more.sort_values(kind="stable").index[:most].sort_values()
 
 
-def _rows(f: Frames, why: str, rows: pd.DataFrame, reason: Any, since: str) -> pd.DataFrame:
-    """Give a row for each of `rows`, with its age when the newest run was read."""
+def _rows(f: Frames, why: str, rows: pd.DataFrame, since: str) -> pd.DataFrame:
+    """Give a row for each of `rows`, with its label as reason, and its age when the newest run was read."""
     age_s = (f.runs["as_of"].max() - rows[since]).dt.total_seconds().clip(lower=0)
+    age_s = rows["wait_s"] if why == "waiting" and "wait_s" in rows else age_s
+    reason = rows["label"].astype("str").map(words_of)
     table = {"why": why, "run_id": rows["run_id"], "reason": reason, "since": rows[since], "age_s": age_s}
     return pd.DataFrame(table | {"n_runs": 1}, rows.index).astype(DTYPES)
 
 
 def _one_each(rows: pd.DataFrame) -> pd.DataFrame:
-    """Put rows with the same reason into one, those of most runs first; the first stands for them."""
+    """Put rows with the same reason into one, those of most runs first; the newest stands for them."""
     n_runs = rows.groupby("reason")["run_id"].transform("nunique").clip(lower=1).astype("int32")
     rows = rows.assign(n_runs=n_runs).drop_duplicates("reason")
     return rows.sort_values("n_runs", ascending=False, kind="stable")
 
 
-def _questions(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
-    """Questions that wait, the longest first, and runs that wait for a question that is not in the data."""
-    asks = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("wait_s", ascending=False)
-    rows = _rows(f, "waiting", asks, asks["label"].map(words_of), "asked_at").assign(age_s=asks["wait_s"])
+def _checks(f: Frames, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    """Find what needs somebody: why, the runs or parts of runs with a label, and the column since when."""
+    asks = runs[["run_id", "created_at", "ended_at"]].merge(f.interrupts, on="run_id")
+    yield "waiting", asks[asks["outcome"] == "pending"].sort_values("wait_s", ascending=False), "asked_at"
     unread = runs[runs["status"].eq("interrupted") & runs["n_pending"].eq(0)]
-    return pd.concat([rows, _rows(f, "waiting", unread, "The question is not in the data", "updated_at")])
-
-
-def _failed(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
-    """Failed runs, a row for each label of their first error step."""
+    yield "waiting", unread.assign(label="The question is not in the data"), "updated_at"
     errors = f.steps[f.steps["type"] == "error"].drop_duplicates("run_id").set_index("run_id")
     failed = runs[runs["status"] == "error"]
-    labels = failed["run_id"].map(step_labels(errors)).astype("str").fillna("No step says why.")
-    return _one_each(_rows(f, "failed", failed, labels.map(words_of), "ended_at"))
-
-
-def _of_completed(f: Frames, runs: pd.DataFrame) -> list[pd.DataFrame]:
-    """Completed runs: with weak evidence for high confidence, with failed steps, with an unsure output."""
+    labels = failed["run_id"].map(step_labels(errors)).astype("str")
+    yield "failed", failed.assign(label=labels.fillna("No step says why.")), "ended_at"
     done, rows = runs[runs["status"] == "completed"], findings_of(f)
-    is_weak = rows["best_tier"].isna() | rows["best_tier"].eq("secondary")
-    weak = rows[is_weak & rows["confidence"].eq("high").fillna(False) & ~is_output(rows)]
-    bad = f.steps[has_failed(f.steps)]
-    parts = []
-    for why, first, words in (
-        (
-            "overconfident",
-            weak.set_index("run_id")["title"],
-            "with high confidence on no or only secondary sources",
-        ),
-        ("with failed steps", step_labels(bad.set_index("run_id")), "failed in a completed run"),
-    ):
-        by = first.groupby(level=0).agg(n="size", first="first")
-        own = done.join(by, on="run_id", how="inner").sort_values("n", ascending=False, kind="stable")
-        reasons = [
-            f"{n:,} {words}: {words_of(label)}" for n, label in zip(own["n"], own["first"], strict=True)
-        ]
-        parts.append(_rows(f, why, own, reasons, "ended_at"))
-    has_output = done["run_id"].isin(rows.loc[is_output(rows), "run_id"])
-    unsure = done[has_output & ~done["confidence"].isin(["high", "medium"])].sort_values(
-        "confidence", kind="stable"
+    own, outputs = rows[~is_output(rows)], rows[is_output(rows)]
+    is_weak = own["confidence"].eq("high").fillna(False) & own["best_tier"].fillna("secondary").eq(
+        "secondary"
     )
-    reasons = [f"Output has {words_of(word)} confidence" for word in unsure["confidence"].fillna("no")]
-    return [*parts, _rows(f, "low or no confidence", unsure, reasons, "ended_at")]
-
-
-def _others(f: Frames, runs: pd.DataFrame) -> list[pd.DataFrame]:
-    """Expired questions, what the policy decided, findings without a source, slow runs, unreadable data."""
-    asks = f.interrupts.merge(runs[["run_id", "created_at", "ended_at"]], on="run_id")
-    asks = asks.sort_values("created_at", ascending=False, kind="stable")
-    expired, settled = asks[asks["outcome"] == "lapsed"], asks[asks["outcome"].isin(["auto_approve", "skip"])]
-    ways = settled["outcome"].astype("str").map(OUTCOMES)
-    rows = findings_of(f)
-    bare = runs[runs["run_id"].isin(rows.loc[(rows["n_sources"] == 0) & ~is_output(rows), "run_id"])]
-    bad = f.problems[f.problems["severity"] == "error"].merge(
-        runs[["run_id", "created_at"]], on="run_id", how="left"
+    weak, bad = own.loc[is_weak, ["run_id", "title"]], f.steps[has_failed(f.steps)]
+    yield "overconfident", _most(done, weak["title"], weak["run_id"], "on weak or no sources"), "ended_at"
+    yield "with failed steps", _most(done, step_labels(bad), bad["run_id"], "failed"), "ended_at"
+    unsure = done[done["run_id"].isin(outputs["run_id"]) & ~done["confidence"].isin(["high", "medium"])]
+    unsure = unsure.sort_values("confidence", kind="stable")
+    yield (
+        "low or no confidence",
+        unsure.assign(label="Output has " + unsure["confidence"].fillna("no") + " confidence"),
+        "ended_at",
     )
-    unread = (
-        bad["problem"].astype("str")
-        + " at "
-        + bad["location"].map(words_of)
-        + ": "
-        + bad["detail"].map(words_of)
-    )
-    return [
-        _rows(f, "expired", expired, expired["label"].map(words_of), "ended_at"),
-        _one_each(
-            _rows(f, "decided by policy", settled, ways + ": " + settled["label"].map(words_of), "asked_at")
-        ),
-        _one_each(_rows(f, "without a source", bare, "Findings without a source", "created_at")),
-        _slow(f, runs),
-        _one_each(_rows(f, "data problems", bad, unread, "created_at")),
-    ]
+    yield "expired", asks[asks["outcome"] == "lapsed"], "ended_at"
+    settled = asks[asks["outcome"].isin(["auto_approve", "skip"])]
+    ways = settled["outcome"].astype("str").map(OUTCOMES) + ": "
+    yield "decided by policy", settled.assign(label=ways + settled["label"].fillna("")), "asked_at"
+    bare = runs[runs["run_id"].isin(own.loc[own["n_sources"] == 0, "run_id"])]
+    yield "without a source", bare.assign(label="Findings without a source"), "created_at"
+    yield "slow", _slow(runs), "created_at"
+    bad = f.problems[f.problems["severity"] == "error"]
+    bad = bad.merge(runs[["run_id", "created_at"]], on="run_id", how="left")
+    labels = bad["problem"].astype("str") + ": " + bad["detail"].fillna("")
+    yield "data problems", bad.assign(label=labels), "created_at"
 
 
-def _slow(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs whose time without waits is far beyond that of the ended runs of their agent, farthest first."""
+def _most(runs: pd.DataFrame, labels: pd.Series[str], run_ids: pd.Series[str], words: str) -> pd.DataFrame:
+    """Give the runs that have such labels, most labels first."""
+    by = labels.groupby(run_ids).agg(n="size", label="first")
+    runs = runs.join(by, on="run_id", how="inner").sort_values("n", ascending=False, kind="stable")
+    return runs.assign(label=runs["n"].astype("str") + f" {words}: " + runs["label"].fillna(""))
+
+
+def _slow(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give the runs whose time without waits is far beyond that of the ended runs of their agent."""
     own_s = (runs["working_s"] + runs["idle_s"]).where(runs["status"].isin(FINAL_STATUSES))
     by = own_s.groupby(runs["agent"].fillna(""))
     median = by.transform("median")
-    limit = np.maximum(FAR * median, median + LEAST_S)
-    slow = runs[(own_s > limit) & (by.transform("count") >= ENOUGH)]
-    slow = slow.loc[(own_s / median)[slow.index].sort_values(ascending=False).index]
-    reasons = [f"{lasting(own_s[at])} without waits, median {lasting(median[at])}" for at in slow.index]
-    return _rows(f, "slow", slow, reasons, "created_at")
+    is_far = (own_s > np.maximum(FAR * median, median + LEAST_S)) & (by.transform("count") >= ENOUGH)
+    slow = runs.assign(own_s=own_s, median_s=median)[is_far].sort_values("own_s", ascending=False)
+    own, usual = (slow[name].map(duration).astype("str") for name in ("own_s", "median_s"))
+    return slow.assign(label=own + " without waits, median " + usual)

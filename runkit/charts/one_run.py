@@ -13,7 +13,17 @@ import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
 from runkit.charts.evidence import evidence, findings_of, found, is_output, sources_of
-from runkit.charts.panel import Panel, counts, facts, in_words, lasting, quoted, without_steps, words_of
+from runkit.charts.panel import (
+    Panel,
+    agent_titles,
+    counts,
+    facts,
+    in_words,
+    lasting,
+    quoted,
+    without_steps,
+    words_of,
+)
 from runkit.charts.run_time import (
     PARTS,
     STEP,
@@ -26,11 +36,11 @@ from runkit.charts.run_time import (
 )
 from runkit.contract import FINAL_STATUSES
 from runkit.models import Run
-from runkit.style import MISSING, OUTCOMES, status
+from runkit.style import OUTCOMES, status
 from runkit.tables.answers import logged_answers, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, moment, plural, shorten
+from runkit.text import moment, plural, shorten
 
 __all__ = [
     "asked",
@@ -82,9 +92,9 @@ def facts_of(f: Frames) -> dict[str, Any]:
     n_outputs = int(is_output(rows).sum())
     known = {
         "Run": run["run_id"],
-        "Business": business(run),
+        "Business": f.runs["business_name"].fillna(f.runs["business_id"]).iloc[0],
         "Business status": words_of(run["business_status"]),
-        "Agent": agent_name(run),
+        "Agent": agent_titles(f.runs["agent_name"].fillna(f.runs["agent"])).iloc[0],
         "Status": str(status(run["status"])),
         "Confidence": run["confidence"],
         "Steps": run["n_steps"],
@@ -154,17 +164,6 @@ def asked(f: Frames, run: Run | None = None) -> Panel:
     known["Prompt"] = quoted(run.to_dict().get("prompt") if run is not None else None, 400)
     sentence = f"{known['Requester']} asked {known['Agent']}. Prompt: {known['Prompt']}."
     return Panel("What was asked", sentence, facts(known))
-
-
-def business(run: pd.Series[Any]) -> str:
-    """Name the business of a run, as far as this is known."""
-    return words_of(run["business_name"] if pd.notna(run["business_name"]) else run["business_id"])
-
-
-def agent_name(run: pd.Series[Any]) -> str:
-    """Name the agent of a run."""
-    name = run["agent_name"] if pd.notna(run["agent_name"]) else run["agent"]
-    return MISSING if pd.isna(name) else words_of(agent_title(name))
 
 
 def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:

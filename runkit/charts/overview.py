@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, Template
+from jinja2 import Environment, FileSystemLoader
 
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.needs_you import first_of_each, look_first
@@ -19,18 +18,7 @@ from runkit.errors import ApiError, UsageError
 from runkit.logs import log
 from runkit.style import MISSING, STATUSES, status
 from runkit.tables.frames import Frames, frames
-from runkit.text import (
-    Markup,
-    block,
-    css_variables,
-    esc,
-    moment,
-    plural,
-    run_label,
-    short_id,
-    static_file,
-    visible,
-)
+from runkit.text import css_variables, esc, moment, plural, run_label, short_id, static_file, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,12 +27,7 @@ WAITING, FAILED = str(STATUSES["interrupted"]), str(STATUSES["error"])
 MOST_NEEDS = 8  # rows; the panel `fleet.look_first` has more
 STATIC = Path(__file__).parent / "static"
 STYLE = css_variables(".runkit-overview") + static_file(STATIC / "overview.css")
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
-    return environment.get_template("overview.html.j2")
+TEMPLATES = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
 
 
 class Tile(NamedTuple):
@@ -101,10 +84,10 @@ class Overview:
     def _time(self) -> str:
         return moment(self.as_of and self.as_of.astimezone(ZoneInfo(self.tz)))
 
-    def _html(self) -> Markup:
+    def _html(self) -> str:
         needs = self.needs_you.table
         first = needs.loc[first_of_each(needs["next_step"], MOST_NEEDS)]
-        html = _template().render(
+        return TEMPLATES.get_template("overview.html.j2").render(
             style=STYLE,
             mode=self.mode,
             host=f"{self.host} ·" if self.host else "",
@@ -114,7 +97,6 @@ class Overview:
             rows=[_need(row) for row in first.to_dict("records")],
             has_figure=self.figure is not None,
         )
-        return block(Markup(html))  # noqa: S704 - the template escapes
 
 
 def _need(row: dict[Any, Any]) -> dict[str, Any]:

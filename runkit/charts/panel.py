@@ -12,17 +12,7 @@ import pandas as pd
 
 from runkit.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
 from runkit.style import MISSING
-from runkit.text import (
-    Markup,
-    agent_title,
-    block,
-    duration,
-    moment,
-    plural,
-    shorten,
-    static_file,
-    visible,
-)
+from runkit.text import Markup, agent_title, block, duration, moment, plural, shorten, static_file, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -82,7 +72,7 @@ class Panel:
         return df_to_html(without_blanks(with_labels(self.table))) if len(self.table) else Markup("")
 
 
-def bundle(html: Markup, text: str, figure: Figure | None = None) -> dict[str, Any]:
+def bundle(html: str, text: str, figure: Figure | None = None) -> dict[str, Any]:
     """Give an output of a notebook as its mime types."""
     words: dict[str, Any] = {"text/html": str(html), "text/plain": visible(text)}
     if figure is None:

@@ -191,7 +191,7 @@ def test_outputs_are_counted_apart_from_findings():
     )
     panel = one_run.found(frames(source))
     assert panel.table["origin"].tolist() == ["output", "step"]
-    assert panel.sentence.startswith("1 finding ")
+    assert panel.sentence.startswith("1 finding:")
     assert facts(one_run.in_short(frames(source)))["Sources"] == "1"
 
 
