@@ -133,7 +133,7 @@ def _counts(runs: pd.DataFrame, sla_h: float | None) -> str:
     n_over = (waits > sla_h * 3_600).sum() if sla_h else 0
     parts = {
         f"{len(waits):,} waiting, oldest {duration(waits.max())}": len(waits),
-        f"{n_over:,} over SLA ({sla_h} h)": n_over,
+        f"{n_over:,} over SLA ({sla_h or 0:g} h)": n_over,
         f"{len(own['error']):,} failed": len(own["error"]),
         f"{len(own['running']):,} running": len(own["running"]),
         f"median work {duration(work.median())}": len(work),
@@ -147,7 +147,7 @@ def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | No
     labels = [_labels(run, theme) for run in runs.to_dict("records")]
     names, phone_names, states, icons = map(list, zip(*labels, strict=True))
     labels_px, last = max(map(width_px, names)), runs["y"].max()
-    low, high = np.log10([LEAST_WAIT, max(runs["wait"].max(), 86_400.0)]).tolist()
+    low, high = np.log10([LEAST_WAIT, max(86_400.0, runs["wait"].max())]).tolist()
     top = {"side": "top", "tickangle": 0, "fixedrange": True}
     rows = {"range": [last + 0.7, -0.7], "showgrid": False, "fixedrange": True, "side": "right"}
     rows["tickfont"] = {"size": 12, "color": theme.text}
@@ -155,7 +155,7 @@ def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | No
     left: dict[str, Any] = {"anchor": "free", "position": 0, "ticklabelstandoff": -labels_px}
     left |= {"tickvals": [*heads, *runs["y"]], "ticktext": [*heads.values(), *names]}
     right: dict[str, Any] = {"anchor": "x2", "tickvals": runs["y"].tolist(), "ticktext": states}
-    work: dict[str, Any] = {"domain": [0, 0.4], "range": [0, max(runs["working_s"].max(), 1.0) * 1.6]}
+    work: dict[str, Any] = {"domain": [0, 0.4], "range": [0, max(1.0, runs["working_s"].max()) * 1.6]}
     work |= {"title": {"text": "Agent work"}, "tickvals": [0], "ticktext": ["0"]}
     waits: dict[str, Any] = {"domain": [0.44, 1], "range": [low, low + (high - low) / (1 - TEXT_SHARE)]}
     waits |= {"title": {"text": "Waiting for a reviewer (log scale)"}, "type": "log", "anchor": "y2"}
@@ -227,7 +227,12 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
     color = np.where(is_open, theme.wait, OTHER_COLOR).tolist()
     fill = np.where(is_open, theme.ground, OTHER_COLOR).tolist()
     axes = {"xaxis": "x2", "yaxis": "y2", "y": runs["y"].tolist()}
-    lines = {"base": LEAST_WAIT, "x": (ends - LEAST_WAIT).tolist(), "width": 0.1, "marker": {"color": color}}
+    lines = {
+        "base": [LEAST_WAIT] * len(runs),
+        "x": (ends - LEAST_WAIT).tolist(),
+        "width": 0.1,
+        "marker": {"color": color},
+    }
     dots: dict[str, Any] = {
         "type": "scatter",
         "mode": "markers+text",
@@ -250,7 +255,7 @@ def _points(runs: pd.DataFrame, theme: Theme, sla_h: float | None, has_list: boo
     """Draw a point per run: when it was created, and how long it waited."""
     lane = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75}
     band = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1, "y0": (sla_h or 0) * 3_600, "y1": 1e20}
-    ticks, most = {NO_WAIT: "no wait"} | TICKS, max(runs["wait"].max() * 1.5, 30 * 86_400)
+    ticks, most = {NO_WAIT: "no wait"} | TICKS, max(30 * 86_400, runs["wait"].max() * 1.5)
     waits = {"type": "log", "range": np.log10([NO_WAIT * 0.55, most]).tolist(), "fixedrange": True}
     layout = {
         "height": POINTS_PX,
@@ -317,7 +322,7 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
 
 def _band(theme: Theme, sla_h: float | None, corner: str, place: dict[str, Any]) -> list[dict[str, Any]]:
     """Shade the waits beyond the time within which a reviewer should answer."""
-    label = {"text": f"over SLA ({sla_h} h)", "font": {"size": 11.5, "color": theme.attention}}
+    label = {"text": f"over SLA ({sla_h or 0:g} h)", "font": {"size": 11.5, "color": theme.attention}}
     shade = SHADE | {"fillcolor": faded(theme.wait, 0.1), "label": label | {"textposition": corner}}
     return [shade | place] if sla_h else []
 

@@ -112,7 +112,7 @@ def test_more_than_rows_are_points() -> None:
 
 def test_points_are_bounded_and_the_rest_is_counted() -> None:
     """At most 1 MB of JSON whatever the number; no waiting run is left out before a completed one."""
-    n = MOST_POINTS + 500
+    n = MOST_POINTS + 100
     figure = chart(*many(n))
     assert sum(len(trace.x) for trace in figure.data) == MOST_POINTS
     waiting = next(trace for trace in figure.data if "Waiting" in trace.name)
