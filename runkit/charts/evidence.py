@@ -139,13 +139,14 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
         is_pair = (alike["run"].transform("nunique") == 2) & (alike["run"].transform("size") == 2)
         rows.loc[is_pair[is_pair].index, "pair"] = alike["pair"].transform("first")[is_pair]
         rest = rest.drop(is_pair[is_pair].index)
-    left, right = (rows[rows["run"] == letter].fillna({"title": "", "confidence": ""}) for letter in "ab")
+    left, right = (rows[rows["run"] == letter] for letter in "ab")
     table = left.merge(right, on="pair", how="outer", suffixes=("_a", "_b"))
-    is_same_title = table["title_a"].eq(table["title_b"])
+    names = ("title", "confidence")
+    is_same_title, is_as_sure = (table[f"{n}_a"].fillna("").eq(table[f"{n}_b"].fillna("")) for n in names)
     matches = {
         "only in A": table["run_b"].isna(),
         "only in B": table["run_a"].isna(),
-        "same": is_same_title & table["confidence_a"].eq(table["confidence_b"]),
+        "same": is_same_title & is_as_sure,
         "other confidence": is_same_title,
         "own summary": table["origin_a"].eq("output"),
         "different result": table["run_a"].notna(),

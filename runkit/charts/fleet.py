@@ -102,7 +102,7 @@ def in_short(f: Frames) -> Panel:
 
 
 def volume(f: Frames) -> Panel:
-    """Show how many runs were created per hour, day, week, month or year, by status.
+    """Show how many runs were created per hour, day, week or month, by status.
 
     Parameters
     ----------

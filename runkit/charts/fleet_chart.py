@@ -91,13 +91,16 @@ def fleet_chart(
     runs, theme = _runs(f, sort, tz), chosen_theme()
     is_rows = len(runs) <= MOST_ROWS
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
-    words = [[(title or plural(len(runs), "run"), "text+"), (f" · {' to '.join(created)}", "muted")]]
-    words.append([(_counts(runs, sla_h), "muted")])
+    since = f" · {' to '.join(created)}" if len(created) else ""
+    words = [[(title or plural(len(runs), "run"), "text+"), (since, "muted")]]
+    if counts := _counts(runs, sla_h):
+        words.append([(counts, "muted")])
     if len(runs) > MOST_POINTS:
         words.append([(f"{MOST_POINTS:,} of {len(runs):,} runs drawn, the most urgent first", "muted")])
     drawing = _rows(runs, theme, group, sla_h) if is_rows else _points(runs, theme, sla_h, has_list)
     data, drawn, phone = drawing
-    heading = heading_of(words, theme, f"A wide screen shows {'the work' if is_rows else 'a list'}, too.")
+    missing = "the work" if is_rows else "a list" * has_list
+    heading = heading_of(words, theme, f"A wide screen shows {missing}, too." if missing else "")
     layout = figure_layout(theme, heading, drawn.pop("height"), 0)
     layout["meta"] |= {"narrow": {"layout": phone, "hidden": [0] if is_rows else []}}
     drawn["margin"]["t"] += title_px(heading)

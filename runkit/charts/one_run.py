@@ -13,19 +13,8 @@ import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
 from runkit.charts.evidence import evidence, findings_of, found, is_output, sources_of
-from runkit.charts.panel import (
-    Panel,
-    agent_titles,
-    counts,
-    facts,
-    in_words,
-    lasting,
-    quoted,
-    without_steps,
-    words_of,
-)
+from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, quoted, without_steps, words_of
 from runkit.charts.run_time import (
-    PARTS,
     STEP,
     budget,
     critical_path,
@@ -58,7 +47,8 @@ __all__ = [
 
 EXCERPT = 200  # characters of a summary
 ANSWER = 600  # characters of an answer
-TIMES = {"duration_s": "Duration"} | PARTS
+COUNTED = ("Steps", "Errors", "Findings", "Outputs", "Sources")  # not known without steps
+SPENT = ("duration_s", "working_s", "waiting_s", "idle_s")
 OPEN = dict.fromkeys(("what", "item", "agent"), "str") | {"since": "datetime64[us, UTC]", "open_s": "float64"}
 
 
@@ -103,7 +93,7 @@ def facts_of(f: Frames) -> dict[str, Any]:
         "Outputs": n_outputs,
         "Sources": len(sources_of(f, rows)),
         "Questions": run["n_interrupts"],
-        **{name: pd.Timedelta(run[part], "s") for part, name in TIMES.items()},
+        **{part.removesuffix("_s").capitalize(): pd.Timedelta(run[part], "s") for part in SPENT},
         "Requester": run["requester"],
         "Created": run["created_at"],
         "Started": run["started_at"],
@@ -112,11 +102,7 @@ def facts_of(f: Frames) -> dict[str, Any]:
     }
     if pd.notna(run["business_status_at"]):
         known["Business status"] += f", as of {moment(run['business_status_at'])}"
-    return (
-        known
-        if run["has_steps"]
-        else known | dict.fromkeys(("Steps", "Errors", "Findings", "Outputs", "Sources"))
-    )
+    return known if run["has_steps"] else known | dict.fromkeys(COUNTED)
 
 
 def outcome(f: Frames) -> str:
@@ -159,10 +145,11 @@ def asked(f: Frames, run: Run | None = None) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    names = ("Business", "Agent", "Requester", "Created")
-    known = {name: in_words(value) for name, value in facts_of(f).items() if name in names}
+    known = facts_of(f)
+    known = {name: known[name] for name in ("Business", "Agent", "Requester", "Created")}
     known["Prompt"] = quoted(run.to_dict().get("prompt") if run is not None else None, 400)
-    sentence = f"{known['Requester']} asked {known['Agent']}. Prompt: {known['Prompt']}."
+    who, whom = words_of(known["Requester"]), words_of(known["Agent"])
+    sentence = f"{who} asked {whom}. Prompt: {known['Prompt']}."
     return Panel("What was asked", sentence, facts(known))
 
 
@@ -197,9 +184,8 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     known = pd.DataFrame([entry or {} for entry in log], questions.index, ["answer", "delivery"])
     known = known.mask(by_policy).astype("str")
     names = ["interrupt_id", "step_id", "label", "agent", "asked_at", "wait_s", "outcome", "answered_by"]
-    table = questions[names].assign(
-        answer=known["answer"].map(_answer).astype("str"), delivery=known["delivery"]
-    )
+    known["answer"] = known["answer"].map(_answer).astype("str")
+    table = questions[names].join(known)
     outcomes = questions["outcome"].astype("str").replace(OUTCOMES).str.lower()
     sentence = (
         f"{plural(len(questions), 'question')}: {counts(outcomes)}. "
@@ -284,24 +270,21 @@ def open_items(f: Frames) -> Panel:
     waiting, expired = (asks[asks["outcome"] == word] for word in ("pending", "lapsed"))
     is_over, is_asking = run["status"] in FINAL_STATUSES, run["status"] == "interrupted"
     still = steps[steps["is_open"] & ~steps["step_id"].isin([*waiting["step_id"], *expired["step_id"]])]
+    still = still.rename(columns={"started_at": "since", "duration_s": "open_s"})
     ended = f.runs.assign(item="no output", since=f.runs["ended_at"])
     ended["open_s"] = (ended["as_of"] - ended["ended_at"]).dt.total_seconds()
-    found = rows.rename(columns={"title": "item"})
+    titled = rows.rename(columns={"title": "item"})
+    unread = f.runs[[is_asking and not run["n_pending"]]].assign(item="not in the data")
+    problems = f.problems["problem"].astype("str") + ": " + f.problems["detail"]
     items = {
         "question waiting": waiting,
-        "question that cannot be read": f.runs[[is_asking and not run["n_pending"]]].assign(
-            item="not in the data"
-        ),
+        "question that cannot be read": unread,
         "no result": ended[[is_over and not is_output(rows).any()]],
         "question expired": expired,
-        "step without an end" if is_over else "step running": still.rename(
-            columns={"started_at": "since", "duration_s": "open_s"}
-        ),
-        "finding of low or no confidence": found[~found["confidence"].isin(["high", "medium"])],
-        "finding without a source": found[found["n_sources"] == 0],
-        "problem in the data": f.problems.assign(
-            item=f.problems["problem"].astype("str") + ": " + f.problems["detail"]
-        ),
+        "step without an end" if is_over else "step running": still,
+        "finding of low or no confidence": titled[~titled["confidence"].isin(["high", "medium"])],
+        "finding without a source": titled[titled["n_sources"] == 0],
+        "problem in the data": f.problems.assign(item=problems),
     }
     parts = [rows.reindex(columns=[*OPEN]).assign(what=what).astype(OPEN) for what, rows in items.items()]
     table = pd.concat(parts, ignore_index=True)

@@ -100,7 +100,7 @@ def facts(values: Mapping[str, object]) -> pd.DataFrame:
 def in_words(value: Any) -> str:
     """Give a text, a count, a time or a length of time in words; a dash if it is missing."""
     if isinstance(value, str) or pd.isna(value):
-        return words_of(value)
+        return words_of(value, 400)
     if isinstance(value, timedelta):
         return duration(value.total_seconds())
     return moment(value) if isinstance(value, datetime) else f"{value:,}"
