@@ -23,7 +23,7 @@ Fold = tuple[float, float]  # a range of time [from, to)
 
 DAY = 86_400  # seconds
 PLOT_PX = 600  # the width of the axis that labels are laid out for; what fits there fits in wider figures
-LEAST_PX = 61  # from one tick to the next, without the space between labels
+MOST_TICKS = 8
 BETWEEN_PX = 14  # two labels
 CLOCK_PX = 66  # a clock time or a date
 REFINED = 200  # seconds; up to there plotly's own ticks, at 1, 2, 5, 10 and 20 s, read well as durations
@@ -115,7 +115,7 @@ def relative_ticks(axis: Axis) -> tuple[list[float], list[str]]:
 
     def widest(step: float) -> float:
         words = (duration(step), duration(open_s // step * step))
-        return max(LEAST_PX, *map(width_px, words))
+        return max(open_s * axis.scale / MOST_TICKS - BETWEEN_PX, *map(width_px, words))
 
     step = _step(axis, widest)
     ticks = {}

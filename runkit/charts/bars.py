@@ -90,7 +90,7 @@ def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
 def run_names(frames: Frames) -> list[str]:
     """A label for each run; with a letter in front of two to four."""
     columns = (frames.runs[name] for name in ("run_id", "business_name", "agent_name"))
-    labels = [run_label(*names, limit=36) for names in zip(*columns, strict=True)]
+    labels = [run_label(run, business, agent, 36) for run, business, agent in zip(*columns, strict=True)]
     letters = LETTERS if 1 < len(labels) <= len(LETTERS) else ""
     return [f"{letter} {label}" for letter, label in zip(letters, labels, strict=False)] or labels
 
@@ -116,13 +116,13 @@ def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFrame, 
     is_instant = is_error & (bars["end"] <= bars["start"]) & ~_has_children(parent)
     notes = pd.Series(dtype=object)
     if is_instant.any():
-        explained = _explained(bars, is_instant, bars["is_error"] & ~is_error)
+        explained = _explained(bars, pd.Series(is_instant), bars["is_error"] & ~is_error)
         notes = step_labels(steps.loc[explained.index]).set_axis(explained)
         bars = bars.drop(explained.index)
         bars["parent"] = parent = _parents(bars["depth"].to_numpy())
         is_question = is_question[bars.index]
     is_group = _has_children(parent) & ~is_question
-    is_wait = is_question & steps["resolution"].isna()[bars.index]
+    is_wait = is_question & steps["resolution"].isna()[bars.index].to_numpy()
     bars["kind"] = np.select([is_wait, is_group | bars["is_run"]], [WAIT, GROUP], STEP)
     bars["is_failing"] = bars["is_error"] & (bars["kind"] == STEP)
     return bars, notes[~notes.index.duplicated(keep="last")]
@@ -153,9 +153,8 @@ def _explained(bars: pd.DataFrame, instant: pd.Series[bool], failed: pd.Series[b
     )
     pairs = pd.merge_asof(errors, siblings, on="end", by=keys, suffixes=("", "_failed"))
     n_others = (~instant).groupby([bars[key] for key in keys]).transform("sum")
-    parent = pairs["parent"].where(
-        n_others[pairs["at"]].eq(0).array & pairs["parent"].isin(bars.index[failed])
-    )
+    is_alone = n_others.to_numpy()[pairs["at"]] == 0
+    parent = pairs["parent"].where(pairs["parent"].isin(bars.index[failed]) & is_alone)
     return pairs["at_failed"].fillna(parent).set_axis(pairs["at"]).dropna().astype(int)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from runkit.charts.bars import GROUP, STEP, WAIT
 from runkit.style import LIGHT
-from runkit.timing import Ints
+from runkit.timing import Flags, Ints
 
 Floats = NDArray[np.float64]
 
@@ -38,8 +38,8 @@ class Overview(NamedTuple):
 
     `busy`: time in which a run works in the band, summed over its runs; `capacity` (bands,): how many runs
     there are, so busy / (capacity * bucket) is the busy fraction. `by_color` (colors, bands, buckets): the
-    working steps' time; `waiting` and `failing`, of at least `LEAST_PX` whole buckets; `open_groups`.
-    `counts`: bars that start there.
+    working steps' time; `waiting`, `failing` and `open_groups` likewise. `waits`, `errors`: where one is,
+    at least `LEAST_PX` buckets each. `counts`: bars that start there.
     """
 
     bucket: float
@@ -49,6 +49,8 @@ class Overview(NamedTuple):
     waiting: Floats
     failing: Floats
     open_groups: Floats
+    waits: Flags
+    errors: Flags
     counts: Ints
 
 
@@ -75,9 +77,11 @@ def aggregate(
         busy=_cover(*busy, n_bands) * bucket,
         capacity=np.bincount(np.unique(unit) // n_runs, minlength=n_bands),
         by_color=by_color.reshape(n_colors, n_bands, BUCKETS) * bucket,
-        waiting=_cover(band[waits], left[waits], right[waits], n_bands) * bucket,
-        failing=_cover(band[failing], left[failing], right[failing], n_bands) * bucket,
+        waiting=_cover(band[waits], lo[waits], hi[waits], n_bands) * bucket,
+        failing=_cover(band[failing], lo[failing], hi[failing], n_bands) * bucket,
         open_groups=_cover(band[groups], lo[groups], hi[groups], n_bands) * bucket,
+        waits=_cover(band[waits], left[waits], right[waits], n_bands) > 0,
+        errors=_cover(band[failing], left[failing], right[failing], n_bands) > 0,
         counts=counts.reshape(n_bands, BUCKETS),
     )
 
@@ -103,7 +107,7 @@ def _cover(key: Ints, lo: Floats, hi: Floats, n_keys: int) -> Floats:
         cell = key * width + column
         here = np.bincount(cell, column + 1 - times, n_keys * width)
         after = np.bincount(cell + 1, minlength=n_keys * width)
-        return here.reshape(-1, width) + np.cumsum(after.reshape(-1, width), axis=1)
+        return np.asarray(here.reshape(-1, width) + np.cumsum(after.reshape(-1, width), axis=1), np.float64)
 
     return np.maximum(edge(lo) - edge(hi), 0.0)[:, :BUCKETS]
 
@@ -117,15 +121,13 @@ def render(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
     """
     whole = np.maximum(view.capacity, 1)[:, None] * view.bucket
 
-    def height(time: Floats, least: int) -> Ints:
+    def height(time: Floats, is_there: Flags, least: int) -> Ints:
         pixels = np.clip(np.rint(time / whole * band_px), least, band_px)
-        return np.where(time > 0, pixels, 0).astype(np.int64)[:, None, :]
+        return np.where(is_there, pixels, 0).astype(np.int64)[:, None, :]
 
-    works, waits, errors = (
-        height(view.busy, 1),
-        height(view.waiting, LEAST_PX),
-        height(view.failing, LEAST_PX),
-    )
+    works = height(view.busy, view.busy > 0, 1)
+    waits = height(view.waiting, view.waits, LEAST_PX)
+    errors = height(view.failing, view.errors, LEAST_PX)
     best = np.where(view.busy > 0, view.by_color.argmax(axis=0) + FIRST_COLOR, OPEN_GROUP)[:, None, :]
     # Where nothing works, a thin line says that a group is open or a step without duration stands there.
     is_open = ((view.open_groups > 0) | (view.counts > 0))[:, None, :]

@@ -56,7 +56,8 @@ def layout(
     """
     rows, waits = picture.rows, _wait_bands(picture)
     above = above or (0.15 if waits.empty else STRIP)
-    top, last = -0.5 - above, max(rows.n, 1) - 0.5
+    absences = _absences(picture)
+    top, last = -0.5 - above, rows.n - 0.5 + len(absences)
     area = round((last - top) * rows.px)
     below = AXIS_PX + (2 * DATE_PX if tz else 0)
     entries_px = sum(width_px(trace["name"]) * 0.9 + ENTRY_PX for trace in data if trace["showlegend"])
@@ -90,7 +91,7 @@ def layout(
         },
         "legend": LEGEND | {"y": -below / area},
         "shapes": [*_shaded(picture), *_bands(picture, waits, top)],
-        "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *_absences(picture)],
+        "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *absences],
         "images": [_image(picture)] if picture.is_bounded else [],
     }
 
@@ -138,9 +139,10 @@ def _time_axis(picture: Picture, tz: str | None) -> dict[str, Any]:
 
 def _shaded(picture: Picture) -> list[dict[str, Any]]:
     """Shaded rows, from edge to edge of the figure."""
+    bands = [] if picture.is_dense else picture.rows.bands
     ground = {"fillcolor": picture.theme.band, "line": {"width": 0}, "layer": "below"}
     edges = {"type": "rect", "xref": "paper", "x0": -2, "x1": 3} | ground
-    return [edges | {"y0": top - 0.5, "y1": bottom - 0.5} for top, bottom in picture.rows.bands]
+    return [edges | {"y0": top - 0.5, "y1": bottom - 0.5} for top, bottom in bands]
 
 
 def _wait_bands(picture: Picture) -> pd.DataFrame:
@@ -192,7 +194,7 @@ def _absences(picture: Picture) -> list[dict[str, Any]]:
         text = "The steps were not delivered: fetch the run with its steps to see them."
     if runs["started_at"].isna().all():
         text = "Not started yet."
-    return [note(text, picture.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n - 1)]
+    return [note(text, picture.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n)]
 
 
 def _image(picture: Picture) -> dict[str, Any]:

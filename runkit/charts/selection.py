@@ -56,7 +56,8 @@ def exact_bars(bars: pd.DataFrame, axis: Axis, rows: Rows, most: int) -> pd.Data
     height = np.maximum(BAR_PX / ROW_PX, 2 / rows.px) * (chosen["kind"] != GROUP)
     area = ((chosen["x1"] - chosen["x0"]) * height).cumsum()
     has_room = area <= MOST_COVERED * axis.length * rows.n
-    return chosen[has_room | chosen["is_failing"]].sort_index()
+    kept: pd.DataFrame = chosen[has_room | chosen["is_failing"]].sort_index()
+    return kept
 
 
 def critical_path(scene: Scene, is_shown: Flags, axis: Axis) -> list[tuple[float, float, float, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,8 @@ def _bars(picture: Picture) -> list[Trace]:
     bars, out = picture.bars[picture.bars["x1"] > picture.bars["x0"]], []
     is_step = bars["kind"] == STEP
     looks = [bars["kind"], bars["color"].where(is_step, -1), bars["is_solid"] & is_step]
-    for (kind, number, is_solid), own in bars.groupby(looks):
+    for look, own in bars.groupby(looks):
+        kind, number, is_solid = cast(tuple[int, int, bool], look)
         name, color = picture.legend[number]
         fill, edge = color if is_solid else faded(color), color
         if kind != STEP:

@@ -81,9 +81,9 @@ def test_a_bucket_holds_what_touches_it(scene):
     edges = np.linspace(0, LENGTH, bounded.BUCKETS + 1)
     ends, starts = bars["x1"].to_numpy()[:, None], bars["x0"].to_numpy()[:, None]
     cover = np.clip(np.minimum(ends, edges[1:]) - np.maximum(starts, edges[:-1]), 0, None)
-    is_step = bars["kind"].to_numpy() == STEP
-    expected = np.stack([cover[is_step & (band == number)].sum(axis=0) for number in (0, 1)])
-    assert np.allclose(aggregate(scene).by_color.sum(axis=0), expected)
+    is_wait = bars["kind"].to_numpy() == WAIT
+    expected = np.stack([cover[is_wait & (band == number)].sum(axis=0) for number in (0, 1)])
+    assert np.allclose(aggregate(scene).waiting, expected)
 
 
 @given(scenes())
@@ -93,11 +93,10 @@ def test_errors_and_waits_are_at_least_three_pixels_wide(scene):
     view = aggregate(scene)
     cells = bounded.render(view).reshape(2, bounded.BAND_PX, bounded.BUCKETS)
     for number in (0, 1):
-        for which, time in ((bars["is_failing"], view.failing), (bars["kind"] == WAIT, view.waiting)):
+        for which, flags in ((bars["is_failing"], view.errors), (bars["kind"] == WAIT, view.waits)):
             if (which & (band == number)).any():
-                assert (time[number] > 0).sum() >= bounded.LEAST_PX
-        on_top = cells[number, 0, view.failing[number] > 0]
-        assert (on_top == bounded.FRAME).all()
+                assert flags[number].sum() >= bounded.LEAST_PX
+        assert (cells[number, 0, view.errors[number]] == bounded.FRAME).all()
 
 
 def test_height_is_the_busy_fraction():
