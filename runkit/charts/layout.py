@@ -28,7 +28,8 @@ ENTRY_PX = 48  # of an entry of the legend beside its word
 STRIP = 1.6  # rows above the first one, where the words of waits stand
 MOST_WAITS = 40  # bands
 UNDER: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}  # a line
-WORD_PX = 6  # a letter of the words of a wait, about
+WORDS_PX = 140  # from the words of one wait to those of the next
+FOLD_PX = 66  # a fold so wide has room for "not to scale"
 # Below the plot, where plotly lets a legend be as wide as the figure.
 LEGEND = {
     "orientation": "h",
@@ -161,25 +162,18 @@ def _bands(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, 
 def _wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:
     """The length of each wait in words over its band, where there is room."""
     words: list[dict[str, Any]] = []
-    taken: list[tuple[float, float]] = []
-    scale = picture.axis.scale
     for wait in each(waits):
         length = duration(wait.end - wait.start) + (" so far" if wait.is_open else "")
-        middle = (wait.x0 + wait.x1) / 2
-        for lines in ([bold(length), "waiting for a reviewer"], [bold(length)]):
-            half = WORD_PX * max(len(length), len(lines[-1]) * (len(lines) - 1)) / 2
-            at = min(max(middle * scale, half), picture.axis.start * scale + PLOT_PX - half)
-            if all(abs(at - other) >= half + other_half + 4 for other, other_half in taken):
-                taken.append((at, half))
-                words.append(note("<br>".join(lines), picture.theme.attention, x=middle, y=top, **UNDER))
-                break
+        text, middle = f"{bold(length)}<br>waiting for a reviewer", (wait.x0 + wait.x1) / 2
+        if all(abs(middle - other["x"]) * picture.axis.scale >= WORDS_PX for other in words):
+            words.append(note(text, picture.theme.attention, x=middle, y=top, **UNDER))
     return words
 
 
 def _fold_words(picture: Picture) -> list[dict[str, Any]]:
     """Below the axis of each fold, that it is not to scale; left out on narrow screens."""
     edges = [picture.axis.at(np.array(fold)) for fold in picture.axis.folds]
-    middles = [float(a + b) / 2 for a, b in edges if (b - a) * picture.axis.scale > WORD_PX * 11]
+    middles = [float(a + b) / 2 for a, b in edges if (b - a) * picture.axis.scale > FOLD_PX]
     words = note("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **UNDER)
     return [words | {"x": x, "name": "wide"} for x in middles]
 

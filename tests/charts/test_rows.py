@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawn import GROUP, INSTANT, draw, values
@@ -137,6 +137,7 @@ moments = st.integers(0, 9)
 spans = st.lists(st.tuples(moments, moments, st.sampled_from("xyz")), min_size=1, max_size=12)
 
 
+@settings(max_examples=15)
 @given(spans, st.sampled_from(["agent", "lanes"]))
 def test_bars_of_a_row_never_overlap(parts, rows):
     """In bands and in lanes, no two bars cover the same instant of a row, and no row is empty."""
