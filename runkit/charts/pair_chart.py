@@ -121,11 +121,9 @@ def _place(scene: Scene, pairs: Pairs, marks: Pairs, n_same: int, theme: Theme) 
         places[at[at >= 0]] = row[at >= 0] + offset
     bars["row"] = places
     first = bars.iloc[np.where(pairs[:, 0] >= 0, pairs[:, 0], pairs[:, 1])].assign(row=row)
-    only = [("" if a >= 0 <= b else f" · only {'A' if b < 0 else 'B'}") for a, b in pairs]
-    texts = [
-        label + colored(word, theme.muted)
-        for label, word in zip(tree_labels(scene, first), only, strict=True)
-    ]
+    texts = tree_labels(scene, first)
+    for at in np.flatnonzero(pairs.min(axis=1) < 0):
+        texts[at] += colored(f" · only {'B' if pairs[at, 0] < 0 else 'A'}", theme.muted)
     if rule is not None:
         words = f"Identical for {plural(n_same, 'step')}, then:" if n_same else "First difference:"
         texts.insert(rule, bold(f"◆ {words}"))
