@@ -96,7 +96,7 @@ def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int
     group, start, end, is_waiting = group[length], start[length], end[length], is_waiting[length]
     groups = np.concatenate([group, group])
     times = np.concatenate([start, end])
-    order = np.argsort(_by_group(groups, times))  # what happens at one time may come in any order
+    order = np.lexsort((times, groups))  # what happens at one time may come in any order
     change = np.repeat(np.array([1, -1], np.int64), len(start))
     waits = np.tile(is_waiting, 2)
     open_waits = np.cumsum(np.where(waits, change, 0)[order])
@@ -117,28 +117,6 @@ def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int
         idle=np.zeros(n_groups, np.int64),
         overlap=total(working & waiting),
     )
-
-
-def _by_group(group: Ints, time: Ints) -> Ints:
-    """One integer for each (group, time) that sorts as they do: many times faster than two keys."""
-    ticks, n_ticks, _ = _ticks(time, int(group.max(initial=0)) + 1)
-    return group * n_ticks + ticks
-
-
-def _ticks(times: Ints, n_groups: int) -> tuple[Ints, int, Ints | None]:
-    """Times as small integers, how many of these there may be, and what each means.
-
-    Small is that (group, time) fits in one integer. Microseconds since the earliest time nearly always are,
-    and mean themselves (None); else the times are numbered.
-    """
-    if not len(times):
-        return times, 1, None
-    earliest = times.min()
-    n_ticks = int(times.max()) - int(earliest) + 1
-    if n_ticks * n_groups < 2**63:
-        return times - earliest, n_ticks, None
-    meaning, ticks = np.unique(times, return_inverse=True)
-    return ticks, len(meaning), meaning
 
 
 class CriticalPath(NamedTuple):
@@ -172,9 +150,10 @@ def critical_path(
     by_level = levels(depth)
     lo, hi = _clip_to_ancestors(start, end, parent, run, run_start, run_end, by_level)
     n_families = n + len(run_start)
-    ticks, n_ticks, meaning = _ticks(np.concatenate([lo, hi, run_end]), n_families)
+    # Numbered times are small: a family and a time fit in one integer.
+    times, ticks = np.unique(np.concatenate([lo, hi, run_end]), return_inverse=True)
     lo, hi, cursor = ticks[:n], ticks[n : 2 * n], ticks[2 * n :]
-    siblings = _Siblings(lo, hi, np.where(parent >= 0, parent, n + run), n_ticks)
+    siblings = _Siblings(lo, hi, np.where(parent >= 0, parent, n + run), len(times))
     following = siblings.latest_before(siblings.family, lo)
     chain = following.tolist()
 
@@ -192,9 +171,7 @@ def critical_path(
         families = level[is_on[level]]
         cursor = until[families]
 
-    if meaning is not None:
-        until, lo = meaning[until], meaning[lo]
-    length = np.where(is_on, until - lo, 0)
+    length = np.where(is_on, times[until] - times[lo], 0)
     nested = np.flatnonzero(is_on & (parent >= 0))
     inner = np.zeros(n, np.int64)
     np.add.at(inner, parent[nested], length[nested])

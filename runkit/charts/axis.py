@@ -6,9 +6,8 @@ from time to position is linear piece by piece.
 
 from __future__ import annotations
 
-import re
 from calendar import month_abbr
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,8 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts.labels import width_px
+from runkit.text import duration
 
 Floats = NDArray[np.float64]
+Fold = tuple[float, float]  # a range of time [from, to)
 
 DAY = 86_400  # seconds
 PLOT_PX = 600  # the width of the axis that labels are laid out for; what fits there fits in wider figures
@@ -30,23 +31,26 @@ MOST_FOLDS = 40
 FOLD_PX = 130  # of a folded wait: its words have room, but
 ALL_FOLDS = 0.6  # no more than this of the width
 SPILL_PX = 26  # so far a label may reach into a fold, of which the words take the middle
-STEPS = (
+LEAST_S = 0.01  # of an axis
+STEPS = (  # between ticks, in seconds
+    *(k * 10.0**power for power in (-3, -2, -1) for k in (1, 2, 5)),
     *(1, 2, 5, 10, 15, 30),
     *(60 * k for k in (1, 2, 5, 10, 15, 30)),
     *(3_600 * k for k in (1, 2, 3, 6, 12)),
-    *(DAY * k for k in (1, 2, 7, 14, 28, 91, 182, 364)),
+    *(DAY * k for k in (1, 2, 7, 14, 28, 91, 182)),
+    *(DAY * 364 * k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)),
 )
 
 
 class Axis(NamedTuple):
     """The map from seconds since the origin to positions: linear between `times` and `places`.
 
-    `folds` are the time ranges [from, to) that were folded.
+    `folds` are the time ranges that were folded: every second one of the ranges between `times`.
     """
 
     times: Floats
     places: Floats
-    folds: list[tuple[float, float]]
+    folds: list[Fold]
 
     def at(self, seconds: Floats) -> Floats:
         """Positions of times; exact where nothing is folded."""
@@ -62,11 +66,16 @@ class Axis(NamedTuple):
         """Length of the axis in seconds of its own."""
         return float(self.places[-1] - self.places[0])
 
+    @property
+    def scale(self) -> float:
+        """Pixels a second, in a figure of usual width."""
+        return PLOT_PX / self.length
 
-def unfolded(first: float, last: float) -> Axis:
-    """Make an axis on which a second is a second."""
-    last = last if last > first else first + 1.0
-    return Axis(np.array([first, last]), np.array([first, last]), [])
+    @property
+    def pieces(self) -> list[Fold]:
+        """The time ranges that are not folded."""
+        edges = self.times.tolist()
+        return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def fold_width(rest: float, n_folds: int) -> float:
@@ -75,21 +84,17 @@ def fold_width(rest: float, n_folds: int) -> float:
     return (rest or 1.0) * share / (1 - share * n_folds)
 
 
-def folded(first: float, last: float, folds: list[tuple[float, float]], width: float | None = None) -> Axis:
-    """Fold time ranges (in order, apart) to one fixed width each; shorter ones stay as they are."""
+def axis_of(first: float, last: float, folds: Sequence[Fold] = (), width: float | None = None) -> Axis:
+    """Make an axis; time ranges apart are folded to one width each, and shorter ones stay as they are."""
+    last = max(last, first + LEAST_S)
     longest = sorted(folds, key=lambda fold: fold[0] - fold[1])[:MOST_FOLDS]
-    rest = (last - first) - sum(b - a for a, b in longest)
+    rest = last - first - sum(to - since for since, to in longest)
     width = fold_width(rest, len(longest)) if width is None else width
-    kept = sorted((a, b) for a, b in longest if b - a > width)
-    if not kept:
-        return unfolded(first, last)
-    times, places = [first], [first]
-    for a, b in kept:
-        times += [a, b]
-        places += [places[-1] + a - times[-3], places[-1] + a - times[-3] + width]
-    times.append(last)
-    places.append(places[-1] + last - times[-2])
-    return Axis(np.array(times), np.array(places), kept)
+    kept = sorted((since, to) for since, to in longest if to - since > width)
+    times = np.array([first, *(edge for fold in kept for edge in fold), last])
+    lengths = np.diff(times)
+    lengths[1::2] = width
+    return Axis(times, np.cumsum([first, *lengths]), kept)
 
 
 def relative_axis(axis: Axis) -> dict[str, Any]:
@@ -98,77 +103,69 @@ def relative_axis(axis: Axis) -> dict[str, Any]:
     Up to `REFINED` seconds they become finer when a reader zooms; plotly knows no multiples of 60.
     """
     if not axis.folds and 4 < axis.length <= REFINED:
-        words = {f"{at} s": elapsed(at, 1) for at in range(int(axis.start), REFINED + 1) if not 0 < at < 60}
-        return {"tickmode": "auto", "ticksuffix": " s", "labelalias": words}
+        words = {f"{at} s": duration(at) for at in range(60, REFINED + 1)}
+        return {"tickmode": "auto", "ticksuffix": " s", "labelalias": {"0 s": "0"} | words}
     places, texts = relative_ticks(axis)
-    return {"tickmode": "array", "tickvals": places.tolist(), "ticktext": texts}
+    return {"tickmode": "array", "tickvals": places, "ticktext": texts}
 
 
-def relative_ticks(axis: Axis) -> tuple[Floats, list[str]]:
+def relative_ticks(axis: Axis) -> tuple[list[float], list[str]]:
     """Positions and words of ticks at round times since the start, and since the end of each fold."""
-    edges = axis.at(np.array(axis.folds).ravel()).tolist()
-    starts, ends = [axis.start, *edges[1::2]], [*edges[::2], axis.start + axis.length]
-    times = [0.0, *(to for _, to in axis.folds)]  # which the ticks of each piece count from
-    zeros = [float(at) for at in axis.at(np.array(times))]
-    open_s = sum(b - a for a, b in zip(starts, ends, strict=True))
-    step = _even_step(axis, open_s or axis.length)
-    px = PLOT_PX / axis.length
-    places, texts = [], []
-    for number, (start, end, zero) in enumerate(zip(starts, ends, zeros, strict=True)):
-        for count in range(int(np.ceil((start - zero) / step)), int((end - zero) / step + 1e-9) + 1):
-            text = ("+" if number else "") + elapsed(count * step, step)
-            place, half = zero + count * step, width_px(text) / 2 / px
-            is_free = number == len(starts) - 1 or place + half <= end + SPILL_PX / px
-            if is_free and (count or not number):
-                places.append(place)
-                texts.append(text)
-    return np.array(places), texts
+    open_s = sum(stop - start for start, stop in axis.pieces)
+
+    def widest(step: float) -> float:
+        words = (duration(step), duration(open_s // step * step))
+        return max(open_s * axis.scale / MOST_TICKS - BETWEEN_PX, *map(width_px, words))
+
+    step = _step(axis, widest)
+    ticks = {}
+    for number, (start, stop) in enumerate(axis.pieces):
+        zero = start if number else 0.0  # which the ticks of this piece count from
+        shift, end = axis.at(np.array([zero, stop])).tolist()
+        is_last = stop == axis.times[-1]
+        for count in range(int(np.ceil((start - zero) / step)), int((stop - zero) / step + 1e-9) + 1):
+            text = ("+" if number else "") + (duration(count * step) if count else "0")
+            place, half = shift + count * step, width_px(text) / 2 / axis.scale
+            if (count or not number) and (is_last or place + half <= end + SPILL_PX / axis.scale):
+                ticks[place] = text
+    return list(ticks), list(ticks.values())
 
 
-def _even_step(axis: Axis, length: float) -> float:
-    """The least round step at which labels stand apart, on the part of the axis that is not folded."""
-    px = PLOT_PX / axis.length
-    step = _step(length)
-    for coarser in (step, *(float(step_) for step_ in STEPS if step_ > step)):
-        widest = max(width_px(elapsed(at, coarser)) for at in (coarser, length // coarser * coarser))
-        if coarser * px >= widest + BETWEEN_PX:
-            return coarser
-    return step
+def _step(axis: Axis, width: Callable[[float], float]) -> float:
+    """The least round step at which labels stand apart; `width` is that of its labels in pixels."""
+    steps = (step for step in STEPS if step * axis.scale >= width(step) + BETWEEN_PX)
+    return float(next(steps, STEPS[-1]))
 
 
 def clock_axis(axis: Axis, origin: int, tz: str) -> dict[str, Any]:
     """The ticks of plotly's axis in clock times of `tz`; `origin` is in microseconds since 1970."""
     places, texts = clock_ticks(axis, pd.Timestamp(origin, unit="us", tz="UTC"), tz)
-    return {"tickmode": "array", "tickvals": places.tolist(), "ticktext": texts}
+    return {"tickmode": "array", "tickvals": places, "ticktext": texts}
 
 
-def clock_ticks(axis: Axis, origin: datetime, tz: str) -> tuple[Floats, list[str]]:
+def clock_ticks(axis: Axis, origin: pd.Timestamp, tz: str) -> tuple[list[float], list[str]]:
     """Positions and clock times in `tz` of ticks at round times of day or at midnights.
 
     The end of each fold has a tick, too. The date stands under the first tick and wherever it changes.
     """
-    step, zero = _step(axis.length), pd.Timestamp(origin).tz_convert(ZoneInfo(tz))
-    ends = [to for _, to in axis.folds]
-    starts = [float(axis.times[0]), *ends]
-    stops = [*(since for since, _ in axis.folds), float(axis.times[-1])]
-    seconds = [*ends]
-    for start, stop in zip(starts, stops, strict=True):
-        round_times = (_round_times(_later(zero, start), _later(zero, stop), step) - zero).total_seconds()
-        seconds += [at for at in round_times if start <= at <= stop]
-    kept: list[int] = []
-    gap = (CLOCK_PX + BETWEEN_PX) * axis.length / PLOT_PX
-    places = axis.at(np.array(seconds)).tolist()
-    for at, place in enumerate(places):
-        if all(abs(place - places[other]) >= gap for other in kept):
-            kept.append(at)
-    texts, day_before = [], None
-    kept.sort(key=places.__getitem__)
-    for when in (_later(zero, seconds[at]) for at in kept):
+    step = _step(axis, lambda step: CLOCK_PX)
+    zero = origin.as_unit("us").tz_convert(ZoneInfo(tz))
+    seconds = [to for _, to in axis.folds]
+    for start, stop in axis.pieces:
+        ticks = _round_times(_later(zero, start), _later(zero, stop), step)
+        since = (ticks - zero) / np.timedelta64(1, "s")
+        seconds += [at for at in since if start <= at <= stop]
+    kept: dict[float, float] = {}
+    for place, at in zip(axis.at(np.array(seconds)).tolist(), seconds, strict=True):
+        if all(abs(place - other) * axis.scale >= CLOCK_PX + BETWEEN_PX for other in kept):
+            kept[place] = at
+    places, texts, day_before = sorted(kept), [], None
+    for when in (_later(zero, kept[place]) for place in places):
         date = f"{month_abbr[when.month]} {when.day}, {when.year}"
-        time = date if step >= DAY else clock(when, step)
+        time = date if step >= DAY else _clock(when, step)
         texts.append(time if date in (time, day_before) else f"{time}<br>{date}")
         day_before = date
-    return np.array([places[at] for at in kept]), texts
+    return places, texts
 
 
 def _later(when: pd.Timestamp, seconds: float) -> pd.Timestamp:
@@ -177,48 +174,18 @@ def _later(when: pd.Timestamp, seconds: float) -> pd.Timestamp:
 
 
 def _round_times(first: pd.Timestamp, last: pd.Timestamp, step: float) -> pd.DatetimeIndex:
-    """Times of day, or starts of days; where a day begins at 1 o'clock, that is its start."""
-    if step < DAY:
-        midnight = _round_times(first, first, DAY)[0]
-        n_before = np.ceil((first - midnight).total_seconds() / step)
-        since = np.arange(n_before, (last - midnight).total_seconds() // step + 1) * step
-        return pd.DatetimeIndex([_later(midnight, at) for at in since.tolist()], tz=first.tz)
-    first_day, last_time = first.tz_localize(None).normalize(), last.tz_localize(None)
-    dates = pd.date_range(first_day, last_time, freq=f"{int(step // DAY)}D")
-    is_summer = np.ones(len(dates), np.bool_)  # of two midnights, the first
-    return dates.tz_localize(first.tz, nonexistent="shift_forward", ambiguous=is_summer)
+    """Round times of a zone; where the clocks go forward over one, the time right after stands for it."""
+    begin, end = (when.tz_localize(None).to_datetime64() for when in (first, last))
+    size = np.timedelta64(round(step * 1e6), "us")
+    begin -= (begin - np.datetime64(0, "us")) % size
+    times = pd.DatetimeIndex(np.arange(begin, end + size, size))
+    passes = (np.full(len(times), is_first) for is_first in (True, False))  # of times that come twice
+    once, again = (times.tz_localize(first.tz, is_summer, "shift_forward") for is_summer in passes)
+    return once.union(again)
 
 
-def _step(length: float) -> float:
-    """The least round step that makes no more than `MOST_TICKS` steps."""
-    if length <= MOST_TICKS / 2:
-        power = 10.0 ** np.floor(np.log10(length / MOST_TICKS))
-        return float(next(k * power for k in (1, 2, 5, 10) if length / (k * power) <= MOST_TICKS))
-    for step in STEPS:
-        if length / step <= MOST_TICKS:
-            return float(step)
-    return float(STEPS[-1] * np.ceil(length / STEPS[-1] / MOST_TICKS))
-
-
-def elapsed(seconds: float, step: float) -> str:
-    """Say a time since the start, as exactly as `step` wants it: `0`, `1 h 5 min`, `14 h 2 min 10 s`."""
-    if seconds < 0:
-        return "-" + elapsed(-seconds, step)
-    left = round(seconds, 6) if step < 1 else float(round(seconds))
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count:,.0f} {unit}")
-    if left:
-        parts.append(f"{round(left, 6):g} s")
-    return " ".join(parts) or "0"
-
-
-def clock(when: datetime, step: float) -> str:
-    """Say a time of day, down to the unit of `step`."""
-    text = f"{when.hour:02}:{when.minute:02}"  # not by strftime, which ends with the year 9999
-    if step >= 60 and not when.second:
-        return text
-    text += f":{when.second:02}"
-    return text if step >= 1 or not when.microsecond else re.sub("0+$", "", f"{text}.{when.microsecond:06d}")
+def _clock(when: pd.Timestamp, step: float) -> str:
+    """Say a time of day, down to the unit of `step`; not by strftime, which ends with the year 9999."""
+    text = f"{when.hour:02}:{when.minute:02}"
+    text += f":{when.second:02}" if step < 60 or when.second else ""
+    return text + (f".{when.microsecond:06}".rstrip("0.") if step < 1 else "")

@@ -1,104 +1,131 @@
-"""What a Gantt chart shows, as one array: a bar for each step, with its times, its kind and its color."""
+"""What a Gantt chart shows, as one DataFrame: a row for each bar, with its times, its kind and its color."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, OUTCOMES
+from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, outcome_words
 from runkit.tables.frames import Frames
-from runkit.text import agent_title
+from runkit.text import agent_title, run_label
 from runkit.timing import Flags, Ints, levels
 
-STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps
-
-
-def _dtype(floats: str, integers: str, flags: str) -> np.dtype[np.void]:
-    kinds = (("f8", floats), ("i4", integers), ("?", flags))
-    return np.dtype([(name, kind) for kind, names in kinds for name in names.split()])
-
-
-# `start`, `end`: seconds since the origin of the axis; `x0`, `x1`: the same where waits may be folded.
-# `step`, `run`: rows of the frames; `parent`: position among the bars, -1 at the top; `color`: position in
-# the legend. A bar `is_failing` if it did not fail because of a step within.
-BAR = _dtype(
-    "start end x0 x1 row", "step run parent depth kind color", "is_error is_failing is_critical is_open"
-)
-# `row` is -1 if the run has none of its own; it `is_live` while it goes on or waits.
-RUN = _dtype("start end x0 x1 row", "", "is_started has_bars is_failed is_live")
-Array = NDArray[np.void]
-Floats = NDArray[np.float64]
-Legend = list[tuple[str, str]]  # words and colors
-TYPES = {"activity": "#0B7285", "output": "#2B8A3E", "interrupt": "#7950F2", "error": FAILED_COLOR}
-STATUSES = {"completed": "#2B8A3E", "running": "#0B7285", "error": FAILED_COLOR}
-DECISIONS = {"approved": "Approved", "rejected": "Rejected", "edited": "Edited"}
+STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps, or is a run
+WORDS = ["run_id", "step_id", "label", "name", "status", "started_at", "duration_s", "self_s", "n_artifacts"]
+SAME = ["depth", "agent", "name", "type"]  # in which two steps agree that stand in one row of a comparison
+COLORS = {
+    "type": {"activity": "#0B7285", "output": "#2B8A3E", "interrupt": "#7950F2", "error": FAILED_COLOR},
+    "status": {"completed": "#2B8A3E", "running": "#0B7285", "error": FAILED_COLOR},
+}
+FAILING = "✕ failing step"
+LETTERS = "ABCD"  # two to four runs are told apart by a letter
 SECOND = 1_000_000  # microseconds
+EPOCH = pd.Timestamp(0, tz="UTC")
+Legend = list[tuple[str, str]]  # words and colors
 
 
 class Scene(NamedTuple):
     """The steps and runs of some frames.
 
-    `bars` are in tree order, run by run. `legend` are the words and colors of `bars["color"]`. By row of
-    `frames.steps`: `messages`, what an instant error step says about the step that failed (it has no bar of
-    its own then), and `answers`, what is known of the answers to questions that are drawn.
+    `steps` are the frames' in tree order, run by run, with a row for each run that is a bar. `bars` have the
+    same index, without the error steps that are `notes` on others, by index. Their columns are
+    - `start`, `end`: seconds since the origin of the axis; `x0`, `x1`: the same where waits may be folded
+    - `run`: position in `runs`; `parent`: position among the bars, -1 at the top; `is_run`: no step
+    - `kind`; `agent`: position in `agents`; `color`: position in `legend`; `row`
+    - `is_error`, and `is_failing` if it did not fail because of a step within
+
+    `runs` are the frames' with `start`, `end` and `label`.
     """
 
     frames: Frames
-    bars: Array
-    runs: Array
+    steps: pd.DataFrame
+    bars: pd.DataFrame
+    runs: pd.DataFrame
     origin: Ints
+    agents: list[str]
     legend: Legend
-    messages: dict[int, str]
-    answers: dict[int, str]
+    notes: pd.Series[Any]
 
 
-def scene_of(frames: Frames, time: str, color: str) -> Scene:
-    """Read the bars out of frames; `time` and `color` are as in `gantt`."""
-    steps, run = frames.steps, pd.Index(frames.runs["run_id"]).get_indexer(pd.Index(frames.steps["run_id"]))
-    order = np.argsort(run * (len(steps) + 1) + steps["order"].to_numpy(), kind="stable")
-    if (np.diff(order) < 0).any():  # frames put together by hand
+def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
+    """Read the bars out of frames; `time` and `color` are as in `gantt`.
+
+    Runs are bars, too: all runs of a tree of several runs, else those without steps.
+    """
+    runs, steps = frames.runs.assign(label=run_names(frames)).reset_index(drop=True), frames.steps
+    run = pd.Index(runs["run_id"]).get_indexer(pd.Index(steps["run_id"]))
+    began = runs["started_at"].fillna(steps["started_at"].groupby(run).min())
+    first = began if time == "relative" else pd.Series(began.min(), began.index, began.dtype)
+    runs["began"] = began = began.fillna(first).fillna(EPOCH)
+    has_bar = runs["n_steps"].eq(0) | (is_tree and len(runs) > 1)
+    if has_bar.any():
+        steps = pd.concat([_run_bars(runs[has_bar]), steps.astype({"status": "str", "type": "str"})])
+        run = np.concatenate([np.flatnonzero(has_bar), run])
+    order = np.lexsort((steps["order"], run))
+    if (np.diff(order) < 0).any():
         run, steps = run[order], steps.iloc[order]
-    runs, run_start = _runs(frames.runs, run, start := _micros(steps["started_at"]))
-    is_there = runs["is_started"] | runs["has_bars"]
-    first = run_start[is_there].min(initial=np.iinfo(np.int64).max) if is_there.any() else 0
-    origin = run_start if time == "relative" else np.full(len(runs), first, np.int64)
-    runs["start"] = np.where(is_there, run_start - origin, 0) / SECOND
-    runs["end"] = runs["start"] + frames.runs["duration_s"].fillna(0).to_numpy()
+    steps = steps.reset_index(drop=True)
 
-    bars = np.zeros(len(steps), BAR)
-    bars["step"], bars["run"], bars["depth"] = order, run, steps["depth"]
-    bars["parent"] = _parents(bars["depth"])
+    origin = _micros(first.fillna(EPOCH))
+    runs["start"] = (_micros(began) - origin) / SECOND
+    runs["end"] = runs["start"] + runs["duration_s"].fillna(0)
+    bars = steps[["depth", "is_critical", "is_open", "critical_s"]].assign(run=run, is_run=steps["order"] < 0)
+    bars["depth"] += ~bars["is_run"] & (is_tree and len(runs) > 1)
+    start = _micros(steps["started_at"])
+    length = np.rint(steps["duration_s"].fillna(0).to_numpy() * SECOND).astype(np.int64)
     bars["start"] = (start - origin[run]) / SECOND
-    length = np.rint(steps["duration_s"].fillna(0).to_numpy(float) * SECOND).astype(np.int64)
     bars["end"] = (start + length - origin[run]) / SECOND
-    bars["is_open"] = steps["is_open"]
-    bars["is_critical"] = steps["is_critical"] & ~runs["is_failed"][run]
-    bars["color"], legend = _colors(frames.runs, steps, color)
-    explained = _set_kinds(bars, steps)
-    messages = {int(bars["step"][to]): str(step_label(steps, at)) for at, to in explained.items()}
-    is_kept = np.ones(len(bars), np.bool_)
-    is_kept[[*explained]] = False
-    bars["parent"] = np.where(bars["parent"] < 0, -1, (np.cumsum(is_kept) - 1)[bars["parent"]])
-    return Scene(frames, bars[is_kept], runs, origin, legend, messages, {})
+    bars["is_critical"] &= ~is_any(runs["status"], "error")[run]
+    agents = _add_colors(bars, runs, steps, color)
+    bars, notes = _with_kinds(bars, steps)
+    legend = _legend(color, agents)
+    bars["color"] = bars["color"].mask(bars["is_failing"], len(legend))
+    return Scene(frames, steps, bars, runs, origin, agents, [*legend, (FAILING, FAILED_COLOR)], notes)
 
 
-def _runs(frame: pd.DataFrame, run: Ints, start: Ints) -> tuple[Array, Ints]:
-    """The runs, and when each started, else its first step; 0 if neither is known."""
-    runs = np.zeros(len(frame), RUN)
-    runs["row"] = -1
-    runs["is_started"] = frame["started_at"].notna()
-    runs["has_bars"] = np.bincount(run, minlength=len(frame)) > 0
-    runs["is_failed"] = is_any(frame["status"], "error")
-    runs["is_live"] = frame["status"].isin(["running", "interrupted"])
-    first = np.where(runs["has_bars"], np.iinfo(np.int64).max, 0)
-    np.minimum.at(first, run, start)
-    return runs, np.where(runs["is_started"], _micros(frame["started_at"]), first)
+def run_names(frames: Frames) -> list[str]:
+    """A label for each run; with a letter in front of two to four."""
+    columns = (frames.runs[name] for name in ("run_id", "business_name", "agent_name"))
+    labels = [run_label(run, business, agent, 36) for run, business, agent in zip(*columns, strict=True)]
+    letters = LETTERS if 1 < len(labels) <= len(LETTERS) else ""
+    return [f"{letter} {label}" for letter, label in zip(letters, labels, strict=False)] or labels
+
+
+def step_labels(steps: pd.DataFrame) -> pd.Series[Any]:
+    """Give the labels of steps, or their names where they have none."""
+    return steps["label"].where(steps["label"].str.strip().fillna("").ne(""), steps["name"])
+
+
+def _run_bars(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of steps for runs; `order` is what no step has."""
+    words = runs[["run_id", "agent", "label", "status", "duration_s"]].astype({"status": "str"})
+    numbers = {"order": -1, "depth": 0, "n_artifacts": 0, "critical_s": 0.0}
+    flags = {"is_open": False, "is_critical": False}
+    return words.assign(started_at=runs["began"], step_id="", **numbers, **flags)
+
+
+def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Set what the bars are. Instant error steps become notes on the steps that failed, if there are such."""
+    is_error, is_question = (is_any(steps["type"], word) for word in ("error", "interrupt"))
+    bars["is_error"] = (is_any(steps["status"], "error") | is_error) & ~bars["is_run"]
+    bars["parent"] = parent = _parents(bars["depth"].to_numpy())
+    is_instant = is_error & (bars["end"] <= bars["start"]) & ~_has_children(parent)
+    notes = pd.Series(dtype=object)
+    if is_instant.any():
+        explained = _explained(bars, pd.Series(is_instant), bars["is_error"] & ~is_error)
+        notes = step_labels(steps.loc[explained.index]).set_axis(explained)
+        bars = bars.drop(explained.index)
+        bars["parent"] = parent = _parents(bars["depth"].to_numpy())
+        is_question = is_question[bars.index]
+    is_group = _has_children(parent) & ~is_question
+    is_wait = is_question & steps["resolution"].isna()[bars.index].to_numpy()
+    bars["kind"] = np.select([is_wait, is_group | bars["is_run"]], [WAIT, GROUP], STEP)
+    bars["is_failing"] = bars["is_error"] & (bars["kind"] == STEP)
+    return bars, notes[~notes.index.duplicated(keep="last")]
 
 
 def _parents(depth: Ints) -> Ints:
@@ -110,158 +137,97 @@ def _parents(depth: Ints) -> Ints:
     return parent
 
 
-def _set_kinds(bars: Array, steps: pd.DataFrame) -> dict[int, int]:
-    """Set what the bars are; give the bar of the step that failed for each error step that explains one."""
-    is_error, is_question = (is_any(steps["type"], word) for word in ("error", "interrupt"))
-    bars["is_error"] = is_any(steps["status"], "error") | is_error
-    n_children = steps["n_children"].to_numpy(copy=True)
-    instant = np.flatnonzero(is_error & (bars["end"] <= bars["start"]) & (n_children == 0))
-    explained = _explained(bars, instant.tolist(), n_children, is_error)
-    np.subtract.at(n_children, [above for at in explained if (above := bars["parent"][at]) >= 0], 1)
-    is_wait = is_question & steps["resolution"].isna().to_numpy()
-    bars["kind"] = np.select([is_wait, (n_children > 0) & ~is_question], [WAIT, GROUP], STEP)
-    bars["is_failing"] = bars["is_error"] & (bars["kind"] == STEP)
-    return explained
+def _has_children(parent: Ints) -> Flags:
+    return np.bincount(parent + 1, minlength=len(parent) + 1)[1:] > 0
 
 
-def _explained(bars: Array, instant: list[int], n_children: Ints, is_error_step: Flags) -> dict[int, int]:
-    """The bar that each instant error step explains.
+def _explained(bars: pd.DataFrame, instant: pd.Series[bool], failed: pd.Series[bool]) -> pd.Series[int]:
+    """The bar that each instant error step explains, as far as there is one.
 
-    The sibling that failed last before it, else the parent if it has no other child steps.
+    The sibling that failed last before it, else the parent if that failed without other child steps.
     """
-    siblings: dict[tuple[int, int], list[tuple[float, int]]] = {}
-    failed = np.flatnonzero(bars["is_error"] & ~is_error_step) if instant else np.zeros(0, np.int64)
-    for at in failed[np.argsort(bars["end"][failed], kind="stable")].tolist():
-        family = siblings.setdefault((bars["run"][at], bars["parent"][at]), [])
-        family.append((bars["end"][at], at))
-    n_errors = Counter(bars["parent"][instant].tolist())
-    explained = {}
-    for at in instant:
-        parent = int(bars["parent"][at])
-        family = siblings.get((bars["run"][at], parent), [])
-        if before := bisect_right(family, (bars["end"][at], len(bars))):
-            explained[at] = family[before - 1][1]
-        elif parent >= 0 and bars["is_error"][parent] and n_children[parent] == n_errors[parent]:
-            explained[at] = parent
-    return explained
+    keys = ["run", "parent"]
+    errors, siblings = (
+        bars.loc[which, [*keys, "end"]].rename_axis("at").reset_index().sort_values("end", kind="stable")
+        for which in (instant, failed)
+    )
+    pairs = pd.merge_asof(errors, siblings, on="end", by=keys, suffixes=("", "_failed"))
+    n_others = (~instant).groupby([bars[key] for key in keys]).transform("sum")
+    is_alone = n_others.to_numpy()[pairs["at"]] == 0
+    parent = pairs["parent"].where(pairs["parent"].isin(bars.index[failed]) & is_alone)
+    return pairs["at_failed"].fillna(parent).set_axis(pairs["at"]).dropna().astype(int)
 
 
-def answers(frames: Frames, rows: Ints) -> dict[int, str]:
-    """What is known of the answers to the questions in some rows of the steps, by these rows."""
-    keys = ["run_id", "step_id"]
-    asked = frames.steps[keys].iloc[rows].assign(row=rows).merge(frames.interrupts, on=keys)
-    columns = (asked[name].tolist() for name in ("kind", "outcome", "decision", "answered_by"))
-    return dict(zip(asked["row"].tolist(), map(answer_words, *columns), strict=True))
+def with_words(scene: Scene, bars: pd.DataFrame) -> pd.DataFrame:
+    """Add to some bars what the frames say of them, and a `note`.
+
+    It is the error's message, what is known of an answer, or that there is no end, else empty.
+    """
+    bars = bars.join(scene.steps[WORDS])
+    bars["label"] = step_labels(bars)
+    bars["agent_name"] = np.array(scene.agents, dtype=object)[bars["agent"]]
+    is_wait, asked = bars["kind"] == WAIT, scene.frames.interrupts
+    asked = asked[asked["step_id"].isin(bars.loc[is_wait, "step_id"])]
+    columns = ("run_id", "step_id", "kind", "outcome", "decision", "answered_by")
+    answers = {
+        (run_id, step_id): outcome_words(*answer) + (f" by {name}" if _text(name) else "")
+        for run_id, step_id, *answer, name in zip(*(asked[one].tolist() for one in columns), strict=True)
+    }
+    is_live = scene.runs["status"].isin(["running", "interrupted"])[bars["run"]]
+    endings = np.where(is_live, "still running", "no end recorded")
+    notes = scene.notes.reindex(bars.index, fill_value="").where(~bars["is_open"], endings)
+    keys = zip(bars["run_id"], bars["step_id"], strict=True)
+    return bars.assign(note=notes.where(~is_wait, [answers.get(key) for key in keys]))
 
 
-def answer_words(kind: str, outcome: str, decision: object, name: object) -> str:
-    """Say how a question was answered, as far as it is known."""
-    if outcome == "lapsed":
-        return OUTCOMES["lapsed"]
-    words = DECISIONS.get(str(decision), OUTCOMES["answered"])
-    words = "Dismissed" if kind == "dismissal" and decision == "approved" else words
-    return f"{words} by {name}" if isinstance(name, str) and name.strip() else words
-
-
-def _colors(runs: pd.DataFrame, steps: pd.DataFrame, color: str) -> tuple[NDArray[Any], Legend]:
-    """A color for each step, as a position in a legend of words and colors."""
-    if color != "agent":
-        known = TYPES if color == "type" else STATUSES
-        codes = pd.Index([*known]).get_indexer(pd.Index(steps[color].astype("object")))
-        return np.where(codes < 0, len(known), codes), [*known.items(), ("other", OTHER_COLOR)]
-    names = agent_names(runs)  # the run's own agent has the first color, the others follow as they appear
-    own = pd.Series([*names], dtype="str")
+def _add_colors(bars: pd.DataFrame, runs: pd.DataFrame, steps: pd.DataFrame, color: str) -> list[str]:
+    """Set the agent and the color of each bar, as positions in lists; the names of the agents."""
+    names = dict(zip(runs["agent"], runs["agent_name"], strict=True))
+    own = runs["agent"].drop_duplicates()  # a run's own agent comes first, the others as they appear
     codes, agents = pd.factorize(pd.concat([own, steps["agent"]]), use_na_sentinel=False)
-    legend = [(agent_word(agent, names), shade) for agent, shade in zip(agents, AGENT_COLORS, strict=False)]
+    bars["agent"] = codes[len(own) :]
+    bars["color"] = np.minimum(bars["agent"], len(AGENT_COLORS))
+    if color != "agent":
+        known = pd.Index([*COLORS[color]])
+        codes = known.get_indexer(pd.Index(steps[color].astype("object")))
+        bars["color"] = np.where(codes < 0, len(known), codes)
+    return [agent_title(_text(agent), _text(names.get(agent))) for agent in agents]
+
+
+def _legend(color: str, agents: list[str]) -> Legend:
+    """The words and colors of bars."""
+    if color != "agent":
+        return [*COLORS[color].items(), ("other", OTHER_COLOR)]
     others = [("Other agents", OTHER_COLOR)] if len(agents) > len(AGENT_COLORS) else []
-    return np.minimum(codes[len(own) :], len(AGENT_COLORS)), [*legend, *others]
+    return [*zip(agents, AGENT_COLORS, strict=False), *others]
 
 
-def agent_names(runs: pd.DataFrame) -> dict[Any, Any]:
-    """The names of the runs' own agents by their types; a name may be missing."""
-    known = runs.dropna(subset=["agent"])
-    return dict(zip(known["agent"], known["agent_name"], strict=True))
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
 
 
-def agent_word(agent: object, names: dict[Any, Any]) -> str:
-    """The name of an agent for people."""
-    if not isinstance(agent, str) or not agent.strip():
-        return "Unknown agent"
-    name = names.get(agent)
-    return name if isinstance(name, str) and name.strip() else agent_title(agent)
-
-
-def step_label(steps: pd.DataFrame, row: int) -> object:
-    """The label of the step in a row for people, else its internal name."""
-    return label_or_name(steps["label"].iat[row], steps["name"].iat[row])
-
-
-def label_or_name(label: object, name: object) -> object:
-    """The label, unless it is missing or blank."""
-    return label if isinstance(label, str) and label.strip() else name
-
-
-def _micros(times: pd.Series) -> Ints:
+def _micros(times: pd.Series[Any]) -> Ints:
     """Times as microseconds since 1970; missing ones are 0."""
-    known = times.fillna(pd.Timestamp(0, tz="UTC")).dt.tz_convert(None).to_numpy("datetime64[us]")
-    whole: Ints = known.astype(np.int64)
+    whole: Ints = times.fillna(EPOCH).dt.as_unit("us").to_numpy("datetime64[us]").astype(np.int64)
     return whole
 
 
-def is_any(words: pd.Series, word: str) -> Flags:
+def each(bars: pd.DataFrame) -> Iterator[Any]:
+    """Iterate over bars; their columns are attributes."""
+    return bars.itertuples()
+
+
+def is_any(words: pd.Series[Any], word: str) -> Flags:
     """Where a column of words says `word`; nowhere where it is missing."""
     return (words == word).fillna(False).to_numpy(bool)
 
 
-def union(group: Ints, lo: Floats, hi: Floats) -> tuple[Ints, Floats, Floats]:
-    """The union of the intervals [lo, hi) of each group, as intervals that do not touch.
-
-    Sorted by group and time. Empty intervals stay where nothing else is.
-    """
-    if not len(group):
-        return group, lo, hi
-    # Ranks instead of times, each group shifted behind the one before: one running maximum serves all groups.
-    moments, rank = np.unique(np.concatenate([lo, hi]), return_inverse=True)
-    shift = group * len(moments)
-    order = np.argsort(rank[: len(lo)] + shift, kind="stable")
-    opens_at = (rank[: len(lo)] + shift)[order]
-    reach = np.maximum.accumulate((rank[len(lo) :] + shift)[order])
-    begins = np.flatnonzero(np.append(True, opens_at[1:] > reach[:-1]))
-    ends = np.append(begins[1:], len(lo)) - 1
-    which = group[order][begins]
-    return which, lo[order][begins], moments[reach[ends] - which * len(moments)]
-
-
-def blocked(scene: Scene) -> list[tuple[float, float]]:
-    """When a run waits for a reviewer, no step works, and other runs wait or are over; in seconds.
-
-    Only such times can be folded without bending a run that goes on.
-    """
-    bars, runs = scene.bars, scene.runs
-    waits, works = bars[bars["kind"] == WAIT], bars[bars["kind"] == STEP]
-    run = waits["run"]
-    clipped = (np.clip(waits[edge], runs["start"][run], runs["end"][run]) for edge in ("start", "end"))
-    _, since, to = union(run, *clipped)
-    # +1 where a run begins, -1 where it begins to wait: zero means that nothing but waiting goes on.
-    active = _changes((runs["start"], runs["end"], 1), (works["start"], works["end"], 1), (since, to, -1))
-    waited = _changes((since, to, 1))
-    moments = np.unique(np.concatenate([active[0], waited[0]]))
-    is_blocked = (_level(active, moments) == 0) & (_level(waited, moments) > 0)
-    edges = np.flatnonzero(np.diff(is_blocked, prepend=False, append=False))
-    seconds = moments[edges].tolist()
-    return list(zip(seconds[::2], seconds[1::2], strict=True))
-
-
-def _changes(*parts: tuple[Floats, Floats, int]) -> tuple[Floats, Ints]:
-    """A step function: the moments at which it changes, and its value from there on."""
-    times = np.concatenate([part for lo, hi, _ in parts for part in (lo, hi)])
-    change = np.concatenate([np.full(len(lo), by) for lo, hi, by in parts for by in (by, -by)])
-    order = np.argsort(times, kind="stable")
-    return times[order], np.cumsum(change[order])
-
-
-def _level(function: tuple[Floats, Ints], moments: Floats) -> Ints:
-    """The value of a step function right after each moment."""
-    times, value = function
-    at = np.searchsorted(times, moments, side="right") - 1
-    return np.where(at >= 0, value[np.maximum(at, 0)], 0) if len(times) else np.zeros(len(moments), np.int64)
+def blocked(bars: pd.DataFrame) -> list[tuple[float, float]]:
+    """The ranges of time in which a question is open and no step works."""
+    bars = bars[bars["kind"] != GROUP]
+    change, is_wait = np.repeat([1, -1], len(bars)), np.tile(bars["kind"] == WAIT, 2)
+    events = pd.DataFrame({"waits": change * is_wait, "works": change * ~is_wait})
+    is_open = events.groupby(np.concatenate([bars["start"], bars["end"]])).sum().cumsum() > 0
+    is_blocked = is_open["waits"] & ~is_open["works"]
+    edges = is_open.index[np.diff(is_blocked, prepend=False)].tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))

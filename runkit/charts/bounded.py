@@ -14,10 +14,11 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.bars import GROUP, STEP, WAIT, Array, union
-from runkit.style import FAILED_COLOR, LIGHT
+from runkit.charts.bars import GROUP, STEP, WAIT
+from runkit.style import LIGHT
 from runkit.timing import Flags, Ints
 
 Floats = NDArray[np.float64]
@@ -26,17 +27,19 @@ BUCKETS = 1_000  # columns: about a pixel each in a notebook's width; the worst 
 BANDS = 60  # bands of 12 px are as low as a column's height can still be read
 BAND_PX = 12  # what they have in the highest figure; fewer are higher
 LEAST_PX = 3  # an error or a wait is never narrower or lower
-GROUP_COLOR = "#808080"
-EDGES = ("#3A2300", "#5C0B0B")  # hatch of a wait, frame of an error: neither differs by its color alone
+# Colors of the image: 0 is the ground, seen through; a hatch marks waits and a frame errors, so that neither
+# differs by its color alone. The legend's colors follow, of which the last one is that of errors.
+GROUND, OPEN_GROUP, HATCH, WAITS, FRAME, FIRST_COLOR = range(6)
+PALETTE = ("#000000", "#808080", "#3A2300", LIGHT.wait, "#5C0B0B")
 
 
 class Overview(NamedTuple):
     """What is in each cell, arrays of shape (bands, buckets); times in seconds of the axis.
 
-    `busy`: time in which a group of the band works, summed over its groups; `capacity` (bands,): how many
-    groups there are, so busy / (capacity * bucket) is the busy fraction. `by_color` (colors, bands, buckets):
-    the working steps' time; `waiting`, `failing` and `open_groups` (bands, buckets) likewise. `counts`: steps
-    that start there. `waits`, `errors`: columns in which one is open.
+    `busy`: time in which a run works in the band, summed over its runs; `capacity` (bands,): how many runs
+    there are, so busy / (capacity * bucket) is the busy fraction. `by_color` (colors, bands, buckets): the
+    working steps' time; `waiting`, `failing` and `open_groups` likewise. `waits`, `errors`: where one is,
+    at least `LEAST_PX` buckets each. `counts`: bars that start there.
     """
 
     bucket: float
@@ -46,46 +49,49 @@ class Overview(NamedTuple):
     waiting: Floats
     failing: Floats
     open_groups: Floats
-    counts: Ints
     waits: Flags
     errors: Flags
+    counts: Ints
 
 
 def aggregate(
-    bars: Array, *, colors: int, band: Ints, group: Ints, n_bands: int, first: float, length: float
+    bars: pd.DataFrame, band: Ints, n_colors: int, n_bands: int, first: float, length: float
 ) -> Overview:
-    """Sum bars up in cells. They are clipped to [first, first + length).
-
-    `group`: what can be busy only once at a time, a run or a row; two bars of a group that overlap are busy
-    once.
-    """
+    """Sum bars up in cells. They are clipped to [first, first + length)."""
     bucket = length / BUCKETS
-    lo, hi = (np.clip((bars[edge] - first) / bucket, 0, BUCKETS) for edge in ("x0", "x1"))
-    n_groups = int(group.max(initial=0)) + 1
-    units, unit = np.unique(band * n_groups + group, return_inverse=True)
-    unit_band = units // n_groups
-    is_step, is_wait, is_failing = bars["kind"] == STEP, bars["kind"] == WAIT, bars["is_failing"]
-    union_unit, union_lo, union_hi = union(unit[is_step], lo[is_step], hi[is_step])
-
-    def covered(which: Flags) -> Floats:
-        return _cover(band[which], lo[which], hi[which], n_bands) * bucket
-
-    key = bars["color"][is_step].astype(np.int64) * n_bands + band[is_step]
-    by_color = _cover(key, lo[is_step], hi[is_step], colors * n_bands) * bucket
+    lo, hi = (np.clip((bars[edge].to_numpy() - first) / bucket, 0, BUCKETS) for edge in ("x0", "x1"))
+    left = np.minimum(np.floor(lo), BUCKETS - LEAST_PX)
+    right = np.maximum(np.ceil(hi), left + LEAST_PX)
+    kind, run, failing = (bars[name].to_numpy() for name in ("kind", "run", "is_failing"))
+    steps, waits, groups = (np.flatnonzero(kind == one) for one in (STEP, WAIT, GROUP))
+    n_runs = int(run.max(initial=0)) + 1
+    unit = band * n_runs + run
+    spans = union(unit[steps], lo[steps], hi[steps])
+    busy = spans["group"].to_numpy() // n_runs, spans["lo"].to_numpy(), spans["hi"].to_numpy()
+    key = bars["color"].to_numpy()[steps] * n_bands + band[steps]
+    by_color = _cover(key, lo[steps], hi[steps], n_colors * n_bands)
     column = np.minimum(lo.astype(np.int64), BUCKETS - 1)
     counts = np.bincount(band * BUCKETS + column, minlength=n_bands * BUCKETS)
     return Overview(
         bucket=bucket,
-        busy=_cover(unit_band[union_unit], union_lo, union_hi, n_bands) * bucket,
-        capacity=np.bincount(unit_band, minlength=n_bands),
-        by_color=by_color.reshape(colors, n_bands, BUCKETS),
-        waiting=covered(is_wait),
-        failing=covered(is_failing),
-        open_groups=covered(bars["kind"] == GROUP),
+        busy=_cover(*busy, n_bands) * bucket,
+        capacity=np.bincount(np.unique(unit) // n_runs, minlength=n_bands),
+        by_color=by_color.reshape(n_colors, n_bands, BUCKETS) * bucket,
+        waiting=_cover(band[waits], lo[waits], hi[waits], n_bands) * bucket,
+        failing=_cover(band[failing], lo[failing], hi[failing], n_bands) * bucket,
+        open_groups=_cover(band[groups], lo[groups], hi[groups], n_bands) * bucket,
+        waits=_cover(band[waits], left[waits], right[waits], n_bands) > 0,
+        errors=_cover(band[failing], left[failing], right[failing], n_bands) > 0,
         counts=counts.reshape(n_bands, BUCKETS),
-        waits=_touched(band, lo, hi, is_wait, n_bands),
-        errors=_touched(band, lo, hi, is_failing, n_bands),
     )
+
+
+def union(group: Ints, lo: Floats, hi: Floats) -> pd.DataFrame:
+    """The union of the intervals [lo, hi) of each group, as intervals that do not touch."""
+    spans = pd.DataFrame({"group": group, "lo": lo, "hi": hi}).sort_values(["group", "lo"])
+    reach = spans.groupby("group")["hi"].cummax().groupby(spans["group"]).shift()
+    number = (~(spans["lo"] <= reach)).cumsum()
+    return spans.groupby(number).agg({"group": "first", "lo": "first", "hi": "max"})
 
 
 def _cover(key: Ints, lo: Floats, hi: Floats, n_keys: int) -> Floats:
@@ -95,33 +101,15 @@ def _cover(key: Ints, lo: Floats, hi: Floats, n_keys: int) -> Floats:
     away. So the cost is two additions an interval, however long it is.
     """
     width = BUCKETS + 2
-    size = n_keys * width
 
     def edge(times: Floats) -> Floats:
         column = times.astype(np.int64)
         cell = key * width + column
-        here = np.bincount(cell, column + 1 - times, size).reshape(n_keys, width)
-        after = np.bincount(cell + 1, minlength=size).reshape(n_keys, width)
-        return np.asarray(here + np.cumsum(after, axis=1), np.float64)
+        here = np.bincount(cell, column + 1 - times, n_keys * width)
+        after = np.bincount(cell + 1, minlength=n_keys * width)
+        return np.asarray(here.reshape(-1, width) + np.cumsum(after.reshape(-1, width), axis=1), np.float64)
 
-    covered = edge(lo) - edge(hi)
-    return np.maximum(covered[:, :BUCKETS], 0.0)
-
-
-def _touched(band: Ints, lo: Floats, hi: Floats, which: Flags, n_bands: int) -> Flags:
-    """Columns that the steps of `which` touch, at least `LEAST_PX` each."""
-    left = np.minimum(np.floor(lo[which]).astype(np.int64), BUCKETS - LEAST_PX)
-    right = np.maximum(np.ceil(hi[which]).astype(np.int64), left + LEAST_PX)
-    width = BUCKETS + 1
-    change = np.bincount(band[which] * width + left, minlength=n_bands * width)
-    change = change - np.bincount(band[which] * width + right, minlength=n_bands * width)
-    return np.cumsum(change.reshape(n_bands, width), axis=1)[:, :BUCKETS] > 0
-
-
-# Palette of the image: 0 is the ground, seen through; then what has no color of its own; the colors follow.
-GROUND, OPEN_GROUP, HATCH, WAITS, FRAME, FAILED = range(6)
-FIRST_COLOR = 6
-PALETTE = ("#000000", GROUP_COLOR, EDGES[0], LIGHT.wait, EDGES[1], FAILED_COLOR)
+    return np.maximum(edge(lo) - edge(hi), 0.0)[:, :BUCKETS]
 
 
 def render(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
@@ -132,45 +120,39 @@ def render(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
     least `LEAST_PX`.
     """
     whole = np.maximum(view.capacity, 1)[:, None] * view.bucket
-    height = np.where(view.busy > 0, _pixels(view.busy / whole, 1, band_px), 0)
-    best = np.where(view.busy > 0, view.by_color.argmax(axis=0) + FIRST_COLOR, OPEN_GROUP)
+
+    def height(time: Floats, is_there: Flags, least: int) -> Ints:
+        pixels = np.clip(np.rint(time / whole * band_px), least, band_px)
+        return np.where(is_there, pixels, 0).astype(np.int64)[:, None, :]
+
+    works = height(view.busy, view.busy > 0, 1)
+    waits = height(view.waiting, view.waits, LEAST_PX)
+    errors = height(view.failing, view.errors, LEAST_PX)
+    best = np.where(view.busy > 0, view.by_color.argmax(axis=0) + FIRST_COLOR, OPEN_GROUP)[:, None, :]
     # Where nothing works, a thin line says that a group is open or a step without duration stands there.
-    is_open = (view.open_groups > 0) | (view.counts > 0)
-    height = np.where((height == 0) & is_open, 1, height)
-
+    is_open = ((view.open_groups > 0) | (view.counts > 0))[:, None, :]
     y, x = np.arange(band_px)[None, :, None], np.arange(BUCKETS)[None, None, :]
-    out = np.where(y >= band_px - height[:, None, :], best[:, None, :], GROUND)
-    hatched = np.where((x + y) % 4 == 0, HATCH, WAITS)
-    hanging = np.where(view.waits, _pixels(view.waiting / whole, LEAST_PX, band_px), 0)
-    out = np.where(y < hanging[:, None, :], hatched, out)
-    hanging = np.where(view.errors, _pixels(view.failing / whole, LEAST_PX, band_px), 0)[:, None, :]
-    framed = np.where((y == 0) | (y == hanging - 1), FRAME, FAILED)
-    out = np.where(y < hanging, framed, out)
-    return out.astype(np.uint8).reshape(len(view.capacity) * band_px, BUCKETS)
-
-
-def _pixels(fraction: Floats, least: int, most: int) -> Ints:
-    return np.clip(np.rint(fraction * most), least, most).astype(np.int64)
+    out = np.where(y >= band_px - np.maximum(works, is_open), best, GROUND)
+    out = np.where(y < waits, np.where((x + y) % 4 == 0, HATCH, WAITS), out)
+    framed = np.where((y == 0) | (y == errors - 1), FRAME, FIRST_COLOR + len(view.by_color) - 1)
+    out = np.where(y < errors, framed, out)
+    return out.astype(np.uint8).reshape(-1, BUCKETS)
 
 
 def png(cells: NDArray[np.uint8], colors: list[str]) -> str:
     """A PNG of palette numbers as a data URI; number 0 is transparent."""
     height, width = cells.shape
-    palette = (*PALETTE, *colors)
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    rows = np.zeros((height, width + 1), np.uint8)  # each row begins with its filter: 0, none
-    rows[:, 1:] = cells
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits a pixel, palette
-    image = b"\x89PNG\r\n\x1a\n" + b"".join(
-        (
-            chunk(b"IHDR", header),
-            chunk(b"PLTE", b"".join(bytes.fromhex(color[1:]) for color in palette)),
-            chunk(b"tRNS", b"\x00"),
-            chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
-            chunk(b"IEND", b""),
-        )
-    )
+    rows = np.pad(cells, ((0, 0), (1, 0)))  # each row begins with its filter: 0, none
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0),  # 8 bits a pixel, palette
+        b"PLTE": bytes.fromhex("".join((*PALETTE, *colors)).replace("#", "")),
+        b"tRNS": b"\x00",
+        b"IDAT": zlib.compress(rows.tobytes(), 9),
+        b"IEND": b"",
+    }
+    image = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks.items())
     return "data:image/png;base64," + base64.b64encode(image).decode()

@@ -6,19 +6,17 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import numpy as np
-
-from runkit.charts.axis import Axis, folded, unfolded
-from runkit.charts.bars import SECOND, WAIT, Scene, answers, blocked, scene_of, step_label
+from runkit.charts.axis import Axis, axis_of
+from runkit.charts.bars import SECOND, WAIT, Scene, blocked, scene_of, step_labels, with_words
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import Heading, run_heading, runs_heading
-from runkit.charts.hover import hover_texts
+from runkit.charts.hover import with_hover
 from runkit.charts.layout import layout
 from runkit.charts.pair_chart import can_pair, pair_chart
-from runkit.charts.rows import LAYOUTS, LETTERS, MOST_PX
+from runkit.charts.rows import LAYOUTS, MOST_PX
 from runkit.charts.selection import critical_path, exact_bars, visible_steps
 from runkit.charts.style import chosen_theme, keep_private
-from runkit.charts.traces import Picture, traces
+from runkit.charts.traces import DENSE_PX, Picture, durations, legend, traces
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames, frames
 from runkit.tables.validate import FIRST, LAST
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
 BOUNDED_PX = 720  # of the rows of a picture of very many steps
 FOLDED_SHARE = 0.5  # of the time: waits that take more are folded by `compress_waits="auto"`
 DAY = 86_400 * SECOND  # in microseconds; no zone is farther from UTC
-ROWS = (*LAYOUTS, "run")
 DEFAULT_ROWS = {1: "tree", 2: "pair", 3: "agent", 4: "agent"}  # by the number of runs
 CHOICES = {
+    "rows": (None, *LAYOUTS, "run"),
     "time": ("relative", "absolute"),
     "color": ("agent", "type", "status"),
     "sort": ("attention", "time", "duration"),
@@ -99,10 +97,8 @@ def gantt(
     """
     import plotly.graph_objects as go
 
-    _check(
-        rows, max_bars, depth, time=time, color=color, sort=sort, group=group, compress_waits=compress_waits
-    )
-    _check_zone(tz)
+    words = {"rows": rows, "time": time, "color": color, "sort": sort, "group": group}
+    _check(max_bars, depth, tz, words | {"compress_waits": compress_waits})
     read = source if isinstance(source, Frames) else frames(source)
     if read.runs.empty:
         raise UsageError(
@@ -112,33 +108,30 @@ def gantt(
     if kind == "run":
         return fleet_chart(read, sort=sort, group=group, sla_h=sla_h, tz=tz, title=title)
     keep_private()
-    shown = scene_of(read, time, color)
-    is_pair = len(shown.runs) == 2 and kind in ("tree", "pair") and time == "relative"
-    if is_pair and can_pair(shown, max_bars):
-        return pair_chart(shown, depth, compress_waits=compress_waits, title=title, tz=tz)
-    picture = _picture(
-        shown, "agent" if kind == "pair" else kind, max_bars, depth, _axis(shown, compress_waits), tz
-    )
-    data, heading = traces(picture), _heading(picture, title, _note(picture, shown))
-    return go.Figure(data, layout(picture, data, heading, is_clock=time == "absolute"))
+    is_pair = len(read.runs) == 2 and kind in ("tree", "pair") and time == "relative"
+    if is_pair and can_pair(read, max_bars):
+        scene = scene_of(read, time, color, is_tree=False)
+        return pair_chart(scene, depth, compress_waits=bool(compress_waits), title=title, tz=tz)
+    kind = "agent" if kind == "pair" else kind
+    scene = scene_of(read, time, color, is_tree=kind == "tree")
+    axis, tz = _axis(scene, compress_waits, tz)
+    picture, note = _picture(scene, kind, max_bars, depth, axis, tz)
+    texts, reach = durations(picture)
+    data = [*traces(picture), *texts, *legend(picture)]
+    heading, clock = _heading(picture, title, note), tz if time == "absolute" else None
+    return go.Figure(data, layout(picture, data, heading, tz=clock, reach=reach))
 
 
-def _check(rows: object, max_bars: object, depth: object, **words: object) -> None:
-    if rows not in (None, *ROWS):
-        raise UsageError.one_of("rows", rows, ROWS)
+def _check(max_bars: object, depth: object, tz: str, words: dict[str, object]) -> None:
     for name, word in words.items():
         if not any(word is choice or (isinstance(word, str) and word == choice) for choice in CHOICES[name]):
             raise UsageError.one_of(name, word, map(str, CHOICES[name]))
-    if isinstance(max_bars, bool) or not isinstance(max_bars, int) or max_bars < 0:
+    if type(max_bars) is not int or max_bars < 0:
         raise UsageError(f"max_bars={max_bars!r} cannot be used; expected a whole number, 0 or more.")
-    is_number = isinstance(depth, int) and not isinstance(depth, bool) and depth > 0
-    if depth is not None and depth != "auto" and not is_number:
+    if depth not in (None, "auto") and not (type(depth) is int and depth > 0):
         raise UsageError(
             f"depth={depth!r} cannot be used; expected 'auto', None, or a whole number from 1 on."
         )
-
-
-def _check_zone(tz: str) -> None:
     try:
         ZoneInfo(tz)
     except (KeyError, ValueError, TypeError, OSError):
@@ -149,72 +142,55 @@ def _check_zone(tz: str) -> None:
         ) from None
 
 
-def _axis(shown: Scene, compress_waits: bool | str) -> Axis:
-    """The time axis, folded if that is asked for or helps; `x0` and `x1` of bars and runs follow it."""
-    started = shown.runs[shown.runs["is_started"]]
-    edges = [part[edge] for part in (shown.bars, started) for edge in ("start", "end")]
-    moments = np.concatenate([*edges, [0.0]])
-    first, last = float(moments.min()), float(moments.max())
+def _axis(scene: Scene, compress_waits: bool | str, tz: str) -> tuple[Axis, str]:
+    """The time axis, folded if that is asked for or helps, and its zone; `x0` and `x1` of bars follow it."""
+    bars, runs = scene.bars, scene.runs
+    first = min(0.0, bars["start"].min(), runs["start"].min())
+    last = max(0.0, bars["end"].max(), runs["end"].max())
     least = FOLDED_SHARE * (last - first) if compress_waits == "auto" else 0.0
-    waits = shown.bars[shown.bars["kind"] == WAIT]
+    waits = bars[bars["kind"] == WAIT]
     can_fold = compress_waits and (waits["end"] - waits["start"]).sum() > least
-    folds = blocked(shown) if can_fold else []
+    folds = blocked(bars) if can_fold else []
     is_folded = sum(to - since for since, to in folds) > least
-    axis = folded(first, last, folds) if is_folded else unfolded(first, last)
-    for part in (shown.bars, shown.runs):
-        part["x0"], part["x1"] = axis.at(part["start"]), axis.at(part["end"])
-    return axis
+    axis = axis_of(first, last, folds if is_folded else ())
+    bars["x0"], bars["x1"] = axis.at(bars["start"].to_numpy()), axis.at(bars["end"].to_numpy())
+    edges = scene.origin.min() + first * SECOND, scene.origin.max() + last * SECOND
+    return axis, tz if edges[0] > FIRST + DAY and edges[1] < LAST - DAY else "UTC"
 
 
-def _picture(scene: Scene, kind: str, max_bars: int, depth: int | str | None, axis: Axis, tz: str) -> Picture:
-    """Choose what is shown, and give each bar its row."""
-    several = len(scene.runs) > 1  # each run may have a row, too
-    is_bounded = len(scene.bars) + several * len(scene.runs) > max_bars
-    is_shown = visible_steps(scene, kind, None if is_bounded else depth)
-    shown = scene._replace(bars=scene.bars[is_shown])
+def _picture(
+    scene: Scene, kind: str, max_bars: int, depth: int | str | None, axis: Axis, tz: str
+) -> tuple[Picture, str]:
+    """Choose what is shown, give each bar its row, and say how many steps are shown if not all are."""
+    bars, n_steps = scene.bars, len(scene.frames.steps)
+    is_bounded = len(bars) > max_bars
+    can_choose = kind == "tree" or isinstance(depth, int)
+    is_shown = visible_steps(bars, depth if can_choose and not is_bounded else None)
+    shown = scene._replace(bars=bars[is_shown])
     rows = LAYOUTS[kind](shown, BOUNDED_PX if is_bounded else MOST_PX)
-    bars = exact_bars(shown, axis, rows, max_bars) if is_bounded else shown.bars
-    shown = shown._replace(answers=answers(shown.frames, bars["step"][bars["kind"] == WAIT]))
-    tz = tz if _has_local_times(shown) else "UTC"
-    return Picture(
-        scene=shown,
-        bars=bars,
-        rows=rows,
-        axis=axis,
-        path=[] if is_bounded else critical_path(scene, is_shown, shown.bars["row"], axis),
-        theme=chosen_theme(),
-        is_bounded=is_bounded,
-        is_partial=not is_shown.all(),
-        tz=tz,
-        texts=hover_texts(shown, bars, tz),
-    )
-
-
-def _note(picture: Picture, scene: Scene) -> str:
-    """Say how many steps are shown if not all are."""
-    n_steps = len(scene.frames.steps)
-    if picture.is_bounded:
-        return f"{len(picture.bars):,} of {n_steps:,} steps shown in detail"
-    n_shown = n_steps - len(scene.bars) + len(picture.bars)
-    return f"{n_shown:,} of {n_steps:,} steps shown" if picture.is_partial else ""
+    drawn, path, note = shown.bars, [], ""
+    if is_bounded:
+        drawn = exact_bars(shown.bars, axis, rows, max_bars)
+        note = f"{(~drawn['is_run']).sum():,} of {n_steps:,} steps shown in detail"
+    elif len(scene.runs) == 1 and rows.px >= DENSE_PX:
+        bars["row"] = shown.bars["row"].reindex(bars.index)
+        path = critical_path(scene, is_shown, axis)
+    if not is_shown.all():
+        n_shown = n_steps - int((~is_shown).sum())
+        note = f"{n_shown:,} of {n_steps:,} steps shown"
+    drawn = with_hover(shown, with_words(shown, drawn), tz)
+    is_failed = bool(scene.runs["status"].eq("error").all())
+    has_path = not is_bounded and bars["is_critical"].any()
+    is_solid = drawn["is_critical"] if has_path else not is_failed
+    drawn = drawn.assign(is_solid=drawn["is_failing"] | is_solid)
+    return Picture(shown, drawn, rows, axis, path, chosen_theme(), is_bounded), note
 
 
 def _heading(picture: Picture, title: str | None, note: str) -> Heading:
-    scene, runs = picture.scene, picture.scene.frames.runs
+    runs, bars = picture.scene.frames.runs, picture.scene.bars
     if len(runs) > 1:
-        letters = LETTERS if len(runs) <= len(LETTERS) else ""
-        return runs_heading(runs, picture.theme, letters, title, note)
-    failing = scene.bars[scene.bars["is_failing"] & scene.runs["is_failed"][0]]
-    label = None
-    if len(failing):
-        label = step_label(scene.frames.steps, failing["step"][np.argmax(failing["end"])])
+        return runs_heading(runs, picture.theme, title, note)
+    failing = bars[bars["is_failing"] & (runs["status"].iloc[0] == "error")]
+    steps = picture.scene.steps.loc[[failing["end"].idxmax()]] if len(failing) else failing
+    label = step_labels(steps).iloc[0] if len(failing) else None
     return run_heading(runs.iloc[0], picture.theme, label, title, note)
-
-
-def _has_local_times(scene: Scene) -> bool:
-    """Whether all of it has a date in every zone: none has one at the edges of the years 1 and 9999."""
-    parts = ((scene.bars, scene.bars["run"]), (scene.runs, np.arange(len(scene.runs))))
-    times = np.concatenate(
-        [scene.origin[run] + part[edge] * SECOND for part, run in parts for edge in ("start", "end")]
-    )
-    return bool(times.min() > FIRST + DAY and times.max() < LAST - DAY)

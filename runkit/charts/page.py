@@ -32,7 +32,7 @@ _SETTINGS = {
     "labelLetters": 18,
     "rightPx": 64,  # for what stands behind the bars
     "linePx": 22,  # a line of a figure's title
-    "steps": [*(k * 10.0**power for power in (-4, -3, -2, -1) for k in (1, 2, 5)), *STEPS],  # of ticks
+    "steps": STEPS,  # of ticks
     "paperPx": 680,  # of a figure on paper: A4 and Letter between their margins
 }
 _TOKENS = ("ground", "text", "muted", "line", "band", "ok", "attention", "fail", "accent")

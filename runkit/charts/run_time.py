@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from runkit.charts.bars import step_labels as step_labels
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import Panel, agent_titles, lasting, percent, quoted, without_steps
 from runkit.charts.stacked_bars import REST, WAIT, WORK, stacked_bars
@@ -21,11 +22,6 @@ LEAST_S = 0.0005  # a shorter time between steps is rounding
 PARTS = {"working_s": "Working", "waiting_s": "Waiting", "idle_s": "Idle"}
 LOOKS = {"working_s": ("Working", WORK), "waiting_s": ("Waiting", WAIT), "idle_s": ("Idle", REST)}
 STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
-
-
-def step_labels(steps: pd.DataFrame) -> pd.Series[Any]:
-    """Give the labels of steps, or their names where they have none."""
-    return steps["label"].where(steps["label"].fillna("").ne(""), steps["name"])
 
 
 def step_names(steps: pd.DataFrame) -> list[str]:

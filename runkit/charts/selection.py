@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+import pandas as pd
 
 from runkit.charts.axis import PLOT_PX, Axis
-from runkit.charts.bars import GROUP, WAIT, Array, Scene
+from runkit.charts.bars import GROUP, WAIT, Scene
 from runkit.charts.rows import BAR_PX, ROW_PX, Rows
-from runkit.timing import Flags, Ints, levels
+from runkit.timing import Flags, levels
 
 FULL_ROWS = 60  # a tree of so many rows is shown in full
 MOST_ROWS = 120  # of a tree that is not
@@ -20,87 +23,71 @@ GROUP_PX = 8  # shorter parts of a group are left out of the path
 GOLDEN = 2_654_435_761  # 2**32 by the golden ratio: its multiples fall evenly between each other
 
 
-def visible_steps(scene: Scene, kind: str, depth: int | str | None, full: int = FULL_ROWS) -> Flags:
-    """The bars that are shown; `kind` and `depth` are as in `gantt`, up to `full` bars are shown in full."""
-    bars = scene.bars
-    everything = np.ones(len(bars), np.bool_)
+def visible_steps(bars: pd.DataFrame, depth: int | str | None, full: int = FULL_ROWS) -> Flags:
+    """The bars of a tree that are shown; `depth` is as in `gantt`, up to `full` bars are shown in full."""
     if isinstance(depth, int):
-        return everything & (bars["depth"] < depth)
-    if depth is None or kind != "tree" or len(bars) <= full:
-        return everything
-    rank = np.select(
-        [bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, _is_on_path(scene)],
-        [0, 1, 2 + bars["depth"], 3],
-        default=len(bars) + 1,
-    )
+        return (bars["depth"] < depth).to_numpy()
+    if depth is None or len(bars) <= full:
+        return np.ones(len(bars), np.bool_)
+    is_on_path = bars["is_critical"] & (bars["critical_s"] > 0)
+    kinds = [bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, is_on_path]
+    rank = np.select(kinds, [0, 1, 2 + bars["depth"], 3], len(bars) + 1)
     order = np.lexsort((bars["start"] - bars["end"], rank))
-    matters = order[rank[order] <= len(bars)][:MOST_ROWS]
+    n_shown = min(MOST_ROWS, int((rank <= len(bars)).sum())) or FULL_ROWS
     is_shown = np.zeros(len(bars), np.bool_)
-    is_shown[matters if len(matters) else order[:FULL_ROWS]] = True
+    is_shown[order[:n_shown]] = True
     return is_shown
 
 
-def _is_on_path(scene: Scene) -> Flags:
-    """Steps with time of their own on the critical path."""
-    own = scene.frames.steps["critical_s"].to_numpy()[scene.bars["step"]] > 0
-    on_path: Flags = scene.bars["is_critical"] & own
-    return on_path
-
-
-def exact_bars(scene: Scene, axis: Axis, rows: Rows, most: int) -> Array:
+def exact_bars(bars: pd.DataFrame, axis: Axis, rows: Rows, most: int) -> pd.DataFrame:
     """The bars to draw over a picture: failed steps, waits, the critical path, then the longest.
 
     Only as many as leave most of the picture behind them to be seen; groups come last. Of steps equally long,
     some from everywhere, not those that come first.
     """
-    bars = scene.bars
     scattered = np.arange(len(bars), dtype=np.uint64) * np.uint64(GOLDEN) % np.uint64(2**32)
     longest_first = np.lexsort((scattered, bars["start"] - bars["end"]))
-    rank = np.full(len(bars), 3)
-    rank[bars["is_critical"]] = 2
-    rank[bars["kind"] == GROUP] = 4
-    for place, which in ((1, bars["kind"] == WAIT), (0, bars["is_failing"])):
-        rank[longest_first[which[longest_first]][:MOST_OF_A_KIND]] = place
-    chosen = longest_first[np.argsort(rank[longest_first], kind="stable")][: min(most, MOST_EXACT)]
-    height = np.maximum(BAR_PX / ROW_PX, 2 / rows.px) * (bars["kind"][chosen] != GROUP)
-    area = (bars["x1"] - bars["x0"])[chosen] * height
-    has_room = np.cumsum(area) <= MOST_COVERED * axis.length * rows.n
-    kept: Array = bars[np.sort(chosen[has_room | bars["is_failing"][chosen]])]
+    looks = (bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, bars["is_critical"])
+    failing, waits, groups, critical = (look.to_numpy()[longest_first] for look in looks)
+    few = [which & (which.cumsum() <= MOST_OF_A_KIND) for which in (failing, waits)]
+    rank = np.select([*few, groups, critical], [0, 1, 4, 2], 3)
+    best_first = longest_first[np.argsort(rank, kind="stable")]
+    chosen = bars.iloc[best_first[: min(most, MOST_EXACT)]]
+    height = np.maximum(BAR_PX / ROW_PX, 2 / rows.px) * (chosen["kind"] != GROUP)
+    area = ((chosen["x1"] - chosen["x0"]) * height).cumsum()
+    has_room = area <= MOST_COVERED * axis.length * rows.n
+    kept: pd.DataFrame = chosen[has_room | chosen["is_failing"]].sort_index()
     return kept
 
 
-def critical_path(scene: Scene, is_shown: Flags, rows: Ints, axis: Axis) -> list[tuple[float, float, float]]:
-    """The critical path of a single run in order of time, as (from, to, row), in places on the axis.
+def critical_path(scene: Scene, is_shown: Flags, axis: Axis) -> list[tuple[float, float, float, int]]:
+    """The critical path of a single run in order of time: parts as (from, to, row, kind), on the axis.
 
-    `rows` are of the bars that are shown; of others, the row of the nearest one that holds them.
+    A step that is not shown has the row of the nearest one that holds it; short parts of groups are left out.
     """
-    bars, parent = scene.bars, scene.bars["parent"]
-    if len(scene.runs) != 1:
-        return []
-    total = scene.frames.steps["critical_s"].to_numpy(copy=True)[bars["step"]]
-    for level in reversed(levels(bars["depth"].astype(np.int64))[1:]):
-        np.add.at(total, parent[level], total[level])
-    row_of, begin = np.full(len(bars), np.nan), bars["start"].copy()
-    row_of[is_shown] = rows
-    children: dict[int, list[int]] = {}
+    bars = scene.bars
+    parent, row, begin = (bars[name].tolist() for name in ("parent", "row", "start"))
+    kind = bars["kind"].tolist()
+    total = bars["critical_s"].to_numpy(copy=True)
+    for level in reversed(levels(bars["depth"].to_numpy())[1:]):
+        np.add.at(total, bars["parent"].to_numpy()[level], total[level])
     on_path = np.flatnonzero(bars["is_critical"] & (total > 0)).tolist()
     for at in on_path:
-        above = int(parent[at])
-        if above >= 0:
-            begin[at] = max(begin[at], begin[above])
-            row_of[at] = row_of[above] if np.isnan(row_of[at]) else row_of[at]
-        children.setdefault(above, []).append(at)
-    parts = []
-    for at in on_path:
-        edges = [float(begin[at])]
-        for child in sorted(children.get(at, ()), key=lambda child: float(begin[child])):
-            edges += [float(begin[child]), float(begin[child] + total[child])]
-        edges.append(float(begin[at] + total[at]))
-        parts += [(a, b, at) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 1e-6]
-    places = axis.at(np.array([part[:2] for part in sorted(parts)]).reshape(-1, 2))
-    least = GROUP_PX * axis.length / PLOT_PX
-    return [
-        (float(a), float(b), float(row_of[at]))
-        for (a, b), (_, _, at) in zip(places, sorted(parts), strict=True)
-        if not np.isnan(row_of[at]) and (bars["kind"][at] != GROUP or b - a >= least)
+        if parent[at] >= 0:
+            begin[at] = max(begin[at], begin[parent[at]])
+            row[at] = row[at] if is_shown[at] else row[parent[at]]
+    # The time of a subtree on the path is one stretch, so each moment is that of the deepest step.
+    spans = np.array([(begin[at], begin[at] + total[at]) for at in on_path]).reshape(-1, 2).round(6)
+    edges, number = np.unique(spans, return_inverse=True)
+    owner = np.full(len(edges), -1)
+    for at, (first, last) in zip(on_path, number.reshape(-1, 2), strict=True):
+        owner[first:last] = at
+    cuts = np.flatnonzero(np.diff(owner, prepend=-1, append=-1))
+    places = axis.at(edges)
+    parts = [
+        (float(places[first]), float(places[last]), row[at], kind[at])
+        for first, last in itertools.pairwise(cuts)
+        if (at := owner[first]) >= 0 and not np.isnan(row[at])
     ]
+    least = GROUP_PX * axis.length / PLOT_PX
+    return [part for part in parts if part[3] != GROUP or part[1] - part[0] >= least]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import base64
+import json
 import struct
 import zlib
 
 import numpy as np
-import pytest
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drawn import FAILING, draw, values
 from drawn import WAIT as WAIT_NAME
 from runkit.charts import bounded
-from runkit.charts.bars import BAR, GROUP, STEP, WAIT
-from runkit.charts.gantt import gantt
+from runkit.charts.bars import GROUP, STEP, WAIT
 from runkit.tables.frames import frames
 from support import artifact, question, run, step
 
@@ -33,27 +33,25 @@ def scenes(draw):
     colors = draw(st.lists(st.integers(0, COLORS - 1), min_size=n, max_size=n))
     failed = draw(st.lists(st.booleans(), min_size=n, max_size=n))
     group = np.array(draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)))
-    bars = np.zeros(n, BAR)
-    bars["x0"], bars["x1"] = np.array(spans).T
-    bars["kind"], bars["color"] = kinds, colors
-    bars["is_failing"] = np.array(failed) & (bars["kind"] == STEP)
-    return bars, group % 2, group
+    x0, x1 = np.array(spans).T
+    is_failing = np.array(failed) & (np.array(kinds) == STEP)
+    columns = {"x0": x0, "x1": x1, "kind": kinds, "color": colors, "is_failing": is_failing, "run": group}
+    return pd.DataFrame(columns), group % 2
 
 
 def aggregate(scene):
-    bars, band, group = scene
-    return bounded.aggregate(bars, colors=COLORS, band=band, group=group, n_bands=2, first=0.0, length=LENGTH)
+    return bounded.aggregate(*scene, COLORS, 2, 0.0, LENGTH)
 
 
 @given(scenes())
 def test_the_busy_time_painted_is_the_clipped_busy_time(scene):
-    """Per band: instants at which a group works, counted on a fine clock, whatever overlaps."""
-    bars, _, group = scene
+    """Per band: instants at which a run works, counted on a fine clock, whatever overlaps."""
+    bars, _ = scene
     busy = np.zeros(2)
     for number in range(3):
         clock = np.zeros(800, bool)
-        for bar in bars[(group == number) & (bars["kind"] == STEP)]:
-            clock[max(int(bar["x0"] * 8), 0) : max(int(bar["x1"] * 8), 0)] = True
+        for bar in bars[(bars["run"] == number) & (bars["kind"] == STEP)].itertuples():
+            clock[max(int(bar.x0 * 8), 0) : max(int(bar.x1 * 8), 0)] = True
         busy[number % 2] += clock.sum() / 8
     assert np.allclose(aggregate(scene).busy.sum(axis=1), busy)
 
@@ -61,14 +59,14 @@ def test_the_busy_time_painted_is_the_clipped_busy_time(scene):
 @given(scenes())
 def test_every_step_is_counted_in_one_bucket(scene):
     """The counts add up to the bars of each band."""
-    _, band, _ = scene
+    _, band = scene
     assert aggregate(scene).counts.sum(axis=1).tolist() == np.bincount(band, minlength=2).tolist()
 
 
 @given(scenes())
 def test_the_time_of_each_color_is_kept(scene):
     """Per color, the buckets add up to the durations of the steps, clipped to the axis."""
-    bars, _, _ = scene
+    bars, _ = scene
     steps = bars[bars["kind"] == STEP]
     clipped = np.clip(steps["x1"], 0, LENGTH) - np.clip(steps["x0"], 0, LENGTH)
     sums = aggregate(scene).by_color.sum(axis=(1, 2))
@@ -78,11 +76,11 @@ def test_the_time_of_each_color_is_kept(scene):
 @given(scenes())
 def test_a_bucket_holds_what_touches_it(scene):
     """Single buckets are right too, not only their sums."""
-    bars, band, _ = scene
+    bars, band = scene
     edges = np.linspace(0, LENGTH, bounded.BUCKETS + 1)
-    ends, starts = bars["x1"][:, None], bars["x0"][:, None]
+    ends, starts = bars["x1"].to_numpy()[:, None], bars["x0"].to_numpy()[:, None]
     cover = np.clip(np.minimum(ends, edges[1:]) - np.maximum(starts, edges[:-1]), 0, None)
-    is_wait = bars["kind"] == WAIT
+    is_wait = bars["kind"].to_numpy() == WAIT
     expected = np.stack([cover[is_wait & (band == number)].sum(axis=0) for number in (0, 1)])
     assert np.allclose(aggregate(scene).waiting, expected)
 
@@ -90,21 +88,21 @@ def test_a_bucket_holds_what_touches_it(scene):
 @given(scenes())
 def test_errors_and_waits_are_at_least_three_pixels_wide(scene):
     """Each touches three columns or more, and they lie over all else."""
-    bars, band, _ = scene
+    bars, band = scene
     view = aggregate(scene)
     cells = bounded.render(view).reshape(2, bounded.BAND_PX, bounded.BUCKETS)
     for number in (0, 1):
         for which, flags in ((bars["is_failing"], view.errors), (bars["kind"] == WAIT, view.waits)):
             if (which & (band == number)).any():
                 assert flags[number].sum() >= bounded.LEAST_PX
-        assert np.isin(cells[number, 0, view.errors[number]], [bounded.FRAME, bounded.FAILED]).all()
+        assert (cells[number, 0, view.errors[number]] == bounded.FRAME).all()
 
 
 def test_height_is_the_busy_fraction():
     """Half a bucket of work is half a band high; the color is the one with most time."""
-    bars, zero = np.zeros(3, BAR), np.zeros(3, np.int64)
-    bars["x0"], bars["x1"], bars["color"] = [0.0, 10.0, 10.0], [0.05, 10.1, 10.04], [2, 2, 1]
-    view = bounded.aggregate(bars, colors=COLORS, band=zero, group=zero, n_bands=1, first=0.0, length=LENGTH)
+    bars = pd.DataFrame({"x0": [0.0, 10.0, 10.0], "x1": [0.05, 10.1, 10.04], "color": [2, 2, 1]})
+    bars = bars.assign(kind=STEP, run=0, is_failing=False)
+    view = bounded.aggregate(bars, np.zeros(3, np.int64), COLORS, 1, 0.0, LENGTH)
     cells = bounded.render(view)
     assert (cells[:, 0] > 0).sum() == bounded.BAND_PX / 2
     assert set(cells[:, 100].tolist()) == {bounded.FIRST_COLOR + 2}
@@ -172,7 +170,7 @@ def test_crosses_over_the_picture_are_few():
     still = [step(f"open {k}", 300 + k / 10, None) for k in range(300)]
     drawn = draw(run(*failed, *still, end=None), max_bars=300)
     assert len(drawn.numbers("x", FAILING)) == 60
-    assert 0 < len(values(drawn.trace("✕ failed")["x"])) <= 25
+    assert 0 < len(values(drawn.trace("durations")["x"])) <= 25
 
 
 def test_a_color_that_only_the_picture_shows_is_in_the_legend():
@@ -182,25 +180,26 @@ def test_a_color_that_only_the_picture_shows_is_in_the_legend():
 
 def test_the_size_does_not_grow_with_the_steps():
     """However many steps there are, at most 300 are bars and the JSON stays under a megabyte."""
-    read = frames(many(20_000))
+    read = frames(many(8_000))
     for rows in ("tree", "agent", "lanes"):
         drawn = draw(read, rows=rows)
         assert len(drawn.numbers("x")) <= 300
         assert len(str(drawn.json)) < 1_000_000
 
 
-@pytest.mark.parametrize("text", ["&" * 60, "\u4e16" * 60])
-def test_the_figure_with_most_bars_has_a_megabyte_at_most(text):
+def test_the_figure_with_most_bars_has_a_megabyte_at_most():
     """5,000 steps, each with a bar and three findings: hover texts get shorter."""
+    text = "&\u4e16" * 30
     found = [artifact(text) for _ in range(3)]
     steps = [step(f"{k}", k, k + 0.5, label=text, agent=text, artifacts=found) for k in range(5_000)]
     source = frames(run(*steps, end=5_000))
-    assert len(draw(source, depth=None).numbers("x")) == 5_000
-    assert len(gantt(source, depth=None).to_json()) < 1_000_000
+    drawn = draw(source, depth=None)
+    assert len(drawn.numbers("x")) == 5_000
+    assert len(json.dumps(drawn.json)) < 1_000_000
 
 
 def test_runs_without_steps_are_bounded_too():
     """Runs are bars as well: ten thousand of them become a picture."""
-    drawn = draw([run(run_id=f"run {number}") for number in range(10_000)], rows="tree")
+    drawn = draw([run(run_id=f"run {number}") for number in range(5_100)], rows="tree")
     assert len(str(drawn.json)) < 200_000
     assert len(drawn.layout["images"]) == 1

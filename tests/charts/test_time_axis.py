@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drawn import WAIT, draw
-from runkit.charts.axis import clock_ticks, elapsed, folded, relative_ticks, unfolded
+from runkit.charts.axis import axis_of, clock_ticks, relative_ticks
 from support import at, question, run, step
 
 MARCH = pd.Timestamp("2026-03-27", tz="UTC")
@@ -62,9 +62,9 @@ def test_clock_times_are_those_of_the_zone():
 
 def test_midnights_are_those_of_the_calendar():
     """Over a change of the clocks, days are 23 hours long and ticks still stand at midnight."""
-    places, texts = clock_ticks(unfolded(0, 6 * DAY), MARCH, "UTC")
+    places, texts = clock_ticks(axis_of(0, 6 * DAY), MARCH, "UTC")
     assert (places[1] - places[0], texts[0]) == (DAY, "Mar 27, 2026")
-    places, texts = clock_ticks(unfolded(0, 6 * DAY), MARCH, "Europe/Berlin")
+    places, texts = clock_ticks(axis_of(0, 6 * DAY), MARCH, "Europe/Berlin")
     assert 23 * 3600 in np.diff(places).tolist()
 
 
@@ -75,33 +75,17 @@ def test_midnights_are_those_of_the_calendar():
 def test_a_day_without_midnight_or_with_two_has_ticks(tz, day, length):
     """Where the clocks change at midnight, the day still begins once."""
     start = pd.Timestamp(day, tz="UTC") - pd.Timedelta("4h")
-    _, texts = clock_ticks(unfolded(0, length), start, tz)
+    _, texts = clock_ticks(axis_of(0, length), start, tz)
     assert len(texts) == len(set(texts)) >= 4
 
 
-@pytest.mark.parametrize("length", [1e-4, 0.02, 0.7, 3, 9, 100, 5_000, 1e5, 3e6, 1e8, 1e10])
+@pytest.mark.parametrize("length", [0.02, 0.7, 3, 9, 100, 5_000, 1e5, 3e6, 1e8, 1e10])
 def test_any_length_has_a_few_round_ticks(length):
-    """From microseconds to centuries there are two to ten different labels."""
-    places, texts = relative_ticks(unfolded(0, length))
+    """From milliseconds to centuries there are two to ten different labels."""
+    places, texts = relative_ticks(axis_of(0, length))
     assert 2 <= len(texts) <= 10
     assert len(set(texts)) == len(texts)
-    assert places.min() == 0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "step", "words"),
-    [
-        (0, 1, "0"),
-        (3_900, 300, "1 h 5 min"),
-        (50_530, 10, "14 h 2 min 10 s"),
-        (61.5, 0.5, "1 min 1.5 s"),
-        (-30, 10, "-30 s"),
-        (2 * DAY, DAY, "2 d"),
-    ],
-)
-def test_times_in_words_leave_nothing_out(seconds, step, words):
-    """A label is as exact as the distance of the ticks needs."""
-    assert elapsed(seconds, step) == words
+    assert min(places) == 0
 
 
 def test_ticks_of_seconds_become_finer_when_a_reader_zooms():
@@ -138,7 +122,7 @@ def test_ticks_begin_again_behind_a_fold():
     drawn = draw(overnight(wait=NIGHT))
     end = 120 + drawn.numbers("x", WAIT)[0]
     assert drawn.ticks["+1 min"] == pytest.approx(end + 60)
-    assert "00:02:00<br>Feb 4, 2026" in draw(overnight(), time="absolute").ticks
+    assert "00:02<br>Feb 4, 2026" in draw(overnight(), time="absolute").ticks
 
 
 @pytest.mark.parametrize(("wait", "is_folded"), [(100, False), (250, True)])
@@ -204,7 +188,7 @@ edges = st.lists(st.integers(0, 1_000), min_size=2, max_size=10, unique=True).ma
 def test_a_folded_axis_never_turns_back(cuts):
     """The map from time to place only grows, and is the identity apart from the folds."""
     folds = list(zip(cuts[::2], cuts[1::2], strict=False))
-    axis = folded(0.0, 1_000.0, [(float(a), float(b)) for a, b in folds])
+    axis = axis_of(0.0, 1_000.0, [(float(a), float(b)) for a, b in folds])
     places = axis.at(np.arange(1_001, dtype=float))
     lengths = np.diff(places)
     is_folded = np.zeros(1_000, bool)
