@@ -122,10 +122,7 @@ def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> 
 def _redacted(f: object, redact: bool | Redaction) -> Frames:
     """Read the frames and mask them as a report does."""
     policy, f = redaction_policy(redact), frames(f)
-    masker = make_masker(policy)
-    masker.scan(dict(f.items()), (), {})
-    masked: dict[str, Any] = {name: masker.frame(name, df) for name, df in f.items()}
-    return replace(f, **masked)
+    return replace(f, **make_masker(policy).tables(dict(f.items())))
 
 
 def _write(path: str | Path, document: Json) -> Path:

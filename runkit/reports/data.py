@@ -15,12 +15,11 @@ from runkit.reports.bundle import (
     ReportData,
     Source,
     make_masker,
-    read_bundle,
+    read_data,
     read_source,
     redact_source,
     redaction_policy,
 )
-from runkit.reports.masking import builtin_words
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import DATA_NAME
 from runkit.text import plural
@@ -70,7 +69,7 @@ def report_data(
         If the runs cannot be read.
     """
     if folder := os.environ.get(DATA_NAME):
-        return read_bundle(Path(folder))
+        return read_data(Path(folder))
     if isinstance(run_ids, str):
         raise UsageError(f"run_ids={run_ids!r} is a str; expected a list of run ids: [{run_ids!r}].")
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
@@ -83,8 +82,7 @@ def report_data(
         else:
             source = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
             log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
-    masker = make_masker(policy, builtin_words(""))
-    return redact_source(source, policy, masker, template=(NO_TEMPLATE, "unknown"))
+    return redact_source(source, policy, make_masker(policy), template=(NO_TEMPLATE, "unknown"))
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:

@@ -5,27 +5,29 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+
+import pandas as pd
 
 from runkit import files
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
     Labels,
-    ReportData,
-    bundle_folder,
+    Source,
     heading,
     make_masker,
     read_source,
     redact_source,
     redaction_policy,
+    write_data,
 )
-from runkit.reports.masking import Masker, builtin_words, find_leaks
-from runkit.reports.redaction import Redaction
-from runkit.text import moment, plural, short_id, visible
+from runkit.reports.redaction import MASK, Masker, Redaction, unique_texts
+from runkit.text import brief, moment, plural, short_id, visible
 
 MAX_NAMED = 3  # leaks in an error message
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
@@ -49,10 +51,10 @@ class Report:
     n_bytes: int
 
     def __str__(self) -> str:
-        size = self.n_bytes / 1e6
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
         return visible(
-            f"{self.html} ({plural(self.n_runs, 'run')}, {size:.1f} MB), executed notebook {self.notebook}\n"
+            f"{self.html} ({plural(self.n_runs, 'run')}, {self.n_bytes / 1e6:.1f} MB), "
+            f"executed notebook {self.notebook}\n"
             f"masked: {counts}\ndata digest {self.digest}\nSHA-256 {self.sha256}"
         )
 
@@ -75,6 +77,7 @@ def report(
     classification: str | None = None,
     prepared_by: str | None = None,
     sign_off: Sequence[str] = (),
+    actions: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Report:
     """Make a report: one HTML file that needs no network, and the executed notebook (`.ipynb`) next to it.
@@ -103,6 +106,8 @@ def report(
         Who prepared the report.
     sign_off
         Roles, such as "Reviewed by"; each gets a line to sign at the end of the case file.
+    actions
+        The frame of `runkit.actions()` on these runs; the report then shows what was done. It is masked, too.
     progress
         Show a progress bar that counts cells.
 
@@ -120,10 +125,14 @@ def report(
     MissingExtra
         If the extra `[report]` is not installed.
     """
+    from runkit.reports.export import to_html
+
     check_installed()
     html_path, notebook_path = output_paths(path)
     policy = redaction_policy(redact)
     labels = _labels(title, classification, prepared_by, sign_off)
+    if actions is not None and "effects" not in getattr(actions, "columns", ()):
+        raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
     selected = templates.find_template(template) if template is not None else None
     if selected and selected.path.resolve() in (notebook_path.resolve(), html_path.resolve()):
         raise UsageError(f"{notebook_path} is the template itself; choose another name for the report.")
@@ -132,60 +141,53 @@ def report(
             f"{notebook_path} exists and was not made by a report; the executed notebook would replace it. "
             "Choose another name for the report."
         )
-    original = read_source(source)
-    n_runs = len(original.frames.runs)
+    source = read_source(source, actions)
+    n_runs = len(source.frames.runs)
     selected = selected or templates.find_template(None, n_runs)
     selected.check(n_runs)
-    masker = make_masker(policy, builtin_words(selected.text))
-    template_id = selected.path.name, selected.digest
-    bundle = redact_source(original, policy, masker, template=template_id, labels=labels)
-    page_title = _page_title(selected, bundle)
-    run_ids = list(bundle.provenance.run_ids)
-    notebook = selected.notebook(run_ids, page_title or None, _redaction_note(policy))
-    with bundle_folder(bundle) as folder:
-        templates.execute(notebook, folder, template=selected.path, mask=masker.text, progress=progress)
-        name = page_title or masker.text(html_path.stem)
-        rendered = _render(notebook, bundle, name, str(folder))
-    _check_leaks(*rendered, masker, exempt=(bundle.provenance.digest, selected.digest))
-    html, executed = (text.encode() for text in rendered)
-    _write({html_path: html, notebook_path: executed})
-    digest = hashlib.sha256(html).hexdigest()
-    return Report(
-        html_path, notebook_path, digest, bundle.provenance.digest, dict(masker.counts), n_runs, len(html)
+    masker = make_masker(policy, selected.text)
+    data = redact_source(
+        source, policy, masker, template=(selected.path.name, selected.digest), labels=labels
     )
-
-
-def _page_title(template: templates.Template, bundle: ReportData) -> str:
-    """Name the report by its title, or by what it is about and when that was read; else nothing."""
-    if bundle.labels.title or not template.is_ours:
-        return bundle.labels.title
-    return f"{heading(bundle.frames)}, {moment(bundle.frames.runs['as_of'].max())}"
-
-
-def _redaction_note(policy: Redaction | None) -> str:
-    """Describe the arguments of `report_data` that reproduce the redaction; patterns are not stored."""
-    if policy is None:
-        return "redact=False"
-    parts = [f"patterns for {', '.join(policy.patterns)}"] if policy.patterns else []
-    parts += [f"reveal={sorted(policy.reveal)}"] if policy.reveal else []
-    parts += [f"keep_last={policy.keep_last}"] if policy.keep_last else []
-    return f"redact=runkit.Redaction with {', '.join(parts)}" if parts else ""
+    name = data.labels.title
+    if selected.is_ours and not name:
+        name = f"{heading(data.frames)}, {moment(data.frames.runs['as_of'].max())}"
+    notebook = selected.notebook(data.provenance.run_ids, name, data.provenance.settings)
+    with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
+        write_data(data, Path(folder))
+        templates.execute(notebook, Path(folder), template=selected.path, mask=masker.text, progress=progress)
+    executed = templates.with_provenance(notebook, data.provenance)
+    page_title = name or masker.text(html_path.stem)
+    html = to_html(templates.read(executed), title=page_title, classification=data.labels.classification)
+    if folder in executed or folder in html:
+        raise ReportError(
+            "the template prints the path of its private data. Nothing was written. Print the data instead."
+        )
+    _check_leaks(html, executed, masker, source)
+    _write({html_path: html, notebook_path: executed})
+    page = html.encode()
+    return Report(
+        html_path,
+        notebook_path,
+        hashlib.sha256(page).hexdigest(),
+        data.provenance.digest,
+        dict(masker.counts),
+        n_runs,
+        len(page),
+    )
 
 
 def _labels(title: object, classification: object, prepared_by: object, sign_off: object) -> Labels:
     """Read the labels, each on one line. Raises `UsageError`."""
-
-    def line(name: str, text: object) -> str:
-        words = " ".join(text.split()) if isinstance(text, str) else ""
-        if not words:
-            raise UsageError(f"{name}={text!r} is invalid; expected text, or None.")
-        return words
-
     if isinstance(sign_off, str) or not isinstance(sign_off, Sequence):
         raise UsageError(f"sign_off={sign_off!r} is invalid; expected a list of roles.")
-    texts = {"title": title, "classification": classification, "prepared_by": prepared_by}
-    lines = {name: line(name, text) for name, text in texts.items() if text is not None}
-    return Labels(**lines, sign_off="\n".join(line("sign_off", role) for role in sign_off))
+    given = {"title": title, "classification": classification, "prepared_by": prepared_by}
+    texts = [(name, text) for name, text in given.items() if text is not None]
+    for name, text in (*texts, *(("sign_off", role) for role in sign_off)):
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"{name}={text!r} is invalid; expected text, or None.")
+    lines = {name: " ".join(str(text).split()) for name, text in texts}
+    return Labels(**lines, sign_off="\n".join(" ".join(role.split()) for role in sign_off))
 
 
 def output_paths(path: str | Path) -> tuple[Path, Path]:
@@ -196,55 +198,46 @@ def output_paths(path: str | Path) -> tuple[Path, Path]:
     return html, files.file_at(html.with_suffix(".ipynb"))
 
 
-def _render(notebook: Any, bundle: ReportData, name: str, folder: str) -> tuple[str, str]:
-    """Return the HTML page and the notebook as texts, both with the provenance."""
-    from runkit.reports.export import to_html
+def _check_leaks(html: str, notebook: str, masker: Masker, source: Source) -> None:
+    """Raise `ReportError`, without the value, if a file contains a masked value or a key."""
+    from plotly.offline import get_plotlyjs
 
-    notebook_text = templates.with_provenance(notebook, bundle.provenance)
-    html = to_html(templates.read(notebook_text), title=name, classification=bundle.labels.classification)
-    if folder in notebook_text or folder in html:
+    leaks = masker.leaks(html.replace(get_plotlyjs(), "")) | masker.leaks(notebook)
+    if leaks:
+        places = dict.fromkeys(_place(value, masker, source) for value in sorted(leaks))
         raise ReportError(
-            "the template prints the path of its private data. Nothing was written. Print the data instead."
-        )
-    return html, notebook_text
-
-
-def _check_leaks(html: str, notebook: str, masker: Masker, exempt: tuple[str, ...]) -> None:
-    """Raise `ReportError` if a finished file contains a masked value."""
-    values = sorted(find_leaks(html, notebook, masker, exempt))
-    if values:
-        named = ", ".join([_describe_leak(value, masker) for value in values[:MAX_NAMED]])
-        more = f" and {len(values) - MAX_NAMED:,} more" if len(values) > MAX_NAMED else ""
-        raise ReportError(
-            f"the report would contain masked values: {named}{more}. Nothing was written. "
-            "A cell of the template builds them from parts; show the data instead."
+            f"the finished report would contain {plural(len(leaks), 'masked value')}: "
+            f"{'; '.join(list(places)[:MAX_NAMED])}. Nothing was written. The template writes this itself; "
+            "use the redacted data instead."
         )
 
 
-def _describe_leak(value: str, masker: Masker) -> str:
-    """Name the rule that masked a value, the run and the field."""
+def _place(value: str, masker: Masker, source: Source) -> str:
+    """Name the rule that masked a value, and the run and the field in which it was found."""
     if value not in masker.secrets:
         return "an API key from the environment"
-    run_id, field = masker.secrets[value]
-    run = f"run {short_id(masker.text(run_id))}, " if isinstance(run_id, str) else ""
-    return f"{masker.rule_of(value)} ({run}field {field})"
+    rule = MASK.sub(r"\1", masker.secrets[value])
+    for name, df in source.tables().items():
+        for column, _ in unique_texts(name, df):
+            found = df["run_id"][df[column].astype("str").str.contains(value, regex=False).fillna(False)]
+            if len(found):
+                return f"{rule} (run {short_id(masker.text(found.iloc[0]))}, field {name}.{column})"
+    return rule
 
 
-def _write(files: Mapping[Path, bytes]) -> None:
+def _write(texts: Mapping[Path, str]) -> None:
     """Write each file under a unique temporary name, then rename all of them."""
     parts: dict[Path, Path] = {}
-    target = next(iter(files))
-    try:
-        for target, content in files.items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.parent / f".runkit-{secrets.token_hex(8)}.part"
-            with part.open("xb") as file:  # a new file with the permissions of the umask
-                parts[target] = part
-                file.write(content)
-        for target, written in parts.items():
-            written.replace(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written ({error.strerror}). Choose another path.") from None
-    finally:
-        for written in parts.values():
-            written.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        for target, text in texts.items():
+            part = target.with_name(f".runkit-{secrets.token_hex(8)}.part")
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                stack.callback(part.unlink, missing_ok=True)
+                part.open("x", encoding="utf-8").close()  # a new file with the permissions of the umask
+                part.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise UsageError.of_path(target, error) from None
+            parts[target] = part
+        for target, part in parts.items():
+            part.replace(target)

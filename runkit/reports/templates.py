@@ -7,8 +7,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from subprocess import DEVNULL
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
 REPORT_FLAG = "runkit_report"  # metadata of notebooks made by a report, which another report may replace
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # raised for invalid files
-_RUN_COUNTS = {"run": (1, 1), "compare": (2, 2), "fleet": (1, None)}  # minimum and maximum number of runs
+_RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None}  # None: any number
 
 
 def notebooks() -> Path:
@@ -55,21 +56,20 @@ class Template(NamedTuple):
 
     def check(self, n_runs: int) -> None:
         """Raise `UsageError` if the template cannot show this number of runs."""
-        least, most = _RUN_COUNTS.get(self.name, (1, None))
+        expected = _RUN_COUNTS.get(self.name)
         if n_runs == 0:
             raise UsageError(
                 "the source contains no runs; expected runs, or a file or archive with runs. "
                 "Records that could not be read are in runkit.frames(source).problems."
             )
-        if n_runs < least or (most is not None and n_runs > most):
-            expected = plural(least, "run") if least == most else f"at least {plural(least, 'run')}"
+        if expected and n_runs != expected:
             others = ", ".join(f'"{name}"' for name in _RUN_COUNTS if name != self.name)
             raise UsageError(
-                f'template="{self.name}" shows {expected}; got {n_runs:,}. '
+                f'template="{self.name}" shows {plural(expected, "run")}; got {n_runs:,}. '
                 f"Select runs, or use another template: {others}."
             )
 
-    def notebook(self, run_ids: list[str], title: str | None, redact: str = "") -> Any:
+    def notebook(self, run_ids: Sequence[str], title: str = "", settings: Sequence[str] = ()) -> Any:
         """Build the notebook to execute (an nbformat node): no outputs, with these parameters.
 
         The tagged cell gets the ids, so that the executed notebook can be run again, and a comment about the
@@ -85,33 +85,28 @@ class Template(NamedTuple):
             raise UsageError(f"{self.path} is not a notebook ({detail}); expected an .ipynb file.") from None
         nb.metadata.pop("widgets", None)
         nb.metadata[REPORT_FLAG] = True
+        ids = (
+            repr(run_ids) if len(run_ids) < 2 else "[\n" + "".join(f"    {one!r},\n" for one in run_ids) + "]"
+        )
+        comment = f"\n# redaction of the report: {'; '.join(settings)}" if settings else ""
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
                 if PARAMETERS in cell.metadata.get("tags", ()):
-                    cell.source = f"run_ids = {_list_source(run_ids)}"
-                    if redact:
-                        cell.source += f"\n# custom redaction: report_data(run_ids, {redact})"
-        if title is not None:
+                    cell.source = f"run_ids = {ids}{comment}"
+        if title:
             _set_title(nb, title)
         return nb
-
-
-def _list_source(ids: list[str]) -> str:
-    if len(ids) < 2:
-        return repr(ids)
-    return "[\n" + "".join(f"    {one!r},\n" for one in ids) + "]"
 
 
 def _set_title(nb: Any, title: str) -> None:
     """Write `title` as the first heading, with Markdown escaped."""
     import nbformat
 
-    heading = "# " + "".join(f"\\{char}" if char in r"\`*_{}[]<>()#+-.!|$&~:" else char for char in title)
+    heading = "# " + re.sub(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]", r"\\\g<0>", title)
     for cell in nb.cells:
-        lines = cell.source.split("\n")
-        if cell.cell_type == "markdown" and lines[0].startswith("# "):
-            cell.source = "\n".join([heading, *lines[1:]])
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            cell.source = heading + cell.source[len(cell.source.partition("\n")[0]) :]
             return
     nb.cells.insert(0, nbformat.v4.new_markdown_cell(heading))
 
@@ -122,13 +117,6 @@ def is_report(path: Path) -> bool:
         return REPORT_FLAG in json.loads(path.read_text(encoding="utf-8"))["metadata"]
     except (OSError, *_READ_ERRORS):
         return False
-
-
-def text_of(nb: Any) -> str:
-    """Serialize a notebook (an nbformat node)."""
-    import nbformat
-
-    return str(nbformat.writes(nb))
 
 
 def read(text: str) -> Any:
@@ -151,7 +139,7 @@ def with_provenance(nb: Any, provenance: Provenance) -> str:
             nbformat.v4.new_markdown_cell("## About this report"),
             nbformat.v4.new_code_cell("data.provenance", outputs=[output]),
         ]
-    return text_of(nb)
+    return str(nbformat.writes(nb))
 
 
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
@@ -191,40 +179,40 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    name, folder = template.name, template.resolve().parent
+    started: list[int] = []
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    index = 0
-
-    def failure(reason: str) -> ReportError:
-        return ReportError(_failure_message(name, index, mask(notebook.cells[index].source), mask(reason)))
-
     with Bar(total=n_cells, desc="report", unit="cell", disable=not progress) as bar:
-
-        def on_start(cell: Any, cell_index: int) -> None:
-            nonlocal index
-            index = cell_index
-
         client = NotebookClient(
             notebook,
             kernel_manager_class=_kernel_manager(data),
             timeout=TIMEOUT,
-            resources={"metadata": {"path": str(folder)}},
+            resources={"metadata": {"path": str(template.resolve().parent)}},
             store_widget_state=False,  # it may contain typed text
             record_timing=False,
-            on_cell_start=on_start,
+            on_cell_start=lambda cell_index, **_: started.append(cell_index),
             on_cell_executed=lambda **_: bar.update(),
         )
         try:
             _run_in_thread(lambda: client.async_execute(env=_environment(data), stderr=DEVNULL))
         except CellExecutionError as error:
-            raise failure(_ANSI_COLOR.sub("", f"{error.ename}: {error.evalue}")) from None
+            reason = _ANSI_COLOR.sub("", f"{error.ename}: {error.evalue}")
         except CellTimeoutError:
-            raise failure(f"took more than {TIMEOUT:g} s") from None
+            reason = f"took more than {TIMEOUT:g} s"
         except (DeadKernelError, RuntimeError) as error:
-            raise failure(f"the kernel died ({error})") from None
+            reason = f"the kernel died ({error})"
         except (ValidationError, KeyError) as error:
-            raise failure(f"an output is not in Jupyter's format ({shorten(str(error), 100)})") from None
-    notebook.metadata.pop("widgets", None)
+            reason = f"an output is not in Jupyter's format ({shorten(str(error), 100)})"
+        else:
+            notebook.metadata.pop("widgets", None)
+            return
+    index = started[-1] if started else 0
+    lines = mask(notebook.cells[index].source).strip().split("\n")
+    more = f"\n    … {len(lines) - MAX_LINES} more lines" if len(lines) > MAX_LINES else ""
+    raise ReportError(
+        f"cell {index + 1} of {template.name} failed: {shorten(mask(reason), 500)}\n"
+        + "\n".join(f"    {line}" for line in lines[:MAX_LINES])
+        + f"{more}\nNothing was written. Open the template as a notebook to find the error."
+    )
 
 
 def _run_in_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
@@ -232,20 +220,14 @@ def _run_in_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
 
     Ctrl-C cancels the coroutine, which then ends its kernel.
     """
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
-
-    async def run_task() -> None:
-        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
-        await work()
-
-    with ThreadPoolExecutor(1, thread_name_prefix="runkit-report") as pool:
-        done = pool.submit(asyncio.run, run_task())
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work())
+    with closing(loop), ThreadPoolExecutor(1, thread_name_prefix="runkit-report") as pool:
+        done = pool.submit(loop.run_until_complete, task)
         try:
             done.result()
         except KeyboardInterrupt:
-            loop, task = started.result()
-            if task is not None and not done.done():
-                loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(task.cancel)
             raise
 
 
@@ -278,13 +260,3 @@ def _environment(data: Path) -> Mapping[str, str]:
         "IPYTHONDIR": str(data / "ipython"),  # no start-up files: they differ between machines
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-
-
-def _failure_message(name: str, index: int, source: str, reason: str) -> str:
-    lines = source.strip().split("\n")
-    excerpt = "\n".join(f"    {line}" for line in lines[:MAX_LINES])
-    more = f"\n    … {len(lines) - MAX_LINES} more lines" if len(lines) > MAX_LINES else ""
-    return (
-        f"cell {index + 1} of {name} failed: {shorten(reason, 500)}\n{excerpt}{more}\n"
-        "Nothing was written. Open the template as a notebook to find the error."
-    )

@@ -7,8 +7,7 @@ import time
 import orjson
 
 import runkit
-from runkit.reports.masking import Masker
-from runkit.reports.redaction import Redaction
+from runkit.reports.redaction import Masker, Redaction
 
 from . import data
 from .measuring import Row, in_turns, row
@@ -44,8 +43,6 @@ def measure(n_steps: int) -> list[Row]:
 
 def _mask(f: runkit.Frames, runs: list[runkit.Run]) -> None:
     masker = Masker(Redaction())
-    masker.scan(dict(f.items()), runs, {})
-    for name, df in f.items():
-        masker.frame(name, df)
+    masker.tables(dict(f.items()), [run.to_json() for run in runs])
     for run in runs:
         masker.run(run)

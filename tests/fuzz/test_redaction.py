@@ -17,8 +17,7 @@ from fuzz.made import Case, fuzz, json_values, mangled, nested, python_values, t
 from runkit import jsontext
 from runkit.errors import DataError, UsageError
 from runkit.reports.bundle import ReportData, read_source, redact_source
-from runkit.reports.masking import Masker, builtin_words
-from runkit.reports.redaction import Redaction
+from runkit.reports.redaction import Masker, Redaction
 from support import artifact, run, step
 from tests.reports.conftest import make, write_template
 
@@ -47,7 +46,7 @@ data.frames.steps
 
 def material(source: object) -> tuple[ReportData, Masker]:
     """What a report hands to its template, and what masked it."""
-    masker = Masker(Redaction(), builtin_words=builtin_words(""))
+    masker = Masker(Redaction())
     return redact_source(read_source(source), Redaction(), masker, template=("t", "d")), masker
 
 

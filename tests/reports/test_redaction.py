@@ -12,8 +12,7 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.reports.bundle import ReportData, read_source, redact_source
-from runkit.reports.masking import Masker, builtin_words
-from runkit.reports.redaction import Redaction
+from runkit.reports.redaction import Masker, Redaction
 from runkit.tables.frames import Coverage, Frames
 from support import artifact, question, run, step
 
@@ -26,7 +25,7 @@ JWT = "eyJhbGciOi.eyJzdWIiOiIx.c2ln-_x"
 def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> ReportData:
     """What a report on runs or frames hands to its template."""
     chosen = policy or Redaction()
-    masker = Masker(chosen, keys, builtin_words(""))
+    masker = Masker(chosen, keys)
     return redact_source(read_source(source), chosen, masker, template=("t", "d"))
 
 
@@ -95,7 +94,7 @@ MASKED = [
         "https://h.example/d?a=1&X-Amz-Signature=ab%2F1&b=2 x",
         "https://h.example/d?a=1&X-Amz-Signature=[signed_url 1]&b=2 x",
     ),
-    ("https://h.example/d?sv=1\\u0026sig=abc1", "https://h.example/d?sv=1\\u0026sig=[signed_url 1]"),
+    ("https://h.example/d?sv=1\\u0026sig=abc1", "https://h.example/d?sv=1&sig=[signed_url 1]"),
     ("https://h.example/#access_token=abc1", "https://h.example/#access_token=[signed_url 1]"),
     ("/in?state=CA&code=SplxlOBeZQQYbYS6WxSbIA", "/in?state=CA&code=[signed_url 1]"),
     ("https://jane:pw@acme.example/x", "https://[url_login 1]@acme.example/x"),
@@ -119,7 +118,7 @@ MASKED = [
     ("jane.doe%40acme.example", "[email 1]"),
     ("jane.doe&#64;acme.example jane.doe\\u0040acme.example", "[email 1] [email 1]"),
     ("&#49;2&#45;3456789 12%2D3456789 12-345\u200b6789", "[ein 1] [ein 1] [ein 1]"),
-    ('{\\"password\\": \\"hunter\\"}', '{\\"password\\": \\"[key 1]\\"}'),
+    ('sent {\\"password\\": \\"hunter\\"}', 'sent {"password": "[key 1]"}'),
 ]
 
 STAYS = [
@@ -246,7 +245,7 @@ def test_a_secret_of_any_signs_is_masked_everywhere(secret):
             "1.2345678901e-05",
             "123456789012",
         ),
-        *("application/vnd.plotly.v1+json", "tex2jax_ignore", "two words 1234"),
+        "two words 1234",
     ],
 )
 def test_what_does_not_look_like_a_secret_is_masked_where_it_was_found(value):
