@@ -198,7 +198,7 @@ def read_source(source: object, actions: pd.DataFrame | None = None) -> Source:
                     runs[run.id] = run
     answers = answers_about(f.runs["run_id"])
     known = tuple(runs[run_id] for run_id in f.runs["run_id"] if run_id in runs)
-    return Source(frames(f, answers=answers), known, answers, actions)
+    return Source(frames(f, answers=answers) if len(answers) else f, known, answers, actions)
 
 
 def redact_source(

@@ -1,7 +1,7 @@
 """Convert an executed notebook to one HTML page: offline, with folded code, and safe for hostile content.
 
-nbconvert walks the cells and highlights the code, nh3 sanitizes their HTML, and `runkit.charts.page` builds
-the page. Each output is shown in one format: plotly figure, picture, HTML, or text. Markdown and LaTeX
+nbconvert renders Markdown and highlights the code, nh3 sanitizes HTML, and `runkit.charts.page` builds the
+page. Each output is shown in one format: plotly figure, picture, HTML, or text. Markdown and LaTeX
 outputs are shown as source text, because text of an agent is not typeset. SVG and JavaScript are not shown;
 their text alternative is. A picture in Markdown is shown as its alt text.
 """
@@ -9,14 +9,14 @@ their text alternative is. A picture in Markdown is shown as its alt text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from runkit.charts.page import figure_div, offline_page
 from runkit.errors import ReportError
-from runkit.text import Markup, css_variables, esc, static_file, unescape, visible, web_host
+from runkit.text import Markup, css_variables, static_file, unescape, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -44,13 +44,18 @@ _TITLE = Markup("<h1>{}</h1>")
 _HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
 _PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
 _CONTENTS = Markup('<nav aria-label="Contents"><ol>{}</ol></nav>')
+_ENTRY = Markup('<li><a href="#{}">{}</a></li>')
 _TOOLS = Markup(
     '<p class="tools"><button type="button" id="show-code" aria-pressed="false">Show the code</button></p>'
 )
-_ENTRY = Markup('<li><a href="#{id}">{words}</a></li>')
 _STATIC = Path(__file__).parent / "static"
 _STYLE, _SCRIPT = (static_file(_STATIC / name) for name in ("report.css", "report.js"))
 _RUNNING_HEAD = Markup('<div class="running-head" aria-hidden="true">{}</div>')
+_WIDE = Markup('<div class="wide">{}</div>')
+_CODE = Markup('<div class="code" hidden>{}</div>')
+_OUTPUTS = Markup('<div class="outputs{}">{}</div>')
+_OUTPUT = Markup('<div class="output">{}</div>')
+_TEXT = Markup('<pre class="output" tabindex="0">{}</pre>')
 
 
 class Heading(NamedTuple):
@@ -68,11 +73,63 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     "remove-cell" are left out, and so is a heading above cells that show nothing. What follows a cell with
     the tag "wide-screen" is not shown on a phone.
     """
-    from nbconvert import HTMLExporter
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-    from traitlets.config import Config
-
     headings: list[Heading] = []
+    cells = _visible_cells(notebook.cells)
+    parts = [_cell(cell, headings) for cell in cells]
+    start = next((at for at, cell in enumerate(cells) if _is_heading(cell, "## ")), 0)
+    titles = [heading.words for heading in headings if heading.level == 1]
+    page_title = titles[0] if titles else title
+    entries = [_ENTRY.format(heading.id, heading.words) for heading in headings if heading.level == 2]
+    running_head = _RUNNING_HEAD.format(" · ".join(filter(None, (page_title, classification))))
+    has_title = any("<h1" in part for part in parts)
+    sections = [
+        running_head,
+        Markup("") if has_title else _TITLE.format(title),
+        *parts[:start],
+        _CONTENTS.format(Markup("").join(entries)) if entries else Markup(""),
+        *parts[start:],
+        _TOOLS,
+    ]
+    style = css_variables(":root", is_page=True) + static_file(_STATIC / "parts.css") + _STYLE
+    return offline_page(page_title, sections, style=style, scripts=[_SCRIPT])
+
+
+def _cell(cell: Any, headings: list[Heading]) -> Markup:
+    """Convert a cell; its headings are added to the list."""
+    from nbconvert.filters import Highlight2HTML
+
+    if cell.cell_type == "markdown":
+        return _WIDE.format(_markdown(cell.source, headings))
+    if cell.cell_type == "raw":
+        is_html = cell.metadata.get("raw_mimetype", "text/html") == "text/html"
+        return _WIDE.format(clean(cell.source)) if is_html else Markup("")
+    code = Markup(visible(Highlight2HTML()(cell.source)))  # noqa: S704 - pygments escapes
+    if not cell.outputs:
+        return _CODE.format(code)
+    wide = " wide-screen" if "wide-screen" in cell.metadata.get("tags", ()) else ""
+    return _CODE.format(code) + _OUTPUTS.format(wide, Markup("").join(map(_output, cell.outputs)))
+
+
+def _output(output: Any) -> Markup:
+    """Convert an output in the best format that it has."""
+    if output.output_type == "stream":
+        return _TEXT.format(_console(output.text))
+    if output.output_type == "error":
+        return _TEXT.format(f"{output.ename}: {output.evalue}")
+    kind = next((kind for kind in MIME_TYPES if kind in output.data), "")
+    value = output.data.get(kind)
+    if kind == PLOTLY:
+        return _figure(value)
+    if kind.startswith("image/"):
+        alt = output.metadata.get(kind, {}).get("alt") or "Picture without a description"
+        return _PICTURE.format(alt=alt, kind=kind, data=value.strip())
+    if kind == "text/html":
+        return _OUTPUT.format(_WIDE.format(clean(value)))
+    return _TEXT.format(_console(value) if kind == "text/plain" else value) if kind else Markup("")
+
+
+def _markdown(source: str, headings: list[Heading]) -> Markup:
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     class Renderer(IPythonRenderer):
         def image(self, text: str, url: str, title: str | None = None) -> str:
@@ -84,48 +141,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
             return _HEADING.format(level=level, id=headings[-1].id, words=Markup(text))  # noqa: S704 - cleaned below
 
     reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
-
-    def markdown(source: str) -> Markup:
-        return clean(reader.render(source), has_anchors=True)
-
-    config = Config()
-    config.NbConvertBase.display_data_priority = MIME_TYPES
-    exporter = HTMLExporter(
-        config=config,
-        template_file=str(_STATIC / "page.html.j2"),
-        extra_template_basedirs=[],  # else templates in the working directory, which are code, come first
-        filters={
-            "clean": clean,
-            "escaped": esc,
-            "figure": _figure,
-            "markdown": markdown,
-            "picture": _picture,
-            "console": _console,
-            "visible": visible,
-        },
-    )
-
-    def body(cells: list[Any]) -> Markup:
-        part = notebook.copy()
-        part.cells = cells
-        return Markup(exporter.from_notebook_node(part, {"plotly": PLOTLY})[0])  # noqa: S704
-
-    cells = _visible_cells(notebook.cells)
-    starts = [at for at, cell in enumerate(cells) if _is_heading(cell, "## ")]
-    first, rest = body(cells[: min(starts, default=0)]), body(cells[min(starts, default=0) :])
-    titles = [heading.words for heading in headings if heading.level == 1]
-    page_title = titles[0] if titles else title
-    sections = [heading for heading in headings if heading.level == 2]
-    entries = [_ENTRY.format(id=section.id, words=section.words) for section in sections]
-    running_head = _RUNNING_HEAD.format(" · ".join(filter(None, (page_title, classification))))
-    title_html = Markup("") if "<h1" in first + rest else _TITLE.format(title)
-    contents = _CONTENTS.format(Markup("").join(entries)) if entries else Markup("")
-    return offline_page(
-        page_title,
-        [running_head, title_html, first, contents, rest, _TOOLS],
-        style=css_variables(":root", is_page=True) + static_file(_STATIC / "parts.css") + _STYLE,
-        scripts=[_SCRIPT],
-    )
+    return clean(reader.render(source), has_anchors=True)
 
 
 def _is_heading(cell: Any, start: str = "#") -> bool:
@@ -145,11 +161,8 @@ def _visible_cells(cells: Sequence[Any]) -> list[Any]:
 
 
 def _figure(output: Any) -> Markup:
-    if (
-        not isinstance(output, dict)
-        or not isinstance(output.get("data", []), list)
-        or not isinstance(output.get("layout", {}), dict)
-    ):
+    parts = output if isinstance(output, dict) else {"data": None}
+    if not isinstance(parts.get("data", []), list) or not isinstance(parts.get("layout", {}), dict):
         raise ReportError(
             "an output is marked as a plotly figure but is not one; expected an object with a list `data` "
             "and an object `layout`. Nothing was written. Show a plotly figure instead."
@@ -190,8 +203,3 @@ def _console(text: str) -> Markup:
     from nbconvert.filters.ansi import ansi2html
 
     return Markup(visible(ansi2html(text)))  # noqa: S704
-
-
-def _picture(output: Mapping[str, Any], kind: str) -> Markup:
-    alt = output.get("metadata", {}).get(kind, {}).get("alt") or "Picture without a description"
-    return _PICTURE.format(alt=alt, kind=kind, data=output["data"][kind].strip())

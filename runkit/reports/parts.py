@@ -10,10 +10,9 @@ None where there is nothing to show, and then the page leaves out the heading ab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
@@ -24,17 +23,9 @@ from runkit.charts.overview import Tile, tiles
 from runkit.charts.panel import lasting, when, words_of
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES
-from runkit.html_tables import df_to_html, without_blanks
+from runkit.html_tables import df_to_html, with_labels, without_blanks
 from runkit.reports.bundle import ReportData, heading
-from runkit.style import (
-    CONFIDENCE_COLORS,
-    MISSING,
-    OUTCOMES,
-    TIERS,
-    UNKNOWN_TIER,
-    outcome_words,
-    status,
-)
+from runkit.style import CONFIDENCE_COLORS, MISSING, OUTCOMES, TIERS, UNKNOWN_TIER, outcome_words, status
 from runkit.tables.compare import one_run as one_run_of
 from runkit.tables.frames import Frames
 from runkit.text import (
@@ -55,6 +46,7 @@ from runkit.text import (
 )
 
 __all__ = [
+    "actions",
     "all_runs",
     "differences",
     "findings",
@@ -71,13 +63,17 @@ __all__ = [
 EXCERPT = 200  # characters of an agent's summary in the banner
 MAX_FINDINGS, MAX_SOURCES, MAX_QUESTIONS = 30, 5, 12
 MAX_LINES = 8  # of what happened
-MAX_STEPS, MAX_DIFFERENCES = 5, 10  # rows
+MAX_STEPS, MAX_DIFFERENCES, MAX_NEEDS = 5, 10, 8  # rows
 LEAST_S = 0.05  # seconds; a smaller difference is not shown as one
-MAX_NEEDS = 8  # rows
 NAMED = 3  # titles in a sentence
+KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 LETTERS = ("A", "B")
 BY_POLICY = ("auto_approve", "skip")
 _STATIC = Path(__file__).parent / "static"
+_FRAME = Markup('{}<div class="runkit-report">{}</div>')
+_STYLE = Markup("<style>{}{}</style>").format(
+    css_variables(".runkit-report"), static_file(_STATIC / "parts.css")
+)
 
 
 class Part:
@@ -95,17 +91,12 @@ class Part:
         return block(_FRAME.format(self._style, self.html))
 
 
-_FRAME = Markup('{}<div class="runkit-report">{}</div>')
-_STYLE = Markup("<style>{}{}</style>").format(
-    css_variables(".runkit-report"), static_file(_STATIC / "parts.css")
-)
-
-
 @cache
 def _templates() -> Template:
     environment = Environment(loader=FileSystemLoader(_STATIC), autoescape=True, finalize=esc)
     environment.globals |= {"colors": CONFIDENCE_COLORS, "tiers": TIERS, "unknown_tier": UNKNOWN_TIER}
-    environment.filters |= {"words": words_of, "host": web_host}
+    environment.filters |= {"words": words_of, "host": web_host, "status": status, "lasting": lasting}
+    environment.filters |= {"label": _label, "plural": plural}
     return environment.get_template("parts.html.j2")
 
 
@@ -126,47 +117,45 @@ def head(data: ReportData) -> Part:
         Time and host of reading, the heading, a banner for each of up to two runs, and numbers.
     """
     f, labels = data.frames, data.labels
-    sides = [f.select(run_id) for run_id in f.runs["run_id"]] if len(f.runs) < 3 else []
-    kinds = {1: "KYB review report", 2: "Comparison of two reviews"}
+    sides = [f.select(run_id) for run_id in f.runs["run_id"]] if len(f.runs) in KINDS else []
+    is_one = len(sides) == 1
     agents = f.runs["agent_name"].dropna().unique()
     by = [f"Reviewed by {agents[0]}"] if len(agents) == 1 else []
     by += [f"Prepared by {labels.prepared_by}"] if labels.prepared_by else []
-    is_one = len(sides) == 1
-    numbers = _numbers(f) if is_one else () if sides else tiles(f)
     needs = _needs(f) if is_one else []
     if data.provenance.missing:
         needs.append(f"Not complete: {data.provenance.missing}.")
+    elif f.coverage.refused:
+        needs.append(f"{plural(f.coverage.refused, 'older copy', 'older copies')} of runs left out.")
     letters = LETTERS if len(sides) == 2 else ("",)
     return Part(
         "head",
-        kind=kinds.get(len(sides), "Fleet report"),
-        run_id=short_id(f.runs["run_id"].iloc[0]) if len(sides) == 1 else "",
+        kind=KINDS.get(len(sides), "Fleet report"),
+        run_id=short_id(f.runs["run_id"].iloc[0]) if is_one else "",
         read=moment(f.runs["as_of"].max()),
-        tags=[*_modes(f), *([labels.classification] if labels.classification else [])],
+        tags=[*_modes(f), *filter(None, [labels.classification])],
         heading=labels.title or heading(f),
         by=" · ".join(by),
         banners=[_banner(*pair) for pair in zip(sides, letters, strict=True)] if sides else [_totals(f)],
-        numbers=numbers,
+        numbers=_numbers(f) if is_one else () if sides else tiles(f),
         needs=needs,
     )
 
 
 def _modes(f: Frames) -> list[str]:
     """Say whether the data are of a sandbox, of test or of live businesses, as far as it is known."""
-    hosts = {re.sub(r":\d+$", "", host).strip("[]") for host in f.read_from}
-    words = [
-        "SANDBOX" if is_loopback(host) else "TEST" if host == HOST_OF_KEY[TEST_KEY] else "LIVE"
-        for host in sorted(hosts)
-    ]
-    return list(dict.fromkeys(words))
+    hosts = [re.sub(r":\d+$", "", host).strip("[]") for host in f.read_from]
+    kinds = {host: "SANDBOX" if is_loopback(host) else "LIVE" for host in hosts}
+    kinds |= {host: "TEST" for host in hosts if host == HOST_OF_KEY[TEST_KEY]}
+    return sorted(set(kinds.values()))
 
 
 def _banner(f: Frames, letter: str) -> dict[str, Any]:
     """Describe how one run ended."""
-    run = f.runs.iloc[0]
-    found = one_run.found(f).table
-    output = next(iter(found[found["origin"] == "output"].to_dict("records")), None)
-    pending = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("asked_at")
+    run, found = f.runs.iloc[0], one_run.found(f).table
+    outputs = found[found["origin"] == "output"].to_dict("records")
+    pending = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("asked_at").to_dict("records")
+    is_final = run["status"] in FINAL_STATUSES
     banner: dict[str, Any] = {
         "color": {"error": "fail", "interrupted": "attention"}.get(run["status"], "neutral"),
         "letter": letter,
@@ -174,55 +163,53 @@ def _banner(f: Frames, letter: str) -> dict[str, Any]:
         "business_status": words_of(run["business_status"]).replace("_", " ").strip(MISSING),
         "status_at": when(run["business_status_at"]),
         "facts": f"{_label(run)} · {_lasting(run)}, {_work(run)}" if letter else "",
+        "headline": "No output" if is_final else "No result yet",
+        "text": f"{plural(run['n_steps'], 'step')} known.",
     }
     if run["status"] == "error":
-        failed = next(iter(one_run.failed(f).table.to_dict("records")), {})
-        where = f"Failed in “{failed['within']}”. " if _or_none(failed.get("within")) else ""
-        text = f"{where}{words_of(failed.get('label'), 2 * EXCERPT)}" if failed else "No step says why."
-        return banner | {"headline": "No result: the review failed", "text": text}
-    if len(pending):
-        first = pending.iloc[0]
-        more = f" {plural(len(pending) - 1, 'more question')} waiting." if len(pending) > 1 else ""
-        text = f"Asked by {agent_title(_or_none(first['agent']))} on {when(first['asked_at'])}, "
-        text += f"{lasting(first['wait_s'])} so far.{more}"
-        return banner | {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
-    if output is not None:
-        quote = shorten(output["summary"], EXCERPT) if pd.notna(output["summary"]) else None
-        confidence = _or_none(output["confidence"])
-        return banner | {"headline": words_of(output["title"]), "quote": quote, "confidence": confidence}
-    word = "No output" if run["status"] in FINAL_STATUSES else "No result yet"
-    so_far = "" if run["status"] in FINAL_STATUSES else " so far"
-    words = f"{plural(int(run['n_steps']), 'step')}{so_far}."
-    if not run["has_steps"]:
-        words = "Its steps are not known."
-    return banner | {"headline": word, "text": words}
+        errors = [*one_run.failed(f).table["label"], "No step says why."]
+        banner |= {"headline": "No result: the review failed", "text": words_of(errors[0], 2 * EXCERPT)}
+    elif pending:
+        first, more = pending[0], f" {plural(len(pending), 'question')} waiting." * (len(pending) > 1)
+        banner["headline"] = f"Waiting for a reviewer: {words_of(first['label'])}"
+        banner["text"] = (
+            f"Asked by {agent_title(_or_none(first['agent']))} on {when(first['asked_at'])}, "
+            f"{lasting(first['wait_s'])} so far.{more}"
+        )
+    elif outputs:
+        summary, confidence = (_or_none(outputs[0][name]) for name in ("summary", "confidence"))
+        quote = shorten(summary or "", EXCERPT)
+        banner |= {
+            "headline": words_of(outputs[0]["title"]),
+            "text": "",
+            "quote": quote,
+            "confidence": confidence,
+        }
+    return banner
 
 
 def _totals(f: Frames) -> dict[str, Any]:
     """Describe how many runs ended, in one line."""
-    counts = f.runs["status"].value_counts()
-    n_waiting, n_failed = (int(counts.get(word, 0)) for word in ("interrupted", "error"))
+    n_waiting, n_failed = (int(f.runs["status"].eq(word).sum()) for word in ("interrupted", "error"))
     open_s = f.interrupts.loc[f.interrupts["outcome"] == "pending", "wait_s"].max()
     oldest = f", oldest {duration(open_s)}" if pd.notna(open_s) else ""
-    parts = [f"{n_waiting:,} waiting{oldest}"] if n_waiting else []
-    parts += [f"{n_failed:,} failed"] if n_failed else []
-    return {
-        "color": "attention" if n_waiting else "fail" if n_failed else "neutral",
-        "headline": " · ".join(parts) or "You're all caught up",
-    }
+    parts = [f"{n_waiting:,} waiting{oldest}"] * bool(n_waiting) + [f"{n_failed:,} failed"] * bool(n_failed)
+    color = "attention" if n_waiting else "fail" if n_failed else "neutral"
+    return {"color": color, "headline": " · ".join(parts) or "You're all caught up"}
 
 
 def _numbers(f: Frames) -> tuple[Tile, ...]:
     """Count the findings, answers and sources of one run, and its time."""
-    run, asks = f.runs.iloc[0], f.interrupts
+    run, outcomes = f.runs.iloc[0], f.interrupts["outcome"]
     own, sources = _own(f), one_run.evidence(f).table
     n_strong = int((sources["source_tier"].map(TIERS) == TIERS["government"]).sum())
-    n_asked = int((~asks["outcome"].isin(BY_POLICY)).sum())
-    n_open = int((asks["outcome"] == "pending").sum())
-    answered = f"{(asks['outcome'] == 'answered').sum():,} of {n_asked:,}" if n_asked else MISSING
+    n_asked, n_open = int((~outcomes.isin(BY_POLICY)).sum()), int(outcomes.eq("pending").sum())
+    answered = f"{outcomes.eq('answered').sum():,} of {n_asked:,}" if n_asked else MISSING
     note = f"{plural(n_open, 'question')} waiting" if n_open else plural(n_asked, "question")
+    words = own["confidence"].where(own["confidence"].isin(CONFIDENCES), "unrated").value_counts()
+    confidences = ", ".join(f"{words[word]:,} {word}" for word in (*CONFIDENCES, "unrated") if word in words)
     return (
-        Tile("Findings", f"{len(own):,}", _counts(own["confidence"])),
+        Tile("Findings", f"{len(own):,}", confidences),
         Tile("Answered by reviewers", answered, note if n_asked else "no questions asked"),
         Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
         Tile("Time", _lasting(run), _work(run)),
@@ -232,17 +219,14 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
 def _needs(f: Frames) -> list[str]:
     """List what a reader of one run should look at: what is open, weak, decided by policy, or failed."""
     run, asks, own = f.runs.iloc[0], f.interrupts, _own(f)
-    opened = one_run.open_items(f).table
+    opened, stated = one_run.open_items(f).table, run["confidence"]
     items = {str(what): rows["item"] for what, rows in opened.groupby("what", sort=False)}
     items["finding without a source"] = own.loc[own["n_sources"] == 0, "title"]
-    stated = run["confidence"]
     for word in CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ():
-        items[f"{word} finding under an output of {stated} confidence"] = own.loc[
-            own["confidence"] == word, "title"
-        ]
+        weaker = own.loc[own["confidence"] == word, "title"]
+        items[f"{word} finding under an output of {stated} confidence"] = weaker
     for way in BY_POLICY:
-        name = f"{OUTCOMES[way].lower()}, no reviewer asked"
-        items[name] = asks.loc[asks["outcome"] == way, "label"]
+        items[f"{OUTCOMES[way].lower()}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
     if run["status"] != "error":
         items["step failed"] = one_run.failed(f).table["label"]
     needs = [f"{what[0].upper()}{what[1:]}: {_named(rows)}" for what, rows in items.items() if len(rows)]
@@ -272,9 +256,9 @@ def findings(data: ReportData) -> Part | None:
     """
     own, every = _own(data.frames), data.frames.sources
     outputs = one_run.found(data.frames).table.query("origin == 'output'")
-    is_cited = every["artifact_no"].isin(own["artifact_no"])
-    others = every[~every["url"].isin(every.loc[is_cited, "url"])]  # that only the output names
-    own = pd.concat([own, outputs[outputs["artifact_no"].isin(others["artifact_no"])]])
+    cited = every.loc[every["artifact_no"].isin(own["artifact_no"]), "url"]
+    only_there = every.loc[~every["url"].isin(cited), "artifact_no"]  # sources that only the output names
+    own = pd.concat([own, outputs[outputs["artifact_no"].isin(only_there)]])
     sources = {no: rows.to_dict("records") for no, rows in every.groupby("artifact_no")}
     rows = [
         row | {"sources": sources.get(row["artifact_no"], [])[:MAX_SOURCES]}
@@ -298,54 +282,38 @@ def questions(data: ReportData) -> Part | None:
     """
     f = data.frames
     is_pair = len(f.runs) == 2
-    letters = LETTERS if is_pair else [""] * len(f.runs)
-    rows = [
-        row | {"letter": letter}
-        for run_id, letter in zip(f.runs["run_id"], letters, strict=True)
-        for row in _questions(f.select(run_id), data.answers)
-    ]
+    parts = [_questions(f.select(run_id), data.answers) for run_id in f.runs["run_id"]]
+    table = pd.concat(parts, keys=LETTERS if is_pair else None).reset_index(level=0, names="letter")
     if is_pair:
-        keys = [(row["label"], row["outcome"]) for row in rows]
-        both = {key for key in keys if keys.count(key) == 2}
-        rows = [row for row, key in zip(rows, keys, strict=True) if key not in both]
-    more = _more(len(rows) - MAX_QUESTIONS, "more question")
-    return Part("questions", rows=rows[:MAX_QUESTIONS], more=more) if rows else None
+        table = table.drop_duplicates(["label", "ending"], keep=False)
+    rows, more = table.head(MAX_QUESTIONS).to_dict("records"), len(table) - MAX_QUESTIONS
+    return Part("questions", rows=rows, is_pair=is_pair, more=_more(more, "more question")) if rows else None
 
 
-def _questions(f: Frames, answers: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _questions(f: Frames, answers: pd.DataFrame) -> pd.DataFrame:
     """Describe the questions of one run, in the order in which they were asked."""
+    table = one_run.people(f, answers).table
     known = f.interrupts.sort_values("asked_at", ignore_index=True)[["kind", "decision"]]
-    logged = set(answers["answered_by"].dropna())
-    for row in one_run.people(f, answers).table.join(known).to_dict("records"):
-        name, delivery, outcome = (_or_none(row[part]) for part in ("answered_by", "delivery", "outcome"))
-        facts = [f"{name} (self-declared)" if name in logged else name] if name else []
-        wait = f"after {duration(row['wait_s'])}" if pd.notna(row["wait_s"]) else None
-        if outcome == "answered":
-            facts += [when(row["asked_at"] + pd.Timedelta(seconds=row["wait_s"]))]
+    rows = []
+    for row in table.join(known).to_dict("records"):
+        name, delivery = _or_none(row["answered_by"]), _or_none(row["delivery"])
+        is_self = name in set(answers["answered_by"])
+        facts = [f"{name} (self-declared)" if name and is_self else name]
+        if row["outcome"] == "answered":
+            facts += [
+                when(row["asked_at"] + pd.Timedelta(seconds=row["wait_s"])),
+                f"after {lasting(row['wait_s'])}",
+            ]
         else:
-            facts += [f"asked by {agent_title(_or_none(row['agent']))}", when(row["asked_at"])]
-            wait = f"{duration(row['wait_s'])} so far" if outcome == "pending" else None
-        yield {
-            "label": words_of(row["label"]),
-            "outcome": _ending(row),
-            "color": "attention" if outcome == "pending" else "muted",
-            "answer": re.sub("^decision: \\w+(?:; |$)(?:note: )?", "", _or_none(row["answer"]) or ""),
-            "facts": " · ".join(filter(None, [*facts, wait, delivery and f"delivery {delivery}"])),
-        }
+            so_far = f"{lasting(row['wait_s'])} so far" if row["outcome"] == "pending" else ""
+            facts += [f"asked by {agent_title(_or_none(row['agent']))}", when(row["asked_at"]), so_far]
+        answer = re.sub("^decision: \\w+(?:; |$)(?:note: )?", "", _or_none(row["answer"]) or "")
+        facts += [f"delivery {delivery}" if delivery else ""]
+        rows.append((row["label"], _ending(row), row["outcome"], answer, " · ".join(filter(None, facts))))
+    return pd.DataFrame(rows, columns=["label", "ending", "outcome", "answer", "facts"])
 
 
 # ------------------------------------------------------------------------------------------- what happened
-
-
-class Event(NamedTuple):
-    """A line of what happened. The lowest ranks are kept, and of one rank those that took longest."""
-
-    at: pd.Timestamp
-    label: str
-    note: str = ""
-    kind: str = ""
-    rank: int = 0
-    seconds: float = 0.0
 
 
 def what_happened(data: ReportData) -> Part | None:
@@ -370,53 +338,52 @@ def what_happened(data: ReportData) -> Part | None:
     run = f.runs.iloc[0]
     if pd.isna(run["started_at"]):
         return None
-    events = [
-        Event(run["started_at"], "Review started"),
-        *_question_events(f, data.answers),  # an answer comes before the step that it starts
-        *_step_events(f),
-    ]
+    events = [_event(run["started_at"], "Review started"), *_question_events(f), *_step_events(f)]
     if pd.notna(run["ended_at"]):
         kind = "end fail" if run["status"] == "error" else "end"
-        events.append(Event(run["ended_at"], status(run["status"]).word, kind=kind))
-    important = sorted(events, key=lambda event: (event.rank, -event.seconds))[:MAX_LINES]
-    shown = sorted(important, key=lambda event: (event.at, events.index(event)))
-    is_one_day = shown[0].at.date() == shown[-1].at.date()
-    day = f"{shown[0].at:%b} {shown[0].at.day}, times in UTC" if is_one_day else "Times in UTC"
-    lines = [
-        {**event._asdict(), "at": f"{event.at:%H:%M}" if is_one_day else f"{event.at:%b %d, %H:%M}"}
-        for event in shown
-    ]
-    return Part("what_happened", day=day, lines=lines, more=_more(len(events) - len(shown), "shorter step"))
+        events.append(_event(run["ended_at"], status(run["status"]).word, kind=kind))
+    table = pd.DataFrame(events).sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
+    shown = table.head(MAX_LINES).sort_index().sort_values("at", kind="stable")
+    is_one_day = shown["at"].dt.normalize().nunique() == 1
+    day = f"{shown['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"
+    lines = shown.assign(at=shown["at"].dt.strftime("%H:%M" if is_one_day else "%b %d, %H:%M"))
+    more = _more(len(events) - len(shown), "shorter step")
+    return Part("what_happened", day=day, lines=lines.to_dict("records"), more=more)
 
 
-def _step_events(f: Frames) -> Iterator[Event]:
+def _event(
+    at: Any, label: str, note: str = "", kind: str = "", rank: int = 0, seconds: float = 0
+) -> dict[str, Any]:
+    """Describe a line. The lowest ranks are kept, and of one rank those that took longest."""
+    return {"at": at, "label": label, "note": note, "kind": kind, "rank": rank, "seconds": seconds}
+
+
+def _step_events(f: Frames) -> list[dict[str, Any]]:
     """Give the steps of the highest level on which there are several, except questions."""
-    counts = f.steps["depth"].value_counts()
-    level = min((depth for depth in counts.index if counts[depth] > 1), default=0)
-    steps = f.steps[(f.steps["depth"] == level) & (f.steps["type"] != "interrupt")]
+    sizes = f.steps["depth"].value_counts()
+    steps = f.steps[f.steps["depth"].eq(sizes[sizes > 1].index.min()) & f.steps["type"].ne("interrupt")]
+    events = []
     for step in steps.dropna(subset="started_at").to_dict("records"):
-        label = step["label"] if pd.notna(step["label"]) else step["name"]
+        label = words_of(step["label"] if pd.notna(step["label"]) else step["name"])
         kind, note = ("fail", "failed") if step["type"] == "error" else ("", lasting(step["duration_s"]))
-        yield Event(step["started_at"], words_of(label), note, kind, 2, step["duration_s"])
+        events.append(_event(step["started_at"], label, note, kind, 2, step["duration_s"]))
+    return events
 
 
-def _question_events(f: Frames, answers: pd.DataFrame) -> Iterator[Event]:
+def _question_events(f: Frames) -> list[dict[str, Any]]:
     """Give two lines for each question: when it was asked, and how it ended."""
-    asks = f.interrupts.dropna(subset="asked_at").sort_values("asked_at")
-    for ask in asks.to_dict("records"):
-        label, outcome = words_of(ask["label"]), _ending(ask)
+    events = []
+    for ask in f.interrupts.dropna(subset="asked_at").to_dict("records"):
+        label, ending, wait = words_of(ask["label"]), _ending(ask), lasting(ask["wait_s"])
         if ask["outcome"] in BY_POLICY:
-            yield Event(ask["asked_at"], label, outcome.lower(), "", 1)
+            events.append(_event(ask["asked_at"], label, ending.lower(), rank=1))
             continue
-        yield Event(ask["asked_at"], f"Asked a reviewer: {label}", "", "question", 1)
+        by = f" by {ask['answered_by']}" if pd.notna(ask["answered_by"]) else ""
+        note = f"{wait} so far" if ask["outcome"] == "pending" else f"after {wait}"
         ended = ask["asked_at"] + pd.Timedelta(seconds=ask["wait_s"])
-        name = _or_none(ask["answered_by"])
-        wait = (
-            f"{lasting(ask['wait_s'])} so far"
-            if ask["outcome"] == "pending"
-            else f"after {lasting(ask['wait_s'])}"
-        )
-        yield Event(ended, f"{outcome} by {name}" if name else outcome, wait, "question", 1)
+        events.append(_event(ask["asked_at"], f"Asked a reviewer: {label}", "", "question", 1))
+        events.append(_event(ended, f"{ending}{by}", note, "question", 1))
+    return events
 
 
 def slowest_steps(data: ReportData) -> Part | None:
@@ -447,12 +414,12 @@ def slowest_steps(data: ReportData) -> Part | None:
 def nothing(data: ReportData) -> Part | None:
     """Name in one line what one run does not have: errors, open questions, findings."""
     run, asks = data.frames.runs.iloc[0], data.frames.interrupts
+    is_open = asks["outcome"].isin(["pending", "lapsed"]).any() or run["status"] not in FINAL_STATUSES
     lacks = {
         "No findings.": _own(data.frames).empty,
         "No questions to reviewers.": asks.empty,
         "No errors.": run["has_steps"] and run["n_errors"] == 0 and run["status"] != "error",
-        "Nothing open.": run["status"] in FINAL_STATUSES
-        and not asks["outcome"].isin(["pending", "lapsed"]).any(),
+        "Nothing open.": not is_open,
     }
     words = " ".join(word for word, is_so in lacks.items() if is_so)
     return Part("line", words=words) if words else None
@@ -499,18 +466,8 @@ def needs_you(data: ReportData) -> Part | None:
         At most 8 rows; one of each kind is among them.
     """
     table = fleet.look_first(data.frames).table
-    is_first = table.groupby("next_step").cumcount() == 0
-    chosen = is_first.sort_values(ascending=False, kind="stable").index[:MAX_NEEDS].sort_values()
-    rows = [
-        {
-            "next_step": row["next_step"],
-            "name": _label(row) if isinstance(row["run_id"], str) else MISSING,
-            "reason": row["reason"] + (f" ({plural(row['n_runs'], 'run')})" if row["n_runs"] > 1 else ""),
-            "state": status(row["status"]) if isinstance(row["status"], str) else None,
-            "age": lasting(row["age_s"]),
-        }
-        for row in table.loc[chosen].to_dict("records")
-    ]
+    kept = table["next_step"].duplicated().sort_values(kind="stable").index[:MAX_NEEDS].sort_values()
+    rows = table.loc[kept].to_dict("records")
     return Part("needs_you", rows=rows, more=_more(len(table) - len(rows), "more row")) if rows else None
 
 
@@ -533,6 +490,27 @@ def all_runs(data: ReportData) -> Panel:
     table = f.runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
     sentence = str(figure.layout.meta["alt"]) if figure else ""
     return Panel("All runs", sentence, table.reset_index(drop=True), figure)
+
+
+def actions(data: ReportData) -> Part | None:
+    """Show what was done on the businesses of these runs, and who settled it.
+
+    Parameters
+    ----------
+    data
+        What `runkit.report_data()` returned.
+
+    Returns
+    -------
+    Part or None
+        The newest actions of `report(actions=…)`, or nothing without that.
+    """
+    if data.actions is None:
+        return None
+    names = data.frames.runs[["run_id", "business_name", "agent_name"]]
+    table = data.actions.merge(names, on="run_id", how="left").sort_values("created_at", ascending=False)
+    columns = ["created_at", "type", "user_name", "settled_by", "n_effects", "note"]
+    return _table(with_labels(table)[["run", *columns]])
 
 
 def problems(data: ReportData) -> Part | None:
@@ -592,15 +570,7 @@ def _work(run: Any) -> str:
     return f"{duration(run['waiting_s'])} waiting" if run["waiting_s"] else "no waiting"
 
 
-def _counts(values: pd.Series[Any]) -> str:
-    """Count confidences, the highest first."""
-    counts = values.fillna("unrated").value_counts().to_dict()
-    words = sorted(counts, key=lambda word: CONFIDENCES.index(word) if word in CONFIDENCES else 9)
-    return ", ".join(f"{counts[word]:,} {words_of(word, 20)}" for word in words)
-
-
 def _named(titles: pd.Series[Any]) -> str:
     """Give the first few titles."""
-    words = [words_of(title, 80) for title in titles.head(NAMED)]
-    text = "; ".join(words) + (f"; and {len(titles) - NAMED:,} more" if len(titles) > NAMED else "")
-    return text if text.endswith(("?", ".", "!", "…")) else f"{text}."
+    more = f"; and {len(titles) - NAMED:,} more" if len(titles) > NAMED else ""
+    return f"{'; '.join(words_of(title, 80) for title in titles.head(NAMED))}{more}"

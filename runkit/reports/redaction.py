@@ -395,7 +395,7 @@ class Masker:
         """Mask a frame. Columns and dtypes stay; unknown category values are masked."""
         changed = {}
         for name, unique in unique_texts(frame, df):
-            if masks := {text: self._mask_text(text) for text in unique if text in self._candidates}:
+            if masks := {text: mask for text in unique if (mask := self._mask_text(text)) != text}:
                 texts = df[name].astype("str")
                 changed[name] = texts.map(masks).fillna(texts).astype("str")
         masked = df.assign(**changed)

@@ -152,7 +152,7 @@ def report(
     name = data.labels.title
     if selected.is_ours and not name:
         name = f"{heading(data.frames)}, {moment(data.frames.runs['as_of'].max())}"
-    notebook = selected.notebook(data.provenance.run_ids, name, data.provenance.settings)
+    notebook = selected.notebook(list(data.provenance.run_ids), name, data.provenance.settings)
     with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
         write_data(data, Path(folder))
         templates.execute(notebook, Path(folder), template=selected.path, mask=masker.text, progress=progress)

@@ -47,7 +47,7 @@ def test_the_wheel_holds_the_package_and_the_notebooks(wheel: zipfile.ZipFile) -
     assert {
         "runkit/py.typed",
         "runkit/notebooks/templates/run.ipynb",
-        "runkit/reports/static/page.html.j2",
+        "runkit/reports/static/parts.html.j2",
     } <= {*wheel.namelist()}
 
 

@@ -8,11 +8,11 @@ import signal
 import threading
 
 import nbformat
+import pandas as pd
 import pytest
 
 import runkit
 from runkit import answers
-from runkit.answers import digest
 from runkit.errors import UsageError
 from runkit.reports.bundle import digest_of, make_masker, read_source, redact_source
 from runkit.reports.redaction import Redaction
@@ -73,14 +73,13 @@ def test_the_digest_does_not_tell_the_order_of_runs():
     assert digest_of(material(a, b).frames) == digest_of(material(b, a).frames)
 
 
-def test_digests_of_what_was_answered_are_those_of_the_masked_answer(state_dir):
+def test_there_is_no_digest_of_an_answer(state_dir):
     """From the digest of an answer and the rest of it, a tax number of nine digits could be found."""
     known = {"run_id": "r", "interrupt_id": "i", "step_id": "q", "question_digest": "0" * 64}
     answers.begin({"tin": "12-3456789", "corrected_tin": 523456789}, "jane", known)
     [row] = material(run(question("q", 10, 20))).answers.to_dict("records")
     assert json.loads(row["answer"]) == {"tin": "[ein 1]", "corrected_tin": "[ein 2]"}
-    assert row["answer_digest"] == digest(json.loads(row["answer"]))
-    assert row["question_digest"] != row["question_digest"]
+    assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
 
 
 def test_an_own_pattern_may_mean_a_word_that_the_page_uses(tmp_path):
@@ -157,7 +156,7 @@ def test_another_redaction_is_said_where_the_ids_are(tmp_path):
     policy = Redaction(patterns={"license": "LIC-[0-9]+"}, keep_last=4)
     done = make(example("completed"), tmp_path / "a.html", redact=policy)
     [cell] = [one for one in done.notebook["cells"] if "parameters" in one["metadata"].get("tags", ())]
-    assert "patterns for license, keep_last=4" in "".join(cell["source"])
+    assert "# redaction of the report: custom rules: license; last digits" in "".join(cell["source"])
     assert "LIC-" not in done.html
 
 

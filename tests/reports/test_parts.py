@@ -134,10 +134,10 @@ def test_what_needs_a_look():
     )
     needs = re.findall("<li><bdi>(.*?)</bdi></li>", str(parts.head(data_of(raw)).html))
     assert needs == [
-        "Finding without a source: Bare.",
-        "Medium finding under an output of high confidence: Weak.",
+        "Finding without a source: Bare",
+        "Medium finding under an output of high confidence: Weak",
         "Auto-approved, no reviewer asked: Approve?",
-        "Step failed: Broken.",
+        "Step failed: Broken",
     ]
     clean = run(
         step("a", artifacts=[artifact(sources=[SOURCE])]), output={"artifacts": [artifact("Summary")]}
