@@ -210,7 +210,7 @@ def redact_source(
     labels: Labels = NO_LABELS,
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance; `template`: name and SHA-256."""
-    why, settings = source.frames.coverage.why or "", ("redaction is off; only API keys are masked",)
+    why = source.frames.coverage.why or ""
     texts = [*labels, template[0], why, *(run.to_json() for run in source.runs)]
     tables = masker.tables(source.tables(), texts)
     answers, actions = tables.pop("answers"), tables.pop("actions", None)
@@ -237,11 +237,23 @@ def redact_source(
         template_digest=template[1],
         masked=dict(masker.counts),
         texts=masker.texts,
-        settings=settings if policy is None else tuple(policy.notes()),
+        settings=_settings(policy),
         made_at=timestamp(datetime.now(UTC)),
         version=runkit.__version__,
     )
     return ReportData(f, runs, answers, about, Labels(*map(masker.text, labels)), actions)
+
+
+def _settings(policy: Redaction | None) -> tuple[str, ...]:
+    """Describe what is not the default; patterns may hold names, so they are not shown."""
+    if policy is None:
+        return ("redaction is off; only API keys are masked",)
+    notes = {
+        "custom rules": ", ".join(policy.patterns),
+        "not masked on request": ", ".join(policy.reveal),
+        "last digits shown of tax and social security numbers": policy.keep_last,
+    }
+    return tuple(f"{name}: {words}" for name, words in notes.items() if words)
 
 
 def _missing(f: Frames) -> str | None:

@@ -210,10 +210,11 @@ def _field_value(value: object, rule: str) -> str | None:
     text = str(value).strip()
     if rule == "key":
         return _SCHEME.sub("", text, count=1) or None
-    digits = re.sub(r"[ ./-]", "", text)
-    if not isinstance(value, str):  # a number has lost its leading zeros
-        digits = text.removesuffix(".0").lstrip("-").zfill(9)
-    return digits if re.fullmatch("[0-9]{9}", digits) and int(digits) > 999_999 else None
+    if isinstance(value, str):
+        digits = re.sub(r"[ ./-]", "", text)
+        return digits if re.fullmatch("[0-9]{9}", digits) else None
+    digits = text.removesuffix(".0").lstrip("-").zfill(9)  # a number has lost its leading zeros
+    return digits if re.fullmatch("0{0,2}[1-9][0-9]{6,8}", digits) else None
 
 
 # ---------------------------------------------------------------------------------------------------- policy
@@ -264,18 +265,6 @@ class Redaction:
             raise UsageError(
                 f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to {MAX_KEPT_DIGITS}."
             )
-
-    def notes(self) -> list[str]:
-        """Describe what is not the default; patterns may hold names, so they are not shown."""
-        return [
-            *([f"custom rules: {', '.join(self.patterns)}"] if self.patterns else []),
-            *([f"not masked on request: {', '.join(self.reveal)}"] if self.reveal else []),
-            *(
-                [f"last digits shown of tax and social security numbers: {self.keep_last}"]
-                if self.keep_last
-                else []
-            ),
-        ]
 
 
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:

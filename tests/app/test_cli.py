@@ -233,12 +233,12 @@ def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -
 def test_the_demo_does_not_wait_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Runs that do not stop in time end it in one line that names them; no page is written."""
+    """A run that does not stop in time ends it in one line that names it; no page is written."""
     monkeypatch.setattr("runkit.demo.EXTRA_WAIT_S", 1.0)
     monkeypatch.setattr("runkit.demo.MAX_RUN_S", 0.0)
     state = os.environ["RUNKIT_STATE_DIR"]
     assert main(["demo", "--speed", "1", "-o", str(tmp_path / "page")]) == 1
-    assert "6 runs did not stop within 1 s: Clearwater Bakery LLC · " in capsys.readouterr().err
+    assert re.search("Clearwater Bakery LLC · .* did not stop within 1 s", capsys.readouterr().err)
     assert os.environ["RUNKIT_STATE_DIR"] == state
     assert list((tmp_path / "page").iterdir()) == []
 

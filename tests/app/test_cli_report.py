@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,46 +43,65 @@ def test_export_of_a_file(tmp_path: Path, served: dict[str, str], kind: str, top
         assert ("plan_review" in text, "[phase 1]" in text) == (not more, bool(more))
 
 
-def test_report_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:
-    """What `fetch` wrote becomes a fleet report without a client; the host is the one it was read from."""
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[runkit.Frames, dict[str, Any]]]:
+    """What `runkit report` hands to `report()`, which is not executed: the frames and the options."""
+    calls: list[tuple[runkit.Frames, dict[str, Any]]] = []
+
+    def note(source: object, path: object, **options: Any) -> str:
+        calls.append((runkit.frames(source), options))
+        return str(path)
+
+    monkeypatch.setattr(runkit, "report", note)
+    return calls
+
+
+def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any) -> None:
+    """What `fetch` wrote becomes a report without a client; all options go on."""
     run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    done = run("report", "runs.ndjson", "--template", "fleet", "-o", "fleet.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "6 runs" in done.stdout
-    assert "from 127.0.0.1:" in (tmp_path / "fleet.html").read_text()
+    words = (
+        "--template",
+        "fleet",
+        "--classification",
+        "Internal",
+        "--prepared-by",
+        "Ana",
+        "--sign-off",
+        "Lead",
+    )
+    done = run("report", "runs.ndjson", *words, "-o", "fleet.html", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "fleet.html\n"), done.stderr
+    [(f, options)] = reported
+    assert len(f.runs) == 6
+    assert f.read_from[0].startswith("127.0.0.1:")
+    assert [options[name] for name in ("template", "classification", "prepared_by", "sign_off")] == [
+        *("fleet", "Internal", "Ana"),
+        ["Lead"],
+    ]
 
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])
-def test_report_of_one_run_of_many(tmp_path: Path, served: dict[str, str], kept: str) -> None:
-    """`--run` picks it out of a file or an archive, without a client; the report is of that run only."""
+def test_report_of_one_run_of_many(tmp_path: Path, served: dict[str, str], reported: Any, kept: str) -> None:
+    """`--run` picks it out of a file or an archive, by its id or the first eight characters of it."""
     run("fetch", "--sandbox", "-o", kept, cwd=tmp_path, **served)
     f = runkit.frames(runkit.Archive(tmp_path / kept) if kept == "runs/" else tmp_path / kept)
     ids = f.runs["run_id"].tolist()
-    done = run("report", kept, "--run", ids[1], "-o", "one.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "(1 run, " in done.stdout
-    page = (tmp_path / "one.html").read_text()
-    assert [run_id in page for run_id in ids] == [run_id == ids[1] for run_id in ids]
-    assert f.version is None or f"archive.frames(version={f.version})" in page
+    for name in (ids[1], ids[1][:8].upper()):
+        done = run("report", kept, "--run", name, "-o", "one.html", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert reported[-1][0].runs["run_id"].tolist() == [ids[1]]
+        assert reported[-1][0].version == f.version
 
 
-def test_the_first_characters_name_a_run_of_a_file(tmp_path: Path, served: dict[str, str]) -> None:
-    """Eight of them are enough; the report is of that run only."""
-    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    ids = runkit.frames(tmp_path / "runs.ndjson").runs["run_id"].tolist()
-    done = run("report", "runs.ndjson", "--run", ids[2][:8].upper(), "-o", "one.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    page = (tmp_path / "one.html").read_text()
-    assert [run_id in page for run_id in ids] == [run_id == ids[2] for run_id in ids]
-
-
-def test_the_first_characters_name_a_run_of_the_api(tmp_path: Path, served: dict[str, str]) -> None:
+def test_the_first_characters_name_a_run_of_the_api(
+    tmp_path: Path, served: dict[str, str], reported: Any
+) -> None:
     """The whole id is looked up in the list of runs."""
     with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:
         [run_id] = client.runs.list(limit=1, status="completed").ids
     done = run("report", run_id[:8], "--sandbox", "-o", "report.html", cwd=tmp_path, **served)
     assert done.returncode == 0, done.stderr
-    assert run_id in (tmp_path / "report.html").read_text()
+    assert reported[0][0].runs["run_id"].tolist() == [run_id]
 
 
 @pytest.mark.parametrize(

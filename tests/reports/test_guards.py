@@ -151,10 +151,23 @@ def test_a_pattern_that_masks_field_names_is_blamed(tmp_path):
         make(example("completed"), tmp_path / "a.html", redact=Redaction(patterns={"a": "a"}))
 
 
-def test_another_redaction_is_said_where_the_ids_are(tmp_path):
-    """Whoever executes the notebook again has to give it; the pattern itself is not kept."""
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """A report on the run of a business with an odd name, with a redaction of one's own."""
     policy = Redaction(patterns={"license": "LIC-[0-9]+"}, keep_last=4)
-    done = make(example("completed"), tmp_path / "a.html", redact=policy)
+    source = example("completed") | {"_runkit": {"business_name": "<b> Imports"}}
+    return make(source, tmp_path_factory.mktemp("named") / "a.html", redact=policy)
+
+
+def test_the_title_names_the_business_and_the_time(named):
+    """And the heading the business."""
+    assert "<h1>&lt;b&gt; Imports</h1>" in named.page
+    assert "<title>&lt;b&gt; Imports, Feb 3, 10:41 UTC</title>" in named.page
+
+
+def test_another_redaction_is_said_where_the_ids_are(named):
+    """Whoever executes the notebook again has to give it; the pattern itself is not kept."""
+    done = named
     [cell] = [one for one in done.notebook["cells"] if "parameters" in one["metadata"].get("tags", ())]
     assert "# redaction of the report: custom rules: license; last digits" in "".join(cell["source"])
     assert "LIC-" not in done.html
@@ -165,7 +178,7 @@ def test_the_run_template_answers_in_this_order():
     template = json.loads((notebooks() / "templates" / "run.ipynb").read_text())
     sources = ["".join(cell["source"]) for cell in template["cells"] if cell["cell_type"] == "markdown"]
     headings = [text.removeprefix("## ") for text in sources if text.startswith("## ")]
-    case = ["Findings", "Questions to reviewers", "What happened", "Sign-off"]
+    case = ["Findings", "Questions to reviewers", "What happened", "Actions", "Sign-off"]
     assert headings == [*case, "Technical appendix"]
 
 

@@ -116,22 +116,39 @@ def test_only_headings_of_the_template_have_anchors():
     assert re.findall('id="([^"]*)"', page.partition('<p class="tools">')[0]) == ["part-0"]
 
 
-def test_a_file_beside_the_template_takes_no_modules_place(tmp_path):
-    """Whoever can put a file into a folder of downloads does not run in the report; a helper is found."""
+PUBLISH = "get_ipython().display_pub.publish"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A report of a template with odd cells, in a folder of files that are named like modules."""
+    folder = tmp_path_factory.mktemp("own")
     for name in ("pathlib", "json", "pandas", "ipykernel_launcher"):
-        (tmp_path / f"{name}.py").write_text("raise ImportError('planted')")
-    (tmp_path / "helper_of_mine.py").write_text("WORD = 'helped'")
-    template = write_template(
-        tmp_path / "own.ipynb", READ, "import helper_of_mine\nprint(helper_of_mine.WORD)"
-    )
-    assert "helped" in make(example("completed"), tmp_path / "a.html", template=template).outputs
-
-
-def test_no_text_of_a_run_hides_where_the_data_comes_from(tmp_path):
-    """A text that names the block is not the block."""
-    template = write_template(tmp_path / "own.ipynb", READ, "print(data.frames.steps['label'][0])")
+        (folder / f"{name}.py").write_text("raise ImportError('planted')")
+    (folder / "helper_of_mine.py").write_text("WORD = 'helped'")
+    cells = [
+        "import helper_of_mine\nprint(helper_of_mine.WORD)",
+        "print(data.frames.steps['label'][0])",
+        PUBLISH + "({'text/html': ['<b>a', ' b</b>']})",
+    ]
     source = run(step("s", label='<div class="runkit-provenance">'))
-    assert "About this report" in make(source, tmp_path / "a.html", template=template).page
+    template = write_template(folder / "own.ipynb", READ, *cells)
+    return make(source, folder / "a.html", template=template)
+
+
+def test_a_file_beside_the_template_takes_no_modules_place(own):
+    """Whoever can put a file into a folder of downloads does not run in the report; a helper is found."""
+    assert "helped" in own.outputs
+
+
+def test_no_text_of_a_run_hides_where_the_data_comes_from(own):
+    """A text that names the block is not the block."""
+    assert "About this report" in own.page
+
+
+def test_an_output_in_lines_is_whole(own):
+    """A notebook's file may hold a text as a list of lines; a cell may give one too."""
+    assert "<b>a b</b>" in own.html
 
 
 def test_a_cell_that_fails_is_shown_without_keys(tmp_path):
@@ -153,32 +170,21 @@ def test_what_is_nested_without_end_is_no_notebook(tmp_path, name):
         make(example("completed"), tmp_path / "a.html", template=template)
 
 
-PUBLISH = "get_ipython().display_pub.publish"
 SEND = "k = get_ipython().kernel\nk.session.send(k.iopub_socket, 'display_data', {}, parent=k.get_parent())"
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        (PUBLISH + "({'text/plain': 5})", "not in Jupyter's format"),
-        (PUBLISH + "({'text/html': None})", "not in Jupyter's format"),
-        (SEND, "not in Jupyter's format"),
-        (PUBLISH + "({'application/vnd.plotly.v1+json': [1]})", "marked as a plotly figure but is not one"),
-        (
-            PUBLISH + "({'application/vnd.plotly.v1+json': {'layout': 1}})",
-            "marked as a plotly figure but is not one",
-        ),
-    ],
-)
-def test_an_output_that_is_none_is_said(tmp_path, code, reason):
-    """What no page can show ends the report in words, and nothing is written."""
+@pytest.mark.parametrize("code", [PUBLISH + "({'text/html': None})", SEND])
+def test_an_output_that_is_none_is_said(tmp_path, code):
+    """What no notebook can hold ends the report in words, and nothing is written."""
     template = write_template(tmp_path / "own.ipynb", READ, code)
-    with pytest.raises(ReportError, match=reason):
+    with pytest.raises(ReportError, match="not in Jupyter's format"):
         make(example("completed"), tmp_path / "a.html", template=template)
     assert not (tmp_path / "a.html").exists()
 
 
-def test_an_output_in_lines_is_whole(tmp_path):
-    """A notebook's file may hold a text as a list of lines; a cell may give one too."""
-    template = write_template(tmp_path / "own.ipynb", READ, PUBLISH + "({'text/html': ['<b>a', ' b</b>']})")
-    assert "<b>a b</b>" in make(example("completed"), tmp_path / "a.html", template=template).html
+@pytest.mark.parametrize("figure", [[1], {"layout": 1}, {"data": {}}])
+def test_a_figure_that_is_none_is_said(figure):
+    """What no page can show ends the report in words."""
+    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
+    with pytest.raises(ReportError, match="marked as a plotly figure but is not one"):
+        page_of(nbformat.v4.new_code_cell(outputs=[output]))

@@ -13,8 +13,10 @@ from runkit.charts import Panel, side_by_side
 from runkit.models import Run
 from runkit.reports import parts
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
+from runkit.reports.redaction import Redaction
 from support import artifact, at, example, question, run, step
 
+EIN = "12-3456789"
 SOURCE = {"url": "https://sos.example.gov/a", "source_name": "Registry", "source_tier": "government"}
 
 
@@ -298,3 +300,24 @@ def test_a_fleet_is_counted_and_lists_what_needs_somebody():
     assert html.count("✕ Failed") == 1
     assert "5 more rows left out here." in html
     assert "You&#39;re all caught up" in parts.head(data_of(run(), run(run_id="s"), run(run_id="t"))).html
+
+
+def test_actions_are_listed():
+    """What was done and who settled it, newest first; without `actions=` there is nothing to show."""
+    known = {"created_at": pd.Timestamp("2026-02-03T10:00Z"), "run_id": "r", "note": f"of {EIN}"}
+    table = pd.DataFrame([known | {"type": "dismissal", "settled_by": "reviewer", "n_effects": 1}])
+    table = table.assign(user_name=pd.Series(None, [0], "str"), effects='{"tin": "12-3456789"}')
+    source = read_source([run(step("a"))], table.astype({"note": "str", "effects": "str"}))
+    data = redact_source(source, Redaction(), make_masker(Redaction()), template=("t", "d"))
+    assert data.actions["effects"].tolist() == ['{"tin":"[ein 1]"}']
+    shown = words(parts.actions(data))
+    assert "dismissal" in shown
+    assert "reviewer" in shown
+    assert "of [ein 1]" in shown
+    assert parts.actions(data._replace(actions=None)) is None
+
+
+def test_a_duplicate_that_was_left_out_is_named():
+    """On the first page, although nothing is missing."""
+    shown = words(parts.head(data_of(run(step("a")), run(step("a")))))
+    assert "1 older copy of runs left out." in shown

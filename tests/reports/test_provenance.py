@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import runkit
-from runkit.models import Run
 from runkit.answers import answer_log
+from runkit.models import Run
 from runkit.reports.bundle import (
     CSS_CLASS,
     MAX_IDS,

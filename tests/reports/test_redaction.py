@@ -30,19 +30,13 @@ def material(source: object, policy: Redaction | None = None, keys: tuple[str, .
 
 
 def masked(text: str, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> str:
-    """What becomes of a text: the same in the frames as in the run."""
-    done = material([run(step("s", label=text))], policy, keys)
-    label: str = done.frames.steps["label"].iloc[0]
-    assert done.runs[0].to_dict()["steps"][0]["label"] == label
-    return label
+    """What becomes of a text."""
+    return Masker(policy or Redaction(), keys).text(text)
 
 
 def masked_json(value: Any, policy: Redaction | None = None) -> Any:
-    """What becomes of a step's result: the same in the frames as in the run."""
-    done = material([run(step("s", result={"it": value}))], policy)
-    [result] = done.frames.steps["result"]
-    assert json.loads(result) == done.runs[0].to_dict()["steps"][0]["result"]
-    return json.loads(result)["it"]
+    """What becomes of a value in a result, which a frame holds as JSON text."""
+    return json.loads(masked(json.dumps({"it": value}), policy))["it"]
 
 
 # ---------------------------------------------------------------------------------------------- two tables
@@ -190,6 +184,18 @@ STAYS_JSON = [
     ["password", "email"],
     ["ein", 5],
 ]
+
+
+def test_runs_and_frames_are_masked_alike():
+    """Each text as a label, and each value in a result."""
+    texts, values = [text for text, _ in MASKED] + STAYS, [value for value, _ in MASKED_JSON] + STAYS_JSON
+    steps = [step(f"t{n}", label=text) for n, text in enumerate(texts)]
+    steps += [step(f"v{n}", result={"it": value}) for n, value in enumerate(values)]
+    done = material([run(*steps)])
+    raw = done.runs[0].to_dict()["steps"]
+    assert [one["label"] for one in raw] == done.frames.steps["label"].tolist()
+    results = done.frames.steps["result"].dropna()
+    assert [one["result"] for one in raw if one.get("result")] == [json.loads(text) for text in results]
 
 
 @pytest.mark.parametrize(("value", "result"), MASKED_JSON)

@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ import pytest
 import runkit
 from runkit.answers import answer_log
 from runkit.errors import ReportError, UsageError
+from runkit.reports.redaction import Masker, Redaction
 from support import example
 from tests.reports.conftest import LIBRARY, Made, make, write_template
 
@@ -110,6 +112,24 @@ def test_it_works_where_a_loop_runs(completed, tmp_path):
     thread.start()
     thread.join()
     assert completed[0].id in done[0].html
+
+
+def test_a_report_enters_few_files(completed, tmp_path):
+    """No more of runkit is entered between the call and the two files, on the side of the host."""
+    package, entered = Path(runkit.__file__).parent, set()
+    template = write_template(tmp_path / "own.ipynb", READ)
+
+    def look(frame: Any, event: str, _arg: Any) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(package) and frame.f_code.co_name != "<module>":
+            entered.add(path.relative_to(package).as_posix())
+
+    sys.setprofile(look)
+    try:
+        make(completed[0], tmp_path / "a.html", template=template)
+    finally:
+        sys.setprofile(None)
+    assert len(entered) <= 21, sorted(entered)
 
 
 # ------------------------------------------------------------------------------------------------ redaction
@@ -212,15 +232,6 @@ def test_the_title_is_masked_and_is_text(secretive):
     assert "Re [ein 1]</th>" in secretive.page
 
 
-def test_the_title_names_the_business_and_the_time(tmp_path):
-    """And the heading the business."""
-    page = make(
-        example("completed") | {"_runkit": {"business_name": "<b> Imports"}}, tmp_path / "a.html"
-    ).page
-    assert "<h1>&lt;b&gt; Imports</h1>" in page
-    assert "<title>&lt;b&gt; Imports, Feb 3, 10:41 UTC</title>" in page
-
-
 def test_what_was_masked_is_counted(secretive):
     """By rule: how many values in how many texts, in the page and in what `report()` gives."""
     assert dict(secretive.report.masked) == {"ein": 1, "email": 2, "key": 2, "signed_url": 1}
@@ -259,16 +270,31 @@ def test_without_redaction_keys_are_masked_all_the_same(labelled, tmp_path):
 BUILT = "print('q8Zt4Lw2' + 'Xc7Vb1Nm')"
 
 
-@pytest.mark.parametrize(("cell", "as_frames"), [(BUILT, True), ("# about q8Zt4Lw2&#88;c7Vb1Nm", False)])
+@pytest.mark.parametrize("as_frames", [True, False])
 @pytest.mark.usefixtures("leaves_nothing")
-def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, cell, as_frames):
-    """Built from parts or escaped: the error names rule, run and field, and no value; nothing is written."""
-    template = write_template(tmp_path / "own.ipynb", READ, cell)
+def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, as_frames):
+    """Built from parts: the error names rule, run and field, and no value; nothing is written."""
+    template = write_template(tmp_path / "own.ipynb", READ, BUILT)
     source = runkit.frames(labelled) if as_frames else labelled
     with pytest.raises(ReportError, match=rf"key \(run {labelled['id'][:8]}, field steps\.label\)") as caught:
         make(source, tmp_path / "out" / "a.html", template=template)
     assert "q8Zt4Lw2" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_escaped_value_is_found_in_the_finished_files():
+    """As JSON, HTML and addresses write it, also one in the other."""
+    masker = Masker(Redaction(), ["corporate key, 4711"])
+    masker.text("token=q8Zt4Lw2Xc7Vb1Nm")
+    for text in (
+        "x q8Zt4Lw2&#88;c7Vb1Nm",
+        "q8Zt4Lw2%58c7Vb1Nm",
+        r"q8Zt4Lw2\\u0058c7Vb1Nm",
+        "&amp;#113;8Zt4Lw2Xc7Vb1Nm",
+    ):
+        assert masker.leaks(text) == {"q8Zt4Lw2Xc7Vb1Nm"}
+    assert masker.leaks("a corporate&#32;key, 4711") == {"corporate key, 4711"}
+    assert masker.leaks("q8Zt4Lw2") == set()
 
 
 @pytest.mark.usefixtures("leaves_nothing")
