@@ -372,6 +372,8 @@ class Masker:
 
         Raises `ContractError` if a custom pattern masks field names of the API.
         """
+        if not self._masks:
+            return run
         return Run.from_json(self._walk(_parse_json(run.to_json()), self._mask_text, self._mask))
 
     def tables(self, tables: Mapping[str, pd.DataFrame], texts: Iterable[str] = ()) -> dict[str, Any]:

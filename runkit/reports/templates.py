@@ -8,8 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from subprocess import DEVNULL
@@ -193,7 +192,7 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
             on_cell_executed=lambda **_: bar.update(),
         )
         try:
-            _run_in_thread(lambda: client.async_execute(env=_environment(data), stderr=DEVNULL))
+            _run_in_thread(lambda: _execute(client, _environment(data)))
         except CellExecutionError as error:
             reason = _ANSI_COLOR.sub("", f"{error.ename}: {error.evalue}")
         except CellTimeoutError:
@@ -215,19 +214,33 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     )
 
 
+async def _execute(client: Any, environment: Mapping[str, str]) -> None:
+    try:
+        await client.async_execute(env=environment, stderr=DEVNULL)
+    finally:  # nbclient leaves a kernel that was still starting
+        if client.km is not None and client.km.has_kernel:
+            await client.km.shutdown_kernel(now=True)
+
+
 def _run_in_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
     """Run a coroutine in a thread with its own event loop: in Jupyter, this thread's loop is already running.
 
     Ctrl-C cancels the coroutine, which then ends its kernel.
     """
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(work())
-    with closing(loop), ThreadPoolExecutor(1, thread_name_prefix="runkit-report") as pool:
-        done = pool.submit(loop.run_until_complete, task)
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+
+    async def run_task() -> None:
+        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        await work()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="runkit-report") as pool:
+        done = pool.submit(asyncio.run, run_task())
         try:
             done.result()
         except KeyboardInterrupt:
-            loop.call_soon_threadsafe(task.cancel)
+            loop, task = started.result()
+            if task is not None and not done.done():
+                loop.call_soon_threadsafe(task.cancel)
             raise
 
 

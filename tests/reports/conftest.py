@@ -101,8 +101,11 @@ def made(
 
 
 @pytest.fixture
-def private_temp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for temporary files that nobody else uses; its path is short, as sockets need it."""
+def private_temp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A folder for temporary files that nobody else uses; its path is short, as sockets need it.
+
+    Not below `tmp_path`, which is made before: its own folders are temporary files, too.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rk"))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield folder
