@@ -167,7 +167,7 @@ EXAMPLES: dict[type[errors.RunkitError], Example] = {
     errors.ArchiveError: Example(archive, "other", "not an archive of runkit", "Use a folder of its own"),
     NoArchive: Example(no_archive, "errors0/none", "no archive at", "create one with `add` or `sync`"),
     errors.WaitTimeout: Example(wait_timeout, "still running", "0.01", "wait again with a longer timeout="),
-    errors.AuthError: Example(auth, "GET /v1/runs", "API key is not valid", "Check that the key is whole"),
+    errors.AuthError: Example(auth, "GET /v1/runs", "not valid here", "Check that the key is whole"),
     errors.NotFound: Example(not_found, LOST, "404", "Check the id"),
     errors.Invalid: Example(invalid, "perhaps", "decision must be approve or reject", "Change the request"),
     errors.Conflict: Example(conflict, "int-nobody", "is not open", "Read the run again"),
