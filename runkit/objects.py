@@ -136,9 +136,9 @@ class Page(ApiObject):
     has_more: bool | None = None
     total_count: int | None = None
 
-    def items(self, cls: type[Item]) -> tuple[Item, ...]:
+    def items(self, cls: type[Item]) -> list[Item]:
         """Parse the items of the page."""
-        return tuple(cls.from_json(item) for item in self.data)
+        return [cls.from_json(item) for item in self.data]
 
 
 class Event(ApiObject):

@@ -11,8 +11,8 @@ from typing import Self
 import httpx
 
 from runkit.client.businesses import Businesses, KnownBusinesses
-from runkit.client.hosts import Mode, choose_target, environment_proxy
-from runkit.client.http import Cert, Http, Network, Times
+from runkit.client.hosts import Mode, choose_target
+from runkit.client.http import Cert, Http
 from runkit.client.resources import Actions, Agents, Documents, Threads, check_amount, check_texts
 from runkit.client.runs import Runs
 
@@ -72,9 +72,18 @@ class Client:
             check_amount("rate", rate, "requests a second", ", or None for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
-        network = Network(proxy or environment_proxy(self._target.url), verify, cert, transport)
-        times = Times(rate, timeout, self._clock, self._sleep)
-        self._http = Http(self._target, network, times, read_only)
+        self._http = Http(
+            self._target,
+            read_only=read_only,
+            rate=rate,
+            timeout=timeout,
+            clock=self._clock,
+            sleep=self._sleep,
+            verify=verify,
+            cert=cert,
+            proxy=proxy or None,
+            transport=transport,
+        )
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)
         known = KnownBusinesses()

@@ -11,10 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-import httpx
 import pytest
 
-from runkit.client import Client, http, stream
+from runkit.client import Client, http
 from runkit.client.runs import Runs
 from runkit.errors import ContractError, MaybeSent, Unavailable, WaitTimeout
 from runkit.models import Run
@@ -153,15 +152,6 @@ def test_what_can_be_unpacked_is_asked_for(server: Server, client: Client) -> No
     server.script = lambda asked: Answer({"data": []})
     client.agents.list()
     assert server.asked[0].headers["accept-encoding"] == "gzip"
-
-
-def test_a_message_without_end_breaks_the_stream_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream may be long; one message of it may not."""
-    monkeypatch.setattr(stream, "MAX_RESPONSE", 1_000)
-    event = b'event: RUN_STARTED\ndata: {"run_id": "r", "thread_id": "t"}\n\n'
-    assert len(list(stream.events([event] * 100))) == 100
-    with pytest.raises(httpx.RemoteProtocolError):
-        list(stream.events([event, *[b"data: x\n"] * 200]))
 
 
 def test_waiting_ends_in_time_on_a_silent_host(server: Server, run_json: Compose) -> None:
