@@ -55,7 +55,7 @@ def follow(
                     seen.add(key)
         except NotFound:
             is_gone = True
-        except (httpx.TransportError, Unavailable, RateLimited) as error:
+        except (httpx.RequestError, Unavailable, RateLimited) as error:
             log.debug("the stream was interrupted (%s)", type(error).__name__)
         run = read()
         attempt = attempt + 1 if len(seen) == len(replayed) else 1

@@ -218,7 +218,7 @@ def test_a_stream_is_cut_at_any_byte(server: Server, box: Sandbox, at: int | Non
         def _sleep(seconds: float) -> None:
             pauses.append(seconds)
             if len(pauses) == 2:
-                server.time.seconds += 10_000  # it ends
+                server.time.seconds += 3_000  # it ends
 
     with Reopening(KEY, server.running.url, rate=None) as client:
         *told, last = client.runs.stream(run_id)
