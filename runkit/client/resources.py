@@ -41,7 +41,7 @@ class Threads:
     def create(self, agent: str, business_id: str) -> Thread:
         """Create a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         check_texts(agent=agent, business_id=business_id)
-        reply = self._http.post("/threads", contract.create_thread_body(agent, business_id))
+        reply = self._http.post("/threads", contract.create_body(agent, business_id))
         return reply.read(Thread, partial(_with_business, business_id))
 
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:

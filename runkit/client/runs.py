@@ -80,7 +80,7 @@ class Runs:
         check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
-        body = contract.create_run_body(agent, business_id, thread_id, prompt)
+        body = contract.create_body(agent, business_id, thread_id, prompt)
         run = self._run(self._http.post("/runs", body))
         if business is None or business_id is None:
             return run
@@ -384,7 +384,7 @@ class Runs:
 
         `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other `ApiError`.
         """
-        check_texts({"artifact_id": artifact_id})
+        check_texts({"artifact_id": artifact_id, "comment": comment})
         if artifact_id is None or not artifact_id.strip():
             raise UsageError(
                 "the artifact has no id, so the API cannot rate it; expected the id of an artifact. "

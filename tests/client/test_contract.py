@@ -72,8 +72,8 @@ def test_proposals_of() -> None:
 
 def test_prompt_is_sent_only_when_given() -> None:
     """The published schema has no prompt, so an absent one is not even null."""
-    assert contract.create_run_body("a", "b", None, None) == {"type": "a", "business_id": "b"}
-    assert contract.create_run_body("a", None, "t", "Look") == {
+    assert contract.create_body("a", "b") == {"type": "a", "business_id": "b"}
+    assert contract.create_body("a", None, "t", "Look") == {
         "type": "a",
         "thread_id": "t",
         "prompt": "Look",

@@ -190,7 +190,7 @@ def test_feedback(server: Server, client: Client) -> None:
         (" ", "positive", None, "has no id"),
         ("a-1", "postive", None, "Did you mean 'positive'"),
         ("a-1", "positive", "x" * 5001, "5,001 characters"),
-        ("a-1", "positive", 5, "comment is int; expected text"),
+        ("a-1", "positive", 5, "comment=5; expected a str"),
     ],
 )
 def test_feedback_that_cannot_be_taken(
