@@ -26,17 +26,9 @@ import httpx
 from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.replies import Reply, lost, read_reply, retry_after, unusable
-from runkit.errors import (
-    ApiError,
-    ContractError,
-    DataError,
-    RateLimited,
-    ReadOnlyError,
-    Unavailable,
-    UsageError,
-)
+from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError
 from runkit.logs import log
-from runkit.text import shorten
+from runkit.text import brief, shorten
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
 Query = Mapping[str, str | int | None]
@@ -53,7 +45,6 @@ MARGIN = 0.025  # requests are spaced this fraction wider than the rate: they ma
 MAX_RESPONSE = 256 * 2**20  # bytes, also after decompression; a run of 100,000 steps has about 50 million
 SLOWEST = 10_000  # bytes a second that extend the timeout of a response; a weak phone signal does better
 MIN_TIMEOUT = 0.05  # of an attempt
-MAX_ID = 500  # characters; ids are opaque, but a longer one is a mistake
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)  # for the workers of a large fetch
 WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)  # a kept connection may be closing
 
@@ -76,8 +67,8 @@ def path_to(*parts: str) -> str:
     for part in parts:
         if not isinstance(part, str):
             raise UsageError(f"an id must be a str; got {type(part).__name__}")
-        if not part.strip() or part in (".", "..") or len(part) > MAX_ID or not jsontext.is_unicode(part):
-            raise UsageError(f"{part[:40]!r} ({len(part)} characters) is not an id; expected one of the API")
+        if not part.strip() or part in (".", "..") or not jsontext.is_unicode(part):
+            raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
@@ -192,7 +183,7 @@ class Http:
             raise ReadOnlyError.of("POST", path)
         try:
             content = jsontext.dumps(dict(body)).encode()
-        except DataError as error:
+        except ValueError as error:
             raise UsageError(f"POST {path}: the body is not JSON ({error}); nothing was sent") from None
         return self._send("POST", path, query, content)
 

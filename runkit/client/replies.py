@@ -11,20 +11,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
-from runkit import jsontext
+from runkit import errors, jsontext
 from runkit.client.hosts import Target
 from runkit.contract import Json, describe_json, page_fields
-from runkit.errors import (
-    ApiError,
-    AuthError,
-    Conflict,
-    ContractError,
-    Invalid,
-    MaybeSent,
-    NotFound,
-    RateLimited,
-    Unavailable,
-)
+from runkit.errors import ApiError, ContractError
 from runkit.models import ApiObject
 from runkit.objects import Page
 from runkit.text import shorten
@@ -35,21 +25,21 @@ DOUBT = " The request may have been carried out, so it was not sent again. Check
 Read = TypeVar("Read", bound=ApiObject)
 
 _CLASS_OF_STATUS: dict[int, type[ApiError]] = {
-    401: AuthError,
-    403: AuthError,
-    404: NotFound,
-    409: Conflict,
-    410: NotFound,
-    429: RateLimited,
+    401: errors.AuthError,
+    403: errors.AuthError,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.NotFound,
+    429: errors.RateLimited,
 }
 _ADVICE: dict[type[ApiError], str] = {
-    AuthError: " Check that the key is whole, belongs to this host and may do this.",
-    NotFound: " Check the id, and that it belongs to this host: sandbox and production share no data.",
-    Conflict: " Read the object again: somebody else changed it.",
-    Invalid: " Change the request before you send it again.",
-    RateLimited: " Try again later, or make the client slower with rate=.",
-    Unavailable: " Nothing was changed; try again later.",
-    MaybeSent: DOUBT,
+    errors.AuthError: " Check that the key is whole, belongs to this host and may do this.",
+    errors.NotFound: " Check the id, and that it belongs to this host: sandbox and production share no data.",
+    errors.Conflict: " Read the object again: somebody else changed it.",
+    errors.Invalid: " Change the request before you send it again.",
+    errors.RateLimited: " Try again later, or make the client slower with rate=.",
+    errors.Unavailable: " Nothing was changed; try again later.",
+    errors.MaybeSent: DOUBT,
 }
 
 
@@ -115,9 +105,9 @@ def lost(line: str, problem: str, target: Target, *, was_sent: bool) -> ApiError
     """Build the error for a request without a response."""
     what = f"{line}: {target.host}: {target.secret.redact(problem)}."
     if was_sent and _doubt(line):
-        return MaybeSent(what + DOUBT)
+        return errors.MaybeSent(what + DOUBT)
     advice = "Is the sandbox still running?" if target.is_loopback else "Check the network."
-    return Unavailable(f"{what} Nothing was changed. {advice}")
+    return errors.Unavailable(f"{what} Nothing was changed. {advice}")
 
 
 def _doubt(line: str) -> str:
@@ -127,9 +117,9 @@ def _doubt(line: str) -> str:
 
 def _refusal(line: str, response: httpx.Response, body: bytes, target: Target) -> ApiError:
     status = response.status_code
-    kind = _CLASS_OF_STATUS.get(status, Invalid)
+    kind = _CLASS_OF_STATUS.get(status, errors.Invalid)
     if status >= 500 or status == 408:
-        kind = MaybeSent if _doubt(line) else Unavailable
+        kind = errors.MaybeSent if _doubt(line) else errors.Unavailable
     messages, parameters = (_api_errors(body, name, target) for name in ("message", "parameter"))
     quoted = f", the API says: {' / '.join(messages[:MAX_MESSAGES])}" if messages else ""
     about = f" (parameter {shorten(parameters[0])})" if parameters else ""
@@ -139,7 +129,7 @@ def _refusal(line: str, response: httpx.Response, body: bytes, target: Target) -
         messages=messages,
         parameter=parameters[0] if parameters else None,
     )
-    if isinstance(error, RateLimited):
+    if isinstance(error, errors.RateLimited):
         error.retry_after = retry_after(response.headers)
     return error
 

@@ -10,21 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from runkit import answers
+from runkit import answers, errors
 from runkit.answers import CONFIRMED, UNCONFIRMED, UNKNOWN
 from runkit.client.http import Http, path_to
 from runkit.client.replies import Reply
 from runkit.contract import interrupt_kind, resume_body
-from runkit.errors import (
-    ApiError,
-    Conflict,
-    ContractError,
-    Invalid,
-    MaybeSent,
-    NotFound,
-    ReadOnlyError,
-    UsageError,
-)
+from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
 from runkit.logs import log
 from runkit.models import Run
 from runkit.text import shorten
@@ -96,7 +87,7 @@ def deliver(
 
     try:
         delivery = _send(http, question, answer, on_checking)
-    except (ApiError, ReadOnlyError, UsageError) as error:
+    except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
         settle(answers.REFUSED if isinstance(error, REFUSALS) else answers.FAILED, str(error))
         raise
     settle(delivery.outcome, delivery.message, delivery.run)
@@ -118,7 +109,7 @@ def _send(
         if doubt is None:
             return Delivery(CONFIRMED, run, "the API accepted the answer")
         why = f"the API accepted the answer, but {doubt}."
-    except (MaybeSent, ContractError) as error:
+    except (errors.MaybeSent, ContractError) as error:
         why = str(error)
     except REFUSALS as error:
         refusal = _explain_refusal(error, question)

@@ -166,7 +166,7 @@ def test_ids_are_quoted(server: Server, client: Client, given: str, path: str) -
     assert server.asked[0].path == path
 
 
-@pytest.mark.parametrize("given", ["", " ", ".", "..", "x" * 501, None, 7, "\ud800"])
+@pytest.mark.parametrize("given", ["", " ", ".", "..", None, 7, "\ud800"])
 def test_what_is_no_id_is_not_sent(server: Server, client: Client, given: Any) -> None:
     """An empty id would list instead of read; it is refused here."""
     with pytest.raises(UsageError):
