@@ -129,6 +129,7 @@ class Http:
         self.target, self.read_only, self.timeout = target, read_only, timeout
         self.clock, self.sleep = clock, sleep
         self.limiter = RateLimiter(rate, clock, sleep)
+        self._warned_at = -math.inf
         self.has_answered = False  # with a response that shows that the host works and knows the key
         is_secure = target.url.startswith("https:") and transport is None
 
@@ -172,7 +173,8 @@ class Http:
                 resumed_at = max(self.clock() + wait, self.limiter.paused_until)
                 if is_over or n_attempts >= _max_attempts(error) or resumed_at >= until():
                     raise
-                if n_attempts == 2:
+                if n_attempts == 2 and self.clock() >= self._warned_at + timeout:
+                    self._warned_at = self.clock()  # once for all threads
                     log.warning("trying again for up to %.0f s: %s", timeout, error)
             if wait:
                 self.sleep(wait)

@@ -93,8 +93,8 @@ def test_many_missing_runs_are_named_within_bounds(server: Server, client: Clien
     assert "17 more, see .errors" in runs.why
 
 
-@pytest.mark.parametrize("status", [403, 404, 410, 422])
-@pytest.mark.parametrize("refused", ["run-0", "run-7", "run-19"])
+@pytest.mark.parametrize("status", [403, 422])
+@pytest.mark.parametrize("refused", ["run-0", "run-19"])
 @pytest.mark.parametrize("is_listed_first", [True, False])
 def test_a_run_that_is_refused_is_one_error(
     server: Server, client: Client, run_json: Compose, status: int, refused: str, is_listed_first: bool
@@ -383,7 +383,7 @@ def test_what_got_no_answer_is_asked_again(
         return Answer(run_json(asked.path[6:], steps=[]))
 
     server.script = answer
-    ids = [f"run-{number}" for number in range(100)]
+    ids = [f"run-{number}" for number in range(30)]
     runs = client.runs.fetch(ids)
     assert (runs.ids, runs.why) == (tuple(ids), None)
     assert set(answered.values()) == {1}
@@ -396,8 +396,8 @@ def test_a_run_that_is_always_lost_does_not_sink_the_others(
     server.script = lambda asked: (
         DROP if asked.path.endswith("run-7") else Answer(run_json(asked.path[6:], steps=[]))
     )
-    runs = client.runs.fetch([f"run-{number}" for number in range(500)])
-    assert len(runs) == 499
+    runs = client.runs.fetch([f"run-{number}" for number in range(60)])
+    assert len(runs) == 59
     assert isinstance(runs.errors["run-7"], Unavailable)
 
 

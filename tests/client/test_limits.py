@@ -188,11 +188,11 @@ def test_waiting_ends_in_time_while_others_wait_for_a_turn(
         return Answer(run_json(asked.path[6:], status="running"))
 
     server.script = answer
-    with Client(KEY, server.url, rate=5) as client, ThreadPoolExecutor(20) as pool:
+    with Client(KEY, server.url, rate=20) as client, ThreadPoolExecutor(20) as pool:
         if not n_looks:
             client.runs.get("run-2")
         with pytest.raises(WaitTimeout) as caught:
-            client.runs.wait("run-2", timeout=2)
+            client.runs.wait("run-2", timeout=0.5)
         assert not all(other.done() for other in others)
         assert (caught.value.run is not None) == bool(n_looks)
     assert {other.result().id for other in others} == {"run-1"}
