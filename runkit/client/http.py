@@ -113,12 +113,12 @@ class Http:
     def __init__(
         self,
         target: Target,
-        *,
         read_only: bool,
         rate: float | None,
         timeout: float,
         clock: Callable[[], float],
         sleep: Callable[[float], object],
+        *,
         verify: bool | str | ssl.SSLContext,
         cert: Cert | None,
         proxy: str | None,
