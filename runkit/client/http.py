@@ -155,21 +155,27 @@ class Http:
         self._reads.close()
         self._writes.close()
 
-    def get(self, path: str, query: Query | None = None, until: Until = never) -> Reply:
-        """Read JSON, repeated for up to `OUTAGE_TIMEOUT` seconds.
+    def get(
+        self,
+        path: str,
+        query: Query | None = None,
+        until: Until = never,
+        retry_for: float = OUTAGE_TIMEOUT,
+    ) -> Reply:
+        """Read JSON, repeated for up to `retry_for` seconds.
 
         It is not sent (again) after `until`, a time of the client's clock. Raises the `ApiError` of the last
         attempt.
         """
-        started, n_attempts = self.clock(), 0
+        started, waited, n_attempts = self.clock(), 0.0, 0
         while True:
             try:
                 return self._send("GET", path, query, until=until)
             except (ContractError, RateLimited, Unavailable) as error:
                 n_attempts += 1
                 wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
-                timeout = OUTAGE_TIMEOUT if self.has_answered else FIRST_ANSWER_TIMEOUT
-                is_over = n_attempts > 1 and self.clock() - started >= timeout
+                timeout = retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
+                is_over = n_attempts > 1 and max(waited, self.clock() - started) >= timeout
                 resumed_at = max(self.clock() + wait, self.limiter.paused_until)
                 if is_over or n_attempts >= _max_attempts(error) or resumed_at >= until():
                     raise
@@ -178,6 +184,7 @@ class Http:
                     log.warning("trying again for up to %.0f s: %s", timeout, error)
             if wait:
                 self.sleep(wait)
+                waited += wait
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once. Raises `ReadOnlyError` before anything is sent if the client may not write."""

@@ -13,7 +13,7 @@ from runkit import contract
 from runkit.answers import UNKNOWN, Display
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.fetch import Arrival, arrivals, check_workers, gather, reusable
-from runkit.client.http import Http, Until, never, path_to
+from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import check_amount, check_limit, check_texts
@@ -28,7 +28,7 @@ from runkit.objects import Business, Event, Feedback
 from runkit.text import brief, duration, plural, shorten
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
-CHECK_TIMEOUT = 10.0  # seconds for each check whether an answer arrived: a reviewer waits for it
+CHECK_TIMEOUT = 3.0  # seconds that a check whether an answer arrived is repeated: a reviewer waits for it
 POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 POLL_MAX = 5.0  # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
@@ -367,10 +367,7 @@ class Runs:
             columns |= log_columns(run, interrupt_id)
             before = run if is_pending(run, interrupt_id) else None
 
-        def read_run() -> Run:
-            end = self._http.clock() + CHECK_TIMEOUT
-            return self._read(run_id, lambda: end)
-
+        read_run = partial(self._read, run_id, retry_for=CHECK_TIMEOUT)
         question = Question(run_id, interrupt_id, before, read_run, partial(self._run, requested=run_id))
         columns |= {"step_id": step_id} if step_id else {}
         return deliver(
@@ -424,10 +421,12 @@ class Runs:
         path_to(run_id)
         return run_id
 
-    def _read(self, run: str | Run, until: Until = never, steps: bool = True) -> Run:
+    def _read(
+        self, run: str | Run, until: Until = never, *, steps: bool = True, retry_for: float = OUTAGE_TIMEOUT
+    ) -> Run:
         run_id = self._full_id(run)
         query = {"include": "steps" if steps else None}
-        return self._run(self._http.get(path_to("runs", run_id), query, until), run_id)
+        return self._run(self._http.get(path_to("runs", run_id), query, until, retry_for), run_id)
 
     def _full_id(self, run: str | Run) -> str:
         """Give the full id, and remember what a run knows about its business."""
