@@ -24,33 +24,30 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.2.0.dev0"
-_HOME = {
-    "Archive": "runkit.archive.archive",
-    "Client": "runkit.client",
-    "FeedbackForm": "runkit.widgets.feedback",
-    "Frames": "runkit.tables.frames",
-    "InterruptForm": "runkit.widgets.form",
-    "InterruptInbox": "runkit.widgets.inbox",
-    "Redaction": "runkit.reports.redaction",
-    "Run": "runkit.models",
-    "RunList": "runkit.client",
-    "RunMonitor": "runkit.widgets.monitor",
-    "RunkitError": "runkit.errors",
-    "actions": "runkit.analysis.actions",
-    "answer_log": "runkit.answers",
-    "compare": "runkit.tables.compare",
-    "decisions": "runkit.analysis.decisions",
-    "frames": "runkit.tables.frames",
-    "gantt": "runkit.charts.gantt",
-    "overview": "runkit.charts.overview",
-    "read": "runkit.tables.frames",
-    "report": "runkit.reports.report",
-    "report_data": "runkit.reports.data",
-    "sandbox": "runkit.server",
-    "to_otlp": "runkit.analysis.export",
-    "to_perfetto": "runkit.analysis.export",
+_NAMES = {
+    "runkit.analysis.actions": "actions",
+    "runkit.analysis.decisions": "decisions",
+    "runkit.analysis.export": "to_otlp to_perfetto",
+    "runkit.answers": "answer_log",
+    "runkit.archive.archive": "Archive",
+    "runkit.charts.gantt": "gantt",
+    "runkit.charts.overview": "overview",
+    "runkit.client": "Client RunList",
+    "runkit.errors": "RunkitError",
+    "runkit.models": "Run",
+    "runkit.reports.data": "report_data",
+    "runkit.reports.redaction": "Redaction",
+    "runkit.reports.report": "report",
+    "runkit.server": "sandbox",
+    "runkit.tables.compare": "compare",
+    "runkit.tables.frames": "Frames frames read",
+    "runkit.widgets.feedback": "FeedbackForm",
+    "runkit.widgets.form": "InterruptForm",
+    "runkit.widgets.inbox": "InterruptInbox",
+    "runkit.widgets.monitor": "RunMonitor",
 }
-__all__ = list(_HOME)
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ changes. Needs no HTTP library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -68,7 +68,6 @@ def current_status(word: object) -> object:
 
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
@@ -132,14 +131,11 @@ def time_bound(name: str, value: date | str | None) -> datetime | None:
     """Read a bound; a date without a time is its midnight in UTC."""
     if value is None:
         return None
-    is_date = isinstance(value, date) and not isinstance(value, datetime)
-    is_date = is_date or (isinstance(value, str) and _DATE.fullmatch(value) is not None)
     try:
-        return parse_time(f"{value}T00:00:00" if is_date else value)
-    except ValueError as error:
+        return parse_time(datetime.fromisoformat(value.isoformat() if isinstance(value, date) else value))
+    except (TypeError, ValueError):
         raise UsageError(
-            f"{name}={brief(value)} is not a time ({error}); "
-            "expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
+            f"{name}={brief(value)} is not a time; expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
         ) from None
 
 
@@ -152,14 +148,11 @@ ACTION_TYPES = ("add_sources", "add_attributes", "verify_tin", "decision", "dism
 OBJECT_TYPES = ("businesses", "watchlist_result")
 
 
-def create_run_body(agent: str, business_id: str | None, thread_id: str | None, prompt: str | None) -> Json:
-    """Build the body of POST /runs. Only the object page has a prompt, not the schema: sent if given."""
+def create_body(
+    agent: str, business_id: str | None, thread_id: str | None = None, prompt: str | None = None
+) -> Json:
+    """Build the body of POST /runs and of POST /threads. Only the object page has a prompt: sent if given."""
     return _without_none(type=agent, business_id=business_id, thread_id=thread_id, prompt=prompt)
-
-
-def create_thread_body(agent: str, business_id: str) -> Json:
-    """Build the body of POST /threads."""
-    return {"type": agent, "business_id": business_id}
 
 
 def resume_body(interrupt_id: str, answer: Mapping[str, Any]) -> Json:
@@ -172,8 +165,6 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
     word = str(rating).strip().upper()
     if word not in RATINGS:
         raise UsageError.one_of("rating", rating, [known.lower() for known in RATINGS])
-    if comment is not None and not isinstance(comment, str):
-        raise UsageError(f"comment is {type(comment).__name__}; expected text. Nothing was sent.")
     text = (comment or "").strip() or None
     if text is not None and len(text) > MAX_COMMENT:
         raise UsageError(
@@ -202,13 +193,8 @@ def action_body(
         raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
     if not isinstance(payload, Mapping):
         raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
-    required = {
-        "object_type": object_type,
-        "object_id": object_id,
-        "type": action_type,
-        "payload": dict(payload),
-    }
-    return required | _without_none(note=note, run_id=run_id, thread_id=thread_id)
+    body = {"object_type": object_type, "object_id": object_id, "type": action_type, "payload": dict(payload)}
+    return body | _without_none(note=note, run_id=run_id, thread_id=thread_id)
 
 
 def verify_tin_payload(document_id: str) -> Json:
@@ -231,16 +217,7 @@ def _without_none(**fields: str | None) -> Json:
 
 # ---------------------------------------------------------------------------------------------- questions
 
-KINDS = (
-    "decision",
-    "dismissal",
-    "verify_tin",
-    "add_sources",
-    "add_attributes",
-    "document",
-    "mixed",
-    "other",
-)
+KINDS = ("decision", "dismissal", "verify_tin", "add_sources", "add_attributes", "document", "mixed", "other")
 
 # [A] 2: the decisions of an answer; a kind that is not here has no fixed words.
 DECISIONS: dict[str, tuple[str, ...]] = {
@@ -252,12 +229,16 @@ DECISIONS: dict[str, tuple[str, ...]] = {
 # them and of requests for documents.
 KIND_OF_TYPE = {
     **{action: action for action in ACTION_TYPES},
+    **dict.fromkeys(("document", "document_request", "document_upload"), "document"),
     "tin_verification": "verify_tin",
     "watchlist_dismissal": "dismissal",
-    "document": "document",
-    "document_request": "document",
-    "document_upload": "document",
 }
+
+
+def _objects(holder: Mapping[str, Any], name: str) -> list[Json]:
+    """Give the objects in a field that should hold a list of them."""
+    items = holder.get(name)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def proposals_of(value: Mapping[str, Any]) -> list[Json]:
@@ -265,9 +246,7 @@ def proposals_of(value: Mapping[str, Any]) -> list[Json]:
 
     Only objects count; a combined value without a usable proposal is one proposal itself.
     """
-    proposals = value.get("proposals")
-    usable = [item for item in proposals if isinstance(item, dict)] if isinstance(proposals, list) else []
-    return usable or [dict(value)]
+    return _objects(value, "proposals") or [dict(value)]
 
 
 def questions_in(value: Json) -> list[Json]:
@@ -289,26 +268,15 @@ def interrupt_kind(value: Mapping[str, Any]) -> str:
     The value's own type decides if it is known, else the types of its proposals and artifacts: one kind is
     that kind, several are `mixed`, none is `other`. Unknown types, such as those of findings, do not count.
     """
-    own = _kind_of(value)
-    if own is not None:
-        return own
-    kinds = {kind for proposal in proposals_of(value) for kind in _kinds_in(proposal)}
-    if len(kinds) > 1:
-        return "mixed"
-    return kinds.pop() if kinds else "other"
+    kinds = _kinds_of(value)
+    for proposal in () if kinds else proposals_of(value):
+        kinds |= _kinds_of(proposal) or _kinds_of(*_objects(proposal, "artifacts"))
+    return kinds.pop() if len(kinds) == 1 else "mixed" if kinds else "other"
 
 
-def _kinds_in(proposal: Mapping[str, Any]) -> Iterator[str]:
-    own, artifacts = _kind_of(proposal), proposal.get("artifacts")
-    if own is not None:
-        yield own
-    elif isinstance(artifacts, list):
-        yield from filter(None, (_kind_of(item) for item in artifacts if isinstance(item, dict)))
-
-
-def _kind_of(item: Mapping[str, Any]) -> str | None:
-    word = item.get("type")
-    return KIND_OF_TYPE.get(word) if isinstance(word, str) else None
+def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
+    kinds = (KIND_OF_TYPE.get(str(item.get("type"))) for item in items)
+    return {kind for kind in kinds if kind is not None}
 
 
 def response_schema_of(proposal: Mapping[str, Any]) -> Json | None:
@@ -329,19 +297,15 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
     [A]: an explicit `payload` of the proposal or of one of its artifacts comes first. Otherwise the sources
     cited by its artifacts of this kind are the ones to add; their `source_tier` is the action's `tier`.
     """
-    artifacts = proposal.get("artifacts")
-    own = [item for item in artifacts if isinstance(item, dict)] if isinstance(artifacts, list) else []
-    for holder in (proposal, *own):
+    artifacts = _objects(proposal, "artifacts")
+    for holder in (proposal, *artifacts):
         if isinstance(holder.get("payload"), dict):
             return dict(holder["payload"])
-    if action != "add_sources":
-        return {}
     cited = [
         {("tier" if name == "source_tier" else name): value for name, value in source.items()}
-        for artifact in own
-        if _kind_of(artifact) in (action, None) and isinstance(artifact.get("sources"), list)
-        for source in artifact["sources"]
-        if isinstance(source, dict)
+        for artifact in artifacts
+        if action == "add_sources" and _kinds_of(artifact) <= {action}
+        for source in _objects(artifact, "sources")
     ]
     return {"sources": cited} if cited else {}
 
@@ -353,12 +317,9 @@ def answer_to(
     actions: Iterable[tuple[str, Json]] | None = None,
 ) -> Json:
     """Build the input that answers one question. [A] 2: `actions` only if a person changed the proposal."""
-    changed = None if actions is None else [{"type": kind, "payload": payload} for kind, payload in actions]
-    return {
-        "decision": decision,
-        **_without_none(note=note, document_id=document_id),
-        **({} if changed is None else {"actions": changed}),
-    }
+    changed = [{"type": kind, "payload": payload} for kind, payload in actions or ()]
+    answer = {"decision": decision, **_without_none(note=note, document_id=document_id)}
+    return answer if actions is None else {**answer, "actions": changed}
 
 
 def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
@@ -384,8 +345,7 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
 
     Questions with a schema, and those of a kind without fixed words, accept any answer.
     """
-    proposals = answer.get("proposals")
-    parts = [one for one in proposals if isinstance(one, dict)] if isinstance(proposals, list) else []
+    parts = _objects(answer, "proposals")
     for question in questions_in(value):
         agent = question.get("agent")
         own: Json = next((one for one in parts if one.get("agent") == agent), {})
@@ -401,25 +361,15 @@ def combined_answer(answers: Iterable[tuple[str, Json]]) -> Json:
     return {"proposals": [{"agent": agent, **answer} for agent, answer in answers]}
 
 
-_DECISION_WORDS = {
-    "approve": "approved",
-    "approved": "approved",
-    "reject": "rejected",
-    "rejected": "rejected",
-}
-
-
 def decision_of(answer: Mapping[str, Any]) -> str | None:
     """Give the decision of an answer: approved, rejected or edited ([A] 2, [A] 5); None for anything else.
 
     Edited is an approval with changed actions, or of only some proposals.
     """
-    proposals = answer.get("proposals")
-    parts = [
-        part for part in (proposals if isinstance(proposals, list) else [answer]) if isinstance(part, dict)
-    ]
-    words = {_DECISION_WORDS.get(str(part.get("decision"))) for part in parts}
-    if not words or None in words:
+    parts = _objects(answer, "proposals") if isinstance(answer.get("proposals"), list) else [answer]
+    given = {"approve": "approved", "reject": "rejected"}
+    words = {given.get(word, word) for word in (str(part.get("decision")) for part in parts)}
+    if not words or not words <= {"approved", "rejected"}:
         return None
     is_changed = any(part.get("actions") is not None for part in parts) and words != {"rejected"}
     return "edited" if is_changed or len(words) > 1 else words.pop()
@@ -437,8 +387,7 @@ def answerer_of(step: Mapping[str, Any]) -> str | None:
     """Give who answered an interrupt step, if the API says so. [A]: this is not documented."""
     result = step.get("result")
     who = result.get("answered_by") if isinstance(result, dict) else None
-    names = (who.get("name"), who.get("id")) if isinstance(who, dict) else (who,)
-    return next((name for name in names if isinstance(name, str) and name.strip()), None)
+    return actor_name(who if isinstance(who, dict) else {"name": who})
 
 
 def actor_name(data: Mapping[str, Any]) -> str | None:
@@ -485,11 +434,7 @@ def with_local_fields(
     raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]
 ) -> Json:
     """Give the raw object with what the client knows and the API does not return, under `LOCAL`."""
-    fields = {
-        "read_from": host,
-        "read_at": format_time(read_at) if read_at else None,
-        **facts,
-    }
+    fields = {"read_from": host, "read_at": format_time(read_at) if read_at else None, **facts}
     local = {name: value for name, value in fields.items() if value is not None}
     bare = {name: value for name, value in raw.items() if name != LOCAL}
     return {**bare, LOCAL: local} if local else bare

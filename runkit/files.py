@@ -31,8 +31,6 @@ def usable(path: str | Path) -> Path:
 def folder_at(path: str | Path) -> Path:
     """Give a user's folder, created as `make_folder` does. Raises `UsageError`."""
     folder = usable(path)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; expected a directory, existing or new.")
     try:
         make_folder(folder)
     except OSError as error:

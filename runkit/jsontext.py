@@ -41,23 +41,19 @@ def dumps(value: Any, *, sort_keys: bool = False) -> str:
     that are not text, values that are too deep or contain themselves, and other Python objects.
     """
     try:
-        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
-        if "null" in text and orjson.loads(text) != value:
-            json.dumps(value, allow_nan=False, default=str)  # refuses NaN, which orjson writes as null
-        return text
-    except (TypeError, ValueError) as error:
-        if "ecursion" not in str(error):
-            raise DataError(str(error)) from None
-    return _dumps_deep(value, sort_keys=sort_keys)
-
-
-def _dumps_deep(value: Any, *, sort_keys: bool) -> str:
-    """Write values that are deeper than the 254 levels that orjson writes."""
-    try:
-        text = json.dumps(
-            value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys
-        )
-        loads(text.encode())
+        try:
+            text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
+            if "null" in text and orjson.loads(text) != value:
+                json.dumps(value, allow_nan=False, default=str)  # refuses NaN, which orjson writes as null
+        except (TypeError, ValueError) as error:
+            if "ecursion" not in str(error):
+                raise
+            # orjson writes 254 levels
+            compact = (",", ":")
+            text = json.dumps(
+                value, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys, separators=compact
+            )
+            loads(text.encode())
     except RecursionError:
         raise TooDeepError("the value is nested too deep to be written as JSON and read again") from None
     except (TypeError, ValueError) as error:

@@ -16,7 +16,8 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
-    AfterValidator,
+    AliasChoices,
+    AliasPath,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,6 +25,9 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
     model_validator,
 )
 
@@ -68,27 +72,25 @@ class ApiObject(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _tolerate(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if not isinstance(data, dict):
-            return handler(data)
-        usable = {name: value for name, value in cls._prepare(data).items() if _is_name(name)}
-        try:
-            built = handler(usable)
-        except ValidationError as error:
-            bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-            optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
-            if not bad or bad - optional:
-                raise
-            names = ", ".join(sorted(bad))
-            log.warning("%s: read as absent because they break the contract: %s", cls.__name__, names)
-            built = handler({name: value for name, value in usable.items() if name not in bad})
-        built._raw = data
+    def _keep_raw(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        built = handler(data)
+        if isinstance(data, dict):
+            built._raw = data
         return built
 
+    @field_validator("*", mode="wrap")
     @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        """Give the fields to validate; a subclass translates older forms here."""
-        return data
+    def _tolerate(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """Read an optional field that breaks the contract as absent."""
+        try:
+            return handler(value)
+        except ValidationError:
+            field = cls.model_fields[str(info.field_name)]
+            if field.is_required():
+                raise
+        if value is not None:
+            log.warning("%s: %s breaks the contract, and reads as absent", cls.__name__, info.field_name)
+        return field.get_default(call_default_factory=True)
 
     @classmethod
     def from_json(cls, data: object) -> Self:
@@ -122,14 +124,7 @@ class ApiObject(BaseModel):
             ) from None
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ApiObject) or type(self) is not type(other):
-            return NotImplemented
-        if self._raw is other._raw:
-            return True
-        try:
-            return jsontext.dumps(self._raw, sort_keys=True) == jsontext.dumps(other._raw, sort_keys=True)
-        except (TypeError, ValueError):  # a value that is not JSON equals only itself
-            return False
+        return type(self) is type(other) and isinstance(other, ApiObject) and self._raw == other._raw
 
     def __hash__(self) -> int:
         own_id = self._raw.get("id")
@@ -148,26 +143,19 @@ class ApiObject(BaseModel):
     __str__ = __repr__
 
 
-def _is_name(name: object) -> bool:
-    """Whether a field can be an attribute; others, as half a surrogate pair, are in `to_dict` only."""
-    return isinstance(name, str) and (name.isascii() or jsontext.is_unicode(name))
-
-
 Item = TypeVar("Item", bound=ApiObject)
 
 
 def each(cls: type[Item]) -> BeforeValidator:
-    """Read a list of `cls`: null is empty, and only a broken item is left out and logged."""
+    """Read a list of `cls`; only a broken item is left out and logged."""
 
     def read(value: object) -> object:
-        if value is None:
-            return ()
         if not isinstance(value, list | tuple):
             return value
         items = []
         for item in value:
             try:
-                items.append(item if isinstance(item, cls) else cls.from_json(item))
+                items.append(cls.from_json(item))
             except ContractError as error:
                 log.warning("left out: %s", error)
         return tuple(items)
@@ -222,14 +210,7 @@ class Interrupt(ApiObject):
     _repr_fields = ("id", "agent")
     id: str
     value: dict[str, Any]
-    agent: str | None = None
-
-    @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        value = data.get("value")
-        if data.get("agent") is None and isinstance(value, dict) and isinstance(value.get("agent"), str):
-            return {**data, "agent": value["agent"]}
-        return data
+    agent: str | None = Field(None, validation_alias=AliasChoices("agent", AliasPath("value", "agent")))
 
     @property
     def label(self) -> str | None:
@@ -249,19 +230,12 @@ class Step(ApiObject):
     label: str
     status: Status
     started_at: Time
-    agent: str | None = None
+    agent: str | None = Field(None, validation_alias=AliasChoices("agent", "graph"))
     parent_step_id: str | None = None
     completed_at: Time | None = None
     result: dict[str, Any] | None = None
     artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
     _steps: tuple[Step, ...] = PrivateAttr(default=())
-
-    @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        usable = {name: value for name, value in data.items() if name not in ("steps", "graph")}
-        if usable.get("agent") is None and "graph" in data:
-            usable["agent"] = data["graph"]
-        return usable
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -274,10 +248,9 @@ class Step(ApiObject):
         return resolution_of(self._raw)
 
 
-def _is_run(word: str) -> str:
-    if word != "run":
-        raise ValueError("expected run")
-    return word
+def _local(name: str) -> Any:
+    """Define a field that runkit may have stored under `LOCAL`."""
+    return Field(None, validation_alias=AliasChoices(AliasPath(LOCAL, name), name))
 
 
 class Run(ApiObject):
@@ -291,7 +264,7 @@ class Run(ApiObject):
     """
 
     _repr_fields = ("id", "status", "agent", "interrupts")
-    object: Annotated[str, AfterValidator(_is_run)]
+    object: Annotated[str, Field(pattern="^run$")]
     id: str
     created_at: Time
     updated_at: Time
@@ -303,18 +276,13 @@ class Run(ApiObject):
     ended_at: Time | None = None
     output: Output | None = None
     interrupts: Annotated[tuple[Interrupt, ...], each(Interrupt)] = ()
-    business_id: str | None = None
-    business_name: str | None = None
-    business_status: str | None = None
-    business_status_at: Time | None = Field(default=None)
-    agent_name: str | None = None
-    read_at: Time | None = Field(default=None)
-    read_from: str | None = None
-
-    @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        bare = {name: value for name, value in data.items() if name not in ("steps", LOCAL)}
-        return bare | local_fields(data)
+    business_id: str | None = _local("business_id")
+    business_name: str | None = _local("business_name")
+    business_status: str | None = _local("business_status")
+    business_status_at: Time | None = _local("business_status_at")
+    agent_name: str | None = _local("agent_name")
+    read_at: Time | None = _local("read_at")
+    read_from: str | None = _local("read_from")
 
     def with_local_fields(self, **fields: str | datetime | None) -> Run:
         """Give a copy with fields that the client knows and the API does not return.
@@ -329,9 +297,7 @@ class Run(ApiObject):
         Run
             The copy.
         """
-        local = self._raw.get(LOCAL)
-        local = dict(local) if isinstance(local, dict) else {}
-        local |= {
+        local = local_fields(self._raw) | {
             name: format_time(value) if isinstance(value, datetime) else value
             for name, value in fields.items()
             if value is not None
@@ -341,7 +307,7 @@ class Run(ApiObject):
     @property
     def label(self) -> str:
         """The run's name for people: its business, else its agent, and the first 8 characters of its id."""
-        return run_label(self.id, self.business_name, agent_title(self.agent, self.agent_name))
+        return run_label(self.id, self.business_name, self._agent_title())
 
     @property
     def is_finished(self) -> bool:
@@ -367,19 +333,20 @@ class Run(ApiObject):
 
     def sentence(self) -> str:
         """Summarize the run in one line; `runkit.frames` has the time budget."""
-        agent = (
-            f"{shorten(agent_title(self.agent, self.agent_name))}, " if self.business_name else ""
-        )  # else the label names the agent
-        parts = [f"{self.label}: {agent}{self._status_word()}"]
-        if self.started_at and self.ended_at:
-            parts[0] += f" after {duration((self.ended_at - self.started_at).total_seconds())}"
-        if self.steps is None or (not self.steps and self.status != "running"):
-            parts.append("steps not delivered")
-        else:
-            parts.append(plural(sum(1 for _ in self.walk()), "step"))
-        if self.interrupts:
-            parts.append(f"{plural(len(self.interrupts), 'question')} waiting")
-        return "; ".join(parts)
+        agent = f"{shorten(self._agent_title())}, " if self.business_name else ""  # else the label names it
+        took = f" after {duration(self._took())}" if self._took() is not None else ""
+        is_delivered = bool(self.steps) or (self.steps is not None and self.status == "running")
+        n_steps = plural(sum(1 for _ in self.walk()), "step") if is_delivered else "steps not delivered"
+        questions = f"; {plural(len(self.interrupts), 'question')} waiting" if self.interrupts else ""
+        return f"{self.label}: {agent}{self._status_word()}{took}; {n_steps}{questions}"
+
+    def _agent_title(self) -> str:
+        return agent_title(self.agent, self.agent_name)
+
+    def _took(self) -> float | None:
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
 
     def _status_word(self) -> str:
         return shorten(str(style.status(self.status)))
@@ -392,16 +359,12 @@ class Run(ApiObject):
 
     def _repr_html_(self) -> str:
         findings = self.output.artifacts if self.output else ()
-        rows = [
-            ("Status", self._status_word()),
-            ("Agent", agent_title(self.agent, self.agent_name)),
-            ("Created", moment(self.created_at)),
-            ("Started", moment(self.started_at) if self.started_at else style.MISSING),
-            ("Ended", moment(self.ended_at) if self.ended_at else style.MISSING),
-        ]
+        rows = [("Status", self._status_word()), ("Agent", self._agent_title())]
         if self.business_status:
             at = f", as of {moment(self.business_status_at)}" if self.business_status_at else ""
-            rows.insert(2, ("Business", f"{self.business_status.replace('_', ' ')}{at}"))
+            rows.append(("Business", f"{self.business_status.replace('_', ' ')}{at}"))
+        times = {"Created": self.created_at, "Started": self.started_at, "Ended": self.ended_at}
+        rows += [(name, moment(when) if when else style.MISSING) for name, when in times.items()]
         rows += [("Finding", f"{item.title} ({item.confidence or 'no'} confidence)") for item in findings]
         rows += [("Question", question.label or "no label") for question in self.interrupts]
         return block(

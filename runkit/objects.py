@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from runkit.models import ApiObject, Item, Run, Status, Step, Time, each, link_steps
 
@@ -35,10 +35,6 @@ class Thread(ApiObject):
     metadata: dict[str, Any] | None = None
     requester: dict[str, Any] | None = None
     business_id: str | None = None
-
-    @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in data.items() if name != "steps"}
 
     @cached_property
     def steps(self) -> tuple[Step, ...] | None:
@@ -136,9 +132,9 @@ class Page(ApiObject):
     has_more: bool | None = None
     total_count: int | None = None
 
-    def items(self, cls: type[Item]) -> tuple[Item, ...]:
+    def items(self, cls: type[Item]) -> list[Item]:
         """Parse the items of the page."""
-        return tuple(cls.from_json(item) for item in self.data)
+        return [cls.from_json(item) for item in self.data]
 
 
 class Event(ApiObject):
@@ -150,19 +146,12 @@ class Event(ApiObject):
 
     _repr_fields = ("type", "run_id")
     type: str
-    run_id: str | None = None
-    thread_id: str | None = None
+    run_id: str | None = Field(None, validation_alias=AliasChoices("run_id", "runId"))
+    thread_id: str | None = Field(None, validation_alias=AliasChoices("thread_id", "threadId"))
     timestamp: float | None = None
     snapshot: dict[str, Any] | None = None
     outcome: dict[str, Any] | None = None
     message: str | None = None
-
-    @classmethod
-    def _prepare(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {
-            {"runId": "run_id", "threadId": "thread_id"}.get(name, name): value
-            for name, value in data.items()
-        }
 
     @property
     def run(self) -> Run | None:

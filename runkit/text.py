@@ -12,14 +12,12 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-import unicodedata
 from calendar import month_abbr
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import markupsafe
 
@@ -35,6 +33,9 @@ UNSEEN = re.compile(
     "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
+_URL = re.compile(
+    r"https?://(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?(?:[/?#][!-\[\]-~]*)?", re.ASCII | re.IGNORECASE
+)
 MAX_URL = 2000  # characters; longer ones do not work in every browser
 MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
 BRIEF = 60  # characters of a value that is shown in a message
@@ -177,21 +178,10 @@ def web_host(url: str) -> str | None:
     """Give the host that a browser would open for an http or https address, None if that is not certain.
 
     Browsers read a backslash as a slash, drop line breaks and read the part before an @ as a login, so an
-    address can look like one of another host. So can a host with letters outside ASCII.
+    address can look like one of another host. So can a host with letters outside ASCII. None of them matches.
     """
-    if (
-        len(url) > MAX_URL
-        or UNSEEN.search(url)
-        or any(one == "\\" or unicodedata.category(one)[0] in "CZ" for one in url)
-    ):
-        return None
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return None
-    is_plain = re.fullmatch(r"[a-z0-9._:-]+", host) and "@" not in parts.netloc
-    return host if is_plain and parts.scheme in ("http", "https") else None
+    match = _URL.fullmatch(url) if len(url) <= MAX_URL else None
+    return match[1].strip("[]").lower() if match else None
 
 
 def isolate(text: object) -> Markup:
@@ -254,8 +244,8 @@ def timestamp(when: datetime | None) -> str:
     """Format a time for the record, to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
     if when is None or when != when:
         return "unknown"
-    # not by strftime, which writes the year 1 as 1 on some systems and as 0001 on others
-    return f"{when.year:04}-{when.month:02}-{when.day:02} {when:%H:%M:%S} {when.tzname() or 'UTC'}"
+    text = when.replace(tzinfo=None).isoformat(" ", "seconds")  # strftime may write the year 1 as 1
+    return f"{text} {when.tzname() or 'UTC'}"
 
 
 def counted(numbers: Mapping[str, int]) -> list[str]:
@@ -267,16 +257,8 @@ def counted(numbers: Mapping[str, int]) -> list[str]:
 
 def budget_words(working: float, waiting: float, idle: float) -> str:
     """Write the three parts of a time budget, given in seconds; zero parts are left out."""
-    parts = [
-        f"{duration(seconds)} {what}"
-        for seconds, what in (
-            (working, "working"),
-            (waiting, "waiting for a reviewer"),
-            (idle, "idle"),
-        )
-        if seconds
-    ]
-    return " + ".join(parts) or "0 s"
+    parts = {"working": working, "waiting for a reviewer": waiting, "idle": idle}
+    return " + ".join(f"{duration(part)} {what}" for what, part in parts.items() if part) or "0 s"
 
 
 def _status_word(status: str) -> str:
@@ -297,18 +279,14 @@ def run_sentence(
 
     `budget` is (working, waiting, idle) in seconds, or None when the steps were not delivered.
     """
-    head = label
-    if status != "completed":
-        head += f" ({_status_word(status)})"
+    head = label if status == "completed" else f"{label} ({_status_word(status)})"
     if duration_s is None or math.isnan(duration_s):
         time = "not started"
     elif budget is None:
         time = f"{duration(duration_s)}; no time budget, because the steps were not delivered"
     else:
         time = f"{duration(duration_s)} = {budget_words(*budget)}"
-    counts = [] if budget is None and not n_steps else [plural(n_steps, "step")]
-    if n_errors:
-        counts.append(plural(n_errors, "error"))
-    if n_pending:
-        counts.append(f"{plural(n_pending, 'question')} waiting")
+    counts = [plural(n_steps, "step")] if budget or n_steps else []
+    counts += [plural(n_errors, "error")] if n_errors else []
+    counts += [f"{plural(n_pending, 'question')} waiting"] if n_pending else []
     return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")

@@ -6,13 +6,13 @@ import os
 import ssl
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
 from runkit.client.businesses import Businesses, KnownBusinesses
-from runkit.client.hosts import Mode, choose_target, environment_proxy
-from runkit.client.http import Cert, Http, Network, Times
+from runkit.client.hosts import Mode, choose_target
+from runkit.client.http import Cert, Http
 from runkit.client.resources import Actions, Agents, Documents, Threads, check_amount, check_texts
 from runkit.client.runs import Runs
 
@@ -72,9 +72,10 @@ class Client:
             check_amount("rate", rate, "requests a second", ", or None for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
-        network = Network(proxy or environment_proxy(self._target.url), verify, cert, transport)
-        times = Times(rate, timeout, self._clock, self._sleep)
-        self._http = Http(self._target, network, times, read_only)
+        network: dict[str, Any] = {"verify": verify, "cert": cert, "transport": transport}
+        self._http = Http(
+            self._target, read_only, rate, timeout, self._clock, self._sleep, proxy=proxy or None, **network
+        )
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)
         known = KnownBusinesses()

@@ -6,96 +6,65 @@ the name and status of each business. Nothing is guessed from texts.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
-from runkit import contract
 from runkit.client.http import Http, path_to
-from runkit.client.paging import read_pages
+from runkit.client.paging import PROGRESS_AFTER, read_pages
+from runkit.client.replies import Reply
 from runkit.client.resources import Threads, check_limit
 from runkit.client.runlist import ApiList
+from runkit.contract import BUSINESS_FIELDS, Json, format_time, local_fields
 from runkit.errors import ApiError, UsageError
 from runkit.logs import log
 from runkit.models import Run
-from runkit.objects import Business, Page, Thread
+from runkit.objects import Business, Thread
 from runkit.progress import Bar
 from runkit.text import brief
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
-PROGRESS_AFTER = 2.0  # seconds; a shorter read needs no bar
-
-
-class Facts(NamedTuple):
-    """What is known about a business, by the field names of a run (`models.BUSINESS_FIELDS`)."""
-
-    business_id: str | None = None
-    business_name: str | None = None
-    business_status: str | None = None
-    business_status_at: str | None = None
-    """When the status was read, in the server's time."""
 
 
 class KnownBusinesses:
-    """What one client knows about businesses; safe to use from several threads."""
+    """What one client knows about businesses. Threads share it: each method changes one entry at a time."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._facts: dict[str, Facts] = {}
-        self._run_ids: set[str] = set()
-        self._of_run: dict[str, str] = {}
-        self._of_thread: dict[str, str] = {}
+        self.run_ids: set[str] = set()  # of all runs that the client has read
+        self.of_run: dict[str, str] = {}
+        self.of_thread: dict[str, str] = {}
+        self._facts: dict[str, Json] = {}
 
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status; one without a time of reading replaces nothing."""
-        at = contract.format_time(read_at) if read_at else None
-        facts = Facts(business.id, business.name, business.status, at)
-        with self._lock:
-            if at is not None:
-                self._facts[business.id] = facts
-            self._facts.setdefault(business.id, facts)
-
-    def run_ids(self) -> set[str]:
-        """Give the ids of all runs that the client has read."""
-        with self._lock:
-            return set(self._run_ids)
-
-    def add_run(self, run_id: str, business_id: str) -> None:
-        """Remember the business of a run."""
-        with self._lock:
-            self._of_run[run_id.lower()] = business_id
-
-    def add_threads(self, thread_ids: Iterable[str], business_id: str) -> None:
-        """Remember the business of threads."""
-        with self._lock:
-            self._of_thread.update(dict.fromkeys(thread_ids, business_id))
+        at = format_time(read_at) if read_at else None
+        facts = dict(zip(BUSINESS_FIELDS, (business.id, business.name, business.status, at), strict=True))
+        if at is not None:
+            self._facts[business.id] = facts
+        self._facts.setdefault(business.id, facts)
 
     def add_from(self, run: Run) -> None:
         """Remember what a run knows, for example one from a file; data read from the API stays."""
-        if run.business_id is None:
-            return
-        at = contract.format_time(run.business_status_at) if run.business_status_at else None
-        with self._lock:
-            self._of_run.setdefault(run.id.lower(), run.business_id)
+        if run.business_id is not None:
+            self.of_run.setdefault(run.id.lower(), run.business_id)
             if run.business_name is not None:
-                facts = Facts(run.business_id, run.business_name, run.business_status, at)
+                facts = {
+                    name: known
+                    for name, known in local_fields(run.to_dict()).items()
+                    if name in BUSINESS_FIELDS
+                }
                 self._facts.setdefault(run.business_id, facts)
 
     def is_named(self, business_id: str) -> bool:
         """Whether the name of a business is known."""
-        with self._lock:
-            return business_id in self._facts
+        return business_id in self._facts
 
-    def for_run(self, run_id: object, thread_id: object) -> dict[str, str | None]:
+    def for_run(self, run_id: object, thread_id: object) -> Json:
         """Give what is known about the business of a run, and remember the id of the run."""
-        with self._lock:
-            self._run_ids.add(str(run_id))
-            business_id = self._of_run.get(str(run_id).lower()) or self._of_thread.get(str(thread_id))
-            if business_id is None:
-                return {}
-            return self._facts.get(business_id, Facts(business_id))._asdict()
+        self.run_ids.add(str(run_id))
+        business_id = self.of_run.get(str(run_id).lower()) or self.of_thread.get(str(thread_id))
+        return self._facts.get(business_id, {"business_id": business_id}) if business_id else {}
 
 
 class Businesses:
@@ -127,19 +96,13 @@ class Businesses:
             If the list cannot be read.
         """
         check_limit(limit)
-        read_at: list[datetime | None] = []
 
-        def get_page(number: int) -> Page:
-            reply = self._http.get("/businesses", {"page": number, "per_page": contract.PER_PAGE})
-            read_at.append(reply.read_at)
-            return reply.page()
+        def parse(raw: dict[str, Any], reply: Reply) -> Business:
+            business = Business.from_json(raw)
+            self._known.add(business, reply.read_at)
+            return business
 
-        listing = read_pages(
-            get_page, Business.from_json, lambda business: True, limit=limit, progress=progress
-        )
-        for business in listing.items:
-            self._known.add(business, read_at[-1])
-        return ApiList(listing.items, listing.why, listing.total_count)
+        return ApiList(*read_pages(self._http, "/businesses", parse, limit=limit, progress=progress))
 
     def get(self, business: str | Business) -> Business:
         """Read one business.
@@ -236,6 +199,6 @@ class Businesses:
     def _read_threads(self, business: str | Business) -> tuple[str, ApiList[Thread]]:
         business_id = business.id if isinstance(business, Business) else business
         threads = self._threads.list(business_id=business_id)
-        self._known.add_threads(threads.ids, business_id)
+        self._known.of_thread |= dict.fromkeys(threads.ids, business_id)
         self.ensure_known(business)
         return business_id, threads

@@ -1,21 +1,21 @@
 """Read many runs at once: a pool of threads, and results as they arrive.
 
-An error about one run (403, 404, 410, 422 and the like) is the result of that run. A 401 ends the batch, and
-so does a 403 if nothing else is ever answered: then it is about the key. So a 403 that comes before any
-response is held back until it is clear which of the two it is. A host that no longer responds ends the batch
-as well; `Http` has repeated the request by then. Times are in seconds.
+An error about one run (403, 404, 422, 500 and the like) is the result of that run. A 401 ends the batch. So
+does a 403 if nothing else is ever answered: then it is about the key. And so does a host that no longer
+responds: `Http` has repeated each request by then. An error that may be about the key or the host is held
+back until it is clear which of the two it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from datetime import datetime
 from itertools import islice
-from queue import Empty, SimpleQueue
 
-from runkit.client.http import Http, Wanted
+from runkit.client.http import Http, Until
 from runkit.client.runlist import RunList
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
 from runkit.models import Run
@@ -25,118 +25,80 @@ from runkit.text import plural, shorten
 TASKS_PER_WORKER = 4
 """Ids in flight or waiting for the consumer, for each worker. With 8 workers at most 32 runs are in memory,
 however slow the consumer is; at 20 requests a second they last for 1.6 s, while the consumer writes."""
-IDLE_INTERVAL = 0.5  # an unlimited wait hides Ctrl-C on Windows
-MAX_BROKEN = 8  # runs in a row with 500, which the server fails on; then it fails on all
+IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
+MAX_HELD = {403: 16, 500: 8}  # errors in a row about the key or the host, by status; of others one a worker
 MAX_NAMED = 3  # failed ids named in `why`; the rest is counted, all are in `errors`
 
-Arrival = tuple[str, Run | ApiError]
-Outcome = tuple[Run | ApiError, int]  # and the number of other responses since the request was sent
+_DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions
+Outcome = Run | ApiError
+Arrival = tuple[str, Outcome]
 
 
-class Batch:
-    """Reads each of `ids`, which may be lazy, with `read_run`. For one use, by one thread.
+def arrivals(
+    http: Http,
+    read_run: Callable[[str, Until], Run],
+    ids: Iterator[str],
+    workers: int,
+    on_idle: Callable[[], object] | None = None,
+) -> Generator[Arrival, None, None]:
+    """Read runs with `read_run`, and give each id with its run or its error, in the order of arrival.
 
-    `read_run` takes an id and a function that says whether the run is still wanted.
+    `read_run` takes an id and a function that gives the time at which the run is no longer wanted. Raises
+    `AuthError` for a 401, and for a 403 if there was no other response, and the last error when the host no
+    longer responds. Once this has ended or was closed, nothing more is sent.
     """
+    is_known, is_open = http.has_answered, True
+    held: list[tuple[str, ApiError]] = []
+    tasks: dict[Future[Outcome], str] = {}  # sent, and not consumed yet
 
-    def __init__(
-        self,
-        http: Http,
-        read_run: Callable[[str, Wanted], Run],
-        ids: Iterable[str],
-        workers: int,
-        on_idle: Callable[[], object] | None = None,
-    ) -> None:
-        self._http = http
-        self._read_run = read_run
-        self._ids = iter(ids)
-        self._workers = workers
-        self._on_idle = on_idle
-        self._tasks: dict[Future[Outcome], str] = {}  # sent, and not consumed yet
-        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
-        self._forbidden: list[tuple[str, AuthError]] = []  # 403 before any other response
-        self._is_open = True
-
-    def arrivals(self) -> Generator[Arrival, None, None]:
-        """Give each id with its run or its error, in the order of arrival.
-
-        Raises `AuthError` for a 401, and for a 403 if there was no other response, and the last error when
-        the host no longer responds. Once this has ended or was closed, nothing more is sent.
-        """
-        is_known, n_broken = self._http.n_answers > 0, 0
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="runkit-fetch")
+    def read(run_id: str) -> Outcome:
         try:
-            while self._submit(pool):
-                future = self._next_done()
-                outcome, n_others = future.result()
-                n_broken = n_broken + 1 if isinstance(outcome, ApiError) and outcome.status == 500 else 0
-                is_of_this_run = (
-                    n_others >= self._workers  # more than were in flight
-                    or (n_others > 0 and len(self._tasks) == 1)
-                    or (is_known and 0 < n_broken < MAX_BROKEN)
-                )
+            return read_run(run_id, lambda: math.inf if is_open else -math.inf)
+        except ApiError as error:
+            return error
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
+    try:
+        while True:
+            tasks |= {
+                pool.submit(read, one): one for one in islice(ids, workers * TASKS_PER_WORKER - len(tasks))
+            }
+            if not tasks:
+                break
+            done = wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED).done
+            if not done and on_idle is not None:
+                on_idle()
+            for future in done:
+                run_id, outcome = tasks.pop(future), future.result()
                 if isinstance(outcome, AuthError) and outcome.status == 401:
                     raise outcome
-                if isinstance(outcome, RateLimited | Unavailable) and not is_of_this_run:
-                    raise outcome
-                if isinstance(outcome, AuthError) and not is_known:
-                    self._forbidden.append((self._tasks.pop(future), outcome))
+                is_about_key = isinstance(outcome, AuthError) and not is_known
+                if isinstance(outcome, ApiError) and (is_about_key or isinstance(outcome, _DOWN)):
+                    held.append((run_id, outcome))
+                    if len(held) >= MAX_HELD.get(outcome.status or 0, workers if http.has_answered else 1):
+                        raise outcome
                     continue
                 is_known = True
-                while self._forbidden:
-                    yield self._forbidden.pop(0)
-                yield self._tasks[future], outcome
-                del self._tasks[future]  # only now: Ctrl-C before this leaves it in `remaining_runs`
-            if self._forbidden:
-                raise self._forbidden[0][1]
-        finally:
-            self._is_open = False
-            # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def remaining_runs(self) -> dict[str, Run]:
-        """Give the runs that had arrived but were not consumed when the iteration ended."""
-        done = [(run_id, one) for one, run_id in self._tasks.items() if one.done() and not one.cancelled()]
-        results = ((run_id, one.result()[0]) for run_id, one in done if one.exception() is None)
-        return {run_id: run for run_id, run in results if isinstance(run, Run)}
-
-    def _submit(self, pool: ThreadPoolExecutor) -> bool:
-        """Send what there is room for; gives whether anything is left to wait for."""
-        room = self._workers * TASKS_PER_WORKER - len(self._tasks) - len(self._forbidden)
-        for run_id in islice(self._ids, max(0, room)):
-            future = pool.submit(self._read, run_id)
-            self._tasks[future] = run_id
-            future.add_done_callback(self._done.put)
-        return bool(self._tasks)
-
-    def _read(self, run_id: str) -> Outcome:
-        """Read one run, in a thread of the pool."""
-        n_answers = self._http.n_answers
-        outcome: Run | ApiError
-        try:
-            outcome = self._read_run(run_id, lambda: self._is_open)
-        except ApiError as error:
-            outcome = error
-        return outcome, self._http.n_answers - n_answers
-
-    def _next_done(self) -> Future[Outcome]:
-        while True:
-            try:
-                return self._done.get(timeout=IDLE_INTERVAL)
-            except Empty:
-                if self._on_idle is not None:
-                    self._on_idle()
+                yield from held
+                held.clear()
+                yield run_id, outcome
+        if held and not is_known:
+            raise held[0][1]
+        yield from held
+    finally:
+        is_open = False
+        # Requests in flight end by themselves; waiting for them would delay Ctrl-C.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def gather(
-    batch: Batch,
+    arriving: Generator[Arrival, None, None],
     ids: Sequence[str],
     have: Mapping[str, Run],
-    *,
     progress: bool,
     clock: Callable[[], datetime],
 ) -> RunList:
-    """Collect all runs of a batch, and those in `have`, in the order of `ids`.
+    """Collect the runs that arrive, and those in `have`, in the order of `ids`.
 
     Ctrl-C and a host that stays down end it with what arrived. Raises `AuthError`, whose `runs` are what
     arrived, and the error if nothing at all could be read.
@@ -147,15 +109,15 @@ def gather(
     bar = Bar(total=n_missing, unit="run", delay=1, disable=not (progress and n_missing))
 
     def runs(stopped: str | None) -> RunList:
-        loaded.update(batch.remaining_runs())
-        arrived = tuple(loaded[one] for one in ids if one in loaded)
         reasons = [f"{stopped}: {len(loaded):,} of {plural(len(ids), 'run')} arrived"] if stopped else []
-        why = "; ".join([*reasons, *_unread(errors)]) or None
-        return RunList(arrived, why, requested=tuple(ids), errors=errors, clock=clock)
+        if errors:
+            reasons.append(f"{plural(len(errors), 'run')} could not be read: {name_errors(errors)}")
+        arrived = tuple(loaded[one] for one in ids if one in loaded)
+        return RunList(arrived, "; ".join(reasons) or None, requested=tuple(ids), errors=errors, clock=clock)
 
     try:
-        with bar, closing(batch.arrivals()) as arrivals:
-            for one, outcome in arrivals:
+        with bar, closing(arriving):
+            for one, outcome in arriving:
                 if isinstance(outcome, Run):
                     loaded[one] = outcome
                 else:
@@ -166,21 +128,18 @@ def gather(
     except AuthError as error:
         error.runs = runs("stopped because the key was refused")
         raise
-    except (Unavailable, RateLimited) as error:
+    except _DOWN as error:
         if not loaded and not errors:
             raise
         return runs(f"stopped because the host no longer responded ({shorten(str(error), 100)})")
     return runs(None)
 
 
-def _unread(errors: Mapping[str, ApiError]) -> list[str]:
-    """Name the runs that could not be read, in at most one sentence."""
-    if not errors:
-        return []
-    named = [f"{one} ({shorten(str(error), 100)})" for one, error in list(errors.items())[:MAX_NAMED]]
-    if len(errors) > MAX_NAMED:
-        named.append(f"and {len(errors) - MAX_NAMED:,} more, see .errors")
-    return [f"{plural(len(errors), 'run')} could not be read: {'; '.join(named)}"]
+def name_errors(errors: Mapping[str, ApiError]) -> str:
+    """Name the runs that could not be read, and why; many are counted."""
+    named = [f"{one} ({shorten(str(error), 100)})" for one, error in islice(errors.items(), MAX_NAMED)]
+    rest = len(errors) - MAX_NAMED
+    return "; ".join([*named, f"and {rest:,} more, see .errors"] if rest > 0 else named)
 
 
 def reusable(have: Iterable[Run] | None) -> dict[str, Run]:

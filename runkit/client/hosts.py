@@ -11,10 +11,10 @@ Source of the two hosts and prefixes: Middesk's pages on API keys and environmen
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Literal
-from urllib.request import getproxies, proxy_bypass
+from typing import Any, Literal
 
 import httpx
 
@@ -49,30 +49,40 @@ def choose_target(api_key: str | None, base_url: str | None, environ: Mapping[st
 
     Raises `UsageError`, which never contains the key or a URL that may contain one.
     """
-    key = _checked_key(api_key if api_key is not None else environ.get(KEY_NAME))
+    key = environ.get(KEY_NAME) if api_key is None else api_key
+    if not key:
+        raise UsageError(
+            f"no API key: set {KEY_NAME} in the environment of the kernel, or pass api_key=. "
+            "Without an account, use runkit.sandbox(), a server on this machine."
+        )
+    secret = Secret(checked_key("api_key", key))
     prefix = next((known for known in HOST_OF_KEY if key.startswith(known)), None)
+    own_host = HOST_OF_KEY.get(prefix or "")
     is_from_code = base_url is not None
-    url_text = base_url if is_from_code else environ.get(URL_NAME) or None
-    if url_text is None:
-        if prefix is None:
-            raise UsageError(
-                f"the key starts with neither {LIVE_KEY!r} nor {TEST_KEY!r}, so its host is not known; "
-                "check that you copied all of it, or set base_url="
-            )
-        url_text = f"https://{HOST_OF_KEY[prefix]}/v1"
-    url = _checked_url(url_text, "base_url" if is_from_code else URL_NAME)
+    given = base_url if is_from_code else environ.get(URL_NAME) or (own_host and f"https://{own_host}/v1")
+    if given is None:
+        raise UsageError(
+            f"the key starts with neither {LIVE_KEY!r} nor {TEST_KEY!r}, so its host is not known; "
+            "check that you copied all of it, or set base_url="
+        )
+    url = _checked_url(given, "base_url" if is_from_code else URL_NAME)
     host = url.host.rstrip(".")
     loopback = is_loopback(host)
-    if host in HOST_OF_KEY.values():
-        _match(prefix, host)
-    elif not is_from_code and not (prefix == TEST_KEY or (loopback and prefix is None)):
+    if host in HOST_OF_KEY.values() and host != own_host:
+        expected = next(known for known, its_host in HOST_OF_KEY.items() if its_host == host)
+        raise UsageError(
+            f"key and host do not match: {host} needs a key that starts with {expected!r}. "
+            "Use the other key, or leave base_url out: the key picks its host."
+        )
+    if not (is_from_code or host == own_host or prefix == TEST_KEY or (loopback and prefix is None)):
         raise UsageError(
             f"{URL_NAME} points to {host!r}, where only a key that starts with {TEST_KEY!r} is sent. "
             "To send this key to that host on purpose, set base_url= in code."
         )
     mode: Mode = "SANDBOX" if loopback else "TEST" if prefix == TEST_KEY else "LIVE"
     path = url.raw_path.decode("ascii").rstrip("/") or "/v1"  # quoted as in the URL
-    return Target(f"{url.scheme}://{_netloc(url)}{path}", _netloc(url), mode, Secret(key))
+    netloc = url.netloc.decode("ascii")
+    return Target(f"{url.scheme}://{netloc}{path}", netloc, mode, secret)
 
 
 def is_loopback(host: str) -> bool:
@@ -85,34 +95,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def environment_proxy(url: str) -> str | None:
-    """Give the environment's proxy for `url`, honoring `no_proxy`; loopback has none."""
-    target = httpx.URL(url)
-    if is_loopback(target.host) or proxy_bypass(target.host):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(target.scheme) or proxies.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
-
-
-def _checked_key(key: object) -> str:
-    if key is None or key == "":
-        raise UsageError(
-            f"no API key: set {KEY_NAME} in the environment of the kernel, or pass api_key=. "
-            "Without an account, use runkit.sandbox(), a server on this machine."
-        )
-    return checked_key("api_key", key)
-
-
-def _checked_url(value: object, name: str) -> httpx.URL:
+def _checked_url(value: Any, name: str) -> httpx.URL:
     """Parse a base URL. Errors do not repeat it, because it may contain a password."""
-    try:
-        url = httpx.URL(value) if isinstance(value, str) else None
-    except httpx.InvalidURL:
-        url = None
+    url = httpx.URL("")
+    with suppress(httpx.InvalidURL, TypeError):
+        url = httpx.URL(value)
     if (
-        url is None
-        or not url.host
+        not url.host
         or url.scheme not in ("http", "https")
         or not 0 < (1 if url.port is None else url.port) < 2**16  # beyond, a system uses the last bits
     ):
@@ -128,17 +117,3 @@ def _checked_url(value: object, name: str) -> httpx.URL:
             "(http is for loopback only)"
         )
     return url
-
-
-def _match(prefix: str | None, host: str) -> None:
-    expected = {known: prefix for prefix, known in HOST_OF_KEY.items()}[host]
-    if prefix != expected:
-        kind = f"starts with {prefix!r}" if prefix else f"does not start with {expected!r}"
-        raise UsageError(
-            f"key and host do not match: {host} needs a key that starts with {expected!r}, this one {kind}. "
-            "Use the other key, or leave base_url out: the key picks its host."
-        )
-
-
-def _netloc(url: httpx.URL) -> str:
-    return url.netloc.decode("ascii")

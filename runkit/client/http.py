@@ -1,9 +1,9 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
     GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost or truncated
-            response, 429, 500, 502, 503, 504) for up to `OUTAGE_TIMEOUT` seconds
-    POST    the API has no idempotency key: sent once, over a connection of its own, and repeated only if no
-            connection was made. Without a clear response it is `MaybeSent`, or the error of its status.
+            response, 429, 5xx) for up to `OUTAGE_TIMEOUT` seconds
+    POST    the API has no idempotency key: sent once, over a connection of its own. Without a clear response
+            it is `MaybeSent`, or the error of its status.
 
 Times are in seconds.
 """
@@ -15,13 +15,11 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -30,33 +28,33 @@ from runkit.client.hosts import Target
 from runkit.client.replies import Reply, lost, read_reply, retry_after, unusable
 from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError
 from runkit.logs import log
-from runkit.secret import Secret
-from runkit.text import shorten
+from runkit.text import brief, shorten
 
 Cert = str | tuple[str, str] | tuple[str, str, str]
 Query = Mapping[str, str | int | None]
-Wanted = Callable[[], bool]
+Until = Callable[[], float]
 
 OUTAGE_TIMEOUT = 60.0  # without a usable response: a host that restarts or deploys is back by then
-ONE_RUN_TIMEOUT = 10.0  # the same for reading one run: a person waits for it, often in front of a widget
 FIRST_ANSWER_TIMEOUT = 5.0  # the same for a host that has never responded: the address may be wrong
 BACKOFF_FIRST = 0.25  # before the second repetition; the first goes at once
 BACKOFF_MAX = 2.0  # the longest delay after a host is back
 MAX_ATTEMPTS = 5  # with 500: the server fails on this request, and other requests may succeed
-MAX_LOSSES = 8  # while other requests succeed: if one in five is lost, 1 in 400,000 fails
-RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 RETRY_AFTER_MAX = 60.0  # a longer wait is the caller's decision, not a notebook that seems to hang
 LIMIT_WINDOW = 1.0  # of a 429 without Retry-After: the limit counts requests a second
 MARGIN = 0.025  # requests are spaced this fraction wider than the rate: they may arrive closer together
 MAX_RESPONSE = 256 * 2**20  # bytes, also after decompression; a run of 100,000 steps has about 50 million
 SLOWEST = 10_000  # bytes a second that extend the timeout of a response; a weak phone signal does better
 MIN_TIMEOUT = 0.05  # of an attempt
-MAX_ID = 500  # characters; ids are opaque, but a longer one is a mistake
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)  # for the workers of a large fetch
 WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)  # a kept connection may be closing
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
+
+
+def never() -> float:
+    """Give the `until` of a request without an end."""
+    return math.inf
 
 
 def backoff(attempt: int, first: float = BACKOFF_FIRST, longest: float = BACKOFF_MAX) -> float:
@@ -69,8 +67,8 @@ def path_to(*parts: str) -> str:
     for part in parts:
         if not isinstance(part, str):
             raise UsageError(f"an id must be a str; got {type(part).__name__}")
-        if not part.strip() or part in (".", "..") or len(part) > MAX_ID or not jsontext.is_unicode(part):
-            raise UsageError(f"{part[:40]!r} ({len(part)} characters) is not an id; expected one of the API")
+        if not part.strip() or part in (".", "..") or not jsontext.is_unicode(part):
+            raise UsageError(f"{brief(part)} is not an id; expected one of the API")
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
@@ -90,98 +88,67 @@ class RateLimiter:
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
 
-    def wait(self, until: float = math.inf) -> bool:
+    def wait(self, until: Until = never) -> bool:
         """Sleep until the next free slot; gives False, and takes none, if none is free before `until`."""
         while True:
             with self._lock:
                 now = self._clock()
                 slot = max(now, self._next, self.paused_until)
-                if slot > now and slot >= until:
+                if slot >= until():
                     return False
                 self._next = slot + self._gap
             if slot > now:
                 self._sleep(slot - now)
             if self.paused_until <= max(slot, self._clock()):
-                return True
+                return slot < until()
 
     def pause(self, seconds: float) -> None:
         """Stop all requests for `seconds`: a wait that the server asks of one thread applies to the key."""
         self.paused_until = max(self.paused_until, self._clock() + seconds)
 
 
-class _UnusableBodyError(Exception):
-    """A body that cannot be used, and why."""
+class Http:
+    """One client's requests; safe to share between threads. The arguments are those of `Client`."""
 
-
-class Attempt(NamedTuple):
-    """What came of sending a request once, and how many attempts it is worth while this is the result."""
-
-    result: Reply | ApiError
-    max_attempts: float = 1
-
-    def reply(self) -> Reply:
-        """Give the reply. Raises the error if there is none."""
-        if isinstance(self.result, ApiError):
-            raise self.result
-        return self.result
-
-
-class Network(NamedTuple):
-    """How the host is reached: the arguments of `Client` of the same names."""
-
-    proxy: str | None = None
-    verify: bool | str | ssl.SSLContext = True
-    cert: Cert | None = None
-    transport: httpx.BaseTransport | None = None
-
-    def client(self, target: Target, limits: httpx.Limits, tls: ssl.SSLContext | bool) -> httpx.Client:
-        """Build a client of httpx, without cookies, redirects, a netrc file and the environment's proxies."""
-        return httpx.Client(
-            auth=_Bearer(target.secret),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            headers=_HEADERS,
-            trust_env=False,
-            proxy=self.proxy,
-            verify=tls,
-            limits=limits,
-            transport=self.transport,
-        )
-
-    def clients(self, target: Target) -> tuple[httpx.Client, httpx.Client]:
-        """Build the client of reads and that of writes. Raises `UsageError` for what cannot be used."""
-        if self.proxy is not None and target.is_loopback:
+    def __init__(
+        self,
+        target: Target,
+        read_only: bool,
+        rate: float | None,
+        timeout: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], object],
+        *,
+        verify: bool | str | ssl.SSLContext,
+        cert: Cert | None,
+        proxy: str | None,
+        transport: httpx.BaseTransport | None,
+    ) -> None:
+        if proxy is not None and target.is_loopback:
             raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
-        is_secure = target.url.startswith("https:") and self.transport is None
+        self.target, self.read_only, self.timeout = target, read_only, timeout
+        self.clock, self.sleep = clock, sleep
+        self.limiter = RateLimiter(rate, clock, sleep)
+        self._warned_at = -math.inf
+        self.has_answered = False  # with a response that shows that the host works and knows the key
+        is_secure = target.url.startswith("https:") and transport is None
+
+        def authorize(request: httpx.Request) -> httpx.Request:
+            # Only when it is sent, so that no attribute of a client shows the key.
+            request.headers["Authorization"] = f"Bearer {target.secret.reveal()}"
+            return request
+
         try:
             # Without TLS none is prepared: loading the CAs takes longer than a request.
-            tls = _tls(self.verify, self.cert) if is_secure else False
-            return self.client(target, READS, tls), self.client(target, WRITES, tls)
+            tls = _tls(verify, cert) if is_secure else False
+            options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS, "verify": tls}
+            options |= {"proxy": proxy, "trust_env": not target.is_loopback, "transport": transport}
+            self._reads = httpx.Client(limits=READS, **options)
+            self._writes = httpx.Client(limits=WRITES, **options)
+            return
         except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
             kind = type(error).__name__
         raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
-
-
-class Times(NamedTuple):
-    """The rate and the timeout of `Client`, and the clock that they use."""
-
-    rate: float | None
-    timeout: float
-    clock: Callable[[], float]
-    sleep: Callable[[float], object]
-
-
-class Http:
-    """One client's requests; safe to share between threads."""
-
-    def __init__(self, target: Target, network: Network, times: Times, read_only: bool) -> None:
-        self.target, self.read_only = target, read_only
-        self.timeout, self.clock, self.sleep = times.timeout, times.clock, times.sleep
-        self.limiter = RateLimiter(times.rate, times.clock, times.sleep)
-        self.n_answers = 0  # responses that show that the host works and the key is right
-        self._retrying = threading.Lock()  # held by the one thread that asks a host that is down
-        self._given_up_at = -math.inf  # by that thread; those that wait for it ask once more only
-        self._base_path = httpx.URL(target.url).raw_path.decode("ascii")
-        self._reads, self._writes = network.clients(target)
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -192,18 +159,32 @@ class Http:
         self,
         path: str,
         query: Query | None = None,
-        *,
-        until: float = math.inf,
-        is_wanted: Wanted | None = None,
+        until: Until = never,
         retry_for: float = OUTAGE_TIMEOUT,
     ) -> Reply:
-        """Read JSON; repeated for up to `retry_for` seconds.
+        """Read JSON, repeated for up to `retry_for` seconds.
 
-        It is given up at `until`, a time of the client's clock, and not sent (again) once `is_wanted` says
-        no. Raises the `ApiError` of the last attempt.
+        It is not sent (again) after `until`, a time of the client's clock. Raises the `ApiError` of the last
+        attempt.
         """
-        send = partial(self._send, "GET", path, query, None, until, is_wanted)
-        return self._retry(send, send(), until, retry_for).reply()
+        started, waited, n_attempts = self.clock(), 0.0, 0
+        while True:
+            try:
+                return self._send("GET", path, query, until=until)
+            except (ContractError, RateLimited, Unavailable) as error:
+                n_attempts += 1
+                wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
+                timeout = retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
+                is_over = n_attempts > 1 and max(waited, self.clock() - started) >= timeout
+                resumed_at = max(self.clock() + wait, self.limiter.paused_until)
+                if is_over or n_attempts >= _max_attempts(error) or resumed_at >= until():
+                    raise
+                if n_attempts == 2 and self.clock() >= self._warned_at + timeout:
+                    self._warned_at = self.clock()  # once for all threads
+                    log.warning("trying again for up to %.0f s: %s", timeout, error)
+            if wait:
+                self.sleep(wait)
+                waited += wait
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once. Raises `ReadOnlyError` before anything is sent if the client may not write."""
@@ -211,10 +192,9 @@ class Http:
             raise ReadOnlyError.of("POST", path)
         try:
             content = jsontext.dumps(dict(body)).encode()
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise UsageError(f"POST {path}: the body is not JSON ({error}); nothing was sent") from None
-        send = partial(self._send, "POST", path, query, content)
-        return self._retry(send, send(), math.inf, FIRST_ANSWER_TIMEOUT).reply()
+        return self._send("POST", path, query, content)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
@@ -222,185 +202,124 @@ class Http:
 
         Raises httpx's `TransportError` if it is lost, and the `ApiError` of a refusal.
         """
-        self._check_is_open(path)
-        self.limiter.wait()
-        line = self._line("GET", path)
+        line = self._turn("GET", path)
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
         url = self.target.url + path
         with self._writes.stream("GET", url, headers=headers, timeout=self.timeout) as response:
             log.debug("%s: %s", line, response.status_code)
             if not response.is_success:
-                self._read(line, response, self.timeout).reply()
-            if _encoding(response).lower() not in ("", "identity"):
-                raise unusable(line, self.target.secret.redact(_compressed(response)), self.target)
+                self._receive(line, response, self.timeout)
+            self._check_encoding(line, response)
             yield response
 
-    def _check_is_open(self, path: str) -> None:
-        if self._reads.is_closed:
-            raise UsageError(f"{path}: not sent, this client has been closed; create a new one")
+    def _turn(self, method: str, path: str, until: Until = never) -> str:
+        """Wait for the rate limit, and name the request in messages, without its query.
 
-    def _line(self, method: str, path: str) -> str:
-        """Name a request in messages, without its query; an id that somebody passed may be the key."""
-        return self.target.secret.redact(f"{method} {self._base_path}{path}")
+        The name is without the key, which somebody may have passed as an id.
+        """
+        line = self.target.secret.redact(f"{method} {urlsplit(self.target.url).path}{path}")
+        if self._reads.is_closed:
+            raise UsageError(f"{line}: not sent, this client has been closed; create a new one")
+        if not self.limiter.wait(until):
+            raise RateLimited(f"{line}: not sent: the rate limit left no slot before the timeout.")
+        return line
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        query: Query | None,
-        content: bytes | None = None,
-        until: float = math.inf,
-        is_wanted: Wanted | None = None,
-    ) -> Attempt:
+        self, method: str, path: str, query: Query | None, content: bytes | None = None, until: Until = never
+    ) -> Reply:
         """Send once, when the rate limit allows it, and read the whole response."""
-        self._check_is_open(path)
-        line = self._line(method, path)
-        if not self.limiter.wait(until):
-            return Attempt(RateLimited(f"{line}: not sent: the rate limit left no slot before the timeout."))
-        if is_wanted is not None and not is_wanted():
-            return Attempt(Unavailable(f"{line}: not sent, because it is no longer needed"))
+        line = self._turn(method, path, until)
         client = self._reads if method == "GET" else self._writes
-        timeout = min(self.timeout, max(MIN_TIMEOUT, until - self.clock()))
+        timeout = min(self.timeout, max(MIN_TIMEOUT, until() - self.clock()))
         options: dict[str, Any] = {
             "params": {name: value for name, value in (query or {}).items() if value is not None},
             "headers": {} if content is None else {"Content-Type": "application/json"},
             "timeout": timeout,
         }
-        started = time.monotonic()
+        started, outcome = time.monotonic(), "refused"
         try:
             with client.stream(method, self.target.url + path, content=content, **options) as response:
-                attempt, outcome = self._read(line, response, timeout), str(response.status_code)
+                outcome = str(response.status_code)
+                return self._receive(line, response, timeout)
         except httpx.TransportError as error:
-            reason = outcome = self.target.secret.redact(_reason(error, timeout))
+            outcome = self.target.secret.redact(_reason(error, timeout))
             was_sent = not isinstance(error, _NOT_SENT)
-            is_final = _is_untrusted(error) or (was_sent and method != "GET")
-            result = lost(line, reason, self.target, was_sent=was_sent)
-            attempt = Attempt(result, 1 if is_final else math.inf)
-        log.debug("%s: %s, %.0f ms", line, outcome, (time.monotonic() - started) * 1000)
-        return attempt
-
-    def _read(self, line: str, response: httpx.Response, timeout: float) -> Attempt:
-        """Read a response and judge it."""
-        try:
-            body = _read_body(response, timeout)
-        except _UnusableBodyError as error:
-            return Attempt(unusable(line, shorten(self.target.secret.redact(str(error)), 100), self.target))
-        status, is_read = response.status_code, line.startswith("GET ")
-        result = read_reply(line, status, response.headers, body, self.target)
-        if status < 500 and status not in (401, 403, 429):
-            self.n_answers += 1
-            self._given_up_at = -math.inf
-        if not is_read:
-            return Attempt(result)
-        if isinstance(result, ContractError) and response.is_success:
-            return Attempt(result, 2)  # a proxy may have failed in the middle of it
-        if status not in RETRY_STATUSES:
-            return Attempt(result)
-        pause = retry_after(response.headers) or (LIMIT_WINDOW if status == 429 else 0.0)
-        if pause > RETRY_AFTER_MAX:
-            return Attempt(result)
-        self.limiter.pause(pause)
-        return Attempt(result, MAX_ATTEMPTS if status == 500 else math.inf)
-
-    def _retry(
-        self, send: Callable[[], Attempt], attempt: Attempt, until: float, retry_for: float
-    ) -> Attempt:
-        """Repeat a request while it is worth it; of all threads, one asks a host that is down."""
-        started, waited, n_attempts, n_losses = self.clock(), 0.0, 1, 0
-        if attempt.max_attempts == 1:
-            return attempt
-        if not self._retrying.acquire(timeout=max(0.0, min(until - started, threading.TIMEOUT_MAX))):
-            return attempt
-        try:
-            while attempt.max_attempts > n_attempts and n_losses < MAX_LOSSES:
-                n_answers = self.n_answers
-                is_known = n_answers > 0 or isinstance(attempt.result, RateLimited)
-                timeout = retry_for if is_known else min(retry_for, FIRST_ANSWER_TIMEOUT)
-                wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
-                now = self.clock()
-                is_over = max(waited, now - started) >= timeout or self._given_up_at >= started
-                if n_attempts > 1 and is_over:
-                    self._given_up_at = now
-                    break
-                if max(now + wait, self.limiter.paused_until) >= until:
-                    break
-                if n_attempts == 2:
-                    log.warning("trying again for up to %.0f s: %s", timeout, attempt.result)
-                if wait:
-                    self.sleep(wait)
-                    waited += wait
-                attempt = send()
-                n_attempts += 1
-                n_losses += self.n_answers > n_answers and not isinstance(attempt.result, RateLimited)
-            return attempt
         finally:
-            self._retrying.release()
+            log.debug("%s: %s, %.0f ms", line, outcome, (time.monotonic() - started) * 1000)
+        raise lost(line, outcome, self.target, was_sent=was_sent)
+
+    def _receive(self, line: str, response: httpx.Response, timeout: float) -> Reply:
+        """Read a response to its end. Raises the `ApiError` of one that is not a success."""
+        self._check_encoding(line, response)
+        body = _read_body(response, timeout)
+        if body is None:
+            raise unusable(line, "the response cannot be decompressed", self.target)
+        if len(body) > MAX_RESPONSE:
+            problem = f"the response is larger than the limit of {MAX_RESPONSE // 2**20} MB"
+            raise unusable(line, problem, self.target)
+        status, pause = response.status_code, retry_after(response.headers)
+        if status < 500 and status not in (401, 403):
+            self.has_answered = True
+        if status == 429 and pause is None:
+            pause = LIMIT_WINDOW
+        if status in (429, 503) and pause is not None and pause <= RETRY_AFTER_MAX:
+            self.limiter.pause(pause)
+        return read_reply(line, response, body, self.target)
+
+    def _check_encoding(self, line: str, response: httpx.Response) -> None:
+        encoding = _encoding(response)
+        if encoding not in ("", "identity", "gzip"):  # others can expand a few bytes to 100 GB in one step
+            problem = f"the response is compressed as {encoding!r}, which was not requested"
+            raise unusable(line, problem, self.target)
 
 
-class _Bearer(httpx.Auth):
-    """Adds the key when a request is sent, so that no attribute of a client shows it."""
-
-    def __init__(self, secret: Secret) -> None:
-        self._secret = secret
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._secret.reveal()}"
-        yield request
+def _max_attempts(error: ApiError) -> float:
+    """Give the number of attempts that a read is worth while this is the result."""
+    if isinstance(error, ContractError):
+        return 2 if error.status == 200 else 1  # a proxy may have failed in the middle of it
+    if isinstance(error, RateLimited):
+        return math.inf if error.status and (error.retry_after or 0) <= RETRY_AFTER_MAX else 1
+    return MAX_ATTEMPTS if error.status == 500 else math.inf
 
 
 def _encoding(response: httpx.Response) -> str:
     encoding: str = response.headers.get("Content-Encoding", "")
-    return encoding.strip()
+    return encoding.strip().lower()
 
 
-def _compressed(response: httpx.Response) -> str:
-    return f"the response is compressed as {_encoding(response)!r}, which was not requested"
-
-
-def _read_body(response: httpx.Response, timeout: float) -> bytes:
-    """Read and decompress a body; between two chunks, its size and its time are checked.
+def _read_body(response: httpx.Response, timeout: float) -> bytes | None:
+    """Read and decompress a body, None if it cannot be; between two chunks, its size and time are checked.
 
     A server that sends a byte now and then would hold a request forever: after the timeout, a response has a
-    second for each `SLOWEST` bytes received, never more than the timeout ahead.
+    second for each `SLOWEST` bytes received, never more than the timeout ahead. More than `MAX_RESPONSE` is
+    not read.
     """
-    encoding = _encoding(response).lower()
-    if encoding not in ("", "identity", "gzip"):  # others can expand a few bytes to 100 GB in one step
-        raise _UnusableBodyError(_compressed(response))
-    is_read = response.is_stream_consumed  # by a transport of the caller's own
-    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" and not is_read else None
-    chunks, size, received = [], 0, 0
-    until = time.monotonic() + timeout
+    if response.is_stream_consumed:  # by a transport of the caller's own
+        return response.content
+    raw, until = bytearray(), time.monotonic() + timeout
+    for chunk in response.iter_raw():
+        raw += chunk
+        now = time.monotonic()
+        if len(raw) > MAX_RESPONSE:
+            return bytes(raw)
+        if now > until:
+            raise httpx.ReadTimeout("the response did not end")
+        until = min(until + len(chunk) / SLOWEST, now + timeout)
+    if _encoding(response) != "gzip" or not raw:
+        return bytes(raw)
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        for raw in [response.content] if is_read else response.iter_raw():
-            now = time.monotonic()
-            chunk = unpack.decompress(raw, MAX_RESPONSE - size + 1) if unpack else raw
-            received, size = received + len(raw), size + len(chunk)
-            chunks.append(chunk)
-            if max(received, size) > MAX_RESPONSE:
-                raise _UnusableBodyError(
-                    f"the response is larger than the limit of {MAX_RESPONSE // 2**20} MB"
-                )
-            if now > until:
-                raise httpx.ReadTimeout("the response did not end")
-            until = min(until + len(raw) / SLOWEST, now + timeout)
+        body = unpack.decompress(raw, MAX_RESPONSE + 1)
     except zlib.error:
-        is_whole = False
-    else:
-        is_whole = unpack is None or unpack.eof or not received
-    if not is_whole:
-        raise _UnusableBodyError("the response cannot be decompressed")
-    return b"".join(chunks)
+        return None
+    return body if unpack.eof or len(body) > MAX_RESPONSE else None
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
-    if isinstance(verify, ssl.SSLContext):
-        context = verify
-    elif isinstance(verify, str):
+    if isinstance(verify, str):
         is_folder = Path(verify).is_dir()
-        context = ssl.create_default_context(
-            capath=verify if is_folder else None, cafile=None if is_folder else verify
-        )
-    elif isinstance(verify, bool):
+        context = ssl.create_default_context(cafile=None if is_folder else verify, capath=verify)
+    elif isinstance(verify, bool | ssl.SSLContext):
         context = httpx.create_ssl_context(verify=verify)
     else:
         raise TypeError
@@ -409,24 +328,15 @@ def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLConte
     return context
 
 
-def _is_untrusted(error: BaseException | None) -> bool:
-    """Whether the server's certificate is behind a failed connection."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 def _reason(error: httpx.TransportError, timeout: float) -> str:
-    if _is_untrusted(error):
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not trusted; pass the CA file as verify="
     if isinstance(error, httpx.TimeoutException):
         is_connected = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
         return f"no {'response' if is_connected else 'connection'} within {timeout:g} s"
     if isinstance(error, httpx.ConnectError):
-        return f"no connection ({shorten(str(error), 100)})"
-    if isinstance(error, httpx.ProxyError):
-        status = str(error)[:3]  # the rest may repeat the login of the proxy
-        return f"the proxy refused the connection{f' ({status})' if status.isdigit() else ''}"
+        return f"no connection ({shorten(text, 100)})"
+    if isinstance(error, httpx.ProxyError):  # whose text may repeat the login of the proxy
+        return f"the proxy refused the connection{f' ({text[:3]})' if text[:3].isdigit() else ''}"
     return "the connection was lost before the whole response arrived"

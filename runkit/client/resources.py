@@ -11,13 +11,10 @@ from runkit.client.http import Http, path_to
 from runkit.client.paging import read_pages
 from runkit.client.runlist import ApiList
 from runkit.errors import UsageError
-from runkit.objects import Action, Agent, Document, Page, Thread
+from runkit.objects import Action, Agent, Document, Thread
 from runkit.text import brief
 
-MIN_AMOUNT, MAX_AMOUNT = (
-    0.001,
-    1_000_000,
-)  # seconds; at most eleven days, because timers of some systems end at 24
+MIN_AMOUNT, MAX_AMOUNT = 0.001, 1_000_000  # seconds; eleven days, because some systems' timers end at 24
 
 
 class Agents:
@@ -28,8 +25,7 @@ class Agents:
 
     def list(self) -> list[Agent]:
         """List all agents; the API does not page them."""
-        page = self._http.get("/agents").page()
-        return list(page.items(Agent))
+        return self._http.get("/agents").page().items(Agent)
 
     def get(self, agent_id: str) -> Agent:
         """Read one agent by its id. Raises `NotFound`."""
@@ -45,7 +41,7 @@ class Threads:
     def create(self, agent: str, business_id: str) -> Thread:
         """Create a thread for an agent (its type) and a business. Raises `NotFound` for an unknown agent."""
         check_texts(agent=agent, business_id=business_id)
-        reply = self._http.post("/threads", contract.create_thread_body(agent, business_id))
+        reply = self._http.post("/threads", contract.create_body(agent, business_id))
         return reply.read(Thread, partial(_with_business, business_id))
 
     def list(self, business_id: str | None = None, limit: int | None = None) -> ApiList[Thread]:
@@ -58,17 +54,15 @@ class Threads:
         if business_id is not None:
             path_to(business_id)  # an empty id would list all threads
 
-        def get_page(number: int) -> Page:
-            query = {"page": number, "per_page": contract.PER_PAGE, "business_id": business_id}
-            return self._http.get("/threads", query).page()
-
-        listing = read_pages(
-            get_page,
-            lambda raw: Thread.from_json(_with_business(business_id, raw)),
-            lambda thread: True,
-            limit=limit,
+        return ApiList(
+            *read_pages(
+                self._http,
+                "/threads",
+                lambda raw, reply: Thread.from_json(_with_business(business_id, raw)),
+                query={"business_id": business_id},
+                limit=limit,
+            )
         )
-        return ApiList(listing.items, listing.why, listing.total_count)
 
     def get(self, thread_id: str) -> Thread:
         """Read one thread. Raises `NotFound`."""
@@ -109,8 +103,7 @@ class Actions:
         """List the actions on one object, named as for `create`; the API does not page them."""
         check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
-        page = self._http.get("/actions", query).page()
-        return list(page.items(Action))
+        return self._http.get("/actions", query).page().items(Action)
 
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
         """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
@@ -127,8 +120,7 @@ class Documents:
 
     def list(self, business_id: str) -> list[Document]:
         """List the documents of a business; the API does not page them. Raises `NotFound`."""
-        path = path_to("businesses", business_id, "documents")
-        return list(self._http.get(path).page().items(Document))
+        return self._http.get(path_to("businesses", business_id, "documents")).page().items(Document)
 
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""

@@ -10,26 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from runkit import answers
+from runkit import answers, errors
 from runkit.answers import CONFIRMED, UNCONFIRMED, UNKNOWN
 from runkit.client.http import Http, path_to
 from runkit.client.replies import Reply
 from runkit.contract import interrupt_kind, resume_body
-from runkit.errors import (
-    ApiError,
-    Conflict,
-    ContractError,
-    Invalid,
-    MaybeSent,
-    NotFound,
-    ReadOnlyError,
-    UsageError,
-)
+from runkit.errors import ApiError, Conflict, ContractError, Invalid, NotFound
 from runkit.logs import log
 from runkit.models import Run
 from runkit.text import shorten
 
-CHECK_AFTER = (1.0, 3.0, 10.0)  # seconds after the failure: most servers finish within 1, proxies within 10
+CHECK_DELAYS = (1.0, 2.0, 7.0)  # seconds before each check: most servers finish in 1, proxies in 10
 REFUSALS = (Conflict, Invalid, NotFound)
 Result = TypeVar("Result")
 
@@ -39,28 +30,13 @@ class Delivery(NamedTuple):
 
     `outcome` is `confirmed` (the API accepted it), `unconfirmed` (the question is closed, and it is unknown
     whose answer closed it) or `unknown` (it is still open after the last check, or the run could not be read:
-    `run` is None). `message` is a sentence for people, `failure` the error that made checks necessary.
+    `run` is None). `message` is a sentence for people.
     """
 
     outcome: str
     run: Run | None
     message: str
-    failure: ApiError | None = None
     is_logged: bool = True
-
-    def maybe_sent(self) -> MaybeSent:
-        """Build the error for a caller who needs a run."""
-        return _like(MaybeSent, self.message, self.failure)
-
-
-Error = TypeVar("Error", bound=ApiError)
-
-
-def _like(kind: type[Error], message: str, failure: ApiError | None) -> Error:
-    """Build an error with the facts of another one."""
-    if failure is None:
-        return kind(message)
-    return kind(message, status=failure.status, messages=failure.messages, parameter=failure.parameter)
 
 
 class Question(NamedTuple):
@@ -76,16 +52,12 @@ class Question(NamedTuple):
     read_run: Callable[[], Run]
     read_reply: Callable[[Reply], Run]
 
-    def is_stale(self, run: Run) -> bool:
-        """Whether a run is an older state than the one known."""
-        return is_stale(run, self.before)
-
-    def is_open(self, run: Run) -> bool:
-        """Whether the question is open in a run, or may be."""
-        return is_pending(run, self.interrupt_id)
-
-    def state(self, run: Run) -> str:
-        """Describe a question that is not known to be closed."""
+    def doubt(self, run: Run) -> str | None:
+        """Say why a run does not show that the question is closed; None if it does."""
+        if is_stale(run, self.before):
+            return "an older state of the run is shown"
+        if not is_pending(run, self.interrupt_id):
+            return None
         if self.interrupt_id in _interrupt_ids(run):
             return f"the question {self.interrupt_id!r} is still open"
         return f"the run is still {shorten(run.status)}, and which question is open cannot be read"
@@ -105,46 +77,20 @@ def deliver(
 
     If sending ends in any other way than by an error of runkit, the entry of the log stays at `sending`: the
     answer may have arrived. A log that cannot be written gives a warning and does not stop the answer.
-
-    Parameters
-    ----------
-    http
-        Sends the answer.
-    question
-        What it answers.
-    answer
-        The answer.
-    columns
-        Other columns of the log.
-    by
-        The self-declared name of the reviewer.
-    display
-        When a form showed the question, for the log.
-    on_checking
-        Called with the reason before the checks, which take 10 seconds.
-
-    Returns
-    -------
-    Delivery
-        The outcome, and the run as it was read last.
-
-    Raises
-    ------
-    Conflict
-        If the question is no longer open.
-    Invalid
-        If the API refuses the answer to an open question.
-    ApiError
-        For what was certainly not delivered.
+    `columns` are other columns of the log. Raises as `Runs.deliver`.
     """
     number = _try_log(lambda: answers.begin(answer, by, columns, display))
+
+    def settle(outcome: str, message: str, run: Run | None = None) -> None:
+        if number is not None:
+            _try_log(lambda: answers.settle(number, outcome, message, run.created_at if run else None))
+
     try:
         delivery = _send(http, question, answer, on_checking)
-    except (ApiError, ReadOnlyError, UsageError) as error:
-        outcome = answers.REFUSED if isinstance(error, REFUSALS) else answers.FAILED
-        _settle(number, outcome, str(error))
+    except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
+        settle(answers.REFUSED if isinstance(error, REFUSALS) else answers.FAILED, str(error))
         raise
-    _settle(number, delivery.outcome, delivery.message, delivery.run)
+    settle(delivery.outcome, delivery.message, delivery.run)
     return delivery._replace(is_logged=number is not None)
 
 
@@ -156,16 +102,15 @@ def _send(
 ) -> Delivery:
     """Send the answer once, and look whether it arrived if the response does not say."""
     path = path_to("runs", question.run_id, "resume")
-    failure: ApiError | None = None
     try:
         reply = http.post(path, resume_body(question.interrupt_id, answer), {"include": "steps"})
         run = question.read_reply(reply)
-        if not question.is_open(run) and not question.is_stale(run):
+        doubt = question.doubt(run)
+        if doubt is None:
             return Delivery(CONFIRMED, run, "the API accepted the answer")
-        state = "it shows an older state of the run" if question.is_stale(run) else question.state(run)
-        why = f"the API accepted the answer, but {state}."
-    except (MaybeSent, ContractError) as error:
-        failure, why = error, str(error)
+        why = f"the API accepted the answer, but {doubt}."
+    except (errors.MaybeSent, ContractError) as error:
+        why = str(error)
     except REFUSALS as error:
         refusal = _explain_refusal(error, question)
         if refusal is error:
@@ -173,7 +118,7 @@ def _send(
         raise refusal from error
     if on_checking is not None:
         on_checking(why)
-    return _look(http, question, why, failure)
+    return _look(http, question, why)
 
 
 def _explain_refusal(failure: ApiError, question: Question) -> ApiError:
@@ -182,47 +127,46 @@ def _explain_refusal(failure: ApiError, question: Question) -> ApiError:
         run = question.read_run()
     except ApiError as error:
         return error if isinstance(error, NotFound) else failure
-    if question.is_stale(run):
+    if is_stale(run, question.before):
         return failure
-    if question.is_open(run):
-        return _like(Invalid, f"the answer was refused, and {question.state(run)}: {failure}", failure)
-    conflict = _like(
-        Conflict,
+    facts: dict[str, Any] = {name: getattr(failure, name) for name in ("status", "messages", "parameter")}
+    doubt = question.doubt(run)
+    if doubt is not None:
+        return Invalid(f"the answer was refused, and {doubt}: {failure}", **facts)
+    conflict = Conflict(
         f"the question {question.interrupt_id!r} is not open (the run is {run.status}): it was closed in the "
-        f"meantime, or this run never asked it. Read the run again. The API returned {failure.status}: "
-        f"{shorten(' / '.join(failure.messages) or 'no message', 300)}",
-        failure,
+        f"meantime, or this run never asked it. Read the run again. {failure}",
+        **facts,
     )
     conflict.run = run
     return conflict
 
 
-def _look(http: Http, question: Question, why: str, failure: ApiError | None) -> Delivery:
+def _look(http: Http, question: Question, why: str) -> Delivery:
     """Read the run until the question is closed or the last check is done."""
     state = "The run could not be read since then"
     run: Run | None = None
     waited = 0.0
-    for seconds in CHECK_AFTER:
-        http.sleep(seconds - waited)
-        waited = seconds
+    for delay in CHECK_DELAYS:
+        http.sleep(delay)
+        waited += delay
         try:
             latest = question.read_run()
         except ApiError as error:
             log.warning("checking whether the answer arrived: the run could not be read: %s", error)
             continue
-        if question.is_stale(latest):
-            continue
-        run = latest
-        if not question.is_open(run):
+        doubt = question.doubt(latest)
+        if doubt is None:
             message = (
-                f"run {run.id}: the question {question.interrupt_id} is closed, "
+                f"run {latest.id}: the question {question.interrupt_id} is closed, "
                 "but it could not be confirmed that this answer closed it"
             )
             log.warning("%s", message)
-            return Delivery(UNCONFIRMED, run, message, failure)
-        state = f"{seconds:g} s later, {question.state(run)}"
+            return Delivery(UNCONFIRMED, latest, message)
+        if not is_stale(latest, question.before):
+            run, state = latest, f"{waited:g} s later, {doubt}"
     message = f"{why} {state}. It was sent once and may still arrive: check again before you answer again."
-    return Delivery(UNKNOWN, run, message, failure)
+    return Delivery(UNKNOWN, run, message)
 
 
 def is_pending(run: Run, interrupt_id: str) -> bool:
@@ -263,11 +207,6 @@ def log_columns(run: Run, interrupt_id: str) -> dict[str, str | None]:
         "label": item.label,
         "question_digest": answers.digest(item.value),
     }
-
-
-def _settle(number: int | None, outcome: str, message: str, run: Run | None = None) -> None:
-    if number is not None:
-        _try_log(lambda: answers.settle(number, outcome, message, run.created_at if run else None))
 
 
 def _try_log(write: Callable[[], Result]) -> Result | None:

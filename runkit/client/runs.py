@@ -6,25 +6,26 @@ import math
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from runkit import contract
 from runkit.answers import UNKNOWN, Display
 from runkit.client.businesses import Businesses, KnownBusinesses
-from runkit.client.fetch import Arrival, Batch, check_workers, gather, reusable
-from runkit.client.http import ONE_RUN_TIMEOUT, OUTAGE_TIMEOUT, Http, Wanted, path_to
+from runkit.client.fetch import Arrival, arrivals, check_workers, gather, reusable
+from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import check_amount, check_limit, check_texts
 from runkit.client.resume import Delivery, Question, deliver, is_pending, log_columns
 from runkit.client.runlist import RunList
-from runkit.client.stream import EventStream
+from runkit.client.stream import follow
 from runkit.contract import full_id, status_words, time_bound
-from runkit.errors import ContractError, RateLimited, Unavailable, UsageError, WaitTimeout
+from runkit.errors import ContractError, MaybeSent, RateLimited, Unavailable, UsageError, WaitTimeout
 from runkit.logs import log
 from runkit.models import Run
-from runkit.objects import Business, Feedback, Page
-from runkit.text import duration, plural, shorten
+from runkit.objects import Business, Event, Feedback
+from runkit.text import brief, duration, plural, shorten
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
 CHECK_TIMEOUT = 3.0  # seconds that a check whether an answer arrived is repeated: a reviewer waits for it
@@ -79,10 +80,11 @@ class Runs:
         check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
-        body = contract.create_run_body(agent, business_id, thread_id, prompt)
-        run = self._run(self._http.post("/runs", body), business_id=business_id)
-        if business is None:
+        body = contract.create_body(agent, business_id, thread_id, prompt)
+        run = self._run(self._http.post("/runs", body))
+        if business is None or business_id is None:
             return run
+        self._known.of_run[run.id.lower()] = business_id
         self._businesses.ensure_known(business)
         return self._businesses.identified(run)
 
@@ -91,7 +93,7 @@ class Runs:
 
         Raises `NotFound`, and any other `ApiError`.
         """
-        return self._read(run, steps)
+        return self._read(run, steps=steps)
 
     def list(
         self,
@@ -149,14 +151,17 @@ class Runs:
                 unassigned.add(run.id)
             return threads is None or run.business_id in threads
 
-        listing = read_pages(self._page, Run.from_json, keep, limit=limit, since=after, progress=progress)
+        def parse(raw: dict[str, Any], reply: Reply) -> Run:
+            return Run.from_json(self._with_local_fields(reply, raw))
+
+        runs, why, total_count = read_pages(
+            self._http, "/runs", parse, keep=keep, limit=limit, since=after, progress=progress
+        )
         reasons = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
-        reasons += [listing.why] if listing.why else []
+        reasons += [why] if why else []
         if unassigned:
-            which = "this business" if len(threads or ()) == 1 else "these businesses"
-            reasons.append(f"{plural(len(unassigned), 'run')} without a thread may belong to {which}")
-        why = "; ".join(reasons) or None
-        return RunList(listing.items, why, listing.total_count, clock=self._now)
+            reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
+        return RunList(runs, "; ".join(reasons) or None, total_count, clock=self._now)
 
     def fetch(
         self,
@@ -196,9 +201,9 @@ class Runs:
         check_workers(workers)
         known = reusable(have)
         ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
-        missing = [one for one in ids if one.lower() not in known]
-        batch = Batch(self._http, self._read_one_of_many, missing, workers)
-        return gather(batch, ids, known, progress=progress, clock=self._now)
+        missing = (one for one in ids if one.lower() not in known)
+        arriving = arrivals(self._http, self._read, missing, workers)
+        return gather(arriving, ids, known, progress, self._now)
 
     def arriving(
         self,
@@ -209,8 +214,8 @@ class Runs:
     ) -> Generator[Arrival, None, None]:
         """Read many runs as `fetch` does, and give each id with its run or its error when it arrives.
 
-        A request without a usable response (no connection, a lost or truncated one, 429, 500, 502, 503, 504)
-        is retried, by one worker alone until the host responds again.
+        A request without a usable response (no connection, a lost or truncated one, 429, 5xx) is repeated
+        for up to a minute.
 
         Closing the iterator ends it: nothing more is sent. So does leaving a `for` loop, unless something
         else keeps the iterator, as a traceback does. Use `contextlib.closing` to be certain.
@@ -230,10 +235,10 @@ class Runs:
         AuthError
             For a 401, and for a 403 if there is no other response.
         Unavailable, RateLimited
-            If nothing could be read for 60 seconds, or for 5 if the host has never responded.
+            If each worker in turn has failed, for 60 seconds, or for 5 if the host has never responded.
         """
         check_workers(workers)
-        return Batch(self._http, self._read_one_of_many, self._ids(ids_or_runs), workers, on_idle).arrivals()
+        return arrivals(self._http, self._read, self._ids(ids_or_runs), workers, on_idle)
 
     def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
         """Wait until a run is no longer running (completed, error or interrupted); gives it with its steps.
@@ -260,28 +265,28 @@ class Runs:
         if poll is not None:
             check_amount("poll", poll, "seconds", ", or None to poll less and less often")
         deadline = math.inf if timeout is None else self._http.clock() + timeout
-        pause = POLL_FIRST if poll is None else poll
-        try:
-            last = self._read(run, False, until=deadline)
-        except RateLimited as error:
-            if error.status is not None:
-                raise
-            raise WaitTimeout(f"the run was not read within {duration(timeout)}: {error}") from None
-        while last.status == "running":
+        pause = 0.0
+        last: Run | None = None
+        while last is None or last.status == "running":
             left = deadline - self._http.clock()
             if left <= 0:
                 raise WaitTimeout(
-                    f"{last.label} was still running after {duration(timeout)}; wait again with a longer "
-                    "timeout=, or follow it with runs.stream",
+                    f"{last.label if last else brief(run)} was still running after {duration(timeout)}; wait "
+                    "again with a longer timeout=, or follow it with runs.stream",
                     last,
                 )
-            self._http.sleep(min(pause, left))
-            pause = pause if poll is not None else min(POLL_MAX, pause * POLL_GROWTH)
+            if pause:
+                self._http.sleep(min(pause, left))
+            pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
             try:
-                last = self._read(last, False, until=deadline)
+                last = self._read(run, lambda: deadline, steps=False)
             except (Unavailable, RateLimited) as error:
+                is_unsent = isinstance(error, RateLimited) and error.status is None
+                if last is None and not is_unsent:
+                    raise
                 log.warning("still waiting: %s", error)
-        return self._read(last, until=max(deadline, self._http.clock() + self._http.timeout))
+        end = max(deadline, self._http.clock() + self._http.timeout)
+        return self._read(last, lambda: end)
 
     def resume(
         self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
@@ -321,7 +326,7 @@ class Runs:
         """
         delivery = self.deliver(run, interrupt_id, answer, who=who)
         if delivery.outcome == UNKNOWN or delivery.run is None:
-            raise delivery.maybe_sent()
+            raise MaybeSent(delivery.message)
         return delivery.run
 
     def deliver(
@@ -342,32 +347,28 @@ class Runs:
         `on_checking` is called with the reason before the run is read to check whether the answer arrived.
         Raises as `resume`, but never `MaybeSent`.
         """
-        run_id = self._full_id(run)
-        path_to(run_id)
+        run_id = self._checked_id(run)
         if not isinstance(interrupt_id, str) or not interrupt_id.strip():
             raise UsageError(f"interrupt_id={interrupt_id!r}; expected the id of one of run.interrupts")
         if not isinstance(answer, Mapping):
             raise UsageError(
                 f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
             )
-        check_texts({"who": who})
-        if who is not None and not who.strip():
-            raise UsageError("who= is blank; expected the name of the person who answers, or None")
+        if who is not None and (not isinstance(who, str) or not who.strip()):
+            raise UsageError(f"who={brief(who)}; expected the name of the person who answers, or None")
         target = self._http.target
         columns: dict[str, str | None] = {"host": target.host, "mode": target.mode}
         columns |= {"run_id": run_id, "interrupt_id": interrupt_id}
+        before = None
         if isinstance(run, Run):
             for item in run.interrupts:
                 if item.id == interrupt_id:
                     contract.check_answer(item.value, answer)
             columns |= log_columns(run, interrupt_id)
-        question = Question(
-            run_id,
-            interrupt_id,
-            run if isinstance(run, Run) and is_pending(run, interrupt_id) else None,
-            lambda: self._read(run_id, retry_for=CHECK_TIMEOUT),
-            lambda reply: self._run(reply, run_id),
-        )
+            before = run if is_pending(run, interrupt_id) else None
+
+        read_run = partial(self._read, run_id, retry_for=CHECK_TIMEOUT)
+        question = Question(run_id, interrupt_id, before, read_run, partial(self._run, requested=run_id))
         columns |= {"step_id": step_id} if step_id else {}
         return deliver(
             self._http, question, answer, columns, by=who, display=display, on_checking=on_checking
@@ -380,7 +381,7 @@ class Runs:
 
         `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other `ApiError`.
         """
-        check_texts({"artifact_id": artifact_id})
+        check_texts({"artifact_id": artifact_id, "comment": comment})
         if artifact_id is None or not artifact_id.strip():
             raise UsageError(
                 "the artifact has no id, so the API cannot rate it; expected the id of an artifact. "
@@ -390,30 +391,23 @@ class Runs:
         body = contract.feedback_body(artifact_id, rating, comment)
         return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
-    def stream(self, run: str | Run, on_gap: Callable[[Run | None], object] | None = None) -> EventStream:
+    def stream(self, run: str | Run) -> Generator[Event, None, None]:
         """Follow a run: `RUN_STARTED`, `STATE_SNAPSHOT`, `RUN_FINISHED`, `RUN_ERROR`, each once.
 
         The last event is always `RUN_READ`, which is runkit's own: its `.run` is the run with its steps, read
         after the stream ended, was lost or expired. If that run is still `running`, the stream could not be
-        restored: wait, or call again. Closing the iterator, from any thread, ends it immediately and closes
-        the connection.
+        restored: wait, or call again. Closing the iterator closes the connection.
 
-        `on_gap` is called in the iterating thread: with the run as just read, each time the stream was lost
-        and will be reopened; with None each time it is open.
-
-        Raises `UsageError` for an `on_gap` that is not a function, `ContractError` for a stream that shows
-        another run, and any other `ApiError` if the run cannot be read.
+        Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the run cannot
+        be read.
         """
         run_id = self._full_id(run)
         path = path_to("runs", run_id, "stream")
-        if on_gap is not None and not callable(on_gap):
-            raise UsageError(f"on_gap={on_gap!r}; expected a function of a run, or None")
-        return EventStream(run_id, lambda: self._http.stream(path), lambda: self.get(run), on_gap)
+        return follow(run_id, lambda: self._http.stream(path), lambda: self.get(run), self._http.sleep)
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of a small response; this machine's without one."""
-        reply = self._http.get("/runs", {"page": 1, "per_page": 1})
-        return reply.read_at or datetime.now(UTC)
+        return self._http.get("/runs", {"per_page": 1}).read_at or datetime.now(UTC)
 
     def _ids(self, ids_or_runs: str | Run | Iterable[str | Run]) -> Iterator[str]:
         """Give the ids, each checked when it is iterated, and remember the businesses of runs."""
@@ -428,19 +422,11 @@ class Runs:
         return run_id
 
     def _read(
-        self,
-        run: str | Run,
-        steps: bool = True,
-        **limits: Any,
+        self, run: str | Run, until: Until = never, *, steps: bool = True, retry_for: float = OUTAGE_TIMEOUT
     ) -> Run:
-        """Read a run within the limits of `Http.get`."""
         run_id = self._full_id(run)
         query = {"include": "steps" if steps else None}
-        limits = {"retry_for": ONE_RUN_TIMEOUT, **limits}
-        return self._run(self._http.get(path_to("runs", run_id), query, **limits), run_id)
-
-    def _read_one_of_many(self, run_id: str, is_wanted: Wanted) -> Run:
-        return self._read(run_id, is_wanted=is_wanted, retry_for=OUTAGE_TIMEOUT)
+        return self._run(self._http.get(path_to("runs", run_id), query, until, retry_for), run_id)
 
     def _full_id(self, run: str | Run) -> str:
         """Give the full id, and remember what a run knows about its business."""
@@ -449,7 +435,7 @@ class Runs:
             return run.id
         if not isinstance(run, str) or not _SHORT_ID.fullmatch(run):
             return run
-        known = full_id(run, self._known.run_ids())
+        known = full_id(run, set(self._known.run_ids))
         return known or full_id(run, self.list(progress=False).ids) or run
 
     def _with_local_fields(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
@@ -457,19 +443,11 @@ class Runs:
         facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
         return contract.with_local_fields(raw, self._http.target.host, reply.read_at, facts)
 
-    def _run(self, reply: Reply, requested: str | None = None, business_id: str | None = None) -> Run:
-        if business_id is not None and isinstance(reply.value, dict):
-            self._known.add_run(str(reply.value.get("id")), business_id)
-        run = reply.read(Run, lambda raw: self._with_local_fields(reply, raw))
+    def _run(self, reply: Reply, requested: str | None = None) -> Run:
+        run = reply.read(Run, partial(self._with_local_fields, reply))
         if requested is not None and not contract.is_same_id(requested, run.id):
             other = self._http.target.secret.redact(run.id)
             raise ContractError(
                 f"{reply.source}: the API returned run {shorten(other, 100)!r}. Check base_url and the proxy."
             )
         return run
-
-    def _page(self, number: int) -> Page:
-        reply = self._http.get("/runs", {"page": number, "per_page": contract.PER_PAGE})
-        page = reply.page()
-        records = tuple(self._with_local_fields(reply, raw) for raw in page.data)
-        return page.model_copy(update={"data": records})

@@ -72,8 +72,8 @@ def test_proposals_of() -> None:
 
 def test_prompt_is_sent_only_when_given() -> None:
     """The published schema has no prompt, so an absent one is not even null."""
-    assert contract.create_run_body("a", "b", None, None) == {"type": "a", "business_id": "b"}
-    assert contract.create_run_body("a", None, "t", "Look") == {
+    assert contract.create_body("a", "b") == {"type": "a", "business_id": "b"}
+    assert contract.create_body("a", None, "t", "Look") == {
         "type": "a",
         "thread_id": "t",
         "prompt": "Look",
@@ -136,13 +136,3 @@ def test_contract_is_light() -> None:
     """Whoever needs the contract does not load an HTTP library."""
     code = "import sys, runkit.contract; sys.exit('httpx' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_public_names() -> None:
-    """The package exports two names, lazily."""
-    import runkit.client
-
-    assert dir(runkit.client) == ["Client", "RunList"]
-    assert runkit.client.RunList.__name__ == "RunList"
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        runkit.client.Nothing  # noqa: B018

@@ -1,5 +1,6 @@
 """Retries, pace, and what is known about a request that was lost."""
 
+import itertools
 import socket
 import traceback
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from runkit.client.http import (
     FIRST_ANSWER_TIMEOUT,
     MARGIN,
     MAX_ATTEMPTS,
-    ONE_RUN_TIMEOUT,
+    OUTAGE_TIMEOUT,
     RETRY_AFTER_MAX,
     RateLimiter,
 )
@@ -38,7 +39,7 @@ def test_get_after_a_timeout_is_tried_again(
         client.runs.get("run-1")
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 418, 422, 501])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 418, 422])
 def test_get_is_not_tried_again_in_vain(server: Server, client: Client, status: int) -> None:
     """What will not change by itself is asked once."""
     server.script = lambda asked: Answer(status=status)
@@ -51,9 +52,9 @@ def test_get_is_not_tried_again_in_vain(server: Server, client: Client, status: 
 def test_get_gives_up(
     server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
 ) -> None:
-    """A host that was there before is asked for ten seconds, one that never was for five."""
+    """A host that was there before is asked for a minute, one that never was for five."""
     server.script = lambda asked: Answer(status=status)
-    for seconds in (FIRST_ANSWER_TIMEOUT, ONE_RUN_TIMEOUT):
+    for seconds in (FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT):
         begun = fake_time.now
         with pytest.raises(Unavailable) as caught:
             client.runs.get("run-1")
@@ -99,24 +100,6 @@ def test_post_refused_by_the_limiter_is_not_sent_again(server: Server, client: C
     assert (len(server.asked), caught.value.retry_after) == (1, 7)
 
 
-def test_post_that_found_no_connection_is_sent_again(run_json: Compose) -> None:
-    """Nothing was sent when no connection was made, so that is no doubt."""
-    sent: list[str] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent.append(request.method)
-        if len(sent) < 3:
-            raise httpx.ConnectError("refused")
-        return httpx.Response(201, json=run_json())
-
-    class Quick(Client):
-        _sleep = staticmethod(lambda seconds: None)
-
-    with Quick("mk_test_x", rate=None, transport=httpx.MockTransport(answer)) as client:
-        assert client.runs.create("cip_orchestrator", business_id="b-1").id == "run-1"
-    assert sent[:3] == ["POST"] * 3
-
-
 def test_post_without_any_connection_is_unavailable(server: Server, key: str) -> None:
     """Nothing was changed, and the error says so."""
     with socket.socket() as free:
@@ -151,9 +134,7 @@ def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_ti
     [
         ({"Retry-After": "3"}, 3),
         ({"Retry-After": " 0.5 "}, 0.5),
-        ({"Retry-After": "Tue, 03 Feb 2026 10:00:09 GMT", "Date": "Tue, 03 Feb 2026 10:00:04 GMT"}, 5),
-        ({"Retry-After": "Tue, 03 Feb 2026 10:00:04 GMT", "Date": "Tue, 03 Feb 2026 10:00:09 GMT"}, 0),
-        ({"Retry-After": "Tue, 03 Feb 2026 10:00:09 GMT"}, 0),
+        ({"Retry-After": "Tue, 03 Feb 2026 10:00:09 GMT"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "nan"}, None),
@@ -161,7 +142,7 @@ def test_long_retry_after_is_the_callers(server: Server, client: Client, fake_ti
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds and dates are read, a date against the server's own clock."""
+    """Seconds are read; a date is not."""
     assert retry_after(httpx.Headers(headers)) == seconds
 
 
@@ -200,18 +181,19 @@ def test_answers_may_be_compressed(server: Server, client: Client, run_json: Com
         client.runs.get("run-1")
 
 
-def test_untrusted_certificate_is_said_at_once(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate that is not trusted will not be trusted at the second try."""
-    import ssl
+def test_untrusted_certificate_is_named(key: str) -> None:
+    """The error says what to do about it."""
 
     def handshake(request: httpx.Request) -> httpx.Response:
-        try:
-            raise ssl.SSLCertVerificationError("self-signed certificate")
-        except ssl.SSLCertVerificationError as error:
-            raise httpx.ConnectError("[SSL]") from error
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)")
+
+    times = itertools.count()
+
+    class Quick(Client):
+        _clock = staticmethod(lambda: next(times))
 
     with (
-        Client(key, transport=httpx.MockTransport(handshake)) as client,
+        Quick(key, rate=None, transport=httpx.MockTransport(handshake)) as client,
         pytest.raises(Unavailable, match="certificate is not trusted; pass the CA file as verify="),
     ):
         client.runs.get("run-1")
@@ -248,11 +230,3 @@ def test_a_call_is_near_its_request(run_json: Compose, call: Callable[[Client], 
     with Client("mk_test_x", transport=transport) as client:
         call(client)
     assert 1 < len(transport.frames) <= most, transport.frames
-
-
-def test_cookies_are_not_kept(server: Server, client: Client, run_json: Compose) -> None:
-    """A request depends on its arguments only."""
-    server.script = lambda asked: Answer(run_json(), headers={"Set-Cookie": "a=b"})
-    client.runs.get("run-1")
-    client.runs.get("run-1")
-    assert "cookie" not in server.asked[1].headers

@@ -49,7 +49,6 @@ WRONG_TYPES: dict[str, Callable[[Any], object]] = {
     "list(status)": lambda client: client.runs.list(status=5),
     "list(since)": lambda client: client.runs.list(since=5),
     "list(business_id)": lambda client: client.runs.list(business_id=5),
-    "stream(on_gap)": lambda client: client.runs.stream("run-1", on_gap=5),
     "feedback": lambda client: client.runs.feedback("run-1", 5, "positive"),
     "threads.create": lambda client: client.threads.create("a", 5),
     "threads.list": lambda client: client.threads.list(business_id=5),
@@ -191,7 +190,7 @@ def test_feedback(server: Server, client: Client) -> None:
         (" ", "positive", None, "has no id"),
         ("a-1", "postive", None, "Did you mean 'positive'"),
         ("a-1", "positive", "x" * 5001, "5,001 characters"),
-        ("a-1", "positive", 5, "comment is int; expected text"),
+        ("a-1", "positive", 5, "comment=5; expected a str"),
     ],
 )
 def test_feedback_that_cannot_be_taken(

@@ -2,22 +2,17 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runkit.client import Client
-from runkit.client import stream as stream_module
-from runkit.client.stream import MAX_RECONNECTS, EventStream, events, pause_before
+from runkit.client.stream import MAX_RECONNECTS, events
 from runkit.errors import AuthError, ContractError, NotFound, Unavailable
-from runkit.models import Run
-from tests.client.conftest import DROP, Answer, Asked, Server
+from tests.client.conftest import DROP, Answer, Asked, Server, Time
 
 Compose = Callable[..., dict[str, Any]]
 
@@ -91,11 +86,6 @@ def test_any_chunking_gives_the_same_events(data: st.DataObject) -> None:
 def test_noise_is_no_event(chunks: list[bytes]) -> None:
     """Bytes that mean nothing break nothing."""
     assert told(chunks) == []
-
-
-def test_last_event_needs_no_blank_line() -> None:
-    """A stream that ends right after its last data has said it."""
-    assert [kind for kind, _ in told([b'event: RUN_FINISHED\ndata: {"run_id": "r"}'])] == ["RUN_FINISHED"]
 
 
 def test_bad_data_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -196,14 +186,6 @@ def test_dropped_stream_is_opened_again(server: Server, client: Client, run_json
     assert [event.snapshot["n"] for event in found[1:3] if event.snapshot] == [1, 2]
 
 
-def test_gaps_are_told(server: Server, client: Client, run_json: Compose) -> None:
-    """Who asks is told each time the stream is open, and the run as it was read when it broke off."""
-    told: list[Run | None] = []
-    serve(server, Answer(chunks=[]), Answer(chunks=[]), runs=[run_json(status="running"), run_json()])
-    list(client.runs.stream("run-1", on_gap=told.append))
-    assert [run and run.status for run in told] == [None, "running", None]
-
-
 def test_snapshot_that_says_the_same_is_told_once(server: Server, client: Client, run_json: Compose) -> None:
     """An equal snapshot under a new time is no news."""
     again = {**snapshot(1), "timestamp": 1_770_113_009_999}
@@ -241,15 +223,15 @@ def test_silent_stream_is_looked_behind(
 
 
 def test_stream_gives_up_in_the_end(
-    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
+    server: Server, client: Client, run_json: Compose, fake_time: Time
 ) -> None:
     """A stream that never has news ends, and says by its last event that the run still runs."""
-    assert [pause_before(attempt) for attempt in (1, 2, 3, MAX_RECONNECTS)] == [0.25, 0.5, 1, 10]
-    monkeypatch.setattr(stream_module, "PAUSE_MAX", 0.001)
     serve(server, *[Answer(chunks=[])] * 99, runs=[run_json(status="running")])
     found = list(client.runs.stream("run-1"))
     assert [(event.type, event.run and event.run.status) for event in found] == [("RUN_READ", "running")]
     assert sum(line.endswith("/stream") for line in server.lines) == MAX_RECONNECTS + 1
+    assert fake_time.slept[:3] == [0.25, 0.5, 1]
+    assert max(fake_time.slept) == 10
 
 
 def test_run_that_cannot_be_read_is_an_error(server: Server, client: Client) -> None:
@@ -260,16 +242,6 @@ def test_run_that_cannot_be_read_is_an_error(server: Server, client: Client) -> 
 
 
 # ------------------------------------------------------------------------------------------------- closing
-
-
-def close_from_outside(stream: EventStream) -> tuple[list[str], float]:
-    """Read in one thread, close from another; gives what was read, and the seconds that the end took."""
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(lambda: [event.type for event in stream])
-        time.sleep(0.3)  # until it waits
-        begun = time.monotonic()
-        stream.close()
-        return reading.result(10), time.monotonic() - begun
 
 
 def one_event(server: Server, silence: float) -> threading.Event:
@@ -289,55 +261,11 @@ def one_event(server: Server, silence: float) -> threading.Event:
     return gone
 
 
-def test_closing_wakes_a_reader(server: Server, make_client: Callable[..., Client]) -> None:
-    """A thread that waits for the next event ends at once, without an error and without a connection."""
-    is_gone = one_event(server, silence=2)
-    found, seconds = close_from_outside(make_client(timeout=30).runs.stream("run-1"))
-    assert found == ["RUN_STARTED"]
-    assert seconds < 1.5
-    assert is_gone.wait(10)
-    assert server.lines == ["GET /runs/run-1/stream"]
-
-
-def test_closing_ends_the_pause_before_a_reconnect(
-    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A thread that waits to open the stream again ends at once too."""
-    monkeypatch.setattr(stream_module, "PAUSE_FIRST", 10)
-    serve(server, Answer(chunks=[]), runs=[run_json(status="running")])
-    found, seconds = close_from_outside(client.runs.stream("run-1"))
-    assert found == []
-    assert seconds < 5
-
-
-def test_closing_without_a_socket_waits_for_the_next_byte(
-    server: Server, make_client: Callable[..., Client]
-) -> None:
-    """A transport that shows no socket cannot be woken; its iteration ends as soon as it reads something."""
-
-    class Slow(httpx.BaseTransport, httpx.SyncByteStream):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            return httpx.Response(200, stream=self)
-
-        def __iter__(self) -> Iterator[bytes]:
-            yield middesk("RUN_STARTED", STARTED)
-            server.is_over.wait(1)
-            yield middesk("RUN_FINISHED", FINISHED)
-            server.is_over.wait(30)
-
-    found, seconds = close_from_outside(make_client(transport=Slow()).runs.stream("run-1"))
-    assert found == ["RUN_STARTED"]
-    assert seconds < 5
-
-
-@pytest.mark.parametrize("leave", ["break", "close", "with"])
+@pytest.mark.parametrize("leave", ["break", "close"])
 def test_leaving_closes_the_connection(server: Server, client: Client, leave: str) -> None:
     """Who stops listening leaves no connection behind, whichever way."""
     is_gone = one_event(server, silence=0.1)
-    if leave == "with":
-        with client.runs.stream("run-1") as stream:
-            next(stream)
-    elif leave == "close":
+    if leave == "close":
         stream = client.runs.stream("run-1")
         next(stream)
         stream.close()
@@ -347,10 +275,3 @@ def test_leaving_closes_the_connection(server: Server, client: Client, leave: st
         for _ in client.runs.stream("run-1"):
             break
     assert is_gone.wait(10)
-
-
-def test_closed_before_it_began(server: Server, client: Client) -> None:
-    """A stream that nobody reads asks for nothing."""
-    with client.runs.stream("run-1") as stream:
-        pass
-    assert (list(stream), server.asked) == ([], [])

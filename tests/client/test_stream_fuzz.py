@@ -1,14 +1,13 @@
 """Any bytes at all as a stream of events, cut into any chunks."""
 
 import json
-import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.client.stream import _messages, events
+from runkit.client.stream import events
 from runkit.models import Run
 
 LINES = [
@@ -49,34 +48,6 @@ def chunked(stream: bytes, cuts: list[int]) -> list[bytes]:
     """Cut a stream at some places."""
     at = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
     return [stream[one:other] for one, other in pairwise(at)]
-
-
-def by_the_book(stream: bytes) -> list[tuple[str, str]]:
-    """What the standard of server-sent events makes of it, line by line; its end counts as a blank line."""
-    text = stream.decode("utf-8-sig", "replace") + "\n\n"
-    found, name, data = [], "", []
-    for line in re.split("\r\n|\n|\r", text):
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if not line:
-            if "\n".join(data):
-                found.append((name or "message", "\n".join(data)))
-            name, data = "", []
-        elif field == "event":
-            name = value
-        elif field == "data":
-            data.append(value)
-    return found
-
-
-@given(STREAMS, st.lists(st.integers(0, 500), max_size=8))
-@example(b"data: one\r", [])
-@example("data: a\u2028b\x85c\x0bd\n\n".encode(), [9, 10])
-@example(b"\xef\xbb\xbfdata: x\n\n", [1, 2])
-@example(b"data: \xe2\x82\xac\r\n\r\ndata: y", [7, 8, 10, 11, 12])
-def test_messages_are_those_of_the_standard(stream: bytes, cuts: list[int]) -> None:
-    """Whatever the bytes and wherever they are cut, the messages are those that the standard names."""
-    assert list(_messages(chunked(stream, cuts))) == by_the_book(stream)
 
 
 @given(STREAMS, st.lists(st.integers(0, 500), max_size=8))

@@ -14,7 +14,6 @@ import pytest
 
 from runkit.client import Client
 from runkit.errors import UsageError
-from runkit.models import Run
 from runkit.server import Sandbox, sandbox
 from tests.sandbox.conftest import KEY, Serve, Server
 
@@ -212,15 +211,17 @@ def test_a_stream_is_cut_at_any_byte(server: Server, box: Sandbox, at: int | Non
     run_id = server.start()
     server.time.seconds += 60  # it works, and has something to tell
     box.fault("cut", "GET /stream", times=2, at=at)
-    opened = []
+    pauses = []
 
-    def is_open(run: Run | None) -> None:
-        opened.append(run)
-        if opened.count(None) == 3:
-            server.time.seconds += 10_000  # it ends
+    class Reopening(Client):
+        @staticmethod
+        def _sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                server.time.seconds += 3_000  # it ends
 
-    with Client(KEY, server.running.url) as client:
-        *told, last = client.runs.stream(run_id, is_open)
+    with Reopening(KEY, server.running.url, rate=None) as client:
+        *told, last = client.runs.stream(run_id)
         assert last.run == client.runs.get(run_id)
     assert last.run.status == "completed"
     times = [event.timestamp for event in told]

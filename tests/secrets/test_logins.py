@@ -37,7 +37,9 @@ def test_a_proxy_that_repeats_its_login(
         proxy = f"http://ana:{LOGIN}@{server.url.removeprefix('http://').removesuffix('/v1')}"
         if is_of_environment:
             monkeypatch.setenv("HTTPS_PROXY", proxy)
-        monkeypatch.setattr(Client, "_sleep", staticmethod(lambda seconds: None))
+        passed = [0.0]
+        monkeypatch.setattr(Client, "_clock", staticmethod(lambda: passed[0]))
+        monkeypatch.setattr(Client, "_sleep", staticmethod(lambda s: passed.append(passed.pop() + s)))
         client = Client(
             CANARY, "https://host.example/v1", proxy=None if is_of_environment else proxy, timeout=2
         )
