@@ -251,8 +251,8 @@ def test_interrupt_returns_what_arrived(server: Server, client: Client, run_json
     server.script = answer
     runs = client.runs.fetch(IDS, workers=1)
     release.set()
-    n_arrived = len(runs)  # the tenth may be waiting to be taken
-    assert n_arrived in (9, 10)
+    n_arrived = len(runs)  # the last ones may be waiting to be taken
+    assert 5 < n_arrived <= 10
     assert runs.ids == tuple(IDS[:n_arrived])
     assert runs.why == f"interrupted: {n_arrived} of 20 runs arrived"
     more = client.runs.fetch(runs.requested or (), have=runs)
