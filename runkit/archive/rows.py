@@ -16,8 +16,9 @@ from runkit import jsontext
 from runkit.contract import BUSINESS_FIELDS, FINAL_STATUSES, LOCAL, current_status
 from runkit.tables.batch import read_runs
 from runkit.tables.problems import Problems
+from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
-from runkit.tables.validate import NEVER, TEXT, TIME, Flags, Ints
+from runkit.tables.validate import NEVER, Flags, Ints
 
 Json = dict[str, Any]
 
@@ -81,7 +82,6 @@ def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
     columns = {
         **runs.text,
         "run_id": runs.text["id"],
-        "status": pa.array(map(current_status, runs.text["status"].to_pylist()), TEXT),
         **{name: _times(values) for name, values in runs.time.items()},
         "has_steps": pa.array(runs.has_steps),
         "digest": pa.array([row.digest for row in valid], TEXT),

@@ -26,8 +26,8 @@ from runkit.errors import ArchiveError
 from runkit.models import Run
 from runkit.steptree import kind
 from runkit.tables.frames import Frames, frames
-from runkit.tables.sources import Location, Record
-from runkit.tables.validate import TEXT
+from runkit.tables.schema import TEXT
+from runkit.tables.sources import Record
 from runkit.text import visible
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Part(NamedTuple):
                     if digest in businesses:
                         business = businesses.pop(digest)  # so that equal copies count once
                         raw = with_business(self._loads(text), business)
-                        yield Record(raw, Location(), n_bytes=len(text.as_buffer()))
+                        yield Record(raw, n_bytes=len(text.as_buffer()))
 
     def _loads(self, text: pa.Scalar) -> dict[str, Any]:
         try:

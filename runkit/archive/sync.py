@@ -13,7 +13,7 @@ from runkit.archive.writing import Added, Writer, compact
 from runkit.client.fetch import check_workers
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.progress import Bar
-from runkit.tables.sources import Location, Record
+from runkit.tables.sources import Record
 from runkit.text import plural, shorten, timestamp, visible
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _read(
                 if isinstance(outcome, ApiError):
                     errors[run_id] = outcome
                 else:
-                    writer.add(Record(outcome.to_dict(), Location(path=f"run {run_id}")))
+                    writer.add(Record(outcome.to_dict(), f"run {run_id}"))
         writer.write()
         compact(writer.place, MAX_SMALL_FILES)  # after a conflict, the next sync will do it
     except KeyboardInterrupt:

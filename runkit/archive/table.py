@@ -29,7 +29,8 @@ from runkit.archive.rows import ADDED_COLUMNS, RANKED, SCHEMA, WITH_STATISTICS, 
 from runkit.contract import full_id
 from runkit.errors import ArchiveError, MissingExtra, UsageError
 from runkit.secret import HIDDEN
-from runkit.tables.validate import TEXT, Flags
+from runkit.tables.schema import TEXT
+from runkit.tables.validate import Flags
 from runkit.text import brief, plural, shorten
 
 try:

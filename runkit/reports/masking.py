@@ -36,7 +36,8 @@ from runkit.reports.redaction import (
     unescape_all,
     unescaped_views,
 )
-from runkit.tables.schema import COLUMNS, cast
+from runkit.tables.schema import COLUMNS
+from runkit.tables.validate import cast
 
 MIN_SECRET_LENGTH = 12  # characters of a value masked everywhere: shorter values are also ordinary words
 MAX_PREFIXES = 500  # prefixes of secrets in one regular expression for Arrow

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pydantic
 
 from runkit import files
 from runkit.contract import full_id
@@ -22,11 +23,11 @@ from runkit.html_tables import df_to_html, with_labels
 from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
-from runkit.tables.batch import Batch, Vocabularies, read_batch
-from runkit.tables.problems import Problems, problem_counts
-from runkit.tables.schema import COLUMNS, DTYPES, SCHEMA, Column, cast, empty, schema_frame
+from runkit.tables.batch import read_batch
+from runkit.tables.problems import Problems, problem_counts, problem_words
+from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.tables.sources import Record, records_of
-from runkit.tables.validate import Flags, Ints, Vocabulary, micros
+from runkit.tables.validate import cast, empty, micros
 from runkit.text import (
     Markup,
     block,
@@ -59,6 +60,14 @@ class Coverage(NamedTuple):
     kept: int
     refused: int
     why: str | None = None
+
+
+class _SavedCoverage(pydantic.BaseModel):
+    seen: int
+    kept: int
+    refused: int
+    why: str | None
+    version: int | None = None  # not written by version 0.1
 
 
 @dataclass(frozen=True, repr=False)
@@ -226,12 +235,8 @@ class Frames:
         if self.coverage.why:
             parts.append(f"not complete: {one_line(self.coverage.why)}")
         if len(self.problems):
-            n_problems = problem_counts(self.problems)
-            by_kind = (
-                n_problems.groupby(self.problems["problem"].astype("str")).sum().sort_values(ascending=False)
-            )
-            kinds = ", ".join(f"{n:,} {one_line(str(word))}" for word, n in by_kind.items())
-            parts.append(f"{plural(int(n_problems.sum()), 'problem')} ({kinds})")
+            n_problems = int(problem_counts(self.problems).sum())
+            parts.append(f"{plural(n_problems, 'problem')} ({problem_words(self.problems)})")
         parts = parts or ["complete, no problems"]
         if self.version is not None:
             parts.append(f"archive version {self.version}")
@@ -313,23 +318,19 @@ def frames(
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
     source = getattr(source, "pinned", source)  # one version of an archive, even if others write to it
-    words: Vocabularies = {
-        frame: {column.name: Vocabulary(column.words) for column in columns if column.kind == "category"}
-        for frame, columns in SCHEMA.items()
-    }
     problems = Problems()
     moment = _as_of_micros(as_of, source)
     seen, batches = 0, []
     with gc_paused(), Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress) as bar:
         for records in _in_batches(records_of(source)):
-            batches.append(read_batch(records, moment, words, problems))
+            batches.append(read_batch(records, moment, problems))
             bar.update(len(records))
             seen += len(records)
             records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)
     if why is not None:
-        problems.add(None, "source", "truncated", f"the source is incomplete: {why}")
-    dataframes = _assemble(batches or [read_batch([], moment, words, problems)], words, problems)
+        problems.add(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
+    dataframes = _assemble(batches or [read_batch([], moment, problems)], problems)
     n_runs = len(dataframes["runs"])
     coverage = Coverage(seen, n_runs, seen - n_runs, why)
     result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
@@ -392,75 +393,31 @@ def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _assemble(batches: list[Batch], words: Vocabularies, problems: Problems) -> dict[str, pd.DataFrame]:
-    """Concatenate the batches' columns, without runs that have a newer record of the same id.
+def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[str, pd.DataFrame]:
+    """Join the batches, without runs that have a newer record of the same id.
 
-    The batches are emptied on the way: each column is released once it is in its frame, so that memory holds
-    only one column twice.
+    The batches are emptied on the way, so that memory holds only one frame twice.
     """
-    runs = _frame("runs", batches, words, None)
-    newest = _newest_rows(runs)
-    is_kept = newest == np.arange(len(runs))
-    keep: dict[str, Flags] = {}
+    tables = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in list(batches[0])}
+    runs = tables["runs"].select(["run_id", "updated_at", "location"]).to_pandas()
+    newest = runs.sort_values("updated_at", kind="stable").drop_duplicates("run_id", keep="last")
+    is_kept = runs.index.isin(newest.index)
     if not is_kept.all():
-        _note_duplicates(runs, newest, batches, problems)
-        keep = {name: np.repeat(is_kept, runs[f"n_{name}"]) for name in PARTS}
-        keep["reads"] = is_kept
-        runs = runs[is_kept].reset_index(drop=True)
-    frames = {name: _frame(name, batches, words, keep.get(name)) for name in (*PARTS, "reads")}
-    return {"runs": runs, **frames, "problems": problems_frame(problems)}
-
-
-def _newest_rows(runs: pd.DataFrame) -> Ints:
-    """Return for each row the row of the same run to keep: newest updated_at, the later one in a tie."""
-    rows = np.arange(len(runs))
-    if runs["run_id"].is_unique:
-        return rows
-    best = runs[["run_id", "updated_at"]].assign(row=rows).sort_values(["updated_at", "row"])
-    return best.groupby("run_id", sort=False)["row"].transform("last").sort_index().to_numpy()
-
-
-def _note_duplicates(runs: pd.DataFrame, newest: Ints, batches: list[Batch], problems: Problems) -> None:
-    locations = [location for batch in batches for location in batch.locations]
-    for row in np.flatnonzero(newest != np.arange(len(runs))).tolist():
-        detail = f"replaced by the record at {locations[newest[row]]}, which is newer or comes later"
-        problems.add({"id": runs["run_id"].iloc[row]}, locations[row], "duplicate_run", detail)
-
-
-def _frame(name: str, batches: list[Batch], words: Vocabularies, keep: Flags | None) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for column in COLUMNS[name]:
-        parts = [batch.chunks[name].pop(column.name) for batch in batches]
-        known = words.get("artifacts" if column.name == "origin" else name, {}).get(column.name)
-        columns[column.name] = _values(column, parts, keep, known)
-    return pd.DataFrame(columns, copy=False)
-
-
-def _values(column: Column, parts: list[Any], keep: Flags | None, known: Vocabulary | None) -> Any:
-    if column.kind == "str":
-        text = pa.chunked_array(parts)
-        text = text if keep is None else text.filter(pa.array(keep))
-        return text.to_pandas().astype("str")  # pyarrow before 24 makes object columns of all nulls
-    values = np.concatenate(parts)
-    values = values if keep is None else values[keep]
-    if known is not None:
-        return pd.Categorical.from_codes(values, categories=pd.Index(known.words, dtype="str"))
-    if column.kind == "time":
-        return pd.DatetimeIndex(values.view("M8[us]")).tz_localize("UTC")
-    return values.astype(DTYPES[column.kind], copy=False)
+        newest_at = newest.set_index("run_id")["location"]
+        for run_id, _, location in runs[~is_kept].itertuples(index=False):
+            detail = f"replaced by the record at {newest_at[run_id]}, which is newer or comes later"
+            problems.add(Record({"id": run_id}, location), "duplicate_run", detail)
+        n_rows = {name: tables["runs"][f"n_{name}"] for name in PARTS}
+        for name, table in tables.items():
+            tables[name] = table.filter(pa.array(np.repeat(is_kept, n_rows.get(name, 1))))
+    frames = {name: cast(tables.pop(name).to_pandas(split_blocks=True), name) for name in list(tables)}
+    return frames | {"problems": problems_frame(problems)}
 
 
 def problems_frame(problems: Problems) -> pd.DataFrame:
     """Make the problems frame."""
-    return pd.DataFrame(
-        {
-            column.name: pd.Series(
-                [row[column.name] for row in problems.rows],
-                dtype=pd.CategoricalDtype(list(column.words)) if column.kind == "category" else "str",
-            )
-            for column in SCHEMA["problems"]
-        }
-    )
+    columns = [column.name for column in SCHEMA["problems"]]
+    return cast(pd.DataFrame(problems.rows, columns=columns, dtype="str"), "problems")
 
 
 def read(directory: str | Path) -> Frames:
@@ -513,14 +470,10 @@ def _read_coverage(path: Path, n_runs: int) -> tuple[Coverage, int | None]:
     if not path.is_file():
         return Coverage(n_runs, n_runs, 0), None
     try:
-        fields = json.loads(path.read_bytes())
-        seen, kept, refused = (int(fields[name]) for name in ("seen", "kept", "refused"))
-        why, version = fields["why"], fields.get("version")
-        if not isinstance(why, str | None) or not isinstance(version, int | None):
-            raise TypeError("why is not text, or version not a number")
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        saved = _SavedCoverage.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise _damaged(path, "the coverage of frames", error) from None
-    return Coverage(seen, kept, refused, why), version
+    return Coverage(saved.seen, saved.kept, saved.refused, saved.why), saved.version
 
 
 def _damaged(path: Path, what: str, error: Exception) -> DataError:
