@@ -17,30 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit import jsontext, timing
-from runkit.contract import CONFIDENCES, LOCAL, RESOLUTIONS, current_status, local_fields, resolution_of
+from runkit.contract import CONFIDENCES, LOCAL, RESOLUTIONS, Json, current_status, local_fields, resolution_of
 from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
 from runkit.tables import findings
 from runkit.tables.problems import Problems
-from runkit.tables.schema import COLUMNS, TEXT
+from runkit.tables.schema import COLUMNS
 from runkit.tables.sources import Record, reject_reason
-from runkit.tables.validate import (
-    NEVER,
-    Chunk,
-    Columns,
-    Flags,
-    Ints,
-    Json,
-    arrow_table,
-    count,
-    is_word,
-    map_words,
-    read_columns,
-    seconds,
-    take,
-    text,
-)
+from runkit.tables.validate import NEVER, Chunk, count, is_word, map_words, read_columns, take, text, to_arrow
 from runkit.text import agent_title, brief
+from runkit.timing import Flags, Ints
 
 _PARTS = (("steps", list), ("output", dict), ("requester", dict))
 _NO_TIMES = np.zeros(0, np.int64)
@@ -91,23 +77,21 @@ def read_batch(records: Sequence[Record], as_of: int | None, problems: Problems)
     """
     steps = _measure(_read_steps(read_runs(records, problems)), as_of)
     runs = steps.runs
-    interrupts = np.flatnonzero(is_word(steps.text["type"], "interrupt")).tolist()
-    resolutions = {position: resolution_of(steps.records[position]) for position in interrupts}
-    questions = findings.read_questions(steps, resolutions)
+    questions = findings.read_questions(steps)
     artifacts, sources = findings.artifact_columns(findings.collect_lists(steps, questions), steps)
     chunks = {
-        "steps": _step_columns(steps, resolutions, artifacts),
+        "steps": _step_columns(steps, artifacts),
         "artifacts": artifacts,
         "sources": sources,
         "interrupts": findings.interrupt_columns(questions, steps),
     }
     n_rows = {f"n_{name}": count(chunk["run"], len(runs.records)) for name, chunk in chunks.items()}
-    chunks["runs"] = _run_columns(runs, chunks) | _budget(steps, resolutions) | n_rows
+    chunks["runs"] = _run_columns(runs, chunks) | _budget(steps) | n_rows
     chunks["reads"] = chunks["runs"]
     for frame, noted in (("runs", runs), ("steps", steps)):
         _note_unknown_words(frame, chunks[frame], noted)
     problems.owners.clear()
-    tables = {frame: arrow_table(frame, columns) for frame, columns in chunks.items()}
+    tables = {frame: to_arrow(frame, columns) for frame, columns in chunks.items()}
     locations = text(record.location for record in runs.records)
     return tables | {"runs": tables["runs"].append_column("location", locations)}
 
@@ -179,10 +163,12 @@ def _read_steps(runs: Runs) -> Steps:
             for problem in tree.notes:
                 runs.problems.add(record, problem.problem, problem.detail, step=problem.record)
         at = np.searchsorted(kept, _chained(tree.origins for tree in trees) + first[steps.run])
-        columns = Columns(
-            {name: take(values, at) for name, values in columns.text.items()},
-            {name: values[at] for name, values in columns.time.items()},
-        )
+        texts = {name: take(values, at) for name, values in columns.text.items()}
+        times = {name: values[at] for name, values in columns.time.items()}
+        columns = columns._replace(text=texts, time=times)
+    asks = is_word(columns.text["type"], "interrupt").tolist()
+    resolutions = (resolution_of(one) if ask else None for one, ask in zip(steps.records, asks, strict=True))
+    columns.text["resolution"] = text(resolutions)
     steps = steps._replace(text=columns.text, time=columns.time)
     _compare_parents(steps)
     return steps
@@ -267,7 +253,7 @@ def _as_of(steps: Steps, as_of: int | None) -> Ints:
 # ----------------------------------------------------------------------------------------------- columns
 
 
-def _step_columns(steps: Steps, resolutions: dict[int, str | None], artifacts: Chunk) -> Chunk:
+def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
     runs, run, parent, start, end = steps.runs, steps.run, steps.parent, steps.start, steps.end
     n = len(run)
     order = np.arange(n) - np.searchsorted(run, np.arange(len(runs.records)))[run]
@@ -284,11 +270,10 @@ def _step_columns(steps: Steps, resolutions: dict[int, str | None], artifacts: C
         "started_at": start,
         "completed_at": np.where(is_open, NEVER, end),
         "is_open": is_open,
-        "duration_s": seconds(end - start),
-        "self_s": seconds(timing.self_time(start, end, parent)),
+        "duration_s": end - start,
+        "self_s": timing.self_time(start, end, parent),
         "is_critical": path.is_on,
-        "critical_s": seconds(path.length),
-        "resolution": text(map(resolutions.get, range(n))) if resolutions else pa.nulls(n, TEXT),
+        "critical_s": path.length,
         "n_children": count(parent, n),
         "n_artifacts": count(artifacts["step"], n),
         "result": _results(steps),
@@ -324,8 +309,8 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
         "requester": text(who.get("name") if isinstance(who, dict) else None for who in requesters),
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "as_of": runs.as_of,
-        "queued_s": seconds(queued, is_started & (queued >= 0)),
-        "duration_s": seconds(runs.end - runs.start, is_started),
+        "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
+        "duration_s": np.where(is_started, runs.end - runs.start, NEVER),
         "has_steps": runs.has_steps,
         "n_errors": count(steps["run"][is_word(steps["type"], "error")], n),
         "n_pending": count(interrupts["run"][is_word(interrupts["outcome"], findings.PENDING)], n),
@@ -333,13 +318,13 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     }
 
 
-def _budget(steps: Steps, resolutions: dict[int, str | None]) -> Chunk:
+def _budget(steps: Steps) -> Chunk:
     """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle."""
     runs, n = steps.runs, len(steps.run)
-    is_waiting, is_leaf = np.zeros(n, np.bool_), count(steps.parent, n) == 0
-    for position, resolution in resolutions.items():
-        is_leaf[position] = resolution in RESOLUTIONS  # the policy settled it: it is a leaf
-        is_waiting[position] = resolution not in RESOLUTIONS
+    is_interrupt = is_word(steps.text["type"], "interrupt")
+    is_settled = is_word(steps.text["resolution"], *RESOLUTIONS)  # by the policy: it is a leaf
+    is_waiting = is_interrupt & ~is_settled
+    is_leaf = np.where(is_interrupt, is_settled, count(steps.parent, n) == 0)
     budget = timing.budget(
         steps.run,
         steps.start,
@@ -350,7 +335,7 @@ def _budget(steps: Steps, resolutions: dict[int, str | None]) -> Chunk:
         run_end=runs.end,
     )
     is_known = (runs.time["started_at"] != NEVER) & runs.has_steps
-    return {f"{name}_s": seconds(micros, is_known) for name, micros in budget._asdict().items()}
+    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()}
 
 
 def _note_unknown_words(frame: str, columns: Chunk, noted: Runs | Steps) -> None:

@@ -7,7 +7,7 @@ The API shows an interrupt as an item of `run.interrupts` while it is pending, a
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,24 +15,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.contract import FINAL_STATUSES, RESOLUTIONS, TIERS, answerer_of, interrupt_kind, proposals_of
+from runkit.contract import (
+    FINAL_STATUSES,
+    RESOLUTIONS,
+    TIERS,
+    Json,
+    answerer_of,
+    interrupt_kind,
+    proposals_of,
+)
 from runkit.models import Artifact, Interrupt, Source
 from runkit.steptree import kind
 from runkit.tables.schema import ORIGINS, OUTCOMES, TEXT
-from runkit.tables.validate import (
-    NEVER,
-    Chunk,
-    Flags,
-    Ints,
-    Json,
-    count,
-    explode,
-    is_word,
-    seconds,
-    take,
-    text,
-)
+from runkit.tables.validate import NEVER, Chunk, count, explode, is_word, take, text
 from runkit.text import brief
+from runkit.timing import Flags, Ints
 
 if TYPE_CHECKING:
     from runkit.tables.batch import Runs, Steps
@@ -109,17 +106,14 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def read_questions(steps: Steps, resolutions: dict[int, str | None]) -> list[Question]:
-    """Read all interrupts by run, in tree order of their steps; those without a step come last.
-
-    `resolutions` has the interrupt steps by position.
-    """
+def read_questions(steps: Steps) -> list[Question]:
+    """Read all interrupts by run, in tree order of their steps; those without a step come last."""
     runs = steps.runs
     items, finished = _pending_items(runs), is_word(runs.text["status"], *FINAL_STATUSES).tolist()
     of_steps: list[list[Question]] = [[] for _ in runs.records]
-    for position, resolution in resolutions.items():
-        run, agent = int(steps.run[position]), steps.text["agent"][position].as_py()
-        is_open = bool(steps.time["completed_at"][position] == NEVER)
+    for position in np.flatnonzero(is_word(steps.text["type"], "interrupt")).tolist():
+        run, is_open = int(steps.run[position]), bool(steps.time["completed_at"][position] == NEVER)
+        agent, resolution = (steps.text[name][position].as_py() for name in ("agent", "resolution"))
         of_steps[run].append(
             Question(run, finished[run], None, steps.records[position], position, agent, is_open, resolution)
         )
@@ -206,7 +200,7 @@ def interrupt_columns(questions: Sequence[Question], steps: Steps) -> Chunk:
         "n_proposals": np.array([question.n_proposals for question in questions], np.int64),
         "asked_at": np.where(has_step, asked, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
-        "wait_s": seconds(until - asked, has_step),
+        "wait_s": np.where(has_step, until - asked, NEVER),
         "outcome": outcomes,
         "decision": pa.nulls(len(run), TEXT),
         "answered_by": text(
@@ -235,10 +229,19 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
     that those of its step are skipped.
     """
     runs, agents = steps.runs, steps.text["agent"]
-    proposed = [entry for question in questions for entry in _proposed(question)]
-    in_value = {entry.step for entry in proposed}
+    lists = []
+    for question in questions:
+        item = question.item
+        value = item["value"] if item else {}
+        is_combined = isinstance(value.get("proposals"), list)
+        for number, proposal in enumerate(proposals_of(value)):
+            field = f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts"
+            agent = _text_or_none(proposal.get("agent")) or (_agent(item) if item else None)
+            if (artifacts := proposal.get("artifacts")) not in EMPTY:
+                at, interrupt_id = (question.run, question.position), question.interrupt_id
+                lists.append(ArtifactList(*at, PROPOSAL, interrupt_id, agent, artifacts, field))
+    in_value = {entry.step for entry in lists}
     asked = {question.position: question.interrupt_id for question in questions if question.step}
-    lists = list(proposed)
     for number, step in enumerate(steps.records):
         if (artifacts := step.get("artifacts")) not in EMPTY and number not in in_value:
             run, agent = int(steps.run[number]), agents[number].as_py()
@@ -250,19 +253,6 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
             artifacts = output.get("artifacts")
             lists.append(ArtifactList(run, -1, OUTPUT, None, agent, artifacts, "output.artifacts"))
     return sorted(lists, key=lambda entry: (entry.run, entry.origin == OUTPUT, entry.step < 0, entry.step))
-
-
-def _proposed(question: Question) -> Iterator[ArtifactList]:
-    """Give the artifacts that a pending item proposes."""
-    if question.item is None:
-        return
-    is_combined = isinstance(question.item["value"].get("proposals"), list)
-    for number, proposal in enumerate(proposals_of(question.item["value"])):
-        field = f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts"
-        agent = _text_or_none(proposal.get("agent")) or _agent(question.item)
-        if (artifacts := proposal.get("artifacts")) not in EMPTY:
-            run, position, interrupt_id = question.run, question.position, question.interrupt_id
-            yield ArtifactList(run, position, PROPOSAL, interrupt_id, agent, artifacts, field)
 
 
 def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk, Chunk]:

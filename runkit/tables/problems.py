@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runkit.jsontext import as_unicode
 from runkit.tables.sources import Record
 from runkit.text import brief, one_line
 
@@ -64,7 +63,7 @@ class Problems:
         row = {
             "run_id": run_id,
             "step_id": _id_of(step),
-            "location": as_unicode(f"{record.location}{path}".removesuffix(" $")),
+            "location": f"{record.location}{path}".removesuffix(" $"),
             "problem": problem,
             "detail": detail,
             "severity": "error" if problem in ERRORS else "warning",

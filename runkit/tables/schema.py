@@ -16,25 +16,15 @@ from runkit.contract import KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STE
 
 Kind = Literal["str", "category", "time", "seconds", "count", "flag"]
 
-DTYPES: dict[Kind, str] = {
-    "str": "str",
-    "time": "datetime64[us, UTC]",
-    "seconds": "float64",
-    "count": "int32",
-    "flag": "bool",
-}
-
-UNITS: dict[Kind, str] = {"time": "UTC", "seconds": "s"}
-
 TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
 TIME = pa.timestamp("us", tz="UTC")
-ARROW: dict[Kind, pa.DataType] = {
-    "str": TEXT,
-    "category": TEXT,
-    "time": TIME,
-    "seconds": pa.float64(),
-    "count": pa.int32(),
-    "flag": pa.bool_(),
+TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {  # the dtype, the type in Arrow, the unit
+    "str": ("str", TEXT, None),
+    "category": ("category", TEXT, None),
+    "time": ("datetime64[us, UTC]", TIME, "UTC"),
+    "seconds": ("float64", pa.float64(), "s"),
+    "count": ("int32", pa.int32(), None),
+    "flag": ("bool", pa.bool_(), None),
 }
 
 ORIGINS = ("step", "proposal", "output")
@@ -181,9 +171,9 @@ COLUMNS = SCHEMA | {"reads": READS}
 
 def schema_frame() -> pd.DataFrame:
     """Make a frame of all columns: their frame, name, dtype, unit and meaning."""
-    rows = [
-        (frame, column.name, DTYPES.get(column.kind, "category"), UNITS.get(column.kind), column.meaning)
-        for frame, columns in SCHEMA.items()
-        for column in columns
-    ]
+    rows = []
+    for frame, columns in SCHEMA.items():
+        for kind, name, meaning, _ in columns:
+            dtype, _, unit = TYPES[kind]
+            rows.append((frame, name, dtype, unit, meaning))
     return pd.DataFrame(rows, columns=["frame", "column", "dtype", "unit", "meaning"], dtype="str")

@@ -49,15 +49,15 @@ def records_of(source: object) -> Iterator[Record]:
     elif isinstance(source, bytes | bytearray | memoryview):
         yield from _from_bytes(bytes(source))
     elif isinstance(source, Run):
-        yield _from_object(source, "$")
+        yield record_of(source, "$")
     elif isinstance(source, dict):
-        yield from (_from_object(raw, location) for raw, location in _runs_in(source, "$"))
+        yield from (record_of(raw, location) for raw, location in _runs_in(source, "$"))
     elif callable(stored := getattr(source, "stored_records", None)):  # an archive
         for number, record in enumerate(stored()):
             yield record._replace(location=f"$[{number}]")
     elif callable(runs := getattr(source, "runs", None)):
         for number, item in enumerate(runs()):
-            yield _from_object(item, f"$[{number}]")
+            yield record_of(item, f"$[{number}]")
     elif isinstance(source, Iterable):
         for number, item in enumerate(source):
             yield from _from_item(item, f"$[{number}]")
@@ -75,11 +75,11 @@ def _from_item(item: object, location: str) -> Iterator[Record]:
     elif isinstance(item, Path) or (isinstance(item, str) and item.removesuffix(".gz").endswith(SUFFIXES)):
         yield from _from_path(item)
     else:  # text in an object is not a path: the content of a document must not open files
-        yield _from_object(item, location)
+        yield record_of(item, location)
 
 
-def _from_object(value: object, location: str) -> Record:
-    """Write a run or a Python object as JSON, and read it back."""
+def record_of(value: object, location: str) -> Record:
+    """Write a run or a Python object as JSON, and read it back, so that it is what JSON can hold."""
     raw = value.to_dict() if isinstance(value, Run) else value
     try:
         text = jsontext.dumps(raw)
@@ -125,15 +125,15 @@ def _from_path(source: str | Path) -> Iterator[Record]:
     if file is None:
         name = shorten(str(path), 300)
         raise UsageError(f"{name} does not exist; give the path of an existing file.")
+    name = jsontext.as_unicode(str(path))
     with file, gzip.open(file) if path.suffix == ".gz" else file as text:
         try:
             if suffix in LINES:
-                yield from _from_lines(text, f"{path}:")
+                yield from _from_lines(text, f"{name}:")
             else:
-                yield from _from_document(text.read(), f"{path} $")
+                yield from _from_document(text.read(), f"{name} $")
         except GZIP_ERRORS as error:
-            detail = f"the file is truncated or not gzip: {error}"
-            yield Record(None, str(path), "bad_json", detail)
+            yield Record(None, name, "bad_json", f"the file is truncated or not gzip: {error}")
 
 
 def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:

@@ -18,22 +18,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from runkit.contract import format_time, read_time
+from runkit.contract import Json, format_time, read_time
 from runkit.models import ApiObject, Step
 from runkit.steptree import kind
-from runkit.tables.schema import ARROW, COLUMNS, DTYPES, TEXT, TIME
+from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES
 from runkit.text import brief
+from runkit.timing import Flags, Ints
 
-Json = dict[str, Any]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 Chunk = dict[str, Any]  # columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
 Issue = tuple[str, str, str]  # the kind of problem, what was found and expected, the field
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
-ABSENT = {"count": 0, "flag": False}  # by kind of column; others have null
+ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; others have null
 IS_TIME = {str: False, str | None: False, datetime: True, datetime | None: True}
 
 
@@ -201,12 +198,6 @@ def is_word(values: pa.Array, *words: str) -> Flags:
     return flags
 
 
-def seconds(micros: Ints, is_valid: Flags | None = None) -> NDArray[np.float64]:
-    """Convert int64 microseconds to float seconds, NaN where not valid."""
-    values = micros / 1e6
-    return values if is_valid is None else np.where(is_valid, values, np.nan)
-
-
 def take(values: pa.Array, positions: Ints) -> pa.Array:
     """Take the values at some positions, null where a position is negative."""
     return values.take(pa.array(positions, mask=positions < 0))
@@ -223,24 +214,28 @@ def empty(frame: str) -> pd.DataFrame:
     return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
 
 
-def arrow_table(frame: str, columns: dict[str, Any]) -> pa.Table:
-    """Make the Arrow table of a frame from Arrow and numpy arrays; times are int64 microseconds."""
-    times = {one.name: columns[one.name].view("M8[us]") for one in COLUMNS[frame] if one.kind == "time"}
-    return pa.table(columns | times, pa.schema([(one.name, ARROW[one.kind]) for one in COLUMNS[frame]]))
+def to_arrow(frame: str, columns: Chunk) -> pa.Table:
+    """Make the Arrow table of a frame; times and durations are int64 microseconds, `NEVER` for null."""
+    values = dict(columns)
+    for kind_of, name, *_ in COLUMNS[frame]:
+        if kind_of == "time":
+            values[name] = columns[name].view("M8[us]")
+        elif kind_of == "seconds":
+            values[name] = np.where(columns[name] == NEVER, np.nan, columns[name] / 1e6)
+    return pa.table(values, pa.schema([(one.name, TYPES[one.kind][1]) for one in COLUMNS[frame]]))
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
     """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
     out = {}
-    for column in COLUMNS[frame]:
-        dtype = DTYPES.get(column.kind, "str")
-        if column.name not in df:
-            df = df.assign(**{column.name: pd.Series(ABSENT.get(column.kind), df.index, dtype)})
-        values = df[column.name].astype(pd.api.types.pandas_dtype(dtype))
-        if column.kind == "category":
-            codes, found = pd.factorize(values)
-            words = list(dict.fromkeys([*column.words, *found]))
-            recoded: Ints = np.array([*map(words.index, found), -1])[codes]
-            values = pd.Series(pd.Categorical.from_codes(recoded, pd.Index(words, dtype="str")), df.index)
-        out[column.name] = values
+    for kind_of, name, _, known in COLUMNS[frame]:
+        dtype = "str" if known else TYPES[kind_of][0]
+        if name not in df:
+            df = df.assign(**{name: pd.Series(ABSENT.get(kind_of), df.index, dtype)})
+        out[name] = df[name].astype(pd.api.types.pandas_dtype(dtype))
+        if known:
+            codes, found = pd.factorize(out[name])
+            words = pd.Index([*known, *(word for word in found if word not in known)], dtype="str")
+            recoded: Ints = np.append(words.get_indexer(found), -1)[codes]
+            out[name] = pd.Series(pd.Categorical.from_codes(recoded, words), df.index)
     return pd.DataFrame(out, copy=False)
