@@ -17,7 +17,6 @@ from runkit.tables.batch import read_runs
 from runkit.tables.problems import Problems
 from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
-from runkit.timing import Ints
 
 RANKED = ("run_id", "updated_at", "has_steps", "read_at", *BUSINESS_FIELDS)
 """The columns that decide which copy of a run is the newest, and what it takes from older ones."""
@@ -44,17 +43,13 @@ def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
     digests = [digest(record.raw, text) for record, text in zip(runs.records, texts, strict=True)]
     columns = {
         **runs.text,
-        **{name: _times(values) for name, values in runs.time.items()},
+        **{name: micros.view("M8[us]") for name, micros in runs.time.items()},
         "run_id": runs.text["id"],
         "has_steps": runs.has_steps,
         "digest": digests,
         "json": texts,
     }
     return pa.table(columns, SCHEMA)
-
-
-def _times(micros: Ints) -> pa.Array:
-    return pa.array(micros.view("M8[us]"), TIME)
 
 
 def digest(raw: Json, text: str) -> str:

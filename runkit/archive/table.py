@@ -203,9 +203,8 @@ class Snapshot:
 
     def full_ids(self, run_ids: Iterable[str]) -> set[str]:
         """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
-        with self.place.translated_errors():
-            ids = self.place.dataset(list(self.files)).to_table(columns=["run_id"])["run_id"].to_pylist()
-        return full_ids(run_ids, ids, f"version {self.version} of {self.place.uri}")
+        known = self.copies()["run_id"].to_pylist()
+        return full_ids(run_ids, known, f"version {self.version} of {self.place.uri}")
 
     def known(self, run_ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Give columns of the newest copies of some runs, by run id."""

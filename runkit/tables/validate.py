@@ -27,6 +27,7 @@ from runkit.text import brief
 from runkit.timing import Flags, Ints
 
 Chunk = dict[str, Any]  # columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
+Field = tuple[str, bool, bool]  # of a model: its name, whether it is a time (else text), and required
 Issue = tuple[str, str, str]  # the kind of problem, what was found and expected, the field
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
@@ -42,14 +43,6 @@ def micros(when: datetime | str) -> int:
 FIRST, LAST = (micros(when.replace(tzinfo=UTC)) for when in (datetime.min, datetime.max))
 
 
-class Field(NamedTuple):
-    """One field of a model, which is a time or text."""
-
-    name: str
-    is_time: bool
-    is_required: bool
-
-
 class Columns(NamedTuple):
     """Text fields as Arrow arrays, time fields as int64 microseconds with `NEVER` for null."""
 
@@ -62,12 +55,12 @@ def fields_of(model: type[ApiObject]) -> tuple[Field, ...]:
     """List the text and time fields of a model; lists and objects are checked where they are read."""
     hints = typing.get_type_hints(model)
     fields = [
-        Field(name, IS_TIME[hints[name]], info.is_required())
+        (name, IS_TIME[hints[name]], info.is_required())
         for name, info in model.model_fields.items()
         if hints[name] in IS_TIME
     ]
     # The API's first documentation called a step's agent its graph.
-    return (*fields, Field("graph", False, False)) if model is Step else tuple(fields)
+    return (*fields, ("graph", False, False)) if model is Step else tuple(fields)
 
 
 def read_columns(
@@ -100,14 +93,14 @@ def records_to_arrow(model: type[ApiObject], records: Sequence[Json]) -> Columns
     fields = fields_of(model)
     columns = Columns({}, {})
     try:
-        arrays = pa.array(records, pa.struct([(field.name, TEXT) for field in fields])).flatten()
-        for field, values in zip(fields, arrays, strict=True):
-            if field.is_required and values.null_count:
+        arrays = pa.array(records, pa.struct([(name, TEXT) for name, *_ in fields])).flatten()
+        for (name, is_time, is_required), values in zip(fields, arrays, strict=True):
+            if is_required and values.null_count:
                 return None
-            if field.is_time:
-                columns.time[field.name] = _parse_times(values)
+            if is_time:
+                columns.time[name] = _parse_times(values)
             else:
-                columns.text[field.name] = values
+                columns.text[name] = values
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return None
     return columns
