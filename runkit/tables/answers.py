@@ -45,8 +45,8 @@ def logged_answers(
     """Return the last answer with one of these deliveries to each interrupt, None without one."""
     if not isinstance(answers, pd.DataFrame) or not set(COLUMNS) <= set(answers):
         raise UsageError(f"answers is {brief(answers)}; expected the frame from runkit.answer_log().")
-    created = runs.set_index("run_id")["created_at"]
-    log = answers[answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(created.index)]
+    created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
+    log = answers[answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(list(created))]
     is_own = log["run_created_at"].isna() | (log["run_created_at"] == log["run_id"].map(created))
     by_step, by_id = {}, {}
     for entry in log[is_own].to_dict("records"):
