@@ -125,7 +125,7 @@ def _from_path(source: str | Path) -> Iterator[Record]:
     if file is None:
         name = shorten(str(path), 300)
         raise UsageError(f"{name} does not exist; give the path of an existing file.")
-    name = jsontext.as_unicode(str(path))
+    name = str(path).encode("utf-8", "replace").decode()  # a name may have bytes that are not text
     with file, gzip.open(file) if path.suffix == ".gz" else file as text:
         try:
             if suffix in LINES:
