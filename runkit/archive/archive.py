@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runkit.contract import one_or_several
+from runkit.contract import one_or_several, status_words
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
 from runkit.tables.frames import gc_paused
@@ -124,11 +124,7 @@ class Archive:
         """
         from runkit.archive.writing import compact
 
-        if not compact(self._place):
-            raise ArchiveError(
-                f"{self._place.uri}: not fully compacted because of other writers, and nothing is lost; "
-                "compact again when they are done."
-            )
+        compact(self._place)
         return self.version
 
     def sync(
@@ -220,12 +216,12 @@ class Archive:
         snapshot = self._place.latest(version)
         ids = one_or_several("run_id", run_id)
         chosen = row_filter(
+            since,
+            until,
             run_id=None if ids is None else snapshot.full_ids(ids),
-            status=status,
-            since=since,
-            until=until,
-            agent=agent,
-            business_id=business_id,
+            status=status_words(status),
+            agent=one_or_several("agent", agent),
+            business_id=one_or_several("business_id", business_id),
         )
         return Selection(snapshot, chosen)
 
@@ -258,7 +254,7 @@ class Archive:
 
         try:
             runs = self.pinned
-            n_bytes = sum(file["size_bytes"] for file in runs.snapshot.files)
+            n_bytes = sum(runs.snapshot.files.values())
             facts = f"{plural(len(runs), 'run')}, {n_bytes / 1e6:,.1f} MB, version {runs.version}"
         except NoArchive:
             facts = "no archive yet"

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from runkit import jsontext
-from runkit.contract import BUSINESS_FIELDS, FINAL_STATUSES, LOCAL, current_status
+from runkit.contract import BUSINESS_FIELDS, FINAL_STATUSES, LOCAL, Json, current_status, format_time
 from runkit.tables.batch import read_runs
 from runkit.tables.problems import Problems
+from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
-from runkit.tables.validate import NEVER, TEXT, TIME, Flags, Ints
-
-Json = dict[str, Any]
 
 RANKED = ("run_id", "updated_at", "has_steps", "read_at", *BUSINESS_FIELDS)
 """The columns that decide which copy of a run is the newest, and what it takes from older ones."""
@@ -28,70 +25,31 @@ WITH_STATISTICS = ("run_id", "status", "agent", "business_id", "created_at", "up
 """The columns with statistics, by which files can be skipped. Not the JSON or names: the statistics are in
 the table's log, where customers' data does not belong."""
 
-SCHEMA = pa.schema(
-    [
-        pa.field("run_id", TEXT, nullable=False),
-        pa.field("status", TEXT, nullable=False),
-        pa.field("agent", TEXT),
-        pa.field("business_id", TEXT),
-        pa.field("thread_id", TEXT),
-        pa.field("created_at", TIME, nullable=False),
-        pa.field("updated_at", TIME, nullable=False),
-        pa.field("started_at", TIME),
-        pa.field("ended_at", TIME),
-        pa.field("read_at", TIME),
-        pa.field("has_steps", pa.bool_(), nullable=False),
-        pa.field("digest", TEXT, nullable=False),
-        pa.field("json", TEXT, nullable=False),
-        pa.field("business_name", TEXT),
-        pa.field("business_status", TEXT),
-        pa.field("business_status_at", TIME),
-    ]
-)
-ADDED_COLUMNS = frozenset({"business_name", "business_status", "business_status_at"})
-"""Columns that an archive of 0.1 does not have yet; the first write adds them."""
+REQUIRED = ("run_id", "status", "digest", "json", "created_at", "updated_at", "has_steps")
+_TEXTS = ("run_id", "status", "agent", "business_id", "thread_id", "digest", "json")
+_TIMES = ("created_at", "updated_at", "started_at", "ended_at", "read_at")
+_ADDED = {"business_name": TEXT, "business_status": TEXT, "business_status_at": TIME}  # by version 0.2
+_TYPES = dict.fromkeys(_TEXTS, TEXT) | dict.fromkeys(_TIMES, TIME) | {"has_steps": pa.bool_()} | _ADDED
+SCHEMA = pa.schema([pa.field(name, kind, nullable=name not in REQUIRED) for name, kind in _TYPES.items()])
 
 
-class Row(NamedTuple):
-    """A record without its steps, to save memory, its JSON text and its digest."""
-
-    record: Record
-    text: str = ""
-    digest: str = ""
-
-
-def row_of(record: Record) -> Row:
-    """Write a record as JSON text."""
-    raw = record.raw
-    if record.problem or not isinstance(raw, dict):
-        return Row(record)
-    text, steps = jsontext.dumps(raw), raw.get("steps")
-    bare = {**raw, "steps": [None] if steps else []} if isinstance(steps, list) else raw
-    return Row(record._replace(raw=bare), text, digest(raw, text))
-
-
-def table_of(rows: Sequence[Row], problems: Problems) -> tuple[pa.Table, int]:
-    """Build the table of all usable runs, and count all records. The others become problems.
+def table_of(records: Sequence[Record], problems: Problems) -> pa.Table:
+    """Build the table of all usable runs; the other records become problems.
 
     A run needs its id, its status and the times that the contract requires.
     """
-    by_record = {id(row.record): row for row in rows}
-    runs = read_runs([row.record for row in rows], problems)
-    valid = [by_record[id(record)] for record in runs.records]
+    runs = read_runs(records, problems)
+    texts = [jsontext.dumps(record.raw) for record in runs.records]
+    digests = [digest(record.raw, text) for record, text in zip(runs.records, texts, strict=True)]
     columns = {
         **runs.text,
+        **{name: micros.view("M8[us]") for name, micros in runs.time.items()},
         "run_id": runs.text["id"],
-        "status": pa.array(map(current_status, runs.text["status"].to_pylist()), TEXT),
-        **{name: _times(values) for name, values in runs.time.items()},
-        "has_steps": pa.array(runs.has_steps),
-        "digest": pa.array([row.digest for row in valid], TEXT),
-        "json": pa.array([row.text for row in valid], TEXT),
+        "has_steps": runs.has_steps,
+        "digest": digests,
+        "json": texts,
     }
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA), len(rows)
-
-
-def _times(micros: Ints) -> pa.Array:
-    return pa.array(micros, pa.int64(), mask=micros == NEVER).cast(TIME)
+    return pa.table(columns, SCHEMA)
 
 
 def digest(raw: Json, text: str) -> str:
@@ -104,9 +62,8 @@ def digest(raw: Json, text: str) -> str:
     if isinstance(local, dict):
         is_final = current_status(raw.get("status")) in FINAL_STATUSES
         ignored = {*BUSINESS_FIELDS, "read_at"} if is_final else {*BUSINESS_FIELDS}
-        if ignored & local.keys():
-            compared = {name: value for name, value in local.items() if name not in ignored}
-            text = jsontext.dumps({**raw, LOCAL: compared})
+        compared = {name: value for name, value in local.items() if name not in ignored}
+        text = jsontext.dumps({**raw, LOCAL: compared})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -122,14 +79,15 @@ def with_business(raw: Json, business: Json) -> Json:
 def business_of(row: Json) -> Json:
     """Give the business fields of a row as JSON; empty without a business."""
     at = row["business_status_at"]
-    fields = {**row, "business_status_at": at and at.isoformat().replace("+00:00", "Z")}
+    fields = {**row, "business_status_at": at and format_time(at)}
     return {name: fields[name] for name in BUSINESS_FIELDS if row["business_id"] and fields[name] is not None}
 
 
-def resolve(rows: pa.Table) -> tuple[pa.Table, Flags]:
-    """Find the newest copy of each run: by updated_at, then one with steps, then the one read last.
+def resolve(rows: pa.Table) -> pa.Table:
+    """Select the newest copy of each run: by updated_at, then one with steps, then the one read last.
 
-    At a tie the later row wins.
+    At a tie the later row wins. A newest copy without a business gets all business fields of the newest copy
+    with one.
 
     Parameters
     ----------
@@ -138,27 +96,19 @@ def resolve(rows: pa.Table) -> tuple[pa.Table, Flags]:
 
     Returns
     -------
-    tuple of pyarrow.Table and array
-        The rows, and a mask of the newest copies. A newest copy without a business has all business fields of
-        the newest copy with one.
+    pyarrow.Table
+        One row a run.
 
     """
-    is_newest = np.ones(len(rows), np.bool_)
-    doubled = np.flatnonzero(rows["run_id"].to_pandas().duplicated(keep=False))
-    if not len(doubled):
-        return rows, is_newest
-    copies = rows.select(RANKED).take(doubled).to_pandas().assign(row=doubled)
+    copies = rows.select(RANKED).to_pandas().assign(row=np.arange(len(rows)))
     order = ["updated_at", "has_steps", "read_at"]
     copies = copies.sort_values(order, na_position="first", kind="stable")
-    newest = copies.drop_duplicates("run_id", keep="last")
-    is_newest[doubled] = False
-    is_newest[newest["row"]] = True
-    donors = copies.dropna(subset="business_id").drop_duplicates("run_id", keep="last").set_index("run_id")
-    source = np.arange(len(rows))  # the row whose business each row has
-    heirs = newest[newest["business_id"].isna() & newest["run_id"].isin(donors.index)]
-    source[heirs["row"]] = donors.loc[heirs["run_id"], "row"]
+    newest = copies.drop_duplicates("run_id", keep="last").sort_values("row")
+    known = copies.dropna(subset="business_id").drop_duplicates("run_id", keep="last")
+    row_of_business = newest["run_id"].map(known.set_index("run_id")["row"])
+    source = newest["row"].where(newest["business_id"].notna(), row_of_business.fillna(newest["row"]))
+    resolved = rows.take(newest["row"].to_numpy())
     for name in BUSINESS_FIELDS:
-        rows = rows.set_column(
-            rows.schema.get_field_index(name), rows.schema.field(name), rows[name].take(source)
-        )
-    return rows, is_newest
+        number = rows.schema.get_field_index(name)
+        resolved = resolved.set_column(number, name, rows[name].take(source.to_numpy(np.int64)))
+    return resolved

@@ -19,15 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit import jsontext
-from runkit.archive.rows import business_of, with_business
+from runkit.archive.rows import business_of, resolve, with_business
 from runkit.archive.table import Place, Snapshot
-from runkit.contract import one_or_several, status_words, time_bound
-from runkit.errors import ArchiveError
+from runkit.contract import time_bound
 from runkit.models import Run
 from runkit.steptree import kind
 from runkit.tables.frames import Frames, frames
-from runkit.tables.sources import Location, Record
-from runkit.tables.validate import TEXT
+from runkit.tables.schema import TEXT
+from runkit.tables.sources import Record
 from runkit.text import visible
 
 if TYPE_CHECKING:
@@ -61,44 +60,22 @@ class Part(NamedTuple):
                 cache_metadata=False,
             )
             for batch in batches:
-                for digest, text in zip(batch["digest"].to_pylist(), batch["json"], strict=True):
+                texts = batch["json"].cast(pa.large_binary()).to_pylist()
+                for digest, text in zip(batch["digest"].to_pylist(), texts, strict=True):
                     if digest in businesses:
                         business = businesses.pop(digest)  # so that equal copies count once
-                        raw = with_business(self._loads(text), business)
-                        yield Record(raw, Location(), n_bytes=len(text.as_buffer()))
-
-    def _loads(self, text: pa.Scalar) -> dict[str, Any]:
-        try:
-            raw = jsontext.loads(text.as_buffer().to_pybytes() if text.is_valid else b"")
-            if not isinstance(raw, dict):
-                raise ValueError(f"expected an object, got {kind(raw)}")
-        except (ValueError, RecursionError) as error:
-            raise ArchiveError(
-                f"the archive at {self.place.uri} is damaged: a row is not the JSON of a run ({error}). Try "
-                "an earlier version: archive.select(version=…)."
-            ) from None
-        return raw
+                        raw = jsontext.loads(text or b"")
+                        if not isinstance(raw, dict):
+                            raise ValueError(f"a row is not the JSON of a run, but {kind(raw)}")
+                        yield Record(with_business(raw, business), n_bytes=len(text))
 
 
-def row_filter(
-    *,
-    run_id: Collection[str] | None,
-    status: Words,
-    since: Moment,
-    until: Moment,
-    agent: Words,
-    business_id: Words,
-) -> pc.Expression | None:
-    """Build a filter of rows; None is all. Raises `UsageError` for an unknown status or an invalid time."""
+def row_filter(since: Moment, until: Moment, **words: Collection[str] | None) -> pc.Expression | None:
+    """Build a filter of rows by words of some columns; None is all. Raises `UsageError`."""
     terms = [
-        pc.field(name).isin(pa.array(sorted(words), TEXT))
-        for name, words in (
-            ("run_id", run_id),
-            ("status", status_words(status)),
-            ("agent", one_or_several("agent", agent)),
-            ("business_id", one_or_several("business_id", business_id)),
-        )
-        if words is not None
+        pc.field(name).isin(pa.array(sorted(chosen), TEXT))
+        for name, chosen in words.items()
+        if chosen is not None
     ]
     after, before = time_bound("since", since), time_bound("until", until)
     terms += [pc.field("created_at") >= after] if after is not None else []
@@ -124,15 +101,13 @@ class Selection:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The parts with the selected runs, the oldest runs first."""
-        copies = self.snapshot.copies(["status", "agent", "created_at", "digest"])
-        rows = copies.newest if self.chosen is None else copies.newest.filter(self.chosen)
-        by_file: dict[int, dict[str, dict[str, Any]]] = {}
-        for row in rows.sort_by([("created_at", "ascending"), ("file", "ascending")]).to_pylist():
+        rows = resolve(self.snapshot.copies(["status", "agent", "created_at", "digest"]))
+        rows = rows if self.chosen is None else rows.filter(self.chosen)
+        by_file: dict[str, dict[str, dict[str, Any]]] = {}
+        for row in rows.sort_by("created_at").to_pylist():
             by_file.setdefault(row["file"], {})[row["digest"]] = business_of(row)
         place = self.snapshot.place
-        return tuple(
-            Part(place, copies.files[number]["path"], businesses) for number, businesses in by_file.items()
-        )
+        return tuple(Part(place, path, businesses) for path, businesses in by_file.items())
 
     def stored_records(self) -> Iterator[Record]:
         """Read the runs as parsed JSON, one at a time."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runkit import contract
-from runkit.archive.table import Place
+from runkit.archive.table import CommitConflict, Place
 from runkit.archive.writing import Added, Writer, compact
 from runkit.client.fetch import check_workers
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.progress import Bar
-from runkit.tables.sources import Location, Record
+from runkit.tables.sources import record_of
 from runkit.text import plural, shorten, timestamp, visible
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 WRITE_INTERVAL = 5.0  # seconds between two writes: so much work is lost if the process is killed
 MAX_SMALL_FILES = 24  # more are joined after a sync, because many small files are slow to open
 INTERRUPTED = "interrupted"
-MAX_NAMED = 3  # failed ids named in `why`; `errors` has all
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,20 +71,19 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     snapshot = place.make()
     known = snapshot.known(listed.ids, ["status"])
     due = [run for run in listed if _is_due(run, known.get(run.id))]
-    n_listed, covered, reasons = len(listed), _covered(listed), (listed.why or "").split("; ")
-    del listed, known
+    n_listed, covered = len(listed), _covered(listed)
+    cut = (listed.why or "").split("; ")
+    reasons = [why for why in cut if not (chosen.get("limit") and why.startswith("cut at limit="))]
+    del listed, known  # while the runs are read, memory holds none of the others
     writer = Writer(snapshot, within=WRITE_INTERVAL)
     errors, stopped = _read(client, due, writer, workers=workers, progress=progress)
     snapshot.refresh()
     added = writer.added(is_interrupted=stopped == INTERRUPTED)
-    reasons = [why for why in reasons if not (chosen.get("limit") and why.startswith("cut at limit="))]
     if stopped:
-        n_kept = added.n_new + added.n_changed + added.n_unchanged
-        reasons.append(f"{stopped}: {n_kept:,} of {len(due):,} runs arrived; sync again to continue")
+        reasons.append(f"{stopped}: of {plural(len(due), 'run')} not all arrived; sync again to continue")
     if errors:
-        named = [f"{one} ({shorten(str(error), 100)})" for one, error in errors.items()][:MAX_NAMED]
-        more = f" and {len(errors) - MAX_NAMED:,} more" if len(errors) > MAX_NAMED else ""
-        reasons.append(f"{plural(len(errors), 'run')} could not be read: {', '.join(named)}{more}")
+        named = ", ".join(f"{one} ({shorten(str(error), 100)})" for one, error in errors.items())
+        reasons.append(f"{plural(len(errors), 'run')} could not be read: {shorten(named, 400)}")
     if added.n_refused:
         reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
     why = "; ".join(filter(None, reasons)) or None
@@ -106,9 +104,10 @@ def _read(
                 if isinstance(outcome, ApiError):
                     errors[run_id] = outcome
                 else:
-                    writer.add(Record(outcome.to_dict(), Location(path=f"run {run_id}")))
+                    writer.add(record_of(outcome, f"run {run_id}"))
         writer.write()
-        compact(writer.place, MAX_SMALL_FILES)  # after a conflict, the next sync will do it
+        with suppress(CommitConflict):  # the next sync will do it
+            compact(writer.place, MAX_SMALL_FILES)
     except KeyboardInterrupt:
         return errors, INTERRUPTED
     except (Unavailable, RateLimited) as error:

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,12 +22,12 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
 from runkit import files
-from runkit.archive.rows import ADDED_COLUMNS, RANKED, SCHEMA, WITH_STATISTICS, resolve
-from runkit.contract import full_id
-from runkit.errors import ArchiveError, MissingExtra, UsageError
+from runkit.archive.rows import RANKED, REQUIRED, SCHEMA, WITH_STATISTICS, resolve
+from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.secret import HIDDEN
-from runkit.tables.validate import TEXT, Flags
-from runkit.text import brief, plural, shorten
+from runkit.tables.frames import full_ids
+from runkit.tables.schema import TEXT
+from runkit.text import brief, shorten
 
 try:
     import deltalake
@@ -40,9 +37,7 @@ except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
 FILE_BYTES = 1_600_000  # of a file that compaction writes: about 32 MB of JSON, a partition on a cluster
-MAX_ATTEMPTS = (
-    20  # of an append, each on the newest version: a compaction has to commit that often within a second
-)
+MAX_ATTEMPTS = 20  # of a write, each on the newest version
 _RETENTION = "interval 36500 days"  # every version stays readable, because a report may name it
 _PROPERTIES = {
     "delta.dataSkippingStatsColumns": ",".join(WITH_STATISTICS),
@@ -54,9 +49,7 @@ _ZSTD = deltalake.WriterProperties(compression="ZSTD")
 _APPEND = deltalake.CommitProperties(max_commit_retries=100)  # other appends are not a conflict
 _COMPACT = deltalake.CommitProperties(max_commit_retries=0)  # older copies are looked up again
 _COLLAPSED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
-_REFUSED_CHARACTERS = (
-    '%[]"' if os.name == "nt" else "%[]\\"
-)  # the table's library reads them as parts of an address
+_REFUSED = set('%[]"|^\\') - {os.sep}  # the table's library reads them as parts of an address
 _SECRET = re.compile("key|secret|token|password|credential|signature|sas", re.IGNORECASE)  # names of options
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -65,7 +58,7 @@ class NoArchive(ArchiveError):
     """There is no archive yet."""
 
 
-class CommitConflict(Exception):
+class CommitConflict(ArchiveError):
     """Another writer's commit came first, and nothing was written."""
 
 
@@ -79,38 +72,30 @@ class Place:
     @classmethod
     def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
         """Read a user's path. Raises `UsageError` for an invalid one."""
-        if not isinstance(path, str | Path) or not str(path).strip():
-            raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
         text = str(path)
-        if isinstance(path, Path) and _COLLAPSED_ADDRESS.match(text):
-            raise UsageError(f"{text} looks like an address; pass addresses as text, not as Path.")
-        if text.startswith("file://"):
-            text = url2pathname(urlsplit(text).path)
+        is_refused = text.startswith("file:") or (isinstance(path, Path) and _COLLAPSED_ADDRESS.match(text))
+        if not isinstance(path, str | Path) or not text.strip() or is_refused:
+            raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
         if "://" in text:
             return cls(text, dict(options or {}))
-        try:
-            folder = str(Path(text).expanduser().absolute())
-        except RuntimeError:  # no such user
-            raise UsageError(f"{text}: this machine has no such user; expected a folder.") from None
-        refused = {one for one in folder if one in _REFUSED_CHARACTERS or not one.isprintable()}
-        if refused:
+        folder = files.usable(text).absolute()
+        if refused := {one for one in str(folder) if one in _REFUSED or not one.isprintable()}:
             characters = " ".join(map(ascii, sorted(refused)))
             raise UsageError(
-                f"{folder!r}: the path of an archive must not contain {characters}; use another folder."
+                f"{folder}: the path of an archive must not contain {characters}; use another folder."
             )
-        if files.usable(folder).is_file():
+        if folder.is_file():
             raise UsageError(f"{folder} is a file; expected the folder of an archive, or a new folder.")
-        return cls(folder)
-
-    def filesystem(self) -> pa_fs.FileSystem:
-        """The table's files, by their names in the table."""
-        if "://" in self.uri:
-            return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
-        return pa_fs.SubTreeFileSystem(self.uri, pa_fs.LocalFileSystem())
+        return cls(str(folder))
 
     def dataset(self, paths: Sequence[str]) -> ds.FileSystemDataset:
         """Open some of the table's files."""
-        parquet, filesystem = ds.ParquetFileFormat(), self.filesystem()
+        filesystem: pa_fs.FileSystem
+        if "://" in self.uri:
+            filesystem = pa_fs.PyFileSystem(DeltaStorageHandler(self.uri, self.options))
+        else:
+            filesystem = pa_fs.SubTreeFileSystem(self.uri, pa_fs.LocalFileSystem())
+        parquet = ds.ParquetFileFormat()
         fragments = [parquet.make_fragment(path, filesystem) for path in paths]
         return ds.FileSystemDataset(fragments, SCHEMA, parquet, filesystem)
 
@@ -123,8 +108,7 @@ class Place:
                 raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
             if version is not None:
                 table.load_as_version(version)
-        missing = set(SCHEMA.names) - ADDED_COLUMNS - {one.name for one in table.schema().fields}
-        if missing:
+        if missing := set(REQUIRED) - {one.name for one in table.schema().fields}:
             raise ArchiveError(
                 f"{self.uri} is a Delta table, but not an archive of runkit: it has no "
                 f"{', '.join(sorted(missing))}. Use a folder of its own for the archive."
@@ -137,11 +121,8 @@ class Place:
             return self.latest()
         if "://" not in self.uri:
             folder = files.folder_at(self.uri)
-            if set(folder.name) & set("|^"):
-                raise UsageError(f"{folder} cannot be an archive; use a name without | and ^.")
-            if any(
-                one.name != "_delta_log" for one in folder.iterdir()
-            ):  # the log: another writer creates the table
+            # The log may be there: another writer creates the table.
+            if any(one.name != "_delta_log" for one in folder.iterdir()):
                 raise UsageError(
                     f"{folder} has other files and no archive; use a new or empty folder for the archive."
                 )
@@ -162,13 +143,15 @@ class Place:
         """Translate errors of the libraries into runkit's."""
         try:
             yield
+        except RunkitError:
+            raise
         except CommitFailedError as error:
             raise CommitConflict(str(error)) from None
         except TableNotFoundError:
             raise NoArchive(
                 f"there is no archive at {self.uri}; create one with `add` or `sync`, or use another path."
             ) from None
-        except (DeltaError, OSError, pa.ArrowException) as error:
+        except (DeltaError, OSError, ValueError, RecursionError, pa.ArrowException) as error:
             is_gone = isinstance(error, FileNotFoundError)
             hint = " Was it vacuumed? Another version may be complete." if is_gone else ""
             text = f"the archive at {self.uri} cannot be used: {self._library_message(error)}.{hint}"
@@ -181,23 +164,6 @@ class Place:
             if value and _SECRET.search(name):
                 text = text.replace(value, HIDDEN)
         return shorten(text, 300)
-
-
-class Copies(NamedTuple):
-    """Copies of runs as rows of a version.
-
-    `rows` has the requested columns, and `file`, the position in `files`. See `rows.resolve` for the newest
-    copies and their business.
-    """
-
-    files: list[dict[str, Any]]
-    rows: pa.Table
-    is_newest: Flags
-
-    @property
-    def newest(self) -> pa.Table:
-        """One row a run."""
-        return self.rows.filter(self.is_newest)
 
 
 class Snapshot:
@@ -213,90 +179,69 @@ class Snapshot:
         return self._table.version()
 
     @property
-    def files(self) -> list[dict[str, Any]]:
-        """The files in the order of writing: `path`, `size_bytes`, first and last run id."""
+    def files(self) -> dict[str, int]:
+        """The files in the order of writing: by their path, the size in bytes."""
         actions = pa.table(self._table.get_add_actions(flatten=True))
-        order = [("modification_time", "ascending"), ("path", "ascending")]
-        names = {"path", "size_bytes", "modification_time", "min.run_id", "max.run_id"}
-        columns = [name for name in actions.schema.names if name in names]
-        rows: list[dict[str, Any]] = actions.select(columns).sort_by(order).to_pylist()
-        return rows
+        rows = actions.sort_by([("modification_time", "ascending"), ("path", "ascending")])
+        return dict(zip(rows["path"].to_pylist(), rows["size_bytes"].to_pylist(), strict=True))
 
     def refresh(self) -> None:
         """Move to the newest version."""
         with self.place.translated_errors():
             self._table.update_incremental()
 
-    def copies(self, columns: Sequence[str] = (), run_ids: Sequence[str] | None = None) -> Copies:
-        """Read the copies of all runs or of some, and which of them are the newest."""
-        files, chosen = self.files, None
-        if run_ids is not None:
-            files = [file for file in files if _may_contain(file, sorted(run_ids))]
-            chosen = pc.field("run_id").isin(pa.array(run_ids, TEXT))
+    def copies(self, columns: Sequence[str] = (), run_ids: Sequence[str] | None = None) -> pa.Table:
+        """Read the copies of all runs or of some, with the columns `RANKED` and others, and their `file`."""
+        chosen = None if run_ids is None else pc.field("run_id").isin(pa.array(run_ids, TEXT))
         names = list(dict.fromkeys([*RANKED, *columns]))
         with self.place.translated_errors():
-            dataset = self.place.dataset([file["path"] for file in files])
-            rows = dataset.to_table(columns=[*names, "__fragment_index"], filter=chosen)
+            dataset = self.place.dataset(list(self.files))
+            rows = dataset.to_table(columns=[*names, "__filename"], filter=chosen)
             if rows["run_id"].null_count or rows["updated_at"].null_count:
                 raise pa.ArrowInvalid("a row has no run_id or updated_at")
-        return Copies(files, *resolve(rows.rename_columns([*names, "file"])))
+        return rows.rename_columns([*names, "file"])
 
     def full_ids(self, run_ids: Iterable[str]) -> set[str]:
         """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
-        with self.place.translated_errors():
-            dataset = self.place.dataset([file["path"] for file in self.files])
-            ids = set(dataset.to_table(columns=["run_id"])["run_id"].to_pylist())
-        matches = {run_id: full_id(run_id, ids) for run_id in run_ids}
-        missing = [run_id for run_id, match in matches.items() if match is None]
-        if missing:
-            raise UsageError(
-                f"{plural(len(missing), 'run id')} not in version {self.version} of {self.place.uri}: "
-                f"{', '.join(map(brief, missing[:5]))}; expected ids of its {plural(len(ids), 'run')}, or at "
-                "least the first 8 characters of one."
-            )
-        return {match for match in matches.values() if match is not None}
+        known = self.copies()["run_id"].to_pylist()
+        return full_ids(run_ids, known, f"version {self.version} of {self.place.uri}")
 
     def known(self, run_ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Give columns of the newest copies of some runs, by run id."""
-        return {row["run_id"]: row for row in self.copies(columns, run_ids).newest.to_pylist()}
+        return {row["run_id"]: row for row in resolve(self.copies(columns, run_ids)).to_pylist()}
+
+    def retry(self, write: Callable[[], object]) -> None:
+        """Write, and after a conflict write again on the newest version. Raises `CommitConflict`."""
+        reason = ""
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                write()
+                return
+            except CommitConflict as conflict:
+                reason = str(conflict)
+                self.refresh()
+        raise CommitConflict(
+            f"{self.place.uri}: other writers came first in {MAX_ATTEMPTS} tries ({reason}). Nothing is "
+            "lost; try again when they are done."
+        )
 
     def append(self, rows: pa.Table) -> None:
         """Add rows, also while others write."""
-        for _ in range(MAX_ATTEMPTS):
-            try:
-                with self.place.translated_errors():
-                    deltalake.write_deltalake(
-                        self._table,
-                        rows,
-                        mode="append",
-                        schema_mode="merge",
-                        writer_properties=_ZSTD,
-                        commit_properties=_APPEND,
-                    )
-                return
-            except CommitConflict as conflict:  # a compaction came first; append to its version
-                reason = str(conflict)
-                self.refresh()
-        raise ArchiveError(
-            f"{self.place.uri}: {plural(len(rows), 'run')} could not be written in {MAX_ATTEMPTS} tries "
-            f"({reason}). If others are writing, add again when they are done."
-        )
+        self.retry(lambda: self._write(rows, mode="append", commit_properties=_APPEND))
 
     def replace(self, rows: pa.Table, digests: Sequence[str]) -> None:
         """Replace all rows with one of some digests by new rows, which have these digests, too.
 
         Files with such rows are rewritten without them. Raises `CommitConflict`.
         """
+        predicate = f"digest IN ({', '.join(map(repr, digests))})"
+        options = {"target_file_size": FILE_BYTES, "commit_properties": _COMPACT}
+        self._write(rows, mode="overwrite", predicate=predicate, **options)
+
+    def _write(self, rows: pa.Table, **options: Any) -> None:
         with self.place.translated_errors():
             deltalake.write_deltalake(
-                self._table,
-                rows,
-                mode="overwrite",
-                schema_mode="merge",
-                predicate=f"digest IN ({', '.join(map(repr, digests))})",
-                target_file_size=FILE_BYTES,
-                writer_properties=_ZSTD,
-                commit_properties=_COMPACT,
+                self._table, rows, schema_mode="merge", writer_properties=_ZSTD, **options
             )
 
     def join_files(self) -> None:
@@ -308,12 +253,3 @@ class Snapshot:
                 writer_properties=_ZSTD,
                 commit_properties=_COMPACT,
             )
-
-
-def _may_contain(file: dict[str, Any], run_ids: list[str]) -> bool:
-    """Whether a file may contain one of some sorted ids, by its statistics."""
-    least, last = file.get("min.run_id"), file.get("max.run_id")
-    if least is None or last is None:
-        return True
-    position = bisect_left(run_ids, least)
-    return position < len(run_ids) and bool(run_ids[position] <= last)

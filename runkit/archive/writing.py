@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from runkit.archive.rows import SCHEMA, Row, resolve, row_of, table_of
-from runkit.archive.table import CommitConflict, Place, Snapshot
+from runkit.archive.rows import SCHEMA, resolve, table_of
+from runkit.archive.table import Place, Snapshot
 from runkit.logs import log
 from runkit.tables.frames import problems_frame
-from runkit.tables.problems import Problems, problem_counts
+from runkit.tables.problems import Problems, problem_words
 from runkit.tables.sources import Record
 from runkit.text import plural
 
-BATCH_BYTES, BATCH_RUNS = 32_000_000, 5_000
-"""JSON and runs that are written at once, as one version: about 60,000 steps. Memory use is a few times that,
+BATCH_BYTES, BATCH_RUNS = 16_000_000, 5_000
+"""JSON and runs that are written at once, as one version: about 30,000 steps. Memory use is a few times that,
 however many runs there are."""
 SMALL_FILE = 500_000  # bytes; about 10 MB of JSON
 DROPPED_AT_ONCE = 1_000  # copies in one commit; the library crashes with about 20,000 rows in a predicate
-MAX_ATTEMPTS = 5  # of a compaction; after each conflict, older copies are looked up again
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,9 +52,7 @@ class Added:
         """The counts as one line of text."""
         parts = [f"{self.n_new:,} new", f"{self.n_changed:,} changed", f"{self.n_unchanged:,} unchanged"]
         if self.n_refused:
-            errors = self.problems[self.problems["severity"] == "error"]
-            by_word = problem_counts(errors).groupby(errors["problem"].astype("str")).sum()
-            kinds = ", ".join(f"{n:,} {word}" for word, n in by_word.items())
+            kinds = problem_words(self.problems[self.problems["severity"] == "error"])
             parts.append(f"{plural(self.n_refused, 'record')} refused ({kinds}; see .problems)")
         return ", ".join([*parts, "interrupted: add again to continue"] if self.is_interrupted else parts)
 
@@ -76,7 +72,7 @@ class Writer:
         self.place = snapshot.place
         self._snapshot = snapshot
         self._within = within
-        self._rows: list[Row] = []
+        self._records: list[Record] = []
         self._size = 0
         self._since = 0.0
         self._problems = Problems()
@@ -84,42 +80,43 @@ class Writer:
 
     def add(self, record: Record) -> None:
         """Add a record, and write if it is time."""
-        if not self._rows:
+        if not self._records:
             self._since = time.monotonic()
-        self._rows.append(row_of(record))
-        self._size += len(self._rows[-1].text)
+        self._records.append(record)
+        self._size += record.n_bytes
         self.write_if_due()
 
     def write_if_due(self) -> None:
         """Write if the batch is large, or has waited long enough."""
-        is_full = self._size >= BATCH_BYTES or len(self._rows) >= BATCH_RUNS
-        if is_full or (self._rows and time.monotonic() - self._since > self._within):
+        is_full = self._size >= BATCH_BYTES or len(self._records) >= BATCH_RUNS
+        if is_full or (self._records and time.monotonic() - self._since > self._within):
             self.write()
 
     def write(self) -> None:
         """Write the collected records."""
-        if not self._rows:
+        if not self._records:
             return
         problems = Problems()
-        batch, n_seen = table_of(self._rows, problems)
+        batch = table_of(self._records, problems)
         self._snapshot.refresh()
         due, n_new = _due(batch, self._snapshot)
         if len(due):
             self._snapshot.append(due)
-        self._rows, self._size = [], 0
-        self._problems.rows += problems.rows
         self._n_new += n_new
         self._n_changed += len(due) - n_new
         self._n_unchanged += len(batch) - len(due)
-        self._n_refused += n_seen - len(batch)
+        self._n_refused += len(self._records) - len(batch)
+        self._problems.rows += problems.rows
+        self._records, self._size = [], 0
 
     def added(self, *, is_interrupted: bool) -> Added:
         """Give the counts of everything."""
-        if self._n_refused:
-            log.warning("%s could not be archived; see .problems", plural(self._n_refused, "record"))
-        problems = problems_frame(self._problems)
-        counts = self._n_new, self._n_changed, self._n_unchanged, self._n_refused
-        return Added(*counts, self._snapshot.version, problems, is_interrupted)
+        n_refused = self._n_refused
+        if n_refused:
+            log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
+        counts = self._n_new, self._n_changed, self._n_unchanged, n_refused
+        version, problems = self._snapshot.version, problems_frame(self._problems)
+        return Added(*counts, version, problems, is_interrupted)
 
 
 def add_records(snapshot: Snapshot, records: Iterable[Record]) -> Added:
@@ -141,8 +138,7 @@ def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:
     Of each run this is the newest copy, or an older one if only it has the business. Runs that others add at
     the same time are not seen here; reading resolves them.
     """
-    batch, is_newest = resolve(batch)
-    batch = batch.filter(is_newest).sort_by("created_at")  # so that reading is in order of time
+    batch = resolve(batch).sort_by("created_at")  # so that reading is in order of time
     known = snapshot.known(batch["run_id"].to_pylist(), ["digest"])
     rows = batch.drop_columns(["json"]).to_pylist()
     is_due = [_is_due(row, known.get(row["run_id"])) for row in rows]
@@ -160,31 +156,28 @@ def _rank(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["updated_at"], row["has_steps"], read_at is not None, read_at)
 
 
-def compact(place: Place, max_small: int = 1) -> bool:
+def compact(place: Place, max_small: int = 1) -> None:
     """Drop older copies, and join small files if there are more than `max_small`.
 
-    Gives False after `MAX_ATTEMPTS` conflicts with other writers; what was done by then stays.
+    Raises `CommitConflict` if other writers came first each time; what was done by then stays.
     """
-    conflicts = 0
-    while conflicts < MAX_ATTEMPTS:
-        snapshot = place.latest()
-        copies = snapshot.copies()
-        try:
-            if not copies.is_newest.all():
-                _drop(snapshot, copies.rows.filter(np.logical_not(copies.is_newest))["run_id"])
-                continue
-            if sum(file["size_bytes"] < SMALL_FILE for file in copies.files) > max_small:
-                snapshot.join_files()
-            return True
-        except CommitConflict as conflict:
-            conflicts += 1
-            log.debug("%s: compacting again (%s)", place, conflict)
-    return False
+    snapshot = place.latest()
+    snapshot.retry(lambda: _compact(snapshot, max_small))
 
 
-def _drop(snapshot: Snapshot, superseded: pa.ChunkedArray) -> None:
-    """Replace all copies of some runs with several copies by the newest."""
-    n_copies = superseded.to_pandas().value_counts(sort=False).cumsum()  # in the order of files
-    run_ids = n_copies.index[: max(1, (n_copies <= DROPPED_AT_ONCE).sum())].tolist()
+def _compact(snapshot: Snapshot, max_small: int) -> None:
+    while True:
+        n_copies = snapshot.copies()["run_id"].to_pandas().value_counts(sort=False)  # in the order of files
+        n_copies = n_copies[n_copies > 1].cumsum()
+        if n_copies.empty:
+            break
+        drop_copies(snapshot, n_copies.index[: max(1, (n_copies <= DROPPED_AT_ONCE).sum())].tolist())
+        snapshot.refresh()
+    if sum(size < SMALL_FILE for size in snapshot.files.values()) > max_small:
+        snapshot.join_files()
+
+
+def drop_copies(snapshot: Snapshot, run_ids: Sequence[str]) -> None:
+    """Replace all copies of some runs by the newest. Raises `CommitConflict`."""
     copies = snapshot.copies(SCHEMA.names, run_ids)
-    snapshot.replace(copies.newest.select(SCHEMA.names), copies.rows["digest"].unique().to_pylist())
+    snapshot.replace(resolve(copies).select(SCHEMA.names), copies["digest"].unique().to_pylist())

@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 from runkit import jsontext
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.tables.schema import COLUMNS, cast
+from runkit.tables.schema import COLUMNS
+from runkit.tables.validate import cast
 from runkit.text import brief, unescape
 
 # --------------------------------------------------------------------------------------------------- patterns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -44,33 +43,23 @@ def logged_answers(
     deliveries: Collection[str] = (CONFIRMED,),
 ) -> list[dict[Any, Any] | None]:
     """Return the last answer with one of these deliveries to each interrupt, None without one."""
-    log = _last_answers(runs, answers, deliveries)
-    n_rows = Counter(map(tuple, interrupts[KEY].to_numpy().tolist()))
-    entries = []
-    for row in interrupts.to_dict("records"):
-        entry = log.get((row["run_id"], "step", row["step_id"]))
-        if entry is None and n_rows[row["run_id"], row["interrupt_id"]] == 1:
-            entry = log.get((row["run_id"], "id", row["interrupt_id"]))
-        entries.append(entry)
-    return entries
-
-
-def _last_answers(
-    runs: pd.DataFrame, answers: pd.DataFrame, deliveries: Collection[str]
-) -> dict[tuple[Any, ...], dict[Any, Any]]:
-    """Return the last such answer to each interrupt of these runs, by step or else by interrupt id."""
-    if not isinstance(answers, pd.DataFrame):
+    if not isinstance(answers, pd.DataFrame) or not set(COLUMNS) <= set(answers):
         raise UsageError(f"answers is {brief(answers)}; expected the frame from runkit.answer_log().")
-    if missing := ", ".join(sorted(set(COLUMNS) - set(answers))):
-        raise UsageError(f"answers has no {missing}; expected the frame from runkit.answer_log().")
     created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
-    is_delivered = answers["delivery"].isin(list(deliveries))
-    log = {}
-    for entry in answers.loc[is_delivered & answers["run_id"].isin(created)].to_dict("records"):
-        if pd.isna(entry["run_created_at"]) or entry["run_created_at"] == created[entry["run_id"]]:
-            by, name = ("id", "interrupt_id") if pd.isna(entry["step_id"]) else ("step", "step_id")
-            log[entry["run_id"], by, entry[name]] = entry
-    return log
+    log = answers[answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(list(created))]
+    is_own = log["run_created_at"].isna() | (log["run_created_at"] == log["run_id"].map(created))
+    by_step, by_id = {}, {}
+    for entry in log[is_own].to_dict("records"):
+        if pd.isna(entry["step_id"]):
+            by_id[entry["run_id"], entry["interrupt_id"]] = entry
+        else:
+            by_step[entry["run_id"], entry["step_id"]] = entry
+    is_unique = ~interrupts.duplicated(KEY, keep=False)
+    columns = (interrupts[name] for name in ("run_id", "step_id", "interrupt_id"))
+    return [
+        by_step.get((run_id, step_id)) or (by_id.get((run_id, interrupt_id)) if is_one else None)
+        for run_id, step_id, interrupt_id, is_one in zip(*columns, is_unique, strict=True)
+    ]
 
 
 def _decision(answer: object) -> str | None:

@@ -1,4 +1,4 @@
-"""The columns of the six frames for a batch of records, whose JSON is dropped afterwards.
+"""The six frames as Arrow tables for a batch of records, whose JSON is dropped afterwards.
 
 A batch is small enough that its JSON stays in the processor's cache, and large enough that calls to numpy
 and Arrow cost little.
@@ -7,10 +7,9 @@ and Arrow cost little.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from types import NoneType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -18,111 +17,83 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit import jsontext, timing
-from runkit.contract import (
-    CONFIDENCES,
-    FINAL_STATUSES,
-    LEGACY_STATUSES,
-    LOCAL,
-    RESOLUTIONS,
-    current_status,
-    local_fields,
-    resolution_of,
-)
+from runkit.contract import CONFIDENCES, LOCAL, RESOLUTIONS, Json, current_status, local_fields, resolution_of
 from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
 from runkit.tables import findings
 from runkit.tables.problems import Problems
-from runkit.tables.schema import COLUMNS, DTYPES
+from runkit.tables.schema import COLUMNS
 from runkit.tables.sources import Record, reject_reason
-from runkit.tables.validate import (
-    NEVER,
-    TEXT,
-    Chunk,
-    Columns,
-    Flags,
-    Ints,
-    Issue,
-    Json,
-    Vocabulary,
-    count,
-    read_columns,
-    seconds,
-    take,
-    text,
-)
+from runkit.tables.validate import NEVER, Chunk, count, is_word, map_words, read_columns, take, text, to_arrow
 from runkit.text import agent_title, brief
+from runkit.timing import Flags, Ints
 
-Vocabularies = dict[str, dict[str, Vocabulary]]
-_PARTS = (("steps", "a list", list), ("output", "an object", dict), ("requester", "an object", dict))
+_PARTS = (("steps", list), ("output", dict), ("requester", dict))
 _NO_TIMES = np.zeros(0, np.int64)
-
-
-class Batch(NamedTuple):
-    """The columns of each frame, and of each run its location in the source."""
-
-    chunks: dict[str, Chunk]
-    locations: list[str]
 
 
 class Runs(NamedTuple):
     """The valid runs of a batch. Times are in microseconds; a run that has not started spans 0 to 0."""
 
+    problems: Problems
     records: list[Record]
     text: dict[str, pa.Array]
     time: dict[str, Ints]
-    is_finished: Flags
     has_steps: Flags
     as_of: Ints = _NO_TIMES
     start: Ints = _NO_TIMES
     end: Ints = _NO_TIMES
 
+    def note(self, at: int | Ints, problem: str, detail: str, field: str = "") -> None:
+        """Note a problem of the run, or runs, at some position."""
+        for position in np.atleast_1d(at):
+            self.problems.add(self.records[position], problem, detail, field)
+
 
 class Steps(NamedTuple):
     """The steps of a batch, each run in tree order. `run` and `parent` are positions, -1 at the top."""
 
+    runs: Runs
     records: list[Json]
-    text: dict[str, pa.Array]
-    time: dict[str, Ints]
     run: Ints
     parent: Ints
     depth: Ints
+    text: dict[str, pa.Array]
+    time: dict[str, Ints]
     start: Ints = _NO_TIMES
     end: Ints = _NO_TIMES
 
+    def note(self, at: int | Ints, problem: str, detail: str, field: str = "") -> None:
+        """Note a problem of the step, or steps, at some position."""
+        for position in np.atleast_1d(at):
+            record = self.runs.records[self.run[position]]
+            self.runs.problems.add(record, problem, detail, field, self.records[position])
 
-def read_batch(
-    records: Sequence[Record], as_of: int | None, words: Vocabularies, problems: Problems
-) -> Batch:
-    """Read a batch of records. `as_of` is in microseconds, or None for each run's own."""
-    runs = read_runs(records, problems)
-    steps = _read_steps(runs, problems)
-    runs, steps = _measure(runs, steps, as_of, problems)
-    interrupts = np.flatnonzero(_is(steps.text["type"], "interrupt")).tolist()
-    resolutions = {position: resolution_of(steps.records[position]) for position in interrupts}
-    questions = findings.read_questions(runs, steps, resolutions, problems)
-    lists = findings.collect_lists(runs, steps, questions)
-    artifacts, sources = findings.artifact_columns(lists, runs, steps, problems)
+
+def read_batch(records: Sequence[Record], as_of: int | None, problems: Problems) -> dict[str, pa.Table]:
+    """Read a batch of records. `as_of` is in microseconds, or None for each run's own.
+
+    The table of runs has their location in the source, too.
+    """
+    steps = _measure(_read_steps(read_runs(records, problems)), as_of)
+    runs = steps.runs
+    questions = findings.read_questions(steps)
+    artifacts, sources = findings.artifact_columns(findings.collect_lists(steps, questions), steps)
     chunks = {
-        "steps": _step_columns(runs, steps, resolutions, artifacts, problems),
+        "steps": _step_columns(steps, artifacts),
         "artifacts": artifacts,
         "sources": sources,
-        "interrupts": findings.interrupt_columns(questions, runs.text["id"], steps),
+        "interrupts": findings.interrupt_columns(questions, steps),
     }
     n_rows = {f"n_{name}": count(chunk["run"], len(runs.records)) for name, chunk in chunks.items()}
-    chunks["runs"] = _run_columns(runs, chunks) | _budget(runs, steps, resolutions) | n_rows
-    _encode(chunks, words, runs, steps, problems)
+    chunks["runs"] = _run_columns(runs, chunks) | _budget(steps) | n_rows
     chunks["reads"] = chunks["runs"]
-    problems.paths.clear()
-    small = {
-        frame: {column.name: _small(chunk[column.name], column.kind == "count") for column in COLUMNS[frame]}
-        for frame, chunk in chunks.items()
-    }
-    return Batch(small, [record.location.at() for record in runs.records])
-
-
-def _small(values: Any, is_count: bool) -> Any:
-    """Store counts in the width of the frames, as batches stay in memory until all are read."""
-    return values.astype(DTYPES["count"]) if is_count else values
+    for frame, noted in (("runs", runs), ("steps", steps)):
+        _note_unknown_words(frame, chunks[frame], noted)
+    problems.owners.clear()
+    tables = {frame: to_arrow(frame, columns) for frame, columns in chunks.items()}
+    locations = text(record.location for record in runs.records)
+    return tables | {"runs": tables["runs"].append_column("location", locations)}
 
 
 # -------------------------------------------------------------------------------------------------- runs
@@ -133,24 +104,23 @@ def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
     valid: list[Record] = []
     for record in records:
         if record.problem:
-            problems.add(record.raw, record.location.at(), record.problem, record.detail)
+            problems.add(record, record.problem, record.detail)
         elif reason := reject_reason(record.raw):
-            problems.add_for_run(record, "not_a_run", reason)
+            problems.add(record, "not_a_run", reason)
         else:
             valid.append(record)
     raws = [record.raw | local_fields(record.raw) if LOCAL in record.raw else record.raw for record in valid]
 
-    def note(position: int, issue: Issue) -> None:
-        problems.add_for_run(valid[position], issue.problem, issue.detail, issue.field)
+    def note(position: int, problem: str, detail: str, field: str) -> None:
+        problems.add(valid[position], problem, detail, field)
 
     columns, kept = read_columns(Run, raws, note)
+    columns.text["status"] = map_words(columns.text["status"], current_status)
     valid = [valid[position] for position in kept.tolist()]
     for record in valid:
         _check_parts(record, problems)
-    statuses = map(current_status, columns.text["status"].to_pylist())
-    is_finished = np.array([status in FINAL_STATUSES for status in statuses], np.bool_)
     has_steps = np.array([_has_steps(record.raw) for record in valid], np.bool_)
-    return Runs(valid, *columns, is_finished, has_steps)
+    return Runs(problems, valid, *columns, has_steps)
 
 
 def _has_steps(raw: Json) -> bool:
@@ -161,152 +131,135 @@ def _has_steps(raw: Json) -> bool:
 
 def _check_parts(record: Record, problems: Problems) -> None:
     """Note each list or object of a run that has another type."""
-    for field, words, expected in _PARTS:
+    for field, expected in _PARTS:
         value = record.raw.get(field)
-        if value is not None and not isinstance(value, expected):
-            detail = f"{field}: expected {words}, found {kind(value)}"
-            problems.add_for_run(record, "bad_field", detail, field)
+        if not isinstance(value, expected | None):
+            detail = f"{field}: expected {kind(expected())}, found {kind(value)}"
+            problems.add(record, "bad_field", detail, field)
     requester = record.raw.get("requester")
     if isinstance(requester, dict) and not isinstance(requester.get("name"), str):
         detail = f"requester.name: expected text, found {kind(requester.get('name'))}"
-        problems.add_for_run(record, "bad_field", detail, "requester.name")
+        problems.add(record, "bad_field", detail, "requester.name")
 
 
 # ------------------------------------------------------------------------------------------------- steps
 
 
-def _read_steps(runs: Runs, problems: Problems) -> Steps:
+def _read_steps(runs: Runs) -> Steps:
     """Flatten the steps of all runs, and leave out invalid ones and duplicates."""
     flats = [flatten(record.raw.get("steps")) for record in runs.records]
-    records = list(chain.from_iterable(flat.records for flat in flats))
-    run, first = _ranges(flats)
-
-    def note(position: int, issue: Issue) -> None:
-        record = runs.records[run[position]]
-        problems.add_for_step(record, records[position], issue.problem, issue.detail, issue.field)
-
-    columns, kept = read_columns(Step, records, note)
-    if not pc.all(pc.is_null(columns.text["graph"])).as_py():
-        columns.text["agent"] = pc.coalesce(columns.text["agent"], columns.text["graph"])
+    steps = _concatenated(runs, flats)
+    first = np.searchsorted(steps.run, np.arange(len(flats)))
+    columns, kept = read_columns(Step, steps.records, steps.note)
+    columns.text["agent"] = pc.coalesce(columns.text["agent"], columns.text.pop("graph"))
+    columns.text["status"] = map_words(columns.text["status"], current_status)
     refused: dict[int, set[int]] = defaultdict(set)
-    for position in set(range(len(records))).difference(kept.tolist()) if len(kept) < len(records) else ():
-        refused[int(run[position])].add(position - int(first[run[position]]))
+    for position in np.setdiff1d(np.arange(len(steps.records)), kept):
+        refused[int(steps.run[position])].add(int(position - first[steps.run[position]]))
     trees = [link(flat, refused.get(number, frozenset())) for number, flat in enumerate(flats)]
+    steps = _concatenated(runs, trees)
     if any(tree is not flat for tree, flat in zip(trees, flats, strict=True)):
         for record, tree in zip(runs.records, trees, strict=True):
             for problem in tree.notes:
-                problems.add_for_step(record, problem.record, problem.problem, problem.detail)
-        records = list(chain.from_iterable(tree.records for tree in trees))
-        run, first_linked = _ranges(trees)
-        origins = _concatenated([tree.origins for tree in trees]) + first[run]
-        columns, first = _take(columns, np.searchsorted(kept, origins)), first_linked
-    parent = _concatenated([tree.parents for tree in trees])
-    parent = np.where(parent < 0, -1, parent + first[run])
-    steps = Steps(records, *columns, run, parent, _concatenated([tree.depths for tree in trees]))
-    _compare_parents(runs, steps, problems)
+                runs.problems.add(record, problem.problem, problem.detail, step=problem.record)
+        at = np.searchsorted(kept, _chained(tree.origins for tree in trees) + first[steps.run])
+        texts = {name: take(values, at) for name, values in columns.text.items()}
+        times = {name: values[at] for name, values in columns.time.items()}
+        columns = columns._replace(text=texts, time=times)
+    asks = is_word(columns.text["type"], "interrupt").tolist()
+    resolutions = (resolution_of(one) if ask else None for one, ask in zip(steps.records, asks, strict=True))
+    columns.text["resolution"] = text(resolutions)
+    steps = steps._replace(text=columns.text, time=columns.time)
+    _compare_parents(steps)
     return steps
 
 
-def _ranges(trees: Sequence[FlatSteps]) -> tuple[Ints, Ints]:
-    """Return the run of each step, and the position of each run's first step."""
+def _concatenated(runs: Runs, trees: Sequence[FlatSteps]) -> Steps:
+    """Join the steps of all runs, without their columns."""
     sizes = np.array([len(tree.records) for tree in trees], np.int64)
-    return np.repeat(np.arange(len(trees)), sizes), np.cumsum(sizes) - sizes
+    run, first = np.repeat(np.arange(len(trees)), sizes), np.cumsum(sizes) - sizes
+    records = list(chain.from_iterable(tree.records for tree in trees))
+    parent = _chained(tree.parents for tree in trees)
+    parent = np.where(parent < 0, -1, parent + first[run])
+    return Steps(runs, records, run, parent, _chained(tree.depths for tree in trees), {}, {})
 
 
-def _concatenated(lists: Sequence[Sequence[int]]) -> Ints:
+def _chained(lists: Iterable[Sequence[int]]) -> Ints:
     return np.fromiter(chain.from_iterable(lists), np.int64)
 
 
-def _take(columns: Columns, at: Ints) -> Columns:
-    texts = {name: take(values, at) for name, values in columns.text.items()}
-    return Columns(texts, {name: values[at] for name, values in columns.time.items()})
-
-
-def _compare_parents(runs: Runs, steps: Steps, problems: Problems) -> None:
+def _compare_parents(steps: Steps) -> None:
     """Note steps whose `parent_step_id` is not the step that they are nested in."""
-    parent_ids, nested_in = steps.text["parent_step_id"], take(steps.text["id"], steps.parent)
-    differs = pc.not_equal(parent_ids, nested_in).fill_null(False).to_numpy(zero_copy_only=False)
+    named, nested_in = steps.text["parent_step_id"], take(steps.text["id"], steps.parent)
+    differs = pc.not_equal(named, nested_in).fill_null(False).to_numpy(zero_copy_only=False)
     for position in np.flatnonzero(differs).tolist():
-        detail = (
-            f"nested in {brief(nested_in[position].as_py())} but parent_step_id is "
-            f"{brief(parent_ids[position].as_py())}; nesting wins"
-        )
-        record = runs.records[steps.run[position]]
-        problems.add_for_step(record, steps.records[position], "parent_disagrees", detail, "parent_step_id")
+        parent, other = (brief(values[position].as_py()) for values in (nested_in, named))
+        detail = f"nested in {parent} but parent_step_id is {other}; nesting wins"
+        steps.note(position, "parent_disagrees", detail, "parent_step_id")
 
 
 # ------------------------------------------------------------------------------------------------- times
 
 
-def _measure(runs: Runs, steps: Steps, as_of: int | None, problems: Problems) -> tuple[Runs, Steps]:
+def _measure(steps: Steps, as_of: int | None) -> Steps:
     """Add start and end of runs and steps; open ones end at `as_of`."""
-    moment = _as_of(runs, steps, as_of)
+    runs, moment = steps.runs, _as_of(steps, as_of)
     started, ended = runs.time["started_at"], runs.time["ended_at"]
     is_started, has_ended = started != NEVER, ended != NEVER
     last = np.where(has_ended, ended, moment)
     run_start, run_end = np.where(is_started, started, 0), np.where(is_started, np.maximum(started, last), 0)
 
-    def note_runs(where: Flags, problem: str, detail: str, field: str) -> None:
-        for number in np.flatnonzero(where).tolist():
-            problems.add_for_run(runs.records[number], problem, detail, field)
-
-    def note_steps(where: Flags, problem: str, detail: str, field: str = "") -> None:
-        for position in np.flatnonzero(where).tolist():
-            record = runs.records[steps.run[position]]
-            problems.add_for_step(record, steps.records[position], problem, detail, field)
-
-    is_early = is_started & (started < runs.time["created_at"])
+    is_early = np.flatnonzero(is_started & (started < runs.time["created_at"]))
     detail = "started_at is before created_at; queued_s is null"
-    note_runs(is_early, "starts_before_created", detail, "started_at")
+    runs.note(is_early, "starts_before_created", detail, "started_at")
+    is_negative = np.flatnonzero(is_started & has_ended & (last < started))
     detail = "ended_at is before started_at; read as equal to it"
-    note_runs(is_started & has_ended & (last < started), "ends_before_start", detail, "ended_at")
+    runs.note(is_negative, "ends_before_start", detail, "ended_at")
 
     start, completed = steps.time["started_at"], steps.time["completed_at"]
     is_closed = completed != NEVER
     end = np.where(is_closed, completed, last[steps.run])
     detail = "completed_at is before started_at; read as equal to it"
-    note_steps(is_closed & (end < start), "ends_before_start", detail, "completed_at")
+    is_negative = np.flatnonzero(is_closed & (end < start))
+    steps.note(is_negative, "ends_before_start", detail, "completed_at")
     end = np.maximum(start, end)
     is_inner = steps.parent >= 0  # for a top-level step, -1 is any other one
     is_outside = is_inner & ((start < start[steps.parent]) | (end > end[steps.parent]))
     detail = "runs outside its parent step; clipped for self time and critical path"
-    note_steps(is_outside, "outside_parent", detail)
+    steps.note(np.flatnonzero(is_outside), "outside_parent", detail)
     is_late = has_ended[steps.run] & (end > run_end[steps.run])  # an open run has no end yet
-    is_outside = (start < run_start[steps.run]) | is_late
+    is_outside = is_started[steps.run] & ((start < run_start[steps.run]) | is_late)
     detail = "runs outside its run; clipped for the time budget and the critical path"
-    note_steps(~is_inner & is_started[steps.run] & is_outside, "outside_run", detail)
-    return (
-        runs._replace(as_of=moment, start=run_start, end=run_end),
-        steps._replace(start=start, end=end),
-    )
+    steps.note(np.flatnonzero(~is_inner & is_outside), "outside_run", detail)
+    runs = runs._replace(as_of=moment, start=run_start, end=run_end)
+    return steps._replace(runs=runs, start=start, end=end)
 
 
-def _as_of(runs: Runs, steps: Steps, as_of: int | None) -> Ints:
+def _as_of(steps: Steps, as_of: int | None) -> Ints:
     """Give the time up to which each run is measured: the argument, else when it was read, else its newest.
 
     It is never a maximum over several runs, so that a run's numbers do not depend on the other runs.
     """
+    time = steps.runs.time
     if as_of is not None:
-        return np.full(len(runs.records), as_of, np.int64)
-    names = ("created_at", "updated_at", "started_at", "ended_at")
-    newest = np.max([runs.time[name] for name in names], axis=0)
+        return np.full_like(time["created_at"], as_of)
+    newest = np.max([time[name] for name in ("created_at", "updated_at", "started_at", "ended_at")], axis=0)
     for name in ("started_at", "completed_at"):
         np.maximum.at(newest, steps.run, steps.time[name])
-    read_at = runs.time["read_at"]
+    read_at = time["read_at"]
     return np.where(read_at != NEVER, read_at, newest)
 
 
 # ----------------------------------------------------------------------------------------------- columns
 
 
-def _step_columns(
-    runs: Runs, steps: Steps, resolutions: dict[int, str | None], artifacts: Chunk, problems: Problems
-) -> Chunk:
-    run, parent, start, end = steps.run, steps.parent, steps.start, steps.end
+def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
+    runs, run, parent, start, end = steps.runs, steps.run, steps.parent, steps.start, steps.end
     n = len(run)
     order = np.arange(n) - np.searchsorted(run, np.arange(len(runs.records)))[run]
     path = timing.critical_path(start, end, parent, steps.depth, run, runs.start, runs.end)
-    return {
+    is_open = steps.time["completed_at"] == NEVER
+    return steps.text | {
         "run": run,
         "run_id": take(runs.text["id"], run),
         "step_id": steps.text["id"],
@@ -314,34 +267,28 @@ def _step_columns(
         "order": order,
         "subtree_end": order + timing.subtree_sizes(parent, steps.depth),
         "depth": steps.depth,
-        **{name: steps.text[name] for name in ("agent", "type", "name", "label", "status")},
         "started_at": start,
-        "completed_at": np.where(steps.time["completed_at"] == NEVER, NEVER, end),
-        "is_open": steps.time["completed_at"] == NEVER,
-        "duration_s": seconds(end - start),
-        "self_s": seconds(timing.self_time(start, end, parent)),
+        "completed_at": np.where(is_open, NEVER, end),
+        "is_open": is_open,
+        "duration_s": end - start,
+        "self_s": timing.self_time(start, end, parent),
         "is_critical": path.is_on,
-        "critical_s": seconds(path.length),
-        "resolution": text(map(resolutions.get, range(n))) if resolutions else pa.nulls(n, TEXT),
+        "critical_s": path.length,
         "n_children": count(parent, n),
         "n_artifacts": count(artifacts["step"], n),
-        "result": _results(runs, steps, problems),
+        "result": _results(steps),
     }
 
 
-def _results(runs: Runs, steps: Steps, problems: Problems) -> pa.Array:
+def _results(steps: Steps) -> pa.Array:
     """Return the payloads as compact JSON, uncut."""
     payloads = [step.get("result") for step in steps.records]
-    if not set(map(type, payloads)) <= {dict, NoneType}:
-        for position, payload in enumerate(payloads):
-            if not isinstance(payload, dict | NoneType):
-                record = runs.records[steps.run[position]]
-                detail = f"result: expected an object, found {kind(payload)}"
-                problems.add_for_step(record, steps.records[position], "unknown_value", detail, "result")
+    for position, payload in enumerate(payloads):
+        if not isinstance(payload, dict | None):
+            detail = f"result: expected an object, found {kind(payload)}"
+            steps.note(position, "unknown_value", detail, "result")
     try:  # decoded at once: orjson's buffers of 1 kB each, kept for all steps, take 15 times as long
-        return text(
-            orjson.dumps(value).decode() if value else None if value is None else "{}" for value in payloads
-        )
+        return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
     except orjson.JSONEncodeError:  # one is deeper than orjson writes
         return text(None if value is None else jsontext.dumps(value) for value in payloads)
 
@@ -350,38 +297,34 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     started, ended = runs.time["started_at"], runs.time["ended_at"]
     is_started, n = started != NEVER, len(runs.records)
     queued = runs.start - runs.time["created_at"]
-    types = runs.text["agent"].dictionary_encode()
-    titles = pa.array([agent_title(word) for word in types.dictionary.to_pylist()], TEXT)
     requesters = [record.raw.get("requester") for record in runs.records]
-    steps, interrupts = chunks["steps"], chunks["interrupts"]
+    steps, interrupts, artifacts = chunks["steps"], chunks["interrupts"], chunks["artifacts"]
+    is_output = is_word(artifacts["origin"], findings.OUTPUT)
+    confidences = take(artifacts["confidence"], np.flatnonzero(is_output))
     return {
         **runs.text,
         **runs.time,
         "run_id": runs.text["id"],
-        "agent_name": pc.coalesce(runs.text["agent_name"], titles.take(types.indices)),
+        "agent_name": pc.coalesce(runs.text["agent_name"], map_words(runs.text["agent"], agent_title)),
         "requester": text(who.get("name") if isinstance(who, dict) else None for who in requesters),
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "as_of": runs.as_of,
-        "queued_s": seconds(queued, is_started & (queued >= 0)),
-        "duration_s": seconds(runs.end - runs.start, is_started),
+        "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
+        "duration_s": np.where(is_started, runs.end - runs.start, NEVER),
         "has_steps": runs.has_steps,
-        "n_errors": count(steps["run"][_is(steps["type"], "error")], n),
-        "n_pending": count(interrupts["run"][_is(interrupts["outcome"], findings.PENDING)], n),
-        "confidence": _lowest_confidence(chunks["artifacts"], n),
+        "n_errors": count(steps["run"][is_word(steps["type"], "error")], n),
+        "n_pending": count(interrupts["run"][is_word(interrupts["outcome"], findings.PENDING)], n),
+        "confidence": findings.extreme_word(artifacts["run"][is_output], confidences, n, CONFIDENCES, "max"),
     }
 
 
-def _is(values: pa.Array, word: str) -> Flags:
-    flags: Flags = pc.equal(values, word).fill_null(False).to_numpy(zero_copy_only=False)
-    return flags
-
-
-def _budget(runs: Runs, steps: Steps, resolutions: dict[int, str | None]) -> Chunk:
+def _budget(steps: Steps) -> Chunk:
     """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle."""
-    is_waiting, is_leaf = np.zeros(len(steps.run), np.bool_), count(steps.parent, len(steps.run)) == 0
-    for position, resolution in resolutions.items():
-        is_leaf[position] = resolution in RESOLUTIONS  # the policy settled it: it is a leaf
-        is_waiting[position] = resolution not in RESOLUTIONS
+    runs, n = steps.runs, len(steps.run)
+    is_interrupt = is_word(steps.text["type"], "interrupt")
+    is_settled = is_word(steps.text["resolution"], *RESOLUTIONS)  # by the policy: it is a leaf
+    is_waiting = is_interrupt & ~is_settled
+    is_leaf = np.where(is_interrupt, is_settled, count(steps.parent, n) == 0)
     budget = timing.budget(
         steps.run,
         steps.start,
@@ -392,39 +335,14 @@ def _budget(runs: Runs, steps: Steps, resolutions: dict[int, str | None]) -> Chu
         run_end=runs.end,
     )
     is_known = (runs.time["started_at"] != NEVER) & runs.has_steps
-    return {f"{name}_s": seconds(micros, is_known) for name, micros in budget._asdict().items()}
+    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()}
 
 
-def _lowest_confidence(artifacts: Chunk, n_runs: int) -> pa.Array:
-    """Return the lowest confidence of each run's output artifacts; unknown words rank below low."""
-    lowest: list[str | None] = [None] * n_runs
-    rank = {None: -1} | {word: number for number, word in enumerate(CONFIDENCES)}
-    outputs: Ints = np.flatnonzero(artifacts["origin"] == findings.OUTPUT)
-    words = take(artifacts["confidence"], outputs).to_pylist()
-    for run, word in zip(artifacts["run"][outputs].tolist(), words, strict=True):
-        if rank.get(word, len(rank)) > rank.get(lowest[run], len(rank)):
-            lowest[run] = word
-    return pa.array(lowest, TEXT)
-
-
-def _encode(
-    chunks: dict[str, Chunk], words: Vocabularies, runs: Runs, steps: Steps, problems: Problems
-) -> None:
-    """Encode the category columns as codes, and note unknown words."""
-    for frame, name in (
-        ("runs", "status"),
-        *(("steps", name) for name in ("type", "status", "resolution")),
-        *(("interrupts", name) for name in ("kind", "outcome", "decision")),
-    ):
-        vocabulary = words[frame][name]
-        values = chunks[frame][name]
-        codes = vocabulary.encode(values, LEGACY_STATUSES if name == "status" else {})
-        chunks[frame][name] = codes
-        for row in np.flatnonzero(codes >= vocabulary.n_known).tolist():
-            word = brief(values[row].as_py())
-            detail = f"{name}: {word} is not in the API's documentation; kept as is"
-            if frame == "runs":
-                problems.add_for_run(runs.records[row], "unknown_value", detail, name)
-            else:
-                record = runs.records[steps.run[row]]
-                problems.add_for_step(record, steps.records[row], "unknown_value", detail, name)
+def _note_unknown_words(frame: str, columns: Chunk, noted: Runs | Steps) -> None:
+    """Note the words of a category that the API's documentation does not have."""
+    for name, words in ((column.name, column.words) for column in COLUMNS[frame] if column.words):
+        values = columns[name]
+        is_known = is_word(values, *words) | values.is_null().to_numpy(zero_copy_only=False)
+        for row in np.flatnonzero(~is_known).tolist():
+            detail = f"{name}: {brief(values[row].as_py())} is not in the API's documentation; kept as is"
+            noted.note(row, "unknown_value", detail, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,13 +83,11 @@ def one_run(source: object, name: str) -> Frames:
 def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
     """Find the first difference between the steps of two runs; None if there is none."""
     left, right = _keys(a), _keys(b)
-    for position, (key_a, key_b) in enumerate(zip(left, right, strict=False)):
-        if key_a != key_b:
-            return Difference(position, position)
-    if len(left) == len(right):
+    pairs = enumerate(zip_longest(left, right))
+    at = next((position for position, (one, other) in pairs if one != other), None)
+    if at is None:
         return None
-    shared = min(len(left), len(right))
-    return Difference(shared if len(left) > shared else None, shared if len(right) > shared else None)
+    return Difference(at if at < len(left) else None, at if at < len(right) else None)
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
@@ -99,34 +98,19 @@ def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
 
 def _sums(steps: pd.DataFrame) -> pd.DataFrame:
     is_wait = (steps["type"] == "interrupt") & steps["resolution"].isna()
-    measured = pd.DataFrame(
-        {
-            "agent": steps["agent"],
-            "name": steps["name"],
-            "n": 1,
-            "total_s": steps["duration_s"],
-            "self_s": steps["self_s"],
-            "waiting_s": steps["duration_s"].where(is_wait, 0.0),
-        }
-    )
+    waiting = steps["duration_s"].where(is_wait, 0.0)
+    measured = steps.assign(n=1, total_s=steps["duration_s"], waiting_s=waiting)
     return measured.groupby(KEY, dropna=False, sort=False, as_index=False)[list(MEASURES)].sum()
 
 
 def _difference_columns(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    difference = first_difference(a, b)
-    is_parting = pd.Series(False, index=table.index)
+    difference = first_difference(a, b) or Difference(None, None)
+    steps = [side.iloc[[at]] for side, at in zip((a, b), difference, strict=True) if at is not None]
+    marked = pd.concat([table.iloc[:0], *steps])[KEY].drop_duplicates().assign(is_parting=True)
+    is_parting = table.merge(marked, how="left", on=KEY)["is_parting"].notna()
     where = pd.Series(None, index=table.index, dtype="str")
-    if difference is not None:
-        for steps, position in ((a, difference.a), (b, difference.b)):
-            if position is not None:
-                step = steps.iloc[position]
-                is_parting |= _is(table["agent"], step["agent"]) & _is(table["name"], step["name"])
-        where[is_parting] = f"a: {_describe(a, difference.a)}; b: {_describe(b, difference.b)}"
+    where[is_parting] = f"a: {_describe(a, difference.a)}; b: {_describe(b, difference.b)}"
     return {"is_parting": is_parting, "where": where}
-
-
-def _is(column: pd.Series[str], value: str | None) -> pd.Series[bool]:
-    return column.isna() if pd.isna(value) else (column == value).fillna(False).astype(bool)
 
 
 def _describe(steps: pd.DataFrame, position: int | None) -> str:

@@ -27,8 +27,7 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
     for name, df in tables.items():
         if len(df) > MAX_ROWS:
             raise UsageError(
-                f"{name} has {len(df):,} rows; a sheet of Excel holds {MAX_ROWS:,}. Select fewer "
-                "runs, or use f.save()."
+                f"{name} has {len(df):,} rows; a sheet holds {MAX_ROWS:,}. Select fewer, or use f.save()."
             )
     try:
         with (
@@ -47,11 +46,10 @@ def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
     """Times in UTC without their zone; of a text that is too long for a cell the start, and its length."""
     changed: dict[str, Any] = {}
     for name in df.columns:
-        values = df[name]
-        if isinstance(values.dtype, pd.DatetimeTZDtype):
-            changed[name] = values.dt.tz_convert("UTC").dt.tz_localize(None)
-        elif values.dtype == "str" and (values.str.len() > MAX_TEXT).any():
-            changed[name] = values.map(_shortened, na_action="ignore")
+        if isinstance(df[name].dtype, pd.DatetimeTZDtype):
+            changed[name] = df[name].dt.tz_localize(None)
+        elif df[name].dtype == "str":
+            changed[name] = df[name].map(_shortened, na_action="ignore")
     return df.assign(**changed)
 
 

@@ -7,39 +7,35 @@ The API shows an interrupt as an item of `run.interrupts` while it is pending, a
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.contract import RESOLUTIONS, TIERS, answerer_of, interrupt_kind, proposals_of
+from runkit.contract import (
+    FINAL_STATUSES,
+    RESOLUTIONS,
+    TIERS,
+    Json,
+    answerer_of,
+    interrupt_kind,
+    proposals_of,
+)
 from runkit.models import Artifact, Interrupt, Source
 from runkit.steptree import kind
-from runkit.tables.schema import ORIGINS
-from runkit.tables.validate import (
-    NEVER,
-    TEXT,
-    Chunk,
-    Flags,
-    Ints,
-    Issue,
-    Json,
-    count,
-    explode,
-    seconds,
-    take,
-    text,
-)
+from runkit.tables.schema import ORIGINS, OUTCOMES, TEXT
+from runkit.tables.validate import NEVER, Chunk, count, explode, is_word, take, text
 from runkit.text import brief
+from runkit.timing import Flags, Ints
 
 if TYPE_CHECKING:
     from runkit.tables.batch import Runs, Steps
-    from runkit.tables.problems import Problems
 
-STEP, PROPOSAL, OUTPUT = range(len(ORIGINS))
-PENDING, ANSWERED, LAPSED = "pending", "answered", "lapsed"
+STEP, PROPOSAL, OUTPUT = ORIGINS
+PENDING, ANSWERED, *_, LAPSED = OUTCOMES
 EMPTY: tuple[object, ...] = (None, [])  # any other value that is not a list of artifacts is a problem
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
@@ -60,7 +56,7 @@ class Question(NamedTuple):
     def interrupt_id(self) -> str | None:
         """The id of the pending item, which the step's result may have; None if it was never seen pending."""
         if self.item is not None:
-            return str(self.item["id"])
+            return _text_or_none(self.item["id"])
         result = self.step.get("result") if self.step else None
         return _text_or_none(result.get("interrupt_id")) if isinstance(result, dict) else None
 
@@ -72,8 +68,7 @@ class Question(NamedTuple):
     @property
     def label(self) -> str | None:
         """The question in words."""
-        own = _text_or_none(self.item["value"].get("label")) if self.item else None
-        return own or (self.step["label"] if self.step else None)
+        return (_label(self.item) if self.item else None) or (self.step["label"] if self.step else None)
 
     @property
     def value(self) -> Json:
@@ -103,22 +98,22 @@ def _agent(item: Json) -> str | None:
     return _text_or_none(item.get("agent")) or _text_or_none(item["value"].get("agent"))
 
 
+def _label(item: Json) -> str | None:
+    return _text_or_none(item["value"].get("label"))
+
+
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def read_questions(
-    runs: Runs, steps: Steps, resolutions: dict[int, str | None], problems: Problems
-) -> list[Question]:
-    """Read all interrupts by run, in tree order of their steps; those without a step come last.
-
-    `resolutions` has the interrupt steps by position.
-    """
-    items, finished = _pending_items(runs, problems), runs.is_finished.tolist()
+def read_questions(steps: Steps) -> list[Question]:
+    """Read all interrupts by run, in tree order of their steps; those without a step come last."""
+    runs = steps.runs
+    items, finished = _pending_items(runs), is_word(runs.text["status"], *FINAL_STATUSES).tolist()
     of_steps: list[list[Question]] = [[] for _ in runs.records]
-    for position, resolution in resolutions.items():
-        run, agent = int(steps.run[position]), steps.text["agent"][position].as_py()
-        is_open = bool(steps.time["completed_at"][position] == NEVER)
+    for position in np.flatnonzero(is_word(steps.text["type"], "interrupt")).tolist():
+        run, is_open = int(steps.run[position]), bool(steps.time["completed_at"][position] == NEVER)
+        agent, resolution = (steps.text[name][position].as_py() for name in ("agent", "resolution"))
         of_steps[run].append(
             Question(run, finished[run], None, steps.records[position], position, agent, is_open, resolution)
         )
@@ -130,7 +125,7 @@ def read_questions(
             questions += [Question(run, finished[run], item) for item in unmatched]
             for item in unmatched if runs.has_steps[run] else ():
                 detail = f"no step of the run matches interrupt {brief(item['id'])}"
-                problems.add_for_run(runs.records[run], "unpaired_interrupt", detail, "interrupts")
+                runs.note(run, "unpaired_interrupt", detail, "interrupts")
     return questions
 
 
@@ -140,38 +135,33 @@ def match_items(items: Sequence[Json], of_steps: Sequence[Question]) -> tuple[di
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label are equal;
     else (3) exactly one open step and one item remain. A step that is not open is matched by its id alone.
     """
+    ids = [(one.position, {one.interrupt_id, one.step["id"] if one.step else None}) for one in of_steps]
+    by_id = {one: position for position, both in reversed(ids) for one in both}
     matched: dict[int, Json] = {}
-    unmatched = list(items)
-
-    def match(step_keys: Callable[[Question], set[Hashable]], key: Callable[[Json], Hashable]) -> None:
-        positions_of: dict[Hashable, deque[int]] = defaultdict(deque)
-        for step in of_steps:
-            for step_key in step_keys(step):
-                positions_of[step_key].append(step.position)
-        pending, unmatched[:] = list(unmatched), []
-        for item in pending:
-            positions = positions_of.get(key(item), deque())
-            while positions and positions[0] in matched:
-                positions.popleft()
-            if positions:
-                matched[positions.popleft()] = item
-            else:
-                unmatched.append(item)
-
-    match(lambda one: {one.step["id"] if one.step else None, one.interrupt_id}, lambda item: str(item["id"]))
-    match(
-        lambda one: {(one.agent, one.label)} if one.is_open else set(),
-        lambda item: (_agent(item), _text_or_none(item["value"].get("label"))),
-    )
-    waiting = [one for one in of_steps if one.is_open and one.position not in matched]
-    if len(waiting) == 1 and len(unmatched) == 1:
-        matched[waiting[0].position] = unmatched.pop()
+    for item in reversed(items):
+        if item["id"] in by_id:
+            matched[by_id[item["id"]]] = item
+    by_label: dict[tuple[str | None, str | None], deque[int]] = defaultdict(deque)
+    for one in of_steps:
+        if one.is_open and one.position not in matched:
+            by_label[one.agent, one.label].append(one.position)
+    unmatched = []
+    for item in items:
+        if matched.get(by_id.get(item["id"], -1)) is item:
+            continue
+        if positions := by_label[_agent(item), _label(item)]:
+            matched[positions.popleft()] = item
+        else:
+            unmatched.append(item)
+    waiting = [position for positions in by_label.values() for position in positions]
+    if len(waiting) == len(unmatched) == 1:
+        matched[waiting[0]] = unmatched.pop()
     return matched, unmatched
 
 
-def _pending_items(runs: Runs, problems: Problems) -> list[list[Json]]:
-    def note(number: int, path: str, issue: Issue) -> None:
-        problems.add_for_run(runs.records[number], issue.problem, issue.detail, f"interrupts{path}")
+def _pending_items(runs: Runs) -> list[list[Json]]:
+    def note(number: int, problem: str, detail: str, path: str) -> None:
+        runs.note(number, problem, detail, f"interrupts{path}")
 
     exploded = explode([record.raw.get("interrupts") for record in runs.records], Interrupt, note)
     items: list[list[Json]] = [[] for _ in runs.records]
@@ -180,29 +170,28 @@ def _pending_items(runs: Runs, problems: Problems) -> list[list[Json]]:
     for item, owner, index in zip(exploded.records, owners, indices, strict=True):
         value = item.get("value")
         if not isinstance(value, dict):
-            detail = f"expected an object, found {kind(value)}"
-            note(owner, f"[{index}].value", Issue("value", "bad_field", detail))
+            note(owner, "bad_field", f"expected an object, found {kind(value)}", f"[{index}].value")
         elif (owner, item["id"]) in seen:
             detail = f"interrupt {brief(item['id'])} is a duplicate; the first is kept"
-            note(owner, f"[{index}]", Issue("", "duplicate_step", detail))
+            note(owner, "duplicate_step", detail, f"[{index}]")
         else:
             seen.add((owner, item["id"]))
             items[owner].append(item)
     return items
 
 
-def interrupt_columns(questions: Sequence[Question], run_ids: pa.Array, steps: Steps) -> Chunk:
+def interrupt_columns(questions: Sequence[Question], steps: Steps) -> Chunk:
     """Build the columns of the interrupts frame, and the positions of the runs."""
     run = np.array([question.run for question in questions], np.int64)
     step = np.array([question.position for question in questions], np.int64)
-    outcomes = [question.outcome for question in questions]
+    outcomes = text(question.outcome for question in questions)
     has_step = step >= 0
-    is_settled = has_step & np.array([word not in (PENDING, LAPSED) for word in outcomes], np.bool_)
+    is_settled = has_step & ~is_word(outcomes, PENDING, LAPSED)
     # An open interrupt has waited until its run's end (as_of while the run is open), as its step has.
     asked, until = (np.append(moments, 0)[step] for moments in (steps.start, steps.end))
     return {
         "run": run,
-        "run_id": take(run_ids, run),
+        "run_id": take(steps.runs.text["id"], run),
         "interrupt_id": text(question.interrupt_id for question in questions),
         "step_id": take(steps.text["id"], step),
         "agent": text(question.agent for question in questions),
@@ -211,12 +200,12 @@ def interrupt_columns(questions: Sequence[Question], run_ids: pa.Array, steps: S
         "n_proposals": np.array([question.n_proposals for question in questions], np.int64),
         "asked_at": np.where(has_step, asked, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
-        "wait_s": seconds(until - asked, has_step),
-        "outcome": text(outcomes),
+        "wait_s": np.where(has_step, until - asked, NEVER),
+        "outcome": outcomes,
         "decision": pa.nulls(len(run), TEXT),
         "answered_by": text(
-            answerer_of(question.step) if question.step and word == ANSWERED else None
-            for question, word in zip(questions, outcomes, strict=True)
+            answerer_of(question.step) if question.step and question.outcome == ANSWERED else None
+            for question in questions
         ),
     }
 
@@ -226,105 +215,89 @@ class ArtifactList(NamedTuple):
 
     run: int
     step: int
-    origin: int
+    origin: str
     interrupt_id: str | None
     agent: str | None
     artifacts: Any
     field: str
 
 
-def collect_lists(runs: Runs, steps: Steps, questions: Sequence[Question]) -> list[ArtifactList]:
+def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactList]:
     """Collect all lists of artifacts, run by run: those of steps in tree order, then the output's.
 
     The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its value, so
     that those of its step are skipped.
     """
-    proposed = [entry for question in questions for entry in _proposed(question)]
-    proposed = [entry for entry in proposed if entry.artifacts not in EMPTY]
-    in_value = {entry.step for entry in proposed}
+    runs, agents = steps.runs, steps.text["agent"]
+    lists = []
+    for question in questions:
+        item = question.item
+        value = item["value"] if item else {}
+        is_combined = isinstance(value.get("proposals"), list)
+        for number, proposal in enumerate(proposals_of(value)):
+            field = f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts"
+            agent = _text_or_none(proposal.get("agent")) or (_agent(item) if item else None)
+            if (artifacts := proposal.get("artifacts")) not in EMPTY:
+                at, interrupt_id = (question.run, question.position), question.interrupt_id
+                lists.append(ArtifactList(*at, PROPOSAL, interrupt_id, agent, artifacts, field))
+    in_value = {entry.step for entry in lists}
     asked = {question.position: question.interrupt_id for question in questions if question.step}
-    lists = [step.get("artifacts") for step in steps.records]
-    at = [n for n, artifacts in enumerate(lists) if artifacts not in EMPTY and n not in in_value]
-    of_steps = [
-        ArtifactList(run, n, PROPOSAL if n in asked else STEP, asked.get(n), agent, lists[n], "artifacts")
-        for n, run, agent in zip(
-            at,
-            steps.run[at].tolist() if at else (),
-            take(steps.text["agent"], np.array(at, np.int64)).to_pylist(),
-            strict=True,
-        )
-    ]
-    outputs = [
-        ArtifactList(n, -1, OUTPUT, None, agent, output.get("artifacts"), "output.artifacts")
-        for n, (record, agent) in enumerate(zip(runs.records, runs.text["agent"].to_pylist(), strict=True))
-        if isinstance(output := record.raw.get("output"), dict)
-    ]
-    last = len(lists)  # lists without a step come after those of the run's steps
-    return sorted(
-        [*of_steps, *proposed, *outputs],
-        key=lambda entry: (entry.run, entry.origin == OUTPUT, last if entry.step < 0 else entry.step),
-    )
+    for number, step in enumerate(steps.records):
+        if (artifacts := step.get("artifacts")) not in EMPTY and number not in in_value:
+            run, agent = int(steps.run[number]), agents[number].as_py()
+            origin, interrupt_id = PROPOSAL if number in asked else STEP, asked.get(number)
+            lists.append(ArtifactList(run, number, origin, interrupt_id, agent, artifacts, "artifacts"))
+    for run, (record, agent) in enumerate(zip(runs.records, runs.text["agent"].to_pylist(), strict=True)):
+        output = record.raw.get("output")
+        if isinstance(output, dict):
+            artifacts = output.get("artifacts")
+            lists.append(ArtifactList(run, -1, OUTPUT, None, agent, artifacts, "output.artifacts"))
+    return sorted(lists, key=lambda entry: (entry.run, entry.origin == OUTPUT, entry.step < 0, entry.step))
 
 
-def _proposed(question: Question) -> Iterator[ArtifactList]:
-    """Give the artifacts that a pending item proposes."""
-    if question.item is None:
-        return
-    is_combined = isinstance(question.item["value"].get("proposals"), list)
-    for number, proposal in enumerate(proposals_of(question.item["value"])):
-        field = f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts"
-        agent = _text_or_none(proposal.get("agent")) or _agent(question.item)
-        artifacts = proposal.get("artifacts")
-        yield ArtifactList(
-            question.run, question.position, PROPOSAL, question.interrupt_id, agent, artifacts, field
-        )
-
-
-def artifact_columns(
-    lists: Sequence[ArtifactList], runs: Runs, steps: Steps, problems: Problems
-) -> tuple[Chunk, Chunk]:
+def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk, Chunk]:
     """Build the columns of the artifacts and sources frames, and the positions of their runs and steps."""
+    runs = steps.runs
 
-    def note(number: int, path: str, issue: Issue) -> None:
-        record, step, field = runs.records[lists[number].run], lists[number].step, lists[number].field + path
-        if step < 0:
-            problems.add_for_run(record, issue.problem, issue.detail, field)
+    def note(number: int, problem: str, detail: str, path: str) -> None:
+        one = lists[number]
+        if one.step < 0:
+            runs.note(one.run, problem, detail, one.field + path)
         else:
-            problems.add_for_step(record, steps.records[step], issue.problem, issue.detail, field)
+            steps.note(one.step, problem, detail, one.field + path)
 
-    def note_source(number: int, path: str, issue: Issue) -> None:
-        note(int(exploded.owner[number]), f"[{exploded.item_no[number]}].sources{path}", issue)
+    def note_source(number: int, problem: str, detail: str, path: str) -> None:
+        path = f"[{exploded.item_no[number]}].sources{path}"
+        note(int(exploded.owner[number]), problem, detail, path)
 
     exploded = explode([entry.artifacts for entry in lists], Artifact, note)
     evidence = explode([artifact.get("sources") for artifact in exploded.records], Source, note_source)
     of_list, of_artifact = exploded.owner, evidence.owner
-    run, step, origin = (
-        np.array([entry[column] for entry in lists], np.int64)[of_list] for column in range(3)
-    )
-    n_before = np.searchsorted(run, np.arange(len(runs.records)))
+    run, step = (np.array([entry[column] for entry in lists], np.int64)[of_list] for column in range(2))
+    n = len(run)
     artifacts: Chunk = {
         "run": run,
         "step": step,
         "run_id": take(runs.text["id"], run),
-        "artifact_no": np.arange(len(run)) - n_before[run],
+        "artifact_no": np.arange(n) - np.searchsorted(run, np.arange(len(runs.records)))[run],
         "step_id": take(steps.text["id"], step),
-        "origin": origin,
+        "origin": take(text(entry.origin for entry in lists), of_list),
         "interrupt_id": take(text(entry.interrupt_id for entry in lists), of_list),
         "artifact_id": exploded.columns["id"],
         "agent": take(text(entry.agent for entry in lists), of_list),
         **{name: exploded.columns[name] for name in ("title", "type", "confidence", "summary")},
-        "n_sources": count(of_artifact, len(run)),
+        "n_sources": count(of_artifact, n),
     }
-    artifacts["is_repeat"] = _repeats(artifacts, runs.text["agent"])
+    artifacts["is_repeat"] = _repeats(artifacts, runs.text["agent"].to_pylist())
     sources: Chunk = {
-        **{name: take(artifacts[name], of_artifact) for name in ("run_id", "step_id", "title")},
-        **{name: artifacts[name][of_artifact] for name in ("run", "artifact_no", "origin")},
+        **{name: take(artifacts[name], of_artifact) for name in ("run_id", "step_id", "title", "origin")},
+        **{name: artifacts[name][of_artifact] for name in ("run", "artifact_no")},
         "source_no": evidence.item_no,
         "host": hosts(evidence.columns["url"]),
         **evidence.columns,
     }
-    artifacts["n_hosts"] = _count_hosts(of_artifact, sources["host"], len(run))
-    artifacts["best_tier"] = _best_tiers(of_artifact, sources["source_tier"], len(run))
+    artifacts["n_hosts"] = _count_hosts(of_artifact, sources["host"], n)
+    artifacts["best_tier"] = extreme_word(of_artifact, sources["source_tier"], n, TIERS, "min")
     return artifacts, sources
 
 
@@ -335,34 +308,26 @@ def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
     return count(pairs[0], n)
 
 
-def _best_tiers(of: Ints, tier: pa.Array, n: int) -> pa.Array:
-    """Return the best tier of each artifact's sources; unknown words rank below known ones."""
-    encoded = tier.dictionary_encode()
-    words = [*TIERS, *(word for word in encoded.dictionary.to_pylist() if word not in TIERS)]
-    ranks = np.array([*map(words.index, encoded.dictionary.to_pylist()), len(words)], np.int64)
-    best: Ints = np.full(n, len(words), np.int64)
-    np.minimum.at(best, of, ranks[encoded.indices.fill_null(len(ranks) - 1).to_numpy()])
-    return take(pa.array(words, TEXT), np.where(best < len(words), best, -1))
+def extreme_word(of: Ints, values: pa.Array, n: int, known: Sequence[str], pick: str) -> pa.Array:
+    """Return the first (`pick="min"`) or last word of each of n groups; unknown words come last."""
+    codes, found = pd.factorize(values.to_pandas())
+    words = list(dict.fromkeys([*known, *found]))
+    ranks = np.array([*map(words.index, found), -1])[codes]
+    extremes = pd.Series(ranks[codes >= 0]).groupby(of[codes >= 0]).agg(pick)
+    return take(pa.array(words, TEXT), extremes.reindex(range(n), fill_value=-1).to_numpy())
 
 
-def _repeats(artifacts: Chunk, run_agents: pa.Array) -> Flags:
+def _repeats(artifacts: Chunk, run_agents: Sequence[str | None]) -> Flags:
     """Find proposals that repeat a finding of a step of their run: same agent, title and type.
 
     An answered combined proposal has the run's agent, which groups the proposals of other agents.
     """
-    is_proposal = artifacts["origin"] == PROPOSAL
-    is_repeat: Flags = np.zeros(len(is_proposal), np.bool_)
-    runs = np.unique(artifacts["run"][is_proposal])
-    in_question = np.flatnonzero(np.isin(artifacts["run"], runs) & (artifacts["origin"] != OUTPUT))
-    columns = (take(artifacts[name], in_question).to_pylist() for name in ("agent", "title", "type"))
-    run = artifacts["run"][in_question]
-    agents = take(run_agents, run).to_pylist()
-    keys = list(zip(run.tolist(), *columns, strict=True))
-    findings = [n for n, at in enumerate(in_question.tolist()) if not is_proposal[at]]
-    known = {keys[n] for n in findings} | {(keys[n][0], agents[n], *keys[n][2:]) for n in findings}
-    is_repeat[in_question] = [key in known for key in keys]
-    is_repeat &= is_proposal
-    return is_repeat
+    columns = (artifacts[name].to_pylist() for name in ("origin", "agent", "title", "type"))
+    rows = list(zip(artifacts["run"].tolist(), *columns, strict=True))
+    found = [(run, agent, *rest) for run, origin, agent, *rest in rows if origin == STEP]
+    known = {*found, *((run, run_agents[run], *rest) for run, _, *rest in found)}
+    is_repeat = [origin == PROPOSAL and (run, *rest) in known for run, origin, *rest in rows]
+    return np.array(is_repeat, np.bool_)
 
 
 def hosts(urls: pa.Array) -> pa.Array:

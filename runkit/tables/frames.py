@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pydantic
 
 from runkit import files
 from runkit.contract import full_id
@@ -22,23 +23,12 @@ from runkit.html_tables import df_to_html, with_labels
 from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
-from runkit.tables.batch import Batch, Vocabularies, read_batch
-from runkit.tables.problems import Problems, problem_counts
-from runkit.tables.schema import COLUMNS, DTYPES, SCHEMA, Column, cast, empty, schema_frame
+from runkit.tables.batch import read_batch
+from runkit.tables.problems import Problems, problem_counts, problem_words
+from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.tables.sources import Record, records_of
-from runkit.tables.validate import Flags, Ints, Vocabulary, micros
-from runkit.text import (
-    Markup,
-    block,
-    brief,
-    counted,
-    one_line,
-    plural,
-    run_label,
-    run_sentence,
-    shorten,
-    visible,
-)
+from runkit.tables.validate import cast, empty, micros
+from runkit.text import Markup, block, brief, counted, plural, run_label, run_sentence, shorten, visible
 
 # JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough that its
 # objects (five times as many bytes) do not count beside the frames.
@@ -59,6 +49,14 @@ class Coverage(NamedTuple):
     kept: int
     refused: int
     why: str | None = None
+
+
+class _Saved(pydantic.BaseModel):
+    seen: int
+    kept: int
+    refused: int
+    why: str | None
+    version: int | None = None  # not written by version 0.1
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,16 +119,8 @@ class Frames:
         """
         if not isinstance(run_ids, str | Iterable):
             raise UsageError(f"run_ids={brief(run_ids)}; expected the id of a run, or several.")
-        names = [run_ids] if isinstance(run_ids, str) else list(run_ids)
-        known = set(self.runs["run_id"])
-        ids = [full_id(name, known) if isinstance(name, str) else None for name in names]
-        missing = [name for name, run_id in zip(names, ids, strict=True) if run_id is None]
-        if missing:
-            examples = ", ".join(map(brief, missing[:5]))
-            raise UsageError(
-                f"{plural(len(missing), 'run id')} not in these frames: {examples}; "
-                f"expected ids from runs['run_id'] ({plural(len(self.runs), 'run')})."
-            )
+        names = [run_ids] if isinstance(run_ids, str) else run_ids
+        ids = full_ids(names, self.runs["run_id"], "these frames")
         selected = {name: df[df["run_id"].isin(ids)].reset_index(drop=True) for name, df in self.items()}
         n = len(selected["runs"])
         reads = None if self.reads is None else self.reads[self.reads["run_id"].isin(ids)]
@@ -224,14 +214,10 @@ class Frames:
             records = plural(self.coverage.seen, "record")
             parts.append(f"{self.coverage.refused} of {records} refused")
         if self.coverage.why:
-            parts.append(f"not complete: {one_line(self.coverage.why)}")
+            parts.append(f"not complete: {shorten(self.coverage.why, 1_000)}")
         if len(self.problems):
-            n_problems = problem_counts(self.problems)
-            by_kind = (
-                n_problems.groupby(self.problems["problem"].astype("str")).sum().sort_values(ascending=False)
-            )
-            kinds = ", ".join(f"{n:,} {one_line(str(word))}" for word, n in by_kind.items())
-            parts.append(f"{plural(int(n_problems.sum()), 'problem')} ({kinds})")
+            n_problems = int(problem_counts(self.problems).sum())
+            parts.append(f"{plural(n_problems, 'problem')} ({problem_words(self.problems)})")
         parts = parts or ["complete, no problems"]
         if self.version is not None:
             parts.append(f"archive version {self.version}")
@@ -252,6 +238,19 @@ class Frames:
         table = self.runs[SHOWN_COLUMNS].assign(agent=agent, n_findings=n_findings)
         table = table.join(self.runs[["working_s", "waiting_s"]])
         return block(head, df_to_html(with_labels(table)) if len(table) else Markup(""))
+
+
+def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> set[str]:
+    """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
+    known, names = set(known), list(names)
+    ids = [full_id(name, known) if isinstance(name, str) else None for name in names]
+    missing = [brief(name) for name, run_id in zip(names, ids, strict=True) if run_id is None]
+    if missing:
+        raise UsageError(
+            f"{plural(len(missing), 'run id')} not in {place}: {', '.join(missing[:5])}; expected ids of its "
+            f"{plural(len(known), 'run')}, or at least the first 8 characters of one."
+        )
+    return {run_id for run_id in ids if run_id is not None}
 
 
 def summarize_run(row: pd.Series[Any]) -> str:
@@ -313,23 +312,19 @@ def frames(
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
     source = getattr(source, "pinned", source)  # one version of an archive, even if others write to it
-    words: Vocabularies = {
-        frame: {column.name: Vocabulary(column.words) for column in columns if column.kind == "category"}
-        for frame, columns in SCHEMA.items()
-    }
     problems = Problems()
     moment = _as_of_micros(as_of, source)
     seen, batches = 0, []
     with gc_paused(), Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress) as bar:
         for records in _in_batches(records_of(source)):
-            batches.append(read_batch(records, moment, words, problems))
+            batches.append(read_batch(records, moment, problems))
             bar.update(len(records))
             seen += len(records)
             records.clear()  # free the JSON before the next batch is parsed
     why = getattr(source, "why", None)
     if why is not None:
-        problems.add(None, "source", "truncated", f"the source is incomplete: {why}")
-    dataframes = _assemble(batches or [read_batch([], moment, words, problems)], words, problems)
+        problems.add(Record(None, "source"), "truncated", f"the source is incomplete: {why}")
+    dataframes = _assemble(batches or [read_batch([], moment, problems)], problems)
     n_runs = len(dataframes["runs"])
     coverage = Coverage(seen, n_runs, seen - n_runs, why)
     result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
@@ -353,8 +348,8 @@ def _with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
 def gc_paused() -> Iterator[None]:
     """Pause the garbage collector while JSON is read.
 
-    JSON has no cycles, so it finds nothing, and looking takes a third of the time of `frames`, measured with
-    100,000 steps.
+    JSON has no cycles, so it finds nothing, and looking takes 27% to 33% of the time of `frames`, measured
+    with 36,000 rich and plain steps.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -392,75 +387,31 @@ def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _assemble(batches: list[Batch], words: Vocabularies, problems: Problems) -> dict[str, pd.DataFrame]:
-    """Concatenate the batches' columns, without runs that have a newer record of the same id.
+def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[str, pd.DataFrame]:
+    """Join the batches, without runs that have a newer record of the same id.
 
-    The batches are emptied on the way: each column is released once it is in its frame, so that memory holds
-    only one column twice.
+    The batches are emptied on the way, so that memory holds only one frame twice.
     """
-    runs = _frame("runs", batches, words, None)
-    newest = _newest_rows(runs)
-    is_kept = newest == np.arange(len(runs))
-    keep: dict[str, Flags] = {}
+    tables = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in list(batches[0])}
+    runs = tables["runs"].select(["run_id", "updated_at", "location"]).to_pandas()
+    newest = runs.sort_values("updated_at", kind="stable").drop_duplicates("run_id", keep="last")
+    is_kept = runs.index.isin(newest.index)
     if not is_kept.all():
-        _note_duplicates(runs, newest, batches, problems)
-        keep = {name: np.repeat(is_kept, runs[f"n_{name}"]) for name in PARTS}
-        keep["reads"] = is_kept
-        runs = runs[is_kept].reset_index(drop=True)
-    frames = {name: _frame(name, batches, words, keep.get(name)) for name in (*PARTS, "reads")}
-    return {"runs": runs, **frames, "problems": problems_frame(problems)}
-
-
-def _newest_rows(runs: pd.DataFrame) -> Ints:
-    """Return for each row the row of the same run to keep: newest updated_at, the later one in a tie."""
-    rows = np.arange(len(runs))
-    if runs["run_id"].is_unique:
-        return rows
-    best = runs[["run_id", "updated_at"]].assign(row=rows).sort_values(["updated_at", "row"])
-    return best.groupby("run_id", sort=False)["row"].transform("last").sort_index().to_numpy()
-
-
-def _note_duplicates(runs: pd.DataFrame, newest: Ints, batches: list[Batch], problems: Problems) -> None:
-    locations = [location for batch in batches for location in batch.locations]
-    for row in np.flatnonzero(newest != np.arange(len(runs))).tolist():
-        detail = f"replaced by the record at {locations[newest[row]]}, which is newer or comes later"
-        problems.add({"id": runs["run_id"].iloc[row]}, locations[row], "duplicate_run", detail)
-
-
-def _frame(name: str, batches: list[Batch], words: Vocabularies, keep: Flags | None) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for column in COLUMNS[name]:
-        parts = [batch.chunks[name].pop(column.name) for batch in batches]
-        known = words.get("artifacts" if column.name == "origin" else name, {}).get(column.name)
-        columns[column.name] = _values(column, parts, keep, known)
-    return pd.DataFrame(columns, copy=False)
-
-
-def _values(column: Column, parts: list[Any], keep: Flags | None, known: Vocabulary | None) -> Any:
-    if column.kind == "str":
-        text = pa.chunked_array(parts)
-        text = text if keep is None else text.filter(pa.array(keep))
-        return text.to_pandas().astype("str")  # pyarrow before 24 makes object columns of all nulls
-    values = np.concatenate(parts)
-    values = values if keep is None else values[keep]
-    if known is not None:
-        return pd.Categorical.from_codes(values, categories=pd.Index(known.words, dtype="str"))
-    if column.kind == "time":
-        return pd.DatetimeIndex(values.view("M8[us]")).tz_localize("UTC")
-    return values.astype(DTYPES[column.kind], copy=False)
+        newest_at = newest.set_index("run_id")["location"]
+        for run_id, _, location in runs[~is_kept].itertuples(index=False):
+            detail = f"replaced by the record at {newest_at[run_id]}, which is newer or comes later"
+            problems.add(Record({"id": run_id}, location), "duplicate_run", detail)
+        n_rows = {name: tables["runs"][f"n_{name}"] for name in PARTS}
+        for name, table in tables.items():
+            tables[name] = table.filter(pa.array(np.repeat(is_kept, n_rows.get(name, 1))))
+    frames = {name: cast(tables.pop(name).to_pandas(split_blocks=True), name) for name in list(tables)}
+    return frames | {"problems": problems_frame(problems)}
 
 
 def problems_frame(problems: Problems) -> pd.DataFrame:
     """Make the problems frame."""
-    return pd.DataFrame(
-        {
-            column.name: pd.Series(
-                [row[column.name] for row in problems.rows],
-                dtype=pd.CategoricalDtype(list(column.words)) if column.kind == "category" else "str",
-            )
-            for column in SCHEMA["problems"]
-        }
-    )
+    columns = [column.name for column in SCHEMA["problems"]]
+    return cast(pd.DataFrame(problems.rows, columns=columns, dtype="str"), "problems")
 
 
 def read(directory: str | Path) -> Frames:
@@ -484,47 +435,34 @@ def read(directory: str | Path) -> Frames:
         For a damaged file; names it.
     """
     folder = files.usable(directory)
-    missing = [name for name in SCHEMA if not (folder / f"{name}.parquet").is_file()]
-    if missing:
+    expected = [*(f"{name}.parquet" for name in SCHEMA), COVERAGE_FILE]
+    if missing := [name for name in expected if not (folder / name).is_file()]:
         raise UsageError(
-            f"{folder} has no saved frames: {', '.join(f'{name}.parquet' for name in missing)} not found; "
-            "expected a directory written by Frames.save()."
+            f"{folder} has no saved frames: {', '.join(missing)} not found; expected a directory written by "
+            "Frames.save()."
         )
     dataframes = {name: _read_frame(folder / f"{name}.parquet", name) for name in SCHEMA}
     reads = folder / "reads.parquet"  # not written by version 0.1
-    coverage, version = _read_coverage(folder / COVERAGE_FILE, len(dataframes["runs"]))
+    file = folder / COVERAGE_FILE
+    saved = _read_file(file, "the coverage", lambda: _Saved.model_validate_json(file.read_bytes()))
     return Frames(
         **dataframes,
-        coverage=coverage,
-        version=version,
+        coverage=Coverage(saved.seen, saved.kept, saved.refused, saved.why),
+        version=saved.version,
         reads=_read_frame(reads, "reads") if reads.is_file() else None,
     )
 
 
-def _read_frame(path: Path, name: str) -> pd.DataFrame:
+def _read_frame(file: Path, name: str) -> pd.DataFrame:
+    df: pd.DataFrame = _read_file(file, f"the frame {name}", lambda: cast(pd.read_parquet(file), name))
+    return df
+
+
+def _read_file(file: Path, what: str, read: Callable[[], Any]) -> Any:
     try:
-        return cast(pd.read_parquet(path), name)
+        return read()
     except (OSError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
-        raise _damaged(path, f"the frame {name}", error) from None
-
-
-def _read_coverage(path: Path, n_runs: int) -> tuple[Coverage, int | None]:
-    """Read the coverage of saved frames, and the version of the archive that they came from."""
-    if not path.is_file():
-        return Coverage(n_runs, n_runs, 0), None
-    try:
-        fields = json.loads(path.read_bytes())
-        seen, kept, refused = (int(fields[name]) for name in ("seen", "kept", "refused"))
-        why, version = fields["why"], fields.get("version")
-        if not isinstance(why, str | None) or not isinstance(version, int | None):
-            raise TypeError("why is not text, or version not a number")
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, "the coverage of frames", error) from None
-    return Coverage(seen, kept, refused, why), version
-
-
-def _damaged(path: Path, what: str, error: Exception) -> DataError:
-    return DataError(
-        f"{path} cannot be read as {what} ({type(error).__name__}: {shorten(str(error), 200)}); "
-        "expected a file written by Frames.save(). Save the frames again, or restore it from a backup."
-    )
+        raise DataError(
+            f"{file} cannot be read as {what} ({type(error).__name__}: {shorten(str(error), 200)}); expected "
+            "a file written by Frames.save(). Save the frames again, or restore it from a backup."
+        ) from None

@@ -10,20 +10,22 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
 from runkit.contract import KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
 
 Kind = Literal["str", "category", "time", "seconds", "count", "flag"]
 
-DTYPES: dict[Kind, str] = {
-    "str": "str",
-    "time": "datetime64[us, UTC]",
-    "seconds": "float64",
-    "count": "int32",
-    "flag": "bool",
+TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
+TIME = pa.timestamp("us", tz="UTC")
+TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {  # the dtype, the type in Arrow, the unit
+    "str": ("str", TEXT, None),
+    "category": ("category", TEXT, None),
+    "time": ("datetime64[us, UTC]", TIME, "UTC"),
+    "seconds": ("float64", pa.float64(), "s"),
+    "count": ("int32", pa.int32(), None),
+    "flag": ("bool", pa.bool_(), None),
 }
-
-UNITS: dict[Kind, str] = {"time": "UTC", "seconds": "s"}
 
 ORIGINS = ("step", "proposal", "output")
 OUTCOMES = ("pending", "answered", "auto_approve", "skip", "lapsed")
@@ -165,36 +167,13 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 # Stored beside the six frames: when, and from which host, each run was read.
 READS = (RUN_ID, _time("read_at", "when the run was read"), _text("read_from", "host that it was read from"))
 COLUMNS = SCHEMA | {"reads": READS}
-_ABSENT: dict[Kind, object] = {"count": 0, "flag": False}  # other kinds have null
 
 
 def schema_frame() -> pd.DataFrame:
     """Make a frame of all columns: their frame, name, dtype, unit and meaning."""
-    rows = [
-        (frame, column.name, DTYPES.get(column.kind, "category"), UNITS.get(column.kind), column.meaning)
-        for frame, columns in SCHEMA.items()
-        for column in columns
-    ]
+    rows = []
+    for frame, columns in SCHEMA.items():
+        for kind, name, meaning, _ in columns:
+            dtype, _, unit = TYPES[kind]
+            rows.append((frame, name, dtype, unit, meaning))
     return pd.DataFrame(rows, columns=["frame", "column", "dtype", "unit", "meaning"], dtype="str")
-
-
-def empty(frame: str) -> pd.DataFrame:
-    """Make an empty frame with all columns, dtypes and categories."""
-    return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
-
-
-def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
-    """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
-    out = {}
-    for column in COLUMNS[frame]:
-        if column.name not in df:
-            dtype = DTYPES.get(column.kind, "str")
-            df = df.assign(**{column.name: pd.Series(_ABSENT.get(column.kind), df.index, dtype)})
-        values = df[column.name]
-        if column.kind == "category":
-            unique = values.dropna().astype("str").unique().tolist()
-            words = [*column.words, *(word for word in unique if word not in column.words)]
-            out[column.name] = values.astype("str").astype(pd.CategoricalDtype(words))
-        else:
-            out[column.name] = values.astype(pd.api.types.pandas_dtype(DTYPES[column.kind]))
-    return pd.DataFrame(out)

@@ -25,30 +25,18 @@ from runkit.text import brief, shorten
 
 LINES = (".ndjson", ".jsonl")
 SUFFIXES = (".json", *LINES)
-MAX_TRAILING_SPACE = 4096  # bytes of whitespace after a document that do not count as another line
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)  # what reading a damaged gzip file raises
 
 
-class Location(NamedTuple):
-    """Where a record was read: `file` is `name:line` or empty, `path` a JSON path."""
-
-    file: str = ""
-    path: str = "$"
-
-    def at(self, field: str = "") -> str:
-        """Return the location of a field of the record, as text for the problems frame."""
-        path = f"{self.path}.{field}" if field else self.path
-        return path if not self.file else self.file if path == "$" else f"{self.file} {path}"
-
-
 class Record(NamedTuple):
-    """One raw record, and about how many bytes of JSON it is.
+    """One raw record, where it was read, and about how many bytes of JSON it is.
 
-    `problem` and `detail` are set when it could not even be parsed.
+    `location` is a JSON path, after `file:line` if there is one. `problem` and `detail` are set when the
+    record could not even be parsed.
     """
 
     raw: Any
-    location: Location
+    location: str = "$"
     problem: str | None = None
     detail: str = ""
     n_bytes: int = 0
@@ -59,20 +47,20 @@ def records_of(source: object) -> Iterator[Record]:
     if isinstance(source, str | Path):
         yield from _from_path(source)
     elif isinstance(source, bytes | bytearray | memoryview):
-        yield from _from_bytes(bytes(source), "")
+        yield from _from_bytes(bytes(source))
     elif isinstance(source, Run):
-        yield _from_object(source, Location())
+        yield record_of(source, "$")
     elif isinstance(source, dict):
-        yield from (_from_object(raw, location) for raw, location in _runs_in(source, Location()))
+        yield from (record_of(raw, location) for raw, location in _runs_in(source, "$"))
     elif callable(stored := getattr(source, "stored_records", None)):  # an archive
         for number, record in enumerate(stored()):
-            yield record._replace(location=Location(path=f"$[{number}]"))
+            yield record._replace(location=f"$[{number}]")
     elif callable(runs := getattr(source, "runs", None)):
         for number, item in enumerate(runs()):
-            yield _from_object(item, Location(path=f"$[{number}]"))
+            yield record_of(item, f"$[{number}]")
     elif isinstance(source, Iterable):
         for number, item in enumerate(source):
-            yield from _from_item(item, number)
+            yield from _from_item(item, f"$[{number}]")
     else:
         raise UsageError(
             f"source is {type(source).__name__}; expected a Run, an iterable of runs, parsed JSON, JSON "
@@ -80,51 +68,44 @@ def records_of(source: object) -> Iterator[Record]:
         )
 
 
-def _from_item(item: object, number: int) -> Iterator[Record]:
-    """Read an item of a list: a path, JSON text as bytes, a run, or a record that was read before."""
+def _from_item(item: object, location: str) -> Iterator[Record]:
+    """Read an item of a list: a path, a run, or a record that was read before."""
     if isinstance(item, Record):
         yield item
     elif isinstance(item, Path) or (isinstance(item, str) and item.removesuffix(".gz").endswith(SUFFIXES)):
         yield from _from_path(item)
-    elif isinstance(item, bytes | bytearray):
-        yield from _from_bytes(bytes(item), f"item {number}")
     else:  # text in an object is not a path: the content of a document must not open files
-        yield _from_object(item, Location(path=f"$[{number}]"))
+        yield record_of(item, location)
 
 
-def _from_object(value: object, location: Location) -> Record:
-    """Write a run or a Python object as JSON, and read it back."""
+def record_of(value: object, location: str) -> Record:
+    """Write a run or a Python object as JSON, and read it back, so that it is what JSON can hold."""
     raw = value.to_dict() if isinstance(value, Run) else value
     try:
         text = jsontext.dumps(raw)
-    except RecursionError as error:
-        return Record(_only_id(raw), location, "too_deep", str(error))
     except ValueError as error:
-        return Record(_only_id(raw), location, "bad_json", f"not JSON: {error}")
+        own_id = raw.get("id") if isinstance(raw, dict) else None
+        is_usable = isinstance(own_id, str) and jsontext.is_unicode(own_id)
+        return _refused({"id": own_id} if is_usable else None, location, error)
     return Record(orjson.loads(text), location, n_bytes=len(text))
 
 
-def _only_id(value: object) -> dict[str, Any] | None:
-    own_id = value.get("id") if isinstance(value, dict) else None
-    return {"id": own_id} if isinstance(own_id, str) and jsontext.is_unicode(own_id) else None
+def _refused(raw: object, location: str, error: Any) -> Record:
+    is_deep = isinstance(error, RecursionError) or jsontext.is_too_deep(error)
+    return Record(raw, location, "too_deep" if is_deep else "bad_json", f"not JSON: {error}")
 
 
-def _runs_in(value: Any, location: Location) -> Iterator[tuple[Any, Location]]:
+def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     """Find the runs in a document: a list of runs, a list page, a webhook event, or one run."""
     data = value.get("data") if isinstance(value, dict) and value.get("object") != "run" else None
     if isinstance(data, dict) and value.get("object") == "event":
-        yield data.get("object"), Location(location.file, f"{location.path}.data.object")
+        yield data.get("object"), f"{location}.data.object"
     elif isinstance(data, list):
-        yield from _items(data, Location(location.file, f"{location.path}.data"))
+        yield from ((one, f"{location}.data[{number}]") for number, one in enumerate(data))
     elif isinstance(value, list):
-        yield from _items(value, location)
+        yield from ((one, f"{location}[{number}]") for number, one in enumerate(value))
     else:
         yield value, location
-
-
-def _items(values: list[Any], location: Location) -> Iterator[tuple[Any, Location]]:
-    for number, value in enumerate(values):
-        yield value, Location(location.file, f"{location.path}[{number}]")
 
 
 def _from_path(source: str | Path) -> Iterator[Record]:
@@ -144,61 +125,39 @@ def _from_path(source: str | Path) -> Iterator[Record]:
     if file is None:
         name = shorten(str(path), 300)
         raise UsageError(f"{name} does not exist; give the path of an existing file.")
+    name = str(path).encode("utf-8", "replace").decode()  # a name may have bytes that are not text
     with file, gzip.open(file) if path.suffix == ".gz" else file as text:
         try:
             if suffix in LINES:
-                yield from _from_lines(text, str(path))
+                yield from _from_lines(text, f"{name}:")
             else:
-                yield from _from_document(text.read(), str(path))
+                yield from _from_document(text.read(), f"{name} $")
         except GZIP_ERRORS as error:
-            yield Record(None, Location(str(path)), "bad_json", f"the file is truncated or not gzip: {error}")
+            yield Record(None, name, "bad_json", f"the file is truncated or not gzip: {error}")
 
 
 def _from_lines(lines: Iterable[bytes], name: str) -> Iterator[Record]:
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
-            yield from _from_document(line, f"{name}:{number}" if name else f"line {number}")
+            yield from _from_document(line, f"{name}{number} $")
 
 
-def _from_bytes(text: bytes, name: str) -> Iterator[Record]:
+def _from_bytes(text: bytes) -> Iterator[Record]:
     """Read JSON or NDJSON: text that is not one document but has lines that are objects is NDJSON."""
-    if _starts_with_a_line(text):
-        yield from _from_lines(io.BytesIO(text), name)
-    elif text and not text.isspace():  # else it is NDJSON of no runs
-        records = list(_from_document(text, name))
-        is_lines = records and records[0].problem in ("bad_json", "too_deep") and _has_a_line(text)
-        yield from _from_lines(io.BytesIO(text), name) if is_lines else records
+    if not text or text.isspace():
+        return
+    records = list(_from_document(text, "$"))
+    is_broken = bool(records and records[0].problem and b"\n" in text.strip())
+    lines = _from_lines(io.BytesIO(text), "") if is_broken else iter(())
+    is_lines = any(isinstance(line.raw, dict) for line in lines)  # parses up to the first object
+    yield from _from_lines(io.BytesIO(text), "line ") if is_lines else records
 
 
-def _starts_with_a_line(text: bytes) -> bool:
-    """Whether the first line is an object and more lines follow, so that the text is NDJSON.
-
-    This recognizes most NDJSON in microseconds, without parsing the whole text.
-    """
-    end = text.find(b"\n")
-    return end > 0 and not text[end : end + MAX_TRAILING_SPACE].isspace() and _is_object(text[:end])
-
-
-def _has_a_line(text: bytes) -> bool:
-    """Whether a text that is not one document has several lines, one of which is an object."""
-    return b"\n" in text.strip() and any(map(_is_object, io.BytesIO(text)))
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(orjson.loads(line), dict)
-    except ValueError:
-        return False
-
-
-def _from_document(text: bytes, file: str) -> Iterator[Record]:
-    location = Location(file)
+def _from_document(text: bytes, location: str) -> Iterator[Record]:
     try:
         value = orjson.loads(text.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        is_deep = jsontext.is_too_deep(error)
-        detail = "nested deeper than 1,024 levels" if is_deep else f"not JSON: {error}"
-        yield Record(None, location, "too_deep" if is_deep else "bad_json", detail)
+        yield _refused(None, location, error)
     else:
         found = list(_runs_in(value, location))
         n_bytes = len(text) // max(1, len(found))

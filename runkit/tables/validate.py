@@ -1,4 +1,4 @@
-"""Records as columns: validation against the pydantic models, and conversions between Arrow and numpy.
+"""Records as columns: validation against the pydantic models; conversions of columns.
 
 Required fields and types come from the models, so the contract is written once. Arrow converts all records of
 a batch in C. Only if it refuses a value, each record is validated by itself, so that one bad record never
@@ -7,43 +7,40 @@ changes another. Both ways give a valid record the same values (property test).
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
-from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from runkit.contract import read_time
+from runkit.contract import Json, format_time, read_time
 from runkit.models import ApiObject, Step
 from runkit.steptree import kind
+from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES
 from runkit.text import brief
+from runkit.timing import Flags, Ints
 
-Json = dict[str, Any]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-Chunk = dict[str, Any]  # columns by name: Arrow text, or numpy arrays of numbers, codes, flags, microseconds
+Chunk = dict[str, Any]  # columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
+Field = tuple[str, bool, bool]  # of a model: its name, whether it is a time (else text), and required
+Issue = tuple[str, str, str]  # the kind of problem, what was found and expected, the field
 
-TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
-TIME = pa.timestamp("us", tz="UTC")
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT
-FIRST = int(datetime.min.replace(tzinfo=UTC).timestamp()) * 1_000_000
-LAST = (int(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()) + 1) * 1_000_000 - 1
+ABSENT: dict[str, object] = {"count": 0, "flag": False}  # by kind of column; others have null
+IS_TIME = {str: False, str | None: False, datetime: True, datetime | None: True}
 
 
-class Field(NamedTuple):
-    """One field of a model."""
+def micros(when: datetime | str) -> int:
+    """Convert a time to microseconds since 1970, exactly. Raises `ValueError` if it is not a time."""
+    return (read_time(when)[0] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
-    name: str
-    kind: Literal["text", "time"]
-    is_required: bool
+
+FIRST, LAST = (micros(when.replace(tzinfo=UTC)) for when in (datetime.min, datetime.max))
 
 
 class Columns(NamedTuple):
@@ -53,139 +50,93 @@ class Columns(NamedTuple):
     time: dict[str, Ints]
 
 
-class Issue(NamedTuple):
-    """One thing that is wrong with a record: the field, the kind of problem, what was found and expected."""
-
-    field: str
-    problem: str
-    detail: str
-
-
 @cache
 def fields_of(model: type[ApiObject]) -> tuple[Field, ...]:
     """List the text and time fields of a model; lists and objects are checked where they are read."""
     hints = typing.get_type_hints(model)
     fields = [
-        Field(name, "time" if datetime in _options(hints[name]) else "text", info.is_required())
+        (name, IS_TIME[hints[name]], info.is_required())
         for name, info in model.model_fields.items()
-        if {str, datetime} & set(_options(hints[name]))
+        if hints[name] in IS_TIME
     ]
     # The API's first documentation called a step's agent its graph.
-    return (*fields, Field("graph", "text", False)) if model is Step else tuple(fields)
-
-
-def _options(hint: Any) -> tuple[Any, ...]:
-    """List the alternatives of a type such as `str | None`."""
-    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
-    return typing.get_args(hint) if is_union else () if typing.get_origin(hint) else (hint,)
+    return (*fields, ("graph", False, False)) if model is Step else tuple(fields)
 
 
 def read_columns(
-    model: type[ApiObject], records: Sequence[Any], note: Callable[[int, Issue], None]
+    model: type[ApiObject], records: Sequence[Any], note: Callable[[int, str, str, str], None]
 ) -> tuple[Columns, Ints]:
     """Convert the text and time fields of records.
 
-    Returns the columns of the valid records, and the positions of these in `records`. `note(position, issue)`
-    is called for each issue.
+    Returns the columns of the valid records, and the positions of these in `records`.
+    `note(position, *issue)` is called for each issue.
     """
     is_objects = set(map(type, records)) <= {dict}
     columns = records_to_arrow(model, records) if is_objects else None
     if columns is not None:
         return columns, np.arange(len(records))
-    positions, usable = [], []
+    usable: dict[int, Json] = {}
     for position, record in enumerate(records):
         clean, issues = validate(model, record)
         for issue in issues:
-            note(position, issue)
+            note(position, *issue)
         if clean is not None:
-            positions.append(position)
-            usable.append(clean)
-    columns = records_to_arrow(model, usable)
+            usable[position] = clean
+    columns = records_to_arrow(model, list(usable.values()))
     if columns is None:
         raise AssertionError("a validated record did not convert; please report this")
-    return columns, np.array(positions, np.int64)
+    return columns, np.array(list(usable), np.int64)
 
 
 def records_to_arrow(model: type[ApiObject], records: Sequence[Json]) -> Columns | None:
     """Convert the text and time fields of records; None if any value is unusual."""
-    texts: dict[str, pa.Array] = {}
-    times: dict[str, pa.Array] = {}
+    fields = fields_of(model)
+    columns = Columns({}, {})
     try:
-        fields = fields_of(model)
-        values = _by_field([field.name for field in fields], records)
-        for name, kind_of, is_required in fields:
-            column = pa.array(values.get(name), TEXT) if name in values else pa.nulls(len(records), TEXT)
-            if is_required and column.null_count:
+        arrays = pa.array(records, pa.struct([(name, TEXT) for name, *_ in fields])).flatten()
+        for (name, is_time, is_required), values in zip(fields, arrays, strict=True):
+            if is_required and values.null_count:
                 return None
-            (texts if kind_of == "text" else times)[name] = column
-        micros = _parse_times(list(times.values()))
+            if is_time:
+                columns.time[name] = _parse_times(values)
+            else:
+                columns.text[name] = values
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return None
-    return None if micros is None else Columns(texts, dict(zip(times, micros, strict=True)))
+    return columns
 
 
-def _by_field(names: Sequence[str], records: Sequence[Json]) -> dict[str, Sequence[Any]]:
-    """Read some fields of records as columns; a field that no record has may be left out.
-
-    One call of `itemgetter` with the key objects of the first record reads a record three times as fast as
-    `get` for each field: the parser reuses its keys, and a dict finds an identical key faster than an equal
-    one.
-    """
-    keys = [key for key in next(iter(records), ()) if key in names]
-    try:
-        if len(keys) > 1 and not any(
-            name in record for name in names if name not in keys for record in records
-        ):
-            return dict(zip(keys, zip(*map(itemgetter(*keys), records), strict=True), strict=True))
-    except KeyError:
-        pass
-    return {name: [record.get(name) for record in records] for name in names}
-
-
-def _parse_times(columns: list[pa.Array]) -> list[Ints] | None:
-    """Parse columns of equal length in one call; None if a time is out of a datetime's range."""
-    if not columns:
-        return []
-    numbers = pc.cast(pa.concat_arrays(columns), TIME).view(pa.int64())
-    micros = numbers.fill_null(NEVER).to_numpy()
-    if ((micros < FIRST) & (micros != NEVER) | (micros > LAST)).any():
-        return None
-    return list(micros.reshape(len(columns), -1))
+def _parse_times(values: pa.Array) -> Ints:
+    parsed: Ints = pc.cast(values, TIME).view(pa.int64()).fill_null(NEVER).to_numpy()
+    if ((parsed < FIRST) & (parsed != NEVER) | (parsed > LAST)).any():
+        raise pa.ArrowInvalid("outside the years 1 to 9999")
+    return parsed
 
 
 def validate(model: type[ApiObject], record: object) -> tuple[Json | None, list[Issue]]:
     """Check one record. Returns its usable values (None if it is refused) and all issues."""
     if not isinstance(record, dict):
-        return None, [Issue("", "bad_field", f"expected an object, found {kind(record)}")]
+        return None, [("bad_field", f"expected an object, found {kind(record)}", "")]
     clean: Json = {}
     issues: list[Issue] = []
     is_refused = False
-    for field in fields_of(model):
-        value = record.get(field.name)
-        error = f"{field.name} is required but absent" if field.is_required and value is None else None
-        if value is not None:
-            value, error, is_naive = _read(field, value)
-            if is_naive:
-                detail = f"{brief(record[field.name])} has no offset, read as UTC"
-                issues.append(Issue(field.name, "naive_time", detail))
-        if error:
-            is_refused |= field.is_required
-            issues.append(Issue(field.name, "bad_field", error))
-        clean[field.name] = value
-    return None if is_refused else clean, issues
-
-
-def _read(field: Field, value: object) -> tuple[str | None, str | None, bool]:
-    """Return the usable value, the error, and whether the value is a time without an offset."""
-    if field.kind == "time":
+    for name, is_time, is_required in fields_of(model):
+        value = record.get(name)
         try:
-            when, is_naive = read_time(value)
+            if value is None and is_required:
+                raise ValueError("required but absent")
+            if is_time and value is not None:
+                when, is_naive = read_time(value)
+                if is_naive:
+                    issues.append(("naive_time", f"{brief(value)} has no offset, read as UTC", name))
+                value = format_time(when)
+            if not isinstance(value, str | None):
+                raise ValueError(f"expected text, found {kind(value)} {brief(value, 40)}")
+            clean[name] = value
         except ValueError as error:
-            return None, f"{field.name}: {error}", False
-        return when.isoformat().replace("+00:00", "Z"), None, is_naive
-    if isinstance(value, str):
-        return value, None, False
-    return None, f"{field.name}: expected text, found {kind(value)} {brief(value, 40)}", False
+            is_refused |= is_required
+            issues.append(("bad_field", f"{name}: {error}", name))
+    return None if is_refused else clean, issues
 
 
 class Exploded(NamedTuple):
@@ -198,37 +149,29 @@ class Exploded(NamedTuple):
 
 
 def explode(
-    lists: Sequence[Any], model: type[ApiObject], note: Callable[[int, str, Issue], None]
+    lists: Sequence[Any], model: type[ApiObject], note: Callable[[int, str, str, str], None]
 ) -> Exploded:
     """Explode `lists` (None is empty) of records of `model`.
 
-    Values that are not lists and records without a required field are left out. `note(owner, path, issue)` is
-    called for each issue.
+    Values that are not lists and records without a required field are left out.
+    `note(owner, problem, detail, path)` is called for each issue.
     """
-    if not set(map(type, lists)) <= {list}:
-        for number, values in enumerate(lists):
-            if values is not None and not isinstance(values, list):
-                note(number, "", Issue("", "bad_field", f"expected a list, found {kind(values)}"))
-        lists = [values if isinstance(values, list) else [] for values in lists]
+    for number, values in enumerate(lists):
+        if not isinstance(values, list | None):
+            note(number, "bad_field", f"expected a list, found {kind(values)}", "")
+    lists = [values if isinstance(values, list) else [] for values in lists]
     records = list(chain.from_iterable(lists))
-    sizes = np.fromiter(map(len, lists), np.int64, len(lists))
+    sizes = np.fromiter(map(len, lists), np.int64)
     owner = np.repeat(np.arange(len(sizes)), sizes)
     item_no = np.arange(len(records)) - (np.cumsum(sizes) - sizes)[owner]
 
-    def note_item(position: int, issue: Issue) -> None:
-        field = f".{issue.field}" if issue.field else ""
-        note(int(owner[position]), f"[{item_no[position]}]{field}", issue)
+    def note_item(position: int, problem: str, detail: str, field: str) -> None:
+        path = f"[{item_no[position]}].{field}".rstrip(".")
+        note(int(owner[position]), problem, detail, path)
 
     columns, kept = read_columns(model, records, note_item)
-    if len(kept) < len(records):
-        records = [records[position] for position in kept.tolist()]
+    records = [records[position] for position in kept.tolist()]
     return Exploded(records, columns.text, owner[kept], item_no[kept])
-
-
-def micros(when: datetime | str) -> int:
-    """Convert a time to microseconds since 1970, exactly. Raises `ValueError` if it is not a time."""
-    delta = read_time(when)[0] - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 def text(values: Iterable[object]) -> pa.Array:
@@ -236,16 +179,21 @@ def text(values: Iterable[object]) -> pa.Array:
     return pa.array([value if isinstance(value, str) else None for value in values], TEXT)
 
 
-def seconds(micros: Ints, is_valid: Flags | None = None) -> NDArray[np.float64]:
-    """Convert int64 microseconds to float seconds, NaN where not valid."""
-    values = micros / 1e6
-    return values if is_valid is None else np.where(is_valid, values, np.nan)
+def map_words(values: pa.Array, translate: Callable[[str], object]) -> pa.Array:
+    """Translate each different word once."""
+    encoded = values.dictionary_encode()
+    return text(map(translate, encoded.dictionary.to_pylist())).take(encoded.indices)
+
+
+def is_word(values: pa.Array, *words: str) -> Flags:
+    """Whether each value is one of some words; false for null."""
+    flags: Flags = pc.is_in(values, pa.array(words, TEXT)).to_numpy(zero_copy_only=False)
+    return flags
 
 
 def take(values: pa.Array, positions: Ints) -> pa.Array:
     """Take the values at some positions, null where a position is negative."""
-    is_none = positions < 0
-    return values.take(pa.array(positions, mask=is_none) if is_none.any() else pa.array(positions))
+    return values.take(pa.array(positions, mask=positions < 0))
 
 
 def count(of: Ints, n: int) -> Ints:
@@ -254,25 +202,33 @@ def count(of: Ints, n: int) -> Ints:
     return counts
 
 
-class Vocabulary:
-    """The categories of one column: the known words, then unknown ones in the order of arrival."""
+def empty(frame: str) -> pd.DataFrame:
+    """Make an empty frame with all columns, dtypes and categories."""
+    return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
 
-    def __init__(self, known: Sequence[str]) -> None:
-        self.n_known = len(known)
-        self._codes = {word: code for code, word in enumerate(known)}
 
-    @property
-    def words(self) -> list[str]:
-        """All words in the order of their codes."""
-        return list(self._codes)
+def to_arrow(frame: str, columns: Chunk) -> pa.Table:
+    """Make the Arrow table of a frame; times and durations are int64 microseconds, `NEVER` for null."""
+    values = dict(columns)
+    for kind_of, name, *_ in COLUMNS[frame]:
+        if kind_of == "time":
+            values[name] = columns[name].view("M8[us]")
+        elif kind_of == "seconds":
+            values[name] = np.where(columns[name] == NEVER, np.nan, columns[name] / 1e6)
+    return pa.table(values, pa.schema([(one.name, TYPES[one.kind][1]) for one in COLUMNS[frame]]))
 
-    def encode(self, values: pa.Array, aliases: dict[str, str]) -> NDArray[np.int32]:
-        """Return the codes of an Arrow text array, -1 for null; unknown words are added."""
-        encoded = values.dictionary_encode()
-        codes = [
-            self._codes.setdefault(aliases.get(word, word), len(self._codes))
-            for word in encoded.dictionary.to_pylist()
-        ]
-        lookup = np.array([*codes, -1], np.int32)
-        result: NDArray[np.int32] = lookup[encoded.indices.fill_null(len(codes)).to_numpy()]
-        return result
+
+def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
+    """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
+    out = {}
+    for kind_of, name, _, known in COLUMNS[frame]:
+        dtype = "str" if known else TYPES[kind_of][0]
+        if name not in df:
+            df = df.assign(**{name: pd.Series(ABSENT.get(kind_of), df.index, dtype)})
+        out[name] = df[name].astype(pd.api.types.pandas_dtype(dtype))
+        if known:
+            codes, found = pd.factorize(out[name])
+            words = pd.Index([*known, *(word for word in found if word not in known)], dtype="str")
+            recoded: Ints = np.append(words.get_indexer(found), -1)[codes]
+            out[name] = pd.Series(pd.Categorical.from_codes(recoded, words), df.index)
+    return pd.DataFrame(out, copy=False)

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import runkit
+from analysis.truth import check_joins, equal_proposals, sandbox
 from runkit.errors import NotFound, UsageError
 from support import artifact, at, question, run
-from tests.analysis.truth import check_joins, equal_proposals, sandbox
 
 NOW = "2026-11-02T10:00:00Z"
 OBJECT = "11111111-1111-4111-8111-111111111111"

@@ -306,16 +306,10 @@ def test_a_folder_whose_name_would_be_misread(tmp_path: Path, name: str) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_home_of_nobody_is_no_folder() -> None:
-    """`~name` is the home of a user, and there must be one."""
-    with pytest.raises(UsageError, match="no such user"):
-        runkit.Archive("~nobody-of-that-name/runs")
-
-
 @pytest.mark.parametrize("name", ["a b", "über", "a#b", "a?b", "it's", "50€"])
 def test_a_folder_may_have_any_other_name(tmp_path: Path, name: str) -> None:
-    """Spaces, signs and letters of all kinds, as text, path and file:// address."""
-    for place in (tmp_path / name, str(tmp_path / name), (tmp_path / name).as_uri()):
+    """Spaces, signs and letters of all kinds, as text and path."""
+    for place in (tmp_path / name, str(tmp_path / name)):
         archive = runkit.Archive(place)
         archive.add([one()])
         archive.add([one(updated=200)])
@@ -323,7 +317,7 @@ def test_a_folder_may_have_any_other_name(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("place", [Path("s3://bucket/runs"), None, 7])
+@pytest.mark.parametrize("place", [Path("s3://bucket/runs"), "file:///runs", None, 7])
 def test_a_place_that_is_none(place: Any) -> None:
     """An address that went through Path has lost a slash."""
     with pytest.raises(UsageError):

@@ -41,13 +41,11 @@ RUNS = [made(number) for number in range(60)]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Client]:
-    """Two worker processes with a thread each, and whoever asks them."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as started,
-        Client(started) as client,
-    ):
+    """The notebook's cluster of two worker processes, and whoever asks them."""
+    text = (notebooks() / "06_scale_out.ipynb").read_text(encoding="utf-8")
+    cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+    [call] = re.findall(r"^cluster = (LocalCluster\(.*\))$", "\n".join(cells), re.MULTILINE)
+    with eval(call, {"LocalCluster": LocalCluster}) as started, Client(started) as client:  # noqa: S307
         yield client
 
 
@@ -181,13 +179,9 @@ def test_a_version_stays_the_same_on_the_cluster(archive: runkit.Archive) -> Non
     assert repr(d) == f"DaskFrames({d.npartitions} partitions, version {d.version} of the archive)"
 
 
+@pytest.mark.usefixtures("cluster")
 def test_the_notebooks_cluster_is_on_loopback_only() -> None:
     """Nobody on the network sees its dashboard, which tells what the workers do."""
-    text = (notebooks() / "06_scale_out.ipynb").read_text(encoding="utf-8")
-    cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
-    [call] = re.findall(r"^cluster = (LocalCluster\(.*\))$", "\n".join(cells), re.MULTILINE)
-    one_worker = {"LocalCluster": lambda **options: LocalCluster(**options | {"n_workers": 1})}
-    with eval(call, one_worker):  # noqa: S307
-        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        sockets = [one for process in processes for one in process.net_connections("tcp")]
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    sockets = [one for process in processes for one in process.net_connections("tcp")]
     assert {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}

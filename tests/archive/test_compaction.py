@@ -158,7 +158,7 @@ def test_two_compactions_of_one_version(archive: runkit.Archive, tmp_path: Path)
     places = [runkit.Archive(tmp_path / "runs")._place.latest() for _ in range(4)]
     for snapshot in places[:2]:
         with suppress(table.CommitConflict):
-            writing._drop(snapshot, snapshot.copies().newest["run_id"])
+            writing.drop_copies(snapshot, [f"r{number}" for number in range(4)])
         assert held(archive) == before
     for snapshot in places[2:]:
         with suppress(table.CommitConflict):
@@ -178,7 +178,7 @@ def test_writers_that_are_always_in_the_way(archive: runkit.Archive, monkeypatch
         raise table.CommitConflict
 
     monkeypatch.setattr(table.Snapshot, "replace", conflict)
-    with pytest.raises(ArchiveError, match="compact again"):
+    with pytest.raises(ArchiveError, match="try again"):
         archive.compact()
     assert held(archive) == {"a": item("a", 200)}
     assert archive.add([item("b")]).n_new == 1
@@ -192,7 +192,7 @@ def test_adds_and_compactions_at_once(archive: runkit.Archive, tmp_path: Path) -
 
     def add(name: str) -> None:
         chance = random.Random(name)
-        for number in range(20):
+        for number in range(10):
             shared = item(f"shared-{chance.randrange(5)}", 100 + number, writer=name)
             runkit.Archive(tmp_path / "runs").add([item(f"{name}-{number}"), shared], progress=False)
 
@@ -216,7 +216,7 @@ def test_adds_and_compactions_at_once(archive: runkit.Archive, tmp_path: Path) -
     for thread in compacters:
         thread.join()
     assert errors == []
-    ids = {f"{name}-{number}" for name in "ab" for number in range(20)}
+    ids = {f"{name}-{number}" for name in "ab" for number in range(10)}
     assert {one for one in held(archive) if not one.startswith("shared")} == ids
     archive.compact()
     assert ids <= held(archive).keys()

@@ -36,7 +36,7 @@ def test_select_of_an_unknown_run_is_a_clear_error() -> None:
         runkit.frames(run()).select("nope")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
 @given(st.lists(runs(), min_size=1, max_size=3))
 def test_saved_frames_come_back_equal(tmp_path: Path, sources: list[dict]) -> None:
     """`runkit.read` gives what was saved; frames with rows come back by pandas alone."""

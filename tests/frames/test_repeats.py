@@ -21,7 +21,7 @@ FOUND = st.lists(st.builds(lambda title, kind: artifact(title, type=kind), WORDS
 STEPS = st.lists(st.tuples(st.booleans(), WORDS, FOUND), max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=3))
 def test_by_hand(made: list[list[tuple[bool, str, list[dict[str, Any]]]]]) -> None:
     """Every artifact, looked at by itself."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import runkit
 from fuzz.made import Case, fuzz, json_values, mangled, nested, python_values, texts, times, unicode_texts
 from runkit.errors import DataError, UsageError
-from runkit.tables.schema import DTYPES, SCHEMA
+from runkit.tables.schema import SCHEMA, TYPES
 from support import question, run, step
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ def sound(f: runkit.Frames) -> runkit.Frames:
     for name, df in f.items():
         for column in SCHEMA[name]:
             dtype = str(df[column.name].dtype)
-            assert dtype == DTYPES.get(column.kind, "category"), (name, column.name)
+            assert dtype == TYPES[column.kind][0], (name, column.name)
         assert len(df.columns) == len(SCHEMA[name])
     runs, steps = f.runs, f.steps
     assert runs["run_id"].is_unique

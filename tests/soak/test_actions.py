@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analysis.truth import check_joins, equal_proposals, sandbox
+from analysis.truth import check_joins, equal_proposals, sandbox
 
 
 @pytest.mark.timeout(1200)  # two minutes on a quiet machine
