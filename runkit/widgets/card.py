@@ -9,15 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import anywidget
 
+from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.text import css_variables, static_file
+from runkit.widgets import display, frontend
+from runkit.widgets.controller import Controller
 from runkit.widgets.fields import Json
+from runkit.widgets.jobs import Ticker
 
 STATIC = Path(__file__).parent / "static"
+SILENT = {"values", "digest", "view", "n", "gone", "zoom"}  # of a message that changes nothing on the page
 
 
 class Card(anywidget.AnyWidget):
@@ -97,15 +102,82 @@ class Card(anywidget.AnyWidget):
             except Exception:
                 log.exception("a card could not do what its page asked for")
         self._heard = (view, number)
-        if set(content) - {
-            "values",
-            "digest",
-            "view",
-            "n",
-            "gone",
-            "zoom",
-        }:  # a draft changes nothing on the page
+        if content.keys() - SILENT:
             self.show()
+
+
+C = TypeVar("C", bound=Controller[Any] | None)
+
+
+class CellOutput(Generic[C]):
+    """The two outputs of a cell: a static twin, which is readable without a kernel, and below it a card.
+
+    A page that displays the card keeps the ticker going.
+    """
+
+    controller: C
+    _ticker: Ticker
+    _alternative = frontend.ALTERNATIVE
+    _head: Any = None
+    _handle: Any = None
+    _card: Card | None = None
+
+    def _key(self) -> object:
+        """Give what the cards have in common of which a notebook shows one."""
+        raise NotImplementedError
+
+    def _static(self, *, is_open: bool = True) -> display.Bundle:
+        raise NotImplementedError
+
+    def _describe(self) -> Json:
+        raise NotImplementedError
+
+    def _receive(self, content: Json) -> None:
+        raise NotImplementedError
+
+    def _end_text(self) -> str:
+        """Give what replaces a card that is closed; "" for nothing."""
+        raise NotImplementedError
+
+    @property
+    def widget(self) -> Card:
+        """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
+        if self._card is None and self.controller is not None:
+            self._card = Card(self._describe, self._receive, self._on_views)
+            self.controller.subscribe(self._card.show)
+        if self._card is None:
+            raise UsageError("this question is closed, so there is no card; see .receipt")
+        return self._card
+
+    def _ipython_display_(self) -> None:
+        self.close()  # in an earlier cell
+        frontend.replace_card(self._key(), self)
+        self._head = frontend.output(self._static())
+        if frontend.is_headless():
+            frontend.output(frontend.headless_bundle(self._alternative))
+        else:
+            self._handle = frontend.output(frontend.widget_bundle(self.widget))
+
+    def _on_views(self, n_views: int) -> None:
+        if n_views and self._card is not None:
+            self._ticker.start()
+        else:
+            self._ticker.stop()
+
+    def _update_twin(self, _snapshot: object) -> None:
+        if self._head is not None:
+            is_open = self._card is None or not self._card.n_views
+            self._head.update(self._static(is_open=is_open), raw=True)
+
+    def close(self) -> None:
+        """Remove the card and end its threads. Entries remain as drafts."""
+        self._ticker.stop()
+        card, self._card = self._card, None
+        if card is not None and self.controller is not None:
+            self.controller.unsubscribe(card.show)
+            card.close()
+            if self._handle is not None and self._end_text():
+                self._handle.update(display.note(self._end_text()), raw=True)
 
 
 def texts(content: Json, name: str) -> str:

@@ -8,9 +8,11 @@
     SENDING -> UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT or EXPIRED
     OPEN -> CONFLICT, EXPIRED    somebody else closed it, or its run ended
 
+`receipts.VERDICTS` has the end states and their receipts.
+
 From the second press to the result the controller is inert: another answer finds SENDING and does nothing.
 One lock guards the state. Listeners are called without the lock, since they may need a lock whose owner waits
-for this one; so a snapshot may arrive late, and views ignore one older than the one they show.
+for this one; so a snapshot may arrive late, and views ask for the newest one.
 """
 
 from __future__ import annotations
@@ -20,11 +22,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
-from weakref import WeakSet
+from typing import Any, Generic, TypeVar
 
-from runkit.answers import CONFIRMED, IN_DOUBT, Display, declared_name
+from runkit.answers import CONFIRMED, Display, declared_name
 from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.contract import BUSINESS_FIELDS
@@ -32,31 +32,24 @@ from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageErro
 from runkit.logs import log
 from runkit.models import Run
 from runkit.text import moment
-from runkit.widgets import drafts, jobs, receipts
-from runkit.widgets.fields import Json, to_entries
+from runkit.widgets import drafts, jobs
+from runkit.widgets.fields import Json
 from runkit.widgets.question import Outcome, Question, documents_for, logged_answers, outcome_of
 from runkit.widgets.questions import Entries, Questionnaire
-from runkit.widgets.receipts import Receipt, Sent
+from runkit.widgets.receipts import ACCEPTED, Receipt, Sent, State, verdict
 
-DRAFT_AFTER = 0.4  # seconds after the first keystroke, so that one write covers many of them
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
 UNCONFIRMED = "We couldn't confirm it arrived."
 OFFLINE = "Offline. Your draft is saved. Answering works again when the server is reachable."
 READ_ONLY = "Read-only. This client can read runs but not answer."
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
+EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
+FINAL = frozenset({State.SETTLED, State.CONFLICT, State.EXPIRED})
 Errors = Mapping[str, Mapping[str, str]]
 
 
-class Versioned(Protocol):
-    """A snapshot; the higher version is the newer one."""
-
-    @property
-    def version(self) -> int:
-        """The number of the snapshot."""
-
-
-S = TypeVar("S", bound=Versioned)
+S = TypeVar("S")
 
 
 class Controller(Generic[S]):
@@ -91,23 +84,6 @@ class Controller(Generic[S]):
                 listener(snapshot)
             except Exception:  # a view that fails must not stop the controller
                 log.exception("a card could not be updated")
-
-
-class State(StrEnum):
-    """The state of an answer."""
-
-    OPEN = "open"
-    INVALID = "invalid"
-    SENDING = "sending"
-    UNKNOWN = "unknown"
-    FAILED = "failed"
-    SETTLED = "settled"
-    CONFLICT = "conflict"
-    EXPIRED = "expired"
-
-
-EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
-FINAL = frozenset({State.SETTLED, State.CONFLICT, State.EXPIRED})
 
 
 @dataclass(frozen=True)
@@ -162,23 +138,19 @@ class AnswerController(Controller[Snapshot]):
         self.question = question
         self.who = who or declared_name()
         self.is_login = not who  # nobody has given a name
-        self.has_reasons = has_reasons
         self.form = Questionnaire(question.value, documents_for(question, client))
         self.run = question.run  # its newest known state
-        self._draft_key = drafts.draft_key(question, client.host)
-        self._use_drafts = use_drafts
-        self._draft_timer: threading.Timer | None = None
-        self._sent_answer: Sent | None = None  # being sent
-        self._unconfirmed_answer: Sent | None = None  # may have arrived, or may still arrive
-        self._warned_ids: set[int] = set()  # log entries that the person was warned of
         self.entries: Entries = self.form.start()
-        message = " ".join(filter(None, (self._restore_draft(), self._warning())))
+        self._has_reasons = has_reasons
+        self._use_drafts = use_drafts
+        self._draft_key = drafts.draft_key(question, client.host)
+        self._sent: Sent | None = None  # being sent
+        self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive
+        self._warned_ids: set[int] = set()  # log entries that the person was warned of
         self._shown_at: datetime | None = None
         self._n_opened = 0  # sources of the question that were opened before the answer
-        _open_controllers.add(self)
-        if client.read_only:
-            message = READ_ONLY
-        self._snapshot = Snapshot(0, State.OPEN, message)
+        message = f"{self._restore_draft()} {self._warning()}".strip()
+        self._snapshot = Snapshot(0, State.OPEN, READ_ONLY if client.read_only else message)
 
     # -- actions of the person
 
@@ -198,10 +170,9 @@ class AnswerController(Controller[Snapshot]):
         if digest != self.question.shown_digest(self.client.host):
             log.warning("a card sent a message about another question; nothing was done")
             return
-        entries = {one.key: one.received(values.get(one.key)) for one in self.form.sections}
-        verb, opened = message.get("verb"), message.get("opened")
-        if isinstance(opened, int):
-            self._n_opened = opened
+        entries, verb = self.form.received(values), message.get("verb")
+        if isinstance(message.get("opened"), int):
+            self._n_opened = message["opened"]
         if verb is None:
             self.edit(entries)
             return
@@ -214,23 +185,19 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             if name.strip() and self._snapshot.state in EDITABLE:
                 self.who, self.is_login = name.strip()[:MAX_NAME], False
-                self._change(self._snapshot.state, self._snapshot.message, errors=self._snapshot.errors)
+                self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1)
         self._notify()
 
     def edit(self, entries: Entries) -> None:
-        """Take the entries of the inputs. Displayed errors disappear when they are fixed."""
+        """Take the entries of the inputs. Errors of the previous entries disappear."""
         with self._lock:
-            state, previous = self._snapshot.state, self._snapshot
-            if state in FINAL:
+            state = self._snapshot.state
+            if state in FINAL or entries == self.entries:
                 return
-            self._take(entries)
-            if state not in EDITABLE:
-                return  # an answer is being sent, and these entries are not part of it
-            errors = _remaining_errors(previous.errors, self.form.answer(entries)[1])
-            new = State.INVALID if errors else State.OPEN
-            if (new, errors) == (state, previous.errors):
+            self._take(entries)  # also while an answer is sent, of which these entries are no part
+            if state not in EDITABLE or state is State.OPEN:
                 return
-            self._change(new, previous.message if errors or new == state else "", errors=errors)
+            self._change(State.OPEN)
         self._notify()
 
     def submit(self, entries: Entries | None = None) -> None:
@@ -245,9 +212,7 @@ class AnswerController(Controller[Snapshot]):
             if self.client.read_only:
                 self._change(State.FAILED, READ_ONLY)
             elif answer is None:
-                n = sum(map(len, errors.values()))
-                hint = "Fix the field marked below." if n == 1 else f"Fix the {n} fields marked below."
-                self._change(State.INVALID, self._not_sent(hint), errors=errors)
+                self._change(State.INVALID, self._undone("Fix the field marked below."), errors=errors)
             else:
                 self._start_sending(answer)
         self._notify()
@@ -258,11 +223,11 @@ class AnswerController(Controller[Snapshot]):
             if self._snapshot.state is not State.UNKNOWN or self._snapshot.is_checking:
                 return
             self._change(State.UNKNOWN, "Checking whether your answer arrived…", is_checking=True)
-            try:
-                jobs.start(lambda: self._run_job(self._check), "check")
-            except RuntimeError as error:  # no thread could be started
-                self._change(State.UNKNOWN, f"{UNCONFIRMED} {error}.")
+            if problem := jobs.start(lambda: self._run_job(lambda: self._resolve(self._read())), "check"):
+                self._change(State.UNKNOWN, f"{UNCONFIRMED} {problem}")
         self._notify()
+
+    # -- what others find out
 
     def refresh(self) -> None:
         """Read whether the question is still open, without the run's steps while it is.
@@ -294,14 +259,7 @@ class AnswerController(Controller[Snapshot]):
                 return
             business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
             self.question = replace(self.question, run=known.with_local_fields(**business))
-            previous = self._snapshot
-            self._change(
-                previous.state,
-                previous.message,
-                errors=previous.errors,
-                is_checking=previous.is_checking,
-                receipt=previous.receipt,
-            )
+            self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1)
         self._notify()
 
     def update_run(self, run: Run) -> None:
@@ -312,33 +270,30 @@ class AnswerController(Controller[Snapshot]):
             outcome = outcome_of(self.question, run)
             if outcome.word == "open" or is_stale(run, self.run):
                 return
-            self._close(run, outcome)
+            self._close(run, outcome, "Your answer was not sent." if self.is_edited else "")
         self._notify()
 
     # -- jobs
 
     def _start_sending(self, answer: Json) -> None:
-        self._sent_answer = None
+        self._sent, who = None, self.who
         self._change(State.SENDING, "Sending your answer…")
-        try:
-            words, who = self.form.receipt(self.entries), self.who
-            jobs.start(lambda: self._run_job(lambda: self._send(answer, words, who)), "answer")
-        except RuntimeError as error:  # no thread could be started
-            self._change(State.FAILED, self._not_sent(f"{error}."))
+        if problem := jobs.start(lambda: self._run_job(lambda: self._send(answer, who)), "answer"):
+            self._change(State.FAILED, self._undone(problem))
 
-    def _send(self, answer: Json, words: str, who: str) -> None:
+    def _send(self, answer: Json, who: str) -> None:
         """Check that the same question is still open, answer it once, and find the outcome."""
         question = self.question
         run = self._read()
         outcome = outcome_of(question, run)
         if outcome.word != "open":
-            self._close(run, outcome, is_attempt=True)
+            self._close(run, outcome, "Your answer was not sent.")
             return
         if warning := self._warning():  # sent from another card or notebook in the meantime
-            self._change(State.OPEN, f"Not sent{' this time' if self._unconfirmed_answer else ''}. {warning}")
+            self._change(State.OPEN, f"Not sent{' this time' if self._doubtful else ''}. {warning}")
             return
         sent_at = run.read_at or datetime.now(UTC)  # on the server's clock, as all times of a receipt
-        self._sent_answer = Sent.from_answer(answer, who, sent_at, words)
+        self._sent = Sent.from_answer(answer, who, sent_at, self.form.receipt(answer))
         try:
             delivery = self.client.runs.deliver(
                 run,
@@ -350,47 +305,33 @@ class AnswerController(Controller[Snapshot]):
                 on_checking=self._on_unconfirmed,
             )
         except Conflict as error:
-            self._sent_answer = None
+            self._sent = None
             run = error.run or run  # it is closed; when and by whom may be unknown
             outcome = outcome_of(question, run)
-            self._close(run, outcome if outcome.word != "open" else Outcome("closed"), is_refused=True)
-            return
+            outcome = outcome if outcome.word != "open" else Outcome("closed")
+            self._close(run, outcome, "Your answer was not accepted.")
         except Invalid as error:
-            self._sent_answer = None
-            with self._lock:
-                errors = _field_errors(error, self.form)
-                self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
-            return
+            self._sent = None
+            errors = _field_errors(error, self.form)
+            self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
         except RunkitError:
-            self._sent_answer = None
+            self._sent = None
             raise
-        if delivery.run is None:
-            with self._lock:
-                self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
-        elif delivery.outcome == CONFIRMED:
-            run, outcome = delivery.run, outcome_of(question, delivery.run)
-            earlier, is_logged = self._unconfirmed_answer, delivery.is_logged
-            receipt = receipts.answered(
-                question,
-                self.client,
-                self._sent_answer,
-                outcome,
-                earlier=earlier,
-                is_logged=is_logged,
-                has_reason=self.has_reasons,
-            )
-            self._end(State.SETTLED, run, receipt)
         else:
-            self._resolve(delivery.run)
+            if delivery.run is None:
+                self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
+            elif delivery.outcome == CONFIRMED:
+                outcome = replace(outcome_of(question, delivery.run), word=ACCEPTED)
+                sent = replace(self._sent, is_confirmed=True)
+                self._end(delivery.run, outcome, sent, self._doubtful, is_logged=delivery.is_logged)
+            else:
+                self._resolve(delivery.run)
 
     def _read(self) -> Run:
         run = self.client.runs.get(self.question.run)
         if is_stale(run, self.run):
             raise Unavailable("The API shows an older state of the run than before. Try again in a moment.")
         return run
-
-    def _check(self) -> None:
-        self._resolve(self._read())
 
     def _resolve(self, run: Run) -> None:
         """Take the outcome of an unconfirmed answer."""
@@ -401,18 +342,13 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             self.run = run
             self._warning()  # so that the log does not warn of the same answer again
-            self._change(
-                State.OPEN, f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
-            )
+            message = f"The question is still open. Your answer was sent once and {MAY_ARRIVE}"
+            self._change(State.OPEN, message)
 
     def _on_unconfirmed(self, reason: str) -> None:
-        with self._lock:
-            self._unconfirmed_answer = self._sent_answer
-            message = (
-                "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again. "
-                f"({reason})"
-            )
-            self._change(State.UNKNOWN, message, is_checking=True)
+        self._doubtful = self._sent
+        checking = "Sent, not yet confirmed. Checking whether your answer arrived… It won't be sent again."
+        self._change(State.UNKNOWN, f"{checking} ({reason})", is_checking=True)
         self._notify()
 
     def _run_job(self, work: Callable[[], object]) -> None:
@@ -424,62 +360,49 @@ class AnswerController(Controller[Snapshot]):
             with self._lock:
                 if self._snapshot.is_final:
                     pass  # the outcome is known
-                elif self._sent_answer is not None or self._snapshot.state is State.UNKNOWN:
-                    self._unconfirmed_answer = self._sent_answer or self._unconfirmed_answer
+                elif self._sent is not None or self._snapshot.state is State.UNKNOWN:
+                    self._doubtful = self._sent or self._doubtful
                     self._change(State.UNKNOWN, f"{UNCONFIRMED} {message}")
                 else:
-                    self._change(State.FAILED, f"Not delivered. {message}{self._may_arrive()}")
+                    self._change(State.FAILED, self._undone(message, "delivered"))
         self._notify()
 
     # -- state changes
 
-    def _close(
-        self, run: Run, outcome: Outcome, *, is_refused: bool = False, is_attempt: bool = False
-    ) -> None:
+    def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
         """End a question that is closed, unless this form's own answer is known to have closed it."""
-        question, client = self.question, self.client
-        sent = logged_answers(run, client.host, question)
-        last = sent[-1] if sent else None
-        is_known = last is not None and last.delivery == CONFIRMED  # sent by another notebook
-        earlier = self._unconfirmed_answer or (
-            Sent.from_entry(last, question) if last and last.delivery in IN_DOUBT else None
-        )
-        if outcome.word == "expired":
-            self._end(State.EXPIRED, run, receipts.expired(question, client, outcome, earlier))
-        elif outcome.word == "changed":
-            receipt = receipts.changed(question, client, outcome, earlier)
-            self._end(State.CONFLICT, run, receipt, has_changed=True)
-        elif last is not None and is_known:
-            receipt = receipts.from_another_notebook(
-                question, client, Sent.from_entry(last, question), outcome
-            )
-            self._end(State.CONFLICT, run, receipt)
-        elif earlier is not None:
-            self._end(State.SETTLED, run, receipts.unconfirmed(question, client, earlier, outcome))
-        else:
-            unsent = "Your answer was not accepted." if is_refused else "Your answer was not sent."
-            has_tried = is_refused or is_attempt or self.has_text
-            receipt = receipts.answered_elsewhere(question, client, outcome, unsent if has_tried else "")
-            self._end(State.CONFLICT, run, receipt)
+        logged = logged_answers(run, self.client.host, self.question)
+        last = Sent.from_entry(logged[-1], self.question) if logged else None
+        if last is None or not last.is_confirmed:
+            last = self._doubtful or last
+        elif outcome.word != "closed":  # it was confirmed, so it was about an earlier question
+            last = self._doubtful
+        self._end(run, outcome, last, unsent=unsent)
 
-    def _end(self, state: State, run: Run, receipt: Receipt, *, has_changed: bool = False) -> None:
+    def _end(
+        self, run: Run, outcome: Outcome, sent: Sent | None, earlier: Sent | None = None, **more: Any
+    ) -> None:
+        if sent is not None and (outcome.word != ACCEPTED or not self._has_reasons):
+            sent = replace(sent, reason="")
+        state, receipt = verdict(self.question, self.client, outcome, sent, earlier=earlier, **more)
         with self._lock:
             self.run = run
             self._change(state, receipt.title, receipt=receipt)
-        delete = drafts.drop if has_changed else drafts.drop_all  # keep drafts of the new question
-        self._try_draft(lambda: delete(self._draft_key))
+        self._try_draft(lambda: drafts.drop(self._draft_key))
+        self._try_draft(lambda: drafts.drop_closed(run, self.client.host))
 
     def _change(
         self,
         state: State,
-        message: str,
+        message: str = "",
         *,
         errors: Errors | None = None,
         is_checking: bool = False,
         receipt: Receipt | None = None,
     ) -> None:
-        version = self._snapshot.version + 1
-        self._snapshot = Snapshot(version, state, message, errors or {}, is_checking, receipt)
+        with self._lock:
+            version = self._snapshot.version + 1
+            self._snapshot = Snapshot(version, state, message, errors or {}, is_checking, receipt)
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""
@@ -488,65 +411,39 @@ class AnswerController(Controller[Snapshot]):
         self._warned_ids.update(entry.answer_id for entry in new)
         return f"An answer sent from here at {moment(new[-1].sent_at)} {MAY_ARRIVE}" if new else ""
 
-    def _not_sent(self, reason: str = "") -> str:
-        not_sent = "Not sent this time." if self._unconfirmed_answer else "Not sent."
-        return " ".join(filter(None, (not_sent, reason))) + self._may_arrive()
+    def _undone(self, reason: str, what: str = "sent") -> str:
+        """Say why an answer was not sent, and that an earlier one may have been."""
+        if self._doubtful is None:
+            return f"Not {what}. {reason}"
+        return f"Not {what} this time. {reason} Your answer of {moment(self._doubtful.at)} may still arrive."
 
-    def _may_arrive(self) -> str:
-        earlier = self._unconfirmed_answer
-        return f" Your answer of {moment(earlier.at)} may still arrive." if earlier else ""
+    # -- entries and drafts
 
-    # -- drafts
+    @property
+    def is_edited(self) -> bool:
+        """Whether a person has changed anything."""
+        return self.entries != self.form.start()
+
+    @property
+    def typed(self) -> str:
+        """The notes, which a person may want to copy after a conflict."""
+        return "\n".join(filter(None, (one.get("note", "") for one in self.entries.values())))
+
+    def _take(self, entries: Entries) -> None:
+        """Take entries, and keep them as a draft, which takes 2 ms."""
+        if self._use_drafts and entries != self.entries:
+            self._try_draft(lambda: drafts.save(self._draft_key, entries))
+        self.entries = entries
 
     def _restore_draft(self) -> str:
         """Restore the entries of an earlier form or kernel for the same question."""
-        for other in tuple(_open_controllers):
-            if other is not self and other._draft_key == self._draft_key:
-                other.flush()
         self._try_draft(lambda: drafts.drop_closed(self.question.run, self.client.host))
         draft = self._try_draft(lambda: drafts.load(self._draft_key)) if self._use_drafts else None
-        if not isinstance(draft, dict) or not draft:
-            return ""
-        for section in self.form.sections:
-            entries = draft.get(section.key)
-            if isinstance(entries, dict):
-                decision = {"decision": entries.get("decision", "")} if self.form.is_combined else {}
-                self.entries[section.key] = to_entries(section.fields, entries) | decision
-        return "Draft restored." if self.has_text else ""
-
-    @property
-    def has_text(self) -> bool:
-        """Whether a person has changed anything."""
-        start = self.form.start()
-        return any(
-            value != start[key].get(name)
-            for key, entries in self.entries.items()
-            for name, value in entries.items()
-            if value or start[key].get(name)
-        )
-
-    def _take(self, entries: Entries) -> None:
-        previous, self.entries = self.entries, entries
-        is_same = all(
-            value == previous.get(key, {}).get(name, "")
-            for key, section in entries.items()
-            for name, value in section.items()
-        )  # a draft that nobody changed would replace the one of another card
-        if self._use_drafts and self._draft_timer is None and not is_same:
-            self._draft_timer = threading.Timer(DRAFT_AFTER, self.flush)
-            self._draft_timer.daemon = True
-            self._draft_timer.start()
-
-    def flush(self) -> None:
-        """Write the draft now, if the entries changed."""
-        with self._lock:
-            timer, self._draft_timer, entries = self._draft_timer, None, self.entries
-            if timer is None or self._snapshot.is_final:
-                return
-        timer.cancel()
-        self._try_draft(lambda: drafts.save(self._draft_key, entries))
-        if self.snapshot.is_final:  # the question was closed and its draft deleted in the meantime
-            self._try_draft(lambda: drafts.drop(self._draft_key))
+        if isinstance(draft, dict):
+            self.entries = self.form.received(draft)
+            if not self.form.is_combined:
+                self.entries["0"]["decision"] = ""
+        return "Draft restored." if self.is_edited else ""
 
     @staticmethod
     def _try_draft(use: Callable[[], Any]) -> Any:
@@ -558,26 +455,12 @@ class AnswerController(Controller[Snapshot]):
             return None
 
 
-_open_controllers: WeakSet[AnswerController] = WeakSet()
-
-
-def _remaining_errors(displayed: Errors, current: Errors) -> dict[str, dict[str, str]]:
-    """Give the displayed errors that still apply."""
-    remaining = {
-        key: {path: current[key][path] for path in errors if path in current.get(key, {})}
-        for key, errors in displayed.items()
-    }
-    return {key: errors for key, errors in remaining.items() if errors}
-
-
 def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, str]]:
     """Put the API's message beside the field that it names, if the form has it."""
-    match = re.fullmatch(
-        r"input\.(?:proposals\[(\d+)\]\.)?(?:actions\[\d+\]\.payload\.)?(.+)", error.parameter or ""
-    )
+    pattern = r"input\.(?:proposals\[(\d+)\]\.)?(?:actions\[\d+\]\.payload\.)?(.+)"
+    match = re.fullmatch(pattern, error.parameter or "")
     if match is None:
         return {}
     key, path = match[1] or "0", re.sub(r"\[(\d+)\]", r".\1", match[2])
-    fields = {s.key: {one.name for one in s.fields} for s in form.sections}
-    message = "; ".join(error.messages) or str(error)
-    return {key: {path: message}} if path.partition(".")[0] in fields.get(key, set()) else {}
+    names = {one.name for section in form.sections if section.key == key for one in section.fields}
+    return {key: {path: "; ".join(error.messages) or str(error)}} if path.partition(".")[0] in names else {}

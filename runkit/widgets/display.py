@@ -16,7 +16,6 @@ from runkit.text import (
     Markup,
     agent_title,
     block,
-    esc,
     html_table,
     isolate,
     link,
@@ -27,29 +26,28 @@ from runkit.text import (
     visible,
     web_host,
 )
-from runkit.widgets.controller import EDITABLE, SHARED_LOGINS, AnswerController, State
+from runkit.widgets.controller import EDITABLE, SHARED_LOGINS, AnswerController
 from runkit.widgets.fields import Json
 from runkit.widgets.question import UNIDENTIFIED, Question
-from runkit.widgets.questions import AGAIN, FINAL, summary_of
-from runkit.widgets.receipts import Receipt
+from runkit.widgets.questions import AGAIN, FINAL, objects
+from runkit.widgets.receipts import Receipt, State
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 MAX_TEXT = 2000  # characters of one text
-MAX_HTML = 250_000  # characters of evidence, after which none is added: larger notebooks open slowly
+MAX_NAME = 300  # characters of a source's name
 MAX_PROPOSALS = 50
-MAX_ARTIFACTS = 50  # of a proposal
-MAX_SOURCES = 20  # of an artifact
+MAX_FINDINGS = 20  # of a question: larger notebooks open slowly
+MAX_SOURCES = 10  # of a finding
 Bundle = dict[str, str]
 EMPTY: Bundle = {"text/html": "", "text/plain": ""}
 Reasons = Mapping[str, Sequence[str]]
+TONES = {State.INVALID: "fail", State.FAILED: "fail", State.UNKNOWN: "attention"}
 
 _LINE = Markup("<p>{}</p>")
 _TITLE = Markup("<p><strong>{}</strong></p>")
 _TWIN = Markup('<details{} class="runkit-twin"><summary>{}</summary>{}</details>')
-_OPEN = Markup(" open")
 _FOLDED = Markup("<details><summary>{}</summary>{}</details>")
 _PRE = Markup("<pre>{}</pre>")
-_HINT = Markup('<p class="runkit-nobuttons">{}</p>')
 _RECEIPT = Markup(
     '<div style="border:1px solid #9993;border-left:4px solid {color};border-radius:8px;padding:8px 16px">'
     "<p><strong>{head}</strong> · {mode}</p><p>{mark}{title}</p>{reason}<p>{foot}</p>{details}</div>"
@@ -58,7 +56,8 @@ NO_BUTTONS = (
     "No buttons below? Install anywidget where JupyterLab runs, or answer with client.runs.resume(…). "
     "Not responding? Rerun this cell."
 )
-TONES = {
+HINT = Markup('<p class="runkit-nobuttons">{}</p>').format(NO_BUTTONS)  # a card that has loaded hides it
+RECEIPT_TONES = {
     "ok": ("✓ ", style.LIGHT.ok),
     "attention": ("", style.LIGHT.attention),
     "neutral": ("", style.LIGHT.muted),
@@ -68,19 +67,57 @@ TONES = {
 # ------------------------------------------------------------------------------------------ for the page
 
 
-def describe_question(controller: AnswerController, reasons: Reasons) -> Json:
-    """Describe a question to the page that shows it: what never changes while it is open."""
-    question, client = controller.question, controller.client
+def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
+    """Describe a card with one question: what is asked, where the answer stands, what is in the inputs."""
+    question, client, snapshot = controller.question, controller.client, controller.snapshot
+    state, receipt = snapshot.state, snapshot.receipt
     controller.note_display()
-    sections = []
-    for section in controller.form.sections:
-        proposals = question.proposals if len(controller.form.sections) == 1 else [section.proposal]
-        evidence, left_out = evidence_of(proposals)
-        verbs = [
-            {**verb._asdict(), "again": _again(verb.again, question), "button": visible(verb.button)}
-            for verb in section.verbs
-        ]
-        sections.append(
+    return {
+        "kind": "form",
+        "question": {
+            "digest": question.shown_digest(client.host),
+            "business": shorten(question.run.business_name or "", 100),
+            "run": short_id(question.run.id),
+            "host": client.host,
+            "mode": client.mode,
+            "title": truncated(question.label),
+            "asked": asked_by(question),
+            "sections": _sections(controller, reasons),
+            "send": {
+                "value": "send",
+                "button": f"Send {len(controller.form.sections)} answers",
+                "again": _again(FINAL, question),
+                "requires": [],
+            },
+            "raw": raw_json(question.value),
+        },
+        "values": controller.entries,
+        "status": {
+            "version": snapshot.version,
+            "state": str(state),
+            "message": "" if receipt else visible(snapshot.message),
+            "receipt": visible(receipt.title) if receipt else "",
+            "tone": receipt.tone if receipt else TONES.get(state, "neutral"),
+            "errors": snapshot.errors,
+            "checking": snapshot.is_checking,
+            "final": snapshot.is_final,
+            "inert": state not in EDITABLE or client.read_only,
+            "read_only": client.read_only,
+            "who": visible(controller.who),
+            "login": controller.is_login,
+            "ask": controller.is_login and controller.who in SHARED_LOGINS,
+            "copy": controller.typed if state is State.CONFLICT else "",
+        },
+    }
+
+
+def _sections(controller: AnswerController, reasons: Reasons) -> list[Json]:
+    question, sections, room, described = controller.question, controller.form.sections, MAX_FINDINGS, []
+    for section in sections:
+        proposals = question.proposals if len(sections) == 1 else [section.proposal]
+        evidence, left_out = evidence_of(proposals, room)
+        room -= len(evidence)
+        described.append(
             {
                 "key": section.key,
                 "title": section.title,
@@ -88,31 +125,16 @@ def describe_question(controller: AnswerController, reasons: Reasons) -> Json:
                 "reason": section.reason,
                 "evidence": evidence,
                 "left_out": left_out,
-                "verbs": verbs,
+                "verbs": [
+                    {**verb._asdict(), "again": _again(verb.again, question), "button": visible(verb.button)}
+                    for verb in section.verbs
+                ],
                 "fields": [field.plain() for field in section.fields],
-                "summary": visible(summary_of(section, section.start)),
-                "hint": section.hint(),
+                "summary": section.summary(),
                 "reasons": [shorten(one, 200) for one in reasons.get(section.kind, ())],
             }
         )
-    n = len(sections)
-    return {
-        "digest": question.shown_digest(client.host),
-        "business": shorten(question.run.business_name or "", 100),
-        "run": short_id(question.run.id),
-        "host": client.host,
-        "mode": client.mode,
-        "title": truncated(question.label),
-        "asked": asked_by(question),
-        "sections": sections,
-        "send": {
-            "value": "send",
-            "button": f"Send {n} answers",
-            "again": _again(FINAL, question),
-            "requires": [],
-        },
-        "raw": raw_json(question.value),
-    }
+    return described
 
 
 def _again(text: str, question: Question) -> str:
@@ -120,61 +142,11 @@ def _again(text: str, question: Question) -> str:
     return text if question.run.business_id else f"{AGAIN}: business not identified"
 
 
-def describe_answer(controller: AnswerController) -> Json:
-    """Describe to the page where the answer stands, and what is in the inputs."""
-    snapshot, form = controller.snapshot, controller.form
-    state, receipt = snapshot.state, snapshot.receipt
-    tone = {State.INVALID: "fail", State.FAILED: "fail", State.UNKNOWN: "attention"}.get(state, "neutral")
-    is_conflict = state is State.CONFLICT
-    return {
-        "values": {one.key: one.shown(controller.entries.get(one.key, {})) for one in form.sections},
-        "status": {
-            "version": snapshot.version,
-            "state": str(state),
-            "message": "" if receipt else visible(snapshot.message),
-            "receipt": visible(receipt.title) if receipt else "",
-            "tone": receipt.tone if receipt else tone,
-            "errors": snapshot.errors,
-            "checking": snapshot.is_checking,
-            "final": snapshot.is_final,
-            "inert": state not in EDITABLE or controller.client.read_only,
-            "read_only": controller.client.read_only,
-            "who": visible(controller.who),
-            "login": controller.is_login,
-            "ask": controller.is_login and controller.who in SHARED_LOGINS,
-            "copy": _typed(controller) if is_conflict else "",
-        },
-    }
-
-
-def _typed(controller: AnswerController) -> str:
-    notes = [str(one.get("note") or "") for one in controller.entries.values()]
-    return "\n".join(filter(None, notes))
-
-
-def evidence_of(proposals: Sequence[Mapping[str, Any]]) -> tuple[list[Json], str]:
-    """Give the findings of proposals as plain data, and a sentence about those that are left out."""
-    artifacts = [item for one in proposals[:MAX_PROPOSALS] for item in _objects(one.get("artifacts"))]
-    shown: list[Json] = []
-    n_characters = 0
-    for item in artifacts[:MAX_ARTIFACTS]:
-        if n_characters > MAX_HTML:
-            break
-        word = _text_of(item, "confidence", "")
-        sources = _objects(item.get("sources"))
-        found: Json = {
-            "title": _text_of(item, "title", "Untitled finding"),
-            "confidence": word.capitalize(),
-            "tone": style.CONFIDENCE_COLORS.get(word, ""),
-            "summary": _text_of(item, "summary", ""),
-            "sources": [_source(one) for one in sources[:MAX_SOURCES]],
-        }
-        if (rest := len(sources) - MAX_SOURCES) > 0:
-            found["sources"].append({"name": f"{plural(rest, 'more source')} not shown here"})
-        n_characters += len(jsontext.dumps(found))
-        shown.append(found)
-    left_out = len(artifacts) - len(shown)
-    n_more = len(proposals) - MAX_PROPOSALS
+def evidence_of(proposals: Sequence[Mapping[str, Any]], room: int = MAX_FINDINGS) -> tuple[list[Json], str]:
+    """Give at most `room` findings of proposals as plain data, and a sentence about those left out."""
+    artifacts = [item for one in proposals[:MAX_PROPOSALS] for item in objects(one.get("artifacts"))]
+    shown = [_finding(item) for item in artifacts[:room]]
+    left_out, n_more = len(artifacts) - len(shown), len(proposals) - MAX_PROPOSALS
     parts = [
         f"{plural(left_out, 'more finding')} not shown here." if left_out else "",
         f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all." if n_more > 0 else "",
@@ -182,12 +154,25 @@ def evidence_of(proposals: Sequence[Mapping[str, Any]]) -> tuple[list[Json], str
     return shown, " ".join(filter(None, parts))
 
 
-def _source(source: Mapping[str, Any]) -> Json:
-    url, tier = str(source.get("url") or ""), _text_of(source, "source_tier", "")
-    host = web_host(url)
-    name = _text_of(source, "source_name", "") or truncated(url)
+def _finding(item: Json) -> Json:
+    word, sources = _text_of(item, "confidence"), objects(item.get("sources"))
+    listed = [_source(one) for one in sources[:MAX_SOURCES]]
+    if (n_more := len(sources) - MAX_SOURCES) > 0:
+        listed.append({"name": f"{plural(n_more, 'more source')} not shown here"})
     return {
-        "name": name if host or not source.get("source_name") else f"{name}: {truncated(url)}",
+        "title": _text_of(item, "title") or "Untitled finding",
+        "confidence": word.capitalize(),
+        "tone": style.CONFIDENCE_COLORS.get(word, ""),
+        "summary": _text_of(item, "summary"),
+        "sources": listed,
+    }
+
+
+def _source(source: Json) -> Json:
+    url, tier, name = (_text_of(source, one) for one in ("url", "source_tier", "source_name"))
+    host = web_host(url)
+    return {
+        "name": shorten(name or url if host else ": ".join(filter(None, (name, url))), MAX_NAME),
         "url": url if host else None,
         "host": host or "",
         "tier": tier,
@@ -198,56 +183,36 @@ def _source(source: Mapping[str, Any]) -> Json:
 def asked_by(question: Question, *, is_open: bool = True) -> str:
     """Say which agent asks, and since when."""
     run = question.run
-    if run.agent_name and question.agent in (None, run.agent):
-        agent = shorten(run.agent_name, 100)
-    else:
-        agent = agent_label(question.agent or run.agent)
+    name = run.agent_name if question.agent in (None, run.agent) else None
     since = f" · {'waiting since' if is_open else 'asked'} {moment(question.asked_at)}"
+    agent = shorten(name, 100) if name else agent_label(question.agent or run.agent)
     return f"Asked by {agent}{since if question.asked_at else ''}"
 
 
-def agent_label(agent: str | None) -> str:
+def agent_label(agent: object) -> str:
     """Name an agent of which only the type is known."""
-    return shorten(agent_title(agent or ""), 100) or "Unknown agent"
+    return shorten(agent_title(agent if isinstance(agent, str) else ""), 100)
 
 
-def truncated(text: str) -> str:
-    """Cut a text of a run to `MAX_TEXT` visible characters."""
-    left_out = len(text) - MAX_TEXT
-    return visible(
-        f"{text[:MAX_TEXT]}… ({left_out:,} more characters not shown here)" if left_out > 0 else text
-    )
+def truncated(text: str, limit: int = MAX_TEXT) -> str:
+    """Cut a text of a run, and say how much is missing."""
+    left_out = len(text) - limit
+    more = f"… ({left_out:,} more characters not shown here)" if left_out > 0 else ""
+    return visible(text[:limit] + more)
 
 
 def raw_json(value: Mapping[str, Any]) -> str:
     """Give a raw value, cut to `MAX_RAW` characters."""
-    text = jsontext.dumps(dict(value))
-    left_out = len(text) - MAX_RAW
-    end = f"\n… {left_out:,} more characters not shown here; run.interrupts has all." if left_out > 0 else ""
-    return visible(text[:MAX_RAW] + end)
+    return truncated(jsontext.dumps(dict(value)), MAX_RAW)
 
 
-def _objects(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _text_of(item: Mapping[str, Any], name: str, default: str) -> str:
+def _text_of(item: Mapping[str, Any], name: str) -> str:
     """Give a text of an object that may break the contract."""
     value = item.get(name)
-    return default if value in (None, "") else truncated(str(value))
-
-
-def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
-    """Describe a card with one question."""
-    return {"kind": "form", "question": describe_question(controller, reasons), **describe_answer(controller)}
+    return "" if value is None else truncated(str(value))
 
 
 # -------------------------------------------------------------------------------------- static HTML, text
-
-
-def static(*parts: Markup) -> Markup:
-    """Join parts into one card."""
-    return block(*parts)
 
 
 def title(text: str) -> Markup:
@@ -256,8 +221,8 @@ def title(text: str) -> Markup:
 
 
 def line(text: object) -> Markup:
-    """Make an ordinary line."""
-    return _LINE.format(text)
+    """Make an ordinary line; none for an empty text."""
+    return _LINE.format(text) if text else Markup("")
 
 
 def run_heading(client: Client, run: Run) -> str:
@@ -270,97 +235,81 @@ def question_html(question: Question, client: Client, *, is_open: bool = True) -
     """Show a question with its evidence: who asks what, and on what findings."""
     parts = [line(run_heading(client, question.run)), title(truncated(question.label))]
     parts.append(line(isolate(asked_by(question, is_open=is_open))))
-    proposals, room = question.proposals, MAX_HTML
+    proposals, room = question.proposals, MAX_FINDINGS
     for number, proposal in enumerate(proposals[:MAX_PROPOSALS], 1):
-        if room <= 0:
-            break
         if len(proposals) > 1:
-            label, agent = _text_of(proposal, "label", "Proposal without a label"), proposal.get("agent")
-            name = agent_label(agent if isinstance(agent, str) else None)
-            parts.append(title(f"{number}. {label} ({name})"))
-        parts.append(evidence(proposal))
-        room -= len(parts[-1])
-    else:
-        number = min(len(proposals), MAX_PROPOSALS) + 1
-    if (n_more := len(proposals) - number + 1) > 0:
+            label = _text_of(proposal, "label") or "Proposal without a label"
+            parts.append(title(f"{number}. {label} ({agent_label(proposal.get('agent'))})"))
+        shown, left_out = evidence_of([proposal], room)
+        room -= len(shown)
+        parts += [_evidence(shown), line(left_out)]
+    if (n_more := len(proposals) - MAX_PROPOSALS) > 0:
         parts.append(line(f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all."))
     parts.append(_FOLDED.format("What the agent sent, as JSON", _PRE.format(raw_json(question.value))))
     return Markup("").join(parts)
 
 
-def evidence(proposal: Mapping[str, Any]) -> Markup:
-    """Show the findings of a proposal as a table."""
-    shown, left_out = evidence_of([proposal])
-    if not shown:
-        return line("The agent gave no evidence.")
+def _evidence(findings: Sequence[Json]) -> Markup:
     rows = [
         (
             one["title"],
             one["confidence"] or style.MISSING,
             one["summary"],
             Markup("<br>").join(
-                link(it["url"], it["name"]) if it.get("url") else esc(it["name"]) for it in one["sources"]
+                link(it["url"], it["name"]) if it.get("url") else it["name"] for it in one["sources"]
             )
             or style.MISSING,
         )
-        for one in shown
+        for one in findings
     ]
-    table = html_table(("Finding", "Confidence", "Summary", "Sources"), rows)
-    return table + line(left_out) if left_out else table
+    head = ("Finding", "Confidence", "Summary", "Sources")
+    return html_table(head, rows) if rows else line("The agent gave no evidence.")
 
 
-def hint() -> Markup:
-    """Say what to do where no card loads; a card that has loaded hides this."""
-    return _HINT.format(NO_BUTTONS)
-
-
-def folding(head: object, body: Markup, *, is_open: bool = True) -> Markup:
-    """Make the static twin of a card; a card that has loaded folds it to one line."""
-    return static(_TWIN.format(_OPEN if is_open else "", head, body))
+def evidence(proposal: Json) -> Markup:
+    """Show the findings of a proposal as a table."""
+    shown, left_out = evidence_of([proposal])
+    return _evidence(shown) + line(left_out)
 
 
 def twin(question: Question, client: Client) -> Bundle:
     """Make the static twin of a question."""
     head = Markup("<b>{}</b> · {}").format(question.run.label, truncated(question.label))
-    body = question_html(question, client) + hint()
-    return bundle(folding(head, body), question_text(question, client))
+    asked = f"{asked_by(question)}: {truncated(question.label)}"
+    text = f"{run_heading(client, question.run)}\n{asked}\n{NO_BUTTONS}"
+    return folding(head, question_html(question, client) + HINT, text)
+
+
+def folding(head: object, body: Markup, text: str, *, is_open: bool = True) -> Bundle:
+    """Make the static twin of a card; a card that has loaded folds it to one line."""
+    return bundle(_TWIN.format(Markup(" open") if is_open else "", head, body), text)
 
 
 def receipt(receipt: Receipt, client: Client, question: Question | None = None) -> Bundle:
     """Show the receipt of a question, with what was asked, folded."""
-    mark, color = TONES[receipt.tone]
+    mark, color = RECEIPT_TONES[receipt.tone]
     facts = dict(receipt.facts)
-    table = html_table(("", ""), [(name[:1].upper() + name[1:], value) for name, value in receipt.facts])
-    asked = (
-        question_html(question, client, is_open=False)
-        if question is not None and question.value
-        else Markup("")
-    )
-    foot = f"{'Confirmed by the API · ' if facts.get('delivery') == 'confirmed' else ''}{client.host}"
+    details = html_table(("", ""), [(name[:1].upper() + name[1:], value) for name, value in receipt.facts])
+    if question is not None:
+        details += question_html(question, client, is_open=False)
     html = _RECEIPT.format(
         color=color,
-        head=facts.get("run", ""),
+        head=facts["run"],
         mode=client.mode,
         mark=mark,
         title=receipt.title,
-        reason=line(f"“{receipt.reason}”") if receipt.reason else Markup(""),
-        foot=foot,
-        details=_FOLDED.format("Details", table + asked),
+        reason=line(f"“{receipt.reason}”") if receipt.reason else "",
+        foot=f"{'Confirmed by the API · ' if facts.get('delivery') == 'confirmed' else ''}{client.host}",
+        details=_FOLDED.format("Details", details),
     )
-    return bundle(static(html), f"{facts.get('run', '')}: {receipt.title}")
+    return bundle(html, f"{facts['run']}: {receipt.title}")
 
 
 def bundle(html: Markup, text: str) -> Bundle:
     """Make a mime bundle for a page without widgets."""
-    return {"text/html": str(html), "text/plain": visible(text)}
+    return {"text/html": str(block(html)), "text/plain": visible(text)}
 
 
 def note(text: str) -> Bundle:
     """Make a mime bundle of one line."""
-    return bundle(static(line(text)), text)
-
-
-def question_text(question: Question, client: Client) -> str:
-    """Give a question as plain text."""
-    asked = f"{asked_by(question)}: {truncated(question.label)}"
-    return f"{run_heading(client, question.run)}\n{asked}\n{NO_BUTTONS}"
+    return bundle(line(text), text)

@@ -56,13 +56,6 @@ def drop(key: DraftKey) -> None:
             db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", key)
 
 
-def drop_all(key: DraftKey) -> None:
-    """Delete all drafts of a question, whatever its value. Raises `UsageError`."""
-    if answers.exists():
-        with answers.opened() as db:
-            db.execute("DELETE FROM drafts WHERE run = ? AND question = ?", key[:2])
-
-
 def drop_closed(run: Run, host: str) -> None:
     """Delete the drafts of a run's questions that are closed. Raises `UsageError`."""
     waiting = json.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
 from runkit.style import CONFIDENCE_COLORS, MISSING
 from runkit.text import Markup, html_table, moment, plural, shorten, visible
-from runkit.widgets import display, frontend, jobs
-from runkit.widgets.card import Card, texts
+from runkit.widgets import display, jobs
+from runkit.widgets.card import CellOutput, texts
 from runkit.widgets.controller import Controller
 from runkit.widgets.fields import Json
 
@@ -49,9 +48,8 @@ class Rating:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The ratings by artifact id, and the id of the one that changed last. The higher `version` is newer."""
+    """The ratings by artifact id, and the id of the one that changed last."""
 
-    version: int = 0
     ratings: Mapping[str, Rating] = field(default_factory=dict)
     changed: str | None = None
 
@@ -75,32 +73,30 @@ class FeedbackController(Controller[Snapshot]):
             if current is None or current.is_sending or current.sent == (rating, comment):
                 return
             self._change(artifact_id, problem="", is_sending=True, sent=None)
-            try:
-                jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback")
-            except RuntimeError as error:  # no thread could be started
-                self._change(artifact_id, problem=f"Not sent. {error}.", is_sending=False)
+            if problem := jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback"):
+                self._change(artifact_id, problem=f"Not sent. {problem}", is_sending=False)
         self._notify()
 
     def _send(self, artifact_id: str, rating: str, comment: str) -> None:
         try:
             feedback = self.client.runs.feedback(self.run, artifact_id, rating, comment)
         except Exception as error:
-            changes: dict[str, Any] = {"problem": _refusal(error)}
+            self._change(artifact_id, is_sending=False, problem=_refusal(error))
         else:
             replaced = " Replaced an earlier rating." if feedback.superseded_prior else ""
             receipt = f"Rated {rating}, {moment(feedback.created_at)}.{replaced}"
-            changes = {"receipt": receipt, "sent": (rating, comment), "rating": rating}
-        with self._lock:
-            self._change(artifact_id, is_sending=False, **changes)
+            sent = (rating, comment)
+            self._change(artifact_id, is_sending=False, receipt=receipt, sent=sent, rating=rating)
         self._notify()
 
-    def _change(self, artifact_id: str, **changes: Any) -> None:
-        last = self._snapshot
-        state = replace(last.ratings[artifact_id], **changes)
-        self._snapshot = Snapshot(last.version + 1, {**last.ratings, artifact_id: state}, artifact_id)
+    def _change(self, artifact_id: str, **changes: object) -> None:
+        with self._lock:
+            ratings = self._snapshot.ratings
+            state = replace(ratings[artifact_id], **changes)  # type: ignore[arg-type]
+            self._snapshot = Snapshot({**ratings, artifact_id: state}, artifact_id)
 
 
-class FeedbackForm:
+class FeedbackForm(CellOutput[FeedbackController]):
     """A form to rate the findings of a run; the last line of a cell shows it.
 
     It shows up to 20 artifacts, the output's first. Each has two buttons, "Helpful" and "Not helpful",
@@ -128,53 +124,34 @@ class FeedbackForm:
         Whatever `client.runs.get` raises; later failures are shown beside their artifact.
     """
 
+    _alternative = ALTERNATIVE
+
     def __init__(self, client: Client, run: str | Run) -> None:
         self.controller = FeedbackController(client, client.runs.get(run))
-        self.controller.subscribe(self._changed)
-        self._head: Any = None
-        self._handle: Any = None
-        self._card: Card | None = None
+        self.controller.subscribe(self._update_twin)
+        self._ticker = jobs.Ticker(lambda: None, "feedback")  # nothing to wait for
 
     def __repr__(self) -> str:
         controller = self.controller
         return f"FeedbackForm({controller.run.label}, {n_rated(controller)}, {controller.client.mode})"
 
-    def _ipython_display_(self) -> None:
+    def _key(self) -> object:
         run = self.controller.run
-        self.close()  # in an earlier cell
-        frontend.replace_card(("feedback", self.controller.client.host, run.id, run.created_at), self)
-        self._head = frontend.output(static(self.controller))
-        if self.controller.rateable and frontend.is_headless():
-            frontend.output(frontend.headless_bundle(ALTERNATIVE))
-        elif self.controller.rateable:
-            self._handle = frontend.output(frontend.widget_bundle(self.widget))
+        return "feedback", self.controller.client.host, run.id, run.created_at
 
-    @property
-    def widget(self) -> Card:
-        """The form as an ipywidget, to be shown inside another one."""
-        if self._card is None:
-            self._card = Card(lambda: describe(self.controller), self._rate)
-            self.controller.subscribe(self._card.show)
-        return self._card
+    def _static(self, *, is_open: bool = True) -> display.Bundle:
+        return static(self.controller, is_open=is_open)
 
-    def _rate(self, content: Json) -> None:
+    def _describe(self) -> Json:
+        return describe(self.controller)
+
+    def _receive(self, content: Json) -> None:
         rating = texts(content, "rating")
         if rating in ("positive", "negative"):
             self.controller.send(texts(content, "rate"), rating, texts(content, "comment"))
 
-    def _changed(self, _snapshot: Snapshot) -> None:
-        if self._head is not None:
-            is_open = self._card is None or not self._card.n_views
-            self._head.update(static(self.controller, is_open=is_open), raw=True)
-
-    def close(self) -> None:
-        """Remove the form. Ratings stay in the table, and comments that were not sent are lost."""
-        card, self._card = self._card, None
-        if card is not None:
-            self.controller.unsubscribe(card.show)
-            card.close()
-            if self._handle is not None:
-                self._handle.update(display.note("Form closed. Rerun the cell to rate."), raw=True)
+    def _end_text(self) -> str:
+        return "Form closed. Rerun the cell to rate."
 
 
 def describe(controller: FeedbackController) -> Json:
@@ -244,10 +221,10 @@ def static(controller: FeedbackController, *, is_open: bool = True) -> display.B
         *([] if rows else ["This run has no findings."]),
     ]
     head = display.run_heading(client, run)
-    table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows) if rows else Markup("")
+    table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows) if rows else ""
     text = "\n".join([head, *lines, *(f"{row[0]}: {row[-1]}" for row in rows)])
     body = Markup("").join([*map(display.line, lines), table])
-    return display.bundle(display.folding(head, body, is_open=is_open), text)
+    return display.folding(head, body, text, is_open=is_open)
 
 
 def _refusal(error: Exception) -> str:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
-from runkit import answers, style
+from runkit import style
 from runkit.client import Client
 from runkit.client.resume import is_pending
 from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
 from runkit.text import duration, shorten
-from runkit.widgets import display, drafts, frontend, jobs, receipts
-from runkit.widgets.card import Card
-from runkit.widgets.controller import AnswerController, Snapshot, State
-from runkit.widgets.display import Reasons
+from runkit.widgets import display, drafts, frontend, jobs
+from runkit.widgets.card import CellOutput
+from runkit.widgets.controller import AnswerController, Snapshot
+from runkit.widgets.display import Bundle, Reasons
+from runkit.widgets.fields import Json
 from runkit.widgets.question import Question, logged_answers, outcome_of, question_of
-from runkit.widgets.receipts import Receipt, Sent
+from runkit.widgets.receipts import ACCEPTED, Receipt, Sent, State, verdict
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
 
 
-class InterruptForm:
+class InterruptForm(CellOutput[AnswerController | None]):
     """A form for one question of a run; the last line of a cell shows it.
 
     The cell gets two outputs: the question with its evidence, readable without a kernel, and the form, which
@@ -77,14 +79,10 @@ class InterruptForm:
         self._run = client.runs.get(run)
         interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
         question = question_of(self._run, interrupt_id)
-        self._head: Any = None
-        self._handle: Any = None
-        self._card: Card | None = None
         self._condition = frontend.CellCondition()
-        self._is_closed = False
         self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)
+        self.controller = None
         if question is None:
-            self.controller: AnswerController | None = None
             self._closed = _closed(client, self._run, interrupt_id)
             return
         self.controller = AnswerController(
@@ -112,51 +110,49 @@ class InterruptForm:
 
     # -- in a notebook
 
+    def _key(self) -> object:
+        return self._controller.question.key(self._client.host)
+
+    def _static(self, *, is_open: bool = True) -> Bundle:
+        if self.receipt is not None:
+            question = self.controller.question if self.controller else None
+            return display.receipt(self.receipt, self._client, question)
+        return display.twin(self._controller.question, self._client)
+
+    def _describe(self) -> Json:
+        return display.describe_form(self._controller, self._reasons)
+
+    def _receive(self, content: Json) -> None:
+        self._controller.receive(content)
+
+    def _end_text(self) -> str:
+        return "" if self.receipt else "Form closed. Rerun the cell to answer."
+
     @property
-    def widget(self) -> Card:
-        """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
-        if self._card is None:
-            controller = self.controller
-            if controller is None:
-                raise UsageError("this question is closed, so there is no card; see .receipt")
-            describe = lambda: display.describe_form(controller, self._reasons)  # noqa: E731
-            self._is_closed = False
-            self._card = Card(describe, controller.receive, self._on_views)
-            controller.subscribe(self._card.show)
-        return self._card
+    def _controller(self) -> AnswerController:
+        assert self.controller is not None  # noqa: S101 - only an open question has a card
+        return self.controller
 
     def _ipython_display_(self) -> None:
-        if self.controller is not None and self.receipt is None:
+        if self.receipt is None:
             with suppress(RunkitError):  # sending reports what is wrong
-                self.controller.refresh()
-        if self.controller is None or self.receipt is not None:
-            question = self.controller.question if self.controller else None
-            frontend.output(display.receipt(self.receipt or self._closed, self._client, question))
-            return
-        question = self.controller.question
-        frontend.replace_card(question.key(self._client.host), self)
-        if self._card is not None:  # displayed by an earlier cell
-            self.close()
-        self._head = frontend.output(display.twin(question, self._client))
-        if frontend.is_headless():
-            frontend.output(frontend.headless_bundle())
-            return
-        self._handle = frontend.output(frontend.widget_bundle(self.widget))
+                self._controller.refresh()
+        if self.receipt is not None:
+            frontend.output(self._static())
+        else:
+            super()._ipython_display_()
 
     def _on_views(self, n_views: int) -> None:
         """Check for other people's answers only while a page displays the form."""
-        if n_views and not self._is_closed:
-            self._ticker.start()
+        super()._on_views(n_views)
+        if n_views:
             self._condition.set_displayed()
-        else:
-            self._ticker.stop()
 
     def _tick(self) -> float | None:
-        controller = self.controller
-        if controller is None or controller.snapshot.is_final:
+        if self.receipt is not None:
             return None
         try:
-            controller.refresh()
+            self._controller.refresh()
         except NotFound:
             return None  # sending reports it, too
         except RunkitError:
@@ -164,32 +160,23 @@ class InterruptForm:
         return CHECK_INTERVAL
 
     def _changed(self, snapshot: Snapshot) -> None:
-        if snapshot.receipt is None or self.controller is None:
+        if snapshot.receipt is None:
             return
         self._ticker.stop()
-        card, handle, controller = self._card, self._handle, self.controller
         try:
-            if card is not None and handle is not None:
-                card.show()  # first, for its announcement and focus
-                shown = display.receipt(snapshot.receipt, self._client, controller.question)
-                if snapshot.state is State.CONFLICT and controller.has_text:
-                    self._head.update(shown, raw=True)  # the card offers to copy what was typed
+            if self._card is not None and self._handle is not None:
+                self._card.show()  # first, for its announcement and focus
+                if snapshot.state is State.CONFLICT and self._controller.typed:
+                    self._head.update(self._static(), raw=True)  # the card offers to copy what was typed
                 else:
                     self._head.update(display.EMPTY, raw=True)
-                    handle.update(shown, raw=True)  # the card stays for pages that were reloaded
+                    self._handle.update(self._static(), raw=True)  # the card stays for reloaded pages
         finally:
             self._condition.notify_all()  # even after an error, since a cell may wait
 
     def close(self) -> None:
         """Remove the form and end its threads. The entries remain as a draft."""
-        self._is_closed = True
-        self._ticker.stop()
-        card, self._card = self._card, None
-        if card is not None and self.controller is not None:
-            self.controller.unsubscribe(card.show)
-            card.close()
-            if self.receipt is None and self._handle is not None:
-                self._handle.update(display.note("Form closed. Rerun the cell to answer."), raw=True)
+        super().close()
         self._condition.notify_all()
 
     async def answered(self, timeout: float | None = None) -> Run:
@@ -213,11 +200,11 @@ class InterruptForm:
             At once where no click can arrive: outside a notebook, in a headless one, and on ipykernel 6,
             which delivers no click while a cell waits. Use `client.runs.resume` there.
         """
-        if self.receipt is not None or self.controller is None:
+        if self.receipt is not None:
             return self.run
         if self._card is None and frontend.is_interactive():
             self._ipython_display_()
-        is_over = await self._condition.wait_for(lambda: self.receipt is not None or self._is_closed, timeout)
+        is_over = await self._condition.wait_for(lambda: bool(self.receipt) or self._card is None, timeout)
         if not is_over:
             raise WaitTimeout(f"nobody answered within {duration(timeout)}; the form stays open", self.run)
         if self.receipt is None:
@@ -229,30 +216,21 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
     """Make the receipt of a closed question: the one that this machine answered last, if any."""
     with suppress(UsageError):
         drafts.drop_closed(run, client.host)
-    sent = [entry for entry in logged_answers(run, client.host) if interrupt_id in (None, entry.interrupt_id)]
+    logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
+    if logged:
+        entry = logged[-1]
+        label, kind = entry.label or "unknown", entry.kind or "other"
+        question = Question(run, entry.interrupt_id, {}, entry.agent, label, kind, entry.step_id, None)
+        outcome, sent = outcome_of(question, run), Sent.from_entry(entry, question)
+        word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
+        return verdict(question, client, replace(outcome, word=word), sent)[1]
     facts = (
         ("run", run.label),
         ("run ID", run.id),
         ("host", f"{client.host} ({client.mode})"),
         ("status", str(style.status(shorten(run.status, 40)))),
     )
-    if not sent and run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
+    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {frontend.ALTERNATIVE}.", facts)
-    if not sent:
-        which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
-        return Receipt(f"Nothing to answer: {which} waiting.", facts)
-    entry = sent[-1]
-    question = Question(
-        run=run,
-        interrupt_id=entry.interrupt_id,
-        value={},
-        agent=entry.agent,
-        label=entry.label or "unknown",
-        kind=entry.kind or "other",
-        step_id=entry.step_id,
-        asked_at=None,
-    )
-    outcome, answer = outcome_of(question, run), Sent.from_entry(entry, question)
-    if entry.delivery == answers.CONFIRMED:
-        return receipts.answered(question, client, answer, outcome)
-    return receipts.unconfirmed(question, client, answer, outcome)
+    which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
+    return Receipt(f"Nothing to answer: {which} waiting.", facts)

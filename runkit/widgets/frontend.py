@@ -64,7 +64,7 @@ class CellCondition:
         """
         check_clicks_arrive(is_on_main_thread=self._is_on_main_thread)
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        deadline = loop.time() + (float("inf") if timeout is None else timeout)
+        start, limit = loop.time(), float("inf") if timeout is None else timeout
 
         def wake() -> None:
             loop.call_soon_threadsafe(changed.set)
@@ -72,24 +72,18 @@ class CellCondition:
         self._waiting.add(wake)
         try:
             while not is_over():
-                left = deadline - loop.time()
-                seconds = left if self._is_displayed else min(left, DISPLAY_TIMEOUT)
-                if not await _wait_within(seconds, changed):
-                    if left > DISPLAY_TIMEOUT and not self._is_displayed:
-                        raise UsageError(NOT_DISPLAYED)
+                seconds = limit if self._is_displayed else min(limit, DISPLAY_TIMEOUT)
+                left = None if seconds == float("inf") else start + seconds - loop.time()
+                try:
+                    await asyncio.wait_for(changed.wait(), left)
+                except TimeoutError:
+                    if seconds < limit:
+                        raise UsageError(NOT_DISPLAYED) from None
                     return False
                 changed.clear()
         finally:
             self._waiting.discard(wake)
         return True
-
-
-async def _wait_within(seconds: float, changed: asyncio.Event) -> bool:
-    try:
-        await asyncio.wait_for(changed.wait(), None if seconds == float("inf") else seconds)
-    except TimeoutError:
-        return False
-    return True
 
 
 def is_interactive() -> bool:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from runkit.client import Client
 from runkit.style import MISSING, OUTCOMES
 from runkit.text import Markup, duration, html_table, moment, plural, run_label, short_id, shorten, visible
-from runkit.widgets import display, frontend, jobs
-from runkit.widgets.card import Card, texts
+from runkit.widgets import display, jobs
+from runkit.widgets.card import CellOutput, texts
 from runkit.widgets.controller import READ_ONLY
 from runkit.widgets.display import Reasons
 from runkit.widgets.fields import Json
-from runkit.widgets.inbox_controller import MAX_LABEL, Closed, InboxController, Key, Row, Snapshot, key_of
+from runkit.widgets.inbox_controller import Closed, InboxController, Row, Snapshot, key_of
 from runkit.widgets.questions import NO_LABEL
 
+MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # of the list; the oldest come first
 MAX_TABLE = 50  # rows of the static table
 FILTER_FROM = 20  # questions, from which on the list can be filtered
 LATE = 4 * 3600  # seconds, after which an age is in the color of attention
 HEADERS = ("Run", "Waiting", "Asked", "Agent", "Question", "Kind", "Proposals")
 CAUGHT_UP = "You're all caught up"
+EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
 
-class InterruptInbox:
+class InterruptInbox(CellOutput[InboxController]):
     """Everything that is waiting for a reviewer, oldest first; the last line of a cell shows it.
 
     The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the known runs
@@ -75,11 +77,8 @@ class InterruptInbox:
         self._client = client
         self._reasons = reasons or {}
         self._filter = ""
-        self._table: Any = None
-        self._handle: Any = None
-        self._card: Card | None = None
         self._ticker = jobs.Ticker(self.controller.tick, "inbox")
-        self.controller.subscribe(self._changed)
+        self.controller.subscribe(self._update_twin)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -94,56 +93,30 @@ class InterruptInbox:
     def __repr__(self) -> str:
         return f"InterruptInbox({summary(self.controller.snapshot)}, {self._client.mode})"
 
-    def _ipython_display_(self) -> None:
-        self.close()  # in an earlier cell
-        frontend.replace_card(("inbox", self._client.host), self)
-        snapshot = self.controller.snapshot
-        self._table = frontend.output(static(snapshot, self._client))
-        if frontend.is_headless():
-            frontend.output(frontend.headless_bundle())
-            return
-        self._handle = frontend.output(frontend.widget_bundle(self.widget))
+    # -- in a notebook
 
-    @property
-    def widget(self) -> Card:
-        """The inbox as an ipywidget, to be shown inside another one."""
-        if self._card is None:
-            self._card = Card(self._describe, self._handle_message, self._on_views)
-            self.controller.subscribe(self._card.show)
-        return self._card
+    def _key(self) -> object:
+        return "inbox", self._client.host
+
+    def _static(self, *, is_open: bool = True) -> display.Bundle:
+        return static(self.controller.snapshot, self._client, is_open=is_open)
+
+    def _end_text(self) -> str:
+        return "Inbox closed. Rerun the cell to use it."
 
     def _on_views(self, n_views: int) -> None:
-        if n_views and self._card is not None:
-            self._ticker.start()
-            if self.controller.snapshot.form is None:
-                self.controller.open_next()
-        else:
-            self._ticker.stop()
+        super()._on_views(n_views)
+        if n_views and self.controller.snapshot.form is None:
+            self.controller.open_next()
 
-    def _changed(self, snapshot: Snapshot) -> None:
-        if self._table is not None:
-            is_open = self._card is None or not self._card.n_views
-            self._table.update(static(snapshot, self._client, is_open=is_open), raw=True)
-
-    def close(self) -> None:
-        """Remove the card and end its threads. The table stays, and entries remain as drafts."""
-        self._ticker.stop()
-        card, self._card = self._card, None
-        if card is not None:
-            self.controller.unsubscribe(card.show)
-            card.close()
-            if self._handle is not None:
-                self._handle.update(display.note("Inbox closed. Rerun the cell to use it."), raw=True)
-
-    def _handle_message(self, content: Json) -> None:
+    def _receive(self, content: Json) -> None:
         controller, form = self.controller, self.controller.snapshot.form
-        keys = {_text_of(key_of(row)): key_of(row) for row in controller.rows()}
+        keys = {" ".join(key_of(row)): key_of(row) for row in controller.rows()}
         if "filter" in content:
             self._filter = texts(content, "filter").casefold()
         if content.get("refresh"):
             controller.refresh_all()
-        if (key := keys.get(texts(content, "open"))) is not None:
-            controller.open(key)
+        controller.open(keys.get(texts(content, "open")))
         if (key := keys.get(texts(content, "later"))) is not None:
             controller.put_off(key)
         if name := texts(content, "who"):
@@ -153,7 +126,7 @@ class InterruptInbox:
 
     def _describe(self) -> Json:
         snapshot, form = self.controller.snapshot, self.controller.snapshot.form
-        rows, mode = self.controller.rows(), self._client.mode
+        rows = self.controller.rows()
         shown = [row for row in rows if self._filter in row_label(row).casefold()]
         is_open = (form.question.run.id, form.question.interrupt_id) if form else None
         listed = [_item(row, is_open=key_of(row) == is_open) for row in shown[:MAX_ROWS]]
@@ -161,36 +134,35 @@ class InterruptInbox:
             listed.append({"head": f"{n_more:,} more not shown; inbox.rows has all"})
         listed += [_closed_item(one) for one in snapshot.closed[: -MAX_ROWS - 1 : -1]]
         if snapshot.expired:
-            listed.append({"head": f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."})
+            listed.append({"head": EXPIRED})
             listed += [{**_item(row), "is_fixed": True, "tone": ""} for row in snapshot.expired[:MAX_ROWS]]
         listed.append({"head": snapshot.coverage})
         waited = [row.wait_s for row in rows if row.wait_s is not None]
         age = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
-        message = snapshot.message if not snapshot.is_opening else ""
+        message = "" if snapshot.is_opening else snapshot.message
         top = {
             "title": summary(snapshot),
-            "mode": mode,
+            "mode": self._client.mode,
             "oldest": duration(max(waited)) if waited else "",
             "age": age,
             "who": visible(self.controller.who),
             "filter": len(rows) > FILTER_FROM,
-            "error": " ".join(filter(None, (snapshot.error, message))),
+            "error": f"{snapshot.error} {message}".strip(),
         }
-        state: Json = {"kind": "inbox", "top": top, "rows": listed, "spoken": announcement(snapshot)}
         if form is not None:
-            question = display.describe_question(form, self._reasons)
-            return state | {"question": question} | display.describe_answer(form)
-        empty = {"title": "Opening the question…", "text": ""}
-        if not snapshot.is_opening:
-            empty = {"title": summary(snapshot), "text": snapshot.coverage}
-        return state | {"empty": empty}
+            card = display.describe_form(form, self._reasons)
+        elif snapshot.is_opening:
+            card = {"empty": {"title": "Opening the question…", "text": ""}}
+        else:
+            card = {"empty": {"title": summary(snapshot), "text": snapshot.coverage}}
+        return {**card, "kind": "inbox", "top": top, "rows": listed, "spoken": announcement(snapshot)}
 
 
 def _item(row: Row, *, is_open: bool = False) -> Json:
     """Describe a waiting question to the page."""
     is_late = row.wait_s is not None and row.wait_s > LATE
     return {
-        "key": _text_of(key_of(row)),
+        "key": " ".join(key_of(row)),
         "business": shorten(row.business_name or "", 100),
         "run": short_id(row.run_id),
         "age": age(row),
@@ -213,10 +185,6 @@ def _closed_item(closed: Closed) -> Json:
         "is_fixed": True,
         "is_done": True,
     }
-
-
-def _text_of(key: Key) -> str:
-    return " ".join(key)
 
 
 def summary(snapshot: Snapshot) -> str:
@@ -250,26 +218,23 @@ def age(row: Row) -> str:
 
 def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: waiting and expired questions, and receipts."""
-    head = summary(snapshot)
-    parts = [display.title(head), display.line(f"{client.mode} {client.host} · {snapshot.coverage}")]
-    if snapshot.error:
-        parts.append(display.line(snapshot.error))
-    if client.read_only:
-        parts.append(display.line(READ_ONLY))
-    parts += _table(snapshot.waiting)
-    if snapshot.expired:
-        parts.append(display.title(f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."))
-        parts += _table(snapshot.expired)
-    if snapshot.closed:
-        parts.append(display.title("Closed since this inbox was opened"))
-        parts += [
-            display.line(f"{one.run.label}: {one.receipt.title}") for one in snapshot.closed[-MAX_TABLE:]
-        ]
-        parts += _left_out(len(snapshot.closed), "runkit.answer_log() has all answers of this machine")
-    lines = [head, snapshot.coverage]
-    lines += [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_TABLE]]
-    parts += [display.hint()] if is_open else []
-    return display.bundle(display.folding(head, Markup("").join(parts), is_open=is_open), "\n".join(lines))
+    head, closed = summary(snapshot), snapshot.closed[-MAX_TABLE:]
+    parts = [
+        display.title(head),
+        display.line(f"{client.mode} {client.host} · {snapshot.coverage}"),
+        display.line(snapshot.error),
+        display.line(READ_ONLY if client.read_only else ""),
+        *_table(snapshot.waiting),
+        display.title(EXPIRED) if snapshot.expired else "",
+        *_table(snapshot.expired),
+        display.title("Closed since this inbox was opened") if closed else "",
+        *(display.line(f"{one.run.label}: {one.receipt.title}") for one in closed),
+        _left_out(len(snapshot.closed), "runkit.answer_log() has all answers of this machine"),
+        display.HINT if is_open else "",
+    ]
+    lines = [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_TABLE]]
+    text = "\n".join([head, snapshot.coverage, *lines])
+    return display.folding(head, Markup("").join(parts), text, is_open=is_open)
 
 
 def _table(rows: Sequence[Row]) -> list[Markup]:
@@ -286,9 +251,9 @@ def _table(rows: Sequence[Row]) -> list[Markup]:
         for row in rows[:MAX_TABLE]
     ]
     table = [html_table(HEADERS, cells)] if cells else []
-    return table + _left_out(len(rows), "inbox.rows and inbox.expired have all")
+    return [*table, _left_out(len(rows), "inbox.rows and inbox.expired have all")]
 
 
-def _left_out(count: int, where: str) -> list[Markup]:
+def _left_out(count: int, where: str) -> Markup:
     """Tell how many rows are not shown."""
-    return [display.line(f"{count - MAX_TABLE:,} more not shown; {where}.")] if count > MAX_TABLE else []
+    return display.line(f"{count - MAX_TABLE:,} more not shown; {where}." if count > MAX_TABLE else "")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,16 +26,15 @@ from runkit.objects import Business
 from runkit.tables.frames import frames
 from runkit.text import moment, plural
 from runkit.widgets import jobs
-from runkit.widgets.controller import AnswerController, Controller, State
+from runkit.widgets.controller import AnswerController, Controller
 from runkit.widgets.controller import Snapshot as AnswerSnapshot
 from runkit.widgets.question import question_of
-from runkit.widgets.receipts import Receipt
+from runkit.widgets.receipts import Receipt, State
 
 DAYS = 30
 MAX_NAMED = 3  # runs named in a sentence
 FIRST_PAGE = 100  # runs: the documented maximum of one page
 INTERVAL = 15.0
-MAX_LABEL = 80  # characters of a question in a line
 REQUESTS_A_SECOND = 5.0  # on average at most: a quarter of the API's rate limit
 Key = tuple[str, str]  # ids of the run and of its question
 
@@ -65,28 +63,24 @@ class Closed(NamedTuple):
     """A question that was opened here and is closed."""
 
     run: Run
-    label: str
     receipt: Receipt
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that a view shows. The higher `version` is the newer one.
+    """Everything that a view shows.
 
     `coverage` tells what was checked and when, `error` why the last check failed, and `message` the result
-    of the last click. The last check was at `read_at`, the next one is due at `next_at`. `is_refreshing` is
-    true during a full check, and `is_opening` while a question is read. `closed` are the questions that were
-    opened here and are closed. `form` is the open one.
+    of the last click. `is_refreshing` is true during a full check, and `is_opening` while a question is read.
+    `closed` are the questions that were opened here and are closed. `form` is the open one.
     """
 
-    version: int = 0
     waiting: tuple[Row, ...] = ()
     expired: tuple[Row, ...] = ()
     coverage: str = ""
     error: str = ""
     message: str = ""
     read_at: datetime | None = None
-    next_at: datetime | None = None
     is_refreshing: bool = False
     is_opening: bool = False
     closed: tuple[Closed, ...] = ()
@@ -97,24 +91,22 @@ class InboxController(Controller[Snapshot]):
     """All waiting questions, oldest first, and the form of the open one.
 
     A question has expired if its run ended after a check found it waiting. Every method may be called from
-    any thread.
+    any thread. `options` are those of an `AnswerController`.
     """
 
-    def __init__(
-        self, client: Client, *, who: str | None = None, use_drafts: bool = True, has_reasons: bool = True
-    ) -> None:
+    def __init__(self, client: Client, *, who: str | None = None, **options: Any) -> None:
         super().__init__()
         self.client = client
-        self._who, self._use_drafts, self._has_reasons = who, use_drafts, has_reasons
+        self._who, self._options = who, options
         self._later: list[Key] = []  # put to the end of the list, for this session
-        self._wanted: Key | None = None  # to be opened after the one that is being opened
+        self._wanted: Key | None = None  # the question that was clicked last
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
         self._forms: dict[Key, AnswerController] = {}  # so that entries survive opening another question
         self._full_check_at = self._read_at = datetime.now(UTC)
         self._due = 0.0
-        self._businesses: deque[Business] | None = None  # whose threads were not read yet
+        self._businesses: list[Business] | None = None  # whose threads were not read yet
         self._unidentified: set[str] = set()  # runs that belong to none of the account's businesses
         self._snapshot = Snapshot()
 
@@ -131,36 +123,40 @@ class InboxController(Controller[Snapshot]):
         with self._read_lock:
             with self._lock:
                 known = list(self._runs.values())
+            missing = None
             if full:
                 since = runs.list(limit=1).now() - timedelta(days=DAYS)
                 listed = runs.list(status="interrupted", since=since)
                 missing = listed.why
             else:
-                listed, missing = runs.list(limit=FIRST_PAGE), None
+                listed = runs.list(limit=FIRST_PAGE)
             waiting = [run for run in listed if run.status == "interrupted"]
             fetched = runs.fetch([*known, *waiting], progress=False)
             deleted = [run_id for run_id, error in fetched.errors.items() if isinstance(error, NotFound)]
+            unreadable = [run for run in fetched if run.status == "interrupted" and not run.interrupts]
+            labels = ", ".join(run.label for run in unreadable[:MAX_NAMED])
+            questions = f"the questions of {plural(len(unreadable), 'run')} can't be read ({labels})"
+            reasons = [
+                missing,
+                fetched.why,
+                questions if labels else "",
+                f"the API no longer has {plural(len(deleted), 'run')} of this list" if deleted else "",
+            ]
             with self._lock:
                 self._read_at = datetime.now(UTC)
                 if full:
                     self._full_check_at = self._read_at
                     self._unidentified = set()
                 self._update_runs(fetched, deleted)
-                reasons = [reason for reason in (missing, fetched.why) if reason]
-                unreadable = [run for run in fetched if run.status == "interrupted" and not run.interrupts]
-                if unreadable:
-                    labels = ", ".join(run.label for run in unreadable[:MAX_NAMED])
-                    reasons.append(
-                        f"the questions of {plural(len(unreadable), 'run')} can't be read ({labels})"
-                    )
-                if deleted:
-                    reasons.append(f"the API no longer has {plural(len(deleted), 'run')} of this list")
-                self._schedule(full, coverage=self._coverage(reasons), error="")
-        by_id = {run.id: run for run in fetched}
+                self._schedule(full, coverage=self._coverage("; ".join(filter(None, reasons))), error="")
+        self._tell_forms(AnswerController.update_run, fetched)
+        self._notify()
+
+    def _tell_forms(self, tell: Callable[[AnswerController, Run], None], runs: Iterable[Run]) -> None:
+        by_id = {run.id: run for run in runs}
         for (run_id, _), form in self._forms.copy().items():
             if run_id in by_id:
-                form.update_run(by_id[run_id])
-        self._notify()
+                tell(form, by_id[run_id])
 
     def refresh(self, *, full: bool = False) -> None:
         """Read what is waiting; a failure becomes a message."""
@@ -193,24 +189,20 @@ class InboxController(Controller[Snapshot]):
         try:
             if self._businesses is None:
                 listed = businesses.list(progress=False)
-                self._businesses = deque(sorted(listed, key=lambda one: one.status != "in_review"))
-                return True
-            if self._businesses:
-                businesses.threads_of(self._businesses.popleft(), progress=False)
+                self._businesses = sorted(listed, key=lambda one: one.status == "in_review")
+            elif self._businesses:
+                businesses.threads_of(self._businesses.pop(), progress=False)
             else:
                 self._unidentified |= missing
         except ApiError as error:
             log.warning("the businesses of %s could not be read: %s", plural(len(missing), "run"), error)
             self._unidentified |= missing
         with self._lock:
-            runs = [businesses.identified(self._runs[run_id]) for run_id in missing if run_id in self._runs]
+            runs = [businesses.identified(run) for run_id, run in self._runs.items() if run_id in missing]
             identified = [run for run in runs if run.business_id is not None]
             self._update_runs(identified)
-        by_id = {run.id: run for run in identified}
-        for (run_id, _), form in self._forms.copy().items():
-            if run_id in by_id:
-                form.identify(by_id[run_id])
         if identified:
+            self._tell_forms(AnswerController.identify, identified)
             self._notify()
         return True
 
@@ -220,22 +212,21 @@ class InboxController(Controller[Snapshot]):
             if self._snapshot.is_refreshing:
                 return
             self._change(is_refreshing=True, message="Refreshing…")
-            self._start(lambda: self.refresh(full=True))
+            if problem := jobs.start(lambda: self.refresh(full=True), "inbox"):
+                self._change(is_refreshing=False, message=problem)
         self._notify()
 
     def _schedule(self, is_full: bool, **changes: Any) -> None:
         """Record the result of a check, and schedule the next one: the more runs it reads, the later."""
-        pause = pause_after(1 + len(self._runs))
-        self._due = time.monotonic() + pause
+        self._due = time.monotonic() + pause_after(1 + len(self._runs))
         if is_full and self._snapshot.is_refreshing:
             changes |= {"is_refreshing": False, "message": ""}
-        self._change(read_at=self._read_at, next_at=datetime.now(UTC) + timedelta(seconds=pause), **changes)
+        self._change(read_at=self._read_at, **changes)
 
-    def _coverage(self, reasons: list[str]) -> str:
+    def _coverage(self, missing: str) -> str:
         checked = f"Last full check {moment(self._full_check_at)} (runs of the last {DAYS} days)"
         updated = f" · updated {moment(self._read_at)}" if self._read_at > self._full_check_at else ""
-        missing = f" Questions may be missing: {'; '.join(reasons)}." if reasons else ""
-        return f"{checked}{updated}.{missing}"
+        return f"{checked}{updated}.{f' Questions may be missing: {missing}.' if missing else ''}"
 
     def _update_runs(self, read: Iterable[Run], deleted: Iterable[str] = ()) -> None:
         for run in read:
@@ -257,42 +248,36 @@ class InboxController(Controller[Snapshot]):
         """Give the waiting questions that can be answered: oldest first, those put off at the end."""
         with self._lock:
             rows = [row for row in self._snapshot.waiting if row.interrupt_id]
-            return sorted(
-                rows, key=lambda row: self._later.index(key_of(row)) + 1 if key_of(row) in self._later else 0
-            )
+            order = {key: number for number, key in enumerate(self._later, 1)}
+        return sorted(rows, key=lambda row: order.get(key_of(row), 0))
 
-    def open(self, key: Key) -> None:
+    def _next(self, key: Key | None = None) -> Key | None:
+        """Give the question after another one, else the first of the others."""
+        keys = [key_of(row) for row in self.rows()]
+        after = keys.index(key) + 1 if key in keys else 0
+        return next((one for one in keys[after:] + keys[:after] if one != key), None)
+
+    def open(self, key: Key | None) -> None:
         """Open the form of a question, as a job; the form that was open keeps its entries."""
+        if key is None:
+            return
         with self._lock:
             self._wanted = key
-            if self._snapshot.is_opening:
-                return
             self._change(message="Opening the question…", is_opening=True)
-            self._start(self._open)
+            if problem := jobs.start(lambda: self._open(key), "inbox"):
+                self._change(message=problem, is_opening=False)
         self._notify()
 
-    def _start(self, work: Callable[[], object]) -> None:
-        try:
-            jobs.start(work, "inbox")
-        except RuntimeError as error:  # no thread could be started
-            self._change(message=f"{error}. Try again.", is_opening=False, is_refreshing=False)
-
-    def open_next(self, after: Key | None = None) -> None:
-        """Open the question after another one, else the first."""
-        keys = [key_of(row) for row in self.rows()]
-        left = keys[keys.index(after) + 1 :] + keys if after in keys else keys
-        left = [key for key in left if key != after]
-        if left:
-            self.open(left[0])
+    def open_next(self) -> None:
+        """Open the first question."""
+        self.open(self._next())
 
     def put_off(self, key: Key) -> None:
         """Move a question to the end of the list, and open the next one."""
-        before = [key_of(row) for row in self.rows()]
+        following = self._next(key) or key
         with self._lock:
             self._later = [one for one in self._later if one != key] + [key]
-            self._change()
-        after = before[before.index(key) + 1 :] if key in before else []
-        self.open((after or before)[0] if before else key)
+        self.open(following)
 
     def sign(self, name: str) -> None:
         """Take the name of the person who answers, for all questions."""
@@ -300,74 +285,57 @@ class InboxController(Controller[Snapshot]):
         for form in self._forms.copy().values():
             form.sign(name)
 
-    def _open(self) -> None:
-        while (key := self._wanted) is not None:
-            try:
-                form = self._form(*key)
-                message = "" if form else "This question is already closed."
-            except Exception as error:
-                form, message = None, f"The question couldn't be opened. {jobs.error_message(error)}"
-            with self._lock:
-                is_last = self._wanted == key
-                if is_last:
-                    self._wanted = None
-                    self._change(message=message, is_opening=False, form=form or self._snapshot.form)
-            self._notify()
+    def _open(self, key: Key) -> None:
+        try:
+            form = self._form(*key)
+            message = "" if form else "This question is already closed."
+        except Exception as error:
+            form, message = None, f"The question couldn't be opened. {jobs.error_message(error)}"
+        with self._lock:
+            if self._wanted == key:  # else another one was clicked in the meantime
+                self._change(message=message, is_opening=False, form=form or self._snapshot.form)
+        self._notify()
 
     def _form(self, run_id: str, interrupt_id: str) -> AnswerController | None:
+        key = run_id, interrupt_id
         run = self.client.runs.get(self._runs.get(run_id, run_id))
         with self._lock:
             self._update_runs([run])
-        form = self._forms.get((run_id, interrupt_id))
-        if form is not None:
+        if (form := self._forms.get(key)) is not None:
             form.update_run(run)
             if not form.snapshot.is_final:
                 return form
         question = question_of(run, interrupt_id)
         if question is None:
             return None
-        new = AnswerController(
-            self.client,
-            question,
-            who=self._who,
-            use_drafts=self._use_drafts,
-            has_reasons=self._has_reasons,
-        )
-        self._forms[run_id, interrupt_id] = new
-        new.subscribe(lambda snapshot: self._on_answer(new, snapshot))
-        return new
+        new = AnswerController(self.client, question, who=self._who, **self._options)
+        with self._lock:
+            form = self._forms.setdefault(key, new)  # one, however often it is clicked
+        if form is new:
+            new.subscribe(lambda snapshot: self._on_answer(new, snapshot))
+        return form
 
     def _on_answer(self, form: AnswerController, snapshot: AnswerSnapshot) -> None:
         """Follow a form; a finished one goes to the end of the list, and the next question opens."""
-        key = form.question.run.id, form.question.interrupt_id
+        key, receipt, following = (form.question.run.id, form.question.interrupt_id), snapshot.receipt, None
         with self._lock:
-            is_current, receipt = self._snapshot.form is form, snapshot.receipt
-            if receipt is None:
-                self._change()
-            elif self._forms.get(key) is form:
+            if receipt is not None and self._forms.get(key) is form:
                 del self._forms[key]
-                keys = [key_of(row) for row in self.rows()]
-                after = (
-                    (keys[keys.index(key) + 1 :] + keys[: keys.index(key)])[:1] if key in keys else keys[:1]
-                )
+                following = self._next(key)
                 self._update_runs([form.run])
-                closed = Closed(form.run, form.question.label, receipt)
+                self._change(closed=(*self._snapshot.closed, Closed(form.run, receipt)), message="")
                 # a person may want to copy what was typed
-                is_kept = snapshot.state is State.CONFLICT and form.has_text
-                is_over = is_current and not is_kept
-                self._change(
-                    closed=(*self._snapshot.closed, closed),
-                    form=None if is_over else self._snapshot.form,
-                    message="",
-                )
+                is_kept = snapshot.state is State.CONFLICT and form.typed
+                if self._snapshot.form is not form or is_kept:
+                    following = None
+                else:
+                    self._change(form=None)
         self._notify()
-        if receipt is not None and is_current and not is_kept and after:
-            self.open(after[0])
-
-    # -- state changes, all under the lock
+        self.open(following)
 
     def _change(self, **changes: Any) -> None:
-        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **changes)
+        """Change the state, under the lock."""
+        self._snapshot = replace(self._snapshot, **changes)
 
 
 def key_of(row: Row) -> Key:

@@ -15,11 +15,14 @@ from runkit.logs import log
 PAUSE = 15.0  # seconds after an unexpected error
 
 
-def start(work: Callable[[], object], name: str) -> threading.Thread:
-    """Start a job on a daemon thread. `work` must handle its own errors."""
-    thread = threading.Thread(target=work, name=f"runkit-{name}", daemon=True)
-    thread.start()
-    return thread
+def start(work: Callable[[], object], name: str) -> str:
+    """Start a job on a daemon thread, which handles its own errors; gives why it could not start, else ""."""
+    try:
+        threading.Thread(target=work, name=f"runkit-{name}", daemon=True).start()
+    except RuntimeError as error:
+        log.warning("no thread could be started for %s", name)
+        return f"{error}. Try again."
+    return ""
 
 
 def error_message(error: Exception) -> str:
@@ -49,11 +52,8 @@ class Ticker:
         with self._lock:
             if self._stop is None:
                 self._stop, self._wake = stop, wake = threading.Event(), threading.Event()
-                try:
-                    start(lambda: self._run(stop, wake), self._name)
-                except RuntimeError:
+                if start(lambda: self._run(stop, wake), self._name):
                     self._stop = None
-                    log.warning("%s: no thread could be started", self._name)
             return self._stop is not None
 
     def stop(self) -> None:

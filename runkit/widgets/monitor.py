@@ -2,8 +2,8 @@
 
 JupyterLab's plotly renderer draws an output once and ignores its updates. So the chart of a running run is in
 the card, in an Output widget whose content is replaced. While the run waits, and after it has ended, the
-chart is an output of its own, which the saved notebook keeps. It is drawn when the card has loaded: anywidget
-gives a card two seconds, and loading plotly.js can take as long.
+chart is an output of its own, which the saved notebook keeps. An older state of the run, as a lagging replica
+may show, never replaces a newer one. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -13,24 +13,30 @@ from typing import Any, Literal
 
 import ipywidgets as w
 
-from runkit import style
+from runkit import jsontext, style
 from runkit.charts.gantt import gantt
 from runkit.client import Client
-from runkit.errors import UsageError, WaitTimeout
+from runkit.client.resume import is_stale
+from runkit.contract import LOCAL
+from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError, WaitTimeout
 from runkit.models import Run
 from runkit.tables.frames import Frames, frames, summarize_run
-from runkit.text import Markup, duration, visible
-from runkit.widgets import display, frontend
+from runkit.text import Markup, duration, shorten, visible
+from runkit.widgets import display, frontend, jobs
 from runkit.widgets.card import Card
 from runkit.widgets.controller import AnswerController, Snapshot
 from runkit.widgets.display import Bundle, Reasons
 from runkit.widgets.fields import Json
 from runkit.widgets.question import question_of
-from runkit.widgets.run_watcher import RunWatcher, WatchState
 
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
 )
+FIRST, MAXIMUM, GROWTH = 1.0, 10.0, 1.5  # pauses between two polls, which grow while nothing changes
+RETRY_MAXIMUM = 30.0  # pause after an error, in addition to the client's own retries
+REFUSALS = 5  # a single 401, 403 or 404 may be an accident
+EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
+WORDS = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
 class RunMonitor:
@@ -78,19 +84,20 @@ class RunMonitor:
         }
         self._reasons = reasons or {}
         self._lock = threading.RLock()  # not held during requests and drawing, because `close()` takes it
-        run = client.runs.get(run)
-        self._watcher = RunWatcher(client, run, on_change=self._show)
-        self._state = self._watcher.state
-        self._frames = frames(run)
+        self._run = client.runs.get(run)
+        self._message = "Live updates off."  # how the state is known, or what is wrong
+        self._is_over = self._run.is_finished  # no more states will come
+        self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
+        self._pause, self._n_refusals = FIRST, 0
+        self._frames = frames(self._run)
         self._html = ""
         self._chart: dict[str, Any] = {}
         self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
-        self._is_chart_fixed = False  # in its own output, and not in the card
-        self._is_drawn = False
+        self._is_live = False  # the chart is in the card, and not in its own output
         self._outputs: list[Any] = []  # the display handles: status, card, chart
         self._box: w.VBox | None = None
-        self._live: w.Output | None = None
-        self._status: Card | None = None
+        self._live: Any = None  # the Output widget
+        self._card: Card | None = None
         self._questions: dict[str, AnswerController] = {}  # by id; the card shows the first one
         self._receipts: list[str] = []
         self._condition = frontend.CellCondition()
@@ -98,7 +105,7 @@ class RunMonitor:
     @property
     def run(self) -> Run:
         """The newest known state of the run."""
-        return self._watcher.state.run
+        return self._run
 
     def __repr__(self) -> str:
         return f"RunMonitor({self.run.label}, {style.status(self.run.status).word}, {self._client.mode})"
@@ -110,89 +117,111 @@ class RunMonitor:
 
     def _ipython_display_(self) -> None:
         frontend.replace_card((self._client.host, self.run.id), self)
-        with self._lock:
-            self._end("Moved to another cell.")
-        state, run = self._watcher.state, self.run
+        self._end("Moved to another cell.")
+        run = self.run
         has_card = not run.is_finished and not frontend.is_headless()
         controllers = self._new_controllers(run) if has_card else []
-        f = frames(run)
-        chart = self._chart_bundle(f)
+        self._frames = f = frames(run)
+        self._chart = chart = self._chart_bundle(f)
         with self._lock:
-            self._state, self._frames, self._outputs = state, f, []
-            self._html = str(self._status_html(is_open=True))
+            self._outputs, self._is_live = [], has_card and run.status == "running"
+            self._is_over, self._n_refusals = run.is_finished, 0
+            self._html = self._status_html(is_open=True)
             middle = display.EMPTY if run.is_finished else frontend.headless_bundle(ALTERNATIVE)
             if has_card:
-                self._status = Card(self._describe, self._handle, self._on_views)
-                self._live = w.Output()
-                self._box = w.VBox([self._status, self._live])
-                self._chart, self._is_chart_fixed, self._is_drawn = chart, True, False
+                self._card = Card(self._describe, self._receive, self._on_views)
+                self._live = w.Output(outputs=_output(chart) if self._is_live else ())
+                self._box = w.VBox([self._card, self._live])
                 self._add(controllers)
                 middle = frontend.widget_bundle(self._box)
-            bundles = [self._bundle(), middle, display.EMPTY if has_card else chart]
+            bundles = [self._bundle(), middle, display.EMPTY if self._is_live else chart]
             self._outputs = [frontend.output(one) for one in bundles]
         if self._box is not None and frontend.is_interactive():
-            self._watcher.start()  # before it is displayed, since the next cell may keep the kernel busy
+            self._ticker.start()  # before it is displayed, since the next cell may keep the kernel busy
 
     def _on_views(self, n_views: int) -> None:
         """Watch the run only while a page displays the card."""
-        if n_views:
-            self._draw_first()
-            self._watcher.start()
-            self._condition.set_displayed()
+        if n_views and self._box is not None and not self._is_over:
+            if not self._ticker.start():
+                self._message = "Live updates off: no thread could be started."
         else:
-            self._watcher.pause()
-
-    def _draw_first(self) -> None:
-        with self._lock:
-            if self._box is not None and not self._is_drawn:
-                self._draw(self._chart, is_fixed=self._state.run.status != "running")
+            self._ticker.stop()
+        if n_views:
+            self._condition.set_displayed()
 
     def _describe(self) -> Json:
-        run = self.run
-        for controller in tuple(self._questions.values()):
+        controller = next(iter(self._questions.values()), None)
+        if controller is not None:
             return {**display.describe_form(controller, self._reasons), "zoom": True}
-        status = str(style.status(run.status))
-        title = visible(f"{run.label} · {status}")
-        text = visible(self._watcher.state.message)
-        return {"kind": "status", "empty": {"title": title, "text": text}, "spoken": title, "zoom": True}
+        title = visible(f"{self.run.label} · {style.status(self.run.status)}")
+        empty = {"title": title, "text": visible(self._message)}
+        return {"kind": "status", "empty": empty, "spoken": title, "zoom": True}
 
-    def _handle(self, content: Json) -> None:
-        zoom = content.get("zoom")
-        for controller in tuple(self._questions.values())[:1]:
+    def _receive(self, content: Json) -> None:
+        controller = next(iter(self._questions.values()), None)
+        if controller is not None:
             controller.receive(content)
         if "zoom" in content:
-            pair = zoom if isinstance(zoom, list) and len(zoom) == 2 else []
-            is_plain = all(isinstance(one, str | int | float) for one in pair)
-            self._zoom = pair if pair and is_plain else None
+            zoom = content["zoom"]
+            is_range = isinstance(zoom, list) and len(zoom) == 2
+            self._zoom = zoom if is_range and all(type(one) in (str, int, float) for one in zoom) else None
 
-    def _show(self, state: WatchState) -> None:
-        """Redraw what changed."""
-        run = state.run
+    # -- watching
+
+    def _tick(self) -> float | None:
+        """Read the run and show what is new; give the pause until the next time, None at the end."""
+        known = self._run
+        try:
+            run = self._client.runs.get(known)
+        except Exception as error:
+            return self._failed(error)
+        self._n_refusals = 0
+        run = known if is_stale(run, known) else run
+        is_new = _text(run) != _text(known)
+        self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
+        if run.is_finished:
+            return self._show(run, f"{style.status(run.status)}. Live updates off.", is_over=True)
+        message = f"{WORDS.get(run.status) or f'Run status: {shorten(run.status)}'}, {EVERY}."
+        return self._show(run, message) if is_new or message != self._message else self._pause
+
+    def _failed(self, error: Exception) -> float | None:
+        """Try again after an error that may pass."""
+        is_refusal, message = isinstance(error, AuthError | NotFound), jobs.error_message(error)
+        self._n_refusals += is_refusal
+        may_pass = is_refusal or isinstance(error, Unavailable | RateLimited)
+        if not may_pass or self._n_refusals >= REFUSALS:
+            return self._show(self._run, f"Live updates stopped: {message}", is_over=True)
+        self._pause = max(self._pause, getattr(error, "retry_after", None) or 0)
+        self._show(self._run, f"{message} Trying again in {duration(self._pause)}.")
+        pause, self._pause = self._pause, min(RETRY_MAXIMUM, self._pause * GROWTH)
+        return pause
+
+    def _show(self, run: Run, message: str, *, is_over: bool = False) -> float | None:
+        """Redraw what changed; give the pause until the next poll, None after the last one."""
         if self._box is None:
-            return
-        self._draw_first()
+            return None
         for controller in tuple(self._questions.values()):
             controller.update_run(run)  # first, because it may give a receipt
-        f, is_fixed = frames(run), run.status != "running"
-        is_same = f.steps.equals(self._frames.steps) and is_fixed == self._is_chart_fixed
+        f, is_live = frames(run), run.status == "running"
+        is_same = f.steps.equals(self._frames.steps) and is_live == self._is_live
         chart = None if is_same else self._chart_bundle(f)
         controllers = self._new_controllers(run)
         with self._lock:
             if self._box is None:
-                return
-            self._state, self._frames = state, f
+                return None
+            self._run, self._message, self._is_over, self._frames = run, message, is_over, f
             self._condition.notify_all()  # first, because a cell may wait, and the display may fail
             self._add(controllers)
             self._update_status()
             if chart is not None:
-                self._draw(chart, is_fixed=is_fixed)
-            if state.is_over:
-                self._end_if_done()
+                self._draw(chart, is_live=is_live)
+            self._end_if_done()
+        return None if is_over else self._pause
 
-    def _status_html(self, *, is_open: bool = False) -> Markup:
+    def _status_html(self, *, is_open: bool = False) -> str:
         """Show the run's status, its questions, the receipts, and its findings."""
-        run, sentence = self.run, summarize_run(self._frames.runs.iloc[0])
-        parts = [display.line(display.run_heading(self._client, run)), display.line(self._state.message)]
+        run = self.run
+        parts = [display.line(display.run_heading(self._client, run)), display.line(self._message)]
         parts += [display.line(title) for title in self._receipts]
         for item in run.interrupts if not run.is_finished else ():
             question = question_of(run, item.id)
@@ -200,19 +229,22 @@ class RunMonitor:
                 parts.append(display.question_html(question, self._client))
         if run.output is not None:
             parts.append(display.evidence(run.output.to_dict()))
-        is_open = is_open or run.is_finished
-        return display.folding(sentence, Markup("").join(parts), is_open=is_open)
+        body, is_open = Markup("").join(parts), is_open or run.is_finished
+        return display.folding(self._sentence(), body, "", is_open=is_open)["text/html"]
+
+    def _sentence(self) -> str:
+        return summarize_run(self._frames.runs.iloc[0])
+
+    def _bundle(self) -> Bundle:
+        return {"text/html": self._html, "text/plain": visible(self._sentence())}
 
     def _update_status(self) -> None:
-        html = str(self._status_html())
+        html = self._status_html()
         if html != self._html:
             self._html = html
             self._update(0, self._bundle())
-        if self._status is not None:
-            self._status.show()
-
-    def _bundle(self) -> Bundle:
-        return {"text/html": self._html, "text/plain": visible(summarize_run(self._frames.runs.iloc[0]))}
+        if self._card is not None:
+            self._card.show()
 
     def _chart_bundle(self, f: Frames) -> dict[str, Any]:
         """Make a chart as plotly's JSON, with its alt text for pages that cannot draw it."""
@@ -224,35 +256,26 @@ class RunMonitor:
         bundle: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
         return {**bundle, **display.note(str(figure.layout.meta["alt"]))}
 
-    def _draw(self, chart: dict[str, Any], *, is_fixed: bool) -> None:
-        """Draw a chart in its own output, or in the card."""
-        assert self._live is not None  # noqa: S101 - there is a card
-        self._is_drawn = True
-        was_fixed, self._is_chart_fixed, self._chart = self._is_chart_fixed, is_fixed, chart
-        if is_fixed:
-            if was_fixed:
-                self._update(2, display.EMPTY)  # another mime type, so that the next chart is drawn anew
+    def _draw(self, chart: dict[str, Any], *, is_live: bool) -> None:
+        """Draw a chart in the card, or in its own output; there always is one."""
+        was_live, self._is_live, self._chart = self._is_live, is_live, chart
+        if is_live:
+            self._live.outputs = _output(chart)
+        if not (is_live and was_live):
+            self._update(2, display.EMPTY)  # another mime type, so that the next chart is drawn anew
+        if not is_live:
             self._update(2, chart)
-            self._live.outputs = ()  # last, so that there always is a chart
-        else:
-            self._live.outputs = ({"output_type": "display_data", "metadata": {}, "data": chart},)
-            if was_fixed:
-                self._update(2, display.EMPTY)
+            self._live.outputs = ()
 
     def _new_controllers(self, run: Run) -> list[AnswerController]:
         """Make a controller for each pending question without a card; some of them list documents."""
         waiting = () if run.is_finished else run.interrupts
         questions = [question_of(run, item.id) for item in waiting if item.id not in self._questions]
-        return [
-            AnswerController(self._client, question, **self._options)
-            for question in questions
-            if question is not None
-        ]
+        return [AnswerController(self._client, one, **self._options) for one in questions if one is not None]
 
     def _add(self, controllers: list[AnswerController]) -> None:
         for controller in controllers:
-            if controller.question.interrupt_id not in self._questions:
-                self._questions[controller.question.interrupt_id] = controller
+            if self._questions.setdefault(controller.question.interrupt_id, controller) is controller:
                 controller.subscribe(self._on_answer)
 
     def _on_answer(self, snapshot: Snapshot) -> None:
@@ -261,8 +284,8 @@ class RunMonitor:
             if self.run.is_finished:  # an answer that was being sent did not arrive
                 for controller in tuple(self._questions.values()):
                     controller.update_run(self.run)
-            if self._status is not None:
-                self._status.show()
+            if self._card is not None:
+                self._card.show()
             return
         with self._lock:
             self._receipts.append(snapshot.receipt.title)
@@ -271,7 +294,8 @@ class RunMonitor:
                     del self._questions[key]
             self._update_status()
             self._end_if_done()
-        self._watcher.poll_now()
+        self._pause = FIRST
+        self._ticker.now()
 
     def _update(self, number: int, bundle: Bundle | dict[str, Any]) -> None:
         if number < len(self._outputs) and self._outputs[number] is not None:
@@ -279,22 +303,22 @@ class RunMonitor:
 
     def _end_if_done(self) -> None:
         """End after the last state, but keep a question that is being answered or holds entries."""
-        if self._state.is_over and not self._questions:
-            self._end("Run finished. Live updates off." if self.run.is_finished else self._state.message)
+        if self._is_over and not self._questions:
+            self._end("Run finished. Live updates off." if self.run.is_finished else self._message)
 
     def _end(self, text: str) -> None:
         """Replace the card by a text and close its widgets."""
-        box, self._box, live, self._live = self._box, None, self._live, None
-        status, self._status = self._status, None
-        if box is None or live is None or status is None:
-            return
-        self._condition.notify_all()
-        if not (self._is_chart_fixed and self._is_drawn):
-            self._update(2, self._chart)
-        self._update(1, display.note(text))
-        self._questions = {}
-        for widget in (box.layout, live.layout, box, live, status):
-            widget.close()
+        with self._lock:
+            box, self._box, card, self._card = self._box, None, self._card, None
+            if box is None or card is None:
+                return
+            self._condition.notify_all()
+            if self._is_live:
+                self._update(2, self._chart)
+            self._update(1, display.note(text))
+            self._questions = {}
+            for widget in (box.layout, self._live.layout, box, self._live, card):
+                widget.close()
 
     async def ended(self, timeout: float | None = None) -> Run:
         """Wait until the run has ended, with all its questions answered; a cell can `await` it.
@@ -320,19 +344,28 @@ class RunMonitor:
             return self.run
         if self._box is None and frontend.is_interactive():
             self._ipython_display_()
-        if not await self._condition.wait_for(lambda: self._box is None or self._state.is_over, timeout):
+        if not await self._condition.wait_for(lambda: self._box is None or self._is_over, timeout):
             raise WaitTimeout(
                 f"the run did not end within {duration(timeout)}; the monitor is still watching it", self.run
             )
         if not self.run.is_finished:
             raise UsageError(
                 f"the run has not ended, and the monitor was closed; display it again to watch the run "
-                f"({self._watcher.state.message})"
+                f"({self._message})"
             )
         return self.run
 
     def close(self) -> None:
         """End the thread and the connection, and remove the forms. Their entries remain as drafts."""
-        self._watcher.close()
-        with self._lock:
-            self._end("Live updates off. Rerun the cell to watch the run.")
+        self._ticker.stop()
+        self._end("Live updates off. Rerun the cell to watch the run.")
+
+
+def _output(bundle: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    return ({"output_type": "display_data", "metadata": {}, "data": bundle},)
+
+
+def _text(run: Run) -> str:
+    """Give the API's JSON of a run, without the time of reading that runkit adds."""
+    raw = run.to_dict()
+    return jsontext.dumps({name: value for name, value in raw.items() if name != LOCAL}, sort_keys=True)

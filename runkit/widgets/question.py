@@ -63,9 +63,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a question: `open`, `changed`, `answered`, `expired`, or `closed` (unknown how).
+    """The outcome of a question: `open`, `changed`, `expired` or `closed`.
 
-    `at` is the server's time of the answer, `by` the person's name if the API gives it.
+    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives them.
     """
 
     word: str
@@ -113,7 +113,7 @@ def outcome_of(question: Question, run: Run) -> Outcome:
     if step is None:
         return Outcome("closed")
     if step.completed_at is not None:
-        return Outcome("answered", step.completed_at, answerer_of(step.to_dict()))
+        return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
     return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
 
 

@@ -1,37 +1,74 @@
-"""Receipts: what is known about a closed question."""
+"""Verdicts: what became of a question, and the receipt that says it.
+
+`VERDICTS` is the whole table: what a newer state of the run says of the question, and what is known of an
+answer from this machine, give the state, how the receipt looks, and its words.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from runkit import answers
-from runkit.answers import SELF_DECLARED, Entry
+from runkit.answers import CONFIRMED, SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.style import OUTCOMES
 from runkit.text import moment, shorten, timestamp
 from runkit.widgets.question import Outcome, Question
-from runkit.widgets.questions import receipt_of
+from runkit.widgets.questions import Questionnaire, objects
 
 Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
 MAX_REASON = 1000  # characters
 
 
+class State(StrEnum):
+    """The state of an answer."""
+
+    OPEN = "open"
+    INVALID = "invalid"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    SETTLED = "settled"
+    CONFLICT = "conflict"
+    EXPIRED = "expired"
+
+
+ACCEPTED = "accepted"  # the question: the API took this answer
+CLEAR, DOUBTFUL, NONE = "confirmed", "doubtful", "none"  # an answer from this machine
+_CHANGED = "The question has changed. Rerun this cell to see the new one."
+_SIGNED = "{words}, {at} · signed {who}"
+_ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}"
+_EXPIRED = f"{OUTCOMES['lapsed']}{{when}}."
+VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
+    # the question, an answer from here: state, tone, title
+    (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
+    ("closed", CLEAR): (State.CONFLICT, "attention", _ELSEWHERE),
+    ("closed", DOUBTFUL): (State.SETTLED, "attention", "Closed. {doubt}"),
+    ("closed", NONE): (State.CONFLICT, "attention", "Already answered{by}{when}. {unsent}"),
+    ("changed", DOUBTFUL): (State.CONFLICT, "attention", f"{{doubt}} {_CHANGED}"),
+    ("changed", NONE): (State.CONFLICT, "attention", f"Not sent. {_CHANGED}"),
+    ("expired", DOUBTFUL): (State.EXPIRED, "neutral", f"{_EXPIRED} {{doubt}}"),
+    ("expired", NONE): (State.EXPIRED, "neutral", f"{_EXPIRED} This doesn't count as a rejection."),
+}
+DELIVERY = {CLEAR: "confirmed", DOUBTFUL: "unconfirmed: the API doesn't tell whose answer it took"}
+
+
 @dataclass(frozen=True)
 class Receipt:
     """The outcome of a question: one sentence, and its details as (name, value).
 
-    `words` say what was answered and `tone` how it looks: ok, attention or neutral. `reason` is the typed
-    text, empty with `receipts="short"`.
+    `tone` says how it looks: ok, attention or neutral. `reason` is the typed text, empty with
+    `receipts="short"`.
     """
 
     title: str
     facts: Facts
-    words: str = ""
     tone: str = "attention"
     reason: str = ""
 
@@ -45,119 +82,69 @@ class Sent:
     words: str
     digest: str
     reason: str = ""
+    is_confirmed: bool = False
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any], by: str, at: datetime, words: str) -> Sent:
         """Describe an answer."""
-        return cls(at, by, words, answers.digest(answer), _reason(answer))
+        notes = [one.get("note") for one in (answer, *objects(answer.get("proposals")))]
+        reason = shorten(" / ".join(one for one in notes if isinstance(one, str)), MAX_REASON)
+        return cls(at, by, words, answers.digest(answer), reason)
 
     @classmethod
     def from_entry(cls, entry: Entry, question: Question) -> Sent:
         """Describe an answer of the log."""
-        answer = json.loads(entry.answer)  # not jsontext, which refuses half a surrogate pair
-        value = question.value or {"type": entry.kind}
-        words = receipt_of(value, answer)
-        return cls(entry.sent_at, entry.answered_by, words, entry.answer_digest, _reason(answer))
+        answer = json.loads(entry.answer)
+        words = Questionnaire(question.value or {"type": entry.kind}).receipt(answer)
+        is_confirmed = entry.delivery == CONFIRMED
+        return cls(entry.sent_at, entry.answered_by, words, entry.answer_digest, "", is_confirmed)
 
 
-def _reason(answer: Mapping[str, Any]) -> str:
-    parts = answer.get("proposals")
-    notes = [one.get("note") for one in parts if isinstance(one, dict)] if isinstance(parts, list) else []
-    texts = [one for one in (answer.get("note"), *notes) if isinstance(one, str)]
-    return shorten(" / ".join(texts), MAX_REASON)
-
-
-def answered(
+def verdict(
     question: Question,
     client: Client,
-    sent: Sent,
     outcome: Outcome,
+    sent: Sent | None,
     *,
     earlier: Sent | None = None,
+    unsent: str = "",
     is_logged: bool = True,
-    has_reason: bool = True,
-) -> Receipt:
-    """Make the receipt of an answer that the API accepted; `earlier` is an unconfirmed one before it.
+) -> tuple[State, Receipt]:
+    """Give the end state of a question, and its receipt.
 
-    Who answered is whom the API names, else who signed.
+    `sent` is the answer from this machine that may have closed it, `earlier` an unconfirmed one before it,
+    and `unsent` tells what became of an answer that closed nothing.
     """
-    by = _api_name(outcome.by) if outcome.by else sent.by
-    facts = (
-        *_facts(question, client, outcome),
-        *_sent_facts(sent),
-        ("delivery", "confirmed"),
-        _log_fact(is_logged),
-    )
-    if earlier is not None and earlier != sent:
-        text = f"{earlier.words}, sent {moment(earlier.at)} by {earlier.by}, not confirmed"
-        facts = (*facts, ("earlier answer", text))
-    title = f"{sent.words}, {moment(outcome.at or sent.at)} · signed {by}"
-    return Receipt(title, facts, sent.words, "ok", sent.reason if has_reason else "")
-
-
-def unconfirmed(question: Question, client: Client, sent: Sent, outcome: Outcome) -> Receipt:
-    """Make the receipt of a question that is closed while nobody knows by whose answer."""
-    delivery = ("delivery", "unconfirmed: the API doesn't tell whose answer closed it")
-    facts = (*_facts(question, client, outcome), *_sent_facts(sent), delivery, _log_fact(is_logged=True))
-    return Receipt(f"Closed. {_unconfirmed_text(sent)}", facts)
-
-
-def from_another_notebook(question: Question, client: Client, sent: Sent, outcome: Outcome) -> Receipt:
-    """Make the receipt of a question that another notebook of this machine has answered."""
-    known = answered(question, client, sent, outcome, has_reason=False)
-    return replace(
-        known, title=f"Answered from another notebook on this machine: {known.title}", tone="attention"
-    )
-
-
-def answered_elsewhere(question: Question, client: Client, outcome: Outcome, unsent: str) -> Receipt:
-    """Make the receipt of a question that somebody else closed; `unsent` tells what became of our answer."""
-    by = f" by {_api_name(outcome.by)}" if outcome.by else ""
-    when = f", {moment(outcome.at)}" if outcome.at else ""
-    return Receipt(f"Already answered{by}{when}. {unsent}".strip(), _facts(question, client, outcome))
-
-
-def changed(question: Question, client: Client, outcome: Outcome, earlier: Sent | None) -> Receipt:
-    """Make the receipt of a question that is no longer the one that was displayed."""
-    before = _unconfirmed_text(earlier) if earlier else "Not sent."
-    title = f"{before} The question has changed. Rerun this cell to see the new one."
-    return Receipt(title, _facts(question, client, outcome))
-
-
-def expired(question: Question, client: Client, outcome: Outcome, earlier: Sent | None) -> Receipt:
-    """Make the receipt of a question whose run ended first."""
-    when = f" ({moment(outcome.at)})" if outcome.at else ""
-    after = _unconfirmed_text(earlier) if earlier else "This doesn't count as a rejection."
-    title = f"{OUTCOMES['lapsed']}{when}. {after}"
-    return Receipt(title, _facts(question, client, outcome), tone="neutral")
-
-
-def _unconfirmed_text(earlier: Sent) -> str:
-    return f"We couldn't confirm that your answer of {moment(earlier.at)} arrived."
-
-
-def _api_name(name: str) -> str:
-    return shorten(name, 80)
-
-
-def _sent_facts(sent: Sent) -> Facts:
-    signed = f"{sent.by} ({SELF_DECLARED}: the API records only the account)"
-    return (("answer", f"{sent.words} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"), ("signed", signed))
-
-
-def _log_fact(is_logged: bool) -> tuple[str, str]:
-    where = "in runkit.answer_log() on the machine that sent it"
-    return "full answer", where if is_logged else "NOT saved: runkit.answer_log() could not be written"
-
-
-def _facts(question: Question, client: Client, outcome: Outcome) -> Facts:
+    known = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
+    state, tone, title = VERDICTS[outcome.word, known]
+    by = shorten(outcome.by, 80) if outcome.by else ""
     facts = [
         ("question", shorten(question.label, 300)),
         ("run", question.run.label),
         ("run ID", question.run.id),
         ("host", f"{client.host} ({client.mode})"),
     ]
-    if outcome.word in ("answered", "closed"):
-        by = f" by {_api_name(outcome.by)} (according to the API)" if outcome.by else ""
-        facts.append(("closed", f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{by}"))
-    return tuple(facts)
+    if outcome.word in ("closed", ACCEPTED):
+        api = f" by {by} (according to the API)" if by else ""
+        facts.append(("closed", f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"))
+    if sent is not None:
+        where = "in runkit.answer_log() on the machine that sent it"
+        facts += [
+            ("answer", f"{sent.words} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
+            ("signed", f"{sent.by} ({SELF_DECLARED}: the API records only the account)"),
+            ("delivery", DELIVERY[known]),
+            ("full answer", where if is_logged else "NOT saved: runkit.answer_log() could not be written"),
+        ]
+    if earlier is not None:
+        text = f"{earlier.words}, sent {moment(earlier.at)} by {earlier.by}, not confirmed"
+        facts.append(("earlier answer", text))
+    title = title.format(
+        words=sent.words if sent else "",
+        at=moment(outcome.at or sent.at) if sent else "",
+        who=by or (sent.by if sent else ""),
+        doubt=f"We couldn't confirm that your answer of {moment(sent.at)} arrived." if sent else "",
+        by=f" by {by}" if by else "",
+        when=f", {moment(outcome.at)}" if outcome.at else "",
+        unsent=unsent,
+    )
+    return state, Receipt(title.strip(), tuple(facts), tone, sent.reason if sent else "")

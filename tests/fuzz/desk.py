@@ -119,8 +119,6 @@ class Desk(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.folder = tempfile.mkdtemp(prefix="runkit-desk-")
         self.patch.setenv(answers.DIR_NAME, self.folder)
-        # A draft is written when the test says so.
-        self.patch.setattr("runkit.widgets.controller.DRAFT_AFTER", 3_600.0)
         self.complaints = Complaints()
         self.loggers = [logging.getLogger(name) for name in ("runkit", "traitlets")]
         for logger in self.loggers:
@@ -165,11 +163,6 @@ class Desk(RuleBasedStateMachine):
     def clean(self) -> None:
         """End all that is under way, and take away what was kept."""
         self.kill("dropped")
-        for card in self.every:
-            card.controller.flush()
-        for thread in threading.enumerate():
-            if isinstance(thread, threading.Timer):
-                thread.cancel()
         shutil.rmtree(self.folder)
 
     @property
@@ -190,24 +183,18 @@ class Desk(RuleBasedStateMachine):
         number = len(self.every)
         client = Patient("mk_test_desk", "http://127.0.0.1:1/v1", rate=None, transport=Wire(self.api, number))
         self.clients.append(client)
-        unsaved = [card for card in self.cards if card.is_unsaved]
-        for card in unsaved[:-1]:
-            self.save(card)  # the last one is asked for it by the new form
         form = InterruptForm(client, RUN)
         if form.controller is None:
             self.check_nothing_waits(form)
             return
         digest, value = form.controller.question.digest, self.api.value
-        for card in unsaved[-1:]:
-            if card.controller.question.digest == digest:
-                self.note_saved(card)
         draft = self.drafts.get(digest) if self.is_kept else None
         empty = {key: at_first(one) for key, one in parts(value).items()}
         draft = without_decision(value, draft) if draft is not None else None
         card = Card(number, form, draft or empty)
         card.is_edited = draft is not None
         message = card.controller.snapshot.message
-        assert (RESTORED in message) == (draft is not None and draft != empty)
+        assert (RESTORED in message) == (draft is not None and draft != empty), (message, draft, empty)
         if any(self.is_logged(post, card) for post in self.posts):
             assert MAY_ARRIVE in message
             card.told_of = [post for post in self.posts if self.is_logged(post, card)]
@@ -239,6 +226,7 @@ class Desk(RuleBasedStateMachine):
         places = list(card.inputs())
         self.put(card, *places[place % len(places)], nth)
         card.send()
+        self.note_saved(card)
 
     def put(self, card: Card, page: Json, entered: Json, name: str, choices: list[Any], nth: int) -> None:
         """Put one of its values into an input."""
@@ -275,6 +263,7 @@ class Desk(RuleBasedStateMachine):
             return
         card.is_edited = card.is_unsaved = True
         card.send()
+        self.note_saved(card)
 
     @event(nth=numbers)
     def press_on_another_question(self, card: Card, nth: int) -> None:
@@ -294,6 +283,7 @@ class Desk(RuleBasedStateMachine):
         """Click, and see that what begins was shown and let go."""
         before, answer = card.state, meant(card.value, card.entries)
         card.act(which)
+        self.note_saved(card)
         after = card.state
         if which == "submit" and before in EDITABLE and self.api.has_threads:
             assert after is (State.INVALID if answer is None else State.SENDING)
@@ -305,21 +295,14 @@ class Desk(RuleBasedStateMachine):
             card.allowed, card.attempt = answer, None
         self.api.settle()
 
-    @event(how=st.sampled_from(["look", "hear", "wait"]), age=numbers)
+    @event(how=st.sampled_from(["look", "hear"]), age=numbers)
     def pass_time(self, card: Card, how: str, age: int) -> None:
-        """The form looks by itself, or hears what somebody else has read, or its draft is written."""
+        """The form looks by itself, or hears what somebody else has read."""
         if how == "hear":
             card.controller.update_run(Run.from_json(self.api.past[age % len(self.api.past)]))
-        elif how == "wait":
-            self.save(card)
         else:
             self.api.start(lambda: watch(card.controller), "watch")
             self.api.settle()
-
-    def save(self, card: Card) -> None:
-        """Write a draft."""
-        card.controller.flush()
-        self.note_saved(card)
 
     def note_saved(self, card: Card) -> None:
         """Note what is on the disk now."""
@@ -336,8 +319,6 @@ class Desk(RuleBasedStateMachine):
         elif what == "close":
             self.close(card)
         elif self.api.is_open or self.api.held:
-            for one in self.cards:
-                self.save(one)
             self.kill(what)
             self.open()
 

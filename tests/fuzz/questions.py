@@ -107,9 +107,8 @@ def at_first(proposal: Json) -> Json:
     empty = dict.fromkeys(FIELDS[proposal["type"]], "")
     return empty | {
         name: [
-            {key: value for key, value in row.items() if value is not None}
-            | {column: text_of(row.get(column)) for column in columns}
-            for row in proposal["payload"][name]
+            {"#": number} | {column: text_of(row.get(column)) for column in columns}
+            for number, row in enumerate(proposal["payload"][name])
         ]
         for name, columns in tables.items()
     }
@@ -136,8 +135,8 @@ def meant_by(proposal: Json, typed: Json) -> Json | None:
     if not decision or any(HALF in typed.get(name, "") for name in ("note", "why")):
         return None
     if kind == "form":
-        is_whole = re.fullmatch(r"\s*\+?[1-5]\s*", typed["risk"]) and len(typed["why"]) <= 10
-        why = {"why": typed["why"]} if typed["why"].strip() else {}
+        is_whole = re.fullmatch(r"\s*\+?[1-5]\s*", typed["risk"]) and len(typed["why"].strip()) <= 10
+        why = {"why": typed["why"].strip()} if typed["why"].strip() else {}
         return {"risk": int(typed["risk"]), **why, "decision": decision} if is_whole else None
     said = typed["note"].strip()
     if len(typed["note"]) > 5_000:
@@ -160,19 +159,19 @@ def meant_by(proposal: Json, typed: Json) -> Json | None:
 
 
 def changed(proposal: Json, typed: Json) -> Json | None:
-    """What is proposed with the rows that a person has changed; rows that she left alone are as they came."""
+    """What is proposed with the cells that a person has changed; all others are as they came."""
     payload = deepcopy(proposal["payload"])
     tables = TABLES[proposal["type"]]
     for name, columns in tables.items():
-        came = list(zip(at_first(proposal)[name], payload.pop(name), strict=True))
-        rows = []
+        came, rows = payload.pop(name), []
         for row in typed[name]:
-            kept = next((pair for pair in came if read(pair[0]) == read(row)), None)  # blanks are no change
-            if kept is not None:
-                came.remove(kept)
             if not is_whole(row, columns[0]):
                 return None
-            rows.append(kept[1] if kept else read(row))
+            number = row.get("#")
+            first = {} if number is None else at_first(proposal)[name][number]
+            cells = {column: row[column] for column in columns if row[column] != first.get(column)}
+            kept = {} if number is None else came[number]
+            rows.append({key: value for key, value in kept.items() if key not in cells} | read(cells))
         if rows:
             payload[name] = rows
     return payload if any(name in payload for name in tables) else None

@@ -137,10 +137,10 @@ class Api:
 
     # -- the jobs
 
-    def start(self, work: Callable[[], object], name: str) -> threading.Thread:
+    def start(self, work: Callable[[], object], name: str) -> str:
         """Start a job, in the place of `jobs.start`."""
         if not self.has_threads:
-            raise RuntimeError("can't start new thread")
+            return "can't start new thread. Try again."
 
         def worked() -> None:
             try:
@@ -158,7 +158,7 @@ class Api:
         with self._news:
             self._working.add(thread)
         thread.start()
-        return thread
+        return ""
 
     def settle(self) -> None:
         """Wait until every job has asked for something or has ended."""

@@ -91,8 +91,6 @@ ORDERS: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
             ("type", {"place": 1, "nth": 3, "elsewhere": "another question"}),
             ("run_cell", {"what": "open"}),
             ("type", {"number": 2, "place": 1, "nth": 0}),
-            ("pass_time", {"number": 2, "how": "wait"}),
-            ("pass_time", {"how": "wait"}),
             ("pass_time", {"how": "look", "replies": reads("ok", "ok")}),
             ("run_cell", {"number": 2, "what": "dropped"}),
         ],

@@ -15,7 +15,7 @@ import runkit
 from runkit.errors import ContractError, RunkitError, UsageError
 from runkit.logs import log
 from runkit.text import Markup, one_line, visible
-from runkit.widgets.fields import Codes
+from runkit.widgets.questions import Questionnaire
 
 ODD = "\x1b]8;;https://evil.example\x07a\x9b31m\u202eb\u200b\u2066c\x00\x08\r\ud83d"
 # Format signs with a shape of their own: they stand over or before numbers and words.
@@ -86,25 +86,21 @@ def test_only_one_file_makes_the_log() -> None:
     assert files == ["logs.py"]
 
 
-@given(ANY, st.booleans())
-@example("\\u202e and \u202e", False)
-@example("a\r\nb\nc", True)
-def test_a_text_that_is_not_edited_leaves_an_input_as_it_came(text: str, has_lines: bool) -> None:
-    """Whatever it holds; and what stands in the input is all that a browser keeps and shows."""
-    codes = Codes(text, has_lines=has_lines)
-    shown = codes.shown(text)
-    assert codes.typed(shown) == text
-    assert visible(shown) == shown
-    assert has_lines or "\n" not in shown
-    assert bool(codes.hint) == (shown != text)
-
-
-@given(st.text(st.sampled_from("ab\u202e\x1b\n\ud83d\\"), max_size=8), st.text(st.sampled_from("xyz ")))
-def test_an_edit_keeps_the_signs_it_does_not_touch(text: str, added: str) -> None:
-    """Typing at an end of a text changes nothing else of it."""
-    codes = Codes(text, has_lines=False)
-    assert codes.typed(added + codes.shown(text)) == added + text
-    assert codes.typed(codes.shown(text) + added) == text + added
+@given(ANY)
+@example("\\u202e and \u202e\r\nend")
+def test_a_text_that_is_not_edited_is_sent_as_it_came(text: str) -> None:
+    """Whatever it holds, when the cell beside it is edited; its input has what a browser keeps."""
+    source = {"url": "https://a.example", "source_name": text}
+    form = Questionnaire({"type": "add_sources", "payload": {"sources": [source]}})
+    entries = form.start()
+    [row] = entries["0"]["sources"]
+    assert visible(row["source_name"]) == row["source_name"]
+    assert "\n" not in row["source_name"]
+    row["tier"] = entries["0"]["decision"] = "approve"
+    sent, errors = form.answer(entries)
+    assert errors == {}
+    assert sent is not None
+    assert sent["actions"][0]["payload"]["sources"] == [{**source, "tier": "approve"}]
 
 
 def test_saved_runs_act_on_no_terminal() -> None:

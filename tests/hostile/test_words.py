@@ -132,7 +132,8 @@ def test_the_static_halves_of_widgets(text: str) -> None:
     question = question_of(run)
     assert question is not None
     waits = inbox_controller.Snapshot(waiting=inbox_controller.rows_of([run]), coverage=text, error=text)
-    elsewhere = receipts.answered_elsewhere(question, client, Outcome("answered", run.created_at, text), text)
+    closed = Outcome("closed", run.created_at, text)
+    _, elsewhere = receipts.verdict(question, client, closed, None, unsent=text)
     bundles = [
         display.twin(question, client),
         inbox.static(waits, client),

@@ -9,8 +9,7 @@ from runkit.client import Client
 from runkit.widgets import drafts
 from runkit.widgets.controller import AnswerController, Snapshot
 from runkit.widgets.question import question_of
-from tests.client.conftest import Server
-from tests.widgets.asking import finish, until
+from tests.widgets.asking import finish
 
 WHO = "Ada of tests"
 NOTE = "born in 1951, ours in 1984"
@@ -38,10 +37,6 @@ def told(controller: AnswerController) -> str:
     return f"{receipt.title} {dict(receipt.facts)}"
 
 
-def posts(server: Server) -> int:
-    return sum(asked.method == "POST" for asked in server.asked)
-
-
 def deliveries() -> list[str]:
     return [entry.delivery for entry in answers.entries()]
 
@@ -55,9 +50,3 @@ def scripted(client: Client) -> AnswerController:
 
 def saved(controller: AnswerController) -> Any:
     return drafts.load(drafts.draft_key(controller.question, controller.client.host))
-
-
-def draft(controller: AnswerController, entries: dict[str, dict[str, Any]] = YES) -> None:
-    """Type, and wait until it is kept."""
-    controller.edit(entries)
-    until(lambda: saved(controller) == entries)

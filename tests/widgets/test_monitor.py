@@ -88,8 +88,8 @@ def watch(client: Client, run: Run) -> RunMonitor:
 def ask(monitor: RunMonitor) -> Page:
     """Wait for the question; gives the page of its card."""
     until(lambda: has_question(monitor), 30)
-    assert monitor._status is not None
-    return Page(monitor._status)
+    assert monitor._card is not None
+    return Page(monitor._card)
 
 
 def has_question(monitor: RunMonitor) -> bool:
@@ -145,7 +145,7 @@ def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client
     [controller] = monitor._questions.values()
     until(lambda: any(one.name == "runkit-answer" for one in threading.enumerate()))
     box.end_run(run.id)
-    monitor._watcher.poll_now()
+    monitor._ticker.now()
     until(lambda: "Live updates off." in shown.html())
     assert (controller.snapshot.receipt, has_question(monitor)) == (None, True)
     until(lambda: "Run finished. Live updates off." in shown.outputs()[1]["text/html"])
@@ -157,12 +157,12 @@ def test_a_refusal_that_lasts(
     box: Sandbox, client: Client, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was typed stays, and the card says that live updates stopped, and why."""
-    monkeypatch.setattr("runkit.widgets.run_watcher.REFUSALS", 1)
+    monkeypatch.setattr("runkit.widgets.monitor.REFUSALS", 1)
     monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
     page = ask(monitor)
     page.type(note="not him")
     box.fault("refuse", on="GET /runs", times=99, status=401)
-    monitor._watcher.poll_now()
+    monitor._ticker.now()
     until(lambda: "Live updates stopped" in shown.html())
     assert "401" in shown.html()
     [controller] = monitor._questions.values()
@@ -190,7 +190,7 @@ def test_a_run_is_followed_through_trouble(
     until(lambda: bool(steps.append(len(monitor.run.steps)) or monitor.run.is_finished), 60)
     until(lambda: followers() == 0)
     assert steps == sorted(steps)
-    assert (monitor._watcher.state.is_over, monitor.run.status) == (True, "completed")
+    assert (monitor._is_over, monitor.run.status) == (True, "completed")
     assert "CIP summary" in shown.html()
 
 
@@ -257,8 +257,8 @@ def test_a_run_that_has_ended(box: Sandbox, client: Client, shown: Shown) -> Non
 def test_the_zoom_stays(box: Sandbox, client: Client, shown: Shown) -> None:
     """A chart that is redrawn shows the range of time that the person has chosen."""
     monitor = watch(client, client.runs.wait(begin(box, client, "watchlist_hit")))
-    assert monitor._status is not None
-    Page(monitor._status).tell(zoom=[10, 20])
+    assert monitor._card is not None
+    Page(monitor._card).tell(zoom=[10, 20])
     ask(monitor).answer("reject")
     until(lambda: monitor.run.is_finished, 30)
 

@@ -195,31 +195,30 @@ function render({model, el}) {
   const input = (key, path) => root.querySelector(`[data-id="in-${key}-${CSS.escape(path)}"]`);
 
   function field(key, one, path, holder) {
-    const dataId = `in-${key}-${path}`, domId = `${id}-${dataId}`, value = holder[one.name];
+    const dataId = `in-${key}-${path}`, domId = `${id}-${dataId}`, value = holder[one.name], isLong = one.kind === "long_text";
     const set = (next) => { holder[one.name] = next; typed(); hint.hidden = !UNSEEN.test(String(next)); if (isCombined()) drawHints(); };
     const hint = h("div", {class: "rk-muted", hidden: true}, "This text contains invisible characters. They are sent, too.");
     const common = {id: domId, "data-id": dataId, oninput: (event) => set(event.target.value)};
     const error = h("div", {class: "rk-error", id: `${domId}-error`, "data-error": `${key}-${path}`, hidden: true});
-    const below = [one.help && one.kind !== "long_text" && h("div", {class: "rk-muted"}, one.help), hint, error];
-    const title = h("label", {for: domId}, h("b", null, one.title), one.kind === "long_text" && one.help ? h("span", {class: "rk-muted"}, ` ${one.help}`) : "");
+    const below = [one.help && !isLong && h("div", {class: "rk-muted"}, one.help), hint, error];
+    const title = h("label", {for: domId}, h("b", null, one.title), isLong && one.help ? h("span", {class: "rk-muted"}, ` ${one.help}`) : "");
     if (one.kind === "flag") {
       const box = h("input", {...common, type: "checkbox", oninput: (event) => set(event.target.checked)});
       box.checked = value === true;
       return h("div", {class: "rk-field"}, h("label", null, box, " ", one.title), below);
     }
     if (one.kind === "choice" && one.choices.length <= MAX_RADIOS) {
-      const radios = one.choices.map(([label, number], at) => {
-        const radio = h("input", {type: "radio", name: domId, value: number, "data-id": at ? `${dataId}-${at}` : dataId, oninput: () => set(number)});
-        radio.checked = number === value;
+      const radios = one.choices.map(([label, json], at) => {
+        const radio = h("input", {type: "radio", name: domId, value: json, "data-id": at ? `${dataId}-${at}` : dataId, oninput: () => set(json)});
+        radio.checked = json === value;
         return h("label", {class: "rk-radio"}, radio, " ", label);
       });
       return h("fieldset", {class: "rk-field", id: domId}, h("legend", null, h("b", null, one.title)), radios, below);
     }
     let node;
     if (one.kind === "choice") {
-      node = h("select", {...common, oninput: (event) => set(event.target.value === "" ? null : Number(event.target.value))},
-        h("option", {value: ""}, "choose…"), one.choices.map(([label, number]) => h("option", {value: number}, label)));
-    } else if (one.kind === "long_text" || one.kind === "texts") node = h("textarea", {...common, rows: 2});
+      node = h("select", common, h("option", {value: ""}, "choose…"), one.choices.map(([label, json]) => h("option", {value: json}, label)));
+    } else if (["long_text", "texts", "json"].includes(one.kind)) node = h("textarea", {...common, rows: 2});
     else node = h("input", {...common, type: one.kind === "date" ? "date" : "text", autocomplete: "off"});
     node.value = value ?? "";
     return h("div", {class: "rk-field"}, title, node, below);
@@ -228,7 +227,7 @@ function render({model, el}) {
   function rows(key, one, holder) {
     const list = holder[one.name];
     const redraw = () => { typed(); json.body = null; draw(); };
-    return h("fieldset", {class: "rk-field"}, h("legend", null, h("b", null, one.title)),
+    return h("fieldset", {class: "rk-field"}, h("legend", null, h("b", null, one.title)), h("div", {class: "rk-muted"}, one.help),
       list.map((row, number) => h("div", {class: "rk-row"},
         one.columns.map((column) => field(key, {...column, title: `${one.title.replace(/s$/, "")} ${number + 1}: ${column.title.toLowerCase()}`}, `${one.name}.${number}.${column.name}`, row)),
         h("button", {class: "rk-link", onclick: () => { list.splice(number, 1); redraw(); }}, `Remove ${number + 1}`))),
@@ -245,7 +244,6 @@ function render({model, el}) {
     return [open, folded.length > 0 && h("div", {class: "rk-fold"},
       !isOpen && section.summary, " ",
       h("button", {class: "rk-link", "data-id": `edit-${section.key}`, "aria-expanded": String(isOpen), onclick: () => fold(section.key)}, isOpen ? "Close" : "Edit")),
-    isOpen && section.hint && h("div", {class: "rk-muted"}, section.hint),
     isOpen && h("div", {class: "rk-inputs"}, folded.map(draw1))].filter(Boolean);
   }
 
