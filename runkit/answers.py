@@ -16,7 +16,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS drafts (
 """
 
 # Columns that runkit 0.1 did not have; its files get them when they are next opened.
-_ADDED = {"shown_at": "TEXT", "n_sources_opened": "INTEGER"}
+_ADDED = ("shown_at TEXT", "n_sources_opened INTEGER")
 
 SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
     "sending",  # no outcome was logged: still in flight, or the kernel died first
@@ -268,25 +268,15 @@ def opened() -> Iterator[sqlite3.Connection]:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                _add_columns(db)
+                for column in _ADDED:
+                    with suppress(sqlite3.OperationalError):  # it is there already
+                        db.execute(f"ALTER TABLE answers ADD COLUMN {column}")
                 too_old = (time.time() - DRAFT_LIFETIME,)
                 if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():
                     db.execute("DELETE FROM drafts WHERE saved_at < ?", too_old)
                 yield db
     except (OSError, sqlite3.Error) as error:
         raise _unusable(path, error) from error
-
-
-def _add_columns(db: sqlite3.Connection) -> None:
-    """Add the columns that the file of an earlier version lacks."""
-
-    def missing() -> set[str]:
-        return _ADDED.keys() - {row["name"] for row in db.execute("PRAGMA table_info(answers)")}
-
-    if missing():
-        db.execute("BEGIN IMMEDIATE")  # another kernel may open the file at the same time
-        for name in missing():
-            db.execute(f"ALTER TABLE answers ADD COLUMN {name} {_ADDED[name]}")
 
 
 def _unusable(path: Path, error: Exception) -> UsageError:

@@ -8,7 +8,7 @@
     SENDING -> UNKNOWN           it may have arrived; checked, then SETTLED, OPEN, CONFLICT or EXPIRED
     OPEN -> CONFLICT, EXPIRED    somebody else closed it, or its run ended
 
-`receipts.VERDICTS` has the end states and their receipts.
+`question.VERDICTS` has the end states and their receipts.
 
 From the second press to the result the controller is inert: another answer finds SENDING and does nothing.
 One lock guards the state. Listeners are called without the lock, since they may need a lock whose owner waits
@@ -34,9 +34,19 @@ from runkit.models import Run
 from runkit.text import moment
 from runkit.widgets import drafts, jobs
 from runkit.widgets.fields import Json
-from runkit.widgets.question import Outcome, Question, documents_for, logged_answers, outcome_of
+from runkit.widgets.question import (
+    ACCEPTED,
+    Outcome,
+    Question,
+    Receipt,
+    Sent,
+    State,
+    documents_for,
+    logged_answers,
+    outcome_of,
+    verdict,
+)
 from runkit.widgets.questions import Entries, Questionnaire
-from runkit.widgets.receipts import ACCEPTED, Receipt, Sent, State, verdict
 
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
 UNCONFIRMED = "We couldn't confirm it arrived."
@@ -323,7 +333,7 @@ class AnswerController(Controller[Snapshot]):
             elif delivery.outcome == CONFIRMED:
                 outcome = replace(outcome_of(question, delivery.run), word=ACCEPTED)
                 sent = replace(self._sent, is_confirmed=True)
-                self._end(delivery.run, outcome, sent, self._doubtful, is_logged=delivery.is_logged)
+                self._end(delivery.run, outcome, sent, is_logged=delivery.is_logged)
             else:
                 self._resolve(delivery.run)
 
@@ -379,12 +389,10 @@ class AnswerController(Controller[Snapshot]):
             last = self._doubtful
         self._end(run, outcome, last, unsent=unsent)
 
-    def _end(
-        self, run: Run, outcome: Outcome, sent: Sent | None, earlier: Sent | None = None, **more: Any
-    ) -> None:
+    def _end(self, run: Run, outcome: Outcome, sent: Sent | None, **more: Any) -> None:
         if sent is not None and (outcome.word != ACCEPTED or not self._has_reasons):
             sent = replace(sent, reason="")
-        state, receipt = verdict(self.question, self.client, outcome, sent, earlier=earlier, **more)
+        state, receipt = verdict(self.question, self.client, outcome, sent, **more)
         with self._lock:
             self.run = run
             self._change(state, receipt.title, receipt=receipt)

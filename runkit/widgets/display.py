@@ -28,9 +28,8 @@ from runkit.text import (
 )
 from runkit.widgets.controller import EDITABLE, SHARED_LOGINS, AnswerController
 from runkit.widgets.fields import Json
-from runkit.widgets.question import UNIDENTIFIED, Question
+from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
 from runkit.widgets.questions import AGAIN, FINAL, objects
-from runkit.widgets.receipts import Receipt, State
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 MAX_TEXT = 2000  # characters of one text

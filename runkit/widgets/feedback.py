@@ -143,7 +143,14 @@ class FeedbackForm(CellOutput[FeedbackController]):
         return static(self.controller, is_open=is_open)
 
     def _describe(self) -> Json:
-        return describe(self.controller)
+        rows, changed = rows_of(self.controller), self.controller.snapshot.changed
+        return {
+            "kind": "feedback",
+            "title": n_rated(self.controller),
+            "rows": rows,
+            "read_only": self.controller.client.read_only,
+            "spoken": next((f"{one['title']}: {one['text']}" for one in rows if one["id"] == changed), ""),
+        }
 
     def _receive(self, content: Json) -> None:
         rating = texts(content, "rating")
@@ -154,12 +161,11 @@ class FeedbackForm(CellOutput[FeedbackController]):
         return "Form closed. Rerun the cell to rate."
 
 
-def describe(controller: FeedbackController) -> Json:
-    """Describe the ratings to the page."""
-    snapshot = controller.snapshot
+def rows_of(controller: FeedbackController) -> list[Json]:
+    """Describe the artifacts and their ratings."""
     rows = []
     for artifact in controller.artifacts:
-        rating = snapshot.ratings.get(artifact.id or "", Rating())
+        rating = controller.snapshot.ratings.get(artifact.id or "", Rating())
         confidence = artifact.confidence or ""
         rows.append(
             {
@@ -173,17 +179,7 @@ def describe(controller: FeedbackController) -> Json:
                 "problem": bool(rating.problem),
             }
         )
-    spoken = ""
-    if snapshot.changed is not None:
-        title = shorten(controller.rateable[snapshot.changed].title, TITLE)
-        spoken = f"{title}: {snapshot.ratings[snapshot.changed].text}"
-    return {
-        "kind": "feedback",
-        "title": n_rated(controller),
-        "rows": rows,
-        "read_only": controller.client.read_only,
-        "spoken": visible(spoken),
-    }
+    return rows
 
 
 def n_rated(controller: FeedbackController) -> str:
@@ -203,15 +199,10 @@ def artifacts_of(run: Run) -> list[Artifact]:
 
 def static(controller: FeedbackController, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: the run, its artifacts, and the ratings sent from here."""
-    ratings, run, client = controller.snapshot.ratings, controller.run, controller.client
+    run, client = controller.run, controller.client
     rows = [
-        (
-            shorten(one.title, TITLE),
-            one.confidence or MISSING,
-            shorten(one.summary or "", SUMMARY),
-            (ratings[one.id].text or "Not rated from here") if one.id else NO_ID,
-        )
-        for one in controller.artifacts
+        (one["title"], one["confidence"] or MISSING, one["summary"], one["text"])
+        for one in rows_of(controller)
     ]
     left_out = f"{plural(controller.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
     lines = [

@@ -12,13 +12,22 @@ from runkit.client.resume import is_pending
 from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
 from runkit.models import Interrupt, Run
 from runkit.text import duration, shorten
-from runkit.widgets import display, drafts, frontend, jobs
+from runkit.widgets import card, display, drafts, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import AnswerController, Snapshot
 from runkit.widgets.display import Bundle, Reasons
 from runkit.widgets.fields import Json
-from runkit.widgets.question import Question, logged_answers, outcome_of, question_of
-from runkit.widgets.receipts import ACCEPTED, Receipt, Sent, State, verdict
+from runkit.widgets.question import (
+    ACCEPTED,
+    Question,
+    Receipt,
+    Sent,
+    State,
+    logged_answers,
+    outcome_of,
+    question_of,
+    verdict,
+)
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
 
@@ -79,7 +88,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         self._run = client.runs.get(run)
         interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
         question = question_of(self._run, interrupt_id)
-        self._condition = frontend.CellCondition()
+        self._condition = card.CellCondition()
         self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)
         self.controller = None
         if question is None:
@@ -138,7 +147,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
             with suppress(RunkitError):  # sending reports what is wrong
                 self._controller.refresh()
         if self.receipt is not None:
-            frontend.output(self._static())
+            card.output(self._static())
         else:
             super()._ipython_display_()
 
@@ -202,7 +211,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         """
         if self.receipt is not None:
             return self.run
-        if self._card is None and frontend.is_interactive():
+        if self._card is None and card.is_interactive():
             self._ipython_display_()
         is_over = await self._condition.wait_for(lambda: bool(self.receipt) or self._card is None, timeout)
         if not is_over:
@@ -231,6 +240,6 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         ("status", str(style.status(shorten(run.status, 40)))),
     )
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
-        return Receipt(f"The run's question can't be read; {frontend.ALTERNATIVE}.", facts)
+        return Receipt(f"The run's question can't be read; {card.ALTERNATIVE}.", facts)
     which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
     return Receipt(f"Nothing to answer: {which} waiting.", facts)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
+import pandas as pd
+
 from runkit.client import Client
+from runkit.html_tables import df_to_html, with_labels
 from runkit.style import MISSING, OUTCOMES
-from runkit.text import Markup, duration, html_table, moment, plural, run_label, short_id, shorten, visible
+from runkit.text import Markup, duration, plural, run_label, short_id, shorten, visible
 from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput, texts
 from runkit.widgets.controller import READ_ONLY
@@ -22,7 +25,6 @@ MAX_ROWS = 200  # of the list; the oldest come first
 MAX_TABLE = 50  # rows of the static table
 FILTER_FROM = 20  # questions, from which on the list can be filtered
 LATE = 4 * 3600  # seconds, after which an age is in the color of attention
-HEADERS = ("Run", "Waiting", "Asked", "Agent", "Question", "Kind", "Proposals")
 CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
 
@@ -224,12 +226,10 @@ def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> displ
         display.line(f"{client.mode} {client.host} · {snapshot.coverage}"),
         display.line(snapshot.error),
         display.line(READ_ONLY if client.read_only else ""),
-        *_table(snapshot.waiting),
-        display.title(EXPIRED) if snapshot.expired else "",
-        *_table(snapshot.expired),
+        _table([*snapshot.waiting, *snapshot.expired]),
+        display.line(EXPIRED if snapshot.expired else ""),
         display.title("Closed since this inbox was opened") if closed else "",
         *(display.line(f"{one.run.label}: {one.receipt.title}") for one in closed),
-        _left_out(len(snapshot.closed), "runkit.answer_log() has all answers of this machine"),
         display.HINT if is_open else "",
     ]
     lines = [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_TABLE]]
@@ -237,23 +237,6 @@ def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> displ
     return display.folding(head, Markup("").join(parts), text, is_open=is_open)
 
 
-def _table(rows: Sequence[Row]) -> list[Markup]:
-    cells = [
-        (
-            run_label(row.run_id, row.business_name, row.agent_name),
-            age(row),
-            moment(row.asked_at),
-            display.agent_label(row.agent),
-            shorten(row.label or NO_LABEL, 3 * MAX_LABEL),
-            row.kind.replace("_", " "),
-            row.n_proposals,
-        )
-        for row in rows[:MAX_TABLE]
-    ]
-    table = [html_table(HEADERS, cells)] if cells else []
-    return [*table, _left_out(len(rows), "inbox.rows and inbox.expired have all")]
-
-
-def _left_out(count: int, where: str) -> Markup:
-    """Tell how many rows are not shown."""
-    return display.line(f"{count - MAX_TABLE:,} more not shown; {where}." if count > MAX_TABLE else "")
+def _table(rows: Sequence[Row]) -> Markup:
+    table = pd.DataFrame([{**row._asdict(), "label": row.label or NO_LABEL} for row in rows[:MAX_TABLE]])
+    return df_to_html(with_labels(table), max_rows=MAX_TABLE, n_rows=len(rows)) if rows else Markup("")

@@ -28,8 +28,7 @@ from runkit.text import moment, plural
 from runkit.widgets import jobs
 from runkit.widgets.controller import AnswerController, Controller
 from runkit.widgets.controller import Snapshot as AnswerSnapshot
-from runkit.widgets.question import question_of
-from runkit.widgets.receipts import Receipt, State
+from runkit.widgets.question import Receipt, State, question_of
 
 DAYS = 30
 MAX_NAMED = 3  # runs named in a sentence

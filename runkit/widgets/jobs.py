@@ -45,14 +45,13 @@ class Ticker:
         self._first = first
         self._lock = threading.Lock()
         self._stop: threading.Event | None = None
-        self._wake = threading.Event()  # a new one per start, which a thread that is ending cannot clear
 
     def start(self) -> bool:
         """Start, unless it is running; gives whether it runs now."""
         with self._lock:
             if self._stop is None:
-                self._stop, self._wake = stop, wake = threading.Event(), threading.Event()
-                if start(lambda: self._run(stop, wake), self._name):
+                self._stop = stop = threading.Event()  # a new one, which a thread that is ending cannot clear
+                if start(lambda: self._run(stop), self._name):
                     self._stop = None
             return self._stop is not None
 
@@ -61,19 +60,12 @@ class Ticker:
         with self._lock:
             if self._stop is not None:
                 self._stop.set()
-                self._wake.set()
                 self._stop = None
 
-    def now(self) -> None:
-        """Do the work at once instead of waiting."""
-        self._wake.set()
-
-    def _run(self, stop: threading.Event, wake: threading.Event) -> None:
+    def _run(self, stop: threading.Event) -> None:
         wait: float | None = self._first
         while wait is not None:
-            wake.wait(wait)
-            wake.clear()
-            if stop.is_set():
+            if stop.wait(wait):
                 return
             try:
                 wait = self._work()

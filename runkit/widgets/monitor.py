@@ -22,7 +22,7 @@ from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageEr
 from runkit.models import Run
 from runkit.tables.frames import Frames, frames, summarize_run
 from runkit.text import Markup, duration, shorten, visible
-from runkit.widgets import display, frontend, jobs
+from runkit.widgets import card, display, jobs
 from runkit.widgets.card import Card
 from runkit.widgets.controller import AnswerController, Snapshot
 from runkit.widgets.display import Bundle, Reasons
@@ -90,7 +90,6 @@ class RunMonitor:
         self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
         self._pause, self._n_refusals = FIRST, 0
         self._frames = frames(self._run)
-        self._html = ""
         self._chart: dict[str, Any] = {}
         self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
         self._is_live = False  # the chart is in the card, and not in its own output
@@ -100,7 +99,7 @@ class RunMonitor:
         self._card: Card | None = None
         self._questions: dict[str, AnswerController] = {}  # by id; the card shows the first one
         self._receipts: list[str] = []
-        self._condition = frontend.CellCondition()
+        self._condition = card.CellCondition()
 
     @property
     def run(self) -> Run:
@@ -116,27 +115,26 @@ class RunMonitor:
         return self._box
 
     def _ipython_display_(self) -> None:
-        frontend.replace_card((self._client.host, self.run.id), self)
+        card.replace_card((self._client.host, self.run.id), self)
         self._end("Moved to another cell.")
         run = self.run
-        has_card = not run.is_finished and not frontend.is_headless()
+        has_card = not run.is_finished and not card.is_headless()
         controllers = self._new_controllers(run) if has_card else []
         self._frames = f = frames(run)
         self._chart = chart = self._chart_bundle(f)
         with self._lock:
             self._outputs, self._is_live = [], has_card and run.status == "running"
             self._is_over, self._n_refusals = run.is_finished, 0
-            self._html = self._status_html(is_open=True)
-            middle = display.EMPTY if run.is_finished else frontend.headless_bundle(ALTERNATIVE)
+            middle = display.EMPTY if run.is_finished else card.headless_bundle(ALTERNATIVE)
             if has_card:
                 self._card = Card(self._describe, self._receive, self._on_views)
                 self._live = w.Output(outputs=_output(chart) if self._is_live else ())
                 self._box = w.VBox([self._card, self._live])
                 self._add(controllers)
-                middle = frontend.widget_bundle(self._box)
-            bundles = [self._bundle(), middle, display.EMPTY if self._is_live else chart]
-            self._outputs = [frontend.output(one) for one in bundles]
-        if self._box is not None and frontend.is_interactive():
+                middle = card.widget_bundle(self._box)
+            bundles = [self._status_html(is_open=True), middle, display.EMPTY if self._is_live else chart]
+            self._outputs = [card.output(one) for one in bundles]
+        if self._box is not None and card.is_interactive():
             self._ticker.start()  # before it is displayed, since the next cell may keep the kernel busy
 
     def _on_views(self, n_views: int) -> None:
@@ -218,9 +216,9 @@ class RunMonitor:
             self._end_if_done()
         return None if is_over else self._pause
 
-    def _status_html(self, *, is_open: bool = False) -> str:
+    def _status_html(self, *, is_open: bool = False) -> Bundle:
         """Show the run's status, its questions, the receipts, and its findings."""
-        run = self.run
+        run, sentence = self.run, summarize_run(self._frames.runs.iloc[0])
         parts = [display.line(display.run_heading(self._client, run)), display.line(self._message)]
         parts += [display.line(title) for title in self._receipts]
         for item in run.interrupts if not run.is_finished else ():
@@ -229,20 +227,11 @@ class RunMonitor:
                 parts.append(display.question_html(question, self._client))
         if run.output is not None:
             parts.append(display.evidence(run.output.to_dict()))
-        body, is_open = Markup("").join(parts), is_open or run.is_finished
-        return display.folding(self._sentence(), body, "", is_open=is_open)["text/html"]
-
-    def _sentence(self) -> str:
-        return summarize_run(self._frames.runs.iloc[0])
-
-    def _bundle(self) -> Bundle:
-        return {"text/html": self._html, "text/plain": visible(self._sentence())}
+        is_open = is_open or run.is_finished
+        return display.folding(sentence, Markup("").join(parts), sentence, is_open=is_open)
 
     def _update_status(self) -> None:
-        html = self._status_html()
-        if html != self._html:
-            self._html = html
-            self._update(0, self._bundle())
+        self._update(0, self._status_html())
         if self._card is not None:
             self._card.show()
 
@@ -295,7 +284,9 @@ class RunMonitor:
             self._update_status()
             self._end_if_done()
         self._pause = FIRST
-        self._ticker.now()
+        self._ticker.stop()
+        if self._box is not None and not self._is_over:
+            self._ticker.start()  # again, from the first pause
 
     def _update(self, number: int, bundle: Bundle | dict[str, Any]) -> None:
         if number < len(self._outputs) and self._outputs[number] is not None:
@@ -309,15 +300,15 @@ class RunMonitor:
     def _end(self, text: str) -> None:
         """Replace the card by a text and close its widgets."""
         with self._lock:
-            box, self._box, card, self._card = self._box, None, self._card, None
-            if box is None or card is None:
+            box, self._box, page, self._card = self._box, None, self._card, None
+            if box is None or page is None:
                 return
             self._condition.notify_all()
             if self._is_live:
                 self._update(2, self._chart)
             self._update(1, display.note(text))
             self._questions = {}
-            for widget in (box.layout, self._live.layout, box, self._live, card):
+            for widget in (box.layout, self._live.layout, box, self._live, page):
                 widget.close()
 
     async def ended(self, timeout: float | None = None) -> Run:
@@ -342,7 +333,7 @@ class RunMonitor:
         """
         if self.run.is_finished:
             return self.run
-        if self._box is None and frontend.is_interactive():
+        if self._box is None and card.is_interactive():
             self._ipython_display_()
         if not await self._condition.wait_for(lambda: self._box is None or self._is_over, timeout):
             raise WaitTimeout(

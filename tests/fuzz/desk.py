@@ -57,7 +57,7 @@ from runkit.models import Run
 from runkit.widgets import display, jobs
 from runkit.widgets.controller import EDITABLE, AnswerController, Snapshot, State
 from runkit.widgets.form import InterruptForm
-from runkit.widgets.receipts import Receipt
+from runkit.widgets.question import Receipt
 
 NOWHERE = "/dev/null/state"
 RESTORED = "Draft restored."

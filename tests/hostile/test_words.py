@@ -20,8 +20,8 @@ from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
 from runkit.reports.bundle import make_masker, read_source, redact_source, redaction_policy
 from runkit.reports.data import ReportData
-from runkit.widgets import display, feedback, inbox, inbox_controller, receipts
-from runkit.widgets.question import Outcome, question_of
+from runkit.widgets import display, feedback, inbox, inbox_controller
+from runkit.widgets.question import Outcome, question_of, verdict
 from support import run as plain_run
 from support import step
 
@@ -133,7 +133,7 @@ def test_the_static_halves_of_widgets(text: str) -> None:
     assert question is not None
     waits = inbox_controller.Snapshot(waiting=inbox_controller.rows_of([run]), coverage=text, error=text)
     closed = Outcome("closed", run.created_at, text)
-    _, elsewhere = receipts.verdict(question, client, closed, None, unsent=text)
+    _, elsewhere = verdict(question, client, closed, None, unsent=text)
     bundles = [
         display.twin(question, client),
         inbox.static(waits, client),

@@ -324,7 +324,7 @@ def test_a_lost_reply(open_desk: Open, posts: Posts, fault: dict[str, object]) -
     verb(page, DISMISS).click()
     see(page, "Checking whether your answer arrived…")
     see(page, "couldn't confirm")
-    see(page, "unconfirmed: the API doesn't tell whose answer closed it")
+    see(page, "unconfirmed: the API doesn't tell whose answer it took")
     assert posts.count() == 1
 
 

@@ -114,7 +114,7 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
 
 @light
 def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
-    """What cannot be seen stands in the form as codes, is said to, and survives an edit beside it."""
+    """What cannot be seen stands in the form as codes; a cell that is not edited is sent as it came."""
     text = PAYLOADS["bidi"] + PAYLOADS["zero-width"] + PAYLOADS["img"] + "\r\nend\r\n"
     setup = SPOIL.format(texts=[text])
     desk = open_desk("address_gap", FORM, TYPESET, setup=setup, options="transport=Spoiled()")
@@ -125,8 +125,8 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     name = card(page).get_by_label("Source 1: name")
     shown = name.input_value()
     assert "\\u202egpj.exe\\u2066" in shown
-    assert "\\r\\nend" in shown
-    see(page, "Invisible characters are shown as codes")
+    assert "\\nend" in shown
+    see(page, "Codes such as \\u202e are invisible characters.")
     page.screenshot(path=tmp_path / "codes.png")
     name.press("End")
     name.press_sequentially("!")
@@ -134,9 +134,9 @@ def test_a_hostile_proposal_is_sent_as_it_came(open_desk: Open, watched: Watched
     see(page, "Source added")
     [sent] = _dicts(desk.value("__import__('desk').SENT[-1]['input']['actions'][0]['payload']['sources']"))
     offered = [one for one in _dicts(desk.value(proposed)) if one.get("url") == sent["url"]]
-    assert text in offered[0]["source_name"]
-    for name in ("source_name", "source_type"):
-        assert sent[name] == offered[0][name] + "!" * (name == "source_name")
+    assert text in offered[0]["source_type"]
+    assert sent["source_type"] == offered[0]["source_type"]
+    assert sent["source_name"] == f"{shown}!"
     watched.check(page)
 
 

@@ -17,7 +17,7 @@ from runkit.client import Client
 from runkit.models import Run
 from runkit.widgets import drafts
 from runkit.widgets.controller import READ_ONLY, AnswerController
-from runkit.widgets.receipts import State
+from runkit.widgets.question import State
 from support import step
 from tests.client.conftest import DROP, Answer, Server
 from tests.widgets.answering import NO, NOTE, WHO, YES, answer, deliveries, saved, scripted, submit, told
