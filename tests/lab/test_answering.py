@@ -397,6 +397,20 @@ def test_a_slow_page(open_desk: Open, context: BrowserContext, posts: Posts, tmp
 
 
 @light
+def test_anywidget_is_missing_on_the_server(open_desk: Open, context: BrowserContext) -> None:
+    """The question and what to do without buttons stand there; a card that has loaded hides the hint."""
+    with_card = open_desk("decision", FORM).page
+    verb(with_card, KEEP).wait_for()
+    expect(with_card.locator(".runkit-nobuttons")).to_have_count(1)
+    expect(with_card.locator(".runkit-nobuttons")).to_be_hidden()
+    context.route("**/extensions/anywidget/**", lambda route: route.abort())
+    page = open_desk("watchlist_hit", FORM).page
+    see(page, "No buttons below? Install anywidget where JupyterLab runs")
+    see(page, "Watchlist hit is another person")
+    expect(card(page)).to_have_count(0)
+
+
+@light
 def test_a_restart_of_the_kernel(open_desk: Open, posts: Posts) -> None:
     """The header can be read, a click is harmless, and running the cell again brings back what was typed."""
     desk = open_desk("watchlist_hit", FORM)

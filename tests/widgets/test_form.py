@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import pytest
+from comm import get_comm_manager
 
 import runkit
 from runkit import answers
@@ -231,6 +233,28 @@ def test_the_cell_again(asking: Asking, shown: list[dict[str, Any]]) -> None:
     assert (third.state, VIEW in receipt) == ("closed", False)
     assert "Hit kept" in receipt["text/html"]
     second.close()
+
+
+@pytest.mark.parametrize("kind", [InterruptForm, InterruptInbox, RunMonitor, FeedbackForm])
+def test_ten_displays_and_a_close(asking: Asking, shown: list[dict[str, Any]], kind: Any) -> None:
+    """No listener, view, widget or thread is left of them."""
+    run = asking.run()
+    made = kind(asking.client) if kind is InterruptInbox else kind(asking.client, run)
+    comms = get_comm_manager().comms  # type: ignore[no-untyped-call]
+    n_comms, controller = len(comms), getattr(made, "controller", None)
+    n_listeners = len(controller._listeners) if controller else 0
+    cards = []
+    for _ in range(10):
+        made._ipython_display_()
+        cards.append(made._card)
+        Page(cards[-1])
+    assert sum(VIEW in bundle for bundle in bundles(shown)) == 1
+    made.close()
+    assert [card.comm for card in cards] == [None] * 10
+    assert len(comms) == n_comms
+    assert controller is None or len(controller._listeners) == n_listeners
+    names = ("runkit-form", "runkit-inbox", "runkit-watch", "runkit-feedback")
+    until(lambda: not any(thread.name in names for thread in threading.enumerate()))
 
 
 def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any]], monkeypatch: Any) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from runkit.contract import KINDS
 from runkit.objects import Document
 from runkit.widgets.fields import clean, fields_of, parse_entries
 from runkit.widgets.questions import FINAL, MAX_NOTE, OWN_DECISION, VERBS, Questionnaire
@@ -364,46 +361,3 @@ def test_invisible_characters_are_codes() -> None:
     sent, _ = form.answer({"0": {**entries, "decision": "approve"}})
     assert sent is not None
     assert sent["actions"][0]["payload"]["sources"][0]["source_name"] == "Board"
-
-
-# ---------------------------------------------------------------------------------------------- whatever else
-
-words = st.text(max_size=8) | st.sampled_from(["\ud800", "type", "<b>", "approve", "https://x.example"])
-leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | words
-shapes = ["type", "agent", "proposals", "artifacts", "payload", "response_schema", "properties", "required"]
-inputs = [
-    "decision",
-    "note",
-    "raw",
-    "document_id",
-    "sources",
-    "url",
-    "people",
-    "titles",
-    "addresses",
-    "items",
-]
-keys = words | st.sampled_from([*shapes, *inputs, "enum", "document_types"])
-kinds = st.sampled_from([*KINDS, "object", "string", "array"])
-values = st.recursive(
-    leaves | kinds,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(keys, inner, max_size=4)
-        | st.fixed_dictionaries({"type": kinds}, optional={"payload": inner, "properties": inner})
-    ),
-    max_leaves=25,
-)
-objects = st.dictionaries(keys, values, max_size=5)
-
-
-@given(objects, st.fixed_dictionaries({}, optional={"0": objects, "1": objects}))
-def test_hostile_values(value: Json, values: dict[str, Json]) -> None:
-    """Whatever a question holds is a form, and whatever a page sends is an answer or errors."""
-    form = Questionnaire(value)
-    received = {one.key: one.received(values.get(one.key)) for one in form.sections}
-    for entries in (form.start(), received):
-        for section in form.sections:
-            for verb in section.verbs:
-                sent, errors = section.answer({**entries[section.key], "decision": verb.value})
-                assert (sent is None) is bool(errors)
