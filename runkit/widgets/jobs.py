@@ -55,12 +55,13 @@ class Ticker:
                     self._stop = None
             return self._stop is not None
 
-    def stop(self) -> None:
-        """Stop, from any thread; a call of `work` that is running ends by itself."""
+    def stop(self) -> bool:
+        """Stop, from any thread, and give whether it ran; a call of `work` that is running ends by itself."""
         with self._lock:
-            if self._stop is not None:
-                self._stop.set()
-                self._stop = None
+            stop, self._stop = self._stop, None
+        if stop is not None:
+            stop.set()
+        return stop is not None
 
     def _run(self, stop: threading.Event) -> None:
         wait: float | None = self._first

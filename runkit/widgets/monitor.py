@@ -284,8 +284,7 @@ class RunMonitor:
             self._update_status()
             self._end_if_done()
         self._pause = FIRST
-        self._ticker.stop()
-        if self._box is not None and not self._is_over:
+        if self._ticker.stop() and self._box is not None:
             self._ticker.start()  # again, from the first pause
 
     def _update(self, number: int, bundle: Bundle | dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 @light
-@pytest.mark.parametrize("box", [20], indirect=True)  # the run takes some seconds
+@pytest.mark.parametrize("box", [8], indirect=True)  # the run takes some seconds more than its cell
 def test_a_run_from_start_to_end(open_desk: Open, tmp_path: Path) -> None:
     """The chart grows and is never away, the question is answered in place, and what was found is kept."""
     desk = open_desk("watchlist_hit", NEW.format("watchlist_hit"))
