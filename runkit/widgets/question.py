@@ -208,12 +208,13 @@ DELIVERY = {CLEAR: "confirmed", DOUBTFUL: "unconfirmed: the API doesn't tell who
 class Receipt:
     """The outcome of a question: one sentence, and its details as (name, value).
 
-    `tone` says how it looks: ok, attention or neutral. `reason` is the typed text, empty with
-    `receipts="short"`.
+    `words` say what was answered and `tone` how it looks: ok, attention or neutral. `reason` is the typed
+    text, empty with `receipts="short"`.
     """
 
     title: str
     facts: Facts
+    words: str = ""
     tone: str = "attention"
     reason: str = ""
 
@@ -288,4 +289,5 @@ def verdict(
         when=f", {moment(outcome.at)}" if outcome.at else "",
         unsent=unsent,
     )
-    return state, Receipt(title.strip(), tuple(facts), tone, sent.reason if sent else "")
+    words = sent.words if sent and known == CLEAR else ""
+    return state, Receipt(title.strip(), tuple(facts), words, tone, sent.reason if sent else "")

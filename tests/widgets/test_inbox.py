@@ -226,7 +226,7 @@ def test_answering(box: Sandbox, client: Client) -> None:
     eventually(lambda: is_open(page, runs[1]))
     assert ids(inbox) == [runs[1].id]
     [closed] = inbox.controller.snapshot.closed
-    assert (closed.run.id, closed.receipt.title[:8]) == (runs[0].id, "Hit kept")
+    assert (closed.run.id, closed.receipt.words) == (runs[0].id, "Hit kept")
     rows = [row for row in page.drawn["rows"] if "key" in row]
     assert [(row["run"], row.get("is_done", False)) for row in rows] == [
         (runs[1].id[:8], False),
