@@ -304,6 +304,9 @@ function render({model, el}) {
     pane.append(region("body"), region("message", "div", {"aria-live": "off"}), region("bar"), region("help"));
     root.replaceChildren(region("top"), kind === "inbox" ? h("div", {class: "rk-main"}, region("list", "nav", {"aria-label": "Questions"}), pane) : pane);
     root.dataset.kind = kind;
+    const output = root.closest(".jp-OutputArea"); // by now the card is in the page, beside its static twin
+    for (const twin of output?.querySelectorAll(".runkit-twin") ?? []) twin.removeAttribute("open");
+    for (const line of output?.querySelectorAll(".runkit-nobuttons") ?? []) line.hidden = true;
   }
 
   function draw() {
@@ -505,8 +508,6 @@ function render({model, el}) {
   root.addEventListener("focusin", onFocusIn);
   root.addEventListener("focusout", onFocusOut);
   root.append(h("div", {class: "rk-muted"}, "Loading…"), h("div", {class: "rk-skeleton"}));
-  for (const twin of el.closest(".jp-OutputArea")?.querySelectorAll(".runkit-twin") ?? []) twin.removeAttribute("open");
-  for (const line of el.closest(".jp-OutputArea")?.querySelectorAll(".runkit-nobuttons") ?? []) line.hidden = true;
   const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
   announce("");
   listen();
