@@ -22,7 +22,7 @@ from runkit.widgets.questions import NO_LABEL
 
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # of the list; the oldest come first
-MAX_TABLE = 50  # rows of the static table
+MAX_TABLE = 20  # rows of the static table, as of every table
 FILTER_FROM = 20  # questions, from which on the list can be filtered
 LATE = 4 * 3600  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
@@ -239,4 +239,4 @@ def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> displ
 
 def _table(rows: Sequence[Row]) -> Markup:
     table = pd.DataFrame([{**row._asdict(), "label": row.label or NO_LABEL} for row in rows[:MAX_TABLE]])
-    return df_to_html(with_labels(table), max_rows=MAX_TABLE, n_rows=len(rows)) if rows else Markup("")
+    return df_to_html(with_labels(table), n_rows=len(rows)) if rows else Markup("")

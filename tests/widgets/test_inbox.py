@@ -359,10 +359,10 @@ def test_showing_it_again(client: Client) -> None:
 
 
 def test_what_is_not_shown_is_counted(client: Client) -> None:
-    """A table of more than 50 rows says how many are not shown; text of a run stays text."""
+    """A table of more than 20 rows says how many are not shown; text of a run stays text."""
     row = Row("r", "q", None, None, HOSTILE, HOSTILE, "other", 1, "pending")
     snapshot = Snapshot(waiting=(row,) * 60, expired=(row,))
     html = inboxes.static(snapshot, client)["text/html"]
-    assert html.count("<tr>") == 1 + 50
-    assert "50 of 61 rows shown" in html
+    assert html.count("<tr>") == 1 + 20
+    assert "20 of 61 rows shown" in html
     assert "<img" not in html
