@@ -17,7 +17,7 @@ import pytest
 
 import runkit
 from runkit import cli, errors, jsontext
-from runkit.archive.table import NoArchive
+from runkit.archive.table import CommitConflict, NoArchive
 from runkit.client import Client
 from runkit.models import Run
 from runkit.reports.templates import notebooks
@@ -29,7 +29,10 @@ from tests.support import run, step
 AGENT = "cip_orchestrator"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 BASES = {errors.RunkitError, errors.ApiError}  # what their children share; never raised themselves
-INTERNAL = {jsontext.TooDeepError}  # becomes a problem or a `DataError` before it reaches a caller
+INTERNAL = {
+    jsontext.TooDeepError,  # becomes a problem or a `DataError` before it reaches a caller
+    CommitConflict,  # an `ArchiveError` that needs other writers, see tests/archive
+}
 
 
 class Hasty(Client):
@@ -167,7 +170,7 @@ EXAMPLES: dict[type[errors.RunkitError], Example] = {
     errors.UsageError: Example(usage, "limit=0", "expected a whole number from 1", "or None for all"),
     errors.ReadOnlyError: Example(read_only, "POST /runs", "read_only", "make a client with read_only=False"),
     errors.DataError: Example(
-        data, "updated_at is required but absent", "expected runs as the API", 'Use on_error="collect"'
+        data, "updated_at: required but absent", "expected runs as the API", 'Use on_error="collect"'
     ),
     errors.MissingExtra: Example(missing_extra, "opening JupyterLab", "not installed", "pip install"),
     errors.ReportError: Example(report, "1 / 0", "ZeroDivisionError", "Open the template as a notebook"),
