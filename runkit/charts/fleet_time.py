@@ -26,7 +26,11 @@ BUCKETS = 6
 SLOWEST = 15  # kinds of steps
 KIND = ["agent", "name"]
 SPENT = ["duration_s", *PARTS]
-ASKED = {"n_answered": ("Answered", OK), "n_pending": ("Waiting", WAIT), "n_lapsed": ("Expired", REST)}
+ASKED = {
+    "n_answered": ("Answered", OK),
+    "n_pending": ("Waiting", WAIT),
+    "n_lapsed": ("Expired", REST),
+}
 SLOW = "Why it took this long"
 COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 
@@ -34,7 +38,12 @@ COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 def spread(by: Any) -> pd.DataFrame:
     """Give median, 90th percentile, longest and total of grouped seconds."""
     return pd.DataFrame(
-        {"median_s": by.median(), "p90_s": by.quantile(0.9), "longest_s": by.max(), "total_s": by.sum()}
+        {
+            "median_s": by.median(),
+            "p90_s": by.quantile(0.9),
+            "longest_s": by.max(),
+            "total_s": by.sum(),
+        }
     )
 
 

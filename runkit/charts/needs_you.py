@@ -20,10 +20,18 @@ from runkit.text import duration, plural
 EACH = 2  # rows of each reason that has so many, before the most urgent ones fill the rest
 ENOUGH = 8  # runs of an agent; fewer do not say what is usual
 FAR, LEAST_S = 3.0, 60  # a slow run took so many times the median of its agent, and so many seconds more
-DTYPES = {"why": "str", "run_id": "str", "reason": "str", "since": "datetime64[us, UTC]"}
-DTYPES |= {"age_s": "float64", "n_runs": "int32"}
-COLUMNS = ["next_step", "run_id", "business_name", "agent_name", "reason", "status"]
-COLUMNS += ["age_s", "since", "n_runs"]
+DTYPES = {
+    "why": "str",
+    "run_id": "str",
+    "reason": "str",
+    "since": "datetime64[us, UTC]",
+    "age_s": "float64",
+    "n_runs": "int32",
+}
+COLUMNS = [
+    *("next_step", "run_id", "business_name", "agent_name", "reason"),
+    *("status", "age_s", "since", "n_runs"),
+]
 ONE_ROW = ("failed", "decided by policy", "without a source", "data problems")  # with the same reason
 STEPS = {  # of each reason, the most urgent first
     "waiting": "Answer",
@@ -82,8 +90,15 @@ def _rows(f: Frames, why: str, rows: pd.DataFrame, since: str) -> pd.DataFrame:
     age_s = (f.runs["as_of"].max() - rows[since]).dt.total_seconds().clip(lower=0)
     age_s = rows["wait_s"] if why == "waiting" and "wait_s" in rows else age_s
     reason = rows["label"].astype("str").map(words_of)
-    table = {"why": why, "run_id": rows["run_id"], "reason": reason, "since": rows[since], "age_s": age_s}
-    return pd.DataFrame(table | {"n_runs": 1}, rows.index).astype(DTYPES)
+    table = {
+        "why": why,
+        "run_id": rows["run_id"],
+        "reason": reason,
+        "since": rows[since],
+        "age_s": age_s,
+        "n_runs": 1,
+    }
+    return pd.DataFrame(table, rows.index).astype(DTYPES)
 
 
 def _one_each(rows: pd.DataFrame) -> pd.DataFrame:
@@ -103,21 +118,19 @@ def _checks(f: Frames, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, 
     failed = runs[runs["status"] == "error"]
     labels = failed["run_id"].map(step_labels(errors)).astype("str")
     yield "failed", failed.assign(label=labels.fillna("No step says why.")), "ended_at"
-    done, rows = runs[runs["status"] == "completed"], findings_of(f)
+    done = runs[runs["status"] == "completed"]
+    rows = findings_of(f)
     own, outputs = rows[~is_output(rows)], rows[is_output(rows)]
-    is_weak = own["confidence"].eq("high").fillna(False) & own["best_tier"].fillna("secondary").eq(
-        "secondary"
-    )
-    weak, bad = own.loc[is_weak, ["run_id", "title"]], f.steps[has_failed(f.steps)]
+    is_sure = own["confidence"].eq("high").fillna(False)
+    has_weak_sources = own["best_tier"].fillna("secondary").eq("secondary")
+    weak = own[is_sure & has_weak_sources]
+    bad = f.steps[has_failed(f.steps)]
     yield "overconfident", _most(done, weak["title"], weak["run_id"], "on weak or no sources"), "ended_at"
     yield "with failed steps", _most(done, step_labels(bad), bad["run_id"], "failed"), "ended_at"
     unsure = done[done["run_id"].isin(outputs["run_id"]) & ~done["confidence"].isin(["high", "medium"])]
     unsure = unsure.sort_values("confidence", kind="stable")
-    yield (
-        "low or no confidence",
-        unsure.assign(label="Output has " + unsure["confidence"].fillna("no") + " confidence"),
-        "ended_at",
-    )
+    labels = "Output has " + unsure["confidence"].fillna("no") + " confidence"
+    yield "low or no confidence", unsure.assign(label=labels), "ended_at"
     yield "expired", asks[asks["outcome"] == "lapsed"], "ended_at"
     settled = asks[asks["outcome"].isin(["auto_approve", "skip"])]
     ways = settled["outcome"].astype("str").map(OUTCOMES) + ": "

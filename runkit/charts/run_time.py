@@ -19,8 +19,16 @@ EXACT_BARS = 2_000  # half a megabyte of a report; beyond, the timeline is a pic
 DEEPEST = 12  # levels of indentation in a table
 SLOWEST = 10  # rows
 LEAST_S = 0.0005  # a shorter time between steps is rounding
-PARTS = {"working_s": "Working", "waiting_s": "Waiting", "idle_s": "Idle"}
-LOOKS = {"working_s": ("Working", WORK), "waiting_s": ("Waiting", WAIT), "idle_s": ("Idle", REST)}
+PARTS = {
+    "working_s": "Working",
+    "waiting_s": "Waiting",
+    "idle_s": "Idle",
+}
+LOOKS = {
+    "working_s": ("Working", WORK),
+    "waiting_s": ("Waiting", WAIT),
+    "idle_s": ("Idle", REST),
+}
 STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 
 
