@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runkit import contract
 from runkit.archive.table import CommitConflict, Place
 from runkit.archive.writing import Added, Writer, compact
-from runkit.client.fetch import check_workers
+from runkit.client.fetch import check_workers, name_errors
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.progress import Bar
 from runkit.tables.sources import record_of
@@ -80,10 +80,10 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     snapshot.refresh()
     added = writer.added(is_interrupted=stopped == INTERRUPTED)
     if stopped:
-        reasons.append(f"{stopped}: of {plural(len(due), 'run')} not all arrived; sync again to continue")
+        n_kept = added.n_new + added.n_changed + added.n_unchanged
+        reasons.append(f"{stopped}: {n_kept:,} of {len(due):,} runs arrived; sync again to continue")
     if errors:
-        named = ", ".join(f"{one} ({shorten(str(error), 100)})" for one, error in errors.items())
-        reasons.append(f"{plural(len(errors), 'run')} could not be read: {shorten(named, 400)}")
+        reasons.append(f"{plural(len(errors), 'run')} could not be read: {name_errors(errors)}")
     if added.n_refused:
         reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
     why = "; ".join(filter(None, reasons)) or None

@@ -66,7 +66,6 @@ open_form
 ===
 entries = open_form.controller.entries
 open_form.controller.edit({key: {**value, "note": "a note"} for key, value in entries.items()})
-open_form.controller.flush()
 client.runs.resume(run, run.interrupts[0].id, {"decision": "approve", "note": "another date of birth"})
 runkit.answer_log()
 ===
