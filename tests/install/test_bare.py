@@ -14,7 +14,6 @@ from jupyter_client.connect import write_connection_file
 
 from environments import Built, Environment, Linked, environment
 
-JOB = str(Path(__file__).parent / "main_job.py")
 CALLS = """
 import runkit
 from runkit.errors import MissingExtra
@@ -42,13 +41,6 @@ def bare(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     made = Linked.new(tmp_path_factory.mktemp("bare") / "venv")
     made.install(built.wheel)
     return made
-
-
-def test_the_main_job_needs_no_extra(bare: Environment, tmp_path: Path) -> None:
-    """Runs on the sandbox, frames, a Gantt page and an answered question, without a warning."""
-    said = bare.run("python", "-W", "error", JOB, "bare", cwd=tmp_path)
-    assert said.splitlines()[-1] == "bare"
-    assert "<html" in (tmp_path / "gantt.html").read_text()
 
 
 def test_the_demo_needs_no_extra(bare: Environment, tmp_path: Path) -> None:
