@@ -45,7 +45,7 @@ def approve(client: Client, run: Run) -> Run:
 
 def eventually(holds: Callable[[], object]) -> None:
     """Wait for a job to end."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -221,7 +221,7 @@ def test_answering(box: Sandbox, client: Client) -> None:
     runs = [ask(box, client), ask(box, client)]
     inbox = InterruptInbox(client)
     page = shown(inbox)
-    assert is_open(page, runs[0])
+    eventually(lambda: is_open(page, runs[0]))
     page.answer("reject")
     eventually(lambda: is_open(page, runs[1]))
     assert ids(inbox) == [runs[1].id]
