@@ -17,16 +17,23 @@ import pandas as pd
 
 import runkit
 from runkit import files
+from runkit.contract import Json
 from runkit.errors import UsageError
 from runkit.reports.bundle import make_masker, redaction_policy
 from runkit.reports.redaction import Redaction
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import Frames, frames, is_wait
 from runkit.text import run_label
 
-Json = dict[str, Any]
 SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 """The version of the conventions for generative AI; their status is "Development", so names may change."""
-INTERNAL, CLIENT, ERROR, INFO = 1, 3, 2, 9  # SpanKind, StatusCode and SeverityNumber of OTLP
+# Numbers of OTLP: two of SpanKind, one of StatusCode, one of SeverityNumber.
+INTERNAL, CLIENT = 1, 3
+ERROR = 2
+INFO = 9
+
+STEP_ATTRIBUTES = ("name", "label", "type", "status", "resolution")
+MEASURED_ATTRIBUTES = ("self_s", "is_open", "is_critical", "critical_s")
+EVENT_ARGS = ("run_id", "step_id", "name", "status", "is_open", "is_critical", "critical_s", "outcome")
 
 
 def to_perfetto(f: object, path: str | Path, *, redact: bool | Redaction = True) -> Path:
@@ -121,13 +128,12 @@ def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> 
 
 def _redacted(f: object, redact: bool | Redaction) -> Frames:
     """Read the frames and mask them as a report does."""
-    policy, f = redaction_policy(redact), frames(f)
+    policy = redaction_policy(redact)
+    f = frames(f)
     return replace(f, **make_masker(policy).tables(dict(f.items())))
 
 
 def _write(path: str | Path, document: Json) -> Path:
-    if not isinstance(path, str | Path):
-        raise UsageError(f"path={path!r}; expected the name of a file, such as 'trace.json'.")
     target = files.file_at(path)
     try:
         with files.replacing(target) as part:
@@ -139,9 +145,8 @@ def _write(path: str | Path, document: Json) -> Path:
 
 def _records(df: pd.DataFrame) -> Iterator[Json]:
     """Give the rows as dicts; a missing value is None, a time microseconds since 1970, seconds stay."""
-    times = df.select_dtypes("datetimetz").columns
     plain = df.astype("object").where(df.notna(), None)
-    for name in times:
+    for name in df.select_dtypes("datetimetz"):
         # not `Timestamp.value`, which is nanoseconds for any unit of the column
         micros = df[name].dt.tz_convert(None).to_numpy("M8[us]").astype("int64")
         plain[name] = pd.Series(micros.tolist(), df.index, "object").where(df[name].notna(), None)
@@ -160,9 +165,9 @@ def _steps(f: Frames) -> Iterator[Json]:
     key = ["run_id", "step_id"]
     asked = f.interrupts.dropna(subset="step_id")[[*key, "interrupt_id", "outcome"]].drop_duplicates(key)
     rows = f.steps.drop(columns="result").merge(asked, on=key, how="left")
-    for row in _records(rows.assign(created_at=rows["started_at"])):
-        is_wait = row["type"] == "interrupt" and row["resolution"] is None
-        yield row | {"is_wait": is_wait, "title": row["label"] or row["name"] or row["step_id"]}
+    rows = rows.assign(created_at=rows["started_at"], is_wait=is_wait(rows))
+    for row in _records(rows):
+        yield row | {"title": row["label"] or row["name"] or row["step_id"]}
 
 
 # ------------------------------------------------------------------------------------- Chrome trace events
@@ -190,8 +195,7 @@ def _trace_events(f: Frames) -> Iterator[Json]:
             "pid": pid,
             "tid": of_run[step["agent"]],
         }
-        names = ("run_id", "step_id", "name", "status", "is_open", "is_critical", "critical_s", "outcome")
-        yield event | {"ph": "b", "ts": start, "args": {name: step[name] for name in names}}
+        yield event | {"ph": "b", "ts": start, "args": {name: step[name] for name in EVENT_ARGS}}
         yield event | {"ph": "e", "ts": end}
 
 
@@ -227,9 +231,11 @@ def _root_spans(f: Frames) -> Iterator[Json]:
 
 
 def _step_spans(f: Frames) -> Iterator[Json]:
-    called, known = _called_agents(f), {*zip(f.steps["run_id"], f.steps["step_id"], strict=True)}
+    called = _called_agents(f)
+    known = set(zip(f.steps["run_id"], f.steps["step_id"], strict=True))
     for step in _steps(f):
-        parent = step["parent_step_id"] if (step["run_id"], step["parent_step_id"]) in known else None
+        has_parent = (step["run_id"], step["parent_step_id"]) in known
+        parent = step["parent_step_id"] if has_parent else None
         agent = called.get((step["run_id"], step["step_id"]))
         attributes = {
             "gen_ai.operation.name": "invoke_agent" if agent else None,
@@ -239,12 +245,9 @@ def _step_spans(f: Frames) -> Iterator[Json]:
             "middesk.run.id": step["run_id"],
             "middesk.interrupt.id": step["interrupt_id"],
             "middesk.interrupt.outcome": step["outcome"],
-            **{
-                f"middesk.step.{name}": step[name]
-                for name in ("name", "label", "type", "status", "resolution")
-            },
+            **{f"middesk.step.{name}": step[name] for name in STEP_ATTRIBUTES},
             "middesk.step.id": step["step_id"],
-            **{f"runkit.{name}": step[name] for name in ("self_s", "is_open", "is_critical", "critical_s")},
+            **{f"runkit.{name}": step[name] for name in MEASURED_ATTRIBUTES},
         }
         # A pause for a reviewer is no error, even if its run ended first.
         has_failed = step["type"] != "interrupt" and "error" in (step["type"], step["status"])
@@ -275,21 +278,23 @@ def _pauses(f: Frames) -> Iterator[Json]:
             continue
         start, end = _span(step)
         pause_id = step["interrupt_id"] or step["step_id"]
-        shared = {"gen_ai.agent.execution.id": step["run_id"], "gen_ai.agent.pause.id": pause_id}
-        shared |= {"gen_ai.agent.name": step["agent"]}
-        events = {"paused": (start, {"gen_ai.agent.pause.reason": "human_input"})}
+        yield _log_record(step, pause_id, start, "paused", {"pause.reason": "human_input"})
         if step["outcome"] == "answered":
-            resumed = {"gen_ai.agent.resumed_from.type": "pause", "gen_ai.agent.resumed_from.id": pause_id}
-            events["resumed"] = (end, resumed)
-        for name, (at, own) in events.items():
-            yield {
-                **_ids(step["run_id"], step["step_id"]),
-                "timeUnixNano": str(at * 1000),
-                "observedTimeUnixNano": str(at * 1000),
-                "severityNumber": INFO,
-                "eventName": f"gen_ai.agent.{name}",
-                "attributes": _attributes(shared | own),
-            }
+            source = {"resumed_from.type": "pause", "resumed_from.id": pause_id}
+            yield _log_record(step, pause_id, end, "resumed", source)
+
+
+def _log_record(step: Json, pause_id: str, at: int, event: str, details: Json) -> Json:
+    """Build the log record of an event, `at` microseconds; names get the prefix `gen_ai.agent`."""
+    attributes = {"execution.id": step["run_id"], "pause.id": pause_id, "name": step["agent"]} | details
+    return {
+        **_ids(step["run_id"], step["step_id"]),
+        "timeUnixNano": str(at * 1000),
+        "observedTimeUnixNano": str(at * 1000),
+        "severityNumber": INFO,
+        "eventName": f"gen_ai.agent.{event}",
+        "attributes": _attributes({f"gen_ai.agent.{key}": value for key, value in attributes.items()}),
+    }
 
 
 def _ids(run_id: str, step_id: str | None = None) -> Json:

@@ -14,8 +14,10 @@ from runkit.errors import UsageError
 from runkit.tables.schema import DECISIONS
 from runkit.text import brief
 
+Entry = dict[Any, Any]  # a row of the answer log
 KEY = ["run_id", "interrupt_id"]
 COLUMNS = [*KEY, "step_id", "run_created_at", "delivery", "answer", "answered_by"]
+TIMES = ("run_created_at", "sent_at", "shown_at")
 
 
 def with_answers(interrupts: pd.DataFrame, runs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
@@ -41,25 +43,36 @@ def logged_answers(
     runs: pd.DataFrame,
     answers: pd.DataFrame,
     deliveries: Collection[str] = (CONFIRMED,),
-) -> list[dict[Any, Any] | None]:
+) -> list[Entry | None]:
     """Return the last answer with one of these deliveries to each interrupt, None without one."""
     if not isinstance(answers, pd.DataFrame) or not set(COLUMNS) <= set(answers):
         raise UsageError(f"answers is {brief(answers)}; expected the frame from runkit.answer_log().")
+    for name in TIMES:
+        if name in answers and not isinstance(answers[name].dtype, pd.DatetimeTZDtype):
+            raise UsageError(
+                f"answers has {answers[name].dtype} in {name}; expected times in UTC, as in the frame from "
+                "runkit.answer_log(). To store the log, use Parquet: CSV has no types."
+            )
     created = dict(zip(runs["run_id"], runs["created_at"], strict=True))
-    log = answers[answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(list(created))]
-    is_own = log["run_created_at"].isna() | (log["run_created_at"] == log["run_id"].map(created))
-    by_step, by_id = {}, {}
-    for entry in log[is_own].to_dict("records"):
-        if pd.isna(entry["step_id"]):
-            by_id[entry["run_id"], entry["interrupt_id"]] = entry
+    is_chosen = answers["delivery"].isin(list(deliveries)) & answers["run_id"].isin(list(created))
+    log = answers[is_chosen]
+    is_same_run = log["run_created_at"] == log["run_id"].map(created)
+    log = log[is_same_run | log["run_created_at"].isna()]
+    by_step: dict[tuple[Any, Any], Entry] = {}
+    by_id: dict[tuple[Any, Any], Entry] = {}
+    for logged in log.to_dict("records"):
+        if pd.isna(logged["step_id"]):
+            by_id[logged["run_id"], logged["interrupt_id"]] = logged
         else:
-            by_step[entry["run_id"], entry["step_id"]] = entry
+            by_step[logged["run_id"], logged["step_id"]] = logged
     is_unique = ~interrupts.duplicated(KEY, keep=False)
-    columns = (interrupts[name] for name in ("run_id", "step_id", "interrupt_id"))
-    return [
-        by_step.get((run_id, step_id)) or (by_id.get((run_id, interrupt_id)) if is_one else None)
-        for run_id, step_id, interrupt_id, is_one in zip(*columns, is_unique, strict=True)
-    ]
+    matches: list[Entry | None] = []
+    for row, has_own_id in zip(interrupts.itertuples(), is_unique, strict=True):
+        entry = by_step.get((row.run_id, row.step_id))
+        if entry is None and has_own_id:
+            entry = by_id.get((row.run_id, row.interrupt_id))
+        matches.append(entry)
+    return matches
 
 
 def _decision(answer: object) -> str | None:

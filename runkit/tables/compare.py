@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.errors import UsageError
-from runkit.tables.frames import Frames, frames
+from runkit.tables.frames import Frames, frames, is_wait
 from runkit.text import plural, shorten
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
@@ -59,14 +59,15 @@ def compare(a: object, b: object) -> pd.DataFrame:
     """
     left, right = one_run(a, "a"), one_run(b, "b")
     steps = {"a": left.steps, "b": right.steps}
-    table = pd.concat(steps.values())[KEY].drop_duplicates(ignore_index=True)
-    columns: dict[str, pd.Series[Any]] = {name: table[name] for name in KEY}
-    sums = {side: table.merge(_sums(of), how="left", on=KEY) for side, of in steps.items()}
+    rows = pd.concat(steps.values())[KEY].drop_duplicates(ignore_index=True)
+    columns: dict[str, pd.Series[Any]] = {name: rows[name] for name in KEY}
+    sums = {side: rows.merge(_sums(df), how="left", on=KEY) for side, df in steps.items()}
     for measure in MEASURES:
         dtype = np.int32 if measure == "n" else np.float64
-        in_a, in_b = (sums[side][measure].fillna(0).astype(dtype) for side in "ab")
+        in_a = sums["a"][measure].fillna(0).astype(dtype)
+        in_b = sums["b"][measure].fillna(0).astype(dtype)
         columns |= {f"{measure}_a": in_a, f"{measure}_b": in_b, f"{measure}_diff": in_b - in_a}
-    return pd.DataFrame(columns | _difference_columns(table, left.steps, right.steps))
+    return pd.DataFrame(columns | _difference_columns(rows, left.steps, right.steps))
 
 
 def one_run(source: object, name: str) -> Frames:
@@ -83,34 +84,42 @@ def one_run(source: object, name: str) -> Frames:
 def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
     """Find the first difference between the steps of two runs; None if there is none."""
     left, right = _keys(a), _keys(b)
-    pairs = enumerate(zip_longest(left, right))
-    at = next((position for position, (one, other) in pairs if one != other), None)
-    if at is None:
-        return None
-    return Difference(at if at < len(left) else None, at if at < len(right) else None)
+    for position, (one, other) in enumerate(zip_longest(left, right)):
+        if one != other:
+            return Difference(
+                a=position if position < len(left) else None,
+                b=position if position < len(right) else None,
+            )
+    return None
 
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
-    failed = ((steps["type"] == "error") | (steps["status"] == "error")).tolist()
+    """Give for each step the values that are compared."""
+    has_failed = ((steps["type"] == "error") | (steps["status"] == "error")).tolist()
     columns = [steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in COMPARED]
-    return list(zip(*columns, failed, strict=True))
+    return list(zip(*columns, has_failed, strict=True))
 
 
 def _sums(steps: pd.DataFrame) -> pd.DataFrame:
-    is_wait = (steps["type"] == "interrupt") & steps["resolution"].isna()
-    waiting = steps["duration_s"].where(is_wait, 0.0)
+    waiting = steps["duration_s"].where(is_wait(steps), 0.0)
     measured = steps.assign(n=1, total_s=steps["duration_s"], waiting_s=waiting)
-    return measured.groupby(KEY, dropna=False, sort=False, as_index=False)[list(MEASURES)].sum()
+    by_step = measured.groupby(KEY, dropna=False, sort=False, as_index=False)
+    return by_step[list(MEASURES)].sum()
 
 
-def _difference_columns(table: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    difference = first_difference(a, b) or Difference(None, None)
-    steps = [side.iloc[[at]] for side, at in zip((a, b), difference, strict=True) if at is not None]
-    marked = pd.concat([table.iloc[:0], *steps])[KEY].drop_duplicates().assign(is_parting=True)
-    is_parting = table.merge(marked, how="left", on=KEY)["is_parting"].notna()
-    where = pd.Series(None, index=table.index, dtype="str")
-    where[is_parting] = f"a: {_describe(a, difference.a)}; b: {_describe(b, difference.b)}"
-    return {"is_parting": is_parting, "where": where}
+def _difference_columns(rows: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+    """Mark the rows of the steps at the first difference, and describe it there."""
+    difference = first_difference(a, b)
+    if difference is None:
+        marked = rows.iloc[:0]
+    else:
+        steps = [df.iloc[[at]] for df, at in zip((a, b), difference, strict=True) if at is not None]
+        marked = pd.concat(steps)[KEY].drop_duplicates()
+    is_marked = rows.merge(marked.assign(is_parting=True), how="left", on=KEY)["is_parting"].notna()
+    where = pd.Series(None, index=rows.index, dtype="str")
+    if difference is not None:
+        where[is_marked] = f"a: {_describe(a, difference.a)}; b: {_describe(b, difference.b)}"
+    return {"is_parting": is_marked, "where": where}
 
 
 def _describe(steps: pd.DataFrame, position: int | None) -> str:

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pydantic
 
 from runkit import files
-from runkit.contract import full_id
+from runkit.contract import RESOLUTIONS, full_id
 from runkit.errors import DataError, UsageError
 from runkit.html_tables import df_to_html, with_labels
+from runkit.models import Run
 from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
@@ -90,13 +91,16 @@ class Frames:
     @property
     def read_at(self) -> tuple[datetime, datetime] | None:
         """When the first and the last of the runs were read, by the server's clock; None if not known."""
-        times = pd.Series(dtype="object") if self.reads is None else self.reads["read_at"].dropna()
-        return (times.min().to_pydatetime(), times.max().to_pydatetime()) if len(times) else None
+        if self.reads is None or self.reads["read_at"].isna().all():
+            return None
+        times = self.reads["read_at"]
+        return times.min().to_pydatetime(), times.max().to_pydatetime()
 
     @property
     def is_complete(self) -> bool:
         """Whether everything requested is here; a refused older copy of a run does not count."""
-        n_older = int(problem_counts(self.problems)[self.problems["problem"] == "duplicate_run"].sum())
+        is_older = self.problems["problem"] == "duplicate_run"
+        n_older = int(problem_counts(self.problems[is_older]).sum())
         return self.coverage.refused <= n_older and self.coverage.why is None
 
     def select(self, run_ids: str | Iterable[str]) -> Frames:
@@ -121,10 +125,14 @@ class Frames:
             raise UsageError(f"run_ids={brief(run_ids)}; expected the id of a run, or several.")
         names = [run_ids] if isinstance(run_ids, str) else run_ids
         ids = full_ids(names, self.runs["run_id"], "these frames")
-        selected = {name: df[df["run_id"].isin(ids)].reset_index(drop=True) for name, df in self.items()}
+
+        def rows_of(df: pd.DataFrame) -> pd.DataFrame:
+            return df[df["run_id"].isin(ids)].reset_index(drop=True)
+
+        selected = {name: rows_of(df) for name, df in self.items()}
+        reads = None if self.reads is None else rows_of(self.reads)
         n = len(selected["runs"])
-        reads = None if self.reads is None else self.reads[self.reads["run_id"].isin(ids)]
-        coverage = Coverage(n, n, 0, self.coverage.why)
+        coverage = Coverage(seen=n, kept=n, refused=0, why=self.coverage.why)
         return Frames(**selected, coverage=coverage, version=self.version, reads=reads)
 
     def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -153,11 +161,15 @@ class Frames:
         """
         folder = files.folder_at(directory)
         reads = empty("reads") if self.reads is None else self.reads
-        for name, df in (*self.items(), ("reads", reads)):
-            with files.replacing(folder / f"{name}.parquet") as part:
-                df.to_parquet(part, index=False)
-        with files.replacing(folder / COVERAGE_FILE) as part:
-            part.write_text(json.dumps(self.coverage._asdict() | {"version": self.version}))
+        coverage = self.coverage._asdict() | {"version": self.version}
+        try:
+            for name, df in (*self.items(), ("reads", reads)):
+                with files.replacing(folder / f"{name}.parquet") as part:
+                    df.to_parquet(part, index=False)
+            with files.replacing(folder / COVERAGE_FILE) as part:
+                part.write_text(json.dumps(coverage))
+        except OSError as error:
+            raise UsageError.of_path(folder, error) from None
         return folder
 
     def to_excel(self, path: str | Path) -> Path:
@@ -194,13 +206,13 @@ class Frames:
     def summary(self) -> list[str]:
         """Summarize the frames in a few lines: counts, time range, completeness."""
         runs = self.runs
-        statuses = runs["status"].astype("str").map(lambda word: status(word).word.lower()).value_counts()
-        counts = counted({str(word): int(n) for word, n in statuses.items()})
-        lines = [plural(len(runs), "run") + (f" ({', '.join(counts)})" if counts else "")]
-        lines += [
+        statuses = runs["status"].astype("str").map(lambda word: status(word).word.lower())
+        counts = counted({str(word): int(n) for word, n in statuses.value_counts().items()})
+        lines = [
+            plural(len(runs), "run") + (f" ({', '.join(counts)})" if counts else ""),
             f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')}, "
             f"{plural(len(self.sources), 'source')}, {plural(len(self.interrupts), 'question')} "
-            f"({int(runs['n_pending'].sum())} waiting)"
+            f"({int(runs['n_pending'].sum())} waiting)",
         ]
         if len(runs):
             first, last = runs["created_at"].min(), runs["created_at"].max()
@@ -218,7 +230,8 @@ class Frames:
         if len(self.problems):
             n_problems = int(problem_counts(self.problems).sum())
             parts.append(f"{plural(n_problems, 'problem')} ({problem_words(self.problems)})")
-        parts = parts or ["complete, no problems"]
+        if not parts:
+            parts.append("complete, no problems")
         if self.version is not None:
             parts.append(f"archive version {self.version}")
         return "; ".join(parts)
@@ -232,8 +245,8 @@ class Frames:
     def _repr_html_(self) -> str:
         head = Markup("<p>{}</p>").format(" · ".join(self.summary()))
         is_finding = ~self.artifacts["is_repeat"] & self.artifacts["origin"].ne("output")
-        n_of = self.artifacts[is_finding].groupby("run_id").size()
-        n_findings = self.runs["run_id"].map(n_of).fillna(0).where(self.runs["has_steps"])
+        n_by_run = self.artifacts[is_finding].groupby("run_id").size()
+        n_findings = self.runs["run_id"].map(n_by_run).fillna(0).where(self.runs["has_steps"])
         agent = self.runs["agent_name"].fillna(self.runs["agent"])
         table = self.runs[SHOWN_COLUMNS].assign(agent=agent, n_findings=n_findings)
         table = table.join(self.runs[["working_s", "waiting_s"]])
@@ -242,15 +255,21 @@ class Frames:
 
 def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> set[str]:
     """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
-    known, names = set(known), list(names)
-    ids = [full_id(name, known) if isinstance(name, str) else None for name in names]
-    missing = [brief(name) for name, run_id in zip(names, ids, strict=True) if run_id is None]
+    known = set(known)
+    ids: set[str] = set()
+    missing = []
+    for name in names:
+        run_id = full_id(name, known) if isinstance(name, str) else None
+        if run_id is None:
+            missing.append(brief(name))
+        else:
+            ids.add(run_id)
     if missing:
         raise UsageError(
             f"{plural(len(missing), 'run id')} not in {place}: {', '.join(missing[:5])}; expected ids of its "
             f"{plural(len(known), 'run')}, or at least the first 8 characters of one."
         )
-    return {run_id for run_id in ids if run_id is not None}
+    return ids
 
 
 def summarize_run(row: pd.Series[Any]) -> str:
@@ -264,6 +283,11 @@ def summarize_run(row: pd.Series[Any]) -> str:
         n_errors=row["n_errors"],
         n_pending=row["n_pending"],
     )
+
+
+def is_wait(steps: pd.DataFrame) -> pd.Series[bool]:
+    """Flag the steps in which a run waited for a reviewer: questions that the policy did not resolve."""
+    return steps["type"].eq("interrupt") & ~steps["resolution"].isin(RESOLUTIONS)
 
 
 def frames(
@@ -286,9 +310,9 @@ def frames(
         "collect" keeps the valid data and lists the rest in `.problems`. "raise" raises one `DataError` with
         that frame, if any record was refused or any value could not be read.
     as_of
-        The time up to which open runs and steps are measured: an aware datetime, an ISO 8601 string, or "now"
-        (the server's clock if the source has one, else this machine's). By default, each run is measured up
-        to the time when it was read, else up to its own newest time.
+        The time up to which open runs and steps are measured: a datetime or an ISO 8601 string, in UTC if it
+        has no offset, or "now" (the server's clock if the source has one, else this machine's). By default,
+        each run is measured up to the time when it was read, else up to its own newest time.
     answers
         `runkit.answer_log()`, or some of its rows. Fills `decision` and, where the API names nobody,
         `answered_by` in the interrupts frame. Without it, the frames are the same on every machine.
@@ -311,6 +335,8 @@ def frames(
         return source if answers is None else _with_answers(source, answers)
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
+    if isinstance(source, Run):
+        source = source.to_dict()  # its unknown fields are attributes, and may be named as those below
     source = getattr(source, "pinned", source)  # one version of an archive, even if others write to it
     problems = Problems()
     moment = _as_of_micros(as_of, source)
@@ -329,15 +355,19 @@ def frames(
     coverage = Coverage(seen, n_runs, seen - n_runs, why)
     result = Frames(**dataframes, coverage=coverage, version=getattr(source, "version", None))
     if on_error == "raise" and (result.problems["severity"] == "error").any():
-        first = result.problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
-        n_problems = plural(int(problem_counts(result.problems).sum()), "problem")
-        raise DataError(
-            f"{n_problems} in the data; expected runs as the API documents them. "
-            f"The first:\n{first.to_string(index=False)}\n"
-            'Use on_error="collect" to keep the valid data.',
-            result.problems,
-        )
+        raise _data_error(result.problems)
     return result if answers is None else _with_answers(result, answers)
+
+
+def _data_error(problems: pd.DataFrame) -> DataError:
+    first = problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
+    n_problems = plural(int(problem_counts(problems).sum()), "problem")
+    return DataError(
+        f"{n_problems} in the data; expected runs as the API documents them. "
+        f"The first:\n{first.to_string(index=False)}\n"
+        'Use on_error="collect" to keep the valid data.',
+        problems,
+    )
 
 
 def _with_answers(f: Frames, answers: pd.DataFrame) -> Frames:
@@ -369,9 +399,7 @@ def _as_of_micros(as_of: datetime | str | None, source: object) -> int | None:
     try:
         return micros(as_of)
     except ValueError as error:
-        raise UsageError(
-            f'as_of: {error}; expected an aware datetime, an ISO 8601 string or "now".'
-        ) from None
+        raise UsageError(f'as_of: {error}; expected a datetime, an ISO 8601 string or "now".') from None
 
 
 def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -392,7 +420,8 @@ def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[st
 
     The batches are emptied on the way, so that memory holds only one frame twice.
     """
-    tables = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in list(batches[0])}
+    names = list(batches[0])
+    tables = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in names}
     runs = tables["runs"].select(["run_id", "updated_at", "location"]).to_pandas()
     newest = runs.sort_values("updated_at", kind="stable").drop_duplicates("run_id", keep="last")
     is_kept = runs.index.isin(newest.index)
@@ -402,10 +431,11 @@ def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[st
             detail = f"replaced by the record at {newest_at[run_id]}, which is newer or comes later"
             problems.add(Record({"id": run_id}, location), "duplicate_run", detail)
         n_rows = {name: tables["runs"][f"n_{name}"] for name in PARTS}
-        for name, table in tables.items():
-            tables[name] = table.filter(pa.array(np.repeat(is_kept, n_rows.get(name, 1))))
-    frames = {name: cast(tables.pop(name).to_pandas(split_blocks=True), name) for name in list(tables)}
-    return frames | {"problems": problems_frame(problems)}
+        for name in names:
+            is_of_kept_run = np.repeat(is_kept, n_rows.get(name, 1))
+            tables[name] = tables[name].filter(pa.array(is_of_kept_run))
+    dataframes = {name: cast(tables.pop(name).to_pandas(split_blocks=True), name) for name in names}
+    return dataframes | {"problems": problems_frame(problems)}
 
 
 def problems_frame(problems: Problems) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+import pandas as pd
 
 from runkit import jsontext
 from runkit.errors import UsageError
@@ -58,7 +59,7 @@ def records_of(source: object) -> Iterator[Record]:
     elif callable(runs := getattr(source, "runs", None)):
         for number, item in enumerate(runs()):
             yield record_of(item, f"$[{number}]")
-    elif isinstance(source, Iterable):
+    elif isinstance(source, Iterable) and not isinstance(source, pd.DataFrame):
         for number, item in enumerate(source):
             yield from _from_item(item, f"$[{number}]")
     else:
@@ -101,9 +102,11 @@ def _runs_in(value: Any, location: str) -> Iterator[tuple[Any, str]]:
     if isinstance(data, dict) and value.get("object") == "event":
         yield data.get("object"), f"{location}.data.object"
     elif isinstance(data, list):
-        yield from ((one, f"{location}.data[{number}]") for number, one in enumerate(data))
+        for number, raw in enumerate(data):
+            yield raw, f"{location}.data[{number}]"
     elif isinstance(value, list):
-        yield from ((one, f"{location}[{number}]") for number, one in enumerate(value))
+        for number, raw in enumerate(value):
+            yield raw, f"{location}[{number}]"
     else:
         yield value, location
 
@@ -148,9 +151,10 @@ def _from_bytes(text: bytes) -> Iterator[Record]:
         return
     records = list(_from_document(text, "$"))
     is_broken = bool(records and records[0].problem and b"\n" in text.strip())
-    lines = _from_lines(io.BytesIO(text), "") if is_broken else iter(())
-    is_lines = any(isinstance(line.raw, dict) for line in lines)  # parses up to the first object
-    yield from _from_lines(io.BytesIO(text), "line ") if is_lines else records
+    if is_broken and any(isinstance(line.raw, dict) for line in _from_lines(io.BytesIO(text), "")):
+        yield from _from_lines(io.BytesIO(text), "line ")
+    else:
+        yield from records
 
 
 def _from_document(text: bytes, location: str) -> Iterator[Record]:
@@ -159,9 +163,10 @@ def _from_document(text: bytes, location: str) -> Iterator[Record]:
     except orjson.JSONDecodeError as error:
         yield _refused(None, location, error)
     else:
-        found = list(_runs_in(value, location))
-        n_bytes = len(text) // max(1, len(found))
-        yield from (Record(raw, place, n_bytes=n_bytes) for raw, place in found)
+        runs = list(_runs_in(value, location))
+        n_bytes = len(text) // max(1, len(runs))
+        for raw, place in runs:
+            yield Record(raw, place, n_bytes=n_bytes)
 
 
 def reject_reason(raw: object) -> str | None:

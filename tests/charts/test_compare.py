@@ -29,6 +29,12 @@ def test_a_question_settled_by_policy_is_no_wait():
     assert (row["total_s_a"], row["waiting_s_a"]) == (9, 0)
 
 
+def test_a_resolution_that_is_not_documented_is_a_wait():
+    """As in the time budget of the run."""
+    f = frames(run(question("1", 0, 9, result={"resolution": "manual"})))
+    assert compare(f, run())["waiting_s_a"].tolist() == f.runs["waiting_s"].tolist() == [9]
+
+
 def test_the_columns_have_plain_dtypes():
     """No object column, counts int32, seconds float64; also where both runs are empty."""
     for table in (compare(example("completed"), example("interrupted")), compare(run(), run())):

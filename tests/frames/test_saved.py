@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import runkit
-from runkit.errors import DataError, RunkitError
+from runkit.errors import DataError, RunkitError, UsageError
 from runkit.tables.schema import SCHEMA, TYPES
 from support import artifact, at, example, question, run, step
 
@@ -30,6 +30,24 @@ def saved(tmp_path: Path) -> Path:
 
 
 # ------------------------------------------------------------------------------------- what is not as written
+
+
+def test_a_folder_that_cannot_be_written_is_refused(saved: Path) -> None:
+    """Also after it was created."""
+    f = runkit.read(saved)
+    (saved / "steps.parquet").unlink()
+    (saved / "steps.parquet").mkdir()
+    with pytest.raises(UsageError, match="cannot be used"):
+        f.save(saved)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"frames"])
+def test_a_path_that_is_none_is_refused(saved: Path, path: Any) -> None:
+    """By everything that reads or writes files of frames."""
+    f = runkit.read(saved)
+    for use in (runkit.read, f.save, f.to_excel):
+        with pytest.raises(UsageError, match="expected the path"):
+            use(path)
 
 
 @pytest.mark.parametrize("name", SCHEMA)

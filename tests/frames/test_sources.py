@@ -138,12 +138,20 @@ def test_a_cut_gzip_file_is_noted(tmp_path: Path) -> None:
         ("runs.csv", "not a file of runs"),
         (None, "source is NoneType"),
         ('{"object": "run"}', "JSON text as bytes"),
+        (pd.DataFrame({"run_id": ["r"]}), "source is DataFrame"),
     ],
 )
 def test_what_cannot_hold_runs_is_a_clear_error(source: Any, words: str) -> None:
     """The message names what was given and what is expected."""
     with pytest.raises(UsageError, match=words):
         runkit.frames(source)
+
+
+def test_new_fields_of_a_run_are_not_facts_about_the_source() -> None:
+    """The API may add a field with the name of an attribute that an archive or a list of runs has."""
+    source = runkit.Run.from_json(RUNS[0] | {"version": 3, "why": "new", "pinned": []})
+    f = runkit.frames(source)
+    assert (f.version, f.is_complete, f.runs["run_id"].tolist()) == (None, True, ["one"])
 
 
 def test_wrong_options_are_clear_errors() -> None:
