@@ -18,6 +18,14 @@ UNKNOWN = "unknown"
 MIN_FOR_P90 = 10  # answers; of fewer, the 90th percentile is nearly the longest wait
 DAY_S = 86_400
 OVER_DAYS = (1, 3, 7)
+DECISION_COUNTS = tuple(f"n_{word}" for word in DECISIONS)
+LOG_COUNTS = ("n_shown", "n_quick")  # of what only the answer log knows
+COLUMNS = (
+    *("n_asked", "n_pending", "n_auto", "n_expired", "n_answered", *DECISION_COUNTS),
+    *("wait_p50_s", "wait_p90_s", "oldest_pending_s"),
+    *(f"n_over_{days}d" for days in OVER_DAYS),
+    *LOG_COUNTS,
+)
 
 
 def decisions(
@@ -75,26 +83,38 @@ def decisions(
     if isinstance(quick_s, bool) or not isinstance(quick_s, int | float) or not quick_s >= 0:
         raise UsageError(f"quick_s={brief(quick_s)}; expected a number of seconds, 0 or more.")
     f = frames(f, answers=answers)
-    rows = f.interrupts
-    flags = _flags(rows) | _attention(f, answers, quick_s)
-    group = _groups(rows, by)
-    table = pd.DataFrame(flags, rows.index).groupby(group).sum().astype("int32")
-    waits = rows["wait_s"].where(rows["outcome"] == "answered").groupby(group)
-    pending = rows["wait_s"].where(rows["outcome"] == "pending").groupby(group)
-    is_enough = waits.count() >= MIN_FOR_P90
-    table.insert(8, "wait_p50_s", waits.median())
-    table.insert(9, "wait_p90_s", waits.quantile(0.9).where(is_enough))
-    table.insert(10, "oldest_pending_s", pending.max())
-    known = {f"n_{word}": rows["decision"].notna().any() or answers is not None for word in DECISIONS}
-    known |= dict.fromkeys(("n_shown", "n_quick"), answers is not None)
-    for name, is_known in known.items():
-        table[name] = table[name].astype("Int32") if is_known else pd.Series(pd.NA, table.index, "Int32")
+    questions = f.interrupts
+    group = _groups(questions, by)
+    flags = _flags(questions) | _attention(f, answers, quick_s)
+    counts = pd.DataFrame(flags, questions.index).groupby(group).sum().astype("int32")
+    has_log = answers is not None
+    has_decisions = has_log or bool(questions["decision"].notna().any())
+    optional = dict.fromkeys(DECISION_COUNTS, has_decisions) | dict.fromkeys(LOG_COUNTS, has_log)
+    for name, is_known in optional.items():
+        unknown = pd.Series(pd.NA, counts.index, "Int32")
+        counts[name] = counts[name].astype("Int32") if is_known else unknown
+    table = counts.join(_waits(questions, group))[list(COLUMNS)]
     return _ordered(table.rename_axis(by).reset_index(), by)
 
 
-def _flags(rows: pd.DataFrame) -> dict[str, Any]:
+def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
+    """Give the waits of each group, in seconds."""
+    outcome, wait = questions["outcome"], questions["wait_s"]
+    answered = wait.where(outcome == "answered").groupby(group)
+    is_enough = answered.count() >= MIN_FOR_P90
+    return pd.DataFrame(
+        {
+            "wait_p50_s": answered.median(),
+            "wait_p90_s": answered.quantile(0.9).where(is_enough),
+            "oldest_pending_s": wait.where(outcome == "pending").groupby(group).max(),
+        }
+    )
+
+
+def _flags(questions: pd.DataFrame) -> dict[str, Any]:
     """Give the columns that count questions, as a flag for each question."""
-    outcome, is_pending = rows["outcome"], rows["outcome"] == "pending"
+    outcome = questions["outcome"]
+    is_pending = outcome == "pending"
     flags: dict[str, Any] = {
         "n_asked": outcome.notna(),
         "n_pending": is_pending,
@@ -102,37 +122,44 @@ def _flags(rows: pd.DataFrame) -> dict[str, Any]:
         "n_expired": outcome == "lapsed",
         "n_answered": outcome == "answered",
     }
-    flags |= {f"n_{word}": rows["decision"] == word for word in DECISIONS}
-    return flags | {f"n_over_{days}d": is_pending & (rows["wait_s"] > days * DAY_S) for days in OVER_DAYS}
+    for word in DECISIONS:
+        flags[f"n_{word}"] = questions["decision"] == word
+    for days in OVER_DAYS:
+        flags[f"n_over_{days}d"] = is_pending & (questions["wait_s"] > days * DAY_S)
+    return flags
 
 
 def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[str, list[bool]]:
     """Flag the questions whose form logged when it was shown, and of those the quick answers."""
-    rows = f.interrupts
+    questions = f.interrupts
     if answers is None:
-        return {"n_shown": [False] * len(rows), "n_quick": [False] * len(rows)}
-    n_shown, n_quick = [], []
-    for outcome, entry in zip(rows["outcome"], logged_answers(rows, f.runs, answers), strict=True):
+        return {name: [False] * len(questions) for name in LOG_COUNTS}
+    entries = logged_answers(questions, f.runs, answers)
+    is_shown, is_quick = [], []
+    for outcome, entry in zip(questions["outcome"], entries, strict=True):
         entry = entry or {}
         shown_at = entry.get("shown_at")
-        is_shown = outcome == "answered" and pd.notna(shown_at)
-        seconds = (entry["sent_at"] - shown_at).total_seconds() if is_shown else float("inf")
-        n_shown.append(is_shown)
-        n_quick.append(seconds <= quick_s and entry["n_sources_opened"] == 0)
-    return {"n_shown": n_shown, "n_quick": n_quick}
+        has_time = outcome == "answered" and pd.notna(shown_at)
+        seconds = (entry["sent_at"] - shown_at).total_seconds() if has_time else float("inf")
+        is_shown.append(has_time)
+        is_quick.append(seconds <= quick_s and entry["n_sources_opened"] == 0)
+    return {"n_shown": is_shown, "n_quick": is_quick}
 
 
-def _groups(rows: pd.DataFrame, by: str) -> pd.Series[str]:
-    """Give the group of each question."""
-    group = rows["asked_at"] if by == "week" else rows[by]
+def _groups(questions: pd.DataFrame, by: str) -> pd.Series[str]:
+    """Give the group of each question; a week is named by its Monday."""
     if by == "week":
-        weeks = group.dt.tz_localize(None).dt.to_period("W-SUN")
+        weeks = questions["asked_at"].dt.tz_localize(None).dt.to_period("W-SUN")
         group = weeks.dt.start_time.dt.strftime("%Y-%m-%d")
+    else:
+        group = questions[by]
     names: pd.Series[str] = group.astype("str").fillna(UNKNOWN)
     return names
 
 
 def _ordered(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sort weeks by time, other groups by size; "unknown" is last."""
-    keys = table.assign(is_unknown=table[by] == UNKNOWN, size=0 if by == "week" else -table["n_asked"])
-    return table.loc[keys.sort_values(["is_unknown", "size", by]).index].reset_index(drop=True)
+    rank = 0 if by == "week" else -table["n_asked"]
+    keys = table.assign(is_unknown=table[by] == UNKNOWN, rank=rank)
+    order = keys.sort_values(["is_unknown", "rank", by]).index
+    return table.loc[order].reset_index(drop=True)

@@ -47,7 +47,6 @@ class Archive:
         Without the extra `[scale]`.
     UsageError
         For a path that cannot be an archive.
-
     """
 
     def __init__(self, path: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
@@ -72,7 +71,7 @@ class Archive:
         that was read last, then the one that was added last. If it has no business, it takes over that of the
         newest copy with one.
 
-        Runs are written about 32 MB of JSON at a time, so memory does not grow with their number. If it is
+        Runs are written about 16 MB of JSON at a time, so memory does not grow with their number. If it is
         stopped, what was written stays, and adding the same runs again continues; Ctrl-C returns the counts
         so far.
 
@@ -94,7 +93,6 @@ class Archive:
             For a source without runs.
         ArchiveError
             If the archive cannot be written.
-
         """
         from runkit.archive.writing import add_records
 
@@ -120,7 +118,6 @@ class Archive:
         ------
         ArchiveError
             If there is no archive, it cannot be written, or other writers conflicted every time.
-
         """
         from runkit.archive.writing import compact
 
@@ -162,11 +159,12 @@ class Archive:
 
         Raises
         ------
+        UsageError
+            For an invalid argument.
         ApiError
             If the runs cannot be listed, and `AuthError` if the key is refused; what has arrived is written.
         ArchiveError
             If the archive cannot be written.
-
         """
         from runkit.archive.sync import sync
 
@@ -209,7 +207,6 @@ class Archive:
             For an unknown status, version or run id, an invalid time, or the start of several run ids.
         ArchiveError
             If there is no readable archive.
-
         """
         from runkit.archive.selection import Selection, row_filter
 

@@ -28,8 +28,15 @@ the table's log, where customers' data does not belong."""
 REQUIRED = ("run_id", "status", "digest", "json", "created_at", "updated_at", "has_steps")
 _TEXTS = ("run_id", "status", "agent", "business_id", "thread_id", "digest", "json")
 _TIMES = ("created_at", "updated_at", "started_at", "ended_at", "read_at")
-_ADDED = {"business_name": TEXT, "business_status": TEXT, "business_status_at": TIME}  # by version 0.2
-_TYPES = dict.fromkeys(_TEXTS, TEXT) | dict.fromkeys(_TIMES, TIME) | {"has_steps": pa.bool_()} | _ADDED
+_TYPES = {
+    **dict.fromkeys(_TEXTS, TEXT),
+    **dict.fromkeys(_TIMES, TIME),
+    "has_steps": pa.bool_(),
+    # Added by version 0.2:
+    "business_name": TEXT,
+    "business_status": TEXT,
+    "business_status_at": TIME,
+}
 SCHEMA = pa.schema([pa.field(name, kind, nullable=name not in REQUIRED) for name, kind in _TYPES.items()])
 
 
@@ -60,8 +67,9 @@ def digest(raw: Json, text: str) -> str:
     """
     local = raw.get(LOCAL)
     if isinstance(local, dict):
-        is_final = current_status(raw.get("status")) in FINAL_STATUSES
-        ignored = {*BUSINESS_FIELDS, "read_at"} if is_final else {*BUSINESS_FIELDS}
+        ignored = set(BUSINESS_FIELDS)
+        if current_status(raw.get("status")) in FINAL_STATUSES:
+            ignored.add("read_at")
         compared = {name: value for name, value in local.items() if name not in ignored}
         text = jsontext.dumps({**raw, LOCAL: compared})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -69,18 +77,22 @@ def digest(raw: Json, text: str) -> str:
 
 def with_business(raw: Json, business: Json) -> Json:
     """Add the business of its row to a run; the JSON of the newest copy may not have one."""
-    local = raw.get(LOCAL)
-    local = local if isinstance(local, dict) else {}
-    if not business or {**raw, **local}.get("business_id") is not None:
+    stored = raw.get(LOCAL)
+    local = stored if isinstance(stored, dict) else {}
+    is_known = local.get("business_id", raw.get("business_id")) is not None
+    if is_known or not business:
         return raw
     return {**raw, LOCAL: local | business}
 
 
 def business_of(row: Json) -> Json:
     """Give the business fields of a row as JSON; empty without a business."""
-    at = row["business_status_at"]
-    fields = {**row, "business_status_at": at and format_time(at)}
-    return {name: fields[name] for name in BUSINESS_FIELDS if row["business_id"] and fields[name] is not None}
+    if not row["business_id"]:
+        return {}
+    business = {name: row[name] for name in BUSINESS_FIELDS if row[name] is not None}
+    if "business_status_at" in business:
+        business["business_status_at"] = format_time(business["business_status_at"])
+    return business
 
 
 def resolve(rows: pa.Table) -> pa.Table:
@@ -97,18 +109,18 @@ def resolve(rows: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        One row a run.
-
+        One row per run, in the order of `rows`.
     """
-    copies = rows.select(RANKED).to_pandas().assign(row=np.arange(len(rows)))
+    copies = rows.select(RANKED).to_pandas()
+    copies["row"] = np.arange(len(rows))
     order = ["updated_at", "has_steps", "read_at"]
     copies = copies.sort_values(order, na_position="first", kind="stable")
     newest = copies.drop_duplicates("run_id", keep="last").sort_values("row")
-    known = copies.dropna(subset="business_id").drop_duplicates("run_id", keep="last")
-    row_of_business = newest["run_id"].map(known.set_index("run_id")["row"])
-    source = newest["row"].where(newest["business_id"].notna(), row_of_business.fillna(newest["row"]))
+    with_one = copies.dropna(subset="business_id").drop_duplicates("run_id", keep="last")
+    fallback = newest["run_id"].map(with_one.set_index("run_id")["row"]).fillna(newest["row"])
+    business_row = newest["row"].where(newest["business_id"].notna(), fallback).to_numpy(np.int64)
     resolved = rows.take(newest["row"].to_numpy())
     for name in BUSINESS_FIELDS:
         number = rows.schema.get_field_index(name)
-        resolved = resolved.set_column(number, name, rows[name].take(source.to_numpy(np.int64)))
+        resolved = resolved.set_column(number, name, rows[name].take(business_row))
     return resolved

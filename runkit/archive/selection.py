@@ -40,7 +40,7 @@ ROWS_AT_ONCE = 64  # of JSON that are decompressed ahead of the parser
 class Part(NamedTuple):
     """Runs of a file, and everything needed to read them, also in other processes.
 
-    `businesses` has the digest of each copy to read, and the business of its run.
+    `businesses` has, by the digest of each copy to read, the business of its run.
     """
 
     place: Place
@@ -49,7 +49,7 @@ class Part(NamedTuple):
 
     def stored_records(self) -> Iterator[Record]:
         """Read the runs, one at a time. Raises `ArchiveError` for what cannot be read."""
-        businesses = dict(self.businesses)
+        unread = dict(self.businesses)
         with self.place.translated_errors():
             batches = self.place.dataset([self.path] if self.path else []).to_batches(
                 columns=["digest", "json"],
@@ -62,24 +62,30 @@ class Part(NamedTuple):
             for batch in batches:
                 texts = batch["json"].cast(pa.large_binary()).to_pylist()
                 for digest, text in zip(batch["digest"].to_pylist(), texts, strict=True):
-                    if digest in businesses:
-                        business = businesses.pop(digest)  # so that equal copies count once
-                        raw = jsontext.loads(text or b"")
-                        if not isinstance(raw, dict):
-                            raise ValueError(f"a row is not the JSON of a run, but {kind(raw)}")
-                        yield Record(with_business(raw, business), n_bytes=len(text))
+                    if digest not in unread:
+                        continue
+                    business = unread.pop(digest)  # so that equal copies count once
+                    raw = jsontext.loads(text or b"")
+                    if not isinstance(raw, dict):
+                        raise ValueError(f"a row is not the JSON of a run, but {kind(raw)}")
+                    yield Record(with_business(raw, business), n_bytes=len(text))
 
 
 def row_filter(since: Moment, until: Moment, **words: Collection[str] | None) -> pc.Expression | None:
-    """Build a filter of rows by words of some columns; None is all. Raises `UsageError`."""
+    """Build a filter of rows by their time and the allowed words of some columns; None is all rows.
+
+    Raises `UsageError` for an invalid time.
+    """
     terms = [
-        pc.field(name).isin(pa.array(sorted(chosen), TEXT))
-        for name, chosen in words.items()
-        if chosen is not None
+        pc.field(column).isin(pa.array(sorted(allowed), TEXT))
+        for column, allowed in words.items()
+        if allowed is not None
     ]
-    after, before = time_bound("since", since), time_bound("until", until)
-    terms += [pc.field("created_at") >= after] if after is not None else []
-    terms += [pc.field("created_at") < before] if before is not None else []
+    first, end = time_bound("since", since), time_bound("until", until)
+    if first is not None:
+        terms.append(pc.field("created_at") >= first)
+    if end is not None:
+        terms.append(pc.field("created_at") < end)
     return reduce(and_, terms) if terms else None
 
 

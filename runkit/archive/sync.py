@@ -72,8 +72,8 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     known = snapshot.known(listed.ids, ["status"])
     due = [run for run in listed if _is_due(run, known.get(run.id))]
     n_listed, covered = len(listed), _covered(listed)
-    cut = (listed.why or "").split("; ")
-    reasons = [why for why in cut if not (chosen.get("limit") and why.startswith("cut at limit="))]
+    # The limit is the caller's wish, so that a list cut at it misses nothing.
+    reasons = [why for why in (listed.why or "").split("; ") if not why.startswith("cut at limit=")]
     del listed, known  # while the runs are read, memory holds none of the others
     writer = Writer(snapshot, within=WRITE_INTERVAL)
     errors, stopped = _read(client, due, writer, workers=workers, progress=progress)
@@ -86,9 +86,16 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
         reasons.append(f"{plural(len(errors), 'run')} could not be read: {name_errors(errors)}")
     if added.n_refused:
         reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
-    why = "; ".join(filter(None, reasons)) or None
-    n_unchanged = n_listed - len(due)
-    return Synced(client.host, covered, n_listed, n_unchanged, added, errors, why, added.is_interrupted)
+    return Synced(
+        host=client.host,
+        covered=covered,
+        n_listed=n_listed,
+        n_unchanged=n_listed - len(due),
+        added=added,
+        errors=errors,
+        why="; ".join(filter(None, reasons)) or None,
+        is_interrupted=added.is_interrupted,
+    )
 
 
 def _read(

@@ -62,6 +62,12 @@ class CommitConflict(ArchiveError):
     """Another writer's commit came first, and nothing was written."""
 
 
+def _is_text_mapping(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    return all(isinstance(one, str) for one in (*value.keys(), *value.values()))
+
+
 @dataclass(frozen=True)
 class Place:
     """The location of a table: a folder, or the address of an object store and its access options."""
@@ -73,13 +79,18 @@ class Place:
     def of(cls, path: str | Path, options: Mapping[str, str] | None) -> Place:
         """Read a user's path. Raises `UsageError` for an invalid one."""
         text = str(path)
-        is_refused = text.startswith("file:") or (isinstance(path, Path) and _COLLAPSED_ADDRESS.match(text))
-        if not isinstance(path, str | Path) or not text.strip() or is_refused:
+        is_path = isinstance(path, str | Path) and bool(text.strip())
+        is_collapsed = isinstance(path, Path) and bool(_COLLAPSED_ADDRESS.match(text))
+        if not is_path or is_collapsed or text.startswith("file:"):
             raise UsageError(f"path={path!r}; expected a folder, or the address of an object store as text.")
+        options = {} if options is None else options
+        if not _is_text_mapping(options):
+            raise UsageError("storage_options: expected a mapping of text to text, as for deltalake.")
         if "://" in text:
-            return cls(text, dict(options or {}))
+            return cls(text, dict(options))
         folder = files.usable(text).absolute()
-        if refused := {one for one in str(folder) if one in _REFUSED or not one.isprintable()}:
+        refused = {one for one in str(folder) if one in _REFUSED or not one.isprintable()}
+        if refused:
             characters = " ".join(map(ascii, sorted(refused)))
             raise UsageError(
                 f"{folder}: the path of an archive must not contain {characters}; use another folder."
@@ -103,12 +114,13 @@ class Place:
         """Open a version, the newest by default. Raises `ArchiveError` without an archive of runkit."""
         with self.translated_errors():
             table = deltalake.DeltaTable(self.uri, storage_options=self.options or None)
-            newest = table.version()
-            if version is not None and (type(version) is not int or not 0 <= version <= newest):
-                raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
             if version is not None:
+                newest = table.version()
+                if type(version) is not int or not 0 <= version <= newest:
+                    raise UsageError(f"version={brief(version)}; expected a whole number from 0 to {newest}.")
                 table.load_as_version(version)
-        if missing := set(REQUIRED) - {one.name for one in table.schema().fields}:
+        missing = set(REQUIRED) - {field.name for field in table.schema().fields}
+        if missing:
             raise ArchiveError(
                 f"{self.uri} is a Delta table, but not an archive of runkit: it has no "
                 f"{', '.join(sorted(missing))}. Use a folder of its own for the archive."

@@ -54,7 +54,9 @@ class Added:
         if self.n_refused:
             kinds = problem_words(self.problems[self.problems["severity"] == "error"])
             parts.append(f"{plural(self.n_refused, 'record')} refused ({kinds}; see .problems)")
-        return ", ".join([*parts, "interrupted: add again to continue"] if self.is_interrupted else parts)
+        if self.is_interrupted:
+            parts.append("interrupted: add again to continue")
+        return ", ".join(parts)
 
     def __repr__(self) -> str:
         return f"Added({self.counts()}; version {self.version})"
@@ -111,12 +113,17 @@ class Writer:
 
     def added(self, *, is_interrupted: bool) -> Added:
         """Give the counts of everything."""
-        n_refused = self._n_refused
-        if n_refused:
-            log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
-        counts = self._n_new, self._n_changed, self._n_unchanged, n_refused
-        version, problems = self._snapshot.version, problems_frame(self._problems)
-        return Added(*counts, version, problems, is_interrupted)
+        if self._n_refused:
+            log.warning("%s could not be archived; see .problems", plural(self._n_refused, "record"))
+        return Added(
+            n_new=self._n_new,
+            n_changed=self._n_changed,
+            n_unchanged=self._n_unchanged,
+            n_refused=self._n_refused,
+            version=self._snapshot.version,
+            problems=problems_frame(self._problems),
+            is_interrupted=is_interrupted,
+        )
 
 
 def add_records(snapshot: Snapshot, records: Iterable[Record]) -> Added:
@@ -142,7 +149,8 @@ def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:
     known = snapshot.known(batch["run_id"].to_pylist(), ["digest"])
     rows = batch.drop_columns(["json"]).to_pylist()
     is_due = [_is_due(row, known.get(row["run_id"])) for row in rows]
-    return batch.filter(pa.array(is_due, pa.bool_())), sum(row["run_id"] not in known for row in rows)
+    n_new = sum(row["run_id"] not in known for row in rows)
+    return batch.filter(pa.array(is_due, pa.bool_())), n_new
 
 
 def _is_due(row: dict[str, Any], known: dict[str, Any] | None) -> bool:
@@ -166,18 +174,24 @@ def compact(place: Place, max_small: int = 1) -> None:
 
 
 def _compact(snapshot: Snapshot, max_small: int) -> None:
-    while True:
-        n_copies = snapshot.copies()["run_id"].to_pandas().value_counts(sort=False)  # in the order of files
-        n_copies = n_copies[n_copies > 1].cumsum()
-        if n_copies.empty:
-            break
-        drop_copies(snapshot, n_copies.index[: max(1, (n_copies <= DROPPED_AT_ONCE).sum())].tolist())
+    while run_ids := _runs_with_copies(snapshot):
+        drop_copies(snapshot, run_ids)
         snapshot.refresh()
-    if sum(size < SMALL_FILE for size in snapshot.files.values()) > max_small:
+    n_small = sum(size < SMALL_FILE for size in snapshot.files.values())
+    if n_small > max_small:
         snapshot.join_files()
+
+
+def _runs_with_copies(snapshot: Snapshot) -> list[str]:
+    """Give runs with several copies, in the order of files: at most `DROPPED_AT_ONCE` copies, or one run."""
+    n_copies = snapshot.copies()["run_id"].to_pandas().value_counts(sort=False)
+    n_copies = n_copies[n_copies > 1]
+    n_runs = (n_copies.cumsum() <= DROPPED_AT_ONCE).sum()
+    return list(n_copies.index[: max(1, n_runs)])
 
 
 def drop_copies(snapshot: Snapshot, run_ids: Sequence[str]) -> None:
     """Replace all copies of some runs by the newest. Raises `CommitConflict`."""
     copies = snapshot.copies(SCHEMA.names, run_ids)
-    snapshot.replace(resolve(copies).select(SCHEMA.names), copies["digest"].unique().to_pylist())
+    digests = copies["digest"].unique().to_pylist()
+    snapshot.replace(resolve(copies).select(SCHEMA.names), digests)

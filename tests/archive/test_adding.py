@@ -324,6 +324,13 @@ def test_a_place_that_is_none(place: Any) -> None:
         runkit.Archive(place)
 
 
+@pytest.mark.parametrize("options", [3, ["region"], {"region": 1}])
+def test_options_that_are_not_text_are_refused(options: Any) -> None:
+    """Before the object store is asked."""
+    with pytest.raises(UsageError, match="storage_options"):
+        runkit.Archive("s3://bucket/runs", storage_options=options)
+
+
 def test_a_file_is_no_archive(tmp_path: Path) -> None:
     """Nor is a place below one."""
     (tmp_path / "file").write_text("")
