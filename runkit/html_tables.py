@@ -64,8 +64,8 @@ def with_labels(table: pd.DataFrame) -> pd.DataFrame:
 
 def without_blanks(df: pd.DataFrame) -> pd.DataFrame:
     """Leave out the columns that hold only zeros or missing values."""
-    is_count = [_is_number(df.dtypes.iloc[at]) for at in range(len(df.columns))]
-    is_blank = (df.isna() | (df.eq(0) & is_count)).all()
+    is_number = [_is_number(dtype) for dtype in df.dtypes]
+    is_blank = (df.isna() | (df.eq(0) & is_number)).all()
     return df.loc[:, ~is_blank] if len(df) else df
 
 
@@ -89,12 +89,14 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
         The first `MAX_ROWS` rows. Texts are escaped, each at most `MAX_TEXT` characters; a note says what is
         left out.
     """
-    n_rows, n_shown = len(df) if n_rows is None else n_rows, min(len(df), MAX_ROWS)
+    n_rows = len(df) if n_rows is None else n_rows
+    n_shown = min(len(df), MAX_ROWS)
     names = ["question" if name == "label" and "asked_at" in df else str(name) for name in df]
     columns = [_column(name, df.iloc[:MAX_ROWS, at]) for at, name in enumerate(names)]
     rows = zip(*(cells for _, cells, _ in columns), strict=True)
     notes = [f"{n_shown:,} of {plural(n_rows, 'row')} shown."] if n_rows > n_shown else []
-    if n_cut := sum(n for *_, n in columns):
+    n_cut = sum(n for _, _, n in columns)
+    if n_cut:
         notes.append(f"{plural(n_cut, 'long text')} cut at {MAX_TEXT:,} characters.")
     return _TABLE.format(
         " runkit-many" if len(columns) > MANY else "",
@@ -107,26 +109,33 @@ def df_to_html(df: pd.DataFrame, *, n_rows: int | None = None) -> Markup:
 def _column(name: str, values: pd.Series[Any]) -> tuple[Markup, list[Markup], int]:
     """Give a column's head and cells as HTML, and how many of its texts are cut."""
     head, show = _head(name), _words(name, values)
-    texts = [MISSING if pd.isna(one) else one if isinstance(one, Markup) else show(one) for one in values]
-    plain = [text.striptags() if isinstance(text, Markup) else text for text in texts]
-    if _is_number(values.dtype):
-        style = "text-align:right;white-space:nowrap"
-    elif isinstance(values.dtype, pd.DatetimeTZDtype) or name in LINES:
-        style = "text-align:left;white-space:nowrap"
-    else:
-        style = f"text-align:left;min-width:{min(max(map(len, plain), default=0), ROOM) // 2}em"
-    cut = [
-        text if len(text) <= MAX_TEXT or isinstance(text, Markup) else text[:MAX_TEXT] + "…" for text in texts
-    ]
+    texts = [_shown(value, show) for value in values]
+    style = _cell_style(name, values.dtype, texts)
     cells = []
-    for text in cut:
+    n_cut = 0
+    for text in texts:
+        if len(text) > MAX_TEXT and not isinstance(text, Markup):
+            text = text[:MAX_TEXT] + "…"
+            n_cut += 1
         value = text if isinstance(text, Markup) or text == MISSING else isolate(text)
         cells.append(_CELL.format(style=style, head=head, value=value))
-    return (
-        _HEAD.format(style=style, head=head),
-        cells,
-        sum(a is not b for a, b in zip(texts, cut, strict=True)),
-    )
+    return _HEAD.format(style=style, head=head), cells, n_cut
+
+
+def _shown(value: Any, show: Callable[[Any], str]) -> str:
+    if isinstance(value, Markup):
+        return value
+    return MISSING if pd.isna(value) else show(value)
+
+
+def _cell_style(name: str, dtype: Any, texts: list[str]) -> str:
+    """Align numbers right; keep short words and times on one line; give longer texts room."""
+    if _is_number(dtype):
+        return "text-align:right;white-space:nowrap"
+    if isinstance(dtype, pd.DatetimeTZDtype) or name in LINES:
+        return "text-align:left;white-space:nowrap"
+    lengths = [len(text.striptags() if isinstance(text, Markup) else text) for text in texts]
+    return f"text-align:left;min-width:{min(max(lengths, default=0), ROOM) // 2}em"
 
 
 def _words(name: str, values: pd.Series[Any]) -> Callable[[Any], str]:

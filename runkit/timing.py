@@ -41,7 +41,8 @@ def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
     """
     child = np.flatnonzero(parent >= 0)
     owner = parent[child]
-    lo, hi = np.clip(start[child], start[owner], end[owner]), np.clip(end[child], start[owner], end[owner])
+    lo = np.clip(start[child], start[owner], end[owner])
+    hi = np.clip(end[child], start[owner], end[owner])
     return end - start - union_length(owner, lo, hi, len(start))
 
 
@@ -193,15 +194,19 @@ def _clip_to_ancestors(
 ) -> tuple[Ints, Ints]:
     """Clip each step to all that it stands in; a step that lies outside comes out with start > end."""
     lo, hi = start.copy(), end.copy()
-    for number, level in enumerate(by_level):
+    for number, level in enumerate(by_level):  # level 0 stands in the run
         above = parent[level]
-        top, bottom = (lo[above], hi[above]) if number else (run_start[run[level]], run_end[run[level]])
-        lo[level], hi[level] = np.maximum(lo[level], top), np.minimum(hi[level], bottom)
+        if number:
+            first, last = lo[above], hi[above]
+        else:
+            first, last = run_start[run[level]], run_end[run[level]]
+        lo[level] = np.maximum(lo[level], first)
+        hi[level] = np.minimum(hi[level], last)
     return lo, hi
 
 
 class _Siblings:
-    """The steps of all families, laid out so that a whole array of questions is two binary searches.
+    """The steps of all families (children of one step, or of a run), sorted for binary search.
 
     Times come as ticks below `n_times`, so (family, time) is one integer that cannot overflow.
     """

@@ -129,8 +129,8 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
     recorded: dict[str, Action] = {}
     bar = Bar(total=len(ids), unit="business", delay=PROGRESS_AFTER, disable=not progress)
     with bar, ThreadPoolExecutor(WORKERS) as pool:
-        for found in pool.map(lambda business_id: [*_actions_on(client, business_id)], ids):
-            recorded |= {action.id: action for action in found}
+        for of_business in pool.map(lambda business_id: [*_actions_on(client, business_id)], ids):
+            recorded |= {action.id: action for action in of_business}
             bar.update(1)
     rows = [_row(action) for action in recorded.values()]
     rows.sort(key=lambda row: (row["created_at"], row["action_id"]))
@@ -163,10 +163,15 @@ def _watchlist_results(watchlist: object) -> Iterator[str]:
 def _row(action: Action) -> dict[str, Any]:
     """Give the columns that the action itself has."""
     actors = {actor.actor_type: actor.data for actor in action.actors}
-    effects, run_id = action.to_dict()["effects"], actors.get("run", {}).get("id")
-    row = {name: getattr(action, name) for name in ("created_at", "type", "object_type", "object_id", "note")}
-    return row | {
+    run_id = actors.get("run", {}).get("id")
+    effects = action.to_dict()["effects"]
+    return {
         "action_id": action.id,
+        "created_at": action.created_at,
+        "type": action.type,
+        "object_type": action.object_type,
+        "object_id": action.object_id,
+        "note": action.note,
         "account_name": actor_name(actors.get("account", {})),
         "user_name": actor_name(actors.get("user", {})),
         "run_id": run_id if isinstance(run_id, str) else None,
@@ -197,17 +202,20 @@ def _warn_of_missing_runs(rows: list[dict[str, Any]], f: Frames) -> None:
 
 def _join(rows: list[dict[str, Any]], f: Frames) -> dict[str, dict[str, Any]]:
     """Join actions, in order of time, to proposals; gives the joined columns by action id."""
-    known: dict[tuple[str, str], list[Proposal]] = defaultdict(list)
+    proposals: dict[tuple[str, str], list[Proposal]] = defaultdict(list)
     for proposal in _proposals(f):
-        known[proposal.run_id, proposal.kind].append(proposal)
-    done: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
+        proposals[proposal.run_id, proposal.kind].append(proposal)
+    by_round: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        settled = [one for one in known[row["run_id"], row["type"]] if one.settled_at <= row["created_at"]]
+        run_id, kind = row["run_id"], row["type"]
+        settled = [one for one in proposals[run_id, kind] if one.settled_at <= row["created_at"]]
         if settled:
-            done[row["run_id"], row["type"], max(one.round_no for one in settled)].append(row)
+            round_no = max(one.round_no for one in settled)
+            by_round[run_id, kind, round_no].append(row)
     joined: dict[str, dict[str, Any]] = {}
-    for (run_id, kind, round_no), same in done.items():
-        joined |= _match(same, [one for one in known[run_id, kind] if one.round_no == round_no])
+    for (run_id, kind, round_no), same_round in by_round.items():
+        candidates = [one for one in proposals[run_id, kind] if one.round_no == round_no]
+        joined |= _match(same_round, candidates)
     return joined
 
 
@@ -218,7 +226,8 @@ def _match(rows: list[dict[str, Any]], proposals: list[Proposal]) -> dict[str, d
     """
     joined: dict[str, dict[str, Any]] = {}
     for row in rows:
-        named = next((one for one in proposals if f'"{row["object_id"]}"' in (one.result or "")), None)
+        object_id = f'"{row["object_id"]}"'
+        named = next((one for one in proposals if object_id in (one.result or "")), None)
         if named is not None:
             joined[row["action_id"]] = _columns([named])
             proposals = [one for one in proposals if one is not named]
@@ -231,36 +240,45 @@ def _match(rows: list[dict[str, Any]], proposals: list[Proposal]) -> dict[str, d
 def _columns(proposals: Sequence[Proposal]) -> dict[str, Any]:
     """Give the joined columns of a proposal, or what several have in common."""
     values = {name: {getattr(one, name) for one in proposals} for name in JOINED}
-    columns = {name: found.pop() if len(found) == 1 else None for name, found in values.items()}
+    columns = {name: different.pop() if len(different) == 1 else None for name, different in values.items()}
     columns["settled_by"] = columns["settled_by"] or UNKNOWN
-    return columns if columns["step_id"] else columns | {"proposal_no": None}
+    if columns["step_id"] is None:
+        columns["proposal_no"] = None
+    return columns
 
 
 def _proposals(f: Frames) -> Iterator[Proposal]:
-    """Give the proposals of the questions that were answered or approved, without known rejections.
-
-    Questions that were open at the same time are one round: a run goes on when the last one is answered.
-    """
-    is_approved = f.interrupts["outcome"].isin([*SETTLED_BY]) & f.interrupts["decision"].ne("rejected")
-    asked = f.interrupts[is_approved].sort_values(["run_id", "asked_at"], kind="stable")
-    by_run = asked.groupby("run_id")
-    until = by_run["answered_at"].cummax().groupby(asked["run_id"]).shift()
-    asked = asked.assign(round_no=(~(asked["asked_at"] < until)).groupby(asked["run_id"]).cumsum())
-    proposed = f.artifacts[f.artifacts["origin"] == "proposal"]
+    """Give the proposals of the questions that were answered or approved, without known rejections."""
     key = ["run_id", "step_id"]
-    proposed = proposed.assign(proposal_no=proposed.groupby(key).cumcount())[[*key, "type", "proposal_no"]]
-    rows = asked.merge(proposed, on=key).merge(f.steps[[*key, "result"]], on=key, how="left")
+    is_settled = f.interrupts["outcome"].isin([*SETTLED_BY])
+    approved = f.interrupts[is_settled & f.interrupts["decision"].ne("rejected")]
+    proposed = f.artifacts[f.artifacts["origin"] == "proposal"]
+    proposed = proposed.assign(proposal_no=proposed.groupby(key).cumcount())
+    rows = _with_rounds(approved).merge(proposed[[*key, "type", "proposal_no"]], on=key)
+    rows = rows.merge(f.steps[[*key, "result"]], on=key, how="left")
     for row in rows.to_dict("records"):
         kind = KIND_OF_TYPE.get(row["type"])
         if kind is not None:
             yield Proposal(
-                row["run_id"],
-                kind,
-                row["answered_at"],
-                row["round_no"],
-                row["result"] if isinstance(row["result"], str) else None,
-                row["step_id"],
-                row["interrupt_id"] if isinstance(row["interrupt_id"], str) else None,
-                row["proposal_no"],
-                SETTLED_BY[row["outcome"]],
+                run_id=row["run_id"],
+                kind=kind,
+                settled_at=row["answered_at"],
+                round_no=row["round_no"],
+                result=row["result"] if isinstance(row["result"], str) else None,
+                step_id=row["step_id"],
+                interrupt_id=row["interrupt_id"] if isinstance(row["interrupt_id"], str) else None,
+                proposal_no=row["proposal_no"],
+                settled_by=SETTLED_BY[row["outcome"]],
             )
+
+
+def _with_rounds(questions: pd.DataFrame) -> pd.DataFrame:
+    """Sort questions by run and time, and number the rounds of each run in `round_no`.
+
+    Questions that were open at the same time are one round: a run goes on when the last one is answered.
+    """
+    questions = questions.sort_values(["run_id", "asked_at"], kind="stable")
+    run_id = questions["run_id"]
+    last_answer = questions["answered_at"].groupby(run_id).cummax()
+    is_same_round = questions["asked_at"] < last_answer.groupby(run_id).shift()
+    return questions.assign(round_no=(~is_same_round).groupby(run_id).cumsum())

@@ -17,18 +17,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit import jsontext, timing
-from runkit.contract import CONFIDENCES, LOCAL, RESOLUTIONS, Json, current_status, local_fields, resolution_of
+from runkit.contract import (
+    CONFIDENCES,
+    LOCAL,
+    RESOLUTIONS,
+    Json,
+    current_status,
+    local_fields,
+    resolution_of,
+)
 from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
 from runkit.tables import findings
 from runkit.tables.problems import Problems
 from runkit.tables.schema import COLUMNS
 from runkit.tables.sources import Record, reject_reason
-from runkit.tables.validate import NEVER, Chunk, count, is_word, map_words, read_columns, take, text, to_arrow
+from runkit.tables.validate import (
+    NEVER,
+    Chunk,
+    Columns,
+    count,
+    is_word,
+    map_words,
+    position_in_group,
+    read_columns,
+    take,
+    text,
+    to_arrow,
+)
 from runkit.text import agent_title, brief
 from runkit.timing import Flags, Ints
 
-_PARTS = (("steps", list), ("output", dict), ("requester", dict))
+_PARTS: dict[str, type] = {"steps": list, "output": dict, "requester": dict}  # of a run
 _NO_TIMES = np.zeros(0, np.int64)
 
 
@@ -44,10 +64,9 @@ class Runs(NamedTuple):
     start: Ints = _NO_TIMES
     end: Ints = _NO_TIMES
 
-    def note(self, at: int | Ints, problem: str, detail: str, field: str = "") -> None:
-        """Note a problem of the run, or runs, at some position."""
-        for position in np.atleast_1d(at):
-            self.problems.add(self.records[position], problem, detail, field)
+    def note(self, position: int, problem: str, detail: str, field: str = "") -> None:
+        """Note a problem of the run at a position."""
+        self.problems.add(self.records[position], problem, detail, field)
 
 
 class Steps(NamedTuple):
@@ -63,11 +82,16 @@ class Steps(NamedTuple):
     start: Ints = _NO_TIMES
     end: Ints = _NO_TIMES
 
-    def note(self, at: int | Ints, problem: str, detail: str, field: str = "") -> None:
-        """Note a problem of the step, or steps, at some position."""
-        for position in np.atleast_1d(at):
-            record = self.runs.records[self.run[position]]
-            self.runs.problems.add(record, problem, detail, field, self.records[position])
+    def note(self, position: int, problem: str, detail: str, field: str = "") -> None:
+        """Note a problem of the step at a position."""
+        record = self.runs.records[self.run[position]]
+        self.runs.problems.add(record, problem, detail, field, self.records[position])
+
+
+def _note_all(noted: Runs | Steps, where: Flags, problem: str, detail: str, field: str = "") -> None:
+    """Note the same problem of all runs, or all steps, with a flag."""
+    for position in np.flatnonzero(where).tolist():
+        noted.note(position, problem, detail, field)
 
 
 def read_batch(records: Sequence[Record], as_of: int | None, problems: Problems) -> dict[str, pa.Table]:
@@ -75,22 +99,25 @@ def read_batch(records: Sequence[Record], as_of: int | None, problems: Problems)
 
     The table of runs has their location in the source, too.
     """
-    steps = _measure(_read_steps(read_runs(records, problems)), as_of)
+    steps = _read_steps(read_runs(records, problems))
+    steps = _measure(steps, as_of)
     runs = steps.runs
     questions = findings.read_questions(steps)
-    artifacts, sources = findings.artifact_columns(findings.collect_lists(steps, questions), steps)
+    lists = findings.collect_lists(steps, questions)
+    artifacts, sources = findings.artifact_columns(lists, steps)
     chunks = {
         "steps": _step_columns(steps, artifacts),
         "artifacts": artifacts,
         "sources": sources,
         "interrupts": findings.interrupt_columns(questions, steps),
     }
-    n_rows = {f"n_{name}": count(chunk["run"], len(runs.records)) for name, chunk in chunks.items()}
+    n_runs = len(runs.records)
+    n_rows = {f"n_{name}": count(chunk["run"], n_runs) for name, chunk in chunks.items()}
     chunks["runs"] = _run_columns(runs, chunks) | _budget(steps) | n_rows
     chunks["reads"] = chunks["runs"]
-    for frame, noted in (("runs", runs), ("steps", steps)):
-        _note_unknown_words(frame, chunks[frame], noted)
-    problems.owners.clear()
+    _note_unknown_words("runs", chunks["runs"], runs)
+    _note_unknown_words("steps", chunks["steps"], steps)
+    problems.owners.clear()  # they refer to JSON that is dropped now
     tables = {frame: to_arrow(frame, columns) for frame, columns in chunks.items()}
     locations = text(record.location for record in runs.records)
     return tables | {"runs": tables["runs"].append_column("location", locations)}
@@ -101,26 +128,34 @@ def read_batch(records: Sequence[Record], as_of: int | None, problems: Problems)
 
 def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
     """Keep the records that are valid runs, and note all problems."""
-    valid: list[Record] = []
-    for record in records:
-        if record.problem:
-            problems.add(record, record.problem, record.detail)
-        elif reason := reject_reason(record.raw):
-            problems.add(record, "not_a_run", reason)
-        else:
-            valid.append(record)
-    raws = [record.raw | local_fields(record.raw) if LOCAL in record.raw else record.raw for record in valid]
+    candidates = [record for record in records if _is_run(record, problems)]
 
     def note(position: int, problem: str, detail: str, field: str) -> None:
-        problems.add(valid[position], problem, detail, field)
+        problems.add(candidates[position], problem, detail, field)
 
-    columns, kept = read_columns(Run, raws, note)
+    columns, valid = read_columns(Run, [_with_local(one.raw) for one in candidates], note)
     columns.text["status"] = map_words(columns.text["status"], current_status)
-    valid = [valid[position] for position in kept.tolist()]
-    for record in valid:
+    kept = [candidates[position] for position in valid.tolist()]
+    for record in kept:
         _check_parts(record, problems)
-    has_steps = np.array([_has_steps(record.raw) for record in valid], np.bool_)
-    return Runs(problems, valid, *columns, has_steps)
+    has_steps = np.array([_has_steps(record.raw) for record in kept], np.bool_)
+    return Runs(problems, kept, columns.text, columns.time, has_steps)
+
+
+def _is_run(record: Record, problems: Problems) -> bool:
+    """Whether a record looks like a run; if it does not, note why."""
+    if record.problem:
+        problems.add(record, record.problem, record.detail)
+        return False
+    reason = reject_reason(record.raw)
+    if reason:
+        problems.add(record, "not_a_run", reason)
+    return not reason
+
+
+def _with_local(raw: Json) -> Json:
+    """Add what runkit has stored with a run as fields of the run."""
+    return raw | local_fields(raw) if LOCAL in raw else raw
 
 
 def _has_steps(raw: Json) -> bool:
@@ -131,7 +166,7 @@ def _has_steps(raw: Json) -> bool:
 
 def _check_parts(record: Record, problems: Problems) -> None:
     """Note each list or object of a run that has another type."""
-    for field, expected in _PARTS:
+    for field, expected in _PARTS.items():
         value = record.raw.get(field)
         if not isinstance(value, expected | None):
             detail = f"{field}: expected {kind(expected())}, found {kind(value)}"
@@ -148,40 +183,64 @@ def _check_parts(record: Record, problems: Problems) -> None:
 def _read_steps(runs: Runs) -> Steps:
     """Flatten the steps of all runs, and leave out invalid ones and duplicates."""
     flats = [flatten(record.raw.get("steps")) for record in runs.records]
-    steps = _concatenated(runs, flats)
-    first = np.searchsorted(steps.run, np.arange(len(flats)))
-    columns, kept = read_columns(Step, steps.records, steps.note)
-    columns.text["agent"] = pc.coalesce(columns.text["agent"], columns.text.pop("graph"))
-    columns.text["status"] = map_words(columns.text["status"], current_status)
-    refused: dict[int, set[int]] = defaultdict(set)
-    for position in np.setdiff1d(np.arange(len(steps.records)), kept):
-        refused[int(steps.run[position])].add(int(position - first[steps.run[position]]))
-    trees = [link(flat, refused.get(number, frozenset())) for number, flat in enumerate(flats)]
+    unlinked = _concatenated(runs, flats)
+    columns, valid = read_columns(Step, unlinked.records, unlinked.note)
+    trees = _link_all(flats, unlinked.run, valid)
     steps = _concatenated(runs, trees)
     if any(tree is not flat for tree, flat in zip(trees, flats, strict=True)):
-        for record, tree in zip(runs.records, trees, strict=True):
-            for problem in tree.notes:
-                runs.problems.add(record, problem.problem, problem.detail, step=problem.record)
-        at = np.searchsorted(kept, _chained(tree.origins for tree in trees) + first[steps.run])
-        texts = {name: take(values, at) for name, values in columns.text.items()}
-        times = {name: values[at] for name, values in columns.time.items()}
-        columns = columns._replace(text=texts, time=times)
-    asks = is_word(columns.text["type"], "interrupt").tolist()
-    resolutions = (resolution_of(one) if ask else None for one, ask in zip(steps.records, asks, strict=True))
-    columns.text["resolution"] = text(resolutions)
-    steps = steps._replace(text=columns.text, time=columns.time)
+        _note_tree_problems(runs, trees)
+        first = np.searchsorted(unlinked.run, np.arange(len(flats)))
+        origins = first[steps.run] + _chained(tree.origins for tree in trees)
+        columns = _take_rows(columns, np.searchsorted(valid, origins))
+    texts = dict(columns.text)
+    texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
+    texts["status"] = map_words(texts["status"], current_status)
+    texts["resolution"] = _resolutions(steps.records, texts["type"])
+    steps = steps._replace(text=texts, time=columns.time)
     _compare_parents(steps)
     return steps
+
+
+def _link_all(flats: Sequence[FlatSteps], run: Ints, valid: Ints) -> list[FlatSteps]:
+    """Link the steps of each run, without those that are not valid."""
+    refused: dict[int, set[int]] = defaultdict(set)
+    position_in_run = position_in_group(run)
+    for position in np.setdiff1d(np.arange(len(run)), valid).tolist():
+        refused[int(run[position])].add(int(position_in_run[position]))
+    return [link(flat, refused.get(number, frozenset())) for number, flat in enumerate(flats)]
+
+
+def _note_tree_problems(runs: Runs, trees: Sequence[FlatSteps]) -> None:
+    for record, tree in zip(runs.records, trees, strict=True):
+        for note in tree.notes:
+            runs.problems.add(record, note.problem, note.detail, step=note.record)
+
+
+def _take_rows(columns: Columns, rows: Ints) -> Columns:
+    texts = {name: take(values, rows) for name, values in columns.text.items()}
+    times = {name: values[rows] for name, values in columns.time.items()}
+    return Columns(texts, times)
+
+
+def _resolutions(records: Sequence[Json], types: pa.Array) -> pa.Array:
+    """Read how the interrupt policy resolved each interrupt; null for all other steps."""
+    is_interrupt = is_word(types, "interrupt").tolist()
+    return text(
+        resolution_of(record) if has_one else None
+        for record, has_one in zip(records, is_interrupt, strict=True)
+    )
 
 
 def _concatenated(runs: Runs, trees: Sequence[FlatSteps]) -> Steps:
     """Join the steps of all runs, without their columns."""
     sizes = np.array([len(tree.records) for tree in trees], np.int64)
-    run, first = np.repeat(np.arange(len(trees)), sizes), np.cumsum(sizes) - sizes
+    first = np.cumsum(sizes) - sizes
+    run = np.repeat(np.arange(len(trees)), sizes)
     records = list(chain.from_iterable(tree.records for tree in trees))
-    parent = _chained(tree.parents for tree in trees)
-    parent = np.where(parent < 0, -1, parent + first[run])
-    return Steps(runs, records, run, parent, _chained(tree.depths for tree in trees), {}, {})
+    parent_in_run = _chained(tree.parents for tree in trees)
+    parent = np.where(parent_in_run < 0, -1, parent_in_run + first[run])
+    depth = _chained(tree.depths for tree in trees)
+    return Steps(runs, records, run, parent, depth, text={}, time={})
 
 
 def _chained(lists: Iterable[Sequence[int]]) -> Ints:
@@ -190,10 +249,12 @@ def _chained(lists: Iterable[Sequence[int]]) -> Ints:
 
 def _compare_parents(steps: Steps) -> None:
     """Note steps whose `parent_step_id` is not the step that they are nested in."""
-    named, nested_in = steps.text["parent_step_id"], take(steps.text["id"], steps.parent)
+    named = steps.text["parent_step_id"]
+    nested_in = take(steps.text["id"], steps.parent)
     differs = pc.not_equal(named, nested_in).fill_null(False).to_numpy(zero_copy_only=False)
     for position in np.flatnonzero(differs).tolist():
-        parent, other = (brief(values[position].as_py()) for values in (nested_in, named))
+        parent = brief(nested_in[position].as_py())
+        other = brief(named[position].as_py())
         detail = f"nested in {parent} but parent_step_id is {other}; nesting wins"
         steps.note(position, "parent_disagrees", detail, "parent_step_id")
 
@@ -203,36 +264,53 @@ def _compare_parents(steps: Steps) -> None:
 
 def _measure(steps: Steps, as_of: int | None) -> Steps:
     """Add start and end of runs and steps; open ones end at `as_of`."""
-    runs, moment = steps.runs, _as_of(steps, as_of)
-    started, ended = runs.time["started_at"], runs.time["ended_at"]
-    is_started, has_ended = started != NEVER, ended != NEVER
-    last = np.where(has_ended, ended, moment)
-    run_start, run_end = np.where(is_started, started, 0), np.where(is_started, np.maximum(started, last), 0)
+    runs = steps.runs._replace(as_of=_as_of(steps, as_of))
+    ended = runs.time["ended_at"]
+    last = np.where(ended != NEVER, ended, runs.as_of)
+    runs = _measure_runs(runs, last)
+    return _measure_steps(steps._replace(runs=runs), last)
 
-    is_early = np.flatnonzero(is_started & (started < runs.time["created_at"]))
+
+def _measure_runs(runs: Runs, last: Ints) -> Runs:
+    """Add the start and the end of runs; `last` is the end as delivered, or `as_of`."""
+    started = runs.time["started_at"]
+    is_started = started != NEVER
+    is_early = is_started & (started < runs.time["created_at"])
     detail = "started_at is before created_at; queued_s is null"
-    runs.note(is_early, "starts_before_created", detail, "started_at")
-    is_negative = np.flatnonzero(is_started & has_ended & (last < started))
+    _note_all(runs, is_early, "starts_before_created", detail, "started_at")
+    has_ended = runs.time["ended_at"] != NEVER
+    is_negative = is_started & has_ended & (last < started)
     detail = "ended_at is before started_at; read as equal to it"
-    runs.note(is_negative, "ends_before_start", detail, "ended_at")
+    _note_all(runs, is_negative, "ends_before_start", detail, "ended_at")
+    end = np.maximum(started, last)
+    return runs._replace(start=np.where(is_started, started, 0), end=np.where(is_started, end, 0))
 
+
+def _measure_steps(steps: Steps, last: Ints) -> Steps:
+    """Add the start and the end of steps; an open one ends with its run."""
     start, completed = steps.time["started_at"], steps.time["completed_at"]
     is_closed = completed != NEVER
     end = np.where(is_closed, completed, last[steps.run])
     detail = "completed_at is before started_at; read as equal to it"
-    is_negative = np.flatnonzero(is_closed & (end < start))
-    steps.note(is_negative, "ends_before_start", detail, "completed_at")
-    end = np.maximum(start, end)
-    is_inner = steps.parent >= 0  # for a top-level step, -1 is any other one
-    is_outside = is_inner & ((start < start[steps.parent]) | (end > end[steps.parent]))
+    _note_all(steps, is_closed & (end < start), "ends_before_start", detail, "completed_at")
+    steps = steps._replace(start=start, end=np.maximum(start, end))
+    _note_outside(steps)
+    return steps
+
+
+def _note_outside(steps: Steps) -> None:
+    """Note steps that are not inside their parent, and top-level ones that are not inside their run."""
+    runs, run, parent, start, end = steps.runs, steps.run, steps.parent, steps.start, steps.end
+    is_inner = parent >= 0  # at the top, -1 as a position would be the last step
+    is_outside = is_inner & ((start < start[parent]) | (end > end[parent]))
     detail = "runs outside its parent step; clipped for self time and critical path"
-    steps.note(np.flatnonzero(is_outside), "outside_parent", detail)
-    is_late = has_ended[steps.run] & (end > run_end[steps.run])  # an open run has no end yet
-    is_outside = is_started[steps.run] & ((start < run_start[steps.run]) | is_late)
+    _note_all(steps, is_outside, "outside_parent", detail)
+    is_started = (runs.time["started_at"] != NEVER)[run]
+    has_ended = (runs.time["ended_at"] != NEVER)[run]
+    is_late = has_ended & (end > runs.end[run])  # an open run has no end yet
+    is_outside = ~is_inner & is_started & ((start < runs.start[run]) | is_late)
     detail = "runs outside its run; clipped for the time budget and the critical path"
-    steps.note(np.flatnonzero(~is_inner & is_outside), "outside_run", detail)
-    runs = runs._replace(as_of=moment, start=run_start, end=run_end)
-    return steps._replace(runs=runs, start=start, end=end)
+    _note_all(steps, is_outside, "outside_run", detail)
 
 
 def _as_of(steps: Steps, as_of: int | None) -> Ints:
@@ -256,7 +334,7 @@ def _as_of(steps: Steps, as_of: int | None) -> Ints:
 def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
     runs, run, parent, start, end = steps.runs, steps.run, steps.parent, steps.start, steps.end
     n = len(run)
-    order = np.arange(n) - np.searchsorted(run, np.arange(len(runs.records)))[run]
+    order = position_in_group(run)
     path = timing.critical_path(start, end, parent, steps.depth, run, runs.start, runs.end)
     is_open = steps.time["completed_at"] == NEVER
     return steps.text | {
@@ -294,28 +372,41 @@ def _results(steps: Steps) -> pa.Array:
 
 
 def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
+    n = len(runs.records)
     started, ended = runs.time["started_at"], runs.time["ended_at"]
-    is_started, n = started != NEVER, len(runs.records)
-    queued = runs.start - runs.time["created_at"]
-    requesters = [record.raw.get("requester") for record in runs.records]
-    steps, interrupts, artifacts = chunks["steps"], chunks["interrupts"], chunks["artifacts"]
-    is_output = is_word(artifacts["origin"], findings.OUTPUT)
-    confidences = take(artifacts["confidence"], np.flatnonzero(is_output))
+    is_started = started != NEVER
+    queued = started - runs.time["created_at"]
+    steps, interrupts = chunks["steps"], chunks["interrupts"]
+    is_error = is_word(steps["type"], "error")
+    is_pending = is_word(interrupts["outcome"], findings.PENDING)
+    title = map_words(runs.text["agent"], agent_title)
     return {
         **runs.text,
         **runs.time,
         "run_id": runs.text["id"],
-        "agent_name": pc.coalesce(runs.text["agent_name"], map_words(runs.text["agent"], agent_title)),
-        "requester": text(who.get("name") if isinstance(who, dict) else None for who in requesters),
+        "agent_name": pc.coalesce(runs.text["agent_name"], title),
+        "requester": _requesters(runs),
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "as_of": runs.as_of,
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
         "duration_s": np.where(is_started, runs.end - runs.start, NEVER),
         "has_steps": runs.has_steps,
-        "n_errors": count(steps["run"][is_word(steps["type"], "error")], n),
-        "n_pending": count(interrupts["run"][is_word(interrupts["outcome"], findings.PENDING)], n),
-        "confidence": findings.extreme_word(artifacts["run"][is_output], confidences, n, CONFIDENCES, "max"),
+        "n_errors": count(steps["run"][is_error], n),
+        "n_pending": count(interrupts["run"][is_pending], n),
+        "confidence": _lowest_confidences(chunks["artifacts"], n),
     }
+
+
+def _requesters(runs: Runs) -> pa.Array:
+    requesters = [record.raw.get("requester") for record in runs.records]
+    return text(one.get("name") if isinstance(one, dict) else None for one in requesters)
+
+
+def _lowest_confidences(artifacts: Chunk, n: int) -> pa.Array:
+    """Return the lowest confidence among the artifacts of each run's output."""
+    is_output = is_word(artifacts["origin"], findings.OUTPUT)
+    confidences = take(artifacts["confidence"], np.flatnonzero(is_output))
+    return findings.extreme_word(artifacts["run"][is_output], confidences, n, CONFIDENCES, "max")
 
 
 def _budget(steps: Steps) -> Chunk:
@@ -335,14 +426,19 @@ def _budget(steps: Steps) -> Chunk:
         run_end=runs.end,
     )
     is_known = (runs.time["started_at"] != NEVER) & runs.has_steps
-    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()}
+    columns = budget._asdict()
+    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in columns.items()}
 
 
 def _note_unknown_words(frame: str, columns: Chunk, noted: Runs | Steps) -> None:
     """Note the words of a category that the API's documentation does not have."""
-    for name, words in ((column.name, column.words) for column in COLUMNS[frame] if column.words):
-        values = columns[name]
-        is_known = is_word(values, *words) | values.is_null().to_numpy(zero_copy_only=False)
-        for row in np.flatnonzero(~is_known).tolist():
-            detail = f"{name}: {brief(values[row].as_py())} is not in the API's documentation; kept as is"
-            noted.note(row, "unknown_value", detail, name)
+    for column in COLUMNS[frame]:
+        if not column.words:
+            continue
+        name, values = column.name, columns[column.name]
+        is_missing = values.is_null().to_numpy(zero_copy_only=False)
+        is_known = is_word(values, *column.words) | is_missing
+        for position in np.flatnonzero(~is_known).tolist():
+            word = brief(values[position].as_py())
+            detail = f"{name}: {word} is not in the API's documentation; kept as is"
+            noted.note(position, "unknown_value", detail, name)

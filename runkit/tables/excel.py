@@ -22,7 +22,7 @@ OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_n
 
 
 def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path:
-    """Write a sheet for each frame; gives the file. Raises `UsageError`."""
+    """Write a sheet for each frame, and give the file. Raises `UsageError`."""
     target = files.file_at(path)
     for name, df in tables.items():
         if len(df) > MAX_ROWS:
@@ -43,7 +43,7 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
 
 
 def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
-    """Times in UTC without their zone; of a text that is too long for a cell the start, and its length."""
+    """Remove the zone of times, which are in UTC, and shorten texts that are too long for a cell."""
     changed: dict[str, Any] = {}
     for name in df.columns:
         if isinstance(df[name].dtype, pd.DatetimeTZDtype):

@@ -7,7 +7,7 @@ The API shows an interrupt as an item of `run.interrupts` while it is pending, a
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ from runkit.contract import (
 from runkit.models import Artifact, Interrupt, Source
 from runkit.steptree import kind
 from runkit.tables.schema import ORIGINS, OUTCOMES, TEXT
-from runkit.tables.validate import NEVER, Chunk, count, explode, is_word, take, text
+from runkit.tables.validate import NEVER, Chunk, count, explode, is_word, position_in_group, take, text
 from runkit.text import brief
 from runkit.timing import Flags, Ints
 
@@ -63,12 +63,15 @@ class Question(NamedTuple):
     @property
     def agent(self) -> str | None:
         """The agent that asks."""
-        return (_agent(self.item) if self.item else None) or self.step_agent
+        of_item = _agent(self.item) if self.item else None
+        return of_item or self.step_agent
 
     @property
     def label(self) -> str | None:
         """The question in words."""
-        return (_label(self.item) if self.item else None) or (self.step["label"] if self.step else None)
+        of_item = _label(self.item) if self.item else None
+        of_step = self.step["label"] if self.step else None
+        return of_item or of_step
 
     @property
     def value(self) -> Json:
@@ -109,21 +112,29 @@ def _text_or_none(value: object) -> str | None:
 def read_questions(steps: Steps) -> list[Question]:
     """Read all interrupts by run, in tree order of their steps; those without a step come last."""
     runs = steps.runs
-    items, finished = _pending_items(runs), is_word(runs.text["status"], *FINAL_STATUSES).tolist()
+    is_finished = is_word(runs.text["status"], *FINAL_STATUSES).tolist()
+    items = _pending_items(runs)
     of_steps: list[list[Question]] = [[] for _ in runs.records]
     for position in np.flatnonzero(is_word(steps.text["type"], "interrupt")).tolist():
-        run, is_open = int(steps.run[position]), bool(steps.time["completed_at"][position] == NEVER)
-        agent, resolution = (steps.text[name][position].as_py() for name in ("agent", "resolution"))
-        of_steps[run].append(
-            Question(run, finished[run], None, steps.records[position], position, agent, is_open, resolution)
+        run = int(steps.run[position])
+        question = Question(
+            run,
+            is_finished[run],
+            item=None,
+            step=steps.records[position],
+            position=position,
+            step_agent=steps.text["agent"][position].as_py(),
+            is_open=bool(steps.time["completed_at"][position] == NEVER),
+            resolution=steps.text["resolution"][position].as_py(),
         )
+        of_steps[run].append(question)
     questions = []
     for run in range(len(runs.records)):
-        if items[run] or of_steps[run]:
-            matched, unmatched = match_items(items[run], of_steps[run])
-            questions += [one._replace(item=matched.get(one.position)) for one in of_steps[run]]
-            questions += [Question(run, finished[run], item) for item in unmatched]
-            for item in unmatched if runs.has_steps[run] else ():
+        matched, unmatched = match_items(items[run], of_steps[run])
+        questions += [one._replace(item=matched.get(one.position)) for one in of_steps[run]]
+        questions += [Question(run, is_finished[run], item) for item in unmatched]
+        if runs.has_steps[run]:
+            for item in unmatched:
                 detail = f"no step of the run matches interrupt {brief(item['id'])}"
                 runs.note(run, "unpaired_interrupt", detail, "interrupts")
     return questions
@@ -135,16 +146,20 @@ def match_items(items: Sequence[Json], of_steps: Sequence[Question]) -> tuple[di
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label are equal;
     else (3) exactly one open step and one item remain. A step that is not open is matched by its id alone.
     """
-    ids = [(one.position, {one.interrupt_id, one.step["id"] if one.step else None}) for one in of_steps]
-    by_id = {one: position for position, both in reversed(ids) for one in both}
+    by_id: dict[str, int] = {}
+    for question in of_steps:
+        step_id = question.step["id"] if question.step else None
+        for one_id in (question.interrupt_id, step_id):
+            if one_id is not None:
+                by_id.setdefault(one_id, question.position)
     matched: dict[int, Json] = {}
-    for item in reversed(items):
+    for item in items:
         if item["id"] in by_id:
-            matched[by_id[item["id"]]] = item
+            matched.setdefault(by_id[item["id"]], item)
     by_label: dict[tuple[str | None, str | None], deque[int]] = defaultdict(deque)
-    for one in of_steps:
-        if one.is_open and one.position not in matched:
-            by_label[one.agent, one.label].append(one.position)
+    for question in of_steps:
+        if question.is_open and question.position not in matched:
+            by_label[question.agent, question.label].append(question.position)
     unmatched = []
     for item in items:
         if matched.get(by_id.get(item["id"], -1)) is item:
@@ -188,7 +203,7 @@ def interrupt_columns(questions: Sequence[Question], steps: Steps) -> Chunk:
     has_step = step >= 0
     is_settled = has_step & ~is_word(outcomes, PENDING, LAPSED)
     # An open interrupt has waited until its run's end (as_of while the run is open), as its step has.
-    asked, until = (np.append(moments, 0)[step] for moments in (steps.start, steps.end))
+    asked, until = (np.append(times, 0)[step] for times in (steps.start, steps.end))
     return {
         "run": run,
         "run_id": take(steps.runs.text["id"], run),
@@ -228,31 +243,44 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
     The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its value, so
     that those of its step are skipped.
     """
-    runs, agents = steps.runs, steps.text["agent"]
-    lists = []
-    for question in questions:
-        item = question.item
-        value = item["value"] if item else {}
-        is_combined = isinstance(value.get("proposals"), list)
-        for number, proposal in enumerate(proposals_of(value)):
-            field = f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts"
-            agent = _text_or_none(proposal.get("agent")) or (_agent(item) if item else None)
-            if (artifacts := proposal.get("artifacts")) not in EMPTY:
-                at, interrupt_id = (question.run, question.position), question.interrupt_id
-                lists.append(ArtifactList(*at, PROPOSAL, interrupt_id, agent, artifacts, field))
+    lists = [entry for question in questions for entry in _lists_in_value(question)]
     in_value = {entry.step for entry in lists}
     asked = {question.position: question.interrupt_id for question in questions if question.step}
+    agents = steps.text["agent"]
     for number, step in enumerate(steps.records):
-        if (artifacts := step.get("artifacts")) not in EMPTY and number not in in_value:
+        artifacts = step.get("artifacts")
+        if artifacts not in EMPTY and number not in in_value:
             run, agent = int(steps.run[number]), agents[number].as_py()
-            origin, interrupt_id = PROPOSAL if number in asked else STEP, asked.get(number)
+            origin = PROPOSAL if number in asked else STEP
+            interrupt_id = asked.get(number)
             lists.append(ArtifactList(run, number, origin, interrupt_id, agent, artifacts, "artifacts"))
-    for run, (record, agent) in enumerate(zip(runs.records, runs.text["agent"].to_pylist(), strict=True)):
+    agents = steps.runs.text["agent"]
+    for run, record in enumerate(steps.runs.records):
         output = record.raw.get("output")
         if isinstance(output, dict):
-            artifacts = output.get("artifacts")
+            artifacts, agent = output.get("artifacts"), agents[run].as_py()
             lists.append(ArtifactList(run, -1, OUTPUT, None, agent, artifacts, "output.artifacts"))
     return sorted(lists, key=lambda entry: (entry.run, entry.origin == OUTPUT, entry.step < 0, entry.step))
+
+
+def _lists_in_value(question: Question) -> Iterator[ArtifactList]:
+    """Collect the lists of artifacts in the value of a pending interrupt."""
+    item = question.item
+    if item is None:
+        return
+    is_combined = isinstance(item["value"].get("proposals"), list)
+    for number, proposal in enumerate(proposals_of(item["value"])):
+        artifacts = proposal.get("artifacts")
+        if artifacts not in EMPTY:
+            yield ArtifactList(
+                question.run,
+                question.position,
+                PROPOSAL,
+                question.interrupt_id,
+                _text_or_none(proposal.get("agent")) or _agent(item),
+                artifacts,
+                f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts",
+            )
 
 
 def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk, Chunk]:
@@ -260,11 +288,12 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
     runs = steps.runs
 
     def note(number: int, problem: str, detail: str, path: str) -> None:
-        one = lists[number]
-        if one.step < 0:
-            runs.note(one.run, problem, detail, one.field + path)
+        entry = lists[number]
+        field = entry.field + path
+        if entry.step < 0:
+            runs.note(entry.run, problem, detail, field)
         else:
-            steps.note(one.step, problem, detail, one.field + path)
+            steps.note(entry.step, problem, detail, field)
 
     def note_source(number: int, problem: str, detail: str, path: str) -> None:
         path = f"[{exploded.item_no[number]}].sources{path}"
@@ -273,13 +302,14 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
     exploded = explode([entry.artifacts for entry in lists], Artifact, note)
     evidence = explode([artifact.get("sources") for artifact in exploded.records], Source, note_source)
     of_list, of_artifact = exploded.owner, evidence.owner
-    run, step = (np.array([entry[column] for entry in lists], np.int64)[of_list] for column in range(2))
+    run = np.array([entry.run for entry in lists], np.int64)[of_list]
+    step = np.array([entry.step for entry in lists], np.int64)[of_list]
     n = len(run)
     artifacts: Chunk = {
         "run": run,
         "step": step,
         "run_id": take(runs.text["id"], run),
-        "artifact_no": np.arange(n) - np.searchsorted(run, np.arange(len(runs.records)))[run],
+        "artifact_no": position_in_group(run),
         "step_id": take(steps.text["id"], step),
         "origin": take(text(entry.origin for entry in lists), of_list),
         "interrupt_id": take(text(entry.interrupt_id for entry in lists), of_list),
@@ -289,9 +319,11 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
         "n_sources": count(of_artifact, n),
     }
     artifacts["is_repeat"] = _repeats(artifacts, runs.text["agent"].to_pylist())
+    shared = ("run_id", "step_id", "title", "origin")
     sources: Chunk = {
-        **{name: take(artifacts[name], of_artifact) for name in ("run_id", "step_id", "title", "origin")},
-        **{name: artifacts[name][of_artifact] for name in ("run", "artifact_no")},
+        **{name: take(artifacts[name], of_artifact) for name in shared},
+        "run": run[of_artifact],
+        "artifact_no": artifacts["artifact_no"][of_artifact],
         "source_no": evidence.item_no,
         "host": hosts(evidence.columns["url"]),
         **evidence.columns,
@@ -310,11 +342,13 @@ def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
 
 def extreme_word(of: Ints, values: pa.Array, n: int, known: Sequence[str], pick: str) -> pa.Array:
     """Return the first (`pick="min"`) or last word of each of n groups; unknown words come last."""
-    codes, found = pd.factorize(values.to_pandas())
-    words = list(dict.fromkeys([*known, *found]))
-    ranks = np.array([*map(words.index, found), -1])[codes]
-    extremes = pd.Series(ranks[codes >= 0]).groupby(of[codes >= 0]).agg(pick)
-    return take(pa.array(words, TEXT), extremes.reindex(range(n), fill_value=-1).to_numpy())
+    codes, words = pd.factorize(values.to_pandas())
+    ranked = list(dict.fromkeys([*known, *words]))
+    rank_of_code = np.array([ranked.index(word) for word in words] + [-1])  # code -1 is a missing word
+    ranks = rank_of_code[codes]
+    is_known = codes >= 0
+    extremes = pd.Series(ranks[is_known]).groupby(of[is_known]).agg(pick)
+    return take(pa.array(ranked, TEXT), extremes.reindex(range(n), fill_value=-1).to_numpy())
 
 
 def _repeats(artifacts: Chunk, run_agents: Sequence[str | None]) -> Flags:
@@ -324,9 +358,11 @@ def _repeats(artifacts: Chunk, run_agents: Sequence[str | None]) -> Flags:
     """
     columns = (artifacts[name].to_pylist() for name in ("origin", "agent", "title", "type"))
     rows = list(zip(artifacts["run"].tolist(), *columns, strict=True))
-    found = [(run, agent, *rest) for run, origin, agent, *rest in rows if origin == STEP]
-    known = {*found, *((run, run_agents[run], *rest) for run, _, *rest in found)}
-    is_repeat = [origin == PROPOSAL and (run, *rest) in known for run, origin, *rest in rows]
+    known = set()
+    for run, origin, agent, *finding in rows:
+        if origin == STEP:
+            known |= {(run, agent, *finding), (run, run_agents[run], *finding)}
+    is_repeat = [origin == PROPOSAL and (run, *finding) in known for run, origin, *finding in rows]
     return np.array(is_repeat, np.bool_)
 
 

@@ -20,10 +20,10 @@ Kind = tuple[str, str, str]  # problem, place in the schema, value
 # (Of a duplicated run the newer record is kept, so nothing is lost.)
 ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
 MAX_ROWS = 3  # rows of one problem at one place in the schema; the others share one row
+MAX_LEVELS = 16  # of steps in steps, that a location names
 _MORE = " more like this: "
 _INDEX = re.compile(r"\[\d+\]")
 _RUN = object()  # in place of a step: the problem is of the run
-MAX_LEVELS = 16  # of steps in steps, that a location names
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Problems:
     owners: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
     """By the id() of a run's raw JSON, of each raw step by its id() the owner and the position in its steps.
     Valid while the JSON exists."""
-    _n: Counter[Kind] = field(default_factory=Counter)
+    _counts: Counter[Kind] = field(default_factory=Counter)
     _others: dict[Kind, Row] = field(default_factory=dict)
 
     def add(self, record: Record, problem: str, detail: str, field: str = "", step: object = _RUN) -> None:
@@ -48,11 +48,11 @@ class Problems:
         """
         is_step = step is not _RUN
         suffix = f".{field}" if field else ""
-        place = f"$.steps[*]{suffix}" if is_step else f"${suffix}"
-        place = _INDEX.sub("[*]", place)
+        holder = "$.steps[*]" if is_step else "$"
+        place = _INDEX.sub("[*]", holder + suffix)
         kind = (problem, place, detail if problem == "unknown_value" else "")
-        self._n[kind] += 1
-        n_others = self._n[kind] - MAX_ROWS
+        self._counts[kind] += 1
+        n_others = self._counts[kind] - MAX_ROWS
         run_id = _id_of(record.raw)
         if n_others > 1:
             row = self._others[kind]
@@ -83,7 +83,8 @@ class Problems:
         while at in owners:
             at, number = owners[at]
             parts.insert(0, f"steps[{number}]")
-        if (n_more := len(parts) - MAX_LEVELS - 1) > 0:
+        n_more = len(parts) - MAX_LEVELS - 1
+        if n_more > 0:
             parts[MAX_LEVELS:-1] = [f"…({n_more:,} levels)…"]
         return ".".join(parts)
 
@@ -107,8 +108,8 @@ def _owners(run: Any) -> dict[int, tuple[int, int]]:
 
 def problem_counts(problems: pd.DataFrame) -> pd.Series[int]:
     """Count the problems of each row of the frame: 1, or more for a row of "more like this"."""
-    counted = problems["detail"].str.extract(rf"^([\d,]+){_MORE}", expand=False).str.replace(",", "")
-    return counted.fillna("1").astype("int64")
+    counts = problems["detail"].str.extract(rf"^([\d,]+){_MORE}", expand=False)
+    return counts.str.replace(",", "").fillna("1").astype("int64")
 
 
 def problem_words(problems: pd.DataFrame) -> str:

@@ -71,21 +71,21 @@ def read_columns(
     Returns the columns of the valid records, and the positions of these in `records`.
     `note(position, *issue)` is called for each issue.
     """
-    is_objects = set(map(type, records)) <= {dict}
-    columns = records_to_arrow(model, records) if is_objects else None
+    are_objects = set(map(type, records)) <= {dict}
+    columns = records_to_arrow(model, records) if are_objects else None
     if columns is not None:
         return columns, np.arange(len(records))
-    usable: dict[int, Json] = {}
+    valid: dict[int, Json] = {}
     for position, record in enumerate(records):
-        clean, issues = validate(model, record)
+        values, issues = validate(model, record)
         for issue in issues:
             note(position, *issue)
-        if clean is not None:
-            usable[position] = clean
-    columns = records_to_arrow(model, list(usable.values()))
+        if values is not None:
+            valid[position] = values
+    columns = records_to_arrow(model, list(valid.values()))
     if columns is None:
         raise AssertionError("a validated record did not convert; please report this")
-    return columns, np.array(list(usable), np.int64)
+    return columns, np.array(list(valid), np.int64)
 
 
 def records_to_arrow(model: type[ApiObject], records: Sequence[Json]) -> Columns | None:
@@ -108,7 +108,8 @@ def records_to_arrow(model: type[ApiObject], records: Sequence[Json]) -> Columns
 
 def _parse_times(values: pa.Array) -> Ints:
     parsed: Ints = pc.cast(values, TIME).view(pa.int64()).fill_null(NEVER).to_numpy()
-    if ((parsed < FIRST) & (parsed != NEVER) | (parsed > LAST)).any():
+    is_before = (parsed < FIRST) & (parsed != NEVER)
+    if (is_before | (parsed > LAST)).any():
         raise pa.ArrowInvalid("outside the years 1 to 9999")
     return parsed
 
@@ -117,7 +118,7 @@ def validate(model: type[ApiObject], record: object) -> tuple[Json | None, list[
     """Check one record. Returns its usable values (None if it is refused) and all issues."""
     if not isinstance(record, dict):
         return None, [("bad_field", f"expected an object, found {kind(record)}", "")]
-    clean: Json = {}
+    values: Json = {}
     issues: list[Issue] = []
     is_refused = False
     for name, is_time, is_required in fields_of(model):
@@ -132,11 +133,11 @@ def validate(model: type[ApiObject], record: object) -> tuple[Json | None, list[
                 value = format_time(when)
             if not isinstance(value, str | None):
                 raise ValueError(f"expected text, found {kind(value)} {brief(value, 40)}")
-            clean[name] = value
+            values[name] = value
         except ValueError as error:
             is_refused |= is_required
             issues.append(("bad_field", f"{name}: {error}", name))
-    return None if is_refused else clean, issues
+    return None if is_refused else values, issues
 
 
 class Exploded(NamedTuple):
@@ -156,14 +157,14 @@ def explode(
     Values that are not lists and records without a required field are left out.
     `note(owner, problem, detail, path)` is called for each issue.
     """
-    for number, values in enumerate(lists):
-        if not isinstance(values, list | None):
-            note(number, "bad_field", f"expected a list, found {kind(values)}", "")
-    lists = [values if isinstance(values, list) else [] for values in lists]
+    for number, value in enumerate(lists):
+        if not isinstance(value, list | None):
+            note(number, "bad_field", f"expected a list, found {kind(value)}", "")
+    lists = [value if isinstance(value, list) else [] for value in lists]
     records = list(chain.from_iterable(lists))
     sizes = np.fromiter(map(len, lists), np.int64)
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    item_no = np.arange(len(records)) - (np.cumsum(sizes) - sizes)[owner]
+    item_no = position_in_group(owner)
 
     def note_item(position: int, problem: str, detail: str, field: str) -> None:
         path = f"[{item_no[position]}].{field}".rstrip(".")
@@ -202,6 +203,12 @@ def count(of: Ints, n: int) -> Ints:
     return counts
 
 
+def position_in_group(group: Ints) -> Ints:
+    """Count the rows of each group from 0; `group` holds ascending group numbers."""
+    first: Ints = np.searchsorted(group, group)
+    return np.arange(len(group)) - first
+
+
 def empty(frame: str) -> pd.DataFrame:
     """Make an empty frame with all columns, dtypes and categories."""
     return cast(pd.DataFrame({column.name: [] for column in COLUMNS[frame]}, dtype="str"), frame)
@@ -209,26 +216,35 @@ def empty(frame: str) -> pd.DataFrame:
 
 def to_arrow(frame: str, columns: Chunk) -> pa.Table:
     """Make the Arrow table of a frame; times and durations are int64 microseconds, `NEVER` for null."""
-    values = dict(columns)
-    for kind_of, name, *_ in COLUMNS[frame]:
-        if kind_of == "time":
-            values[name] = columns[name].view("M8[us]")
-        elif kind_of == "seconds":
-            values[name] = np.where(columns[name] == NEVER, np.nan, columns[name] / 1e6)
-    return pa.table(values, pa.schema([(one.name, TYPES[one.kind][1]) for one in COLUMNS[frame]]))
+    arrays = dict(columns)
+    fields = []
+    for column in COLUMNS[frame]:
+        values = columns[column.name]
+        if column.kind == "time":
+            values = values.view("M8[us]")
+        elif column.kind == "seconds":
+            values = np.where(values == NEVER, np.nan, values / 1e6)
+        arrays[column.name] = values
+        fields.append((column.name, TYPES[column.kind][1]))
+    return pa.table(arrays, pa.schema(fields))
 
 
 def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
     """Cast `df` to the columns and dtypes of `frame`. Missing columns are empty; unknown words are added."""
-    out = {}
-    for kind_of, name, _, known in COLUMNS[frame]:
-        dtype = "str" if known else TYPES[kind_of][0]
-        if name not in df:
-            df = df.assign(**{name: pd.Series(ABSENT.get(kind_of), df.index, dtype)})
-        out[name] = df[name].astype(pd.api.types.pandas_dtype(dtype))
-        if known:
-            codes, found = pd.factorize(out[name])
-            words = pd.Index([*known, *(word for word in found if word not in known)], dtype="str")
-            recoded: Ints = np.append(words.get_indexer(found), -1)[codes]
-            out[name] = pd.Series(pd.Categorical.from_codes(recoded, words), df.index)
-    return pd.DataFrame(out, copy=False)
+    columns = {}
+    for column in COLUMNS[frame]:
+        dtype = "str" if column.words else TYPES[column.kind][0]
+        if column.name in df:
+            values = df[column.name].astype(pd.api.types.pandas_dtype(dtype))
+        else:
+            values = pd.Series(ABSENT.get(column.kind), df.index, dtype)
+        columns[column.name] = _categorical(values, column.words) if column.words else values
+    return pd.DataFrame(columns, copy=False)
+
+
+def _categorical(values: pd.Series[str], known: Sequence[str]) -> pd.Series[Any]:
+    """Make a categorical column whose first categories are the known words."""
+    codes, words = pd.factorize(values)
+    categories = pd.Index(list(dict.fromkeys([*known, *words])), dtype="str")
+    code_of_word = np.append(categories.get_indexer(words), -1)  # -1 is a missing word
+    return pd.Series(pd.Categorical.from_codes(code_of_word[codes], categories), values.index)
