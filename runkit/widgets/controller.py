@@ -420,7 +420,7 @@ class AnswerController(Controller[Snapshot]):
             version = self._snapshot.version + 1
             self._snapshot = Snapshot(version, state, message, errors or {}, is_checking, receipt)
 
-    def _renew(self, **changes: bool) -> None:
+    def _renew(self, **changes: Any) -> None:
         """Make a new snapshot of the same state, under the lock."""
         self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **changes)
 
