@@ -223,13 +223,14 @@ class Card(anywidget.AnyWidget):
             self._on_views(len(view_ids))
         view, number = content.get("view"), content.get("n", 0)
         # over a subshell of ipykernel 7.4 an answer can overtake what was typed just before
-        is_late = "verb" not in content and view == self._heard[0] and number < self._heard[1]
-        if "ready" not in content and "gone" not in content and not is_late:
+        is_late = view == self._heard[0] and number < self._heard[1]
+        if "ready" not in content and "gone" not in content and (not is_late or "verb" in content):
             try:
                 self._handle(content)
             except Exception:
                 log.exception("a card could not do what its page asked for")
-        self._heard = (view, number)
+        if not is_late:  # else the page would wait for the reply to its newer message
+            self._heard = (view, number)
         if content.keys() - SILENT:
             self.show()
 
@@ -308,7 +309,7 @@ class CellOutput(Generic[C]):
                 self._handle.update(display.note(self._end_text()), raw=True)
 
 
-def texts(content: Json, name: str) -> str:
-    """Give a text of a message; "" if it is none."""
+def message_text(content: Json, name: str) -> str:
+    """Give a text of a page's message; "" if it is none."""
     value: Any = content.get(name)
     return value if isinstance(value, str) else ""

@@ -50,15 +50,14 @@ from runkit.widgets.questions import Entries, Questionnaire
 
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
 UNCONFIRMED = "We couldn't confirm it arrived."
-OFFLINE = "Offline. Your draft is saved. Answering works again when the server is reachable."
+OFFLINE = "Offline. What you typed is kept. Answering works again when the server is reachable."
 READ_ONLY = "Read-only. This client can read runs but not answer."
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
 FINAL = frozenset({State.SETTLED, State.CONFLICT, State.EXPIRED})
+RECEIPTS = ("full", "short")
 Errors = Mapping[str, Mapping[str, str]]
-
-
 S = TypeVar("S")
 
 
@@ -101,7 +100,8 @@ class Snapshot:
     """Everything that a view shows. The higher `version` is the newer one.
 
     `message` is the status, `errors` are by section and field. `is_checking` is true while the run is read to
-    find out whether an answer arrived. `receipt` is set at the end.
+    find out whether an answer arrived, `is_offline` while the server of an open question is out of reach.
+    `receipt` is set at the end.
     """
 
     version: int
@@ -110,11 +110,19 @@ class Snapshot:
     errors: Errors = field(default_factory=dict)
     is_checking: bool = False
     receipt: Receipt | None = None
+    is_offline: bool = False
 
     @property
     def is_final(self) -> bool:
         """Whether this is an end state."""
         return self.state in FINAL
+
+
+def answer_options(who: str | None, *, drafts: bool, receipts: str) -> dict[str, Any]:
+    """Make the options of an `AnswerController` from those of a form. Raises `UsageError`."""
+    if receipts not in RECEIPTS:
+        raise UsageError.one_of("receipts", receipts, RECEIPTS)
+    return {"who": who, "use_drafts": drafts, "has_reasons": receipts == "full"}
 
 
 class AnswerController(Controller[Snapshot]):
@@ -195,7 +203,7 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             if name.strip() and self._snapshot.state in EDITABLE:
                 self.who, self.is_login = name.strip()[:MAX_NAME], False
-                self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1)
+                self._renew()
         self._notify()
 
     def edit(self, entries: Entries) -> None:
@@ -242,7 +250,7 @@ class AnswerController(Controller[Snapshot]):
     def refresh(self) -> None:
         """Read whether the question is still open, without the run's steps while it is.
 
-        Raises what `client.runs.get` raises, and changes nothing in that case.
+        Raises what `client.runs.get` raises. Of an error only `is_offline` remains.
         """
         try:
             run = self.client.runs.get(self.question.run, steps=False)
@@ -256,9 +264,9 @@ class AnswerController(Controller[Snapshot]):
     def _set_offline(self, is_offline: bool) -> None:
         with self._lock:
             previous = self._snapshot
-            if previous.state is not State.OPEN or is_offline == (previous.message == OFFLINE):
+            if previous.state is not State.OPEN or is_offline == previous.is_offline:
                 return
-            self._change(State.OPEN, OFFLINE if is_offline else "")
+            self._renew(is_offline=is_offline)
         self._notify()
 
     def identify(self, run: Run) -> None:
@@ -269,7 +277,7 @@ class AnswerController(Controller[Snapshot]):
                 return
             business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
             self.question = replace(self.question, run=known.with_local_fields(**business))
-            self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1)
+            self._renew()
         self._notify()
 
     def update_run(self, run: Run) -> None:
@@ -411,6 +419,10 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             version = self._snapshot.version + 1
             self._snapshot = Snapshot(version, state, message, errors or {}, is_checking, receipt)
+
+    def _renew(self, **changes: Any) -> None:
+        """Make a new snapshot of the same state, under the lock."""
+        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **changes)
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""

@@ -11,11 +11,13 @@ from typing import Any
 
 from runkit import jsontext, style
 from runkit.client import Client
+from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.text import (
     Markup,
     agent_title,
     block,
+    brief,
     html_table,
     isolate,
     link,
@@ -26,10 +28,10 @@ from runkit.text import (
     visible,
     web_host,
 )
-from runkit.widgets.controller import EDITABLE, SHARED_LOGINS, AnswerController
+from runkit.widgets.controller import EDITABLE, OFFLINE, SHARED_LOGINS, AnswerController
 from runkit.widgets.fields import Json
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
-from runkit.widgets.questions import AGAIN, FINAL, objects
+from runkit.widgets.questions import AGAIN, FINAL, Verb, objects
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 MAX_TEXT = 2000  # characters of one text
@@ -66,10 +68,21 @@ RECEIPT_TONES = {
 # ------------------------------------------------------------------------------------------ for the page
 
 
+def checked_reasons(reasons: Reasons | None) -> Reasons:
+    """Check the reasons that a form is to offer. Raises `UsageError`."""
+    lists = list(reasons.values()) if isinstance(reasons, Mapping) else [reasons or []]
+    are_lists = all(isinstance(one, list | tuple) for one in lists)
+    if not are_lists or not all(isinstance(text, str) for texts in lists for text in texts):
+        example = '{"dismissal": ["Different date of birth"]}'
+        raise UsageError(f"reasons={brief(reasons)} is not a dict of lists such as {example}")
+    return reasons or {}
+
+
 def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
     """Describe a card with one question: what is asked, where the answer stands, what is in the inputs."""
     question, client, snapshot = controller.question, controller.client, controller.snapshot
     state, receipt = snapshot.state, snapshot.receipt
+    message = f"{OFFLINE} {snapshot.message}" if snapshot.is_offline else snapshot.message
     controller.note_display()
     return {
         "kind": "form",
@@ -82,19 +95,14 @@ def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
             "title": truncated(question.label),
             "asked": asked_by(question),
             "sections": _sections(controller, reasons),
-            "send": {
-                "value": "send",
-                "button": f"Send {len(controller.form.sections)} answers",
-                "again": _again(FINAL, question),
-                "requires": [],
-            },
+            **_buttons(controller),
             "raw": raw_json(question.value),
         },
         "values": controller.entries,
         "status": {
             "version": snapshot.version,
             "state": str(state),
-            "message": "" if receipt else visible(snapshot.message),
+            "message": "" if receipt else visible(message.strip()),
             "receipt": visible(receipt.title) if receipt else "",
             "tone": receipt.tone if receipt else TONES.get(state, "neutral"),
             "errors": snapshot.errors,
@@ -124,21 +132,32 @@ def _sections(controller: AnswerController, reasons: Reasons) -> list[Json]:
                 "reason": section.reason,
                 "evidence": evidence,
                 "left_out": left_out,
-                "verbs": [
-                    {**verb._asdict(), "again": _again(verb.again, question), "button": visible(verb.button)}
-                    for verb in section.verbs
-                ],
+                "verbs": [_verb(verb, question) for verb in section.verbs],
                 "fields": [field.plain() for field in section.fields],
                 "summary": section.summary(),
-                "reasons": [shorten(one, 200) for one in reasons.get(section.kind, ())],
+                "reasons": list(reasons.get(section.kind, ())),
             }
         )
     return described
 
 
-def _again(text: str, question: Question) -> str:
-    """Name the second press; a business that is not known is said once more."""
-    return text if question.run.business_id else f"{AGAIN}: business not identified"
+def _buttons(controller: AnswerController) -> Json:
+    """Describe the buttons that send, and for several proposals those that choose for all of them."""
+    question, sections = controller.question, controller.form.sections
+    if len(sections) == 1:
+        return {"verbs": [_verb(verb, question) for verb in sections[0].verbs], "all": []}
+    send = Verb("send", f"Send {len(sections)} answers", FINAL, "", "")
+    which = "both" if len(sections) == 2 else "all"
+    return {
+        "verbs": [_verb(send, question)],
+        "all": [[f"Approve {which}", "A"], [f"Reject {which}", "X"]],
+    }
+
+
+def _verb(verb: Verb, question: Question) -> Json:
+    """Describe a button; its second press repeats that the business is not known."""
+    again = verb.again if question.run.business_id else f"{AGAIN}: business not identified"
+    return {**verb._asdict(), "button": visible(verb.button), "again": again}
 
 
 def evidence_of(proposals: Sequence[Mapping[str, Any]], room: int = MAX_FINDINGS) -> tuple[list[Json], str]:

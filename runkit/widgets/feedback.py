@@ -14,7 +14,7 @@ from runkit.models import Artifact, Run
 from runkit.style import CONFIDENCE_COLORS, MISSING
 from runkit.text import Markup, html_table, moment, plural, shorten, visible
 from runkit.widgets import display, jobs
-from runkit.widgets.card import CellOutput, texts
+from runkit.widgets.card import CellOutput, message_text
 from runkit.widgets.controller import Controller
 from runkit.widgets.fields import Json
 
@@ -153,9 +153,9 @@ class FeedbackForm(CellOutput[FeedbackController]):
         }
 
     def _receive(self, content: Json) -> None:
-        rating = texts(content, "rating")
+        rating = message_text(content, "rating")
         if rating in ("positive", "negative"):
-            self.controller.send(texts(content, "rate"), rating, texts(content, "comment"))
+            self.controller.send(message_text(content, "rate"), rating, message_text(content, "comment"))
 
     def _end_text(self) -> str:
         return "Form closed. Rerun the cell to rate."

@@ -43,7 +43,7 @@ class Field:
     """One input.
 
     `kind` is text, long_text, integer, number, flag, choice, date, json, texts (one per line) or rows.
-    `is_folded`: shown after a press on Edit. `columns` are the inputs of each row.
+    `is_folded`: shown after a press on Edit. `columns` are the inputs of each row, and `row` is its name.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Field:
     start: Any = ""  # the entry at first
     is_web: bool = False  # must be an http or https address
     columns: tuple[Field, ...] = ()
+    row: str = ""
 
     def plain(self) -> Json:
         """Describe the input to the browser."""
@@ -68,6 +69,7 @@ class Field:
             "folded": self.is_folded,
             "choices": [[label, json.dumps(value)] for label, value in self.choices],
             "columns": [column.plain() for column in self.columns],
+            "row": self.row,
         }
 
 
@@ -107,8 +109,8 @@ def parse_entries(fields: Sequence[Field], entries: Mapping[str, Any]) -> tuple[
             if one.kind == "rows":
                 parsed = [parse_entries(one.columns, row) for row in entry]
                 values[one.name] = [row for row, _ in parsed]
-                for number, (_, found) in enumerate(parsed):
-                    errors |= {f"{one.name}.{number}.{path}": error for path, error in found.items()}
+                for number, (_, row_errors) in enumerate(parsed):
+                    errors |= {f"{one.name}.{number}.{path}": text for path, text in row_errors.items()}
             elif one.kind == "flag":
                 values[one.name] = entry
             elif entry.strip():

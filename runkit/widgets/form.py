@@ -14,7 +14,7 @@ from runkit.models import Interrupt, Run
 from runkit.text import duration, shorten
 from runkit.widgets import card, display, drafts, jobs
 from runkit.widgets.card import CellOutput
-from runkit.widgets.controller import AnswerController, Snapshot
+from runkit.widgets.controller import AnswerController, Snapshot, answer_options
 from runkit.widgets.display import Bundle, Reasons
 from runkit.widgets.fields import Json
 from runkit.widgets.question import (
@@ -67,7 +67,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
     Raises
     ------
     UsageError
-        If several questions are pending and `interrupt` is missing.
+        If several questions are pending and `interrupt` is missing, or if an option is not known.
     RunkitError
         Whatever `client.runs.get` raises.
     """
@@ -83,8 +83,9 @@ class InterruptForm(CellOutput[AnswerController | None]):
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
+        options = answer_options(who, drafts=drafts, receipts=receipts)
         self._client = client
-        self._reasons = reasons or {}
+        self._reasons = display.checked_reasons(reasons)
         self._run = client.runs.get(run)
         interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
         question = question_of(self._run, interrupt_id)
@@ -94,9 +95,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         if question is None:
             self._closed = _closed(client, self._run, interrupt_id)
             return
-        self.controller = AnswerController(
-            client, question, who=who, use_drafts=drafts, has_reasons=receipts == "full"
-        )
+        self.controller = AnswerController(client, question, **options)
         self.controller.subscribe(self._changed)
 
     @property
@@ -223,6 +222,14 @@ class InterruptForm(CellOutput[AnswerController | None]):
 
 def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
     """Make the receipt of a closed question: the one that this machine answered last, if any."""
+    facts = (
+        ("run", run.label),
+        ("run ID", run.id),
+        ("host", f"{client.host} ({client.mode})"),
+        ("status", str(style.status(shorten(run.status, 40)))),
+    )
+    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
+        return Receipt(f"The run's question can't be read; {card.ALTERNATIVE}.", facts)
     with suppress(UsageError):
         drafts.drop_closed(run, client.host)
     logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
@@ -233,13 +240,5 @@ def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
         outcome, sent = outcome_of(question, run), Sent.from_entry(entry, question)
         word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
         return verdict(question, client, replace(outcome, word=word), sent)[1]
-    facts = (
-        ("run", run.label),
-        ("run ID", run.id),
-        ("host", f"{client.host} ({client.mode})"),
-        ("status", str(style.status(shorten(run.status, 40)))),
-    )
-    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
-        return Receipt(f"The run's question can't be read; {card.ALTERNATIVE}.", facts)
     which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
     return Receipt(f"Nothing to answer: {which} waiting.", facts)

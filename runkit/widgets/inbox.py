@@ -13,8 +13,8 @@ from runkit.html_tables import df_to_html, with_labels
 from runkit.style import MISSING, OUTCOMES
 from runkit.text import Markup, duration, plural, run_label, short_id, shorten, visible
 from runkit.widgets import display, jobs
-from runkit.widgets.card import CellOutput, texts
-from runkit.widgets.controller import READ_ONLY
+from runkit.widgets.card import CellOutput, message_text
+from runkit.widgets.controller import READ_ONLY, answer_options
 from runkit.widgets.display import Reasons
 from runkit.widgets.fields import Json
 from runkit.widgets.inbox_controller import Closed, InboxController, Row, Snapshot, key_of
@@ -60,6 +60,8 @@ class InterruptInbox(CellOutput[InboxController]):
 
     Raises
     ------
+    UsageError
+        If an option is not known.
     RunkitError
         Whatever `client.runs.list` raises; later failures are shown on the card.
     """
@@ -73,11 +75,11 @@ class InterruptInbox(CellOutput[InboxController]):
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
-        has_reasons = receipts == "full"
-        self.controller = InboxController(client, who=who, use_drafts=drafts, has_reasons=has_reasons)
-        self.controller.read(full=True)
+        options = answer_options(who, drafts=drafts, receipts=receipts)
         self._client = client
-        self._reasons = reasons or {}
+        self._reasons = display.checked_reasons(reasons)
+        self.controller = InboxController(client, **options)
+        self.controller.read(full=True)
         self._filter = ""
         self._ticker = jobs.Ticker(self.controller.tick, "inbox")
         self.controller.subscribe(self._update_twin)
@@ -115,30 +117,20 @@ class InterruptInbox(CellOutput[InboxController]):
         controller, form = self.controller, self.controller.snapshot.form
         keys = {" ".join(key_of(row)): key_of(row) for row in controller.rows()}
         if "filter" in content:
-            self._filter = texts(content, "filter").casefold()
+            self._filter = message_text(content, "filter").casefold()
         if content.get("refresh"):
             controller.refresh_all()
-        controller.open(keys.get(texts(content, "open")))
-        if (key := keys.get(texts(content, "later"))) is not None:
+        controller.open(keys.get(message_text(content, "open")))
+        if (key := keys.get(message_text(content, "later"))) is not None:
             controller.put_off(key)
-        if name := texts(content, "who"):
+        if name := message_text(content, "who"):
             controller.sign(name)
         elif form is not None:
             form.receive(content)
 
     def _describe(self) -> Json:
-        snapshot, form = self.controller.snapshot, self.controller.snapshot.form
-        rows = self.controller.rows()
-        shown = [row for row in rows if self._filter in row_label(row).casefold()]
-        is_open = (form.question.run.id, form.question.interrupt_id) if form else None
-        listed = [_item(row, is_open=key_of(row) == is_open) for row in shown[:MAX_ROWS]]
-        if (n_more := len(shown) - MAX_ROWS) > 0:
-            listed.append({"head": f"{n_more:,} more not shown; inbox.rows has all"})
-        listed += [_closed_item(one) for one in snapshot.closed[: -MAX_ROWS - 1 : -1]]
-        if snapshot.expired:
-            listed.append({"head": EXPIRED})
-            listed += [{**_item(row), "is_fixed": True, "tone": ""} for row in snapshot.expired[:MAX_ROWS]]
-        listed.append({"head": snapshot.coverage})
+        snapshot = self.controller.snapshot
+        form, rows = snapshot.form, self.controller.rows()
         waited = [row.wait_s for row in rows if row.wait_s is not None]
         age = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
         message = "" if snapshot.is_opening else snapshot.message
@@ -157,7 +149,28 @@ class InterruptInbox(CellOutput[InboxController]):
             card = {"empty": {"title": "Opening the question…", "text": ""}}
         else:
             card = {"empty": {"title": summary(snapshot), "text": snapshot.coverage}}
-        return {**card, "kind": "inbox", "top": top, "rows": listed, "spoken": announcement(snapshot)}
+        listed, spoken = self._list(snapshot, rows), announcement(snapshot)
+        return {**card, "kind": "inbox", "top": top, "rows": listed, "spoken": spoken}
+
+    def _list(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Json]:
+        """Describe the list: the questions that match the filter, the closed ones, and the expired ones."""
+        form = snapshot.form
+        opened = (form.question.run.id, form.question.interrupt_id) if form else None
+        matching = [row for row in rows if self._filter in row_label(row).casefold()]
+        items = [_item(row, is_open=key_of(row) == opened) for row in matching[:MAX_ROWS]]
+        items += _not_shown(matching, "inbox.rows has all")
+        items += [_closed_item(one) for one in snapshot.closed[: -MAX_ROWS - 1 : -1]]
+        items += _not_shown(snapshot.closed, "runkit.answer_log() has your answers")
+        if snapshot.expired:
+            items.append({"head": EXPIRED})
+        items += [{**_item(row), "is_fixed": True, "tone": ""} for row in snapshot.expired[:MAX_ROWS]]
+        items += _not_shown(snapshot.expired, "inbox.expired has all")
+        return [*items, {"head": snapshot.coverage}]
+
+
+def _not_shown(rows: Sequence[object], where: str) -> list[Json]:
+    n_more = len(rows) - MAX_ROWS
+    return [{"head": f"{n_more:,} more not shown; {where}"}] if n_more > 0 else []
 
 
 def _item(row: Row, *, is_open: bool = False) -> Json:
@@ -221,6 +234,7 @@ def age(row: Row) -> str:
 def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: waiting and expired questions, and receipts."""
     head, closed = summary(snapshot), snapshot.closed[-MAX_TABLE:]
+    n_earlier = len(snapshot.closed) - len(closed)
     parts = [
         display.title(head),
         display.line(f"{client.mode} {client.host} · {snapshot.coverage}"),
@@ -230,6 +244,7 @@ def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> displ
         display.line(EXPIRED if snapshot.expired else ""),
         display.title("Closed since this inbox was opened") if closed else "",
         *(display.line(f"{one.run.label}: {one.receipt.title}") for one in closed),
+        display.line(f"{n_earlier:,} earlier ones not shown." if n_earlier else ""),
         display.HINT if is_open else "",
     ]
     lines = [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_TABLE]]

@@ -26,7 +26,7 @@ from runkit.objects import Business
 from runkit.tables.frames import frames
 from runkit.text import moment, plural
 from runkit.widgets import jobs
-from runkit.widgets.controller import AnswerController, Controller
+from runkit.widgets.controller import MAX_NAME, AnswerController, Controller
 from runkit.widgets.controller import Snapshot as AnswerSnapshot
 from runkit.widgets.question import Receipt, State, question_of
 
@@ -280,7 +280,7 @@ class InboxController(Controller[Snapshot]):
 
     def sign(self, name: str) -> None:
         """Take the name of the person who answers, for all questions."""
-        self._who = name.strip() or self._who
+        self._who = name.strip()[:MAX_NAME] or self._who
         for form in self._forms.copy().values():
             form.sign(name)
 

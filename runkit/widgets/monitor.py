@@ -24,7 +24,7 @@ from runkit.tables.frames import Frames, frames, summarize_run
 from runkit.text import Markup, duration, shorten, visible
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import Card
-from runkit.widgets.controller import AnswerController, Snapshot
+from runkit.widgets.controller import AnswerController, Snapshot, answer_options
 from runkit.widgets.display import Bundle, Reasons
 from runkit.widgets.fields import Json
 from runkit.widgets.question import question_of
@@ -62,6 +62,8 @@ class RunMonitor:
 
     Raises
     ------
+    UsageError
+        If an option is not known.
     RunkitError
         Whatever `client.runs.get` raises.
     """
@@ -77,12 +79,8 @@ class RunMonitor:
         receipts: Literal["full", "short"] = "full",
     ) -> None:
         self._client = client
-        self._options: dict[str, Any] = {
-            "who": who,
-            "use_drafts": drafts,
-            "has_reasons": receipts == "full",
-        }
-        self._reasons = reasons or {}
+        self._options = answer_options(who, drafts=drafts, receipts=receipts)
+        self._reasons = display.checked_reasons(reasons)
         self._lock = threading.RLock()  # not held during requests and drawing, because `close()` takes it
         self._run = client.runs.get(run)
         self._message = "Live updates off."  # how the state is known, or what is wrong

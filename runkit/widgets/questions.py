@@ -94,6 +94,7 @@ SOURCE = (
     Field("source_type", "Type"),
 )
 ADDRESS = (Field("full_address", "Address", is_required=True),)
+ROWS = Field("", "", "rows", CODES, is_folded=True)
 PERSON = (Field("name", "Name", is_required=True), Field("titles", "Titles, one per line", "texts"))
 FIELDS: dict[str, tuple[Field, ...]] = {
     "decision": (NOTE,),
@@ -103,10 +104,13 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         FOLDED_NOTE,
     ),
     "document": (DOCUMENT_ID, FOLDED_NOTE),
-    "add_sources": (Field("sources", "Sources", "rows", CODES, is_folded=True, columns=SOURCE), FOLDED_NOTE),
+    "add_sources": (
+        replace(ROWS, name="sources", title="Sources", columns=SOURCE, row="Source"),
+        FOLDED_NOTE,
+    ),
     "add_attributes": (
-        Field("addresses", "Addresses", "rows", CODES, is_folded=True, columns=ADDRESS),
-        Field("people", "People", "rows", CODES, is_folded=True, columns=PERSON),
+        replace(ROWS, name="addresses", title="Addresses", columns=ADDRESS, row="Address"),
+        replace(ROWS, name="people", title="People", columns=PERSON, row="Person"),
         FOLDED_NOTE,
     ),
     "other": (NOTE, replace(JSON, is_folded=True)),

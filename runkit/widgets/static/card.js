@@ -6,7 +6,8 @@ const DRAFT_MS = 400; // after the last keystroke, what was typed goes to Python
 const SLOW_MS = 4000; // without a reply, the kernel is busy or gone
 const MAX_RADIOS = 4; // choices; more get a dropdown
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+const SLOW = "Still sending: the kernel is busy or gone, and your answer may not have left yet. "
+  + "Not responding? Rerun this cell.";
 const KEYS = [
   ["J K", "next, previous"], ["Enter", "first field"], ["A", "yes (twice)"], ["X", "no (twice)"],
   ["H", "later"], ["E", "edit"], ["Ctrl Enter", "main button (twice)"], ["Esc", "cancel, back to the list"],
@@ -27,6 +28,13 @@ function h(name, props, ...children) {
 }
 
 const pill = (text, tone) => h("span", {class: `rk-pill ${tone ?? ""}`}, text);
+const muted = (...children) => h("div", {class: "rk-muted"}, children);
+const note = (...children) => h("span", {class: "rk-muted"}, children);
+const space = () => h("span", {class: "rk-space"});
+const linkButton = (text, onclick, props) => h("button", {...props, class: "rk-link", onclick}, text);
+const errorLine = (path, id) => h("div", {class: "rk-error", id, "data-error": path, hidden: true});
+const business = (tag, name) =>
+  h(tag, {class: name ? "" : "rk-unknown"}, name || "Business not identified yet");
 
 function announce(text) { // one region per page, which remains when the card is removed
   let live = document.getElementById("runkit-live");
@@ -41,27 +49,32 @@ function source(one) {
   const link = h("a", {href: one.url, target: "_blank", rel: "noopener noreferrer"}, one.name);
   return h("div", {class: "rk-source"},
     h("bdi", null, one.url ? link : one.name),
-    one.host && h("span", {class: "rk-muted"}, `(${one.host})`),
+    one.host && note(`(${one.host})`),
     one.tier && h("span", {class: "rk-tier"}, `${one.mark} ${one.tier}`));
 }
 
 function finding(one) {
   return h("div", {class: "rk-finding"},
     h("div", null, h("b", null, one.title), " ", one.confidence && pill(one.confidence, one.tone)),
-    h("div", {class: "rk-evidence"}, h("div", {class: "rk-summary"}, one.summary), h("div", null, one.sources.map(source))));
+    h("div", {class: "rk-evidence"},
+      h("div", null, one.summary),
+      h("div", null, one.sources.map(source))));
 }
 
 function render({model, el}) {
   const id = globalThis.crypto?.randomUUID?.() ?? String(Math.random());
-  const root = el.appendChild(h("div", {class: "runkit-card mathjax_ignore tex2jax_ignore", "data-state": "loading"}));
-  const drafts = {}; // what is in the inputs, by question
+  const props = {class: "runkit-card mathjax_ignore tex2jax_ignore", "data-state": "loading"};
+  const root = el.appendChild(h("div", props));
+  const drafts = {}; // what is in the inputs, by the digest of their question
+  const opened = {}; // the addresses of the sources that were opened, by the digest of their question
+  const comments = {}; // by artifact
   const unfolded = new Set();
   const json = {}; // what each region shows
   const nodes = {};
   const isLab = () => root.closest(".jp-Notebook") !== null;
-  let state = null, sender = null, values = {}, armed = null, waiting = 0, newest = 0, sent = 0, received = 0;
-  const opened = []; // sources, by the digest of their question
-  let draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
+  let state = null, sender = null, values = {}, armed = null;
+  let sent = 0, waiting = 0, newest = 0; // numbers of messages: sent last, with an answer, and from Python
+  let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
 
   // -- messages
 
@@ -69,8 +82,8 @@ function render({model, el}) {
     sent += 1;
     try {
       model.send({...content, view: id, n: sent});
-    } catch (error) { // the kernel or the widget is gone
-      say("Not sent: this card has lost its kernel. Rerun this cell.", "attention");
+    } catch { // the kernel or the widget is gone
+      if (nodes.message) say("Not sent: this card has lost its kernel. Rerun this cell.", "attention");
       return false;
     }
     return true;
@@ -92,10 +105,17 @@ function render({model, el}) {
   function onMessage(message) {
     if (message.n === undefined || message.n <= newest) return; // an older state, overtaken by a newer one
     newest = message.n;
-    received = performance.now();
-    if (message.heard?.[0] === id && message.heard[1] >= waiting) { waiting = 0; clearTimeout(slowTimer); }
+    receivedAt = performance.now();
+    const [view, n] = message.heard;
+    if (view === id && n >= waiting) {
+      waiting = 0;
+      clearTimeout(slowTimer);
+    }
     const digest = message.question?.digest;
-    if (digest !== state?.question?.digest) { disarm(); isSigning = message.status?.ask ?? false; }
+    if (digest !== state?.question?.digest) {
+      disarm();
+      isSigning = message.status?.ask ?? false;
+    }
     state = message;
     if (digest) values = drafts[digest] ??= structuredClone(message.values);
     draw();
@@ -103,19 +123,23 @@ function render({model, el}) {
 
   // -- the two presses
 
-  const verbs = () => state?.question?.sections.length === 1 ? state.question.sections[0].verbs : [state.question.send];
   const isCombined = () => state.question.sections.length > 1;
   const chosen = (section) => section.verbs.find((one) => one.value === values[section.key].decision);
-  const isBlank = (value) => value === null || value === undefined || String(value).trim() === "";
+  const isBlank = (value) => String(value ?? "").trim() === "";
+  const pressButton = (value) => root.querySelector(`[data-id="press-${CSS.escape(value)}"]`);
 
-  function missing(verb) { // the first input that an answer needs, and what is wrong with it
-    for (const section of state.question.sections) {
-      const choice = isCombined() ? chosen(section) : verb;
-      if (!choice) return [section.key, "decision", "choose an answer"];
-      const name = choice.requires.find((one) => isBlank(values[section.key][one]));
-      if (name) return [section.key, name, "is required"];
-    }
-    return null;
+  function lacks(verb) { // for each incomplete section the first input that its answer needs
+    return state.question.sections.map((section) => {
+      const {key} = section, choice = isCombined() ? chosen(section) : verb;
+      if (!choice) return {key, path: "decision", text: "choose an answer"};
+      const path = choice.requires.find((one) => isBlank(values[key][one]));
+      return path && {key, path, text: "is required"};
+    }).filter(Boolean);
+  }
+
+  function progress() {
+    const n = state.question.sections.length;
+    return `${n - lacks().length} of ${n} answered`;
   }
 
   function disarm() {
@@ -128,38 +152,52 @@ function render({model, el}) {
   }
 
   function press(value) {
-    const verb = verbs().find((one) => one.value === value);
-    if (!verb || waiting || state.status.inert) return;
-    const now = performance.now();
-    if (armed?.value === value) {
-      if (now - armed.at < ARM_MS) return; // a double click is one press
-      disarm();
-      clearTimeout(draftTimer);
-      draftTimer = 0;
-      const digest = state.question.digest, own = opened.filter((one) => one.digest === digest);
-      const sources = new Set(own.map((one) => one.url));
-      if (!send({verb: value, values, digest, opened: sources.size})) return;
-      waiting = sent;
-      slowTimer = setTimeout(() => say("Still sending: the kernel is busy or gone. Your answer has not left yet. Not responding? Rerun this cell.", "attention"), SLOW_MS);
-      say(`Sending your answer… Signed ${state.status.who}`, "neutral");
-      return;
-    }
+    const verb = state.question.verbs.find((one) => one.value === value);
+    if (!verb || waiting || state.status.inert || takeName()) return;
+    if (armed?.value !== value) arm(verb);
+    else if (performance.now() - armed.at >= ARM_MS) sendAnswer(value); // a double click is one press
+  }
+
+  function arm(verb) {
     disarm();
-    const lack = missing(verb);
-    mark(lack ? {[lack[0]]: {[lack[1]]: lack[2]}} : {});
-    if (lack) {
+    const [first] = lacks(verb);
+    showErrors(first ? {[first.key]: {[first.path]: first.text}} : {});
+    if (first) {
       say(isCombined() ? progress() : "Not sent. Fix the field marked below.", "fail");
-      (input(lack[0], lack[1]) ?? root.querySelector(`[data-id="verb-${lack[0]}-0"]`))?.focus();
+      (input(first.key, first.path) ?? root.querySelector(`[data-id="verb-${first.key}-0"]`))?.focus();
       return;
     }
-    const button = root.querySelector(`[data-id="press-${value}"]`);
+    const button = pressButton(verb.value);
     if (!document.activeElement?.matches(".runkit-card :is(textarea, input, select)")) button.focus();
     button.classList.add("rk-armed");
     say("");
-    armed = {value, at: now, button, anchor: document.activeElement};
+    armed = {value: verb.value, at: performance.now(), button, anchor: document.activeElement};
     armed.timer = setTimeout(() => { button.dataset.armed = "true"; }, ARM_MS);
     announce(`${verb.button}? ${verb.again}`);
     drawHints();
+  }
+
+  function sendAnswer(verb) {
+    disarm();
+    clearTimeout(draftTimer);
+    draftTimer = 0;
+    const {digest} = state.question;
+    if (!send({verb, values, digest, opened: opened[digest]?.size ?? 0})) return;
+    waiting = sent;
+    slowTimer = setTimeout(() => say(SLOW, "attention"), SLOW_MS);
+    say(`Sending your answer… Signed ${state.status.who}`, "neutral");
+  }
+
+  function takeName() { // a name that is typed, but not taken yet, is shown before anything is armed
+    const name = isSigning && root.querySelector('[data-id="who"]')?.value.trim();
+    if (name) sign(name);
+    return Boolean(name);
+  }
+
+  function sign(name) {
+    isSigning = false;
+    if (name) send({who: name});
+    else draw();
   }
 
   function choose(section, value) {
@@ -168,14 +206,15 @@ function render({model, el}) {
     draw();
   }
 
-  function chooseAll(isYes) {
-    for (const section of state.question.sections)
-      values[section.key].decision = section.verbs.find((one) => one.key === (isYes ? "A" : "X"))?.value ?? "";
+  function chooseAll(key) {
+    for (const section of state.question.sections) {
+      const verb = section.verbs.find((one) => one.key === key);
+      values[section.key].decision = verb?.value ?? "";
+    }
     typed();
     draw();
-    const lack = missing();
-    if (lack) input(lack[0], lack[1])?.focus();
-    else root.querySelector('[data-id^="press-"]')?.focus();
+    const [first] = lacks();
+    (first ? input(first.key, first.path) : pressButton(state.question.verbs[0].value))?.focus();
   }
 
   function typed() { // what is armed was another answer
@@ -185,95 +224,126 @@ function render({model, el}) {
     draftTimer = setTimeout(sendDraft, DRAFT_MS);
   }
 
-  const progress = () => {
-    const n = state.question.sections.filter((one) => chosen(one) && !chosen(one).requires.some((name) => isBlank(values[one.key][name]))).length;
-    return `${n} of ${state.question.sections.length} answered`;
-  };
-
   // -- inputs
 
   const input = (key, path) => root.querySelector(`[data-id="in-${key}-${CSS.escape(path)}"]`);
 
   function field(key, one, path, holder) {
-    const dataId = `in-${key}-${path}`, domId = `${id}-${dataId}`, value = holder[one.name], isLong = one.kind === "long_text";
-    const set = (next) => { holder[one.name] = next; typed(); hint.hidden = !UNSEEN.test(String(next)); if (isCombined()) drawHints(); };
-    const hint = h("div", {class: "rk-muted", hidden: true}, "This text contains invisible characters. They are sent, too.");
+    const dataId = `in-${key}-${path}`, domId = `${id}-${dataId}`, value = holder[one.name];
+    const set = (next) => { holder[one.name] = next; typed(); drawHints(); };
+    const title = h("b", null, one.title), isLong = one.kind === "long_text";
+    const below = [one.help && !isLong && muted(one.help), errorLine(`${key}-${path}`, `${domId}-error`)];
     const common = {id: domId, "data-id": dataId, oninput: (event) => set(event.target.value)};
-    const error = h("div", {class: "rk-error", id: `${domId}-error`, "data-error": `${key}-${path}`, hidden: true});
-    const below = [one.help && !isLong && h("div", {class: "rk-muted"}, one.help), hint, error];
-    const title = h("label", {for: domId}, h("b", null, one.title), isLong && one.help ? h("span", {class: "rk-muted"}, ` ${one.help}`) : "");
     if (one.kind === "flag") {
-      const box = h("input", {...common, type: "checkbox", oninput: (event) => set(event.target.checked)});
+      const box = h("input", {...common, type: "checkbox", oninput: () => set(box.checked)});
       box.checked = value === true;
       return h("div", {class: "rk-field"}, h("label", null, box, " ", one.title), below);
     }
     if (one.kind === "choice" && one.choices.length <= MAX_RADIOS) {
-      const radios = one.choices.map(([label, json], at) => {
-        const radio = h("input", {type: "radio", name: domId, value: json, "data-id": at ? `${dataId}-${at}` : dataId, oninput: () => set(json)});
-        radio.checked = json === value;
+      const radios = one.choices.map(([label, choice], at) => {
+        const radioId = at ? `${dataId}-${at}` : dataId;
+        const oninput = () => set(choice);
+        const radio = h("input", {type: "radio", name: domId, "data-id": radioId, oninput});
+        radio.checked = choice === value;
         return h("label", {class: "rk-radio"}, radio, " ", label);
       });
-      return h("fieldset", {class: "rk-field", id: domId}, h("legend", null, h("b", null, one.title)), radios, below);
+      return h("fieldset", {class: "rk-field", id: domId}, h("legend", null, title), radios, below);
     }
     let node;
     if (one.kind === "choice") {
-      node = h("select", common, h("option", {value: ""}, "choose…"), one.choices.map(([label, json]) => h("option", {value: json}, label)));
-    } else if (["long_text", "texts", "json"].includes(one.kind)) node = h("textarea", {...common, rows: 2});
-    else node = h("input", {...common, type: one.kind === "date" ? "date" : "text", autocomplete: "off"});
+      const choices = [["choose…", ""], ...one.choices];
+      node = h("select", common, choices.map(([label, choice]) => h("option", {value: choice}, label)));
+    } else if (isLong || one.kind === "texts" || one.kind === "json") {
+      node = h("textarea", {...common, rows: 2});
+    } else {
+      node = h("input", {...common, type: one.kind === "date" ? "date" : "text", autocomplete: "off"});
+    }
     node.value = value ?? "";
-    return h("div", {class: "rk-field"}, title, node, below);
+    const label = h("label", {for: domId}, title, isLong && one.help && note(` ${one.help}`));
+    return h("div", {class: "rk-field"}, label, node, below);
   }
 
   function rows(key, one, holder) {
     const list = holder[one.name];
-    const redraw = () => { typed(); json.body = null; draw(); };
-    return h("fieldset", {class: "rk-field"}, h("legend", null, h("b", null, one.title)), h("div", {class: "rk-muted"}, one.help),
-      list.map((row, number) => h("div", {class: "rk-row"},
-        one.columns.map((column) => field(key, {...column, title: `${one.title.replace(/s$/, "")} ${number + 1}: ${column.title.toLowerCase()}`}, `${one.name}.${number}.${column.name}`, row)),
-        h("button", {class: "rk-link", onclick: () => { list.splice(number, 1); redraw(); }}, `Remove ${number + 1}`))),
-      h("div", {class: "rk-error", "data-error": `${key}-${one.name}`, hidden: true}),
-      h("button", {class: "rk-link", onclick: () => { list.push(Object.fromEntries(one.columns.map((column) => [column.name, ""]))); redraw(); }}, `Add to ${one.title.toLowerCase()}`));
+    const change = (edit) => () => { edit(); typed(); redrawBody(); };
+    const add = () => list.push(Object.fromEntries(one.columns.map((column) => [column.name, ""])));
+    const cell = (column, at) => {
+      const title = `${one.row} ${at + 1}: ${column.title.toLowerCase()}`;
+      return field(key, {...column, title}, `${one.name}.${at}.${column.name}`, list[at]);
+    };
+    const row = (_, at) => h("div", {class: "rk-row"},
+      one.columns.map((column) => cell(column, at)),
+      linkButton(`Remove ${at + 1}`, change(() => list.splice(at, 1))));
+    return h("fieldset", {class: "rk-field"}, h("legend", null, h("b", null, one.title)), muted(one.help),
+      list.map(row),
+      errorLine(`${key}-${one.name}`),
+      linkButton(`Add to ${one.title.toLowerCase()}`, change(add)));
   }
 
   function inputs(section) {
-    const holder = values[section.key];
-    const draw1 = (one) => (one.kind === "rows" ? rows(section.key, one, holder) : field(section.key, one, one.name, holder));
+    const {key} = section, holder = values[key], isOpen = unfolded.has(key);
+    const build = (one) => (one.kind === "rows" ? rows(key, one, holder) : field(key, one, one.name, holder));
     const folded = section.fields.filter((one) => one.folded);
-    const isOpen = unfolded.has(section.key);
-    const open = section.fields.filter((one) => !one.folded).map((one) => [draw1(one), one.name === "note" && chips(section)]);
-    return [open, folded.length > 0 && h("div", {class: "rk-fold"},
-      !isOpen && section.summary, " ",
-      h("button", {class: "rk-link", "data-id": `edit-${section.key}`, "aria-expanded": String(isOpen), onclick: () => fold(section.key)}, isOpen ? "Close" : "Edit")),
-    isOpen && h("div", {class: "rk-inputs"}, folded.map(draw1))].filter(Boolean);
+    const open = section.fields.filter((one) => !one.folded);
+    const edit = {"data-id": `edit-${key}`, "aria-expanded": String(isOpen)};
+    return [
+      open.map((one) => [build(one), one.name === "note" && chips(section)]),
+      folded.length > 0 && h("div", {class: "rk-fold"},
+        !isOpen && section.summary, " ", linkButton(isOpen ? "Close" : "Edit", () => fold(key), edit)),
+      isOpen && h("div", null, folded.map(build)),
+    ];
   }
 
   function chips(section) {
-    const set = (text) => { values[section.key].note = text; typed(); json.body = null; draw(); input(section.key, "note")?.focus(); };
-    return section.reasons.length > 0 && h("div", {class: "rk-chips"}, section.reasons.map((text) =>
-      h("button", {class: "rk-chip", "aria-pressed": String(values[section.key].note === text), onclick: () => set(text)}, text)));
+    const holder = values[section.key];
+    const set = (text) => { holder.note = text; typed(); redrawBody(); input(section.key, "note")?.focus(); };
+    const chip = (text) => h("button",
+      {class: "rk-chip", "aria-pressed": String(holder.note === text), onclick: () => set(text)}, text);
+    return section.reasons.length > 0 && h("div", {class: "rk-chips"}, section.reasons.map(chip));
+  }
+
+  function toggle(key) {
+    if (!unfolded.delete(key)) unfolded.add(key);
+    draw();
   }
 
   function fold(key) {
-    if (!unfolded.delete(key)) unfolded.add(key);
-    draw();
-    const first = state.question.sections.find((one) => one.key === key).fields.find((one) => one.folded);
-    if (unfolded.has(key) && first) (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
+    toggle(key);
+    const section = state.question.sections.find((one) => one.key === key);
+    const first = section.fields.find((one) => one.folded);
+    if (unfolded.has(key) && first) {
+      (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
+    }
   }
 
-  function mark(errors) {
-    for (const node of root.querySelectorAll("[data-error]")) { node.hidden = true; node.textContent = ""; }
-    for (const node of root.querySelectorAll("[aria-invalid]")) { node.removeAttribute("aria-invalid"); node.removeAttribute("aria-describedby"); }
+  function showErrors(errors) { // beside their inputs, which are unfolded for it
+    for (const section of state.question.sections) {
+      const names = Object.keys(errors[section.key] ?? {}).map((path) => path.split(".")[0]);
+      const isFolded = section.fields.some((one) => one.folded && names.includes(one.name));
+      if (isFolded && !unfolded.has(section.key)) fold(section.key);
+    }
+    return mark(errors);
+  }
+
+  function mark(errors) { // gives the first input with an error, and the errors that have no input
+    for (const node of root.querySelectorAll("[data-error]")) node.hidden = true;
+    for (const node of root.querySelectorAll("[aria-invalid]")) {
+      node.removeAttribute("aria-invalid");
+      node.removeAttribute("aria-describedby");
+    }
     const unplaced = [];
     let first = null;
-    for (const [key, byPath] of Object.entries(errors ?? {})) {
+    for (const [key, byPath] of Object.entries(errors)) {
       for (const [path, text] of Object.entries(byPath)) {
-        const node = root.querySelector(`[data-error="${key}-${CSS.escape(path)}"]`), control = input(key, path);
-        if (!node) { unplaced.push(text); continue; }
-        node.hidden = false;
-        node.textContent = `✕ ${text}`;
+        const line = root.querySelector(`[data-error="${key}-${CSS.escape(path)}"]`);
+        const control = input(key, path);
         control?.setAttribute("aria-invalid", "true");
-        control?.setAttribute("aria-describedby", node.id);
-        first ??= control;
+        if (line) {
+          line.hidden = false;
+          line.textContent = `✕ ${text}`;
+          control?.setAttribute("aria-describedby", line.id);
+          first ??= control;
+        } else unplaced.push(text);
       }
     }
     return [first, unplaced];
@@ -296,14 +366,21 @@ function render({model, el}) {
     return true;
   }
 
+  function redrawBody() {
+    delete json.body;
+    draw();
+  }
+
   function frame() {
-    const kind = state.kind;
+    const hadFocus = root.contains(document.activeElement);
     for (const name of Object.keys(json)) delete json[name];
     const region = (name, tag = "div", props = {}) => (nodes[name] = h(tag, {class: `rk-${name}`, ...props}));
     const pane = region("pane", "section", {tabindex: "-1", "aria-label": "Question"});
-    pane.append(region("body"), region("message", "div", {"aria-live": "off"}), region("bar"), region("help"));
-    root.replaceChildren(region("top"), kind === "inbox" ? h("div", {class: "rk-main"}, region("list", "nav", {"aria-label": "Questions"}), pane) : pane);
-    root.dataset.kind = kind;
+    pane.append(region("body"), region("message"), region("bar"), region("help"));
+    const main = () => h("div", {class: "rk-main"}, region("list", "nav", {"aria-label": "Questions"}), pane);
+    root.replaceChildren(region("top"), state.kind === "inbox" ? main() : pane);
+    root.dataset.kind = state.kind;
+    if (hadFocus) pane.focus();
     const output = root.closest(".jp-OutputArea"); // by now the card is in the page, beside its static twin
     for (const twin of output?.querySelectorAll(".runkit-twin") ?? []) twin.removeAttribute("open");
     for (const line of output?.querySelectorAll(".runkit-nobuttons") ?? []) line.hidden = true;
@@ -317,25 +394,32 @@ function render({model, el}) {
       patch("top", state.top, top);
       patch("list", state.rows, list);
     }
-    if (state.kind === "feedback") { patch("body", [state.rows, state.title], ratings); announce(state.spoken); return; }
-    const choices = question && isCombined() ? question.sections.map((one) => values[one.key].decision) : null;
-    patch("body", [question, status?.who, status?.final, status?.receipt, isSigning, [...unfolded], choices, state.empty], question ? body : empty);
-    patch("bar", [question?.digest, status?.inert, status?.checking, status?.state === "unknown"], () => (question && !status.final ? bar() : []));
-    if (!waiting) {
-      const [first, unplaced] = mark(status?.errors);
-      say([status?.message, ...unplaced].filter(Boolean).join(" "), status?.tone);
-      if (status?.state === "invalid" && json.focused !== status.version) { json.focused = status.version; openFolded(status.errors); first?.focus(); }
+    if (state.kind === "feedback") {
+      patch("body", [state.rows, state.title, [...unfolded]], ratings);
+      announce(state.spoken);
+      return;
     }
+    const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
+    const shown = [status?.who, status?.final, status?.receipt, isSigning, [...unfolded], decisions];
+    patch("body", [question, state.empty, shown], question ? body : empty);
+    const barData = [question?.digest, status?.inert, status?.checking, status?.state === "unknown"];
+    if (patch("bar", barData, () => (question && !status.final ? bar() : []))) disarm(); // its button is gone
+    if (!question) say("");
+    else if (!waiting) drawStatus();
     drawHints();
     if (status?.final && state.kind === "form" && root.contains(document.activeElement)) leave();
     announce([status?.message, state.spoken].filter(Boolean).join(" "));
   }
 
-  function openFolded(errors) {
-    for (const section of state.question.sections) {
-      const paths = Object.keys(errors[section.key] ?? {}).map((path) => path.split(".")[0]);
-      if (!unfolded.has(section.key) && section.fields.some((one) => one.folded && paths.includes(one.name))) { fold(section.key); mark(errors); }
-    }
+  const empty = () => [h("div", {class: "rk-ask"}, state.empty.title), muted(state.empty.text)];
+
+  function drawStatus() {
+    const {status} = state, errors = JSON.stringify(status.errors);
+    const isNew = errors !== "{}" && errors !== json.errors;
+    json.errors = errors;
+    const [first, unplaced] = isNew ? showErrors(status.errors) : mark(status.errors);
+    say([status.message, ...unplaced].filter(Boolean).join(" "), status.tone);
+    if (isNew) first?.focus();
   }
 
   function leave() { // the card becomes a receipt: the focus goes to the next card, else to the cell
@@ -345,111 +429,181 @@ function render({model, el}) {
   }
 
   function say(text, tone) {
-    patch("message", [text, tone], () => text ? [h("div", {class: `rk-said ${tone ?? ""}`}, text,
-      state?.status?.copy && h("button", {class: "rk-link", onclick: () => navigator.clipboard?.writeText(state.status.copy)}, "Copy your draft"))] : []);
+    const copy = state?.status?.copy;
+    const copyButton = () => linkButton("Copy your draft", () => navigator.clipboard?.writeText(copy));
+    patch("message", [text, tone, copy], () =>
+      text && h("div", {class: `rk-said ${tone ?? ""}`}, text, copy && copyButton()));
   }
 
   function body() {
-    const {question, status} = state, n = question.sections.length;
+    const {question, status} = state;
     return [
-      h("div", {class: "rk-head"}, h("h2", {class: question.business ? "" : "rk-unknown"}, question.business || "Business not identified yet"),
-        h("code", null, question.run), h("span", {class: "rk-space"}), h("span", {class: "rk-muted"}, `${question.mode} · ${question.host}`)),
-      h("div", {class: "rk-ask"}, question.title), h("div", {class: "rk-muted"}, question.asked),
+      h("div", {class: "rk-head"}, business("h2", question.business), h("code", null, question.run), space(),
+        note(`${question.mode} · ${question.host}`)),
+      h("div", {class: "rk-ask"}, question.title), muted(question.asked),
       status.receipt && h("div", {class: `rk-said ${status.tone}`}, status.receipt),
-      question.sections.map((section, at) => h("div", {class: "rk-proposal"},
-        n > 1 && h("div", null, h("b", null, `${at + 1}. ${section.title}`), h("span", {class: "rk-muted"}, ` ${section.agent}`)),
-        section.reason && h("div", {class: "rk-muted"}, section.reason),
-        section.evidence.length ? section.evidence.map(finding) : h("div", {class: "rk-muted"}, "The agent gave no evidence."),
-        section.left_out && h("div", {class: "rk-muted"}, section.left_out),
-        n > 1 && !status.final && [inputs(section), h("div", {class: "rk-choices"}, section.verbs.map((verb, index) =>
-          h("button", {class: "rk-button", "data-id": `verb-${section.key}-${index}`, "aria-pressed": String(chosen(section) === verb), onclick: () => choose(section, verb.value)},
-            chosen(section) === verb ? `✓ ${verb.button}` : verb.button)),
-        chosen(section) && h("span", {class: "rk-muted"}, "Your choice, not sent yet"),
-        h("div", {class: "rk-error", "data-error": `${section.key}-decision`, hidden: true}))])),
-      n === 1 && !status.final && [inputs(question.sections[0]), h("div", {class: "rk-error", "data-error": "0-decision", hidden: true})],
+      question.sections.map(proposal),
+      !isCombined() && !status.final && [inputs(question.sections[0]), errorLine("0-decision")],
       !status.final && !status.read_only && signature(),
       h("details", null, h("summary", null, "What the agent sent, as JSON"), h("pre", null, question.raw)),
-    ].flat(9).filter(Boolean);
+    ];
+  }
+
+  function proposal(section, at) {
+    const {evidence} = section, isOpen = isCombined() && !state.status.final;
+    return h("div", {class: "rk-proposal"},
+      isCombined() && h("div", null, h("b", null, `${at + 1}. ${section.title}`), note(` ${section.agent}`)),
+      section.reason && muted(section.reason),
+      evidence.length ? evidence.map(finding) : muted("The agent gave no evidence."),
+      section.left_out && muted(section.left_out),
+      isOpen && [inputs(section), choices(section)]);
+  }
+
+  function choices(section) {
+    const choice = chosen(section);
+    const buttons = section.verbs.map((verb, at) => {
+      const isChosen = verb === choice, onclick = () => choose(section, verb.value);
+      const props = {"data-id": `verb-${section.key}-${at}`, "aria-pressed": String(isChosen), onclick};
+      return h("button", {class: "rk-button", ...props}, isChosen ? `✓ ${verb.button}` : verb.button);
+    });
+    return h("div", {class: "rk-choices"}, buttons,
+      choice && note("Your choice, not sent yet"), errorLine(`${section.key}-decision`));
   }
 
   function signature() {
-    const {status} = state;
-    const sign = (event) => { isSigning = false; if (event.target.value.trim()) send({who: event.target.value}); else draw(); };
+    const {who, login} = state.status;
     if (isSigning) {
-      return h("div", {class: "rk-field"}, h("label", {for: `${id}-who`}, h("b", null, "Your name"), h("span", {class: "rk-muted"}, ` goes into the audit record, else ${status.who} (login)`)),
-        h("input", {id: `${id}-who`, "data-id": "who", type: "text", autocomplete: "off", maxlength: 80, onchange: sign}));
+      const props = {id: `${id}-who`, "data-id": "who", type: "text", autocomplete: "off", maxlength: 80};
+      return h("div", {class: "rk-field"},
+        h("label", {for: props.id}, h("b", null, "Your name"),
+          note(` goes into the audit record, else ${who} (login)`)),
+        h("input", {...props, onchange: (event) => sign(event.target.value.trim())}));
     }
-    return h("div", {class: "rk-who rk-muted"}, "You answer as ", h("b", null, status.who), status.login ? " (login). " : ". ",
-      h("button", {class: "rk-link", "data-id": "change", onclick: () => { isSigning = true; draw(); root.querySelector('[data-id="who"]')?.focus(); }}, "Change"));
+    const change = () => { isSigning = true; draw(); root.querySelector('[data-id="who"]')?.focus(); };
+    return h("div", {class: "rk-who rk-muted"},
+      "You answer as ", h("b", null, who), login ? " (login). " : ". ",
+      linkButton("Change", change, {"data-id": "change"}));
   }
 
   function bar() {
-    const {status} = state;
-    if (status.state === "unknown") return [h("button", {class: "rk-button", "data-id": "check", hidden: status.checking, onclick: () => send({check: true})}, "Check again")];
+    const {question, status} = state;
+    const button = (props, ...children) => h("button", {class: "rk-button", ...props}, children);
+    const kbd = (key) => key && h("kbd", null, key);
+    if (status.state === "unknown") {
+      const onclick = () => send({check: true});
+      return button({"data-id": "check", hidden: status.checking, onclick}, "Check again");
+    }
     if (status.read_only) return [];
-    const buttons = verbs().map((verb, at) => h("button", {
-      class: `rk-button rk-verb ${at === 0 ? "rk-main-verb" : ""}`, "data-id": `press-${verb.value}`, onclick: () => press(verb.value),
-    }, h("span", {class: "rk-calm"}, verb.button, at === 0 ? h("kbd", null, "Ctrl Enter") : verb.key && h("kbd", null, verb.key)), h("span", {class: "rk-again"}, verb.again)));
-    const all = isCombined() ? [["Approve", true, "A"], ["Reject", false, "X"]].map(([word, isYes, key]) =>
-      h("button", {class: "rk-button", onclick: () => chooseAll(isYes)}, `${word} ${state.question.sections.length === 2 ? "both" : "all"}`, h("kbd", null, key))) : [];
-    const later = state.kind === "inbox" && h("button", {class: "rk-button", "data-id": "later", onclick: later1}, "Later", h("kbd", null, "H"));
+    const verbs = question.verbs.map((verb, at) => {
+      const isMain = at === 0, onclick = () => press(verb.value);
+      const style = `rk-button rk-verb ${isMain ? "rk-main-verb" : ""}`;
+      return button({class: style, "data-id": `press-${verb.value}`, onclick},
+        h("span", {class: "rk-calm"}, verb.button, kbd(isMain ? "Ctrl Enter" : verb.key)),
+        h("span", {class: "rk-again"}, verb.again));
+    });
+    const all = question.all.map(([text, key]) => button({onclick: () => chooseAll(key)}, text, kbd(key)));
+    const later = () => button({"data-id": "later", onclick: putOff}, "Later", kbd("H"));
     nodes.hints = h("span", {class: "rk-hints rk-muted"});
-    return [...buttons, ...all, later, nodes.hints];
+    return [verbs, all, state.kind === "inbox" && later(), nodes.hints];
   }
 
   function drawHints() {
     if (!nodes.hints) return;
-    const keys = state?.kind === "inbox" ? "J K next, previous · ? all keys" : "? all keys";
-    nodes.hints.textContent = armed ? "Esc to cancel" : [state?.question && isCombined() && progress(), isLab() && keys].filter(Boolean).join(" · ");
-    nodes.bar?.querySelector(".rk-main-verb")?.classList.toggle("rk-dim", Boolean(state.question && isCombined() && missing()));
-    patch("help", isHelp, () => (isHelp ? KEYS.map(([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`)) : []));
+    const combined = state.question && isCombined();
+    const keys = state.kind === "inbox" ? "J K next, previous · ? all keys" : "? all keys";
+    const hints = [combined && progress(), isLab() && keys].filter(Boolean).join(" · ");
+    nodes.hints.textContent = armed ? "Esc to cancel" : hints;
+    const isIncomplete = Boolean(combined && lacks().length);
+    nodes.bar.querySelector(".rk-main-verb")?.classList.toggle("rk-dim", isIncomplete);
+    const help = () => KEYS.map(([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`));
+    patch("help", isHelp, () => isHelp && help());
   }
 
   // -- inbox and ratings
 
   function top() {
-    const {top: it} = state;
-    nodes.age = h("span", null);
+    const it = state.top;
+    nodes.age = note();
     drawAge();
-    return [h("b", null, it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""), it.oldest && h("span", {class: "rk-muted"}, `oldest ${it.oldest}`),
-      h("span", {class: "rk-space"}), h("span", {class: "rk-muted"}, "Signed as ", h("b", null, it.who)), h("span", {class: "rk-muted"}, nodes.age),
-      it.filter && h("input", {class: "rk-filter", type: "text", "data-id": "filter", placeholder: "Filter", "aria-label": "Filter questions", onchange: (event) => send({filter: event.target.value})}),
-      h("button", {class: "rk-link", "data-id": "refresh", title: "Refresh all", "aria-label": "Refresh all", onclick: () => send({refresh: true})}, "↻"),
-      it.error && h("div", {class: "rk-said attention"}, it.error)];
+    const filter = {type: "text", placeholder: "Filter", onchange: (event) => send({filter: event.target.value})};
+    const names = {class: "rk-filter", "data-id": "filter", "aria-label": "Filter questions"};
+    const refresh = {"data-id": "refresh", title: "Refresh all", "aria-label": "Refresh all"};
+    return [
+      h("b", null, it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""),
+      it.oldest && note(`oldest ${it.oldest}`), space(), note("Signed as ", h("b", null, it.who)), nodes.age,
+      it.filter && h("input", {...filter, ...names}),
+      linkButton("↻", () => send({refresh: true}), refresh),
+      it.error && h("div", {class: "rk-said attention"}, it.error),
+    ];
   }
 
   function drawAge() {
     if (!nodes.age || state?.top?.age === undefined) return;
-    nodes.age.textContent = `updated ${Math.round(state.top.age + (performance.now() - received) / 1000)} s ago`;
+    const seconds = state.top.age + (performance.now() - receivedAt) / 1000;
+    nodes.age.textContent = `updated ${Math.round(seconds)} s ago`;
   }
 
-  function list() {
-    return state.rows.map((row) => row.head ? h("div", {class: "rk-group"}, row.head) :
-      h("button", {class: `rk-item ${row.is_done ? "rk-done" : ""}`, "data-id": `row-${row.key}`, "aria-current": row.is_open ? "true" : null, disabled: row.is_fixed, onclick: () => open(row.key)},
-        h("span", {class: "rk-name"}, h("b", {class: row.business ? "" : "rk-unknown"}, row.business || "Business not identified yet"), " ", h("code", null, row.run)),
-        h("span", {class: `rk-age ${row.tone}`}, row.age), h("span", {class: "rk-line"}, row.question)));
+  const list = () => state.rows.map(item);
+
+  function item(row) {
+    if (row.head) return h("div", {class: "rk-group"}, row.head);
+    const props = {class: `rk-item ${row.is_done ? "rk-done" : ""}`, "data-id": `row-${row.key}`};
+    const current = {"aria-current": row.is_open ? "true" : null, disabled: row.is_fixed};
+    return h("button", {...props, ...current, onclick: () => openRow(row.key)},
+      h("span", {class: "rk-name"}, business("b", row.business), " ", h("code", null, row.run)),
+      h("span", {class: `rk-age ${row.tone}`}, row.age),
+      h("span", {class: "rk-line"}, row.question));
   }
 
-  function open(key) { sendDraft(); send({open: key}); nodes.pane.focus(); }
-  function later1() { sendDraft(); send({later: state.rows.find((row) => row.is_open)?.key}); }
+  function openRow(key) {
+    sendDraft();
+    send({open: key});
+    nodes.pane.focus();
+  }
+
+  function putOff() {
+    sendDraft();
+    send({later: state.rows.find((row) => row.is_open)?.key});
+  }
 
   function step(by) {
-    const items = (state.rows ?? []).filter((row) => row.key && !row.is_fixed);
+    const items = state.rows.filter((row) => row.key && !row.is_fixed);
     const next = items[items.findIndex((row) => row.is_open) + by];
-    if (next) open(next.key);
+    if (next) openRow(next.key);
   }
 
-  function ratings() {
-    const thumb = (row, rating, words) => h("button", {class: "rk-button rk-thumb", "data-id": `${rating}-${row.id}`,
-      "aria-pressed": String(row.rating === rating), "aria-label": `${words}: ${row.title}`,
-      onclick: () => send({rate: row.id, rating, comment: values[row.id] ?? ""})}, row.rating === rating ? `✓ ${words}` : words);
-    const comment = (row) => [h("label", {class: "rk-muted", for: `${id}-c-${row.id}`}, "Comment, sent with the rating"),
-      h("textarea", {id: `${id}-c-${row.id}`, "data-id": `c-${row.id}`, rows: 2, maxlength: 5000, oninput: (event) => { values[row.id] = event.target.value; }}, values[row.id] ?? "")];
-    return [h("div", {class: "rk-ask"}, state.title), state.rows.map((row) => h("div", {class: "rk-proposal"}, h("div", {class: "rk-head"},
-      h("b", null, row.title), row.confidence && pill(row.confidence, row.tone), h("span", {class: "rk-space"}),
-      row.id && !state.read_only && [thumb(row, "positive", "Helpful"), thumb(row, "negative", "Not helpful"),
-        h("button", {class: "rk-link", "data-id": `link-${row.id}`, onclick: () => { if (!unfolded.delete(row.id)) unfolded.add(row.id); json.body = null; draw(); root.querySelector(`[data-id="c-${CSS.escape(row.id)}"]`)?.focus(); }}, "comment")]),
-    h("div", null, row.summary), row.text && h("div", {class: row.problem ? "rk-error" : "rk-muted"}, row.text), unfolded.has(row.id) && comment(row)))];
+  const ratings = () => [h("div", {class: "rk-ask"}, state.title), state.rows.map(rating)];
+
+  function rating(row) {
+    const thumb = (value, words) => {
+      const isOn = row.rating === value;
+      const props = {"data-id": `${value}-${row.id}`, "aria-label": `${words}: ${row.title}`};
+      const onclick = () => send({rate: row.id, rating: value, comment: comments[row.id] ?? ""});
+      const pressed = {class: "rk-button rk-thumb", "aria-pressed": String(isOn)};
+      return h("button", {...props, ...pressed, onclick}, isOn ? `✓ ${words}` : words);
+    };
+    const openComment = () => {
+      toggle(row.id);
+      root.querySelector(`[data-id="c-${CSS.escape(row.id)}"]`)?.focus();
+    };
+    const canRate = row.id && !state.read_only;
+    return h("div", {class: "rk-proposal"},
+      h("div", {class: "rk-head"},
+        h("b", null, row.title), row.confidence && pill(row.confidence, row.tone), space(),
+        canRate && [thumb("positive", "Helpful"), thumb("negative", "Not helpful"),
+          linkButton("comment", openComment, {"data-id": `link-${row.id}`})]),
+      h("div", null, row.summary),
+      row.text && h("div", {class: row.problem ? "rk-error" : "rk-muted"}, row.text),
+      unfolded.has(row.id) && comment(row));
+  }
+
+  function comment(row) {
+    const dataId = `c-${row.id}`, domId = `${id}-${dataId}`;
+    const oninput = (event) => { comments[row.id] = event.target.value; };
+    return [
+      h("label", {class: "rk-muted", for: domId}, "Comment, sent with the rating"),
+      h("textarea", {id: domId, "data-id": dataId, rows: 2, maxlength: 5000, oninput}, comments[row.id]),
+    ];
   }
 
   function watchZoom() { // the kernel keeps the zoom of a chart that it redraws
@@ -457,57 +611,65 @@ function render({model, el}) {
     for (const plot of root.closest(".jp-Cell")?.querySelectorAll(".js-plotly-plot") ?? []) {
       if (plot.runkitWatched || !plot.on) continue;
       plot.runkitWatched = true;
-      plot.on("plotly_relayout", () => send({zoom: plot.layout.xaxis.autorange === true ? null : plot.layout.xaxis.range}));
+      plot.on("plotly_relayout", () => {
+        const {autorange, range} = plot.layout.xaxis;
+        send({zoom: autorange === true ? null : range});
+      });
     }
   }
-
-  const empty = () => [h("div", {class: "rk-ask"}, state.empty?.title ?? ""), h("div", {class: "rk-muted"}, state.empty?.text ?? "")];
 
   // -- keys and focus
 
   function onKey(event) {
-    const at = event.target, isField = at.matches("textarea, select, input"), isButton = at.matches("button, a, summary");
+    const at = event.target, isField = at.matches("textarea, select, input");
+    const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
     const isSend = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    const isClick = event.key === "Enter" && at.matches("button, a, summary");
     if (event.key === "Escape") {
       if (armed) disarm();
       else if (state?.kind === "inbox" && !isField) root.querySelector('[aria-current="true"]')?.focus();
       else nodes.pane?.focus();
-    } else if (event.repeat && (isSend || !isField)) { /* a held key is one press */
+    } else if (event.repeat && (isSend || !isField)) { // a held key is one press
       if (!["ArrowDown", "ArrowUp", "Tab"].includes(event.key)) event.preventDefault();
       return;
-    } else if (isSend && state?.question) press(verbs()[0].value);
-    else if (event.ctrlKey || event.metaKey || event.altKey || isField || (event.key === "Enter" && isButton) || !act(event.key)) return;
+    } else if (isSend && state?.question) press(state.question.verbs[0].value);
+    else if (hasModifier || isField || isClick || !act(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
   }
 
   function act(key) {
     if (!isLab() || !state?.question) return false;
-    const section = state.question.sections[0];
+    const {question} = state, isInbox = state.kind === "inbox", [section] = question.sections;
     const by = {j: 1, ArrowDown: 1, k: -1, ArrowUp: -1}[key];
-    const verb = key.length === 1 && verbs().find((one) => one.key === key.toUpperCase());
-    if (by && state.kind === "inbox") step(by);
-    else if (key === "Enter") (root.querySelector(".rk-body :is(textarea, input, select)") ?? nodes.pane).focus();
-    else if (isCombined() && (key === "a" || key === "x")) chooseAll(key === "a");
+    const has = (word) => word === key.toUpperCase();
+    const all = question.all.find(([, word]) => has(word));
+    const verb = question.verbs.find((one) => has(one.key));
+    if (by && isInbox) step(by);
+    else if (key === "Enter") (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus();
+    else if (all) chooseAll(all[1]);
     else if (verb) press(verb.value);
-    else if (key === "h" && state.kind === "inbox") later1();
+    else if (key === "h" && isInbox) putOff();
     else if (key === "e" && section.fields.some((one) => one.folded)) fold(section.key);
-    else if (key === "?") { isHelp = !isHelp; drawHints(); }
-    else return false;
+    else if (key === "?") {
+      isHelp = !isHelp;
+      drawHints();
+    } else return false;
     return true;
   }
 
-  const onOpen = (event) => {
+  root.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
-    if (link && state?.question) opened.push({digest: state.question.digest, url: link.href});
-  };
-  const onFocusIn = (event) => { if (armed && event.target !== armed.anchor && event.target !== armed.button) disarm(); };
-  const onFocusOut = (event) => { if (armed && !root.contains(event.relatedTarget)) disarm(); };
-  root.addEventListener("click", onOpen);
+    if (link && state?.question) (opened[state.question.digest] ??= new Set()).add(link.href);
+  });
+  root.addEventListener("focusin", (event) => {
+    if (armed && event.target !== armed.anchor && event.target !== armed.button) disarm();
+  });
+  root.addEventListener("focusout", (event) => {
+    if (armed && !root.contains(event.relatedTarget)) disarm();
+  });
   root.addEventListener("keydown", onKey);
-  root.addEventListener("focusin", onFocusIn);
-  root.addEventListener("focusout", onFocusOut);
-  root.append(h("div", {class: "rk-muted"}, "Loading…"), h("div", {class: "rk-skeleton"}));
+  root.append(muted("Loading…"), h("div", {class: "rk-skeleton"}));
   const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
   announce("");
   listen();

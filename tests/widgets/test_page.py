@@ -1,0 +1,131 @@
+"""The code of a card in a browser, without JupyterLab: what is pressed and typed, and what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from runkit.widgets import display
+from runkit.widgets.card import STATIC, Card
+from runkit.widgets.controller import AnswerController
+from tests.widgets.asking import Asking
+
+Json = dict[str, Any]
+MODEL = """
+window.sent = [];
+const layout = {on: (_, hear) => { window.hear = hear; }, off: () => {}};
+const model = {send: (one) => window.sent.push(one), get: () => layout, on: () => {}, off: () => {}};
+card.render({model, el: document.querySelector("main")});
+"""
+
+
+class Drawn:
+    """A card in a page, with the kernel's part played by the test."""
+
+    def __init__(self, page: Page, controller: AnswerController) -> None:
+        self.page, self.controller = page, controller
+        self._n = 0
+        code = (STATIC / "card.js").read_text().replace("export default", "const card =")
+        page.set_content("<div class='jp-Notebook'><main></main></div>")
+        page.add_style_tag(content=Card._css)
+        page.add_script_tag(content=code + MODEL)
+        self.show()
+
+    def show(self, **status: Any) -> None:
+        """Tell the page what to draw, with another status if one is given."""
+        self._n += 1
+        message = display.describe_form(self.controller, {})
+        message["status"] |= status
+        self.page.evaluate("one => window.hear(one)", {**message, "n": self._n, "heard": ["", 0]})
+
+    def sent(self, name: str) -> list[Any]:
+        """What the page has sent under a name."""
+        return [one[name] for one in self.page.evaluate("window.sent") if name in one]
+
+    def press(self, words: str) -> None:
+        """Press a button of the bar."""
+        self.page.locator(".rk-bar button").filter(has_text=words).click()
+
+    def wait_until_armed(self) -> None:
+        """Wait until the second press counts."""
+        self.page.locator("[data-armed=true]").wait_for()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    page.set_default_timeout(5000)
+    yield page
+    page.close()
+
+
+def asked(asking: Asking, value: Json) -> AnswerController:
+    """A form of a question with this value."""
+    return AnswerController(asking.client, replace(asking.question(), value=value), use_drafts=False)
+
+
+def test_an_answer_with_any_characters(asking: Asking, page: Page) -> None:
+    """A word of the question's own schema that is no CSS can be sent as any other."""
+    words = ['say "yes"]', "no\\"]
+    schema = {"type": "object", "properties": {"decision": {"enum": words}}, "required": ["decision"]}
+    drawn = Drawn(page, asked(asking, {"label": "Which?", "response_schema": schema}))
+    drawn.press("Say")
+    drawn.wait_until_armed()
+    drawn.press("Say")
+    assert drawn.sent("verb") == [words[0]]
+
+
+def test_a_name_that_was_just_typed(asking: Asking, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By keys alone, too, it is taken and shown before an answer is armed."""
+    monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
+    drawn = Drawn(page, asking.controller("decision"))
+    page.get_by_label("Your name").fill("Ana Ortiz")
+    page.keyboard.press("Control+Enter")
+    assert drawn.sent("who")[0] == "Ana Ortiz"
+    expect(page.locator(".rk-armed")).to_have_count(0)
+    drawn.controller.sign("Ana Ortiz")
+    drawn.show()
+    page.get_by_text("You answer as Ana Ortiz").wait_for()
+    page.keyboard.press("Control+Enter")
+    drawn.wait_until_armed()
+    page.keyboard.press("Control+Enter")
+    assert len(drawn.sent("verb")) == 1
+
+
+def test_a_button_that_is_drawn_anew(asking: Asking, page: Page) -> None:
+    """It is not armed: another view of the card has sent an answer in the meantime, which failed."""
+    drawn = Drawn(page, asking.controller())
+    page.get_by_label("Reason").fill("born in another year")
+    page.keyboard.press("Control+Enter")
+    drawn.wait_until_armed()
+    drawn.show(inert=True, state="sending")
+    drawn.show(state="failed")
+    expect(page.locator(".rk-armed")).to_have_count(0)
+    page.keyboard.press("Control+Enter")
+    drawn.wait_until_armed()
+    assert drawn.sent("verb") == []
+
+
+def test_a_required_field_that_is_folded(asking: Asking, page: Page) -> None:
+    """It is unfolded, marked and has the focus."""
+    drawn = Drawn(page, asked(asking, {"label": "Anything"}))
+    drawn.press("Send the JSON")
+    field = page.get_by_label("Answer as JSON")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("is required")).to_be_visible()
+
+
+def test_the_rows_have_names(asking: Asking, page: Page) -> None:
+    """Each input says of which row it is."""
+    value = {"type": "add_attributes", "label": "Add?", "actions": []}
+    Drawn(page, asked(asking, value))
+    page.get_by_role("button", name="Edit").click()
+    for words in ("addresses", "people"):
+        page.get_by_role("button", name=f"Add to {words}").click()
+    page.get_by_label("Address 1: address").wait_for()
+    page.get_by_label("Person 1: titles").wait_for()
