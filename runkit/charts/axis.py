@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from calendar import month_abbr
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts.labels import width_px
+from runkit.errors import UsageError
 from runkit.text import duration
 
 Floats = NDArray[np.float64]
@@ -123,10 +125,16 @@ def relative_ticks(axis: Axis) -> tuple[list[float], list[str]]:
         zero = start if number else 0.0  # which the ticks of this piece count from
         shift, end = axis.at(np.array([zero, stop])).tolist()
         is_last = stop == axis.times[-1]
-        for count in range(int(np.ceil((start - zero) / step)), int((stop - zero) / step + 1e-9) + 1):
-            text = ("+" if number else "") + (duration(count * step) if count else "0")
-            place, half = shift + count * step, width_px(text) / 2 / axis.scale
-            if (count or not number) and (is_last or place + half <= end + SPILL_PX / axis.scale):
+        first = int(np.ceil((start - zero) / step))
+        last = int((stop - zero) / step + 1e-9)
+        for count in range(first, last + 1):
+            if number and not count:
+                continue  # the end of a fold
+            text = duration(count * step) if count else "0"
+            text = f"+{text}" if number else text
+            place = shift + count * step
+            edge = place + width_px(text) / 2 / axis.scale
+            if is_last or edge <= end + SPILL_PX / axis.scale:
                 ticks[place] = text
     return list(ticks), list(ticks.values())
 
@@ -135,6 +143,18 @@ def _step(axis: Axis, width: Callable[[float], float]) -> float:
     """The least round step at which labels stand apart; `width` is that of its labels in pixels."""
     steps = (step for step in STEPS if step * axis.scale >= width(step) + BETWEEN_PX)
     return float(next(steps, STEPS[-1]))
+
+
+def check_zone(tz: object) -> None:
+    """Refuse what is no name of a time zone."""
+    try:
+        ZoneInfo(tz)  # type: ignore[arg-type]
+    except (KeyError, ValueError, TypeError, OSError):
+        near = get_close_matches(str(tz), available_timezones(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"tz={tz!r} is not known; expected an IANA name like 'UTC' or 'America/New_York'.{hint}"
+        ) from None
 
 
 def clock_axis(axis: Axis, origin: int, tz: str) -> dict[str, Any]:
@@ -179,8 +199,9 @@ def _round_times(first: pd.Timestamp, last: pd.Timestamp, step: float) -> pd.Dat
     size = np.timedelta64(round(step * 1e6), "us")
     begin -= (begin - np.datetime64(0, "us")) % size
     times = pd.DatetimeIndex(np.arange(begin, end + size, size))
-    passes = (np.full(len(times), is_first) for is_first in (True, False))  # of times that come twice
-    once, again = (times.tz_localize(first.tz, is_summer, "shift_forward") for is_summer in passes)
+    is_summer = np.ones(len(times), np.bool_)  # of times that come twice, the first and then the second
+    once = times.tz_localize(first.tz, is_summer, "shift_forward")
+    again = times.tz_localize(first.tz, ~is_summer, "shift_forward")
     return once.union(again)
 
 

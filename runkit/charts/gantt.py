@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
-from runkit.charts.axis import Axis, axis_of
+from runkit.charts.axis import Axis, axis_of, check_zone
 from runkit.charts.bars import SECOND, WAIT, Scene, blocked, scene_of, step_labels, with_words
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import Heading, run_heading, runs_heading
@@ -93,12 +91,14 @@ def gantt(
     Raises
     ------
     UsageError
-        For a word, a time zone or a number that cannot be used, and for a source without runs.
+        For a word, a title, a time zone or a number that cannot be used, and for a source without runs.
     """
     import plotly.graph_objects as go
 
     words = {"rows": rows, "time": time, "color": color, "sort": sort, "group": group}
-    _check(max_bars, depth, tz, words | {"compress_waits": compress_waits})
+    _check_words(words | {"compress_waits": compress_waits})
+    _check_values(max_bars, depth, title)
+    check_zone(tz)
     read = source if isinstance(source, Frames) else frames(source)
     if read.runs.empty:
         raise UsageError(
@@ -118,28 +118,27 @@ def gantt(
     picture, note = _picture(scene, kind, max_bars, depth, axis, tz)
     texts, reach = durations(picture)
     data = [*traces(picture), *texts, *legend(picture)]
-    heading, clock = _heading(picture, title, note), tz if time == "absolute" else None
+    heading = _heading(picture, title, note)
+    clock = tz if time == "absolute" else None
     return go.Figure(data, layout(picture, data, heading, tz=clock, reach=reach))
 
 
-def _check(max_bars: object, depth: object, tz: str, words: dict[str, object]) -> None:
+def _check_words(words: dict[str, object]) -> None:
     for name, word in words.items():
-        if not any(word is choice or (isinstance(word, str) and word == choice) for choice in CHOICES[name]):
+        is_known = any(word is choice for choice in CHOICES[name])
+        if not is_known and not (isinstance(word, str) and word in CHOICES[name]):
             raise UsageError.one_of(name, word, map(str, CHOICES[name]))
+
+
+def _check_values(max_bars: object, depth: object, title: object) -> None:
     if type(max_bars) is not int or max_bars < 0:
         raise UsageError(f"max_bars={max_bars!r} cannot be used; expected a whole number, 0 or more.")
     if depth not in (None, "auto") and not (type(depth) is int and depth > 0):
         raise UsageError(
             f"depth={depth!r} cannot be used; expected 'auto', None, or a whole number from 1 on."
         )
-    try:
-        ZoneInfo(tz)
-    except (KeyError, ValueError, TypeError, OSError):
-        near = get_close_matches(str(tz), available_timezones(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UsageError(
-            f"tz={tz!r} is not known; expected an IANA name like 'UTC' or 'America/New_York'.{hint}"
-        ) from None
+    if title is not None and not isinstance(title, str):
+        raise UsageError(f"title={title!r} cannot be used; expected text, or None.")
 
 
 def _axis(scene: Scene, compress_waits: bool | str, tz: str) -> tuple[Axis, str]:
@@ -153,9 +152,12 @@ def _axis(scene: Scene, compress_waits: bool | str, tz: str) -> tuple[Axis, str]
     folds = blocked(bars) if can_fold else []
     is_folded = sum(to - since for since, to in folds) > least
     axis = axis_of(first, last, folds if is_folded else ())
-    bars["x0"], bars["x1"] = axis.at(bars["start"].to_numpy()), axis.at(bars["end"].to_numpy())
-    edges = scene.origin.min() + first * SECOND, scene.origin.max() + last * SECOND
-    return axis, tz if edges[0] > FIRST + DAY and edges[1] < LAST - DAY else "UTC"
+    bars["x0"] = axis.at(bars["start"].to_numpy())
+    bars["x1"] = axis.at(bars["end"].to_numpy())
+    earliest = scene.origin.min() + first * SECOND
+    latest = scene.origin.max() + last * SECOND
+    has_zone = earliest > FIRST + DAY and latest < LAST - DAY
+    return axis, tz if has_zone else "UTC"
 
 
 def _picture(

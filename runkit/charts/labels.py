@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import textwrap
+from typing import Any
 
+from runkit.charts.style import SIZE
 from runkit.text import one_line, shorten, unescape
 
 FIRST_WIDE = "\u2e80"  # from here on, scripts have square letters
@@ -44,11 +46,19 @@ def colored(text: str, color: str) -> str:
     return f'<span style="color:{color}">{text}</span>'
 
 
+def note(text: str, color: str, size: float = SIZE - 1, **place: Any) -> dict[str, Any]:
+    """Give harmless text as an annotation of a figure, without an arrow."""
+    return {"text": text, "showarrow": False, "font": {"size": size, "color": color}, **place}
+
+
 def width_px(text: str) -> int:
     """How wide a label is at most, in pixels, in the widest of the usual fonts at 12 px."""
     return round(sum(map(_letter_px, unescape(_TAG.sub("", text)))))
 
 
 def _letter_px(letter: str) -> float:
-    usual = 12.5 if letter > FIRST_WIDE else 8.6 if letter.isupper() else 7.5
-    return LETTER_PX.get(letter, usual)
+    if letter in LETTER_PX:
+        return LETTER_PX[letter]
+    if letter > FIRST_WIDE:
+        return 12.5
+    return 8.6 if letter.isupper() else 7.5

@@ -11,8 +11,8 @@ from runkit.charts import bounded
 from runkit.charts.axis import PLOT_PX, clock_axis, relative_axis
 from runkit.charts.bars import WAIT, each
 from runkit.charts.heading import Heading
-from runkit.charts.labels import bold, plain, width_px
-from runkit.charts.style import SIZE, faded, note, template
+from runkit.charts.labels import bold, note, plain, width_px
+from runkit.charts.style import SIZE, faded, template
 from runkit.charts.traces import STUB, Picture, Trace, is_stub
 from runkit.style import Theme
 from runkit.text import duration

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader
 
-from runkit.charts.fleet_chart import fleet_chart
+from runkit.charts.axis import check_zone
+from runkit.charts.fleet_chart import check_hours, fleet_chart
 from runkit.charts.needs_you import first_of_each, look_first
 from runkit.charts.panel import Panel, bundle, lasting, show
 from runkit.client import Client
@@ -146,10 +147,12 @@ def overview(
     Raises
     ------
     UsageError
-        For a `limit` that is no positive number, and for what `frames()` refuses.
+        For a `limit`, an `sla_h` or a `tz` that cannot be used, and for what `frames()` refuses.
     ApiError
         If the runs cannot be read.
     """
+    check_zone(tz)
+    check_hours(sla_h)
     if not isinstance(source, Client):
         f = source if isinstance(source, Frames) else frames(source, progress=progress)
         return _overview(f, len(f.runs), sla_h, tz)
@@ -174,20 +177,20 @@ def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, *at: str) -> 
 def tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, ...]:
     """Count what an analyst looks at first."""
     runs = f.runs
-    waiting, failed, done = (runs[runs["status"] == word] for word in ("interrupted", "error", "completed"))
-    open_s = f.interrupts.loc[f.interrupts["outcome"] == "pending", "wait_s"]
-    oldest = f"oldest {lasting(open_s.max())} · {(open_s > sla_h * 3_600).sum():,} over {sla_h:g} h"
-    newest = f"newest {len(runs):,} of {n_all:,}" if n_all and n_all > len(runs) else "all runs"
+    n_waiting, n_failed = ((runs["status"] == word).sum() for word in ("interrupted", "error"))
+    done = runs[runs["status"] == "completed"]
     n_done, n_low = plural(len(done), "completed run"), (done["confidence"] == "low").sum()
+    is_cut = n_all is not None and n_all > len(runs)
+    newest = f"newest {len(runs):,} of {n_all:,}" if is_cut else "all runs"
+    open_s = f.interrupts.loc[f.interrupts["outcome"] == "pending", "wait_s"]
+    n_over = (open_s > sla_h * 3_600).sum()
+    oldest = f"oldest {lasting(open_s.max())} · {n_over:,} over {sla_h:g} h"
+    waits = oldest if len(open_s) else "none"
+    of_runs = f"of {plural(len(runs), 'run')}"
     return (
         Tile("Runs", f"{len(runs):,}", newest),
-        Tile(
-            WAITING,
-            f"{len(waiting):,}",
-            oldest if len(open_s) else "none",
-            "attention" if len(waiting) else "text",
-        ),
-        Tile(FAILED, f"{len(failed):,}", f"of {plural(len(runs), 'run')}", "fail" if len(failed) else "text"),
+        Tile(WAITING, f"{n_waiting:,}", waits, "attention" if n_waiting else "text"),
+        Tile(FAILED, f"{n_failed:,}", of_runs, "fail" if n_failed else "text"),
         Tile("Median work", lasting(done["working_s"].median()), n_done),
         Tile("Low confidence", f"{n_low:,}", f"of {n_done}"),
     )

@@ -13,11 +13,11 @@ from runkit.charts.axis import Axis, axis_of, fold_width, relative_axis, relativ
 from runkit.charts.bars import SAME, Scene, blocked, with_words
 from runkit.charts.heading import runs_heading
 from runkit.charts.hover import with_hover
-from runkit.charts.labels import bold, colored
+from runkit.charts.labels import bold, colored, note
 from runkit.charts.layout import layout
 from runkit.charts.rows import Rows, tree_bands, tree_labels
 from runkit.charts.selection import FULL_ROWS, visible_steps
-from runkit.charts.style import SIZE, chosen_theme, faded, note
+from runkit.charts.style import SIZE, chosen_theme, faded
 from runkit.charts.traces import Picture, Trace, entry, legend, lines, traces
 from runkit.style import MISSING, Theme
 from runkit.tables.compare import first_difference
@@ -35,6 +35,7 @@ MOST_PAIRS = 250_000  # of steps to be matched: more are not compared step by st
 BIG_S = 10  # seconds: a difference that is emphasized
 DOMAIN = 0.6  # of the width, for the bars; the numbers stand right of it
 HEAD = -0.95  # the row of the heads of the columns
+RULE = 0.42  # rows below the words of the first difference
 
 
 def can_pair(frames: Frames, max_bars: int) -> bool:
@@ -49,36 +50,57 @@ def pair_chart(
     """Draw two runs; the arguments are those of `gantt`. Each wait of each run is folded to a fixed width."""
     import plotly.graph_objects as go
 
-    bars, theme = scene.bars, chosen_theme()
+    theme = chosen_theme()
+    bars = scene.bars
     own = [np.flatnonzero(bars["run"] == run) for run in (0, 1)]
     steps = scene.steps.loc[bars.index]
     every = _matched(steps, *own)
     is_shown = np.append(visible_steps(bars, depth, 2 * FULL_ROWS), False)  # the last one is for -1
     pairs = every[is_shown[every].any(axis=1)]
     axes = _axes(bars, own, compress_waits)
-    difference = first_difference(*(steps.iloc[at] for at in own)) or (None, None)
-    n_same = min((at for at in difference if at is not None), default=0)
-    marks = np.array([-1 if at is None else run[at] for run, at in zip(own, difference, strict=True)])
+    first = first_difference(*(steps.iloc[at] for at in own)) or (None, None)
+    n_same = min((at for at in first if at is not None), default=0)
+    marks = np.array([-1 if at is None else run[at] for run, at in zip(own, first, strict=True)])
     rows, rule = _place(scene, pairs, marks, n_same, theme)
     bars["is_solid"] = bars["run"] == 0
     drawn = with_hover(scene, with_words(scene, bars[bars["row"].notna()]), tz)
     longest = max(axes, key=lambda axis: axis.length)
     axis = axis_of(longest.start, longest.start + longest.length)
-    picture = Picture(scene._replace(bars=drawn.assign(is_critical=False)), drawn, rows, axis, [], theme)
-    data = [*traces(picture), *_columns(bars, pairs, theme), *_legend(picture, bars.iloc[marks[marks >= 0]])]
-    left_out = f"{len(pairs):,} of {plural(len(every), 'row')} shown" if len(pairs) < len(every) else ""
+    shown = scene._replace(bars=drawn.assign(is_critical=False))
+    picture = Picture(shown, drawn, rows, axis, [], theme)
+    data = [
+        *traces(picture),
+        *_columns(bars, pairs, theme),
+        *_legend(picture, bars.iloc[marks[marks >= 0]]),
+    ]
+    is_cut = len(pairs) < len(every)
+    left_out = f"{len(pairs):,} of {plural(len(every), 'row')} shown" if is_cut else ""
     heading = runs_heading(scene.frames.runs, theme, title, left_out)
     figure = go.Figure(data, layout(picture, data, heading, above=0.1 - HEAD))
-    folds = any(axis.folds for axis in axes)
-    words = "Time since start" + ("; each wait is folded" if folds else "")
+    _finish(figure, axes, rule, theme)
+    return figure
+
+
+def _finish(figure: Figure, axes: list[Axis], rule: int | None, theme: Theme) -> None:
+    """Add the columns' axis, the words over the bars, and the rule over the first difference."""
+    has_folds = any(axis.folds for axis in axes)
+    words = "Time since start" + ("; each wait is folded" if has_folds else "")
     place = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD, "name": "wide"}
-    figure.add_annotation(note(words, theme.muted, SIZE) | place)
+    figure.add_annotation(note(words, theme.muted, SIZE, **place))
     if rule is not None:
         line = {"color": theme.text, "width": 1}
-        figure.add_shape(type="line", xref="paper", x0=-2, x1=3, y0=rule + 0.42, y1=rule + 0.42, line=line)
-    columns = {"domain": [DOMAIN, 1], "range": [0, 3.05], "visible": False, "fixedrange": True}
-    meta = figure.layout.meta | {"refines": not folds}
-    return figure.update_layout(meta=meta, xaxis={"domain": [0, DOMAIN]} | _ticks(axes), xaxis2=columns)
+        y = rule + RULE
+        figure.add_shape(type="line", xref="paper", x0=-2, x1=3, y0=y, y1=y, line=line)
+    figure.update_layout(
+        meta=figure.layout.meta | {"refines": not has_folds},
+        xaxis={"domain": [0, DOMAIN]} | _ticks(axes),
+        xaxis2={
+            "domain": [DOMAIN, 1],
+            "range": [0, 3.05],
+            "visible": False,
+            "fixedrange": True,
+        },
+    )
 
 
 def _matched(steps: pd.DataFrame, in_a: Pairs, in_b: Pairs) -> Pairs:
@@ -96,9 +118,10 @@ def _matched(steps: pd.DataFrame, in_a: Pairs, in_b: Pairs) -> Pairs:
 
 def _axes(bars: pd.DataFrame, own: list[Pairs], fold: bool) -> list[Axis]:
     """An axis for each run, which places its bars; a fold is as wide in both."""
-    first, runs = min(bars["start"].min(), 0.0), [bars.iloc[at] for at in own]
+    runs = [bars.iloc[at] for at in own]
+    first = min(bars["start"].min(), 0.0)
     folds = [blocked(run) if fold else [] for run in runs]
-    rests = [
+    rests = [  # the time that is not folded
         run["end"].max() - first - sum(to - since for since, to in each)
         for run, each in zip(runs, folds, strict=True)
     ]
@@ -133,31 +156,41 @@ def _place(scene: Scene, pairs: Pairs, marks: Pairs, n_same: int, theme: Theme) 
 
 def _columns(bars: pd.DataFrame, pairs: Pairs, theme: Theme) -> list[Trace]:
     """The durations in A and in B and their difference, as texts that end at a column's edge."""
-    took = np.where(pairs < 0, np.nan, (bars["end"] - bars["start"]).to_numpy()[pairs])
+    lengths = (bars["end"] - bars["start"]).to_numpy()
+    took = np.where(pairs < 0, np.nan, lengths[pairs])
     is_error = bars["is_error"].to_numpy()[pairs]
     cross = colored(bold("✕"), theme.fail) + " "
-    columns = {
-        name: [
+    sides = [
+        [
             MISSING if np.isnan(seconds) else (cross if failed else "") + duration(seconds)
             for seconds, failed in zip(took[:, side], is_error[:, side], strict=True)
         ]
-        for side, name in enumerate("AB")
-    }
-    by = took[:, 1] - took[:, 0]
-    words = [("−" if seconds < 0 else "+") + duration(abs(seconds)) for seconds in by]
-    is_big = np.abs(by) >= BIG_S
-    columns["Difference"] = [
-        MISSING if np.isnan(seconds) else bold(word) if big else word
-        for seconds, word, big in zip(by, words, is_big, strict=True)
+        for side in (0, 1)
     ]
+    differences = took[:, 1] - took[:, 0]
+    is_big = np.abs(differences) >= BIG_S
+    words = [*map(_signed, differences)]
+    words = [bold(word) if big else word for word, big in zip(words, is_big, strict=True)]
     y = [HEAD, *np.floor(bars["row"].to_numpy()[pairs.max(axis=1)] + 0.5)]
-    colors = [theme.muted, *np.where(is_big, theme.text, theme.muted)]
+    big_colors = [theme.muted, *np.where(is_big, theme.text, theme.muted)]
+    columns = (
+        ("A", sides[0], theme.muted),
+        ("B", sides[1], theme.muted),
+        ("Difference", words, big_colors),
+    )
     look = {"mode": "text", "textposition": "middle left", "xaxis": "x2", "cliponaxis": False}
-    return [
-        lines([at] * len(y), y, {}, text=[name, *column], name=name, **look)
-        | {"textfont": {"size": SIZE, "color": colors if at == 3 else theme.muted}}
-        for at, (name, column) in enumerate(columns.items(), 1)
-    ]
+    out = []
+    for at, (name, texts, color) in enumerate(columns, 1):
+        font = {"textfont": {"size": SIZE, "color": color}}
+        out.append(lines([at] * len(y), y, {}, text=[name, *texts], name=name, **look, **font))
+    return out
+
+
+def _signed(seconds: float) -> str:
+    """A difference of durations; a dash if it is missing."""
+    if np.isnan(seconds):
+        return MISSING
+    return ("−" if seconds < 0 else "+") + duration(abs(seconds))
 
 
 def _legend(picture: Picture, marked: pd.DataFrame) -> list[Trace]:
@@ -166,11 +199,16 @@ def _legend(picture: Picture, marked: pd.DataFrame) -> list[Trace]:
     edge = {"color": gray, "width": 1.25}
     out = [*legend(picture), entry("A, above", gray), entry("B, below", faded(gray), edge)]
     if len(marked):
-        places = marked.dropna(subset="row")
-        marker = {"symbol": "diamond", "size": 10, "color": picture.theme.text}
-        look = {"mode": "markers", "marker": marker, "cliponaxis": False, "legendrank": 2_000}
-        diamond = lines(places["x0"].tolist(), places["row"].tolist(), {}, name="first difference", **look)
-        out.append(diamond | {"showlegend": True})
+        shown = marked.dropna(subset="row")
+        look = {
+            "name": "first difference",
+            "mode": "markers",
+            "marker": {"symbol": "diamond", "size": 10, "color": picture.theme.text},
+            "cliponaxis": False,
+            "legendrank": 2_000,
+            "showlegend": True,
+        }
+        out.append(lines(shown["x0"].tolist(), shown["row"].tolist(), {}, **look))
     return out
 
 
@@ -178,7 +216,7 @@ def _ticks(axes: list[Axis]) -> dict[str, Any]:
     """The ticks that hold for both runs: up to the first fold."""
     if not any(axis.folds for axis in axes):
         return relative_axis(max(axes, key=lambda axis: axis.length))
-    first = min(axis.folds[0][0] for axis in axes if axis.folds)
+    first_fold = min(axis.folds[0][0] for axis in axes if axis.folds)
     places, texts = relative_ticks(max(axes, key=lambda axis: axis.length))
-    n_ticks = sum(place <= first for place in places)
+    n_ticks = sum(place <= first_fold for place in places)
     return {"tickmode": "array", "tickvals": places[:n_ticks], "ticktext": texts[:n_ticks]}

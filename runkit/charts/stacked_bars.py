@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from runkit.charts.labels import plain
-from runkit.charts.style import LEGEND, SIZE, chosen_theme, keep_private, template
+from runkit.charts.style import SIZE, chosen_theme, keep_private, template
 from runkit.style import MISSING
 from runkit.text import duration, plural
 
@@ -26,6 +26,14 @@ SHORTEST = 12  # characters of a label before a long note
 MOST_TICKS = 5
 OK, WORK, ATTENTION, WAIT, FAIL, REST = "#1A7F37", "#1F6FEB", "#B26A00", "#D97706", "#E03131", "#808080"
 HATCHES = {WAIT: "/", FAIL: "x"}  # a color alone tells nothing to many readers
+LEGEND: dict[str, Any] = {  # below the drawing, from the figure's left edge on
+    "orientation": "h",
+    "x": 0,
+    "xref": "container",
+    "y": 0,
+    "yref": "container",
+    "yanchor": "bottom",
+}
 Looks = Mapping[str, tuple[str, str]]  # by a column: its name for people, and its color
 
 

@@ -16,31 +16,15 @@ from runkit.style import DARK, LIGHT, Theme
 CONFIG: dict[str, Any] = {"showSendToCloud": False, "plotlyServerURL": "", "displaylogo": False}
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-MONO = "ui-monospace, 'JetBrains Mono', Menlo, Consolas, monospace"
 SIZE = 12
 GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}
 CLEAR = "rgba(0,0,0,0)"
-
-LEGEND: dict[str, Any] = {  # below the drawing, from the figure's left edge on
-    "orientation": "h",
-    "x": 0,
-    "xref": "container",
-    "y": 0,
-    "yref": "container",
-    "yanchor": "bottom",
-}
 
 
 def faded(color: str, alpha: float = 0.18) -> str:
     """Give a color as the pale fill of a mark, which lets the ground through."""
     red, green, blue = bytes.fromhex(color[1:])
     return f"rgba({red},{green},{blue},{alpha})"
-
-
-def note(text: str, color: str, size: float = SIZE - 1, family: str = "", **place: Any) -> dict[str, Any]:
-    """Give a text of a figure, without an arrow; in the figure's own color or font where none is given."""
-    font = {"size": size} | ({"color": color} if color else {}) | ({"family": family} if family else {})
-    return {"text": text, "showarrow": False, "font": font, **place}
 
 
 def template(theme: Theme) -> dict[str, Any]:
