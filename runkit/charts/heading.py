@@ -12,9 +12,10 @@ from runkit.style import CONFIDENCE_COLORS, Theme, status
 from runkit.text import duration, moment, plural, short_id, shorten
 
 LONGEST = 200  # characters of a part of a line; names are shorter
-NARROW = 40  # characters in a line on a phone
+NARROW_NAME, NARROW = 30, 40  # characters in a line on a phone: of the name, and of the smaller rest
+MOST_WORDS = 4  # statuses that are counted
 SHOWN_IDLE = 0.05  # of the time that is no waiting: less idle time is not worth a word
-Part = tuple[str, str]  # a text, and `muted` or another color of the theme; + sets it in bold
+Part = tuple[str, str]  # a text, and a color of the theme; + sets it in bold
 Line = list[Part]
 
 
@@ -28,21 +29,27 @@ class Heading(NamedTuple):
 
 def heading_of(lines: list[Line], theme: Theme, narrow_note: str = "") -> Heading:
     """Set the first line as a title and the others smaller; `narrow_note` is for narrow screens only."""
-    first, *others = ["".join(_styled(*part, theme) for part in line) for line in lines]
+    title, *others = ["".join(_styled(*part, theme) for part in line) for line in lines]
     texts = ["".join(text for text, _ in line) for line in lines]
     name = lines[0][0][0]
-    rest = [text.strip(" ·") for text in (texts[0].removeprefix(name), *texts[1:], narrow_note)]
-    narrow = [bold(line) for line in wrapped(name, NARROW * 3 // 4)]
-    narrow += [_small(colored(line, theme.muted)) for text in rest if text for line in wrapped(text, NARROW)]
+    narrow = [bold(words) for words in wrapped(name, NARROW_NAME)]
+    for text in (texts[0].removeprefix(name), *texts[1:], narrow_note):
+        if words := text.strip(" ·"):
+            narrow += [_small(colored(line, theme.muted)) for line in wrapped(words, NARROW)]
     alt = ". ".join(shorten(text, 2 * LONGEST) for text in texts)
-    return Heading([first, *map(_small, others)], narrow, alt)
+    return Heading([title, *map(_small, others)], narrow, alt)
 
 
 def _styled(text: str, style: str, theme: Theme) -> str:
     """A part of a line; the spaces around it stay."""
-    before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-    words = before + plain(text.strip(), LONGEST) + after if text.strip() else text
-    return colored(bold(words) if style.endswith("+") else words, getattr(theme, style.rstrip("+")))
+    words = text.strip()
+    if not words:
+        return text
+    before, _, after = text.partition(words)
+    words = plain(words, LONGEST)
+    if style.endswith("+"):
+        words = bold(words)
+    return colored(before + words + after, getattr(theme, style.rstrip("+")))
 
 
 def _small(text: str) -> str:
@@ -51,41 +58,68 @@ def _small(text: str) -> str:
 
 def run_heading(run: pd.Series[Any], theme: Theme, failing: object, title: str | None, note: str) -> Heading:
     """The heading of one run; `failing`: the label of the step that failed, `note`: what is left out."""
-    names = _names(run["business_name"], run["agent_name"]) if title is None else [title]
-    first, *rest = names or ["Unknown agent"]
-    failed: Line = [] if failing is None else [(". Failed in ", "muted"), (shorten(str(failing)), "muted+")]
+    names = _names(title) or _names(run["business_name"], run["agent_name"])
+    name, *others = names or ["Unknown agent"]
+    between = " · ".join(["", *map(shorten, others), ""])
+    head = [(shorten(name), "text+"), (between, "muted"), _pill(run)]
+    time = _time(run)
+    if failing is not None:
+        time += [(". Failed in ", "muted"), (shorten(str(failing)), "muted+")]
     end = " · ".join(["", f"run {short_id(run['run_id'])}", *_names(note)])
-    head: Line = [(shorten(first), "text+"), (" · ".join(["", *map(shorten, rest), ""]), "muted"), _pill(run)]
-    return heading_of([head, [*_time(run), *failed, (end, "muted")]], theme)
+    return heading_of([head, [*time, (end, "muted")]], theme)
 
 
 def runs_heading(runs: pd.DataFrame, theme: Theme, title: str | None, note: str) -> Heading:
     """The heading of several runs: a line for each of up to four, else their number by status."""
-    is_few = len(runs) <= len(LETTERS)
-    businesses, agents = runs["business_name"].unique(), runs["agent_name"].dropna().unique()
-    is_one = len(businesses) == 1
-    number = plural(len(runs), "run") + (" compared" if is_few else "")
-    names = _names(title) or (_names(*businesses) if is_one else [])
+    lines = [_runs_title(runs, title)]
+    if len(runs) <= len(LETTERS):
+        is_one_business = runs["business_name"].nunique(dropna=False) == 1
+        for letter, (_, run) in zip(LETTERS, runs.iterrows(), strict=False):
+            lines.append(_run_line(letter, run, not is_one_business))
+    else:
+        lines.append([(_totals(runs), "muted")])
+    if note:
+        lines.append([(note, "muted")])
+    return heading_of(lines, theme)
+
+
+def _runs_title(runs: pd.DataFrame, title: str | None) -> Line:
+    """The title, or the business and the agent that all runs share, and the number of runs."""
+    businesses = runs["business_name"].unique()
+    agents = runs["agent_name"].dropna().unique()
+    names = _names(title)
+    if not names and len(businesses) == 1:
+        names = _names(*businesses)
     agent = _names(*agents) if len(agents) == 1 else []
-    first, *rest = [*names, *agent, number] if names else [number, *agent]
-    lines: list[Line] = [
-        [(shorten(first), "text+"), ("".join(f" · {shorten(word)}" for word in rest), "muted")]
-    ]
-    for letter, (_, run) in zip(LETTERS if is_few else "", runs.iterrows(), strict=False):
-        name = [] if is_one else map(shorten, _names(run["business_name"]))
-        created = [] if pd.isna(run["created_at"]) else [moment(run["created_at"])]
-        who = " · ".join([*name, f"run {short_id(run['run_id'])}", *created, ""])
-        line: Line = [(letter, "text+"), (f"  {who}", "muted"), _pill(run)]
-        for word in _names(run["confidence"]):
-            color = CONFIDENCE_COLORS.get(word, "muted")
-            line += [(" · ", "muted"), (f"{word.capitalize()} confidence", color)]
-        lines.append([*line, *_time(run, " · ")])
-    if not is_few:
-        counts = runs["status"].astype("str").map(lambda word: status(word).word.lower()).value_counts()
-        words = ", ".join(f"{count:,} {shorten(str(word))}" for word, count in counts.head(4).items())
-        work, waiting = (duration(runs[name].sum()) for name in ("working_s", "waiting_s"))
-        lines.append([(f"{words}: {work} work, {waiting} waiting", "muted")])
-    return heading_of([*lines, *([[(note, "muted")]] if note else [])], theme)
+    number = plural(len(runs), "run")
+    if len(runs) <= len(LETTERS):
+        number += " compared"
+    name, *others = [*names, *agent, number] if names else [number, *agent]
+    rest = "".join(f" · {shorten(words)}" for words in others)
+    return [(shorten(name), "text+"), (rest, "muted")]
+
+
+def _run_line(letter: str, run: pd.Series[Any], has_name: bool) -> Line:
+    """One of a few runs: its name and id, how it ended, and where its time went."""
+    words = [shorten(name) for name in _names(run["business_name"])] if has_name else []
+    words.append(f"run {short_id(run['run_id'])}")
+    if pd.notna(run["created_at"]):
+        words.append(moment(run["created_at"]))
+    line: Line = [(letter, "text+"), (f"  {' · '.join(words)} · ", "muted"), _pill(run)]
+    for level in _names(run["confidence"]):
+        color = CONFIDENCE_COLORS.get(level, "muted")
+        line += [(" · ", "muted"), (f"{level.capitalize()} confidence", color)]
+    return [*line, *_time(run, " · ")]
+
+
+def _totals(runs: pd.DataFrame) -> str:
+    """How many runs have which status, and where their time went."""
+    n_of = runs["status"].astype("str").map(lambda word: status(word).word.lower()).value_counts()
+    words = [f"{n:,} {shorten(str(word))}" for word, n in n_of.head(MOST_WORDS).items()]
+    if len(n_of) > MOST_WORDS:
+        words.append(f"{n_of.iloc[MOST_WORDS:].sum():,} other")
+    work, waiting = runs["working_s"].sum(), runs["waiting_s"].sum()
+    return f"{', '.join(words)}: {duration(work)} work, {duration(waiting)} waiting"
 
 
 def _names(*words: object) -> list[str]:
@@ -100,16 +134,17 @@ def _pill(run: pd.Series[Any]) -> Part:
 
 def _time(run: pd.Series[Any], lead: str = "") -> Line:
     """Where a run's time went, with the waiting in bold; after a `lead` without its total."""
-    total, work, waiting, idle = run[["duration_s", "working_s", "waiting_s", "idle_s"]]
+    total, work = run["duration_s"], run["working_s"]
+    waiting, idle = run["waiting_s"], run["idle_s"]
     if pd.isna(total):
         return [(f"{lead}Not started", "muted")]
-    whole = duration(total) + (" so far" if run["status"] in ("running", "interrupted") else "")
+    is_open = run["status"] in ("running", "interrupted")
+    whole = duration(total) + (" so far" if is_open else "")
     if pd.isna(work):
         return [(f"{lead}{whole}; steps not delivered", "muted")]
-    words = f"{lead or whole + ': '}{duration(work)} work"
-    words += f", {duration(idle)} idle" if idle > SHOWN_IDLE * (total - waiting) else ""
-    return (
-        [(f"{words}, ", "muted"), (f"{duration(waiting)} waiting", "muted+")]
-        if waiting
-        else [(words, "muted")]
-    )
+    words = (lead or f"{whole}: ") + f"{duration(work)} work"
+    if idle > SHOWN_IDLE * (total - waiting):
+        words += f", {duration(idle)} idle"
+    if not waiting:
+        return [(words, "muted")]
+    return [(f"{words}, ", "muted"), (f"{duration(waiting)} waiting", "muted+")]
