@@ -43,7 +43,12 @@ __all__ = [
 ]
 
 MOST_COLUMNS = 36  # of the newest units of time: a month of days, or a day and a half of hours
-UNITS = ((35 / 24, "h", "hour"), (35, "D", "day"), (7 * 35, "W-SUN", "week"), (np.inf, "M", "month"))
+UNITS = (  # up to so many days: pandas' letter of a unit, and its word
+    (35 / 24, "h", "hour"),
+    (35, "D", "day"),
+    (7 * 35, "W-SUN", "week"),
+    (np.inf, "M", "month"),
+)
 COLORS = {"completed": OK, "running": WORK, "interrupted": WAIT, "error": FAIL}
 LOOKS = {word: (str(STATUSES[word]), color) for word, color in COLORS.items()}
 LOOKS |= {"other": ("Other status", REST)}
@@ -54,8 +59,8 @@ DECIDED = {  # a column of `runkit.decisions`: its name and color in the figure
     "n_unknown": ("Answered, decision unknown", REST),
     "n_pending": ("Waiting", WAIT),
 }
+KNOWN = ["n_approved", "n_edited", "n_rejected"]
 QUICK = "came within 10 s, with no source opened"
-WEAK = ("no source", "high confidence, secondary sources only", "high and low confidence on one source")
 
 
 def in_short(f: Frames) -> Panel:
@@ -71,7 +76,9 @@ def in_short(f: Frames) -> Panel:
     Panel
         Without a figure.
     """
-    runs, n_of = f.runs, f.runs["status"].value_counts()
+    runs = f.runs
+    n_of = runs["status"].value_counts()
+    is_unread = runs["status"].eq("interrupted") & runs["n_pending"].eq(0)
     asks = f.interrupts[f.interrupts["outcome"] == "pending"]
     spent = runs[["working_s", "waiting_s", "idle_s"]].sum()
     words = counts(runs["status"].astype("str").map(lambda word: status(word).word.lower()))
@@ -80,7 +87,7 @@ def in_short(f: Frames) -> Panel:
         "Completed": n_of.get("completed", 0),
         "Failed": n_of.get("error", 0),
         "Questions waiting": len(asks),
-        "Questions not in the data": (runs["status"].eq("interrupted") & runs["n_pending"].eq(0)).sum(),
+        "Questions not in the data": is_unread.sum(),
         "Oldest question asked": asks["asked_at"].min(),
         "First run created": runs["created_at"].min(),
         "Last run created": runs["created_at"].max(),
@@ -90,14 +97,15 @@ def in_short(f: Frames) -> Panel:
         "Problems in the data": problem_counts(f.problems).sum(),
         "Records read": f"{f.coverage.kept:,} of {f.coverage.seen:,}",
     }
-    missing = (
-        f"{f.coverage.refused:,} of {plural(f.coverage.seen, 'record')} not read. {f.coverage.why or ''}"
-    )
+    oldest = f", the oldest for {lasting(asks['wait_s'].max())}" if len(asks) else ""
     sentence = (
-        f"{plural(len(runs), 'run')} ({words}); {plural(len(asks), 'question')} waiting, "
-        f"the oldest for {lasting(asks['wait_s'].max())}. {budget_words(*spent)}.{without_steps(f)}"
-        f"{'' if f.is_complete else f' Not complete: {words_of(missing, 300)}'}"
+        f"{plural(len(runs), 'run')} ({words}); {plural(len(asks), 'question')} waiting{oldest}. "
+        f"{budget_words(*spent)}.{without_steps(f)}"
     )
+    if not f.is_complete:
+        n_seen = plural(f.coverage.seen, "record")
+        missing = f"{f.coverage.refused:,} of {n_seen} not read. {f.coverage.why or ''}"
+        sentence += f" Not complete: {words_of(missing, 300)}"
     return Panel("In short", sentence, facts(known))
 
 
@@ -119,21 +127,22 @@ def volume(f: Frames) -> Panel:
         return Panel("Runs over time", "No runs.", pd.DataFrame(columns=["since", "n_runs"]))
     created = runs["created_at"].dt.tz_localize(None)
     days = (created.max() - created.min()) / pd.Timedelta(days=1)
-    letter, unit = next(names for most, *names in UNITS if days <= most)
+    letter, unit = next((letter, unit) for most, letter, unit in UNITS if days <= most)
     periods = created.dt.to_period(letter)
-    since = pd.period_range(max(periods.min(), periods.max() - MOST_COLUMNS + 1), periods.max())
-    bars = pd.crosstab(periods, known_status(runs)).reindex(index=since, columns=[*LOOKS], fill_value=0)
-    bars = bars.astype("int32").set_axis(since.start_time.tz_localize("UTC").as_unit("us"))
-    table = bars.add_prefix("n_").rename_axis("since").rename_axis(columns=None).reset_index()
+    first = max(periods.min(), periods.max() - MOST_COLUMNS + 1)
+    since = pd.period_range(first, periods.max())
+    bars = pd.crosstab(periods, known_status(runs))
+    bars = bars.reindex(index=since, columns=[*LOOKS], fill_value=0).astype("int32")
+    bars = bars.set_axis(since.start_time.tz_localize("UTC").as_unit("us"))
+    table = bars.add_prefix("n_").rename_axis(index="since", columns=None).reset_index()
     table.insert(1, "n_runs", bars.sum(axis=1).array)
     n_shown, most = table["n_runs"].sum(), table["n_runs"].max()
     sentence = (
-        f"{plural(int(n_shown), 'run')} in {plural(len(table), unit)}, at most {most:,} in one {unit}; "
-        f"{len(f.runs) - n_shown:,} not shown."
+        f"{plural(int(n_shown), 'run')} in {plural(len(table), unit)}, "
+        f"at most {most:,} in one {unit}; {len(f.runs) - n_shown:,} not shown."
     )
-    return Panel(
-        "Runs over time", sentence, table, stacked_columns(bars, LOOKS, sentence, f"runs per {unit}")
-    )
+    figure = stacked_columns(bars, LOOKS, sentence, f"runs per {unit}")
+    return Panel("Runs over time", sentence, table, figure)
 
 
 def known_status(runs: pd.DataFrame) -> Any:
@@ -155,19 +164,23 @@ def outcomes(f: Frames) -> Panel:
     Panel
         `runs_percent` is the share of an agent's runs. Open runs are measured until they were read.
     """
-    by = f.runs.astype({"status": "str"}).groupby(["agent", "status"], dropna=False)["duration_s"]
-    table = by.size().astype("int32").to_frame("n_runs").join(spread(by)).reset_index()
+    runs = f.runs.astype({"status": "str"})
+    by = runs.groupby(["agent", "status"], dropna=False)["duration_s"]
+    numbers = by.size().astype("int32").to_frame("n_runs")
+    table = numbers.join(spread(by)).reset_index()
     of_agent = table.groupby("agent", dropna=False)["n_runs"].transform("sum")
     table.insert(3, "runs_percent", (100 * table["n_runs"] / of_agent).round(1))
     table = table.iloc[np.lexsort((-table["n_runs"], -of_agent))].reset_index(drop=True)
     took = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
     sentence = (
-        f"{len(took):,} of {plural(len(f.runs), 'run')} completed ({percent(len(took), len(f.runs))}), after "
+        f"{len(took):,} of {plural(len(f.runs), 'run')} completed "
+        f"({percent(len(took), len(f.runs))}), after "
         f"{lasting(took.median())} (median), {lasting(took.quantile(0.9))} (p90)."
     )
     bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), LOOKS)
     notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
-    return Panel("Outcomes", sentence, table, stacked_bars(bars, LOOKS, sentence, notes, "runs"))
+    figure = stacked_bars(bars, LOOKS, sentence, notes, "runs")
+    return Panel("Outcomes", sentence, table, figure)
 
 
 def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) -> Panel:
@@ -193,14 +206,17 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
         As `runkit.decisions`.
     """
     table = count_decisions(f, by, answers)
-    bars = table[["n_approved", "n_edited", "n_rejected", "n_pending"]].fillna(0).astype("int32")
-    bars["n_unknown"] = table["n_answered"] - bars[["n_approved", "n_edited", "n_rejected"]].sum(axis=1)
+    bars = table[[*KNOWN, "n_pending"]].fillna(0).astype("int32")
+    bars["n_unknown"] = table["n_answered"] - bars[KNOWN].sum(axis=1)
     n = table.select_dtypes("number").sum().fillna(0).astype("int64")
-    quick = f" {n['n_quick']:,} of {plural(n['n_shown'], 'answer')} in a form {QUICK}."
+    quick = ""
+    if answers is not None:
+        quick = f" {n['n_quick']:,} of {plural(n['n_shown'], 'answer')} in a form {QUICK}."
     sentence = (
-        f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, {n['n_auto']:,} decided by policy, "
-        f"{n['n_answered']:,} answered. Known: {n['n_approved']:,} approved, {n['n_edited']:,} with changes, "
-        f"{n['n_rejected']:,} rejected.{'' if answers is None else quick}{without_steps(f)}"
+        f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, "
+        f"{n['n_auto']:,} decided by policy, {n['n_answered']:,} answered. "
+        f"Known: {n['n_approved']:,} approved, {n['n_edited']:,} with changes, "
+        f"{n['n_rejected']:,} rejected.{quick}{without_steps(f)}"
     )
     labels = agent_titles(table[by]) if by in ("agent", "kind") else table[by]
     notes = [f"{lasting(wait)} (median)" for wait in table["wait_p50_s"]]
@@ -226,14 +242,21 @@ def evidence(f: Frames) -> Panel:
     rows = findings_of(f)
     rows = rows[~is_output(rows)]
     is_secondary = rows["confidence"].eq("high") & rows["best_tier"].eq("secondary")
-    weak = zip(WEAK, (rows["n_sources"] == 0, is_secondary, _is_disputed(f, rows)), strict=True)
-    parts = [rows[is_so.fillna(False).to_numpy(bool)].assign(weakness=name) for name, is_so in weak]
+    checks = {
+        "no source": rows["n_sources"] == 0,
+        "high confidence, secondary sources only": is_secondary,
+        "high and low confidence on one source": _is_disputed(f, rows),
+    }
+    parts = [
+        rows[is_weak.fillna(False).to_numpy(bool)].assign(weakness=name) for name, is_weak in checks.items()
+    ]
     named = ["run_id", "business_name", "agent_name"]
     table = pd.concat(parts, ignore_index=True).merge(f.runs[named], on="run_id")
     n_weak = len(table.drop_duplicates(ARTIFACT))
     sentence = (
-        f"{n_weak:,} of {plural(len(rows), 'finding')} ({percent(n_weak, len(rows))}) with weak evidence: "
-        f"{counts(table['weakness'])}. {(rows['n_hosts'] == 1).sum():,} findings rest on one host."
+        f"{n_weak:,} of {plural(len(rows), 'finding')} ({percent(n_weak, len(rows))}) "
+        f"with weak evidence: {counts(table['weakness'])}. "
+        f"{plural(int((rows['n_hosts'] == 1).sum()), 'finding')} on one host only."
     )
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
     return Panel("Evidence", sentence, table[["weakness", *named, *columns]])
@@ -241,11 +264,12 @@ def evidence(f: Frames) -> Panel:
 
 def _is_disputed(f: Frames, rows: pd.DataFrame) -> pd.Series[bool]:
     """Flag findings of high and of low confidence that cite the same address, in one run and of one type."""
-    sure = rows.loc[rows["confidence"].isin(["high", "low"]), [*ARTIFACT, "type", "confidence"]].dropna()
+    sure = rows[rows["confidence"].isin(["high", "low"])]
+    sure = sure[[*ARTIFACT, "type", "confidence"]].dropna()
     cited = f.sources[[*ARTIFACT, "url"]].dropna().merge(sure, on=ARTIFACT)
-    disputed = cited[cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique") > 1]
-    is_so = rows.set_index(ARTIFACT).index.isin(disputed.set_index(ARTIFACT).index)
-    return pd.Series(is_so, rows.index)
+    n_levels = cited.groupby(["run_id", "type", "url"])["confidence"].transform("nunique")
+    disputed = cited[n_levels > 1].set_index(ARTIFACT).index
+    return pd.Series(rows.set_index(ARTIFACT).index.isin(disputed), rows.index)
 
 
 def problems(f: Frames) -> Panel:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runkit.charts.bars import step_labels
 from runkit.charts.panel import Panel, agent_titles, lasting, percent, without_steps
-from runkit.charts.run_time import LOOKS, PARTS, has_failed, is_wait, step_labels, step_names
+from runkit.charts.run_time import PARTS, has_failed, is_wait, step_names
 from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, stacked_bars
 from runkit.contract import FINAL_STATUSES
 from runkit.style import MISSING
@@ -25,6 +26,7 @@ BOUNDS = (
 BUCKETS = 6
 SLOWEST = 15  # kinds of steps
 KIND = ["agent", "name"]
+OF_AGENT = "runs of agent"
 SPENT = ["duration_s", *PARTS]
 ASKED = {
     "n_answered": ("Answered", OK),
@@ -63,31 +65,37 @@ def budget(f: Frames) -> Panel:
     """
     runs = f.runs[f.runs["working_s"].notna()]
     is_ended = runs["status"].isin(FINAL_STATUSES)
-    ended, still_open = runs.loc[is_ended, SPENT], runs.loc[~is_ended, SPENT]
+    ended = runs.loc[is_ended, SPENT]
+    still_open = runs.loc[~is_ended, SPENT]
+    median, sums = ended.median(), ended.sum()
     groups = {
-        "median ended run": ended.median(),
+        "median ended run": median,
         "p90 of ended runs": ended.quantile(0.9),
-        "ended runs": ended.sum(),
+        "ended runs": sums,
         "open runs": still_open.sum(),
     }
-    table = pd.DataFrame(groups).T.assign(n_runs=[len(ended)] * 3 + [len(still_open)])
+    all_runs = pd.DataFrame(groups).T.rename_axis("group").reset_index()
+    all_runs["n_runs"] = [len(ended)] * 3 + [len(still_open)]
     by = runs.groupby("agent", dropna=False)[SPENT]
-    agents = by.sum().assign(n_runs=by.size(), group="runs of agent").reset_index()
+    agents = by.sum().assign(n_runs=by.size(), group=OF_AGENT).reset_index()
     agents = agents.sort_values("n_runs", ascending=False, kind="stable")
-    table = pd.concat([table.rename_axis("group").reset_index(), agents], ignore_index=True)
-    table = table[table["n_runs"] > 0].reindex(columns=["group", "agent", "n_runs", *SPENT])
-    table = table.astype({"group": "str", "agent": "str", "n_runs": "int32"}).reset_index(drop=True)
-    table["waiting_percent"] = (100 * table["waiting_s"] / table["duration_s"].replace(0, np.nan)).round(1)
-    median, sums = groups["median ended run"], groups["ended runs"]
+    table = pd.concat([all_runs, agents])
+    table = table[table["n_runs"] > 0].reset_index(drop=True)
+    table = table.reindex(columns=["group", "agent", "n_runs", *SPENT])
+    table = table.astype({"group": "str", "agent": "str", "n_runs": "int32"})
+    share = table["waiting_s"] / table["duration_s"].replace(0, np.nan)
+    table["waiting_percent"] = (100 * share).round(1)
     sentence = (
-        f"Median ended run: {lasting(median['working_s'])} work, {lasting(median['waiting_s'])} waiting. "
+        f"Median ended run: {lasting(median['working_s'])} work, "
+        f"{lasting(median['waiting_s'])} waiting. "
         f"{plural(len(ended), 'ended run')} took {lasting(sums['duration_s'])}, "
         f"{percent(sums['waiting_s'], sums['duration_s'])} of it waiting.{without_steps(f)}"
     )
     names = agent_titles(table["agent"]).fillna(MISSING)
-    names = table["group"].str.capitalize().where(table["group"].ne("runs of agent"), names)
+    names = table["group"].str.capitalize().where(table["group"] != OF_AGENT, names)
     notes = [*map(lasting, table["duration_s"])]
-    figure = stacked_bars(table.set_axis(names), LOOKS, sentence, notes, "share of the time", "percent")
+    bars = table.set_axis(names)
+    figure = stacked_bars(bars, PARTS, sentence, notes, "share of the time", "percent")
     return Panel("Where the time went", sentence, table, figure)
 
 
@@ -107,25 +115,37 @@ def waits(f: Frames) -> Panel:
     """
     was_asked = f.interrupts["outcome"].isin(["answered", "pending", "lapsed"])
     questions = f.interrupts[was_asked].astype({"outcome": "str"})
-    waited, longest = questions["wait_s"].fillna(0.0), questions["wait_s"].max()
-    shares = waited.clip(lower=1).quantile(np.arange(1, BUCKETS) / BUCKETS).dropna()
-    bounds = {min(BOUNDS, key=lambda bound: abs(np.log(bound / share))) for share in shares}
-    ends = [0.0, *sorted(bound for bound in bounds if bound < longest), longest]
+    waited = questions["wait_s"].fillna(0.0)
+    ends = _bucket_ends(waited)
     names = [f"{lasting(least)} to {lasting(most)}" for least, most in pairwise(ends)]
     n_of = {name: questions["outcome"].eq(name.removeprefix("n_")) for name in ASKED}
-    questions = questions.assign(place=np.digitize(waited, ends[1:-1]), n_questions=1, **n_of)
+    place = np.digitize(waited, ends[1:-1])
+    questions = questions.assign(place=place, n_questions=1, **n_of)
     by = questions.groupby(["place", "agent"], dropna=False)
-    table = by[["n_questions", *n_of]].sum().astype("int32").join(spread(by["wait_s"])).reset_index()
+    numbers = by[["n_questions", *n_of]].sum().astype("int32")
+    table = numbers.join(spread(by["wait_s"])).reset_index()
     table.insert(0, "wait", table.pop("place").map(dict(enumerate(names))).astype("str"))
     answered = questions.loc[n_of["n_answered"], "wait_s"]
     sentence = (
-        f"{plural(len(questions), 'question')} to reviewers, {n_of['n_pending'].sum():,} waiting. Answered "
-        f"after {lasting(answered.median())} (median), {lasting(answered.quantile(0.9))} (p90). "
+        f"{plural(len(questions), 'question')} to reviewers, "
+        f"{n_of['n_pending'].sum():,} waiting. "
+        f"Answered after {lasting(answered.median())} (median), "
+        f"{lasting(answered.quantile(0.9))} (p90). "
         f"{len(f.interrupts) - len(questions):,} decided by policy."
     )
-    bars = questions.groupby("place")[[*n_of]].sum().reindex(range(len(names)), fill_value=0).set_axis(names)
-    figure = stacked_bars(bars, ASKED, sentence, [f"{n:,}" for n in bars.sum(axis=1)], "questions")
+    bars = questions.groupby("place")[[*n_of]].sum()
+    bars = bars.reindex(range(len(names)), fill_value=0).set_axis(names)
+    notes = [f"{n:,}" for n in bars.sum(axis=1)]
+    figure = stacked_bars(bars, ASKED, sentence, notes, "questions")
     return Panel("Waits for reviewers", sentence, table, figure)
+
+
+def _bucket_ends(waited: pd.Series[float]) -> list[float]:
+    """Give 0, the round waits nearest to the quantiles, and the longest wait."""
+    longest = waited.max()
+    quantiles = waited.clip(lower=1).quantile(np.arange(1, BUCKETS) / BUCKETS).dropna()
+    bounds = {min(BOUNDS, key=lambda bound: abs(np.log(bound / wait))) for wait in quantiles}
+    return [0.0, *sorted(bound for bound in bounds if bound < longest), longest]
 
 
 def slowest_steps(f: Frames) -> Panel:
@@ -144,14 +164,16 @@ def slowest_steps(f: Frames) -> Panel:
     """
     work = f.steps[(f.steps["n_children"] == 0) & ~is_wait(f.steps)]
     by = work.assign(label=step_labels(work)).groupby(KIND, dropna=False)
-    kinds = by.agg(label=("label", "first"), n_steps=("label", "size")).astype({"n_steps": "int32"})
+    kinds = by.agg(label=("label", "first"), n_steps=("label", "size"))
+    kinds = kinds.astype({"n_steps": "int32"})
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
-    table = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable", ignore_index=True)
     sentence = (
-        f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: {lasting(work['self_s'].sum())} own "
-        f"time, {lasting(table['critical_s'].sum())} on the critical path.{without_steps(f)}"
+        f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: "
+        f"{lasting(work['self_s'].sum())} own time, "
+        f"{lasting(kinds['critical_s'].sum())} on the critical path.{without_steps(f)}"
     )
-    table = table.head(SLOWEST)
+    kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable")
+    table = kinds.head(SLOWEST).reset_index(drop=True)
     notes = [*map(lasting, table["critical_s"])]
     looks = {"critical_s": ("On the critical path", WORK)}
     figure = stacked_bars(table.set_axis(step_names(table)), looks, sentence, notes, unit="seconds")
@@ -174,7 +196,8 @@ def failed_steps(f: Frames) -> Panel:
     """
     runs = f.runs[["run_id", "business_name", "agent_name", "status"]]
     bad = f.steps[has_failed(f.steps)].drop(columns="status").merge(runs, on="run_id")
-    bad = bad.assign(label=step_labels(bad), completed=bad["run_id"].where(bad["status"] == "completed"))
+    completed = bad["run_id"].where(bad["status"] == "completed")
+    bad = bad.assign(label=step_labels(bad), completed=completed)
     by = bad.sort_values("started_at", ascending=False).groupby([*KIND, "label"], dropna=False)
     table = by.agg(
         n_steps=("run_id", "size"),
@@ -187,13 +210,15 @@ def failed_steps(f: Frames) -> Panel:
     )
     table = table.sort_values(["n_runs", "last_at"], ascending=False, kind="stable").reset_index()
     sentence = (
-        f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of {plural(len(f.runs), 'run')}; "
-        f"{bad['completed'].nunique():,} of them completed all the same.{without_steps(f)}"
+        f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of "
+        f"{plural(len(f.runs), 'run')}; {completed.nunique():,} of them "
+        f"completed all the same.{without_steps(f)}"
     )
-    bars = table.assign(n_other=table["n_runs"] - table["n_completed"]).set_axis(step_names(table))
+    bars = table.assign(n_other=table["n_runs"] - table["n_completed"])
     looks = {"n_other": ("Other runs", FAIL), "n_completed": ("Completed runs", OK)}
     notes = [plural(n, "run") for n in table["n_runs"]]
-    return Panel("Failed steps", sentence, table, stacked_bars(bars, looks, sentence, notes, "runs"))
+    figure = stacked_bars(bars.set_axis(step_names(table)), looks, sentence, notes, "runs")
+    return Panel("Failed steps", sentence, table, figure)
 
 
 def why_slow(f: Frames, run_id: str | None = None) -> Panel:
@@ -216,13 +241,14 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     UsageError
         If the run is not in the frames.
     """
-    run = f.runs.nlargest(1, "working_s", keep="first") if run_id is None else f.select(run_id).runs
+    run = f.runs.nlargest(1, "working_s") if run_id is None else f.select(run_id).runs
     if run.empty:
         return Panel(SLOW, "No runs.", run[COMPARED])
     row = run.iloc[0]
     alike = f.runs[f.runs["agent"].fillna("").isin(run["agent"].fillna(""))]
     others = alike.loc[alike["run_id"] != row["run_id"], COMPARED].astype("float64")
-    table = pd.DataFrame([row[COMPARED], others.median(), others.quantile(0.9)]).astype("float64")
+    table = pd.DataFrame([row[COMPARED], others.median(), others.quantile(0.9)])
+    table = table.astype("float64")
     table.insert(0, "group", ["this run", "median of others", "p90 of others"])
     table.insert(1, "n_runs", np.array([1, len(others), len(others)], "int32"))
     label = run_label(row["run_id"], row["business_name"], *agent_titles(run["agent"]))
@@ -230,7 +256,8 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
         return Panel(SLOW, f"{label}: no other run of its agent to compare.", table.head(1))
     own, usual = table.iloc[0], table.iloc[1]
     parts = [
-        f"{lasting(own[part])} {name.lower()}, median {lasting(usual[part])}" for part, name in PARTS.items()
+        f"{lasting(own[part])} {name.lower()}, median {lasting(usual[part])}"
+        for part, (name, _) in PARTS.items()
     ]
     steps = f"{plural(row['n_steps'], 'step')}, median {usual['n_steps']:,.10g}"
     sentence = f"{label}, of {plural(len(alike), 'run')}: {'; '.join([steps, *parts])}."

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
+from runkit.charts.bars import step_labels
 from runkit.charts.evidence import evidence, findings_of, found, is_output, sources_of
 from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, quoted, without_steps, words_of
 from runkit.charts.run_time import (
@@ -20,7 +20,6 @@ from runkit.charts.run_time import (
     critical_path,
     has_failed,
     slowest_steps,
-    step_labels,
     timeline,
 )
 from runkit.contract import FINAL_STATUSES
@@ -178,7 +177,8 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     log: list[dict[Any, Any] | None] = [None] * len(questions)
     if answers is not None:
         questions = with_answers(questions, f.runs, answers)
-        sure, in_doubt = (logged_answers(questions, f.runs, answers, how) for how in ((CONFIRMED,), IN_DOUBT))
+        sure = logged_answers(questions, f.runs, answers, (CONFIRMED,))
+        in_doubt = logged_answers(questions, f.runs, answers, IN_DOUBT)
         log = [one or other for one, other in zip(sure, in_doubt, strict=True)]
     by_policy = questions["outcome"].isin(["auto_approve", "skip"])
     known = pd.DataFrame([entry or {} for entry in log], questions.index, ["answer", "delivery"])
@@ -228,22 +228,30 @@ def failed(f: Frames) -> Panel:
     """
     f = one_run(f, "f")
     steps = f.steps.sort_values("order").assign(label=step_labels(f.steps))
-    rows, broken = steps[has_failed(steps)], steps[steps["status"] == "error"]
-    rows = rows.iloc[np.argsort(rows["type"].ne("error"), kind="stable")]
-    within = [
-        next(iter(broken.loc[(broken["order"] < at) & (broken["subtree_end"] > at), "label"][::-1]), None)
-        for at in rows["order"]
-    ]
-    summaries = f.artifacts.dropna(subset=["step_id", "summary"]).groupby("step_id")["summary"].agg(" ".join)
+    rows = steps[has_failed(steps)]
+    is_error = rows["type"] == "error"
+    rows = pd.concat([rows[is_error], rows[~is_error]])
+    findings = f.artifacts.dropna(subset=["step_id", "summary"])
+    summaries = findings.groupby("step_id")["summary"].agg(" ".join)
     table = rows[[*STEP, "completed_at"]].assign(
         completed_at=rows["completed_at"].fillna(rows["started_at"]),
         summary=rows["step_id"].map(summaries).astype("str"),
-        within=pd.Series(within, rows.index, "str"),
+        within=_failed_around(rows, steps[steps["status"] == "error"]),
     )
-    n_errors = int(rows["type"].eq("error").sum())
-    first = quoted(next(iter(table["label"]), None), 200)
-    sentence = f"{plural(n_errors, 'error')}, {plural(len(rows) - n_errors, 'failed step')}. First: {first}."
-    return Panel("What failed", f"{sentence}{without_steps(f)}", table.reset_index(drop=True))
+    n_errors = int(is_error.sum())
+    sentence = f"{plural(n_errors, 'error')}, {plural(len(rows) - n_errors, 'failed step')}."
+    if len(table):
+        sentence += f" First: {quoted(table['label'].iloc[0], 200)}."
+    return Panel("What failed", sentence + without_steps(f), table.reset_index(drop=True))
+
+
+def _failed_around(rows: pd.DataFrame, broken: pd.DataFrame) -> pd.Series[str]:
+    """Give the label of the nearest step around each row that failed, too."""
+    labels = []
+    for at in rows["order"]:
+        is_around = (broken["order"] < at) & (broken["subtree_end"] > at)
+        labels.append(next(iter(broken.loc[is_around, "label"][::-1]), None))
+    return pd.Series(labels, rows.index, "str")
 
 
 def open_items(f: Frames) -> Panel:
@@ -265,11 +273,13 @@ def open_items(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    run, rows, steps = f.runs.iloc[0], findings_of(f), f.steps.assign(item=step_labels(f.steps))
+    run, rows = f.runs.iloc[0], findings_of(f)
+    steps = f.steps.assign(item=step_labels(f.steps))
     asks = f.interrupts.rename(columns={"label": "item", "asked_at": "since", "wait_s": "open_s"})
     waiting, expired = (asks[asks["outcome"] == word] for word in ("pending", "lapsed"))
     is_over, is_asking = run["status"] in FINAL_STATUSES, run["status"] == "interrupted"
-    still = steps[steps["is_open"] & ~steps["step_id"].isin([*waiting["step_id"], *expired["step_id"]])]
+    is_question = steps["step_id"].isin([*waiting["step_id"], *expired["step_id"]])
+    still = steps[steps["is_open"] & ~is_question]
     still = still.rename(columns={"started_at": "since", "duration_s": "open_s"})
     ended = f.runs.assign(item="no output", since=f.runs["ended_at"])
     ended["open_s"] = (ended["as_of"] - ended["ended_at"]).dt.total_seconds()

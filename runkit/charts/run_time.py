@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from runkit.charts.bars import step_labels as step_labels
+from runkit.charts.bars import step_labels
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import Panel, agent_titles, lasting, percent, quoted, without_steps
 from runkit.charts.stacked_bars import REST, WAIT, WORK, stacked_bars
@@ -19,12 +17,7 @@ EXACT_BARS = 2_000  # half a megabyte of a report; beyond, the timeline is a pic
 DEEPEST = 12  # levels of indentation in a table
 SLOWEST = 10  # rows
 LEAST_S = 0.0005  # a shorter time between steps is rounding
-PARTS = {
-    "working_s": "Working",
-    "waiting_s": "Waiting",
-    "idle_s": "Idle",
-}
-LOOKS = {
+PARTS = {  # of a run's time: the name and the color of each
     "working_s": ("Working", WORK),
     "waiting_s": ("Waiting", WAIT),
     "idle_s": ("Idle", REST),
@@ -34,13 +27,15 @@ STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 
 def step_names(steps: pd.DataFrame) -> list[str]:
     """Name steps by their agent and their label, as labels alone repeat."""
-    named = zip(agent_titles(steps["agent"]).fillna(MISSING), step_labels(steps).fillna(MISSING), strict=True)
-    return [f"{agent}: {label}" for agent, label in named]
+    agents = agent_titles(steps["agent"]).fillna(MISSING)
+    labels = step_labels(steps).fillna(MISSING)
+    return [f"{agent}: {label}" for agent, label in zip(agents, labels, strict=True)]
 
 
 def has_failed(steps: pd.DataFrame) -> pd.Series[bool]:
     """Which steps are errors, or work that failed; groups that failed with a step in them are not."""
-    return steps["type"].eq("error") | (steps["status"].eq("error") & steps["n_children"].eq(0))
+    is_work = steps["n_children"] == 0
+    return steps["type"].eq("error") | (steps["status"].eq("error") & is_work)
 
 
 def is_wait(steps: pd.DataFrame) -> pd.Series[bool]:
@@ -70,7 +65,8 @@ def timeline(f: Frames) -> Panel:
     figure = gantt(f, compress_waits=True, max_bars=EXACT_BARS)
     steps = f.steps.sort_values("order", ignore_index=True)
     origin = f.runs["started_at"].fillna(steps["started_at"].min()).iloc[0]
-    indent = steps["depth"].clip(upper=DEEPEST).map(lambda depth: "· " * depth).astype("str")
+    depths = steps["depth"].clip(upper=DEEPEST)
+    indent = depths.map(lambda depth: "· " * depth).astype("str")
     table = steps[[*STEP, "status", "duration_s", "is_critical"]]
     table = table.assign(label=indent + step_labels(steps).fillna(MISSING))
     table.insert(5, "started_s", (steps["started_at"] - origin).dt.total_seconds())
@@ -98,15 +94,17 @@ def budget(f: Frames) -> Panel:
     f = one_run(f, "f")
     run = f.runs.iloc[0]
     whole = run["duration_s"]
-    parts = pd.Series({name: run[part] for part, name in PARTS.items()}, dtype="float64").dropna()
-    table = pd.DataFrame({"part": parts.index, "spent_s": parts.array}).astype({"part": "str"})
+    names = [name for name, _ in PARTS.values()]
+    table = pd.DataFrame({"part": names, "spent_s": run[[*PARTS]].to_numpy(float)})
+    table = table.dropna().astype({"part": "str"})
     table["percent"] = (100 * table["spent_s"] / (whole or 1)).round(1)
     shares = [
-        f"{lasting(spent)} {str(part).lower()} ({percent(spent, whole)})" for part, spent in parts.items()
+        f"{lasting(spent)} {part.lower()} ({percent(spent, whole)})"
+        for part, spent in zip(table["part"], table["spent_s"], strict=True)
     ]
     sentence = f"{lasting(whole)}: {', '.join(shares) or MISSING}.{without_steps(f)}"
     bar = f.runs[[*PARTS]].fillna(0.0).set_axis(["This run"])
-    figure = stacked_bars(bar, LOOKS, sentence, [lasting(whole)], unit="percent")
+    figure = stacked_bars(bar, PARTS, sentence, [lasting(whole)], unit="percent")
     return Panel("Where the time went", sentence, table, figure)
 
 
@@ -130,23 +128,25 @@ def critical_path(f: Frames) -> Panel:
     """
     f = one_run(f, "f")
     whole = f.runs["duration_s"].fillna(0.0).iloc[0]
-    path = f.steps[f.steps["critical_s"] > 0].sort_values(["critical_s", "order"], ascending=[False, True])
-    table = path[[*STEP, "critical_s"]].assign(label=step_labels(path)).reset_index(drop=True)
+    path = f.steps[f.steps["critical_s"] > 0]
+    path = path.sort_values(["critical_s", "order"], ascending=[False, True])
+    table = path[[*STEP, "critical_s"]].assign(label=step_labels(path))
     between_s = whole - table["critical_s"].sum()
     if len(table) and between_s > LEAST_S:
         between = pd.DataFrame({"label": ["between steps"], "critical_s": [between_s]})
-        table = pd.concat([table, between.reindex(columns=table.columns).astype(table.dtypes)])
-    table = table.assign(percent=(100 * table["critical_s"] / (whole or 1)).round(1)).reset_index(drop=True)
-    longest = [_with_time(step, whole) for step in table.head(2).to_dict("records")]
+        between = between.reindex(columns=table.columns).astype(table.dtypes)
+        table = pd.concat([table, between])
+    table = table.reset_index(drop=True)
+    table["percent"] = (100 * table["critical_s"] / (whole or 1)).round(1)
+    longest = [
+        f"{quoted(label)} {lasting(seconds)} ({percent(seconds, whole)})"
+        for label, seconds in table[["label", "critical_s"]].head(2).itertuples(index=False)
+    ]
     sentence = (
-        f"{plural(len(path), 'step')} set the {lasting(whole)}; longest: {', '.join(longest) or MISSING}."
-        f"{without_steps(f)}"
+        f"{plural(len(path), 'step')} set the {lasting(whole)}; "
+        f"longest: {', '.join(longest) or MISSING}.{without_steps(f)}"
     )
     return Panel("What set the total time", sentence, table)
-
-
-def _with_time(step: dict[Any, Any], whole: float) -> str:
-    return f"{quoted(step['label'])} {lasting(step['critical_s'])} ({percent(step['critical_s'], whole)})"
 
 
 def slowest_steps(f: Frames) -> Panel:
@@ -168,10 +168,12 @@ def slowest_steps(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    work = f.steps[(f.steps["n_children"] == 0) & ~is_wait(f.steps) & (f.steps["self_s"] > 0)]
+    is_work = (f.steps["n_children"] == 0) & ~is_wait(f.steps)
+    work = f.steps[is_work & (f.steps["self_s"] > 0)]
     slow = work.sort_values(["self_s", "order"], ascending=[False, True]).head(SLOWEST)
-    is_critical = slow["is_critical"] & (slow["critical_s"] > 0)
-    table = slow[[*STEP, "status", "self_s"]].assign(label=step_labels(slow), is_critical=is_critical)
+    table = slow[[*STEP, "status", "self_s"]].assign(
+        label=step_labels(slow), is_critical=slow["is_critical"] & (slow["critical_s"] > 0)
+    )
     slowest, total = slow["self_s"].sum(), work["self_s"].sum()
     sentence = (
         f"The slowest {len(slow)} of {plural(len(work), 'step')} took {lasting(slowest)}, "

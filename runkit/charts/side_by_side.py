@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from runkit.charts import one_run, run_time
+from runkit.charts.bars import step_labels
 from runkit.charts.evidence import matched
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import Panel, counts, in_words, lasting, quoted, without_steps
@@ -22,8 +23,19 @@ from runkit.text import plural, run_label
 __all__ = ["findings", "in_short", "parting", "people", "steps", "timeline"]
 
 LETTERS = ("A", "B")
-COMPARED = ["label", "agent", "name", "n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff"]
-COMPARED += ["self_s_diff", "waiting_s_diff", "is_parting"]
+COMPARED = [
+    "label",
+    "agent",
+    "name",
+    "n_a",
+    "n_b",
+    "total_s_a",
+    "total_s_b",
+    "total_s_diff",
+    "self_s_diff",
+    "waiting_s_diff",
+    "is_parting",
+]
 NOT_COMPARED = "Not compared: the steps of a run are not known."
 SIDES = {"a": ("Longer in A", WORK), "b": ("Longer in B", ATTENTION)}
 
@@ -65,14 +77,19 @@ def in_short(f: Frames) -> Panel:
     """
     pair = _two_runs(f)
     a, b = map(one_run.facts_of, pair)
-    rows = [(name, in_words(a[name]), in_words(b[name]), _difference(a[name], b[name])) for name in a]
-    table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
-    sides = [
-        f"{letter}, {run_label(side['Run'], side['Business'], side['Agent'])}: {one_run.outcome(of)}"
-        for letter, side, of in zip(LETTERS, (a, b), pair, strict=True)
-    ]
+    rows = {
+        "fact": list(a),
+        "a": [in_words(value) for value in a.values()],
+        "b": [in_words(value) for value in b.values()],
+        "difference": [_difference(a[name], b[name]) for name in a],
+    }
+    words = []
+    for letter, side, facts in zip(LETTERS, pair, (a, b), strict=True):
+        label = run_label(facts["Run"], facts["Business"], facts["Agent"])
+        words.append(f"{letter}, {label}: {one_run.outcome(side)}")
     took = _difference(a["Duration"], b["Duration"]) or MISSING
-    return Panel("In short", f"{' '.join(sides)} B - A: {took}.{without_steps(f)}", table)
+    sentence = f"{' '.join(words)} B - A: {took}.{without_steps(f)}"
+    return Panel("In short", sentence, pd.DataFrame(rows, dtype="str"))
 
 
 def _difference(a: Any, b: Any) -> str:
@@ -128,17 +145,19 @@ def parting(f: Frames) -> Panel:
     both = [side.steps.sort_values("order", ignore_index=True) for side in pair]
     difference = first_difference(*both) if _have_steps(pair) else None
     places = difference or (None, None)
-    rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip(both, places, strict=True)]
+    rows = [
+        steps.iloc[[] if at is None else [at]].assign(label=step_labels(steps))
+        for steps, at in zip(both, places, strict=True)
+    ]
     columns = ["order", *run_time.STEP, "status", "duration_s"]
-    table = _stacked(row.assign(label=run_time.step_labels(row))[columns] for row in rows)
+    table = _stacked(row[columns] for row in rows)
     if not _have_steps(pair):
         return Panel("First difference", NOT_COMPARED, table)
     n_equal = min(len(both[0]) if at is None else at for at in places)
-    a, b = (quoted(next(iter(run_time.step_labels(row)), "ends")) for row in rows)
+    a, b = (quoted(row["label"].iloc[0]) if len(row) else "ends" for row in rows)
     then = f"then A {a}, B {b}" if difference else "no difference"
-    return Panel(
-        "First difference", f"Identical for {plural(n_equal, 'step')}, {then}.{without_steps(f)}", table
-    )
+    sentence = f"Identical for {plural(n_equal, 'step')}, {then}.{without_steps(f)}"
+    return Panel("First difference", sentence, table)
 
 
 def _stacked(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -170,21 +189,27 @@ def steps(f: Frames) -> Panel:
     pair = _two_runs(f)
     every = pd.concat([side.steps for side in pair]).drop_duplicates(["agent", "name"])
     table = compare(*pair)  # a row for each agent and name too, in the same order
-    table.insert(0, "label", run_time.step_labels(every).array)
+    table.insert(0, "label", step_labels(every).array)
     if not _have_steps(pair):
         return Panel("Step by step", NOT_COMPARED, table.iloc[:0][COMPARED])
-    table = table.sort_values("total_s_diff", key=lambda s: -s.abs(), kind="stable", ignore_index=True)
+    table = _largest_first(table, "total_s_diff").reset_index(drop=True)
     only_a, only_b = (table["n_b"] == 0).sum(), (table["n_a"] == 0).sum()
     sentence = (
         f"{plural(len(table), 'kind')} of steps: {len(table) - only_a - only_b:,} in both, "
         f"{only_a:,} only in A, {only_b:,} only in B.{without_steps(f)}"
     )
-    own_s = (table["self_s_diff"] - table["waiting_s_diff"]).set_axis(run_time.step_names(table))
-    own_s = own_s[own_s != 0].sort_values(key=lambda seconds: -seconds.abs(), kind="stable")
-    parts = pd.DataFrame({"a": own_s.clip(upper=0), "b": own_s.clip(lower=0)})
-    notes = [f"{'+' if seconds > 0 else ''}{lasting(seconds)}" for seconds in own_s]
+    own_s = table["self_s_diff"] - table["waiting_s_diff"]
+    parts = pd.DataFrame({"own_s": own_s, "a": own_s.clip(upper=0), "b": own_s.clip(lower=0)})
+    parts = parts.set_axis(run_time.step_names(table))
+    parts = _largest_first(parts[parts["own_s"] != 0], "own_s")
+    notes = [f"{'+' if seconds > 0 else ''}{lasting(seconds)}" for seconds in parts["own_s"]]
     figure = stacked_bars(parts, SIDES, sentence, notes, "own time without waits, B - A", "seconds")
     return Panel("Step by step", sentence, table[COMPARED], figure)
+
+
+def _largest_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Sort by the size of a difference, whatever its sign."""
+    return table.sort_values(column, key=lambda seconds: -seconds.abs(), kind="stable")
 
 
 def findings(f: Frames) -> Panel:
