@@ -15,7 +15,17 @@ from runkit.text import agent_title, run_label
 from runkit.timing import Flags, Ints, levels
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps, or is a run
-WORDS = ["run_id", "step_id", "label", "name", "status", "started_at", "duration_s", "self_s", "n_artifacts"]
+WORDS = [
+    "run_id",
+    "step_id",
+    "label",
+    "name",
+    "status",
+    "started_at",
+    "duration_s",
+    "self_s",
+    "n_artifacts",
+]
 SAME = ["depth", "agent", "name", "type"]  # in which two steps agree that stand in one row of a comparison
 COLORS = {
     "type": {"activity": "#0B7285", "output": "#2B8A3E", "interrupt": "#7950F2", "error": FAILED_COLOR},
@@ -23,6 +33,7 @@ COLORS = {
 }
 FAILING = "✕ failing step"
 LETTERS = "ABCD"  # two to four runs are told apart by a letter
+RUN_NAME = 36  # characters
 SECOND = 1_000_000  # microseconds
 EPOCH = pd.Timestamp(0, tz="UTC")
 Legend = list[tuple[str, str]]  # words and colors
@@ -56,25 +67,15 @@ def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
 
     Runs are bars, too: all runs of a tree of several runs, else those without steps.
     """
-    runs, steps = frames.runs.assign(label=run_names(frames)).reset_index(drop=True), frames.steps
-    run = pd.Index(runs["run_id"]).get_indexer(pd.Index(steps["run_id"]))
-    began = runs["started_at"].fillna(steps["started_at"].groupby(run).min())
-    first = began if time == "relative" else pd.Series(began.min(), began.index, began.dtype)
-    runs["began"] = began = began.fillna(first).fillna(EPOCH)
-    has_bar = runs["n_steps"].eq(0) | (is_tree and len(runs) > 1)
-    if has_bar.any():
-        steps = pd.concat([_run_bars(runs[has_bar]), steps.astype({"status": "str", "type": "str"})])
-        run = np.concatenate([np.flatnonzero(has_bar), run])
-    order = np.lexsort((steps["order"], run))
-    if (np.diff(order) < 0).any():
-        run, steps = run[order], steps.iloc[order]
-    steps = steps.reset_index(drop=True)
+    is_forest = is_tree and len(frames.runs) > 1
+    run_ids = pd.Index(frames.runs["run_id"])
+    run = run_ids.get_indexer(pd.Index(frames.steps["run_id"]))
+    runs, origin = _timed_runs(frames, run, time)
+    steps, run = _with_run_bars(frames.steps, run, runs, runs["n_steps"].eq(0) | is_forest)
 
-    origin = _micros(first.fillna(EPOCH))
-    runs["start"] = (_micros(began) - origin) / SECOND
-    runs["end"] = runs["start"] + runs["duration_s"].fillna(0)
-    bars = steps[["depth", "is_critical", "is_open", "critical_s"]].assign(run=run, is_run=steps["order"] < 0)
-    bars["depth"] += ~bars["is_run"] & (is_tree and len(runs) > 1)
+    bars = steps[["depth", "is_critical", "is_open", "critical_s"]]
+    bars = bars.assign(run=run, is_run=steps["order"] < 0)
+    bars["depth"] += ~bars["is_run"] & is_forest
     start = _micros(steps["started_at"])
     length = np.rint(steps["duration_s"].fillna(0).to_numpy() * SECOND).astype(np.int64)
     bars["start"] = (start - origin[run]) / SECOND
@@ -84,20 +85,53 @@ def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
     bars, notes = _with_kinds(bars, steps)
     legend = _legend(color, agents)
     bars["color"] = bars["color"].mask(bars["is_failing"], len(legend))
-    return Scene(frames, steps, bars, runs, origin, agents, [*legend, (FAILING, FAILED_COLOR)], notes)
+    legend.append((FAILING, FAILED_COLOR))
+    return Scene(frames, steps, bars, runs, origin, agents, legend, notes)
+
+
+def _timed_runs(frames: Frames, run: Ints, time: str) -> tuple[pd.DataFrame, Ints]:
+    """The runs with their place on the axis, and the origin of each; `run` is the position of each step's."""
+    runs = frames.runs.assign(label=run_names(frames)).reset_index(drop=True)
+    first_step = frames.steps["started_at"].groupby(run).min()
+    began = runs["started_at"].fillna(first_step)
+    first = began
+    if time == "absolute":
+        first = pd.Series(began.min(), began.index, began.dtype)
+    origin = _micros(first)
+    runs["began"] = began.fillna(first).fillna(EPOCH)
+    runs["start"] = (_micros(runs["began"]) - origin) / SECOND
+    runs["end"] = runs["start"] + runs["duration_s"].fillna(0)
+    return runs, origin
+
+
+def _with_run_bars(
+    steps: pd.DataFrame, run: Ints, runs: pd.DataFrame, has_bar: pd.Series[bool]
+) -> tuple[pd.DataFrame, Ints]:
+    """The steps in tree order, run by run, each run's own bar first, and the run of each."""
+    if has_bar.any():
+        steps = steps.astype({"status": "str", "type": "str"})
+        steps = pd.concat([_run_bars(runs[has_bar]), steps])
+        run = np.concatenate([np.flatnonzero(has_bar), run])
+    order = np.lexsort((steps["order"], run))
+    is_sorted = (np.diff(order) > 0).all()
+    if not is_sorted:  # a copy of very many steps takes long
+        run, steps = run[order], steps.iloc[order]
+    return steps.reset_index(drop=True), run
 
 
 def run_names(frames: Frames) -> list[str]:
     """A label for each run; with a letter in front of two to four."""
     columns = (frames.runs[name] for name in ("run_id", "business_name", "agent_name"))
-    labels = [run_label(run, business, agent, 36) for run, business, agent in zip(*columns, strict=True)]
-    letters = LETTERS if 1 < len(labels) <= len(LETTERS) else ""
-    return [f"{letter} {label}" for letter, label in zip(letters, labels, strict=False)] or labels
+    labels = [run_label(*names, RUN_NAME) for names in zip(*columns, strict=True)]
+    if 1 < len(labels) <= len(LETTERS):
+        return [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
+    return labels
 
 
 def step_labels(steps: pd.DataFrame) -> pd.Series[Any]:
     """Give the labels of steps, or their names where they have none."""
-    return steps["label"].where(steps["label"].str.strip().fillna("").ne(""), steps["name"])
+    has_label = steps["label"].str.strip().fillna("") != ""
+    return steps["label"].where(has_label, steps["name"])
 
 
 def _run_bars(runs: pd.DataFrame) -> pd.DataFrame:
@@ -110,13 +144,15 @@ def _run_bars(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[Any]]:
     """Set what the bars are. Instant error steps become notes on the steps that failed, if there are such."""
-    is_error, is_question = (is_any(steps["type"], word) for word in ("error", "interrupt"))
+    is_error = is_any(steps["type"], "error")
+    is_question = is_any(steps["type"], "interrupt")
     bars["is_error"] = (is_any(steps["status"], "error") | is_error) & ~bars["is_run"]
     bars["parent"] = parent = _parents(bars["depth"].to_numpy())
     is_instant = is_error & (bars["end"] <= bars["start"]) & ~_has_children(parent)
     notes = pd.Series(dtype=object)
     if is_instant.any():
-        explained = _explained(bars, pd.Series(is_instant), bars["is_error"] & ~is_error)
+        has_failed = bars["is_error"] & ~is_error
+        explained = _explained(bars, pd.Series(is_instant), has_failed)
         notes = step_labels(steps.loc[explained.index]).set_axis(explained)
         bars = bars.drop(explained.index)
         bars["parent"] = parent = _parents(bars["depth"].to_numpy())
@@ -147,14 +183,15 @@ def _explained(bars: pd.DataFrame, instant: pd.Series[bool], failed: pd.Series[b
     The sibling that failed last before it, else the parent if that failed without other child steps.
     """
     keys = ["run", "parent"]
-    errors, siblings = (
-        bars.loc[which, [*keys, "end"]].rename_axis("at").reset_index().sort_values("end", kind="stable")
-        for which in (instant, failed)
-    )
+    steps = bars.loc[instant | failed, [*keys, "end"]].rename_axis("at").reset_index()
+    steps = steps.sort_values("end", kind="stable")
+    is_failed = failed.to_numpy()[steps["at"]]
+    errors, siblings = steps[~is_failed], steps[is_failed]
     pairs = pd.merge_asof(errors, siblings, on="end", by=keys, suffixes=("", "_failed"))
     n_others = (~instant).groupby([bars[key] for key in keys]).transform("sum")
     is_alone = n_others.to_numpy()[pairs["at"]] == 0
-    parent = pairs["parent"].where(pairs["parent"].isin(bars.index[failed]) & is_alone)
+    has_failed_parent = pairs["parent"].isin(bars.index[failed])
+    parent = pairs["parent"].where(has_failed_parent & is_alone)
     return pairs["at_failed"].fillna(parent).set_axis(pairs["at"]).dropna().astype(int)
 
 
@@ -166,18 +203,26 @@ def with_words(scene: Scene, bars: pd.DataFrame) -> pd.DataFrame:
     bars = bars.join(scene.steps[WORDS])
     bars["label"] = step_labels(bars)
     bars["agent_name"] = np.array(scene.agents, dtype=object)[bars["agent"]]
-    is_wait, asked = bars["kind"] == WAIT, scene.frames.interrupts
-    asked = asked[asked["step_id"].isin(bars.loc[is_wait, "step_id"])]
-    columns = ("run_id", "step_id", "kind", "outcome", "decision", "answered_by")
-    answers = {
-        (run_id, step_id): outcome_words(*answer) + (f" by {name}" if _text(name) else "")
-        for run_id, step_id, *answer, name in zip(*(asked[one].tolist() for one in columns), strict=True)
-    }
     is_live = scene.runs["status"].isin(["running", "interrupted"])[bars["run"]]
     endings = np.where(is_live, "still running", "no end recorded")
-    notes = scene.notes.reindex(bars.index, fill_value="").where(~bars["is_open"], endings)
+    notes = scene.notes.reindex(bars.index, fill_value="")
+    notes = notes.where(~bars["is_open"], endings)
+    is_wait = bars["kind"] == WAIT
+    answers = _answers(scene.frames, bars.loc[is_wait, "step_id"])
     keys = zip(bars["run_id"], bars["step_id"], strict=True)
     return bars.assign(note=notes.where(~is_wait, [answers.get(key) for key in keys]))
+
+
+def _answers(frames: Frames, step_ids: pd.Series[str]) -> dict[tuple[str, str], str]:
+    """What is known of the answers to the questions of some steps, by run and step."""
+    questions = frames.interrupts
+    questions = questions[questions["step_id"].isin(step_ids)]
+    columns = ["run_id", "step_id", "kind", "outcome", "decision", "answered_by"]
+    answers = {}
+    for run_id, step_id, *answer, name in questions[columns].itertuples(index=False):
+        by = f" by {name}" if _text(name) else ""
+        answers[run_id, step_id] = outcome_words(*answer) + by
+    return answers
 
 
 def _add_colors(bars: pd.DataFrame, runs: pd.DataFrame, steps: pd.DataFrame, color: str) -> list[str]:

@@ -59,7 +59,8 @@ def aggregate(
 ) -> Overview:
     """Sum bars up in cells. They are clipped to [first, first + length)."""
     bucket = length / BUCKETS
-    lo, hi = (np.clip((bars[edge].to_numpy() - first) / bucket, 0, BUCKETS) for edge in ("x0", "x1"))
+    edges = ((bars[name].to_numpy() - first) / bucket for name in ("x0", "x1"))
+    lo, hi = (np.clip(edge, 0, BUCKETS) for edge in edges)
     left = np.minimum(np.floor(lo), BUCKETS - LEAST_PX)
     right = np.maximum(np.ceil(hi), left + LEAST_PX)
     kind, run, failing = (bars[name].to_numpy() for name in ("kind", "run", "is_failing"))
@@ -105,9 +106,10 @@ def _cover(key: Ints, lo: Floats, hi: Floats, n_keys: int) -> Floats:
     def edge(times: Floats) -> Floats:
         column = times.astype(np.int64)
         cell = key * width + column
-        here = np.bincount(cell, column + 1 - times, n_keys * width)
-        after = np.bincount(cell + 1, minlength=n_keys * width)
-        return np.asarray(here.reshape(-1, width) + np.cumsum(after.reshape(-1, width), axis=1), np.float64)
+        here = np.bincount(cell, column + 1 - times, n_keys * width).reshape(-1, width)
+        after = np.bincount(cell + 1, minlength=n_keys * width).reshape(-1, width)
+        covered: Floats = here + np.cumsum(after, axis=1)
+        return covered
 
     return np.maximum(edge(lo) - edge(hi), 0.0)[:, :BUCKETS]
 
@@ -128,13 +130,17 @@ def render(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
     works = height(view.busy, view.busy > 0, 1)
     waits = height(view.waiting, view.waits, LEAST_PX)
     errors = height(view.failing, view.errors, LEAST_PX)
-    best = np.where(view.busy > 0, view.by_color.argmax(axis=0) + FIRST_COLOR, OPEN_GROUP)[:, None, :]
+    most_time = view.by_color.argmax(axis=0) + FIRST_COLOR
+    best = np.where(view.busy > 0, most_time, OPEN_GROUP)[:, None, :]
     # Where nothing works, a thin line says that a group is open or a step without duration stands there.
     is_open = ((view.open_groups > 0) | (view.counts > 0))[:, None, :]
-    y, x = np.arange(band_px)[None, :, None], np.arange(BUCKETS)[None, None, :]
+    y = np.arange(band_px)[None, :, None]
+    x = np.arange(BUCKETS)[None, None, :]
+    error_color = FIRST_COLOR + len(view.by_color) - 1
+    hatched = np.where((x + y) % 4 == 0, HATCH, WAITS)
+    framed = np.where((y == 0) | (y == errors - 1), FRAME, error_color)
     out = np.where(y >= band_px - np.maximum(works, is_open), best, GROUND)
-    out = np.where(y < waits, np.where((x + y) % 4 == 0, HATCH, WAITS), out)
-    framed = np.where((y == 0) | (y == errors - 1), FRAME, FIRST_COLOR + len(view.by_color) - 1)
+    out = np.where(y < waits, hatched, out)
     out = np.where(y < errors, framed, out)
     return out.astype(np.uint8).reshape(-1, BUCKETS)
 
@@ -144,7 +150,8 @@ def png(cells: NDArray[np.uint8], colors: list[str]) -> str:
     height, width = cells.shape
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        checksum = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
     rows = np.pad(cells, ((0, 0), (1, 0)))  # each row begins with its filter: 0, none
     chunks = {

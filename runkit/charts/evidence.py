@@ -65,15 +65,19 @@ def found(f: Frames) -> Panel:
     """
     f = one_run(f, "f")
     rows = findings_of(f)
-    own, n_strong = rows[~is_output(rows)], rows["best_tier"].isin(TIERS[:2])
+    own = rows[~is_output(rows)]
+    n_strong = int(own["best_tier"].isin(TIERS[:2]).sum())
+    n_bare = int((own["n_sources"] == 0).sum())
     tiers = f.sources.groupby("artifact_no")["source_tier"].agg(counts)
     table = rows[["artifact_no", "origin", "agent", "title", "confidence", "summary", "n_sources"]]
     table = table.assign(tiers=rows["artifact_no"].map(tiers).astype("str"))
-    lowest = next((word for word in reversed(CONFIDENCES) if own["confidence"].eq(word).any()), MISSING)
+    levels = {*own["confidence"].dropna()}
+    lowest = next((word for word in reversed(CONFIDENCES) if word in levels), MISSING)
     sentence = (
-        f"{plural(len(own), 'finding')}: {percent(n_strong[own.index].sum(), len(own))} on government or "
-        f"primary sources, {(own['n_sources'] == 0).sum():,} without a source. Output: "
-        f"{words_of(f.runs['confidence'].iloc[0])} confidence, lowest finding: {lowest}.{without_steps(f)}"
+        f"{plural(len(own), 'finding')}: {percent(n_strong, len(own))} on government or "
+        f"primary sources, {n_bare:,} without a source. "
+        f"Output: {words_of(f.runs['confidence'].iloc[0])} confidence, "
+        f"lowest finding: {lowest}.{without_steps(f)}"
     )
     return Panel("Findings", sentence, table)
 
@@ -130,19 +134,25 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
 
     Findings match by origin, agent and title, else by origin, agent and type where each run has one of it.
     """
-    rows = pd.concat([findings_of(a).assign(run="a"), findings_of(b).assign(run="b")], ignore_index=True)
-    rows["nth"] = rows.groupby(["run", "origin", "agent", "title"], dropna=False, observed=True).cumcount()
+    sides = [findings_of(a).assign(run="a"), findings_of(b).assign(run="b")]
+    rows = pd.concat(sides, ignore_index=True)
+    keys = ["run", "origin", "agent", "title"]
+    rows["nth"] = rows.groupby(keys, dropna=False, observed=True).cumcount()
     rows["pair"], rest = rows.index, rows
     for key in (["title", "nth"], ["type"]):
-        alike = rest[rest[key[0]].fillna("").ne("")].groupby(["origin", "agent", *key], dropna=False)
-        # several of one type cannot be told apart
-        is_pair = (alike["run"].transform("nunique") == 2) & (alike["run"].transform("size") == 2)
-        rows.loc[is_pair[is_pair].index, "pair"] = alike["pair"].transform("first")[is_pair]
-        rest = rest.drop(is_pair[is_pair].index)
+        named = rest[rest[key[0]].fillna("") != ""]
+        alike = named.groupby(["origin", "agent", *key], dropna=False)
+        n_runs, n_rows = alike["run"].transform("nunique"), alike["run"].transform("size")
+        is_pair = (n_runs == 2) & (n_rows == 2)  # several of one type cannot be told apart
+        paired = named.index[is_pair]
+        rows.loc[paired, "pair"] = alike["pair"].transform("first")[is_pair]
+        rest = rest.drop(paired)
     left, right = (rows[rows["run"] == letter] for letter in "ab")
     table = left.merge(right, on="pair", how="outer", suffixes=("_a", "_b"))
     names = ("title", "confidence")
-    is_same_title, is_as_sure = (table[f"{n}_a"].fillna("").eq(table[f"{n}_b"].fillna("")) for n in names)
+    is_same_title, is_as_sure = (
+        table[f"{name}_a"].fillna("") == table[f"{name}_b"].fillna("") for name in names
+    )
     matches = {
         "only in A": table["run_b"].isna(),
         "only in B": table["run_a"].isna(),
@@ -152,9 +162,8 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
         "different result": table["run_a"].notna(),
     }
     is_so = pd.DataFrame(matches).fillna(False).astype(bool)
-    table = table.assign(
-        match=is_so.idxmax(axis=1).astype("str"), agent=table["agent_a"].fillna(table["agent_b"])
-    )
+    table["match"] = is_so.idxmax(axis=1).astype("str")
+    table["agent"] = table["agent_a"].fillna(table["agent_b"])
     order = is_so["only in A"] + 2 * is_so["only in B"]
     return table.iloc[np.argsort(order, kind="stable")][MATCHED].reset_index(drop=True)
 
@@ -178,18 +187,21 @@ def confidence(f: Frames) -> Panel:
     level = level.where(rows["confidence"].notna(), "none").astype(pd.CategoricalDtype([*LEVELS]))
     kind = is_output(rows).map({True: "output", False: "finding"}).astype("str")
     rows = rows.assign(kind=kind, level=level)
-    by = rows.groupby(["kind", "agent", "level", "confidence"], dropna=False, observed=True)["run_id"]
+    keys = ["kind", "agent", "level", "confidence"]
+    by = rows.groupby(keys, dropna=False, observed=True)["run_id"]
     table = by.agg(n_artifacts="size", n_runs="nunique", run_ids=_few_ids).reset_index()
     of_agent = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
     table.insert(5, "artifacts_percent", (100 * table["n_artifacts"] / of_agent).round(1))
-    table["run_ids"] = table["run_ids"].where(table["level"].isin(["low", "other"])).astype("str")
+    is_unsure = table["level"].isin(["low", "other"])
+    table["run_ids"] = table["run_ids"].where(is_unsure).astype("str")
     n_high = kind[level == "high"].value_counts()
-    shares = [
-        f"{n_high.get(word, 0):,} of {plural(n_all, str(word))} ({percent(n_high.get(word, 0), n_all)})"
-        for word, n_all in kind.value_counts().items()
-    ]
+    shares = []
+    for word, n_all in kind.value_counts().items():
+        n = n_high.get(word, 0)
+        shares.append(f"{n:,} of {plural(n_all, str(word))} ({percent(n, n_all)})")
     sentence = f"High confidence: {', '.join(shares) or 'no findings'}."
-    bars = cross(kind.str.capitalize() + "s: " + agent_titles(rows["agent"]).fillna(MISSING), level, LEVELS)
+    names = kind.str.capitalize() + "s: " + agent_titles(rows["agent"]).fillna(MISSING)
+    bars = cross(names, level, LEVELS)
     notes = [f"{row['high']:,} of {row.sum():,} high" for _, row in bars.iterrows()]
     figure = stacked_bars(bars, LEVELS, sentence, notes, "artifacts")
     return Panel("Confidence", sentence, table.drop(columns="level"), figure)
@@ -218,19 +230,24 @@ def sources(f: Frames) -> Panel:
     rows = findings_of(f)
     rows = rows[~is_output(rows)]
     used = f.sources.merge(rows[[*ARTIFACT, "confidence"]], on=ARTIFACT)
-    used = used.assign(is_high=used["confidence"].eq("high").fillna(False).astype(bool))
+    used["is_high"] = used["confidence"].eq("high").fillna(False).astype(bool)
     hosts = used.groupby(SOURCE, dropna=False)["host"].agg(n_hosts="nunique", host="first")
     by = used.drop_duplicates([*ARTIFACT, *SOURCE]).groupby(SOURCE, dropna=False)
-    table = by.agg(n_runs=("run_id", "nunique"), n_findings=("run_id", "size"), n_high=("is_high", "sum"))
-    table = (
-        table.join(hosts).sort_values(["n_runs", "n_findings"], ascending=False, kind="stable").reset_index()
+    table = by.agg(
+        n_runs=("run_id", "nunique"),
+        n_findings=("run_id", "size"),
+        n_high=("is_high", "sum"),
     )
+    table = table.join(hosts)
+    table = table.sort_values(["n_runs", "n_findings"], ascending=False, kind="stable").reset_index()
     n_of = used.drop_duplicates([*ARTIFACT, "source_name", "url"]).groupby(ARTIFACT).size()
+    n_single = int((n_of == 1).sum())
     tiers = used.drop_duplicates([*ARTIFACT, "source_tier"])["source_tier"]
     sentence = (
-        f"{plural(len(rows), 'finding')} on {plural(len(table), 'source')}; findings by tier: "
-        f"{counts(tiers)}; {(n_of == 1).sum():,} ({percent((n_of == 1).sum(), len(rows))}) on one source "
-        f"only, {len(rows) - len(n_of):,} on none."
+        f"{plural(len(rows), 'finding')} on {plural(len(table), 'source')}; "
+        f"findings by tier: {counts(tiers)}; "
+        f"{n_single:,} ({percent(n_single, len(rows))}) on one source only, "
+        f"{len(rows) - len(n_of):,} on none."
     )
     tier = table["source_tier"].where(table["source_tier"].isin(TIERS), "other")
     bars = pd.DataFrame({word: table["n_runs"].where(tier.eq(word), 0) for word in TIER_LOOKS})

@@ -22,11 +22,12 @@ def with_hover(scene: Scene, bars: pd.DataFrame, tz: str) -> pd.DataFrame:
     """Add a text for each bar: name, agent, times, findings, or the answer; as many lines as have room."""
     clocks = bars["started_at"].dt.tz_convert(ZoneInfo(tz)).tolist()
     findings = _findings(scene, bars)
-    several = len(scene.runs) > 1
+    run_names = [f" · {plain(label, LABEL)}" for label in scene.runs["label"]]
+    is_one = len(run_names) == 1
     room, texts = MOST_BYTES // max(len(bars), 1), []
     for bar, when in zip(each(bars), clocks, strict=True):
         name = bold(plain(bar.label, min(LABEL, max(room // 12, 1))))
-        run = f" · {plain(scene.runs['label'].iat[bar.run], LABEL)}" if several and not bar.is_run else ""
+        run = "" if is_one or bar.is_run else run_names[bar.run]
         lines = [
             name,
             f"{plain(bar.agent_name, NAME)}{run} · {_state(bar)}",

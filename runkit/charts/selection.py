@@ -31,11 +31,12 @@ def visible_steps(bars: pd.DataFrame, depth: int | str | None, full: int = FULL_
         return np.ones(len(bars), np.bool_)
     is_on_path = bars["is_critical"] & (bars["critical_s"] > 0)
     kinds = [bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, is_on_path]
-    rank = np.select(kinds, [0, 1, 2 + bars["depth"], 3], len(bars) + 1)
-    order = np.lexsort((bars["start"] - bars["end"], rank))
-    n_shown = min(MOST_ROWS, int((rank <= len(bars)).sum())) or FULL_ROWS
+    other = len(bars) + 1
+    rank = np.select(kinds, [0, 1, 2 + bars["depth"], 3], other)
+    longest_first = np.lexsort((bars["start"] - bars["end"], rank))
+    n_shown = min(MOST_ROWS, int((rank != other).sum())) or FULL_ROWS
     is_shown = np.zeros(len(bars), np.bool_)
-    is_shown[order[:n_shown]] = True
+    is_shown[longest_first[:n_shown]] = True
     return is_shown
 
 
@@ -45,12 +46,14 @@ def exact_bars(bars: pd.DataFrame, axis: Axis, rows: Rows, most: int) -> pd.Data
     Only as many as leave most of the picture behind them to be seen; groups come last. Of steps equally long,
     some from everywhere, not those that come first.
     """
-    scattered = np.arange(len(bars), dtype=np.uint64) * np.uint64(GOLDEN) % np.uint64(2**32)
+    numbers = np.arange(len(bars), dtype=np.uint64)
+    scattered = numbers * np.uint64(GOLDEN) % np.uint64(2**32)
     longest_first = np.lexsort((scattered, bars["start"] - bars["end"]))
-    looks = (bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, bars["is_critical"])
-    failing, waits, groups, critical = (look.to_numpy()[longest_first] for look in looks)
-    few = [which & (which.cumsum() <= MOST_OF_A_KIND) for which in (failing, waits)]
-    rank = np.select([*few, groups, critical], [0, 1, 4, 2], 3)
+    kind, is_failing, is_critical = (
+        bars[name].to_numpy()[longest_first] for name in ("kind", "is_failing", "is_critical")
+    )
+    few = [is_one & (is_one.cumsum() <= MOST_OF_A_KIND) for is_one in (is_failing, kind == WAIT)]
+    rank = np.select([*few, kind == GROUP, is_critical], [0, 1, 4, 2], 3)
     best_first = longest_first[np.argsort(rank, kind="stable")]
     chosen = bars.iloc[best_first[: min(most, MOST_EXACT)]]
     height = np.maximum(BAR_PX / ROW_PX, 2 / rows.px) * (chosen["kind"] != GROUP)
@@ -66,8 +69,8 @@ def critical_path(scene: Scene, is_shown: Flags, axis: Axis) -> list[tuple[float
     A step that is not shown has the row of the nearest one that holds it; short parts of groups are left out.
     """
     bars = scene.bars
-    parent, row, begin = (bars[name].tolist() for name in ("parent", "row", "start"))
-    kind = bars["kind"].tolist()
+    columns = ("parent", "row", "start", "kind")
+    parent, row, begin, kind = (bars[name].tolist() for name in columns)
     total = bars["critical_s"].to_numpy(copy=True)
     for level in reversed(levels(bars["depth"].to_numpy())[1:]):
         np.add.at(total, bars["parent"].to_numpy()[level], total[level])
