@@ -122,7 +122,9 @@ def _with_run_bars(
 def run_names(frames: Frames) -> list[str]:
     """A label for each run; with a letter in front of two to four."""
     columns = (frames.runs[name] for name in ("run_id", "business_name", "agent_name"))
-    labels = [run_label(*names, RUN_NAME) for names in zip(*columns, strict=True)]
+    labels = [
+        run_label(run_id, business, agent, RUN_NAME) for run_id, business, agent in zip(*columns, strict=True)
+    ]
     if 1 < len(labels) <= len(LETTERS):
         return [f"{letter} {label}" for letter, label in zip(LETTERS, labels, strict=False)]
     return labels

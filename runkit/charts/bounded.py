@@ -108,8 +108,7 @@ def _cover(key: Ints, lo: Floats, hi: Floats, n_keys: int) -> Floats:
         cell = key * width + column
         here = np.bincount(cell, column + 1 - times, n_keys * width).reshape(-1, width)
         after = np.bincount(cell + 1, minlength=n_keys * width).reshape(-1, width)
-        covered: Floats = here + np.cumsum(after, axis=1)
-        return covered
+        return np.asarray(here + np.cumsum(after, axis=1), np.float64)
 
     return np.maximum(edge(lo) - edge(hi), 0.0)[:, :BUCKETS]
 

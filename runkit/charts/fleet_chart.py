@@ -388,7 +388,8 @@ def _markers(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
     n_of = runs["status"].value_counts()
     urgent_first = runs.sort_values("rank", kind="stable").dropna(subset="created_at")
     traces: list[dict[str, Any]] = []
-    for (_, word), own in urgent_first.head(MOST_POINTS).groupby(["rank", "status"], sort=True):
+    for _, own in urgent_first.head(MOST_POINTS).groupby(["rank", "status"], sort=True):
+        word = own["status"].iloc[0]
         color, symbol, opacity = looks.get(word, (OTHER_COLOR, "diamond", 0.8))
         edge = {"width": 2 if symbol in ("circle-open", "x-thin") else 0, "color": color}
         # Runs without a wait are spread over their lane, so that points do not hide each other.

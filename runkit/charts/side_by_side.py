@@ -143,12 +143,10 @@ def parting(f: Frames) -> Panel:
     """
     pair = _two_runs(f)
     both = [side.steps.sort_values("order", ignore_index=True) for side in pair]
+    both = [steps.assign(label=step_labels(steps)) for steps in both]
     difference = first_difference(*both) if _have_steps(pair) else None
     places = difference or (None, None)
-    rows = [
-        steps.iloc[[] if at is None else [at]].assign(label=step_labels(steps))
-        for steps, at in zip(both, places, strict=True)
-    ]
+    rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip(both, places, strict=True)]
     columns = ["order", *run_time.STEP, "status", "duration_s"]
     table = _stacked(row[columns] for row in rows)
     if not _have_steps(pair):
