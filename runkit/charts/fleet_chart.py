@@ -31,7 +31,7 @@ Group = Literal["status", "business", "agent"]
 ORDER = ("error", "interrupted", "running", "completed")  # of statuses, the most urgent first
 MOST_ROWS = 150  # a figure of more rows is taller than three screens
 MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
-ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 46, 480, 14  # heights
+ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 34, 460, 14  # heights
 RIGHT_PX, LIST_PX, PHONE_PX = 190, 460, 132  # status and confidence; the list; names on a phone
 NAME, PHONE_NAME = 28, 16  # characters
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows: more room before the heading of a group, and from it to its runs
@@ -247,7 +247,7 @@ def _work_axis(runs: pd.DataFrame) -> dict[str, Any]:
     """The linear axis of work; its bars have their durations beside them instead of ticks."""
     longest = max(1.0, runs["working_s"].max())
     return {
-        "title": {"text": "Agent work"},
+        "title": {"text": "Agent work", "standoff": 4},
         "domain": [0, 0.4],
         "range": [0, longest * 1.6],
         "tickvals": [0],
@@ -262,7 +262,7 @@ def _wait_axis(runs: pd.DataFrame) -> dict[str, Any]:
     """The logarithmic axis of waits."""
     low, high = np.log10([LEAST_WAIT, max(LEAST_LOG_S, runs["wait"].max())]).tolist()
     return {
-        "title": {"text": "Waiting for a reviewer (log scale)"},
+        "title": {"text": "Waiting for a reviewer (log scale)", "standoff": 4},
         "type": "log",
         "domain": [0.44, 1],
         "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
@@ -373,7 +373,7 @@ def _points(runs: pd.DataFrame, theme: Theme, sla_h: float | None, has_list: boo
         "xaxis.nticks": 4,
         "xaxis.tickangle": 0,
     }
-    margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 24, "b": 76}
+    margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": 76}
     return Drawing(_markers(runs, theme), POINTS_PX, margin, layout, phone)
 
 
