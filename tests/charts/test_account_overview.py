@@ -76,11 +76,14 @@ def test_frames_files_and_hostile_names(tmp_path) -> None:
     assert "<img" not in shown._repr_mimebundle_()["text/html"]
 
 
-@pytest.mark.parametrize("limit", [0, -1, True, "200"])
-def test_a_limit_that_is_none(limit: object) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("limit", 0), ("limit", -1), ("limit", True), ("limit", "200"), ("tz", "Nowhere"), ("sla_h", None)],
+)
+def test_what_cannot_be_used(name: str, value: object) -> None:
     """It is refused before any request."""
     with (
         Client("mk_test_x", base_url="http://127.0.0.1:9/v1") as client,
-        pytest.raises(UsageError, match="limit"),
+        pytest.raises(UsageError, match=name),
     ):
-        runkit.overview(client, limit=limit)  # type: ignore[arg-type]
+        runkit.overview(client, **{name: value})  # type: ignore[arg-type]

@@ -121,7 +121,9 @@ def test_points_are_bounded_and_the_rest_is_counted() -> None:
     assert len(figure.to_json()) < 1_000_000
 
 
-@pytest.mark.parametrize("options", [{"sla_h": 0}, {"sla_h": "4"}, {"sla_h": float("nan")}, {"tz": "Nowhere"}])
+@pytest.mark.parametrize(
+    "options", [{"sla_h": 0}, {"sla_h": "4"}, {"sla_h": float("nan")}, {"tz": "Nowhere"}]
+)
 def test_unknown_choices_are_refused(options: dict[str, Any]) -> None:
     """The error names the parameter."""
     with pytest.raises(UsageError, match=next(iter(options))):

@@ -143,6 +143,7 @@ def test_a_failed_run_says_its_error():
     assert table["label"].tolist() == ["No answer", "Asking the IRS"]
     assert table["within"].tolist() == ["Outer", "Outer"]
     assert table["summary"].iloc[0] == "The IRS did not answer."
+    assert "First" not in one_run.failed(frames(run(step("1")))).sentence
 
 
 def test_a_review_without_a_result_is_open_since_its_end():
