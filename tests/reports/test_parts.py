@@ -210,7 +210,7 @@ def test_what_happened_has_at_most_eight_lines():
     ]
     assert {"Step s2", "Step s5"} <= {label for _, label in lines}
     assert [time for time, _ in lines] == sorted(time for time, _ in lines)
-    assert "16 shorter steps left out here." in words(part)
+    assert "16 more lines left out here." in words(part)
 
 
 def test_what_a_run_does_not_have_is_one_line():
@@ -298,7 +298,7 @@ def test_a_fleet_is_counted_and_lists_what_needs_somebody():
     assert html.count("<tr>") == 9
     assert html.count("◷ Waiting") == 7
     assert html.count("✕ Failed") == 1
-    assert "5 more rows left out here." in html
+    assert "8 rows shown. In all: 12 waiting, 1 failed." in html
     assert "You&#39;re all caught up" in parts.head(data_of(run(), run(run_id="s"), run(run_id="t"))).html
 
 
