@@ -33,8 +33,8 @@ def write(lines: Iterable[str]) -> None:
 
 
 def paint(text: str, color: str = "text") -> str:
-    """Give visible text, in a color where the terminal shows colors."""
-    line = visible(text)
+    """Give visible text on one line, in a color where the terminal shows colors."""
+    line = visible(text.replace("\n", " "))
     is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return f"\x1b[{CODES[color]}m{line}\x1b[0m" if is_colored and color != "text" else line
 
@@ -97,10 +97,14 @@ def totals(f: Frames) -> str:
 
 def inbox(f: Frames, checked_at: str) -> list[str]:
     """List the questions that wait for a reviewer, those first that have waited longest."""
-    asks = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("wait_s", ascending=False)
-    if asks.empty:
+    asks = f.interrupts.loc[f.interrupts["outcome"] == "pending", ["run_id", "label", "wait_s"]]
+    is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
+    unread = f.runs.loc[is_unread, ["run_id"]]
+    unread = unread.assign(label="The question is not in the data", wait_s=float("nan"))
+    waiting = pd.concat([asks.sort_values("wait_s", ascending=False), unread])
+    if waiting.empty:
         return [f"You're all caught up. Last check {checked_at}."]
-    named = asks.merge(f.runs[["run_id", "business_name"]], on="run_id")
+    named = waiting.merge(f.runs[["run_id", "business_name"]], on="run_id")
     rows = [list(_question_cells(ask)) for ask in named.to_dict("records")]
     head = paint(f"{plural(len(rows), 'question')} waiting", "bold")
     oldest = f"{head}, oldest {lasting(asks['wait_s'].max())} · last check {checked_at}"
@@ -117,11 +121,12 @@ def _question_cells(ask: dict[Any, Any]) -> Iterator[Cell]:
 
 def run_tree(f: Frames) -> Iterator[str]:
     """Describe one run, and lay out its steps as a tree with durations; ◆ marks the critical path."""
-    yield from _run_head(f.runs.iloc[0].to_dict())
+    run = f.runs.iloc[0].to_dict()
+    yield from _run_head(run)
     yield ""
     steps = f.steps.sort_values("order", ignore_index=True)
     if steps.empty:
-        yield "The steps were not delivered."
+        yield "No steps." if run["has_steps"] else "The steps were not delivered."
         return
     asks = {ask["step_id"]: ask for ask in f.interrupts.to_dict("records")}
     stems = _stems(steps)
@@ -143,7 +148,7 @@ def _run_head(run: dict[Any, Any]) -> Iterator[str]:
     agent = agent_title(*(None if pd.isna(run[name]) else run[name] for name in ("agent", "agent_name")))
     state = status(run["status"])
     yield (
-        f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {agent}  "
+        f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {paint(agent)}  "
         f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
     )
     total, work, wait = (lasting(run[name]) for name in ("duration_s", "working_s", "waiting_s"))

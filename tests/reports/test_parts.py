@@ -10,6 +10,7 @@ import pytest
 
 from runkit import answers
 from runkit.charts import Panel, side_by_side
+from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.reports import parts
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
@@ -232,6 +233,8 @@ def test_the_heading_names_what_the_report_is_about():
     other = run(step("a"), run_id="s") | {"_runkit": {"business_name": "Else LLC"}}
     assert heading(named) == "&lt;b&gt; Imports"
     assert heading(run(step("a"))) == "CIP Orchestrator"
+    assert heading(run(step("a")) | {"agent": None}) == "Unknown agent"
+    assert heading(named, run(run_id="s")) == "2 runs"
     assert heading(named, other) == "&lt;b&gt; Imports and Else LLC"
     assert heading(named, named | {"id": "s"}) == "&lt;b&gt; Imports: 2 runs"
     assert heading(named, other, run(run_id="t")) == "3 runs"
@@ -285,6 +288,18 @@ def test_two_runs_show_their_differences_only():
     assert "10 s 40 s 30 s" in steps
     assert "Step a" not in steps
     assert parts.differences(side_by_side.findings(data_of(b, b | {"id": "t"}).frames)) is None
+
+
+def test_many_differences_are_counted():
+    """Ten are shown, and how many there are."""
+    a, b = (
+        run(*(step(f"{n}", n, n + s, name=f"n{n}") for n in range(12)), run_id=name)
+        for name, s in (("r", 1), ("s", 2))
+    )
+    shown = words(parts.differences(side_by_side.steps(data_of(a, b).frames)))
+    assert "10 of 12 rows shown." in shown
+    with pytest.raises(UsageError, match="expected one of two runs"):
+        parts.differences(Panel("Other", "", pd.DataFrame({"x": [1]})))
 
 
 def test_a_fleet_is_counted_and_lists_what_needs_somebody():

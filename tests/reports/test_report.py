@@ -282,6 +282,14 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, a
     assert not (tmp_path / "out").exists()
 
 
+def test_a_leak_of_a_record_that_is_no_run_fails_closed(tmp_path):
+    """It has no run to name, only the field."""
+    template = write_template(tmp_path / "own.ipynb", READ, BUILT)
+    source = [example("completed"), {"object": "token=q8Zt4Lw2Xc7Vb1Nm"}]
+    with pytest.raises(ReportError, match=r"key \(field problems\.detail\)"):
+        make(source, tmp_path / "a.html", template=template)
+
+
 def test_an_escaped_value_is_found_in_the_finished_files():
     """As JSON, HTML and addresses write it, also one in the other."""
     masker = Masker(Redaction(), ["corporate key, 4711"])
