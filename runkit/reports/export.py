@@ -174,7 +174,7 @@ def _figure(output: Any) -> Markup:
 def clean(html: str, *, has_anchors: bool = False) -> Markup:
     """Sanitize HTML to formatted text: no script, no form, only web links, no ids.
 
-    `has_anchors`: the headings have runkit's ids. The output of nh3 is final and never edited.
+    `has_anchors`: the headings have runkit's ids. What nh3 gives last is never edited.
     """
     import nh3
 
