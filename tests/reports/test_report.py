@@ -129,7 +129,7 @@ def test_a_report_enters_few_files(completed, tmp_path):
         make(completed[0], tmp_path / "a.html", template=template)
     finally:
         sys.setprofile(None)
-    assert len(entered) <= 21, sorted(entered)
+    assert len(entered) <= 20, sorted(entered)
 
 
 # ------------------------------------------------------------------------------------------------ redaction
