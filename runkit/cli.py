@@ -20,13 +20,12 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any, NoReturn, cast
 
 import runkit
 from runkit.client.hosts import KEY_NAME
 from runkit.contract import RUN_STATUSES, full_id
-from runkit.errors import AuthError, RunkitError, UsageError
+from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say
 from runkit.reports.templates import find_template
@@ -98,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _versions() -> str:
-    """What a report of a problem should name."""
+    """List the versions that a report of a problem should name."""
     lines = [f"runkit {runkit.__version__}", f"python {platform.python_version()}"]
     for name in ("jupyterlab", "ipykernel", "plotly", "anywidget"):
         try:
@@ -244,13 +243,27 @@ def inbox(arguments: argparse.Namespace) -> int:
     from runkit import terminal
 
     with _reader(is_sandbox=arguments.sandbox) as client:
-        client.businesses.threads_of(client.businesses.list(progress=False), progress=False)  # names them
-        runs = client.runs.fetch(client.runs.list(status="interrupted", since=arguments.since))
+        try:
+            client.businesses.threads_of(client.businesses.list())
+        except ApiError as error:  # names are a help, and not every account has them
+            say(f"The names of businesses are not known: {error}")
+        listed = client.runs.list(status="interrupted", since=arguments.since)
+        runs = client.runs.fetch(listed)
         now = moment(runs.now())
     terminal.write(terminal.inbox(runkit.frames(runs), now))
-    if runs.why:
-        say(f"Incomplete: {runs.why}")
-    return INCOMPLETE if runs.why else 0
+    return _completeness(listed.why, runs.why)
+
+
+def _completeness(*reasons: str | None) -> int:
+    """Say what is missing, if anything, and return the exit code."""
+    why = "; ".join(filter(None, reasons))
+    if why:
+        say(f"Incomplete: {why}")
+    return INCOMPLETE if why else 0
+
+
+def _frames_completeness(f: runkit.Frames) -> int:
+    return _completeness(None if f.is_complete else f.summary()[-1])
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -263,7 +276,7 @@ def show(arguments: argparse.Namespace) -> int:
     else:
         terminal.write(terminal.table(terminal.HEADS, terminal.run_rows(f), right=("Work", "Waiting")))
         terminal.write(["", terminal.totals(f)])
-    return 0
+    return _frames_completeness(f)
 
 
 def fetch(arguments: argparse.Namespace) -> int:
@@ -285,10 +298,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     target = "stdout" if arguments.output == "-" else arguments.output
     say(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
     is_limited = arguments.limit is not None and len(listed) == arguments.limit
-    why = [reason for reason in (None if is_limited else listed.why, runs.why) if reason]
-    if why:
-        say("Incomplete: " + "; ".join(why))
-    return INCOMPLETE if why else 0
+    return _completeness(None if is_limited else listed.why, runs.why)
 
 
 def _escape_unseen(json_text: str) -> str:
@@ -344,9 +354,7 @@ def export(arguments: argparse.Namespace) -> int:
     f = runkit.frames(_source(arguments))
     write(f, output, redact=policy)
     say(f"Saved {plural(len(f.runs), 'run')} to {output}")
-    if not f.is_complete:
-        say("Incomplete: " + f.summary()[-1])
-    return 0 if f.is_complete else INCOMPLETE
+    return _frames_completeness(f)
 
 
 def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
@@ -363,9 +371,11 @@ def _source(arguments: argparse.Namespace) -> object:
             f"{files[0]} is a file or an archive; expected one, or only run ids. To select a run: "
             f"runkit {arguments.name} {files[0]} --run ID"
         )
+    if files and _is_folder(files[0]):
+        archive = runkit.Archive(files[0])
+        return archive.select(run_id=arguments.run) if arguments.run else archive
     if files:
-        source = runkit.Archive(files[0]) if _is_folder(files[0]) else files[0]
-        return _select_runs(source, arguments.run) if arguments.run else source
+        return _runs_of_file(files[0], arguments.run) if arguments.run else files[0]
     if arguments.run:
         raise UsageError("--run selects runs of a file or an archive; give its name, or only run ids.")
     for name in names:
@@ -378,10 +388,9 @@ def _source(arguments: argparse.Namespace) -> object:
     return runs
 
 
-def _select_runs(source: str | runkit.Archive, run_ids: list[str]) -> object:
-    """Return all copies of the runs with these ids, or unique prefixes of ids, for `runkit.report`."""
-    pinned = getattr(source, "pinned", source)  # one version of an archive
-    runs = [record.raw for record in records_of(pinned) if isinstance(record.raw, dict)]
+def _runs_of_file(path: str, run_ids: list[str]) -> list[dict[str, Any]]:
+    """Return all copies of the runs with these ids, or unique prefixes of ids."""
+    runs = [record.raw for record in records_of(path) if isinstance(record.raw, dict)]
     known = {raw["id"] for raw in runs if isinstance(raw.get("id"), str)}
     wanted = {name: full_id(name, known) for name in run_ids}
     missing = ", ".join(name for name, run_id in wanted.items() if run_id is None)
@@ -390,8 +399,7 @@ def _select_runs(source: str | runkit.Archive, run_ids: list[str]) -> object:
         raise UsageError(
             f"--run {missing}: not among the {count} in the source; expected 8 or more characters."
         )
-    selected = [raw for raw in runs if raw.get("id") in wanted.values()]
-    return SimpleNamespace(runs=lambda: iter(selected), version=getattr(pinned, "version", None))
+    return [raw for raw in runs if raw.get("id") in wanted.values()]
 
 
 def _mask_rule(text: str) -> tuple[str, str]:

@@ -53,14 +53,15 @@ def run_demo(folder: Path, *, speed: float) -> Path:
 @contextmanager
 def _temporary_state() -> Iterator[None]:
     """Keep the demo's answer out of the user's answer log: its business is fictitious."""
-    before = {name: folder for name, folder in os.environ.items() if name == DIR_NAME}
+    before = os.environ.get(DIR_NAME)
     with tempfile.TemporaryDirectory(prefix="runkit-demo-") as folder:
         os.environ[DIR_NAME] = folder
         try:
             yield
         finally:
             del os.environ[DIR_NAME]
-            os.environ.update(before)
+            if before is not None:
+                os.environ[DIR_NAME] = before
 
 
 def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.panel import lasting
+from runkit.charts.panel import lasting, words_of
 from runkit.style import CONFIDENCE_COLORS, MISSING, outcome_words, status
 from runkit.tables.frames import Frames
 from runkit.text import agent_title, moment, one_line, plural, short_id, shorten, visible
@@ -20,7 +20,7 @@ from runkit.text import agent_title, moment, one_line, plural, short_id, shorten
 Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
 CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}  # ANSI
 HEADS = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
-MAX_CELL = 60  # characters
+MAX_CELL, MAX_NAME = 60, 40  # characters
 ANSWER_HINT = (
     "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
 )
@@ -33,8 +33,8 @@ def write(lines: Iterable[str]) -> None:
 
 
 def paint(text: str, color: str = "text") -> str:
-    """Give visible text, in a color where the terminal shows colors."""
-    line = visible(text)
+    """Give visible text on one line, in a color where the terminal shows colors."""
+    line = visible(text.replace("\n", " "))
     is_colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return f"\x1b[{CODES[color]}m{line}\x1b[0m" if is_colored and color != "text" else line
 
@@ -76,7 +76,7 @@ def run_rows(f: Frames) -> list[list[Cell]]:
 def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:
     state = status(run["status"])
     is_open = run["status"] == "interrupted"
-    yield shorten(name_of(run), 40), "bold"
+    yield shorten(name_of(run), MAX_NAME), "bold"
     yield short_id(run["run_id"]), "muted"
     yield str(state), state.color
     yield shorten(outcome, MAX_CELL), "text"
@@ -89,76 +89,88 @@ def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:
 def totals(f: Frames) -> str:
     """Count runs by status, what needs somebody first."""
     counts = f.runs["status"].astype("str").value_counts()
-    known = ("interrupted", "error", "running", "completed")
-    states = [
-        *(word for word in known if word in counts),
-        *(word for word in counts.index if word not in known),
-    ]
-    return " · ".join(
-        paint(f"{counts[word]:,} {status(word).word.lower()}", status(word).color) for word in states
-    )
+    known = [word for word in ("interrupted", "error", "running", "completed") if word in counts]
+    words = [*known, *counts.index.drop(known)]
+    states = [(counts[word], status(word)) for word in words]
+    return " · ".join(paint(f"{n:,} {state.word.lower()}", state.color) for n, state in states)
 
 
 def inbox(f: Frames, checked_at: str) -> list[str]:
     """List the questions that wait for a reviewer, those first that have waited longest."""
-    asks = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("wait_s", ascending=False)
-    if asks.empty:
+    asks = f.interrupts.loc[f.interrupts["outcome"] == "pending", ["run_id", "label", "wait_s"]]
+    is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
+    unread = f.runs.loc[is_unread, ["run_id"]]
+    unread = unread.assign(label="The question is not in the data", wait_s=float("nan"))
+    waiting = pd.concat([asks.sort_values("wait_s", ascending=False), unread])
+    if waiting.empty:
         return [f"You're all caught up. Last check {checked_at}."]
-    named = asks.merge(f.runs[["run_id", "business_name"]], on="run_id")
-    rows: list[list[Cell]] = [
-        [
-            (lasting(ask["wait_s"]), "attention"),
-            (shorten(name_of(ask), 40), "bold"),
-            (short_id(ask["run_id"]), "muted"),
-            (shorten(str(ask["label"])), "text"),
-        ]
-        for ask in named.to_dict("records")
-    ]
+    named = waiting.merge(f.runs[["run_id", "business_name"]], on="run_id")
+    rows = [list(_question_cells(ask)) for ask in named.to_dict("records")]
     head = paint(f"{plural(len(rows), 'question')} waiting", "bold")
     oldest = f"{head}, oldest {lasting(asks['wait_s'].max())} · last check {checked_at}"
     lines = table(("Waiting", "Business", "Run", "Question"), rows, right=("Waiting",))
     return [oldest, "", *lines, "", paint(ANSWER_HINT, "muted")]
 
 
+def _question_cells(ask: dict[Any, Any]) -> Iterator[Cell]:
+    yield lasting(ask["wait_s"]), "attention"
+    yield shorten(name_of(ask), MAX_NAME), "bold"
+    yield short_id(ask["run_id"]), "muted"
+    yield words_of(ask["label"], MAX_CELL), "text"
+
+
 def run_tree(f: Frames) -> Iterator[str]:
     """Describe one run, and lay out its steps as a tree with durations; ◆ marks the critical path."""
     run = f.runs.iloc[0].to_dict()
-    state = status(run["status"])
+    yield from _run_head(run)
+    yield ""
+    steps = f.steps.sort_values("order", ignore_index=True)
+    if steps.empty:
+        yield "No steps." if run["has_steps"] else "The steps were not delivered."
+        return
+    asks = {ask["step_id"]: ask for ask in f.interrupts.to_dict("records")}
+    stems = _stems(steps)
+    labels = [words_of(label, MAX_CELL) for label in steps["label"].fillna(steps["name"])]
+    width = max(map(len, map("".join, zip(stems, labels, strict=True))))
+    for stem, label, step in zip(stems, labels, steps.to_dict("records"), strict=True):
+        space = " " * (width - len(stem + label))
+        mark = "◆" if step["is_critical"] else " "
+        time = lasting(step["duration_s"])
+        note = _ending(asks[step["step_id"]]) if step["step_id"] in asks else ""
+        name = paint(label, _step_color(step))
+        line = f"{paint(stem, 'muted')}{name}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
+        yield line.rstrip()
+    yield f"\n{paint('◆ on the critical path', 'muted')}"
+
+
+def _run_head(run: dict[Any, Any]) -> Iterator[str]:
+    """Describe a run in two lines: whose it is and how it ended, and where its time went."""
     agent = agent_title(*(None if pd.isna(run[name]) else run[name] for name in ("agent", "agent_name")))
+    state = status(run["status"])
     yield (
-        f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {agent}  "
+        f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {paint(agent)}  "
         f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
     )
-    total, work, wait = (lasting(run[part]) for part in ("duration_s", "working_s", "waiting_s"))
-    created = moment(run["created_at"])
+    total, work, wait = (lasting(run[name]) for name in ("duration_s", "working_s", "waiting_s"))
     budget = f": {work} work, {paint(f'{wait} waiting', 'bold')}" if run["has_steps"] else ""
-    yield f"{total}{budget} · created {created}"
-    yield ""
-    steps = f.steps.sort_values("order").to_dict("records")
-    asks = f.interrupts.dropna(subset="step_id").set_index("step_id").to_dict("index")
-    is_last = (~f.steps.sort_values("order").duplicated("parent_step_id", keep="last")).tolist()
+    yield f"{total}{budget} · created {moment(run['created_at'])}"
+
+
+def _stems(steps: pd.DataFrame) -> list[str]:
+    """Draw the branches of a tree in front of each step, which are in tree order."""
+    is_last = ~steps.duplicated("parent_step_id", keep="last")
+    stems: list[str] = []
     branches: list[str] = []
-    rows = []
-    for step, last in zip(steps, is_last, strict=True):
-        del branches[step["depth"] :]
-        stem = "".join(branches) + ("└─ " if last else "├─ ")
+    for depth, last in zip(steps["depth"], is_last, strict=True):
+        del branches[depth:]
+        stems.append("".join(branches) + ("└─ " if last else "├─ "))
         branches.append("   " if last else "│  ")
-        label = shorten(step["label"] if pd.notna(step["label"]) else str(step["name"]), MAX_CELL)
-        color = {"interrupt": "attention", "error": "fail"}.get(
-            step["type"], "bold" if step["n_children"] else "text"
-        )
-        note = _ending(asks[step["step_id"]]) if step["step_id"] in asks else ""
-        rows.append(
-            (stem, label, color, lasting(step["duration_s"]), "◆" if step["is_critical"] else " ", note)
-        )
-    width = max((len(stem + label) for stem, label, *_ in rows), default=0)
-    for stem, label, color, time, mark, note in rows:
-        space = " " * (width - len(stem + label))
-        line = (
-            f"{paint(stem, 'muted')}{paint(label, color)}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
-        )
-        yield line.rstrip()
-    yield f"\n{paint('◆ on the critical path', 'muted')}" if rows else "The steps were not delivered."
+    return stems
+
+
+def _step_color(step: dict[Any, Any]) -> str:
+    colors = {"interrupt": "attention", "error": "fail"}
+    return colors.get(step["type"], "bold" if step["n_children"] else "text")
 
 
 def _ending(ask: dict[Any, Any]) -> str:
@@ -176,8 +188,6 @@ def name_of(run: dict[Any, Any]) -> str:
 
 def confidence(word: object) -> Cell:
     """Give the cell of a confidence."""
-    return (
-        (word.capitalize(), CONFIDENCE_COLORS.get(word, "muted"))
-        if isinstance(word, str)
-        else (MISSING, "muted")
-    )
+    if not isinstance(word, str):
+        return MISSING, "muted"
+    return word.capitalize(), CONFIDENCE_COLORS.get(word, "muted")

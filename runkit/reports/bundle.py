@@ -64,13 +64,14 @@ class Provenance:
         left = len(self.run_ids) - MAX_IDS
         hosts = ", ".join(self.hosts) or "an unknown host"
         more = f", and {left:,} more (all are in the first code cell)" if left > 0 else ""
-        archive = {
-            "archive": f"version {self.archive_version}: archive.frames(version={self.archive_version})"
-        }
-        return {
+        facts = {
             "runs": f"{len(self.run_ids):,}: {', '.join(self.run_ids[:MAX_IDS])}{more}",
             "read": f"{self.read_at or 'at an unknown time'}, from {hosts}",
-            **(archive if self.archive_version is not None else {}),
+        }
+        version = self.archive_version
+        if version is not None:
+            facts["archive"] = f"version {version}: archive.frames(version={version})"
+        return facts | {
             "complete": f"no: {self.missing}" if self.missing else "yes",
             "redaction": self.redaction(),
             "data digest": f"SHA-256 {self.digest} of the redacted frames",
@@ -99,7 +100,7 @@ class Provenance:
 
 
 class Labels(NamedTuple):
-    """What the maker of a report gives to its reader: a title, and words on its use."""
+    """The texts of `report()` on the first page, each on one line; empty if not given."""
 
     title: str = ""
     classification: str = ""
@@ -128,22 +129,27 @@ class ReportData(NamedTuple):
 
     def __repr__(self) -> str:
         about = self.provenance
-        words = f"{plural(len(self.frames.runs), 'run')}, read {about.facts()['read']}. {about.redaction()}"
-        return visible(words)
+        n_runs = plural(len(self.frames.runs), "run")
+        return visible(f"{n_runs}, read {about.facts()['read']}. {about.redaction()}")
 
     def _repr_html_(self) -> str:
         return block(Markup("<p>{}</p>").format(repr(self)))
 
 
 def heading(f: Frames) -> str:
-    """Name what a report is about: one business, two, or the number of runs."""
-    runs, names = plural(len(f.runs), "run"), [shorten(name) for name in f.runs["business_name"].dropna()]
-    unique = list(dict.fromkeys(names))
-    if len(f.runs) == 1:
-        return (unique or [agent_title(*f.runs[["agent", "agent_name"]].astype(object).iloc[0])])[0]
-    if len(unique) == 1:
-        return f"{unique[0]}: {runs}"
-    return " and ".join(unique) if len(unique) == len(f.runs) == 2 else runs
+    """Name what a report is about: a business or an agent, two businesses, or the number of runs."""
+    runs, n_runs = f.runs, plural(len(f.runs), "run")
+    names = [shorten(name) for name in runs["business_name"].dropna().unique()]
+    if len(runs) == 1:
+        agent, agent_name = (
+            None if pd.isna(word) else word for word in runs[["agent", "agent_name"]].iloc[0]
+        )
+        return names[0] if names else agent_title(agent, agent_name)
+    if runs["business_name"].isna().any():
+        return n_runs
+    if len(names) == 1:
+        return f"{names[0]}: {n_runs}"
+    return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
 
 
 def redaction_policy(redact: bool | Redaction) -> Redaction | None:
@@ -257,10 +263,12 @@ def _settings(policy: Redaction | None) -> tuple[str, ...]:
 
 
 def _missing(f: Frames) -> str | None:
-    """Say what was not read. Refused duplicates are named, too, although nothing is missing then."""
+    """Say what was not read; None if everything was, even if older copies of runs were left out."""
+    if f.is_complete:
+        return None
     refused = f.coverage.refused
     parts = [f"{plural(refused, 'record')} refused" if refused else "", f.coverage.why or ""]
-    return None if f.is_complete else "; ".join(filter(None, parts))
+    return "; ".join(filter(None, parts))
 
 
 def digest_of(f: Frames) -> str:

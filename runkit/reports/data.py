@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +22,12 @@ from runkit.reports.bundle import (
 )
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import DATA_NAME
-from runkit.text import plural
+from runkit.text import brief, plural
 
 if TYPE_CHECKING:
     from runkit.client import Client
 
+SANDBOX_URL = "RUNKIT_SANDBOX_URL"
 EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # the sandbox's past runs from which examples are taken
 NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report()
 
@@ -72,13 +73,15 @@ def report_data(
         return read_data(Path(folder))
     if isinstance(run_ids, str):
         raise UsageError(f"run_ids={run_ids!r} is a str; expected a list of run ids: [{run_ids!r}].")
+    if not isinstance(run_ids, Iterable):
+        raise UsageError(f"run_ids={brief(run_ids)}; expected a list of run ids.")
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
         raise UsageError(f"examples={examples!r} is invalid; expected a whole number, 1 or more.")
-    policy = redaction_policy(redact)
+    policy, ids = redaction_policy(redact), list(run_ids)
     with ExitStack() as stack:
-        if run_ids:
+        if ids:
             reader = client or stack.enter_context(_reader(stack, is_example=False))
-            source = read_source(reader.runs.fetch(list(run_ids), progress=False))
+            source = read_source(reader.runs.fetch(ids, progress=False))
         else:
             source = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
             log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
@@ -86,18 +89,27 @@ def report_data(
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:
-    if is_example or "RUNKIT_SANDBOX_URL" in os.environ:
-        box = stack.enter_context(runkit.sandbox(speed=600, history=EXAMPLES_HISTORY, seed=EXAMPLES_SEED))
-        return box.client(read_only=True)
-    return runkit.Client(read_only=True)
+    """Create a read-only client of the sandbox at `RUNKIT_SANDBOX_URL`, a new one, or the real API."""
+    if os.environ.get(SANDBOX_URL):
+        box = runkit.sandbox()
+    elif is_example:
+        box = runkit.sandbox(speed=600, history=EXAMPLES_HISTORY, seed=EXAMPLES_SEED)
+    else:
+        return runkit.Client(read_only=True)
+    return stack.enter_context(box).client(read_only=True)
 
 
 def _examples(client: Client, n: int) -> Source:
     """Read `n` runs: one that waited long for a reviewer, and one that waited least; or the newest."""
-    everything = client.runs.list(business_id=client.businesses.list(), progress=False)
-    history = read_source(client.runs.fetch(everything, progress=False))
+    listed = client.runs.list(business_id=client.businesses.list(), progress=False)
+    history = read_source(client.runs.fetch(listed, progress=False))
     rows = history.frames.runs
     completed = rows[rows["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
+    if len(completed) < min(n, 2):
+        raise UsageError(
+            f"the sandbox at {SANDBOX_URL} has {plural(len(completed), 'completed run')}, too few for "
+            f"{plural(n, 'example')}; start it with --history {EXAMPLES_HISTORY}, or give run_ids."
+        )
     ids = (completed["run_id"].iloc[[0, -1][:n]] if n < 3 else rows["run_id"][:n]).tolist()
     runs = tuple(run for run in history.runs if run.id in ids)
     answers = history.answers[history.answers["run_id"].isin(ids)]

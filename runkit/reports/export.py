@@ -14,9 +14,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runkit.charts.page import figure_div, offline_page
+from runkit.charts.page import figure_div, offline_page, wide
 from runkit.errors import ReportError
-from runkit.text import Markup, css_variables, static_file, unescape, visible, web_host
+from runkit.text import Markup, css_variables, static_file, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -38,7 +38,6 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
 }
 _STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "background-color"}
-_TAG = re.compile("<[^>]*>")
 _ANCHOR = re.compile(r"part-\d+")
 _TITLE = Markup("<h1>{}</h1>")
 _HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
@@ -51,7 +50,6 @@ _TOOLS = Markup(
 _STATIC = Path(__file__).parent / "static"
 _STYLE, _SCRIPT = (static_file(_STATIC / name) for name in ("report.css", "report.js"))
 _RUNNING_HEAD = Markup('<div class="running-head" aria-hidden="true">{}</div>')
-_WIDE = Markup('<div class="wide">{}</div>')
 _CODE = Markup('<div class="code" hidden>{}</div>')
 _OUTPUTS = Markup('<div class="outputs{}">{}</div>')
 _OUTPUT = Markup('<div class="output">{}</div>')
@@ -99,15 +97,15 @@ def _cell(cell: Any, headings: list[Heading]) -> Markup:
     from nbconvert.filters import Highlight2HTML
 
     if cell.cell_type == "markdown":
-        return _WIDE.format(_markdown(cell.source, headings))
+        return wide(_markdown(cell.source, headings))
     if cell.cell_type == "raw":
         is_html = cell.metadata.get("raw_mimetype", "text/html") == "text/html"
-        return _WIDE.format(clean(cell.source)) if is_html else Markup("")
+        return wide(clean(cell.source)) if is_html else Markup("")
     code = Markup(visible(Highlight2HTML()(cell.source)))  # noqa: S704 - pygments escapes
     if not cell.outputs:
         return _CODE.format(code)
-    wide = " wide-screen" if "wide-screen" in cell.metadata.get("tags", ()) else ""
-    return _CODE.format(code) + _OUTPUTS.format(wide, Markup("").join(map(_output, cell.outputs)))
+    css_class = " wide-screen" if "wide-screen" in cell.metadata.get("tags", ()) else ""
+    return _CODE.format(code) + _OUTPUTS.format(css_class, Markup("").join(map(_output, cell.outputs)))
 
 
 def _output(output: Any) -> Markup:
@@ -116,16 +114,18 @@ def _output(output: Any) -> Markup:
         return _TEXT.format(_console(output.text))
     if output.output_type == "error":
         return _TEXT.format(f"{output.ename}: {output.evalue}")
-    kind = next((kind for kind in MIME_TYPES if kind in output.data), "")
-    value = output.data.get(kind)
+    kind = next((kind for kind in MIME_TYPES if kind in output.data), None)
+    if kind is None:
+        return Markup("")
+    value = output.data[kind]
     if kind == PLOTLY:
         return _figure(value)
     if kind.startswith("image/"):
         alt = output.metadata.get(kind, {}).get("alt") or "Picture without a description"
         return _PICTURE.format(alt=alt, kind=kind, data=value.strip())
     if kind == "text/html":
-        return _OUTPUT.format(_WIDE.format(clean(value)))
-    return _TEXT.format(_console(value) if kind == "text/plain" else value) if kind else Markup("")
+        return _OUTPUT.format(wide(clean(value)))
+    return _TEXT.format(_console(value) if kind == "text/plain" else value)
 
 
 def _markdown(source: str, headings: list[Heading]) -> Markup:
@@ -136,9 +136,10 @@ def _markdown(source: str, headings: list[Heading]) -> Markup:
             return text  # a picture may be on the web; only its alt text is shown
 
         def heading(self, text: str, level: int, **attributes: Any) -> str:
-            words = unescape(_TAG.sub("", text)).strip()
-            headings.append(Heading(level, f"part-{len(headings)}", words))
-            return _HEADING.format(level=level, id=headings[-1].id, words=Markup(text))  # noqa: S704 - cleaned below
+            words = Markup(text)  # noqa: S704 - cleaned below
+            anchor = f"part-{len(headings)}"
+            headings.append(Heading(level, anchor, words.striptags()))
+            return _HEADING.format(level=level, id=anchor, words=words)
 
     reader = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True))
     return clean(reader.render(source), has_anchors=True)
@@ -173,7 +174,7 @@ def _figure(output: Any) -> Markup:
 def clean(html: str, *, has_anchors: bool = False) -> Markup:
     """Sanitize HTML to formatted text: no script, no form, only web links, no ids.
 
-    `has_anchors`: the headings have runkit's ids. The output of nh3 is final and never edited.
+    `has_anchors`: the headings have runkit's ids. What nh3 gives last is never edited.
     """
     import nh3
 

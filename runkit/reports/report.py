@@ -29,7 +29,7 @@ from runkit.reports.bundle import (
 from runkit.reports.redaction import MASK, Masker, Redaction, unique_texts
 from runkit.text import brief, moment, plural, short_id, visible
 
-MAX_NAMED = 3  # leaks in an error message
+MAX_NAMED = 3  # places in the message about masked values
 _REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 
 
@@ -178,16 +178,18 @@ def report(
 
 
 def _labels(title: object, classification: object, prepared_by: object, sign_off: object) -> Labels:
-    """Read the labels, each on one line. Raises `UsageError`."""
+    """Check the labels, and put each on one line. Raises `UsageError`."""
     if isinstance(sign_off, str) or not isinstance(sign_off, Sequence):
-        raise UsageError(f"sign_off={sign_off!r} is invalid; expected a list of roles.")
-    given = {"title": title, "classification": classification, "prepared_by": prepared_by}
-    texts = [(name, text) for name, text in given.items() if text is not None]
-    for name, text in (*texts, *(("sign_off", role) for role in sign_off)):
-        if not isinstance(text, str) or not text.strip():
-            raise UsageError(f"{name}={text!r} is invalid; expected text, or None.")
-    lines = {name: " ".join(str(text).split()) for name, text in texts}
-    return Labels(**lines, sign_off="\n".join(" ".join(role.split()) for role in sign_off))
+        raise UsageError(f"sign_off={brief(sign_off)} is invalid; expected a list of roles.")
+    texts = {"title": title, "classification": classification, "prepared_by": prepared_by}
+    lines = {name: _label(name, text) for name, text in texts.items() if text is not None}
+    return Labels(**lines, sign_off="\n".join(_label("sign_off", role) for role in sign_off))
+
+
+def _label(name: str, text: object) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise UsageError(f"{name}={brief(text)} is invalid; expected text, or None.")
+    return " ".join(text.split())
 
 
 def output_paths(path: str | Path) -> tuple[Path, Path]:
@@ -219,9 +221,13 @@ def _place(value: str, masker: Masker, source: Source) -> str:
     rule = MASK.sub(r"\1", masker.secrets[value])
     for name, df in source.tables().items():
         for column, _ in unique_texts(name, df):
-            found = df["run_id"][df[column].astype("str").str.contains(value, regex=False).fillna(False)]
-            if len(found):
-                return f"{rule} (run {short_id(masker.text(found.iloc[0]))}, field {name}.{column})"
+            texts = df[column].astype("str").fillna("")
+            run_ids = df.loc[texts.str.contains(value, regex=False), "run_id"]
+            if run_ids.empty:
+                continue
+            known = run_ids.dropna()  # a record that could not be read has no id
+            run = f"run {short_id(masker.text(known.iloc[0]))}, " if len(known) else ""
+            return f"{rule} ({run}field {name}.{column})"
     return rule
 
 

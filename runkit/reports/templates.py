@@ -15,6 +15,7 @@ from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit.errors import ReportError, UsageError
+from runkit.files import usable
 from runkit.progress import Bar
 from runkit.text import plural, shorten
 
@@ -25,6 +26,21 @@ PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
 REPORT_FLAG = "runkit_report"  # metadata of notebooks made by a report, which another report may replace
 _READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # raised for invalid files
 _RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None}  # None: any number
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]")  # characters with a meaning
+
+DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
+TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
+MAX_SOCKET_FOLDER = 80  # characters of a folder; systems allow 104 to 108 for the whole path of a socket
+# What Python and a shell need of the environment, and nothing that may hold a secret.
+_INHERITED_VARIABLES = re.compile(
+    "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"
+    "|LD_LIBRARY_PATH|DYLD_.*|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|USERPROFILE|(LOCAL)?APPDATA",
+    re.IGNORECASE,
+)
+_IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
+"""Modules next to the template can be imported, but come last in the search path: they replace no other."""
+_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+MAX_LINES = 6  # lines of a failed cell in the message
 
 
 def notebooks() -> Path:
@@ -84,15 +100,15 @@ class Template(NamedTuple):
             raise UsageError(f"{self.path} is not a notebook ({detail}); expected an .ipynb file.") from None
         nb.metadata.pop("widgets", None)
         nb.metadata[REPORT_FLAG] = True
-        ids = (
-            repr(run_ids) if len(run_ids) < 2 else "[\n" + "".join(f"    {one!r},\n" for one in run_ids) + "]"
-        )
-        comment = f"\n# redaction of the report: {'; '.join(settings)}" if settings else ""
+        ids = "".join(f"    {run_id!r},\n" for run_id in run_ids)
+        parameters = f"run_ids = [\n{ids}]" if len(run_ids) > 1 else f"run_ids = {run_ids!r}"
+        if settings:
+            parameters += f"\n# redaction of the report: {'; '.join(settings)}"
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
                 if PARAMETERS in cell.metadata.get("tags", ()):
-                    cell.source = f"run_ids = {ids}{comment}"
+                    cell.source = parameters
         if title:
             _set_title(nb, title)
         return nb
@@ -102,10 +118,11 @@ def _set_title(nb: Any, title: str) -> None:
     """Write `title` as the first heading, with Markdown escaped."""
     import nbformat
 
-    heading = "# " + re.sub(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]", r"\\\g<0>", title)
+    heading = "# " + _MARKDOWN.sub(r"\\\g<0>", title)
     for cell in nb.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            cell.source = heading + cell.source[len(cell.source.partition("\n")[0]) :]
+            _, line_end, rest = cell.source.partition("\n")
+            cell.source = heading + line_end + rest
             return
     nb.cells.insert(0, nbformat.v4.new_markdown_cell(heading))
 
@@ -143,29 +160,20 @@ def with_provenance(nb: Any, provenance: Provenance) -> str:
 
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     """Find a template by its name, by the number of runs, or the user's own notebook by its path."""
-    name = str(template) if template is not None else {1: "run", 2: "compare"}.get(n_runs, "fleet")
-    path = notebooks() / "templates" / f"{name}.ipynb" if name in _RUN_COUNTS else Path(name)
-    if name not in _RUN_COUNTS and path.suffix != ".ipynb":
+    if template is None:
+        template = {1: "run", 2: "compare"}.get(n_runs, "fleet")
+    name = str(template)
+    if name in _RUN_COUNTS:
+        path = notebooks() / "templates" / f"{name}.ipynb"
+    elif Path(name).suffix == ".ipynb":
+        path = usable(name)
+    else:
         raise UsageError.one_of("template", name, [*_RUN_COUNTS, "my_template.ipynb"])
     try:
-        return Template(name if name in _RUN_COUNTS else path.name, path, path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UsageError(f"template={name!r} cannot be read ({type(error).__name__}: {path}).") from None
-
-
-DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
-TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
-MAX_SOCKET_FOLDER = 80  # characters of a folder; systems allow 104 to 108 for the whole path of a socket
-# What Python and a shell need of the environment, and nothing that may hold a secret.
-_INHERITED_VARIABLES = re.compile(
-    "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"
-    "|LD_LIBRARY_PATH|DYLD_.*|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|USERPROFILE|(LOCAL)?APPDATA",
-    re.IGNORECASE,
-)
-_IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
-"""Modules next to the template can be imported, but come last in the search path: they replace no other."""
-_ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
-MAX_LINES = 6  # lines of a failed cell in the message
+    return Template(name if name in _RUN_COUNTS else path.name, path, text)
 
 
 def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], str], progress: bool) -> None:

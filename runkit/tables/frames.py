@@ -99,9 +99,11 @@ class Frames:
     @property
     def is_complete(self) -> bool:
         """Whether everything requested is here; a refused older copy of a run does not count."""
+        if self.coverage.why is not None or not self.coverage.refused:
+            return self.coverage.why is None
         is_older = self.problems["problem"] == "duplicate_run"
         n_older = int(problem_counts(self.problems[is_older]).sum())
-        return self.coverage.refused <= n_older and self.coverage.why is None
+        return self.coverage.refused <= n_older
 
     def select(self, run_ids: str | Iterable[str]) -> Frames:
         """Select some runs in all six frames.

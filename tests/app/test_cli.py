@@ -172,6 +172,16 @@ def test_a_run_is_shown_as_a_tree(tmp_path: Path) -> None:
     ]
 
 
+def test_names_do_nothing_to_a_terminal(tmp_path: Path) -> None:
+    """A name of an agent or a business with control characters and line breaks stays in its line."""
+    odd = "Odd\x1b[2J\nname"
+    names = {"_runkit": {"agent_name": odd, "business_name": odd}}
+    (tmp_path / "run.json").write_text(json.dumps(raw(step("a")) | names))
+    first = run("show", "run.json", cwd=tmp_path).stdout.splitlines()[0]
+    assert "\x1b" not in first
+    assert first.count("Odd\\x1b[2J name") == 2
+
+
 def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     """And `--run` picks one of them, by the first characters of its id."""
     runs = [raw(step("a"), run_id=f"{name * 8}-1111") for name in "ab"]
@@ -185,6 +195,24 @@ def test_several_runs_are_shown_as_a_table(tmp_path: Path) -> None:
     one = run("show", "runs.ndjson", "--run", "bbbbbbbb", cwd=tmp_path).stdout
     assert "aaaaaaaa" not in one
     assert "└─ Step a" in one
+
+
+def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
+    """The run that can be is shown; the exit code is that of incomplete data."""
+    (tmp_path / "runs.ndjson").write_text(json.dumps(raw(step("a"))) + "\n{broken\n")
+    done = run("show", "runs.ndjson", cwd=tmp_path)
+    assert "└─ Step a" in done.stdout
+    assert (done.returncode, done.stderr.startswith("Incomplete: ")) == (3, True)
+
+
+def test_the_inbox_works_without_names(tmp_path: Path) -> None:
+    """Where the account may not list businesses."""
+    with runkit.sandbox(speed=600, history=20, seed=7, faults=["refuse GET /businesses status=403"]) as box:
+        at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
+        done = run("inbox", "--sandbox", cwd=tmp_path, **at)
+    assert done.returncode == 0, done.stderr
+    assert "names of businesses are not known" in done.stderr
+    assert done.stdout.count("Business not identified") == 2
 
 
 def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:

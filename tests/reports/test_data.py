@@ -103,6 +103,23 @@ def test_one_text_is_no_list_of_ids():
         report_data("abc")
 
 
+def test_ids_may_be_a_column_of_a_frame(client, fetched):
+    """As whoever has frames gives them; what is no list is refused."""
+    ids = runkit.frames(fetched).runs["run_id"].head(2)
+    assert report_data(ids, client=client).frames.runs["run_id"].tolist() == ids.tolist()
+    with pytest.raises(UsageError, match="run_ids=5; expected a list"):
+        report_data(5, client=client)
+
+
+def test_a_sandbox_without_a_past_has_no_examples(monkeypatch):
+    """The error says how to start one that has."""
+    with runkit.sandbox() as empty:
+        monkeypatch.setenv("RUNKIT_SANDBOX_URL", empty.url)
+        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", empty.key)
+        with pytest.raises(UsageError, match="0 completed runs, too few for 1 example; start it with"):
+            report_data()
+
+
 def test_the_client_stays_open(client, completed):
     """It is the caller's."""
     report_data([completed[0].id], client=client)

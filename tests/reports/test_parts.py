@@ -10,6 +10,7 @@ import pytest
 
 from runkit import answers
 from runkit.charts import Panel, side_by_side
+from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.reports import parts
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
@@ -210,7 +211,7 @@ def test_what_happened_has_at_most_eight_lines():
     ]
     assert {"Step s2", "Step s5"} <= {label for _, label in lines}
     assert [time for time, _ in lines] == sorted(time for time, _ in lines)
-    assert "16 shorter steps left out here." in words(part)
+    assert "16 more lines left out here." in words(part)
 
 
 def test_what_a_run_does_not_have_is_one_line():
@@ -232,6 +233,8 @@ def test_the_heading_names_what_the_report_is_about():
     other = run(step("a"), run_id="s") | {"_runkit": {"business_name": "Else LLC"}}
     assert heading(named) == "&lt;b&gt; Imports"
     assert heading(run(step("a"))) == "CIP Orchestrator"
+    assert heading(run(step("a")) | {"agent": None}) == "Unknown agent"
+    assert heading(named, run(run_id="s")) == "2 runs"
     assert heading(named, other) == "&lt;b&gt; Imports and Else LLC"
     assert heading(named, named | {"id": "s"}) == "&lt;b&gt; Imports: 2 runs"
     assert heading(named, other, run(run_id="t")) == "3 runs"
@@ -287,6 +290,18 @@ def test_two_runs_show_their_differences_only():
     assert parts.differences(side_by_side.findings(data_of(b, b | {"id": "t"}).frames)) is None
 
 
+def test_many_differences_are_counted():
+    """Ten are shown, and how many there are."""
+    a, b = (
+        run(*(step(f"{n}", n, n + s, name=f"n{n}") for n in range(12)), run_id=name)
+        for name, s in (("r", 1), ("s", 2))
+    )
+    shown = words(parts.differences(side_by_side.steps(data_of(a, b).frames)))
+    assert "10 of 12 rows shown." in shown
+    with pytest.raises(UsageError, match="expected one of two runs"):
+        parts.differences(Panel("Other", "", pd.DataFrame({"x": [1]})))
+
+
 def test_a_fleet_is_counted_and_lists_what_needs_somebody():
     """In the banner, and below in at most 8 rows with one of each kind."""
     runs = [waiting() | {"id": f"w{n}"} for n in range(12)] + [failed() | {"id": "f"}, run(run_id="c")]
@@ -298,7 +313,7 @@ def test_a_fleet_is_counted_and_lists_what_needs_somebody():
     assert html.count("<tr>") == 9
     assert html.count("◷ Waiting") == 7
     assert html.count("✕ Failed") == 1
-    assert "5 more rows left out here." in html
+    assert "8 rows shown. In all: 12 waiting, 1 failed." in html
     assert "You&#39;re all caught up" in parts.head(data_of(run(), run(run_id="s"), run(run_id="t"))).html
 
 

@@ -100,6 +100,7 @@ MASKED = [
     # tax and social security numbers in their dashed form, or beside a word that says what they are
     (f"EIN {EIN} or EIN12–3456789.", "EIN [ein 1] or EIN[ein 1]."),
     ("filed by 123-45-6789;", "filed by [ssn 1];"),
+    ("EIN12-3456789", "EIN[ein 1]"),
     ("TIN 12 3456789 agrees", "TIN [ein 1] agrees"),
     ("The EIN submitted was 123456789.", "The EIN submitted was [ein 1]."),
     ("Tax ID (123456789)", "Tax ID ([ein 1])"),
@@ -167,6 +168,8 @@ MASKED_JSON = [
         {"tin": {"submitted": "[ein 2]"}, "owner_tin": "[ein 1]"},
     ),
     ({"federalTaxId": "12 3456789"}, {"federalTaxId": "[ein 1]"}),
+    ({"tax_id": "123-456-789"}, {"tax_id": "[ein 1]"}),
+    ({"tin": [12345678]}, {"tin": ["[ein 1]"]}),
     (
         {"note": json.dumps({"password": "hunter", "of": EMAIL})},
         {"note": '{"password":"[key 1]","of":"[email 1]"}'},
