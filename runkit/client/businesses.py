@@ -159,9 +159,11 @@ class Businesses:
             raise UsageError(
                 f"business_id={brief(businesses)}; expected an id, a Business, or several of them."
             )
-        by_id = {one.id if isinstance(one, Business) else one: one for one in several}
-        for business_id in by_id:
+        by_id: dict[str, str | Business] = {}
+        for one in several:
+            business_id = one.id if isinstance(one, Business) else one
             path_to(business_id)  # an empty id would list the threads of all businesses
+            by_id[business_id] = one
         threads: dict[str, ApiList[Thread]] = {}
         bar = Bar(total=len(by_id), unit="business", delay=PROGRESS_AFTER, disable=not progress)
         with bar, ThreadPoolExecutor(WORKERS) as pool:
