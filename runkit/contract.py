@@ -7,8 +7,8 @@ changes. Needs no HTTP library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Set
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from runkit.errors import ContractError, UsageError
@@ -62,82 +62,6 @@ def format_time(when: datetime) -> str:
 def current_status(word: object) -> object:
     """Translate a status of the first documentation into the current word."""
     return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
-
-
-# ------------------------------------------------------------------------------------ how runs are chosen
-
-MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
-MAX_CANDIDATES = 5
-
-
-def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Check one status or several; an unknown word would silently match nothing."""
-    words = one_or_several("status", status)
-    for word in words or ():
-        if word not in RUN_STATUSES:
-            raise UsageError.one_of("status", word, RUN_STATUSES)
-    return words
-
-
-def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Read a word or several; None means no filter."""
-    if value is None:
-        return None
-    words = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-    if not all(isinstance(word, str) for word in words):
-        raise UsageError(f"{name}={brief(value)}; expected a str, or several of them")
-    return frozenset(words)
-
-
-def full_id(prefix: str, ids: Iterable[str]) -> str | None:
-    """Find the id that starts with a prefix, ignoring case.
-
-    Parameters
-    ----------
-    prefix
-        An id, or at least its first 8 characters.
-    ids
-        The ids to choose from.
-
-    Returns
-    -------
-    str or None
-        The full id; None if none of them matches.
-
-    Raises
-    ------
-    UsageError
-        If several ids match; the error lists them.
-    """
-    ids = ids if isinstance(ids, Set) else set(ids)
-    if prefix in ids:
-        return prefix
-    if len(prefix) < MIN_PREFIX:
-        return None
-    start = prefix.casefold()
-    matches = sorted(one for one in ids if one.casefold().startswith(start))
-    matches = [one for one in matches if len(one) == len(prefix)] or matches
-    if len(matches) > 1:
-        rest = len(matches) - MAX_CANDIDATES
-        more = f" and {rest:,} more" if rest > 0 else ""
-        raise UsageError(
-            f"{brief(prefix)} is the start of {len(matches):,} ids: "
-            f"{', '.join(matches[:MAX_CANDIDATES])}{more}. Give more characters."
-        )
-    return matches[0] if matches else None
-
-
-def time_bound(name: str, value: date | str | None) -> datetime | None:
-    """Read a bound; a date without a time is its midnight in UTC."""
-    if value is None:
-        return None
-    try:
-        text = value.isoformat() if isinstance(value, date) else value
-        return parse_time(datetime.fromisoformat(text))
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"{name}={brief(value)} is not a time; expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
-        ) from None
 
 
 # ----------------------------------------------------------------------------------------------- requests

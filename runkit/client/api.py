@@ -10,10 +10,11 @@ from typing import Any, Self
 
 import httpx
 
+from runkit.arguments import check_amount, check_texts
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.hosts import Mode, choose_target
 from runkit.client.http import Cert, Http
-from runkit.client.resources import Actions, Agents, Documents, Threads, check_amount, check_texts
+from runkit.client.resources import Actions, Agents, Documents, Threads
 from runkit.client.runs import Runs
 
 

@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from runkit.arguments import check_limit
 from runkit.client.http import Http, path_to
 from runkit.client.paging import PROGRESS_AFTER, read_pages
 from runkit.client.replies import Reply
-from runkit.client.resources import Threads, check_limit
+from runkit.client.resources import Threads
 from runkit.client.runlist import ApiList
 from runkit.contract import BUSINESS_FIELDS, Json, format_time, local_fields
 from runkit.errors import ApiError, UsageError

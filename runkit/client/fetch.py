@@ -154,10 +154,3 @@ def reusable(have: Iterable[Run] | None) -> dict[str, Run]:
         if run.is_finished and run.to_dict().get("steps") is not None:
             known[run.id.lower()] = run
     return known
-
-
-def check_workers(workers: int) -> int:
-    """Check the number of workers."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 64:
-        raise UsageError(f"workers={workers!r}; expected a whole number from 1 to 64")
-    return workers

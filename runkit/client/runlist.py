@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
-from runkit.contract import CONFIDENCES, full_id
+from runkit.arguments import full_id
+from runkit.contract import CONFIDENCES
 from runkit.errors import ApiError, UsageError
 from runkit.models import ApiObject, Run
 from runkit.text import Markup, agent_title, block, brief, one_line, plural, short_id

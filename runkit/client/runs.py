@@ -11,16 +11,23 @@ from typing import Any
 
 from runkit import contract
 from runkit.answers import UNKNOWN, Display
+from runkit.arguments import (
+    check_amount,
+    check_limit,
+    check_texts,
+    check_workers,
+    full_id,
+    status_words,
+    time_bound,
+)
 from runkit.client.businesses import Businesses, KnownBusinesses
-from runkit.client.fetch import Arrival, arrivals, check_workers, gather, reusable
+from runkit.client.fetch import Arrival, arrivals, gather, reusable
 from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
-from runkit.client.resources import check_amount, check_limit, check_texts
 from runkit.client.resume import Delivery, Question, deliver, is_pending, log_columns
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
-from runkit.contract import full_id, status_words, time_bound
 from runkit.errors import ContractError, MaybeSent, RateLimited, Unavailable, UsageError, WaitTimeout
 from runkit.logs import log
 from runkit.models import Run
