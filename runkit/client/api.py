@@ -6,7 +6,7 @@ import os
 import ssl
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -73,9 +73,17 @@ class Client:
             check_amount("rate", rate, "requests a second", ", or None for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
-        network: dict[str, Any] = {"verify": verify, "cert": cert, "transport": transport}
         self._http = Http(
-            self._target, read_only, rate, timeout, self._clock, self._sleep, proxy=proxy or None, **network
+            self._target,
+            read_only,
+            rate,
+            timeout,
+            self._clock,
+            self._sleep,
+            verify=verify,
+            cert=cert,
+            proxy=proxy or None,
+            transport=transport,
         )
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)

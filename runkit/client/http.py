@@ -1,7 +1,7 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
     GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost or truncated
-            response, 429, 5xx) for up to `OUTAGE_TIMEOUT` seconds
+            response, 429, 5xx), by default for up to `OUTAGE_TIMEOUT` seconds
     POST    the API has no idempotency key: sent once, over a connection of its own. Without a clear response
             it is `MaybeSent`, or the error of its status.
 
@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -234,14 +234,17 @@ class Http:
         line = self._turn(method, path, until)
         client = self._reads if method == "GET" else self._writes
         timeout = min(self.timeout, max(MIN_TIMEOUT, until() - self.clock()))
-        options: dict[str, Any] = {
-            "params": {name: value for name, value in (query or {}).items() if value is not None},
-            "headers": {} if content is None else {"Content-Type": "application/json"},
-            "timeout": timeout,
-        }
+        request = client.build_request(
+            method,
+            self.target.url + path,
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            headers={} if content is None else {"Content-Type": "application/json"},
+            content=content,
+            timeout=timeout,
+        )
         started, outcome = time.monotonic(), "refused"
         try:
-            with client.stream(method, self.target.url + path, content=content, **options) as response:
+            with closing(client.send(request, stream=True)) as response:
                 outcome = str(response.status_code)
                 return self._receive(line, response, timeout)
         except httpx.TransportError as error:
