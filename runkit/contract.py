@@ -330,7 +330,7 @@ def actor_name(data: Mapping[str, Any]) -> str | None:
     return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
 
-# ------------------------------------------------------------------------------------------------ answers
+# ---------------------------------------------------------------------------------------------- responses
 
 
 def page_fields(value: object, source: str) -> Json:
@@ -348,6 +348,22 @@ def page_fields(value: object, source: str) -> Json:
         "If this persists, the API has changed: please report it."
     )
 
+
+def is_same_id(one: str, other: str) -> bool:
+    """Whether two ids are the same: UUIDs may be in upper or lower case."""
+    return one.lower() == other.lower()
+
+
+def describe_json(value: object) -> str:
+    """Describe the type and size of a JSON value, never its content."""
+    if isinstance(value, dict):
+        return f"an object of {len(value)} fields"
+    if isinstance(value, list):
+        return f"an array of {len(value)} items"
+    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
+
+
+# -------------------------------------------------------------------------- what runkit stores with a run
 
 LOCAL = "_runkit"  # in a stored run, the key of what runkit knows and the API does not return
 BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
@@ -370,20 +386,6 @@ def with_local_fields(
     local = {name: value for name, value in fields.items() if value is not None}
     bare = {name: value for name, value in raw.items() if name != LOCAL}
     return {**bare, LOCAL: local} if local else bare
-
-
-def is_same_id(one: str, other: str) -> bool:
-    """Whether two ids are the same: UUIDs may be in upper or lower case."""
-    return one.lower() == other.lower()
-
-
-def describe_json(value: object) -> str:
-    """Describe the type and size of a JSON value, never its content."""
-    if isinstance(value, dict):
-        return f"an object of {len(value)} fields"
-    if isinstance(value, list):
-        return f"an array of {len(value)} items"
-    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
 
 
 # ------------------------------------------------------------------------------------------------- events
