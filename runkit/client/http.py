@@ -165,7 +165,7 @@ class Http:
         until: Until = never,
         retry_for: float = OUTAGE_TIMEOUT,
     ) -> Reply:
-        """Read JSON; a failed attempt is repeated if it ends within `retry_for` seconds.
+        """Read JSON, repeated for up to `retry_for` seconds, and at least once.
 
         Nothing is sent after `until`, a time of the client's clock. Raises the last attempt's `ApiError`.
         """
@@ -178,7 +178,7 @@ class Http:
                 now = self.clock()
                 wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
                 timeout = retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-                is_over = max(waited, now - started) >= timeout
+                is_over = n_attempts > 1 and max(waited, now - started) >= timeout
                 is_too_late = max(now + wait, self.limiter.paused_until) >= until()
                 if is_over or is_too_late or n_attempts >= _max_attempts(error):
                     raise

@@ -130,7 +130,7 @@ class RunList(ApiList[Run]):
 
 
 def _row(run: Run) -> dict[str, object]:
-    """What a table of runs shows; findings are known for runs that came with steps."""
+    """Give what a table of runs shows; `confidence` is the lowest of the output's artifacts."""
     words = {artifact.confidence for artifact in (run.output.artifacts if run.output else ())}
     agent, took = agent_title(run.agent, run.agent_name), None
     if run.started_at and run.ended_at:
@@ -144,6 +144,5 @@ def _row(run: Run) -> dict[str, object]:
         "confidence": next((word for word in reversed(CONFIDENCES) if word in words), None),
         "created_at": run.created_at,
         "duration_s": took,
-        "n_findings": sum(len(step.artifacts) for step in run.walk()) if run.steps else None,
         "n_questions": len(run.interrupts),
     }
