@@ -53,14 +53,12 @@ CREATE TABLE IF NOT EXISTS drafts (
 # Columns that runkit 0.1 did not have; its files get them when they are next opened.
 _ADDED = ("shown_at TEXT", "n_sources_opened INTEGER")
 
-SENDING, CONFIRMED, UNCONFIRMED, UNKNOWN, REFUSED, FAILED = DELIVERIES = (
-    "sending",  # no outcome was logged: still in flight, or the kernel died first
-    "confirmed",  # the API accepted it
-    "unconfirmed",  # the question is closed, and it is unknown whose answer closed it
-    "unknown",  # it may have arrived, or may still arrive
-    "refused",  # the API refused it: it does not fit, or the question was already answered
-    "failed",  # not delivered
-)
+SENDING = "sending"  # no outcome was logged: still in flight, or the kernel died first
+CONFIRMED = "confirmed"  # the API accepted it
+UNCONFIRMED = "unconfirmed"  # the question is closed, and it is unknown whose answer closed it
+UNKNOWN = "unknown"  # it may have arrived, or may still arrive
+REFUSED = "refused"  # the API refused it: it does not fit, or the question was already answered
+FAILED = "failed"  # not delivered
 IN_DOUBT = frozenset({SENDING, UNCONFIRMED, UNKNOWN})
 SELF_DECLARED = "self-declared"
 _TIMES = ("sent_at", "settled_at", "run_created_at", "shown_at")
@@ -245,12 +243,14 @@ def exists() -> bool:
 
     Raises `UsageError` for a folder without permission.
     """
+    path = folder() / FILE
     try:
-        return (folder() / FILE).stat().st_size >= 0
+        path.stat()
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise _unusable(folder() / FILE, error) from error
+        raise _unusable(path, error) from error
+    return True
 
 
 @contextmanager

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import runkit
+from runkit.arguments import full_id
 from runkit.client.hosts import KEY_NAME
-from runkit.contract import RUN_STATUSES, full_id
+from runkit.contract import RUN_STATUSES
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say

@@ -7,8 +7,8 @@ changes. Needs no HTTP library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Set
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from runkit.errors import ContractError, UsageError
@@ -62,81 +62,6 @@ def format_time(when: datetime) -> str:
 def current_status(word: object) -> object:
     """Translate a status of the first documentation into the current word."""
     return LEGACY_STATUSES.get(word, word) if isinstance(word, str) else word
-
-
-# ------------------------------------------------------------------------------------ how runs are chosen
-
-MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
-MAX_CANDIDATES = 5
-
-
-def status_words(status: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Check one status or several; an unknown word would silently match nothing."""
-    words = one_or_several("status", status)
-    for word in words or ():
-        if word not in RUN_STATUSES:
-            raise UsageError.one_of("status", word, RUN_STATUSES)
-    return words
-
-
-def one_or_several(name: str, value: str | Iterable[str] | None) -> frozenset[str] | None:
-    """Read a word or several; None means no filter."""
-    if value is None:
-        return None
-    words = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-    if not all(isinstance(word, str) for word in words):
-        raise UsageError(f"{name}={brief(value)}; expected a str, or several of them")
-    return frozenset(words)
-
-
-def full_id(prefix: str, ids: Iterable[str]) -> str | None:
-    """Find the id that starts with a prefix, ignoring case.
-
-    Parameters
-    ----------
-    prefix
-        An id, or at least its first 8 characters.
-    ids
-        The ids to choose from.
-
-    Returns
-    -------
-    str or None
-        The full id; None if none of them matches.
-
-    Raises
-    ------
-    UsageError
-        If several ids match; the error lists them.
-    """
-    ids = ids if isinstance(ids, Set) else set(ids)
-    if prefix in ids:
-        return prefix
-    if len(prefix) < MIN_PREFIX:
-        return None
-    start = prefix.casefold()
-    matches = sorted(one for one in ids if one.casefold().startswith(start))
-    matches = [one for one in matches if len(one) == len(prefix)] or matches
-    if len(matches) > 1:
-        rest = len(matches) - MAX_CANDIDATES
-        more = f" and {rest:,} more" if rest > 0 else ""
-        raise UsageError(
-            f"{brief(prefix)} is the start of {len(matches):,} ids: "
-            f"{', '.join(matches[:MAX_CANDIDATES])}{more}. Give more characters."
-        )
-    return matches[0] if matches else None
-
-
-def time_bound(name: str, value: date | str | None) -> datetime | None:
-    """Read a bound; a date without a time is its midnight in UTC."""
-    if value is None:
-        return None
-    try:
-        return parse_time(datetime.fromisoformat(value.isoformat() if isinstance(value, date) else value))
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"{name}={brief(value)} is not a time; expected one such as 2026-02-03 or 2026-02-03T10:00:00Z"
-        ) from None
 
 
 # ----------------------------------------------------------------------------------------------- requests
@@ -269,9 +194,12 @@ def interrupt_kind(value: Mapping[str, Any]) -> str:
     that kind, several are `mixed`, none is `other`. Unknown types, such as those of findings, do not count.
     """
     kinds = _kinds_of(value)
-    for proposal in () if kinds else proposals_of(value):
-        kinds |= _kinds_of(proposal) or _kinds_of(*_objects(proposal, "artifacts"))
-    return kinds.pop() if len(kinds) == 1 else "mixed" if kinds else "other"
+    if not kinds:
+        for proposal in proposals_of(value):
+            kinds |= _kinds_of(proposal) or _kinds_of(*_objects(proposal, "artifacts"))
+    if len(kinds) > 1:
+        return "mixed"
+    return kinds.pop() if kinds else "other"
 
 
 def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
@@ -301,13 +229,13 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
     for holder in (proposal, *artifacts):
         if isinstance(holder.get("payload"), dict):
             return dict(holder["payload"])
-    cited = [
-        {("tier" if name == "source_tier" else name): value for name, value in source.items()}
-        for artifact in artifacts
-        if action == "add_sources" and _kinds_of(artifact) <= {action}
-        for source in _objects(artifact, "sources")
-    ]
-    return {"sources": cited} if cited else {}
+    if action != "add_sources":
+        return {}
+    of_this_kind = [artifact for artifact in artifacts if _kinds_of(artifact) <= {action}]
+    cited = [source for artifact in of_this_kind for source in _objects(artifact, "sources")]
+    renamed = {"source_tier": "tier"}
+    sources = [{renamed.get(name, name): value for name, value in source.items()} for source in cited]
+    return {"sources": sources} if sources else {}
 
 
 def answer_to(
@@ -332,10 +260,10 @@ def answer_errors(kind: str, answer: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if decision not in words:
         return {"decision": f"decision must be {' or '.join(words)}; got {brief(decision)}"}
-    note, document_id = answer.get("note"), answer.get("document_id")
+    note = answer.get("note")
     if (kind, decision) == ("dismissal", "approve") and not (isinstance(note, str) and note.strip()):
         return {"note": "a dismissal needs a note that says why this is not a hit"}
-    if (kind, decision) == ("document", "approve") and not document_id:
+    if (kind, decision) == ("document", "approve") and not answer.get("document_id"):
         return {"document_id": "choose a document, or continue without one"}
     return {}
 
@@ -348,10 +276,11 @@ def check_answer(value: Json, answer: Mapping[str, Any]) -> None:
     parts = _objects(answer, "proposals")
     for question in questions_in(value):
         agent = question.get("agent")
+        if response_schema_of(question):
+            continue
         own: Json = next((one for one in parts if one.get("agent") == agent), {})
         part = {**answer, **own, "note": own.get("note") or answer.get("note")}
-        errors = {} if response_schema_of(question) else answer_errors(interrupt_kind(question), part)
-        for message in errors.values():
+        for message in answer_errors(interrupt_kind(question), part).values():
             to = f" to {shorten(agent, 80)}" if isinstance(agent, str) else ""
             raise UsageError(f"the answer{to}: {message}. Nothing was sent.")
 
@@ -366,20 +295,25 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
 
     Edited is an approval with changed actions, or of only some proposals.
     """
-    parts = _objects(answer, "proposals") if isinstance(answer.get("proposals"), list) else [answer]
-    given = {"approve": "approved", "reject": "rejected"}
-    words = {given.get(word, word) for word in (str(part.get("decision")) for part in parts)}
+    is_combined = isinstance(answer.get("proposals"), list)
+    parts = _objects(answer, "proposals") if is_combined else [answer]
+    past_tense = {"approve": "approved", "reject": "rejected"}
+    decisions = [str(part.get("decision")) for part in parts]
+    words = {past_tense.get(word, word) for word in decisions}
     if not words or not words <= {"approved", "rejected"}:
         return None
-    is_changed = any(part.get("actions") is not None for part in parts) and words != {"rejected"}
-    return "edited" if is_changed or len(words) > 1 else words.pop()
+    if len(words) > 1:
+        return "edited"
+    is_changed = any(part.get("actions") is not None for part in parts)
+    return "edited" if is_changed and words == {"approved"} else words.pop()
 
 
 def resolution_of(step: Json) -> str | None:
     """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
     result = step.get("result")
     word = result.get("resolution") if isinstance(result, dict) else None
-    word = word if word is not None else step.get("resolution")
+    if word is None:
+        word = step.get("resolution")
     return word if isinstance(word, str) else None
 
 
@@ -396,7 +330,7 @@ def actor_name(data: Mapping[str, Any]) -> str | None:
     return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
 
-# ------------------------------------------------------------------------------------------------ answers
+# ---------------------------------------------------------------------------------------------- responses
 
 
 def page_fields(value: object, source: str) -> Json:
@@ -415,9 +349,23 @@ def page_fields(value: object, source: str) -> Json:
     )
 
 
+def is_same_id(one: str, other: str) -> bool:
+    """Whether two ids are the same: UUIDs may be in upper or lower case."""
+    return one.lower() == other.lower()
+
+
+def describe_json(value: object) -> str:
+    """Describe the type and size of a JSON value, never its content."""
+    if isinstance(value, dict):
+        return f"an object of {len(value)} fields"
+    if isinstance(value, list):
+        return f"an array of {len(value)} items"
+    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
+
+
+# -------------------------------------------------------------------------- what runkit stores with a run
+
 LOCAL = "_runkit"  # in a stored run, the key of what runkit knows and the API does not return
-
-
 BUSINESS_FIELDS = ("business_id", "business_name", "business_status", "business_status_at")
 LOCAL_FIELDS = ("read_at", "read_from", "agent_name", *BUSINESS_FIELDS)
 
@@ -440,20 +388,6 @@ def with_local_fields(
     return {**bare, LOCAL: local} if local else bare
 
 
-def is_same_id(one: str, other: str) -> bool:
-    """Whether two ids are the same: UUIDs may be in upper or lower case."""
-    return one.lower() == other.lower()
-
-
-def describe_json(value: object) -> str:
-    """Describe the type and size of a JSON value, never its content."""
-    if isinstance(value, dict):
-        return f"an object of {len(value)} fields"
-    if isinstance(value, list):
-        return f"an array of {len(value)} items"
-    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
-
-
 # ------------------------------------------------------------------------------------------------- events
 
 EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")  # RUN_ERROR: [A] 8, from AG-UI
@@ -469,14 +403,13 @@ def event_fields(name: str, data: object) -> Json | None:
     """
     if not isinstance(data, dict):
         return None
-    inside = data.get("type")
-    kind = name if name not in ("", "message") else inside  # SSE calls an unnamed event "message"
+    kind = name if name not in ("", "message") else data.get("type")  # SSE calls an unnamed event "message"
     if kind not in EVENT_TYPES:
         return None
-    snapshot, at = data.get("snapshot"), data.get("timestamp")
-    fields = {**data, "type": kind}
+    fields, snapshot = {**data, "type": kind}, data.get("snapshot")
     if isinstance(snapshot, dict):
-        fields["snapshot"] = with_local_fields(snapshot, None, _event_time(at), {})
+        at = _event_time(data.get("timestamp"))
+        fields["snapshot"] = with_local_fields(snapshot, None, at, {})
     return fields
 
 

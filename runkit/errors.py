@@ -10,7 +10,7 @@
     ├── WaitTimeout(TimeoutError)         a run is still running after the timeout; `.run`
     └── ApiError                          refused, or no usable response; `.status .messages .parameter`
         ├── AuthError(PermissionError)    401, 403: the key is missing, wrong or may not do this
-        ├── NotFound(LookupError)         404
+        ├── NotFound(LookupError)         404, 410
         ├── Invalid(ValueError)           400, 413, 422 and others that the caller can fix
         ├── Conflict(RuntimeError)        409, or the question is no longer open
         ├── RateLimited(ConnectionError)  429, on a read after all retries; `.retry_after` in seconds
@@ -147,7 +147,7 @@ class AuthError(ApiError, PermissionError):
 
 
 class NotFound(ApiError, LookupError):
-    """404."""
+    """404 or 410: the host has no such object, or the key may not see it."""
 
 
 class Invalid(ApiError, ValueError):

@@ -41,23 +41,25 @@ def dumps(value: Any, *, sort_keys: bool = False) -> str:
     that are not text, values that are too deep or contain themselves, and other Python objects.
     """
     try:
-        try:
-            text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
-            if "null" in text and orjson.loads(text) != value:
-                json.dumps(value, allow_nan=False, default=str)  # refuses NaN, which orjson writes as null
-        except (TypeError, ValueError) as error:
-            if "ecursion" not in str(error):
-                raise
-            # orjson writes 254 levels
-            compact = (",", ":")
-            text = json.dumps(
-                value, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys, separators=compact
-            )
-            loads(text.encode())
+        return _dumps(value, sort_keys)
     except RecursionError:
         raise TooDeepError("the value is nested too deep to be written as JSON and read again") from None
     except (TypeError, ValueError) as error:
         raise DataError(str(error)) from None
+
+
+def _dumps(value: Any, sort_keys: bool) -> str:
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None).decode()
+    except TypeError as error:
+        if "ecursion" not in str(error):  # orjson writes 254 levels
+            raise
+        options: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+        text = json.dumps(value, sort_keys=sort_keys, **options)
+        loads(text.encode())
+        return text
+    if "null" in text and orjson.loads(text) != value:
+        json.dumps(value, allow_nan=False, default=str)  # refuses NaN, which orjson writes as null
     return text
 
 

@@ -333,12 +333,18 @@ class Run(ApiObject):
 
     def sentence(self) -> str:
         """Summarize the run in one line; `runkit.frames` has the time budget."""
-        agent = f"{shorten(self._agent_title())}, " if self.business_name else ""  # else the label names it
-        took = f" after {duration(self._took())}" if self._took() is not None else ""
-        is_delivered = bool(self.steps) or (self.steps is not None and self.status == "running")
-        n_steps = plural(sum(1 for _ in self.walk()), "step") if is_delivered else "steps not delivered"
-        questions = f"; {plural(len(self.interrupts), 'question')} waiting" if self.interrupts else ""
-        return f"{self.label}: {agent}{self._status_word()}{took}; {n_steps}{questions}"
+        words = self._status_word()
+        if self.business_name:  # else the label names the agent
+            words = f"{shorten(self._agent_title())}, {words}"
+        if self._took() is not None:
+            words += f" after {duration(self._took())}"
+        if self.steps or (self.steps is not None and self.status == "running"):
+            words += f"; {plural(sum(1 for _ in self.walk()), 'step')}"
+        else:
+            words += "; steps not delivered"
+        if self.interrupts:
+            words += f"; {plural(len(self.interrupts), 'question')} waiting"
+        return f"{self.label}: {words}"
 
     def _agent_title(self) -> str:
         return agent_title(self.agent, self.agent_name)

@@ -57,6 +57,8 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> ({
 # JupyterLab's MathJax skips these classes; it would act on `$\href{…}$` in a text.
 _BLOCK = Markup('<div class="runkit-static mathjax_ignore tex2jax_ignore">{}</div>')
 
+_TH = Markup('<th scope="col" style="text-align:left">{}</th>')
+_TR = Markup("<tr>{}</tr>")
 # A very long word must not push the other columns out of sight; notebooks take no style sheet.
 _TD = Markup('<td style="text-align:left;overflow-wrap:anywhere">{}</td>')
 
@@ -105,12 +107,9 @@ def block(*parts: Markup) -> Markup:
 
 def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
     """Build a plain `<table>` with a header row; every cell is escaped unless it is `Markup` already."""
-    head = Markup("").join(
-        Markup('<th scope="col" style="text-align:left">{}</th>').format(h) for h in headers
-    )
-    body = Markup("").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(_TD.format(cell) for cell in row)) for row in rows
-    )
+    empty = Markup("")
+    head = empty.join(_TH.format(header) for header in headers)
+    body = empty.join(_TR.format(empty.join(_TD.format(cell) for cell in row)) for row in rows)
     return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
 
 
@@ -252,7 +251,9 @@ def counted(numbers: Mapping[str, int]) -> list[str]:
     """List counts by word, `["3 completed", "1 error"]`, at most `MAX_WORDS` of them."""
     counts = [f"{n:,} {shorten(word, MAX_WORD)}" for word, n in list(numbers.items())[:MAX_WORDS]]
     rest = list(numbers.values())[MAX_WORDS:]
-    return [*counts, *([f"{sum(rest):,} of {plural(len(rest), 'other kind')}"] if rest else [])]
+    if rest:
+        counts.append(f"{sum(rest):,} of {plural(len(rest), 'other kind')}")
+    return counts
 
 
 def budget_words(working: float, waiting: float, idle: float) -> str:

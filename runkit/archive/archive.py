@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runkit.contract import one_or_several, status_words
+from runkit.arguments import one_or_several, status_words
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
 from runkit.tables.frames import gc_paused

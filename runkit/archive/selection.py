@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from runkit import jsontext
 from runkit.archive.rows import business_of, resolve, with_business
 from runkit.archive.table import Place, Snapshot
-from runkit.contract import time_bound
+from runkit.arguments import time_bound
 from runkit.models import Run
 from runkit.steptree import kind
 from runkit.tables.frames import Frames, frames

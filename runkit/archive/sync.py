@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from runkit import contract
 from runkit.archive.table import CommitConflict, Place
 from runkit.archive.writing import Added, Writer, compact
-from runkit.client.fetch import check_workers, name_errors
+from runkit.arguments import check_workers
+from runkit.client.fetch import name_errors
 from runkit.errors import ApiError, RateLimited, Unavailable
 from runkit.progress import Bar
 from runkit.tables.sources import record_of

@@ -6,14 +6,15 @@ import os
 import ssl
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
+from runkit.arguments import check_amount, check_texts
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.hosts import Mode, choose_target
 from runkit.client.http import Cert, Http
-from runkit.client.resources import Actions, Agents, Documents, Threads, check_amount, check_texts
+from runkit.client.resources import Actions, Agents, Documents, Threads
 from runkit.client.runs import Runs
 
 
@@ -72,9 +73,17 @@ class Client:
             check_amount("rate", rate, "requests a second", ", or None for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
-        network: dict[str, Any] = {"verify": verify, "cert": cert, "transport": transport}
         self._http = Http(
-            self._target, read_only, rate, timeout, self._clock, self._sleep, proxy=proxy or None, **network
+            self._target,
+            read_only,
+            rate,
+            timeout,
+            self._clock,
+            self._sleep,
+            verify=verify,
+            cert=cert,
+            proxy=proxy or None,
+            transport=transport,
         )
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)

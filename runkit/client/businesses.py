@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from runkit.arguments import check_limit
 from runkit.client.http import Http, path_to
 from runkit.client.paging import PROGRESS_AFTER, read_pages
 from runkit.client.replies import Reply
-from runkit.client.resources import Threads, check_limit
+from runkit.client.resources import Threads
 from runkit.client.runlist import ApiList
 from runkit.contract import BUSINESS_FIELDS, Json, format_time, local_fields
 from runkit.errors import ApiError, UsageError
@@ -159,9 +160,11 @@ class Businesses:
             raise UsageError(
                 f"business_id={brief(businesses)}; expected an id, a Business, or several of them."
             )
-        by_id = {one.id if isinstance(one, Business) else one: one for one in several}
-        for business_id in by_id:
+        by_id: dict[str, str | Business] = {}
+        for one in several:
+            business_id = one.id if isinstance(one, Business) else one
             path_to(business_id)  # an empty id would list the threads of all businesses
+            by_id[business_id] = one
         threads: dict[str, ApiList[Thread]] = {}
         bar = Bar(total=len(by_id), unit="business", delay=PROGRESS_AFTER, disable=not progress)
         with bar, ThreadPoolExecutor(WORKERS) as pool:

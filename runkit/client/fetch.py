@@ -47,7 +47,7 @@ def arrivals(
     `AuthError` for a 401, and for a 403 if there was no other response, and the last error when the host no
     longer responds. Once this has ended or was closed, nothing more is sent.
     """
-    is_known, is_open = http.has_answered, True
+    is_key_good, is_open = http.has_answered, True
     held: list[tuple[str, ApiError]] = []
     tasks: dict[Future[Outcome], str] = {}  # sent, and not consumed yet
 
@@ -60,9 +60,8 @@ def arrivals(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="runkit-fetch")
     try:
         while True:
-            tasks |= {
-                pool.submit(read, one): one for one in islice(ids, workers * TASKS_PER_WORKER - len(tasks))
-            }
+            n_free = workers * TASKS_PER_WORKER - len(tasks)
+            tasks |= {pool.submit(read, one): one for one in islice(ids, n_free)}
             if not tasks:
                 break
             done = wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED).done
@@ -72,17 +71,18 @@ def arrivals(
                 run_id, outcome = tasks.pop(future), future.result()
                 if isinstance(outcome, AuthError) and outcome.status == 401:
                     raise outcome
-                is_about_key = isinstance(outcome, AuthError) and not is_known
+                is_about_key = isinstance(outcome, AuthError) and not is_key_good
                 if isinstance(outcome, ApiError) and (is_about_key or isinstance(outcome, _DOWN)):
                     held.append((run_id, outcome))
-                    if len(held) >= MAX_HELD.get(outcome.status or 0, workers if http.has_answered else 1):
+                    one_each = workers if http.has_answered else 1
+                    if len(held) >= MAX_HELD.get(outcome.status or 0, one_each):
                         raise outcome
                     continue
-                is_known = True
+                is_key_good = True
                 yield from held
                 held.clear()
                 yield run_id, outcome
-        if held and not is_known:
+        if held and not is_key_good:
             raise held[0][1]
         yield from held
     finally:
@@ -154,10 +154,3 @@ def reusable(have: Iterable[Run] | None) -> dict[str, Run]:
         if run.is_finished and run.to_dict().get("steps") is not None:
             known[run.id.lower()] = run
     return known
-
-
-def check_workers(workers: int) -> int:
-    """Check the number of workers."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= 64:
-        raise UsageError(f"workers={workers!r}; expected a whole number from 1 to 64")
-    return workers

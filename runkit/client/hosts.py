@@ -100,11 +100,9 @@ def _checked_url(value: Any, name: str) -> httpx.URL:
     url = httpx.URL("")
     with suppress(httpx.InvalidURL, TypeError):
         url = httpx.URL(value)
-    if (
-        not url.host
-        or url.scheme not in ("http", "https")
-        or not 0 < (1 if url.port is None else url.port) < 2**16  # beyond, a system uses the last bits
-    ):
+    is_http = url.scheme in ("http", "https")
+    is_port = url.port is None or 0 < url.port < 2**16  # beyond, a system uses the last bits
+    if not (url.host and is_http and is_port):
         raise UsageError(f"{name} is not an http(s) URL; expected one such as https://api.middesk.com/v1")
     if url.userinfo or url.query or url.fragment or "?" in str(value) or "#" in str(value):
         raise UsageError(

@@ -1,7 +1,7 @@
 """Requests to one host: the key, the rate limit, what is repeated, and limits of time and size.
 
     GET     changes nothing: repeated after a temporary failure (no connection, a timeout, a lost or truncated
-            response, 429, 5xx) for up to `OUTAGE_TIMEOUT` seconds
+            response, 429, 5xx), by default for up to `OUTAGE_TIMEOUT` seconds
     POST    the API has no idempotency key: sent once, over a connection of its own. Without a clear response
             it is `MaybeSent`, or the error of its status.
 
@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -36,7 +36,7 @@ Until = Callable[[], float]
 
 OUTAGE_TIMEOUT = 60.0  # without a usable response: a host that restarts or deploys is back by then
 FIRST_ANSWER_TIMEOUT = 5.0  # the same for a host that has never responded: the address may be wrong
-BACKOFF_FIRST = 0.25  # before the second repetition; the first goes at once
+BACKOFF_FIRST = 0.25  # before the second repetition; the first goes at once: a kept connection was closed
 BACKOFF_MAX = 2.0  # the longest delay after a host is back
 MAX_ATTEMPTS = 5  # with 500: the server fails on this request, and other requests may succeed
 RETRY_AFTER_MAX = 60.0  # a longer wait is the caller's decision, not a notebook that seems to hang
@@ -126,6 +126,8 @@ class Http:
     ) -> None:
         if proxy is not None and target.is_loopback:
             raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
+        if verify is False and not target.is_loopback:
+            raise UsageError(f"verify=False with {target.host}: others could read the key; pass a CA file")
         self.target, self.read_only, self.timeout = target, read_only, timeout
         self.clock, self.sleep = clock, sleep
         self.limiter = RateLimiter(rate, clock, sleep)
@@ -148,6 +150,7 @@ class Http:
             return
         except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
             kind = type(error).__name__
+        # Not in the handler: the first error may repeat the login of the proxy.
         raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
 
     def close(self) -> None:
@@ -162,10 +165,9 @@ class Http:
         until: Until = never,
         retry_for: float = OUTAGE_TIMEOUT,
     ) -> Reply:
-        """Read JSON, repeated for up to `retry_for` seconds.
+        """Read JSON, repeated for up to `retry_for` seconds, and at least once.
 
-        It is not sent (again) after `until`, a time of the client's clock. Raises the `ApiError` of the last
-        attempt.
+        Nothing is sent after `until`, a time of the client's clock. Raises the last attempt's `ApiError`.
         """
         started, waited, n_attempts = self.clock(), 0.0, 0
         while True:
@@ -173,14 +175,15 @@ class Http:
                 return self._send("GET", path, query, until=until)
             except (ContractError, RateLimited, Unavailable) as error:
                 n_attempts += 1
+                now = self.clock()
                 wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
                 timeout = retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-                is_over = n_attempts > 1 and max(waited, self.clock() - started) >= timeout
-                resumed_at = max(self.clock() + wait, self.limiter.paused_until)
-                if is_over or n_attempts >= _max_attempts(error) or resumed_at >= until():
+                is_over = n_attempts > 1 and max(waited, now - started) >= timeout
+                is_too_late = max(now + wait, self.limiter.paused_until) >= until()
+                if is_over or is_too_late or n_attempts >= _max_attempts(error):
                     raise
-                if n_attempts == 2 and self.clock() >= self._warned_at + timeout:
-                    self._warned_at = self.clock()  # once for all threads
+                if n_attempts == 2 and now >= self._warned_at + timeout:
+                    self._warned_at = now  # once for all threads
                     log.warning("trying again for up to %.0f s: %s", timeout, error)
             if wait:
                 self.sleep(wait)
@@ -231,14 +234,17 @@ class Http:
         line = self._turn(method, path, until)
         client = self._reads if method == "GET" else self._writes
         timeout = min(self.timeout, max(MIN_TIMEOUT, until() - self.clock()))
-        options: dict[str, Any] = {
-            "params": {name: value for name, value in (query or {}).items() if value is not None},
-            "headers": {} if content is None else {"Content-Type": "application/json"},
-            "timeout": timeout,
-        }
+        request = client.build_request(
+            method,
+            self.target.url + path,
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            headers={} if content is None else {"Content-Type": "application/json"},
+            content=content,
+            timeout=timeout,
+        )
         started, outcome = time.monotonic(), "refused"
         try:
-            with client.stream(method, self.target.url + path, content=content, **options) as response:
+            with closing(client.send(request, stream=True)) as response:
                 outcome = str(response.status_code)
                 return self._receive(line, response, timeout)
         except httpx.TransportError as error:
@@ -316,9 +322,10 @@ def _read_body(response: httpx.Response, timeout: float) -> bytes | None:
 
 
 def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
-    if isinstance(verify, str):
-        is_folder = Path(verify).is_dir()
-        context = ssl.create_default_context(cafile=None if is_folder else verify, capath=verify)
+    if isinstance(verify, str) and Path(verify).is_dir():
+        context = ssl.create_default_context(capath=verify)
+    elif isinstance(verify, str):
+        context = ssl.create_default_context(cafile=verify)
     elif isinstance(verify, bool | ssl.SSLContext):
         context = httpx.create_ssl_context(verify=verify)
     else:

@@ -7,14 +7,11 @@ from functools import partial
 from typing import Any
 
 from runkit import contract
+from runkit.arguments import check_limit, check_texts
 from runkit.client.http import Http, path_to
 from runkit.client.paging import read_pages
 from runkit.client.runlist import ApiList
-from runkit.errors import UsageError
 from runkit.objects import Action, Agent, Document, Thread
-from runkit.text import brief
-
-MIN_AMOUNT, MAX_AMOUNT = 0.001, 1_000_000  # seconds; eleven days, because some systems' timers end at 24
 
 
 class Agents:
@@ -125,29 +122,6 @@ class Documents:
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""
         return self._http.get(path_to("documents", document_id)).read(Document)
-
-
-def check_limit(limit: int | None) -> None:
-    """Check a limit of items."""
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise UsageError(f"limit={limit!r}; expected a whole number from 1, or None for all")
-
-
-def check_amount(name: str, value: float, unit: str, otherwise: str = "") -> None:
-    """Check a number of seconds, or of requests a second; `otherwise` says what None would mean."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not MIN_AMOUNT <= value <= MAX_AMOUNT:
-        raise UsageError(
-            f"{name}={brief(value)}; expected {unit} from {MIN_AMOUNT:g} to {MAX_AMOUNT:,}{otherwise}"
-        )
-
-
-def check_texts(optional: Mapping[str, object] | None = None, **required: object) -> None:
-    """Check arguments that are text; the optional ones may be None."""
-    present = {name: value for name, value in (optional or {}).items() if value is not None}
-    for name, value in {**required, **present}.items():
-        if not isinstance(value, str):
-            raise UsageError(f"{name}={brief(value)}; expected a str. Nothing was sent.")
 
 
 def _with_business(business_id: str | None, raw: dict[str, Any]) -> dict[str, Any]:

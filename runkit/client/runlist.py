@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Self, SupportsIndex, TypeVar, overload
 
-from runkit.contract import CONFIDENCES, full_id
+from runkit.arguments import full_id
+from runkit.contract import CONFIDENCES
 from runkit.errors import ApiError, UsageError
 from runkit.models import ApiObject, Run
 from runkit.text import Markup, agent_title, block, brief, one_line, plural, short_id
@@ -129,7 +130,7 @@ class RunList(ApiList[Run]):
 
 
 def _row(run: Run) -> dict[str, object]:
-    """What a table of runs shows; findings are known for runs that came with steps."""
+    """Give what a table of runs shows; `confidence` is the lowest of the output's artifacts."""
     words = {artifact.confidence for artifact in (run.output.artifacts if run.output else ())}
     agent, took = agent_title(run.agent, run.agent_name), None
     if run.started_at and run.ended_at:
@@ -143,6 +144,5 @@ def _row(run: Run) -> dict[str, object]:
         "confidence": next((word for word in reversed(CONFIDENCES) if word in words), None),
         "created_at": run.created_at,
         "duration_s": took,
-        "n_findings": sum(len(step.artifacts) for step in run.walk()) if run.steps else None,
         "n_questions": len(run.interrupts),
     }

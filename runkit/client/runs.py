@@ -11,16 +11,23 @@ from typing import Any
 
 from runkit import contract
 from runkit.answers import UNKNOWN, Display
+from runkit.arguments import (
+    check_amount,
+    check_limit,
+    check_texts,
+    check_workers,
+    full_id,
+    status_words,
+    time_bound,
+)
 from runkit.client.businesses import Businesses, KnownBusinesses
-from runkit.client.fetch import Arrival, arrivals, check_workers, gather, reusable
+from runkit.client.fetch import Arrival, arrivals, gather, reusable
 from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
-from runkit.client.resources import check_amount, check_limit, check_texts
 from runkit.client.resume import Delivery, Question, deliver, is_pending, log_columns
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
-from runkit.contract import full_id, status_words, time_bound
 from runkit.errors import ContractError, MaybeSent, RateLimited, Unavailable, UsageError, WaitTimeout
 from runkit.logs import log
 from runkit.models import Run
@@ -28,7 +35,8 @@ from runkit.objects import Business, Event, Feedback
 from runkit.text import brief, duration, plural, shorten
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
-CHECK_TIMEOUT = 3.0  # seconds that a check whether an answer arrived is repeated: a reviewer waits for it
+READ_TIMEOUT = 10.0  # seconds that the read of one run is repeated: a person waits for it, often at a form
+CHECK_TIMEOUT = 3.0  # the same for a check whether an answer arrived, of which there are three
 POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
 POLL_MAX = 5.0  # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
@@ -91,9 +99,10 @@ class Runs:
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the response.
 
-        Raises `NotFound`, and any other `ApiError`.
+        A failed read is repeated for up to 10 seconds, because a person waits for it. Raises `NotFound`, and
+        any other `ApiError`.
         """
-        return self._read(run, steps=steps)
+        return self._read(run, steps=steps, retry_for=READ_TIMEOUT)
 
     def list(
         self,
@@ -158,7 +167,8 @@ class Runs:
             self._http, "/runs", parse, keep=keep, limit=limit, since=after, progress=progress
         )
         reasons = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
-        reasons += [why] if why else []
+        if why:
+            reasons.append(why)
         if unassigned:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
         return RunList(runs, "; ".join(reasons) or None, total_count, clock=self._now)
@@ -195,8 +205,8 @@ class Runs:
         ------
         AuthError
             For a 401, and for a 403 if there is no other response; what has arrived is in its `runs`.
-        ApiError
-            If nothing at all could be read.
+        Unavailable, RateLimited
+            If the host went down before any run was read.
         """
         check_workers(workers)
         known = reusable(have)
@@ -348,14 +358,7 @@ class Runs:
         Raises as `resume`, but never `MaybeSent`.
         """
         run_id = self._checked_id(run)
-        if not isinstance(interrupt_id, str) or not interrupt_id.strip():
-            raise UsageError(f"interrupt_id={interrupt_id!r}; expected the id of one of run.interrupts")
-        if not isinstance(answer, Mapping):
-            raise UsageError(
-                f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
-            )
-        if who is not None and (not isinstance(who, str) or not who.strip()):
-            raise UsageError(f"who={brief(who)}; expected the name of the person who answers, or None")
+        _check_answer_types(interrupt_id, answer, who)
         target = self._http.target
         columns: dict[str, str | None] = {"host": target.host, "mode": target.mode}
         columns |= {"run_id": run_id, "interrupt_id": interrupt_id}
@@ -366,10 +369,11 @@ class Runs:
                     contract.check_answer(item.value, answer)
             columns |= log_columns(run, interrupt_id)
             before = run if is_pending(run, interrupt_id) else None
+        if step_id:
+            columns["step_id"] = step_id
 
         read_run = partial(self._read, run_id, retry_for=CHECK_TIMEOUT)
         question = Question(run_id, interrupt_id, before, read_run, partial(self._run, requested=run_id))
-        columns |= {"step_id": step_id} if step_id else {}
         return deliver(
             self._http, question, answer, columns, by=who, display=display, on_checking=on_checking
         )
@@ -403,7 +407,7 @@ class Runs:
         """
         run_id = self._full_id(run)
         path = path_to("runs", run_id, "stream")
-        return follow(run_id, lambda: self._http.stream(path), lambda: self.get(run), self._http.sleep)
+        return follow(run_id, lambda: self._http.stream(path), lambda: self._read(run), self._http.sleep)
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of a small response; this machine's without one."""
@@ -451,3 +455,14 @@ class Runs:
                 f"{reply.source}: the API returned run {shorten(other, 100)!r}. Check base_url and the proxy."
             )
         return run
+
+
+def _check_answer_types(interrupt_id: object, answer: object, who: object) -> None:
+    if not isinstance(interrupt_id, str) or not interrupt_id.strip():
+        raise UsageError(f"interrupt_id={brief(interrupt_id)}; expected the id of one of run.interrupts")
+    if not isinstance(answer, Mapping):
+        raise UsageError(
+            f'answer must be an object such as {{"decision": "approve"}}; got {type(answer).__name__}'
+        )
+    if who is not None and (not isinstance(who, str) or not who.strip()):
+        raise UsageError(f"who={brief(who)}; expected the name of the person who answers, or None")

@@ -84,10 +84,10 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
     # OpenAPI names another content type, which httpx-sse would refuse. The codec drops a byte order mark.
     headers = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
     for message in EventSource(httpx.Response(200, headers=headers, content=chunks)).iter_sse():
+        if not message.data:
+            continue
         try:
-            fields = (
-                event_fields(message.event, jsontext.loads(message.data.encode())) if message.data else None
-            )
+            fields = event_fields(message.event, jsontext.loads(message.data.encode()))
             event = None if fields is None else Event.from_json(fields)
         except ValueError:
             kind = message.event if message.event in EVENT_TYPES else "of an unknown type"

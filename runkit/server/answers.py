@@ -1,6 +1,6 @@
 """Parse the interrupt policy, and answers from reviewers.
 
-All assumptions about the undocumented body of resume ([A] 1, 2 and 5) are here.
+What the sandbox accepts as the undocumented body of resume ([A] 1, 2 and 5) is decided here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from runkit.contract import answer_errors
+from runkit.contract import MAX_COMMENT, answer_errors
 from runkit.errors import UsageError
 from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt
 from runkit.server.registry import check_payload
 from runkit.server.scenarios import AGENTS, LETTER, QUESTIONS, Json
-from runkit.server.web import MAX_TEXT, RequestError, object_list, reasons
+from runkit.server.web import RequestError, object_list, reasons
 
 ID_NAMES = ("interrupt_id", "id")
 INPUT_NAMES = ("input", "value", "response", "payload", "resume")
@@ -72,8 +72,9 @@ def read_answer(
         answer.verdicts[agent] = verdict
         _check_schema(question, fields, place)
         note = fields.get("note") or ""
-        if not isinstance(note, str) or len(note) > MAX_TEXT:
-            raise RequestError(422, f"note must be a text of at most {MAX_TEXT} characters", f"{place}.note")
+        if not isinstance(note, str) or len(note) > MAX_COMMENT:
+            message = f"note must be a text of at most {MAX_COMMENT} characters"
+            raise RequestError(422, message, f"{place}.note")
         if note.strip():
             answer.notes[agent] = note.strip()
         payload = (action or {}).get("payload")
@@ -122,9 +123,11 @@ def _check_schema(question: str, fields: Json, place: str) -> None:
     from jsonschema.exceptions import best_match
 
     schema = QUESTIONS[question].get("extra", {}).get("response_schema", {})
-    if error := best_match(Draft202012Validator(schema).iter_errors(fields)):
+    errors = Draft202012Validator(schema).iter_errors(fields)
+    if error := best_match(errors):
         message = f"the response_schema requires {error.validator}: {error.validator_value!r}"
-        raise RequestError(422, message, ".".join([place, *map(str, error.absolute_path)]))
+        path = [place, *map(str, error.absolute_path)]
+        raise RequestError(422, message, ".".join(path))
 
 
 def _selected_action(question: str, fields: Json, place: str) -> tuple[str, Json | None]:
@@ -135,8 +138,9 @@ def _selected_action(question: str, fields: Json, place: str) -> tuple[str, Json
     actions = fields.get("actions")
     if actions is None:
         document_id = fields.get("document_id")
-        is_named = question == "verify_tin" and document_id is not None
-        return place, {"payload": {"document_id": document_id}} if is_named else {}
+        if question == "verify_tin" and document_id is not None:
+            return place, {"payload": {"document_id": document_id}}
+        return place, {}
     if not isinstance(actions, list):
         raise RequestError(422, "actions must be a list: the actions to execute", f"{place}.actions")
     for number, item in enumerate(actions):

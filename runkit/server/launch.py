@@ -210,8 +210,9 @@ class Sandbox:
         UsageError
             For an unknown business.
         """
+        wanted = str(name).casefold()
         for business in self.businesses:
-            if name.casefold() in (business.name.casefold(), business.scenario, business.id):
+            if wanted in (business.name.casefold(), business.scenario, business.id):
                 return business.id
         raise UsageError.one_of("business", name, [business.scenario for business in self.businesses])
 
@@ -281,7 +282,7 @@ class Sandbox:
         UsageError
             For an unknown run, and for one that has ended.
         """
-        _request(self.url, self._key, "POST", f"/runs/{quote(run_id, safe='')}/end")
+        _request(self.url, self._key, "POST", f"/runs/{quote(str(run_id), safe='')}/end")
 
     def now(self) -> datetime:
         """Return the virtual time, in UTC.

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
+from runkit.contract import CONFIDENCES
 from runkit.server import scenarios
 from runkit.server.scenarios import ORCHESTRATOR, QUESTIONS, Json, Task, fill, id_in, parse_tasks
 
 VERDICTS_WITH_ACTION = ("approve", "approved", "rejected")  # then the agent acts
 ENDED_BY = "ended by the sandbox's operator"
-CONFIDENCES = ("low", "medium", "high")
 MAX_SOURCES = 12  # of a summary; a long run has a thousand
 
 
@@ -312,7 +312,7 @@ def _apply(
         _act(p, question, verdict, at, note, edited)
     _say(p, summary)
     p.recommendation = recommendation or p.recommendation
-    p.confidence = min(p.confidence, confidence, key=CONFIDENCES.index)
+    p.confidence = max(p.confidence, confidence, key=CONFIDENCES.index)
     p.still_open += [fill(still_open, p.facts)] if still_open else []
     return at
 

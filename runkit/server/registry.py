@@ -10,6 +10,7 @@ from collections.abc import Container
 from runkit.server.scenarios import BY_HIT, BY_ID, Business, Json, actors, business_json, id_in, iso
 from runkit.server.store import Store, get_or_404
 from runkit.server.web import NewAction, RequestError, object_list, or_list
+from runkit.text import brief
 
 Fields = dict[str, str | None]
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
@@ -116,15 +117,19 @@ def check_payload(
 ) -> None:
     """Reject (422) a payload that breaks the rules of its kind; a decision can lead to one of `statuses`."""
     if kind == "add_sources":
-        _check_sources(object_list(payload, "sources", where), f"{where}.sources")
+        sources = object_list(payload, "sources", where)
+        _check_sources(sources, f"{where}.sources")
     elif kind == "add_attributes":
-        if not object_list(payload, "addresses", where) + object_list(payload, "people", where):
+        added = [object_list(payload, name, where) for name in ("addresses", "people")]
+        if not any(added):
             raise RequestError(422, "addresses or people must hold at least one item", where)
-    elif kind == "verify_tin" and str(payload.get("document_id")) not in documents:  # [A] 11
-        raise RequestError(422, "document_id must name a document of this business", f"{where}.document_id")
+    elif kind == "verify_tin":  # [A] 11
+        if str(payload.get("document_id")) not in documents:
+            message = "document_id must name a document of this business"
+            raise RequestError(422, message, f"{where}.document_id")
     elif kind == "decision" and payload.get("status") not in statuses:
-        status = str(payload.get("status"))[:80]
-        message = f"status cannot become {status!r}; allowed: {or_list(statuses) or 'none'}"
+        allowed = or_list(statuses) or "none"
+        message = f"status cannot become {brief(payload.get('status'))}; allowed: {allowed}"
         raise RequestError(422, message, f"{where}.status")
 
 
@@ -155,13 +160,18 @@ def effects(action: Json, object_id: str, fields: Fields, changed: dict[str, str
         diff = {key: {"before": fields[key], "after": value} for key, value in changed.items()}
         target = {"object": TARGETS[kind], "id": object_id}
         return [{"operation": "updated", "diff": diff, "target": target}]
-    added = [("created", "address") for _ in payload.get("addresses") or ()]
-    added += [("created", "person") for _ in payload.get("people") or ()]
     if kind == "add_sources":  # the target of a new source is named after its source type (section 8)
         sources = payload["sources"]
         added = [("created", source["source_type"]) for source in sources]
         added += [("linked", "address") for source in sources for _ in source.get("addresses") or ()]
+    else:
+        added = [("created", "address") for _ in payload.get("addresses") or ()]
+        added += [("created", "person") for _ in payload.get("people") or ()]
     return [
-        {"operation": operation, "diff": None, "target": {"object": name, "id": id_in(action["id"], str(n))}}
-        for n, (operation, name) in enumerate(added)
+        {
+            "operation": operation,
+            "diff": None,
+            "target": {"object": name, "id": id_in(action["id"], str(number))},
+        }
+        for number, (operation, name) in enumerate(added)
     ]

@@ -59,7 +59,7 @@ def pending(p: Plan, t: int) -> list[Interrupt]:
 
 
 def updated(p: Plan, t: int) -> int:
-    """Return the time of the last change before `t`."""
+    """Return the time of the last change up to `t`."""
     return p.changes[max(0, bisect_right(p.changes, t) - 1)]
 
 

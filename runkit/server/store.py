@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, validate_call
 
 from runkit import files
-from runkit.contract import time_bound
+from runkit.arguments import time_bound
 from runkit.errors import UsageError
 from runkit.server import state
 from runkit.server.clock import Clock, ClockState

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runkit.contract import MAX_COMMENT
 from runkit.errors import UsageError
 from runkit.server.scenarios import Json
 from runkit.text import brief
@@ -29,7 +30,6 @@ from runkit.text import brief
 if TYPE_CHECKING:
     from runkit.server.app import Backend
 
-MAX_TEXT = 5000  # characters of a note or comment; the limit that feedback documents
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 MAX_PERSON = 100  # characters of a person's name
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
@@ -115,8 +115,9 @@ def check_origin(origins: list[str]) -> None:
 
 def person_key(key: str, person: str) -> str:
     """Derive a person's key; requests with it are recorded as theirs. Raises `UsageError` for a bad name."""
-    if not (0 < len(person) <= MAX_PERSON and person.isprintable() and person == person.strip()):
-        raise UsageError(f"person={person[:80]!r} is not a name; give 1 to {MAX_PERSON} printable characters")
+    is_short = isinstance(person, str) and 0 < len(person) <= MAX_PERSON
+    if not (is_short and person.isprintable() and person == person.strip()):
+        raise UsageError(f"person={brief(person)} is not a name; give 1 to {MAX_PERSON} printable characters")
     return f"{key}.{quote(person, safe='')}"
 
 
@@ -145,7 +146,7 @@ ObjectType = Literal["businesses", "watchlist_result"]
 Uuid = Annotated[
     str, AfterValidator(lambda text: str(UUID(text))), Field(json_schema_extra={"format": "uuid"})
 ]
-Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT)]
+Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT)]
 
 
 class NewThread(BaseModel):
@@ -184,6 +185,6 @@ class NewAction(BaseModel):
     object_id: Uuid
     type: ActionType
     payload: Json
-    note: str = Field("", max_length=MAX_TEXT)
+    note: str = Field("", max_length=MAX_COMMENT)
     thread_id: Uuid = ""
     run_id: Uuid = ""

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pydantic
 
 from runkit import files
-from runkit.contract import RESOLUTIONS, full_id
+from runkit.arguments import full_id
+from runkit.contract import RESOLUTIONS
 from runkit.errors import DataError, UsageError
 from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run

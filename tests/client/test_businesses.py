@@ -76,7 +76,7 @@ def test_a_file_keeps_what_is_known(box: runkit.Sandbox, client: runkit.Client) 
         assert other.runs.get(again).business_name == run.business_name
 
 
-@pytest.mark.parametrize("wrong", ["", [""], 5, [5], [None]])
+@pytest.mark.parametrize("wrong", ["", [""], 5, [5], [None], [["b-1"]]])
 def test_what_is_no_business(client: runkit.Client, wrong: object) -> None:
     """An empty id would list the runs of everybody."""
     with pytest.raises(UsageError):

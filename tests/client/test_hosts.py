@@ -121,6 +121,7 @@ def test_proxy_to_loopback_is_refused() -> None:
         {"rate": "20"},
         {"timeout": float("nan")},
         {"verify": "/no/such/file"},
+        {"verify": False},
         {"cert": "/no/such/file"},
         {"proxy": "nonsense"},
     ],

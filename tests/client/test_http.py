@@ -21,6 +21,7 @@ from runkit.client.http import (
     RateLimiter,
 )
 from runkit.client.replies import retry_after
+from runkit.client.runs import READ_TIMEOUT
 from runkit.errors import RateLimited, Unavailable
 from tests.client.conftest import DROP, HANG, Answer, Asked, Server, Time
 
@@ -52,9 +53,9 @@ def test_get_is_not_tried_again_in_vain(server: Server, client: Client, status: 
 def test_get_gives_up(
     server: Server, client: Client, run_json: Compose, fake_time: Time, status: int
 ) -> None:
-    """A host that was there before is asked for a minute, one that never was for five."""
+    """One run is asked for ten seconds, of a host that never answered for five; a list for a minute."""
     server.script = lambda asked: Answer(status=status)
-    for seconds in (FIRST_ANSWER_TIMEOUT, OUTAGE_TIMEOUT):
+    for seconds in (FIRST_ANSWER_TIMEOUT, READ_TIMEOUT):
         begun = fake_time.now
         with pytest.raises(Unavailable) as caught:
             client.runs.get("run-1")
@@ -63,6 +64,10 @@ def test_get_gives_up(
         server.say(Answer(run_json()))
         client.runs.get("run-1")
         server.script = lambda asked: Answer(status=status)
+    begun = fake_time.now
+    with pytest.raises(Unavailable):
+        client.runs.list()
+    assert OUTAGE_TIMEOUT <= fake_time.now - begun < OUTAGE_TIMEOUT + 3
 
 
 def test_a_run_that_breaks_the_server_is_given_up_soon(server: Server, client: Client) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import runkit
 from fuzz.made import Case, fuzz, python_values, texts, times
-from runkit.contract import parse_time, read_time, time_bound
+from runkit.arguments import time_bound
+from runkit.contract import parse_time, read_time
 from runkit.errors import UsageError
 from runkit.tables.validate import micros
 from runkit.text import duration, moment, timestamp

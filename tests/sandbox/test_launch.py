@@ -57,6 +57,8 @@ def test_businesses_are_found_by_name_or_scenario() -> None:
         assert {box.business(word) for word in (row.name, row.name.upper(), row.scenario, row.id)} == {row.id}
         with pytest.raises(UsageError, match="Did you mean 'watchlist_hit'"):
             box.business("watchlist_hits")
+        with pytest.raises(UsageError, match="business=5"):
+            box.business(5)  # type: ignore[arg-type]
 
 
 def test_time_starts_where_it_is_told() -> None:

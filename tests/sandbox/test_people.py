@@ -54,8 +54,8 @@ def test_a_client_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {email for _, _, email in requesters} == {None}
 
 
-@pytest.mark.parametrize("person", ["", " ", " Ann", "x" * 101, "two\nlines", "\ud800"])
-def test_a_name_that_is_none(person: str) -> None:
+@pytest.mark.parametrize("person", ["", " ", " Ann", "x" * 101, "two\nlines", "\ud800", 5])
+def test_a_name_that_is_none(person: Any) -> None:
     """A client cannot be made for a name that is empty, too long or not printable."""
     with pytest.raises(UsageError, match="person="):
         Sandbox("http://127.0.0.1:9/v1", KEY, 1, None).client(person=person)
