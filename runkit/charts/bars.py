@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, outcome_words
-from runkit.tables.frames import Frames
+from runkit.tables.frames import Frames, is_wait
 from runkit.text import agent_title, run_label
 from runkit.timing import Flags, Ints, levels
 
@@ -160,8 +160,8 @@ def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFrame, 
         bars["parent"] = parent = _parents(bars["depth"].to_numpy())
         is_question = is_question[bars.index]
     is_group = _has_children(parent) & ~is_question
-    is_wait = is_question & steps["resolution"].isna()[bars.index].to_numpy()
-    bars["kind"] = np.select([is_wait, is_group | bars["is_run"]], [WAIT, GROUP], STEP)
+    waits = is_wait(steps)[bars.index].to_numpy()
+    bars["kind"] = np.select([waits, is_group | bars["is_run"]], [WAIT, GROUP], STEP)
     bars["is_failing"] = bars["is_error"] & (bars["kind"] == STEP)
     return bars, notes[~notes.index.duplicated(keep="last")]
 
@@ -209,10 +209,10 @@ def with_words(scene: Scene, bars: pd.DataFrame) -> pd.DataFrame:
     endings = np.where(is_live, "still running", "no end recorded")
     notes = scene.notes.reindex(bars.index, fill_value="")
     notes = notes.where(~bars["is_open"], endings)
-    is_wait = bars["kind"] == WAIT
-    answers = _answers(scene.frames, bars.loc[is_wait, "step_id"])
+    waits = bars["kind"] == WAIT
+    answers = _answers(scene.frames, bars.loc[waits, "step_id"])
     keys = zip(bars["run_id"], bars["step_id"], strict=True)
-    return bars.assign(note=notes.where(~is_wait, [answers.get(key) for key in keys]))
+    return bars.assign(note=notes.where(~waits, [answers.get(key) for key in keys]))
 
 
 def _answers(frames: Frames, step_ids: pd.Series[str]) -> dict[tuple[str, str], str]:
@@ -272,8 +272,8 @@ def is_any(words: pd.Series[Any], word: str) -> Flags:
 def blocked(bars: pd.DataFrame) -> list[tuple[float, float]]:
     """The ranges of time in which a question is open and no step works."""
     bars = bars[bars["kind"] != GROUP]
-    change, is_wait = np.repeat([1, -1], len(bars)), np.tile(bars["kind"] == WAIT, 2)
-    events = pd.DataFrame({"waits": change * is_wait, "works": change * ~is_wait})
+    change, waits = np.repeat([1, -1], len(bars)), np.tile(bars["kind"] == WAIT, 2)
+    events = pd.DataFrame({"waits": change * waits, "works": change * ~waits})
     is_open = events.groupby(np.concatenate([bars["start"], bars["end"]])).sum().cumsum() > 0
     is_blocked = is_open["waits"] & ~is_open["works"]
     edges = is_open.index[np.diff(is_blocked, prepend=False)].tolist()

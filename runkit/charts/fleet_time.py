@@ -10,11 +10,11 @@ import pandas as pd
 
 from runkit.charts.bars import step_labels
 from runkit.charts.panel import Panel, agent_titles, lasting, percent, without_steps
-from runkit.charts.run_time import PARTS, has_failed, is_wait, step_names
+from runkit.charts.run_time import PARTS, has_failed, step_names
 from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, stacked_bars
 from runkit.contract import FINAL_STATUSES
 from runkit.style import MISSING
-from runkit.tables.frames import Frames
+from runkit.tables.frames import Frames, is_wait
 from runkit.text import plural, run_label
 
 HOUR, DAY = 3_600, 86_400

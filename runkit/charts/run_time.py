@@ -10,7 +10,7 @@ from runkit.charts.panel import Panel, agent_titles, lasting, percent, quoted, w
 from runkit.charts.stacked_bars import REST, WAIT, WORK, stacked_bars
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
-from runkit.tables.frames import Frames
+from runkit.tables.frames import Frames, is_wait
 from runkit.text import plural
 
 EXACT_BARS = 2_000  # half a megabyte of a report; beyond, the timeline is a picture with what matters over it
@@ -36,11 +36,6 @@ def has_failed(steps: pd.DataFrame) -> pd.Series[bool]:
     """Which steps are errors, or work that failed; groups that failed with a step in them are not."""
     is_work = steps["n_children"] == 0
     return steps["type"].eq("error") | (steps["status"].eq("error") & is_work)
-
-
-def is_wait(steps: pd.DataFrame) -> pd.Series[bool]:
-    """Which steps wait for a reviewer; what the policy settled did not."""
-    return steps["resolution"].isna() & steps["type"].eq("interrupt")
 
 
 def timeline(f: Frames) -> Panel:
