@@ -45,7 +45,7 @@ def test_evidence_that_is_weaker_than_it_looks() -> None:
     ]
     assert panel.table["n_hosts"].tolist() == [0, 1, 1, 1]
     assert panel.sentence.startswith("4 of 8 findings (50%)")
-    assert "7 findings rest on one host" in panel.sentence
+    assert "7 findings on one host" in panel.sentence
 
 
 def test_decisions_are_those_of_the_table() -> None:

@@ -55,7 +55,7 @@ from runkit.client import Client
 from runkit.errors import RunkitError
 from runkit.models import Run
 from runkit.widgets import display, jobs
-from runkit.widgets.controller import EDITABLE, AnswerController, Snapshot, State
+from runkit.widgets.controller import EDITABLE, OFFLINE, AnswerController, Snapshot, State
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.question import Receipt
 
@@ -523,7 +523,8 @@ class Desk(RuleBasedStateMachine):
                     assert now[name] == shown(entered[name]) or now[name] == entered[name]
             card.inputs_shown = kept
         status = page["status"]
-        assert (status["message"], status["state"]) == (shown(snapshot.message), str(snapshot.state))
+        message = f"{OFFLINE} {snapshot.message}".strip() if snapshot.is_offline else snapshot.message
+        assert (status["message"], status["state"]) == (shown(message), str(snapshot.state))
         assert status["inert"] == (card.state not in EDITABLE)
         assert status["errors"] == snapshot.errors
 
