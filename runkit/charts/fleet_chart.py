@@ -40,6 +40,7 @@ LEAST_LOG_S, LEAST_POINTS_S = 86_400.0, 30 * 86_400.0  # the least lengths of th
 TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longest one
 TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
 PHONE_TICKS = (60, 3_600, 86_400)
+ROW_TICKS = (*PHONE_TICKS, 864_000)  # beside the bars there is no room for more
 LISTED = {"interrupted": ("wait", 13, "longest first"), "error": ("created_at", 7, "newest first")}
 NBSP = "\u00a0"  # plotly leaves out empty lines
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
@@ -266,8 +267,8 @@ def _wait_axis(runs: pd.DataFrame) -> dict[str, Any]:
         "type": "log",
         "domain": [0.44, 1],
         "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
-        "tickvals": [*TICKS],
-        "ticktext": [*TICKS.values()],
+        "tickvals": [*ROW_TICKS],
+        "ticktext": [TICKS[seconds] for seconds in ROW_TICKS],
         "tickangle": 0,
         "side": "top",
         "anchor": "y2",
