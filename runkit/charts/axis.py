@@ -148,8 +148,8 @@ def _step(axis: Axis, width: Callable[[float], float]) -> float:
 def check_zone(tz: object) -> None:
     """Refuse what is no name of a time zone."""
     try:
-        ZoneInfo(tz)  # type: ignore[arg-type]
-    except (KeyError, ValueError, TypeError, OSError):
+        ZoneInfo(str(tz))
+    except (KeyError, ValueError, OSError):
         near = get_close_matches(str(tz), available_timezones(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UsageError(
