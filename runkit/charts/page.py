@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runkit.charts.axis import STEPS
 from runkit.charts.style import CONFIG, FONT, GRIDS
 from runkit.style import DARK, LIGHT, Theme
-from runkit.text import Markup, static_file
+from runkit.text import Markup, css_variables, static_file
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -40,6 +40,7 @@ _FIGURE = Markup(
     '<div class="runkit-figure" role="figure" aria-label="{label}"><div></div>'
     '<script type="application/json">{data}</script></div>'
 )
+_FONT = Markup(f":root {{ --runkit-font: {FONT} }}\n")  # noqa: S704 - our own constant
 _SCRIPT = Markup("<script>{}</script>")
 _WIDE = Markup('<div class="wide">{}</div>')
 
@@ -98,7 +99,7 @@ def offline_page(
         _static("page.html").format(
             csp=_CSP.format(scripts=hashes or "'none'"),
             title=title,
-            style=_colors() + _static("page.css") + (style or ""),
+            style=css_variables(":root", is_page=True) + _FONT + _static("page.css") + (style or ""),
             sections=Markup("\n").join(sections),
             scripts=Markup("\n").join(_SCRIPT.format(script) for script in runs),
         )
@@ -121,17 +122,6 @@ def figure_scripts() -> tuple[Markup, Markup]:
 def _tokens(theme: Theme) -> dict[str, str]:
     """The colors of a theme that figures use."""
     return {name: getattr(theme, name) for name in _TOKENS} | {"grid": GRIDS[theme]}
-
-
-def _colors() -> Markup:
-    """CSS variables of the reader's theme; paper is light."""
-    light, dark = (
-        " ".join(f"--{name}: {color};" for name, color in _tokens(theme).items()) for theme in (LIGHT, DARK)
-    )
-    return Markup(  # noqa: S704
-        f":root {{ --font: {FONT}; {light} }}\n"
-        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
-    )
 
 
 def _static(name: str) -> Markup:

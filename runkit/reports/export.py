@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.errors import ReportError
-from runkit.text import Markup, css_variables, static_file, visible, web_host
+from runkit.text import Markup, static_file, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -88,7 +88,7 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
         *parts[start:],
         _TOOLS,
     ]
-    style = css_variables(":root", is_page=True) + static_file(_STATIC / "parts.css") + _STYLE
+    style = static_file(_STATIC / "parts.css") + _STYLE
     return offline_page(page_title, sections, style=style, scripts=[_SCRIPT])
 
 
