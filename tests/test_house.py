@@ -7,12 +7,15 @@ import pkgutil
 import re
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import runkit
 from bench import data
+from environments import PROJECT
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("templates/*.ipynb")])
@@ -38,6 +41,16 @@ def test_no_module_bears_a_public_name() -> None:
     """Importing it would put the module in the name's place."""
     modules = {info.name for info in pkgutil.iter_modules(runkit.__path__)}
     assert not modules & set(runkit.__all__)
+
+
+def test_contributing_gives_a_reason_for_each_dependency() -> None:
+    """And names none that is gone; the tests' own packages need no line."""
+    extras = PROJECT["optional-dependencies"]
+    required = [*PROJECT["dependencies"], *chain(*(extras[name] for name in extras if name != "test"))]
+    names = {Requirement(line).name for line in required} - {PROJECT["name"]}
+    table = (ROOT / ".github" / "CONTRIBUTING.md").read_text().partition("| reason |")[2]
+    listed = [re.sub(r"`\[.*\]`", "", line.split("|")[1]) for line in table.splitlines() if "|" in line]
+    assert set(re.findall(r"[\w-]+\w", " ".join(listed))) == names
 
 
 def test_importing_runkit_imports_nothing_heavy() -> None:
