@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pytest
 
 import runkit
 from runkit.tables.schema import SCHEMA
+from tests.app.conftest import run
 from tests.app.test_cli import COMMANDS
 from tests.bench.__main__ import TOPICS, _parser
 
@@ -95,7 +93,7 @@ def test_the_recipe_for_csv_keeps_formulas_out() -> None:
 
 
 def test_every_shell_line_runs(tmp_path: Path) -> None:
-    """As it stands there, with the installed command, but on a sandbox and a run of it; or see ELSEWHERE."""
+    """As it stands there, but on a sandbox and a run of it; or see ELSEWHERE."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     assert len(blocks) + README.count("```python\n") == README.count("\n```") / 2
     lines = [line for block in blocks for line in block.splitlines()]
@@ -104,17 +102,13 @@ def test_every_shell_line_runs(tmp_path: Path) -> None:
         assert test in (ROOT / file).read_text()
     # README shows what to do with runs before how to get them.
     lines.sort(key=lambda line: "fetch" not in line)
-    left = {"MIDDESK_BASE_URL", "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"}
-    environment = {name: value for name, value in os.environ.items() if name not in left}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     with runkit.sandbox(history=60) as box, box.client() as client:
         [run_id] = client.runs.list(limit=1, status="completed").ids
-        environment |= {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
+        at = {"MIDDESK_API_KEY": box.key, "MIDDESK_BASE_URL": box.url}
         for line in lines:
-            line = line.replace("83fe7317", run_id[:8])
-            done = subprocess.run(
-                shlex.split(line), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
-            )
+            program, *words = shlex.split(line.replace("83fe7317", run_id[:8]))
+            assert program == "runkit"
+            done = run(*words, cwd=tmp_path, **at)
             assert done.returncode == 0, (line, done.stderr)
     assert {path.name for path in tmp_path.iterdir()} >= {"runs.ndjson", "report.html", "fleet.html"}
     assert run_id in (tmp_path / "report.html").read_text()

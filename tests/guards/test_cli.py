@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 import runkit
+from tests.app.conftest import run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 DONE, FAILED, USAGE_ERROR, INCOMPLETE = range(4)
@@ -29,14 +28,11 @@ def past() -> Iterator[Any]:
 def command(past: Any, tmp_path: Path) -> Iterator[Run]:
     """Run `runkit` in a folder of its own, on the sandbox."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "RUNKIT_SANDBOX_URL": past.url, "RUNKIT_SANDBOX_KEY": past.key}
-        words = [sys.executable, "-m", "runkit", *arguments]
-        return subprocess.run(
-            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50
-        )
+    def command_(*arguments: str) -> subprocess.CompletedProcess[str]:
+        at = {"RUNKIT_SANDBOX_URL": past.url, "RUNKIT_SANDBOX_KEY": past.key}
+        return run(*arguments, cwd=tmp_path, **at)
 
-    yield run
+    yield command_
     past.clear_faults()
 
 
