@@ -18,6 +18,7 @@ except ImportError:
 
 MAX_ROWS = 1_048_575  # of a sheet, without its head
 MAX_TEXT = 32_767  # characters of a cell
+MAX_WIDTH = 400  # px of a column
 OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
@@ -36,7 +37,10 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
             pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": OPTIONS}) as book,
         ):
             for name, df in tables.items():
-                _for_excel(df).to_excel(book, sheet_name=name, index=False, freeze_panes=(1, 0))
+                _for_excel(df).to_excel(
+                    book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True
+                )
+                book.sheets[name].autofit(max_width=MAX_WIDTH)
     except OSError as error:
         raise UsageError.of_path(target, error) from None
     return target
