@@ -2,7 +2,7 @@
 
 One SQLite file under `RUNKIT_STATE_DIR` (by default the platform's folder for user state), readable by its
 owner only. SQLite locks it between kernels, and writes are atomic. Each call opens the file, so any thread
-and any process may call.
+and any process may call; the threads of one process take turns.
 
 Every answer is logged before it is sent and again when its outcome is known. An entry without an outcome
 (`sending`) is an answer whose kernel died while sending: it may have arrived.
@@ -14,6 +14,7 @@ import getpass
 import hashlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -31,27 +32,8 @@ if TYPE_CHECKING:
 DIR_NAME = "RUNKIT_STATE_DIR"
 FILE = "runkit.sqlite3"
 DRAFT_LIFETIME = 7 * 24 * 3600  # seconds; a draft may contain a tax number, so it is deleted after a week
-LOCK_TIMEOUT = 60.0
-"""Seconds to wait for other kernels' writes. A write takes 2 ms, but SQLite has no queue, it only retries:
-with 8 kernels that write without a pause one waits for a second, with 200 threads for more than 5. An answer
-that is not logged is worse than one that is sent a little later."""
-
-_SCHEMA = """
-PRAGMA secure_delete = ON; -- a deleted draft may have contained a tax number
-CREATE TABLE IF NOT EXISTS answers (
-    answer_id INTEGER PRIMARY KEY, sent_at TEXT, settled_at TEXT, host TEXT, mode TEXT, run_id TEXT,
-    run_created_at TEXT, interrupt_id TEXT, step_id TEXT, agent TEXT, kind TEXT, label TEXT,
-    question_digest TEXT, answered_by TEXT, answer TEXT, answer_digest TEXT, delivery TEXT, message TEXT,
-    shown_at TEXT, n_sources_opened INTEGER
-);
-CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
-CREATE TABLE IF NOT EXISTS drafts (
-    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT, PRIMARY KEY (run, question, digest)
-);
-"""
-
-# Columns that runkit 0.1 did not have; its files get them when they are next opened.
-_ADDED = ("shown_at TEXT", "n_sources_opened INTEGER")
+LOCK_TIMEOUT = 60.0  # seconds to wait for other kernels; an answer not logged is worse than a late one
+_turn = threading.RLock()  # SQLite has no queue, it only retries: of many threads, some would never succeed
 
 SENDING = "sending"  # no outcome was logged: still in flight, or the kernel died first
 CONFIRMED = "confirmed"  # the API accepted it
@@ -92,6 +74,16 @@ class Entry(NamedTuple):
     message: str | None
     shown_at: datetime | None
     n_sources_opened: int | None
+
+
+_SCHEMA = f"""
+PRAGMA secure_delete = ON; -- a deleted draft may have contained a tax number
+CREATE TABLE IF NOT EXISTS answers (answer_id INTEGER PRIMARY KEY, {", ".join(Entry._fields[1:])});
+CREATE INDEX IF NOT EXISTS answers_of_run ON answers (run_id);
+CREATE TABLE IF NOT EXISTS drafts (
+    run TEXT, question TEXT, digest TEXT, saved_at REAL, typed TEXT, PRIMARY KEY (run, question, digest)
+);
+"""
 
 
 class Display(NamedTuple):
@@ -166,14 +158,13 @@ def entries(run_ids: Iterable[str] | None = None) -> list[Entry]:
                 "SELECT * FROM answers WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY answer_id",
                 (ids,),
             ).fetchall()
-    return [_entry(dict(row)) for row in rows]
+    return [_entry(row) for row in rows]
 
 
-def _entry(row: dict[str, Any]) -> Entry:
-    """Read the columns that this version knows; another version's log may have more, or fewer."""
-    fields: dict[str, Any] = {name: row.get(name) for name in Entry._fields}
+def _entry(row: sqlite3.Row) -> Entry:
+    fields = {name: row[name] for name in Entry._fields}  # a later version's log may have more
     for name in _TIMES:
-        fields[name] = datetime.fromisoformat(row[name]) if row.get(name) else None
+        fields[name] = datetime.fromisoformat(row[name]) if row[name] else None
     return Entry(**fields)
 
 
@@ -264,12 +255,13 @@ def opened() -> Iterator[sqlite3.Connection]:
         files.make_folder(path.parent)
         files.make_file(path)
         path.chmod(0o600)  # a copied file may be readable by others
-        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as db:
+        with _turn, closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT)) as db:
             db.row_factory = sqlite3.Row
             db.executescript(_SCHEMA)
             with db:
-                for column in _ADDED:
-                    with suppress(sqlite3.OperationalError):  # it is there already
+                columns = {row["name"] for row in db.execute("PRAGMA table_info(answers)")}
+                for column in [name for name in Entry._fields if name not in columns]:
+                    with suppress(sqlite3.OperationalError):  # another kernel has added it by now
                         db.execute(f"ALTER TABLE answers ADD COLUMN {column}")
                 too_old = (time.time() - DRAFT_LIFETIME,)
                 if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():

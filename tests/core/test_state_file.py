@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,25 @@ def test_processes_and_threads_at_once() -> None:
     entries = answers.entries(["run-1"])
     assert len({entry.answer_id for entry in entries}) == 30
     assert {entry.delivery for entry in entries} == {"confirmed"}
+
+
+def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread waits for another of its process as long as that takes: no answer goes unlogged for it."""
+    monkeypatch.setattr(answers, "LOCK_TIMEOUT", 0.01)
+    is_writing = threading.Event()
+
+    def write() -> None:
+        with answers.opened() as db:
+            db.execute("DELETE FROM drafts")
+            is_writing.set()
+            time.sleep(0.2)
+
+    other = threading.Thread(target=write)
+    other.start()
+    assert is_writing.wait(20)
+    answers.begin({"decision": "approve"}, "Ada", {"run_id": "run-1"})
+    other.join()
+    assert len(answers.entries()) == 1
 
 
 def test_a_lock_is_kept(state_dir: Path) -> None:
