@@ -17,14 +17,17 @@ MAX_CANDIDATES = 5  # ids that an error lists
 
 def check_limit(limit: int | None) -> None:
     """Check a limit of items."""
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+    if limit is not None and (type(limit) is not int or limit < 1):
         raise UsageError(f"limit={brief(limit)}; expected a whole number from 1, or None for all")
 
 
-def check_amount(name: str, value: float, unit: str, otherwise: str = "") -> None:
-    """Check a number of seconds, or of requests a second; `otherwise` says what None would mean."""
+def check_amount(name: str, value: float | None, unit: str, none_is: str = "") -> None:
+    """Check a number of seconds, or of requests a second; None only if `none_is` says what it means."""
+    if value is None and none_is:
+        return
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not MIN_AMOUNT <= value <= MAX_AMOUNT:
+    if not is_number or value is None or not MIN_AMOUNT <= value <= MAX_AMOUNT:
+        otherwise = f", or None {none_is}" if none_is else ""
         raise UsageError(
             f"{name}={brief(value)}; expected {unit} from {MIN_AMOUNT:g} to {MAX_AMOUNT:,}{otherwise}"
         )
@@ -40,7 +43,7 @@ def check_texts(optional: Mapping[str, object] | None = None, **required: object
 
 def check_workers(workers: int) -> None:
     """Check the number of workers."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MAX_WORKERS:
+    if type(workers) is not int or not 1 <= workers <= MAX_WORKERS:
         raise UsageError(f"workers={brief(workers)}; expected a whole number from 1 to {MAX_WORKERS}")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from runkit import steptree
 from runkit.errors import ContractError, UsageError
 from runkit.text import brief, shorten
 
@@ -95,7 +96,7 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
         raise UsageError(
             f"the comment has {len(text):,} characters; the API accepts at most {MAX_COMMENT:,}. Shorten it."
         )
-    return {"rating": word, "artifact_id": artifact_id} | _without_none(comment=text)
+    return _without_none(rating=word, artifact_id=artifact_id, comment=text)
 
 
 def action_body(
@@ -118,8 +119,15 @@ def action_body(
         raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
     if not isinstance(payload, Mapping):
         raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
-    body = {"object_type": object_type, "object_id": object_id, "type": action_type, "payload": dict(payload)}
-    return body | _without_none(note=note, run_id=run_id, thread_id=thread_id)
+    return _without_none(
+        object_type=object_type,
+        object_id=object_id,
+        type=action_type,
+        payload=dict(payload),
+        note=note,
+        run_id=run_id,
+        thread_id=thread_id,
+    )
 
 
 def verify_tin_payload(document_id: str) -> Json:
@@ -136,13 +144,22 @@ def is_updated_at_reliable(status: str) -> bool:
     return status != "running"
 
 
-def _without_none(**fields: str | None) -> Json:
+def _without_none(**fields: object) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
 # ---------------------------------------------------------------------------------------------- questions
 
-KINDS = ("decision", "dismissal", "verify_tin", "add_sources", "add_attributes", "document", "mixed", "other")
+KINDS = (
+    "decision",
+    "dismissal",
+    "verify_tin",
+    "add_sources",
+    "add_attributes",
+    "document",
+    "mixed",
+    "other",
+)
 
 # [A] 2: the decisions of an answer; a kind that is not here has no fixed words.
 DECISIONS: dict[str, tuple[str, ...]] = {
@@ -162,8 +179,9 @@ KIND_OF_TYPE = {
 
 def _objects(holder: Mapping[str, Any], name: str) -> list[Json]:
     """Give the objects in a field that should hold a list of them."""
-    items = holder.get(name)
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    value = holder.get(name)
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict)]
 
 
 def proposals_of(value: Mapping[str, Any]) -> list[Json]:
@@ -182,8 +200,9 @@ def questions_in(value: Json) -> list[Json]:
     proposals = proposals_of(value)
     if len(proposals) == 1:
         return [{**value, **proposals[0]}]
-    agents = {agent for proposal in proposals if isinstance(agent := proposal.get("agent"), str)}
-    is_combined = len(agents) == len(proposals) and response_schema_of(value) is None
+    agents = [proposal.get("agent") for proposal in proposals]
+    names = {agent for agent in agents if isinstance(agent, str)}
+    is_combined = len(names) == len(agents) and response_schema_of(value) is None
     return proposals if is_combined else [value]
 
 
@@ -209,14 +228,17 @@ def _kinds_of(*items: Mapping[str, Any]) -> set[str]:
 
 def response_schema_of(proposal: Mapping[str, Any]) -> Json | None:
     """Give the JSON Schema of a question for its answer, if any, by AG-UI's name or [A] other names."""
-    names = ("response_schema", "responseSchema", "schema")
-    return next((proposal[name] for name in names if isinstance(proposal.get(name), dict)), None)
+    for name in ("response_schema", "responseSchema", "schema"):
+        if isinstance(proposal.get(name), dict):
+            return dict(proposal[name])
+    return None
 
 
 def accepted_document_types(proposal: Mapping[str, Any]) -> tuple[str, ...]:
     """Give the types of document that a request accepts ([A]: the field's name); empty if not given."""
     words = proposal.get("document_types")
-    return tuple(word for word in words if isinstance(word, str)) if isinstance(words, list) else ()
+    items = words if isinstance(words, list) else []
+    return tuple(word for word in items if isinstance(word, str))
 
 
 def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
@@ -231,11 +253,13 @@ def proposed_payload(proposal: Mapping[str, Any], action: str) -> Json:
             return dict(holder["payload"])
     if action != "add_sources":
         return {}
-    of_this_kind = [artifact for artifact in artifacts if _kinds_of(artifact) <= {action}]
-    cited = [source for artifact in of_this_kind for source in _objects(artifact, "sources")]
+    sources = []
+    for artifact in artifacts:
+        if _kinds_of(artifact) <= {action}:
+            sources += _objects(artifact, "sources")
     renamed = {"source_tier": "tier"}
-    sources = [{renamed.get(name, name): value for name, value in source.items()} for source in cited]
-    return {"sources": sources} if sources else {}
+    proposed = [{renamed.get(name, name): value for name, value in one.items()} for one in sources]
+    return {"sources": proposed} if proposed else {}
 
 
 def answer_to(
@@ -245,7 +269,7 @@ def answer_to(
     actions: Iterable[tuple[str, Json]] | None = None,
 ) -> Json:
     """Build the input that answers one question. [A] 2: `actions` only if a person changed the proposal."""
-    changed = [{"type": kind, "payload": payload} for kind, payload in actions or ()]
+    changed = [{"type": word, "payload": payload} for word, payload in actions or ()]
     answer = {"decision": decision, **_without_none(note=note, document_id=document_id)}
     return answer if actions is None else {**answer, "actions": changed}
 
@@ -342,9 +366,10 @@ def page_fields(value: object, source: str) -> Json:
     if isinstance(envelope, dict) and envelope.get("object", "list") == "list":
         records = [] if envelope.get("data") is None else envelope["data"]
         if isinstance(records, list):
-            return {**envelope, "data": [item if isinstance(item, dict) else {} for item in records]}
+            items = [item if isinstance(item, dict) else {} for item in records]
+            return {**envelope, "data": items}
     raise ContractError(
-        f"{source}: expected a list; got {describe_json(value)}. "
+        f"{source}: expected a list; got {steptree.kind(value)}. "
         "If this persists, the API has changed: please report it."
     )
 
@@ -352,15 +377,6 @@ def page_fields(value: object, source: str) -> Json:
 def is_same_id(one: str, other: str) -> bool:
     """Whether two ids are the same: UUIDs may be in upper or lower case."""
     return one.lower() == other.lower()
-
-
-def describe_json(value: object) -> str:
-    """Describe the type and size of a JSON value, never its content."""
-    if isinstance(value, dict):
-        return f"an object of {len(value)} fields"
-    if isinstance(value, list):
-        return f"an array of {len(value)} items"
-    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
 
 
 # -------------------------------------------------------------------------- what runkit stores with a run
@@ -378,12 +394,16 @@ def local_fields(raw: Json) -> Json:
     return {name: local[name] for name in LOCAL_FIELDS if local.get(name) is not None}
 
 
-def with_local_fields(
-    raw: Json, host: str | None, read_at: datetime | None, facts: Mapping[str, Any]
-) -> Json:
-    """Give the raw object with what the client knows and the API does not return, under `LOCAL`."""
-    fields = {"read_from": host, "read_at": format_time(read_at) if read_at else None, **facts}
-    local = {name: value for name, value in fields.items() if value is not None}
+def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
+    """Give the raw object with what the client knows and the API does not return, under `LOCAL`.
+
+    What was stored there before is left out.
+    """
+    local = {
+        name: format_time(value) if isinstance(value, datetime) else value
+        for name, value in fields.items()
+        if value is not None
+    }
     bare = {name: value for name, value in raw.items() if name != LOCAL}
     return {**bare, LOCAL: local} if local else bare
 
@@ -403,13 +423,13 @@ def event_fields(name: str, data: object) -> Json | None:
     """
     if not isinstance(data, dict):
         return None
-    kind = name if name not in ("", "message") else data.get("type")  # SSE calls an unnamed event "message"
-    if kind not in EVENT_TYPES:
+    word = name if name not in ("", "message") else data.get("type")  # SSE calls an unnamed event "message"
+    if word not in EVENT_TYPES:
         return None
-    fields, snapshot = {**data, "type": kind}, data.get("snapshot")
+    fields, snapshot = {**data, "type": word}, data.get("snapshot")
     if isinstance(snapshot, dict):
         at = _event_time(data.get("timestamp"))
-        fields["snapshot"] = with_local_fields(snapshot, None, at, {})
+        fields["snapshot"] = with_local_fields(snapshot, read_at=at)
     return fields
 
 

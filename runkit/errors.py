@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runkit.text import brief, visible
+from runkit.text import brief, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,8 +66,7 @@ class UsageError(RunkitError, ValueError):
     def of_path(cls, path: object, error: OSError | ValueError) -> UsageError:
         """Build the error for a path that the system refuses: too long, with a NUL, or without permission."""
         why = getattr(error, "strerror", None) or str(error)
-        text = repr(str(path))
-        text = text if len(text) <= MAX_PATH else text[:MAX_PATH] + "…"
+        text = shorten(repr(str(path)), MAX_PATH)
         return cls(f"{text} cannot be used: {why}; use another file or folder.")
 
 

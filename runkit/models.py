@@ -36,10 +36,10 @@ from runkit.contract import (
     FINAL_STATUSES,
     LOCAL,
     current_status,
-    format_time,
     local_fields,
     parse_time,
     resolution_of,
+    with_local_fields,
 )
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
@@ -297,12 +297,8 @@ class Run(ApiObject):
         Run
             The copy.
         """
-        local = local_fields(self._raw) | {
-            name: format_time(value) if isinstance(value, datetime) else value
-            for name, value in fields.items()
-            if value is not None
-        }
-        return Run.from_json({**self._raw, LOCAL: local})
+        known = {name: value for name, value in fields.items() if value is not None}
+        return Run.from_json(with_local_fields(self._raw, **local_fields(self._raw) | known))
 
     @property
     def label(self) -> str:
@@ -336,8 +332,9 @@ class Run(ApiObject):
         words = self._status_word()
         if self.business_name:  # else the label names the agent
             words = f"{shorten(self._agent_title())}, {words}"
-        if self._took() is not None:
-            words += f" after {duration(self._took())}"
+        took = run_duration(self)
+        if took is not None:
+            words += f" after {duration(took)}"
         if self.steps or (self.steps is not None and self.status == "running"):
             words += f"; {plural(sum(1 for _ in self.walk()), 'step')}"
         else:
@@ -348,11 +345,6 @@ class Run(ApiObject):
 
     def _agent_title(self) -> str:
         return agent_title(self.agent, self.agent_name)
-
-    def _took(self) -> float | None:
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()
 
     def _status_word(self) -> str:
         return shorten(str(style.status(self.status)))
@@ -378,6 +370,13 @@ class Run(ApiObject):
                 self.sentence(), html_table(("", ""), rows)
             )
         )
+
+
+def run_duration(run: Run) -> float | None:
+    """Give the seconds from the start of a run to its end; None if it has not ended."""
+    if run.started_at is None or run.ended_at is None:
+        return None
+    return (run.ended_at - run.started_at).total_seconds()
 
 
 def link_steps(raw_steps: object) -> tuple[Step, ...]:

@@ -74,7 +74,7 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     due = [run for run in listed if _is_due(run, known.get(run.id))]
     n_listed, covered = len(listed), _covered(listed)
     # The limit is the caller's wish, so that a list cut at it misses nothing.
-    reasons = [why for why in (listed.why or "").split("; ") if not why.startswith("cut at limit=")]
+    reasons = [listed.why] if listed.why and not listed.is_cut_only else []
     del listed, known  # while the runs are read, memory holds none of the others
     writer = Writer(snapshot, within=WRITE_INTERVAL)
     errors, stopped = _read(client, due, writer, workers=workers, progress=progress)

@@ -69,8 +69,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._target = choose_target(api_key, base_url, os.environ)
-        if rate is not None:
-            check_amount("rate", rate, "requests a second", ", or None for no limit")
+        check_amount("rate", rate, "requests a second", "for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
         self._http = Http(

@@ -6,19 +6,20 @@ the name and status of each business. Nothing is guessed from texts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from runkit.arguments import check_limit
-from runkit.client.http import Http, path_to
+from runkit.client.http import Http, Until, never, path_to
 from runkit.client.paging import PROGRESS_AFTER, read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import Threads
 from runkit.client.runlist import ApiList
 from runkit.contract import BUSINESS_FIELDS, Json, format_time, local_fields
-from runkit.errors import ApiError, UsageError
+from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business, Thread
@@ -26,6 +27,7 @@ from runkit.progress import Bar
 from runkit.text import brief
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
+NAME_TIMEOUT = 2.0  # seconds for the name of a created run's business: the run exists, and its id is wanted
 
 
 class KnownBusinesses:
@@ -103,7 +105,7 @@ class Businesses:
             self._known.add(business, reply.read_at)
             return business
 
-        return ApiList(*read_pages(self._http, "/businesses", parse, limit=limit, progress=progress))
+        return read_pages(self._http, "/businesses", parse, limit=limit, progress=progress)
 
     def get(self, business: str | Business) -> Business:
         """Read one business.
@@ -123,11 +125,7 @@ class Businesses:
         NotFound
             If there is no such business.
         """
-        business_id = business.id if isinstance(business, Business) else business
-        reply = self._http.get(path_to("businesses", business_id))
-        latest = reply.read(Business)
-        self._known.add(latest, reply.read_at)
-        return latest
+        return self._read(business.id if isinstance(business, Business) else business)
 
     def threads_of(
         self, businesses: str | Business | Iterable[str | Business], progress: bool = True
@@ -189,15 +187,25 @@ class Businesses:
         facts = self._known.for_run(run.id, run.thread_id)
         return run.with_local_fields(**facts) if facts else run
 
-    def ensure_known(self, business: str | Business) -> None:
-        """Read the name and status of a business if they are not known; a failure is only logged."""
+    def ensure_known(self, business: str | Business, timeout: float = math.inf) -> None:
+        """Read the name and status of a business if they are not known; a failure is only logged.
+
+        Nothing is sent after `timeout` seconds.
+        """
         if isinstance(business, Business):
             self._known.add(business, None)
         elif not self._known.is_named(business):
+            deadline = self._http.clock() + timeout
             try:
-                self.get(business)
-            except ApiError as error:
+                self._read(business, lambda: deadline)
+            except RunkitError as error:
                 log.info("the name of business %s is not known: %s", business, error)
+
+    def _read(self, business_id: str, until: Until = never) -> Business:
+        reply = self._http.get(path_to("businesses", business_id), until=until)
+        business = reply.read(Business)
+        self._known.add(business, reply.read_at)
+        return business
 
     def _read_threads(self, business: str | Business) -> tuple[str, ApiList[Thread]]:
         business_id = business.id if isinstance(business, Business) else business

@@ -169,7 +169,7 @@ class Http:
 
         Nothing is sent after `until`, a time of the client's clock. Raises the last attempt's `ApiError`.
         """
-        started, waited, n_attempts = self.clock(), 0.0, 0
+        started, n_attempts = self.clock(), 0
         while True:
             try:
                 return self._send("GET", path, query, until=until)
@@ -178,7 +178,7 @@ class Http:
                 now = self.clock()
                 wait = backoff(n_attempts - 1) if n_attempts > 1 else 0.0
                 timeout = retry_for if self.has_answered else min(retry_for, FIRST_ANSWER_TIMEOUT)
-                is_over = n_attempts > 1 and max(waited, now - started) >= timeout
+                is_over = n_attempts > 1 and now - started >= timeout
                 is_too_late = max(now + wait, self.limiter.paused_until) >= until()
                 if is_over or is_too_late or n_attempts >= _max_attempts(error):
                     raise
@@ -187,7 +187,6 @@ class Http:
                     log.warning("trying again for up to %.0f s: %s", timeout, error)
             if wait:
                 self.sleep(wait)
-                waited += wait
 
     def post(self, path: str, body: Mapping[str, Any], query: Query | None = None) -> Reply:
         """Send JSON once. Raises `ReadOnlyError` before anything is sent if the client may not write."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from runkit.client.http import Http, Query
 from runkit.client.replies import Reply
+from runkit.client.runlist import ApiList
 from runkit.contract import PER_PAGE
 from runkit.errors import ContractError
 from runkit.logs import log
@@ -80,14 +81,13 @@ def read_pages(
     limit: int | None = None,
     since: datetime | None = None,
     progress: bool = False,
-) -> tuple[tuple[Listed, ...], str | None, int | None]:
+) -> ApiList[Listed]:
     """Read page after page (from 1) until the end, until `limit` items are kept, or until `since` is passed.
 
     [A] 18: nothing documents that lists are newest first. So `since` stops reading only while all items so
     far were newest first; a list in any other order is read to its end.
 
-    Gives the items, what may be missing, and the API's count, as for `ApiList`. With `progress` a bar counts
-    the items if reading takes long; it is cleared at the end.
+    With `progress` a bar counts the items if reading takes long; it is cleared at the end.
     """
     received = _Received([], set(), [])
     items: list[Listed] = []
@@ -111,10 +111,12 @@ def read_pages(
             bar.total = page.total_count
             bar.update(len(fresh))
     reasons = stuck + received.reasons(is_at_end=not has_more)
+    is_cut_only = False
     if limit is not None and (len(items) > limit or (has_more and not is_past)):
+        is_cut_only = not reasons
         reasons.insert(0, f"cut at limit={limit:,}")
-        items = items[:limit]
-    return tuple(items), "; ".join(reasons) or None, received.totals[-1]
+    why = "; ".join(reasons) or None
+    return ApiList(tuple(items[:limit]), why, received.totals[-1], is_cut_only=is_cut_only)
 
 
 def _take(

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
-from runkit import errors, jsontext
+from runkit import errors, jsontext, steptree
 from runkit.client.hosts import Target
-from runkit.contract import Json, describe_json, page_fields
+from runkit.contract import Json, page_fields
 from runkit.errors import ApiError, ContractError
 from runkit.models import ApiObject
 from runkit.objects import Page
@@ -54,12 +54,12 @@ class Reply(NamedTuple):
     read_at: datetime | None
     source: str
 
-    def read(self, kind: type[Read], change: Callable[[Json], Json] = lambda raw: raw) -> Read:
-        """Read the body as one object of a kind, after changing its JSON."""
-        why = f"expected one object, the {kind.__name__.lower()}; got {describe_json(self.value)}"
+    def read(self, cls: type[Read], change: Callable[[Json], Json] = lambda raw: raw) -> Read:
+        """Read the body as one object of a class, after changing its JSON."""
+        why = f"expected one object, the {cls.__name__.lower()}; got {steptree.kind(self.value)}"
         try:
             if isinstance(self.value, dict):
-                return kind.from_json(change(self.value))
+                return cls.from_json(change(self.value))
         except ContractError as error:
             why = str(error)
         raise ContractError(f"{self.source}: {why}.{_doubt(self.source)}")

@@ -51,14 +51,12 @@ class Threads:
         if business_id is not None:
             path_to(business_id)  # an empty id would list all threads
 
-        return ApiList(
-            *read_pages(
-                self._http,
-                "/threads",
-                lambda raw, reply: Thread.from_json(_with_business(business_id, raw)),
-                query={"business_id": business_id},
-                limit=limit,
-            )
+        return read_pages(
+            self._http,
+            "/threads",
+            lambda raw, reply: Thread.from_json(_with_business(business_id, raw)),
+            query={"business_id": business_id},
+            limit=limit,
         )
 
     def get(self, thread_id: str) -> Thread:

@@ -10,7 +10,7 @@ from typing import Generic, Self, SupportsIndex, TypeVar, overload
 from runkit.arguments import full_id
 from runkit.contract import CONFIDENCES
 from runkit.errors import ApiError, UsageError
-from runkit.models import ApiObject, Run
+from runkit.models import ApiObject, Run, run_duration
 from runkit.text import Markup, agent_title, block, brief, one_line, plural, short_id
 
 Item_co = TypeVar("Item_co", bound=ApiObject, covariant=True)
@@ -24,7 +24,8 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
     `why` says what may be missing, None if nothing is. `total_count` is the API's count before any filter, or
     None. `requested` are the ids that were requested one by one, None for a list; `errors` holds, by id, why
-    some of them could not be read. `items` are the objects as a tuple, `clock` asks the server for its time.
+    some of them could not be read. `is_cut_only` says that only `limit` cut the list: nothing else may be
+    missing. `items` are the objects as a tuple, `clock` asks the server for its time.
     """
 
     items: tuple[Item_co, ...] = ()
@@ -32,6 +33,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
     total_count: int | None = None
     requested: tuple[str, ...] | None = None
     errors: Mapping[str, ApiError] = field(default_factory=dict)
+    is_cut_only: bool = field(default=False, kw_only=True)
     clock: Callable[[], datetime] | None = field(default=None, kw_only=True)
 
     def now(self) -> datetime:
@@ -95,7 +97,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
             return part
         why = self.why or f"a slice: {len(part):,} of {len(self):,}"
         requested = None if self.requested is None else part.ids
-        return replace(part, why=why, requested=requested, errors={})
+        return replace(part, why=why, requested=requested, errors={}, is_cut_only=False)
 
     def __repr__(self) -> str:
         labels = [self._label(item) for item in self.items[:MAX_LABELS]]
@@ -132,9 +134,7 @@ class RunList(ApiList[Run]):
 def _row(run: Run) -> dict[str, object]:
     """Give what a table of runs shows; `confidence` is the lowest of the output's artifacts."""
     words = {artifact.confidence for artifact in (run.output.artifacts if run.output else ())}
-    agent, took = agent_title(run.agent, run.agent_name), None
-    if run.started_at and run.ended_at:
-        took = (run.ended_at - run.started_at).total_seconds()
+    agent = agent_title(run.agent, run.agent_name)
     return {
         "run_id": run.id,
         "business_name": run.business_name,
@@ -143,6 +143,6 @@ def _row(run: Run) -> dict[str, object]:
         "agent": agent,
         "confidence": next((word for word in reversed(CONFIDENCES) if word in words), None),
         "created_at": run.created_at,
-        "duration_s": took,
+        "duration_s": run_duration(run),
         "n_questions": len(run.interrupts),
     }

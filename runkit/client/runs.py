@@ -20,7 +20,7 @@ from runkit.arguments import (
     status_words,
     time_bound,
 )
-from runkit.client.businesses import Businesses, KnownBusinesses
+from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses
 from runkit.client.fetch import Arrival, arrivals, gather, reusable
 from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
 from runkit.client.paging import read_pages
@@ -93,7 +93,7 @@ class Runs:
         if business is None or business_id is None:
             return run
         self._known.of_run[run.id.lower()] = business_id
-        self._businesses.ensure_known(business)
+        self._businesses.ensure_known(business, NAME_TIMEOUT)
         return self._businesses.identified(run)
 
     def get(self, run: str | Run, steps: bool = True) -> Run:
@@ -163,15 +163,19 @@ class Runs:
         def parse(raw: dict[str, Any], reply: Reply) -> Run:
             return Run.from_json(self._with_local_fields(reply, raw))
 
-        runs, why, total_count = read_pages(
+        listed = read_pages(
             self._http, "/runs", parse, keep=keep, limit=limit, since=after, progress=progress
         )
         reasons = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
-        if why:
-            reasons.append(why)
         if unassigned:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
-        return RunList(runs, "; ".join(reasons) or None, total_count, clock=self._now)
+        return RunList(
+            listed.items,
+            "; ".join([*reasons, *filter(None, [listed.why])]) or None,
+            listed.total_count,
+            is_cut_only=listed.is_cut_only and not reasons,
+            clock=self._now,
+        )
 
     def fetch(
         self,
@@ -270,10 +274,8 @@ class Runs:
         ApiError
             If the run cannot be read at first; later failures are retried.
         """
-        if timeout is not None:
-            check_amount("timeout", timeout, "seconds", ", or None to wait forever")
-        if poll is not None:
-            check_amount("poll", poll, "seconds", ", or None to poll less and less often")
+        check_amount("timeout", timeout, "seconds", "to wait forever")
+        check_amount("poll", poll, "seconds", "to poll less and less often")
         deadline = math.inf if timeout is None else self._http.clock() + timeout
         pause = 0.0
         last: Run | None = None
@@ -445,7 +447,8 @@ class Runs:
     def _with_local_fields(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the client knows about a run and the API does not return."""
         facts = self._known.for_run(raw.get("id"), raw.get("thread_id"))
-        return contract.with_local_fields(raw, self._http.target.host, reply.read_at, facts)
+        host = self._http.target.host
+        return contract.with_local_fields(raw, read_from=host, read_at=reply.read_at, **facts)
 
     def _run(self, reply: Reply, requested: str | None = None) -> Run:
         run = reply.read(Run, partial(self._with_local_fields, reply))

@@ -341,7 +341,9 @@ def test_fetch_to_stdout_is_a_pipe(tmp_path: Path, served: dict[str, str]) -> No
 
 def test_fetch_without_a_server_fails_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1, the host is named, the key is not, no file is left."""
-    monkeypatch.setattr(runkit.Client, "_sleep", staticmethod(lambda seconds: None))
+    passed = [0.0]
+    monkeypatch.setattr(runkit.Client, "_clock", staticmethod(lambda: passed[0]))
+    monkeypatch.setattr(runkit.Client, "_sleep", staticmethod(lambda s: passed.append(passed.pop() + s)))
     done = run(
         *("fetch", "-o", "runs.ndjson"),
         cwd=tmp_path,

@@ -189,6 +189,17 @@ def test_limit_counts_after_filtering(server: Server, client: Client, run_json: 
     assert len(runs) == 5
     assert {run.status for run in runs} == {"interrupted"}
     assert (runs.is_complete, runs.why, book.reads) == (False, "cut at limit=5", [1, 2])
+    assert runs.is_cut_only
+
+
+def test_a_cut_list_may_lack_more(server: Server, client: Client, run_json: Compose, page: Compose) -> None:
+    """A limit that is not the only reason does not hide the other."""
+    server.say(page({"id": "x"}, run_json("a"), run_json("b"), total=3))
+    runs = client.runs.list(limit=1)
+    assert (runs.is_cut_only, runs.why) == (
+        False,
+        "cut at limit=1; 1 record could not be read (see the log)",
+    )
 
 
 def test_limit_that_cuts_nothing(server: Server, client: Client, run_json: Compose) -> None:

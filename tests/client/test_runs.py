@@ -31,6 +31,18 @@ def test_create_sends_and_keeps_the_business(server: Server, client: Client, run
     assert client.runs.get("run-1").business_id == "b-1"
 
 
+def test_a_created_run_does_not_wait_for_a_name(
+    server: Server, client: Client, run_json: Compose, fake_time: Time
+) -> None:
+    """While the name of its business cannot be had, the run is there after 2 seconds, and created once."""
+    made = Answer(run_json(status="running"), status=201)
+    server.script = lambda asked: made if asked.method == "POST" else Answer(status=503)
+    run = client.runs.create("cip_orchestrator", business_id="b-1")
+    assert (run.business_id, run.business_name) == ("b-1", None)
+    assert server.lines.count("POST /runs") == 1
+    assert sum(fake_time.slept) <= 2
+
+
 def test_create_needs_a_context(server: Server, client: Client) -> None:
     """Without business and thread the API would answer 400; it is said here."""
     with pytest.raises(UsageError, match="business_id= or thread_id="):

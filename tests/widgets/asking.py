@@ -53,12 +53,15 @@ class Asking:
 
     def another(self, **options: Any) -> Client:
         """Give another client; only the first one's answers are counted."""
+        passed = [0.0]
 
-        def pause(_seconds: float) -> None:
+        def pause(seconds: float) -> None:
+            passed[0] += seconds
             if self.pauses:
                 self.pauses.pop(0)()
 
         class Hasty(Client):
+            _clock = staticmethod(lambda: passed[0])
             _sleep = staticmethod(pause)
 
         wire = self.wire if not hasattr(self, "client") else Wire()
