@@ -34,7 +34,6 @@ class World:
     box: Sandbox = field(init=False)
     run: dict[str, Any] = field(init=False)
     action_id: str = field(init=False)
-    flips: int = 0
 
     def __post_init__(self) -> None:
         self.server.http.close()
@@ -72,14 +71,14 @@ class World:
         return len(self.server.running.server.server_state.connections)
 
     def _flip(self) -> dict[str, Any]:
-        """A decision that the business allows: approved and rejected in turn."""
-        self.flips += 1
-        status = ("approved", "rejected")[self.flips % 2]
+        """A decision that the business allows: not the one it has."""
+        business_id = BUSINESS["decision"].id
+        status = self.server.get(f"/businesses/{business_id}")["status"]
         return {
             "object_type": "businesses",
-            "object_id": BUSINESS["decision"].id,
+            "object_id": business_id,
             "type": "decision",
-            "payload": {"status": status},
+            "payload": {"status": "rejected" if status == "approved" else "approved"},
         }
 
     def act(self, client: Client) -> Any:
