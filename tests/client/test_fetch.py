@@ -222,8 +222,8 @@ def test_host_that_is_gone_stops_the_batch(
     assert runs.why is not None
     assert runs.why.startswith("stopped because the host no longer responded (GET /v1/runs/run-")
     assert runs.why.endswith("1 of 500 runs arrived")
-    assert OUTAGE_TIMEOUT <= sum(fake_time.slept) < OUTAGE_TIMEOUT + 5
-    assert len(server.asked) < 50
+    assert OUTAGE_TIMEOUT <= sum(fake_time.slept) < 2 * OUTAGE_TIMEOUT  # a next run may have begun
+    assert len(server.asked) < 100
 
 
 def test_host_that_was_never_there_is_an_error(server: Server, client: Client, fake_time: Time) -> None:

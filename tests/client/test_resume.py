@@ -250,8 +250,13 @@ YES_TO_TIN = {"agent": "verify_tin_agent", "decision": "approve"}
         (asks("dismissal"), {"decision": "approve", "note": 5}, "needs a note"),
         *(
             (asks(kind), {"decision": word, "note": "why"}, "must be approve or reject")
-            for kind in ("dismissal", "verify_tin", "add_sources", "add_attributes", "document")
-            for word in ("yes", "APPROVE", "approved", "", None, ["approve"])
+            for kind, word in (
+                ("dismissal", "yes"),
+                ("verify_tin", "APPROVE"),
+                ("add_sources", "approved"),
+                ("add_attributes", ""),
+                ("document", ["approve"]),
+            )
         ),
         (asks("dismissal"), {}, "must be approve or reject; got None"),
         (asks("decision"), {"decision": "approve"}, "must be approved or rejected or in_review"),

@@ -61,7 +61,7 @@ def test_any_stream_gives_events_or_none(stream: bytes, cuts: list[int]) -> None
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 FIELDS = [
     "type",
@@ -78,7 +78,7 @@ FIELDS = [
 TYPES = st.sampled_from(["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR", "CUSTOM"])
 
 
-@given(TYPES, st.dictionaries(st.sampled_from(FIELDS), VALUES))
+@given(TYPES, st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4))
 def test_any_data_of_an_event(kind: str, data: dict[str, object]) -> None:
     """An event with any values in its fields is read or left out, and never breaks the stream off."""
     said = f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()

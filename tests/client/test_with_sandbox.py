@@ -105,10 +105,10 @@ def test_combined_proposals(box: Sandbox, client: Client) -> None:
 
 def test_past_runs_are_listed_whole() -> None:
     """A list of several pages is read to its end and knows that it is whole; a limit cuts it."""
-    with sandbox(history=230) as past, past.client(rate=None) as client:
+    with sandbox(history=130) as past, past.client(rate=None) as client:
         runs = client.runs.list()
         assert (len(runs), runs.is_complete) == (runs.total_count, True)
-        assert len(runs) >= 230
+        assert len(runs) >= 130
         assert not client.runs.list(limit=10).is_complete
         completed = client.runs.list(status="completed")
         assert {run.status for run in completed} == {"completed"}

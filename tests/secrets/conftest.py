@@ -26,7 +26,7 @@ log.setLevel(logging.DEBUG)
 log.addHandler(logging.FileHandler("debug.log"))
 seen, is_over = set(), threading.Event()
 def watch():
-    while not is_over.wait(0.2):
+    while not is_over.wait(1):
         for process in psutil.process_iter():
             try:
                 seen.add(" ".join(process.cmdline()))

@@ -118,29 +118,24 @@ def lab(folder: Path, stand_in: str) -> subprocess.CompletedProcess[str]:
     return run(code, folder)
 
 
-def test_the_lab_puts_notebooks_where_nobody_else_looks(tmp_path: Path) -> None:
-    """The folder is closed and so are the notebooks; what is started gets the key by its environment only."""
+def test_the_lab_keeps_to_its_folder(tmp_path: Path) -> None:
+    """Folder and notebooks are closed, and what is started gets the key by its environment only.
+
+    A file in a folder of downloads does not become a part of JupyterLab. A link to nowhere is replaced by the
+    notebook; nothing is made where it leads.
+    """
+    books = tmp_path / "books"
+    books.mkdir(0o700)
+    (books / "01_first_look.ipynb").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "jupyterlab.py").write_text("print('planted')")
     done = lab(tmp_path, STAND_IN)
     assert done.stdout.endswith("True False\n"), done.stderr
     assert "books" in done.stdout
-    assert stat.S_IMODE((tmp_path / "books").stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "books").rglob("*.ipynb")} == {0o600}
-    assert len(list((tmp_path / "books" / "templates").iterdir())) == 3
-
-
-def test_the_lab_takes_no_module_from_where_it_is_started(tmp_path: Path) -> None:
-    """A file in a folder of downloads does not become a part of JupyterLab."""
-    (tmp_path / "jupyterlab.py").write_text("print('planted')")
-    done = lab(tmp_path, "print('the real one')")
-    assert done.stdout.endswith("the real one\n"), done.stderr
-
-
-def test_the_lab_writes_through_no_link(tmp_path: Path) -> None:
-    """A link to nowhere is replaced by the notebook; nothing is made where it leads."""
-    (tmp_path / "books").mkdir()
-    (tmp_path / "books" / "01_first_look.ipynb").symlink_to(tmp_path / "elsewhere")
-    done = lab(tmp_path, "")
-    assert (tmp_path / "books" / "01_first_look.ipynb").is_file(), done.stderr
+    assert "planted" not in done.stdout
+    assert stat.S_IMODE((books / "templates").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in books.rglob("*.ipynb")} == {0o600}
+    assert len(list((books / "templates").iterdir())) == 3
+    assert (books / "01_first_look.ipynb").is_file()
     assert not (tmp_path / "elsewhere").exists()
 
 
