@@ -119,15 +119,9 @@ def action_body(
         raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
     if not isinstance(payload, Mapping):
         raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
-    return _without_none(
-        object_type=object_type,
-        object_id=object_id,
-        type=action_type,
-        payload=dict(payload),
-        note=note,
-        run_id=run_id,
-        thread_id=thread_id,
-    )
+    body = {"object_type": object_type, "object_id": object_id}
+    body |= _without_none(note=note, run_id=run_id, thread_id=thread_id)
+    return {**body, "type": action_type, "payload": dict(payload)}
 
 
 def verify_tin_payload(document_id: str) -> Json:
@@ -151,14 +145,8 @@ def _without_none(**fields: object) -> Json:
 # ---------------------------------------------------------------------------------------------- questions
 
 KINDS = (
-    "decision",
-    "dismissal",
-    "verify_tin",
-    "add_sources",
-    "add_attributes",
-    "document",
-    "mixed",
-    "other",
+    *("decision", "dismissal", "verify_tin", "add_sources", "add_attributes"),
+    *("document", "mixed", "other"),
 )
 
 # [A] 2: the decisions of an answer; a kind that is not here has no fixed words.

@@ -107,7 +107,7 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
         return f"{type(self).__name__}({head}; {self._completeness()})"
 
     def _label(self, item: ApiObject) -> str:
-        return short_id(str(item.to_dict()["id"]))
+        return item.label if isinstance(item, Run) else short_id(str(item.to_dict()["id"]))
 
     def _completeness(self) -> str:
         return "complete" if self.why is None else f"not complete: {one_line(self.why)}"
@@ -115,9 +115,6 @@ class ApiList(Sequence[Item_co], Generic[Item_co]):
 
 class RunList(ApiList[Run]):
     """Runs, and whether they are complete: `.is_complete`, `.why`. See `ApiList` for the other attributes."""
-
-    def _label(self, item: ApiObject) -> str:
-        return item.label if isinstance(item, Run) else super()._label(item)
 
     def _repr_html_(self) -> str:
         import pandas as pd  # not needed to read runs

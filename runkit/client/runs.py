@@ -169,13 +169,9 @@ class Runs:
         reasons = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
         if unassigned:
             reasons.append(f"{plural(len(unassigned), 'run')} without a thread may be missing")
-        return RunList(
-            listed.items,
-            "; ".join([*reasons, *filter(None, [listed.why])]) or None,
-            listed.total_count,
-            is_cut_only=listed.is_cut_only and not reasons,
-            clock=self._now,
-        )
+        is_cut_only = listed.is_cut_only and not reasons
+        why = "; ".join([*reasons, *filter(None, [listed.why])]) or None
+        return RunList(listed.items, why, listed.total_count, is_cut_only=is_cut_only, clock=self._now)
 
     def fetch(
         self,
