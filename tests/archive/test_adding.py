@@ -89,9 +89,12 @@ COPIES = {
 def test_the_newest_copy_wins(
     archive: runkit.Archive, old: Json, new: Json, is_newer: bool, in_one_batch: bool
 ) -> None:
-    """By updated_at, then by having steps, then by when it was read, then by when it came."""
+    """By updated_at, then by having steps, then by when it was read, then by when it came; as in `frames`."""
     if in_one_batch:
         added = archive.add([old, new])
+        for name, df in runkit.frames([old, new]).items():
+            if name != "problems":
+                pd.testing.assert_frame_equal(df, getattr(archive.frames(), name))
         assert (added.n_new, added.n_changed, added.n_unchanged) == (1, 0, 1)
     else:
         archive.add([old])
