@@ -12,7 +12,6 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -195,7 +194,9 @@ def _read_steps(runs: Runs) -> Steps:
     texts = dict(columns.text)
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
     texts["status"] = map_words(texts["status"], current_status)
-    texts["resolution"] = _resolutions(steps.records, texts["type"])
+    is_interrupt = is_word(texts["type"], "interrupt").tolist()
+    pairs = zip(steps.records, is_interrupt, strict=True)
+    texts["resolution"] = text(resolution_of(record) if has_one else None for record, has_one in pairs)
     steps = steps._replace(text=texts, time=columns.time)
     _compare_parents(steps)
     return steps
@@ -220,15 +221,6 @@ def _take_rows(columns: Columns, rows: Ints) -> Columns:
     texts = {name: take(values, rows) for name, values in columns.text.items()}
     times = {name: values[rows] for name, values in columns.time.items()}
     return Columns(texts, times)
-
-
-def _resolutions(records: Sequence[Json], types: pa.Array) -> pa.Array:
-    """Read how the interrupt policy resolved each interrupt; null for all other steps."""
-    is_interrupt = is_word(types, "interrupt").tolist()
-    return text(
-        resolution_of(record) if has_one else None
-        for record, has_one in zip(records, is_interrupt, strict=True)
-    )
 
 
 def _concatenated(runs: Runs, trees: Sequence[FlatSteps]) -> Steps:
@@ -365,10 +357,7 @@ def _results(steps: Steps) -> pa.Array:
         if not isinstance(payload, dict | None):
             detail = f"result: expected an object, found {kind(payload)}"
             steps.note(position, "unknown_value", detail, "result")
-    try:  # decoded at once: orjson's buffers of 1 kB each, kept for all steps, take 15 times as long
-        return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
-    except orjson.JSONEncodeError:  # one is deeper than orjson writes
-        return text(None if value is None else jsontext.dumps(value) for value in payloads)
+    return text(None if value is None else jsontext.dumps(value) for value in payloads)
 
 
 def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
@@ -380,12 +369,16 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     is_error = is_word(steps["type"], "error")
     is_pending = is_word(interrupts["outcome"], findings.PENDING)
     title = map_words(runs.text["agent"], agent_title)
+    requesters = [record.raw.get("requester") for record in runs.records]
+    artifacts = chunks["artifacts"]
+    is_output = is_word(artifacts["origin"], findings.OUTPUT)
+    outputs = artifacts["run"][is_output], take(artifacts["confidence"], np.flatnonzero(is_output))
     return {
         **runs.text,
         **runs.time,
         "run_id": runs.text["id"],
         "agent_name": pc.coalesce(runs.text["agent_name"], title),
-        "requester": _requesters(runs),
+        "requester": text(one.get("name") if isinstance(one, dict) else None for one in requesters),
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "as_of": runs.as_of,
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
@@ -393,20 +386,8 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
         "has_steps": runs.has_steps,
         "n_errors": count(steps["run"][is_error], n),
         "n_pending": count(interrupts["run"][is_pending], n),
-        "confidence": _lowest_confidences(chunks["artifacts"], n),
+        "confidence": findings.extreme_word(*outputs, n, CONFIDENCES, "max"),
     }
-
-
-def _requesters(runs: Runs) -> pa.Array:
-    requesters = [record.raw.get("requester") for record in runs.records]
-    return text(one.get("name") if isinstance(one, dict) else None for one in requesters)
-
-
-def _lowest_confidences(artifacts: Chunk, n: int) -> pa.Array:
-    """Return the lowest confidence among the artifacts of each run's output."""
-    is_output = is_word(artifacts["origin"], findings.OUTPUT)
-    confidences = take(artifacts["confidence"], np.flatnonzero(is_output))
-    return findings.extreme_word(artifacts["run"][is_output], confidences, n, CONFIDENCES, "max")
 
 
 def _budget(steps: Steps) -> Chunk:

@@ -432,7 +432,7 @@ def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[st
     if not is_kept.all():
         newest_at = newest.set_index("run_id")["location"]
         for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
-            detail = f"replaced by the record at {newest_at[run_id]}, which is newer, has steps or comes later"
+            detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
             problems.add(Record({"id": run_id}, location), "duplicate_run", detail)
         n_rows = {name: tables["runs"][f"n_{name}"] for name in PARTS}
         for name in names:
