@@ -191,7 +191,11 @@ def _read_steps(runs: Runs) -> Steps:
         _note_tree_problems(runs, trees)
         first = np.searchsorted(unlinked.run, np.arange(len(flats)))
         origins = first[steps.run] + _chained(tree.origins for tree in trees)
-        columns = _take_rows(columns, np.searchsorted(valid, origins))
+        rows = np.searchsorted(valid, origins)
+        columns = Columns(
+            {name: take(values, rows) for name, values in columns.text.items()},
+            {name: values[rows] for name, values in columns.time.items()},
+        )
     texts = dict(columns.text)
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
     texts["status"] = map_words(texts["status"], current_status)
@@ -216,12 +220,6 @@ def _note_tree_problems(runs: Runs, trees: Sequence[FlatSteps]) -> None:
     for record, tree in zip(runs.records, trees, strict=True):
         for note in tree.notes:
             runs.problems.add(record, note.problem, note.detail, step=note.record)
-
-
-def _take_rows(columns: Columns, rows: Ints) -> Columns:
-    texts = {name: take(values, rows) for name, values in columns.text.items()}
-    times = {name: values[rows] for name, values in columns.time.items()}
-    return Columns(texts, times)
 
 
 def _concatenated(runs: Runs, trees: Sequence[FlatSteps]) -> Steps:
