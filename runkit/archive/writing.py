@@ -115,11 +115,17 @@ class Writer:
 
     def added(self, *, is_interrupted: bool) -> Added:
         """Give the counts of everything."""
-        counts = [self._counts[name] for name in ("new", "changed", "unchanged", "refused")]
-        if counts[-1]:
-            log.warning("%s could not be archived; see .problems", plural(counts[-1], "record"))
-        problems = problems_frame(self._problems)
-        return Added(*counts, self._snapshot.version, problems, is_interrupted)
+        if n_refused := self._counts["refused"]:
+            log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
+        return Added(
+            self._counts["new"],
+            self._counts["changed"],
+            self._counts["unchanged"],
+            n_refused,
+            self._snapshot.version,
+            problems_frame(self._problems),
+            is_interrupted,
+        )
 
 
 def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:

@@ -33,7 +33,7 @@ def made(number: int) -> dict[str, Any]:
     return run(run_id=run_id, start=100 * number, steps=[{"id": "broken"}])
 
 
-RUNS = [made(number) for number in range(60)]
+RUNS = [made(number) for number in range(30)]
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +48,13 @@ def cluster() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> runkit.Archive:
-    """Sixty runs in six parts, with older copies of some in others."""
-    archive = runkit.Archive(tmp_path / "runs")
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> runkit.Archive:
+    """Thirty runs in six parts, with older copies of some in others."""
+    archive = runkit.Archive(tmp_path_factory.mktemp("archive") / "runs")
     archive.add([one | {"updated_at": at(-9_000), "status": "error"} for one in RUNS[::7]])
-    for first in range(0, 60, 10):
-        archive.add(RUNS[first : first + 10])
+    for first in range(0, 30, 5):
+        archive.add(RUNS[first : first + 5])
     return archive
 
 
@@ -173,11 +173,13 @@ def test_a_choice_goes_to_the_cluster(archive: runkit.Archive) -> None:
         same(df, getattr(runkit.frames([]), name))
 
 
-def test_a_version_stays_the_same_on_the_cluster(archive: runkit.Archive) -> None:
+def test_a_version_stays_the_same_on_the_cluster(tmp_path: Path) -> None:
     """What is written after the frames were asked for is not in them."""
+    archive = runkit.Archive(tmp_path / "runs")
+    archive.add(RUNS[:2])
     d = archive.dask()
     archive.add([run(run_id="later")])
-    assert len(d.runs["run_id"].compute(scheduler="synchronous")) == 60
+    assert len(d.runs["run_id"].compute(scheduler="synchronous")) == 2
     assert repr(d) == f"DaskFrames({d.npartitions} partitions, version {d.version} of the archive)"
 
 
