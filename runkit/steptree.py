@@ -56,8 +56,7 @@ def flatten(steps: object) -> FlatSteps:
     notes: list[Note] = []
     top = steps if isinstance(steps, list) else []
     stack: list[tuple[Iterator[Any], int]] = [(iter(top), -1)]
-    open_lists = [id(top)]  # the lists of steps that are being read, the innermost last
-    seen = set(open_lists)
+    seen = {id(top)}
     while stack:
         siblings, parent = stack[-1]
         for step in siblings:
@@ -73,17 +72,13 @@ def flatten(steps: object) -> FlatSteps:
             if type(children) is not list:
                 notes.append(Note(step, "bad_field", f"steps must be a list, found {kind(children)}"))
             elif id(children) in seen:  # only in Python objects; JSON text cannot do this
-                is_cycle = id(children) in open_lists
-                what = "those it is in" if is_cycle else "the same list as those of another step"
-                notes.append(Note(step, "cycle" if is_cycle else "duplicate_step", f"its steps are {what}"))
+                notes.append(Note(step, "duplicate_step", "its steps are a list that came before"))
             else:
                 stack.append((iter(children), len(records) - 1))
-                open_lists.append(id(children))
                 seen.add(id(children))
                 break  # to read its children, then the rest of its siblings
         else:
             stack.pop()
-            open_lists.pop()
     has_links = any(_parent_id(step) for step in top if type(step) is dict)
     return FlatSteps(records, parents, depths, notes, range(len(records)), has_links)
 

@@ -94,14 +94,21 @@ class Archive:
         ArchiveError
             If the archive cannot be written.
         """
-        from runkit.archive.writing import add_records
+        from runkit.archive.writing import Writer
 
         records = records_of(source)
         first = list(islice(records, 1))  # an invalid source raises before anything is created
-        snapshot = self._place.make()
+        writer = Writer(self._place.make())
+        is_interrupted = False
         bar = Bar(iterable=chain(first, records), unit="run", delay=2, disable=not progress)
         with bar, gc_paused():
-            return add_records(snapshot, bar)
+            try:
+                for record in bar:
+                    writer.add(record)
+            except KeyboardInterrupt:
+                is_interrupted = True
+            writer.write()
+        return writer.added(is_interrupted=is_interrupted)
 
     def compact(self) -> int:
         """Make the archive smaller and faster to read: drop older copies of runs, and join small files.

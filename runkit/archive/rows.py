@@ -14,6 +14,7 @@ import pyarrow as pa
 from runkit import jsontext
 from runkit.contract import BUSINESS_FIELDS, FINAL_STATUSES, LOCAL, Json, current_status, format_time
 from runkit.tables.batch import read_runs
+from runkit.tables.frames import newest_copies
 from runkit.tables.problems import Problems
 from runkit.tables.schema import TEXT, TIME
 from runkit.tables.sources import Record
@@ -96,10 +97,9 @@ def business_of(row: Json) -> Json:
 
 
 def resolve(rows: pa.Table) -> pa.Table:
-    """Select the newest copy of each run: by updated_at, then one with steps, then the one read last.
+    """Select the newest copy of each run.
 
-    At a tie the later row wins. A newest copy without a business gets all business fields of the newest copy
-    with one.
+    If it has no business, it gets all business fields of the newest copy with one.
 
     Parameters
     ----------
@@ -113,10 +113,8 @@ def resolve(rows: pa.Table) -> pa.Table:
     """
     copies = rows.select(RANKED).to_pandas()
     copies["row"] = np.arange(len(rows))
-    order = ["updated_at", "has_steps", "read_at"]
-    copies = copies.sort_values(order, na_position="first", kind="stable")
-    newest = copies.drop_duplicates("run_id", keep="last").sort_values("row")
-    with_one = copies.dropna(subset="business_id").drop_duplicates("run_id", keep="last")
+    newest = newest_copies(copies).sort_values("row")
+    with_one = newest_copies(copies.dropna(subset="business_id"))
     fallback = newest["run_id"].map(with_one.set_index("run_id")["row"]).fillna(newest["row"])
     business_row = newest["row"].where(newest["business_id"].notna(), fallback).to_numpy(np.int64)
     resolved = rows.take(newest["row"].to_numpy())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runkit import contract
+from runkit.archive.rows import resolve
 from runkit.archive.table import CommitConflict, Place
 from runkit.archive.writing import Added, Writer, compact
 from runkit.arguments import check_workers
@@ -70,12 +71,13 @@ def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen
     check_workers(workers)
     listed = client.runs.list(progress=progress, **chosen)
     snapshot = place.make()
-    known = snapshot.known(listed.ids, ["status"])
+    newest = resolve(snapshot.copies(["status"], listed.ids)).to_pylist()
+    known = {row["run_id"]: row for row in newest}
     due = [run for run in listed if _is_due(run, known.get(run.id))]
     n_listed, covered = len(listed), _covered(listed)
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
-    del listed, known  # while the runs are read, memory holds none of the others
+    del listed, newest, known  # while the runs are read, memory holds none of the others
     writer = Writer(snapshot, within=WRITE_INTERVAL)
     errors, stopped = _read(client, due, writer, workers=workers, progress=progress)
     snapshot.refresh()

@@ -22,7 +22,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 
 from runkit import files
-from runkit.archive.rows import RANKED, REQUIRED, SCHEMA, WITH_STATISTICS, resolve
+from runkit.archive.rows import RANKED, REQUIRED, SCHEMA, WITH_STATISTICS
 from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.secret import HIDDEN
 from runkit.tables.frames import full_ids
@@ -217,10 +217,6 @@ class Snapshot:
         """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
         known = self.copies()["run_id"].to_pylist()
         return full_ids(run_ids, known, f"version {self.version} of {self.place.uri}")
-
-    def known(self, run_ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Give columns of the newest copies of some runs, by run id."""
-        return {row["run_id"]: row for row in resolve(self.copies(columns, run_ids)).to_pylist()}
 
     def retry(self, write: Callable[[], object]) -> None:
         """Write, and after a conflict write again on the newest version. Raises `CommitConflict`."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from runkit.archive.rows import SCHEMA, resolve, table_of
+from runkit.archive.rows import RANKED, SCHEMA, resolve, table_of
 from runkit.archive.table import Place, Snapshot
 from runkit.logs import log
 from runkit.tables.frames import problems_frame
 from runkit.tables.problems import Problems, problem_words
+from runkit.tables.schema import TEXT
 from runkit.tables.sources import Record
 from runkit.text import plural
 
@@ -78,7 +80,7 @@ class Writer:
         self._size = 0
         self._since = 0.0
         self._problems = Problems()
-        self._n_new = self._n_changed = self._n_unchanged = self._n_refused = 0
+        self._counts: Counter[str] = Counter()
 
     def add(self, record: Record) -> None:
         """Add a record, and write if it is time."""
@@ -104,39 +106,26 @@ class Writer:
         due, n_new = _due(batch, self._snapshot)
         if len(due):
             self._snapshot.append(due)
-        self._n_new += n_new
-        self._n_changed += len(due) - n_new
-        self._n_unchanged += len(batch) - len(due)
-        self._n_refused += len(self._records) - len(batch)
+        self._counts["new"] += n_new
+        self._counts["changed"] += len(due) - n_new
+        self._counts["unchanged"] += len(batch) - len(due)
+        self._counts["refused"] += len(self._records) - len(batch)
         self._problems.rows += problems.rows
         self._records, self._size = [], 0
 
     def added(self, *, is_interrupted: bool) -> Added:
         """Give the counts of everything."""
-        if self._n_refused:
-            log.warning("%s could not be archived; see .problems", plural(self._n_refused, "record"))
+        if n_refused := self._counts["refused"]:
+            log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
         return Added(
-            n_new=self._n_new,
-            n_changed=self._n_changed,
-            n_unchanged=self._n_unchanged,
-            n_refused=self._n_refused,
-            version=self._snapshot.version,
-            problems=problems_frame(self._problems),
-            is_interrupted=is_interrupted,
+            self._counts["new"],
+            self._counts["changed"],
+            self._counts["unchanged"],
+            n_refused,
+            self._snapshot.version,
+            problems_frame(self._problems),
+            is_interrupted,
         )
-
-
-def add_records(snapshot: Snapshot, records: Iterable[Record]) -> Added:
-    """Write the runs of some records; Ctrl-C stops reading and writes what has arrived."""
-    writer = Writer(snapshot)
-    is_interrupted = False
-    try:
-        for record in records:
-            writer.add(record)
-    except KeyboardInterrupt:
-        is_interrupted = True
-    writer.write()
-    return writer.added(is_interrupted=is_interrupted)
 
 
 def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:
@@ -146,22 +135,18 @@ def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:
     the same time are not seen here; reading resolves them.
     """
     batch = resolve(batch).sort_by("created_at")  # so that reading is in order of time
-    known = snapshot.known(batch["run_id"].to_pylist(), ["digest"])
-    rows = batch.drop_columns(["json"]).to_pylist()
-    is_due = [_is_due(row, known.get(row["run_id"])) for row in rows]
-    n_new = sum(row["run_id"] not in known for row in rows)
-    return batch.filter(pa.array(is_due, pa.bool_())), n_new
+    columns = [*RANKED, "digest"]
+    known = resolve(snapshot.copies(columns, batch["run_id"].to_pylist())).select(columns)
+    before = _digests(known)
+    after = _digests(resolve(pa.concat_tables([known, batch.select(columns)])))
+    due = [run_id for run_id, digest in after.items() if digest != before.get(run_id)]
+    return batch.filter(pc.is_in(batch["run_id"], pa.array(due, TEXT))), len(batch) - len(before)
 
 
-def _is_due(row: dict[str, Any], known: dict[str, Any] | None) -> bool:
-    if known is None or (known["business_id"] is None and row["business_id"] is not None):
-        return True
-    return row["digest"] != known["digest"] and _rank(row) >= _rank(known)
-
-
-def _rank(row: dict[str, Any]) -> tuple[Any, ...]:
-    read_at = row["read_at"]
-    return (row["updated_at"], row["has_steps"], read_at is not None, read_at)
+def _digests(rows: pa.Table) -> dict[str, tuple[str, str | None]]:
+    """Give what tells copies of a run apart: by run id the digest, and the business, which it ignores."""
+    columns = (rows[name].to_pylist() for name in ("run_id", "digest", "business_id"))
+    return {run_id: (digest, business) for run_id, digest, business in zip(*columns, strict=True)}
 
 
 def compact(place: Place, max_small: int = 1) -> None:

@@ -191,11 +191,17 @@ def _read_steps(runs: Runs) -> Steps:
         _note_tree_problems(runs, trees)
         first = np.searchsorted(unlinked.run, np.arange(len(flats)))
         origins = first[steps.run] + _chained(tree.origins for tree in trees)
-        columns = _take_rows(columns, np.searchsorted(valid, origins))
+        rows = np.searchsorted(valid, origins)
+        columns = Columns(
+            {name: take(values, rows) for name, values in columns.text.items()},
+            {name: values[rows] for name, values in columns.time.items()},
+        )
     texts = dict(columns.text)
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
     texts["status"] = map_words(texts["status"], current_status)
-    texts["resolution"] = _resolutions(steps.records, texts["type"])
+    is_interrupt = is_word(texts["type"], "interrupt").tolist()
+    pairs = zip(steps.records, is_interrupt, strict=True)
+    texts["resolution"] = text(resolution_of(record) if has_one else None for record, has_one in pairs)
     steps = steps._replace(text=texts, time=columns.time)
     _compare_parents(steps)
     return steps
@@ -214,21 +220,6 @@ def _note_tree_problems(runs: Runs, trees: Sequence[FlatSteps]) -> None:
     for record, tree in zip(runs.records, trees, strict=True):
         for note in tree.notes:
             runs.problems.add(record, note.problem, note.detail, step=note.record)
-
-
-def _take_rows(columns: Columns, rows: Ints) -> Columns:
-    texts = {name: take(values, rows) for name, values in columns.text.items()}
-    times = {name: values[rows] for name, values in columns.time.items()}
-    return Columns(texts, times)
-
-
-def _resolutions(records: Sequence[Json], types: pa.Array) -> pa.Array:
-    """Read how the interrupt policy resolved each interrupt; null for all other steps."""
-    is_interrupt = is_word(types, "interrupt").tolist()
-    return text(
-        resolution_of(record) if has_one else None
-        for record, has_one in zip(records, is_interrupt, strict=True)
-    )
 
 
 def _concatenated(runs: Runs, trees: Sequence[FlatSteps]) -> Steps:
@@ -380,12 +371,16 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     is_error = is_word(steps["type"], "error")
     is_pending = is_word(interrupts["outcome"], findings.PENDING)
     title = map_words(runs.text["agent"], agent_title)
+    requesters = [record.raw.get("requester") for record in runs.records]
+    artifacts = chunks["artifacts"]
+    is_output = is_word(artifacts["origin"], findings.OUTPUT)
+    outputs = artifacts["run"][is_output], take(artifacts["confidence"], np.flatnonzero(is_output))
     return {
         **runs.text,
         **runs.time,
         "run_id": runs.text["id"],
         "agent_name": pc.coalesce(runs.text["agent_name"], title),
-        "requester": _requesters(runs),
+        "requester": text(one.get("name") if isinstance(one, dict) else None for one in requesters),
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "as_of": runs.as_of,
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
@@ -393,20 +388,8 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
         "has_steps": runs.has_steps,
         "n_errors": count(steps["run"][is_error], n),
         "n_pending": count(interrupts["run"][is_pending], n),
-        "confidence": _lowest_confidences(chunks["artifacts"], n),
+        "confidence": findings.extreme_word(*outputs, n, CONFIDENCES, "max"),
     }
-
-
-def _requesters(runs: Runs) -> pa.Array:
-    requesters = [record.raw.get("requester") for record in runs.records]
-    return text(one.get("name") if isinstance(one, dict) else None for one in requesters)
-
-
-def _lowest_confidences(artifacts: Chunk, n: int) -> pa.Array:
-    """Return the lowest confidence among the artifacts of each run's output."""
-    is_output = is_word(artifacts["origin"], findings.OUTPUT)
-    confidences = take(artifacts["confidence"], np.flatnonzero(is_output))
-    return findings.extreme_word(artifacts["run"][is_output], confidences, n, CONFIDENCES, "max")
 
 
 def _budget(steps: Steps) -> Chunk:

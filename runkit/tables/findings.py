@@ -192,7 +192,19 @@ def _pending_items(runs: Runs) -> list[list[Json]]:
         else:
             seen.add((owner, item["id"]))
             items[owner].append(item)
+            for path, proposal in _combined(value):
+                if not isinstance(proposal, dict):
+                    detail = f"expected an object, found {kind(proposal)}"
+                    note(owner, "bad_field", detail, f"[{index}].{path}")
     return items
+
+
+def _combined(value: Json) -> list[tuple[str, Any]]:
+    """List the proposals of a combined value with the path of each, whatever they are."""
+    proposals = value.get("proposals", [])
+    if not isinstance(proposals, list):
+        return [("value.proposals", proposals)] * (proposals is not None)
+    return [(f"value.proposals[{number}]", proposal) for number, proposal in enumerate(proposals)]
 
 
 def interrupt_columns(questions: Sequence[Question], steps: Steps) -> Chunk:
@@ -235,6 +247,7 @@ class ArtifactList(NamedTuple):
     agent: str | None
     artifacts: Any
     field: str
+    item: Json | None = None  # the pending item that has it
 
 
 def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactList]:
@@ -268,8 +281,8 @@ def _lists_in_value(question: Question) -> Iterator[ArtifactList]:
     item = question.item
     if item is None:
         return
-    is_combined = isinstance(item["value"].get("proposals"), list)
-    for number, proposal in enumerate(proposals_of(item["value"])):
+    usable = [(path, proposal) for path, proposal in _combined(item["value"]) if isinstance(proposal, dict)]
+    for path, proposal in usable or [("value", item["value"])]:
         artifacts = proposal.get("artifacts")
         if artifacts not in EMPTY:
             yield ArtifactList(
@@ -279,7 +292,8 @@ def _lists_in_value(question: Question) -> Iterator[ArtifactList]:
                 question.interrupt_id,
                 _text_or_none(proposal.get("agent")) or _agent(item),
                 artifacts,
-                f"value.proposals[{number}].artifacts" if is_combined else "value.artifacts",
+                f"{path}.artifacts",
+                item,
             )
 
 
@@ -290,7 +304,11 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
     def note(number: int, problem: str, detail: str, path: str) -> None:
         entry = lists[number]
         field = entry.field + path
-        if entry.step < 0:
+        if entry.item is not None:
+            items = runs.records[entry.run].raw["interrupts"]
+            place = next(index for index, item in enumerate(items) if item is entry.item)
+            runs.note(entry.run, problem, detail, f"interrupts[{place}].{field}")
+        elif entry.step < 0:
             runs.note(entry.run, problem, detail, field)
         else:
             steps.note(entry.step, problem, detail, field)

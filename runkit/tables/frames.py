@@ -425,13 +425,14 @@ def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[st
     """
     names = list(batches[0])
     tables = {name: pa.concat_tables(batch.pop(name) for batch in batches) for name in names}
-    runs = tables["runs"].select(["run_id", "updated_at", "location"]).to_pandas()
-    newest = runs.sort_values("updated_at", kind="stable").drop_duplicates("run_id", keep="last")
+    columns = ["run_id", "updated_at", "has_steps", "location"]
+    runs = tables["runs"].select(columns).append_column("read_at", tables["reads"]["read_at"]).to_pandas()
+    newest = newest_copies(runs)
     is_kept = runs.index.isin(newest.index)
     if not is_kept.all():
         newest_at = newest.set_index("run_id")["location"]
-        for run_id, _, location in runs[~is_kept].itertuples(index=False):
-            detail = f"replaced by the record at {newest_at[run_id]}, which is newer or comes later"
+        for run_id, location in runs.loc[~is_kept, ["run_id", "location"]].itertuples(index=False):
+            detail = f"replaced by the record at {newest_at[run_id]}, which is newer, whole or later"
             problems.add(Record({"id": run_id}, location), "duplicate_run", detail)
         n_rows = {name: tables["runs"][f"n_{name}"] for name in PARTS}
         for name in names:
@@ -439,6 +440,15 @@ def _assemble(batches: list[dict[str, pa.Table]], problems: Problems) -> dict[st
             tables[name] = tables[name].filter(pa.array(is_of_kept_run))
     dataframes = {name: cast(tables.pop(name).to_pandas(split_blocks=True), name) for name in names}
     return dataframes | {"problems": problems_frame(problems)}
+
+
+def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
+    """Keep the newest copy of each run: the latest `updated_at`; at a tie one with steps, then the later.
+
+    The later is the one that was read last, else the one in the later row.
+    """
+    ranked = copies.sort_values(["updated_at", "has_steps", "read_at"], na_position="first", kind="stable")
+    return ranked.drop_duplicates("run_id", keep="last")
 
 
 def problems_frame(problems: Problems) -> pd.DataFrame:

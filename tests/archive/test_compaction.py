@@ -47,17 +47,17 @@ def n_files(folder: Path) -> int:
 
 def test_superseded_copies_go_and_small_files_are_joined(archive: runkit.Archive, tmp_path: Path) -> None:
     """One row a run and one file are left; every version still reads as it did."""
-    for number in range(30):
-        archive.add([item(f"r{number % 10}", 100 + number)])
-    before, old = held(archive), held(archive, version=5)
-    assert sum(rows_in(tmp_path / "runs").values()) == 30
+    for number in range(12):
+        archive.add([item(f"r{number % 4}", 100 + number)])
+    before, old = held(archive), held(archive, version=3)
+    assert sum(rows_in(tmp_path / "runs").values()) == 12
     version = archive.compact()
     assert version == archive.version
-    assert rows_in(tmp_path / "runs") == {f"r{number}": 1 for number in range(10)}
+    assert rows_in(tmp_path / "runs") == {f"r{number}": 1 for number in range(4)}
     assert n_files(tmp_path / "runs") == 1
-    assert held(archive) == before == {f"r{number}": item(f"r{number}", 120 + number) for number in range(10)}
-    assert held(archive, version=5) == old
-    assert len(old) == 5
+    assert held(archive) == before == {f"r{number}": item(f"r{number}", 108 + number) for number in range(4)}
+    assert held(archive, version=3) == old
+    assert len(old) == 3
 
 
 def test_nothing_to_do_writes_nothing(archive: runkit.Archive) -> None:
@@ -93,7 +93,7 @@ def test_many_superseded_copies_take_several_commits(
 ) -> None:
     """The table's library takes only so many rows at once; a run may have more copies than that."""
     monkeypatch.setattr(writing, "DROPPED_AT_ONCE", 7)
-    for number in range(12):
+    for number in range(9):
         archive.add([item("often", 100 + number), *(item(f"r{one}", 100 + number % 3) for one in range(10))])
     before = held(archive)
     archive.compact()
@@ -192,7 +192,7 @@ def test_adds_and_compactions_at_once(archive: runkit.Archive, tmp_path: Path) -
 
     def add(name: str) -> None:
         chance = random.Random(name)
-        for number in range(10):
+        for number in range(5):
             shared = item(f"shared-{chance.randrange(5)}", 100 + number, writer=name)
             runkit.Archive(tmp_path / "runs").add([item(f"{name}-{number}"), shared], progress=False)
 
@@ -216,7 +216,7 @@ def test_adds_and_compactions_at_once(archive: runkit.Archive, tmp_path: Path) -
     for thread in compacters:
         thread.join()
     assert errors == []
-    ids = {f"{name}-{number}" for name in "ab" for number in range(10)}
+    ids = {f"{name}-{number}" for name in "ab" for number in range(5)}
     assert {one for one in held(archive) if not one.startswith("shared")} == ids
     archive.compact()
     assert ids <= held(archive).keys()
@@ -228,7 +228,7 @@ def test_a_sync_ends_with_it(
 ) -> None:
     """After a sync the table has one row a run, and few small files."""
     monkeypatch.setattr("runkit.archive.sync.MAX_SMALL_FILES", 3)
-    with runkit.sandbox(speed=600, history=10, seed=3) as box, box.client(rate=None) as client:
+    with runkit.sandbox(speed=600, history=5, seed=3) as box, box.client(rate=None) as client:
         listed = client.runs.list()
         for one in listed:
             archive.add([one])

@@ -31,7 +31,7 @@ print("ready", flush=True)
 for number in range(count):
     archive.add([shared(number, name) if number % 4 == 3 else own(name, number)], progress=False)
     print(number, flush=True)
-    if compacts and number % 10 == 9:
+    if compacts and number % 5 == 4:
         try:
             archive.compact()
         except runkit.errors.ArchiveError:  # others are always in the way

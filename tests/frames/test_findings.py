@@ -115,6 +115,17 @@ def test_the_kind_of_a_question(value: dict[str, Any], kind: str) -> None:
     assert asked(question("q", 1, None), items=[pending(**value)]).interrupts["kind"].tolist() == [kind]
 
 
+def test_a_proposal_that_is_no_object_is_noted() -> None:
+    """It is left out, and the place of each other is that in the data."""
+    proposals = [7, {"artifacts": [artifact(), {"title": 8}]}, None]
+    frames = asked(question("q", 1, None), items=[pending(proposals=proposals)])
+    assert frames.interrupts["n_proposals"].tolist() == [1]
+    places = [".interrupts[0].value.proposals[0]", ".interrupts[0].value.proposals[2]"]
+    places += [f".interrupts[0].value.proposals[1].artifacts[1].{name}" for name in ("title", "type")]
+    noted = frames.problems[frames.problems["problem"] == "bad_field"]
+    assert sorted(noted["location"].str.removeprefix("$")) == sorted(places)
+
+
 def test_a_combined_proposal_counts_its_proposals() -> None:
     """Each of them names its agent among the artifacts."""
     proposals = [{"agent": name, "artifacts": [artifact(name)]} for name in ("tin", "watchlist")]

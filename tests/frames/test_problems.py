@@ -6,11 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import runkit
-from support import artifact, at, question, run, runs, step
+from support import artifact, at, question, run, step
 
 RUN_FIELDS = ["object", "id", "created_at", "updated_at", "status"]
 STEP_FIELDS = ["id", "run_id", "type", "name", "label", "status", "started_at"]
@@ -249,44 +247,6 @@ def test_a_cut_list_of_runs_is_said() -> None:
     assert not frames.is_complete
     assert words(frames) == ["truncated"]
     assert "limit=1" in repr(frames)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=8,
-)
-BREAKABLE = [
-    *("id", "run_id", "object", "status", "created_at", "started_at", "ended_at", "agent", "requester"),
-    *("_runkit", "output", "interrupts", "steps", "artifacts", "sources", "result", "parent_step_id"),
-    *("value", "type", "label", "completed_at", "updated_at"),
-]
-
-
-@st.composite
-def mangled_runs(draw: st.DrawFn) -> Any:
-    """A good run in which a few fields, at any depth, hold any JSON."""
-    source = draw(runs())
-    places = [source]
-    todo = list(source["steps"])
-    while todo:
-        item = todo.pop()
-        places.append(item)
-        todo += item["steps"]
-    for place in draw(st.lists(st.sampled_from(range(len(places))), max_size=4)):
-        places[place][draw(st.sampled_from(BREAKABLE))] = draw(JSON)
-    return source
-
-
-@given(st.lists(mangled_runs() | JSON, max_size=3))
-def test_any_json_gets_a_verdict(source: list[Any]) -> None:
-    """Whatever comes in, every record is either kept or refused, and nothing raises."""
-    frames = runkit.frames(source)
-    assert frames.coverage.seen == len(source)
-    assert frames.coverage.kept == len(frames.runs)
-    refused = frames.problems["problem"].isin(["not_a_run", "bad_field", "duplicate_run", "bad_json"])
-    assert refused.sum() >= frames.coverage.refused
-    assert set(frames.steps["run_id"]) <= set(frames.runs["run_id"])
 
 
 def cyclic() -> dict[str, Any]:

@@ -64,7 +64,7 @@ def same(left: runkit.Frames, right: runkit.Frames) -> None:
 # ------------------------------------------------------------------------------------------------ objects
 
 
-@fuzz(30)
+@fuzz(16)
 @given(st.lists(mangled(python_values) | python_values, max_size=3).map(Case))
 def test_any_objects_get_a_verdict(case: Case) -> None:
     """Python's own objects anywhere in runs, or in place of them."""
@@ -72,7 +72,7 @@ def test_any_objects_get_a_verdict(case: Case) -> None:
     assert f.coverage.seen == len(case.value)
 
 
-@fuzz(20)
+@fuzz(12)
 @given((mangled(python_values) | python_values).map(Case))
 def test_any_document_gets_frames_or_a_usage_error(case: Case) -> None:
     """Parsed JSON, or what is no source at all."""
@@ -85,7 +85,7 @@ def test_any_document_gets_frames_or_a_usage_error(case: Case) -> None:
     assert len(words) < 2_000
 
 
-@fuzz(20)
+@fuzz(12)
 @given(mangled(python_values).map(Case))
 def test_a_neighbour_changes_nothing(case: Case) -> None:
     """What is wrong with one run does not touch the rows of another."""
@@ -101,7 +101,7 @@ def test_a_neighbour_changes_nothing(case: Case) -> None:
                 assert getattr(theirs, name)[column].astype("str").equals(df[column].astype("str"))
 
 
-@fuzz(15)
+@fuzz(8)
 @given(mangled(python_values).map(Case))
 def test_raise_or_collect(case: Case) -> None:
     """`on_error="raise"` raises for what collecting calls an error, and carries the same problems."""
@@ -122,7 +122,7 @@ def written(value: Any, *, is_ascii: bool) -> bytes:
     return json.dumps(value, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
 
 
-@fuzz(30)
+@fuzz(16)
 @given(mangled(), st.booleans())
 def test_text_says_the_same_as_objects(source: Json, is_ascii: bool) -> None:
     """A document gives the frames of what it says, unless it is too deep."""
@@ -133,7 +133,7 @@ def test_text_says_the_same_as_objects(source: Json, is_ascii: bool) -> None:
         same(f, runkit.frames(source))
 
 
-@fuzz(20)
+@fuzz(12)
 @given(st.lists(mangled() | json_values, min_size=1, max_size=4), st.booleans())
 def test_lines_are_isolated(sources: list[Any], is_ascii: bool) -> None:
     """Each line is a record of its own: kept or refused, it costs the others nothing."""
@@ -144,7 +144,7 @@ def test_lines_are_isolated(sources: list[Any], is_ascii: bool) -> None:
     assert {"first", "last"} <= set(f.runs["run_id"])
 
 
-@fuzz(40)
+@fuzz(24)
 @given(st.binary(max_size=60) | texts.map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"\xff\xfe{\x00}\x00")
 @example(b"NaN")
@@ -157,7 +157,7 @@ def test_any_bytes_get_a_verdict(text: bytes) -> None:
     sound(runkit.frames(text))
 
 
-@fuzz(20)
+@fuzz(12)
 @given(mangled(), st.floats(0, 1), st.binary(max_size=2))
 def test_damaged_text_gets_a_verdict(source: Json, share: float, noise: bytes) -> None:
     """A document that is cut, or with other bytes somewhere in it."""
@@ -190,7 +190,7 @@ def test_an_integer_beyond_64_bits_is_a_float(n_digits: int, number: float) -> N
 # ------------------------------------------------------------------------------------------------- files
 
 
-@fuzz(12)
+@fuzz(8)
 @given(st.lists(mangled(), max_size=3))
 def test_what_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, sources: list[Json]) -> None:
     """All six frames, by runkit and, where there are rows, by pandas alone."""
@@ -202,7 +202,7 @@ def test_what_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, so
             pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), df)
 
 
-@fuzz(12)
+@fuzz(8)
 @given(
     st.lists(mangled() | json_values, min_size=1, max_size=3), st.sampled_from([".json", ".ndjson", ".jsonl"])
 )
@@ -227,7 +227,7 @@ def test_files_say_what_bytes_say(
         )
 
 
-@fuzz(12)
+@fuzz(8)
 @given(st.binary(max_size=80), st.sampled_from([".json", ".ndjson", ".json.gz", ".ndjson.gz"]))
 def test_any_file_gets_a_verdict(tmp_path_factory: pytest.TempPathFactory, text: bytes, suffix: str) -> None:
     """Files of anything under the right name, compressed or cut or neither."""
@@ -282,7 +282,7 @@ def test_frames_are_saved_nowhere_odd(tmp_path: Path, name: str) -> None:
 SIMPLE_TIMES = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z")
 
 
-@fuzz(20)
+@fuzz(12)
 @given(st.lists(unicode_texts, min_size=1, max_size=4, unique=True))
 def test_any_text_is_an_id(ids: list[str]) -> None:
     """Runs, steps and parents of any names join, nested or flat."""
@@ -296,7 +296,7 @@ def test_any_text_is_an_id(ids: list[str]) -> None:
         assert f.select(ids[0]).steps["run_id"].tolist() == [ids[0]] * 2
 
 
-@fuzz(20)
+@fuzz(12)
 @given(st.lists(python_values | texts, max_size=3).map(Case))
 def test_select_of_anything(case: Case) -> None:
     """Ids that are here are cut out, anything else is a `UsageError` that shows it in short."""
@@ -320,7 +320,7 @@ def test_select_of_no_ids_is_a_usage_error(wanted: Any) -> None:
         runkit.frames(run()).select(wanted)
 
 
-@fuzz(30)
+@fuzz(16)
 @given(st.lists(times, min_size=5, max_size=5), st.booleans())
 def test_any_times_add_up(moments: list[str], is_open: bool) -> None:
     """Years 1 and 9999, leap seconds, offsets, nanoseconds: read exactly or named as a bad field."""
@@ -346,7 +346,7 @@ def test_open_runs_are_measured_at_any_time(as_of: str) -> None:
     assert f.runs["duration_s"].ge(0).all()
 
 
-@fuzz(15)
+@fuzz(8)
 @given(python_values.map(Case) | times.map(Case))
 def test_any_as_of_is_a_time_or_a_usage_error(case: Case) -> None:
     """The argument is looked at before anything is read."""
@@ -389,8 +389,8 @@ def test_a_place_far_down_is_abbreviated() -> None:
 
 
 def test_many_questions_are_paired_in_a_moment() -> None:
-    """Five thousand questions with their steps, by id and by label."""
-    n = 5_000
+    """Two thousand questions with their steps, by id and by label."""
+    n = 2_000
     steps = [question(f"s{number}", 0, None, label=f"Q{number}") for number in range(n)]
     asked = [{"id": f"s{number}", "value": {}} for number in range(0, n, 2)]
     asked += [
@@ -405,10 +405,8 @@ def test_many_questions_are_paired_in_a_moment() -> None:
 @pytest.mark.parametrize(
     "value", [nested(1, 5_000), nested(1, 5_000, name=None), 10**5000], ids=["object", "list", "int"]
 )
-@pytest.mark.parametrize(
-    "field", ["id", "status", "agent", "created_at", "requester", "steps", "output", "interrupts", "_runkit"]
-)
-def test_a_monstrous_field_of_a_run(field: str, value: Any) -> None:
+def test_a_monstrous_field_of_a_run(value: Any) -> None:
     """Deep values and large numbers in place of each kind of field."""
-    f = sound(runkit.frames([run(step("a")) | {field: value}, run(run_id="good")]))
-    assert "good" in f.runs["run_id"].tolist()
+    fields = ("id", "status", "agent", "created_at", "requester", "steps", "output", "interrupts", "_runkit")
+    f = sound(runkit.frames([*(run(step("a")) | {field: value} for field in fields), run(run_id="good")]))
+    assert f.runs["run_id"].tolist() == ["good"]

@@ -109,7 +109,7 @@ def test_adders_that_are_killed(tmp_path: Path, told: Told) -> None:
             for name in chance.sample(sorted(running), KILLS):
                 output = running[name].stdout
                 assert output is not None
-                while len(numbers[name]) < 3:
+                for _ in range(chance.choice([0, 3])):  # after some runs, or perhaps before it has a table
                     line = output.readline()
                     numbers[name] += [int(line)] if line != "ready\n" else []
                 time.sleep(chance.uniform(0, 0.2))  # at whatever moment
