@@ -96,9 +96,13 @@ class CellCondition:
 
 
 def is_interactive() -> bool:
-    """Whether this is a notebook in a front end: not a script, and not executed by nbclient or nbconvert."""
+    """Whether this is a notebook in a front end: not a script, and not executed by nbclient or nbconvert.
+
+    These two do not allow a cell to ask for input.
+    """
     kernel = _kernel()
-    return kernel is not None and bool(getattr(kernel, "_allow_stdin", True))
+    cell = kernel.get_parent() if kernel is not None else None
+    return kernel is not None and bool((cell or {}).get("content", {}).get("allow_stdin", True))
 
 
 def is_headless() -> bool:
@@ -121,7 +125,7 @@ def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
     kernel = _kernel()
     if kernel is None:
         raise UsageError(f"this form needs an open notebook; {ALTERNATIVE}")
-    if not is_interactive():  # nbclient and nbconvert allow no stdin
+    if not is_interactive():
         raise UsageError(f"this form needs an open notebook, and this one runs headless; {ALTERNATIVE}")
     kernel_version = tuple(map(int, version("ipykernel").split(".")[:2]))
     if kernel_version < (7, 0) or (is_on_main_thread and kernel_version < CLICKS_WHILE_WAITING):
@@ -245,7 +249,7 @@ class CellOutput(Generic[C]):
     """
 
     controller: C
-    _ticker: Ticker
+    _ticker: Ticker | None = None
     _alternative = ALTERNATIVE
     _head: Any = None
     _handle: Any = None
@@ -288,9 +292,9 @@ class CellOutput(Generic[C]):
             self._handle = output(widget_bundle(self.widget))
 
     def _on_views(self, n_views: int) -> None:
-        if n_views and self._card is not None:
+        if self._ticker is not None and n_views and self._card is not None:
             self._ticker.start()
-        else:
+        elif self._ticker is not None:
             self._ticker.stop()
 
     def _update_twin(self, _snapshot: object) -> None:
@@ -300,7 +304,8 @@ class CellOutput(Generic[C]):
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
-        self._ticker.stop()
+        if self._ticker is not None:
+            self._ticker.stop()
         card, self._card = self._card, None
         if card is not None and self.controller is not None:
             self.controller.unsubscribe(card.show)

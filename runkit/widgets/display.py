@@ -83,7 +83,6 @@ def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
     question, client, snapshot = controller.question, controller.client, controller.snapshot
     state, receipt = snapshot.state, snapshot.receipt
     message = f"{OFFLINE} {snapshot.message}" if snapshot.is_offline else snapshot.message
-    controller.note_display()
     return {
         "kind": "form",
         "question": {

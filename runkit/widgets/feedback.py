@@ -129,7 +129,6 @@ class FeedbackForm(CellOutput[FeedbackController]):
     def __init__(self, client: Client, run: str | Run) -> None:
         self.controller = FeedbackController(client, client.runs.get(run))
         self.controller.subscribe(self._update_twin)
-        self._ticker = jobs.Ticker(lambda: None, "feedback")  # nothing to wait for
 
     def __repr__(self) -> str:
         controller = self.controller

@@ -154,6 +154,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         """Check for other people's answers only while a page displays the form."""
         super()._on_views(n_views)
         if n_views:
+            self._controller.note_display()
             self._condition.set_displayed()
 
     def _tick(self) -> float | None:

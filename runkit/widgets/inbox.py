@@ -131,14 +131,13 @@ class InterruptInbox(CellOutput[InboxController]):
     def _describe(self) -> Json:
         snapshot = self.controller.snapshot
         form, rows = snapshot.form, self.controller.rows()
-        waited = [row.wait_s for row in rows if row.wait_s is not None]
-        age = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
+        seconds = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
         message = "" if snapshot.is_opening else snapshot.message
         top = {
             "title": summary(snapshot),
             "mode": self._client.mode,
-            "oldest": duration(max(waited)) if waited else "",
-            "age": age,
+            "oldest": next((age(row) for row in snapshot.waiting if row.wait_s is not None), ""),
+            "age": seconds,
             "who": visible(self.controller.who),
             "filter": len(rows) > FILTER_FROM,
             "error": f"{snapshot.error} {message}".strip(),
@@ -165,7 +164,7 @@ class InterruptInbox(CellOutput[InboxController]):
             items.append({"head": EXPIRED})
         items += [{**_item(row), "is_fixed": True, "tone": ""} for row in snapshot.expired[:MAX_ROWS]]
         items += _not_shown(snapshot.expired, "inbox.expired has all")
-        return [*items, {"head": snapshot.coverage}]
+        return [*items, {"head": snapshot.coverage}] if items else []
 
 
 def _not_shown(rows: Sequence[object], where: str) -> list[Json]:

@@ -321,6 +321,7 @@ def test_read_only(box: Sandbox, client: Client) -> None:
     with box.client(read_only=True) as reader:
         inbox = InterruptInbox(reader)
         page = shown(inbox)
+        eventually(lambda: "status" in page.drawn)
         assert page.drawn["status"]["read_only"]
         assert "Read-only" in page.drawn["status"]["message"]
         assert "Read-only" in inboxes.static(inbox.controller.snapshot, reader)["text/html"]
