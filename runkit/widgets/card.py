@@ -251,6 +251,7 @@ class CellOutput(Generic[C]):
     controller: C
     _ticker: Ticker | None = None
     _alternative = ALTERNATIVE
+    _end_text: str  # what replaces a card that is closed
     _head: Any = None
     _handle: Any = None
     _card: Card | None = None
@@ -266,10 +267,6 @@ class CellOutput(Generic[C]):
         raise NotImplementedError
 
     def _receive(self, content: Json) -> None:
-        raise NotImplementedError
-
-    def _end_text(self) -> str:
-        """Give what replaces a card that is closed; "" for nothing."""
         raise NotImplementedError
 
     @property
@@ -292,7 +289,10 @@ class CellOutput(Generic[C]):
             self._handle = output(widget_bundle(self.widget))
 
     def _on_views(self, n_views: int) -> None:
-        if self._ticker is not None and n_views and self._card is not None:
+        self._set_ticking(n_views > 0 and self._card is not None)
+
+    def _set_ticking(self, is_on: bool) -> None:
+        if self._ticker is not None and is_on:
             self._ticker.start()
         elif self._ticker is not None:
             self._ticker.stop()
@@ -304,14 +304,13 @@ class CellOutput(Generic[C]):
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
-        if self._ticker is not None:
-            self._ticker.stop()
+        self._set_ticking(False)
         card, self._card = self._card, None
         if card is not None and self.controller is not None:
             self.controller.unsubscribe(card.show)
             card.close()
-            if self._handle is not None and self._end_text():
-                self._handle.update(display.note(self._end_text()), raw=True)
+            if self._handle is not None:
+                self._handle.update(display.note(self._end_text), raw=True)
 
 
 def message_text(content: Json, name: str) -> str:

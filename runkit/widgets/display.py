@@ -99,7 +99,6 @@ def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
         },
         "values": controller.entries,
         "status": {
-            "version": snapshot.version,
             "state": str(state),
             "message": "" if receipt else visible(message.strip()),
             "receipt": visible(receipt.title) if receipt else "",

@@ -72,6 +72,8 @@ class InterruptForm(CellOutput[AnswerController | None]):
         Whatever `client.runs.get` raises.
     """
 
+    _end_text = "Form closed. Rerun the cell to answer."
+
     def __init__(
         self,
         client: Client,
@@ -133,9 +135,6 @@ class InterruptForm(CellOutput[AnswerController | None]):
     def _receive(self, content: Json) -> None:
         self._controller.receive(content)
 
-    def _end_text(self) -> str:
-        return "" if self.receipt else "Form closed. Rerun the cell to answer."
-
     @property
     def _controller(self) -> AnswerController:
         assert self.controller is not None  # noqa: S101 - only an open question has a card
@@ -171,7 +170,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
     def _changed(self, snapshot: Snapshot) -> None:
         if snapshot.receipt is None:
             return
-        self._ticker.stop()
+        self._set_ticking(False)
         try:
             if self._card is not None and self._handle is not None:
                 self._card.show()  # first, for its announcement and focus
@@ -180,6 +179,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
                 else:
                     self._head.update(display.EMPTY, raw=True)
                     self._handle.update(self._static(), raw=True)  # the card stays for reloaded pages
+                self._handle = None  # from now on the receipt stays
         finally:
             self._condition.notify_all()  # even after an error, since a cell may wait
 

@@ -58,11 +58,6 @@ class Question:
         """The proposals, one or several."""
         return proposals_of(self.value)
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kind of each proposal."""
-        return tuple(interrupt_kind(proposal) for proposal in self.proposals)
-
     def shown_digest(self, host: str) -> str:
         """The SHA-256 of what tells this question from all others: its run, its id and its value."""
         return answers.digest({"question": [*self.key(host), self.digest]})
@@ -159,7 +154,7 @@ def _is_about(entry: Entry, question: Question) -> bool:
 
 def documents_for(question: Question, client: Client) -> list[Document]:
     """List the business's documents if the question asks for one; otherwise a person types its id."""
-    needs_documents = {"document", "verify_tin"} & set(question.kinds)
+    needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, question.proposals)}
     if not needs_documents or question.run.business_id is None:
         return []
     try:
