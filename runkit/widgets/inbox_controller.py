@@ -58,10 +58,6 @@ class Row(NamedTuple):
     business_name: str | None = None
     agent_name: str | None = None
 
-    def later(self, seconds: float) -> Row:
-        """Give the row as of some seconds later."""
-        return self if self.wait_s is None else self._replace(wait_s=self.wait_s + seconds)
-
 
 class Closed(NamedTuple):
     """A question that was opened here and is closed."""
@@ -244,8 +240,11 @@ class InboxController(Controller[Snapshot]):
                 self._rows[run.id] = []
                 changed.append(run)
             elif known.read_at and run.read_at:
-                waited = (run.read_at - known.read_at).total_seconds()
-                self._rows[run.id] = [row.later(waited) for row in self._rows[run.id]]
+                since = (run.read_at - known.read_at).total_seconds()
+                self._rows[run.id] = [
+                    row if row.wait_s is None else row._replace(wait_s=row.wait_s + since)
+                    for row in self._rows[run.id]
+                ]
         for row in rows_of(changed):
             (self._rows[row.run_id] if row.outcome == "pending" else expired).append(row)
         self._ended |= {run.id for run in changed if run.is_finished}
