@@ -13,10 +13,10 @@ from runkit.server import Sandbox, sandbox
 from tests.kernels.conftest import Kernel
 from tests.soak.conftest import MB, Served, Told, grown, until, waiting
 
-ROUNDS, WARM = 4, 2  # of ten minutes; the first ones fill caches of pandas, plotly and this kernel's history
+ROUNDS, WARM = 3, 1  # of ten minutes; the first one fills caches of pandas, plotly and this kernel's history
 MONITORS = 20
 FILES = 10  # more than before anything was imported and shown
-QUESTIONS, LOOKS = 1_000, 12  # the allocator's arenas of the threads are full after some looks
+QUESTIONS, LOOKS = 1_000, 8  # the allocator's arenas of the threads are full after some looks
 TRACED = 0.3 * MB  # a round: what one monitor of the twenty would hold if it were left; seen: a tenth of it
 NOISE = 12 * MB  # of the allocators of Arrow and of Python, which give pages back late
 

@@ -68,6 +68,7 @@ def shown(inbox: InterruptInbox) -> Page:
     inbox._ipython_display_()
     page = Page(inbox.widget)
     settle(inbox)
+    eventually(lambda: inbox.controller.snapshot.form is None or "values" in page.drawn)  # has been told
     return page
 
 
@@ -321,7 +322,6 @@ def test_read_only(box: Sandbox, client: Client) -> None:
     with box.client(read_only=True) as reader:
         inbox = InterruptInbox(reader)
         page = shown(inbox)
-        eventually(lambda: "status" in page.drawn)
         assert page.drawn["status"]["read_only"]
         assert "Read-only" in page.drawn["status"]["message"]
         assert "Read-only" in inboxes.static(inbox.controller.snapshot, reader)["text/html"]
