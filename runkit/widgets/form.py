@@ -26,6 +26,7 @@ from runkit.widgets.question import (
     logged_answers,
     outcome_of,
     question_of,
+    run_facts,
     verdict,
 )
 
@@ -223,12 +224,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
 
 def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
     """Make the receipt of a closed question: the one that this machine answered last, if any."""
-    facts = (
-        ("run", run.label),
-        ("run ID", run.id),
-        ("host", f"{client.host} ({client.mode})"),
-        ("status", str(style.status(shorten(run.status, 40)))),
-    )
+    facts = (*run_facts(run, client), ("status", str(style.status(shorten(run.status, 40)))))
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {card.ALTERNATIVE}.", facts)
     with suppress(UsageError):

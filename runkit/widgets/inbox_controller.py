@@ -245,7 +245,7 @@ class InboxController(Controller[Snapshot]):
                     row if row.wait_s is None else row._replace(wait_s=row.wait_s + since)
                     for row in self._rows[run.id]
                 ]
-        for row in rows_of(changed):
+        for row in rows_of(changed) if changed else ():
             (self._rows[row.run_id] if row.outcome == "pending" else expired).append(row)
         self._ended |= {run.id for run in changed if run.is_finished}
         for run_id in {*deleted, *(run.id for run in changed if run.is_finished)}:

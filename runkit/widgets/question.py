@@ -241,6 +241,11 @@ class Sent:
         return cls(entry.sent_at, entry.answered_by, words, entry.answer_digest, "", is_confirmed)
 
 
+def run_facts(run: Run, client: Client) -> Facts:
+    """Give the details of every receipt: its run, and where the run is."""
+    return ("run", run.label), ("run ID", run.id), ("host", f"{client.host} ({client.mode})")
+
+
 def verdict(
     question: Question,
     client: Client,
@@ -260,9 +265,7 @@ def verdict(
     by = shorten(outcome.by, 80) if outcome.by else ""
     facts = [
         ("question", shorten(question.label, 300)),
-        ("run", question.run.label),
-        ("run ID", question.run.id),
-        ("host", f"{client.host} ({client.mode})"),
+        *run_facts(question.run, client),
     ]
     if outcome.word in ("closed", ACCEPTED):
         api = f" by {by} (according to the API)" if by else ""
