@@ -99,10 +99,11 @@ class Runs:
     def get(self, run: str | Run, steps: bool = True) -> Run:
         """Read one run, with its steps unless `steps=False`. `read_at` is the server's time of the response.
 
-        A failed read is repeated for up to 10 seconds, because a person waits for it. Raises `NotFound`, and
-        any other `ApiError`.
+        A failed read is repeated for up to 10 seconds, because a person waits for it, and one without any
+        response for `timeout` seconds is not. Raises `NotFound`, and any other `ApiError`.
         """
-        return self._read(run, steps=steps, retry_for=READ_TIMEOUT)
+        end = self._http.clock() + max(2 * READ_TIMEOUT, self._http.timeout)
+        return self._read(run, lambda: end, steps=steps, retry_for=READ_TIMEOUT)
 
     def list(
         self,

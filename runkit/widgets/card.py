@@ -96,9 +96,13 @@ class CellCondition:
 
 
 def is_interactive() -> bool:
-    """Whether this is a notebook in a front end: not a script, and not executed by nbclient or nbconvert."""
+    """Whether this is a notebook in a front end: not a script, and not executed by nbclient or nbconvert.
+
+    These two do not allow a cell to ask for input.
+    """
     kernel = _kernel()
-    return kernel is not None and bool(getattr(kernel, "_allow_stdin", True))
+    cell = kernel.get_parent() if kernel is not None else None
+    return kernel is not None and bool((cell or {}).get("content", {}).get("allow_stdin", True))
 
 
 def is_headless() -> bool:
@@ -121,7 +125,7 @@ def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
     kernel = _kernel()
     if kernel is None:
         raise UsageError(f"this form needs an open notebook; {ALTERNATIVE}")
-    if not is_interactive():  # nbclient and nbconvert allow no stdin
+    if not is_interactive():
         raise UsageError(f"this form needs an open notebook, and this one runs headless; {ALTERNATIVE}")
     kernel_version = tuple(map(int, version("ipykernel").split(".")[:2]))
     if kernel_version < (7, 0) or (is_on_main_thread and kernel_version < CLICKS_WHILE_WAITING):
@@ -245,8 +249,9 @@ class CellOutput(Generic[C]):
     """
 
     controller: C
-    _ticker: Ticker
+    _ticker: Ticker | None = None
     _alternative = ALTERNATIVE
+    _end_text: str  # what replaces a card that is closed
     _head: Any = None
     _handle: Any = None
     _card: Card | None = None
@@ -262,10 +267,6 @@ class CellOutput(Generic[C]):
         raise NotImplementedError
 
     def _receive(self, content: Json) -> None:
-        raise NotImplementedError
-
-    def _end_text(self) -> str:
-        """Give what replaces a card that is closed; "" for nothing."""
         raise NotImplementedError
 
     @property
@@ -288,9 +289,12 @@ class CellOutput(Generic[C]):
             self._handle = output(widget_bundle(self.widget))
 
     def _on_views(self, n_views: int) -> None:
-        if n_views and self._card is not None:
+        self._set_ticking(n_views > 0 and self._card is not None)
+
+    def _set_ticking(self, is_on: bool) -> None:
+        if self._ticker is not None and is_on:
             self._ticker.start()
-        else:
+        elif self._ticker is not None:
             self._ticker.stop()
 
     def _update_twin(self, _snapshot: object) -> None:
@@ -300,13 +304,13 @@ class CellOutput(Generic[C]):
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
-        self._ticker.stop()
+        self._set_ticking(False)
         card, self._card = self._card, None
         if card is not None and self.controller is not None:
             self.controller.unsubscribe(card.show)
             card.close()
-            if self._handle is not None and self._end_text():
-                self._handle.update(display.note(self._end_text()), raw=True)
+            if self._handle is not None:
+                self._handle.update(display.note(self._end_text), raw=True)
 
 
 def message_text(content: Json, name: str) -> str:

@@ -97,14 +97,13 @@ class Controller(Generic[S]):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that a view shows. The higher `version` is the newer one.
+    """Everything that a view shows.
 
     `message` is the status, `errors` are by section and field. `is_checking` is true while the run is read to
     find out whether an answer arrived, `is_offline` while the server of an open question is out of reach.
     `receipt` is set at the end.
     """
 
-    version: int
     state: State
     message: str = ""
     errors: Errors = field(default_factory=dict)
@@ -168,7 +167,7 @@ class AnswerController(Controller[Snapshot]):
         self._shown_at: datetime | None = None
         self._n_opened = 0  # sources of the question that were opened before the answer
         message = f"{self._restore_draft()} {self._warning()}".strip()
-        self._snapshot = Snapshot(0, State.OPEN, READ_ONLY if client.read_only else message)
+        self._snapshot = Snapshot(State.OPEN, READ_ONLY if client.read_only else message)
 
     # -- actions of the person
 
@@ -203,7 +202,6 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             if name.strip() and self._snapshot.state in EDITABLE:
                 self.who, self.is_login = name.strip()[:MAX_NAME], False
-                self._renew()
         self._notify()
 
     def edit(self, entries: Entries) -> None:
@@ -266,7 +264,7 @@ class AnswerController(Controller[Snapshot]):
             previous = self._snapshot
             if previous.state is not State.OPEN or is_offline == previous.is_offline:
                 return
-            self._renew(is_offline=is_offline)
+            self._snapshot = replace(previous, is_offline=is_offline)
         self._notify()
 
     def identify(self, run: Run) -> None:
@@ -277,7 +275,6 @@ class AnswerController(Controller[Snapshot]):
                 return
             business = {name: getattr(run, name) for name in BUSINESS_FIELDS}
             self.question = replace(self.question, run=known.with_local_fields(**business))
-            self._renew()
         self._notify()
 
     def update_run(self, run: Run) -> None:
@@ -407,22 +404,9 @@ class AnswerController(Controller[Snapshot]):
         self._try_draft(lambda: drafts.drop(self._draft_key))
         self._try_draft(lambda: drafts.drop_closed(run, self.client.host))
 
-    def _change(
-        self,
-        state: State,
-        message: str = "",
-        *,
-        errors: Errors | None = None,
-        is_checking: bool = False,
-        receipt: Receipt | None = None,
-    ) -> None:
+    def _change(self, state: State, message: str = "", **more: Any) -> None:
         with self._lock:
-            version = self._snapshot.version + 1
-            self._snapshot = Snapshot(version, state, message, errors or {}, is_checking, receipt)
-
-    def _renew(self, **changes: Any) -> None:
-        """Make a new snapshot of the same state, under the lock."""
-        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, **changes)
+            self._snapshot = Snapshot(state, message, **more)
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""

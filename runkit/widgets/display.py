@@ -83,7 +83,6 @@ def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
     question, client, snapshot = controller.question, controller.client, controller.snapshot
     state, receipt = snapshot.state, snapshot.receipt
     message = f"{OFFLINE} {snapshot.message}" if snapshot.is_offline else snapshot.message
-    controller.note_display()
     return {
         "kind": "form",
         "question": {
@@ -100,7 +99,6 @@ def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
         },
         "values": controller.entries,
         "status": {
-            "version": snapshot.version,
             "state": str(state),
             "message": "" if receipt else visible(message.strip()),
             "receipt": visible(receipt.title) if receipt else "",
@@ -164,12 +162,14 @@ def evidence_of(proposals: Sequence[Mapping[str, Any]], room: int = MAX_FINDINGS
     """Give at most `room` findings of proposals as plain data, and a sentence about those left out."""
     artifacts = [item for one in proposals[:MAX_PROPOSALS] for item in objects(one.get("artifacts"))]
     shown = [_finding(item) for item in artifacts[:room]]
-    left_out, n_more = len(artifacts) - len(shown), len(proposals) - MAX_PROPOSALS
-    parts = [
-        f"{plural(left_out, 'more finding')} not shown here." if left_out else "",
-        f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all." if n_more > 0 else "",
-    ]
+    left_out = len(artifacts) - len(shown)
+    parts = [f"{plural(left_out, 'more finding')} not shown here." if left_out else "", _more(proposals)]
     return shown, " ".join(filter(None, parts))
+
+
+def _more(proposals: Sequence[Mapping[str, Any]]) -> str:
+    n_more = len(proposals) - MAX_PROPOSALS
+    return f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all." if n_more > 0 else ""
 
 
 def _finding(item: Json) -> Json:
@@ -261,8 +261,7 @@ def question_html(question: Question, client: Client, *, is_open: bool = True) -
         shown, left_out = evidence_of([proposal], room)
         room -= len(shown)
         parts += [_evidence(shown), line(left_out)]
-    if (n_more := len(proposals) - MAX_PROPOSALS) > 0:
-        parts.append(line(f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all."))
+    parts.append(line(_more(proposals)))
     parts.append(_FOLDED.format("What the agent sent, as JSON", _PRE.format(raw_json(question.value))))
     return Markup("").join(parts)
 

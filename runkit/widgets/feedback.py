@@ -125,11 +125,11 @@ class FeedbackForm(CellOutput[FeedbackController]):
     """
 
     _alternative = ALTERNATIVE
+    _end_text = "Form closed. Rerun the cell to rate."
 
     def __init__(self, client: Client, run: str | Run) -> None:
         self.controller = FeedbackController(client, client.runs.get(run))
         self.controller.subscribe(self._update_twin)
-        self._ticker = jobs.Ticker(lambda: None, "feedback")  # nothing to wait for
 
     def __repr__(self) -> str:
         controller = self.controller
@@ -156,9 +156,6 @@ class FeedbackForm(CellOutput[FeedbackController]):
         rating = message_text(content, "rating")
         if rating in ("positive", "negative"):
             self.controller.send(message_text(content, "rate"), rating, message_text(content, "comment"))
-
-    def _end_text(self) -> str:
-        return "Form closed. Rerun the cell to rate."
 
 
 def rows_of(controller: FeedbackController) -> list[Json]:

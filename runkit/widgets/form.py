@@ -26,6 +26,7 @@ from runkit.widgets.question import (
     logged_answers,
     outcome_of,
     question_of,
+    run_facts,
     verdict,
 )
 
@@ -71,6 +72,8 @@ class InterruptForm(CellOutput[AnswerController | None]):
     RunkitError
         Whatever `client.runs.get` raises.
     """
+
+    _end_text = "Form closed. Rerun the cell to answer."
 
     def __init__(
         self,
@@ -133,9 +136,6 @@ class InterruptForm(CellOutput[AnswerController | None]):
     def _receive(self, content: Json) -> None:
         self._controller.receive(content)
 
-    def _end_text(self) -> str:
-        return "" if self.receipt else "Form closed. Rerun the cell to answer."
-
     @property
     def _controller(self) -> AnswerController:
         assert self.controller is not None  # noqa: S101 - only an open question has a card
@@ -154,6 +154,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         """Check for other people's answers only while a page displays the form."""
         super()._on_views(n_views)
         if n_views:
+            self._controller.note_display()
             self._condition.set_displayed()
 
     def _tick(self) -> float | None:
@@ -170,7 +171,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
     def _changed(self, snapshot: Snapshot) -> None:
         if snapshot.receipt is None:
             return
-        self._ticker.stop()
+        self._set_ticking(False)
         try:
             if self._card is not None and self._handle is not None:
                 self._card.show()  # first, for its announcement and focus
@@ -179,6 +180,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
                 else:
                     self._head.update(display.EMPTY, raw=True)
                     self._handle.update(self._static(), raw=True)  # the card stays for reloaded pages
+                self._handle = None  # from now on the receipt stays
         finally:
             self._condition.notify_all()  # even after an error, since a cell may wait
 
@@ -222,12 +224,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
 
 def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
     """Make the receipt of a closed question: the one that this machine answered last, if any."""
-    facts = (
-        ("run", run.label),
-        ("run ID", run.id),
-        ("host", f"{client.host} ({client.mode})"),
-        ("status", str(style.status(shorten(run.status, 40)))),
-    )
+    facts = (*run_facts(run, client), ("status", str(style.status(shorten(run.status, 40)))))
     if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
         return Receipt(f"The run's question can't be read; {card.ALTERNATIVE}.", facts)
     with suppress(UsageError):

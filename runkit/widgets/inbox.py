@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -66,6 +66,8 @@ class InterruptInbox(CellOutput[InboxController]):
         Whatever `client.runs.list` raises; later failures are shown on the card.
     """
 
+    _end_text = "Inbox closed. Rerun the cell to use it."
+
     def __init__(
         self,
         client: Client,
@@ -105,9 +107,6 @@ class InterruptInbox(CellOutput[InboxController]):
     def _static(self, *, is_open: bool = True) -> display.Bundle:
         return static(self.controller.snapshot, self._client, is_open=is_open)
 
-    def _end_text(self) -> str:
-        return "Inbox closed. Rerun the cell to use it."
-
     def _on_views(self, n_views: int) -> None:
         super()._on_views(n_views)
         if n_views and self.controller.snapshot.form is None:
@@ -131,14 +130,13 @@ class InterruptInbox(CellOutput[InboxController]):
     def _describe(self) -> Json:
         snapshot = self.controller.snapshot
         form, rows = snapshot.form, self.controller.rows()
-        waited = [row.wait_s for row in rows if row.wait_s is not None]
-        age = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
+        seconds = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
         message = "" if snapshot.is_opening else snapshot.message
         top = {
             "title": summary(snapshot),
             "mode": self._client.mode,
-            "oldest": duration(max(waited)) if waited else "",
-            "age": age,
+            "oldest": next((age(row) for row in snapshot.waiting if row.wait_s is not None), ""),
+            "age": seconds,
             "who": visible(self.controller.who),
             "filter": len(rows) > FILTER_FROM,
             "error": f"{snapshot.error} {message}".strip(),
@@ -157,15 +155,15 @@ class InterruptInbox(CellOutput[InboxController]):
         form = snapshot.form
         opened = (form.question.run.id, form.question.interrupt_id) if form else None
         matching = [row for row in rows if self._filter in row_label(row).casefold()]
-        items = [_item(row, is_open=key_of(row) == opened) for row in matching[:MAX_ROWS]]
+        items = [_waiting_item(row, is_open=key_of(row) == opened) for row in matching[:MAX_ROWS]]
         items += _not_shown(matching, "inbox.rows has all")
         items += [_closed_item(one) for one in snapshot.closed[: -MAX_ROWS - 1 : -1]]
         items += _not_shown(snapshot.closed, "runkit.answer_log() has your answers")
         if snapshot.expired:
             items.append({"head": EXPIRED})
-        items += [{**_item(row), "is_fixed": True, "tone": ""} for row in snapshot.expired[:MAX_ROWS]]
+        items += [_waiting_item(row, is_fixed=True) for row in snapshot.expired[:MAX_ROWS]]
         items += _not_shown(snapshot.expired, "inbox.expired has all")
-        return [*items, {"head": snapshot.coverage}]
+        return [*items, {"head": snapshot.coverage}] if items else []
 
 
 def _not_shown(rows: Sequence[object], where: str) -> list[Json]:
@@ -173,33 +171,26 @@ def _not_shown(rows: Sequence[object], where: str) -> list[Json]:
     return [{"head": f"{n_more:,} more not shown; {where}"}] if n_more > 0 else []
 
 
-def _item(row: Row, *, is_open: bool = False) -> Json:
-    """Describe a waiting question to the page."""
-    is_late = row.wait_s is not None and row.wait_s > LATE
-    return {
-        "key": " ".join(key_of(row)),
-        "business": shorten(row.business_name or "", 100),
-        "run": short_id(row.run_id),
-        "age": age(row),
-        "tone": "attention" if is_late else "",
-        "question": shorten(row.label or NO_LABEL, MAX_LABEL),
-        "is_open": is_open,
-    }
+def _item(run_id: str, business: str | None, question: str, age: str, tone: str, **more: Any) -> Json:
+    """Describe a line of the list to the page."""
+    names = {"business": shorten(business or "", 100), "run": short_id(run_id)}
+    return {**names, "question": question, "age": age, "tone": tone, **more}
+
+
+def _waiting_item(row: Row, **more: Any) -> Json:
+    """Describe a question without an answer."""
+    tone = "attention" if (row.wait_s or 0) > LATE and row.outcome == "pending" else ""
+    question = shorten(row.label or NO_LABEL, MAX_LABEL)
+    key = " ".join(key_of(row))
+    return _item(row.run_id, row.business_name, question, age(row), tone, key=key, **more)
 
 
 def _closed_item(closed: Closed) -> Json:
-    """Describe to the page a question that was answered here, or is closed otherwise."""
-    is_ok = closed.receipt.tone == "ok"
-    return {
-        "key": f"closed {closed.run.id}",
-        "business": shorten(closed.run.business_name or "", 100),
-        "run": short_id(closed.run.id),
-        "age": "✓ Answered" if is_ok else "Closed",
-        "tone": "ok" if is_ok else "",
-        "question": shorten(closed.receipt.title, 200),
-        "is_fixed": True,
-        "is_done": True,
-    }
+    """Describe a question that was answered here, or is closed otherwise."""
+    run, receipt = closed
+    age, tone = ("✓ Answered", "ok") if receipt.tone == "ok" else ("Closed", "")
+    title, flags = shorten(receipt.title, 200), {"is_fixed": True, "is_done": True}
+    return _item(run.id, run.business_name, title, age, tone, key=f"closed {run.id}", **flags)
 
 
 def summary(snapshot: Snapshot) -> str:
@@ -211,10 +202,9 @@ def summary(snapshot: Snapshot) -> str:
 
 def announcement(snapshot: Snapshot) -> str:
     """Give the text for a screen reader, without times and ages, which change all the time."""
-    newest = f"Newest: {row_label(snapshot.waiting[-1])}." if snapshot.waiting else ""
     failed = "Update failed." if snapshot.error else ""
     last = [one.receipt.title for one in snapshot.closed[-1:]]
-    parts = (*last, snapshot.message, f"{summary(snapshot)}.", newest, failed)
+    parts = (*last, snapshot.message, f"{summary(snapshot)}.", failed)
     return " ".join(filter(None, parts))
 
 

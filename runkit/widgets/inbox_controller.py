@@ -10,6 +10,7 @@ An older state of a run never replaces a newer one. Times are in seconds.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -101,6 +102,7 @@ class InboxController(Controller[Snapshot]):
         self._wanted: Key | None = None  # the question that was clicked last
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
+        self._rows: dict[str, list[Row]] = {}  # their questions: making 5,000 anew would take 10 s
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
         self._forms: dict[Key, AnswerController] = {}  # so that entries survive opening another question
         self._full_check_at = self._read_at = datetime.now(UTC)
@@ -228,18 +230,30 @@ class InboxController(Controller[Snapshot]):
         return f"{checked}{updated}.{f' Questions may be missing: {missing}.' if missing else ''}"
 
     def _update_runs(self, read: Iterable[Run], deleted: Iterable[str] = ()) -> None:
+        changed, expired = [], list(self._snapshot.expired)
         for run in read:
             known = self._runs.get(run.id)
-            if run.id not in self._ended and (known is None or known.updated_at <= run.updated_at):
-                self._runs[run.id] = run
-        for run_id in deleted:
+            if run.id in self._ended or (known is not None and known.updated_at > run.updated_at):
+                continue
+            self._runs[run.id] = run
+            if known is None or _content(known) != _content(run):
+                self._rows[run.id] = []
+                changed.append(run)
+            elif known.read_at and run.read_at:
+                since = (run.read_at - known.read_at).total_seconds()
+                self._rows[run.id] = [
+                    row if row.wait_s is None else row._replace(wait_s=row.wait_s + since)
+                    for row in self._rows[run.id]
+                ]
+        for row in rows_of(changed) if changed else ():
+            (self._rows[row.run_id] if row.outcome == "pending" else expired).append(row)
+        self._ended |= {run.id for run in changed if run.is_finished}
+        for run_id in {*deleted, *(run.id for run in changed if run.is_finished)}:
             self._runs.pop(run_id, None)
-        rows = rows_of(self._runs.values())
-        waiting = tuple(row for row in rows if row.outcome == "pending")
-        expired = (row for row in rows if row.outcome == "lapsed")
-        self._change(waiting=waiting, expired=(*self._snapshot.expired, *expired))
-        self._ended |= {run.id for run in self._runs.values() if run.is_finished}
-        self._runs = {run_id: run for run_id, run in self._runs.items() if run_id not in self._ended}
+            self._rows.pop(run_id, None)
+        waiting = [row for rows in self._rows.values() for row in rows]
+        waiting.sort(key=lambda row: row.asked_at.timestamp() if row.asked_at else math.inf)
+        self._change(waiting=tuple(waiting), expired=tuple(expired))
 
     # -- answering
 
@@ -311,6 +325,7 @@ class InboxController(Controller[Snapshot]):
         with self._lock:
             form = self._forms.setdefault(key, new)  # one, however often it is clicked
         if form is new:
+            new.note_display()
             new.subscribe(lambda snapshot: self._on_answer(new, snapshot))
         return form
 
@@ -340,6 +355,11 @@ class InboxController(Controller[Snapshot]):
 def key_of(row: Row) -> Key:
     """Give the ids of a row's run and question."""
     return row.run_id, row.interrupt_id or ""
+
+
+def _content(run: Run) -> tuple[object, ...]:
+    """Give what the rows of a run depend on, besides the time."""
+    return run.updated_at, run.status, run.business_name, run.to_dict().get("interrupts")
 
 
 def pause_after(n_requests: int) -> float:

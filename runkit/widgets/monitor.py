@@ -83,7 +83,7 @@ class RunMonitor:
         self._reasons = display.checked_reasons(reasons)
         self._lock = threading.RLock()  # not held during requests and drawing, because `close()` takes it
         self._run = client.runs.get(run)
-        self._message = "Live updates off."  # how the state is known, or what is wrong
+        self._message = "Live updates off."  # how the state is known, what is wrong, or why it ended
         self._is_over = self._run.is_finished  # no more states will come
         self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
         self._pause, self._n_refusals = FIRST, 0
@@ -123,6 +123,7 @@ class RunMonitor:
         with self._lock:
             self._outputs, self._is_live = [], has_card and run.status == "running"
             self._is_over, self._n_refusals = run.is_finished, 0
+            self._message = "Live updates off."
             middle = display.EMPTY if run.is_finished else card.headless_bundle(ALTERNATIVE)
             if has_card:
                 self._card = Card(self._describe, self._receive, self._on_views)
@@ -263,6 +264,7 @@ class RunMonitor:
     def _add(self, controllers: list[AnswerController]) -> None:
         for controller in controllers:
             if self._questions.setdefault(controller.question.interrupt_id, controller) is controller:
+                controller.note_display()
                 controller.subscribe(self._on_answer)
 
     def _on_answer(self, snapshot: Snapshot) -> None:
@@ -300,6 +302,7 @@ class RunMonitor:
             box, self._box, page, self._card = self._box, None, self._card, None
             if box is None or page is None:
                 return
+            self._message = text
             self._condition.notify_all()
             if self._is_live:
                 self._update(2, self._chart)
@@ -337,10 +340,7 @@ class RunMonitor:
                 f"the run did not end within {duration(timeout)}; the monitor is still watching it", self.run
             )
         if not self.run.is_finished:
-            raise UsageError(
-                f"the run has not ended, and the monitor was closed; display it again to watch the run "
-                f"({self._message})"
-            )
+            raise UsageError(f"the run has not ended, and nothing watches it: {self._message}")
         return self.run
 
     def close(self) -> None:

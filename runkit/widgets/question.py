@@ -58,11 +58,6 @@ class Question:
         """The proposals, one or several."""
         return proposals_of(self.value)
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kind of each proposal."""
-        return tuple(interrupt_kind(proposal) for proposal in self.proposals)
-
     def shown_digest(self, host: str) -> str:
         """The SHA-256 of what tells this question from all others: its run, its id and its value."""
         return answers.digest({"question": [*self.key(host), self.digest]})
@@ -159,7 +154,7 @@ def _is_about(entry: Entry, question: Question) -> bool:
 
 def documents_for(question: Question, client: Client) -> list[Document]:
     """List the business's documents if the question asks for one; otherwise a person types its id."""
-    needs_documents = {"document", "verify_tin"} & set(question.kinds)
+    needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, question.proposals)}
     if not needs_documents or question.run.business_id is None:
         return []
     try:
@@ -246,6 +241,11 @@ class Sent:
         return cls(entry.sent_at, entry.answered_by, words, entry.answer_digest, "", is_confirmed)
 
 
+def run_facts(run: Run, client: Client) -> Facts:
+    """Give the details of every receipt: its run, and where the run is."""
+    return ("run", run.label), ("run ID", run.id), ("host", f"{client.host} ({client.mode})")
+
+
 def verdict(
     question: Question,
     client: Client,
@@ -265,9 +265,7 @@ def verdict(
     by = shorten(outcome.by, 80) if outcome.by else ""
     facts = [
         ("question", shorten(question.label, 300)),
-        ("run", question.run.label),
-        ("run ID", question.run.id),
-        ("host", f"{client.host} ({client.mode})"),
+        *run_facts(question.run, client),
     ]
     if outcome.word in ("closed", ACCEPTED):
         api = f" by {by} (according to the API)" if by else ""

@@ -207,7 +207,8 @@ class Section:
                 parts.append(f"{field.title}: {'; '.join(rows)}")
             elif field.is_folded and entry:
                 parts.append(field.title if entry is True else f"{field.title}: {entry}")
-        return shorten("; ".join(parts), 200)
+        titles = [field.title for field in self.fields if field.is_folded]
+        return shorten("; ".join(parts) or f"Optional: {', '.join(titles)}", 200)
 
 
 class Questionnaire:

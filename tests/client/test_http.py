@@ -70,6 +70,22 @@ def test_get_gives_up(
     assert OUTAGE_TIMEOUT <= fake_time.now - begun < OUTAGE_TIMEOUT + 3
 
 
+def test_a_silent_network(make_client: Callable[..., Client], fake_time: Time) -> None:
+    """A person who waits for one run learns after one timeout that nothing comes back."""
+    asked = []
+
+    def swallow(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        fake_time.sleep(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("nothing")
+
+    client = make_client(timeout=30, transport=httpx.MockTransport(swallow))
+    begun = fake_time.now
+    with pytest.raises(Unavailable, match="no response within 30 s"):
+        client.runs.get("run-1")
+    assert (len(asked), fake_time.now - begun) == (1, 30)
+
+
 def test_a_run_that_breaks_the_server_is_given_up_soon(server: Server, client: Client) -> None:
     """A 500 is about this request: it is sent a few times only."""
     server.script = lambda asked: Answer(status=500)

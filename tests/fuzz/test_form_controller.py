@@ -135,4 +135,4 @@ def test_orders_that_chance_seldom_brings(name: str) -> None:
 
 def test_any_order_of_events() -> None:
     """Nothing is sent twice or unseen, nothing is claimed that is not so, nothing that was typed is lost."""
-    run_state_machine_as_test(Desk, settings=settings(fuzz(25), stateful_step_count=50))
+    run_state_machine_as_test(Desk, settings=settings(fuzz(16), stateful_step_count=30))

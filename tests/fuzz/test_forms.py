@@ -99,7 +99,7 @@ def judged(fields: tuple[Field, ...], entries: Mapping[str, Any]) -> Json:
     return values
 
 
-@fuzz(40)
+@fuzz(20)
 @given((schemas | json_values).map(Case))
 def test_any_schema_is_fields_or_none(case: Case) -> None:
     """Fields that can be filled with nothing and with what stands there at first."""

@@ -12,13 +12,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
@@ -149,19 +150,58 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         process.wait()
 
 
-@pytest.fixture
-def context(lab: Lab, browser: Browser) -> Iterator[BrowserContext]:
-    """Pages that share nothing with other tests. Checks that nothing left loopback; ends their kernels."""
+def new_context(browser: Browser) -> BrowserContext:
+    """Make a context whose pages share nothing with those of others."""
     opened = browser.new_context(viewport={"width": 1280, "height": 1000})
     opened.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
+    return opened
+
+
+@contextmanager
+def watched_requests(lab: Lab, opened: BrowserContext) -> Iterator[None]:
+    """Check that nothing left loopback, and end the pages and kernels."""
     requests: list[str] = []
-    opened.on("request", lambda request: requests.append(request.url))
-    yield opened
-    opened.close()
+
+    def note(request: Request) -> None:
+        requests.append(request.url)
+
+    opened.on("request", note)
+    yield
+    opened.remove_listener("request", note)
+    for page in opened.pages:
+        page.close()
     lab.end_kernels()
     near = (lab.url, lab.url.replace("http", "ws"), "data:", "blob:", "file:")
     assert [url for url in requests if not url.startswith(near)] == []
+
+
+@pytest.fixture(scope="session")
+def shared_context(browser: Browser) -> Iterator[BrowserContext]:
+    """Pages of many tests, so that the code of JupyterLab is loaded and compiled once."""
+    opened = new_context(browser)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def context(lab: Lab, browser: Browser) -> Iterator[BrowserContext]:
+    """Pages of one test that changes what its pages can do."""
+    opened = new_context(browser)
+    with watched_requests(lab, opened):
+        yield opened
+    opened.close()
+
+
+@pytest.fixture
+def pages(lab: Lab, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """Where a test opens its pages: a context of its own, if it asks for one."""
+    if "context" in request.fixturenames:
+        yield request.getfixturevalue("context")
+        return
+    opened = request.getfixturevalue("shared_context")
+    with watched_requests(lab, opened):
+        yield opened
 
 
 def wait_until_ready(page: Page) -> None:
@@ -171,11 +211,11 @@ def wait_until_ready(page: Page) -> None:
 
 
 @pytest.fixture
-def open_notebook(lab: Lab, context: BrowserContext) -> Callable[[str], Page]:
+def open_notebook(lab: Lab, pages: BrowserContext) -> Callable[[str], Page]:
     """Open a notebook of the lab's folder and run all its cells."""
 
     def open_and_run(notebook: str) -> Page:
-        page = context.new_page()
+        page = pages.new_page()
         page.goto(lab.address(notebook))
         wait_until_ready(page)
         page.set_default_timeout(90_000)
@@ -275,7 +315,7 @@ def posts(box: Sandbox) -> Posts:
 
 
 @pytest.fixture
-def open_desk(lab: Lab, context: BrowserContext, box: Sandbox) -> Callable[..., Desk]:
+def open_desk(lab: Lab, pages: BrowserContext, box: Sandbox) -> Callable[..., Desk]:
     """Open a notebook about a run that waits, and start its cells; they know `box`, `client` and `run`.
 
     The key is not in the notebook but in a module beside it, as are `setup`, code that comes before the
@@ -299,7 +339,7 @@ client = box.client({options})
 run = client.runs.get({run.id!r}).with_local_fields(business_id={run.business_id!r})
 """)
         write_notebook(folder / "n.ipynb", "from desk import box, client, run, runkit", *cells)
-        page = context.new_page()
+        page = pages.new_page()
         page.goto(lab.address(f"{folder.name}/n.ipynb"))
         wait_until_ready(page)
         desk = Desk(page, folder / "n.ipynb", run)

@@ -13,10 +13,10 @@ from runkit.server import Sandbox, sandbox
 from tests.kernels.conftest import Kernel
 from tests.soak.conftest import MB, Served, Told, grown, until, waiting
 
-ROUNDS, WARM = 4, 2  # of ten minutes; the first ones fill caches of pandas, plotly and this kernel's history
+ROUNDS, WARM = 3, 1  # of ten minutes; the first one fills caches of pandas, plotly and this kernel's history
 MONITORS = 20
 FILES = 10  # more than before anything was imported and shown
-QUESTIONS, LOOKS = 1_000, 16  # the allocator's arenas of the threads are full after eight looks
+QUESTIONS, LOOKS = 1_000, 8  # the allocator's arenas of the threads are full after some looks
 TRACED = 0.3 * MB  # a round: what one monitor of the twenty would hold if it were left; seen: a tenth of it
 NOISE = 12 * MB  # of the allocators of Arrow and of Python, which give pages back late
 
@@ -44,13 +44,6 @@ def wait_until(is_true):
     deadline = time.monotonic() + 30
     while not is_true() and time.monotonic() < deadline:
         time.sleep(0.02)
-
-def answer(controller):
-    if controller.snapshot.state in ("open", "invalid", "failed"):
-        typed = {"decision": "approve", "note": "Ada saw it"}
-        controller.edit({key: {**there, **typed} for key, there in controller.entries.items()})
-        controller.submit()
-        controller.confirm()
 """
 BEGIN = """
 client = box.client(rate=None)
@@ -59,36 +52,21 @@ kinds = ["watchlist_hit", "address_gap", "clean_pass"]
 runs = [client.runs.create("cip_orchestrator", box.business(kinds[n % 3])) for n in range({n})]
 keeper = client.runs.create("cip_orchestrator", box.business("long_5000"))  # so that time goes on quickly
 monitors = [runkit.RunMonitor(client, run, who="Ada") for run in runs]
-for monitor in monitors:
-    monitor._ipython_display_()
 """
-# What a person does at the forms that stand open, through their controllers.
-ANSWER = """
-for monitor in monitors:
-    for view in list(monitor._forms.values()):
-        answer(view.controller)
-is_over = (box.now() - begun).total_seconds() > 600 and all(one.run.is_finished for one in monitors)
-"""
+IS_OVER = "(box.now() - begun).total_seconds() > 600 and all(one.run.is_finished for one in monitors)"
 END = """
 for monitor in monitors:
     monitor.close()
 client.close()
 states = [monitor.run.status for monitor in monitors]
-del monitor, monitors, runs, keeper, view
+del monitor, monitors, runs, keeper
 wait_until(lambda: not ours())
 """
 # ipykernel closes the pipes of threads that have ended within ten seconds.
 LET_GO = """
 wait_until(lambda: me.num_fds() <= {files})
 """
-OPEN_ONE = """
-inbox.controller.read(full=True)
-inbox.controller.open((inbox.rows[0].run_id, inbox.rows[0].interrupt_id))
-wait_until(lambda: not inbox.controller.snapshot.is_opening)
-controller = inbox.controller.snapshot.form
-answer(controller)
-wait_until(lambda: controller.snapshot.is_final)
-"""
+LOOK = "inbox.controller.read(full=True)"
 
 
 @pytest.fixture
@@ -122,6 +100,22 @@ def told_by(kernel: Kernel) -> dict[str, Any]:
     return dict(ast.literal_eval(kernel.value("state_now")))
 
 
+def cards_of(kernel: Kernel) -> list[str]:
+    """Draw each card that is there, as a page does, and give those whose question can be answered."""
+    for card, state in kernel.widgets.items():
+        if state.get("_model_name") == "AnyModel" and card not in kernel.drawn:
+            kernel.drawn[card] = {}
+            kernel.tell(card, ready=f"page of {card}")
+    kernel.run("")
+    drawn = {card: kernel.drawn[card] for card in kernel.widgets.keys() & kernel.drawn.keys()}
+    return [card for card, now in drawn.items() if "question" in now and not now["status"]["inert"]]
+
+
+def answer(kernel: Kernel, card: str) -> None:
+    """Say yes to the question of a card."""
+    kernel.press(card, kernel.drawn[card]["question"]["verbs"][0]["value"], note="Ada saw it")
+
+
 def memory(now: dict[str, Any]) -> str:
     return f"{now['traced'] / MB:.1f} / {now['rss'] / MB:.0f}"
 
@@ -134,10 +128,13 @@ def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel], told:
     before, sizes = told_by(kernel), []
     for number in range(ROUNDS):
         kernel.run(BEGIN.format(n=MONITORS))
+        for shown in range(MONITORS):
+            kernel.run(f"monitors[{shown}]._ipython_display_()")
 
         def has_passed() -> bool:
-            kernel.run(ANSWER)
-            return kernel.value("is_over") == "True"
+            for card in cards_of(kernel):
+                answer(kernel, card)
+            return kernel.value(IS_OVER) == "True"
 
         until(has_passed, "ten minutes have passed, and the runs have ended", 120)
         kernel.run(END + LET_GO.format(files=before["files"] + FILES))
@@ -170,13 +167,17 @@ def test_an_inbox_over_a_thousand_questions(
     kernel.run("inbox = runkit.InterruptInbox(client, who='Ada')")
     kernel.run("inbox._ipython_display_()")
     for number in range(LOOKS):
-        kernel.run(OPEN_ONE)
-        sizes.append(told_by(kernel))
+        kernel.run(LOOK)
+        until(lambda: cards_of(kernel) == [*kernel.drawn], "a question can be answered", 120)
+        [card] = kernel.drawn
         left = QUESTIONS - 1 - number
+        answer(kernel, card)
+        until(lambda n=left: kernel.value("len(inbox.rows)") == str(n), "the answer has arrived", 120)
+        sizes.append(told_by(kernel))
         assert kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})") == f"({left}, {left})"
         told("MB traced / RSS", f"look {number}", memory(sizes[-1]))
     assert kernel.value("inbox.controller.snapshot.error") == "''"
-    kernel.run("inbox.close(); client.close(); del inbox, client, controller; wait_until(lambda: not ours())")
+    kernel.run("inbox.close(); client.close(); del inbox, client; wait_until(lambda: not ours())")
     kernel.run(LET_GO.format(files=before["files"] + FILES))
     now = told_by(kernel)
     for name in ("ours", "sockets", "tasks", "comms"):

@@ -68,6 +68,7 @@ def shown(inbox: InterruptInbox) -> Page:
     inbox._ipython_display_()
     page = Page(inbox.widget)
     settle(inbox)
+    eventually(lambda: inbox.controller.snapshot.form is None or "values" in page.drawn)  # has been told
     return page
 
 
@@ -112,6 +113,25 @@ def test_a_later_look(box: Sandbox, client: Client) -> None:
     assert snapshot.coverage.startswith("Last full check ")
     assert " · updated " in snapshot.coverage
     assert snapshot.closed == ()
+
+
+def test_what_has_not_changed(box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows are not made again by a look or a click, and its waiting time goes on."""
+    made: list[str] = []
+    rows_of = inbox_controller.rows_of
+
+    def noted(runs: list[Run]) -> tuple[Row, ...]:
+        made.extend(run.id for run in runs)
+        return rows_of(runs)
+
+    monkeypatch.setattr(inbox_controller, "rows_of", noted)
+    runs = [ask(box, client), ask(box, client)]
+    inbox = InterruptInbox(client)
+    before = inbox.rows[0].wait_s
+    shown(inbox)
+    inbox.controller.refresh()
+    assert sorted(made) == sorted(run.id for run in runs)
+    assert inbox.rows[0].wait_s > before
 
 
 def test_a_known_run_asks_again(box: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

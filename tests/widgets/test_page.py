@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,12 +35,12 @@ class Drawn:
         page.add_script_tag(content=code + MODEL)
         self.show()
 
-    def show(self, **status: Any) -> None:
-        """Tell the page what to draw, with another status if one is given."""
+    def show(self, heard: Sequence[Any] = ("", 0), **status: Any) -> None:
+        """Tell the page what to draw, with another status if one is given, and what was heard of it."""
         self._n += 1
         message = display.describe_form(self.controller, {})
         message["status"] |= status
-        self.page.evaluate("one => window.hear(one)", {**message, "n": self._n, "heard": ["", 0]})
+        self.page.evaluate("one => window.hear(one)", {**message, "n": self._n, "heard": [*heard]})
 
     def sent(self, name: str) -> list[Any]:
         """What the page has sent under a name."""
@@ -108,6 +108,30 @@ def test_a_button_that_is_drawn_anew(asking: Asking, page: Page) -> None:
     page.keyboard.press("Control+Enter")
     drawn.wait_until_armed()
     assert drawn.sent("verb") == []
+
+
+def test_a_slow_server(asking: Asking, page: Page) -> None:
+    """After some seconds without a result a person learns that the answer may not have left."""
+    page.clock.install()
+    drawn = Drawn(page, asking.controller("decision"))
+    drawn.press("Keep in review")
+    page.clock.run_for(600)
+    drawn.press("Keep in review")
+    sent = page.evaluate("window.sent").pop()
+    drawn.show(heard=[sent["view"], sent["n"]], inert=True, state="sending", message="Sending your answer…")
+    page.clock.run_for(5000)
+    expect(page.locator(".rk-message")).to_contain_text("the kernel or the server does not respond")
+    drawn.show(state="failed", message="Not delivered.")
+    page.clock.run_for(5000)
+    expect(page.locator(".rk-message")).to_have_text("Not delivered.")
+
+
+def test_a_client_that_may_not_write(asking: Asking, page: Page) -> None:
+    """The question and its evidence can be read, and nothing can be typed or pressed."""
+    Drawn(page, AnswerController(asking.another(read_only=True), asking.question(), use_drafts=False))
+    expect(page.locator(".rk-finding").first).to_contain_text("Watchlist hit is another person")
+    expect(page.locator(".rk-message")).to_contain_text("Read-only.")
+    expect(page.locator(".rk-pane :is(textarea, input, button)")).to_have_count(0)
 
 
 def test_a_required_field_that_is_folded(asking: Asking, page: Page) -> None:

@@ -3,10 +3,10 @@
 
 const ARM_MS = 500; // after the first press, the second one counts
 const DRAFT_MS = 400; // after the last keystroke, what was typed goes to Python
-const SLOW_MS = 4000; // without a reply, the kernel is busy or gone
+const SLOW_MS = 4000; // without a result, the kernel or the server is busy or gone
 const MAX_RADIOS = 4; // choices; more get a dropdown
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
-const SLOW = "Still sending: the kernel is busy or gone, and your answer may not have left yet. "
+const SLOW = "Still sending: the kernel or the server does not respond, and your answer may not have left yet. "
   + "Not responding? Rerun this cell.";
 const KEYS = [
   ["J K", "next, previous"], ["Enter", "first field"], ["A", "yes (twice)"], ["X", "no (twice)"],
@@ -48,8 +48,7 @@ function announce(text) { // one region per page, which remains when the card is
 function source(one) {
   const link = h("a", {href: one.url, target: "_blank", rel: "noopener noreferrer"}, one.name);
   return h("div", {class: "rk-source"},
-    h("bdi", null, one.url ? link : one.name),
-    one.host && note(`(${one.host})`),
+    h("div", null, h("bdi", null, one.url ? link : one.name), one.host && note(` (${one.host})`)),
     one.tier && h("span", {class: "rk-tier"}, `${one.mark} ${one.tier}`));
 }
 
@@ -107,10 +106,8 @@ function render({model, el}) {
     newest = message.n;
     receivedAt = performance.now();
     const [view, n] = message.heard;
-    if (view === id && n >= waiting) {
-      waiting = 0;
-      clearTimeout(slowTimer);
-    }
+    if (view === id && n >= waiting) waiting = 0;
+    if (!waiting && message.status?.state !== "sending") clearTimeout(slowTimer);
     const digest = message.question?.digest;
     if (digest !== state?.question?.digest) {
       disarm();
@@ -268,7 +265,7 @@ function render({model, el}) {
     const change = (edit) => () => { edit(); typed(); redrawBody(); };
     const add = () => list.push(Object.fromEntries(one.columns.map((column) => [column.name, ""])));
     const cell = (column, at) => {
-      const title = `${one.row} ${at + 1}: ${column.title.toLowerCase()}`;
+      const title = `${one.row} ${at + 1}: ${column.title}`;
       return field(key, {...column, title}, `${one.name}.${at}.${column.name}`, list[at]);
     };
     const row = (_, at) => h("div", {class: "rk-row"},
@@ -403,7 +400,7 @@ function render({model, el}) {
     const shown = [status?.who, status?.final, status?.receipt, isSigning, [...unfolded], decisions];
     patch("body", [question, state.empty, shown], question ? body : empty);
     const barData = [question?.digest, status?.inert, status?.checking, status?.state === "unknown"];
-    if (patch("bar", barData, () => (question && !status.final ? bar() : []))) disarm(); // its button is gone
+    if (patch("bar", barData, () => (question && canAnswer() ? bar() : []))) disarm(); // its button is gone
     if (!question) say("");
     else if (!waiting) drawStatus();
     drawHints();
@@ -428,11 +425,18 @@ function render({model, el}) {
     (next?.querySelector(".rk-pane") ?? root.closest(".jp-Cell[tabindex], .jp-Notebook[tabindex]"))?.focus();
   }
 
+  const canAnswer = () => !state.status.final && !state.status.read_only;
+
+  function told(text) { // with its first sentence in bold
+    const [lead] = text.match(/^.*?[.:…](?= |$)/) ?? [text];
+    return [h("b", null, lead), text.slice(lead.length)];
+  }
+
   function say(text, tone) {
     const copy = state?.status?.copy;
     const copyButton = () => linkButton("Copy your draft", () => navigator.clipboard?.writeText(copy));
     patch("message", [text, tone, copy], () =>
-      text && h("div", {class: `rk-said ${tone ?? ""}`}, text, copy && copyButton()));
+      text && h("div", {class: `rk-said ${tone ?? ""}`}, told(text), copy && copyButton()));
   }
 
   function body() {
@@ -441,16 +445,16 @@ function render({model, el}) {
       h("div", {class: "rk-head"}, business("h2", question.business), h("code", null, question.run), space(),
         note(`${question.mode} · ${question.host}`)),
       h("div", {class: "rk-ask"}, question.title), muted(question.asked),
-      status.receipt && h("div", {class: `rk-said ${status.tone}`}, status.receipt),
+      status.receipt && h("div", {class: `rk-said ${status.tone}`}, told(status.receipt)),
       question.sections.map(proposal),
-      !isCombined() && !status.final && [inputs(question.sections[0]), errorLine("0-decision")],
-      !status.final && !status.read_only && signature(),
+      !isCombined() && canAnswer() && [inputs(question.sections[0]), errorLine("0-decision")],
+      canAnswer() && signature(),
       h("details", null, h("summary", null, "What the agent sent, as JSON"), h("pre", null, question.raw)),
     ];
   }
 
   function proposal(section, at) {
-    const {evidence} = section, isOpen = isCombined() && !state.status.final;
+    const {evidence} = section, isOpen = isCombined() && canAnswer();
     return h("div", {class: "rk-proposal"},
       isCombined() && h("div", null, h("b", null, `${at + 1}. ${section.title}`), note(` ${section.agent}`)),
       section.reason && muted(section.reason),
@@ -491,9 +495,8 @@ function render({model, el}) {
     const kbd = (key) => key && h("kbd", null, key);
     if (status.state === "unknown") {
       const onclick = () => send({check: true});
-      return button({"data-id": "check", hidden: status.checking, onclick}, "Check again");
+      return status.checking ? [] : button({"data-id": "check", onclick}, "Check again");
     }
-    if (status.read_only) return [];
     const verbs = question.verbs.map((verb, at) => {
       const isMain = at === 0, onclick = () => press(verb.value);
       const style = `rk-button rk-verb ${isMain ? "rk-main-verb" : ""}`;
@@ -510,9 +513,7 @@ function render({model, el}) {
   function drawHints() {
     if (!nodes.hints) return;
     const combined = state.question && isCombined();
-    const keys = state.kind === "inbox" ? "J K next, previous · ? all keys" : "? all keys";
-    const hints = [combined && progress(), isLab() && keys].filter(Boolean).join(" · ");
-    nodes.hints.textContent = armed ? "Esc to cancel" : hints;
+    nodes.hints.textContent = armed ? "Esc to cancel" : combined ? progress() : isLab() ? "? keys" : "";
     const isIncomplete = Boolean(combined && lacks().length);
     nodes.bar.querySelector(".rk-main-verb")?.classList.toggle("rk-dim", isIncomplete);
     const help = () => KEYS.map(([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`));
@@ -550,7 +551,7 @@ function render({model, el}) {
     const props = {class: `rk-item ${row.is_done ? "rk-done" : ""}`, "data-id": `row-${row.key}`};
     const current = {"aria-current": row.is_open ? "true" : null, disabled: row.is_fixed};
     return h("button", {...props, ...current, onclick: () => openRow(row.key)},
-      h("span", {class: "rk-name"}, business("b", row.business), " ", h("code", null, row.run)),
+      h("span", {class: "rk-name"}, business("b", row.business), h("code", null, row.run)),
       h("span", {class: `rk-age ${row.tone}`}, row.age),
       h("span", {class: "rk-line"}, row.question));
   }
