@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from runkit.models import Run
 from runkit.widgets import display
 from runkit.widgets.card import STATIC, Card
 from runkit.widgets.controller import AnswerController
@@ -153,3 +154,18 @@ def test_the_rows_have_names(asking: Asking, page: Page) -> None:
         page.get_by_role("button", name=f"Add to {words}").click()
     page.get_by_label("Address 1: address").wait_for()
     page.get_by_label("Person 1: titles").wait_for()
+
+
+def test_a_business_that_is_identified_later(asking: Asking, page: Page) -> None:
+    """The second press says that the business is not known as long as that is so, and no longer."""
+    question = asking.question()
+    sent = {name: value for name, value in question.run.to_dict().items() if name != "_runkit"}
+    question = replace(question, run=Run.from_json(sent))
+    controller = AnswerController(asking.client, question, use_drafts=False)
+    drawn = Drawn(page, controller)
+    again = page.locator(".rk-bar .rk-main-verb .rk-again")
+    assert "business not identified" in str(again.text_content())
+    controller.identify(question.run.with_local_fields(business_id="b-1", business_name="Acme Imports LLC"))
+    drawn.show()
+    assert "business not identified" not in str(again.text_content())
+    assert page.locator("h2").text_content() == "Acme Imports LLC"

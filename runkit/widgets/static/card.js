@@ -160,7 +160,7 @@ function render({model, el}) {
     const [first] = lacks(verb);
     showErrors(first ? {[first.key]: {[first.path]: first.text}} : {});
     if (first) {
-      say(isCombined() ? progress() : "Not sent. Fix the field marked below.", "fail");
+      say(`Not sent. ${isCombined() ? `${progress()}. ` : ""}Fix the field marked below.`, "fail");
       (input(first.key, first.path) ?? root.querySelector(`[data-id="verb-${first.key}-0"]`))?.focus();
       return;
     }
@@ -399,7 +399,8 @@ function render({model, el}) {
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
     const shown = [status?.who, status?.final, status?.receipt, isSigning, [...unfolded], decisions];
     patch("body", [question, state.empty, shown], question ? body : empty);
-    const barData = [question?.digest, status?.inert, status?.checking, status?.state === "unknown"];
+    const buttons = [question?.digest, question?.verbs]; // a verb's second press names a business not identified
+    const barData = [buttons, status?.inert, status?.checking, status?.state === "unknown"];
     if (patch("bar", barData, () => (question && canAnswer() ? bar() : []))) disarm(); // its button is gone
     if (!question) say("");
     else if (!waiting) drawStatus();
