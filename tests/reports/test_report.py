@@ -312,7 +312,7 @@ def test_a_template_that_holds_the_key_fails_closed(labelled, tmp_path, monkeypa
     """However the key looks, and with no redaction of the data, too."""
     monkeypatch.setenv("MIDDESK_API_KEY", "corporate key, 4711")
     template = write_template(tmp_path / "own.ipynb", READ, "print('corporate' + ' key, 4711')")
-    with pytest.raises(ReportError, match="an API key from the environment"):
+    with pytest.raises(ReportError, match="an API key in use"):
         make(labelled, tmp_path / "out" / "a.html", template=template, redact=False)
     assert not (tmp_path / "out").exists()
 
