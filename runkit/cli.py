@@ -244,15 +244,25 @@ def inbox(arguments: argparse.Namespace) -> int:
     from runkit import terminal
 
     with _reader(is_sandbox=arguments.sandbox) as client:
+        listed = client.runs.list(status="interrupted", since=arguments.since)
         try:
-            client.businesses.threads_of(client.businesses.list())
+            _read_names(client, {run.thread_id for run in listed if run.thread_id})
         except ApiError as error:  # names are a help, and not every account has them
             say(f"The names of businesses are not known: {error}")
-        listed = client.runs.list(status="interrupted", since=arguments.since)
         runs = client.runs.fetch(listed)
         now = moment(runs.now())
     terminal.write(terminal.inbox(runkit.frames(runs), now))
     return _completeness(listed.why, runs.why)
+
+
+def _read_names(client: runkit.Client, thread_ids: set[str]) -> None:
+    """Find the businesses of threads: those in review first, the others only if a thread is left."""
+    businesses = client.businesses.list() if thread_ids else []
+    for is_in_review in (True, False):
+        if thread_ids:
+            group = [one for one in businesses if (one.status == "in_review") == is_in_review]
+            found = client.businesses.threads_of(group).values()
+            thread_ids -= {thread.id for threads in found for thread in threads}
 
 
 def _completeness(*reasons: str | None) -> int:
@@ -343,8 +353,9 @@ def report(arguments: argparse.Namespace) -> int:
     find_template(arguments.template)  # all arguments are checked before anything is fetched
     names = ("template", "title", "classification", "prepared_by", "sign_off")
     options = {name: getattr(arguments, name) for name in names}
-    say(runkit.report(_source(arguments), arguments.output, redact=policy, **options), file=sys.stdout)
-    return 0
+    done = runkit.report(_source(arguments), arguments.output, redact=policy, **options)
+    say(done, file=sys.stdout)
+    return _completeness(done.missing)
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from runkit.errors import UsageError
 
 HIDDEN = "***"
@@ -14,10 +16,11 @@ class Secret:
     it.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        IN_USE[self] = value
 
     def reveal(self) -> str:
         """Give the key."""
@@ -32,6 +35,9 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a key cannot be pickled")
+
+
+IN_USE: WeakKeyDictionary[Secret, str] = WeakKeyDictionary()  # what a report masks, whatever its format
 
 
 def checked_key(name: str, key: object) -> str:

@@ -33,7 +33,7 @@ _SETTINGS = {
     "rightPx": 64,  # for what stands behind the bars
     "linePx": 22,  # a line of a figure's title
     "steps": STEPS,  # of ticks
-    "paperPx": 680,  # of a figure on paper: A4 and Letter between their margins
+    "paperPx": 872,  # of a figure on paper, before the page's style scales it
 }
 _TOKENS = ("ground", "text", "muted", "line", "band", "ok", "attention", "fail", "accent")
 _FIGURE = Markup(

@@ -6,6 +6,7 @@ The kernel gets a private folder with the redacted data only: no API key, no ans
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from runkit.answers import answers_about
 from runkit.errors import DISTRIBUTION, ContractError, UsageError
 from runkit.models import Run
 from runkit.reports.redaction import MASK, Masker, Redaction
+from runkit.secret import IN_USE
 from runkit.tables.frames import Frames, frames
 from runkit.tables.sources import Record, records_of
 from runkit.text import Markup, agent_title, block, html_table, plural, shorten, timestamp, visible
@@ -162,8 +164,8 @@ def redaction_policy(redact: bool | Redaction) -> Redaction | None:
 
 
 def make_masker(policy: Redaction | None, template: str = "") -> Masker:
-    """Create a masker that also masks the API keys in this process's environment."""
-    keys = [os.environ.get(name, "") for name in KEY_VARIABLES]
+    """Create a masker that also masks the API keys of the environment and of this process's clients."""
+    keys = {*(os.environ.get(name, "") for name in KEY_VARIABLES), *IN_USE.values()}
     return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH], template)
 
 
@@ -283,10 +285,13 @@ def digest_of(f: Frames) -> str:
         shared = df.drop(columns=_LOCAL_COLUMNS.get(name, []))
         if name == "runs":
             shared = shared.assign(as_of=shared["as_of"].where(shared["ended_at"].isna()))
-        ordered = shared.sort_values("run_id", kind="stable").reset_index(drop=True)
-        text = ordered.to_json(orient="split", index=False, date_format="iso", date_unit="us")
-        text = MASK.sub(r"[\1]", text)  # the numbers of masks depend on the order of the runs
-        total.update(f"{name}\n{text}\n".encode("utf-8", "surrogatepass"))
+        ordered = shared.sort_values("run_id", kind="stable")
+        for column, values in ordered.items():
+            if isinstance(values.dtype, pd.DatetimeTZDtype):
+                values = values.dt.as_unit("us").astype("int64")
+            text = json.dumps([name, column, values.tolist()], default=str)
+            text = MASK.sub(r"[\1]", text)  # the numbers of masks depend on the order of the runs
+            total.update(text.encode())
     return total.hexdigest()
 
 

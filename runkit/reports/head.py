@@ -167,6 +167,7 @@ def _needs(f: Frames) -> list[str]:
     items = {
         str(what): rows["item"] for what, rows in one_run.open_items(f).table.groupby("what", sort=False)
     }
+    items.pop("no result", None)  # the banner says so
     items["finding without a source"] = own.loc[own["n_sources"] == 0, "title"]
     stated = run["confidence"]
     weaker = CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ()

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 MAX_FINDINGS, MAX_SOURCES, MAX_QUESTIONS = 30, 5, 12
-MAX_STEPS, MAX_DIFFERENCES, MAX_NEEDS = 5, 10, 8  # rows
+MAX_STEPS, MAX_DIFFERENCES, MAX_NEEDS = 5, 12, 8  # rows
 LEAST_S = 0.05  # seconds; a smaller difference is not shown as one
 _DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
 
@@ -177,7 +177,7 @@ def differences(panel: Panel) -> Part | None:
     Returns
     -------
     Part or None
-        At most 10 rows; a note says of how many.
+        At most 12 rows; a note says of how many.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def differences(panel: Panel) -> Part | None:
     """
     table = panel.table
     if "match" in table:
-        table = table[table["match"] != "same"]
+        table = table[table["match"] != "same"].drop(columns="agent")  # the page has no room for it
     elif "difference" in table:
         table = table.loc[(table["a"] != table["b"]) & (table["fact"] != "Run"), ["fact", "a", "b"]]
     elif "total_s_diff" in table:
@@ -237,7 +237,7 @@ def all_runs(data: ReportData) -> Panel:
     columns = ["run_id", "business_name", "agent_name", "status", "confidence", "created_at"]
     table = f.runs[[*columns, "working_s", "waiting_s"]].sort_values("created_at", ascending=False)
     sentence = str(figure.layout.meta["alt"]) if figure else ""
-    return Panel("All runs", sentence, table.reset_index(drop=True), figure)
+    return Panel("Work and waiting", sentence, table.reset_index(drop=True), figure)
 
 
 def actions(data: ReportData) -> Part | None:

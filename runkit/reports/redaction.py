@@ -542,8 +542,6 @@ def _rename(item: dict[str, Any], names: list[str]) -> None:
     values = list(item.values())
     item.clear()
     for name, value in zip(names, values, strict=True):
-        item[_unused_name(name, item)] = value
-
-
-def _unused_name(name: str, taken: Collection[str]) -> str:
-    return name if name not in taken else _unused_name(f"{name} (2)", taken)
+        while name in item:
+            name += " (2)"
+        item[name] = value

@@ -39,7 +39,7 @@ class Report:
 
     `sha256` is the hash of the HTML file, in hex. `digest` is the hash of the redacted data: it stays the
     same when the same ended runs are reported again. `masked` counts different values by rule. `n_bytes` is
-    the size of the HTML file.
+    the size of the HTML file. `missing` says what could not be read; None if everything was.
     """
 
     html: Path
@@ -49,6 +49,7 @@ class Report:
     masked: Mapping[str, int]
     n_runs: int
     n_bytes: int
+    missing: str | None = None
 
     def __str__(self) -> str:
         counts = ", ".join(f"{number:,} {name}" for name, number in self.masked.items()) or "nothing"
@@ -174,6 +175,7 @@ def report(
         dict(masker.counts),
         n_runs,
         len(page),
+        data.provenance.missing,
     )
 
 
@@ -217,7 +219,7 @@ def _check_leaks(html: str, notebook: str, masker: Masker, source: Source) -> No
 def _place(value: str, masker: Masker, source: Source) -> str:
     """Name the rule that masked a value, and the run and the field in which it was found."""
     if value not in masker.secrets:
-        return "an API key from the environment"
+        return "an API key in use"
     rule = MASK.sub(r"\1", masker.secrets[value])
     for name, df in source.tables().items():
         for column, _ in unique_texts(name, df):

@@ -43,7 +43,7 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
     return subprocess.CompletedProcess(arguments, code, *texts)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """`runkit sandbox` in a process of its own; gives what it said to export."""
     command = [sys.executable, "-m", "runkit", "sandbox", "--history", "6", "--speed", "600"]

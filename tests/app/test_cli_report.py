@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import runkit
+from runkit.reports.report import Report
 from support import run as raw
 from tests.app.conftest import run
 
@@ -48,9 +49,11 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[runkit.Frames, dict[
     """What `runkit report` hands to `report()`, which is not executed: the frames and the options."""
     calls: list[tuple[runkit.Frames, dict[str, Any]]] = []
 
-    def note(source: object, path: object, **options: Any) -> str:
-        calls.append((runkit.frames(source), options))
-        return str(path)
+    def note(source: object, path: str, **options: Any) -> Report:
+        f = runkit.frames(source)
+        calls.append((f, options))
+        missing = None if f.is_complete else "a part"
+        return Report(Path(path), Path(path), "", "", {}, len(f.runs), 0, missing)
 
     monkeypatch.setattr(runkit, "report", note)
     return calls
@@ -70,7 +73,7 @@ def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any)
         "Lead",
     )
     done = run("report", "runs.ndjson", *words, "-o", "fleet.html", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "fleet.html\n"), done.stderr
+    assert (done.returncode, done.stdout[:11]) == (0, "fleet.html "), done.stderr
     [(f, options)] = reported
     assert len(f.runs) == 6
     assert f.read_from[0].startswith("127.0.0.1:")
@@ -78,6 +81,14 @@ def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any)
         *("fleet", "Internal", "Ana"),
         ["Lead"],
     ]
+
+
+def test_a_report_of_incomplete_data_says_so(tmp_path: Path, reported: Any) -> None:
+    """It is written, a warning says what is missing, and the exit code is that of `fetch` and `show`."""
+    (tmp_path / "runs.ndjson").write_text(f"{json.dumps(raw())}\n{{}}\n")
+    done = run("report", "runs.ndjson", "-o", "a.html", cwd=tmp_path)
+    assert (done.returncode, len(reported)) == (3, 1)
+    assert done.stderr.splitlines()[-1] == "Incomplete: a part"
 
 
 @pytest.mark.parametrize("kept", ["runs.ndjson", "runs/"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +20,7 @@ from plotly.offline import get_plotlyjs
 
 import runkit
 from runkit.client import RunList
+from runkit.reports import templates
 from runkit.reports.report import Report
 from runkit.server import Sandbox
 
@@ -98,6 +102,24 @@ def made(
     folder = tmp_path_factory.mktemp("reports")
     sources = {"run": completed[0], "compare": [completed[0], completed[-1]], "fleet": fetched}
     return cache(lambda template: make(sources[template], folder / f"{template}.html"))
+
+
+@pytest.fixture
+def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Execute templates in this process, for tests of other things: a kernel takes two seconds to start."""
+
+    def execute(notebook: Any, data: Path, **_: object) -> None:
+        names: dict[str, Any] = {}
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                printed = io.StringIO()
+                with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+                    patch.setitem(os.environ, "RUNKIT_REPORT_DATA", str(data))
+                    exec(cell.source, names)  # noqa: S102 - written by the test
+                text = printed.getvalue()
+                cell.outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
+
+    monkeypatch.setattr(templates, "execute", execute)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def test_a_notebook_of_somebody_elses_is_not_replaced(tmp_path):
         make(example("completed"), tmp_path / "analysis.html")
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_a_planted_file_is_not_written_through(tmp_path, monkeypatch):
     """Nobody can know the name that a report is written under; it has the permissions of the umask.
 
@@ -82,6 +83,7 @@ def test_there_is_no_digest_of_an_answer(state_dir):
     assert pd.isna([row["answer_digest"], row["question_digest"]]).all()
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_an_own_pattern_may_mean_a_word_that_the_page_uses(tmp_path):
     """`Max` is masked in the data, and `max-width` in the page's style is no leak."""
     source = run(step("s", label="Reviewed by Max today"))

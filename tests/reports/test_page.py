@@ -191,7 +191,7 @@ def test_it_prints(made, open_file):
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
-    assert page.locator("details[open]").count() == page.locator(".runkit-figure").count()
+    assert page.locator("details[open]").count() == page.locator(".runkit-figure:not(.slice *)").count()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     head = page.locator(".running-head")
     assert head.inner_text() == page.title()
@@ -199,9 +199,31 @@ def test_it_prints(made, open_file):
     for hidden in ("nav", ".tools", ".modebar", ".code"):
         assert page.locator(f"{hidden}:visible").count() == 0
     widths = page.locator(".runkit-figure svg.main-svg").evaluate_all("all => all.map(e => e.clientWidth)")
-    assert set(widths) == {680}
+    assert set(widths) == {872}  # the style scales it to the width of A4
+    page.set_viewport_size({"width": 673, "height": 900})  # of A4 between its margins
+    wide = "all => all.filter(e => e.getBoundingClientRect().right > 673).length"
+    assert page.locator("main :is(table, .runkit-figure)").evaluate_all(wide) == 0
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
+
+
+@pytest.mark.browser
+def test_a_tall_figure_is_printed_in_slices(made, open_file):
+    """Each fits on a page and begins above a row; together they are the figure, which comes back."""
+    page = open_file(made("fleet").report.html).page
+    page.evaluate("Plotly.relayout(document.querySelector('.js-plotly-plot'), {height: 2500})")
+    height = page.locator(".runkit-figure").first.bounding_box()["height"]
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    heights = page.locator(".slice").evaluate_all("all => all.map(e => parseFloat(e.style.height))")
+    assert len(heights) > 1
+    assert max(heights) <= 980
+    assert sum(heights) == pytest.approx(height, abs=2)
+    figures = page.locator(".runkit-figure:not(.slice *)")
+    assert not figures.first.is_visible()
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".slice").count() == 0
+    assert figures.first.is_visible()
 
 
 def test_paper_has_page_numbers(made):

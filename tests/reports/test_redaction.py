@@ -11,7 +11,7 @@ import pytest
 
 import runkit
 from runkit.errors import UsageError
-from runkit.reports.bundle import ReportData, read_source, redact_source
+from runkit.reports.bundle import ReportData, make_masker, read_source, redact_source
 from runkit.reports.redaction import Masker, Redaction
 from runkit.tables.frames import Coverage, Frames
 from support import artifact, question, run, step
@@ -272,6 +272,12 @@ def test_one_run_tells_what_is_masked_in_another():
     ]
     for source in (runs, runs[::-1]):
         assert "used [key 1]" in material(source).frames.steps["label"].tolist()
+
+
+def test_the_key_of_a_client_is_masked_whatever_its_format():
+    """One that came in code, and not from the environment."""
+    with runkit.Client("corporate-key", "http://127.0.0.1:1/v1"):
+        assert make_masker(None).text("with corporate-key") == "with [key 1]"
 
 
 def test_masks_number_the_values():

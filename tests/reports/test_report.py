@@ -88,6 +88,7 @@ def test_figures_stay_data_in_the_notebook(made):
     assert done.report.notebook.stat().st_size < 1_000_000
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_what_is_there_is_replaced(made, completed, tmp_path):
     """A second report takes the place of the first; nothing else is left in the folder."""
     template = write_template(tmp_path / "own.ipynb", READ)
@@ -250,6 +251,7 @@ def labelled() -> dict[str, Any]:
     return run
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_what_is_revealed_stays_and_is_recorded(labelled, tmp_path):
     """A rule that was switched off masks nothing, and the report says so."""
     template = write_template(tmp_path / "own.ipynb", READ, SHOW, "data.provenance")
@@ -260,6 +262,7 @@ def test_what_is_revealed_stays_and_is_recorded(labelled, tmp_path):
     assert "Last digits shown of tax and social security numbers: 4" in done.page
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_without_redaction_keys_are_masked_all_the_same(labelled, tmp_path):
     """And the report says that it was switched off."""
     template = write_template(tmp_path / "own.ipynb", READ, SHOW)
@@ -273,7 +276,7 @@ BUILT = "print('q8Zt4Lw2' + 'Xc7Vb1Nm')"
 
 
 @pytest.mark.parametrize("as_frames", [True, False])
-@pytest.mark.usefixtures("leaves_nothing")
+@pytest.mark.usefixtures("leaves_nothing", "without_kernel")
 def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, as_frames):
     """Built from parts: the error names rule, run and field, and no value; nothing is written."""
     template = write_template(tmp_path / "own.ipynb", READ, BUILT)
@@ -284,6 +287,7 @@ def test_a_template_that_holds_a_masked_value_fails_closed(labelled, tmp_path, a
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_a_leak_of_a_record_that_is_no_run_fails_closed(tmp_path):
     """It has no run to name, only the field."""
     template = write_template(tmp_path / "own.ipynb", READ, BUILT)
@@ -307,16 +311,17 @@ def test_an_escaped_value_is_found_in_the_finished_files():
     assert masker.leaks("q8Zt4Lw2") == set()
 
 
-@pytest.mark.usefixtures("leaves_nothing")
+@pytest.mark.usefixtures("leaves_nothing", "without_kernel")
 def test_a_template_that_holds_the_key_fails_closed(labelled, tmp_path, monkeypatch):
     """However the key looks, and with no redaction of the data, too."""
     monkeypatch.setenv("MIDDESK_API_KEY", "corporate key, 4711")
     template = write_template(tmp_path / "own.ipynb", READ, "print('corporate' + ' key, 4711')")
-    with pytest.raises(ReportError, match="an API key from the environment"):
+    with pytest.raises(ReportError, match="an API key in use"):
         make(labelled, tmp_path / "out" / "a.html", template=template, redact=False)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_what_the_template_says_by_itself_is_no_secret(labelled, tmp_path):
     """A word of the template that stands in the data, too, ends no report; there it is masked."""
     template = write_template(tmp_path / "own.ipynb", READ, SHOW, "# About review-2026-q1")
