@@ -12,8 +12,8 @@ from runkit.charts.bars import GROUP, WAIT, Scene
 from runkit.charts.rows import BAR_PX, ROW_PX, Rows
 from runkit.timing import Flags, Ints, levels
 
-FULL_ROWS = 60  # a tree of so many rows is shown in full
-MOST_ROWS = 120  # of a tree that is not
+# Of a tree. So many rows zoom no slower than `px.timeline` of 1,000 steps; beyond, some steps are chosen.
+MOST_ROWS = 60
 # Bars over the picture: plotly redraws all of them with every move, seen or not, at 0.04 ms each. So many
 # zoom in 0.6 of the time of `px.timeline` of 1,000 steps (`tests.bench gantt`).
 MOST_EXACT = 300
@@ -23,23 +23,23 @@ GROUP_PX = 8  # shorter parts of a group are left out of the path
 GOLDEN = 2_654_435_761  # 2**32 by the golden ratio: its multiples fall evenly between each other
 
 
-def visible_steps(bars: pd.DataFrame, depth: int | str | None, full: int = FULL_ROWS) -> Flags:
-    """The bars of a tree that are shown; `depth` is as in `gantt`, up to `full` bars are shown in full."""
+def visible_steps(bars: pd.DataFrame, depth: int | str | None, most: int = MOST_ROWS) -> Flags:
+    """The bars of a tree that are shown; `depth` is as in `gantt`, which for "auto" are at most so many."""
     if isinstance(depth, int):
         return (bars["depth"] < depth).to_numpy()
-    if depth is None or len(bars) <= full:
+    if depth is None or len(bars) <= most:
         return np.ones(len(bars), np.bool_)
     is_on_path = bars["is_critical"] & (bars["critical_s"] > 0)
     is_of_kind = [bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, is_on_path]
     longest_first = _longest_first(bars)
     failing, waits, groups, path = (flags.to_numpy()[longest_first] for flags in is_of_kind)
-    few = [_first(flags, MOST_ROWS) for flags in (failing, waits)]
+    few = [_first(flags, most) for flags in (failing, waits)]
     depth_of = bars["depth"].to_numpy()[longest_first]
     rest, other = len(bars), len(bars) + 1
     ranks = [0, 1, 2 + depth_of, 3, rest]
     rank = np.select([*few, groups, path, failing | waits], ranks, other)
     best_first = longest_first[np.argsort(rank, kind="stable")]
-    n_shown = min(MOST_ROWS, int((rank != other).sum())) or FULL_ROWS
+    n_shown = min(most, int((rank != other).sum())) or most
     is_shown = np.zeros(len(bars), np.bool_)
     is_shown[best_first[:n_shown]] = True
     return is_shown
