@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,8 +37,8 @@ def visible_steps(bars: pd.DataFrame, depth: int | str | None, most: int = MOST_
     few = [_first(flags, most) for flags in (failing, waits)]
     depth_of = bars["depth"].to_numpy()[longest_first]
     rest, other = len(bars), len(bars) + 1
-    ranks = [0, 1, 2 + depth_of, 3, rest]
-    rank = np.select([*few, groups, path, failing | waits], ranks, other)
+    ranks: list[Any] = [0, 1, 2 + depth_of, 3, rest]
+    rank: Ints = np.select([*few, groups, path, failing | waits], ranks, other)
     best_first = longest_first[np.argsort(rank, kind="stable")]
     n_shown = min(most, int((rank != other).sum())) or most
     is_shown = np.zeros(len(bars), np.bool_)

@@ -102,7 +102,7 @@ def stacked_bars(
     labels, parts = [*map(str, parts.index[:MOST_BARS])], parts.head(MOST_BARS).reset_index(drop=True)
     lengths = 100 * parts.div(parts.sum(axis=1).replace(0, 1), axis=0) if unit == "percent" else parts
     traces: list[dict[str, Any]] = []
-    for part in parts:
+    for part in parts.columns.astype(str):
         own = lengths.loc[lengths[part] != 0, part]
         if own.empty:
             continue
@@ -124,7 +124,7 @@ def stacked_columns(parts: pd.DataFrame, alt: str, axis: str) -> Figure:
     times = parts.index.tolist()
     traces = [
         _bar(part, [f"{n:,}" for n in parts[part]]) | {"x": times, "y": parts[part].tolist()}
-        for part in parts
+        for part in parts.columns.astype(str)
         if parts[part].any()
     ]
     counts = {"title": {"text": axis}, "automargin": True} | _whole(float(parts.sum(axis=1).max()))
