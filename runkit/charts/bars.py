@@ -202,7 +202,7 @@ def with_words(scene: Scene, bars: pd.DataFrame) -> pd.DataFrame:
 
     It is the error's message, what is known of an answer, or that there is no end, else empty.
     """
-    bars = bars.join(scene.steps[WORDS])
+    bars = bars.join(scene.steps.loc[bars.index, WORDS])
     bars["label"] = step_labels(bars)
     bars["agent_name"] = np.array(scene.agents, dtype=object)[bars["agent"]]
     is_live = scene.runs["status"].isin(["running", "interrupted"])[bars["run"]]

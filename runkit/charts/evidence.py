@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from runkit.charts.panel import Panel, agent_titles, counts, percent, without_steps, words_of
-from runkit.charts.stacked_bars import ATTENTION, FAIL, OK, REST, WORK, cross, stacked_bars
+from runkit.charts.panel import Panel, agent_titles, counts, if_any, percent, without_steps, words_of
+from runkit.charts.stacked_bars import cross, stacked_bars
 from runkit.contract import CONFIDENCES, TIERS
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
@@ -17,19 +17,7 @@ ORIGINS = ("output", "step", "proposal")  # the order in which a reader wants th
 ARTIFACT = ["run_id", "artifact_no"]
 SOURCE = ["source_name", "source_tier"]
 MATCHED = ["match", "agent", "title_a", "confidence_a", "title_b", "confidence_b"]
-LEVELS = {
-    "high": ("High", OK),
-    "medium": ("Medium", ATTENTION),
-    "low": ("Low", FAIL),
-    "other": ("Another word", WORK),
-    "none": ("None given", REST),
-}
-TIER_LOOKS = {
-    "government": ("▮▮▮ Government", OK),
-    "primary": ("▮▮▮ Primary", WORK),
-    "secondary": ("▮▯▯ Secondary", ATTENTION),
-    "other": ("▮▮▯ Other", REST),
-}
+LEVELS = [*CONFIDENCES, "other level", "no level"]
 MOST_RUN_IDS = 3  # of the runs with unsure artifacts
 
 
@@ -72,13 +60,15 @@ def found(f: Frames) -> Panel:
     table = rows[["artifact_no", "origin", "agent", "title", "confidence", "summary", "n_sources"]]
     table = table.assign(tiers=rows["artifact_no"].map(tiers).astype("str"))
     levels = {*own["confidence"].dropna()}
-    lowest = next((word for word in reversed(CONFIDENCES) if word in levels), MISSING)
+    lowest = next((word for word in reversed(CONFIDENCES) if word in levels), "none given")
+    level = words_of(f.runs["confidence"].iloc[0])
+    output = "" if level == MISSING else f" Output: {level} confidence."
     sentence = (
         f"{plural(len(own), 'finding')}: {percent(n_strong, len(own))} on government or "
-        f"primary sources, {n_bare:,} without a source. "
-        f"Output: {words_of(f.runs['confidence'].iloc[0])} confidence, "
-        f"lowest finding: {lowest}.{without_steps(f)}"
+        f"primary sources, {n_bare:,} without a source, "
+        f"lowest confidence: {lowest}."
     )
+    sentence = if_any(len(own), "findings", sentence) + output + without_steps(f)
     return Panel("Findings", sentence, table)
 
 
@@ -123,8 +113,8 @@ def evidence(f: Frames) -> Panel:
     sentence = (
         f"{plural(len(table), 'different source')} ({counts(table['source_tier'])}); "
         f"{(rows['n_sources'] == 0).sum():,} of {plural(len(rows), 'finding')} without a source."
-        f"{without_steps(f)}"
     )
+    sentence = if_any(len(rows), "findings", sentence) + without_steps(f)
     columns = ["source_name", "source_tier", "source_type", "url", "n_findings", "supports"]
     return Panel("Sources", sentence, table[columns])
 
@@ -183,8 +173,8 @@ def confidence(f: Frames) -> Panel:
     """
     rows = findings_of(f).merge(f.runs[["run_id", "created_at"]], on="run_id")
     rows = rows.sort_values("created_at", ascending=False, kind="stable")
-    level = rows["confidence"].where(rows["confidence"].isin(CONFIDENCES), "other")
-    level = level.where(rows["confidence"].notna(), "none").astype(pd.CategoricalDtype([*LEVELS]))
+    level = rows["confidence"].where(rows["confidence"].isin(CONFIDENCES), "other level")
+    level = level.where(rows["confidence"].notna(), "no level").astype(pd.CategoricalDtype(LEVELS))
     kind = is_output(rows).map({True: "output", False: "finding"}).astype("str")
     rows = rows.assign(kind=kind, level=level)
     keys = ["kind", "agent", "level", "confidence"]
@@ -192,18 +182,18 @@ def confidence(f: Frames) -> Panel:
     table = by.agg(n_artifacts="size", n_runs="nunique", run_ids=_few_ids).reset_index()
     of_agent = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
     table.insert(5, "artifacts_percent", (100 * table["n_artifacts"] / of_agent).round(1))
-    is_unsure = table["level"].isin(["low", "other"])
+    is_unsure = table["level"].isin(["low", "other level"])
     table["run_ids"] = table["run_ids"].where(is_unsure).astype("str")
     n_high = kind[level == "high"].value_counts()
     shares = []
     for word, n_all in kind.value_counts().items():
         n = n_high.get(word, 0)
         shares.append(f"{n:,} of {plural(n_all, str(word))} ({percent(n, n_all)})")
-    sentence = f"High confidence: {', '.join(shares) or 'no findings'}."
+    sentence = if_any(len(rows), "findings", f"High confidence: {', '.join(shares)}.")
     names = kind.str.capitalize() + "s: " + agent_titles(rows["agent"]).fillna(MISSING)
     bars = cross(names, level, LEVELS)
     notes = [f"{row['high']:,} of {row.sum():,} high" for _, row in bars.iterrows()]
-    figure = stacked_bars(bars, LEVELS, sentence, notes, "artifacts")
+    figure = stacked_bars(bars, sentence, notes, "artifacts")
     return Panel("Confidence", sentence, table.drop(columns="level"), figure)
 
 
@@ -249,9 +239,10 @@ def sources(f: Frames) -> Panel:
         f"{n_single:,} ({percent(n_single, len(rows))}) on one source only, "
         f"{len(rows) - len(n_of):,} on none."
     )
-    tier = table["source_tier"].where(table["source_tier"].isin(TIERS), "other")
-    bars = pd.DataFrame({word: table["n_runs"].where(tier.eq(word), 0) for word in TIER_LOOKS})
+    sentence = if_any(len(rows), "findings", sentence)
+    tier = table["source_tier"].where(table["source_tier"].isin(TIERS), "other tier")
+    bars = pd.DataFrame({word: table["n_runs"].where(tier.eq(word), 0) for word in (*TIERS, "other tier")})
     bars.index = table["source_name"].map(words_of)
     notes = [plural(n, "finding") for n in table["n_findings"]]
-    figure = stacked_bars(bars, TIER_LOOKS, sentence, notes, "runs with findings on it")
+    figure = stacked_bars(bars, sentence, notes, "runs with findings on it")
     return Panel("Sources", sentence, table, figure)

@@ -17,10 +17,19 @@ from runkit.analysis.decisions import decisions as count_decisions
 from runkit.charts.evidence import ARTIFACT, confidence, findings_of, is_output, sources
 from runkit.charts.fleet_time import budget, failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
-from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, percent, without_steps, words_of
-from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, cross, stacked_bars, stacked_columns
-from runkit.contract import RUN_STATUSES
-from runkit.style import STATUSES, status
+from runkit.charts.panel import (
+    Panel,
+    agent_titles,
+    counts,
+    facts,
+    if_any,
+    lasting,
+    percent,
+    without_steps,
+    words_of,
+)
+from runkit.charts.stacked_bars import cross, stacked_bars, stacked_columns
+from runkit.style import status
 from runkit.tables.frames import Frames
 from runkit.tables.problems import problem_counts
 from runkit.text import budget_words, plural
@@ -49,16 +58,7 @@ UNITS = (  # up to so many days: pandas' letter of a unit, and its word
     (7 * 35, "W-SUN", "week"),
     (np.inf, "M", "month"),
 )
-COLORS = {"completed": OK, "running": WORK, "interrupted": WAIT, "error": FAIL}
-LOOKS = {word: (str(STATUSES[word]), color) for word, color in COLORS.items()}
-LOOKS |= {"other": ("Other status", REST)}
-DECIDED = {  # a column of `runkit.decisions`: its name and color in the figure
-    "n_approved": ("Approved", OK),
-    "n_edited": ("Approved with changes", WORK),
-    "n_rejected": ("Rejected", FAIL),
-    "n_unknown": ("Answered, decision unknown", REST),
-    "n_pending": ("Waiting", WAIT),
-}
+KNOWN_STATUSES = ["completed", "running", "interrupted", "error", "other"]  # as columns and bars are drawn
 KNOWN = ["n_approved", "n_edited", "n_rejected"]
 QUICK = "came within 10 s, with no source opened"
 
@@ -100,8 +100,9 @@ def in_short(f: Frames) -> Panel:
     oldest = f", the oldest for {lasting(asks['wait_s'].max())}" if len(asks) else ""
     sentence = (
         f"{plural(len(runs), 'run')} ({words}); {plural(len(asks), 'question')} waiting{oldest}. "
-        f"{budget_words(*spent)}.{without_steps(f)}"
+        f"{budget_words(*spent)}."
     )
+    sentence = if_any(len(runs), "runs", sentence) + without_steps(f)
     if not f.is_complete:
         n_seen = plural(f.coverage.seen, "record")
         missing = f"{f.coverage.refused:,} of {n_seen} not read. {f.coverage.why or ''}"
@@ -132,7 +133,7 @@ def volume(f: Frames) -> Panel:
     first = max(periods.min(), periods.max() - MOST_COLUMNS + 1)
     since = pd.period_range(first, periods.max())
     bars = pd.crosstab(periods, known_status(runs))
-    bars = bars.reindex(index=since, columns=[*LOOKS], fill_value=0).astype("int32")
+    bars = bars.reindex(index=since, columns=KNOWN_STATUSES, fill_value=0).astype("int32")
     bars = bars.set_axis(since.start_time.tz_localize("UTC").as_unit("us"))
     table = bars.add_prefix("n_").rename_axis(index="since", columns=None).reset_index()
     table.insert(1, "n_runs", bars.sum(axis=1).array)
@@ -141,14 +142,14 @@ def volume(f: Frames) -> Panel:
         f"{plural(int(n_shown), 'run')} in {plural(len(table), unit)}, "
         f"at most {most:,} in one {unit}; {len(f.runs) - n_shown:,} not shown."
     )
-    figure = stacked_columns(bars, LOOKS, sentence, f"runs per {unit}")
+    figure = stacked_columns(bars, sentence, f"runs per {unit}")
     return Panel("Runs over time", sentence, table, figure)
 
 
 def known_status(runs: pd.DataFrame) -> Any:
     """Give the status of each run, "other" for words that are not in the API's documentation."""
     words = runs["status"].astype("str")
-    return words.where(words.isin(RUN_STATUSES), "other").to_numpy(object)
+    return words.where(words.isin(KNOWN_STATUSES[:-1]), "other").to_numpy(object)
 
 
 def outcomes(f: Frames) -> Panel:
@@ -172,14 +173,15 @@ def outcomes(f: Frames) -> Panel:
     table.insert(3, "runs_percent", (100 * table["n_runs"] / of_agent).round(1))
     table = table.iloc[np.lexsort((-table["n_runs"], -of_agent))].reset_index(drop=True)
     took = f.runs.loc[f.runs["status"] == "completed", "duration_s"]
-    sentence = (
-        f"{len(took):,} of {plural(len(f.runs), 'run')} completed "
-        f"({percent(len(took), len(f.runs))}), after "
-        f"{lasting(took.median())} (median), {lasting(took.quantile(0.9))} (p90)."
-    )
-    bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), LOOKS)
+    share = percent(len(took), len(f.runs))
+    sentence = f"{len(took):,} of {plural(len(f.runs), 'run')} completed ({share})."
+    if took.notna().any():
+        middle, p90 = lasting(took.median()), lasting(took.quantile(0.9))
+        sentence += f" They took {middle} (median), {p90} (p90)."
+    sentence = if_any(len(f.runs), "runs", sentence)
+    bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), KNOWN_STATUSES)
     notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
-    figure = stacked_bars(bars, LOOKS, sentence, notes, "runs")
+    figure = stacked_bars(bars, sentence, notes, "runs")
     return Panel("Outcomes", sentence, table, figure)
 
 
@@ -206,8 +208,9 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
         As `runkit.decisions`.
     """
     table = count_decisions(f, by, answers)
-    bars = table[[*KNOWN, "n_pending"]].fillna(0).astype("int32")
-    bars["n_unknown"] = table["n_answered"] - bars[KNOWN].sum(axis=1)
+    bars = table[KNOWN].fillna(0).astype("int32")
+    bars["n_unknown"] = table["n_answered"] - bars.sum(axis=1)
+    bars["n_pending"] = table["n_pending"]
     n = table.select_dtypes("number").sum().fillna(0).astype("int64")
     quick = ""
     if answers is not None:
@@ -216,11 +219,12 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
         f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, "
         f"{n['n_auto']:,} decided by policy, {n['n_answered']:,} answered. "
         f"Known: {n['n_approved']:,} approved, {n['n_edited']:,} with changes, "
-        f"{n['n_rejected']:,} rejected.{quick}{without_steps(f)}"
+        f"{n['n_rejected']:,} rejected.{quick}"
     )
+    sentence = if_any(n["n_asked"], "questions", sentence) + without_steps(f)
     labels = agent_titles(table[by]) if by in ("agent", "kind") else table[by]
     notes = [f"{lasting(wait)} (median)" for wait in table["wait_p50_s"]]
-    figure = stacked_bars(bars.set_axis(labels.tolist()), DECIDED, sentence, notes, "questions")
+    figure = stacked_bars(bars.set_axis(labels.tolist()), sentence, notes, "questions")
     return Panel("Decisions", sentence, table, figure)
 
 
@@ -258,6 +262,7 @@ def evidence(f: Frames) -> Panel:
         f"with weak evidence: {counts(table['weakness'])}. "
         f"{plural(int((rows['n_hosts'] == 1).sum()), 'finding')} on one host only."
     )
+    sentence = if_any(len(rows), "findings", sentence)
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
     return Panel("Evidence", sentence, table[["weakness", *named, *columns]])
 
@@ -290,4 +295,4 @@ def problems(f: Frames) -> Panel:
     table = kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index()
     n_errors = table.loc[table["severity"] == "error", "n_problems"].sum()
     sentence = f"{plural(int(table['n_problems'].sum()), 'problem')}, {n_errors:,} of them errors."
-    return Panel("Problems in the data", sentence, table)
+    return Panel("Problems in the data", if_any(len(table), "problems", sentence), table)

@@ -40,22 +40,38 @@ LEAST_LOG_S, LEAST_POINTS_S = 86_400.0, 30 * 86_400.0  # the least lengths of th
 TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longest one
 TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
 PHONE_TICKS = (60, 3_600, 86_400)
+PHONE_WAITS = {
+    "xaxis.visible": False,
+    "xaxis.domain": [0, 0.001],
+    "xaxis2.domain": [0.001, 1],
+    "xaxis2.tickvals": [*PHONE_TICKS],
+    "xaxis2.ticktext": [TICKS[seconds] for seconds in PHONE_TICKS],
+}
+NO_WAITS = 0.98  # of the width is for the work where no run waited
 ROW_TICKS = (*PHONE_TICKS, 864_000)  # beside the bars there is no room for more
+MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
 LISTED = {"interrupted": ("wait", 13, "longest first"), "error": ("created_at", 7, "newest first")}
 NBSP = "\u00a0"  # plotly leaves out empty lines
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
 BARS = {"type": "bar", "orientation": "h", "showlegend": False}
+ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}  # an axis
 SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
 
 
 class Drawing(NamedTuple):
-    """A figure without its title; `phone` is what changes in the layout on a narrow screen."""
+    """A figure without its title.
+
+    `phone` is what changes in the layout on a narrow screen, `hidden` are the traces that it has no room for,
+    and `missing` says so in words.
+    """
 
     traces: list[dict[str, Any]]
     height: int
     margin: dict[str, int]
     layout: dict[str, Any]
     phone: dict[str, Any]
+    missing: str = ""
+    hidden: tuple[int, ...] = ()
 
 
 def fleet_chart(
@@ -104,16 +120,14 @@ def fleet_chart(
     check_zone(tz)
     keep_private()
     runs, theme = _runs(f, sort, tz), chosen_theme()
-    is_rows = len(runs) <= MOST_ROWS
-    if is_rows:
-        drawing, missing = _rows(runs, theme, group, sla_h), "the work"
+    if len(runs) <= MOST_ROWS:
+        drawing = _rows(runs, theme, group, sla_h)
     else:
-        drawing, missing = _points(runs, theme, sla_h, has_list), "a list" if has_list else ""
-    phone_note = f"A wide screen shows {missing}, too." if missing else ""
+        drawing = _points(runs, theme, sla_h, has_list)
+    phone_note = f"A wide screen shows {drawing.missing}, too." if drawing.missing else ""
     heading = heading_of(_title(runs, title, sla_h), theme, phone_note)
     layout = figure_layout(theme, heading, drawing.height, 0) | drawing.layout
-    # A phone has no room for the bars of work.
-    layout["meta"] |= {"narrow": {"layout": drawing.phone, "hidden": [0] if is_rows else []}}
+    layout["meta"] |= {"narrow": {"layout": drawing.phone, "hidden": drawing.hidden}}
     layout["margin"] = drawing.margin | {"t": drawing.margin["t"] + title_px(heading)}
     return go.Figure(drawing.traces, layout)
 
@@ -159,8 +173,12 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float | None) -> list[L
     lines: list[Line] = [[(title or plural(len(runs), "run"), "text+"), (since, "muted")]]
     if counts := _counts(runs, sla_h):
         lines.append([(counts, "muted")])
-    if len(runs) > MOST_POINTS:
-        words = f"{MOST_POINTS:,} of {len(runs):,} runs drawn, the most urgent first"
+    n_dated = runs["created_at"].count()
+    n_drawn = min(n_dated, MOST_POINTS)
+    if MOST_ROWS < len(runs) > n_drawn:
+        words = f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first"
+        if n_dated < len(runs):
+            words += f"; {len(runs) - n_dated:,} without a time of creation"
         lines.append([(words, "muted")])
     return lines
 
@@ -183,8 +201,8 @@ def _counts(runs: pd.DataFrame, sla_h: float | None) -> str:
 def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | None) -> Drawing:
     """Draw a row per run, in groups with a heading: work on a linear scale, waiting on a log scale."""
     heads, runs = _placed(runs, group, theme)
-    labels = [_label(run, theme) for run in runs.to_dict("records")]
-    names = [label.name for label in labels]
+    words = (_words(run, theme) for run in runs.to_dict("records"))
+    names, phone_names, states, icons = zip(*words, strict=True)
     labels_px = max(map(width_px, names))
     y, last = runs["y"].tolist(), runs["y"].max()
     rows = {
@@ -197,42 +215,35 @@ def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | No
     # Labels right of their axis and moved left begin at one line.
     left = {"anchor": "free", "position": 0, "ticklabelstandoff": -labels_px}
     named = {"tickvals": [*heads, *y], "ticktext": [*heads.values(), *names]}
-    states = {"tickvals": y, "ticktext": [label.state for label in labels]}
+    ended = {"tickvals": y, "ticktext": states}
     beyond = {"xref": "x2", "x0": (sla_h or 0) * 3_600, "x1": 1e20}
+    band = _band(theme, sla_h, "top left", beyond | {"yref": "y2 domain", "y0": 0, "y1": 1})
+    has_waits = bool((runs["wait"] > 0).any())
     layout = {
-        "shapes": _band(theme, sla_h, "top left", beyond | {"yref": "y2 domain", "y0": 0, "y1": 1}),
-        "xaxis": _work_axis(runs),
-        "xaxis2": _wait_axis(runs),
+        "shapes": band if has_waits else [],
+        "xaxis": _work_axis(runs) | ({} if has_waits else {"domain": [0, NO_WAITS]}),
+        "xaxis2": _wait_axis(runs) | ({} if has_waits else {"domain": [NO_WAITS, 1], "visible": False}),
         "yaxis": rows | left | named,
-        "yaxis2": rows | states | {"anchor": "x2", "ticklabelstandoff": 8},
+        "yaxis2": rows | ended | {"anchor": "x2", "ticklabelstandoff": 8},
     }
     phone = {
         "margin.l": PHONE_PX,
         "margin.r": 36,
-        "xaxis.visible": False,
-        "xaxis.domain": [0, 0.001],
-        "xaxis2.domain": [0.001, 1],
-        "xaxis2.tickvals": [*PHONE_TICKS],
-        "xaxis2.ticktext": [TICKS[seconds] for seconds in PHONE_TICKS],
         "yaxis.ticklabelstandoff": 8 - PHONE_PX,
-        "yaxis.ticktext": [*heads.values(), *(label.phone_name for label in labels)],
-        "yaxis2.ticktext": [label.icon for label in labels],
+        "yaxis.ticktext": [*heads.values(), *phone_names],
+        "yaxis2.ticktext": icons,
     }
     height = int(ROW_PX * (last + 1.4)) + HEAD_PX + EDGE_PX
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": EDGE_PX}
-    return Drawing([_work(runs, theme), *_waits(runs, theme)], height, margin, layout, phone)
+    drawing = Drawing([_work(runs, theme), *_waits(runs, theme)], height, margin, layout, phone)
+    if not has_waits:
+        return drawing
+    # A phone has no room for the bars of work.
+    return drawing._replace(phone=phone | PHONE_WAITS, missing="the work", hidden=(0,))
 
 
-class Label(NamedTuple):
-    """The words of a row: its name, on a phone too, and its status, on a phone as an icon."""
-
-    name: str
-    phone_name: str
-    state: str
-    icon: str
-
-
-def _label(run: dict[Any, Any], theme: Theme) -> Label:
+def _words(run: dict[Any, Any], theme: Theme) -> tuple[str, str, str, str]:
+    """The words of a row: its name, the same on a phone, and its status, on a phone as an icon."""
     look, level = status(run["status"]), run["confidence"]
     color = getattr(theme, look.color)
     state = bold(colored(plain(look, 20), color))
@@ -241,38 +252,32 @@ def _label(run: dict[Any, Any], theme: Theme) -> Label:
         state += f" · {colored(plain(level.capitalize(), 14), shade)}"
     run_id = colored(plain(short_id(run["run_id"])), theme.muted)
     name = f"{plain(run['business'], NAME)} {run_id}"
-    return Label(name, plain(run["business"], PHONE_NAME), state, colored(look.icon, color))
+    return name, plain(run["business"], PHONE_NAME), state, colored(look.icon, color)
 
 
 def _work_axis(runs: pd.DataFrame) -> dict[str, Any]:
     """The linear axis of work; its bars have their durations beside them instead of ticks."""
     longest = max(1.0, runs["working_s"].max())
-    return {
+    return ON_TOP | {
         "title": {"text": "Agent work", "standoff": 4},
         "domain": [0, 0.4],
         "range": [0, longest * 1.6],
         "tickvals": [0],
         "ticktext": ["0"],
-        "tickangle": 0,
-        "side": "top",
-        "fixedrange": True,
     }
 
 
 def _wait_axis(runs: pd.DataFrame) -> dict[str, Any]:
     """The logarithmic axis of waits."""
     low, high = np.log10([LEAST_WAIT, max(LEAST_LOG_S, runs["wait"].max())]).tolist()
-    return {
+    return ON_TOP | {
         "title": {"text": "Waiting for a reviewer (log scale)", "standoff": 4},
         "type": "log",
         "domain": [0.44, 1],
         "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
         "tickvals": [*ROW_TICKS],
         "ticktext": [TICKS[seconds] for seconds in ROW_TICKS],
-        "tickangle": 0,
-        "side": "top",
         "anchor": "y2",
-        "fixedrange": True,
     }
 
 
@@ -375,7 +380,8 @@ def _points(runs: pd.DataFrame, theme: Theme, sla_h: float | None, has_list: boo
         "xaxis.tickangle": 0,
     }
     margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": 76}
-    return Drawing(_markers(runs, theme), POINTS_PX, margin, layout, phone)
+    missing = "a list" if has_list else ""
+    return Drawing(_markers(runs, theme), POINTS_PX, margin, layout, phone, missing)
 
 
 def _markers(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
@@ -419,7 +425,7 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
     """List the longest waits and the newest failures right of the points: names, ids, and times."""
     lines: list[tuple[str, str, str]] = []
     blank = (NBSP, NBSP, NBSP)
-    for word, (column, most, order) in LISTED.items():
+    for word, (column, least, order) in LISTED.items():
         own = runs[runs["status"] == word]
         if own.empty:
             continue
@@ -427,6 +433,8 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
         head = f"{state} {len(own):,}, {order}"
         lines += [blank] if lines else []
         lines.append((bold(colored(head, getattr(theme, state.color))), NBSP, NBSP))
+        n_others = runs["status"].isin([*LISTED]).sum() - len(own)
+        most = max(least, MOST_LISTED - n_others)
         first = own.sort_values(column, ascending=False, kind="stable").head(most)
         for run in first.to_dict("records"):
             time = moment(run[column]) if word == "error" else f"{duration(run[column])} so far"

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.bars import step_labels
-from runkit.charts.panel import Panel, agent_titles, lasting, percent, without_steps
+from runkit.charts.panel import Panel, agent_titles, if_any, lasting, percent, without_steps
 from runkit.charts.run_time import PARTS, has_failed, step_names
-from runkit.charts.stacked_bars import FAIL, OK, REST, WAIT, WORK, stacked_bars
+from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.contract import FINAL_STATUSES
 from runkit.style import MISSING
 from runkit.tables.frames import Frames, is_wait
@@ -28,11 +28,7 @@ SLOWEST = 15  # kinds of steps
 KIND = ["agent", "name"]
 OF_AGENT = "runs of agent"
 SPENT = ["duration_s", *PARTS]
-ASKED = {
-    "n_answered": ("Answered", OK),
-    "n_pending": ("Waiting", WAIT),
-    "n_lapsed": ("Expired", REST),
-}
+ASKED = ["n_answered", "n_pending", "n_lapsed"]
 SLOW = "Why it took this long"
 COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 
@@ -89,13 +85,14 @@ def budget(f: Frames) -> Panel:
         f"Median ended run: {lasting(median['working_s'])} work, "
         f"{lasting(median['waiting_s'])} waiting. "
         f"{plural(len(ended), 'ended run')} took {lasting(sums['duration_s'])}, "
-        f"{percent(sums['waiting_s'], sums['duration_s'])} of it waiting.{without_steps(f)}"
+        f"{percent(sums['waiting_s'], sums['duration_s'])} of it waiting."
     )
+    sentence = if_any(len(ended), "ended runs", sentence) + without_steps(f)
     names = agent_titles(table["agent"]).fillna(MISSING)
     names = table["group"].str.capitalize().where(table["group"] != OF_AGENT, names)
     notes = [*map(lasting, table["duration_s"])]
-    bars = table.set_axis(names)
-    figure = stacked_bars(bars, PARTS, sentence, notes, "share of the time", "percent")
+    bars = table[PARTS].set_axis(names)
+    figure = stacked_bars(bars, sentence, notes, "share of the time", "percent")
     return Panel("Where the time went", sentence, table, figure)
 
 
@@ -126,17 +123,18 @@ def waits(f: Frames) -> Panel:
     table = numbers.join(spread(by["wait_s"])).reset_index()
     table.insert(0, "wait", table.pop("place").map(dict(enumerate(names))).astype("str"))
     answered = questions.loc[n_of["n_answered"], "wait_s"]
+    median, p90 = lasting(answered.median()), lasting(answered.quantile(0.9))
+    took = f" Answered after {median} (median), {p90} (p90)." if len(answered) else ""
     sentence = (
-        f"{plural(len(questions), 'question')} to reviewers, "
-        f"{n_of['n_pending'].sum():,} waiting. "
-        f"Answered after {lasting(answered.median())} (median), "
-        f"{lasting(answered.quantile(0.9))} (p90). "
-        f"{len(f.interrupts) - len(questions):,} decided by policy."
+        f"{plural(len(questions), 'question')} to reviewers, {n_of['n_pending'].sum():,} waiting.{took}"
     )
-    bars = questions.groupby("place")[[*n_of]].sum()
+    sentence = if_any(len(questions), "waits", sentence)
+    if n_settled := len(f.interrupts) - len(questions):
+        sentence += f" {n_settled:,} decided by policy."
+    bars = questions.groupby("place")[ASKED].sum()
     bars = bars.reindex(range(len(names)), fill_value=0).set_axis(names)
     notes = [f"{n:,}" for n in bars.sum(axis=1)]
-    figure = stacked_bars(bars, ASKED, sentence, notes, "questions")
+    figure = stacked_bars(bars, sentence, notes, "questions")
     return Panel("Waits for reviewers", sentence, table, figure)
 
 
@@ -170,13 +168,14 @@ def slowest_steps(f: Frames) -> Panel:
     sentence = (
         f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: "
         f"{lasting(work['self_s'].sum())} own time, "
-        f"{lasting(kinds['critical_s'].sum())} on the critical path.{without_steps(f)}"
+        f"{lasting(kinds['critical_s'].sum())} on the critical path."
     )
+    sentence = if_any(len(work), "steps", sentence) + without_steps(f)
     kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable")
     table = kinds.head(SLOWEST).reset_index(drop=True)
     notes = [*map(lasting, table["critical_s"])]
-    looks = {"critical_s": ("On the critical path", WORK)}
-    figure = stacked_bars(table.set_axis(step_names(table)), looks, sentence, notes, unit="seconds")
+    bars = table[["critical_s"]].set_axis(step_names(table))
+    figure = stacked_bars(bars, sentence, notes, unit="seconds")
     return Panel("Slowest steps", sentence, table, figure)
 
 
@@ -212,12 +211,13 @@ def failed_steps(f: Frames) -> Panel:
     sentence = (
         f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of "
         f"{plural(len(f.runs), 'run')}; {completed.nunique():,} of them "
-        f"completed all the same.{without_steps(f)}"
+        f"completed all the same."
     )
-    bars = table.assign(n_other=table["n_runs"] - table["n_completed"])
-    looks = {"n_other": ("Other runs", FAIL), "n_completed": ("Completed runs", OK)}
+    sentence = if_any(len(bad), "failed steps", sentence) + without_steps(f)
+    n_other = table["n_runs"] - table["n_completed"]
+    bars = pd.DataFrame({"n_not_completed": n_other, "n_completed": table["n_completed"]})
     notes = [plural(n, "run") for n in table["n_runs"]]
-    figure = stacked_bars(bars.set_axis(step_names(table)), looks, sentence, notes, "runs")
+    figure = stacked_bars(bars.set_axis(step_names(table)), sentence, notes, "runs")
     return Panel("Failed steps", sentence, table, figure)
 
 
@@ -256,8 +256,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
         return Panel(SLOW, f"{label}: no other run of its agent to compare.", table.head(1))
     own, usual = table.iloc[0], table.iloc[1]
     parts = [
-        f"{lasting(own[part])} {name.lower()}, median {lasting(usual[part])}"
-        for part, (name, _) in PARTS.items()
+        f"{lasting(own[part])} {LOOKS[part][0].lower()}, median {lasting(usual[part])}" for part in PARTS
     ]
     steps = f"{plural(row['n_steps'], 'step')}, median {usual['n_steps']:,.10g}"
     sentence = f"{label}, of {plural(len(alike), 'run')}: {'; '.join([steps, *parts])}."

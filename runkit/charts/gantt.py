@@ -74,8 +74,8 @@ def gantt(
         Up to so many steps, bars are exact. Beyond, one picture shows all steps and at most 300 bars lie over
         it: failed steps, waits, the critical path, then the longest. The size of the figure is bounded.
     depth
-        Levels of a tree to show. `auto` shows all up to 60 rows, beyond that groups, failed steps, waits and
-        the critical path; the figure says how many steps it shows. None shows all.
+        Levels of a tree to show. `auto` shows all up to 60 rows, and of more rows the 60 that matter most:
+        failed steps, waits, groups, the critical path; the figure says how many it shows. None shows all.
     sort, group, sla_h
         Of a fleet: order of the runs, their groups, and the hours in which a reviewer should answer (None: no
         band).

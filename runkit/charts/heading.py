@@ -35,7 +35,8 @@ def heading_of(lines: list[Line], theme: Theme, narrow_note: str = "") -> Headin
     narrow = [bold(words) for words in wrapped(name, NARROW_NAME)]
     for text in (texts[0].removeprefix(name), *texts[1:], narrow_note):
         if words := text.strip(" ·"):
-            narrow += [_small(colored(line, theme.muted)) for line in wrapped(words, NARROW)]
+            lines_of = [line.strip(" ·") for line in wrapped(words, NARROW)]
+            narrow += [_small(colored(line, theme.muted)) for line in lines_of]
     alt = ". ".join(shorten(text, 2 * LONGEST) for text in texts)
     return Heading([title, *map(_small, others)], narrow, alt)
 

@@ -27,6 +27,7 @@ FIGURE_PX = 900  # the usual width of a figure, for the legend
 ENTRY_PX = 48  # of an entry of the legend beside its word
 STRIP = 1.6  # rows above the first one, where the words of waits stand
 MOST_WAITS = 40  # bands
+LEAST_BAND_PX = 1  # a narrower one would not be seen
 UNDER: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}  # a line
 WORDS_PX = 140  # from the words of one wait to those of the next
 FOLD_PX = 66  # a fold so wide has room for "not to scale"
@@ -141,14 +142,16 @@ def _time_axis(picture: Picture, tz: str | None) -> dict[str, Any]:
 def _shaded(picture: Picture) -> list[dict[str, Any]]:
     """Shaded rows, from edge to edge of the figure."""
     bands = [] if picture.is_dense else picture.rows.bands
+    # One path is made and drawn much faster than a shape for each of them.
+    path = "".join(f"M-2,{top - 0.5}H3V{bottom - 0.5}H-2Z" for top, bottom in bands)
     ground = {"fillcolor": picture.theme.band, "line": {"width": 0}, "layer": "below"}
-    edges = {"type": "rect", "xref": "paper", "x0": -2, "x1": 3} | ground
-    return [edges | {"y0": top - 0.5, "y1": bottom - 0.5} for top, bottom in bands]
+    return [{"type": "path", "path": path, "xref": "paper"} | ground] if path else []
 
 
 def _wait_bands(picture: Picture) -> pd.DataFrame:
     """The waits of a single run that are drawn as bands over all rows, the longest first."""
     waits = picture.bars[picture.bars["kind"] == WAIT]
+    waits = waits[(waits["x1"] - waits["x0"]) * picture.axis.scale >= LEAST_BAND_PX]
     n_bands = 0 if picture.is_bounded or len(picture.scene.runs) > 1 else MOST_WAITS
     return waits.iloc[np.argsort(waits["x0"] - waits["x1"], kind="stable")[:n_bands]]
 
@@ -156,7 +159,12 @@ def _wait_bands(picture: Picture) -> pd.DataFrame:
 def _bands(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:
     look = {"layer": "below", "line": {"width": 0}, "fillcolor": faded(picture.theme.wait, 0.12)}
     band = {"type": "rect", "y0": top, "y1": picture.rows.n - 0.5} | look
-    return [band | {"x0": x0, "x1": x1} for x0, x1 in waits[["x0", "x1"]].to_numpy().tolist()]
+    spans: list[tuple[float, float]] = []
+    for start, end in sorted(waits[["x0", "x1"]].itertuples(index=False, name=None)):
+        if spans and start <= spans[-1][1]:  # two bands over each other are too dark for words on them
+            start, end = spans[-1][0], max(spans.pop()[1], end)
+        spans.append((start, end))
+    return [band | {"x0": start, "x1": end} for start, end in spans]
 
 
 def _wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:

@@ -13,7 +13,17 @@ import pandas as pd
 from runkit.answers import CONFIRMED, IN_DOUBT
 from runkit.charts.bars import step_labels
 from runkit.charts.evidence import evidence, findings_of, found, is_output, sources_of
-from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, quoted, without_steps, words_of
+from runkit.charts.panel import (
+    Panel,
+    agent_titles,
+    counts,
+    facts,
+    if_any,
+    lasting,
+    quoted,
+    without_steps,
+    words_of,
+)
 from runkit.charts.run_time import (
     STEP,
     budget,
@@ -24,7 +34,7 @@ from runkit.charts.run_time import (
 )
 from runkit.contract import FINAL_STATUSES
 from runkit.models import Run
-from runkit.style import OUTCOMES, status
+from runkit.style import MISSING, OUTCOMES, status
 from runkit.tables.answers import logged_answers, with_answers
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
@@ -120,6 +130,8 @@ def outcome(f: Frames) -> str:
         first = output.iloc[0]
         words = f"{quoted(first['title'])}, {words_of(first['confidence'])} confidence"
         return f"{words}: {quoted(first['summary'], EXCERPT)}"
+    if pd.isna(run["duration_s"]):
+        return f"{status(run['status']).word}, not started."
     return f"{status(run['status']).word} after {lasting(run['duration_s'])}, no output."
 
 
@@ -147,8 +159,9 @@ def asked(f: Frames, run: Run | None = None) -> Panel:
     known = facts_of(f)
     known = {name: known[name] for name in ("Business", "Agent", "Requester", "Created")}
     known["Prompt"] = quoted(run.to_dict().get("prompt") if run is not None else None, 400)
-    who, whom = words_of(known["Requester"]), words_of(known["Agent"])
-    sentence = f"{who} asked {whom}. Prompt: {known['Prompt']}."
+    who, whom, prompt = (words_of(known[name]) for name in ("Requester", "Agent", "Prompt"))
+    sentence = f"{'Somebody' if who == MISSING else who} asked {'an agent' if whom == MISSING else whom}."
+    sentence += " The prompt is not known." if prompt == MISSING else f" Prompt: {known['Prompt']}."
     return Panel("What was asked", sentence, facts(known))
 
 
@@ -187,10 +200,9 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     known["answer"] = known["answer"].map(_answer).astype("str")
     table = questions[names].join(known)
     outcomes = questions["outcome"].astype("str").replace(OUTCOMES).str.lower()
-    sentence = (
-        f"{plural(len(questions), 'question')}: {counts(outcomes)}. "
-        f"Longest wait: {lasting(questions['wait_s'].max())}.{without_steps(f)}"
-    )
+    longest = lasting(questions["wait_s"].max())
+    sentence = f"{plural(len(questions), 'question')}: {counts(outcomes)}. Longest wait: {longest}."
+    sentence = if_any(len(questions), "questions", sentence) + without_steps(f)
     return Panel("Questions to reviewers", sentence, table.sort_values("asked_at", ignore_index=True))
 
 
@@ -239,9 +251,9 @@ def failed(f: Frames) -> Panel:
         within=_failed_around(rows, steps[steps["status"] == "error"]),
     )
     n_errors = int(is_error.sum())
-    sentence = f"{plural(n_errors, 'error')}, {plural(len(rows) - n_errors, 'failed step')}."
-    if len(table):
-        sentence += f" First: {quoted(table['label'].iloc[0], 200)}."
+    first = quoted(table["label"].iloc[0], 200) if len(table) else ""
+    sentence = f"{plural(n_errors, 'error')}, {plural(len(rows) - n_errors, 'failed step')}. First: {first}."
+    sentence = if_any(len(table), "errors, no failed steps", sentence)
     return Panel("What failed", sentence + without_steps(f), table.reset_index(drop=True))
 
 
@@ -298,4 +310,5 @@ def open_items(f: Frames) -> Panel:
     }
     parts = [rows.reindex(columns=[*OPEN]).assign(what=what).astype(OPEN) for what, rows in items.items()]
     table = pd.concat(parts, ignore_index=True)
-    return Panel("What is open", f"Open: {counts(table['what'])}.{without_steps(f)}", table)
+    sentence = if_any(len(table), "open items", f"Open: {counts(table['what'])}.")
+    return Panel("What is open", sentence + without_steps(f), table)

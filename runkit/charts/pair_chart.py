@@ -16,7 +16,7 @@ from runkit.charts.hover import with_hover
 from runkit.charts.labels import bold, colored, note
 from runkit.charts.layout import layout
 from runkit.charts.rows import Rows, tree_bands, tree_labels
-from runkit.charts.selection import FULL_ROWS, visible_steps
+from runkit.charts.selection import MOST_ROWS, visible_steps
 from runkit.charts.style import SIZE, chosen_theme, faded
 from runkit.charts.traces import Picture, Trace, entry, legend, lines, traces
 from runkit.style import MISSING, Theme
@@ -55,7 +55,7 @@ def pair_chart(
     own = [np.flatnonzero(bars["run"] == run) for run in (0, 1)]
     steps = scene.steps.loc[bars.index]
     every = _matched(steps, *own)
-    is_shown = np.append(visible_steps(bars, depth, 2 * FULL_ROWS), False)  # the last one is for -1
+    is_shown = np.append(visible_steps(bars, depth, 2 * MOST_ROWS), False)  # the last one is for -1
     pairs = every[is_shown[every].any(axis=1)]
     axes = _axes(bars, own, compress_waits)
     first = first_difference(*(steps.iloc[at] for at in own)) or (None, None)

@@ -128,6 +128,11 @@ def counts(values: pd.Series[Any]) -> str:
     return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items()) or "none"
 
 
+def if_any(n: int, what: str, sentence: str) -> str:
+    """Give the sentence on `n` things, or say that there are none."""
+    return sentence if n else f"No {what}."
+
+
 def agent_titles(agents: pd.Series[Any]) -> pd.Series[str]:
     """Name agents by their types; a missing one stays missing."""
     return agents.map(agent_title, na_action="ignore").astype("str")

@@ -6,8 +6,8 @@ import pandas as pd
 
 from runkit.charts.bars import step_labels
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Panel, agent_titles, lasting, percent, quoted, without_steps
-from runkit.charts.stacked_bars import REST, WAIT, WORK, stacked_bars
+from runkit.charts.panel import Panel, agent_titles, if_any, lasting, percent, quoted, without_steps
+from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames, is_wait
@@ -17,11 +17,7 @@ EXACT_BARS = 2_000  # half a megabyte of a report; beyond, the timeline is a pic
 DEEPEST = 12  # levels of indentation in a table
 SLOWEST = 10  # rows
 LEAST_S = 0.0005  # a shorter time between steps is rounding
-PARTS = {  # of a run's time: the name and the color of each
-    "working_s": ("Working", WORK),
-    "waiting_s": ("Waiting", WAIT),
-    "idle_s": ("Idle", REST),
-}
+PARTS = ["working_s", "waiting_s", "idle_s"]  # of a run's time
 STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 
 
@@ -89,17 +85,20 @@ def budget(f: Frames) -> Panel:
     f = one_run(f, "f")
     run = f.runs.iloc[0]
     whole = run["duration_s"]
-    names = [name for name, _ in PARTS.values()]
-    table = pd.DataFrame({"part": names, "spent_s": run[[*PARTS]].to_numpy(float)})
+    names = [LOOKS[part][0] for part in PARTS]
+    table = pd.DataFrame({"part": names, "spent_s": run[PARTS].to_numpy(float)})
     table = table.dropna().astype({"part": "str"})
     table["percent"] = (100 * table["spent_s"] / (whole or 1)).round(1)
     shares = [
         f"{lasting(spent)} {part.lower()} ({percent(spent, whole)})"
         for part, spent in zip(table["part"], table["spent_s"], strict=True)
     ]
-    sentence = f"{lasting(whole)}: {', '.join(shares) or MISSING}.{without_steps(f)}"
-    bar = f.runs[[*PARTS]].fillna(0.0).set_axis(["This run"])
-    figure = stacked_bars(bar, PARTS, sentence, [lasting(whole)], unit="percent")
+    sentence = if_any(
+        int(whole > 0 and len(shares)), "known times", f"{lasting(whole)}: {', '.join(shares)}."
+    )
+    sentence += without_steps(f)
+    bar = f.runs[PARTS].fillna(0.0).set_axis(["This run"])
+    figure = stacked_bars(bar, sentence, [lasting(whole)], unit="percent")
     return Panel("Where the time went", sentence, table, figure)
 
 
@@ -137,11 +136,9 @@ def critical_path(f: Frames) -> Panel:
         f"{quoted(label)} {lasting(seconds)} ({percent(seconds, whole)})"
         for label, seconds in table[["label", "critical_s"]].head(2).itertuples(index=False)
     ]
-    sentence = (
-        f"{plural(len(path), 'step')} set the {lasting(whole)}; "
-        f"longest: {', '.join(longest) or MISSING}.{without_steps(f)}"
-    )
-    return Panel("What set the total time", sentence, table)
+    sentence = f"{plural(len(path), 'step')} set the {lasting(whole)}; longest: {', '.join(longest)}."
+    sentence = if_any(len(path), "steps on the critical path", sentence)
+    return Panel("What set the total time", sentence + without_steps(f), table)
 
 
 def slowest_steps(f: Frames) -> Panel:
@@ -172,6 +169,7 @@ def slowest_steps(f: Frames) -> Panel:
     slowest, total = slow["self_s"].sum(), work["self_s"].sum()
     sentence = (
         f"The slowest {len(slow)} of {plural(len(work), 'step')} took {lasting(slowest)}, "
-        f"{percent(slowest, total)} of {lasting(total)} own time.{without_steps(f)}"
+        f"{percent(slowest, total)} of {lasting(total)} own time."
     )
+    sentence = if_any(len(work), "steps that took time", sentence) + without_steps(f)
     return Panel("Slowest steps", sentence, table.reset_index(drop=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,49 +11,63 @@ import pandas as pd
 from runkit.charts.axis import PLOT_PX, Axis
 from runkit.charts.bars import GROUP, WAIT, Scene
 from runkit.charts.rows import BAR_PX, ROW_PX, Rows
-from runkit.timing import Flags, levels
+from runkit.timing import Flags, Ints, levels
 
-FULL_ROWS = 60  # a tree of so many rows is shown in full
-MOST_ROWS = 120  # of a tree that is not
+# Of a tree. So many rows zoom no slower than `px.timeline` of 1,000 steps; beyond, some steps are chosen.
+MOST_ROWS = 60
 # Bars over the picture: plotly redraws all of them with every move, seen or not, at 0.04 ms each. So many
 # zoom in 0.6 of the time of `px.timeline` of 1,000 steps (`tests.bench gantt`).
 MOST_EXACT = 300
 MOST_COVERED = 0.25  # of the picture, by the bars over it
-MOST_OF_A_KIND = 75  # of them errors, and waits: a flood of one kind leaves room for the others
+SHARE = 0.25  # of the chosen steps, for errors and for waits: a flood of one kind leaves room for the others
 GROUP_PX = 8  # shorter parts of a group are left out of the path
 GOLDEN = 2_654_435_761  # 2**32 by the golden ratio: its multiples fall evenly between each other
 
 
-def visible_steps(bars: pd.DataFrame, depth: int | str | None, full: int = FULL_ROWS) -> Flags:
-    """The bars of a tree that are shown; `depth` is as in `gantt`, up to `full` bars are shown in full."""
+def visible_steps(bars: pd.DataFrame, depth: int | str | None, most: int = MOST_ROWS) -> Flags:
+    """The bars of a tree that are shown; `depth` is as in `gantt`, which for "auto" are at most so many."""
     if isinstance(depth, int):
         return (bars["depth"] < depth).to_numpy()
-    if depth is None or len(bars) <= full:
+    if depth is None or len(bars) <= most:
         return np.ones(len(bars), np.bool_)
     is_on_path = bars["is_critical"] & (bars["critical_s"] > 0)
-    kinds = [bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, is_on_path]
-    other = len(bars) + 1
-    rank = np.select(kinds, [0, 1, 2 + bars["depth"], 3], other)
-    longest_first = np.lexsort((bars["start"] - bars["end"], rank))
-    n_shown = min(MOST_ROWS, int((rank != other).sum())) or FULL_ROWS
+    is_of_kind = [bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, is_on_path]
+    longest_first = _longest_first(bars)
+    failing, waits, groups, path = (flags.to_numpy()[longest_first] for flags in is_of_kind)
+    few = [_first(flags, most) for flags in (failing, waits)]
+    depth_of = bars["depth"].to_numpy()[longest_first]
+    rest, other = len(bars), len(bars) + 1
+    ranks: list[Any] = [0, 1, 2 + depth_of, 3, rest]
+    rank: Ints = np.select([*few, groups, path, failing | waits], ranks, other)
+    best_first = longest_first[np.argsort(rank, kind="stable")]
+    n_shown = min(most, int((rank != other).sum())) or most
     is_shown = np.zeros(len(bars), np.bool_)
-    is_shown[longest_first[:n_shown]] = True
+    is_shown[best_first[:n_shown]] = True
     return is_shown
+
+
+def _longest_first(bars: pd.DataFrame) -> Ints:
+    """The positions of bars, the longest first; of equally long ones some from everywhere."""
+    numbers = np.arange(len(bars), dtype=np.uint64)
+    scattered = numbers * np.uint64(GOLDEN) % np.uint64(2**32)
+    return np.lexsort((scattered, bars["start"] - bars["end"]))
+
+
+def _first(flags: Flags, most: int) -> Flags:
+    """The first of some flags, as many as one kind may have of `most` steps."""
+    return flags & (flags.cumsum() <= SHARE * most)
 
 
 def exact_bars(bars: pd.DataFrame, axis: Axis, rows: Rows, most: int) -> pd.DataFrame:
     """The bars to draw over a picture: failed steps, waits, the critical path, then the longest.
 
-    Only as many as leave most of the picture behind them to be seen; groups come last. Of steps equally long,
-    some from everywhere, not those that come first.
+    Only as many as leave most of the picture behind them to be seen; groups come last.
     """
-    numbers = np.arange(len(bars), dtype=np.uint64)
-    scattered = numbers * np.uint64(GOLDEN) % np.uint64(2**32)
-    longest_first = np.lexsort((scattered, bars["start"] - bars["end"]))
+    longest_first = _longest_first(bars)
     kind, is_failing, is_critical = (
         bars[name].to_numpy()[longest_first] for name in ("kind", "is_failing", "is_critical")
     )
-    few = [is_one & (is_one.cumsum() <= MOST_OF_A_KIND) for is_one in (is_failing, kind == WAIT)]
+    few = [_first(flags, MOST_EXACT) for flags in (is_failing, kind == WAIT)]
     rank = np.select([*few, kind == GROUP, is_critical], [0, 1, 4, 2], 3)
     best_first = longest_first[np.argsort(rank, kind="stable")]
     chosen = bars.iloc[best_first[: min(most, MOST_EXACT)]]

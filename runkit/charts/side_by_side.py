@@ -12,10 +12,9 @@ from runkit.charts import one_run, run_time
 from runkit.charts.bars import step_labels
 from runkit.charts.evidence import matched
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Panel, counts, in_words, lasting, quoted, without_steps
-from runkit.charts.stacked_bars import ATTENTION, WORK, stacked_bars
+from runkit.charts.panel import Panel, counts, if_any, in_words, lasting, quoted, without_steps
+from runkit.charts.stacked_bars import stacked_bars
 from runkit.errors import UsageError
-from runkit.style import MISSING
 from runkit.tables.compare import compare, first_difference
 from runkit.tables.frames import Frames, frames
 from runkit.text import plural, run_label
@@ -37,7 +36,6 @@ COMPARED = [
     "is_parting",
 ]
 NOT_COMPARED = "Not compared: the steps of a run are not known."
-SIDES = {"a": ("Longer in A", WORK), "b": ("Longer in B", ATTENTION)}
 
 
 def _two_runs(f: object) -> tuple[Frames, Frames]:
@@ -87,7 +85,7 @@ def in_short(f: Frames) -> Panel:
     for letter, side, facts in zip(LETTERS, pair, (a, b), strict=True):
         label = run_label(facts["Run"], facts["Business"], facts["Agent"])
         words.append(f"{letter}, {label}: {one_run.outcome(side)}")
-    took = _difference(a["Duration"], b["Duration"]) or MISSING
+    took = _difference(a["Duration"], b["Duration"]) or "not known"
     sentence = f"{' '.join(words)} B - A: {took}.{without_steps(f)}"
     return Panel("In short", sentence, pd.DataFrame(rows, dtype="str"))
 
@@ -197,11 +195,12 @@ def steps(f: Frames) -> Panel:
         f"{only_a:,} only in A, {only_b:,} only in B.{without_steps(f)}"
     )
     own_s = table["self_s_diff"] - table["waiting_s_diff"]
-    parts = pd.DataFrame({"own_s": own_s, "a": own_s.clip(upper=0), "b": own_s.clip(lower=0)})
-    parts = parts.set_axis(run_time.step_names(table))
+    parts = pd.DataFrame({"own_s": own_s}).set_axis(run_time.step_names(table))
     parts = _largest_first(parts[parts["own_s"] != 0], "own_s")
-    notes = [f"{'+' if seconds > 0 else ''}{lasting(seconds)}" for seconds in parts["own_s"]]
-    figure = stacked_bars(parts, SIDES, sentence, notes, "own time without waits, B - A", "seconds")
+    own_s = parts.pop("own_s")
+    parts["longer in A"], parts["longer in B"] = own_s.clip(upper=0), own_s.clip(lower=0)
+    notes = [f"{'+' if seconds > 0 else ''}{lasting(seconds)}" for seconds in own_s]
+    figure = stacked_bars(parts, sentence, notes, "own time without waits, B - A", "seconds")
     return Panel("Step by step", sentence, table[COMPARED], figure)
 
 
@@ -229,7 +228,8 @@ def findings(f: Frames) -> Panel:
         For another number of runs.
     """
     table = matched(*_two_runs(f))
-    return Panel("Findings of both", f"Matches: {counts(table['match'])}.{without_steps(f)}", table)
+    sentence = if_any(len(table), "findings", f"Matches: {counts(table['match'])}.")
+    return Panel("Findings of both", sentence + without_steps(f), table)
 
 
 def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:

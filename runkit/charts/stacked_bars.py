@@ -6,14 +6,14 @@ depends on the ground is in the template.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from runkit.charts.labels import plain
 from runkit.charts.style import SIZE, chosen_theme, keep_private, template
-from runkit.style import MISSING
+from runkit.style import DECISIONS, MISSING, STATUSES, TIERS, UNKNOWN_TIER
 from runkit.text import duration, plural
 
 if TYPE_CHECKING:
@@ -34,12 +34,41 @@ LEGEND: dict[str, Any] = {  # below the drawing, from the figure's left edge on
     "yref": "container",
     "yanchor": "bottom",
 }
-Looks = Mapping[str, tuple[str, str]]  # by a column: its name for people, and its color
+LOOKS = {  # of a part of a bar, by its column: the name for people, and the color
+    "completed": (str(STATUSES["completed"]), OK),
+    "running": (str(STATUSES["running"]), WORK),
+    "interrupted": (str(STATUSES["interrupted"]), WAIT),
+    "error": (str(STATUSES["error"]), FAIL),
+    "other": ("Other status", REST),
+    "high": ("High", OK),
+    "medium": ("Medium", ATTENTION),
+    "low": ("Low", FAIL),
+    "other level": ("Another word", WORK),
+    "no level": ("None given", REST),
+    "government": (f"{TIERS['government']} Government", OK),
+    "primary": (f"{TIERS['primary']} Primary", WORK),
+    "secondary": (f"{TIERS['secondary']} Secondary", ATTENTION),
+    "other tier": (f"{UNKNOWN_TIER} Other", REST),
+    "working_s": ("Working", WORK),
+    "waiting_s": ("Waiting", WAIT),
+    "idle_s": ("Idle", REST),
+    "critical_s": ("On the critical path", WORK),
+    "longer in A": ("Longer in A", WORK),
+    "longer in B": ("Longer in B", ATTENTION),
+    "n_approved": (DECISIONS["approved"], OK),
+    "n_edited": (DECISIONS["edited"], WORK),
+    "n_rejected": (DECISIONS["rejected"], FAIL),
+    "n_unknown": ("Answered, decision unknown", REST),
+    "n_answered": ("Answered", OK),
+    "n_pending": ("Waiting", WAIT),
+    "n_lapsed": ("Expired", REST),
+    "n_not_completed": ("Other runs", FAIL),
+    "n_completed": ("Completed runs", OK),
+}
 
 
 def stacked_bars(
     parts: pd.DataFrame,
-    looks: Looks,
     alt: str,
     notes: Sequence[str],
     axis: str = "",
@@ -50,9 +79,8 @@ def stacked_bars(
     Parameters
     ----------
     parts
-        The labels of the bars as index, and a column for each part. Lengths below zero go to the left.
-    looks
-        The parts that are drawn, in the order of the stack.
+        The labels of the bars as index, and a column of `LOOKS` for each part, in the order of the stack.
+        Lengths below zero go to the left.
     alt
         The sentence of the panel; it is the alt text.
     notes
@@ -67,7 +95,6 @@ def stacked_bars(
     Figure or None
         At most `MOST_BARS` bars; the axis says how many are left out. None if no bar has a length.
     """
-    parts = parts[[*looks]]
     if not parts.to_numpy(float).any():
         return None
     if len(parts) > MOST_BARS:
@@ -75,14 +102,14 @@ def stacked_bars(
     labels, parts = [*map(str, parts.index[:MOST_BARS])], parts.head(MOST_BARS).reset_index(drop=True)
     lengths = 100 * parts.div(parts.sum(axis=1).replace(0, 1), axis=0) if unit == "percent" else parts
     traces: list[dict[str, Any]] = []
-    for part, (name, color) in looks.items():
+    for part in parts.columns.astype(str):
         own = lengths.loc[lengths[part] != 0, part]
         if own.empty:
             continue
         amounts = [f"{n:,.0f}" if unit == "count" else duration(abs(n)) for n in parts[part][own.index]]
         texts = [f"{plain(labels[at])}: {amount}" for at, amount in zip(own.index, amounts, strict=True)]
         place = {"x": own.tolist(), "y": (own.index + 0.2).tolist(), "width": BAR_PX / ROW_PX}
-        traces.append(_bar(name, color, texts) | {"orientation": "h"} | place)
+        traces.append(_bar(part, texts) | {"orientation": "h"} | place)
     most = float(lengths.abs().sum(axis=1).max())
     least = -most if (lengths < 0).any(axis=None) else 0.0
     ticks = _whole(most) if unit == "count" else {"ticksuffix": "%", "showticklabels": unit == "percent"}
@@ -92,12 +119,12 @@ def stacked_bars(
     return _figure(traces, values | ticks, rows, alt, ROW_PX * len(parts))
 
 
-def stacked_columns(parts: pd.DataFrame, looks: Looks, alt: str, axis: str) -> Figure:
-    """Draw one stacked column for each row of `parts`, whose index holds times."""
+def stacked_columns(parts: pd.DataFrame, alt: str, axis: str) -> Figure:
+    """Draw one stacked column for each row of `parts`, whose index holds times; else as `stacked_bars`."""
     times = parts.index.tolist()
     traces = [
-        _bar(name, color, [f"{n:,}" for n in parts[part]]) | {"x": times, "y": parts[part].tolist()}
-        for part, (name, color) in looks.items()
+        _bar(part, [f"{n:,}" for n in parts[part]]) | {"x": times, "y": parts[part].tolist()}
+        for part in parts.columns.astype(str)
         if parts[part].any()
     ]
     counts = {"title": {"text": axis}, "automargin": True} | _whole(float(parts.sum(axis=1).max()))
@@ -133,15 +160,16 @@ def _figure(
     return go.Figure(traces, layout)
 
 
-def _bar(name: str, color: str, texts: list[str]) -> dict[str, Any]:
+def _bar(part: str, texts: list[str]) -> dict[str, Any]:
     """Give the trace of one part, without its place."""
+    name, color = LOOKS[part]
     pattern = {"fillmode": "overlay", "size": 7, "solidity": 0.25, "fgcolor": "#FFFFFF"}
     return {
         "type": "bar",
-        "name": plain(name),
+        "name": name,
         "marker": {"color": color, "line": {"width": 0}, "pattern": pattern | {"shape": HATCHES.get(color)}},
         "customdata": texts,
-        "hovertemplate": f"%{{customdata}}<extra>{plain(name)}</extra>",
+        "hovertemplate": f"%{{customdata}}<extra>{name}</extra>",
     }
 
 
@@ -165,8 +193,8 @@ def _labels(labels: list[str], notes: Sequence[str], least: float) -> dict[str, 
     }
 
 
-def cross(rows: pd.Series[Any], parts: Any, looks: Looks) -> pd.DataFrame:
+def cross(rows: pd.Series[Any], parts: Any, columns: list[str]) -> pd.DataFrame:
     """Count rows by a label and a part, the label with most rows first; a missing label is a dash."""
     labels = rows.astype("object").fillna(MISSING).to_numpy()
-    counted = pd.crosstab(labels, parts).reindex(columns=list(looks), fill_value=0)
+    counted = pd.crosstab(labels, parts).reindex(columns=columns, fill_value=0)
     return counted.loc[counted.sum(axis=1).sort_values(ascending=False, kind="stable").index]

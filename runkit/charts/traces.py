@@ -274,7 +274,7 @@ def legend(picture: Picture) -> list[Trace]:
     bars, theme = picture.scene.bars, picture.theme
     used = np.unique(bars["color"][bars["kind"] != WAIT])
     out = [entry(*picture.legend[number]) for number in used]
-    if picture.path:
+    if any(kind != WAIT for *_, kind in picture.path):
         line = {"color": theme.text, "width": 2}
         out.append(lines([None], [None], line, name="critical path", showlegend=True))
     is_pale = (bars["kind"] == STEP) & ~bars["is_critical"]

@@ -55,6 +55,7 @@ def test_every_panel_takes_any_runs(source):
     for shown in [panel(f) for panel in PANELS]:
         assert shown.sentence.endswith(".")
         assert "nan" not in shown.sentence.split()
+        assert "–" not in shown.sentence or source is ODD  # where labels may be missing
         if shown.figure is not None:
             meta = shown.figure.layout.meta
             assert shown.figure.layout.yaxis.fixedrange  # a drag cannot crush its rows

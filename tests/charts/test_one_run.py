@@ -57,6 +57,7 @@ def test_every_run_has_panels(name):
     for show in ALL:
         panel = show(f)
         assert not {"nan", "NaT", "None"} & set(panel.sentence.split())
+        assert "–" not in panel.sentence or name in ("blanks", "nulls")
         assert repr(panel)
         if panel.figure is not None:
             assert panel.figure.layout.meta["summary"]
@@ -170,7 +171,7 @@ def test_findings_are_counted_by_evidence():
     assert panel.table["title"].tolist() == ["Rests", "Bare", "Step failed"]
     assert panel.table["tiers"].iloc[0] == "1 government"
     assert "33% on government or primary sources, 2 without a source" in panel.sentence
-    assert "lowest finding: low" in panel.sentence
+    assert "lowest confidence: low" in panel.sentence
 
 
 def test_a_finding_counts_once():

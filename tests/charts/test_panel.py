@@ -15,7 +15,7 @@ from IPython.utils.capture import capture_output
 from runkit.charts import Panel
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import percent, words_of
-from runkit.charts.stacked_bars import MOST_BARS, OK, stacked_bars
+from runkit.charts.stacked_bars import MOST_BARS, stacked_bars
 from runkit.html_tables import MAX_ROWS
 from support import example
 
@@ -46,12 +46,12 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
 
 def bars(table: pd.DataFrame, **options: Any) -> Any:
     """A figure of one part."""
-    return stacked_bars(table, {"Part": ("Part", OK)}, "It waited.", options.pop("notes", NOTES), **options)
+    return stacked_bars(table, "It waited.", options.pop("notes", NOTES), **options)
 
 
 def test_sentence_figure_and_table_come_in_this_order(shown):
     """Three outputs; the table is folded, and its heads and values are for people."""
-    figure = bars(pd.DataFrame({"Part": [1]}, ["a"]))
+    figure = bars(pd.DataFrame({"high": [1]}, ["a"]))
     sentence, drawn, table = shown(Panel("Time", "It waited.", TABLE, figure))
     assert sentence["text/plain"] == "Time: It waited."
     assert PLOTLY in drawn
@@ -71,7 +71,7 @@ def test_a_sentence_in_the_figure_is_not_repeated(shown):
     figure = gantt(example("completed"))
     title = figure.layout.meta["summary"]
     assert title not in shown(Panel("Time", title, TABLE, figure))[0]["text/html"]
-    figure = bars(pd.DataFrame({"Part": [1]}, ["a"]))
+    figure = bars(pd.DataFrame({"high": [1]}, ["a"]))
     assert "It waited." in shown(Panel("Time", "It waited.", TABLE, figure))[0]["text/html"]
 
 
@@ -135,25 +135,24 @@ def test_missing_and_invisible_texts():
 
 def test_bars_have_the_numbers_of_the_table():
     """A trace for each part that has any, a value for each bar that has it."""
-    parts = pd.DataFrame({"In": [3, 0], "Out": [1, 2], "None": [0, 0]}, ["a", "b"])
-    looks = {name: (name, OK) for name in parts}
-    figure = stacked_bars(parts, looks, "", NOTES)
-    assert [(trace.name, list(trace.x)) for trace in figure.data[:-1]] == [("In", [3]), ("Out", [1, 2])]
-    shares = stacked_bars(parts, looks, "", NOTES, unit="percent")
+    parts = pd.DataFrame({"high": [3, 0], "low": [1, 2], "medium": [0, 0]}, ["a", "b"])
+    figure = stacked_bars(parts, "", NOTES)
+    assert [(trace.name, list(trace.x)) for trace in figure.data[:-1]] == [("High", [3]), ("Low", [1, 2])]
+    shares = stacked_bars(parts, "", NOTES, unit="percent")
     assert [list(trace.x) for trace in shares.data[:-1]] == [[75], [25, 100]]
-    assert stacked_bars(parts[["None"]], {"None": ("None", OK)}, "", NOTES) is None
+    assert stacked_bars(parts[["medium"]], "", NOTES) is None
 
 
 def test_bars_beyond_the_most_are_counted():
     """The first ones are drawn, and the axis says how many are not."""
-    figure = bars(pd.DataFrame({"Part": [2] * (MOST_BARS + 7)}, [f"label {n}" for n in range(MOST_BARS + 7)]))
+    figure = bars(pd.DataFrame({"high": [2] * (MOST_BARS + 7)}, [f"label {n}" for n in range(MOST_BARS + 7)]))
     assert list(figure.data[0].x) == [2] * MOST_BARS
     assert "7 more bars not shown" in figure.layout.xaxis.title.text
 
 
 def test_bars_fit_a_phone_and_cannot_be_zoomed():
     """Labels above the bars are cut and keep their notes; both axes are fixed."""
-    figure = bars(pd.DataFrame({"Part": [1]}, ["WIDE words of a step " * 9]), notes=["19 min"])
+    figure = bars(pd.DataFrame({"high": [1]}, ["WIDE words of a step " * 9]), notes=["19 min"])
     assert len(figure.data[1].text[0]) <= 54
     assert figure.data[1].text[0].endswith("… · 19 min")
     assert figure.layout.xaxis.fixedrange

@@ -27,7 +27,7 @@ Json = dict[str, Any]
 ROWS = st.sampled_from([None, "tree", "agent", "lanes", "run"])
 TIMES = st.sampled_from(["relative", "absolute"])
 ZONES = st.sampled_from(["UTC", "America/New_York", "Pacific/Kiritimati", "Asia/Kathmandu"])
-OF_ONE = (one_run.in_short, *map(one_run.__dict__.__getitem__, one_run.__all__))
+OF_ONE = tuple(map(one_run.__dict__.__getitem__, one_run.__all__))
 OF_TWO = tuple(map(side_by_side.__dict__.__getitem__, side_by_side.__all__))
 OF_MANY = tuple(map(fleet.__dict__.__getitem__, fleet.__all__))
 
@@ -76,9 +76,16 @@ def test_any_frames_are_drawn(
         drawn(f, **options)
 
 
-@pytest.mark.parametrize("tz", ["UTC", "America/New_York", "Pacific/Kiritimati"])
-@pytest.mark.parametrize("time", ["relative", "absolute"])
-@pytest.mark.parametrize("compress_waits", [False, True])
+@pytest.mark.parametrize(
+    ("time", "tz", "compress_waits"),
+    [
+        ("relative", "UTC", False),
+        ("relative", "UTC", True),
+        ("absolute", "UTC", False),
+        ("absolute", "America/New_York", True),
+        ("absolute", "Pacific/Kiritimati", True),
+    ],
+)
 def test_all_of_time_is_drawn(tz: str, time: str, compress_waits: bool) -> None:
     """A run from the year 1 to the year 9999, as one that started and ended at the edge."""
     first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
@@ -128,40 +135,40 @@ def shown(made: Panel) -> None:
         json.loads(made.figure.to_json(), parse_constant=pytest.fail)
 
 
-@pytest.mark.parametrize("exhibit", OF_ONE, ids=lambda exhibit: exhibit.__name__)
-@fuzz(5)
+def reported(f: runkit.Frames, exhibits: tuple[Callable[..., Panel], ...], n_runs: int, words: str) -> None:
+    """All parts of a report, or the refusal of another number of runs."""
+    for exhibit in exhibits:
+        if len(f.runs) == n_runs:
+            shown(exhibit(f))
+        else:
+            with pytest.raises(UsageError, match=f"expected exactly {words}"):
+                exhibit(f)
+
+
+@fuzz(15)
 @given(mangled(python_values).map(Case))
-def test_any_run_is_reported(exhibit: Callable[..., Panel], case: Case) -> None:
+def test_any_run_is_reported(case: Case) -> None:
     """Each part of the report of one run, with the run as an object where it takes one."""
     f = runkit.frames(case.value)
-    if len(f.runs) != 1:
-        with pytest.raises(UsageError, match="expected exactly one"):
-            exhibit(f)
-        return
-    shown(exhibit(f))
-    if exhibit in (one_run.in_short, one_run.asked):
-        shown(exhibit(f, Run.from_json(case.value)))
+    reported(f, OF_ONE, 1, "one")
+    if len(f.runs) == 1:
+        shown(one_run.asked(f, Run.from_json(case.value)))
 
 
-@pytest.mark.parametrize("exhibit", OF_TWO, ids=lambda exhibit: exhibit.__name__)
-@fuzz(5)
+@fuzz(10)
 @given(st.lists(mangled(python_values), min_size=2, max_size=2).map(Case))
-def test_any_two_runs_are_reported(exhibit: Callable[..., Panel], case: Case) -> None:
+def test_any_two_runs_are_reported(case: Case) -> None:
     """Each part of the report of two runs."""
-    f = runkit.frames(case.value)
-    if len(f.runs) != 2:
-        with pytest.raises(UsageError, match="expected exactly two"):
-            exhibit(f)
-        return
-    shown(exhibit(f))
+    reported(runkit.frames(case.value), OF_TWO, 2, "two")
 
 
-@pytest.mark.parametrize("exhibit", OF_MANY, ids=lambda exhibit: exhibit.__name__)
-@fuzz(5)
+@fuzz(10)
 @given(st.lists(mangled(python_values), max_size=6).map(Case))
-def test_any_fleet_is_reported(exhibit: Callable[..., Panel], case: Case) -> None:
+def test_any_fleet_is_reported(case: Case) -> None:
     """Each part of the report of many runs, of none too."""
-    shown(exhibit(runkit.frames(case.value)))
+    f = runkit.frames(case.value)
+    for exhibit in OF_MANY:
+        shown(exhibit(f))
 
 
 @fuzz(15)

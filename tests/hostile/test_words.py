@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import IPython.display
 import pytest
 
 import runkit
-from hostile.made import filled, hostile_run, hostile_runs, models
+from hostile.made import filled, hostile_run, hostile_runs, mixed_runs, models
 from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
 from runkit.charts import fleet, one_run, side_by_side
 from runkit.charts.panel import STYLE, Panel
@@ -26,6 +26,16 @@ from support import run as plain_run
 from support import step
 
 each_text = pytest.mark.parametrize("text", PAYLOADS.values(), ids=PAYLOADS)
+FEW = 3  # texts in one set of frames: of similar problems three are named
+
+
+def batched(texts: Iterable[str], size: int) -> list[list[str]]:
+    """The texts in groups."""
+    every = list(texts)
+    return [every[at : at + size] for at in range(0, len(every), size)]
+
+
+few_texts = pytest.mark.parametrize("texts", batched(PAYLOADS.values(), FEW))
 
 
 def check_itself(shown: object) -> None:
@@ -48,32 +58,33 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return shown
 
 
-@each_text
 @pytest.mark.parametrize("cls", [*models()], ids=lambda cls: cls.__name__)
-def test_objects_of_the_api(cls: type[ApiObject], text: str) -> None:
+def test_objects_of_the_api(cls: type[ApiObject]) -> None:
     """Each model, with all its fields, unknown ones, and names of fields."""
-    made = cls.from_json(filled(cls, text))
-    assert made.to_dict()[text] == text
-    check_itself(made)
+    for text in PAYLOADS.values():
+        made = cls.from_json(filled(cls, text))
+        assert made.to_dict()[text] == text
+        check_itself(made)
 
 
-@each_text
-def test_lists_and_frames(text: str) -> None:
+@few_texts
+def test_lists_and_frames(texts: list[str]) -> None:
     """A list that says what is missing, and frames with their problems."""
-    runs = tuple(hostile_runs({"": text}))
-    error = UsageError(text)
-    listed = RunList(runs, why=text, requested=(text,), errors={text: error})  # type: ignore[dict-item]
+    runs = tuple(hostile_runs(dict(enumerate(texts))))
+    errors = {text: UsageError(text) for text in texts}
+    listed = RunList(runs, why=min(texts, key=len), requested=tuple(texts), errors=errors)
     f = runkit.frames(listed)
     for shown in (*runs, listed, listed[:1], f, f.select(runs[0].id)):
         check_itself(shown)
     for line in (*f.sentences(), *f.summary()):
         assert "\n" not in line
-    with pytest.raises(DataError) as caught:
-        runkit.frames([*runs, {text: text}, hostile_run(text) | {"created_at": text}], on_error="raise")
-    check_text(str(caught.value))
-    with pytest.raises(UsageError) as refused:
-        f.select(f"{text}!")
-    check_text(str(refused.value))
+    for text in texts:
+        with pytest.raises(DataError) as caught:
+            runkit.frames([{text: text}, hostile_run(text) | {"created_at": text}], on_error="raise")
+        check_text(str(caught.value))
+        with pytest.raises(UsageError) as refused:
+            f.select(f"{text}!")
+        check_text(str(refused.value))
 
 
 def exhibits(wild: Run, tame: Run) -> Iterator[Panel]:
@@ -86,10 +97,11 @@ def exhibits(wild: Run, tame: Run) -> Iterator[Panel]:
         yield getattr(side_by_side, name)(both)
 
 
-@pytest.mark.parametrize("text", TELLING.values(), ids=TELLING)
-def test_what_charts_show(text: str, displayed: list[Any]) -> None:
+@pytest.mark.parametrize("half", [0, 1])
+def test_what_charts_show(half: int, displayed: list[Any]) -> None:
     """Figures, sentences and tables of one run and of two; as they are shown in a notebook."""
-    check_exhibits(exhibits(*hostile_runs({"": text})), displayed)
+    texts = [*TELLING.values()][half::2]  # tables have room for the steps of so many
+    check_exhibits(exhibits(*mixed_runs(texts)), displayed)
 
 
 def test_what_charts_of_many_runs_show(displayed: list[Any]) -> None:
@@ -113,19 +125,32 @@ def check_exhibits(exhibits: Iterator[Panel], displayed: list[Any]) -> None:
 
 @pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
 def test_gantt_charts(rows: str) -> None:
-    """Each way to draw runs, exact and bounded, titled by a text."""
-    texts = iter(PAYLOADS.values())
+    """Each way to draw runs, exact and bounded."""
     runs = runkit.frames(hostile_runs(PAYLOADS))
-    for options in ({}, {"max_bars": 1}, {"compress_waits": True, "time": "absolute"}, *[{}] * 4):
-        drawn = runkit.gantt(runs, rows=rows, title=next(texts) + next(texts), **options).to_plotly_json()
+    for options in ({}, {"max_bars": 1}, {"compress_waits": True, "time": "absolute"}):
+        drawn = runkit.gantt(runs, rows=rows, **options).to_plotly_json()
         check_strings(drawn)
         check_text(drawn["layout"]["meta"]["alt"])
 
 
+def test_titles() -> None:
+    """A title of one's own; three texts are not cut."""
+    runs = runkit.frames(plain_run(step("a")))
+    for texts in batched(PAYLOADS.values(), 3):
+        drawn = runkit.gantt(runs, title=" ".join(sorted(texts, key=len))).to_plotly_json()
+        check_strings(drawn)
+        check_text(drawn["layout"]["meta"]["alt"])
+
+
+@pytest.fixture(scope="module")
+def client() -> Client:
+    """A client that asks nobody."""
+    return Client("mk_test_0123456789abcdef", base_url="http://127.0.0.1:9/v1")
+
+
 @each_text
-def test_the_static_halves_of_widgets(text: str) -> None:
+def test_the_static_halves_of_widgets(client: Client, text: str) -> None:
     """What is asked, what waits, what to rate, and what became of it."""
-    client = Client("mk_test_0123456789abcdef", base_url="http://127.0.0.1:9/v1")
     raw = hostile_run(text) | {"status": "interrupted", "ended_at": None}
     raw["steps"][1] |= {"type": "interrupt", "status": "running", "completed_at": None}
     run = Run.from_json(raw)
@@ -165,14 +190,16 @@ def test_a_text_that_looks_like_ours_is_shown_whole() -> None:
     assert "<img src=x onerror=canary=1>\\u202egpj.exe\\u2066" in check_html(run._repr_html_())
 
 
-@each_text
-def test_the_log_is_made_of_lines(text: str, caplog: pytest.LogCaptureFixture) -> None:
+@few_texts
+def test_the_log_is_made_of_lines(texts: list[str], caplog: pytest.LogCaptureFixture) -> None:
     """A record that is left out, and a field that breaks the contract, are named on one line."""
     caplog.set_level(logging.DEBUG, "runkit")
-    raw = plain_run(step("a", artifacts=[{text: text}], completed_at=text), **{"output": text, text: 1})
-    run = Run.from_json(raw)
-    assert run.steps is not None
-    runkit.frames([run, {text: text}])
+    runs = [
+        plain_run(step("a", artifacts=[{text: text}], completed_at=text), **{"output": text, text: 1})
+        | {"id": text}
+        for text in texts
+    ]
+    runkit.frames([*map(Run.from_json, runs), *({text: text} for text in texts)])
     assert caplog.records
     for record in caplog.records:
         check_text(record.getMessage())

@@ -44,13 +44,16 @@
   };
   const refine = (figure) => {
     const { range: [from, to] } = figure.layout.xaxis;
-    const room = (figure.querySelector(".nsewdrag").getBoundingClientRect().width) / 100;
+    const room = (figure.querySelector(".nsewdrag").getBoundingClientRect().width) / (isNarrow ? 55 : 100);
     const step = steps.find((seconds) => (to - from) / seconds <= room) ?? steps.at(-1);
     const ticks = Array.from({ length: Math.floor(to / step) - Math.ceil(from / step) + 1 },
       (_, at) => Number(((Math.ceil(from / step) + at) * step).toFixed(6)));
-    Plotly.relayout(figure, { "xaxis.tickvals": ticks, "xaxis.ticktext": ticks.map(elapsed) });
+    const change = { "xaxis.tickvals": ticks, "xaxis.ticktext": ticks.map(elapsed), "xaxis.tickmode": "array" };
+    Plotly.relayout(figure, change);
   };
-  figures.filter(({ layout }) => layout.meta?.refines && layout.xaxis.tickmode === "array").forEach((figure) => {
+  const isNarrow = window.innerWidth < narrowPx;
+  const refines = ({ layout }) => layout.meta?.refines && (isNarrow || layout.xaxis.tickmode === "array");
+  figures.filter(refines).forEach((figure) => {
     figure.on("plotly_relayout", (change) => {
       if (Object.keys(change).some((key) => /^xaxis\.(range|autorange)/.test(key))) refine(figure);
     });
@@ -97,7 +100,7 @@
       annotations: annotations.filter(({ name }) => name !== "wide")
         .map((note) => ({ ...note, text: note.text.split("<br>")[0] })),
     };
-    if (xaxis.tickvals) {
+    if (xaxis.tickmode === "array") {
       const ticks = apart(xaxis, width);
       change["xaxis.tickvals"] = ticks.map(([value]) => value);
       change["xaxis.ticktext"] = ticks.map(([, text]) => text);
@@ -106,7 +109,8 @@
     Plotly.relayout(figure, change);
     figure.data.forEach((trace, at) => {
       if (trace.name === "durations") {
-        Plotly.restyle(figure, { text: [trace.text.map((text) => text.replace(/ · <span.*/, ""))] }, [at]);
+        const texts = trace.text.map((text) => text.replace(/( · | by ).*/, "")); // there is room for times
+        Plotly.restyle(figure, { text: [texts] }, [at]);
       }
       if (xaxis2?.domain && (trace.name === "A" || trace.name === "B")) {
         Plotly.restyle(figure, { visible: false }, [at]);
@@ -115,6 +119,7 @@
     if (xaxis2?.domain) {
       Plotly.relayout(figure, { "xaxis.domain": [0, 0.76], "xaxis2.domain": [0.76, 1], "xaxis2.range": [2, 3.05] });
     }
+    if (xaxis.tickmode === "auto") refine(figure);
   };
 
   scheme.addEventListener("change", () => follow(chosen()));
@@ -136,7 +141,7 @@
     figure.parentElement.style.height = `${change.height}px`;
     Plotly.update(figure, hidden.length ? { visible: false } : {}, change, hidden);
   };
-  if (window.innerWidth < narrowPx) {
+  if (isNarrow) {
     figures.filter(({ layout }) => layout.meta?.title && !layout.meta.narrow).forEach(narrow);
     figures.filter(({ layout }) => layout.meta?.narrow).forEach(narrowFleet);
   }
