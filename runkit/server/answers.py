@@ -1,6 +1,6 @@
 """Parse the interrupt policy, and answers from reviewers.
 
-What the sandbox accepts as the undocumented body of resume ([A] 1, 2 and 5) is decided here.
+What the sandbox accepts as the undocumented input of resume ([A] 2 and 5) is decided here.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from runkit.server.registry import check_payload
 from runkit.server.scenarios import AGENTS, LETTER, QUESTIONS, Json
 from runkit.server.web import RequestError, object_list, reasons
 
-ID_NAMES = ("interrupt_id", "id")
-INPUT_NAMES = ("input", "value", "response", "payload", "resume")
 Mode = Literal["manual", "auto_approve", "skip"]
 
 
@@ -40,17 +38,6 @@ def read_policy(policy: str | Mapping[str, Any] | None) -> dict[str, str]:
     for agent in parsed.overrides.keys() - AGENTS.keys():
         raise UsageError.one_of("agent of the policy", agent, AGENTS)
     return {"default": parsed.default, **parsed.overrides}
-
-
-def parse_answer(body: Json) -> tuple[str, Json]:
-    """[A] 1: parse `{"interrupt_id", "input"}` under any of their likely names; 422 if one is missing."""
-    interrupt_id = next((body[name] for name in ID_NAMES if name in body), None)
-    value = next((body[name] for name in INPUT_NAMES if name in body), None)
-    if not isinstance(interrupt_id, str) or not interrupt_id:
-        raise RequestError(422, "interrupt_id is required: the id of the interrupt", "interrupt_id")
-    if not isinstance(value, dict):
-        raise RequestError(422, 'input is required: an object such as {"decision": "approve"}', "input")
-    return interrupt_id, value
 
 
 def read_answer(

@@ -21,10 +21,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from runkit.secret import Secret
-from runkit.server import registry, state, web
-from runkit.server.answers import parse_answer, read_answer
+from runkit.server import state, web
+from runkit.server.answers import read_answer
 from runkit.server.faults import Fault, FaultMiddleware
-from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, business_of, iso, user_of
+from runkit.server.registry import OBJECTS, business_now, check_action, review
+from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, actors, business_of, iso, user_of
 from runkit.server.store import Store, answer_row, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
 
@@ -206,20 +207,21 @@ async def get_agent_run(box: Box, run_id: Id, include: str = "") -> Json:
 
 # Not in the published reference: only descriptions of fields mention it.
 @app.post("/v1/runs/{id}/resume")
-async def resume_agent_run(box: Box, run_id: Id, body: Json, person: Person, include: str = "") -> Json:
+async def resume_agent_run(
+    box: Box, run_id: Id, body: web.NewAnswer, person: Person, include: str = ""
+) -> Json:
     """Answer a question. [A] 3, 6: the same run continues.
 
     Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
     """
     run_plan, now = box.store.plan_of(run_id), box.store.clock.now()
-    interrupt_id, value = parse_answer(body)
     pending = {one.item["id"]: one for one in state.pending(run_plan, now)}
-    if interrupt_id not in pending:
+    if body.interrupt_id not in pending:
         status = f"waiting for {' and '.join(pending)}" if pending else state.status(run_plan, now)
-        message = f"{interrupt_id[:80]!r} is not pending: the run is {status}"
+        message = f"{body.interrupt_id[:80]!r} is not pending: the run is {status}"
         raise RequestError(422, message, "interrupt_id")
     documents = business_of(run_plan.spec.business_id).documents
-    answer = read_answer(pending[interrupt_id], value, documents, now, person)
+    answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person)
     box.store.save(answer_row(run_id, answer))
     return await get_agent_run(box, run_id, include)
 
@@ -260,34 +262,52 @@ async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
 
 @app.get("/v1/actions")
 async def list_actions(box: Box, object_type: web.ObjectType, object_id: ObjectId) -> Json:
-    """List the actions on an object, newest first."""
-    return registry.list_actions(box.store, object_type, object_id)
+    """List the actions on an object, newest first; none on an unknown one."""
+    business = OBJECTS[object_type][1].get(object_id)
+    actions = review(box.store, business)[1][object_id][::-1] if business else []
+    return {"object": "list", "data": actions, "url": "/v1/actions"}
 
 
 @app.post("/v1/actions", status_code=201)
 async def create_action(box: Box, body: web.NewAction, person: Person) -> Json:
-    """Execute an action for the caller. It does not resume a run that proposed it (contract section 7)."""
-    return registry.create_action(box.store, body, person)
+    """Execute an action for the caller. It does not resume a run that proposed it (contract section 7).
+
+    Refused with 404 for an unknown object, run or thread, 422 by the rules.
+    """
+    store, run_id = box.store, body.run_id
+    business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
+    check_action(store, business, body)
+    if body.thread_id:
+        get_or_404(store.threads, "thread", body.thread_id)
+        run_id = run_id or next(reversed(store.runs_of[body.thread_id]), "")
+    row = body.model_dump(include={"type", "payload"}) | {
+        "id": store.new_id("actions"),
+        "business_id": business.id,
+        "at": store.clock.now(),
+        "note": body.note or None,
+        "actors": actors(person, store.run(run_id) if run_id else None),
+    }
+    store.save(("actions", row))
+    return await get_action(box, row["id"], body.object_type, body.object_id)
 
 
 @app.get("/v1/actions/{id}")
 async def get_action(box: Box, action_id: Id, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """Get an action on an object."""
-    return registry.get_action(box.store, action_id, object_type, object_id)
+    actions = (await list_actions(box, object_type, object_id))["data"]
+    return get_or_404({action["id"]: action for action in actions}, "action", action_id)
 
 
 @app.get("/v1/businesses")
 async def list_businesses(box: Box, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List the seeded businesses."""
-    return paged(
-        [business.id for business in BUSINESSES], page, per_page, partial(registry.get_business, box.store)
-    )
+    return paged(BUSINESSES, page, per_page, partial(business_now, box.store))
 
 
 @app.get("/v1/businesses/{business_id}")
 async def get_business(box: Box, business_id: BusinessId) -> Json:
     """Get a seeded business."""
-    return registry.get_business(box.store, business_id)
+    return business_now(box.store, get_or_404(BY_ID, "business", business_id))
 
 
 @app.get("/v1/businesses/{business_id}/documents")

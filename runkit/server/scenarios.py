@@ -185,16 +185,16 @@ FINDINGS = {key: _finding(*row) for key, row in TABLES["findings"].items()}
 
 def parse_tasks(*words: str) -> tuple[Task, ...]:
     """Parse words such as `name`, `+name` (starts alongside) and `name=finding`."""
-    return tuple(_task(word) for word in words)
-
-
-def _task(word: str) -> Task:
-    name, _, finding = word.lstrip("+").partition("=")
-    label, *rest = TABLES["tasks"][name]
-    task = Task(name, label, finding=FINDINGS.get(finding), alongside=word[0] == "+")
-    if isinstance(rest[0], str):
-        return task._replace(subtasks=parse_tasks(*rest))
-    return task._replace(seconds=(rest[0], rest[1]), cause="".join(rest[2:]))
+    tasks = []
+    for word in words:
+        name, _, finding = word.lstrip("+").partition("=")
+        label, *rest = TABLES["tasks"][name]
+        task = Task(name, label, finding=FINDINGS.get(finding), alongside=word[0] == "+")
+        if isinstance(rest[0], str):
+            tasks.append(task._replace(subtasks=parse_tasks(*rest)))
+        else:
+            tasks.append(task._replace(seconds=(rest[0], rest[1]), cause="".join(rest[2:])))
+    return tuple(tasks)
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, StringConstraints, ValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -168,6 +168,16 @@ class NewRun(NewThread):
 
     thread_id: Uuid = ""
     prompt: str | None = Field(None, max_length=20_000)
+
+
+class NewAnswer(BaseModel):
+    """Body of resume. [A] 1: it is not documented, so the fields may have any of their likely names."""
+
+    interrupt_id: str = Field(min_length=1, validation_alias=AliasChoices("interrupt_id", "id"))
+    input: Json = Field(
+        validation_alias=AliasChoices("input", "value", "response", "payload", "resume"),
+        description='Such as `{"decision": "approve"}`',
+    )
 
 
 class NewFeedback(BaseModel):

@@ -32,11 +32,7 @@ OPERATIONS = {  # method and path, query, body, status and body of success, erro
     "create-agent-run": ("POST /v1/runs", {}, "NewRun", 201, "Run", {400, 404, 422}),
     "get-agent-run": ("GET /v1/runs/{id}", {"include": "string"}, None, 200, "Run", {404}),
     "resume-agent-run": (
-        "POST /v1/runs/{id}/resume",
-        {"include": "string"},
-        "object",
-        200,
-        "Run",
+        *("POST /v1/runs/{id}/resume", {"include": "string"}, "NewAnswer", 200, "Run"),
         {404, 422},
     ),
     "submit-agent-run-feedback": (
@@ -84,6 +80,7 @@ OBJECTS = {
     "ApiError": "message*: string, parameter: string",
     "NewThread": NEW,
     "NewRun": f"{NEW}, thread_id: uuid",
+    "NewAnswer": "interrupt_id*: string, input*: object",
     "NewFeedback": "rating*: NEGATIVE|POSITIVE, artifact_id*: uuid, comment: string?",
     "NewAction": "object_type*: businesses|watchlist_result, object_id*: uuid, payload*: object, "
     "note: string, thread_id: uuid, run_id: uuid, "
