@@ -20,7 +20,7 @@ from archive.writers import check, writers, written
 from tests.soak.conftest import MB, Served, Told, environment, grown, held, nothing_left
 
 WRITERS, RUNS = 3, 1_000
-ADDERS, ROUNDS, KILLS = 20, 30, 2
+ADDERS, ROUNDS, KILLS = 20, 12, 2
 SYNC = """
 import json, sys
 import runkit
@@ -85,7 +85,7 @@ def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, t
 
 @pytest.mark.timeout(1200)
 def test_adders_that_are_killed(tmp_path: Path, told: Told) -> None:
-    """Twenty processes add single runs, some compact; in thirty rounds two are killed and replaced."""
+    """Twenty processes add single runs, some compact; in twelve rounds two are killed and replaced."""
     chance, folder = random.Random(11), tmp_path / "runs"
     numbers: dict[str, list[int]] = {}
     running: dict[str, subprocess.Popen[str]] = {}

@@ -15,7 +15,7 @@ def test_everything_is_answered_as_it_says(tmp_path: Path, option: str) -> None:
     """What makes other requests fail is tried alone; it spares the routes through which it is set."""
     running = SandboxServer(key=KEY, speed=1_000_000, now=NOON, history=8)
     try:
-        report, said = examine(running, tmp_path, 40, option, "/sandbox/faults")
+        report, said = examine(running, tmp_path, 15, option, "/sandbox/faults")
     finally:
         running.close()
     check_report(report, said)

@@ -36,8 +36,8 @@ from tests.soak.conftest import (
 
 Serve = Callable[..., Served]
 PROCESSES, THREADS = 4, 50  # 200 clients; more threads in one process would wait for each other
-LIVE, ROUNDS = 1_000, 5
-WARM = 2  # rounds, after which the cache of plans is full
+LIVE, ROUNDS = 1_000, 3
+WARM = 1  # rounds, after which the cache of plans is full
 KEPT = 20_000  # bytes; a run with its answer and rating takes some 10 KB, as text and as what is read
 NOISE = 6 * MB  # of an allocator that gives pages back late
 TIMEOUT = 120  # seconds of a client: 200 at once wait for each other, longer on a busy machine
