@@ -27,7 +27,7 @@ from runkit.server import Sandbox
 
 ROOT = Path(__file__).parent.parent.parent
 MB = 2**20
-PATIENCE = 30  # seconds
+PATIENCE = 120  # seconds; on a busy machine processes start slowly
 Told = Callable[[str, str, object], None]
 
 
