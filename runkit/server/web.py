@@ -87,7 +87,8 @@ class AccessMiddleware:
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 now = self.backend.store.clock.now() + state.get("skew", 0)
-                MutableHeaders(scope=message)["date"] = http_date(now)
+                moment = datetime.fromtimestamp(now / 1000, UTC)
+                MutableHeaders(scope=message)["date"] = format_datetime(moment, usegmt=True)
             await send(message)
 
         try:
@@ -99,11 +100,6 @@ class AccessMiddleware:
         # in place, because uvicorn has the list too, and errors may be logged with it
         scope["headers"][:] = [one for one in scope["headers"] if one[0] != b"authorization"]
         await app(scope, receive, send_dated)
-
-
-def http_date(ms: int) -> str:
-    """Format a virtual time for the `Date` header."""
-    return format_datetime(datetime.fromtimestamp(ms / 1000, UTC), usegmt=True)
 
 
 def check_origin(origins: list[str]) -> None:
