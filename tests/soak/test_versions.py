@@ -128,7 +128,7 @@ def test_which_pythons_were_found(record_property: Callable[[str, object], None]
     assert FOUND
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", FOUND)
 def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path, tell: Tell) -> None:
     """Without extras the main job is done, also with what pip builds of the source distribution.
@@ -153,7 +153,7 @@ def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path, 
     told("[lab]")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path, tell: Tell) -> None:
     """On the newest Python, too: what each requirement says to be enough is enough, without a warning."""
     env = oldest(tmp_path, FOUND[-1], built)
@@ -161,7 +161,7 @@ def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path, tell:
     tell(FOUND[-1], "oldest: job")
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_the_suite_passes_with_the_oldest_versions(built: Built, tmp_path: Path, tell: Tell) -> None:
     """All requirements at their lower bounds; the installed wheel is what is tested."""
     env = oldest(tmp_path, FOUND[0], built, *RUNNERS)
