@@ -12,7 +12,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.server import Sandbox, sandbox
-from tests.sandbox.conftest import KEY, Server
+from tests.sandbox.conftest import KEY, Serve, Server
 from tests.widgets.asking import until
 
 
@@ -122,16 +122,15 @@ def test_a_slow_request_is_done_without_its_caller(server: Server, box: Sandbox)
     until(lambda: not is_asked(server, run_id))
 
 
-def test_a_slow_request_does_not_keep_the_server() -> None:
+def test_a_slow_request_does_not_keep_the_server(serve: Serve) -> None:
     """A server that is closed does not wait for the rest of the seconds."""
-    with sandbox() as box, ThreadPoolExecutor(1) as pool:
-        box.fault("slow", on="GET /runs", seconds=60)
-        headers = {"Authorization": f"Bearer {box.key}"}
-        waiting = pool.submit(httpx.get, f"{box.url}/runs", headers=headers, trust_env=False, timeout=30)
-        time.sleep(0.2)
+    server = serve(faults="slow GET /runs seconds=60 times=1")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(server.http.get, "/runs")
+        until(lambda: not server.running.faults.active)  # the request is there
         begun = time.monotonic()
-        box.close()
-        assert time.monotonic() - begun < 10
+        server.running.close()
+        assert time.monotonic() - begun < 30
         assert waiting.result().status_code == 200
 
 

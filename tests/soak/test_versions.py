@@ -35,7 +35,7 @@ SUITE = [
 ]
 RUNNERS = (
     *("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "nbmake"),
-    *("playwright", "psutil", "duckdb", "opentelemetry-proto"),
+    *("playwright", "axe-playwright-python", "psutil", "duckdb", "opentelemetry-proto"),
 )
 Tell = Callable[[str, str, str], None]
 
