@@ -7,7 +7,7 @@ import pytest
 from analysis.truth import check_joins, equal_proposals, sandbox
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_ten_thousand_actions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every join is the planned one, equal proposals included."""
     equal_proposals(monkeypatch)

@@ -33,7 +33,7 @@ json.dump([[one.is_complete, one.added.n_new, str(one)] for one in synced], sys.
 """
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path, told: Told) -> None:
     """While runs still change, each run comes in once, and the last look of each writer finds it whole."""
     served, folder = serve("--history", str(RUNS), "--speed", "60"), tmp_path / "runs"
@@ -66,7 +66,7 @@ def test_writers_at_once(serve: Callable[..., Served], tmp_path: Path, told: Tol
     assert left == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, told: Told) -> None:
     """Twenty looks at a thousand runs: memory stays, and of each look no thread and no file is left open."""
     served = serve("--history", str(RUNS), "--speed", "60")
@@ -83,7 +83,7 @@ def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, t
     assert grown(sizes[4:]) < 25 * MB, "a look at a thousand runs takes as much while it lasts"
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_adders_that_are_killed(tmp_path: Path, told: Told) -> None:
     """Twenty processes add single runs, some compact; in twelve rounds two are killed and replaced."""
     chance, folder = random.Random(11), tmp_path / "runs"

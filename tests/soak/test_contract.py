@@ -9,7 +9,7 @@ from tests.contract.test_schemathesis import check_report, examine
 from tests.sandbox.conftest import KEY, NOON
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("option", ["--exclude-path", "--include-path"])
 def test_everything_is_answered_as_it_says(tmp_path: Path, option: str) -> None:
     """What makes other requests fail is tried alone; it spares the routes through which it is set."""

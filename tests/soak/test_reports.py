@@ -14,7 +14,7 @@ from tests.reports.conftest import make, write_template
 from tests.soak.conftest import MB, Told, grown, held, nothing_left
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_ten_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
     """Each makes its two files, and then no kernel, thread, socket or temporary file is left."""
     temporary, made = tmp_path / "tmp", tmp_path / "made"
