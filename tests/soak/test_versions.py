@@ -94,6 +94,7 @@ def open_lab(env: Environment, cwd: Path) -> None:
     """`runkit lab` serves all notebooks, with no clone to find them in."""
     command = [env.program("runkit"), "lab", "--no-browser", "--port", "8899"]
     variables = environment(JUPYTER_TOKEN="secret", HOME=str(cwd))
+    cwd.mkdir()
     with (cwd / "lab.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stderr=log)
     try:
