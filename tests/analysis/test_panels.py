@@ -54,4 +54,4 @@ def test_decisions_are_those_of_the_table() -> None:
     panel = fleet.decisions(f, "week")
     pd.testing.assert_frame_equal(panel.table, runkit.decisions(f, "week"))
     assert panel.figure is None
-    assert panel.sentence.startswith("0 questions")
+    assert panel.sentence == "No questions."
