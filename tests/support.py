@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,14 @@ from hypothesis import strategies as st
 Json = dict[str, Any]
 EXAMPLES = Path(__file__).parent / "examples"
 START = datetime(2026, 2, 3, 10, tzinfo=UTC)
+
+
+def until(is_true: Callable[[], bool], seconds: float = 120) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.02)
 
 
 def at(seconds: float) -> str:

@@ -16,8 +16,8 @@ import pytest
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Browser
 
+from support import until
 from tests.app.conftest import environment
-from tests.soak.conftest import until
 
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"))
 START_S, CELL_S = 90, 120  # seconds that a start and a cell may take
@@ -88,7 +88,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
     try:
         with http:
-            until(answers, "JupyterLab answers", START_S)
+            until(answers, START_S)
             yield Lab(http, folder / "runkit-notebooks", Path(folders["JUPYTER_RUNTIME_DIR"]))
     finally:
         process.terminate()

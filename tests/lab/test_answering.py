@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, expect
 
 from runkit.server import Sandbox
+from support import until
 from tests.lab.conftest import COLORS, KERNEL, LEAST_CONTRAST, LIGHT, PANEL, Desk, Posts
 
 Open = Callable[..., Desk]
@@ -88,14 +88,6 @@ def press(button: Locator, times: int = 2) -> None:
 def busy_prompt(page: Page, number: int) -> Locator:
     """The prompt of a cell that runs, counted from 1."""
     return page.locator(".jp-CodeCell").nth(number - 1).get_by_text("[*]:")
-
-
-def until(is_true: Callable[[], bool], patience: float = 15) -> None:
-    """Wait until something is so that only the kernel knows."""
-    deadline = time.monotonic() + patience
-    while not is_true():
-        assert time.monotonic() < deadline, "not so in time"
-        time.sleep(0.1)
 
 
 def tab_to(page: Page, words: str) -> None:

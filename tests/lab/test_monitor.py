@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import expect
 
 from runkit.server import Sandbox, sandbox
+from support import until
 from tests.lab.conftest import LIGHT, Desk
-from tests.lab.test_answering import DISMISS, NOTE, THREADS, card, press, see, until, verb
+from tests.lab.test_answering import DISMISS, NOTE, THREADS, card, press, see, verb
 
 Open = Callable[..., Desk]
 MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"

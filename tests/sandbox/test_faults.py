@@ -12,8 +12,8 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.server import Sandbox, sandbox
+from support import until
 from tests.sandbox.conftest import KEY, Serve, Server
-from tests.widgets.asking import until
 
 
 @pytest.fixture

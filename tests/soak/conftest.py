@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ import pytest
 
 from runkit.client import Client
 from runkit.server import Sandbox
+from support import until
 
 ROOT = Path(__file__).parent.parent.parent
 MB = 2**20
@@ -51,14 +51,6 @@ def grown(sizes: Sequence[float]) -> float:
     return min(sizes[half:]) - min(sizes[:half])
 
 
-def until(is_true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"{what}: not so after {seconds} s"
-        time.sleep(0.05)
-
-
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """No thread, open file or child of this process is there after the block that was not there before it."""
@@ -71,10 +63,7 @@ def nothing_left() -> Iterator[None]:
 
     before = here()
     yield
-    until(
-        lambda: all(now <= then for now, then in zip(here(), before, strict=True)),  # a socket may time out
-        f"no more than {before}; now {here()}",
-    )
+    until(lambda: all(now <= then for now, then in zip(here(), before, strict=True)))  # a socket may time out
 
 
 @pytest.fixture
@@ -127,7 +116,7 @@ def waiting(served: Served, count: int) -> list[str]:
     with served.client() as client, ThreadPoolExecutor(8) as pool:
         business = served.box.business("watchlist_hit")
         made = list(pool.map(lambda _: client.runs.create("cip_orchestrator", business).id, range(count)))
-        until(lambda: client.runs.get(made[-1], steps=False).status == "interrupted", "the last one waits")
+        until(lambda: client.runs.get(made[-1], steps=False).status == "interrupted")
     return made
 
 

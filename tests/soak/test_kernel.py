@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from runkit.server import Sandbox, sandbox
+from support import until
 from tests.kernels.conftest import Kernel
-from tests.soak.conftest import MB, Served, Told, grown, until, waiting
+from tests.soak.conftest import MB, Served, Told, grown, waiting
 
 ROUNDS, WARM = 3, 1  # of ten minutes; the first one fills caches of pandas, plotly and this kernel's history
 MONITORS = 20
@@ -136,7 +137,7 @@ def test_twenty_monitors(box: Sandbox, start: Callable[[Sandbox], Kernel], told:
                 answer(kernel, card)
             return kernel.value(IS_OVER) == "True"
 
-        until(has_passed, "ten minutes have passed, and the runs have ended", 120)
+        until(has_passed, 120)
         kernel.run(END + LET_GO.format(files=before["files"] + FILES))
         now = told_by(kernel)
         told("MB traced / RSS", f"round {number}", memory(now))
@@ -168,11 +169,11 @@ def test_an_inbox_over_a_thousand_questions(
     kernel.run("inbox._ipython_display_()")
     for number in range(LOOKS):
         kernel.run(LOOK)
-        until(lambda: cards_of(kernel) == [*kernel.drawn], "a question can be answered", 120)
+        until(lambda: cards_of(kernel) == [*kernel.drawn], 120)
         [card] = kernel.drawn
         left = QUESTIONS - 1 - number
         answer(kernel, card)
-        until(lambda n=left: kernel.value("len(inbox.rows)") == str(n), "the answer has arrived", 120)
+        until(lambda n=left: kernel.value("len(inbox.rows)") == str(n), 120)
         sizes.append(told_by(kernel))
         assert kernel.value("len(inbox.rows), len({row.run_id for row in inbox.rows})") == f"({left}, {left})"
         told("MB traced / RSS", f"look {number}", memory(sizes[-1]))

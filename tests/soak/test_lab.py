@@ -17,7 +17,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.soak.conftest import environment, until
+from support import until
+from tests.soak.conftest import environment
 
 NOTEBOOKS = {
     *("01_first_look.ipynb", "02_answer_interrupts.ipynb", "03_watch_a_run.ipynb", "04_compare_runs.ipynb"),
@@ -52,9 +53,9 @@ def test_lab_leaves_nothing(tmp_path: Path, way: str) -> None:
     try:
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=f"{url}/api", params={"token": token}, trust_env=False) as http:
-            until(lambda: _answers(http), "JupyterLab answers", 90)
+            until(lambda: _answers(http), 90)
             kernel = http.post("/kernels", json={"name": "python3"}).raise_for_status().json()["id"]
-            until(lambda: _n_kernels(process) == 1, "the kernel runs", 60)
+            until(lambda: _n_kernels(process) == 1, 60)
             assert http.get(f"/kernels/{kernel}").status_code == 200
             time.sleep(1)
         box = re.search(r"sandbox at http://127\.0\.0\.1:(\d+)", said.read_text())

@@ -21,6 +21,7 @@ import pytest
 from runkit import answers
 from runkit.client import Client
 from runkit.server.launch import SandboxServer
+from support import until
 from tests.soak.conftest import (
     MB,
     Served,
@@ -30,7 +31,6 @@ from tests.soak.conftest import (
     held,
     nothing_left,
     quantiles,
-    until,
     waiting,
 )
 
@@ -86,7 +86,7 @@ def test_two_hundred_clients(serve: Serve, tmp_path: Path, told: Told) -> None:
     for number in range(ROUNDS):
         came = crowd(served, "work", [[business, 1]] * (PROCESSES * THREADS))
         assert came["wrong"] == []
-        until(lambda: held(pid).files < 40, "the crowd's connections are closed")
+        until(lambda: held(pid).files < 40)
         sizes.append(held(pid))
         told("MB", f"round {number}", f"{sizes[-1].rss / MB:.0f}")
         for name, ids in done.items():
@@ -170,7 +170,7 @@ def streams_of(serve: Serve, faults: list[str], told: Told) -> dict[str, list[An
     assert Counter(run_id for run_id, _, _ in followed) == Counter(made * 10)
     assert {status for _, status, _ in followed} == {"completed"}
     told("p50/p95/max ms", "stream", quantiles(came["seconds"]["follow"]))
-    until(lambda: held(served.process.pid).files < 40, "the streams' connections are closed")
+    until(lambda: held(served.process.pid).files < 40)
     served.stop()
     stories: dict[str, list[Any]] = {}
     for run_id, _, story in followed:
@@ -234,7 +234,7 @@ def test_a_kill_under_load(serve: Serve, tmp_path: Path, told: Told) -> None:
     before = bytes_of(served, live)
     with ThreadPoolExecutor(1) as pool:
         load = pool.submit(crowd, served, "make", [[served.box.business("watchlist_hit"), 10]] * 100)
-        until(lambda: len(rows(db, "runs")) > len(live) + 100, "the load is on")
+        until(lambda: len(rows(db, "runs")) > len(live) + 100)
         served.process.kill()
         came = load.result()
     created, n_maybe = came["ids"]["created"], len(came["ids"].get("maybe", []))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -16,6 +15,7 @@ from runkit.models import Run
 from runkit.server import Sandbox, sandbox
 from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import Question, question_of
+from support import until
 
 JOBS = ("runkit-answer", "runkit-check")
 
@@ -105,14 +105,6 @@ def finish() -> None:
         if thread.name in JOBS:
             thread.join(20)
             assert not thread.is_alive()
-
-
-def until(is_true: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,9 @@ from runkit.widgets.feedback import FeedbackForm
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.inbox import InterruptInbox
 from runkit.widgets.monitor import RunMonitor
+from support import until
 from tests.client.conftest import Answer, Server
-from tests.widgets.asking import Asking, finish, until
+from tests.widgets.asking import Asking, finish
 from tests.widgets.pages import Page
 
 HOSTILE = "<img src=x onerror=alert(1)> $x$ \u202e"

@@ -16,7 +16,7 @@ from runkit.widgets import inbox as inboxes
 from runkit.widgets import inbox_controller
 from runkit.widgets.inbox import InterruptInbox
 from runkit.widgets.inbox_controller import Row, Snapshot
-from tests.widgets.asking import until
+from support import until
 from tests.widgets.pages import Page
 
 HOSTILE = '<img src=x onerror=alert(1)> $x$ "'

@@ -10,7 +10,7 @@ import pytest
 
 from runkit.widgets import jobs
 from runkit.widgets.jobs import Ticker
-from tests.widgets.asking import until
+from support import until
 
 NAME = "runkit-ticks"
 

@@ -21,7 +21,7 @@ from runkit.models import Run
 from runkit.server import Sandbox
 from runkit.text import esc
 from runkit.widgets.monitor import RunMonitor
-from tests.widgets.asking import until
+from support import until
 from tests.widgets.pages import Page
 
 PLOTLY = "application/vnd.plotly.v1+json"
