@@ -54,9 +54,15 @@ def test_contributing_gives_a_reason_for_each_dependency() -> None:
 
 
 def test_importing_runkit_imports_nothing_heavy() -> None:
-    """No pandas, plotly, httpx or server until they are needed."""
+    """No pandas, plotly, httpx or server until they are needed; the command line explains itself without."""
     heavy = "{'pandas', 'numpy', 'plotly', 'httpx', 'pydantic', 'fastapi'}"
-    code = f"import sys, runkit; print(sorted({heavy} & set(sys.modules)))"
+    code = (
+        "import contextlib, io, sys, runkit, runkit.lab; from runkit.cli import main\n"
+        "for words in ([], ['--help'], ['--version'], ['fetch', '--help'], ['dmo'], ['fetch']):\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()),"
+        " contextlib.suppress(SystemExit): main(words)\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import quote
 
-import httpx
 import uvicorn
 from pydantic import Field, ValidationError, validate_call
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -429,6 +428,8 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "", body: o
 
     Raises `UsageError` for a request that the sandbox refuses, else `Unavailable`.
     """
+    import httpx  # not needed to serve
+
     try:
         response = httpx.request(
             method,
