@@ -14,8 +14,9 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from importlib import metadata
@@ -23,19 +24,18 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import runkit
-from runkit.arguments import full_id
-from runkit.client.hosts import KEY_NAME
+from runkit.arguments import MIN_PREFIX, full_id, time_bound
 from runkit.contract import RUN_STATUSES
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
 from runkit.progress import say
-from runkit.reports.templates import find_template
-from runkit.tables.sources import SUFFIXES, records_of
-from runkit.text import UNSEEN, moment, plural, visible
+from runkit.text import UNSEEN, moment, plural, shorten, visible
 
 FAILED, USAGE_ERROR, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
+SHOWN_PROBLEMS = 5
+BUSINESSES_AT_ONCE = 100  # then we look whether a run is left; at 20 requests a second 5 s
 EPILOG = """\
 examples:
   runkit demo
@@ -207,14 +207,21 @@ def positive(text: str) -> float:
 
 
 def natural_time(text: str) -> str:
-    """Read `7d`, `12h`, `today` or `yesterday` (from midnight UTC on) as an ISO 8601 time; others stay."""
+    """Read `7d`, `12h`, `today` or `yesterday` (from midnight UTC on) as an ISO 8601 time; that stays."""
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = {"today": midnight, "yesterday": midnight - timedelta(days=1)}
     ago = re.fullmatch(r"(\d{1,4}) ?([mhdw])", text)
     if ago:
         return (now - timedelta(**{UNITS[ago[2]]: int(ago[1])})).isoformat()
-    return days[text].isoformat() if text in days else text
+    if text in days:
+        return days[text].isoformat()
+    try:
+        time_bound("time", text)
+    except UsageError:
+        expected = "7d, 12h, 30m, 2w, today, yesterday, or ISO 8601 such as 2026-02-03"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; expected {expected}") from None
+    return text
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -245,24 +252,28 @@ def inbox(arguments: argparse.Namespace) -> int:
 
     with _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(status="interrupted", since=arguments.since)
-        try:
-            _read_names(client, {run.thread_id for run in listed if run.thread_id})
-        except ApiError as error:  # names are a help, and not every account has them
-            say(f"The names of businesses are not known: {error}")
+        _read_names(client, listed)
         runs = client.runs.fetch(listed)
         now = moment(runs.now())
     terminal.write(terminal.inbox(runkit.frames(runs), now))
     return _completeness(listed.why, runs.why)
 
 
-def _read_names(client: runkit.Client, thread_ids: set[str]) -> None:
-    """Find the businesses of threads: those in review first, the others only if a thread is left."""
-    businesses = client.businesses.list() if thread_ids else []
-    for is_in_review in (True, False):
-        if thread_ids:
-            group = [one for one in businesses if (one.status == "in_review") == is_in_review]
-            found = client.businesses.threads_of(group).values()
+def _read_names(client: runkit.Client, runs: Iterable[runkit.Run]) -> None:
+    """Find the businesses of runs by their threads, those in review first, until no run is left.
+
+    From then on the client's runs know them. Names are a help, and not every account has them.
+    """
+    thread_ids = {run.thread_id for run in runs if run.thread_id and run.business_id is None}
+    try:
+        businesses = list(client.businesses.list()) if thread_ids else []
+        businesses.sort(key=lambda one: one.status != "in_review")
+        while thread_ids and businesses:
+            found = client.businesses.threads_of(businesses[:BUSINESSES_AT_ONCE]).values()
+            del businesses[:BUSINESSES_AT_ONCE]
             thread_ids -= {thread.id for threads in found for thread in threads}
+    except ApiError as error:
+        say(f"The names of businesses are not known: {error}")
 
 
 def _completeness(*reasons: str | None) -> int:
@@ -274,7 +285,12 @@ def _completeness(*reasons: str | None) -> int:
 
 
 def _frames_completeness(f: runkit.Frames) -> int:
-    return _completeness(None if f.is_complete else f.summary()[-1])
+    """Say what is missing, where the first problems are, and return the exit code."""
+    code = _completeness(None if f.is_complete else f.summary()[-1])
+    errors = f.problems[f.problems["severity"] == "error"].head(SHOWN_PROBLEMS)
+    for problem in errors.to_dict("records"):
+        say(f"  {problem['location']}: {problem['problem']}: {shorten(problem['detail'], 200)}")
+    return code
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -284,6 +300,8 @@ def show(arguments: argparse.Namespace) -> int:
     f = runkit.frames(_source(arguments))
     if len(f.runs) == 1:
         terminal.write(terminal.run_tree(f))
+    elif f.runs.empty:
+        terminal.write(["No runs."])
     else:
         terminal.write(terminal.table(terminal.HEADS, terminal.run_rows(f), right=("Work", "Waiting")))
         terminal.write(["", terminal.totals(f)])
@@ -298,6 +316,7 @@ def fetch(arguments: argparse.Namespace) -> int:
         return _sync(arguments, filters)
     with _output(arguments.output) as file, _reader(is_sandbox=arguments.sandbox) as client:
         listed = client.runs.list(**filters)
+        _read_names(client, listed)
         try:
             runs = client.runs.fetch(listed)
         except AuthError as error:
@@ -319,9 +338,12 @@ def _escape_unseen(json_text: str) -> str:
 
 def _sync(arguments: argparse.Namespace, filters: dict[str, Any]) -> int:
     """Update an archive. Runs are written as they arrive, so that the same command can continue."""
-    archive = runkit.Archive(arguments.output)
+    from runkit.archive.sync import sync
+    from runkit.archive.table import Place
+
+    place = Place.of(arguments.output, None)
     with _reader(is_sandbox=arguments.sandbox) as client:
-        synced = archive.sync(client, **filters)
+        synced = sync(place, client, read_names=_read_names, **filters)
     say(f"{synced} of {arguments.output}")
     if synced.is_interrupted:
         return INTERRUPTED
@@ -334,6 +356,8 @@ def _is_folder(name: str) -> bool:
 
 def _reader(*, is_sandbox: bool) -> runkit.Client:
     """Create a read-only client of the sandbox or of the real API."""
+    from runkit.client.hosts import KEY_NAME
+
     if not is_sandbox:
         if not os.environ.get(KEY_NAME):
             raise UsageError(f"{KEY_NAME} is not set in this shell; export it, or use --sandbox.")
@@ -346,6 +370,7 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
 def report(arguments: argparse.Namespace) -> int:
     """`runkit report`."""
     from runkit.reports.report import check_installed, output_paths
+    from runkit.reports.templates import find_template
 
     check_installed()
     policy = _policy(arguments)
@@ -375,7 +400,10 @@ def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
 
 
 def _source(arguments: argparse.Namespace) -> object:
-    """Return a file or an archive, some of its runs, or runs from the API."""
+    """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
+    from runkit.tables.frames import COVERAGE_FILE
+    from runkit.tables.sources import SUFFIXES
+
     names: list[str] = arguments.source
     files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
     if files and len(names) > 1:
@@ -383,6 +411,9 @@ def _source(arguments: argparse.Namespace) -> object:
             f"{files[0]} is a file or an archive; expected one, or only run ids. To select a run: "
             f"runkit {arguments.name} {files[0]} --run ID"
         )
+    if files and (usable(files[0]) / COVERAGE_FILE).is_file():
+        f = runkit.read(files[0])
+        return f.select(arguments.run) if arguments.run else f
     if files and _is_folder(files[0]):
         archive = runkit.Archive(files[0])
         return archive.select(run_id=arguments.run) if arguments.run else archive
@@ -395,22 +426,26 @@ def _source(arguments: argparse.Namespace) -> object:
             raise UsageError(f"{name} is not a file of runs; expected {', '.join(SUFFIXES)}, or a run id.")
     with _reader(is_sandbox=arguments.sandbox) as client:
         runs = client.runs.fetch(names)
-    if runs.errors:
-        raise next(iter(runs.errors.values()))
-    return runs
+        if runs.errors:
+            raise next(iter(runs.errors.values()))
+        _read_names(client, runs)
+        named: Any = tuple(client.businesses.identified(run) for run in runs)
+        return replace(runs, items=named)
 
 
 def _runs_of_file(path: str, run_ids: list[str]) -> list[dict[str, Any]]:
     """Return all copies of the runs with these ids, or unique prefixes of ids."""
+    from runkit.tables.sources import records_of
+
     runs = [record.raw for record in records_of(path) if isinstance(record.raw, dict)]
     known = {raw["id"] for raw in runs if isinstance(raw.get("id"), str)}
     wanted = {name: full_id(name, known) for name in run_ids}
-    missing = ", ".join(name for name, run_id in wanted.items() if run_id is None)
-    if missing:
-        count = plural(len(known), "run")
-        raise UsageError(
-            f"--run {missing}: not among the {count} in the source; expected 8 or more characters."
-        )
+    for name, run_id in wanted.items():
+        if run_id is None:
+            is_short = len(name) < MIN_PREFIX
+            begins = f"no run of this file begins with {name!r}"
+            reason = f"expected {MIN_PREFIX} or more characters of an id" if is_short else begins
+            raise UsageError(f"--run {name}: {reason}; the file has {plural(len(known), 'run')}.")
     return [raw for raw in runs if raw.get("id") in wanted.values()]
 
 

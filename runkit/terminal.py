@@ -82,7 +82,7 @@ def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:
     yield shorten(outcome, MAX_CELL), "text"
     yield confidence(run["confidence"])
     yield lasting(run["working_s"]), "text"
-    waiting = lasting(run["waiting_s"]) if run["waiting_s"] else MISSING
+    waiting = lasting(run["waiting_s"])
     yield f"{waiting} so far" if is_open else waiting, "attention" if is_open else "text"
 
 

@@ -175,7 +175,12 @@ class Archive:
         """
         from runkit.archive.sync import sync
 
-        chosen = {"status": status, "since": since, "until": until, "business_id": business_id}
+        chosen: dict[str, Any] = {
+            "status": status,
+            "since": since,
+            "until": until,
+            "business_id": business_id,
+        }
         return sync(self._place, client, workers=workers, progress=progress, limit=limit, **chosen)
 
     def select(

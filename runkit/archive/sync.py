@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -62,18 +62,30 @@ class Synced:
         return visible(f"{self.host}: {self.covered}; {counts}; {completeness}; version {self.version}")
 
 
-def sync(place: Place, client: Client, *, workers: int, progress: bool, **chosen: Any) -> Synced:
+def sync(
+    place: Place,
+    client: Client,
+    *,
+    workers: int = 8,
+    progress: bool = True,
+    read_names: Callable[[Client, list[Run]], object] | None = None,
+    **chosen: Any,
+) -> Synced:
     """List the runs of a client, read and write those that are new or changed, and compact the archive.
 
-    `chosen` as for `client.runs.list`. Raises what listing raises, and `AuthError` if the key is refused
-    later; then what has arrived is written.
+    `chosen` as for `client.runs.list`; `read_names` makes the client find the businesses of listed runs, of
+    which neither it nor the archive knows them. Raises what listing raises, and `AuthError` if the key is
+    refused later; then what has arrived is written.
     """
     check_workers(workers)
     listed = client.runs.list(progress=progress, **chosen)
     snapshot = place.make()
     newest = resolve(snapshot.copies(["status"], listed.ids)).to_pylist()
     known = {row["run_id"]: row for row in newest}
-    due = [run for run in listed if _is_due(run, known.get(run.id))]
+    if read_names is not None:
+        is_named = {run_id for run_id, row in known.items() if row["business_id"] is not None}
+        read_names(client, [run for run in listed if run.id not in is_named])
+    due = [run for run in map(client.businesses.identified, listed) if _is_due(run, known.get(run.id))]
     n_listed, covered = len(listed), _covered(listed)
     # The limit is the caller's wish, so that a list cut at it misses nothing.
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []

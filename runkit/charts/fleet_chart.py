@@ -193,7 +193,7 @@ def _counts(runs: pd.DataFrame, sla_h: float | None) -> str:
         f"{n_over:,} over SLA ({sla_h or 0:g} h)": n_over,
         f"{len(failed):,} failed": len(failed),
         f"{len(running):,} running": len(running),
-        f"median work {duration(work.median())}": len(work),
+        f"median work of completed runs {duration(work.median())}": len(work),
     }
     return " · ".join(words for words, n in parts.items() if n)
 

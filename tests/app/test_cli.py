@@ -87,6 +87,10 @@ def test_every_command_explains_itself(
         (("fetch", "-o", "runs.csv"), "expected a name ending in .ndjson"),
         (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be written"),
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
+        (
+            ("fetch", "-o", "x.ndjson", "--since", "lastweek"),
+            "--since: 'lastweek' is not a time; expected 7d",
+        ),
         (("fetch", "-o", "runs.ndjson", "--sandbox"), "RUNKIT_SANDBOX_URL is not set"),
         (("fetch", "-o", "runs.ndjson"), "MIDDESK_API_KEY is not set in this shell"),
         (("report", "a", "-o", "report.html"), "MIDDESK_API_KEY is not set in this shell"),
@@ -202,17 +206,31 @@ def test_what_cannot_be_read_is_not_left_out_unsaid(tmp_path: Path) -> None:
     (tmp_path / "runs.ndjson").write_text(json.dumps(raw(step("a"))) + "\n{broken\n")
     done = run("show", "runs.ndjson", cwd=tmp_path)
     assert "└─ Step a" in done.stdout
-    assert (done.returncode, done.stderr.startswith("Incomplete: ")) == (3, True)
+    assert done.returncode == 3
+    assert re.match("Incomplete: 1 of 2 .*\n  runs.ndjson:2: bad_json: not JSON", done.stderr)
+    (tmp_path / "runs.ndjson").write_text("{broken\n")
+    assert run("show", "runs.ndjson", cwd=tmp_path).stdout == "No runs.\n"
 
 
-def test_the_inbox_works_without_names(tmp_path: Path) -> None:
-    """Where the account may not list businesses."""
+def test_saved_frames_are_shown(tmp_path: Path) -> None:
+    """A folder of `Frames.save` is no archive."""
+    runkit.frames([raw(step("a"), run_id=f"{name * 8}-1111") for name in "ab"]).save(tmp_path / "saved")
+    assert "2 completed" in run("show", "saved/", cwd=tmp_path).stdout
+    assert "└─ Step a" in run("show", "saved", "--run", "bbbbbbbb", cwd=tmp_path).stdout
+
+
+def test_runs_are_read_without_names(tmp_path: Path) -> None:
+    """Where the account may not list businesses; an archive names its runs as soon as it may."""
     with runkit.sandbox(speed=600, history=20, seed=7, faults=["refuse GET /businesses status=403"]) as box:
         at = {"RUNKIT_SANDBOX_URL": box.url, "RUNKIT_SANDBOX_KEY": box.key}
         done = run("inbox", "--sandbox", cwd=tmp_path, **at)
-    assert done.returncode == 0, done.stderr
-    assert "names of businesses are not known" in done.stderr
-    assert done.stdout.count("Business not identified") == 2
+        assert done.stdout.count("Business not identified") == 2
+        fetch = ("fetch", "--sandbox", "--status", "completed", "--limit", "3", "-o", "runs/")
+        for n_named in (0, 3):
+            done = run(*fetch, cwd=tmp_path, **at)
+            assert (done.returncode, "businesses are not known" in done.stderr) == (0, not n_named)
+            assert runkit.Archive(tmp_path / "runs").frames().runs["business_name"].notna().sum() == n_named
+            box.clear_faults()
 
 
 def test_the_inbox_lists_what_waits(tmp_path: Path) -> None:
@@ -272,7 +290,7 @@ def test_the_demo_does_not_wait_for_ever(
 
 
 def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) -> None:
-    """Each run is a line with its steps and when it was read."""
+    """Each run is a line with its steps, its business, and when it was read."""
     done = run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
     assert done.returncode == 0, done.stderr
     assert "6 runs from 127.0.0.1" in done.stderr
@@ -281,6 +299,9 @@ def test_fetch_writes_what_frames_reads(tmp_path: Path, served: dict[str, str]) 
     frames = runkit.frames(tmp_path / "runs.ndjson", on_error="raise")
     assert len(frames.runs) == 6
     assert frames.runs["has_steps"].all()
+    assert frames.runs["business_name"].notna().all()
+    shown = run("show", "--sandbox", lines[0]["id"][:8], cwd=tmp_path, **served).stdout
+    assert shown.startswith(lines[0]["_runkit"]["business_name"])
 
 
 def test_fetch_filters_and_compresses(tmp_path: Path, served: dict[str, str]) -> None:
