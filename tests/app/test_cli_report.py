@@ -14,8 +14,12 @@ import runkit
 from runkit.reports.report import Report
 from support import run as raw
 from tests.app.conftest import run
+from tests.reports.conftest import without_kernel
+
+__all__ = ["without_kernel"]
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[str, str]) -> None:
     """A run by its id, read only; the SHA-256 is that of the file, and the key is in neither file."""
     with runkit.Client(api_key=served["RUNKIT_SANDBOX_KEY"], base_url=served["RUNKIT_SANDBOX_URL"]) as client:

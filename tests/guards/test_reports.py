@@ -18,6 +18,9 @@ from runkit.errors import ReportError, UsageError
 from support import example, run, step
 from tests.client.conftest import KEY, Answer, Server
 from tests.guards.conftest import running
+from tests.reports.conftest import without_kernel, write_template
+
+__all__ = ["without_kernel"]
 
 ACCOUNT_KEY = "of-another-form-7c1e9a04"
 EIN, EMAIL, SIGNATURE = "47-1839265", "olga.hrdlicka@kestrel.example", "9f3c1e7ad0b24c55"
@@ -92,17 +95,36 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Made]:
     return once
 
 
-@pytest.fixture
-def template(tmp_path: Path) -> Callable[..., Path]:
-    """Write templates of one's own, of code cells."""
+def template(folder: Path, *cells: str) -> Path:
+    """Write a template of one's own, of code cells."""
+    return write_template(folder / "template.ipynb", "import runkit\ndata = runkit.report_data()", *cells)
 
-    def write(*cells: str) -> Path:
-        sources = ["import runkit\ndata = runkit.report_data()", *cells]
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
-        nbformat.write(notebook, tmp_path / "template.ipynb")
-        return tmp_path / "template.ipynb"
 
-    return write
+Own = Callable[[], tuple[str, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
+    """Execute a template once, when a test asks: gives its page, and what it left in the temporary folder."""
+
+    @cache
+    def once() -> tuple[str, list[str]]:
+        folder = tmp_path_factory.mktemp("own")
+        (folder / "t").mkdir()
+        cells = (
+            "import os\nkeys = [name for name in os.environ if name.endswith('_KEY')]",
+            "print(len(data.frames.runs), 'run,', keys or 'no key', 'of it')",
+            "from IPython.display import HTML\nHTML(data.frames.steps['label'][0])",
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
+            patch.setenv("RUNKIT_SANDBOX_KEY", ACCOUNT_KEY)
+            patch.setattr(tempfile, "tempdir", str(folder / "t"))
+            hostile, path = run(step("a", label=HOSTILE)), template(folder, *cells)
+            made = runkit.report(hostile, folder / "report.html", template=path, progress=False)
+        return made.html.read_text(encoding="utf-8"), [path.name for path in (folder / "t").iterdir()]
+
+    return once
 
 
 class Elements(HTMLParser):
@@ -141,32 +163,21 @@ def test_amounts_dates_and_words_stay(make: Callable[[], Made], value: str) -> N
     assert value in make().texts[0]
 
 
-def test_the_account_key_stops_the_export(
-    tmp_path: Path, template: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("without_kernel")
+def test_the_account_key_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever a template has it from: nothing is written."""
     monkeypatch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
-    own = template(f"print({ACCOUNT_KEY!r})")
+    own = template(tmp_path, f"print({ACCOUNT_KEY!r})")
     with pytest.raises(ReportError):
         runkit.report(run(step("a")), tmp_path / "out" / "report.html", template=own, progress=False)
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_a_template_sees_no_key_and_leaves_no_data(
-    tmp_path: Path, template: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_template_sees_no_key_and_leaves_no_data(own: Own) -> None:
     """The environment in which it is executed has none, and the folder with the data is gone afterwards."""
-    monkeypatch.setenv("MIDDESK_API_KEY", ACCOUNT_KEY)
-    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", ACCOUNT_KEY)
-    temporary = tmp_path / "t"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    own = template(
-        "import os\nassert len(data.frames.runs) == 1",
-        "assert not [name for name in os.environ if name.endswith('_KEY')]",
-    )
-    assert runkit.report(run(step("a")), tmp_path / "report.html", template=own, progress=False).n_runs == 1
-    assert list(temporary.iterdir()) == []
+    html, left_behind = own()
+    assert "1 run, no key of it" in html
+    assert left_behind == []
 
 
 # ----------------------------------------------------------------------------------------------- live text
@@ -188,12 +199,9 @@ def test_hostile_text_is_text_in_the_page(make: Callable[[], Made]) -> None:
     assert "&lt;b&gt;bold" in html
 
 
-def test_html_of_a_template_keeps_its_text_only(tmp_path: Path, template: Callable[..., Path]) -> None:
+def test_html_of_a_template_keeps_its_text_only(own: Own) -> None:
     """A template may show text of a run as HTML by mistake: what could act is taken out of the page."""
-    own = template("from IPython.display import HTML\nHTML(data.frames.steps['label'][0])")
-    hostile = run(step("a", label=HOSTILE))
-    made = runkit.report(hostile, tmp_path / "report.html", template=own, progress=False)
-    html = made.html.read_text(encoding="utf-8")
+    html, _ = own()
     check_harmless(html)
     assert "bold" in html
 
@@ -220,11 +228,11 @@ def test_the_page_asks_for_nothing(make: Callable[[], Made], browser: Browser, s
 # -------------------------------------------------------------------------------------------- what is there
 
 
-def test_a_notebook_of_ones_own_is_not_replaced(tmp_path: Path, template: Callable[..., Path]) -> None:
+def test_a_notebook_of_ones_own_is_not_replaced(tmp_path: Path) -> None:
     """A report called like an analysis does not take its place."""
     mine = tmp_path / "analysis.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("mine = 1")]), mine)
     before = mine.read_bytes()
     with pytest.raises(UsageError):
-        runkit.report(run(step("a")), tmp_path / "analysis.html", template=template(), progress=False)
+        runkit.report(run(step("a")), tmp_path / "analysis.html", template=template(tmp_path), progress=False)
     assert mine.read_bytes() == before

@@ -111,6 +111,7 @@ def run(bare: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
     try:
         client.wait_for_ready(60)
+        assert run_cell(RUNS) == ("ok", [])
         yield run_cell
     finally:
         client.stop_channels()
@@ -120,7 +121,6 @@ def run(bare: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def test_a_kernel_shows_a_chart(run: Run) -> None:
     """As the last line of a cell it is one output, and the cell ends well."""
-    assert run(RUNS) == ("ok", [])
     status, shown = run("runkit.gantt(f)")
     assert status == "ok"
     assert [PLOTLY in output for output in shown] == [True]
@@ -128,7 +128,6 @@ def test_a_kernel_shows_a_chart(run: Run) -> None:
 
 def test_a_kernel_shows_a_panel(run: Run) -> None:
     """As the last line of a cell it is a sentence, a figure and a table, and the cell ends well."""
-    assert run(RUNS) == ("ok", [])
     status, shown = run("one_run.timeline(f)")
     assert status == "ok"
     assert [sorted(output) for output in shown] == [

@@ -78,6 +78,14 @@ def box() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture
+def joined(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox as `runkit lab` names it to notebooks."""
+    monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
+    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
+    return box
+
+
 @pytest.fixture(scope="session")
 def fetched(box: Sandbox) -> RunList:
     """Its past runs."""
@@ -104,22 +112,23 @@ def made(
     return cache(lambda template: make(sources[template], folder / f"{template}.html"))
 
 
+def execute_here(notebook: Any, data: Path, **_: object) -> None:
+    """Execute a template in this process; its outputs are what it printed."""
+    names: dict[str, Any] = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+                patch.setitem(os.environ, "RUNKIT_REPORT_DATA", str(data))
+                exec(cell.source, names)  # noqa: S102 - written by the test
+            text = printed.getvalue()
+            cell.outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
+
+
 @pytest.fixture
 def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Execute templates in this process, for tests of other things: a kernel takes two seconds to start."""
-
-    def execute(notebook: Any, data: Path, **_: object) -> None:
-        names: dict[str, Any] = {}
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                printed = io.StringIO()
-                with contextlib.redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
-                    patch.setitem(os.environ, "RUNKIT_REPORT_DATA", str(data))
-                    exec(cell.source, names)  # noqa: S102 - written by the test
-                text = printed.getvalue()
-                cell.outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
-
-    monkeypatch.setattr(templates, "execute", execute)
+    monkeypatch.setattr(templates, "execute", execute_here)
 
 
 @pytest.fixture

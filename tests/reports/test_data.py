@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 import runkit
 from runkit.client import Client
@@ -17,9 +13,6 @@ from runkit.errors import AuthError, UsageError
 from runkit.reports.bundle import read_data, write_data
 from runkit.reports.data import report_data
 from runkit.server import Sandbox
-from tests.reports.conftest import Made
-
-DIGEST = 'print("DIGEST " + data.provenance.digest)'
 
 
 @pytest.fixture
@@ -27,14 +20,6 @@ def client(box: Sandbox) -> Iterator[Client]:
     """A client of the sandbox that can only read."""
     with box.client(read_only=True, rate=None) as made:
         yield made
-
-
-@pytest.fixture
-def joined(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The sandbox as `runkit lab` names it to notebooks."""
-    monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
-    monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
-    return box
 
 
 # ------------------------------------------------------------------------------------- a notebook by itself
@@ -137,57 +122,6 @@ def test_data_are_redacted_here_too(client, completed, monkeypatch):
     own = report_data([run_id], client=client, redact=policy)
     assert own.provenance.masked["word"] == 1
     assert "TIN" not in own.frames.artifacts["title"].str.cat()
-
-
-# ---------------------------------------------------------------------------------------- under `report()`
-
-
-def executed(made: Callable[[str], Made], template: str) -> nbformat.NotebookNode:
-    """The executed notebook of a report, to be opened again."""
-    return nbformat.from_dict(copy.deepcopy(made(template).notebook))
-
-
-@pytest.mark.parametrize("template", ["run", "compare", "fleet"])
-def test_the_parameters_hold_the_ids(made, template, completed, fetched):
-    """Whoever opens the executed notebook has them, as a list of texts."""
-    [cell] = [one for one in executed(made, template).cells if "parameters" in one.metadata.get("tags", [])]
-    known: dict[str, object] = {}
-    exec("".join(cell.source), known)  # noqa: S102 - it is our own template's
-    expected = {
-        "run": [completed[0].id],
-        "compare": [completed[0].id, completed[-1].id],
-        "fleet": [run.id for run in fetched],
-    }
-    assert known["run_ids"] == expected[template]
-
-
-def test_the_executed_notebook_can_be_executed_again(made, joined):
-    """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
-    notebook = executed(made, "compare")
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.source, cell.outputs = "".join(cell.source), []
-        else:
-            cell.source = "".join(cell.source)
-    notebook.cells.append(nbformat.v4.new_code_cell(DIGEST))
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    digest = notebook.cells[-1].outputs[0].text.split()[1]
-    assert f"SHA-256 {digest} of the redacted frames" in made("compare").page
-
-
-def test_under_report_it_is_what_the_report_is_about(made, completed):
-    """The argument of `report()` decides, not the ids of the template, which are none."""
-    done = made("run")
-    assert f"run <code>{completed[0].id[:8]}</code>" in done.page
-    assert completed[0].id in done.outputs
-
-
-def test_nothing_tells_where_the_data_lay(made):
-    """What is saved are ids and a digest, never the private path."""
-    for template in ("run", "compare", "fleet"):
-        done = made(template)
-        assert "runkit-report-" not in done.page
-        assert "runkit-report-" not in json.dumps(done.notebook)
 
 
 def test_a_kernel_receives_what_was_handed_over(tmp_path):

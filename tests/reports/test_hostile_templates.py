@@ -17,7 +17,6 @@ from support import example, run, step
 from tests.reports.conftest import make, write_template
 
 READ = "import runkit\ndata = runkit.report_data()"
-KEY = "mk_live_canary4711canary4711"
 ACTS = '<meta http-equiv="refresh" content="0;url=https://evil.example/"><script>1</script><form></form>'
 
 
@@ -116,6 +115,7 @@ def test_only_headings_of_the_template_have_anchors():
     assert re.findall('id="([^"]*)"', page.partition('<p class="tools">')[0]) == ["part-0"]
 
 
+RAISE = "raise ValueError(data.frames.steps['label'][1])"
 PUBLISH = "get_ipython().display_pub.publish"
 
 
@@ -131,8 +131,11 @@ def own(tmp_path_factory):
         "print(data.frames.steps['label'][0])",
         PUBLISH + "({'text/html': ['<b>a', ' b</b>']})",
     ]
-    source = run(step("s", label='<div class="runkit-provenance">'))
-    template = write_template(folder / "own.ipynb", READ, *cells)
+    source = run(step("s", label='<div class="runkit-provenance">'), step("t", label="EIN 47-1839265"))
+    template = write_template(folder / "own.ipynb", READ, *cells, RAISE)
+    nb = nbformat.read(template, 4)
+    nb.cells[-1].metadata.tags = ["raises-exception"]
+    nbformat.write(nb, template)
     return make(source, folder / "a.html", template=template)
 
 
@@ -151,12 +154,10 @@ def test_an_output_in_lines_is_whole(own):
     assert "<b>a b</b>" in own.html
 
 
-def test_a_cell_that_fails_is_shown_without_keys(tmp_path):
-    """Neither its code nor what it raised repeats one: the error is shown, and saved with the notebook."""
-    template = write_template(tmp_path / "own.ipynb", f'key = "{KEY}"\nraise ValueError("x" * 480 + key)')
-    with pytest.raises(ReportError, match=r"cell 1 of own\.ipynb failed: ValueError: xxx") as caught:
-        make(example("completed"), tmp_path / "a.html", template=template)
-    assert KEY[:12] not in str(caught.value)
+def test_a_traceback_holds_masks(own):
+    """A cell that may raise leaves its error in both files, and no secret with it."""
+    assert "ValueError: EIN [ein 1]" in own.html
+    assert "47-1839265" not in own.html + own.report.notebook.read_text()
 
 
 @pytest.mark.parametrize("name", ["own.ipynb", "a.ipynb"])

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import copy
 import hashlib
 import html
 import json
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import runkit
 from runkit.answers import answer_log
 from runkit.errors import ReportError, UsageError
-from runkit.reports.export import to_html
+from runkit.reports import templates
 from runkit.reports.redaction import Masker, Redaction
 from support import example
 from tests.reports.conftest import LIBRARY, Made, make, write_template
@@ -37,6 +41,7 @@ SECRETS = {
     "key of the environment": [ENV_KEY],
 }
 READ = "import runkit\ndata = runkit.report_data()"
+DIGEST = 'print("DIGEST " + data.provenance.digest)'
 SHOW = "print('\\n'.join(data.frames.steps['label']))"
 
 
@@ -88,6 +93,78 @@ def test_figures_stay_data_in_the_notebook(made):
     assert done.report.notebook.stat().st_size < 1_000_000
 
 
+def test_paper_has_page_numbers(made):
+    """In the margin, by a rule of the page's style that holds no text of a run."""
+    style = made("run").html.partition("<style>")[2].partition("</style>")[0]
+    rule = re.search(r"@page \{(.*?)\n\}", style, re.DOTALL)
+    assert rule
+    assert "counter(page)" in rule[1]
+
+
+@pytest.mark.parametrize("template", ["run", "compare", "fleet"])
+def test_the_policy_lists_every_script_by_its_hash(made, template):
+    """All scripts of the page and no other; nothing is loaded, sent or framed."""
+    page = made(template).html
+    [policy] = re.findall('<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    rules = {rule.split()[0]: rule.split()[1:] for rule in html.unescape(policy).split(";")}
+    scripts = re.findall("<script>(.*?)</script>", page, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
+    assert rules["script-src"] == [f"'sha256-{one}'" for one in hashes]
+    assert len(scripts) == 4  # plotly.js, its drawing, wide tables, the button
+    assert page.count("<script") == 4 + page.count('<script type="application/json">')
+    for name in ("default-src", "connect-src", "form-action", "base-uri"):
+        assert rules[name] == ["'none'"]
+    assert rules["img-src"] == ["data:", "blob:"]
+
+
+def executed(made: Callable[[str], Made], template: str) -> nbformat.NotebookNode:
+    """The executed notebook of a report, to be opened again."""
+    return nbformat.from_dict(copy.deepcopy(made(template).notebook))
+
+
+@pytest.mark.parametrize("template", ["run", "compare", "fleet"])
+def test_the_parameters_hold_the_ids(made, template, completed, fetched):
+    """Whoever opens the executed notebook has them, as a list of texts."""
+    [cell] = [one for one in executed(made, template).cells if "parameters" in one.metadata.get("tags", [])]
+    known: dict[str, object] = {}
+    exec("".join(cell.source), known)  # noqa: S102 - it is our own template's
+    expected = {
+        "run": [completed[0].id],
+        "compare": [completed[0].id, completed[-1].id],
+        "fleet": [run.id for run in fetched],
+    }
+    assert known["run_ids"] == expected[template]
+
+
+def test_the_executed_notebook_can_be_executed_again(made, joined):
+    """By any tool, on the same sandbox: the same runs, read at another time, have the same digest."""
+    notebook = executed(made, "compare")
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source, cell.outputs = "".join(cell.source), []
+        else:
+            cell.source = "".join(cell.source)
+    notebook.cells.append(nbformat.v4.new_code_cell(DIGEST))
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    digest = notebook.cells[-1].outputs[0].text.split()[1]
+    assert f"SHA-256 {digest} of the redacted frames" in made("compare").page
+
+
+def test_under_report_it_is_what_the_report_is_about(made, completed):
+    """The argument of `report()` decides, not the ids of the template, which are none."""
+    done = made("run")
+    assert f"run <code>{completed[0].id[:8]}</code>" in done.page
+    assert completed[0].id in done.outputs
+
+
+def test_nothing_tells_where_the_data_lay(made):
+    """What is saved are ids and a digest, never the private path."""
+    for template in ("run", "compare", "fleet"):
+        done = made(template)
+        assert "runkit-report-" not in done.page
+        assert "runkit-report-" not in json.dumps(done.notebook)
+
+
 @pytest.mark.usefixtures("without_kernel")
 def test_what_is_there_is_replaced(made, completed, tmp_path):
     """A second report takes the place of the first; nothing else is left in the folder."""
@@ -116,18 +193,18 @@ def test_it_works_where_a_loop_runs(completed, tmp_path):
     assert completed[0].id in done[0].html
 
 
-def test_a_report_enters_few_files(completed, tmp_path):
+def test_a_report_enters_few_files(completed, tmp_path, monkeypatch):
     """No more of runkit is entered between the call and the two files, on the side of the host."""
-    package, entered = Path(runkit.__file__).parent, set()
+    package, entered = str(Path(runkit.__file__).parent), set()
     template = write_template(tmp_path / "own.ipynb", READ)
-    assert runkit.report and to_html  # noqa: PT018 - loaded: what runs on import does not count
+    monkeypatch.setattr(templates, "execute", lambda *_, **__: None)  # it enters only its own file
+    assert runkit.report  # loaded: what runs on import does not count
 
     def look(frame: Any, event: str, _arg: Any) -> None:
-        path = Path(frame.f_code.co_filename)
-        if event == "call" and path.is_relative_to(package) and frame.f_code.co_name != "<module>":
-            entered.add(path.relative_to(package).as_posix())
+        name = frame.f_code.co_filename
+        if event == "call" and name.startswith(package) and frame.f_code.co_name != "<module>":
+            entered.add(name.removeprefix(package))
 
-    sys.setprofile(look)
     try:
         make(completed[0], tmp_path / "a.html", template=template)
     finally:
@@ -370,24 +447,34 @@ def test_the_kernel_knows_no_secret(labelled, tmp_path, monkeypatch, state_dir):
     ("cell", "said"),
     [
         (
-            "x = 1\nx / 0",
-            r"cell 2 of own.ipynb failed: ZeroDivisionError: division by zero\n    x = 1\n",
+            f'key = "{KEY}"\nraise ValueError("x" * 480 + key)',
+            r"cell 2 of own.ipynb failed: ValueError: xxx.*\n    key = ",
         ),
         ("import os\nos._exit(3)", r"cell 2 of own.ipynb failed: the kernel died"),
-        ("import os\nprint(os.environ['RUNKIT_REPORT_DATA'])", "prints the path of its private data"),
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
 def test_a_template_that_fails(completed, tmp_path, cell, said):
-    """The error names the cell and what it said; an earlier report stays as it was."""
+    """The error names the cell and what it said, without keys; an earlier report stays as it was."""
     template = write_template(tmp_path / "own.ipynb", READ, cell, "data.provenance")
     earlier = {"a.html": "earlier", "a.ipynb": '{"metadata": {"runkit_report": {}}}'}
     for name, text in earlier.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(ReportError, match=said):
+    with pytest.raises(ReportError, match=said) as caught:
         make(completed[0], tmp_path / "a.html", template=template)
+    assert KEY[:12] not in str(caught.value)
     assert {path.name: path.read_text() for path in tmp_path.glob("a.*")} == earlier
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
+
+
+@pytest.mark.usefixtures("leaves_nothing", "without_kernel")
+def test_a_template_that_tells_its_folder_fails(completed, tmp_path):
+    """The path of the private data is in no file."""
+    cell = "import os\nprint(os.environ['RUNKIT_REPORT_DATA'])"
+    template = write_template(tmp_path / "own.ipynb", READ, cell)
+    with pytest.raises(ReportError, match="prints the path of its private data"):
+        make(completed[0], tmp_path / "a.html", template=template)
+    assert [path.name for path in tmp_path.iterdir()] == ["own.ipynb"]
 
 
 @pytest.mark.parametrize(
