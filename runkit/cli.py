@@ -187,7 +187,7 @@ def _add_redaction(add: Add) -> None:
 
 
 def _add_source(add: Add) -> None:
-    source = "run ids (8 or more characters), or one file or archive from `runkit fetch`"
+    source = "run ids (8 or more characters), or one file, archive or folder of saved frames"
     run = "only this run of the file or archive (8 or more characters); repeatable"
     add("source", nargs="+", metavar="RUN", help=source)
     add("--run", action="append", default=[], metavar="ID", help=run)
@@ -285,8 +285,10 @@ def _completeness(*reasons: str | None) -> int:
 
 
 def _frames_completeness(f: runkit.Frames) -> int:
-    """Say what is missing, where the first problems are, and return the exit code."""
-    code = _completeness(None if f.is_complete else f.summary()[-1])
+    """Say what is missing, and where the first problems are; return the exit code."""
+    if f.is_complete:
+        return 0
+    code = _completeness(f.summary()[-1])
     errors = f.problems[f.problems["severity"] == "error"].head(SHOWN_PROBLEMS)
     for problem in errors.to_dict("records"):
         say(f"  {problem['location']}: {problem['problem']}: {shorten(problem['detail'], 200)}")
@@ -369,13 +371,14 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
 
 def report(arguments: argparse.Namespace) -> int:
     """`runkit report`."""
-    from runkit.reports.report import check_installed, output_paths
-    from runkit.reports.templates import find_template
+    from runkit.reports import templates
 
-    check_installed()
+    templates.check_installed()
+    from runkit.reports.report import output_paths  # loads pandas
+
     policy = _policy(arguments)
     output_paths(arguments.output)
-    find_template(arguments.template)  # all arguments are checked before anything is fetched
+    templates.find_template(arguments.template)  # all arguments are checked before anything is fetched
     names = ("template", "title", "classification", "prepared_by", "sign_off")
     options = {name: getattr(arguments, name) for name in names}
     done = runkit.report(_source(arguments), arguments.output, redact=policy, **options)

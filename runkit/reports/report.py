@@ -7,14 +7,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from runkit import files
-from runkit.errors import MissingExtra, ReportError, UsageError
+from runkit.errors import ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.bundle import (
     Labels,
@@ -30,7 +29,6 @@ from runkit.reports.redaction import MASK, Masker, Redaction, unique_texts
 from runkit.text import brief, moment, plural, short_id, visible
 
 MAX_NAMED = 3  # places in the message about masked values
-_REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,6 @@ class Report:
         )
 
     __repr__ = __str__
-
-
-def check_installed() -> None:
-    """Raise `MissingExtra` unless the packages of the extra `[report]` are installed."""
-    if any(find_spec(name) is None for name in _REQUIRED_PACKAGES):
-        raise MissingExtra.of("report", "making a report")
 
 
 def report(
@@ -128,7 +120,7 @@ def report(
     """
     from runkit.reports.export import to_html
 
-    check_installed()
+    templates.check_installed()
     html_path, notebook_path = output_paths(path)
     policy = redaction_policy(redact)
     labels = _labels(title, classification, prepared_by, sign_off)

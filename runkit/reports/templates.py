@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runkit.errors import ReportError, UsageError
+from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.files import usable
 from runkit.progress import Bar
 from runkit.text import plural, shorten
@@ -40,7 +41,14 @@ _INHERITED_VARIABLES = re.compile(
 _IMPORT_OPTIONS = ("--ignore-cwd", "--IPKernelApp.exec_lines=__import__('sys').path.append('')")
 """Modules next to the template can be imported, but come last in the search path: they replace no other."""
 _ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+_REQUIRED_PACKAGES = ("ipykernel", "jupyter_client", "nbclient", "nbconvert", "nh3")
 MAX_LINES = 6  # lines of a failed cell in the message
+
+
+def check_installed() -> None:
+    """Raise `MissingExtra` unless the packages of the extra `[report]` are installed."""
+    if any(find_spec(name) is None for name in _REQUIRED_PACKAGES):
+        raise MissingExtra.of("report", "making a report")
 
 
 def notebooks() -> Path:

@@ -53,7 +53,6 @@ def test_the_demo_needs_no_extra(bare: Environment, tmp_path: Path) -> None:
     ("command", "extra"),
     [
         ("lab", "lab"),
-        ("report runs.ndjson -o report.html", "report"),
         ("report 0b5c9d0a-2f0e-4a39-8d52-6a1f1f0b7a01 -o report.html", "report"),
         ("fetch --sandbox -o runs/", "scale"),
         ("report runs/ -o report.html", "report"),
