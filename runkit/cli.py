@@ -36,6 +36,7 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 TIME_HELP = "a time: 7d, 12h, yesterday, or ISO 8601"
 SHOWN_PROBLEMS = 5
 BUSINESSES_AT_ONCE = 100  # then we look whether a run is left; at 20 requests a second 5 s
+MOST_BUSINESSES = 500  # searched for the names of runs; at 20 requests a second this takes 25 s
 EPILOG = """\
 examples:
   runkit demo
@@ -262,16 +263,19 @@ def inbox(arguments: argparse.Namespace) -> int:
 def _read_names(client: runkit.Client, runs: Iterable[runkit.Run]) -> None:
     """Find the businesses of runs by their threads, those in review first, until no run is left.
 
-    From then on the client's runs know them. Names are a help, and not every account has them.
+    Each takes a request, so a large account is not searched to its end. From then on the client's runs know them. Names are a help, and not every account has them.
     """
     thread_ids = {run.thread_id for run in runs if run.thread_id and run.business_id is None}
     try:
-        businesses = list(client.businesses.list()) if thread_ids else []
-        businesses.sort(key=lambda one: one.status != "in_review")
+        listed = client.businesses.list() if thread_ids else ()
+        businesses = sorted(listed, key=lambda one: one.status != "in_review")[:MOST_BUSINESSES]
         while thread_ids and businesses:
             found = client.businesses.threads_of(businesses[:BUSINESSES_AT_ONCE]).values()
             del businesses[:BUSINESSES_AT_ONCE]
             thread_ids -= {thread.id for threads in found for thread in threads}
+        if thread_ids and len(listed) > MOST_BUSINESSES:
+            n = plural(len(thread_ids), "thread")
+            say(f"{n} in none of the {MOST_BUSINESSES} businesses searched; the account has {len(listed):,}.")
     except ApiError as error:
         say(f"The names of businesses are not known: {error}")
 
