@@ -386,6 +386,15 @@ def test_sources_rank_by_runs():
     assert table["n_findings"].tolist() == [2, 2, 10]
 
 
+def test_the_bar_of_a_source_is_as_long_as_its_label_says():
+    """In runs, however many findings of a run rest on it."""
+    source = {"url": "https://a.example.gov", "source_name": "A", "source_tier": "government"}
+    found_twice = [artifact("X", sources=[source]), artifact("Y", sources=[source])]
+    figure = fleet.sources(frames(run(step("s", artifacts=found_twice)))).figure
+    assert list(figure.data[0].x) == [1]
+    assert figure.data[-1].text == ("A · 1 run",)
+
+
 def test_the_record_of_an_error_is_no_finding():
     """It is none in any panel: neither a sure one, nor one without a source."""
     record = artifact("Step failed", confidence="high")
