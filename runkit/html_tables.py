@@ -20,6 +20,7 @@ HEADS = {
     "business_name": "Business",
     "completed_at": "Ended",
     "critical_s": "On the critical path",
+    "difference": "B − A",
     "is_critical": "On the critical path",
     "is_parting": "First difference",
     "label": "Step",
@@ -167,7 +168,7 @@ def _head(name: str) -> str:
     if side := re.fullmatch("(.+)_([ab])", name):
         return f"{_head(side[1])} in {side[2].upper()}"
     if name.endswith("_diff"):
-        return f"Difference in {_head(name.removesuffix('_diff')).lower()}"
+        return f"{_head(name.removesuffix('_diff'))}, B − A"
     if name.endswith("percent"):
         return "Share"
     words = re.sub("^(n|is|has)_|_(s|at)$", "", name).replace("_", " ").strip()

@@ -15,6 +15,7 @@ from runkit.text import plural, short_id
 
 ORIGINS = ("output", "step", "proposal")  # the order in which a reader wants them
 ARTIFACT = ["run_id", "artifact_no"]
+STEP_KEY = ["run_id", "step_id"]
 SOURCE = ["source_name", "source_tier"]
 MATCHED = ["match", "agent", "title_a", "confidence_a", "title_b", "confidence_b"]
 LEVELS = [*CONFIDENCES, "other level", "no level"]
@@ -22,8 +23,13 @@ MOST_RUN_IDS = 3  # of the runs with unsure artifacts
 
 
 def findings_of(f: Frames) -> pd.DataFrame:
-    """Give the artifacts that count: each finding once, a run's output first."""
-    rows = f.artifacts[~f.artifacts["is_repeat"]]
+    """Give the artifacts that count: each finding once, a run's output first.
+
+    What an error step has is a record of the error, and no finding.
+    """
+    errors = f.steps.loc[f.steps["type"] == "error", STEP_KEY]
+    is_record = pd.MultiIndex.from_frame(f.artifacts[STEP_KEY]).isin(pd.MultiIndex.from_frame(errors))
+    rows = f.artifacts[~f.artifacts["is_repeat"] & ~is_record]
     order = rows["origin"].astype("str").map(ORIGINS.index)
     return rows.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
@@ -243,6 +249,6 @@ def sources(f: Frames) -> Panel:
     tier = table["source_tier"].where(table["source_tier"].isin(TIERS), "other tier")
     bars = pd.DataFrame({word: table["n_runs"].where(tier.eq(word), 0) for word in (*TIERS, "other tier")})
     bars.index = table["source_name"].map(words_of)
-    notes = [plural(n, "finding") for n in table["n_findings"]]
+    notes = [plural(n, "run") for n in table["n_runs"]]
     figure = stacked_bars(bars, sentence, notes, "runs with findings on it")
     return Panel("Sources", sentence, table, figure)

@@ -61,6 +61,7 @@ UNITS = (  # up to so many days: pandas' letter of a unit, and its word
 KNOWN_STATUSES = ["completed", "running", "interrupted", "error", "other"]  # as columns and bars are drawn
 KNOWN = ["n_approved", "n_edited", "n_rejected"]
 QUICK = "came within 10 s, with no source opened"
+WEAK = "Weak: no source, high confidence on secondary sources only, or high and low confidence on one source."
 
 
 def in_short(f: Frames) -> Panel:
@@ -177,7 +178,7 @@ def outcomes(f: Frames) -> Panel:
     sentence = f"{len(took):,} of {plural(len(f.runs), 'run')} completed ({share})."
     if took.notna().any():
         middle, p90 = lasting(took.median()), lasting(took.quantile(0.9))
-        sentence += f" They took {middle} (median), {p90} (p90)."
+        sentence += f" They took {middle} (median), {p90} (p90), with waits."
     sentence = if_any(len(f.runs), "runs", sentence)
     bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), KNOWN_STATUSES)
     notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
@@ -212,14 +213,17 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
     bars["n_unknown"] = table["n_answered"] - bars.sum(axis=1)
     bars["n_pending"] = table["n_pending"]
     n = table.select_dtypes("number").sum().fillna(0).astype("int64")
-    quick = ""
-    if answers is not None:
+    known = quick = ""
+    if n[KNOWN].any():
+        known = (
+            f" Known: {n['n_approved']:,} approved, {n['n_edited']:,} with changes, "
+            f"{n['n_rejected']:,} rejected."
+        )
+    if answers is not None and n["n_shown"]:
         quick = f" {n['n_quick']:,} of {plural(n['n_shown'], 'answer')} in a form {QUICK}."
     sentence = (
         f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, "
-        f"{n['n_auto']:,} decided by policy, {n['n_answered']:,} answered. "
-        f"Known: {n['n_approved']:,} approved, {n['n_edited']:,} with changes, "
-        f"{n['n_rejected']:,} rejected.{quick}"
+        f"{n['n_auto']:,} decided by policy, {n['n_answered']:,} answered.{known}{quick}"
     )
     sentence = if_any(n["n_asked"], "questions", sentence) + without_steps(f)
     labels = agent_titles(table[by]) if by in ("agent", "kind") else table[by]
@@ -259,7 +263,7 @@ def evidence(f: Frames) -> Panel:
     n_weak = len(table.drop_duplicates(ARTIFACT))
     sentence = (
         f"{n_weak:,} of {plural(len(rows), 'finding')} ({percent(n_weak, len(rows))}) "
-        f"with weak evidence: {counts(table['weakness'])}. "
+        f"with weak evidence: {counts(table['weakness'])}. {WEAK} "
         f"{plural(int((rows['n_hosts'] == 1).sum()), 'finding')} on one host only."
     )
     sentence = if_any(len(rows), "findings", sentence)

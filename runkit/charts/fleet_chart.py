@@ -32,14 +32,14 @@ ORDER = ("error", "interrupted", "running", "completed")  # of statuses, the mos
 MOST_ROWS = 150  # a figure of more rows is taller than three screens
 MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
 ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 34, 460, 14  # heights
-RIGHT_PX, LIST_PX, PHONE_PX = 190, 460, 132  # status and confidence; the list; names on a phone
-NAME, PHONE_NAME = 28, 16  # characters
+RIGHT_PX, LIST_PX, PHONE_PX = 190, 460, 162  # status and confidence; the list; names on a phone
+NAME, PHONE_NAME = 28, 11  # characters
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows: more room before the heading of a group, and from it to its runs
 LEAST_WAIT, NO_WAIT = 30.0, 11.0  # seconds: where lines begin, and where runs without a wait are drawn
 LEAST_LOG_S, LEAST_POINTS_S = 86_400.0, 30 * 86_400.0  # the least lengths of the scales of waits
-TEXT_SHARE = 0.5  # of the scale of waits, for the words at the end of the longest one
+TEXT_SHARE, PHONE_SHARE = 0.5, 0.65  # of the scale of waits, for the words at the end of the longest one
 TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
-PHONE_TICKS = (60, 3_600, 86_400)
+PHONE_TICKS = (60, 86_400)
 PHONE_WAITS = {
     "xaxis.visible": False,
     "xaxis.domain": [0, 0.001],
@@ -48,7 +48,7 @@ PHONE_WAITS = {
     "xaxis2.ticktext": [TICKS[seconds] for seconds in PHONE_TICKS],
 }
 NO_WAITS = 0.98  # of the width is for the work where no run waited
-ROW_TICKS = (*PHONE_TICKS, 864_000)  # beside the bars there is no room for more
+ROW_TICKS = (60, 3_600, 86_400, 864_000)  # beside the bars there is no room for more
 MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
 LISTED = {"interrupted": ("wait", 13, "longest first"), "error": ("created_at", 7, "newest first")}
 NBSP = "\u00a0"  # plotly leaves out empty lines
@@ -190,7 +190,7 @@ def _counts(runs: pd.DataFrame, sla_h: float | None) -> str:
     n_over = (waiting["wait"] > sla_h * 3_600).sum() if sla_h else 0
     parts = {
         f"{len(waiting):,} waiting, oldest {duration(waiting['wait'].max())}": len(waiting),
-        f"{n_over:,} over SLA ({sla_h or 0:g} h)": n_over,
+        f"{n_over:,} over {sla_h or 0:g} h": n_over,
         f"{len(failed):,} failed": len(failed),
         f"{len(running):,} running": len(running),
         f"median work of completed runs {duration(work.median())}": len(work),
@@ -239,7 +239,8 @@ def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | No
     if not has_waits:
         return drawing
     # A phone has no room for the bars of work.
-    return drawing._replace(phone=phone | PHONE_WAITS, missing="the work", hidden=(0,))
+    phone |= PHONE_WAITS | {"xaxis2.range": _wait_range(runs, PHONE_SHARE)}
+    return drawing._replace(phone=phone, missing="the work", hidden=(0,))
 
 
 def _words(run: dict[Any, Any], theme: Theme) -> tuple[str, str, str, str]:
@@ -251,8 +252,8 @@ def _words(run: dict[Any, Any], theme: Theme) -> tuple[str, str, str, str]:
         shade = getattr(theme, CONFIDENCE_COLORS.get(level, "muted"))
         state += f" · {colored(plain(level.capitalize(), 14), shade)}"
     run_id = colored(plain(short_id(run["run_id"])), theme.muted)
-    name = f"{plain(run['business'], NAME)} {run_id}"
-    return name, plain(run["business"], PHONE_NAME), state, colored(look.icon, color)
+    name, phone_name = (f"{plain(run['business'], most)} {run_id}" for most in (NAME, PHONE_NAME))
+    return name, phone_name, state, colored(look.icon, color)
 
 
 def _work_axis(runs: pd.DataFrame) -> dict[str, Any]:
@@ -267,14 +268,19 @@ def _work_axis(runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _wait_range(runs: pd.DataFrame, text_share: float) -> list[float]:
+    """The logarithms at the ends of the axis of waits."""
+    low, high = np.log10([LEAST_WAIT, max(LEAST_LOG_S, runs["wait"].max())]).tolist()
+    return [low, low + (high - low) / (1 - text_share)]
+
+
 def _wait_axis(runs: pd.DataFrame) -> dict[str, Any]:
     """The logarithmic axis of waits."""
-    low, high = np.log10([LEAST_WAIT, max(LEAST_LOG_S, runs["wait"].max())]).tolist()
     return ON_TOP | {
         "title": {"text": "Waiting for a reviewer (log scale)", "standoff": 4},
         "type": "log",
         "domain": [0.44, 1],
-        "range": [low, low + (high - low) / (1 - TEXT_SHARE)],
+        "range": _wait_range(runs, TEXT_SHARE),
         "tickvals": [*ROW_TICKS],
         "ticktext": [TICKS[seconds] for seconds in ROW_TICKS],
         "anchor": "y2",
@@ -456,7 +462,7 @@ def _band(theme: Theme, sla_h: float | None, corner: str, place: dict[str, Any])
     if sla_h is None:
         return []
     label = {
-        "text": f"over SLA ({sla_h:g} h)",
+        "text": f"over {sla_h:g} h",
         "font": {"size": SIZE - 0.5, "color": theme.attention},
         "textposition": corner,
     }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from runkit.charts.bars import step_labels
 from runkit.charts.panel import Panel, agent_titles, if_any, lasting, percent, without_steps
-from runkit.charts.run_time import PARTS, has_failed, step_names
+from runkit.charts.run_time import PARTS, failures, step_names
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.contract import FINAL_STATUSES
 from runkit.style import MISSING
@@ -158,24 +158,28 @@ def slowest_steps(f: Frames) -> Panel:
     -------
     Panel
         Of steps without child steps, at most 15 kinds. Waits for reviewers are left out; what the policy
-        settled is work. Times are the steps' own.
+        settled is work. Times are the steps' own; `critical_s` and `total_s` are those of all runs together.
     """
     work = f.steps[(f.steps["n_children"] == 0) & ~is_wait(f.steps)]
     by = work.assign(label=step_labels(work)).groupby(KIND, dropna=False)
-    kinds = by.agg(label=("label", "first"), n_steps=("label", "size"))
-    kinds = kinds.astype({"n_steps": "int32"})
+    kinds = by.agg(label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique"))
+    kinds = kinds.astype({"n_steps": "int32", "n_runs": "int32"})
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
     sentence = (
-        f"{plural(len(work), 'step')} of {plural(len(kinds), 'kind')}: "
+        f"{plural(len(work), 'step')} without child steps, of {plural(len(kinds), 'kind')}: "
         f"{lasting(work['self_s'].sum())} own time, "
         f"{lasting(kinds['critical_s'].sum())} on the critical path."
     )
     sentence = if_any(len(work), "steps", sentence) + without_steps(f)
     kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable")
     table = kinds.head(SLOWEST).reset_index(drop=True)
-    notes = [*map(lasting, table["critical_s"])]
+    numbers = zip(table["critical_s"], table["n_runs"], strict=True)
+    notes = [f"{lasting(total)} in {plural(n, 'run')}" for total, n in numbers]
+    axis = "total on the critical path"
+    if len(kinds) > SLOWEST:
+        axis += f" · {SLOWEST} of {len(kinds):,} kinds shown"
     bars = table[["critical_s"]].set_axis(step_names(table))
-    figure = stacked_bars(bars, sentence, notes, unit="seconds")
+    figure = stacked_bars(bars, sentence, notes, axis, "seconds")
     return Panel("Slowest steps", sentence, table, figure)
 
 
@@ -190,14 +194,14 @@ def failed_steps(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        A row for each agent, name and label; `run_id` is the newest run. Groups that failed with a step in
-        them are left out.
+        A row for each agent, name, label and `error`, which is what an error step says of it; `run_id` is
+        the newest run. Groups that failed with a step in them are left out.
     """
     runs = f.runs[["run_id", "business_name", "agent_name", "status"]]
-    bad = f.steps[has_failed(f.steps)].drop(columns="status").merge(runs, on="run_id")
+    bad = failures(f).drop(columns="status").merge(runs, on="run_id")
     completed = bad["run_id"].where(bad["status"] == "completed")
-    bad = bad.assign(label=step_labels(bad), completed=completed)
-    by = bad.sort_values("started_at", ascending=False).groupby([*KIND, "label"], dropna=False)
+    bad = bad.assign(completed=completed).sort_values("started_at", ascending=False)
+    by = bad.groupby([*KIND, "label", "error"], dropna=False)
     table = by.agg(
         n_steps=("run_id", "size"),
         n_runs=("run_id", "nunique"),
@@ -209,10 +213,10 @@ def failed_steps(f: Frames) -> Panel:
     )
     table = table.sort_values(["n_runs", "last_at"], ascending=False, kind="stable").reset_index()
     sentence = (
-        f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of "
-        f"{plural(len(f.runs), 'run')}; {completed.nunique():,} of them "
-        f"completed all the same."
+        f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of {plural(len(f.runs), 'run')}."
     )
+    if n_completed := completed.nunique():
+        sentence += f" {n_completed:,} of these runs completed."
     sentence = if_any(len(bad), "failed steps", sentence) + without_steps(f)
     n_other = table["n_runs"] - table["n_completed"]
     bars = pd.DataFrame({"n_not_completed": n_other, "n_completed": table["n_completed"]})
@@ -222,7 +226,7 @@ def failed_steps(f: Frames) -> Panel:
 
 
 def why_slow(f: Frames, run_id: str | None = None) -> Panel:
-    """Compare one run with the other runs of its agent: steps, own time, waits and idle time.
+    """Compare one run with the other runs of its agent, a completed one with those that completed.
 
     Parameters
     ----------
@@ -234,7 +238,8 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
     Returns
     -------
     Panel
-        A row for the run, and two for the others: their medians and their 90th percentiles.
+        A row for the run, and two for the others: their medians and their 90th percentiles. The sentence
+        names the step with most time above its median in the others.
 
     Raises
     ------
@@ -246,7 +251,10 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
         return Panel(SLOW, "No runs.", run[COMPARED])
     row = run.iloc[0]
     alike = f.runs[f.runs["agent"].fillna("").isin(run["agent"].fillna(""))]
-    others = alike.loc[alike["run_id"] != row["run_id"], COMPARED].astype("float64")
+    if row["status"] == "completed":
+        alike = alike[alike["status"] == "completed"]
+    is_other = alike["run_id"] != row["run_id"]
+    others = alike.loc[is_other, COMPARED].astype("float64")
     table = pd.DataFrame([row[COMPARED], others.median(), others.quantile(0.9)])
     table = table.astype("float64")
     table.insert(0, "group", ["this run", "median of others", "p90 of others"])
@@ -259,5 +267,23 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
         f"{lasting(own[part])} {LOOKS[part][0].lower()}, median {lasting(usual[part])}" for part in PARTS
     ]
     steps = f"{plural(row['n_steps'], 'step')}, median {usual['n_steps']:,.10g}"
-    sentence = f"{label}, of {plural(len(alike), 'run')}: {'; '.join([steps, *parts])}."
+    parts = [steps, *parts, *_most_extra(f, row["run_id"], alike.loc[is_other, "run_id"])]
+    sentence = f"{label}, of {plural(len(alike), 'run')}: {'; '.join(parts)}."
     return Panel(SLOW, sentence, table.reset_index(drop=True))
+
+
+def _most_extra(f: Frames, run_id: str, others: pd.Series[str]) -> list[str]:
+    """Name the step of a run whose own time is most above its median in other runs, if one is above."""
+    work = f.steps[~is_wait(f.steps)]
+    work = work.assign(label=step_labels(work))
+    by = work.groupby(["run_id", *KIND], dropna=False)
+    spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
+    usual = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)["self_s"].median()
+    own = spent[spent["run_id"] == run_id].merge(usual.rename("usual_s").reset_index(), "left", KIND)
+    own["usual_s"] = own["usual_s"].fillna(0.0)  # a step that only this run has
+    own["extra_s"] = own["self_s"] - own["usual_s"]
+    most = own[own["extra_s"] > 0].nlargest(1, "extra_s")
+    return [
+        f"most extra time: {name}, {lasting(own_s)}, median {lasting(usual_s)}"
+        for name, own_s, usual_s in zip(step_names(most), most["self_s"], most["usual_s"], strict=True)
+    ]

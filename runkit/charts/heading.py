@@ -101,10 +101,10 @@ def _runs_title(runs: pd.DataFrame, title: str | None) -> Line:
 
 
 def _run_line(letter: str, run: pd.Series[Any], has_name: bool) -> Line:
-    """One of a few runs: its name and id, how it ended, and where its time went."""
-    words = [shorten(name) for name in _names(run["business_name"])] if has_name else []
+    """One of a few runs: its id with its name or its time, how it ended, and where its time went."""
+    words = [shorten(name, NARROW_NAME) for name in _names(run["business_name"])] if has_name else []
     words.append(f"run {short_id(run['run_id'])}")
-    if pd.notna(run["created_at"]):
+    if pd.notna(run["created_at"]) and not has_name:  # a line has no room for both
         words.append(moment(run["created_at"]))
     line: Line = [(letter, "text+"), (f"  {' · '.join(words)} · ", "muted"), _pill(run)]
     for level in _names(run["confidence"]):

@@ -11,7 +11,7 @@ import pandas as pd
 from runkit.charts.bars import step_labels
 from runkit.charts.evidence import findings_of, is_output
 from runkit.charts.panel import Panel, agent_titles, words_of
-from runkit.charts.run_time import has_failed
+from runkit.charts.run_time import failures
 from runkit.contract import FINAL_STATUSES
 from runkit.html_tables import MAX_ROWS
 from runkit.style import OUTCOMES
@@ -145,8 +145,8 @@ def _run_checks(f: Frames, runs: pd.DataFrame) -> Iterator[Check]:
     labels = failed["run_id"].map(step_labels(errors)).astype("str")
     yield "failed", failed.assign(label=labels.fillna("No step says why.")), "ended_at"
     done = runs[runs["status"] == "completed"]
-    bad = f.steps[has_failed(f.steps)]
-    with_failed = _most(done, step_labels(bad), bad["run_id"], "failed")
+    bad = failures(f)
+    with_failed = _most(done, bad["label"], bad["run_id"], "failed")
     yield "with failed steps", with_failed, "ended_at"
     yield "slow", _slow(runs), "created_at"
 

@@ -94,7 +94,7 @@ class Overview:
             host=f"{self.host} ·" if self.host else "",
             as_of=self._time(),
             tiles=self.tiles,
-            needs=self.needs_you.sentence.partition(": ")[2] or self.needs_you.sentence,
+            needs=self.needs_you.sentence.replace(f"{len(needs):,} of ", f"{len(first):,} of ", 1),
             rows=[_need(row) for row in first.to_dict("records")],
             has_figure=self.figure is not None,
         )

@@ -33,7 +33,7 @@ PAIR_PX, BAR_PX = 27.0, 9.0  # of a row and of a bar
 OFFSETS = (-0.205, 0.205)  # of the bars of A and B from the middle of their row, in rows
 MOST_PAIRS = 250_000  # of steps to be matched: more are not compared step by step
 BIG_S = 10  # seconds: a difference that is emphasized
-DOMAIN = 0.6  # of the width, for the bars; the numbers stand right of it
+DOMAIN = 0.55  # of the width, for the bars; the numbers stand right of it
 HEAD = -0.95  # the row of the heads of the columns
 RULE = 0.42  # rows below the words of the first difference
 
@@ -96,7 +96,7 @@ def _finish(figure: Figure, axes: list[Axis], rule: int | None, theme: Theme) ->
         xaxis={"domain": [0, DOMAIN]} | _ticks(axes),
         xaxis2={
             "domain": [DOMAIN, 1],
-            "range": [0, 3.05],
+            "range": [0, 3.2],
             "visible": False,
             "fixedrange": True,
         },
@@ -176,11 +176,11 @@ def _columns(bars: pd.DataFrame, pairs: Pairs, theme: Theme) -> list[Trace]:
     columns = (
         ("A", sides[0], theme.muted),
         ("B", sides[1], theme.muted),
-        ("Difference", words, big_colors),
+        ("B − A", words, big_colors),
     )
     look = {"mode": "text", "textposition": "middle left", "xaxis": "x2", "cliponaxis": False}
     out = []
-    for at, (name, texts, color) in enumerate(columns, 1):
+    for at, (name, texts, color) in zip((1, 2, 3.15), columns, strict=True):
         font = {"textfont": {"size": SIZE, "color": color}}
         out.append(lines([at] * len(y), y, {}, text=[name, *texts], name=name, **look, **font))
     return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runkit.charts.bars import step_labels
+from runkit.charts.bars import scene_of, step_labels
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import Panel, agent_titles, if_any, lasting, percent, quoted, without_steps
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
@@ -22,16 +22,29 @@ STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 
 
 def step_names(steps: pd.DataFrame) -> list[str]:
-    """Name steps by their agent and their label, as labels alone repeat."""
+    """Name steps by their label and their agent, as labels alone repeat; a cut name keeps its label."""
     agents = agent_titles(steps["agent"]).fillna(MISSING)
     labels = step_labels(steps).fillna(MISSING)
-    return [f"{agent}: {label}" for agent, label in zip(agents, labels, strict=True)]
+    return [f"{label} ({agent})" for agent, label in zip(agents, labels, strict=True)]
 
 
 def has_failed(steps: pd.DataFrame) -> pd.Series[bool]:
     """Which steps are errors, or work that failed; groups that failed with a step in them are not."""
     is_work = steps["n_children"] == 0
     return steps["type"].eq("error") | (steps["status"].eq("error") & is_work)
+
+
+def failures(f: Frames) -> pd.DataFrame:
+    """Give the steps of work that failed, each failure once.
+
+    As in the Gantt chart, an instant error step that explains a failed step is its `error`, and no failure of
+    its own.
+    """
+    scene = scene_of(f, "relative", "agent", is_tree=False)
+    is_failing = scene.bars["is_failing"]
+    rows = scene.steps.loc[scene.bars.index[is_failing]]
+    errors = scene.notes.reindex(rows.index).astype("str")
+    return rows.assign(label=step_labels(rows), error=errors)
 
 
 def timeline(f: Frames) -> Panel:

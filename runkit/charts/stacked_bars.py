@@ -62,8 +62,8 @@ LOOKS = {  # of a part of a bar, by its column: the name for people, and the col
     "n_answered": ("Answered", OK),
     "n_pending": ("Waiting", WAIT),
     "n_lapsed": ("Expired", REST),
-    "n_not_completed": ("Other runs", FAIL),
-    "n_completed": ("Completed runs", OK),
+    "n_not_completed": ("Runs that did not complete", FAIL),
+    "n_completed": ("Runs that completed", OK),
 }
 
 

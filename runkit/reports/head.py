@@ -65,7 +65,7 @@ def head(data: ReportData) -> Part:
 def _by(f: Frames, prepared_by: str) -> str:
     """Name the agent, if all runs have the same, and who prepared the report."""
     agents = f.runs["agent_name"].unique()
-    words = [f"Reviewed by {agents[0]}"] if len(agents) == 1 and isinstance(agents[0], str) else []
+    words = [f"Run by {agents[0]}"] if len(agents) == 1 and isinstance(agents[0], str) else []
     words += [f"Prepared by {prepared_by}"] if prepared_by else []
     return " · ".join(words)
 

@@ -60,12 +60,10 @@ def _templates() -> Template:
 
 
 def own_findings(f: Frames) -> pd.DataFrame:
-    """Give the findings of one run without its errors, and without its output if that sums others up."""
-    errors = f.steps.loc[f.steps["type"] == "error", "step_id"]
-    described = f.artifacts.loc[f.artifacts["step_id"].isin(errors), "artifact_no"]
+    """Give the findings of one run, without its output if that sums others up."""
     found = one_run.found(f).table
-    own = found[(found["origin"] != "output") & ~found["artifact_no"].isin(described)]
-    return own if len(own) else found[found["origin"] == "output"]
+    own = found[found["origin"] != "output"]
+    return own if len(own) else found
 
 
 def table_part(table: pd.DataFrame, limit: int | None = None) -> Part | None:

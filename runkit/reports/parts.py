@@ -15,7 +15,6 @@ import pandas as pd
 
 from runkit.charts import Panel, fleet, one_run
 from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.needs_you import first_of_each
 from runkit.charts.panel import lasting, when
 from runkit.contract import FINAL_STATUSES
 from runkit.errors import UsageError
@@ -25,7 +24,7 @@ from runkit.reports.head import LETTERS, head
 from runkit.reports.part import Part, ending_of, left_out, or_none, own_findings, table_part
 from runkit.reports.timeline import what_happened
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, plural
+from runkit.text import agent_title
 
 __all__ = [
     "actions",
@@ -43,7 +42,7 @@ __all__ = [
 ]
 
 MAX_FINDINGS, MAX_SOURCES, MAX_QUESTIONS = 30, 5, 12
-MAX_STEPS, MAX_DIFFERENCES, MAX_NEEDS = 5, 12, 8  # rows
+MAX_STEPS, MAX_DIFFERENCES = 5, 12  # rows
 LEAST_S = 0.05  # seconds; a smaller difference is not shown as one
 _DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
 
@@ -208,15 +207,11 @@ def needs_you(data: ReportData) -> Part | None:
     Returns
     -------
     Part or None
-        At most 8 rows; one of each kind is among them.
+        At most 20 rows, as in `fleet.look_first`; a line above says of how many.
     """
     panel = fleet.look_first(data.frames)
-    table = panel.table.loc[first_of_each(panel.table["next_step"], MAX_NEEDS)]
-    if table.empty:
-        return None
-    reasons = panel.sentence.partition(": ")[2]  # of all rows, also those that the panel leaves out
-    more = f"{plural(len(table), 'row')} shown. In all: {reasons}" if len(panel.table) > len(table) else ""
-    return Part("needs_you", rows=table.to_dict("records"), more=more)
+    rows = panel.table.to_dict("records")
+    return Part("needs_you", rows=rows, sentence=panel.sentence) if rows else None
 
 
 def all_runs(data: ReportData) -> Panel:

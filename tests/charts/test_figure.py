@@ -202,7 +202,7 @@ def test_two_runs_are_compared_step_under_step():
     drawn = draw([first, second])
     assert list(drawn.rows) == ["Plan", "Work"]
     assert sorted(drawn.numbers("y").tolist()) == pytest.approx([-0.205, 0.205, 0.795, 1.205])
-    assert drawn.trace("Difference")["text"][1:] == ["+4 s", "<b>+26 s</b>"]
+    assert drawn.trace("B − A")["text"][1:] == ["+4 s", "<b>+26 s</b>"]
     assert [words(text) for text in drawn.trace("A")["text"][1:]] == ["10 s", "40 s"]
     assert "first difference" not in drawn.legend
 

@@ -212,6 +212,22 @@ def test_a_slow_run_is_compared_with_the_others_of_its_agent():
         fleet.why_slow(f, "unknown-run")
 
 
+def test_a_slow_run_names_the_step_that_took_most_extra_time():
+    """By its own time above the median of that step; a completed run is compared with completed ones."""
+
+    def timed(run_id, look_s, status="completed"):
+        steps = [step("p", 0, 5, name="plan"), step("l", 5, 5 + look_s, name="look_up", label="Looking up")]
+        return run(*steps, run_id=run_id, end=5 + look_s, status=status)
+
+    usual = [timed("a", 20), timed("b", 22), timed("c", 18), timed("failed", 1, "error")]
+    panel = fleet.why_slow(frames([timed("slow", 58), *usual]), "slow")
+    assert panel.table["n_runs"].tolist() == [1, 3, 3]
+    assert panel.sentence.endswith("; most extra time: Looking up (CIP Orchestrator), 58 s, median 20 s.")
+    only = run(step("x", 0, 9, name="extra", label="Again"), run_id="only", end=9)
+    panel = fleet.why_slow(frames([only, *usual]), "only")
+    assert "Again (CIP Orchestrator), 9 s, median 0 s" in panel.sentence
+
+
 @pytest.mark.parametrize(
     ("apart_s", "first", "n_columns"),
     [
@@ -283,9 +299,19 @@ def test_slowest_steps_leave_out_waits_and_containers():
     """The child that worked counts, its container and the question do not; its bar names its agent."""
     outer = step("o", 0, 50, name="outer", steps=[step("i", 0, 50, name="inner", label="Inner")])
     panel = fleet.slowest_steps(frames(run(outer, question("q", 50, 100))))
-    columns = ["name", "label", "n_steps", "p90_s", "total_s", "critical_s"]
-    assert panel.table[columns].to_numpy().tolist() == [["inner", "Inner", 1, 50, 50, 50]]
-    assert panel.figure.data[1].text[0].startswith("CIP Orchestrator: Inner")
+    columns = ["name", "label", "n_steps", "n_runs", "p90_s", "total_s", "critical_s"]
+    assert panel.table[columns].to_numpy().tolist() == [["inner", "Inner", 1, 1, 50, 50, 50]]
+    assert panel.figure.data[1].text[0] == "Inner (CIP Orchestrator) · 50 s in 1 run"
+    assert panel.sentence.startswith("1 step without child steps, of 1 kind: ")
+
+
+def test_the_slowest_of_many_kinds_say_what_they_add_up():
+    """A bar is the total of its runs, and the axis says how many kinds are left out."""
+    steps = [step(f"s{n}", n, n + 1, name=f"n{n}") for n in range(17)]
+    runs = [run(*steps, run_id=run_id, end=17) for run_id in ("r", "s")]
+    figure = fleet.slowest_steps(frames(runs)).figure
+    assert figure.data[1].text[0].endswith(" · 2 s in 2 runs")
+    assert figure.layout.xaxis.title.text == "total on the critical path · 15 of 17 kinds shown"
 
 
 def test_failed_steps_are_counted_with_the_runs_that_completed():
@@ -297,8 +323,25 @@ def test_failed_steps_are_counted_with_the_runs_that_completed():
         run(outer | {"started_at": at(1)}, run_id="new", status="error", start=1),
         run(step("a"), run_id="fine"),
     ]
-    [row] = fleet.failed_steps(frames(runs)).table.to_dict("records")
+    panel = fleet.failed_steps(frames(runs))
+    [row] = panel.table.to_dict("records")
     assert [row[name] for name in ("name", "n_steps", "n_runs", "n_completed")] == ["look_up", 2, 2, 1]
+    assert panel.sentence == "2 failed steps in 2 of 3 runs. 1 of these runs completed."
+
+
+def test_a_failure_counts_once():
+    """The call that failed, with what the error step after it says; an error step alone is one, too."""
+    call = step("c", 5, 10, status="error", label="Looking up")
+    error = step("e", 10, 10, type="error", status="error", label="No answer")
+    outer = step("o", 0, 10, status="error", steps=[call, error])
+    alone = step("a", 2, 2, type="error", status="error", label="Stopped")
+    f = frames(run(alone, outer, status="error"))
+    panel = fleet.failed_steps(f)
+    assert panel.sentence == "2 failed steps in 1 of 1 run."
+    known = panel.table.set_index("label")["error"].fillna("")
+    assert known.to_dict() == {"Looking up": "No answer", "Stopped": ""}
+    completed = fleet.look_first(frames(run(outer))).table
+    assert completed["reason"].tolist() == ["1 failed: Looking up"]
 
 
 def test_confidence_names_the_runs_with_low_ones():
@@ -343,9 +386,22 @@ def test_sources_rank_by_runs():
     assert table["n_findings"].tolist() == [2, 2, 10]
 
 
-def test_what_a_failed_step_found_counts_too():
-    """In every panel the same number of findings."""
-    failure = step("e", 1, 2, type="error", status="error", artifacts=[artifact("Step failed")])
-    f = frames([run(failure, step("s", 2, 3, artifacts=[artifact("Bare")]))])
-    assert fleet.sources(f).sentence.startswith("2 findings")
-    assert fleet.confidence(f).table["n_artifacts"].sum() == 2
+def test_the_bar_of_a_source_is_as_long_as_its_label_says():
+    """In runs, however many findings of a run rest on it."""
+    source = {"url": "https://a.example.gov", "source_name": "A", "source_tier": "government"}
+    found_twice = [artifact("X", sources=[source]), artifact("Y", sources=[source])]
+    figure = fleet.sources(frames(run(step("s", artifacts=found_twice)))).figure
+    assert list(figure.data[0].x) == [1]
+    assert figure.data[-1].text == ("A · 1 run",)
+
+
+def test_the_record_of_an_error_is_no_finding():
+    """It is none in any panel: neither a sure one, nor one without a source."""
+    record = artifact("Step failed", confidence="high")
+    failure = step("e", 1, 2, type="error", status="error", artifacts=[record])
+    f = frames([run(failure, step("s", 2, 3, artifacts=[artifact("Bare", confidence="low")]))])
+    assert fleet.sources(f).sentence.startswith("1 finding ")
+    assert fleet.confidence(f).table["n_artifacts"].sum() == 1
+    assert fleet.evidence(f).table["title"].tolist() == ["Bare"]
+    assert "overconfident" not in fleet.look_first(f).sentence
+    assert one_run.found(f).table["title"].tolist() == ["Bare"]

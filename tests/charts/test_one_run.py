@@ -151,7 +151,7 @@ def test_a_review_without_a_result_is_open_since_its_end():
     """And for how long it had been so when it was read."""
     table = one_run.open_items(frames(failing(), as_of="2026-02-03T10:11:40Z")).table
     assert table[["what", "open_s"]].to_numpy().tolist()[0] == ["no result", 600]
-    assert table["what"].value_counts()["finding without a source"] == 2
+    assert table["what"].value_counts()["finding without a source"] == 1
 
 
 def test_the_prompt_is_what_was_asked():
@@ -162,15 +162,15 @@ def test_the_prompt_is_what_was_asked():
 
 
 def test_findings_are_counted_by_evidence():
-    """Of three, one rests on a government source and two on none."""
+    """Of two, one rests on a government source and one on none; the record of an error is no finding."""
     steps = [
         step("a", artifacts=[artifact("Rests", sources=[SOURCE]), artifact("Bare", confidence="low")]),
         step("b", type="error", artifacts=[artifact("Step failed")]),
     ]
     panel = one_run.found(frames(run(*steps)))
-    assert panel.table["title"].tolist() == ["Rests", "Bare", "Step failed"]
+    assert panel.table["title"].tolist() == ["Rests", "Bare"]
     assert panel.table["tiers"].iloc[0] == "1 government"
-    assert "33% on government or primary sources, 2 without a source" in panel.sentence
+    assert "50% on government or primary sources, 1 without a source" in panel.sentence
     assert "lowest confidence: low" in panel.sentence
 
 

@@ -61,7 +61,7 @@ def test_the_facts_have_a_difference():
 
 
 def test_what_is_counted_is_what_the_panels_of_one_run_count():
-    """What a failed step found counts, an output is one apart, and a source of both counts once."""
+    """The record of an error is no finding, an output is one apart, and a source of both counts once."""
     source = {"url": "https://a.example.gov", "source_name": "A"}
     a = run(
         step("s", artifacts=[artifact("X", sources=[source])]),
@@ -69,7 +69,7 @@ def test_what_is_counted_is_what_the_panels_of_one_run_count():
         output={"artifacts": [artifact("Sum", sources=[source])]},
     )
     table = side_by_side.in_short(two(a, run())).table.set_index("fact")
-    assert table.loc[["Findings", "Outputs", "Sources"], "a"].tolist() == ["2", "1", "1"]
+    assert table.loc[["Findings", "Outputs", "Sources"], "a"].tolist() == ["1", "1", "1"]
 
 
 def test_the_first_difference_is_a_step_of_each():
@@ -95,7 +95,7 @@ def test_the_largest_difference_comes_first():
     panel = side_by_side.steps(two(a, b))
     assert panel.table["total_s_diff"].tolist() == [-40, 2]
     assert [list(trace.x) for trace in panel.figure.data[:2]] == [[-40], [2]]
-    assert panel.figure.data[2].text[0].startswith("CIP Orchestrator: Step 2")
+    assert panel.figure.data[2].text[0].startswith("Step 2 (CIP Orchestrator)")
 
 
 def test_bars_compare_work_and_not_waits():

@@ -65,7 +65,7 @@ def column(name: str, values: Any, **options: Any) -> list[str]:
 def test_seconds_are_durations():
     """A column in `_s` loses its unit, one of a comparison too; a text of that name stays as it is."""
     assert column("wait_s", [5400.0, 0.0, None]) == ["Wait", "1 h 30 min", "0 s", MISSING]
-    assert column("total_s_diff", [-5.0]) == ["Difference in total", "-5 s"]
+    assert column("total_s_diff", [-5.0]) == ["Total, B − A", "-5 s"]
     assert column("notes_s", ["a"], dtype="str") == ["Notes", "a"]
 
 

@@ -303,17 +303,17 @@ def test_many_differences_are_counted():
 
 
 def test_a_fleet_is_counted_and_lists_what_needs_somebody():
-    """In the banner, and below in at most 8 rows with one of each kind."""
-    runs = [waiting() | {"id": f"w{n}"} for n in range(12)] + [failed() | {"id": "f"}, run(run_id="c")]
+    """In the banner, and below in at most 20 rows, of which one or two are of each kind."""
+    runs = [waiting() | {"id": f"w{n}"} for n in range(24)] + [failed() | {"id": "f"}, run(run_id="c")]
     data = data_of(*runs)
     head = parts.head(data)
-    assert "12 waiting, oldest 1 min · 1 failed" in words(head)
-    assert tiles(head)["Runs"] == ("14", "all runs")
+    assert "24 waiting, oldest 1 min · 1 failed" in words(head)
+    assert tiles(head)["Runs"] == ("26", "all runs")
     html = str(parts.needs_you(data).html)
-    assert html.count("<tr>") == 9
-    assert html.count("◷ Waiting") == 7
+    assert html.count("<tr>") == 21
+    assert html.count("◷ Waiting") == 19
     assert html.count("✕ Failed") == 1
-    assert "8 rows shown. In all: 12 waiting, 1 failed." in html
+    assert "20 of 25 shown, 26 runs: 24 waiting, 1 failed." in html
     assert "You&#39;re all caught up" in parts.head(data_of(run(), run(run_id="s"), run(run_id="t"))).html
 
 
