@@ -263,7 +263,8 @@ def inbox(arguments: argparse.Namespace) -> int:
 def _read_names(client: runkit.Client, runs: Iterable[runkit.Run]) -> None:
     """Find the businesses of runs by their threads, those in review first, until no run is left.
 
-    Each takes a request, so a large account is not searched to its end. From then on the client's runs know them. Names are a help, and not every account has them.
+    Each takes a request, so a large account is not searched to its end. From then on the client's runs know
+    them. Names are a help, and not every account has them.
     """
     thread_ids = {run.thread_id for run in runs if run.thread_id and run.business_id is None}
     try:
