@@ -80,7 +80,8 @@ def test_one_that_syncs_for_long(serve: Callable[..., Served], tmp_path: Path, t
                 sizes.append(held().rss)
                 if number % 5 == 4:
                     told("MB", f"look {number + 1}", f"{sizes[-1] / MB:.0f}")
-    assert grown(sizes[4:]) < 25 * MB, "a look at a thousand runs takes as much while it lasts"
+    # After eight looks the allocators of Arrow and of Python have what they need.
+    assert grown(sizes[8:]) < 25 * MB, "a look at a thousand runs takes as much while it lasts"
 
 
 @pytest.mark.timeout(1800)
