@@ -275,8 +275,8 @@ def _read_names(client: runkit.Client, runs: Iterable[runkit.Run]) -> None:
             del businesses[:BUSINESSES_AT_ONCE]
             thread_ids -= {thread.id for threads in found for thread in threads}
         if thread_ids and len(listed) > MOST_BUSINESSES:
-            n = plural(len(thread_ids), "thread")
-            say(f"{n} in none of the {MOST_BUSINESSES} businesses searched; the account has {len(listed):,}.")
+            threads, searched = plural(len(thread_ids), "thread"), f"{MOST_BUSINESSES} of {len(listed):,}"
+            say(f"The businesses of {threads} were not found; {searched} businesses were searched.")
     except ApiError as error:
         say(f"The names of businesses are not known: {error}")
 

@@ -399,8 +399,8 @@ function render({model, el}) {
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
     const shown = [status?.who, status?.final, status?.receipt, isSigning, [...unfolded], decisions];
     patch("body", [question, state.empty, shown], question ? body : empty);
-    const buttons = [question?.digest, question?.verbs]; // a verb's second press names a business not identified
-    const barData = [buttons, status?.inert, status?.checking, status?.state === "unknown"];
+    const asked = [question?.digest, question?.verbs]; // a verb's label changes when its business is identified
+    const barData = [...asked, status?.inert, status?.checking, status?.state === "unknown"];
     if (patch("bar", barData, () => (question && canAnswer() ? bar() : []))) disarm(); // its button is gone
     if (!question) say("");
     else if (!waiting) drawStatus();
@@ -428,7 +428,7 @@ function render({model, el}) {
 
   const canAnswer = () => !state.status.final && !state.status.read_only;
 
-  function told(text) { // with its first sentence in bold
+  function withLead(text) { // with its first sentence in bold
     const [lead] = text.match(/^.*?[.:…](?= |$)/) ?? [text];
     return [h("b", null, lead), text.slice(lead.length)];
   }
@@ -437,7 +437,7 @@ function render({model, el}) {
     const copy = state?.status?.copy;
     const copyButton = () => linkButton("Copy your draft", () => navigator.clipboard?.writeText(copy));
     patch("message", [text, tone, copy], () =>
-      text && h("div", {class: `rk-said ${tone ?? ""}`}, told(text), copy && copyButton()));
+      text && h("div", {class: `rk-said ${tone ?? ""}`}, withLead(text), copy && copyButton()));
   }
 
   function body() {
@@ -446,7 +446,7 @@ function render({model, el}) {
       h("div", {class: "rk-head"}, business("h2", question.business), h("code", null, question.run), space(),
         note(`${question.mode} · ${question.host}`)),
       h("div", {class: "rk-ask"}, question.title), muted(question.asked),
-      status.receipt && h("div", {class: `rk-said ${status.tone}`}, told(status.receipt)),
+      status.receipt && h("div", {class: `rk-said ${status.tone}`}, withLead(status.receipt)),
       question.sections.map(proposal),
       !isCombined() && canAnswer() && [inputs(question.sections[0]), errorLine("0-decision")],
       canAnswer() && signature(),
