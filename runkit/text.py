@@ -100,9 +100,12 @@ def css_variables(selector: str, *, is_page: bool = False) -> Markup:
     return Markup(f"{rule(selector, style.LIGHT)}\n{dark}\n")  # noqa: S704 - our own selectors and colors
 
 
-def block(*parts: Markup) -> Markup:
-    """Wrap HTML for a notebook in a block that MathJax does not typeset."""
-    return _BLOCK.format(Markup("").join(parts))
+def block(*parts: Markup) -> str:
+    """Wrap HTML for a notebook in a block that MathJax does not typeset.
+
+    The result is a plain `str`: marimo does not take `Markup` for text.
+    """
+    return str(_BLOCK.format(Markup("").join(parts)))
 
 
 def html_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:

@@ -74,7 +74,7 @@ class Panel:
 
 def bundle(html: str, text: str, figure: Figure | None = None) -> dict[str, Any]:
     """Give an output of a notebook as its mime types."""
-    words: dict[str, Any] = {"text/html": str(html), "text/plain": visible(text)}
+    words: dict[str, Any] = {"text/html": html, "text/plain": visible(text)}
     if figure is None:
         return words
     import plotly.io

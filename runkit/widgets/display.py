@@ -324,7 +324,7 @@ def receipt(receipt: Receipt, client: Client, question: Question | None = None) 
 
 def bundle(html: Markup, text: str) -> Bundle:
     """Make a mime bundle for a page without widgets."""
-    return {"text/html": str(block(html)), "text/plain": visible(text)}
+    return {"text/html": block(html), "text/plain": visible(text)}
 
 
 def note(text: str) -> Bundle:

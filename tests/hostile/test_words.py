@@ -46,6 +46,7 @@ def check_itself(shown: object) -> None:
         if hasattr(shown, name):
             assert name == "_repr_html_"
             html = shown._repr_html_()
+            assert type(html) is str  # marimo fails on `Markup`
             check_html(html)
             assert "mathjax_ignore" in html[:80]  # JupyterLab would typeset it
 
