@@ -10,44 +10,27 @@ from typing import NamedTuple
 
 
 class Theme(NamedTuple):
-    """The colors of one theme; `*_on` is the ground under text of that color."""
+    """The colors of one theme, by default the light one; `*_on` is the ground under text of that color."""
 
-    ground: str
-    text: str
-    muted: str
-    line: str
-    band: str
-    ok: str
-    ok_on: str
-    attention: str
-    attention_on: str
-    fail: str
-    fail_on: str
-    accent: str
-    selected: str
-    link: str
-    wait: str
-    on_accent: str
+    ground: str = "#FFFFFF"
+    text: str = "#1F2328"
+    muted: str = "#59636E"
+    line: str = "#D9DEE3"
+    band: str = "#F6F8FA"
+    ok: str = "#1A7F37"
+    ok_on: str = "#E6F6EA"
+    attention: str = "#8A5A00"
+    attention_on: str = "#FFF4D9"
+    fail: str = "#B42318"
+    fail_on: str = "#FEE4E2"
+    accent: str = "#1F6FEB"
+    selected: str = "#EAF2FF"
+    link: str = "#1A5FCC"
+    wait: str = "#D97706"
+    on_accent: str = "#FFFFFF"
 
 
-LIGHT = Theme(
-    ground="#FFFFFF",
-    text="#1F2328",
-    muted="#59636E",
-    line="#D9DEE3",
-    band="#F6F8FA",
-    ok="#1A7F37",
-    ok_on="#E6F6EA",
-    attention="#8A5A00",
-    attention_on="#FFF4D9",
-    fail="#B42318",
-    fail_on="#FEE4E2",
-    accent="#1F6FEB",
-    selected="#EAF2FF",
-    link="#1A5FCC",
-    wait="#D97706",
-    on_accent="#FFFFFF",
-)
+LIGHT = Theme()
 DARK = Theme(
     ground="#111111",
     text="#E6E8EB",
@@ -63,7 +46,6 @@ DARK = Theme(
     accent="#4F9CF9",
     selected="#14263D",
     link="#6FB0FF",
-    wait="#D97706",
     on_accent="#0B1B30",
 )
 
