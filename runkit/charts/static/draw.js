@@ -60,14 +60,22 @@
   });
   const follow = (name) => figures.filter(isOurs).forEach((figure) => draw(figure, figure, name));
 
-  const shorter = (text) => text.replace(/<span.*<\/span>/, "").replace(
+  // Labels are cut at their ends, and where that would make them alike, in their middles.
+  const cut = (text, fromMiddle) => text.replace(/<span.*<\/span>/, "").replace(
     /^(\u00a0*)(<b>)?([^◆<].*?)(?=<|$)/,
     (whole, indent, bold = "", words) => {
       const letters = words.match(/&[^;]+;|./g);
       const room = labelLetters - indent.length / 2 - bold.length;
-      return letters.length > room + 1 ? `${indent}${bold}${letters.slice(0, room).join("")}…` : whole;
+      if (letters.length <= room + 1) return whole;
+      const tail = fromMiddle ? Math.floor(room / 2) : 0;
+      const ends = [letters.slice(0, room - tail), letters.slice(letters.length - tail)];
+      return indent + bold + ends.map((some) => some.join("")).join("…");
     },
   );
+  const shorter = (texts) => {
+    const short = texts.map((text) => cut(text, false));
+    return short.map((text, at) => (short.indexOf(text) === short.lastIndexOf(text) ? text : cut(texts[at], true)));
+  };
   const apart = ({ tickvals, ticktext, range: [from, to] }, width) => {
     let free = -24;
     return tickvals.map((value, at) => [value, ticktext[at]]).filter(([value, text]) => {
@@ -96,7 +104,7 @@
       "margin.r": right,
       height: height + more + below,
       "yaxis.ticklabelstandoff": -labels,
-      "yaxis.ticktext": yaxis.ticktext.map(shorter),
+      "yaxis.ticktext": shorter(yaxis.ticktext),
       annotations: annotations.filter(({ name }) => name !== "wide")
         .map((note) => ({ ...note, text: note.text.split("<br>")[0] })),
     };
