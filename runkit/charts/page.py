@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runkit.charts.axis import STEPS
 from runkit.charts.style import CONFIG, FONT, GRIDS
-from runkit.style import DARK, LIGHT, Theme
+from runkit.style import DARK, LIGHT
 from runkit.text import Markup, css_variables, static_file
 
 if TYPE_CHECKING:
@@ -54,22 +54,14 @@ def figure_div(figure: Figure | Mapping[str, Any]) -> Markup:
 
     drawn = figure if isinstance(figure, Mapping) else figure.to_plotly_json()
     layout = drawn.get("layout", {})
-    data = to_json_plotly({"data": drawn.get("data", []), "layout": layout | {"autosize": True}})
-    return _FIGURE.format(label=_alt(layout), data=_inert(data))
-
-
-def _alt(layout: Mapping[str, Any]) -> str:
-    """Say what a figure shows: its alt text, else its title."""
     meta, title = layout.get("meta"), layout.get("title")
-    if isinstance(meta, Mapping) and meta.get("alt"):
-        return str(meta["alt"])
-    words = title.get("text") if isinstance(title, Mapping) else title
-    return str(words or "A figure without a description")
-
-
-def _inert(json: str) -> Markup:
-    """Write JSON so that nothing in it ends its script element or begins a comment."""
-    return Markup(json.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
+    alt = meta.get("alt") if isinstance(meta, Mapping) else None
+    words = alt or (title.get("text") if isinstance(title, Mapping) else title)
+    json = to_json_plotly({"data": drawn.get("data", []), "layout": layout | {"autosize": True}})
+    # Nothing in it ends its script element or begins a comment.
+    inert = json.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    label = str(words or "A figure without a description")
+    return _FIGURE.format(label=label, data=Markup(inert))  # noqa: S704
 
 
 def wide(table: Markup) -> Markup:
@@ -89,12 +81,9 @@ def offline_page(
     """
     has_figures = any('class="runkit-figure"' in section for section in sections)
     has_tables = any('class="wide"' in section for section in sections)
-    runs = [
-        *(figure_scripts() if has_figures else ()),
-        *([_static("scroll.js")] if has_tables else ()),
-        *scripts,
-    ]
-    hashes = " ".join(f"'sha256-{_hash(script)}'" for script in runs)
+    own = [*(figure_scripts() if has_figures else ()), *([_static("scroll.js")] if has_tables else ())]
+    runs = [*own, *scripts]
+    hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in runs)
     return str(
         _static("page.html").format(
             csp=_CSP.format(scripts=hashes or "'none'"),
@@ -111,23 +100,15 @@ def figure_scripts() -> tuple[Markup, Markup]:
     from plotly.io.json import to_json_plotly
     from plotly.offline import get_plotlyjs
 
-    settings = _SETTINGS | {
-        "themes": {"light": _tokens(LIGHT), "dark": _tokens(DARK)},
-        "config": CONFIG | {"responsive": True},
+    themes = {
+        name: {token: getattr(theme, token) for token in _TOKENS} | {"grid": GRIDS[theme]}
+        for name, theme in {"light": LIGHT, "dark": DARK}.items()
     }
+    settings = _SETTINGS | {"themes": themes, "config": CONFIG | {"responsive": True}}
     call = Markup(f"({to_json_plotly(settings)});")  # noqa: S704
     return Markup(get_plotlyjs()), _static("draw.js").rstrip() + call  # noqa: S704
-
-
-def _tokens(theme: Theme) -> dict[str, str]:
-    """The colors of a theme that figures use."""
-    return {name: getattr(theme, name) for name in _TOKENS} | {"grid": GRIDS[theme]}
 
 
 def _static(name: str) -> Markup:
     """Read one of our own files."""
     return static_file(_STATIC / name)
-
-
-def _hash(script: Markup) -> str:
-    return b64encode(sha256(script.encode()).digest()).decode()
