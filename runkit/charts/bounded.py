@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,15 +34,14 @@ PALETTE = ("#000000", "#808080", "#3A2300", LIGHT.wait, "#5C0B0B")
 
 
 class Overview(NamedTuple):
-    """What is in each cell, arrays of shape (bands, buckets); times in seconds of the axis.
+    """What is in each cell, arrays of shape (bands, buckets); times in buckets.
 
     `busy`: time in which a run works in the band, summed over its runs; `capacity` (bands,): how many runs
-    there are, so busy / (capacity * bucket) is the busy fraction. `by_color` (colors, bands, buckets): the
-    working steps' time; `waiting`, `failing` and `open_groups` likewise. `waits`, `errors`: where one is,
-    at least `LEAST_PX` buckets each. `counts`: bars that start there.
+    there are, so busy / capacity is the busy fraction. `by_color` (colors, bands, buckets): the working
+    steps' time; `waiting`, `failing` and `open_groups` likewise. `waits`, `errors`: where one is, at least
+    `LEAST_PX` buckets each. `counts`: bars that start there.
     """
 
-    bucket: float
     busy: Floats
     capacity: Ints
     by_color: Floats
@@ -73,16 +72,19 @@ def aggregate(
     by_color = _cover(key, lo[steps], hi[steps], n_colors * n_bands)
     column = np.minimum(lo.astype(np.int64), BUCKETS - 1)
     counts = np.bincount(band * BUCKETS + column, minlength=n_bands * BUCKETS)
+
+    def cover(chosen: NDArray[Any], starts: Floats, ends: Floats) -> Floats:
+        return _cover(band[chosen], starts[chosen], ends[chosen], n_bands)
+
     return Overview(
-        bucket=bucket,
-        busy=_cover(*busy, n_bands) * bucket,
+        busy=_cover(*busy, n_bands),
         capacity=np.bincount(np.unique(unit) // n_runs, minlength=n_bands),
-        by_color=by_color.reshape(n_colors, n_bands, BUCKETS) * bucket,
-        waiting=_cover(band[waits], lo[waits], hi[waits], n_bands) * bucket,
-        failing=_cover(band[failing], lo[failing], hi[failing], n_bands) * bucket,
-        open_groups=_cover(band[groups], lo[groups], hi[groups], n_bands) * bucket,
-        waits=_cover(band[waits], left[waits], right[waits], n_bands) > 0,
-        errors=_cover(band[failing], left[failing], right[failing], n_bands) > 0,
+        by_color=by_color.reshape(n_colors, n_bands, BUCKETS),
+        waiting=cover(waits, lo, hi),
+        failing=cover(failing, lo, hi),
+        open_groups=cover(groups, lo, hi),
+        waits=cover(waits, left, right) > 0,
+        errors=cover(failing, left, right) > 0,
         counts=counts.reshape(n_bands, BUCKETS),
     )
 
@@ -120,7 +122,7 @@ def render(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
     its band; waits and errors hang from the top, as high as the part of the band that waits or failed, at
     least `LEAST_PX`.
     """
-    whole = np.maximum(view.capacity, 1)[:, None] * view.bucket
+    whole = np.maximum(view.capacity, 1)[:, None]
 
     def height(time: Floats, is_there: Flags, least: int) -> Ints:
         pixels = np.clip(np.rint(time / whole * band_px), least, band_px)

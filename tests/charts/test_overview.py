@@ -21,6 +21,7 @@ from support import artifact, question, run, step
 
 LENGTH = 100.0  # seconds of the axis; a bucket is a tenth of a second
 COLORS = 3
+BUCKET = LENGTH / bounded.BUCKETS
 
 
 @st.composite
@@ -53,7 +54,7 @@ def test_the_busy_time_painted_is_the_clipped_busy_time(scene):
         for bar in bars[(bars["run"] == number) & (bars["kind"] == STEP)].itertuples():
             clock[max(int(bar.x0 * 8), 0) : max(int(bar.x1 * 8), 0)] = True
         busy[number % 2] += clock.sum() / 8
-    assert np.allclose(aggregate(scene).busy.sum(axis=1), busy)
+    assert np.allclose(aggregate(scene).busy.sum(axis=1) * BUCKET, busy)
 
 
 @given(scenes())
@@ -69,7 +70,7 @@ def test_the_time_of_each_color_is_kept(scene):
     bars, _ = scene
     steps = bars[bars["kind"] == STEP]
     clipped = np.clip(steps["x1"], 0, LENGTH) - np.clip(steps["x0"], 0, LENGTH)
-    sums = aggregate(scene).by_color.sum(axis=(1, 2))
+    sums = aggregate(scene).by_color.sum(axis=(1, 2)) * BUCKET
     assert np.allclose(sums, np.bincount(steps["color"], clipped, COLORS))
 
 
@@ -82,7 +83,7 @@ def test_a_bucket_holds_what_touches_it(scene):
     cover = np.clip(np.minimum(ends, edges[1:]) - np.maximum(starts, edges[:-1]), 0, None)
     is_wait = bars["kind"].to_numpy() == WAIT
     expected = np.stack([cover[is_wait & (band == number)].sum(axis=0) for number in (0, 1)])
-    assert np.allclose(aggregate(scene).waiting, expected)
+    assert np.allclose(aggregate(scene).waiting * BUCKET, expected)
 
 
 @given(scenes())
