@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -21,17 +18,8 @@ from runkit.text import duration, plural
 EACH = 2  # rows of each reason that has so many, before the most urgent ones fill the rest
 ENOUGH = 8  # runs of an agent; fewer do not say what is usual
 FAR, LEAST_S = 3.0, 60  # a slow run took so many times the median of its agent, and so many seconds more
-COLUMNS = [
-    "next_step",
-    "run_id",
-    "business_name",
-    "agent_name",
-    "reason",
-    "status",
-    "age_s",
-    "since",
-    "n_runs",
-]
+LABEL = ["run_id", "business_name", "agent_name"]
+COLUMNS = ["next_step", *LABEL, "reason", "status", "age_s", "since", "n_runs"]
 # Runs with the same reason of these stand in one row.
 ONE_ROW = ("failed", "decided by policy", "without a source", "data problems")
 NEXT_STEPS = {  # of each reason, the most urgent first
@@ -46,7 +34,8 @@ NEXT_STEPS = {  # of each reason, the most urgent first
     "slow": "See why it was slow",
     "data problems": "Check the data",
 }
-Check = tuple[str, pd.DataFrame, str]  # why, runs or parts of runs with a `label`, and the column since when
+ROW = dict.fromkeys(("why", "run_id", "label"), "str") | {"since": "datetime64[us, UTC]", "age_s": "float64"}
+Rows = dict[str, pd.DataFrame]  # by reason: runs or parts of runs, each with its `label`, and `since` when
 
 
 def look_first(f: Frames) -> Panel:
@@ -69,17 +58,26 @@ def look_first(f: Frames) -> Panel:
         the others of their agent; data that could not be read. Each has two rows if it needs them, the first
         ones fill the others.
     """
+    return needs_panel(f, MAX_ROWS, EACH)
+
+
+def needs_panel(f: Frames, most: int, each: int = 1) -> Panel:
+    """Show at most so many rows: `each` of every reason, before the most urgent ones fill the rest."""
     runs = f.runs.sort_values("created_at", ascending=False, kind="stable")
-    checks = [
-        *_question_checks(f, runs),
-        *_run_checks(f, runs),
-        *_finding_checks(f, runs),
-        ("data problems", _unread_data(f, runs), "created_at"),
-    ]
-    rows = pd.concat([_rows(f, *check) for check in checks])
-    order = rows["why"].map([*NEXT_STEPS].index)
-    rows = rows.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
-    chosen = rows.loc[first_of_each(rows["why"], MAX_ROWS, EACH)]
+    found = _of_questions(f, runs) | _of_runs(f, runs) | _of_findings(f, runs)
+    parts = [found[why].assign(why=why).reindex(columns=[*ROW]).astype(ROW) for why in NEXT_STEPS]
+    rows = pd.concat(parts, ignore_index=True)
+    rows["reason"] = rows["label"].map(words_of).astype("str")
+    ages = (f.runs["as_of"].max() - rows["since"]).dt.total_seconds().clip(lower=0)
+    rows["age_s"] = rows["age_s"].fillna(ages)
+    alike = rows["reason"].where(rows["why"].isin(ONE_ROW), rows.index.astype("str"))
+    by = rows.groupby([rows["why"], alike])["run_id"]
+    rows["n_runs"] = by.transform("nunique").clip(lower=1).astype("int32")
+    rows = rows[by.cumcount() == 0]  # the newest stands for them
+    order = np.lexsort([-rows["n_runs"], rows["why"].map([*NEXT_STEPS].index)])
+    rows = rows.iloc[order].reset_index(drop=True)
+    is_more = rows.groupby("why").cumcount() >= each
+    chosen = rows.loc[is_more.sort_values(kind="stable").index[:most].sort_values()]
     names = runs[["run_id", "business_name", "status"]].astype({"status": "str"})
     names["agent_name"] = agent_titles(runs["agent_name"].fillna(runs["agent"]))
     table = chosen.merge(names, on="run_id", how="left")
@@ -91,91 +89,58 @@ def look_first(f: Frames) -> Panel:
     return Panel("Needs you", sentence, table[COLUMNS])
 
 
-def first_of_each(keys: pd.Series[Any], most: int, each: int = 1) -> pd.Index[Any]:
-    """Choose at most so many rows, in order: some of each key, then as many of the first ones as fit."""
-    is_more = keys.groupby(keys).cumcount() >= each
-    return is_more.sort_values(kind="stable").index[:most].sort_values()
-
-
-def _rows(f: Frames, why: str, rows: pd.DataFrame, since: str) -> pd.DataFrame:
-    """Give a row for each of `rows`, with its label as reason, and its age when the newest run was read."""
-    ages = f.runs["as_of"].max() - rows[since]
-    table = pd.DataFrame(
-        {
-            "why": pd.Series(why, rows.index, "str"),
-            "run_id": rows["run_id"].astype("str"),
-            "reason": rows["label"].astype("str").map(words_of).astype("str"),
-            "since": rows[since].astype("datetime64[us, UTC]"),
-            "age_s": ages.dt.total_seconds().clip(lower=0),
-            "n_runs": pd.Series(1, rows.index, "int32"),
-        }
-    )
-    if "age_s" in rows:
-        table["age_s"] = rows["age_s"].fillna(table["age_s"])
-    return _one_each(table) if why in ONE_ROW else table
-
-
-def _one_each(rows: pd.DataFrame) -> pd.DataFrame:
-    """Put rows with the same reason into one, those of most runs first; the newest stands for them."""
-    n_runs = rows.groupby("reason")["run_id"].transform("nunique")
-    rows = rows.assign(n_runs=n_runs.clip(lower=1).astype("int32"))
-    rows = rows.drop_duplicates("reason")
-    return rows.sort_values("n_runs", ascending=False, kind="stable")
-
-
-def _question_checks(f: Frames, runs: pd.DataFrame) -> Iterator[Check]:
+def _of_questions(f: Frames, runs: pd.DataFrame) -> Rows:
     """Find questions that wait, that expired, and that the policy decided."""
-    questions = runs[["run_id", "created_at", "ended_at"]].merge(f.interrupts, on="run_id")
-    pending = questions[questions["outcome"] == "pending"]
+    questions = runs[["run_id", "ended_at"]].merge(f.interrupts, on="run_id")
+    questions["since"] = questions["asked_at"]
+    pending, expired = (questions[questions["outcome"] == word] for word in ("pending", "lapsed"))
     pending = pending.assign(age_s=pending["wait_s"]).sort_values("wait_s", ascending=False)
-    yield "waiting", pending, "asked_at"
     unread = runs[runs["status"].eq("interrupted") & runs["n_pending"].eq(0)]
-    yield "waiting", unread.assign(label="The question is not in the data"), "updated_at"
-    yield "expired", questions[questions["outcome"] == "lapsed"], "ended_at"
+    unread = unread.assign(label="The question is not in the data", since=unread["updated_at"])
     settled = questions[questions["outcome"].isin(["auto_approve", "skip"])]
     ways = settled["outcome"].astype("str").map(OUTCOMES)
-    settled = settled.assign(label=ways + ": " + settled["label"].fillna(""))
-    yield "decided by policy", settled, "asked_at"
+    return {
+        "waiting": pd.concat([pending, unread]),
+        "expired": expired.assign(since=expired["ended_at"]),
+        "decided by policy": settled.assign(label=ways + ": " + settled["label"].fillna("")),
+    }
 
 
-def _run_checks(f: Frames, runs: pd.DataFrame) -> Iterator[Check]:
-    """Find runs that failed, that completed with failed steps, and that were slow."""
-    errors = f.steps[f.steps["type"] == "error"].drop_duplicates("run_id").set_index("run_id")
-    failed = runs[runs["status"] == "error"]
-    labels = failed["run_id"].map(step_labels(errors)).astype("str")
-    yield "failed", failed.assign(label=labels.fillna("No step says why.")), "ended_at"
-    done = runs[runs["status"] == "completed"]
+def _of_runs(f: Frames, runs: pd.DataFrame) -> Rows:
+    """Find runs that failed, completed with failed steps, or were slow, and errors in the data."""
+    runs = runs.assign(since=runs["ended_at"])
+    steps = f.steps[f.steps["type"] == "error"].drop_duplicates("run_id").set_index("run_id")
+    failed, done = (runs[runs["status"] == word] for word in ("error", "completed"))
+    labels = failed["run_id"].map(step_labels(steps)).astype("str").fillna("No step says why.")
     bad = failures(f)
-    with_failed = _most(done, bad["label"], bad["run_id"], "failed")
-    yield "with failed steps", with_failed, "ended_at"
-    yield "slow", _slow(runs), "created_at"
+    unread = f.problems[f.problems["severity"] == "error"]
+    unread = unread.merge(runs[["run_id", "created_at"]], on="run_id", how="left")
+    problems = unread["problem"].astype("str") + ": " + unread["detail"].fillna("")
+    return {
+        "failed": failed.assign(label=labels),
+        "with failed steps": _most(done, bad["label"], bad["run_id"], "failed"),
+        "slow": _slow(runs),
+        "data problems": unread.assign(label=problems, since=unread["created_at"]),
+    }
 
 
-def _finding_checks(f: Frames, runs: pd.DataFrame) -> Iterator[Check]:
+def _of_findings(f: Frames, runs: pd.DataFrame) -> Rows:
     """Find runs whose findings are surer than their sources, unsure, or without a source."""
-    done = runs[runs["status"] == "completed"]
+    done = runs[runs["status"] == "completed"].assign(since=runs["ended_at"])
     rows = findings_of(f)
     own, outputs = rows[~is_output(rows)], rows[is_output(rows)]
     is_sure = own["confidence"].eq("high").fillna(False)
-    has_weak_sources = own["best_tier"].fillna("secondary").eq("secondary")
-    weak = own[is_sure & has_weak_sources]
-    overconfident = _most(done, weak["title"], weak["run_id"], "on weak or no sources")
-    yield "overconfident", overconfident, "ended_at"
+    weak = own[is_sure & own["best_tier"].fillna("secondary").eq("secondary")]
     has_output = done["run_id"].isin(outputs["run_id"])
     unsure = done[has_output & ~done["confidence"].isin(["high", "medium"])]
     unsure = unsure.sort_values("confidence", kind="stable")
-    labels = "Output has " + unsure["confidence"].fillna("no") + " confidence"
-    yield "low or no confidence", unsure.assign(label=labels), "ended_at"
+    levels = "Output has " + unsure["confidence"].fillna("no") + " confidence"
     bare = runs[runs["run_id"].isin(own.loc[own["n_sources"] == 0, "run_id"])]
-    yield "without a source", bare.assign(label="Findings without a source"), "created_at"
-
-
-def _unread_data(f: Frames, runs: pd.DataFrame) -> pd.DataFrame:
-    """Give the errors in the data, with the run where that is known."""
-    errors = f.problems[f.problems["severity"] == "error"]
-    errors = errors.merge(runs[["run_id", "created_at"]], on="run_id", how="left")
-    labels = errors["problem"].astype("str") + ": " + errors["detail"].fillna("")
-    return errors.assign(label=labels)
+    return {
+        "overconfident": _most(done, weak["title"], weak["run_id"], "on weak or no sources"),
+        "low or no confidence": unsure.assign(label=levels),
+        "without a source": bare.assign(label="Findings without a source", since=bare["created_at"]),
+    }
 
 
 def _most(runs: pd.DataFrame, labels: pd.Series[str], run_ids: pd.Series[str], words: str) -> pd.DataFrame:
@@ -194,7 +159,7 @@ def _slow(runs: pd.DataFrame) -> pd.DataFrame:
     median_s = by.transform("median")
     is_far = own_s > np.maximum(FAR * median_s, median_s + LEAST_S)
     is_usual_known = by.transform("count") >= ENOUGH
-    slow = runs.assign(own_s=own_s, median_s=median_s)[is_far & is_usual_known]
+    slow = runs.assign(own_s=own_s, median_s=median_s, since=runs["created_at"])[is_far & is_usual_known]
     slow = slow.sort_values("own_s", ascending=False)
     own, usual = (slow[name].map(duration).astype("str") for name in ("own_s", "median_s"))
     return slow.assign(label=own + " without waits, median " + usual)

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from runkit.charts.axis import check_zone
 from runkit.charts.fleet_chart import check_hours, fleet_chart
-from runkit.charts.needs_you import first_of_each, look_first
+from runkit.charts.needs_you import look_first, needs_panel
 from runkit.charts.panel import Panel, bundle, lasting, show
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
@@ -86,16 +86,15 @@ class Overview:
         return moment(self.as_of and self.as_of.astimezone(ZoneInfo(self.tz)))
 
     def _html(self) -> str:
-        needs = self.needs_you.table
-        first = needs.loc[first_of_each(needs["next_step"], MOST_NEEDS)]
+        needs = needs_panel(self.frames, MOST_NEEDS)
         return TEMPLATES.get_template("overview.html.j2").render(
             style=STYLE,
             mode=self.mode,
             host=f"{self.host} ·" if self.host else "",
             as_of=self._time(),
             tiles=self.tiles,
-            needs=self.needs_you.sentence.replace(f"{len(needs):,} of ", f"{len(first):,} of ", 1),
-            rows=[_need(row) for row in first.to_dict("records")],
+            needs=needs.sentence,
+            rows=[_need(row) for row in needs.table.to_dict("records")],
             has_figure=self.figure is not None,
         )
 
