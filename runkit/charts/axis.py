@@ -107,7 +107,11 @@ def relative_axis(axis: Axis) -> dict[str, Any]:
     if not axis.folds and 4 < axis.length <= REFINED:
         words = {f"{at} s": duration(at) for at in range(60, REFINED + 1)}
         return {"tickmode": "auto", "ticksuffix": " s", "labelalias": {"0 s": "0"} | words}
-    places, texts = relative_ticks(axis)
+    return array_ticks(*relative_ticks(axis))
+
+
+def array_ticks(places: list[float], texts: list[str]) -> dict[str, Any]:
+    """Some ticks of plotly's axis."""
     return {"tickmode": "array", "tickvals": places, "ticktext": texts}
 
 
@@ -124,17 +128,12 @@ def relative_ticks(axis: Axis) -> tuple[list[float], list[str]]:
     for number, (start, stop) in enumerate(axis.pieces):
         zero = start if number else 0.0  # which the ticks of this piece count from
         shift, end = axis.at(np.array([zero, stop])).tolist()
-        is_last = stop == axis.times[-1]
-        first = int(np.ceil((start - zero) / step))
-        last = int((stop - zero) / step + 1e-9)
-        for count in range(first, last + 1):
-            if number and not count:
-                continue  # the end of a fold
-            text = duration(count * step) if count else "0"
-            text = f"+{text}" if number else text
+        first = 1 if number else int(np.ceil(start / step))  # none at the end of a fold
+        for count in range(first, int((stop - zero) / step + 1e-9) + 1):
+            text = ("+" if number else "") + (duration(count * step) if count else "0")
             place = shift + count * step
             edge = place + width_px(text) / 2 / axis.scale
-            if is_last or edge <= end + SPILL_PX / axis.scale:
+            if stop == axis.times[-1] or edge <= end + SPILL_PX / axis.scale:
                 ticks[place] = text
     return list(ticks), list(ticks.values())
 
@@ -155,12 +154,6 @@ def check_zone(tz: object) -> None:
         raise UsageError(
             f"tz={tz!r} is not known; expected an IANA name like 'UTC' or 'America/New_York'.{hint}"
         ) from None
-
-
-def clock_axis(axis: Axis, origin: int, tz: str) -> dict[str, Any]:
-    """The ticks of plotly's axis in clock times of `tz`; `origin` is in microseconds since 1970."""
-    places, texts = clock_ticks(axis, pd.Timestamp(origin, unit="us", tz="UTC"), tz)
-    return {"tickmode": "array", "tickvals": places, "ticktext": texts}
 
 
 def clock_ticks(axis: Axis, origin: pd.Timestamp, tz: str) -> tuple[list[float], list[str]]:

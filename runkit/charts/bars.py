@@ -15,17 +15,7 @@ from runkit.text import agent_title, run_label
 from runkit.timing import Flags, Ints, levels
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps, or is a run
-WORDS = [
-    "run_id",
-    "step_id",
-    "label",
-    "name",
-    "status",
-    "started_at",
-    "duration_s",
-    "self_s",
-    "n_artifacts",
-]
+WORDS = ["run_id", "step_id", "label", "name", "status", "started_at", "duration_s", "self_s", "n_artifacts"]
 SAME = ["depth", "agent", "name", "type"]  # in which two steps agree that stand in one row of a comparison
 COLORS = {
     "type": {"activity": "#0B7285", "output": "#2B8A3E", "interrupt": "#7950F2", "error": FAILED_COLOR},
@@ -49,14 +39,13 @@ class Scene(NamedTuple):
     - `kind`; `agent`: position in `agents`; `color`: position in `legend`; `row`
     - `is_error`, and `is_failing` if it did not fail because of a step within
 
-    `runs` are the frames' with `start`, `end` and `label`.
+    `runs` are the frames' with `start`, `end`, `label` and the `origin` of their axis, in microseconds.
     """
 
     frames: Frames
     steps: pd.DataFrame
     bars: pd.DataFrame
     runs: pd.DataFrame
-    origin: Ints
     agents: list[str]
     legend: Legend
     notes: pd.Series[Any]
@@ -70,8 +59,9 @@ def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
     is_forest = is_tree and len(frames.runs) > 1
     run_ids = pd.Index(frames.runs["run_id"])
     run = run_ids.get_indexer(pd.Index(frames.steps["run_id"]))
-    runs, origin = _timed_runs(frames, run, time)
+    runs = _timed_runs(frames, run, time)
     steps, run = _with_run_bars(frames.steps, run, runs, runs["n_steps"].eq(0) | is_forest)
+    origin = runs["origin"].to_numpy()
 
     bars = steps[["depth", "is_critical", "is_open", "critical_s"]]
     bars = bars.assign(run=run, is_run=steps["order"] < 0)
@@ -81,27 +71,23 @@ def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
     bars["start"] = (start - origin[run]) / SECOND
     bars["end"] = (start + length - origin[run]) / SECOND
     bars["is_critical"] &= ~is_any(runs["status"], "error")[run]
-    agents = _add_colors(bars, runs, steps, color)
+    agents, legend = _add_colors(bars, runs, steps, color)
     bars, notes = _with_kinds(bars, steps)
-    legend = _legend(color, agents)
     bars["color"] = bars["color"].mask(bars["is_failing"], len(legend))
-    legend.append((FAILING, FAILED_COLOR))
-    return Scene(frames, steps, bars, runs, origin, agents, legend, notes)
+    return Scene(frames, steps, bars, runs, agents, [*legend, (FAILING, FAILED_COLOR)], notes)
 
 
-def _timed_runs(frames: Frames, run: Ints, time: str) -> tuple[pd.DataFrame, Ints]:
-    """The runs with their place on the axis, and the origin of each; `run` is the position of each step's."""
+def _timed_runs(frames: Frames, run: Ints, time: str) -> pd.DataFrame:
+    """The runs with their places on the axis; `run` is the position of each step's."""
     runs = frames.runs.assign(label=run_names(frames)).reset_index(drop=True)
     first_step = frames.steps["started_at"].groupby(run).min()
     began = runs["started_at"].fillna(first_step)
-    first = began
-    if time == "absolute":
-        first = pd.Series(began.min(), began.index, began.dtype)
-    origin = _micros(first)
+    first = pd.Series(began.min(), began.index, began.dtype) if time == "absolute" else began
     runs["began"] = began.fillna(first).fillna(EPOCH)
-    runs["start"] = (_micros(runs["began"]) - origin) / SECOND
+    runs["origin"] = _micros(first)
+    runs["start"] = (_micros(runs["began"]) - runs["origin"]) / SECOND
     runs["end"] = runs["start"] + runs["duration_s"].fillna(0)
-    return runs, origin
+    return runs
 
 
 def _with_run_bars(
@@ -109,8 +95,10 @@ def _with_run_bars(
 ) -> tuple[pd.DataFrame, Ints]:
     """The steps in tree order, run by run, each run's own bar first, and the run of each."""
     if has_bar.any():
-        steps = steps.astype({"status": "str", "type": "str"})
-        steps = pd.concat([_run_bars(runs[has_bar]), steps])
+        own = runs.loc[has_bar, ["run_id", "agent", "label", "status", "duration_s"]]
+        own = own.astype({"status": "str"}).assign(started_at=runs["began"], step_id="", order=-1, depth=0)
+        own = own.assign(n_artifacts=0, critical_s=0.0, is_open=False, is_critical=False)
+        steps = pd.concat([own, steps.astype({"status": "str", "type": "str"})])
         run = np.concatenate([np.flatnonzero(has_bar), run])
     order = np.lexsort((steps["order"], run))
     is_sorted = (np.diff(order) > 0).all()
@@ -134,14 +122,6 @@ def step_labels(steps: pd.DataFrame) -> pd.Series[Any]:
     """Give the labels of steps, or their names where they have none."""
     has_label = steps["label"].str.strip().fillna("") != ""
     return steps["label"].where(has_label, steps["name"])
-
-
-def _run_bars(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of steps for runs; `order` is what no step has."""
-    words = runs[["run_id", "agent", "label", "status", "duration_s"]].astype({"status": "str"})
-    numbers = {"order": -1, "depth": 0, "n_artifacts": 0, "critical_s": 0.0}
-    flags = {"is_open": False, "is_critical": False}
-    return words.assign(started_at=runs["began"], step_id="", **numbers, **flags)
 
 
 def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[Any]]:
@@ -227,26 +207,23 @@ def _answers(frames: Frames, step_ids: pd.Series[str]) -> dict[tuple[str, str], 
     return answers
 
 
-def _add_colors(bars: pd.DataFrame, runs: pd.DataFrame, steps: pd.DataFrame, color: str) -> list[str]:
-    """Set the agent and the color of each bar, as positions in lists; the names of the agents."""
+def _add_colors(
+    bars: pd.DataFrame, runs: pd.DataFrame, steps: pd.DataFrame, color: str
+) -> tuple[list[str], Legend]:
+    """Set the agent and the color of each bar, as positions in the two lists that this gives."""
     names = dict(zip(runs["agent"], runs["agent_name"], strict=True))
     own = runs["agent"].drop_duplicates()  # a run's own agent comes first, the others as they appear
-    codes, agents = pd.factorize(pd.concat([own, steps["agent"]]), use_na_sentinel=False)
+    codes, types = pd.factorize(pd.concat([own, steps["agent"]]), use_na_sentinel=False)
+    agents = [agent_title(_text(agent), _text(names.get(agent))) for agent in types]
     bars["agent"] = codes[len(own) :]
-    bars["color"] = np.minimum(bars["agent"], len(AGENT_COLORS))
-    if color != "agent":
-        known = pd.Index([*COLORS[color]])
-        codes = known.get_indexer(pd.Index(steps[color].astype("object")))
-        bars["color"] = np.where(codes < 0, len(known), codes)
-    return [agent_title(_text(agent), _text(names.get(agent))) for agent in agents]
-
-
-def _legend(color: str, agents: list[str]) -> Legend:
-    """The words and colors of bars."""
-    if color != "agent":
-        return [*COLORS[color].items(), ("other", OTHER_COLOR)]
-    others = [("Other agents", OTHER_COLOR)] if len(agents) > len(AGENT_COLORS) else []
-    return [*zip(agents, AGENT_COLORS, strict=False), *others]
+    if color == "agent":
+        bars["color"] = np.minimum(bars["agent"], len(AGENT_COLORS))
+        others = [("Other agents", OTHER_COLOR)] if len(agents) > len(AGENT_COLORS) else []
+        return agents, [*zip(agents, AGENT_COLORS, strict=False), *others]
+    legend = [*COLORS[color].items(), ("other", OTHER_COLOR)]
+    codes = pd.Index([*COLORS[color]]).get_indexer(pd.Index(steps[color].astype("object")))
+    bars["color"] = np.where(codes < 0, len(legend) - 1, codes)
+    return agents, legend
 
 
 def _text(value: object) -> str | None:

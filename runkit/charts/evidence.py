@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from runkit.charts.panel import Panel, agent_titles, counts, if_any, percent, without_steps, words_of
+from runkit.charts.panel import Panel, agent_titles, counts, panel_of, percent, words_of
 from runkit.charts.stacked_bars import cross, stacked_bars
 from runkit.contract import CONFIDENCES, TIERS
 from runkit.style import MISSING
@@ -68,14 +68,13 @@ def found(f: Frames) -> Panel:
     levels = {*own["confidence"].dropna()}
     lowest = next((word for word in reversed(CONFIDENCES) if word in levels), "none given")
     level = words_of(f.runs["confidence"].iloc[0])
-    output = "" if level == MISSING else f" Output: {level} confidence."
     sentence = (
         f"{plural(len(own), 'finding')}: {percent(n_strong, len(own))} on government or "
-        f"primary sources, {n_bare:,} without a source, "
-        f"lowest confidence: {lowest}."
+        f"primary sources, {n_bare:,} without a source, lowest confidence: {lowest}."
     )
-    sentence = if_any(len(own), "findings", sentence) + output + without_steps(f)
-    return Panel("Findings", sentence, table)
+    sentence = sentence if len(own) else "No findings."
+    sentence += "" if level == MISSING else f" Output: {level} confidence."
+    return panel_of("Findings", sentence, table, f=f)
 
 
 def sources_of(f: Frames, rows: pd.DataFrame) -> pd.DataFrame:
@@ -120,9 +119,8 @@ def evidence(f: Frames) -> Panel:
         f"{plural(len(table), 'different source')} ({counts(table['source_tier'])}); "
         f"{(rows['n_sources'] == 0).sum():,} of {plural(len(rows), 'finding')} without a source."
     )
-    sentence = if_any(len(rows), "findings", sentence) + without_steps(f)
     columns = ["source_name", "source_tier", "source_type", "url", "n_findings", "supports"]
-    return Panel("Sources", sentence, table[columns])
+    return panel_of("Sources", sentence, table[columns], n=len(rows), what="findings", f=f)
 
 
 def matched(a: Frames, b: Frames) -> pd.DataFrame:
@@ -195,12 +193,12 @@ def confidence(f: Frames) -> Panel:
     for word, n_all in kind.value_counts().items():
         n = n_high.get(word, 0)
         shares.append(f"{n:,} of {plural(n_all, str(word))} ({percent(n, n_all)})")
-    sentence = if_any(len(rows), "findings", f"High confidence: {', '.join(shares)}.")
+    sentence = f"High confidence: {', '.join(shares)}."
     names = kind.str.capitalize() + "s: " + agent_titles(rows["agent"]).fillna(MISSING)
     bars = cross(names, level, LEVELS)
     notes = [f"{row['high']:,} of {row.sum():,} high" for _, row in bars.iterrows()]
-    figure = stacked_bars(bars, sentence, notes, "artifacts")
-    return Panel("Confidence", sentence, table.drop(columns="level"), figure)
+    table, figure = table.drop(columns="level"), stacked_bars(bars, notes, "artifacts")
+    return panel_of("Confidence", sentence, table, figure, n=len(rows), what="findings")
 
 
 def _few_ids(run_ids: pd.Series[str]) -> str:
@@ -245,10 +243,9 @@ def sources(f: Frames) -> Panel:
         f"{n_single:,} ({percent(n_single, len(rows))}) on one source only, "
         f"{len(rows) - len(n_of):,} on none."
     )
-    sentence = if_any(len(rows), "findings", sentence)
     tier = table["source_tier"].where(table["source_tier"].isin(TIERS), "other tier")
     bars = pd.DataFrame({word: table["n_runs"].where(tier.eq(word), 0) for word in (*TIERS, "other tier")})
     bars.index = table["source_name"].map(words_of)
     notes = [plural(n, "run") for n in table["n_runs"]]
-    figure = stacked_bars(bars, sentence, notes, "runs with findings on it")
-    return Panel("Sources", sentence, table, figure)
+    figure = stacked_bars(bars, notes, "runs with findings on it")
+    return panel_of("Sources", sentence, table, figure, n=len(rows), what="findings")

@@ -8,6 +8,7 @@ Every function takes `Frames` of any number of runs and gives a `Panel`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,7 @@ from runkit.analysis.decisions import decisions as count_decisions
 from runkit.charts.evidence import ARTIFACT, confidence, findings_of, is_output, sources
 from runkit.charts.fleet_time import budget, failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
-from runkit.charts.panel import (
-    Panel,
-    agent_titles,
-    counts,
-    facts,
-    if_any,
-    lasting,
-    percent,
-    without_steps,
-    words_of,
-)
+from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, panel_of, percent, words_of
 from runkit.charts.stacked_bars import cross, stacked_bars, stacked_columns
 from runkit.style import status
 from runkit.tables.frames import Frames
@@ -103,12 +94,12 @@ def in_short(f: Frames) -> Panel:
         f"{plural(len(runs), 'run')} ({words}); {plural(len(asks), 'question')} waiting{oldest}. "
         f"{budget_words(*spent)}."
     )
-    sentence = if_any(len(runs), "runs", sentence) + without_steps(f)
-    if not f.is_complete:
-        n_seen = plural(f.coverage.seen, "record")
-        missing = f"{f.coverage.refused:,} of {n_seen} not read. {f.coverage.why or ''}"
-        sentence += f" Not complete: {words_of(missing, 300)}"
-    return Panel("In short", sentence, facts(known))
+    panel = panel_of("In short", sentence, facts(known), n=len(runs), what="runs", f=f)
+    if f.is_complete:
+        return panel
+    n_seen = plural(f.coverage.seen, "record")
+    missing = f"{f.coverage.refused:,} of {n_seen} not read. {f.coverage.why or ''}"
+    return replace(panel, sentence=f"{panel.sentence} Not complete: {words_of(missing, 300)}")
 
 
 def volume(f: Frames) -> Panel:
@@ -143,8 +134,7 @@ def volume(f: Frames) -> Panel:
         f"{plural(int(n_shown), 'run')} in {plural(len(table), unit)}, "
         f"at most {most:,} in one {unit}; {len(f.runs) - n_shown:,} not shown."
     )
-    figure = stacked_columns(bars, sentence, f"runs per {unit}")
-    return Panel("Runs over time", sentence, table, figure)
+    return panel_of("Runs over time", sentence, table, stacked_columns(bars, f"runs per {unit}"))
 
 
 def known_status(runs: pd.DataFrame) -> Any:
@@ -179,11 +169,10 @@ def outcomes(f: Frames) -> Panel:
     if took.notna().any():
         middle, p90 = lasting(took.median()), lasting(took.quantile(0.9))
         sentence += f" They took {middle} (median), {p90} (p90), with waits."
-    sentence = if_any(len(f.runs), "runs", sentence)
     bars = cross(agent_titles(f.runs["agent"]), known_status(f.runs), KNOWN_STATUSES)
     notes = [f"{row['completed']:,} of {row.sum():,} completed" for _, row in bars.iterrows()]
-    figure = stacked_bars(bars, sentence, notes, "runs")
-    return Panel("Outcomes", sentence, table, figure)
+    figure = stacked_bars(bars, notes, "runs")
+    return panel_of("Outcomes", sentence, table, figure, n=len(f.runs), what="runs")
 
 
 def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) -> Panel:
@@ -225,11 +214,10 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
         f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, "
         f"{n['n_auto']:,} decided by policy, {n['n_answered']:,} answered.{known}{quick}"
     )
-    sentence = if_any(n["n_asked"], "questions", sentence) + without_steps(f)
     labels = agent_titles(table[by]) if by in ("agent", "kind") else table[by]
     notes = [f"{lasting(wait)} (median)" for wait in table["wait_p50_s"]]
-    figure = stacked_bars(bars.set_axis(labels.tolist()), sentence, notes, "questions")
-    return Panel("Decisions", sentence, table, figure)
+    figure = stacked_bars(bars.set_axis(labels.tolist()), notes, "questions")
+    return panel_of("Decisions", sentence, table, figure, n=n["n_asked"], what="questions", f=f)
 
 
 def evidence(f: Frames) -> Panel:
@@ -266,9 +254,9 @@ def evidence(f: Frames) -> Panel:
         f"with weak evidence: {counts(table['weakness'])}. {WEAK} "
         f"{plural(int((rows['n_hosts'] == 1).sum()), 'finding')} on one host only."
     )
-    sentence = if_any(len(rows), "findings", sentence)
     columns = ["agent", "title", "confidence", "best_tier", "n_sources", "n_hosts", "artifact_no"]
-    return Panel("Evidence", sentence, table[["weakness", *named, *columns]])
+    table = table[["weakness", *named, *columns]]
+    return panel_of("Evidence", sentence, table, n=len(rows), what="findings")
 
 
 def _is_disputed(f: Frames, rows: pd.DataFrame) -> pd.Series[bool]:
@@ -299,4 +287,4 @@ def problems(f: Frames) -> Panel:
     table = kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index()
     n_errors = table.loc[table["severity"] == "error", "n_problems"].sum()
     sentence = f"{plural(int(table['n_problems'].sum()), 'problem')}, {n_errors:,} of them errors."
-    return Panel("Problems in the data", if_any(len(table), "problems", sentence), table)
+    return panel_of("Problems in the data", sentence, table, n=len(table), what="problems")

@@ -7,18 +7,18 @@ answers stand out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from runkit.charts.axis import check_zone
-from runkit.charts.heading import Line, heading_of
-from runkit.charts.labels import bold, colored, note, plain, width_px
-from runkit.charts.layout import figure_layout, title_px
-from runkit.charts.style import SIZE, chosen_theme, faded, keep_private
+from runkit.charts.heading import LONGEST, Heading, heading_of
+from runkit.charts.labels import bold, colored, level, note, pill, plain, width_px
+from runkit.charts.layout import figure_layout, row_axis
+from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, keep_private, lines
 from runkit.errors import UsageError
-from runkit.style import AGENT_COLORS, CONFIDENCE_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
+from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
 from runkit.tables.frames import Frames
 from runkit.text import duration, moment, plural, run_label, short_id
 
@@ -31,7 +31,7 @@ Group = Literal["status", "business", "agent"]
 ORDER = ("error", "interrupted", "running", "completed")  # of statuses, the most urgent first
 MOST_ROWS = 150  # a figure of more rows is taller than three screens
 MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
-ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 34, 460, 14  # heights
+ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 34, 380, 14  # heights
 RIGHT_PX, LIST_PX, PHONE_PX = 190, 460, 162  # status and confidence; the list; names on a phone
 NAME, PHONE_NAME = 28, 11  # characters
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows: more room before the heading of a group, and from it to its runs
@@ -53,25 +53,9 @@ MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
 LISTED = {"interrupted": ("wait", 13, "longest first"), "error": ("created_at", 7, "newest first")}
 NBSP = "\u00a0"  # plotly leaves out empty lines
 GOLDEN = 0.618034  # the golden ratio: its multiples fall evenly between each other
-BARS = {"type": "bar", "orientation": "h", "showlegend": False}
+BARS: Trace = {"type": "bar", "orientation": "h", "showlegend": False}
 ON_TOP = {"side": "top", "tickangle": 0, "fixedrange": True}  # an axis
 SHADE = {"type": "rect", "line": {"width": 0}, "layer": "below"}
-
-
-class Drawing(NamedTuple):
-    """A figure without its title.
-
-    `phone` is what changes in the layout on a narrow screen, `hidden` are the traces that it has no room for,
-    and `missing` says so in words.
-    """
-
-    traces: list[dict[str, Any]]
-    height: int
-    margin: dict[str, int]
-    layout: dict[str, Any]
-    phone: dict[str, Any]
-    missing: str = ""
-    hidden: tuple[int, ...] = ()
 
 
 def fleet_chart(
@@ -120,16 +104,21 @@ def fleet_chart(
     check_zone(tz)
     keep_private()
     runs, theme = _runs(f, sort, tz), chosen_theme()
-    if len(runs) <= MOST_ROWS:
-        drawing = _rows(runs, theme, group, sla_h)
-    else:
-        drawing = _points(runs, theme, sla_h, has_list)
-    phone_note = f"A wide screen shows {drawing.missing}, too." if drawing.missing else ""
-    heading = heading_of(_title(runs, title, sla_h), theme, phone_note)
-    layout = figure_layout(theme, heading, drawing.height, 0) | drawing.layout
-    layout["meta"] |= {"narrow": {"layout": drawing.phone, "hidden": drawing.hidden}}
-    layout["margin"] = drawing.margin | {"t": drawing.margin["t"] + title_px(heading)}
-    return go.Figure(drawing.traces, layout)
+    is_points, has_waits = len(runs) > MOST_ROWS, bool((runs["wait"] > 0).any())
+    missing = "a list" * has_list if is_points else "the work" * has_waits
+    phone_note = f"A wide screen shows {missing}, too." if missing else ""
+    heading = heading_of(theme, *_title(runs, title, sla_h), narrow_note=phone_note)
+    if is_points:
+        layout = _points_layout(runs, heading, theme, sla_h, has_list)
+        return go.Figure(_markers(runs, theme), layout)
+    heads, runs = _placed(runs, group, theme)
+    layout = _rows_layout(runs, heads, heading, theme, sla_h if has_waits else None)
+    layout |= _scales(runs, has_waits)
+    if has_waits:  # on a phone there is no room for the bars of work
+        phone = layout["meta"]["narrow"]
+        phone["layout"] |= PHONE_WAITS | {"xaxis2.range": _wait_range(runs, PHONE_SHARE)}
+        phone["hidden"] = [0]
+    return go.Figure([_work(runs, theme), *_waits(runs, theme)], layout)
 
 
 def check_hours(sla_h: object) -> None:
@@ -166,25 +155,9 @@ def _runs(f: Frames, sort: str, tz: str) -> pd.DataFrame:
     return runs.iloc[np.lexsort(keys[sort])].reset_index(drop=True)
 
 
-def _title(runs: pd.DataFrame, title: str | None, sla_h: float | None) -> list[Line]:
+def _title(runs: pd.DataFrame, title: str | None, sla_h: float | None) -> list[list[str]]:
     """How many runs from when to when, what stands out, and how many are not drawn."""
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
-    since = f" · {' to '.join(created)}" if len(created) else ""
-    lines: list[Line] = [[(title or plural(len(runs), "run"), "text+"), (since, "muted")]]
-    if counts := _counts(runs, sla_h):
-        lines.append([(counts, "muted")])
-    n_dated = runs["created_at"].count()
-    n_drawn = min(n_dated, MOST_POINTS)
-    if MOST_ROWS < len(runs) > n_drawn:
-        words = f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first"
-        if n_dated < len(runs):
-            words += f"; {len(runs) - n_dated:,} without a time of creation"
-        lines.append([(words, "muted")])
-    return lines
-
-
-def _counts(runs: pd.DataFrame, sla_h: float | None) -> str:
-    """Say what stands out, in numbers."""
     failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
     work = completed["working_s"].dropna()
     n_over = (waiting["wait"] > sla_h * 3_600).sum() if sla_h else 0
@@ -195,37 +168,51 @@ def _counts(runs: pd.DataFrame, sla_h: float | None) -> str:
         f"{len(running):,} running": len(running),
         f"median work of completed runs {duration(work.median())}": len(work),
     }
-    return " · ".join(words for words, n in parts.items() if n)
+    n_dated = runs["created_at"].count()
+    n_drawn = min(n_dated, MOST_POINTS)
+    left_out = ""
+    if MOST_ROWS < len(runs) > n_drawn:
+        left_out = f"{n_drawn:,} of {len(runs):,} runs drawn, the most urgent first"
+        if n_dated < len(runs):
+            left_out += f"; {len(runs) - n_dated:,} without a time of creation"
+    name = plain(title or plural(len(runs), "run"), LONGEST)
+    return [[name, " to ".join(created)], [words for words, n in parts.items() if n], [left_out]]
 
 
-def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | None) -> Drawing:
-    """Draw a row per run, in groups with a heading: work on a linear scale, waiting on a log scale."""
-    heads, runs = _placed(runs, group, theme)
-    words = (_words(run, theme) for run in runs.to_dict("records"))
-    names, phone_names, states, icons = zip(*words, strict=True)
-    labels_px = max(map(width_px, names))
-    y, last = runs["y"].tolist(), runs["y"].max()
-    rows = {
-        "range": [last + 0.7, -0.7],
-        "showgrid": False,
-        "fixedrange": True,
-        "side": "right",
-        "tickfont": {"size": SIZE, "color": theme.text},
-    }
-    # Labels right of their axis and moved left begin at one line.
-    left = {"anchor": "free", "position": 0, "ticklabelstandoff": -labels_px}
-    named = {"tickvals": [*heads, *y], "ticktext": [*heads.values(), *names]}
-    ended = {"tickvals": y, "ticktext": states}
-    beyond = {"xref": "x2", "x0": (sla_h or 0) * 3_600, "x1": 1e20}
-    band = _band(theme, sla_h, "top left", beyond | {"yref": "y2 domain", "y0": 0, "y1": 1})
-    has_waits = bool((runs["wait"] > 0).any())
-    layout = {
-        "shapes": band if has_waits else [],
-        "xaxis": _work_axis(runs) | ({} if has_waits else {"domain": [0, NO_WAITS]}),
-        "xaxis2": _wait_axis(runs) | ({} if has_waits else {"domain": [NO_WAITS, 1], "visible": False}),
-        "yaxis": rows | left | named,
-        "yaxis2": rows | ended | {"anchor": "x2", "ticklabelstandoff": 8},
-    }
+def _placed(runs: pd.DataFrame, group: str | None, theme: Theme) -> tuple[dict[float, str], pd.DataFrame]:
+    """Put runs into groups: the headings by their row, and the runs with their row as `y`."""
+    if group is None:
+        return {}, runs.assign(y=np.arange(len(runs), dtype=float))
+    key = runs["agent_name" if group == "agent" else group].astype(object).fillna("Unknown")
+    urgency, size = runs["rank"].groupby(key).min(), key.value_counts()
+    order = key.map(urgency if group == "status" else -size)
+    runs = runs.assign(key=key).iloc[np.lexsort([key.rank(method="dense"), order])]
+    number, words = pd.factorize(runs["key"])
+    runs = runs.assign(y=np.arange(len(runs)) + AFTER_HEAD + (AFTER_HEAD + BEFORE_HEAD) * number)
+    heads = {}
+    for word, first in zip(words, runs.groupby(number)["y"].min(), strict=True):
+        name = pill(word, theme) if group == "status" else bold(plain(word, 40))
+        heads[first - AFTER_HEAD] = f"{name} {size[word]:,}"
+    return heads, runs
+
+
+def _rows_layout(
+    runs: pd.DataFrame, heads: dict[float, str], heading: Heading, theme: Theme, sla_h: float | None
+) -> dict[str, Any]:
+    """The layout of a row per run, in groups with a heading, but for the scales."""
+    ids = [colored(plain(short_id(run_id)), theme.muted) for run_id in runs["run_id"]]
+    names, phone_names = (
+        [f"{plain(name, most)} {run_id}" for name, run_id in zip(runs["business"], ids, strict=True)]
+        for most in (NAME, PHONE_NAME)
+    )
+    states = [pill(word, theme) for word in runs["status"]]
+    levels = [f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]]
+    icons = [colored(look.icon, getattr(theme, look.color)) for look in map(status, runs["status"])]
+    labels_px, y, last = max(map(width_px, names)), runs["y"].tolist(), runs["y"].max()
+    rows = row_axis(theme, labels_px, [*heads, *y], [*heads.values(), *names]) | {"range": [last + 0.7, -0.7]}
+    ended = {"tickvals": y, "ticktext": [a + b for a, b in zip(states, levels, strict=True)]}
+    margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": EDGE_PX}
+    layout = figure_layout(theme, heading, int(ROW_PX * (last + 1.4)), margin)
     phone = {
         "margin.l": PHONE_PX,
         "margin.r": 36,
@@ -233,88 +220,50 @@ def _rows(runs: pd.DataFrame, theme: Theme, group: str | None, sla_h: float | No
         "yaxis.ticktext": [*heads.values(), *phone_names],
         "yaxis2.ticktext": icons,
     }
-    height = int(ROW_PX * (last + 1.4)) + HEAD_PX + EDGE_PX
-    margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": EDGE_PX}
-    drawing = Drawing([_work(runs, theme), *_waits(runs, theme)], height, margin, layout, phone)
-    if not has_waits:
-        return drawing
-    # A phone has no room for the bars of work.
-    phone |= PHONE_WAITS | {"xaxis2.range": _wait_range(runs, PHONE_SHARE)}
-    return drawing._replace(phone=phone, missing="the work", hidden=(0,))
+    beyond = {"xref": "x2", "x0": (sla_h or 0) * 3_600, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
+    return layout | {
+        "shapes": _band(theme, sla_h, "top left", beyond),
+        "yaxis": rows,
+        "yaxis2": rows | ended | {"anchor": "x2", "ticklabelstandoff": 8},
+        "meta": layout["meta"] | {"narrow": {"layout": phone, "hidden": []}},
+    }
 
 
-def _words(run: dict[Any, Any], theme: Theme) -> tuple[str, str, str, str]:
-    """The words of a row: its name, the same on a phone, and its status, on a phone as an icon."""
-    look, level = status(run["status"]), run["confidence"]
-    color = getattr(theme, look.color)
-    state = bold(colored(plain(look, 20), color))
-    if isinstance(level, str):
-        shade = getattr(theme, CONFIDENCE_COLORS.get(level, "muted"))
-        state += f" · {colored(plain(level.capitalize(), 14), shade)}"
-    run_id = colored(plain(short_id(run["run_id"])), theme.muted)
-    name, phone_name = (f"{plain(run['business'], most)} {run_id}" for most in (NAME, PHONE_NAME))
-    return name, phone_name, state, colored(look.icon, color)
-
-
-def _work_axis(runs: pd.DataFrame) -> dict[str, Any]:
-    """The linear axis of work; its bars have their durations beside them instead of ticks."""
+def _scales(runs: pd.DataFrame, has_waits: bool) -> dict[str, Any]:
+    """The linear scale of work, which needs no ticks beside its texts, and the logarithmic one of waits."""
     longest = max(1.0, runs["working_s"].max())
-    return ON_TOP | {
+    work = {
         "title": {"text": "Agent work", "standoff": 4},
-        "domain": [0, 0.4],
+        "domain": [0, 0.4 if has_waits else NO_WAITS],
         "range": [0, longest * 1.6],
         "tickvals": [0],
         "ticktext": ["0"],
     }
-
-
-def _wait_range(runs: pd.DataFrame, text_share: float) -> list[float]:
-    """The logarithms at the ends of the axis of waits."""
-    low, high = np.log10([LEAST_WAIT, max(LEAST_LOG_S, runs["wait"].max())]).tolist()
-    return [low, low + (high - low) / (1 - text_share)]
-
-
-def _wait_axis(runs: pd.DataFrame) -> dict[str, Any]:
-    """The logarithmic axis of waits."""
-    return ON_TOP | {
+    waits = {
         "title": {"text": "Waiting for a reviewer (log scale)", "standoff": 4},
         "type": "log",
-        "domain": [0.44, 1],
+        "domain": [0.44 if has_waits else NO_WAITS, 1],
         "range": _wait_range(runs, TEXT_SHARE),
         "tickvals": [*ROW_TICKS],
         "ticktext": [TICKS[seconds] for seconds in ROW_TICKS],
         "anchor": "y2",
+        "visible": has_waits,
     }
+    return {"xaxis": ON_TOP | work, "xaxis2": ON_TOP | waits}
 
 
-def _placed(runs: pd.DataFrame, group: str | None, theme: Theme) -> tuple[dict[float, str], pd.DataFrame]:
-    """Put runs into groups: the headings by their row, and the runs with their row as `y`."""
-    if group is None:
-        return {}, runs.assign(y=np.arange(len(runs), dtype=float))
-    column = "agent_name" if group == "agent" else group
-    key = runs[column].astype(object).fillna("Unknown")
-    urgency, size = runs["rank"].groupby(key).min(), key.value_counts()
-    order = key.map(urgency if group == "status" else -size)
-    runs = runs.assign(key=key).iloc[np.lexsort([key.rank(method="dense"), order])]
-    number, words = pd.factorize(runs["key"])
-    y = np.arange(len(runs)) + AFTER_HEAD + (AFTER_HEAD + BEFORE_HEAD) * number
-    runs = runs.assign(y=y)
-    heads = {}
-    for word, first in zip(words, runs.groupby(number)["y"].min(), strict=True):
-        look = status(word) if group == "status" else None
-        color = getattr(theme, look.color) if look else theme.text
-        name = bold(colored(plain(look or word, 40), color))
-        heads[first - AFTER_HEAD] = f"{name} {size[word]:,}"
-    return heads, runs
+def _wait_range(runs: pd.DataFrame, text_share: float) -> list[float]:
+    """The logarithms at the ends of the scale of waits."""
+    low, high = np.log10([LEAST_WAIT, max(LEAST_LOG_S, runs["wait"].max())]).tolist()
+    return [low, low + (high - low) / (1 - text_share)]
 
 
-def _work(runs: pd.DataFrame, theme: Theme) -> dict[str, Any]:
+def _work(runs: pd.DataFrame, theme: Theme) -> Trace:
     """Draw agent work: bars with their duration."""
     runs = runs[runs["working_s"].notna()]
     is_failed, is_open = runs["status"] == "error", runs["status"] == "running"
-    usual = AGENT_COLORS[0]
-    fill = np.select([is_failed, is_open], [FAILED_COLOR, theme.line], usual)
-    edge = {"color": usual, "width": is_open.astype(float).tolist()}
+    fill = np.select([is_failed, is_open], [FAILED_COLOR, theme.line], AGENT_COLORS[0])
+    edge = {"color": AGENT_COLORS[0], "width": is_open.astype(float).tolist()}
     bars = {
         "x": runs["working_s"].tolist(),
         "y": runs["y"].tolist(),
@@ -325,47 +274,47 @@ def _work(runs: pd.DataFrame, theme: Theme) -> dict[str, Any]:
     return BARS | bars | _durations(runs["working_s"], is_open, theme) | _hover(runs)
 
 
-def _waits(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
+def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw waits: a line with a dot, open while a question is pending."""
     runs = runs[runs["wait"] > 0]
     is_open = runs["status"] == "interrupted"
-    ends = runs["wait"].clip(lower=LEAST_WAIT)
+    ends, y = runs["wait"].clip(lower=LEAST_WAIT), runs["y"].tolist()
     color = np.where(is_open, theme.wait, OTHER_COLOR).tolist()
     fill = np.where(is_open, theme.ground, OTHER_COLOR).tolist()
-    place = {"xaxis": "x2", "yaxis": "y2", "y": runs["y"].tolist()}
-    lines = {
+    place = {"xaxis": "x2", "yaxis": "y2"}
+    bars = {
         "base": [LEAST_WAIT] * len(runs),
         "x": (ends - LEAST_WAIT).tolist(),
+        "y": y,
         "width": 0.1,
         "marker": {"color": color},
         "hoverinfo": "skip",
     }
-    dots = {
-        "type": "scatter",
-        "mode": "markers+text",
-        "x": ends.tolist(),
-        "textposition": "middle right",
-        "marker": {"size": 9, "color": fill, "line": {"width": 2, "color": color}},
-    }
+    mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
+    look = place | {"mode": "markers+text", "textposition": "middle right", "marker": mark}
     texts = _durations(runs["wait"], is_open, theme)
-    return [BARS | lines | place, dots | place | texts | _hover(runs)]
+    return [BARS | bars | place, lines(ends.tolist(), y, **look | texts | _hover(runs))]
 
 
 def _durations(seconds: pd.Series[float], is_open: pd.Series[bool], theme: Theme) -> dict[str, Any]:
     """Write a duration at each mark."""
     texts = [f"  {duration(s)}{' so far' * more}" for s, more in zip(seconds, is_open, strict=True)]
-    font = {"size": SIZE - 1, "color": theme.text}
-    return {"text": texts, "textfont": font, "cliponaxis": False, "showlegend": False}
+    return {"text": texts, "textfont": {"size": SIZE - 1, "color": theme.text}, "cliponaxis": False}
 
 
-def _points(runs: pd.DataFrame, theme: Theme, sla_h: float | None, has_list: bool) -> Drawing:
-    """Draw a point per run: when it was created, and how long it waited."""
+def _points_layout(
+    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float | None, has_list: bool
+) -> dict[str, Any]:
+    """The layout of a point per run: when it was created, and how long it waited."""
     ticks = {NO_WAIT: "no wait"} | TICKS
     longest = max(LEAST_POINTS_S, runs["wait"].max() * 1.5)
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
     beyond = across | {"y0": (sla_h or 0) * 3_600, "y1": 1e20}
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
-    layout = {
+    margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": 76}
+    layout = figure_layout(theme, heading, POINTS_PX, margin)
+    phone = {"margin.l": 56, "margin.r": 12, "annotations": [], "xaxis.nticks": 4, "xaxis.tickangle": 0}
+    return layout | {
         "xaxis": {"type": "date"},
         "yaxis": {
             "type": "log",
@@ -374,23 +323,14 @@ def _points(runs: pd.DataFrame, theme: Theme, sla_h: float | None, has_list: boo
             "ticktext": [*ticks.values()],
             "fixedrange": True,
         },
-        "legend": {"orientation": "h", "x": 0, "y": -0.09, "yanchor": "top"},
+        "legend": LEGEND | {"y": -0.09},
         "shapes": [*_band(theme, sla_h, "bottom left", beyond), SHADE | across | lane],
         "annotations": _list(runs, theme) if has_list else [],
+        "meta": layout["meta"] | {"narrow": {"layout": phone, "hidden": []}},
     }
-    phone = {
-        "margin.l": 56,
-        "margin.r": 12,
-        "annotations": [],
-        "xaxis.nticks": 4,
-        "xaxis.tickangle": 0,
-    }
-    margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": 76}
-    missing = "a list" if has_list else ""
-    return Drawing(_markers(runs, theme), POINTS_PX, margin, layout, phone, missing)
 
 
-def _markers(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
+def _markers(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw a marker per run, a trace per status, the urgent ones on top; at most `MOST_POINTS` runs."""
     looks = {
         "completed": (OTHER_COLOR, "circle", 0.6),
@@ -400,60 +340,43 @@ def _markers(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
     }
     n_of = runs["status"].value_counts()
     urgent_first = runs.sort_values("rank", kind="stable").dropna(subset="created_at")
-    traces: list[dict[str, Any]] = []
+    traces: list[Trace] = []
     for _, own in urgent_first.head(MOST_POINTS).groupby(["rank", "status"], sort=True):
         word = own["status"].iloc[0]
         color, symbol, opacity = looks.get(word, (OTHER_COLOR, "diamond", 0.8))
         edge = {"width": 2 if symbol in ("circle-open", "x-thin") else 0, "color": color}
+        mark = {"size": 7, "color": color, "symbol": symbol, "opacity": opacity, "line": edge}
         # Runs without a wait are spread over their lane, so that points do not hide each other.
         spread = NO_WAIT * np.exp((own.index.to_numpy() * GOLDEN % 1 - 0.5) * 0.9)
         waits = own["wait"].clip(lower=LEAST_WAIT).where(own["wait"] > 0, spread)
-        created = own["created_at"].dt.tz_localize(None).astype("datetime64[ms]")
-        trace = {
-            "type": "scatter",
-            "mode": "markers",
-            "x": created.astype("int64").tolist(),
-            "y": waits.tolist(),
-            "name": f"{plain(status(word), 30)} {n_of[word]:,}",
-            "marker": {
-                "size": 7,
-                "color": color,
-                "symbol": symbol,
-                "opacity": opacity,
-                "line": edge,
-            },
-        }
-        traces.insert(0, trace | _hover(own))
+        created = own["created_at"].dt.tz_localize(None).astype("datetime64[ms]").astype("int64")
+        name = f"{plain(status(word), 30)} {n_of[word]:,}"
+        look = {"mode": "markers", "name": name, "marker": mark, "showlegend": True}
+        traces.insert(0, lines(created.tolist(), waits.tolist(), **look | _hover(own)))
     return traces
 
 
 def _list(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
     """List the longest waits and the newest failures right of the points: names, ids, and times."""
-    lines: list[tuple[str, str, str]] = []
-    blank = (NBSP, NBSP, NBSP)
+    rows: list[tuple[str, str, str]] = []
     for word, (column, least, order) in LISTED.items():
         own = runs[runs["status"] == word]
         if own.empty:
             continue
         state = STATUSES[word]
-        head = f"{state} {len(own):,}, {order}"
-        lines += [blank] if lines else []
-        lines.append((bold(colored(head, getattr(theme, state.color))), NBSP, NBSP))
+        head = colored(f"{state} {len(own):,}, {order}", getattr(theme, state.color))
+        rows += [(NBSP, NBSP, NBSP)] if rows else []
+        rows.append((bold(head), NBSP, NBSP))
         n_others = runs["status"].isin([*LISTED]).sum() - len(own)
-        most = max(least, MOST_LISTED - n_others)
-        first = own.sort_values(column, ascending=False, kind="stable").head(most)
-        for run in first.to_dict("records"):
+        first = own.sort_values(column, ascending=False, kind="stable")
+        for run in first.head(max(least, MOST_LISTED - n_others)).to_dict("records"):
             time = moment(run[column]) if word == "error" else f"{duration(run[column])} so far"
-            lines.append((plain(run["business"], NAME), plain(short_id(run["run_id"])), time))
+            rows.append((plain(run["business"], NAME), plain(short_id(run["run_id"])), time))
     place = {"xref": "paper", "x": 1, "yref": "paper", "y": 1, "yanchor": "top"}
-    columns = (
-        (36, "left", theme.text),
-        (242, "left", theme.muted),
-        (LIST_PX - 16, "right", theme.text),
-    )
+    columns = ((36, "left", theme.text), (242, "left", theme.muted), (LIST_PX - 16, "right", theme.text))
     return [
         note("<br>".join(words), color, SIZE, xshift=px, xanchor=side, align=side, **place)
-        for words, (px, side, color) in zip(zip(*lines, strict=True), columns, strict=False)
+        for words, (px, side, color) in zip(zip(*rows, strict=True), columns, strict=False)
     ]
 
 
@@ -461,11 +384,8 @@ def _band(theme: Theme, sla_h: float | None, corner: str, place: dict[str, Any])
     """Shade the waits beyond the time within which a reviewer should answer."""
     if sla_h is None:
         return []
-    label = {
-        "text": f"over {sla_h:g} h",
-        "font": {"size": SIZE - 0.5, "color": theme.attention},
-        "textposition": corner,
-    }
+    font = {"size": SIZE - 0.5, "color": theme.attention}
+    label = {"text": f"over {sla_h:g} h", "font": font, "textposition": corner}
     return [SHADE | place | {"fillcolor": faded(theme.wait, 0.1), "label": label}]
 
 
@@ -475,10 +395,6 @@ def _hover(runs: pd.DataFrame) -> dict[str, Any]:
     for run in runs.to_dict("records"):
         label = run_label(run["run_id"], run["business_name"], run["agent_name"])
         wait = f"{duration(run['wait'])} waiting" if run["wait"] > 0 else "no wait"
-        lines = [
-            bold(plain(label, 80)),
-            plain(status(run["status"]), 30),
-            f"{duration(run['working_s'])} work, {wait}",
-        ]
-        texts.append("<br>".join(lines))
+        state, work = plain(status(run["status"]), 30), f"{duration(run['working_s'])} work"
+        texts.append(f"{bold(plain(label, 80))}<br>{state}<br>{work}, {wait}")
     return {"hovertext": texts, "hoverinfo": "text"}

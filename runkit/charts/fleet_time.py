@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.bars import step_labels
-from runkit.charts.panel import Panel, agent_titles, if_any, lasting, percent, without_steps
+from runkit.charts.panel import Panel, agent_titles, lasting, panel_of, percent
 from runkit.charts.run_time import PARTS, failures, step_names
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.contract import FINAL_STATUSES
@@ -87,13 +87,11 @@ def budget(f: Frames) -> Panel:
         f"{plural(len(ended), 'ended run')} took {lasting(sums['duration_s'])}, "
         f"{percent(sums['waiting_s'], sums['duration_s'])} of it waiting."
     )
-    sentence = if_any(len(ended), "ended runs", sentence) + without_steps(f)
     names = agent_titles(table["agent"]).fillna(MISSING)
     names = table["group"].str.capitalize().where(table["group"] != OF_AGENT, names)
     notes = [*map(lasting, table["duration_s"])]
-    bars = table[PARTS].set_axis(names)
-    figure = stacked_bars(bars, sentence, notes, "share of the time", "percent")
-    return Panel("Where the time went", sentence, table, figure)
+    figure = stacked_bars(table[PARTS].set_axis(names), notes, "share of the time", "percent")
+    return panel_of("Where the time went", sentence, table, figure, n=len(ended), what="ended runs", f=f)
 
 
 def waits(f: Frames) -> Panel:
@@ -128,14 +126,13 @@ def waits(f: Frames) -> Panel:
     sentence = (
         f"{plural(len(questions), 'question')} to reviewers, {n_of['n_pending'].sum():,} waiting.{took}"
     )
-    sentence = if_any(len(questions), "waits", sentence)
+    sentence = sentence if len(questions) else "No waits."
     if n_settled := len(f.interrupts) - len(questions):
         sentence += f" {n_settled:,} decided by policy."
     bars = questions.groupby("place")[ASKED].sum()
     bars = bars.reindex(range(len(names)), fill_value=0).set_axis(names)
     notes = [f"{n:,}" for n in bars.sum(axis=1)]
-    figure = stacked_bars(bars, sentence, notes, "questions")
-    return Panel("Waits for reviewers", sentence, table, figure)
+    return panel_of("Waits for reviewers", sentence, table, stacked_bars(bars, notes, "questions"))
 
 
 def _bucket_ends(waited: pd.Series[float]) -> list[float]:
@@ -170,7 +167,6 @@ def slowest_steps(f: Frames) -> Panel:
         f"{lasting(work['self_s'].sum())} own time, "
         f"{lasting(kinds['critical_s'].sum())} on the critical path."
     )
-    sentence = if_any(len(work), "steps", sentence) + without_steps(f)
     kinds = kinds.sort_values(["critical_s", "median_s"], ascending=False, kind="stable")
     table = kinds.head(SLOWEST).reset_index(drop=True)
     numbers = zip(table["critical_s"], table["n_runs"], strict=True)
@@ -179,8 +175,8 @@ def slowest_steps(f: Frames) -> Panel:
     if len(kinds) > SLOWEST:
         axis += f" · {SLOWEST} of {len(kinds):,} kinds shown"
     bars = table[["critical_s"]].set_axis(step_names(table))
-    figure = stacked_bars(bars, sentence, notes, axis, "seconds")
-    return Panel("Slowest steps", sentence, table, figure)
+    figure = stacked_bars(bars, notes, axis, "seconds")
+    return panel_of("Slowest steps", sentence, table, figure, n=len(work), what="steps", f=f)
 
 
 def failed_steps(f: Frames) -> Panel:
@@ -217,12 +213,11 @@ def failed_steps(f: Frames) -> Panel:
     )
     if n_completed := completed.nunique():
         sentence += f" {n_completed:,} of these runs completed."
-    sentence = if_any(len(bad), "failed steps", sentence) + without_steps(f)
     n_other = table["n_runs"] - table["n_completed"]
     bars = pd.DataFrame({"n_not_completed": n_other, "n_completed": table["n_completed"]})
     notes = [plural(n, "run") for n in table["n_runs"]]
-    figure = stacked_bars(bars.set_axis(step_names(table)), sentence, notes, "runs")
-    return Panel("Failed steps", sentence, table, figure)
+    figure = stacked_bars(bars.set_axis(step_names(table)), notes, "runs")
+    return panel_of("Failed steps", sentence, table, figure, n=len(bad), what="failed steps", f=f)
 
 
 def why_slow(f: Frames, run_id: str | None = None) -> Panel:

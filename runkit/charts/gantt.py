@@ -96,8 +96,7 @@ def gantt(
     import plotly.graph_objects as go
 
     words = {"rows": rows, "time": time, "color": color, "sort": sort, "group": group}
-    _check_words(words | {"compress_waits": compress_waits})
-    _check_values(max_bars, depth, title)
+    _check(max_bars, depth, title, words | {"compress_waits": compress_waits})
     check_zone(tz)
     read = source if isinstance(source, Frames) else frames(source)
     if read.runs.empty:
@@ -115,22 +114,17 @@ def gantt(
     kind = "agent" if kind == "pair" else kind
     scene = scene_of(read, time, color, is_tree=kind == "tree")
     axis, tz = _axis(scene, compress_waits, tz)
-    picture, note = _picture(scene, kind, max_bars, depth, axis, tz)
+    picture = _picture(scene, kind, max_bars, depth, axis, tz)
     texts, reach = durations(picture)
     data = [*traces(picture), *texts, *legend(picture)]
-    heading = _heading(picture, title, note)
     clock = tz if time == "absolute" else None
-    return go.Figure(data, layout(picture, data, heading, tz=clock, reach=reach))
+    return go.Figure(data, layout(picture, data, _heading(picture, title), tz=clock, reach=reach))
 
 
-def _check_words(words: dict[str, object]) -> None:
+def _check(max_bars: object, depth: object, title: object, words: dict[str, object]) -> None:
     for name, word in words.items():
-        is_known = any(word is choice for choice in CHOICES[name])
-        if not is_known and not (isinstance(word, str) and word in CHOICES[name]):
+        if word not in CHOICES[name]:
             raise UsageError.one_of(name, word, map(str, CHOICES[name]))
-
-
-def _check_values(max_bars: object, depth: object, title: object) -> None:
     if type(max_bars) is not int or max_bars < 0:
         raise UsageError(f"max_bars={max_bars!r} cannot be used; expected a whole number, 0 or more.")
     if depth not in (None, "auto") and not (type(depth) is int and depth > 0):
@@ -154,15 +148,13 @@ def _axis(scene: Scene, compress_waits: bool | str, tz: str) -> tuple[Axis, str]
     axis = axis_of(first, last, folds if is_folded else ())
     bars["x0"] = axis.at(bars["start"].to_numpy())
     bars["x1"] = axis.at(bars["end"].to_numpy())
-    earliest = scene.origin.min() + first * SECOND
-    latest = scene.origin.max() + last * SECOND
+    earliest = runs["origin"].min() + first * SECOND
+    latest = runs["origin"].max() + last * SECOND
     has_zone = earliest > FIRST + DAY and latest < LAST - DAY
     return axis, tz if has_zone else "UTC"
 
 
-def _picture(
-    scene: Scene, kind: str, max_bars: int, depth: int | str | None, axis: Axis, tz: str
-) -> tuple[Picture, str]:
+def _picture(scene: Scene, kind: str, max_bars: int, depth: int | str | None, axis: Axis, tz: str) -> Picture:
     """Choose what is shown, give each bar its row, and say how many steps are shown if not all are."""
     bars, n_steps = scene.bars, len(scene.frames.steps)
     is_bounded = len(bars) > max_bars
@@ -178,21 +170,19 @@ def _picture(
         bars["row"] = shown.bars["row"].reindex(bars.index)
         path = critical_path(scene, is_shown, axis)
     if not is_shown.all():
-        n_shown = n_steps - int((~is_shown).sum())
-        note = f"{n_shown:,} of {n_steps:,} steps shown"
+        note = f"{n_steps - int((~is_shown).sum()):,} of {n_steps:,} steps shown"
     drawn = with_hover(shown, with_words(shown, drawn), tz)
-    is_failed = bool(scene.runs["status"].eq("error").all())
     has_path = not is_bounded and bars["is_critical"].any()
-    is_solid = drawn["is_critical"] if has_path else not is_failed
+    is_solid = drawn["is_critical"] if has_path else not scene.runs["status"].eq("error").all()
     drawn = drawn.assign(is_solid=drawn["is_failing"] | is_solid)
-    return Picture(shown, drawn, rows, axis, path, chosen_theme(), is_bounded), note
+    return Picture(shown, drawn, rows, axis, chosen_theme(), path, is_bounded, note)
 
 
-def _heading(picture: Picture, title: str | None, note: str) -> Heading:
-    runs, bars = picture.scene.frames.runs, picture.scene.bars
+def _heading(picture: Picture, title: str | None) -> Heading:
+    runs, bars = picture.scene.runs, picture.scene.bars
     if len(runs) > 1:
-        return runs_heading(runs, picture.theme, title, note)
+        return runs_heading(runs, picture.theme, title, picture.note)
     failing = bars[bars["is_failing"] & (runs["status"].iloc[0] == "error")]
-    steps = picture.scene.steps.loc[[failing["end"].idxmax()]] if len(failing) else failing
-    label = step_labels(steps).iloc[0] if len(failing) else None
-    return run_heading(runs.iloc[0], picture.theme, label, title, note)
+    steps = picture.scene.steps.loc[failing.nlargest(1, "end").index]
+    label = next(iter(step_labels(steps)), None)
+    return run_heading(runs.iloc[0], picture.theme, label, title, picture.note)

@@ -1,22 +1,21 @@
-"""What a Gantt chart says in words: whose run it is, how it ended, and where the time went."""
+"""What a chart of runs says in words: whose runs they are, how they ended, and where the time went."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from runkit.charts.bars import LETTERS
-from runkit.charts.labels import bold, colored, plain, wrapped
-from runkit.style import CONFIDENCE_COLORS, Theme, status
-from runkit.text import duration, moment, plural, short_id, shorten
+from runkit.charts.labels import bold, colored, level, pill, plain, unmarked, wrapped
+from runkit.style import Theme, status
+from runkit.text import counted, duration, moment, plural, short_id, shorten
 
-LONGEST = 200  # characters of a part of a line; names are shorter
+LONGEST = 200  # characters of a title of the user, and of the words on the statuses
 NARROW_NAME, NARROW = 30, 40  # characters in a line on a phone: of the name, and of the smaller rest
-MOST_WORDS = 4  # statuses that are counted
 SHOWN_IDLE = 0.05  # of the time that is no waiting: less idle time is not worth a word
-Part = tuple[str, str]  # a text, and a color of the theme; + sets it in bold
-Line = list[Part]
 
 
 class Heading(NamedTuple):
@@ -27,100 +26,70 @@ class Heading(NamedTuple):
     alt: str
 
 
-def heading_of(lines: list[Line], theme: Theme, narrow_note: str = "") -> Heading:
-    """Set the first line as a title and the others smaller; `narrow_note` is for narrow screens only."""
-    title, *others = ["".join(_styled(*part, theme) for part in line) for line in lines]
-    texts = ["".join(text for text, _ in line) for line in lines]
-    name = lines[0][0][0]
-    narrow = [bold(words) for words in wrapped(name, NARROW_NAME)]
-    for text in (texts[0].removeprefix(name), *texts[1:], narrow_note):
-        if words := text.strip(" ·"):
-            lines_of = [line.strip(" ·") for line in wrapped(words, NARROW)]
-            narrow += [_small(colored(line, theme.muted)) for line in lines_of]
-    alt = ". ".join(shorten(text, 2 * LONGEST) for text in texts)
-    return Heading([title, *map(_small, others)], narrow, alt)
+def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str], narrow_note: str = "") -> Heading:
+    """Set a title with its first part in bold, and other lines smaller below.
+
+    Lines are parts in plotly's markup, of which the empty ones are left out. `narrow_note` is for narrow
+    screens only.
+    """
+    name, *parts = title
+    rest = "".join(f" · {part}" for part in parts if part)
+    smaller = [line for parts in others if (line := " · ".join(filter(None, parts)))]
+    lines = [bold(name) + colored(rest, theme.muted), *(_small(line, theme) for line in smaller)]
+    narrow = [bold(words) for words in wrapped(unmarked(name), NARROW_NAME)]
+    for line in filter(None, (rest, *smaller, narrow_note)):
+        narrow += [_small(words.strip(" ·"), theme) for words in wrapped(unmarked(line), NARROW)]
+    return Heading(lines, narrow, ". ".join(shorten(unmarked(line), 2 * LONGEST) for line in lines))
 
 
-def _styled(text: str, style: str, theme: Theme) -> str:
-    """A part of a line; the spaces around it stay."""
-    words = text.strip()
-    if not words:
-        return text
-    before, _, after = text.partition(words)
-    words = plain(words, LONGEST)
-    if style.endswith("+"):
-        words = bold(words)
-    return colored(before + words + after, getattr(theme, style.rstrip("+")))
-
-
-def _small(text: str) -> str:
-    return f'<span style="font-size:13px">{text}</span>'
+def _small(text: str, theme: Theme) -> str:
+    return f'<span style="font-size:13px">{colored(text, theme.muted)}</span>'
 
 
 def run_heading(run: pd.Series[Any], theme: Theme, failing: object, title: str | None, note: str) -> Heading:
     """The heading of one run; `failing`: the label of the step that failed, `note`: what is left out."""
-    names = _names(title) or _names(run["business_name"], run["agent_name"])
-    name, *others = names or ["Unknown agent"]
-    between = " · ".join(["", *map(shorten, others), ""])
-    head = [(shorten(name), "text+"), (between, "muted"), _pill(run)]
+    names = _names(title) or _names(run["business_name"], run["agent_name"]) or ["Unknown agent"]
     time = _time(run)
     if failing is not None:
-        time += [(". Failed in ", "muted"), (shorten(str(failing)), "muted+")]
-    end = " · ".join(["", f"run {short_id(run['run_id'])}", *_names(note)])
-    return heading_of([head, [*time, (end, "muted")]], theme)
+        time += f". Failed in {bold(plain(failing))}"
+    head = [*map(plain, names), pill(run["status"], theme)]
+    return heading_of(theme, head, [time, _id(run), note])
 
 
 def runs_heading(runs: pd.DataFrame, theme: Theme, title: str | None, note: str) -> Heading:
-    """The heading of several runs: a line for each of up to four, else their number by status."""
-    lines = [_runs_title(runs, title)]
-    if len(runs) <= len(LETTERS):
-        is_one_business = runs["business_name"].nunique(dropna=False) == 1
-        for letter, (_, run) in zip(LETTERS, runs.iterrows(), strict=False):
-            lines.append(_run_line(letter, run, not is_one_business))
-    else:
-        lines.append([(_totals(runs), "muted")])
-    if note:
-        lines.append([(note, "muted")])
-    return heading_of(lines, theme)
+    """The heading of several runs: a line for each of up to four, else their number by status.
 
-
-def _runs_title(runs: pd.DataFrame, title: str | None) -> Line:
-    """The title, or the business and the agent that all runs share, and the number of runs."""
-    businesses = runs["business_name"].unique()
-    agents = runs["agent_name"].dropna().unique()
-    names = _names(title)
-    if not names and len(businesses) == 1:
-        names = _names(*businesses)
+    The title names the business and the agent that all runs share.
+    """
+    businesses, agents = runs["business_name"].unique(), runs["agent_name"].dropna().unique()
+    is_one_business, is_few = len(businesses) == 1, len(runs) <= len(LETTERS)
+    names = _names(title) or (_names(*businesses) if is_one_business else [])
     agent = _names(*agents) if len(agents) == 1 else []
-    number = plural(len(runs), "run")
-    if len(runs) <= len(LETTERS):
-        number += " compared"
-    name, *others = [*names, *agent, number] if names else [number, *agent]
-    rest = "".join(f" · {shorten(words)}" for words in others)
-    return [(shorten(name), "text+"), (rest, "muted")]
+    number = plural(len(runs), "run") + (" compared" if is_few else "")
+    head = [*names, *agent, number] if names else [number, *agent]
+    lines = [[_totals(runs)]]
+    if is_few:
+        rows = zip(LETTERS, runs.to_dict("records"), strict=False)
+        lines = [_run_line(letter, run, theme, not is_one_business) for letter, run in rows]
+    return heading_of(theme, map(plain, head), *lines, [note])
 
 
-def _run_line(letter: str, run: pd.Series[Any], has_name: bool) -> Line:
+def _run_line(letter: str, run: dict[Any, Any], theme: Theme, has_name: bool) -> list[str]:
     """One of a few runs: its id with its name or its time, how it ended, and where its time went."""
-    words = [shorten(name, NARROW_NAME) for name in _names(run["business_name"])] if has_name else []
-    words.append(f"run {short_id(run['run_id'])}")
-    if pd.notna(run["created_at"]) and not has_name:  # a line has no room for both
-        words.append(moment(run["created_at"]))
-    line: Line = [(letter, "text+"), (f"  {' · '.join(words)} · ", "muted"), _pill(run)]
-    for level in _names(run["confidence"]):
-        color = CONFIDENCE_COLORS.get(level, "muted")
-        line += [(" · ", "muted"), (f"{level.capitalize()} confidence", color)]
-    return [*line, *_time(run, " · ")]
+    names = [plain(name, NARROW_NAME) for name in _names(run["business_name"])] if has_name else []
+    is_dated = pd.notna(run["created_at"]) and not has_name  # a line has no room for both
+    parts = [*names, _id(run), moment(run["created_at"]) if is_dated else ""]
+    sure = [level(word, theme, " confidence") for word in _names(run["confidence"])]
+    parts[0] = f"{colored(bold(letter), theme.text)}  {parts[0]}"
+    return [*parts, pill(run["status"], theme), *sure, _time(run, has_total=False)]
 
 
 def _totals(runs: pd.DataFrame) -> str:
     """How many runs have which status, and where their time went."""
-    n_of = runs["status"].astype("str").map(lambda word: status(word).word.lower()).value_counts()
-    words = [f"{n:,} {shorten(str(word))}" for word, n in n_of.head(MOST_WORDS).items()]
-    if len(n_of) > MOST_WORDS:
-        words.append(f"{n_of.iloc[MOST_WORDS:].sum():,} other")
+    n_of = Counter(status(word).word.lower() for word in runs["status"].astype("str"))
     work, waiting = runs["working_s"].sum(), runs["waiting_s"].sum()
-    return f"{', '.join(words)}: {duration(work)} work, {duration(waiting)} waiting"
+    words = plain(", ".join(counted(dict(n_of.most_common()))), LONGEST)
+    return f"{words}: {duration(work)} work, {duration(waiting)} waiting"
 
 
 def _names(*words: object) -> list[str]:
@@ -128,24 +97,21 @@ def _names(*words: object) -> list[str]:
     return [word for word in words if isinstance(word, str) and word.strip()]
 
 
-def _pill(run: pd.Series[Any]) -> Part:
-    state = status(str(run["status"]))
-    return shorten(str(state)), f"{state.color}+"
+def _id(run: Any) -> str:
+    return f"run {plain(short_id(run['run_id']))}"
 
 
-def _time(run: pd.Series[Any], lead: str = "") -> Line:
-    """Where a run's time went, with the waiting in bold; after a `lead` without its total."""
-    total, work = run["duration_s"], run["working_s"]
-    waiting, idle = run["waiting_s"], run["idle_s"]
+def _time(run: Any, *, has_total: bool = True) -> str:
+    """Where a run's time went, with the waiting in bold."""
+    total, work, waiting = run["duration_s"], run["working_s"], run["waiting_s"]
     if pd.isna(total):
-        return [(f"{lead}Not started", "muted")]
-    is_open = run["status"] in ("running", "interrupted")
-    whole = duration(total) + (" so far" if is_open else "")
+        return "Not started"
+    whole = duration(total) + (" so far" if run["status"] in ("running", "interrupted") else "")
     if pd.isna(work):
-        return [(f"{lead}{whole}; steps not delivered", "muted")]
-    words = (lead or f"{whole}: ") + f"{duration(work)} work"
-    if idle > SHOWN_IDLE * (total - waiting):
-        words += f", {duration(idle)} idle"
-    if not waiting:
-        return [(words, "muted")]
-    return [(f"{words}, ", "muted"), (f"{duration(waiting)} waiting", "muted+")]
+        return f"{whole}; steps not delivered"
+    parts = [f"{duration(work)} work"]
+    if run["idle_s"] > SHOWN_IDLE * (total - waiting):
+        parts.append(f"{duration(run['idle_s'])} idle")
+    if waiting:
+        parts.append(bold(f"{duration(waiting)} waiting"))
+    return (f"{whole}: " if has_total else "") + ", ".join(parts)

@@ -12,6 +12,7 @@ import textwrap
 from typing import Any
 
 from runkit.charts.style import SIZE
+from runkit.style import CONFIDENCE_COLORS, Theme, status
 from runkit.text import one_line, shorten, unescape
 
 FIRST_WIDE = "\u2e80"  # from here on, scripts have square letters
@@ -46,14 +47,36 @@ def colored(text: str, color: str) -> str:
     return f'<span style="color:{color}">{text}</span>'
 
 
+def cross(theme: Theme) -> str:
+    """Give the mark of what failed."""
+    return colored(bold("✕"), theme.fail)
+
+
+def pill(word: str, theme: Theme) -> str:
+    """Give a run's status as its icon and word, in its color."""
+    state = status(word)
+    return bold(colored(plain(state, 20), getattr(theme, state.color)))
+
+
+def level(word: str, theme: Theme, what: str = "") -> str:
+    """Give a confidence in its color."""
+    color = CONFIDENCE_COLORS.get(word, "muted")
+    return colored(plain(word.capitalize(), 14) + what, getattr(theme, color))
+
+
 def note(text: str, color: str, size: float = SIZE - 1, **place: Any) -> dict[str, Any]:
     """Give harmless text as an annotation of a figure, without an arrow."""
     return {"text": text, "showarrow": False, "font": {"size": size, "color": color}, **place}
 
 
+def unmarked(text: str) -> str:
+    """Give what a reader sees of harmless text with our markup."""
+    return unescape(_TAG.sub("", text))
+
+
 def width_px(text: str) -> int:
     """How wide a label is at most, in pixels, in the widest of the usual fonts at 12 px."""
-    return round(sum(map(_letter_px, unescape(_TAG.sub("", text)))))
+    return round(sum(map(_letter_px, unmarked(text))))
 
 
 def _letter_px(letter: str) -> float:

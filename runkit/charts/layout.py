@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts import bounded
-from runkit.charts.axis import PLOT_PX, clock_axis, relative_axis
+from runkit.charts.axis import PLOT_PX, array_ticks, clock_ticks, relative_axis
 from runkit.charts.bars import WAIT, each
 from runkit.charts.heading import Heading
 from runkit.charts.labels import bold, note, plain, width_px
-from runkit.charts.style import SIZE, faded, template
-from runkit.charts.traces import STUB, Picture, Trace, is_stub
+from runkit.charts.style import LEGEND, SIZE, Trace, base_layout, faded
+from runkit.charts.traces import STUB, Picture, is_stub
 from runkit.style import Theme
 from runkit.text import duration
 
@@ -31,15 +31,6 @@ LEAST_BAND_PX = 1  # a narrower one would not be seen
 UNDER: dict[str, Any] = {"yanchor": "top", "yshift": -3, "borderpad": 0}  # a line
 WORDS_PX = 140  # from the words of one wait to those of the next
 FOLD_PX = 66  # a fold so wide has room for "not to scale"
-# Below the plot, where plotly lets a legend be as wide as the figure.
-LEGEND = {
-    "orientation": "h",
-    "x": -0.001,
-    "yanchor": "top",
-    "itemclick": False,
-    "itemdoubleclick": False,
-}
-TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
 
 
 def layout(
@@ -56,75 +47,60 @@ def layout(
     `tz`: the axis says the time of day there. `above`: rows over the first one, by default room for the words
     of waits. `reach`: pixels behind the axis.
     """
-    rows, waits = picture.rows, _wait_bands(picture)
-    above = above or (0.15 if waits.empty else STRIP)
-    absences = _absences(picture)
-    top, last = -0.5 - above, rows.n - 0.5 + len(absences)
-    area = round((last - top) * rows.px)
-    below = AXIS_PX + (2 * DATE_PX if tz else 0)
+    rows, waits, absences = picture.rows, _wait_bands(picture), _absences(picture)
+    top = -0.5 - (above or (0.15 if waits.empty else STRIP))
+    last = rows.n - 0.5 + len(absences)
     entries_px = sum(width_px(trace["name"]) * 0.9 + ENTRY_PX for trace in data if trace["showlegend"])
-    legend_px = LEGEND_PX * -int(-entries_px // FIGURE_PX)
+    axis_px = AXIS_PX + (2 * DATE_PX if tz else 0)
+    below = axis_px + LEGEND_PX * -int(-entries_px // FIGURE_PX)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
-    figure = figure_layout(picture.theme, heading, area, below + legend_px)
+    margin = {"l": labels_px + EDGE_PX, "r": EDGE_PX + round(max(reach, 0)), "b": below}
+    area = round((last - top) * rows.px)
+    figure = figure_layout(picture.theme, heading, area, margin)
     figure["meta"]["refines"] = not tz and not picture.axis.folds  # ticks, by a page's zoom
     return figure | {
         "xaxis": _time_axis(picture, tz),
-        "yaxis": {
-            "range": [last, top],
-            "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
-            "tickmode": "array",
-            "tickvals": rows.ticks,
-            "ticktext": rows.texts,
-            "tickfont": {"size": SIZE, "color": picture.theme.text},
-            # Labels right of their axis and moved left begin at one line, so that indents can be seen.
-            # (`shift` would do it too, and takes the area of the hover along.)
-            "side": "right",
-            "anchor": "free",
-            "position": 0,
-            "ticklabelstandoff": -labels_px,
-            "showgrid": False,
-        },
-        "margin": {
-            "l": labels_px + EDGE_PX,
-            "r": EDGE_PX + round(max(reach, 0)),
-            "t": title_px(heading),
-            "b": below + legend_px,
-            "pad": 0,
-        },
-        "legend": LEGEND | {"y": -below / area},
+        "yaxis": row_axis(picture.theme, labels_px, rows.ticks, rows.texts) | {"range": [last, top]},
+        # The entries are traces of their own, which a click would hide alone.
+        "legend": LEGEND | {"y": -axis_px / area, "itemclick": False, "itemdoubleclick": False},
         "shapes": [*_shaded(picture), *_bands(picture, waits, top)],
         "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *absences],
         "images": [_image(picture)] if picture.is_bounded else [],
     }
 
 
-def figure_layout(theme: Theme, heading: Heading, area: int, below: int) -> dict[str, Any]:
-    """What the layouts of all charts of runs have in common; `area` and `below` are heights in pixels."""
-    return {
-        "template": template(theme),
-        "title": {
-            "text": "<br>".join(heading.lines),
-            "x": 0,
-            "y": 1,
-            "pad": {"l": EDGE_PX, "t": ABOVE_PX},
-            "xref": "container",
-            "xanchor": "left",
-            "yref": "container",
-            "yanchor": "top",
-        },
+def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, int]) -> dict[str, Any]:
+    """What the layouts of all charts of runs have in common.
+
+    `area` is the height of the drawing in pixels, the top of `margin` what stands between it and the title.
+    """
+    top = ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX + margin.get("t", 0)
+    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"}
+    return base_layout(theme, top + area + margin["b"], margin | {"t": top}) | {
+        "title": place | {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}},
         "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt, "title": heading.narrow},
         "barmode": "overlay",
-        "height": area + title_px(heading) + below,
-        "hovermode": "closest",
         "dragmode": "zoom",
-        "modebar": {"remove": TOOLS},
         "uirevision": "zoom",
     }
 
 
-def title_px(heading: Heading) -> int:
-    """Height of a title with the space around it."""
-    return ABOVE_PX + LINE_PX * len(heading.lines) + EDGE_PX
+def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str]) -> dict[str, Any]:
+    """The axis of rows, whose labels begin at one line, so that indents can be seen.
+
+    They stand right of their axis and are moved left. (`shift` would take the area of the hover along.)
+    """
+    return {
+        "side": "right",
+        "anchor": "free",
+        "position": 0,
+        "ticklabelstandoff": -labels_px,
+        "tickvals": ticks,
+        "ticktext": texts,
+        "tickfont": {"size": SIZE, "color": theme.text},
+        "showgrid": False,
+        "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
+    }
 
 
 def _time_axis(picture: Picture, tz: str | None) -> dict[str, Any]:
@@ -132,7 +108,8 @@ def _time_axis(picture: Picture, tz: str | None) -> dict[str, Any]:
     axis, title = picture.axis, {}
     ticks = relative_axis(axis)
     if tz:
-        ticks = clock_axis(axis, int(picture.scene.origin.min()), tz)
+        origin = pd.Timestamp(picture.scene.runs["origin"].min(), unit="us", tz="UTC")
+        ticks = array_ticks(*clock_ticks(axis, origin, tz))
         title = {"title": {"text": f"Time of day, {plain(tz)}", "standoff": 4}}
     stub = STUB * axis.length * is_stub(picture.bars).any()
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
@@ -204,19 +181,9 @@ def _image(picture: Picture) -> dict[str, Any]:
     axis, rows, bars = picture.axis, picture.rows, picture.scene.bars
     n_bands = max(min(rows.n, bounded.BANDS), 1)
     band = bars["row"].to_numpy(np.int64) * n_bands // max(rows.n, 1)
-    colors = [color for _, color in picture.legend]
+    colors = [color for _, color in picture.scene.legend]
     view = bounded.aggregate(bars, band, len(colors), n_bands, axis.start, axis.length)
     band_px = max(round(rows.n * rows.px) // n_bands, bounded.BAND_PX)
-    return {
-        "source": bounded.png(bounded.render(view, band_px), colors),
-        "xref": "x",
-        "yref": "y",
-        "x": axis.start,
-        "y": -0.5,
-        "sizex": axis.length,
-        "sizey": rows.n,
-        "xanchor": "left",
-        "yanchor": "top",
-        "sizing": "stretch",
-        "layer": "below",
-    }
+    place = {"xref": "x", "yref": "y", "x": axis.start, "y": -0.5, "sizex": axis.length, "sizey": rows.n}
+    look = {"xanchor": "left", "yanchor": "top", "sizing": "stretch", "layer": "below"}
+    return place | look | {"source": bounded.png(bounded.render(view, band_px), colors)}

@@ -13,25 +13,8 @@ import pandas as pd
 from runkit.answers import CONFIRMED, IN_DOUBT
 from runkit.charts.bars import step_labels
 from runkit.charts.evidence import evidence, findings_of, found, is_output, sources_of
-from runkit.charts.panel import (
-    Panel,
-    agent_titles,
-    counts,
-    facts,
-    if_any,
-    lasting,
-    quoted,
-    without_steps,
-    words_of,
-)
-from runkit.charts.run_time import (
-    STEP,
-    budget,
-    critical_path,
-    has_failed,
-    slowest_steps,
-    timeline,
-)
+from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, panel_of, quoted, words_of
+from runkit.charts.run_time import STEP, budget, critical_path, has_failed, slowest_steps, timeline
 from runkit.contract import FINAL_STATUSES
 from runkit.models import Run
 from runkit.style import MISSING, OUTCOMES, status
@@ -202,8 +185,8 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     outcomes = questions["outcome"].astype("str").replace(OUTCOMES).str.lower()
     longest = lasting(questions["wait_s"].max())
     sentence = f"{plural(len(questions), 'question')}: {counts(outcomes)}. Longest wait: {longest}."
-    sentence = if_any(len(questions), "questions", sentence) + without_steps(f)
-    return Panel("Questions to reviewers", sentence, table.sort_values("asked_at", ignore_index=True))
+    table = table.sort_values("asked_at", ignore_index=True)
+    return panel_of("Questions to reviewers", sentence, table, n=len(table), what="questions", f=f)
 
 
 def _answer(answer: object) -> str | None:
@@ -253,8 +236,8 @@ def failed(f: Frames) -> Panel:
     n_errors = int(is_error.sum())
     first = quoted(table["label"].iloc[0], 200) if len(table) else ""
     sentence = f"{plural(n_errors, 'error')}, {plural(len(rows) - n_errors, 'failed step')}. First: {first}."
-    sentence = if_any(len(table), "errors, no failed steps", sentence)
-    return Panel("What failed", sentence + without_steps(f), table.reset_index(drop=True))
+    table = table.reset_index(drop=True)
+    return panel_of("What failed", sentence, table, n=len(table), what="errors, no failed steps", f=f)
 
 
 def _failed_around(rows: pd.DataFrame, broken: pd.DataFrame) -> pd.Series[str]:
@@ -310,5 +293,5 @@ def open_items(f: Frames) -> Panel:
     }
     parts = [rows.reindex(columns=[*OPEN]).assign(what=what).astype(OPEN) for what, rows in items.items()]
     table = pd.concat(parts, ignore_index=True)
-    sentence = if_any(len(table), "open items", f"Open: {counts(table['what'])}.")
-    return Panel("What is open", sentence + without_steps(f), table)
+    sentence = f"Open: {counts(table['what'])}."
+    return panel_of("What is open", sentence, table, n=len(table), what="open items", f=f)

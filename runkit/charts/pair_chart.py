@@ -9,20 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.axis import Axis, axis_of, fold_width, relative_axis, relative_ticks
+from runkit.charts.axis import Axis, array_ticks, axis_of, fold_width, relative_axis, relative_ticks
 from runkit.charts.bars import SAME, Scene, blocked, with_words
 from runkit.charts.heading import runs_heading
 from runkit.charts.hover import with_hover
-from runkit.charts.labels import bold, colored, note
+from runkit.charts.labels import bold, colored, cross, note
 from runkit.charts.layout import layout
+from runkit.charts.panel import lasting, signed
 from runkit.charts.rows import Rows, tree_bands, tree_labels
 from runkit.charts.selection import MOST_ROWS, visible_steps
-from runkit.charts.style import SIZE, chosen_theme, faded
-from runkit.charts.traces import Picture, Trace, entry, legend, lines, traces
-from runkit.style import MISSING, Theme
+from runkit.charts.style import SIZE, Trace, chosen_theme, faded, lines
+from runkit.charts.traces import Picture, entry, legend, traces
+from runkit.style import Theme
 from runkit.tables.compare import first_difference
 from runkit.tables.frames import Frames
-from runkit.text import duration, plural
+from runkit.text import plural
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -67,7 +68,7 @@ def pair_chart(
     longest = max(axes, key=lambda axis: axis.length)
     axis = axis_of(longest.start, longest.start + longest.length)
     shown = scene._replace(bars=drawn.assign(is_critical=False))
-    picture = Picture(shown, drawn, rows, axis, [], theme)
+    picture = Picture(shown, drawn, rows, axis, theme)
     data = [
         *traces(picture),
         *_columns(bars, pairs, theme),
@@ -75,32 +76,24 @@ def pair_chart(
     ]
     is_cut = len(pairs) < len(every)
     left_out = f"{len(pairs):,} of {plural(len(every), 'row')} shown" if is_cut else ""
-    heading = runs_heading(scene.frames.runs, theme, title, left_out)
-    figure = go.Figure(data, layout(picture, data, heading, above=0.1 - HEAD))
-    _finish(figure, axes, rule, theme)
-    return figure
+    heading = runs_heading(scene.runs, theme, title, left_out)
+    look = layout(picture, data, heading, above=0.1 - HEAD)
+    _add_columns(look, axes, rule, theme)
+    return go.Figure(data, look)
 
 
-def _finish(figure: Figure, axes: list[Axis], rule: int | None, theme: Theme) -> None:
+def _add_columns(look: dict[str, Any], axes: list[Axis], rule: int | None, theme: Theme) -> None:
     """Add the columns' axis, the words over the bars, and the rule over the first difference."""
     has_folds = any(axis.folds for axis in axes)
     words = "Time since start" + ("; each wait is folded" if has_folds else "")
     place = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD, "name": "wide"}
-    figure.add_annotation(note(words, theme.muted, SIZE, **place))
+    look["annotations"].append(note(words, theme.muted, SIZE, **place))
     if rule is not None:
-        line = {"color": theme.text, "width": 1}
-        y = rule + RULE
-        figure.add_shape(type="line", xref="paper", x0=-2, x1=3, y0=y, y1=y, line=line)
-    figure.update_layout(
-        meta=figure.layout.meta | {"refines": not has_folds},
-        xaxis={"domain": [0, DOMAIN]} | _ticks(axes),
-        xaxis2={
-            "domain": [DOMAIN, 1],
-            "range": [0, 3.2],
-            "visible": False,
-            "fixedrange": True,
-        },
-    )
+        line = {"type": "line", "xref": "paper", "x0": -2, "x1": 3, "line": {"color": theme.text, "width": 1}}
+        look["shapes"].append(line | {"y0": rule + RULE, "y1": rule + RULE})
+    look["meta"]["refines"] = not has_folds
+    look["xaxis"] |= {"domain": [0, DOMAIN]} | _ticks(axes)
+    look["xaxis2"] = {"domain": [DOMAIN, 1], "range": [0, 3.2], "visible": False, "fixedrange": True}
 
 
 def _matched(steps: pd.DataFrame, in_a: Pairs, in_b: Pairs) -> Pairs:
@@ -158,65 +151,44 @@ def _columns(bars: pd.DataFrame, pairs: Pairs, theme: Theme) -> list[Trace]:
     """The durations in A and in B and their difference, as texts that end at a column's edge."""
     lengths = (bars["end"] - bars["start"]).to_numpy()
     took = np.where(pairs < 0, np.nan, lengths[pairs])
-    is_error = bars["is_error"].to_numpy()[pairs]
-    cross = colored(bold("✕"), theme.fail) + " "
-    sides = [
-        [
-            MISSING if np.isnan(seconds) else (cross if failed else "") + duration(seconds)
-            for seconds, failed in zip(took[:, side], is_error[:, side], strict=True)
-        ]
-        for side in (0, 1)
-    ]
+    has_failed = bars["is_error"].to_numpy()[pairs] & (pairs >= 0)
+    marks = np.where(has_failed, f"{cross(theme)} ", "")
+    in_a, in_b = (
+        [f"{mark}{lasting(seconds)}" for mark, seconds in zip(*side, strict=True)]
+        for side in zip(marks.T, took.T, strict=True)
+    )
     differences = took[:, 1] - took[:, 0]
     is_big = np.abs(differences) >= BIG_S
-    words = [*map(_signed, differences)]
-    words = [bold(word) if big else word for word, big in zip(words, is_big, strict=True)]
+    words = [bold(signed(s)) if big else signed(s) for s, big in zip(differences, is_big, strict=True)]
     y = [HEAD, *np.floor(bars["row"].to_numpy()[pairs.max(axis=1)] + 0.5)]
-    big_colors = [theme.muted, *np.where(is_big, theme.text, theme.muted)]
-    columns = (
-        ("A", sides[0], theme.muted),
-        ("B", sides[1], theme.muted),
-        ("B − A", words, big_colors),
-    )
+    colors = [theme.muted, *np.where(is_big, theme.text, theme.muted)]
+    columns = {"A": (1, in_a), "B": (2, in_b), "B − A": (3.15, words)}
     look = {"mode": "text", "textposition": "middle left", "xaxis": "x2", "cliponaxis": False}
     out = []
-    for at, (name, texts, color) in zip((1, 2, 3.15), columns, strict=True):
-        font = {"textfont": {"size": SIZE, "color": color}}
-        out.append(lines([at] * len(y), y, {}, text=[name, *texts], name=name, **look, **font))
+    for name, (x, texts) in columns.items():
+        font = {"size": SIZE, "color": colors if texts is words else theme.muted}
+        out.append(lines([x] * len(y), y, text=[name, *texts], name=name, textfont=font, **look))
     return out
-
-
-def _signed(seconds: float) -> str:
-    """A difference of durations; a dash if it is missing."""
-    if np.isnan(seconds):
-        return MISSING
-    return ("−" if seconds < 0 else "+") + duration(abs(seconds))
 
 
 def _legend(picture: Picture, marked: pd.DataFrame) -> list[Trace]:
     """What the colors are, and a diamond at the first difference, in each run that has a step there."""
     gray = picture.theme.muted
-    edge = {"color": gray, "width": 1.25}
-    out = [*legend(picture), entry("A, above", gray), entry("B, below", faded(gray), edge)]
+    out = [*legend(picture), entry("A, above", gray), entry("B, below", faded(gray), gray)]
     if len(marked):
-        shown = marked.dropna(subset="row")
-        look = {
-            "name": "first difference",
-            "mode": "markers",
-            "marker": {"symbol": "diamond", "size": 10, "color": picture.theme.text},
-            "cliponaxis": False,
-            "legendrank": 2_000,
-            "showlegend": True,
-        }
-        out.append(lines(shown["x0"].tolist(), shown["row"].tolist(), {}, **look))
+        places = (marked.dropna(subset="row")[name].tolist() for name in ("x0", "row"))
+        mark = {"symbol": "diamond", "size": 10, "color": picture.theme.text}
+        look = {"name": "first difference", "mode": "markers", "marker": mark, "cliponaxis": False}
+        out.append(lines(*places, legendrank=2_000, showlegend=True, **look))
     return out
 
 
 def _ticks(axes: list[Axis]) -> dict[str, Any]:
     """The ticks that hold for both runs: up to the first fold."""
-    if not any(axis.folds for axis in axes):
-        return relative_axis(max(axes, key=lambda axis: axis.length))
-    first_fold = min(axis.folds[0][0] for axis in axes if axis.folds)
-    places, texts = relative_ticks(max(axes, key=lambda axis: axis.length))
+    longest = max(axes, key=lambda axis: axis.length)
+    first_fold = min((axis.folds[0][0] for axis in axes if axis.folds), default=None)
+    if first_fold is None:
+        return relative_axis(longest)
+    places, texts = relative_ticks(longest)
     n_ticks = sum(place <= first_fold for place in places)
-    return {"tickmode": "array", "tickvals": places[:n_ticks], "ticktext": texts[:n_ticks]}
+    return array_ticks(places[:n_ticks], texts[:n_ticks])

@@ -92,6 +92,29 @@ def show(words: dict[str, Any], figure: Figure | None = None) -> None:
         display(figure)
 
 
+def panel_of(
+    title: str,
+    sentence: str,
+    table: pd.DataFrame,
+    figure: Figure | None = None,
+    *,
+    n: int = 1,
+    what: str = "",
+    f: Frames | None = None,
+) -> Panel:
+    """Give a panel of `n` things, whose sentence is also the alt text of its figure.
+
+    The sentence says `what` there is none of; and of how many runs of `f` the steps are not known.
+    """
+    sentence = sentence if n else f"No {what}."
+    n_bare = 0 if f is None else int((~f.runs["has_steps"]).sum())
+    if n_bare:
+        sentence += f" Not known for {plural(n_bare, 'run')} without steps."
+    if figure is not None:
+        figure.layout.meta = {"alt": sentence, "summary": sentence}
+    return Panel(title, sentence, table, figure)
+
+
 def facts(values: Mapping[str, object]) -> pd.DataFrame:
     """Give a table of texts, counts, times and lengths of time in words."""
     return pd.DataFrame({"fact": list(values), "value": [*map(in_words, values.values())]}, dtype="str")
@@ -128,11 +151,6 @@ def counts(values: pd.Series[Any]) -> str:
     return ", ".join(f"{n:,} {words_of(word)}" for word, n in numbers.items()) or "none"
 
 
-def if_any(n: int, what: str, sentence: str) -> str:
-    """Give the sentence on `n` things, or say that there are none."""
-    return sentence if n else f"No {what}."
-
-
 def agent_titles(agents: pd.Series[Any]) -> pd.Series[str]:
     """Name agents by their types; a missing one stays missing."""
     return agents.map(agent_title, na_action="ignore").astype("str")
@@ -143,12 +161,11 @@ def lasting(seconds: Any) -> str:
     return MISSING if pd.isna(seconds) else duration(seconds)
 
 
+def signed(seconds: float) -> str:
+    """Give a difference of durations with its sign; a dash if it is missing."""
+    return MISSING if pd.isna(seconds) else ("−" if seconds < 0 else "+") + duration(abs(seconds))
+
+
 def when(time: Any) -> str:
     """Give a time with its zone; a dash if it is missing."""
     return MISSING if pd.isna(time) else moment(time)
-
-
-def without_steps(f: Frames) -> str:
-    """Note how many runs came without their steps, as their numbers are not known; else nothing."""
-    n_bare = int((~f.runs["has_steps"]).sum())
-    return f" Not known for {plural(n_bare, 'run')} without steps." if n_bare else ""

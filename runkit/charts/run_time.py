@@ -6,7 +6,7 @@ import pandas as pd
 
 from runkit.charts.bars import scene_of, step_labels
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Panel, agent_titles, if_any, lasting, percent, quoted, without_steps
+from runkit.charts.panel import Panel, agent_titles, lasting, panel_of, percent, quoted
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
@@ -106,13 +106,11 @@ def budget(f: Frames) -> Panel:
         f"{lasting(spent)} {part.lower()} ({percent(spent, whole)})"
         for part, spent in zip(table["part"], table["spent_s"], strict=True)
     ]
-    sentence = if_any(
-        int(whole > 0 and len(shares)), "known times", f"{lasting(whole)}: {', '.join(shares)}."
-    )
-    sentence += without_steps(f)
+    sentence = f"{lasting(whole)}: {', '.join(shares)}."
+    n_known = len(shares) if whole > 0 else 0
     bar = f.runs[PARTS].fillna(0.0).set_axis(["This run"])
-    figure = stacked_bars(bar, sentence, [lasting(whole)], unit="percent")
-    return Panel("Where the time went", sentence, table, figure)
+    figure = stacked_bars(bar, [lasting(whole)], unit="percent")
+    return panel_of("Where the time went", sentence, table, figure, n=n_known, what="known times", f=f)
 
 
 def critical_path(f: Frames) -> Panel:
@@ -150,8 +148,8 @@ def critical_path(f: Frames) -> Panel:
         for label, seconds in table[["label", "critical_s"]].head(2).itertuples(index=False)
     ]
     sentence = f"{plural(len(path), 'step')} set the {lasting(whole)}; longest: {', '.join(longest)}."
-    sentence = if_any(len(path), "steps on the critical path", sentence)
-    return Panel("What set the total time", sentence + without_steps(f), table)
+    what = "steps on the critical path"
+    return panel_of("What set the total time", sentence, table, n=len(path), what=what, f=f)
 
 
 def slowest_steps(f: Frames) -> Panel:
@@ -184,5 +182,5 @@ def slowest_steps(f: Frames) -> Panel:
         f"The slowest {len(slow)} of {plural(len(work), 'step')} took {lasting(slowest)}, "
         f"{percent(slowest, total)} of {lasting(total)} own time."
     )
-    sentence = if_any(len(work), "steps that took time", sentence) + without_steps(f)
-    return Panel("Slowest steps", sentence, table.reset_index(drop=True))
+    table = table.reset_index(drop=True)
+    return panel_of("Slowest steps", sentence, table, n=len(work), what="steps that took time", f=f)

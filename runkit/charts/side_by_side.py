@@ -12,7 +12,7 @@ from runkit.charts import one_run, run_time
 from runkit.charts.bars import step_labels
 from runkit.charts.evidence import matched
 from runkit.charts.gantt import gantt
-from runkit.charts.panel import Panel, counts, if_any, in_words, lasting, quoted, without_steps
+from runkit.charts.panel import Panel, counts, in_words, panel_of, quoted, signed
 from runkit.charts.stacked_bars import stacked_bars
 from runkit.errors import UsageError
 from runkit.tables.compare import compare, first_difference
@@ -22,19 +22,8 @@ from runkit.text import plural, run_label
 __all__ = ["findings", "in_short", "parting", "people", "steps", "timeline"]
 
 LETTERS = ("A", "B")
-COMPARED = [
-    "label",
-    "agent",
-    "name",
-    "n_a",
-    "n_b",
-    "total_s_a",
-    "total_s_b",
-    "total_s_diff",
-    "self_s_diff",
-    "waiting_s_diff",
-    "is_parting",
-]
+COUNTED = ["n_a", "n_b", "total_s_a", "total_s_b", "total_s_diff", "self_s_diff", "waiting_s_diff"]
+COMPARED = ["label", "agent", "name", *COUNTED, "is_parting"]
 NOT_COMPARED = "Not compared: the steps of a run are not known."
 
 
@@ -75,19 +64,14 @@ def in_short(f: Frames) -> Panel:
     """
     pair = _two_runs(f)
     a, b = map(one_run.facts_of, pair)
-    rows = {
-        "fact": list(a),
-        "a": [in_words(value) for value in a.values()],
-        "b": [in_words(value) for value in b.values()],
-        "difference": [_difference(a[name], b[name]) for name in a],
-    }
+    rows = [(name, in_words(a[name]), in_words(b[name]), _difference(a[name], b[name])) for name in a]
+    table = pd.DataFrame(rows, columns=["fact", "a", "b", "difference"], dtype="str")
     words = []
     for letter, side, facts in zip(LETTERS, pair, (a, b), strict=True):
         label = run_label(facts["Run"], facts["Business"], facts["Agent"])
         words.append(f"{letter}, {label}: {one_run.outcome(side)}")
     took = _difference(a["Duration"], b["Duration"]) or "not known"
-    sentence = f"{' '.join(words)} B - A: {took}.{without_steps(f)}"
-    return Panel("In short", sentence, pd.DataFrame(rows, dtype="str"))
+    return panel_of("In short", f"{' '.join(words)} B - A: {took}.", table, f=f)
 
 
 def _difference(a: Any, b: Any) -> str:
@@ -152,8 +136,7 @@ def parting(f: Frames) -> Panel:
     n_equal = min(len(both[0]) if at is None else at for at in places)
     a, b = (quoted(row["label"].iloc[0]) if len(row) else "ends" for row in rows)
     then = f"then A {a}, B {b}" if difference else "no difference"
-    sentence = f"Identical for {plural(n_equal, 'step')}, {then}.{without_steps(f)}"
-    return Panel("First difference", sentence, table)
+    return panel_of("First difference", f"Identical for {plural(n_equal, 'step')}, {then}.", table, f=f)
 
 
 def _stacked(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -192,16 +175,15 @@ def steps(f: Frames) -> Panel:
     only_a, only_b = (table["n_b"] == 0).sum(), (table["n_a"] == 0).sum()
     sentence = (
         f"{plural(len(table), 'kind')} of steps: {len(table) - only_a - only_b:,} in both, "
-        f"{only_a:,} only in A, {only_b:,} only in B.{without_steps(f)}"
+        f"{only_a:,} only in A, {only_b:,} only in B."
     )
     own_s = table["self_s_diff"] - table["waiting_s_diff"]
     parts = pd.DataFrame({"own_s": own_s}).set_axis(run_time.step_names(table))
     parts = _largest_first(parts[parts["own_s"] != 0], "own_s")
     own_s = parts.pop("own_s")
     parts["longer in A"], parts["longer in B"] = own_s.clip(upper=0), own_s.clip(lower=0)
-    notes = [f"{'+' if seconds > 0 else ''}{lasting(seconds)}" for seconds in own_s]
-    figure = stacked_bars(parts, sentence, notes, "own time without waits, B - A", "seconds")
-    return Panel("Step by step", sentence, table[COMPARED], figure)
+    figure = stacked_bars(parts, [*map(signed, own_s)], "own time without waits, B - A", "seconds")
+    return panel_of("Step by step", sentence, table[COMPARED], figure, f=f)
 
 
 def _largest_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -228,8 +210,8 @@ def findings(f: Frames) -> Panel:
         For another number of runs.
     """
     table = matched(*_two_runs(f))
-    sentence = if_any(len(table), "findings", f"Matches: {counts(table['match'])}.")
-    return Panel("Findings of both", sentence + without_steps(f), table)
+    sentence = f"Matches: {counts(table['match'])}."
+    return panel_of("Findings of both", sentence, table, n=len(table), what="findings", f=f)
 
 
 def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:

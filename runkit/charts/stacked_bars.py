@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from runkit.charts.labels import plain
-from runkit.charts.style import SIZE, chosen_theme, keep_private, template
+from runkit.charts.style import SIZE, Trace, base_layout, chosen_theme, keep_private, lines
 from runkit.style import DECISIONS, MISSING, STATUSES, TIERS, UNKNOWN_TIER
 from runkit.text import duration, plural
 
@@ -25,15 +25,9 @@ LABEL = 54  # characters of a label with its note, which fit into a phone's plot
 SHORTEST = 12  # characters of a label before a long note
 MOST_TICKS = 5
 OK, WORK, ATTENTION, WAIT, FAIL, REST = "#1A7F37", "#1F6FEB", "#B26A00", "#D97706", "#E03131", "#808080"
+# Below the drawing, from the figure's left edge on.
+LEGEND = {"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
 HATCHES = {WAIT: "/", FAIL: "x"}  # a color alone tells nothing to many readers
-LEGEND: dict[str, Any] = {  # below the drawing, from the figure's left edge on
-    "orientation": "h",
-    "x": 0,
-    "xref": "container",
-    "y": 0,
-    "yref": "container",
-    "yanchor": "bottom",
-}
 LOOKS = {  # of a part of a bar, by its column: the name for people, and the color
     "completed": (str(STATUSES["completed"]), OK),
     "running": (str(STATUSES["running"]), WORK),
@@ -69,7 +63,6 @@ LOOKS = {  # of a part of a bar, by its column: the name for people, and the col
 
 def stacked_bars(
     parts: pd.DataFrame,
-    alt: str,
     notes: Sequence[str],
     axis: str = "",
     unit: Literal["count", "percent", "seconds"] = "count",
@@ -81,8 +74,6 @@ def stacked_bars(
     parts
         The labels of the bars as index, and a column of `LOOKS` for each part, in the order of the stack.
         Lengths below zero go to the left.
-    alt
-        The sentence of the panel; it is the alt text.
     notes
         A few words behind each label.
     axis
@@ -101,34 +92,38 @@ def stacked_bars(
         axis = f"{axis} · {plural(len(parts) - MOST_BARS, 'more bar')} not shown"
     labels, parts = [*map(str, parts.index[:MOST_BARS])], parts.head(MOST_BARS).reset_index(drop=True)
     lengths = 100 * parts.div(parts.sum(axis=1).replace(0, 1), axis=0) if unit == "percent" else parts
-    traces: list[dict[str, Any]] = []
+    traces: list[Trace] = []
     for part in parts.columns.astype(str):
         own = lengths.loc[lengths[part] != 0, part]
-        if own.empty:
-            continue
         amounts = [f"{n:,.0f}" if unit == "count" else duration(abs(n)) for n in parts[part][own.index]]
         texts = [f"{plain(labels[at])}: {amount}" for at, amount in zip(own.index, amounts, strict=True)]
-        place = {"x": own.tolist(), "y": (own.index + 0.2).tolist(), "width": BAR_PX / ROW_PX}
-        traces.append(_bar(part, texts) | {"orientation": "h"} | place)
+        bar = _bar(part, own.tolist(), (own.index + 0.2).tolist(), texts)
+        traces += [bar | {"orientation": "h", "width": BAR_PX / ROW_PX}] if len(own) else []
     most = float(lengths.abs().sum(axis=1).max())
     least = -most if (lengths < 0).any(axis=None) else 0.0
     ticks = _whole(most) if unit == "count" else {"ticksuffix": "%", "showticklabels": unit == "percent"}
     values = {"range": [least, most], "title": {"text": axis, "standoff": 6}, "nticks": MOST_TICKS}
     rows = {"range": [len(parts) - 0.4, -0.6], "visible": False}
-    traces.append(_labels(labels, notes, least))
-    return _figure(traces, values | ticks, rows, alt, ROW_PX * len(parts))
+    words = [  # above the bars; a label is cut so that its note fits
+        f"{plain(label, max(LABEL - 3 - len(note), SHORTEST))} · {plain(note)}"
+        for label, note in zip(labels, notes, strict=False)
+    ]
+    y = [at - 0.22 for at in range(len(words))]
+    look = {"mode": "text", "textposition": "middle right", "textfont": {"size": SIZE}, "cliponaxis": False}
+    traces.append(lines([least] * len(y), y, text=words, **look))
+    return _figure(traces, values | ticks, rows, ROW_PX * len(parts))
 
 
-def stacked_columns(parts: pd.DataFrame, alt: str, axis: str) -> Figure:
+def stacked_columns(parts: pd.DataFrame, axis: str) -> Figure:
     """Draw one stacked column for each row of `parts`, whose index holds times; else as `stacked_bars`."""
     times = parts.index.tolist()
     traces = [
-        _bar(part, [f"{n:,}" for n in parts[part]]) | {"x": times, "y": parts[part].tolist()}
+        _bar(part, times, parts[part].tolist(), [f"{n:,}" for n in parts[part]])
         for part in parts.columns.astype(str)
         if parts[part].any()
     ]
     counts = {"title": {"text": axis}, "automargin": True} | _whole(float(parts.sum(axis=1).max()))
-    return _figure(traces, {}, counts, alt, COLUMNS_PX)
+    return _figure(traces, {}, counts, COLUMNS_PX)
 
 
 def _whole(most: float) -> dict[str, Any]:
@@ -136,60 +131,36 @@ def _whole(most: float) -> dict[str, Any]:
     return {"tickformat": ",d"} | ({"dtick": 1} if most <= MOST_TICKS else {})
 
 
-def _figure(
-    traces: list[dict[str, Any]], xaxis: dict[str, Any], yaxis: dict[str, Any], alt: str, height: int
-) -> Figure:
+def _figure(traces: list[Trace], xaxis: dict[str, Any], yaxis: dict[str, Any], height: int) -> Figure:
     """Give a figure with its legend below."""
     import plotly.graph_objects as go
 
     keep_private()
     below = 44 + 20 * -(-len(traces) // 2)
+    margin = {"l": 12, "r": 16, "t": 12, "b": below}
     layout = {
-        "template": template(chosen_theme()),
-        "meta": {"alt": alt, "summary": alt},
         "barmode": "relative",
-        "height": height + below + 12,
-        "margin": {"l": 12, "r": 16, "t": 12, "b": below, "pad": 0},
+        "dragmode": False,
         "legend": LEGEND | {"traceorder": "normal"},
         "showlegend": True,
-        "hovermode": "closest",
-        "dragmode": False,
         "xaxis": {"fixedrange": True, "tickangle": 0} | xaxis,
         "yaxis": {"fixedrange": True} | yaxis,
     }
-    return go.Figure(traces, layout)
+    return go.Figure(traces, base_layout(chosen_theme(), height + below + 12, margin) | layout)
 
 
-def _bar(part: str, texts: list[str]) -> dict[str, Any]:
-    """Give the trace of one part, without its place."""
+def _bar(part: str, x: list[Any], y: list[float], texts: list[str]) -> Trace:
+    """Give the trace of one part."""
     name, color = LOOKS[part]
     pattern = {"fillmode": "overlay", "size": 7, "solidity": 0.25, "fgcolor": "#FFFFFF"}
     return {
         "type": "bar",
         "name": name,
+        "x": x,
+        "y": y,
         "marker": {"color": color, "line": {"width": 0}, "pattern": pattern | {"shape": HATCHES.get(color)}},
         "customdata": texts,
         "hovertemplate": f"%{{customdata}}<extra>{name}</extra>",
-    }
-
-
-def _labels(labels: list[str], notes: Sequence[str], least: float) -> dict[str, Any]:
-    """Give one trace with the words above the bars; a label is cut so that its note fits."""
-    texts = [
-        f"{plain(label, max(LABEL - 3 - len(note), SHORTEST))} · {plain(note)}"
-        for label, note in zip(labels, notes, strict=False)
-    ]
-    return {
-        "type": "scatter",
-        "mode": "text",
-        "x": [least] * len(texts),
-        "y": [at - 0.22 for at in range(len(texts))],
-        "text": texts,
-        "textposition": "middle right",
-        "textfont": {"size": SIZE},
-        "cliponaxis": False,
-        "hoverinfo": "skip",
-        "showlegend": False,
     }
 
 

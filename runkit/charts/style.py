@@ -8,6 +8,7 @@ setting: they exchange the colors of one theme for those of the other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from runkit.style import DARK, LIGHT, Theme
@@ -19,6 +20,9 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 SIZE = 12
 GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}
 CLEAR = "rgba(0,0,0,0)"
+TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
+LEGEND = {"orientation": "h", "x": -0.001, "yanchor": "top"}  # there plotly lets it be as wide as the figure
+Trace = dict[str, Any]
 
 
 def faded(color: str, alpha: float = 0.18) -> str:
@@ -38,6 +42,7 @@ def template(theme: Theme) -> dict[str, Any]:
         "zeroline": False,
         "title": {"font": {"size": SIZE, "color": theme.muted}},
     }
+    hover = {"align": "left", "bgcolor": theme.ground, "bordercolor": theme.muted, "font": font}
     return {
         "layout": {
             "font": font,
@@ -48,15 +53,27 @@ def template(theme: Theme) -> dict[str, Any]:
             "yaxis": axis,
             "legend": {"font": {"color": theme.muted}},
             "annotationdefaults": {"font": {"color": theme.text, "size": SIZE - 1}},
-            "hoverlabel": {
-                "align": "left",
-                "bgcolor": theme.ground,
-                "bordercolor": theme.muted,
-                "font": font,
-            },
+            "hoverlabel": hover,
             "modebar": {"bgcolor": CLEAR, "color": theme.muted, "activecolor": theme.text},
         },
     }
+
+
+def base_layout(theme: Theme, height: float, margin: Mapping[str, float]) -> dict[str, Any]:
+    """Give what the layouts of all figures have in common."""
+    return {
+        "template": template(theme),
+        "height": height,
+        "margin": margin,
+        "hovermode": "closest",
+        "modebar": {"remove": TOOLS},
+    }
+
+
+def lines(x: Any, y: Any, **look: Any) -> Trace:
+    """Give lines, marks or texts that say nothing when a reader points at them; None is a gap."""
+    quiet = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "showlegend": False}
+    return quiet | {"x": x, "y": y} | look
 
 
 def chosen_theme() -> Theme:

@@ -7,22 +7,19 @@ Positions are seconds, rows count from the top.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
 from runkit.charts.axis import Axis
-from runkit.charts.bars import GROUP, STEP, WAIT, Legend, Scene, each
-from runkit.charts.labels import bold, colored, plain, width_px
+from runkit.charts.bars import GROUP, STEP, WAIT, Scene, each
+from runkit.charts.labels import colored, cross, plain, width_px
 from runkit.charts.rows import Rows
-from runkit.charts.style import CLEAR, SIZE, faded
+from runkit.charts.style import CLEAR, SIZE, Trace, faded, lines
 from runkit.style import Theme
 from runkit.text import duration
-
-Trace = dict[str, Any]
-Line = list[tuple[float, float]]
 
 DENSE_PX = 8
 TEXT_PX = 14  # rows lower than this have no words in them
@@ -36,7 +33,6 @@ ERROR_TEXT, LEAST_ERROR = 60, 12  # characters of an error
 LEAST_PLOT_PX, RIGHT_PX = 400, 340  # of a narrow figure's axis, and the most that texts reach behind it
 LETTER_PX = 6.0  # a letter of an error, about
 TEXT_SCALE = 0.88  # of `width_px`, which is for 12 px: durations have 11 px
-QUIET: Trace = {"hoverinfo": "skip", "showlegend": False}
 HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "showlegend": False}
 
 
@@ -45,20 +41,17 @@ class Picture(NamedTuple):
 
     `scene` holds all that is shown, `bars` what is drawn one by one, with `hover` texts; `is_bounded`: the
     others are in a picture. `bars["is_solid"]`: the others are pale. `path`: parts (from, to, row, kind).
+    `note` says in words what is left out.
     """
 
     scene: Scene
     bars: pd.DataFrame
     rows: Rows
     axis: Axis
-    path: list[tuple[float, float, float, int]]
     theme: Theme
+    path: Sequence[tuple[float, float, float, int]] = ()
     is_bounded: bool = False
-
-    @property
-    def legend(self) -> Legend:
-        """The words and colors of `bars["color"]`."""
-        return self.scene.legend
+    note: str = ""
 
     @property
     def is_dense(self) -> bool:
@@ -92,7 +85,7 @@ def _bars(picture: Picture) -> list[Trace]:
     looks = [bars["kind"], bars["color"].where(is_step, -1), bars["is_solid"] & is_step]
     for look, own in bars.groupby(looks):
         kind, number, is_solid = cast(tuple[int, int, bool], look)
-        name, color = picture.legend[number]
+        name, color = picture.scene.legend[number]
         fill, edge = color if is_solid else faded(color), color
         if kind != STEP:
             name, edge = ("group", "waiting for a reviewer")[kind == WAIT], CLEAR
@@ -114,55 +107,36 @@ def _bars(picture: Picture) -> list[Trace]:
     return out
 
 
-def lines(x: Sequence[float | None], y: Sequence[float | None], line: dict[str, Any], **more: Any) -> Trace:
-    """A line that says nothing when a reader points at it; None is a gap."""
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line} | QUIET | more
-
-
-def _polyline(corners: list[Line]) -> tuple[list[float | None], list[float | None]]:
-    """The x and y of several lines, with gaps between them."""
-    points = [point for line in corners for point in (*line, (None, None))]
-    return [x for x, _ in points], [y for _, y in points]
+def _polylines(corners: Iterable[list[tuple[float, float]]], line: dict[str, Any], **look: Any) -> Trace:
+    """Several lines in one trace, with gaps between them."""
+    points = [point for path in corners for point in (*path, (None, None))]
+    return lines([x for x, _ in points], [y for _, y in points], line=line, **look)
 
 
 def _brackets(picture: Picture) -> list[Trace]:
     """A thin bracket for each group, as one path: markers at its ends would double the time of a zoom."""
+    groups, out = picture.bars[picture.bars["kind"] == GROUP], []
     half = picture.mark_px / 2 / picture.rows.px
-    shapes: dict[tuple[int, bool], list[Line]] = {}
-    for bar in each(picture.bars[picture.bars["kind"] == GROUP]):
-        top, row, bottom = bar.row - half, bar.row, bar.row + half
+    for look, own in groups.groupby(["color", "is_solid"]):
+        number, is_solid = cast(tuple[int, bool], look)
         ends = [
-            (bar.x0, top),
-            (bar.x0, bottom),
-            (bar.x0, row),
-            (bar.x1, row),
-            (bar.x1, top),
-            (bar.x1, bottom),
+            [(x0, row - half), (x0, row + half), (x0, row), (x1, row), (x1, row - half), (x1, row + half)]
+            for x0, x1, row in own[["x0", "x1", "row"]].to_numpy().tolist()
         ]
-        shapes.setdefault((bar.color, bar.is_solid), []).append(ends)
-    return [
-        lines(*_polyline(own), {"color": picture.legend[color][1], "width": 2 if is_solid else 1.6})
-        for (color, is_solid), own in sorted(shapes.items())
-    ]
+        line = {"color": picture.scene.legend[number][1], "width": 2 if is_solid else 1.6}
+        out.append(_polylines(ends, line))
+    return out
 
 
 def _instants(picture: Picture) -> list[Trace]:
     """Ticks for steps without duration, which a bar would not show."""
     bars = picture.bars[(picture.bars["x1"] <= picture.bars["x0"]) & (picture.bars["kind"] != WAIT)]
-    if not len(bars):
+    if bars.empty:
         return []
-    colors = [picture.legend[number][1] for number in bars["color"]]
-    line = {"width": TICK_PX, "color": colors}
-    trace = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": numbers(bars["x0"]),
-        "y": numbers(bars["row"]),
-        "name": "instant",
-        "marker": {"symbol": "line-ns", "size": max(4.0, picture.rows.bar_px), "line": line},
-        "customdata": bars["hover"].tolist(),
-    }
-    return [trace | HOVER]
+    line = {"width": TICK_PX, "color": [picture.scene.legend[number][1] for number in bars["color"]]}
+    mark = {"symbol": "line-ns", "size": max(4.0, picture.rows.bar_px), "line": line}
+    look = HOVER | {"hoverinfo": "all", "mode": "markers", "name": "instant", "marker": mark}
+    return [lines(numbers(bars["x0"]), numbers(bars["row"]), customdata=bars["hover"].tolist(), **look)]
 
 
 def _path(picture: Picture) -> tuple[list[Trace], list[Trace]]:
@@ -178,36 +152,31 @@ def _path(picture: Picture) -> tuple[list[Trace], list[Trace]]:
         y += [row, None, row] if is_gap else [row, row]
     if not x:
         return [], []
-    theme = picture.theme
-    halo = lines(x, y, {"color": theme.ground, "width": 4.2})
-    return [halo], [lines(x, y, {"color": theme.text, "width": 1.7}, name="critical path")]
+    halo = lines(x, y, line={"color": picture.theme.ground, "width": 4.2})
+    return [halo], [lines(x, y, line={"color": picture.theme.text, "width": 1.7}, name="critical path")]
 
 
 def _waits(picture: Picture) -> list[Trace]:
     """A dotted line from the question to its answer; the end of one that is open is an open circle."""
     bars, color = picture.bars[picture.bars["kind"] == WAIT], picture.theme.wait
-    if not len(bars):
+    if bars.empty:
         return []
-    fills = [
-        fill
-        for is_open in bars["is_open"]
-        for fill in (color, picture.theme.ground if is_open else color, CLEAR)
-    ]
+    ends = (picture.theme.ground if is_open else color for is_open in bars["is_open"])
+    fills = [fill for end in ends for fill in (color, end, CLEAR)]
     mark = {"size": picture.mark_px, "color": fills, "line": {"width": 2, "color": color}}
+    spans = ([(x0, row), (x1, row)] for x0, x1, row in bars[["x0", "x1", "row"]].to_numpy())
     dotted = {"color": color, "width": 3, "dash": "dot"}
-    spans = _polyline([[(x0, row), (x1, row)] for x0, x1, row in bars[["x0", "x1", "row"]].to_numpy()])
-    return [lines(*spans, dotted, mode="lines+markers", marker=mark, cliponaxis=False)]
+    return [_polylines(spans, dotted, mode="lines+markers", marker=mark, cliponaxis=False)]
 
 
 def _stubs(picture: Picture) -> list[Trace]:
     """A dotted stub behind each step that has not ended."""
     bars = picture.bars[is_stub(picture.bars)]
-    if not len(bars) or picture.is_bounded:
+    if bars.empty or picture.is_bounded:
         return []
-    stub = STUB * picture.axis.length
-    spans = _polyline([[(x1, row), (x1 + stub, row)] for x1, row in bars[["x1", "row"]].to_numpy()])
-    dotted = {"color": picture.theme.muted, "width": 2, "dash": "dot"}
-    return [lines(*spans, dotted, name="open step")]
+    length = STUB * picture.axis.length
+    spans = ([(x1, row), (x1 + length, row)] for x1, row in bars[["x1", "row"]].to_numpy())
+    return [_polylines(spans, {"color": picture.theme.muted, "width": 2, "dash": "dot"}, name="open step")]
 
 
 def is_stub(bars: pd.DataFrame) -> pd.Series[bool]:
@@ -221,7 +190,7 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     A text that the critical path would cross stands right of it; where several bars share a row, those
     without room have none. Where rows are low or bars many, there are crosses for some that failed.
     """
-    bars, axis = picture.bars, picture.axis
+    bars, axis, theme = picture.bars, picture.axis, picture.theme
     has_words = picture.rows.px >= TEXT_PX and len(bars) <= MOST_TEXTS and not picture.is_bounded
     if not has_words:
         bars = bars[bars["is_failing"]]
@@ -231,28 +200,24 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     verticals = sorted(
         (b[0], *sorted((a[2], b[2]))) for a, b in zip(picture.path, picture.path[1:], strict=False)
     )
-    x, y, texts, colors, reach = [], [], [], [], 0.0
+    texts, reach = [], 0.0
     for bar, free, has_stub in zip(each(bars), room, is_stub(bars), strict=True):
         behind = LEAST_PLOT_PX * (1 - (bar.x1 - axis.start) / axis.length)
-        text = _end_words(bar, picture.theme, behind + RIGHT_PX) if has_words else _cross(picture.theme)
+        text = _end_words(bar, theme, behind + RIGHT_PX) if has_words else cross(theme)
         width, at = width_px(text) * TEXT_SCALE, bar.x1 + STUB * axis.length * has_stub
         for place, top, bottom in verticals:
             if top <= bar.row <= bottom and at - 5 / axis.scale < place < at + (width + 4) / axis.scale:
                 at = max(at, place)
         if text and (at - bar.x1) * axis.scale + width <= free:
-            is_quiet = picture.path and not bar.is_critical
-            x.append(at)
-            y.append(bar.row)
-            texts.append(f"\u00a0{text}")
-            colors.append(picture.theme.muted if is_quiet else picture.theme.text)
+            color = theme.muted if picture.path and not bar.is_critical else theme.text
+            texts.append((at, bar.row, f"\u00a0{text}", color))
             reach = max(reach, width - behind)
+    if not texts:
+        return [], reach
+    x, y, words, colors = map(list, zip(*texts, strict=True))
     font = {"size": SIZE - 1, "color": colors}
     look = {"mode": "text", "textposition": "middle right", "textfont": font, "cliponaxis": False}
-    return ([lines(x, y, {}, text=texts, name="durations", **look)] if x else []), reach
-
-
-def _cross(theme: Theme) -> str:
-    return colored(bold("✕"), theme.fail)
+    return [lines(x, y, text=words, name="durations", **look)], reach
 
 
 def _end_words(bar: Any, theme: Theme, room_px: float) -> str:
@@ -266,26 +231,24 @@ def _end_words(bar: Any, theme: Theme, room_px: float) -> str:
     limit = min(int((room_px - width_px(text) - 30) / LETTER_PX), ERROR_TEXT)
     has_error = bar.note and not bar.is_open and limit >= LEAST_ERROR
     error = " · " + colored(plain(bar.note, limit), theme.fail) if has_error else ""
-    return f"{_cross(theme)} {text}{error}"
+    return f"{cross(theme)} {text}{error}"
 
 
 def legend(picture: Picture) -> list[Trace]:
     """Entries for what the chart shows; they are traces of their own, so that all look alike."""
     bars, theme = picture.scene.bars, picture.theme
     used = np.unique(bars["color"][bars["kind"] != WAIT])
-    out = [entry(*picture.legend[number]) for number in used]
+    out = [entry(*picture.scene.legend[number]) for number in used]
     if any(kind != WAIT for *_, kind in picture.path):
         line = {"color": theme.text, "width": 2}
-        out.append(lines([None], [None], line, name="critical path", showlegend=True))
+        out.append(lines([None], [None], line=line, name="critical path", showlegend=True))
     is_pale = (bars["kind"] == STEP) & ~bars["is_critical"]
     if not picture.is_bounded and bars["is_critical"].any() and is_pale.any():
-        edge = {"color": theme.muted, "width": 1.25}
-        out.append(entry("off the critical path", faded(theme.muted), edge))
+        out.append(entry("off the critical path", faded(theme.muted), theme.muted))
     return out
 
 
-def entry(word: str, color: str, line: dict[str, Any] | None = None) -> Trace:
+def entry(word: str, color: str, edge: str = CLEAR) -> Trace:
     """An entry of the legend."""
-    marker = {"symbol": "square", "size": 11, "color": color, "line": line or {"width": 0}}
-    look = {"mode": "markers", "marker": marker, "name": plain(word, 40), "showlegend": True}
-    return lines([None], [None], {}, **look)
+    mark = {"symbol": "square", "size": 11, "color": color, "line": {"width": 1.25, "color": edge}}
+    return lines([None], [None], mode="markers", marker=mark, name=plain(word, 40), showlegend=True)

@@ -46,7 +46,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
 
 def bars(table: pd.DataFrame, **options: Any) -> Any:
     """A figure of one part."""
-    return stacked_bars(table, "It waited.", options.pop("notes", NOTES), **options)
+    return stacked_bars(table, options.pop("notes", NOTES), **options)
 
 
 def test_sentence_figure_and_table_come_in_this_order(shown):
@@ -136,11 +136,11 @@ def test_missing_and_invisible_texts():
 def test_bars_have_the_numbers_of_the_table():
     """A trace for each part that has any, a value for each bar that has it."""
     parts = pd.DataFrame({"high": [3, 0], "low": [1, 2], "medium": [0, 0]}, ["a", "b"])
-    figure = stacked_bars(parts, "", NOTES)
+    figure = stacked_bars(parts, NOTES)
     assert [(trace.name, list(trace.x)) for trace in figure.data[:-1]] == [("High", [3]), ("Low", [1, 2])]
-    shares = stacked_bars(parts, "", NOTES, unit="percent")
+    shares = stacked_bars(parts, NOTES, unit="percent")
     assert [list(trace.x) for trace in shares.data[:-1]] == [[75], [25, 100]]
-    assert stacked_bars(parts[["medium"]], "", NOTES) is None
+    assert stacked_bars(parts[["medium"]], NOTES) is None
 
 
 def test_bars_beyond_the_most_are_counted():
