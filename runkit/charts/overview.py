@@ -16,10 +16,11 @@ from runkit.charts.needs_you import look_first, needs_panel
 from runkit.charts.panel import Panel, bundle, lasting, show
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
+from runkit.html_tables import with_labels
 from runkit.logs import log
-from runkit.style import MISSING, STATUSES, status
+from runkit.style import STATUSES, status
 from runkit.tables.frames import Frames, frames
-from runkit.text import css_variables, esc, moment, plural, run_label, short_id, static_file, visible
+from runkit.text import css_variables, esc, moment, plural, static_file, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -29,6 +30,8 @@ MOST_NEEDS = 8  # rows; the panel `fleet.look_first` has more
 STATIC = Path(__file__).parent / "static"
 STYLE = css_variables(".runkit-overview") + static_file(STATIC / "overview.css")
 TEMPLATES = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
+TEMPLATES.filters |= {"lasting": lasting, "plural": plural, "repr": repr, "status": status}
+HEADS = ("Next step", "Business", "Reason", "Status", "Age")
 
 
 class Tile(NamedTuple):
@@ -94,25 +97,10 @@ class Overview:
             as_of=self._time(),
             tiles=self.tiles,
             needs=needs.sentence,
-            rows=[_need(row) for row in needs.table.to_dict("records")],
+            heads=HEADS,
+            rows=with_labels(needs.table).to_dict("records"),
             has_figure=self.figure is not None,
         )
-
-
-def _need(row: dict[Any, Any]) -> dict[str, Any]:
-    """A row of what needs somebody, with the line of code that takes the next step."""
-    is_question, is_known = row["next_step"] == "Answer", isinstance(row["run_id"], str)
-    run_id = short_id(row["run_id"]) if is_known else MISSING
-    code = "runkit.InterruptForm(client, {!r})" if is_question else "runkit.gantt(client.runs.get({!r}))"
-    name = run_label(run_id, row["business_name"], row["agent_name"]).removesuffix(f" · {run_id}")
-    several = f" ({plural(row['n_runs'], 'run')})" if row["n_runs"] > 1 else ""
-    return {
-        "Next step": (row["next_step"], code.format(run_id)),
-        "Business": (name if is_known else MISSING, run_id),
-        "Reason": row["reason"] + several,
-        "Status": status(row["status"]) if is_known else None,
-        "Age": f"{lasting(row['age_s'])} {'waiting' if is_question else 'ago'}",
-    }
 
 
 def overview(

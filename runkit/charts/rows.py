@@ -19,6 +19,7 @@ LABEL = 40  # characters of a row's label
 INDENT = "\u00a0" * 4  # plotly folds ordinary spaces
 DEEPEST_INDENT = 6  # levels; beyond, the indentation would eat the label
 ROW_PX, BAR_PX = 22, 14
+BAR_SHARE = BAR_PX / ROW_PX  # of the height of a row
 MOST_PX = 4_400  # of all rows together: more rows are lower than `ROW_PX`
 LABEL_PX = 15  # from one label to the next
 MOST_BANDS = 60  # shaded bands
@@ -39,9 +40,10 @@ class Rows(NamedTuple):
 def tree(scene: Scene, most_px: int) -> Rows:
     """One row per bar in tree order."""
     bars = scene.bars
-    bars["row"] = np.arange(len(bars), dtype=float)
-    row, depth = bars["row"].to_numpy(), bars["depth"].to_numpy()
-    return _rows(row, depth, lambda chosen: tree_labels(scene, bars.iloc[chosen]), tree_bands(bars), most_px)
+    bars["row"] = row = np.arange(len(bars), dtype=float)
+    px, chosen = _labelled(row, bars["depth"].to_numpy(), len(bars), most_px)
+    labels = tree_labels(scene, bars.iloc[chosen])
+    return Rows(len(bars), px, BAR_SHARE * px, row[chosen].tolist(), labels, tree_bands(bars))
 
 
 def tree_labels(scene: Scene, bars: pd.DataFrame) -> list[str]:
@@ -60,7 +62,7 @@ def tree_bands(bars: pd.DataFrame) -> Bands:
     rows, top = bars["row"].to_numpy(), np.flatnonzero(bars["depth"] == 0)
     ends = np.append(top[1:], len(bars)) - 1
     groups = bars["kind"].to_numpy()[top] == GROUP
-    return list(zip(rows[top[groups]], rows[ends[groups]] + 1, strict=True))[::2]
+    return list(zip(rows[top[groups]], rows[ends[groups]] + 1, strict=True))[::2][:MOST_BANDS]
 
 
 def agent(scene: Scene, most_px: int) -> Rows:
@@ -73,26 +75,28 @@ def agent(scene: Scene, most_px: int) -> Rows:
     bars["row"] = (top[band] + lane).astype(float)
     number, run = unit // n_runs, unit % n_runs
     is_first = np.diff(number, prepend=-1) > 0
-    letters = LETTERS if n_runs <= len(LETTERS) else range(1, n_runs + 1)
-
-    def texts(chosen: list[int]) -> list[str]:
-        agents = [plain(scene.agents[number[at]], LABEL - 4) for at in chosen]
-        if n_runs == 1:
-            return agents
-        agents = [bold(name) if is_first[at] else name for at, name in zip(chosen, agents, strict=True)]
-        return [f"{name} · {letters[run[at]]}" for at, name in zip(chosen, agents, strict=True)]
-
     edges = [*top[is_first].tolist(), int(height.sum())]
+    middle = top + (height - 1) / 2
+    px, chosen = _labelled(middle, ~is_first, edges[-1], most_px)
+    labels = []
+    for at in chosen:
+        name = plain(scene.agents[number[at]], LABEL - 4)
+        if n_runs > 1:
+            letter = LETTERS[run[at]] if n_runs <= len(LETTERS) else run[at] + 1
+            name = f"{bold(name) if is_first[at] else name} · {letter}"
+        labels.append(name)
     bands = list(itertools.pairwise(edges))[1::2]
-    return _rows(top + (height - 1) / 2, ~is_first, texts, bands, most_px, edges[-1])
+    return Rows(edges[-1], px, BAR_SHARE * px, middle[chosen].tolist(), labels, bands[:MOST_BANDS])
 
 
 def lanes(scene: Scene, most_px: int) -> Rows:
     """As few rows as do not overlap: their number is the greatest number of steps open at once."""
     lane = _lanes(np.zeros(len(scene.bars), np.int64), scene.bars)
     scene.bars["row"] = lane.astype(float)
-    rows = np.arange(lane.max(initial=-1) + 1)
-    return _rows(rows, rows * 0, lambda chosen: [f"Lane {at + 1}" for at in chosen], [], most_px)
+    row = np.arange(lane.max(initial=-1) + 1)
+    px, chosen = _labelled(row, row * 0, len(row), most_px)
+    labels = [f"Lane {at + 1}" for at in chosen]
+    return Rows(len(row), px, BAR_SHARE * px, row[chosen].tolist(), labels, [])
 
 
 LAYOUTS: dict[str, Callable[[Scene, int], Rows]] = {"tree": tree, "agent": agent, "lanes": lanes}
@@ -111,16 +115,8 @@ def _lanes(band: Ints, bars: pd.DataFrame) -> Ints:
     return timing.lanes(number[n:], number[:n])
 
 
-def _rows(
-    rows: NDArray[Any],
-    rank: NDArray[Any],
-    texts: Callable[[list[int]], list[str]],
-    bands: Bands,
-    most_px: int,
-    n: int | None = None,
-) -> Rows:
-    """Label as many of some rows, from the top, as have room; low ranks first."""
-    n = len(rows) if n is None else n
+def _labelled(rows: NDArray[Any], rank: NDArray[Any], n: int, most_px: int) -> tuple[float, list[int]]:
+    """The height of `n` rows, and which of some, from the top, have room for a label; low ranks first."""
     px = min(float(ROW_PX), most_px / max(n, 1))
     gap = -(-LABEL_PX // px)
     stretch = rows // gap
@@ -130,6 +126,4 @@ def _rows(
     for at in best.tolist():
         if not chosen or rows[at] - rows[chosen[-1]] >= gap:
             chosen.append(at)
-    ticks = rows[chosen].tolist()
-    bar_px = BAR_PX * px / ROW_PX
-    return Rows(n, px, bar_px, ticks, texts(chosen), bands[:MOST_BANDS])
+    return px, chosen

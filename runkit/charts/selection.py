@@ -31,31 +31,34 @@ def visible_steps(bars: pd.DataFrame, depth: int | str | None, most: int = MOST_
     if depth is None or len(bars) <= most:
         return np.ones(len(bars), np.bool_)
     is_on_path = bars["is_critical"] & (bars["critical_s"] > 0)
-    is_of_kind = [bars["is_failing"], bars["kind"] == WAIT, bars["kind"] == GROUP, is_on_path]
-    longest_first = _longest_first(bars)
-    failing, waits, groups, path = (flags.to_numpy()[longest_first] for flags in is_of_kind)
-    few = [_first(flags, most) for flags in (failing, waits)]
-    depth_of = bars["depth"].to_numpy()[longest_first]
-    rest, other = len(bars), len(bars) + 1
-    ranks: list[Any] = [0, 1, 2 + depth_of, 3, rest]
-    rank: Ints = np.select([*few, groups, path, failing | waits], ranks, other)
-    best_first = longest_first[np.argsort(rank, kind="stable")]
-    n_shown = min(most, int((rank != other).sum())) or most
+    is_urgent = bars["is_failing"] | (bars["kind"] == WAIT)
+    last = len(bars)  # a rank after those of all depths
+    ranks = [(bars["kind"] == GROUP, 2 + bars["depth"]), (is_on_path, 3), (is_urgent, last)]
+    best_first, rank = _ranked(bars, most, ranks, last + 1)
+    n_shown = min(most, int((rank <= last).sum())) or most
     is_shown = np.zeros(len(bars), np.bool_)
     is_shown[best_first[:n_shown]] = True
     return is_shown
 
 
-def _longest_first(bars: pd.DataFrame) -> Ints:
-    """The positions of bars, the longest first; of equally long ones some from everywhere."""
-    numbers = np.arange(len(bars), dtype=np.uint64)
-    scattered = numbers * np.uint64(GOLDEN) % np.uint64(2**32)
-    return np.lexsort((scattered, bars["start"] - bars["end"]))
+def _ranked(
+    bars: pd.DataFrame, most: int, ranks: list[tuple[pd.Series[bool], Any]], other: int
+) -> tuple[Ints, Ints]:
+    """The positions of bars, the best first, and their ranks in that order.
 
-
-def _first(flags: Flags, most: int) -> Flags:
-    """The first of some flags, as many as one kind may have of `most` steps."""
-    return flags & (flags.cumsum() <= SHARE * most)
+    Failed steps and waits come first, as many of one kind as may be among `most` steps; then by the first of
+    the `ranks` that is theirs, else `other`. Of one rank the longest come first; of equally long ones some
+    from everywhere.
+    """
+    scattered = np.arange(len(bars), dtype=np.uint64) * np.uint64(GOLDEN) % np.uint64(2**32)
+    longest_first = np.lexsort((scattered, bars["start"] - bars["end"]))
+    urgent = (flags.to_numpy()[longest_first] for flags in (bars["is_failing"], bars["kind"] == WAIT))
+    flags = [own & (own.cumsum() <= SHARE * most) for own in urgent]
+    flags += [own.to_numpy()[longest_first] for own, _ in ranks]
+    numbers = [np.broadcast_to(number, len(bars))[longest_first] for _, number in ranks]
+    rank = np.select(flags, [0, 1, *numbers], other)
+    order = np.argsort(rank, kind="stable")
+    return longest_first[order], rank[order]
 
 
 def exact_bars(bars: pd.DataFrame, axis: Axis, rows: Rows, most: int) -> pd.DataFrame:
@@ -63,13 +66,8 @@ def exact_bars(bars: pd.DataFrame, axis: Axis, rows: Rows, most: int) -> pd.Data
 
     Only as many as leave most of the picture behind them to be seen; groups come last.
     """
-    longest_first = _longest_first(bars)
-    kind, is_failing, is_critical = (
-        bars[name].to_numpy()[longest_first] for name in ("kind", "is_failing", "is_critical")
-    )
-    few = [_first(flags, MOST_EXACT) for flags in (is_failing, kind == WAIT)]
-    rank = np.select([*few, kind == GROUP, is_critical], [0, 1, 4, 2], 3)
-    best_first = longest_first[np.argsort(rank, kind="stable")]
+    ranks = [(bars["kind"] == GROUP, 4), (bars["is_critical"], 2)]
+    best_first, _ = _ranked(bars, MOST_EXACT, ranks, 3)
     chosen = bars.iloc[best_first[: min(most, MOST_EXACT)]]
     height = np.maximum(BAR_PX / ROW_PX, 2 / rows.px) * (chosen["kind"] != GROUP)
     area = ((chosen["x1"] - chosen["x0"]) * height).cumsum()
