@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, outcome_words
 from runkit.tables.frames import Frames, is_wait
@@ -255,3 +256,11 @@ def blocked(bars: pd.DataFrame) -> list[tuple[float, float]]:
     is_blocked = is_open["waits"] & ~is_open["works"]
     edges = is_open.index[np.diff(is_blocked, prepend=False)].tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def union(group: Ints, lo: NDArray[np.float64], hi: NDArray[np.float64]) -> pd.DataFrame:
+    """The union of the intervals [lo, hi) of each group, as intervals that do not touch."""
+    spans = pd.DataFrame({"group": group, "lo": lo, "hi": hi}).sort_values(["group", "lo"])
+    reach = spans.groupby("group")["hi"].cummax().groupby(spans["group"]).shift()
+    number = (~(spans["lo"] <= reach)).cumsum()
+    return spans.groupby(number).agg({"group": "first", "lo": "first", "hi": "max"})

@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runkit.charts.bars import GROUP, STEP, WAIT
+from runkit.charts.bars import GROUP, STEP, WAIT, union
 from runkit.style import LIGHT
 from runkit.timing import Flags, Ints
 
@@ -33,30 +33,16 @@ GROUND, OPEN_GROUP, HATCH, WAITS, FRAME, FIRST_COLOR = range(6)
 PALETTE = ("#000000", "#808080", "#3A2300", LIGHT.wait, "#5C0B0B")
 
 
-class Overview(NamedTuple):
-    """What is in each cell, arrays of shape (bands, buckets); times in buckets.
+def aggregate(
+    bars: pd.DataFrame, band: Ints, n_colors: int, n_bands: int, first: float, length: float
+) -> dict[str, NDArray[Any]]:
+    """Sum bars up in cells: arrays of shape (bands, buckets), times in buckets.
 
     `busy`: time in which a run works in the band, summed over its runs; `capacity` (bands,): how many runs
     there are, so busy / capacity is the busy fraction. `by_color` (colors, bands, buckets): the working
     steps' time; `waiting`, `failing` and `open_groups` likewise. `waits`, `errors`: where one is, at least
-    `LEAST_PX` buckets each. `counts`: bars that start there.
+    `LEAST_PX` buckets each. `counts`: bars that start there. Bars are clipped to [first, first + length).
     """
-
-    busy: Floats
-    capacity: Ints
-    by_color: Floats
-    waiting: Floats
-    failing: Floats
-    open_groups: Floats
-    waits: Flags
-    errors: Flags
-    counts: Ints
-
-
-def aggregate(
-    bars: pd.DataFrame, band: Ints, n_colors: int, n_bands: int, first: float, length: float
-) -> Overview:
-    """Sum bars up in cells. They are clipped to [first, first + length)."""
     bucket = length / BUCKETS
     edges = ((bars[name].to_numpy() - first) / bucket for name in ("x0", "x1"))
     lo, hi = (np.clip(edge, 0, BUCKETS) for edge in edges)
@@ -76,25 +62,17 @@ def aggregate(
     def cover(chosen: NDArray[Any], starts: Floats, ends: Floats) -> Floats:
         return _cover(band[chosen], starts[chosen], ends[chosen], n_bands)
 
-    return Overview(
-        busy=_cover(*busy, n_bands),
-        capacity=np.bincount(np.unique(unit) // n_runs, minlength=n_bands),
-        by_color=by_color.reshape(n_colors, n_bands, BUCKETS),
-        waiting=cover(waits, lo, hi),
-        failing=cover(failing, lo, hi),
-        open_groups=cover(groups, lo, hi),
-        waits=cover(waits, left, right) > 0,
-        errors=cover(failing, left, right) > 0,
-        counts=counts.reshape(n_bands, BUCKETS),
-    )
-
-
-def union(group: Ints, lo: Floats, hi: Floats) -> pd.DataFrame:
-    """The union of the intervals [lo, hi) of each group, as intervals that do not touch."""
-    spans = pd.DataFrame({"group": group, "lo": lo, "hi": hi}).sort_values(["group", "lo"])
-    reach = spans.groupby("group")["hi"].cummax().groupby(spans["group"]).shift()
-    number = (~(spans["lo"] <= reach)).cumsum()
-    return spans.groupby(number).agg({"group": "first", "lo": "first", "hi": "max"})
+    return {
+        "busy": _cover(*busy, n_bands),
+        "capacity": np.bincount(np.unique(unit) // n_runs, minlength=n_bands),
+        "by_color": by_color.reshape(n_colors, n_bands, BUCKETS),
+        "waiting": cover(waits, lo, hi),
+        "failing": cover(failing, lo, hi),
+        "open_groups": cover(groups, lo, hi),
+        "waits": cover(waits, left, right) > 0,
+        "errors": cover(failing, left, right) > 0,
+        "counts": counts.reshape(n_bands, BUCKETS),
+    }
 
 
 def _cover(key: Ints, lo: Floats, hi: Floats, n_keys: int) -> Floats:
@@ -115,29 +93,29 @@ def _cover(key: Ints, lo: Floats, hi: Floats, n_keys: int) -> Floats:
     return np.maximum(edge(lo) - edge(hi), 0.0)[:, :BUCKETS]
 
 
-def render(view: Overview, band_px: int = BAND_PX) -> NDArray[np.uint8]:
+def render(view: dict[str, NDArray[Any]], band_px: int = BAND_PX) -> NDArray[np.uint8]:
     """The picture as palette numbers, shape (bands * band_px, BUCKETS).
 
     `band_px`: a band's height as it is shown, for what is stretched is blurred. Work stands on the bottom of
     its band; waits and errors hang from the top, as high as the part of the band that waits or failed, at
     least `LEAST_PX`.
     """
-    whole = np.maximum(view.capacity, 1)[:, None]
+    whole = np.maximum(view["capacity"], 1)[:, None]
 
     def height(time: Floats, is_there: Flags, least: int) -> Ints:
         pixels = np.clip(np.rint(time / whole * band_px), least, band_px)
         return np.where(is_there, pixels, 0).astype(np.int64)[:, None, :]
 
-    works = height(view.busy, view.busy > 0, 1)
-    waits = height(view.waiting, view.waits, LEAST_PX)
-    errors = height(view.failing, view.errors, LEAST_PX)
-    most_time = view.by_color.argmax(axis=0) + FIRST_COLOR
-    best = np.where(view.busy > 0, most_time, OPEN_GROUP)[:, None, :]
+    works = height(view["busy"], view["busy"] > 0, 1)
+    waits = height(view["waiting"], view["waits"], LEAST_PX)
+    errors = height(view["failing"], view["errors"], LEAST_PX)
+    most_time = view["by_color"].argmax(axis=0) + FIRST_COLOR
+    best = np.where(view["busy"] > 0, most_time, OPEN_GROUP)[:, None, :]
     # Where nothing works, a thin line says that a group is open or a step without duration stands there.
-    is_open = ((view.open_groups > 0) | (view.counts > 0))[:, None, :]
+    is_open = ((view["open_groups"] > 0) | (view["counts"] > 0))[:, None, :]
     y = np.arange(band_px)[None, :, None]
     x = np.arange(BUCKETS)[None, None, :]
-    error_color = FIRST_COLOR + len(view.by_color) - 1
+    error_color = FIRST_COLOR + len(view["by_color"]) - 1
     hatched = np.where((x + y) % 4 == 0, HATCH, WAITS)
     framed = np.where((y == 0) | (y == errors - 1), FRAME, error_color)
     out = np.where(y >= band_px - np.maximum(works, is_open), best, GROUND)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from runkit.charts import bounded
 from runkit.charts.axis import PLOT_PX, array_ticks, clock_ticks, relative_axis
-from runkit.charts.bars import WAIT, each
+from runkit.charts.bars import WAIT, each, union
 from runkit.charts.heading import Heading
 from runkit.charts.labels import bold, note, plain, width_px
 from runkit.charts.style import LEGEND, SIZE, Trace, base_layout, faded
@@ -134,14 +134,13 @@ def _wait_bands(picture: Picture) -> pd.DataFrame:
 
 
 def _bands(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:
+    """Bands without overlaps: two over each other are too dark for words on them."""
+    if waits.empty:
+        return []
     look = {"layer": "below", "line": {"width": 0}, "fillcolor": faded(picture.theme.wait, 0.12)}
     band = {"type": "rect", "y0": top, "y1": picture.rows.n - 0.5} | look
-    spans: list[tuple[float, float]] = []
-    for start, end in sorted(waits[["x0", "x1"]].itertuples(index=False, name=None)):
-        if spans and start <= spans[-1][1]:  # two bands over each other are too dark for words on them
-            start, end = spans[-1][0], max(spans.pop()[1], end)
-        spans.append((start, end))
-    return [band | {"x0": start, "x1": end} for start, end in spans]
+    spans = union(waits["run"].to_numpy(), waits["x0"].to_numpy(), waits["x1"].to_numpy())
+    return [band | {"x0": lo, "x1": hi} for _, lo, hi in spans.itertuples(index=False)]
 
 
 def _wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[str, Any]]:

@@ -54,14 +54,14 @@ def test_the_busy_time_painted_is_the_clipped_busy_time(scene):
         for bar in bars[(bars["run"] == number) & (bars["kind"] == STEP)].itertuples():
             clock[max(int(bar.x0 * 8), 0) : max(int(bar.x1 * 8), 0)] = True
         busy[number % 2] += clock.sum() / 8
-    assert np.allclose(aggregate(scene).busy.sum(axis=1) * BUCKET, busy)
+    assert np.allclose(aggregate(scene)["busy"].sum(axis=1) * BUCKET, busy)
 
 
 @given(scenes())
 def test_every_step_is_counted_in_one_bucket(scene):
     """The counts add up to the bars of each band."""
     _, band = scene
-    assert aggregate(scene).counts.sum(axis=1).tolist() == np.bincount(band, minlength=2).tolist()
+    assert aggregate(scene)["counts"].sum(axis=1).tolist() == np.bincount(band, minlength=2).tolist()
 
 
 @given(scenes())
@@ -70,7 +70,7 @@ def test_the_time_of_each_color_is_kept(scene):
     bars, _ = scene
     steps = bars[bars["kind"] == STEP]
     clipped = np.clip(steps["x1"], 0, LENGTH) - np.clip(steps["x0"], 0, LENGTH)
-    sums = aggregate(scene).by_color.sum(axis=(1, 2)) * BUCKET
+    sums = aggregate(scene)["by_color"].sum(axis=(1, 2)) * BUCKET
     assert np.allclose(sums, np.bincount(steps["color"], clipped, COLORS))
 
 
@@ -83,7 +83,7 @@ def test_a_bucket_holds_what_touches_it(scene):
     cover = np.clip(np.minimum(ends, edges[1:]) - np.maximum(starts, edges[:-1]), 0, None)
     is_wait = bars["kind"].to_numpy() == WAIT
     expected = np.stack([cover[is_wait & (band == number)].sum(axis=0) for number in (0, 1)])
-    assert np.allclose(aggregate(scene).waiting * BUCKET, expected)
+    assert np.allclose(aggregate(scene)["waiting"] * BUCKET, expected)
 
 
 @given(scenes())
@@ -93,10 +93,10 @@ def test_errors_and_waits_are_at_least_three_pixels_wide(scene):
     view = aggregate(scene)
     cells = bounded.render(view).reshape(2, bounded.BAND_PX, bounded.BUCKETS)
     for number in (0, 1):
-        for which, flags in ((bars["is_failing"], view.errors), (bars["kind"] == WAIT, view.waits)):
+        for which, flags in ((bars["is_failing"], view["errors"]), (bars["kind"] == WAIT, view["waits"])):
             if (which & (band == number)).any():
                 assert flags[number].sum() >= bounded.LEAST_PX
-        assert (cells[number, 0, view.errors[number]] == bounded.FRAME).all()
+        assert (cells[number, 0, view["errors"][number]] == bounded.FRAME).all()
 
 
 def test_height_is_the_busy_fraction():
