@@ -209,7 +209,8 @@ def _rows_layout(
     levels = [f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]]
     icons = [colored(look.icon, getattr(theme, look.color)) for look in map(status, runs["status"])]
     labels_px, y, last = max(map(width_px, names)), runs["y"].tolist(), runs["y"].max()
-    rows = row_axis(theme, labels_px, [*heads, *y], [*heads.values(), *names]) | {"range": [last + 0.7, -0.7]}
+    rows = row_axis(theme, labels_px, [*heads, *y], [*heads.values(), *names])
+    rows |= {"range": [last + 0.7, -0.7]}
     ended = {"tickvals": y, "ticktext": [a + b for a, b in zip(states, levels, strict=True)]}
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": EDGE_PX}
     layout = figure_layout(theme, heading, int(ROW_PX * (last + 1.4)), margin)

@@ -34,8 +34,8 @@ NEXT_STEPS = {  # of each reason, the most urgent first
     "slow": "See why it was slow",
     "data problems": "Check the data",
 }
-ROW = dict.fromkeys(("why", "run_id", "label"), "str") | {"since": "datetime64[us, UTC]", "age_s": "float64"}
-Rows = dict[str, pd.DataFrame]  # by reason: runs or parts of runs, each with its `label`, and `since` when
+ROW = {"why": "str", "run_id": "str", "label": "str", "since": "datetime64[us, UTC]", "age_s": "float64"}
+Rows = dict[str, pd.DataFrame]  # by reason: runs or parts of runs with `label`, and `since` when
 
 
 def look_first(f: Frames) -> Panel:
@@ -58,11 +58,14 @@ def look_first(f: Frames) -> Panel:
         the others of their agent; data that could not be read. Each has two rows if it needs them, the first
         ones fill the others.
     """
-    return needs_panel(f, MAX_ROWS, EACH)
+    return needs_panels(f, (MAX_ROWS, EACH))[0]
 
 
-def needs_panel(f: Frames, most: int, each: int = 1) -> Panel:
-    """Show at most so many rows: `each` of every reason, before the most urgent ones fill the rest."""
+def needs_panels(f: Frames, *sizes: tuple[int, int]) -> list[Panel]:
+    """Show what needs somebody in several lengths, which are numbers of rows, and of each reason.
+
+    So many rows of each reason come first, before the most urgent ones fill the rest.
+    """
     runs = f.runs.sort_values("created_at", ascending=False, kind="stable")
     found = _of_questions(f, runs) | _of_runs(f, runs) | _of_findings(f, runs)
     parts = [found[why].assign(why=why).reindex(columns=[*ROW]).astype(ROW) for why in NEXT_STEPS]
@@ -76,17 +79,19 @@ def needs_panel(f: Frames, most: int, each: int = 1) -> Panel:
     rows = rows[by.cumcount() == 0]  # the newest stands for them
     order = np.lexsort([-rows["n_runs"], rows["why"].map([*NEXT_STEPS].index)])
     rows = rows.iloc[order].reset_index(drop=True)
-    is_more = rows.groupby("why").cumcount() >= each
-    chosen = rows.loc[is_more.sort_values(kind="stable").index[:most].sort_values()]
     names = runs[["run_id", "business_name", "status"]].astype({"status": "str"})
     names["agent_name"] = agent_titles(runs["agent_name"].fillna(runs["agent"]))
-    table = chosen.merge(names, on="run_id", how="left")
-    table["next_step"] = chosen["why"].map(NEXT_STEPS).array
+    table = rows.merge(names, on="run_id", how="left").assign(next_step=rows["why"].map(NEXT_STEPS))
     n_of = rows.groupby("why", sort=False)["n_runs"].sum()
     reasons = ", ".join(f"{n:,} {why}" for why, n in n_of.items())
-    shown = f"{len(table):,} of {len(rows):,} shown, {plural(len(runs), 'run')}"
-    sentence = f"{shown}: {reasons}." if reasons else "You're all caught up."
-    return Panel("Needs you", sentence, table[COLUMNS])
+    panels = []
+    for most, each in sizes:
+        is_more = rows.groupby("why").cumcount() >= each
+        chosen = table.loc[is_more.sort_values(kind="stable").index[:most].sort_values(), COLUMNS]
+        shown = f"{len(chosen):,} of {len(rows):,} shown, {plural(len(runs), 'run')}"
+        sentence = f"{shown}: {reasons}." if reasons else "You're all caught up."
+        panels.append(Panel("Needs you", sentence, chosen.reset_index(drop=True)))
+    return panels
 
 
 def _of_questions(f: Frames, runs: pd.DataFrame) -> Rows:
@@ -159,7 +164,7 @@ def _slow(runs: pd.DataFrame) -> pd.DataFrame:
     median_s = by.transform("median")
     is_far = own_s > np.maximum(FAR * median_s, median_s + LEAST_S)
     is_usual_known = by.transform("count") >= ENOUGH
-    slow = runs.assign(own_s=own_s, median_s=median_s, since=runs["created_at"])[is_far & is_usual_known]
-    slow = slow.sort_values("own_s", ascending=False)
+    slow = runs.assign(own_s=own_s, median_s=median_s)[is_far & is_usual_known]
+    slow = slow.assign(since=slow["created_at"]).sort_values("own_s", ascending=False)
     own, usual = (slow[name].map(duration).astype("str") for name in ("own_s", "median_s"))
     return slow.assign(label=own + " without waits, median " + usual)

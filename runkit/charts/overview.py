@@ -12,11 +12,11 @@ from jinja2 import Environment, FileSystemLoader
 
 from runkit.charts.axis import check_zone
 from runkit.charts.fleet_chart import check_hours, fleet_chart
-from runkit.charts.needs_you import look_first, needs_panel
+from runkit.charts.needs_you import EACH, needs_panels
 from runkit.charts.panel import Panel, bundle, lasting, show
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
-from runkit.html_tables import with_labels
+from runkit.html_tables import MAX_ROWS, with_labels
 from runkit.logs import log
 from runkit.style import STATUSES, status
 from runkit.tables.frames import Frames, frames
@@ -72,7 +72,8 @@ class Overview:
     needs_you: Panel
     figure: Figure | None
     frames: Frames
-    tz: str = "UTC"
+    tz: str
+    _first_needs: Panel
 
     def __repr__(self) -> str:
         tiles = "; ".join(f"{tile.name}: {tile.value} ({tile.note})" for tile in self.tiles)
@@ -89,16 +90,15 @@ class Overview:
         return moment(self.as_of and self.as_of.astimezone(ZoneInfo(self.tz)))
 
     def _html(self) -> str:
-        needs = needs_panel(self.frames, MOST_NEEDS)
         return TEMPLATES.get_template("overview.html.j2").render(
             style=STYLE,
             mode=self.mode,
             host=f"{self.host} ·" if self.host else "",
             as_of=self._time(),
             tiles=self.tiles,
-            needs=needs.sentence,
+            needs=self._first_needs.sentence,
             heads=HEADS,
-            rows=with_labels(needs.table).to_dict("records"),
+            rows=with_labels(self._first_needs.table).to_dict("records"),
             has_figure=self.figure is not None,
         )
 
@@ -158,7 +158,8 @@ def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, *at: str) -> 
     host, mode = at or (None, None)
     as_of = None if f.runs.empty else f.runs["as_of"].max().to_pydatetime()
     figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, tz=tz, has_list=False)
-    return Overview(host, mode, as_of, tiles(f, n_all, sla_h), look_first(f), figure, f, tz)
+    needs, first = needs_panels(f, (MAX_ROWS, EACH), (MOST_NEEDS, 1))
+    return Overview(host, mode, as_of, tiles(f, n_all, sla_h), needs, figure, f, tz, first)
 
 
 def tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, ...]:

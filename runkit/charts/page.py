@@ -83,7 +83,8 @@ def offline_page(
     has_tables = any('class="wide"' in section for section in sections)
     own = [*(figure_scripts() if has_figures else ()), *([_static("scroll.js")] if has_tables else ())]
     runs = [*own, *scripts]
-    hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in runs)
+    digests = (b64encode(sha256(script.encode()).digest()).decode() for script in runs)
+    hashes = " ".join(f"'sha256-{digest}'" for digest in digests)
     return str(
         _static("page.html").format(
             csp=_CSP.format(scripts=hashes or "'none'"),

@@ -89,8 +89,9 @@ def _add_columns(look: dict[str, Any], axes: list[Axis], rule: int | None, theme
     place = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD, "name": "wide"}
     look["annotations"].append(note(words, theme.muted, SIZE, **place))
     if rule is not None:
-        line = {"type": "line", "xref": "paper", "x0": -2, "x1": 3, "line": {"color": theme.text, "width": 1}}
-        look["shapes"].append(line | {"y0": rule + RULE, "y1": rule + RULE})
+        place = {"xref": "paper", "x0": -2, "x1": 3, "y0": rule + RULE, "y1": rule + RULE}
+        line = {"color": theme.text, "width": 1}
+        look["shapes"].append({"type": "line", "line": line} | place)
     look["meta"]["refines"] = not has_folds
     look["xaxis"] |= {"domain": [0, DOMAIN]} | _ticks(axes)
     look["xaxis2"] = {"domain": [DOMAIN, 1], "range": [0, 3.2], "visible": False, "fixedrange": True}
