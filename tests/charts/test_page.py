@@ -174,6 +174,17 @@ def test_a_phone_needs_no_sideways_scrolling(opened):
 
 
 @pytest.mark.browser
+def test_similar_labels_differ_on_a_phone_too(opened):
+    """A label is cut at its end, and in its middle where others would read the same."""
+    labels = [*(f"Looking up beneficial owner {n}" for n in range(12)), "Checking the state registration"]
+    source = run(*(step(f"{n}", n, n + 1, label=label) for n, label in enumerate(labels)))
+    seen = opened(page_of(source), width=390).page.locator(".ytick text").all_text_contents()
+    assert len(set(seen)) == len(labels)
+    assert seen[11].endswith(" 11")
+    assert seen[12].startswith("Checking the state")
+
+
+@pytest.mark.browser
 def test_the_picture_of_many_steps_is_drawn(opened):
     """Beyond max_bars, the image lies behind the bars, over the whole of the axes."""
     steps = [step(f"{n}", n, n + 1) for n in range(400)]

@@ -63,9 +63,10 @@
   // Labels are cut at their ends, and where that would make them alike, in their middles.
   const cut = (text, fromMiddle) => text.replace(/<span.*<\/span>/, "").replace(
     /^(\u00a0*)(<b>)?([^◆<].*?)(?=<|$)/,
-    (whole, indent, bold = "", words) => {
+    (whole, indent, bold = "", words, _, all) => {
       const letters = words.match(/&[^;]+;|./g);
-      const room = labelLetters - indent.length / 2 - bold.length;
+      const after = all.slice(whole.length).replace(/<[^>]*>/g, "").length;
+      const room = labelLetters - indent.length / 2 - bold.length - after;
       if (letters.length <= room + 1) return whole;
       const tail = fromMiddle ? Math.floor(room / 2) : 0;
       const ends = [letters.slice(0, room - tail), letters.slice(letters.length - tail)];
@@ -87,12 +88,14 @@
     });
   };
 
+  const moreLines = ({ meta, title }) => linePx * (meta.title.length - title.text.split("<br>").length);
+
   // Titles, labels and ticks are laid out for a wide screen, and plotly neither wraps, cuts nor thins them.
   const narrow = (figure) => {
-    const { margin, height, xaxis, yaxis, meta, title, annotations = [], xaxis2 } = figure.layout;
+    const { margin, height, xaxis, yaxis, meta, annotations = [], xaxis2 } = figure.layout;
     const labels = Math.min(labelsPx, -yaxis.ticklabelstandoff);
     const right = Math.min(rightPx, margin.r);
-    const more = linePx * (meta.title.length - title.text.split("<br>").length);
+    const more = moreLines(figure.layout);
     const entries = figure.data.filter((trace) => trace.showlegend).length;
     const below = linePx * Math.max(0, Math.ceil(entries / 2) - 1);
     const width = figure.clientWidth - labels - right - 16;
@@ -142,8 +145,8 @@
   });
   // A fleet says itself what becomes of it on a narrow screen.
   const narrowFleet = (figure) => {
-    const { margin, height, title, meta } = figure.layout;
-    const more = linePx * (meta.title.length - title.text.split("<br>").length);
+    const { margin, height, meta } = figure.layout;
+    const more = moreLines(figure.layout);
     const { layout, hidden } = meta.narrow;
     const change = { ...layout, "title.text": meta.title.join("<br>"), "margin.t": margin.t + more, height: height + more };
     figure.parentElement.style.height = `${change.height}px`;
