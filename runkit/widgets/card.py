@@ -11,17 +11,18 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import anywidget
 
-from runkit.errors import UsageError
+from runkit.errors import UsageError, WaitTimeout
 from runkit.logs import log
-from runkit.text import css_variables, static_file
+from runkit.models import Run
+from runkit.text import css_variables, duration, static_file
 from runkit.widgets import display
 from runkit.widgets.controller import Controller
+from runkit.widgets.display import SHARED_CSS, STATIC
 from runkit.widgets.fields import Json
 from runkit.widgets.jobs import Ticker
 
@@ -29,7 +30,6 @@ ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead
 NOT_DISPLAYED = f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
 DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
-STATIC = Path(__file__).parent / "static"
 SILENT = {"values", "digest", "view", "n", "gone", "zoom"}  # of a message that changes nothing on the page
 
 # --------------------------------------------------------------------------------------------- the kernel
@@ -135,16 +135,17 @@ def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
         )
 
 
-def headless_bundle(alternative: str = ALTERNATIVE) -> display.Bundle:
-    """Make the output that replaces a widget in a notebook that runs without a front end."""
-    return display.note(f"This form needs an open notebook, and this one ran headless: {alternative}.")
-
-
 def output(bundle: Mapping[str, Any]) -> Any:
     """Display an output of the cell, and give the handle that updates it; None outside IPython."""
     from IPython.display import display
 
     return display(bundle, raw=True, display_id=True)
+
+
+def update(handle: Any, bundle: Mapping[str, Any]) -> None:
+    """Replace an output of the cell, if there is one."""
+    if handle is not None:
+        handle.update(bundle, raw=True)
 
 
 def widget_bundle(widget: Any) -> dict[str, Any]:
@@ -171,7 +172,7 @@ class Card(anywidget.AnyWidget):
     """
 
     _esm = str(static_file(STATIC / "card.js"))
-    _css = str(css_variables(".runkit-card") + static_file(STATIC / "card.css"))
+    _css = str(css_variables(".runkit-card") + SHARED_CSS + static_file(STATIC / "card.css"))
 
     def __init__(
         self,
@@ -256,6 +257,9 @@ class CellOutput(Generic[C]):
     _handle: Any = None
     _card: Card | None = None
 
+    def __init__(self) -> None:
+        self._condition = CellCondition()
+
     def _key(self) -> object:
         """Give what the cards have in common of which a notebook shows one."""
         raise NotImplementedError
@@ -270,25 +274,29 @@ class CellOutput(Generic[C]):
         raise NotImplementedError
 
     @property
-    def widget(self) -> Card:
+    def widget(self) -> Any:
         """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
-        if self._card is None and self.controller is not None:
-            self._card = Card(self._describe, self._receive, self._on_views)
-            self.controller.subscribe(self._card.show)
-        if self._card is None:
+        if self._card is None and self.controller is None:
             raise UsageError("this question is closed, so there is no card; see .receipt")
+        self._card = self._card or Card(self._describe, self._receive, self._on_views)
         return self._card
+
+    def _card_bundle(self) -> Mapping[str, Any]:
+        """Give the second output: the card, or why there is none."""
+        if is_headless():
+            text = f"This form needs an open notebook, and this one ran headless: {self._alternative}."
+            return display.note(text)
+        return widget_bundle(self.widget)
 
     def _ipython_display_(self) -> None:
         self.close()  # in an earlier cell
         replace_card(self._key(), self)
-        self._head = output(self._static())
-        if is_headless():
-            output(headless_bundle(self._alternative))
-        else:
-            self._handle = output(widget_bundle(self.widget))
+        bundle = self._card_bundle()
+        self._head, self._handle = output(self._static()), output(bundle)
 
     def _on_views(self, n_views: int) -> None:
+        if n_views:
+            self._condition.set_displayed()
         self._set_ticking(n_views > 0 and self._card is not None)
 
     def _set_ticking(self, is_on: bool) -> None:
@@ -297,23 +305,30 @@ class CellOutput(Generic[C]):
         elif self._ticker is not None:
             self._ticker.stop()
 
-    def _update_twin(self, _snapshot: object) -> None:
+    def _changed(self, _snapshot: object = None) -> None:
+        """Show the newest state."""
+        if self._card is not None:
+            self._card.show()
         if self._head is not None:
             is_open = self._card is None or not self._card.n_views
-            self._head.update(self._static(is_open=is_open), raw=True)
+            update(self._head, self._static(is_open=is_open))
+
+    async def _wait(self, is_over: Callable[[], bool], timeout: float | None, message: str, run: Run) -> None:
+        """Wait until `is_over`, or until the card is closed. Raises `WaitTimeout`."""
+        if self._card is None and is_interactive():
+            self._ipython_display_()
+        if not await self._condition.wait_for(lambda: is_over() or self._card is None, timeout):
+            raise WaitTimeout(message.format(duration(timeout)), run)
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
         self._set_ticking(False)
+        self._end(self._end_text)
+
+    def _end(self, text: str) -> None:
+        """Replace the card by a text."""
         card, self._card = self._card, None
-        if card is not None and self.controller is not None:
-            self.controller.unsubscribe(card.show)
+        if card is not None:
             card.close()
-            if self._handle is not None:
-                self._handle.update(display.note(self._end_text), raw=True)
-
-
-def message_text(content: Json, name: str) -> str:
-    """Give a text of a page's message; "" if it is none."""
-    value: Any = content.get(name)
-    return value if isinstance(value, str) else ""
+            update(self._handle, display.note(text))
+        self._condition.notify_all()

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from runkit import answers
 from runkit.answers import CONFIRMED, Display, declared_name
 from runkit.client import Client
 from runkit.client.resume import is_stale
@@ -31,7 +32,7 @@ from runkit.contract import BUSINESS_FIELDS
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
 from runkit.logs import log
 from runkit.models import Run
-from runkit.text import moment
+from runkit.text import brief, moment
 from runkit.widgets import drafts, jobs
 from runkit.widgets.fields import Json
 from runkit.widgets.question import (
@@ -44,6 +45,7 @@ from runkit.widgets.question import (
     documents_for,
     logged_answers,
     outcome_of,
+    sent_of,
     verdict,
 )
 from runkit.widgets.questions import Entries, Questionnaire
@@ -57,6 +59,7 @@ SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
 FINAL = frozenset({State.SETTLED, State.CONFLICT, State.EXPIRED})
 RECEIPTS = ("full", "short")
+Reasons = Mapping[str, Sequence[str]]
 Errors = Mapping[str, Mapping[str, str]]
 S = TypeVar("S")
 
@@ -79,11 +82,6 @@ class Controller(Generic[S]):
         """Call `listener` with each new snapshot, on the thread that made the change."""
         with self._lock:
             self._listeners.append(listener)
-
-    def unsubscribe(self, listener: Callable[[S], object]) -> None:
-        """Stop calling a listener."""
-        with self._lock:
-            self._listeners = [one for one in self._listeners if one != listener]
 
     def _notify(self) -> None:
         with self._lock:
@@ -117,11 +115,18 @@ class Snapshot:
         return self.state in FINAL
 
 
-def answer_options(who: str | None, *, drafts: bool, receipts: str) -> dict[str, Any]:
+def answer_options(
+    who: str | None, *, drafts: bool, reasons: Reasons | None, receipts: str
+) -> dict[str, Any]:
     """Make the options of an `AnswerController` from those of a form. Raises `UsageError`."""
     if receipts not in RECEIPTS:
         raise UsageError.one_of("receipts", receipts, RECEIPTS)
-    return {"who": who, "use_drafts": drafts, "has_reasons": receipts == "full"}
+    lists = list(reasons.values()) if isinstance(reasons, Mapping) else [reasons or []]
+    are_lists = all(isinstance(one, list | tuple) for one in lists)
+    if not are_lists or not all(isinstance(text, str) for texts in lists for text in texts):
+        example = '{"dismissal": ["Different date of birth"]}'
+        raise UsageError(f"reasons={brief(reasons)} is not a dict of lists such as {example}")
+    return {"who": who, "use_drafts": drafts, "reasons": reasons, "has_reason": receipts == "full"}
 
 
 class AnswerController(Controller[Snapshot]):
@@ -137,8 +142,10 @@ class AnswerController(Controller[Snapshot]):
         Name of the person who answers, self-declared; by default the login.
     use_drafts : bool
         Whether to keep the entries on this machine until the question is closed, for up to seven days.
-    has_reasons : bool
-        Whether receipts show the typed reason.
+    reasons : mapping of str to sequence of str, optional
+        Reasons that are offered, by kind of question.
+    has_reason : bool
+        Whether the receipt shows the typed reason.
     """
 
     def __init__(
@@ -148,17 +155,19 @@ class AnswerController(Controller[Snapshot]):
         *,
         who: str | None = None,
         use_drafts: bool = True,
-        has_reasons: bool = True,
+        reasons: Reasons | None = None,
+        has_reason: bool = True,
     ) -> None:
         super().__init__()
         self.client = client
         self.question = question
         self.who = who or declared_name()
-        self.is_login = not who  # nobody has given a name
+        self.is_login = not (who or answers.typed_name)  # nobody has given a name
+        self.reasons = reasons or {}
         self.form = Questionnaire(question.value, documents_for(question, client))
         self.run = question.run  # its newest known state
         self.entries: Entries = self.form.start()
-        self._has_reasons = has_reasons
+        self._has_reason = has_reason
         self._use_drafts = use_drafts
         self._draft_key = drafts.draft_key(question, client.host)
         self._sent: Sent | None = None  # being sent
@@ -198,10 +207,11 @@ class AnswerController(Controller[Snapshot]):
         self.submit(entries)
 
     def sign(self, name: str) -> None:
-        """Take the name of the person who answers."""
+        """Take the name of the person who answers, here and in the forms that follow."""
         with self._lock:
             if name.strip() and self._snapshot.state in EDITABLE:
-                self.who, self.is_login = name.strip()[:MAX_NAME], False
+                self.who = answers.typed_name = name.strip()[:MAX_NAME]
+                self.is_login = False
         self._notify()
 
     def edit(self, entries: Entries) -> None:
@@ -308,7 +318,7 @@ class AnswerController(Controller[Snapshot]):
             self._change(State.OPEN, f"Not sent{' this time' if self._doubtful else ''}. {warning}")
             return
         sent_at = run.read_at or datetime.now(UTC)  # on the server's clock, as all times of a receipt
-        self._sent = Sent.from_answer(answer, who, sent_at, self.form.receipt(answer))
+        self._sent = Sent(sent_at, who, answer)
         try:
             delivery = self.client.runs.deliver(
                 run,
@@ -323,7 +333,7 @@ class AnswerController(Controller[Snapshot]):
             self._sent = None
             run = error.run or run  # it is closed; when and by whom may be unknown
             outcome = outcome_of(question, run)
-            outcome = outcome if outcome.word != "open" else Outcome("closed")
+            outcome = Outcome("closed") if outcome.word == "open" else outcome
             self._close(run, outcome, "Your answer was not accepted.")
         except Invalid as error:
             self._sent = None
@@ -336,8 +346,8 @@ class AnswerController(Controller[Snapshot]):
             if delivery.run is None:
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
             elif delivery.outcome == CONFIRMED:
-                outcome = replace(outcome_of(question, delivery.run), word=ACCEPTED)
-                sent = replace(self._sent, is_confirmed=True)
+                outcome = outcome_of(question, delivery.run)._replace(word=ACCEPTED)
+                sent = self._sent._replace(is_confirmed=True)
                 self._end(delivery.run, outcome, sent, is_logged=delivery.is_logged)
             else:
                 self._resolve(delivery.run)
@@ -387,7 +397,7 @@ class AnswerController(Controller[Snapshot]):
     def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
         """End a question that is closed, unless this form's own answer is known to have closed it."""
         logged = logged_answers(run, self.client.host, self.question)
-        last = Sent.from_entry(logged[-1], self.question) if logged else None
+        last = sent_of(logged[-1]) if logged else None
         if last is None or not last.is_confirmed:
             last = self._doubtful or last
         elif outcome.word != "closed":  # it was confirmed, so it was about an earlier question
@@ -395,8 +405,7 @@ class AnswerController(Controller[Snapshot]):
         self._end(run, outcome, last, unsent=unsent)
 
     def _end(self, run: Run, outcome: Outcome, sent: Sent | None, **more: Any) -> None:
-        if sent is not None and (outcome.word != ACCEPTED or not self._has_reasons):
-            sent = replace(sent, reason="")
+        more |= {"has_reason": self._has_reason}
         state, receipt = verdict(self.question, self.client, outcome, sent, **more)
         with self._lock:
             self.run = run

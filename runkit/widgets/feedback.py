@@ -12,14 +12,15 @@ from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
 from runkit.style import CONFIDENCE_COLORS, MISSING
-from runkit.text import Markup, html_table, moment, plural, shorten, visible
+from runkit.text import html_table, moment, plural, shorten, visible
 from runkit.widgets import display, jobs
-from runkit.widgets.card import CellOutput, message_text
+from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import Controller
 from runkit.widgets.fields import Json
 
 MAX_ARTIFACTS = 20  # each has three controls
 TITLE, SUMMARY = 80, 300  # characters
+RATINGS = ("positive", "negative")
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
@@ -128,8 +129,9 @@ class FeedbackForm(CellOutput[FeedbackController]):
     _end_text = "Form closed. Rerun the cell to rate."
 
     def __init__(self, client: Client, run: str | Run) -> None:
+        super().__init__()
         self.controller = FeedbackController(client, client.runs.get(run))
-        self.controller.subscribe(self._update_twin)
+        self.controller.subscribe(self._changed)
 
     def __repr__(self) -> str:
         controller = self.controller
@@ -153,9 +155,8 @@ class FeedbackForm(CellOutput[FeedbackController]):
         }
 
     def _receive(self, content: Json) -> None:
-        rating = message_text(content, "rating")
-        if rating in ("positive", "negative"):
-            self.controller.send(message_text(content, "rate"), rating, message_text(content, "comment"))
+        if content.get("rating") in RATINGS:
+            self.controller.send(str(content.get("rate")), content["rating"], str(content.get("comment", "")))
 
 
 def rows_of(controller: FeedbackController) -> list[Json]:
@@ -196,23 +197,21 @@ def artifacts_of(run: Run) -> list[Artifact]:
 
 def static(controller: FeedbackController, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: the run, its artifacts, and the ratings sent from here."""
-    run, client = controller.run, controller.client
     rows = [
         (one["title"], one["confidence"] or MISSING, one["summary"], one["text"])
         for one in rows_of(controller)
     ]
-    left_out = f"{plural(controller.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
+    more = plural(controller.n_left_out, "more artifact") if controller.n_left_out else ""
     lines = [
         "Rate the findings of this run.",
-        *([READ_ONLY] if client.read_only else []),
-        *([left_out] if controller.n_left_out else []),
-        *([] if rows else ["This run has no findings."]),
+        READ_ONLY if controller.client.read_only else "",
+        f"{more} not shown; client.runs.feedback rates any." if more else "",
+        "" if rows else "This run has no findings.",
     ]
-    head = display.run_heading(client, run)
+    head = display.run_heading(controller.client, controller.run)
     table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows) if rows else ""
-    text = "\n".join([head, *lines, *(f"{row[0]}: {row[-1]}" for row in rows)])
-    body = Markup("").join([*map(display.line, lines), table])
-    return display.folding(head, body, text, is_open=is_open)
+    text = "\n".join([head, *filter(None, lines), *(f"{row[0]}: {row[-1]}" for row in rows)])
+    return display.twin(head, text, lines=lines, table=table, is_open=is_open)
 
 
 def _refusal(error: Exception) -> str:

@@ -7,12 +7,11 @@ answer from this machine, give the state, how the receipt looks, and its words.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from runkit import answers
 from runkit.answers import CONFIRMED, SELF_DECLARED, Entry
@@ -26,8 +25,8 @@ from runkit.objects import Document
 from runkit.style import OUTCOMES
 from runkit.tables.frames import frames
 from runkit.text import moment, plural, short_id, shorten, timestamp
-from runkit.widgets.fields import Json
-from runkit.widgets.questions import NO_LABEL, Questionnaire, objects
+from runkit.widgets.fields import Json, objects
+from runkit.widgets.questions import NO_LABEL, Questionnaire
 
 Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
@@ -67,8 +66,7 @@ class Question:
         return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The outcome of a question: `open`, `changed`, `expired` or `closed`.
 
     `at` is the server's time of the answer, `by` the person's name, both as far as the API gives them.
@@ -214,31 +212,18 @@ class Receipt:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """An answer that left this machine. `by` is self-declared."""
 
     at: datetime
     by: str
-    words: str
-    digest: str
-    reason: str = ""
+    answer: Json
     is_confirmed: bool = False
 
-    @classmethod
-    def from_answer(cls, answer: Mapping[str, Any], by: str, at: datetime, words: str) -> Sent:
-        """Describe an answer."""
-        notes = [one.get("note") for one in (answer, *objects(answer.get("proposals")))]
-        reason = shorten(" / ".join(one for one in notes if isinstance(one, str)), MAX_REASON)
-        return cls(at, by, words, answers.digest(answer), reason)
 
-    @classmethod
-    def from_entry(cls, entry: Entry, question: Question) -> Sent:
-        """Describe an answer of the log."""
-        answer = json.loads(entry.answer)
-        words = Questionnaire(question.value or {"type": entry.kind}).receipt(answer)
-        is_confirmed = entry.delivery == CONFIRMED
-        return cls(entry.sent_at, entry.answered_by, words, entry.answer_digest, "", is_confirmed)
+def sent_of(entry: Entry) -> Sent:
+    """Give an answer of the log."""
+    return Sent(entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED)
 
 
 def run_facts(run: Run, client: Client) -> Facts:
@@ -254,38 +239,40 @@ def verdict(
     *,
     unsent: str = "",
     is_logged: bool = True,
+    has_reason: bool = False,
 ) -> tuple[State, Receipt]:
     """Give the end state of a question, and its receipt.
 
     `sent` is the answer from this machine that may have closed it, and `unsent` tells what became of an
-    answer that closed nothing.
+    answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the typed text.
     """
     known = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
     state, tone, title = VERDICTS[outcome.word, known]
     by = shorten(outcome.by, 80) if outcome.by else ""
-    facts = [
-        ("question", shorten(question.label, 300)),
-        *run_facts(question.run, client),
-    ]
+    facts = [("question", shorten(question.label, 300)), *run_facts(question.run, client)]
     if outcome.word in ("closed", ACCEPTED):
         api = f" by {by} (according to the API)" if by else ""
         facts.append(("closed", f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"))
+    values = {
+        "by": f" by {by}" if by else "",
+        "when": f", {moment(outcome.at)}" if outcome.at else "",
+        "unsent": unsent,
+    }
+    words = reason = ""
     if sent is not None:
+        words = Questionnaire(question.value or {"type": question.kind}).receipt(sent.answer)
+        digest = answers.digest(sent.answer)[:SHORT_DIGEST]
         where = "in runkit.answer_log() on the machine that sent it"
         facts += [
-            ("answer", f"{sent.words} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
+            ("answer", f"{words} (SHA-256 {digest}…)"),
             ("signed", f"{sent.by} ({SELF_DECLARED}: the API records only the account)"),
             ("delivery", DELIVERY[known]),
             ("full answer", where if is_logged else "NOT saved: runkit.answer_log() could not be written"),
         ]
-    title = title.format(
-        words=sent.words if sent else "",
-        at=moment(outcome.at or sent.at) if sent else "",
-        who=by or (sent.by if sent else ""),
-        doubt=f"We couldn't confirm that your answer of {moment(sent.at)} arrived." if sent else "",
-        by=f" by {by}" if by else "",
-        when=f", {moment(outcome.at)}" if outcome.at else "",
-        unsent=unsent,
-    )
-    words = sent.words if sent and known == CLEAR else ""
-    return state, Receipt(title.strip(), tuple(facts), words, tone, sent.reason if sent else "")
+        doubt = f"We couldn't confirm that your answer of {moment(sent.at)} arrived."
+        values |= {"words": words, "at": moment(outcome.at or sent.at), "who": by or sent.by, "doubt": doubt}
+        if has_reason and outcome.word == ACCEPTED:
+            notes = [one.get("note") for one in (sent.answer, *objects(sent.answer.get("proposals")))]
+            reason = shorten(" / ".join(one for one in notes if isinstance(one, str)), MAX_REASON)
+    title = title.format(**values).strip()
+    return state, Receipt(title, tuple(facts), words if known == CLEAR else "", tone, reason)

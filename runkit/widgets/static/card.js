@@ -280,8 +280,8 @@ function render({model, el}) {
   function inputs(section) {
     const {key} = section, holder = values[key], isOpen = unfolded.has(key);
     const build = (one) => (one.kind === "rows" ? rows(key, one, holder) : field(key, one, one.name, holder));
-    const folded = section.fields.filter((one) => one.folded);
-    const open = section.fields.filter((one) => !one.folded);
+    const folded = section.fields.filter((one) => one.is_folded);
+    const open = section.fields.filter((one) => !one.is_folded);
     const edit = {"data-id": `edit-${key}`, "aria-expanded": String(isOpen)};
     return [
       open.map((one) => [build(one), one.name === "note" && chips(section)]),
@@ -307,7 +307,7 @@ function render({model, el}) {
   function fold(key) {
     toggle(key);
     const section = state.question.sections.find((one) => one.key === key);
-    const first = section.fields.find((one) => one.folded);
+    const first = section.fields.find((one) => one.is_folded);
     if (unfolded.has(key) && first) {
       (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
     }
@@ -316,7 +316,7 @@ function render({model, el}) {
   function showErrors(errors) { // beside their inputs, which are unfolded for it
     for (const section of state.question.sections) {
       const names = Object.keys(errors[section.key] ?? {}).map((path) => path.split(".")[0]);
-      const isFolded = section.fields.some((one) => one.folded && names.includes(one.name));
+      const isFolded = section.fields.some((one) => one.is_folded && names.includes(one.name));
       if (isFolded && !unfolded.has(section.key)) fold(section.key);
     }
     return mark(errors);
@@ -447,21 +447,22 @@ function render({model, el}) {
         note(`${question.mode} · ${question.host}`)),
       h("div", {class: "rk-ask"}, question.title), muted(question.asked),
       status.receipt && h("div", {class: `rk-said ${status.tone}`}, withLead(status.receipt)),
-      question.sections.map(proposal),
-      !isCombined() && canAnswer() && [inputs(question.sections[0]), errorLine("0-decision")],
+      question.proposals.map(proposal),
+      question.more && muted(question.more),
+      !isCombined() && [muted(question.sections[0].reason),
+        canAnswer() && [inputs(question.sections[0]), errorLine("0-decision")]],
       canAnswer() && signature(),
       h("details", null, h("summary", null, "What the agent sent, as JSON"), h("pre", null, question.raw)),
     ];
   }
 
-  function proposal(section, at) {
-    const {evidence} = section, isOpen = isCombined() && canAnswer();
+  function proposal(one, at) {
+    const {sections, proposals} = state.question;
     return h("div", {class: "rk-proposal"},
-      isCombined() && h("div", null, h("b", null, `${at + 1}. ${section.title}`), note(` ${section.agent}`)),
-      section.reason && muted(section.reason),
-      evidence.length ? evidence.map(finding) : muted("The agent gave no evidence."),
-      section.left_out && muted(section.left_out),
-      isOpen && [inputs(section), choices(section)]);
+      proposals.length > 1 && h("div", null, h("b", null, `${at + 1}. ${one.title}`), note(` ${one.agent}`)),
+      one.evidence.length ? one.evidence.map(finding) : muted("The agent gave no evidence."),
+      one.left_out && muted(one.left_out),
+      isCombined() && canAnswer() && [inputs(sections[at]), choices(sections[at])]);
   }
 
   function choices(section) {
@@ -652,7 +653,7 @@ function render({model, el}) {
     else if (all) chooseAll(all[1]);
     else if (verb) press(verb.value);
     else if (key === "h" && isInbox) putOff();
-    else if (key === "e" && section.fields.some((one) => one.folded)) fold(section.key);
+    else if (key === "e" && section.fields.some((one) => one.is_folded)) fold(section.key);
     else if (key === "?") {
       isHelp = !isHelp;
       drawHints();
