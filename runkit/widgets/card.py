@@ -8,6 +8,7 @@ ready, after a reload and in a second view, too.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -25,8 +26,8 @@ from runkit.widgets.controller import Controller
 from runkit.widgets.display import SHARED_CSS, STATIC
 from runkit.widgets.fields import Json
 from runkit.widgets.jobs import Ticker
+from runkit.widgets.question import ALTERNATIVE
 
-ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 NOT_DISPLAYED = f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
 DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
@@ -44,55 +45,6 @@ def replace_card(key: object, card: Any) -> None:
         previous, _cards[key] = _cards.get(key), card
     if previous is not None and previous is not card:
         previous.close()
-
-
-class CellCondition:
-    """Lets a cell await what a person does on a card, without polling."""
-
-    def __init__(self) -> None:
-        self._waiting: set[Callable[[], None]] = set()
-        self._is_displayed = False
-        self._is_on_main_thread = False
-
-    def set_displayed(self) -> None:
-        """Note that a front end displays the card; called on the thread where its message arrives."""
-        self._is_displayed = True
-        self._is_on_main_thread = threading.current_thread() is threading.main_thread()
-        self.notify_all()
-
-    def notify_all(self) -> None:
-        """Wake all waiting cells, from any thread."""
-        for wake in tuple(self._waiting):
-            wake()
-
-    async def wait_for(self, is_over: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait until `is_over`, for up to `timeout` seconds (None: without a limit); False on a timeout.
-
-        Raises `UsageError` if no click can arrive, or no front end displays the card in `DISPLAY_TIMEOUT`
-        seconds.
-        """
-        check_clicks_arrive(is_on_main_thread=self._is_on_main_thread)
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        start, limit = loop.time(), float("inf") if timeout is None else timeout
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(changed.set)
-
-        self._waiting.add(wake)
-        try:
-            while not is_over():
-                seconds = limit if self._is_displayed else min(limit, DISPLAY_TIMEOUT)
-                left = None if seconds == float("inf") else start + seconds - loop.time()
-                try:
-                    await asyncio.wait_for(changed.wait(), left)
-                except TimeoutError:
-                    if seconds < limit:
-                        raise UsageError(NOT_DISPLAYED) from None
-                    return False
-                changed.clear()
-        finally:
-            self._waiting.discard(wake)
-        return True
 
 
 def is_interactive() -> bool:
@@ -122,11 +74,9 @@ def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
     Measured: ipykernel 6 delivers no click while a cell waits, 7.0 to 7.3 only on a subshell's thread (if the
     front end uses one, as JupyterLab does), and 7.4 always.
     """
-    kernel = _kernel()
-    if kernel is None:
-        raise UsageError(f"this form needs an open notebook; {ALTERNATIVE}")
     if not is_interactive():
-        raise UsageError(f"this form needs an open notebook, and this one runs headless; {ALTERNATIVE}")
+        reason = ", and this one runs headless" if is_headless() else ""
+        raise UsageError(f"this form needs an open notebook{reason}; {ALTERNATIVE}")
     kernel_version = tuple(map(int, version("ipykernel").split(".")[:2]))
     if kernel_version < (7, 0) or (is_on_main_thread and kernel_version < CLICKS_WHILE_WAITING):
         raise UsageError(
@@ -258,7 +208,8 @@ class CellOutput(Generic[C]):
     _card: Card | None = None
 
     def __init__(self) -> None:
-        self._condition = CellCondition()
+        self._waiting: set[Callable[[], object]] = set()  # wake cells that wait for what a person does
+        self._display_thread: threading.Thread | None = None  # where a page said that it displays the card
 
     def _key(self) -> object:
         """Give what the cards have in common of which a notebook shows one."""
@@ -296,14 +247,13 @@ class CellOutput(Generic[C]):
 
     def _on_views(self, n_views: int) -> None:
         if n_views:
-            self._condition.set_displayed()
+            self._display_thread = threading.current_thread()
+            self._wake()
         self._set_ticking(n_views > 0 and self._card is not None)
 
     def _set_ticking(self, is_on: bool) -> None:
-        if self._ticker is not None and is_on:
-            self._ticker.start()
-        elif self._ticker is not None:
-            self._ticker.stop()
+        if self._ticker is not None:
+            (self._ticker.start if is_on else self._ticker.stop)()
 
     def _changed(self, _snapshot: object = None) -> None:
         """Show the newest state."""
@@ -313,12 +263,40 @@ class CellOutput(Generic[C]):
             is_open = self._card is None or not self._card.n_views
             update(self._head, self._static(is_open=is_open))
 
+    def _wake(self) -> None:
+        """Let cells that wait look again; from any thread."""
+        for wake in tuple(self._waiting):
+            wake()
+
     async def _wait(self, is_over: Callable[[], bool], timeout: float | None, message: str, run: Run) -> None:
-        """Wait until `is_over`, or until the card is closed. Raises `WaitTimeout`."""
+        """Wait without polling until `is_over` or the card is closed, for up to `timeout` seconds.
+
+        Raises `WaitTimeout`, and `UsageError` if no click can arrive, or if no front end displays the card in
+        `DISPLAY_TIMEOUT` seconds.
+        """
         if self._card is None and is_interactive():
             self._ipython_display_()
-        if not await self._condition.wait_for(lambda: is_over() or self._card is None, timeout):
-            raise WaitTimeout(message.format(duration(timeout)), run)
+        check_clicks_arrive(is_on_main_thread=self._display_thread is threading.main_thread())
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        start, limit = loop.time(), math.inf if timeout is None else timeout
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        self._waiting.add(wake)
+        try:
+            while not is_over() and self._card is not None:
+                seconds = limit if self._display_thread else min(limit, DISPLAY_TIMEOUT)
+                try:
+                    async with asyncio.timeout_at(None if seconds == math.inf else start + seconds):
+                        await changed.wait()
+                except TimeoutError:
+                    if seconds < limit:
+                        raise UsageError(NOT_DISPLAYED) from None
+                    raise WaitTimeout(message.format(duration(timeout)), run) from None
+                changed.clear()
+        finally:
+            self._waiting.discard(wake)
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
@@ -331,4 +309,4 @@ class CellOutput(Generic[C]):
         if card is not None:
             card.close()
             update(self._handle, display.note(text))
-        self._condition.notify_all()
+        self._wake()

@@ -122,8 +122,7 @@ def answer_options(
     if receipts not in RECEIPTS:
         raise UsageError.one_of("receipts", receipts, RECEIPTS)
     lists = list(reasons.values()) if isinstance(reasons, Mapping) else [reasons or []]
-    are_lists = all(isinstance(one, list | tuple) for one in lists)
-    if not are_lists or not all(isinstance(text, str) for texts in lists for text in texts):
+    if not all(isinstance(one, list | tuple) and all(isinstance(text, str) for text in one) for one in lists):
         example = '{"dismissal": ["Different date of birth"]}'
         raise UsageError(f"reasons={brief(reasons)} is not a dict of lists such as {example}")
     return {"who": who, "use_drafts": drafts, "reasons": reasons, "has_reason": receipts == "full"}
@@ -139,7 +138,7 @@ class AnswerController(Controller[Snapshot]):
     question : Question
         The question as it was displayed.
     who : str, optional
-        Name of the person who answers, self-declared; by default the login.
+        Name of the person who answers, self-declared; by default the one typed last, else the login.
     use_drafts : bool
         Whether to keep the entries on this machine until the question is closed, for up to seven days.
     reasons : mapping of str to sequence of str, optional
@@ -289,6 +288,7 @@ class AnswerController(Controller[Snapshot]):
 
     def update_run(self, run: Run) -> None:
         """Take a newer state of the run, with its steps, from another reader."""
+        self.identify(run)
         with self._lock:
             if self._snapshot.is_final or self._snapshot.state is State.SENDING or self._snapshot.is_checking:
                 return  # the running job decides
@@ -329,19 +329,18 @@ class AnswerController(Controller[Snapshot]):
                 display=Display(self._shown_at, self._n_opened) if self._shown_at else None,
                 on_checking=self._on_unconfirmed,
             )
-        except Conflict as error:
+        except RunkitError as error:
             self._sent = None
-            run = error.run or run  # it is closed; when and by whom may be unknown
-            outcome = outcome_of(question, run)
-            outcome = Outcome("closed") if outcome.word == "open" else outcome
-            self._close(run, outcome, "Your answer was not accepted.")
-        except Invalid as error:
-            self._sent = None
-            errors = _field_errors(error, self.form)
-            self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
-        except RunkitError:
-            self._sent = None
-            raise
+            if isinstance(error, Conflict):
+                run = error.run or run  # it is closed; when and by whom may be unknown
+                outcome = outcome_of(question, run)
+                outcome = Outcome("closed") if outcome.word == "open" else outcome
+                self._close(run, outcome, "Your answer was not accepted.")
+            elif isinstance(error, Invalid):
+                errors = _field_errors(error, self.form)
+                self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
+            else:
+                raise
         else:
             if delivery.run is None:
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
@@ -410,8 +409,8 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             self.run = run
             self._change(state, receipt.title, receipt=receipt)
-        self._try_draft(lambda: drafts.drop(self._draft_key))
-        self._try_draft(lambda: drafts.drop_closed(run, self.client.host))
+        drafts.drop(self._draft_key)
+        drafts.drop_closed(run, self.client.host)
 
     def _change(self, state: State, message: str = "", **more: Any) -> None:
         with self._lock:
@@ -445,27 +444,18 @@ class AnswerController(Controller[Snapshot]):
     def _take(self, entries: Entries) -> None:
         """Take entries, and keep them as a draft, which takes 2 ms."""
         if self._use_drafts and entries != self.entries:
-            self._try_draft(lambda: drafts.save(self._draft_key, entries))
+            drafts.save(self._draft_key, entries)
         self.entries = entries
 
     def _restore_draft(self) -> str:
         """Restore the entries of an earlier form or kernel for the same question."""
-        self._try_draft(lambda: drafts.drop_closed(self.question.run, self.client.host))
-        draft = self._try_draft(lambda: drafts.load(self._draft_key)) if self._use_drafts else None
-        if isinstance(draft, dict):
+        drafts.drop_closed(self.question.run, self.client.host)
+        draft = drafts.load(self._draft_key) if self._use_drafts else None
+        if draft is not None:
             self.entries = self.form.received(draft)
             if not self.form.is_combined:
                 self.entries["0"]["decision"] = ""
         return "Draft restored." if self.is_edited else ""
-
-    @staticmethod
-    def _try_draft(use: Callable[[], Any]) -> Any:
-        """Use the draft store; log a failure, and go on without drafts."""
-        try:
-            return use()
-        except UsageError as error:
-            log.warning("drafts are not kept: %s", error)
-            return None
 
 
 def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, str]]:

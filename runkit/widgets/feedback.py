@@ -6,7 +6,7 @@ The API doesn't list ratings, so the form shows only those that it sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
@@ -37,8 +37,7 @@ class Rating:
     receipt: str = ""
     problem: str = ""
     is_sending: bool = False
-    sent: tuple[str, str] | None = None
-    rating: str = ""  # the button that is pressed
+    sent: tuple[str, str] = ("", "")
 
     @property
     def text(self) -> str:
@@ -47,16 +46,8 @@ class Rating:
         return " ".join(filter(None, parts))
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The ratings by artifact id, and the id of the one that changed last."""
-
-    ratings: Mapping[str, Rating] = field(default_factory=dict)
-    changed: str | None = None
-
-
-class FeedbackController(Controller[Snapshot]):
-    """The ratings of one run's artifacts. Every method may be called from any thread."""
+class FeedbackController(Controller[Mapping[str, Rating]]):
+    """The ratings of one run's artifacts, by id. Every method may be called from any thread."""
 
     def __init__(self, client: Client, run: Run) -> None:
         super().__init__()
@@ -65,15 +56,18 @@ class FeedbackController(Controller[Snapshot]):
         self.artifacts = artifacts[:MAX_ARTIFACTS]
         self.n_left_out = len(artifacts) - len(self.artifacts)
         self.rateable = {one.id: one for one in self.artifacts if one.id}
-        self._snapshot = Snapshot(ratings=dict.fromkeys(self.rateable, Rating()))
+        self._snapshot = dict.fromkeys(self.rateable, Rating())
+        self.changed: str | None = None  # the one that changed last
 
     def send(self, artifact_id: str, rating: str, comment: str) -> None:
         """Send a rating as a job, unless one is being sent or it equals the last accepted one."""
         with self._lock:
-            current = self._snapshot.ratings.get(artifact_id)
-            if current is None or current.is_sending or current.sent == (rating, comment):
+            current = self._snapshot.get(artifact_id)
+            if current is None or current.is_sending:
                 return
-            self._change(artifact_id, problem="", is_sending=True, sent=None)
+            if current.sent == (rating, comment) and not current.problem:
+                return
+            self._change(artifact_id, problem="", is_sending=True)
             if problem := jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback"):
                 self._change(artifact_id, problem=f"Not sent. {problem}", is_sending=False)
         self._notify()
@@ -86,15 +80,13 @@ class FeedbackController(Controller[Snapshot]):
         else:
             replaced = " Replaced an earlier rating." if feedback.superseded_prior else ""
             receipt = f"Rated {rating}, {moment(feedback.created_at)}.{replaced}"
-            sent = (rating, comment)
-            self._change(artifact_id, is_sending=False, receipt=receipt, sent=sent, rating=rating)
+            self._change(artifact_id, is_sending=False, receipt=receipt, sent=(rating, comment))
         self._notify()
 
     def _change(self, artifact_id: str, **changes: object) -> None:
         with self._lock:
-            ratings = self._snapshot.ratings
-            state = replace(ratings[artifact_id], **changes)  # type: ignore[arg-type]
-            self._snapshot = Snapshot({**ratings, artifact_id: state}, artifact_id)
+            state = replace(self._snapshot[artifact_id], **changes)  # type: ignore[arg-type]
+            self._snapshot, self.changed = {**self._snapshot, artifact_id: state}, artifact_id
 
 
 class FeedbackForm(CellOutput[FeedbackController]):
@@ -145,7 +137,7 @@ class FeedbackForm(CellOutput[FeedbackController]):
         return static(self.controller, is_open=is_open)
 
     def _describe(self) -> Json:
-        rows, changed = rows_of(self.controller), self.controller.snapshot.changed
+        rows, changed = rows_of(self.controller), self.controller.changed
         return {
             "kind": "feedback",
             "title": n_rated(self.controller),
@@ -163,7 +155,7 @@ def rows_of(controller: FeedbackController) -> list[Json]:
     """Describe the artifacts and their ratings."""
     rows = []
     for artifact in controller.artifacts:
-        rating = controller.snapshot.ratings.get(artifact.id or "", Rating())
+        rating = controller.snapshot.get(artifact.id or "", Rating())
         confidence = artifact.confidence or ""
         rows.append(
             {
@@ -172,7 +164,7 @@ def rows_of(controller: FeedbackController) -> list[Json]:
                 "confidence": shorten(confidence.capitalize(), 40),
                 "tone": CONFIDENCE_COLORS.get(confidence, ""),
                 "summary": shorten(artifact.summary or "", SUMMARY),
-                "rating": rating.rating,
+                "rating": rating.sent[0],
                 "text": visible(rating.text) if artifact.id else NO_ID,
                 "problem": bool(rating.problem),
             }
@@ -182,7 +174,7 @@ def rows_of(controller: FeedbackController) -> list[Json]:
 
 def n_rated(controller: FeedbackController) -> str:
     """Count the rated artifacts."""
-    rated = sum(bool(one.receipt) for one in controller.snapshot.ratings.values())
+    rated = sum(bool(one.receipt) for one in controller.snapshot.values())
     return f"{rated} of {len(controller.artifacts)} rated"
 
 

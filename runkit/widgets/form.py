@@ -5,28 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Literal
 
-from runkit import style
 from runkit.client import Client
-from runkit.client.resume import is_pending
 from runkit.errors import NotFound, RunkitError, UsageError
 from runkit.models import Interrupt, Run
-from runkit.text import shorten
-from runkit.widgets import card, display, drafts, jobs
+from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
 from runkit.widgets.fields import Json
-from runkit.widgets.question import (
-    ACCEPTED,
-    Question,
-    Receipt,
-    State,
-    logged_answers,
-    outcome_of,
-    question_of,
-    run_facts,
-    sent_of,
-    verdict,
-)
+from runkit.widgets.question import Receipt, State, closed_receipt, question_of
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
 
@@ -49,7 +35,8 @@ class InterruptForm(CellOutput[AnswerController | None]):
     interrupt : str or Interrupt, optional
         A pending question or its id; needed only if several are pending.
     who : str, optional
-        Name of the person who answers, self-declared, by default the login. The API records only the account.
+        Name of the person who answers, self-declared; by default the one typed last into a form of this
+        kernel, else the login. The API records only the account.
     drafts : bool
         Whether to keep what was typed on this machine, in `RUNKIT_STATE_DIR`, until the question is closed,
         for up to seven days.
@@ -93,7 +80,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)
         self.controller = None
         if question is None:
-            self._closed = _closed(client, self._run, interrupt_id, has_reason=options["has_reason"])
+            self._closed = closed_receipt(client, self._run, interrupt_id, has_reason=options["has_reason"])
             return
         self.controller = AnswerController(client, question, **options)
         self.controller.subscribe(self._on_change)
@@ -179,7 +166,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
                     card.update(self._head, display.EMPTY)
                     card.update(handle, self._static())  # the card stays for reloaded pages
         finally:
-            self._condition.notify_all()  # even after an error, since a cell may wait
+            self._wake()  # even after an error, since a cell may wait
 
     async def answered(self, timeout: float | None = None) -> Run:
         """Wait until somebody closes the question; a cell can `await` it while the kernel keeps working.
@@ -208,22 +195,3 @@ class InterruptForm(CellOutput[AnswerController | None]):
         if self.receipt is None:
             raise UsageError("the form was closed before anybody answered; display it again to answer")
         return self.run
-
-
-def _closed(client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool) -> Receipt:
-    """Make the receipt of a closed question: the one that this machine answered last, if any."""
-    facts = (*run_facts(run, client), ("status", str(style.status(shorten(run.status, 40)))))
-    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
-        return Receipt(f"The run's question can't be read; {card.ALTERNATIVE}.", facts)
-    with suppress(UsageError):
-        drafts.drop_closed(run, client.host)
-    logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
-    if logged:
-        entry = logged[-1]
-        label, kind = entry.label or "unknown", entry.kind or "other"
-        question = Question(run, entry.interrupt_id, {}, entry.agent, label, kind, entry.step_id, None)
-        outcome, sent = outcome_of(question, run), sent_of(entry)
-        word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
-        return verdict(question, client, outcome._replace(word=word), sent, has_reason=has_reason)[1]
-    which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
-    return Receipt(f"Nothing to answer: {which} waiting.", facts)

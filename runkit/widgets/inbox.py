@@ -128,23 +128,19 @@ class InterruptInbox(CellOutput[InboxController]):
     def _describe(self) -> Json:
         snapshot = self.controller.snapshot
         form, rows = snapshot.form, self.controller.rows()
-        seconds = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
         message = "" if snapshot.is_opening else snapshot.message
         top = {
             "title": summary(snapshot),
             "mode": self._client.mode,
             "oldest": next((age(row) for row in snapshot.waiting if row.wait_s is not None), ""),
-            "age": seconds,
+            "age": (datetime.now(UTC) - snapshot.read_at).total_seconds(),
             "who": visible(self.controller.who),
             "filter": len(rows) > FILTER_FROM,
             "error": f"{snapshot.error} {message}".strip(),
         }
-        if form is not None:
-            card = display.describe_form(form)
-        elif snapshot.is_opening:
-            card = {"empty": {"title": "Opening the question…", "text": ""}}
-        else:
-            card = {"empty": {"title": summary(snapshot), "text": snapshot.coverage}}
+        state = ("Opening the question…", "") if snapshot.is_opening else (top["title"], snapshot.coverage)
+        empty = dict(zip(("title", "text"), state, strict=True))
+        card = display.describe_form(form) if form else {"empty": empty}
         listed, spoken = self._list(snapshot, rows), announcement(snapshot)
         return {**card, "kind": "inbox", "top": top, "rows": listed, "spoken": spoken}
 
@@ -153,20 +149,22 @@ class InterruptInbox(CellOutput[InboxController]):
         form = snapshot.form
         opened = (form.question.run.id, form.question.interrupt_id) if form else None
         matching = [row for row in rows if self._filter in row_label(row).casefold()]
-        items = [_waiting_item(row, is_open=key_of(row) == opened) for row in matching[:MAX_ROWS]]
-        items += _not_shown(matching, "inbox.rows has all")
-        items += [_closed_item(one) for one in snapshot.closed[: -MAX_ROWS - 1 : -1]]
-        items += _not_shown(snapshot.closed, "runkit.answer_log() has your answers")
-        if snapshot.expired:
-            items.append({"head": EXPIRED})
-        items += [_waiting_item(row, is_fixed=True) for row in snapshot.expired[:MAX_ROWS]]
-        items += _not_shown(snapshot.expired, "inbox.expired has all")
+        items = [
+            *_some(
+                [_waiting_item(row, is_open=key_of(row) == opened) for row in matching], "inbox.rows has all"
+            ),
+            *_some([*map(_closed_item, snapshot.closed[::-1])], "runkit.answer_log() has your answers"),
+            *([{"head": EXPIRED}] if snapshot.expired else []),
+            *_some([_waiting_item(row, is_fixed=True) for row in snapshot.expired], "inbox.expired has all"),
+        ]
         return [*items, {"head": snapshot.coverage}] if items else []
 
 
-def _not_shown(rows: Sequence[object], where: str) -> list[Json]:
-    n_more = len(rows) - MAX_ROWS
-    return [{"head": f"{n_more:,} more not shown; {where}"}] if n_more > 0 else []
+def _some(items: list[Json], where: str) -> list[Json]:
+    """Give at most `MAX_ROWS` lines of the list, and say how many more there are."""
+    n_more = len(items) - MAX_ROWS
+    more = [{"head": f"{n_more:,} more not shown; {where}"}] if n_more > 0 else []
+    return items[:MAX_ROWS] + more
 
 
 def _item(run_id: str, business: str | None, question: str, age: str, tone: str, **more: Any) -> Json:

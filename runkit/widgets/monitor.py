@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import ipywidgets as w
 
-from runkit import jsontext, style
+from runkit import style
 from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.client.resume import is_stale
@@ -172,7 +172,7 @@ class RunMonitor(CellOutput[None]):
             return self._failed(error)
         self._n_refusals = 0
         run = known if is_stale(run, known) else run
-        is_new = _text(run) != _text(known)
+        is_new = _as_sent(run) != _as_sent(known)
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         if run.is_finished:
             return self._show(run, f"{style.status(run.status)}. Live updates off.", is_over=True)
@@ -205,7 +205,7 @@ class RunMonitor(CellOutput[None]):
             if self._box is None:
                 return None
             self._run, self._message, self._is_over, self._frames = run, message, is_over, f
-            self._condition.notify_all()  # first, because a cell may wait, and the display may fail
+            self._wake()  # first, because a cell may wait, and the display may fail
             self._add(controllers)
             self._changed()
             if chart is not None:
@@ -330,7 +330,6 @@ def _output(bundle: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     return ({"output_type": "display_data", "metadata": {}, "data": bundle},)
 
 
-def _text(run: Run) -> str:
+def _as_sent(run: Run) -> Json:
     """Give the API's JSON of a run, without the time of reading that runkit adds."""
-    raw = run.to_dict()
-    return jsontext.dumps({name: value for name, value in raw.items() if name != LOCAL}, sort_keys=True)
+    return {**run.to_dict(), LOCAL: None}

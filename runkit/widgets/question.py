@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from runkit import answers
+from runkit import answers, style
 from runkit.answers import CONFIRMED, SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.client.resume import is_pending
@@ -22,15 +22,16 @@ from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
-from runkit.style import OUTCOMES
 from runkit.tables.frames import frames
 from runkit.text import moment, plural, short_id, shorten, timestamp
+from runkit.widgets import drafts
 from runkit.widgets.fields import Json, objects
 from runkit.widgets.questions import NO_LABEL, Questionnaire
 
 Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
 MAX_REASON = 1000  # characters
+ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 UNIDENTIFIED = "Business not identified yet"
 
 
@@ -92,9 +93,9 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     if not waiting or run.is_finished:
         return None
     item = waiting[0]
-    rows = frames(run).interrupts.to_dict("records")
-    row: dict[Any, Any] = next((row for row in rows if row["interrupt_id"] == item.id), {})
-    has_step = isinstance(row.get("step_id"), str)
+    asked = frames(run).interrupts
+    step = asked[(asked["interrupt_id"] == item.id) & asked["step_id"].notna()][["step_id", "asked_at"]]
+    step_id, asked_at = next(step.itertuples(index=False, name=None), (None, None))
     return Question(
         run=run,
         interrupt_id=item.id,
@@ -102,8 +103,8 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
         agent=item.agent,
         label=item.label or NO_LABEL,
         kind=interrupt_kind(item.value),
-        step_id=row["step_id"] if has_step else None,
-        asked_at=row["asked_at"].to_pydatetime() if has_step else None,
+        step_id=step_id,
+        asked_at=asked_at and asked_at.to_pydatetime(),
     )
 
 
@@ -182,7 +183,7 @@ CLEAR, DOUBTFUL, NONE = "confirmed", "doubtful", "none"  # an answer from this m
 _CHANGED = "The question has changed. Rerun this cell to see the new one."
 _SIGNED = "{words}, {at} · signed {who}"
 _ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}"
-_EXPIRED = f"{OUTCOMES['lapsed']}{{when}}."
+_EXPIRED = f"{style.OUTCOMES['lapsed']}{{when}}."
 VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     # the question, an answer from here: state, tone, title
     (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
@@ -276,3 +277,21 @@ def verdict(
             reason = shorten(" / ".join(one for one in notes if isinstance(one, str)), MAX_REASON)
     title = title.format(**values).strip()
     return state, Receipt(title, tuple(facts), words if known == CLEAR else "", tone, reason)
+
+
+def closed_receipt(client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True) -> Receipt:
+    """Make the receipt of a closed question: the one that this machine answered last, if any."""
+    facts = (*run_facts(run, client), ("status", str(style.status(shorten(run.status, 40)))))
+    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
+        return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
+    drafts.drop_closed(run, client.host)
+    logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
+    if logged:
+        entry = logged[-1]
+        label, kind = entry.label or "unknown", entry.kind or "other"
+        question = Question(run, entry.interrupt_id, {}, entry.agent, label, kind, entry.step_id, None)
+        outcome, sent = outcome_of(question, run), sent_of(entry)
+        word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
+        return verdict(question, client, outcome._replace(word=word), sent, has_reason=has_reason)[1]
+    which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
+    return Receipt(f"Nothing to answer: {which} waiting.", facts)

@@ -139,13 +139,9 @@ class Section:
         decision = entries["decision"]
         return clean(self.fields, entries) | {"decision": decision if isinstance(decision, str) else ""}
 
-    def verb(self, entries: Json) -> Verb | None:
-        """Give the chosen verb; None if nothing is chosen."""
-        return next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
-
     def answer(self, entries: Json) -> tuple[Json | None, dict[str, str]]:
         """Give the input to send, or errors by path."""
-        verb = self.verb(entries)
+        verb = next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
         if verb is None:
             return None, {"decision": "choose an answer"}
         rows = [field.name for field in self.fields if field.kind == "rows"]
@@ -199,17 +195,17 @@ class Section:
 
     def summary(self) -> str:
         """Describe the folded inputs in one line, as they are at first."""
-        parts = []
-        for field in self.fields:
-            entry = self.start[field.name]
-            if field.is_folded and field.kind == "rows" and entry:
-                names = [column.name for column in field.columns]
-                rows = [", ".join(row[name] for name in names if row[name]) for row in entry]
-                parts.append(f"{field.title}: {'; '.join(rows)}")
-            elif field.is_folded and entry:
-                parts.append(field.title if entry is True else f"{field.title}: {entry}")
-        titles = [field.title for field in self.fields if field.is_folded]
-        return shorten("; ".join(parts) or f"Optional: {', '.join(titles)}", 200)
+        folded = [field for field in self.fields if field.is_folded]
+        parts = [f"{field.title}: {_in_words(field, self.start[field.name])}" for field in folded]
+        filled = [part for field, part in zip(folded, parts, strict=True) if self.start[field.name]]
+        return shorten("; ".join(filled) or f"Optional: {', '.join(field.title for field in folded)}", 200)
+
+
+def _in_words(field: Field, entry: Any) -> str:
+    if field.kind == "rows":
+        rows = ([row[column.name] for column in field.columns] for row in entry)
+        return "; ".join(", ".join(filter(None, row)) for row in rows)
+    return "yes" if entry is True else str(entry)
 
 
 class Questionnaire:

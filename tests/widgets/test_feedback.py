@@ -54,7 +54,7 @@ def rate(form: FeedbackForm, rating: str, comment: str = "", clicks: int = 1) ->
 
 
 def first(form: FeedbackForm) -> Rating:
-    return next(iter(form.controller.snapshot.ratings.values()))
+    return next(iter(form.controller.snapshot.values()))
 
 
 def eventually(holds: Callable[[], object]) -> None:

@@ -121,6 +121,21 @@ def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytes
     assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
 
 
+def test_a_name_is_kept_for_the_session(
+    asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next form offers the name that was typed into one before; `who=` still wins."""
+    monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
+    in_a_page(InterruptForm(asking.client, asking.run())).tell(who=" Ana Ortiz ")
+    named = in_a_page(InterruptForm(asking.client, asking.run(), who="Bo")).drawn["status"]
+    status = in_a_page(InterruptForm(asking.client, asking.run())).drawn["status"]
+    assert (named["who"], named["login"], named["ask"]) == ("Bo", False, False)
+    assert (status["who"], status["login"], status["ask"]) == ("Ana Ortiz", False, False)
+    run = asking.run()
+    asking.client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
+    assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
+
+
 def test_the_server_is_away(asking: Asking, in_a_page: Open) -> None:
     """A form that cannot reach the server says so, and that it can again."""
     form = InterruptForm(asking.client, asking.run())
