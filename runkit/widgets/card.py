@@ -200,6 +200,10 @@ class CellOutput(Generic[C]):
     """
 
     controller: C
+    _key: Callable[[], object]  # what the cards have in common of which a notebook shows one
+    _static: Callable[..., display.Bundle]  # the static twin, with `is_open`
+    _describe: Callable[[], Json]
+    _receive: Callable[[Json], None]
     _ticker: Ticker | None = None
     _alternative = ALTERNATIVE
     _end_text: str  # what replaces a card that is closed
@@ -210,19 +214,6 @@ class CellOutput(Generic[C]):
     def __init__(self) -> None:
         self._waiting: set[Callable[[], object]] = set()  # wake cells that wait for what a person does
         self._display_thread: threading.Thread | None = None  # where a page said that it displays the card
-
-    def _key(self) -> object:
-        """Give what the cards have in common of which a notebook shows one."""
-        raise NotImplementedError
-
-    def _static(self, *, is_open: bool = True) -> display.Bundle:
-        raise NotImplementedError
-
-    def _describe(self) -> Json:
-        raise NotImplementedError
-
-    def _receive(self, content: Json) -> None:
-        raise NotImplementedError
 
     @property
     def widget(self) -> Any:

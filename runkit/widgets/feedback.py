@@ -55,8 +55,7 @@ class FeedbackController(Controller[Mapping[str, Rating]]):
         artifacts = artifacts_of(run)
         self.artifacts = artifacts[:MAX_ARTIFACTS]
         self.n_left_out = len(artifacts) - len(self.artifacts)
-        self.rateable = {one.id: one for one in self.artifacts if one.id}
-        self._snapshot = dict.fromkeys(self.rateable, Rating())
+        self._snapshot = {one.id: Rating() for one in self.artifacts if one.id}
         self.changed: str | None = None  # the one that changed last
 
     def send(self, artifact_id: str, rating: str, comment: str) -> None:

@@ -120,13 +120,13 @@ class RunMonitor(CellOutput[None]):
     def _ipython_display_(self) -> None:
         self.close()
         run, is_headless = self.run, card.is_headless()
-        controllers = [] if is_headless else self._new_controllers(run)
+        if not is_headless:
+            self._ask(run)
         self._frames = frames(run)
         self._chart = self._chart_bundle(self._frames)
         with self._lock:
             self._is_over, self._n_refusals, self._message = run.is_finished, 0, "Live updates off."
             self._is_live = run.status == "running" and not is_headless
-            self._add(controllers)
             super()._ipython_display_()
             self._chart_handle = card.output(display.EMPTY if self._is_live else self._chart)
         if self._box is not None and card.is_interactive():
@@ -200,13 +200,12 @@ class RunMonitor(CellOutput[None]):
         f, is_live = frames(run), run.status == "running"
         is_same = f.steps.equals(self._frames.steps) and is_live == self._is_live
         chart = None if is_same else self._chart_bundle(f)
-        controllers = self._new_controllers(run)
+        self._ask(run)
         with self._lock:
             if self._box is None:
                 return None
             self._run, self._message, self._is_over, self._frames = run, message, is_over, f
             self._wake()  # first, because a cell may wait, and the display may fail
-            self._add(controllers)
             self._changed()
             if chart is not None:
                 self._draw(chart, is_live=is_live)
@@ -246,16 +245,14 @@ class RunMonitor(CellOutput[None]):
             update(self._chart_handle, chart)
             self._live.outputs = ()
 
-    def _new_controllers(self, run: Run) -> list[AnswerController]:
-        """Make a controller for each pending question without a card; some of them list documents."""
-        new = [one for one in _questions_of(run) if one.interrupt_id not in self._questions]
-        return [AnswerController(self._client, question, **self._options) for question in new]
-
-    def _add(self, controllers: list[AnswerController]) -> None:
-        for controller in controllers:
-            if self._questions.setdefault(controller.question.interrupt_id, controller) is controller:
-                controller.note_display()
-                controller.subscribe(self._on_answer)
+    def _ask(self, run: Run) -> None:
+        """Make a controller for each pending question without one; some of them list documents."""
+        for question in _questions_of(run):
+            if question.interrupt_id not in self._questions:
+                controller = AnswerController(self._client, question, **self._options)
+                if self._questions.setdefault(question.interrupt_id, controller) is controller:
+                    controller.note_display()
+                    controller.subscribe(self._on_answer)
 
     def _on_answer(self, snapshot: Snapshot) -> None:
         """Show what became of an answer; a receipt takes the place of its question, also after the end."""
