@@ -35,14 +35,12 @@ SILENT = {"values", "digest", "view", "n", "gone", "zoom"}  # of a message that 
 
 # --------------------------------------------------------------------------------------------- the kernel
 
-_lock = threading.Lock()
 _cards: WeakValueDictionary[Any, Any] = WeakValueDictionary()
 
 
 def replace_card(key: object, card: Any) -> None:
     """Register a card under a key, and close the previous one of the same key."""
-    with _lock:
-        previous, _cards[key] = _cards.get(key), card
+    previous, _cards[key] = _cards.get(key), card
     if previous is not None and previous is not card:
         previous.close()
 
@@ -168,8 +166,6 @@ class Card(anywidget.AnyWidget):
         layout.close()
 
     def _on_message(self, _widget: Card, content: Json, _buffers: list[memoryview]) -> None:
-        if not isinstance(content, dict):
-            return
         view_ids = self._view_ids - {content.get("gone")}
         if isinstance(content.get("ready"), str):
             view_ids = view_ids | {content["ready"]}

@@ -57,7 +57,6 @@ READ_ONLY = "Read-only. This client can read runs but not answer."
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
-FINAL = frozenset({State.SETTLED, State.CONFLICT, State.EXPIRED})
 RECEIPTS = ("full", "short")
 Reasons = Mapping[str, Sequence[str]]
 Errors = Mapping[str, Mapping[str, str]]
@@ -112,7 +111,7 @@ class Snapshot:
     @property
     def is_final(self) -> bool:
         """Whether this is an end state."""
-        return self.state in FINAL
+        return self.receipt is not None
 
 
 def answer_options(
@@ -217,7 +216,7 @@ class AnswerController(Controller[Snapshot]):
         """Take the entries of the inputs. Errors of the previous entries disappear."""
         with self._lock:
             state = self._snapshot.state
-            if state in FINAL or entries == self.entries:
+            if self._snapshot.is_final or entries == self.entries:
                 return
             self._take(entries)  # also while an answer is sent, of which these entries are no part
             if state not in EDITABLE or state is State.OPEN:
@@ -229,7 +228,7 @@ class AnswerController(Controller[Snapshot]):
         """Send the answer, unless it is invalid; a second answer on its way finds SENDING and is ignored."""
         with self._lock:
             state = self._snapshot.state
-            if entries is not None and state not in FINAL:  # kept while another answer is sent, too
+            if entries is not None and not self._snapshot.is_final:  # kept while another answer is sent, too
                 self._take(entries)
             if state not in EDITABLE:
                 return

@@ -157,9 +157,7 @@ class RunMonitor(CellOutput[None]):
         if controller is not None:
             controller.receive(content)
         if "zoom" in content:
-            zoom = content["zoom"]
-            is_range = isinstance(zoom, list) and len(zoom) == 2
-            self._zoom = zoom if is_range and all(type(one) in (str, int, float) for one in zoom) else None
+            self._zoom = content["zoom"]
 
     # -- watching
 

@@ -136,8 +136,7 @@ class Section:
     def received(self, entries: object) -> Json:
         """Take the entries of a page or a draft; anything that is not an input of this form is ignored."""
         entries = {**self.start, **entries} if isinstance(entries, dict) else self.start
-        decision = entries["decision"]
-        return clean(self.fields, entries) | {"decision": decision if isinstance(decision, str) else ""}
+        return clean(self.fields, entries) | {"decision": str(entries["decision"])}
 
     def answer(self, entries: Json) -> tuple[Json | None, dict[str, str]]:
         """Give the input to send, or errors by path."""

@@ -35,6 +35,8 @@ const muted = (text) => text && div("rk-muted", text);
 const note = (...children) => h("span", {class: "rk-muted"}, children);
 const kbd = (key) => key && h("kbd", null, key);
 const space = () => h("span", {class: "rk-space"});
+const toggleButton = (text, isOn, onclick, props) =>
+  h("button", {class: "rk-button", ...props, "aria-pressed": String(isOn), onclick}, isOn && "✓ ", text);
 const linkButton = (text, onclick, props) => h("button", {...props, class: "rk-link", onclick}, text);
 const errorLine = (path, id) => h("div", {class: "rk-error", id, "data-error": path, hidden: true});
 const business = (tag, name) =>
@@ -137,6 +139,7 @@ function render({model, el}) {
   const canAnswer = () => !state.status.final && !state.status.read_only;
   const chosen = (section) => section.verbs.find((one) => one.value === values[section.key].decision);
   const isBlank = (value) => String(value ?? "").trim() === "";
+  const progress = (n = state.question.sections.length) => `${n - lacks().length} of ${n} answered`;
   const input = (key, path) => byId(`in-${key}-${path}`);
 
   function lacks(verb) { // for each incomplete section the first input that its answer needs
@@ -146,11 +149,6 @@ function render({model, el}) {
       const path = choice.requires.find((one) => isBlank(values[key][one]));
       return path ? [{key, path, text: "is required"}] : [];
     });
-  }
-
-  function progress() {
-    const n = state.question.sections.length;
-    return `${n - lacks().length} of ${n} answered`;
   }
 
   function disarm() {
@@ -164,8 +162,10 @@ function render({model, el}) {
 
   function press(value) {
     const verb = state.question.verbs.find((one) => one.value === value);
-    if (!verb || waiting || state.status.inert || takeName()) return;
-    if (armed?.value !== value) arm(verb);
+    const name = isSigning && byId("who")?.value.trim(); // is shown before anything is armed
+    if (!verb || waiting || state.status.inert) return;
+    if (name) sign(name);
+    else if (armed?.value !== value) arm(verb);
     else if (performance.now() - armed.at >= ARM_MS) sendAnswer(value); // a double click is one press
   }
 
@@ -196,12 +196,6 @@ function render({model, el}) {
     waiting = sent;
     slowTimer = setTimeout(() => say(SLOW, "attention"), SLOW_MS);
     say(`Sending your answer… Signed ${state.status.who}`, "neutral");
-  }
-
-  function takeName() { // a name that is typed, but not taken yet, is shown before anything is armed
-    const name = isSigning && byId("who")?.value.trim();
-    if (name) sign(name);
-    return Boolean(name);
   }
 
   function sign(name) {
@@ -286,8 +280,7 @@ function render({model, el}) {
 
   function chips({key, reasons}) {
     const set = (text) => { values[key].note = text; typed(); redrawBody(); input(key, "note")?.focus(); };
-    const chip = (text) => h("button", {class: "rk-chip", "aria-pressed": String(values[key].note === text),
-      onclick: () => set(text)}, text);
+    const chip = (text) => toggleButton(text, values[key].note === text, () => set(text), {class: "rk-chip"});
     return reasons.length > 0 && div("rk-chips", reasons.map(chip));
   }
 
@@ -320,7 +313,8 @@ function render({model, el}) {
     const unplaced = [];
     let first = null;
     for (const {key, path, text} of errors) {
-      const line = root.querySelector(`[data-error="${CSS.escape(`${key}-${path}`)}"]`), control = input(key, path);
+      const line = root.querySelector(`[data-error="${CSS.escape(`${key}-${path}`)}"]`);
+      const control = input(key, path);
       control?.setAttribute("aria-invalid", "true");
       if (!line) unplaced.push(text);
       else {
@@ -350,10 +344,7 @@ function render({model, el}) {
     return true;
   }
 
-  function redrawBody() {
-    delete json.body;
-    draw();
-  }
+  const redrawBody = () => { delete json.body; draw(); };
 
   function foldTwin() { // by now the card is in the page, beside its static twin
     const output = root.closest(".jp-OutputArea");
@@ -436,11 +427,9 @@ function render({model, el}) {
 
   function choices(section) {
     const {key, verbs} = section, choice = chosen(section);
-    const button = (verb, at) => {
-      const onclick = () => choose((one) => (one === section ? verb.value : values[one.key].decision));
-      const pressed = {"data-id": `verb-${key}-${at}`, "aria-pressed": String(verb === choice), onclick};
-      return h("button", {class: "rk-button", ...pressed}, verb === choice ? `✓ ${verb.button}` : verb.button);
-    };
+    const button = (verb, at) => toggleButton(verb.button, verb === choice,
+      () => choose((one) => (one === section ? verb.value : values[one.key].decision)),
+      {"data-id": `verb-${key}-${at}`});
     return div("rk-choices", verbs.map(button),
       choice && note("Your choice, not sent yet"), errorLine(`${key}-decision`));
   }
@@ -520,16 +509,8 @@ function render({model, el}) {
       h("span", {class: "rk-line"}, row.question));
   }
 
-  function openRow(key) {
-    sendDraft();
-    send({open: key});
-    nodes.pane.focus();
-  }
-
-  function putOff() {
-    sendDraft();
-    send({later: state.rows.find((row) => row.is_open)?.key});
-  }
+  const openRow = (key) => { sendDraft(); send({open: key}); nodes.pane.focus(); };
+  const putOff = () => { sendDraft(); send({later: state.rows.find((row) => row.is_open)?.key}); };
 
   function step(by) {
     const items = state.rows.filter((row) => row.key && !row.is_fixed);
@@ -540,13 +521,9 @@ function render({model, el}) {
   const ratings = () => [div("rk-ask", state.title), state.rows.map(rating)];
 
   function rating(row) {
-    const thumb = (value, words) => {
-      const isOn = row.rating === value, onclick = () =>
-        send({rate: row.id, rating: value, comment: comments[row.id] ?? ""});
-      const props = {"data-id": `${value}-${row.id}`, "aria-label": `${words}: ${row.title}`, onclick};
-      return h("button", {class: "rk-button rk-thumb", "aria-pressed": String(isOn), ...props},
-        isOn ? `✓ ${words}` : words);
-    };
+    const thumb = (value, words) => toggleButton(words, row.rating === value,
+      () => send({rate: row.id, rating: value, comment: comments[row.id] ?? ""}),
+      {class: "rk-button rk-thumb", "data-id": `${value}-${row.id}`, "aria-label": `${words}: ${row.title}`});
     const openComment = () => { toggle(row.id); byId(`c-${row.id}`)?.focus(); };
     const buttons = () => [thumb("positive", "Helpful"), thumb("negative", "Not helpful"),
       linkButton("comment", openComment, {"data-id": `link-${row.id}`})];
@@ -559,11 +536,10 @@ function render({model, el}) {
   }
 
   function comment(row) {
-    const dataId = `c-${row.id}`, domId = `${id}-${dataId}`;
-    const area = {id: domId, "data-id": dataId, rows: 2, maxlength: 5000};
-    return div("rk-field",
-      h("label", {class: "rk-muted", for: domId}, "Comment, sent with the rating"),
-      h("textarea", {...area, oninput: ({target}) => { comments[row.id] = target.value; }}, comments[row.id]));
+    const area = {"data-id": `c-${row.id}`, rows: 2, maxlength: 5000};
+    const set = ({target}) => { comments[row.id] = target.value; };
+    return h("label", {class: "rk-field"}, note("Comment, sent with the rating"),
+      h("textarea", {...area, oninput: set}, comments[row.id]));
   }
 
   function watchZoom() { // the kernel keeps the zoom of a chart that it redraws
