@@ -35,19 +35,7 @@ from runkit.models import Run
 from runkit.text import brief, moment
 from runkit.widgets import drafts, jobs
 from runkit.widgets.fields import Json
-from runkit.widgets.question import (
-    ACCEPTED,
-    Outcome,
-    Question,
-    Receipt,
-    Sent,
-    State,
-    documents_for,
-    logged_answers,
-    outcome_of,
-    sent_of,
-    verdict,
-)
+from runkit.widgets.question import ACCEPTED, Outcome, Question, Receipt, Sent, State, sent_of, verdict
 from runkit.widgets.questions import Entries, Questionnaire
 
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
@@ -162,7 +150,7 @@ class AnswerController(Controller[Snapshot]):
         self.who = who or declared_name()
         self.is_login = not (who or answers.typed_name)  # nobody has given a name
         self.reasons = reasons or {}
-        self.form = Questionnaire(question.value, documents_for(question, client))
+        self.form = Questionnaire(question.value, question.documents(client))
         self.run = question.run  # its newest known state
         self.entries: Entries = self.form.start()
         self._has_reason = has_reason
@@ -264,7 +252,7 @@ class AnswerController(Controller[Snapshot]):
             self._set_offline(True)
             raise
         self._set_offline(False)
-        if outcome_of(self.question, run).word != "open":
+        if self.question.outcome(run).word != "open":
             self.update_run(self.client.runs.get(self.question.run))
 
     def _set_offline(self, is_offline: bool) -> None:
@@ -291,7 +279,7 @@ class AnswerController(Controller[Snapshot]):
         with self._lock:
             if self._snapshot.is_final or self._snapshot.state is State.SENDING or self._snapshot.is_checking:
                 return  # the running job decides
-            outcome = outcome_of(self.question, run)
+            outcome = self.question.outcome(run)
             if outcome.word == "open" or is_stale(run, self.run):
                 return
             self._close(run, outcome, "Your answer was not sent." if self.is_edited else "")
@@ -309,7 +297,7 @@ class AnswerController(Controller[Snapshot]):
         """Check that the same question is still open, answer it once, and find the outcome."""
         question = self.question
         run = self._read()
-        outcome = outcome_of(question, run)
+        outcome = question.outcome(run)
         if outcome.word != "open":
             self._close(run, outcome, "Your answer was not sent.")
             return
@@ -332,7 +320,7 @@ class AnswerController(Controller[Snapshot]):
             self._sent = None
             if isinstance(error, Conflict):
                 run = error.run or run  # it is closed; when and by whom may be unknown
-                outcome = outcome_of(question, run)
+                outcome = question.outcome(run)
                 outcome = Outcome("closed") if outcome.word == "open" else outcome
                 self._close(run, outcome, "Your answer was not accepted.")
             elif isinstance(error, Invalid):
@@ -344,7 +332,7 @@ class AnswerController(Controller[Snapshot]):
             if delivery.run is None:
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
             elif delivery.outcome == CONFIRMED:
-                outcome = outcome_of(question, delivery.run)._replace(word=ACCEPTED)
+                outcome = question.outcome(delivery.run)._replace(word=ACCEPTED)
                 sent = self._sent._replace(is_confirmed=True)
                 self._end(delivery.run, outcome, sent, is_logged=delivery.is_logged)
             else:
@@ -358,7 +346,7 @@ class AnswerController(Controller[Snapshot]):
 
     def _resolve(self, run: Run) -> None:
         """Take the outcome of an unconfirmed answer."""
-        outcome = outcome_of(self.question, run)
+        outcome = self.question.outcome(run)
         if outcome.word != "open":
             self._close(run, outcome)
             return
@@ -394,7 +382,7 @@ class AnswerController(Controller[Snapshot]):
 
     def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
         """End a question that is closed, unless this form's own answer is known to have closed it."""
-        logged = logged_answers(run, self.client.host, self.question)
+        logged = self.question.logged_answers(self.client.host)
         last = sent_of(logged[-1]) if logged else None
         if last is None or not last.is_confirmed:
             last = self._doubtful or last
@@ -417,7 +405,7 @@ class AnswerController(Controller[Snapshot]):
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""
-        sent = logged_answers(self.question.run, self.client.host, self.question)
+        sent = self.question.logged_answers(self.client.host)
         new = [entry for entry in sent if entry.answer_id not in self._warned_ids]
         self._warned_ids.update(entry.answer_id for entry in new)
         return f"An answer sent from here at {moment(new[-1].sent_at)} {MAY_ARRIVE}" if new else ""

@@ -21,7 +21,6 @@ from runkit.text import (
     block,
     css_variables,
     esc,
-    html_table,
     link,
     moment,
     plural,
@@ -226,7 +225,6 @@ def receipt_bundle(receipt: Receipt, client: Client, question: Question | None =
         it=receipt,
         facts=facts,
         mode=client.mode,
-        table=html_table(("", ""), [(name[:1].upper() + name[1:], value) for name, value in receipt.facts]),
         question=question and describe_question(question, client, is_open=False),
     )
     return bundle(html, f"{facts['run']}: {receipt.title}")

@@ -27,7 +27,7 @@ from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput, update
 from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
 from runkit.widgets.fields import Json
-from runkit.widgets.question import Question, question_of
+from runkit.widgets.question import questions_of
 
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
@@ -217,7 +217,7 @@ class RunMonitor(CellOutput[None]):
             sentence,
             sentence,
             lines=[display.run_heading(self._client, run), self._message, *self._receipts],
-            questions=[display.describe_question(one, self._client) for one in _questions_of(run)],
+            questions=[display.describe_question(one, self._client) for one in questions_of(run)],
             evidence=display.evidence_of(run.output.to_dict()) if run.output else None,
             is_open=is_open or run.is_finished,
         )
@@ -245,7 +245,7 @@ class RunMonitor(CellOutput[None]):
 
     def _ask(self, run: Run) -> None:
         """Make a controller for each pending question without one; some of them list documents."""
-        for question in _questions_of(run):
+        for question in questions_of(run):
             if question.interrupt_id not in self._questions:
                 controller = AnswerController(self._client, question, **self._options)
                 if self._questions.setdefault(question.interrupt_id, controller) is controller:
@@ -314,11 +314,6 @@ class RunMonitor(CellOutput[None]):
         if not self.run.is_finished:
             raise UsageError(f"the run has not ended, and nothing watches it: {self._message}")
         return self.run
-
-
-def _questions_of(run: Run) -> list[Question]:
-    """Give the pending questions of a run that can be read."""
-    return [one for item in run.interrupts if (one := question_of(run, item.id)) is not None]
 
 
 def _output(bundle: dict[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -35,6 +35,17 @@ ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead
 UNIDENTIFIED = "Business not identified yet"
 
 
+class Outcome(NamedTuple):
+    """The outcome of a question: `open`, `changed`, `expired` or `closed`.
+
+    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives them.
+    """
+
+    word: str
+    at: datetime | None = None
+    by: str | None = None
+
+
 @dataclass(frozen=True)
 class Question:
     """A question as it was when it was read. `asked_at` is the server's time, None if no step gives it."""
@@ -44,7 +55,6 @@ class Question:
     value: Json
     agent: str | None
     label: str
-    kind: str
     step_id: str | None
     asked_at: datetime | None
 
@@ -66,16 +76,48 @@ class Question:
         """Give a unique key; the run's time of creation tells sandboxes apart."""
         return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id
 
+    def outcome(self, run: Run) -> Outcome:
+        """Find the outcome in a newer state of the run, read with its steps."""
+        if is_pending(run, self.interrupt_id) and not run.is_finished:
+            current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
+            is_same = current is None or answers.digest(current.value) == self.digest
+            return Outcome("open" if is_same else "changed")
+        step = next((step for step in run.walk() if step.id == self.step_id), None)
+        if step is not None and step.completed_at is not None:
+            return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
+        return Outcome("expired", run.ended_at) if step is not None and run.is_finished else Outcome("closed")
 
-class Outcome(NamedTuple):
-    """The outcome of a question: `open`, `changed`, `expired` or `closed`.
+    def logged_answers(self, host: str) -> list[Entry]:
+        """Give the answers from this machine, oldest first; none to an earlier question with the same id."""
+        return [
+            entry
+            for entry in logged_answers(self.run, host)
+            if entry.interrupt_id == self.interrupt_id
+            and entry.question_digest in (None, self.digest)
+            and (entry.step_id == self.step_id or None in (entry.step_id, self.step_id))
+        ]
 
-    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives them.
-    """
+    def documents(self, client: Client) -> list[Document]:
+        """List the business's documents if the question asks for one; otherwise a person types its id."""
+        needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
+        if not needs_documents or self.run.business_id is None:
+            return []
+        try:
+            return client.documents.list(self.run.business_id)
+        except RunkitError:
+            return []
 
-    word: str
-    at: datetime | None = None
-    by: str | None = None
+
+def questions_of(run: Run) -> list[Question]:
+    """Give the pending questions of a run that was read with its steps."""
+    asked = frames(run).interrupts.dropna(subset="step_id").set_index("interrupt_id")[["step_id", "asked_at"]]
+    steps = {interrupt_id: step for interrupt_id, *step in asked.itertuples(name=None)}
+    questions = []
+    for item in () if run.is_finished else run.interrupts:
+        step_id, asked_at = steps.get(item.id, (None, None))
+        label, asked_at = item.label or NO_LABEL, asked_at and asked_at.to_pydatetime()
+        questions.append(Question(run, item.id, item.value, item.agent, label, step_id, asked_at))
+    return questions
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
@@ -83,83 +125,29 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
 
     Without an id it is the only pending question. Raises `UsageError` if there are several.
     """
-    waiting = [item for item in run.interrupts if interrupt_id in (None, item.id)]
+    waiting = [one for one in questions_of(run) if interrupt_id in (None, one.interrupt_id)]
     if interrupt_id is None and len(waiting) > 1:
-        choices = "; ".join(f"{item.id!r}: {shorten(item.label or NO_LABEL, 80)}" for item in waiting)
+        choices = "; ".join(f"{one.interrupt_id!r}: {shorten(one.label, 80)}" for one in waiting)
         raise UsageError(
             f"run {short_id(run.id)} has {plural(len(waiting), 'question')} waiting; "
             f"choose one with interrupt=: {choices}"
         )
-    if not waiting or run.is_finished:
-        return None
-    item = waiting[0]
-    asked = frames(run).interrupts
-    step = asked[(asked["interrupt_id"] == item.id) & asked["step_id"].notna()][["step_id", "asked_at"]]
-    step_id, asked_at = next(step.itertuples(index=False, name=None), (None, None))
-    return Question(
-        run=run,
-        interrupt_id=item.id,
-        value=item.value,
-        agent=item.agent,
-        label=item.label or NO_LABEL,
-        kind=interrupt_kind(item.value),
-        step_id=step_id,
-        asked_at=asked_at and asked_at.to_pydatetime(),
-    )
+    return waiting[0] if waiting else None
 
 
-def outcome_of(question: Question, run: Run) -> Outcome:
-    """Find a question's outcome in a newer state of its run, read with its steps."""
-    if is_pending(run, question.interrupt_id) and not run.is_finished:
-        current = next((item for item in run.interrupts if item.id == question.interrupt_id), None)
-        is_same = current is None or answers.digest(current.value) == question.digest
-        return Outcome("open" if is_same else "changed")
-    step = next((step for step in run.walk() if step.id == question.step_id), None)
-    if step is None:
-        return Outcome("closed")
-    if step.completed_at is not None:
-        return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
-    return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
+def logged_answers(run: Run, host: str) -> list[Entry]:
+    """Give the answers from this machine to a run's questions, oldest first.
 
-
-def logged_answers(run: Run, host: str, question: Question | None = None) -> list[Entry]:
-    """Give the answers from this machine to a question, or to all of the run's, oldest first.
-
-    Refused and undelivered answers are left out, and so are answers to an earlier question with the same id.
-    A log that cannot be read causes a warning and gives no answers.
+    Refused and undelivered answers are left out. A log that cannot be read causes a warning and gives none.
     """
     try:
         entries = answers.entries([run.id])
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
-    return [
-        entry
-        for entry in entries
-        if entry.host == host
-        and entry.run_created_at in (None, run.created_at)
-        and entry.delivery not in (answers.FAILED, answers.REFUSED)
-        and (question is None or _is_about(entry, question))
-    ]
-
-
-def _is_about(entry: Entry, question: Question) -> bool:
-    return (
-        entry.interrupt_id == question.interrupt_id
-        and entry.question_digest in (None, question.digest)
-        and (entry.step_id == question.step_id or None in (entry.step_id, question.step_id))
-    )
-
-
-def documents_for(question: Question, client: Client) -> list[Document]:
-    """List the business's documents if the question asks for one; otherwise a person types its id."""
-    needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, question.proposals)}
-    if not needs_documents or question.run.business_id is None:
-        return []
-    try:
-        return client.documents.list(question.run.business_id)
-    except RunkitError:
-        return []
+    is_known = (None, run.created_at)
+    sent = [one for one in entries if one.delivery not in (answers.FAILED, answers.REFUSED)]
+    return [one for one in sent if one.host == host and one.run_created_at in is_known]
 
 
 # -------------------------------------------------------------------------------------- what became of it
@@ -261,7 +249,7 @@ def verdict(
     }
     words = reason = ""
     if sent is not None:
-        words = Questionnaire(question.value or {"type": question.kind}).receipt(sent.answer)
+        words = Questionnaire(question.value).receipt(sent.answer)
         digest = answers.digest(sent.answer)[:SHORT_DIGEST]
         where = "in runkit.answer_log() on the machine that sent it"
         facts += [
@@ -288,9 +276,9 @@ def closed_receipt(client: Client, run: Run, interrupt_id: str | None, *, has_re
     logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
     if logged:
         entry = logged[-1]
-        label, kind = entry.label or "unknown", entry.kind or "other"
-        question = Question(run, entry.interrupt_id, {}, entry.agent, label, kind, entry.step_id, None)
-        outcome, sent = outcome_of(question, run), sent_of(entry)
+        value, label = {"type": entry.kind}, entry.label or "unknown"
+        question = Question(run, entry.interrupt_id, value, entry.agent, label, entry.step_id, None)
+        outcome, sent = question.outcome(run), sent_of(entry)
         word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
         return verdict(question, client, outcome._replace(word=word), sent, has_reason=has_reason)[1]
     which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"

@@ -536,7 +536,7 @@ def test_what_is_saved(open_desk: Open, posts: Posts, tmp_path: Path) -> None:
     assert "widgets" not in notebook["metadata"]
     [_, receipt] = ("".join(one["data"]["text/html"]) for one in notebook["cells"][1]["outputs"])
     assert "Watchlist hit is another person" in receipt
-    assert "Hit dismissed, " in receipt
+    assert "Hit dismissed" in receipt
 
     notebook["metadata"]["changed"] = "so it is not the one that was signed"
     copy = desk.path.with_name("untrusted.ipynb")
