@@ -212,7 +212,7 @@ class CellOutput(Generic[C]):
         self._display_thread: threading.Thread | None = None  # where a page said that it displays the card
 
     @property
-    def widget(self) -> Any:
+    def widget(self) -> Card:
         """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
         if self._card is None and self.controller is None:
             raise UsageError("this question is closed, so there is no card; see .receipt")

@@ -110,7 +110,7 @@ class RunMonitor(CellOutput[None]):
         return f"RunMonitor({self.run.label}, {style.status(self.run.status).word}, {self._client.mode})"
 
     @property
-    def widget(self) -> w.VBox | None:
+    def widget(self) -> w.VBox | None:  # type: ignore[override]
         """The card as an ipywidget; None while it is not displayed, and after the run has ended."""
         return self._box
 
