@@ -95,11 +95,13 @@ class Display(NamedTuple):
     """How many of its sources were opened."""
 
 
+typed_name = ""  # by a person into a form of this kernel; the forms that follow offer it
+
+
 def declared_name() -> str:
-    """Give the name of the user: JupyterHub's user, else the login. It is not verified."""
-    hub = os.environ.get("JUPYTERHUB_USER")
+    """Give the name of the user: the one typed last, else JupyterHub's user, else the login. Not verified."""
     try:
-        return hub or getpass.getuser()
+        return typed_name or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
     except (OSError, KeyError):  # a container without a passwd entry
         return "unknown"
 

@@ -79,6 +79,7 @@ def state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own for what runkit keeps, so that no test reads or leaves answers on the machine."""
     folder = Path(os.environ["RUNKIT_STATE_DIR"], secrets.token_hex(8))  # `tmp_path` is slow to make
     monkeypatch.setenv("RUNKIT_STATE_DIR", str(folder))
+    monkeypatch.setattr("runkit.answers.typed_name", "")  # nor a name that another one typed
     return folder
 
 

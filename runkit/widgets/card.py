@@ -8,91 +8,41 @@ ready, after a reload and in a second view, too.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import anywidget
 
-from runkit.errors import UsageError
+from runkit.errors import UsageError, WaitTimeout
 from runkit.logs import log
-from runkit.text import css_variables, static_file
+from runkit.models import Run
+from runkit.text import css_variables, duration, static_file
 from runkit.widgets import display
 from runkit.widgets.controller import Controller
+from runkit.widgets.display import SHARED_CSS, STATIC
 from runkit.widgets.fields import Json
 from runkit.widgets.jobs import Ticker
+from runkit.widgets.question import ALTERNATIVE
 
-ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 NOT_DISPLAYED = f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
 DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
-STATIC = Path(__file__).parent / "static"
 SILENT = {"values", "digest", "view", "n", "gone", "zoom"}  # of a message that changes nothing on the page
 
 # --------------------------------------------------------------------------------------------- the kernel
 
-_lock = threading.Lock()
 _cards: WeakValueDictionary[Any, Any] = WeakValueDictionary()
 
 
 def replace_card(key: object, card: Any) -> None:
     """Register a card under a key, and close the previous one of the same key."""
-    with _lock:
-        previous, _cards[key] = _cards.get(key), card
+    previous, _cards[key] = _cards.get(key), card
     if previous is not None and previous is not card:
         previous.close()
-
-
-class CellCondition:
-    """Lets a cell await what a person does on a card, without polling."""
-
-    def __init__(self) -> None:
-        self._waiting: set[Callable[[], None]] = set()
-        self._is_displayed = False
-        self._is_on_main_thread = False
-
-    def set_displayed(self) -> None:
-        """Note that a front end displays the card; called on the thread where its message arrives."""
-        self._is_displayed = True
-        self._is_on_main_thread = threading.current_thread() is threading.main_thread()
-        self.notify_all()
-
-    def notify_all(self) -> None:
-        """Wake all waiting cells, from any thread."""
-        for wake in tuple(self._waiting):
-            wake()
-
-    async def wait_for(self, is_over: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait until `is_over`, for up to `timeout` seconds (None: without a limit); False on a timeout.
-
-        Raises `UsageError` if no click can arrive, or no front end displays the card in `DISPLAY_TIMEOUT`
-        seconds.
-        """
-        check_clicks_arrive(is_on_main_thread=self._is_on_main_thread)
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        start, limit = loop.time(), float("inf") if timeout is None else timeout
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(changed.set)
-
-        self._waiting.add(wake)
-        try:
-            while not is_over():
-                seconds = limit if self._is_displayed else min(limit, DISPLAY_TIMEOUT)
-                left = None if seconds == float("inf") else start + seconds - loop.time()
-                try:
-                    await asyncio.wait_for(changed.wait(), left)
-                except TimeoutError:
-                    if seconds < limit:
-                        raise UsageError(NOT_DISPLAYED) from None
-                    return False
-                changed.clear()
-        finally:
-            self._waiting.discard(wake)
-        return True
 
 
 def is_interactive() -> bool:
@@ -122,11 +72,9 @@ def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
     Measured: ipykernel 6 delivers no click while a cell waits, 7.0 to 7.3 only on a subshell's thread (if the
     front end uses one, as JupyterLab does), and 7.4 always.
     """
-    kernel = _kernel()
-    if kernel is None:
-        raise UsageError(f"this form needs an open notebook; {ALTERNATIVE}")
     if not is_interactive():
-        raise UsageError(f"this form needs an open notebook, and this one runs headless; {ALTERNATIVE}")
+        reason = ", and this one runs headless" if is_headless() else ""
+        raise UsageError(f"this form needs an open notebook{reason}; {ALTERNATIVE}")
     kernel_version = tuple(map(int, version("ipykernel").split(".")[:2]))
     if kernel_version < (7, 0) or (is_on_main_thread and kernel_version < CLICKS_WHILE_WAITING):
         raise UsageError(
@@ -135,16 +83,17 @@ def check_clicks_arrive(*, is_on_main_thread: bool) -> None:
         )
 
 
-def headless_bundle(alternative: str = ALTERNATIVE) -> display.Bundle:
-    """Make the output that replaces a widget in a notebook that runs without a front end."""
-    return display.note(f"This form needs an open notebook, and this one ran headless: {alternative}.")
-
-
 def output(bundle: Mapping[str, Any]) -> Any:
     """Display an output of the cell, and give the handle that updates it; None outside IPython."""
     from IPython.display import display
 
     return display(bundle, raw=True, display_id=True)
+
+
+def update(handle: Any, bundle: Mapping[str, Any]) -> None:
+    """Replace an output of the cell, if there is one."""
+    if handle is not None:
+        handle.update(bundle, raw=True)
 
 
 def widget_bundle(widget: Any) -> dict[str, Any]:
@@ -171,7 +120,7 @@ class Card(anywidget.AnyWidget):
     """
 
     _esm = str(static_file(STATIC / "card.js"))
-    _css = str(css_variables(".runkit-card") + static_file(STATIC / "card.css"))
+    _css = str(css_variables(".runkit-card") + SHARED_CSS + static_file(STATIC / "card.css"))
 
     def __init__(
         self,
@@ -217,8 +166,6 @@ class Card(anywidget.AnyWidget):
         layout.close()
 
     def _on_message(self, _widget: Card, content: Json, _buffers: list[memoryview]) -> None:
-        if not isinstance(content, dict):
-            return
         view_ids = self._view_ids - {content.get("gone")}
         if isinstance(content.get("ready"), str):
             view_ids = view_ids | {content["ready"]}
@@ -249,6 +196,10 @@ class CellOutput(Generic[C]):
     """
 
     controller: C
+    _key: Callable[[], object]  # what the cards have in common of which a notebook shows one
+    _static: Callable[..., display.Bundle]  # the static twin, with `is_open`
+    _describe: Callable[[], Json]
+    _receive: Callable[[Json], None]
     _ticker: Ticker | None = None
     _alternative = ALTERNATIVE
     _end_text: str  # what replaces a card that is closed
@@ -256,64 +207,93 @@ class CellOutput(Generic[C]):
     _handle: Any = None
     _card: Card | None = None
 
-    def _key(self) -> object:
-        """Give what the cards have in common of which a notebook shows one."""
-        raise NotImplementedError
-
-    def _static(self, *, is_open: bool = True) -> display.Bundle:
-        raise NotImplementedError
-
-    def _describe(self) -> Json:
-        raise NotImplementedError
-
-    def _receive(self, content: Json) -> None:
-        raise NotImplementedError
+    def __init__(self) -> None:
+        self._waiting: set[Callable[[], object]] = set()  # wake cells that wait for what a person does
+        self._display_thread: threading.Thread | None = None  # where a page said that it displays the card
 
     @property
     def widget(self) -> Card:
         """The card as an ipywidget, to be shown inside another one; the cell's output is the usual way."""
-        if self._card is None and self.controller is not None:
-            self._card = Card(self._describe, self._receive, self._on_views)
-            self.controller.subscribe(self._card.show)
-        if self._card is None:
+        if self._card is None and self.controller is None:
             raise UsageError("this question is closed, so there is no card; see .receipt")
+        self._card = self._card or Card(self._describe, self._receive, self._on_views)
         return self._card
+
+    def _card_bundle(self) -> Mapping[str, Any]:
+        """Give the second output: the card, or why there is none."""
+        if is_headless():
+            text = f"This form needs an open notebook, and this one ran headless: {self._alternative}."
+            return display.note(text)
+        return widget_bundle(self.widget)
 
     def _ipython_display_(self) -> None:
         self.close()  # in an earlier cell
         replace_card(self._key(), self)
-        self._head = output(self._static())
-        if is_headless():
-            output(headless_bundle(self._alternative))
-        else:
-            self._handle = output(widget_bundle(self.widget))
+        bundle = self._card_bundle()
+        self._head, self._handle = output(self._static()), output(bundle)
 
     def _on_views(self, n_views: int) -> None:
+        if n_views:
+            self._display_thread = threading.current_thread()
+            self._wake()
         self._set_ticking(n_views > 0 and self._card is not None)
 
     def _set_ticking(self, is_on: bool) -> None:
-        if self._ticker is not None and is_on:
-            self._ticker.start()
-        elif self._ticker is not None:
-            self._ticker.stop()
+        if self._ticker is not None:
+            (self._ticker.start if is_on else self._ticker.stop)()
 
-    def _update_twin(self, _snapshot: object) -> None:
+    def _changed(self, _snapshot: object = None) -> None:
+        """Show the newest state."""
+        if self._card is not None:
+            self._card.show()
         if self._head is not None:
             is_open = self._card is None or not self._card.n_views
-            self._head.update(self._static(is_open=is_open), raw=True)
+            update(self._head, self._static(is_open=is_open))
+
+    def _wake(self) -> None:
+        """Let cells that wait look again; from any thread."""
+        for wake in tuple(self._waiting):
+            wake()
+
+    async def _wait(self, is_over: Callable[[], bool], timeout: float | None, message: str, run: Run) -> None:
+        """Wait without polling until `is_over` or the card is closed, for up to `timeout` seconds.
+
+        Raises `WaitTimeout`, and `UsageError` if no click can arrive, or if no front end displays the card in
+        `DISPLAY_TIMEOUT` seconds.
+        """
+        if self._card is None and is_interactive():
+            self._ipython_display_()
+        check_clicks_arrive(is_on_main_thread=self._display_thread is threading.main_thread())
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        start, limit = loop.time(), math.inf if timeout is None else timeout
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        self._waiting.add(wake)
+        try:
+            while not is_over() and self._card is not None:
+                seconds = limit if self._display_thread else min(limit, DISPLAY_TIMEOUT)
+                try:
+                    async with asyncio.timeout_at(None if seconds == math.inf else start + seconds):
+                        await changed.wait()
+                except TimeoutError:
+                    if seconds < limit:
+                        raise UsageError(NOT_DISPLAYED) from None
+                    raise WaitTimeout(message.format(duration(timeout)), run) from None
+                changed.clear()
+        finally:
+            self._waiting.discard(wake)
 
     def close(self) -> None:
         """Remove the card and end its threads. Entries remain as drafts."""
         self._set_ticking(False)
+        self._end(self._end_text)
+
+    def _end(self, text: str) -> None:
+        """Replace the card by a text."""
         card, self._card = self._card, None
-        if card is not None and self.controller is not None:
-            self.controller.unsubscribe(card.show)
+        if card is not None:
             card.close()
-            if self._handle is not None:
-                self._handle.update(display.note(self._end_text), raw=True)
-
-
-def message_text(content: Json, name: str) -> str:
-    """Give a text of a page's message; "" if it is none."""
-    value: Any = content.get(name)
-    return value if isinstance(value, str) else ""
+            update(self._handle, display.note(text))
+        self._wake()

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from runkit import answers
 from runkit.answers import CONFIRMED, Display, declared_name
 from runkit.client import Client
 from runkit.client.resume import is_stale
@@ -31,21 +32,10 @@ from runkit.contract import BUSINESS_FIELDS
 from runkit.errors import Conflict, Invalid, RunkitError, Unavailable, UsageError
 from runkit.logs import log
 from runkit.models import Run
-from runkit.text import moment
+from runkit.text import brief, moment
 from runkit.widgets import drafts, jobs
 from runkit.widgets.fields import Json
-from runkit.widgets.question import (
-    ACCEPTED,
-    Outcome,
-    Question,
-    Receipt,
-    Sent,
-    State,
-    documents_for,
-    logged_answers,
-    outcome_of,
-    verdict,
-)
+from runkit.widgets.question import ACCEPTED, Outcome, Question, Receipt, Sent, State, sent_of, verdict
 from runkit.widgets.questions import Entries, Questionnaire
 
 MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive counts."
@@ -55,8 +45,8 @@ READ_ONLY = "Read-only. This client can read runs but not answer."
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
-FINAL = frozenset({State.SETTLED, State.CONFLICT, State.EXPIRED})
 RECEIPTS = ("full", "short")
+Reasons = Mapping[str, Sequence[str]]
 Errors = Mapping[str, Mapping[str, str]]
 S = TypeVar("S")
 
@@ -79,11 +69,6 @@ class Controller(Generic[S]):
         """Call `listener` with each new snapshot, on the thread that made the change."""
         with self._lock:
             self._listeners.append(listener)
-
-    def unsubscribe(self, listener: Callable[[S], object]) -> None:
-        """Stop calling a listener."""
-        with self._lock:
-            self._listeners = [one for one in self._listeners if one != listener]
 
     def _notify(self) -> None:
         with self._lock:
@@ -114,14 +99,20 @@ class Snapshot:
     @property
     def is_final(self) -> bool:
         """Whether this is an end state."""
-        return self.state in FINAL
+        return self.receipt is not None
 
 
-def answer_options(who: str | None, *, drafts: bool, receipts: str) -> dict[str, Any]:
+def answer_options(
+    who: str | None, *, drafts: bool, reasons: Reasons | None, receipts: str
+) -> dict[str, Any]:
     """Make the options of an `AnswerController` from those of a form. Raises `UsageError`."""
     if receipts not in RECEIPTS:
         raise UsageError.one_of("receipts", receipts, RECEIPTS)
-    return {"who": who, "use_drafts": drafts, "has_reasons": receipts == "full"}
+    lists = list(reasons.values()) if isinstance(reasons, Mapping) else [reasons or []]
+    if not all(isinstance(one, list | tuple) and all(isinstance(text, str) for text in one) for one in lists):
+        example = '{"dismissal": ["Different date of birth"]}'
+        raise UsageError(f"reasons={brief(reasons)} is not a dict of lists such as {example}")
+    return {"who": who, "use_drafts": drafts, "reasons": reasons, "has_reason": receipts == "full"}
 
 
 class AnswerController(Controller[Snapshot]):
@@ -134,11 +125,13 @@ class AnswerController(Controller[Snapshot]):
     question : Question
         The question as it was displayed.
     who : str, optional
-        Name of the person who answers, self-declared; by default the login.
+        Name of the person who answers, self-declared; by default the one typed last, else the login.
     use_drafts : bool
         Whether to keep the entries on this machine until the question is closed, for up to seven days.
-    has_reasons : bool
-        Whether receipts show the typed reason.
+    reasons : mapping of str to sequence of str, optional
+        Reasons that are offered, by kind of question.
+    has_reason : bool
+        Whether the receipt shows the typed reason.
     """
 
     def __init__(
@@ -148,17 +141,19 @@ class AnswerController(Controller[Snapshot]):
         *,
         who: str | None = None,
         use_drafts: bool = True,
-        has_reasons: bool = True,
+        reasons: Reasons | None = None,
+        has_reason: bool = True,
     ) -> None:
         super().__init__()
         self.client = client
         self.question = question
         self.who = who or declared_name()
-        self.is_login = not who  # nobody has given a name
-        self.form = Questionnaire(question.value, documents_for(question, client))
+        self.is_login = not (who or answers.typed_name)  # nobody has given a name
+        self.reasons = reasons or {}
+        self.form = Questionnaire(question.value, question.documents(client))
         self.run = question.run  # its newest known state
         self.entries: Entries = self.form.start()
-        self._has_reasons = has_reasons
+        self._has_reason = has_reason
         self._use_drafts = use_drafts
         self._draft_key = drafts.draft_key(question, client.host)
         self._sent: Sent | None = None  # being sent
@@ -198,17 +193,18 @@ class AnswerController(Controller[Snapshot]):
         self.submit(entries)
 
     def sign(self, name: str) -> None:
-        """Take the name of the person who answers."""
+        """Take the name of the person who answers, here and in the forms that follow."""
         with self._lock:
             if name.strip() and self._snapshot.state in EDITABLE:
-                self.who, self.is_login = name.strip()[:MAX_NAME], False
+                self.who = answers.typed_name = name.strip()[:MAX_NAME]
+                self.is_login = False
         self._notify()
 
     def edit(self, entries: Entries) -> None:
         """Take the entries of the inputs. Errors of the previous entries disappear."""
         with self._lock:
             state = self._snapshot.state
-            if state in FINAL or entries == self.entries:
+            if self._snapshot.is_final or entries == self.entries:
                 return
             self._take(entries)  # also while an answer is sent, of which these entries are no part
             if state not in EDITABLE or state is State.OPEN:
@@ -220,7 +216,7 @@ class AnswerController(Controller[Snapshot]):
         """Send the answer, unless it is invalid; a second answer on its way finds SENDING and is ignored."""
         with self._lock:
             state = self._snapshot.state
-            if entries is not None and state not in FINAL:  # kept while another answer is sent, too
+            if entries is not None and not self._snapshot.is_final:  # kept while another answer is sent, too
                 self._take(entries)
             if state not in EDITABLE:
                 return
@@ -256,7 +252,7 @@ class AnswerController(Controller[Snapshot]):
             self._set_offline(True)
             raise
         self._set_offline(False)
-        if outcome_of(self.question, run).word != "open":
+        if self.question.outcome(run).word != "open":
             self.update_run(self.client.runs.get(self.question.run))
 
     def _set_offline(self, is_offline: bool) -> None:
@@ -279,10 +275,11 @@ class AnswerController(Controller[Snapshot]):
 
     def update_run(self, run: Run) -> None:
         """Take a newer state of the run, with its steps, from another reader."""
+        self.identify(run)
         with self._lock:
             if self._snapshot.is_final or self._snapshot.state is State.SENDING or self._snapshot.is_checking:
                 return  # the running job decides
-            outcome = outcome_of(self.question, run)
+            outcome = self.question.outcome(run)
             if outcome.word == "open" or is_stale(run, self.run):
                 return
             self._close(run, outcome, "Your answer was not sent." if self.is_edited else "")
@@ -300,7 +297,7 @@ class AnswerController(Controller[Snapshot]):
         """Check that the same question is still open, answer it once, and find the outcome."""
         question = self.question
         run = self._read()
-        outcome = outcome_of(question, run)
+        outcome = question.outcome(run)
         if outcome.word != "open":
             self._close(run, outcome, "Your answer was not sent.")
             return
@@ -308,7 +305,7 @@ class AnswerController(Controller[Snapshot]):
             self._change(State.OPEN, f"Not sent{' this time' if self._doubtful else ''}. {warning}")
             return
         sent_at = run.read_at or datetime.now(UTC)  # on the server's clock, as all times of a receipt
-        self._sent = Sent.from_answer(answer, who, sent_at, self.form.receipt(answer))
+        self._sent = Sent(sent_at, who, answer)
         try:
             delivery = self.client.runs.deliver(
                 run,
@@ -319,25 +316,24 @@ class AnswerController(Controller[Snapshot]):
                 display=Display(self._shown_at, self._n_opened) if self._shown_at else None,
                 on_checking=self._on_unconfirmed,
             )
-        except Conflict as error:
+        except RunkitError as error:
             self._sent = None
-            run = error.run or run  # it is closed; when and by whom may be unknown
-            outcome = outcome_of(question, run)
-            outcome = outcome if outcome.word != "open" else Outcome("closed")
-            self._close(run, outcome, "Your answer was not accepted.")
-        except Invalid as error:
-            self._sent = None
-            errors = _field_errors(error, self.form)
-            self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
-        except RunkitError:
-            self._sent = None
-            raise
+            if isinstance(error, Conflict):
+                run = error.run or run  # it is closed; when and by whom may be unknown
+                outcome = question.outcome(run)
+                outcome = Outcome("closed") if outcome.word == "open" else outcome
+                self._close(run, outcome, "Your answer was not accepted.")
+            elif isinstance(error, Invalid):
+                errors = _field_errors(error, self.form)
+                self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
+            else:
+                raise
         else:
             if delivery.run is None:
                 self._change(State.UNKNOWN, f"{UNCONFIRMED} {delivery.message}")
             elif delivery.outcome == CONFIRMED:
-                outcome = replace(outcome_of(question, delivery.run), word=ACCEPTED)
-                sent = replace(self._sent, is_confirmed=True)
+                outcome = question.outcome(delivery.run)._replace(word=ACCEPTED)
+                sent = self._sent._replace(is_confirmed=True)
                 self._end(delivery.run, outcome, sent, is_logged=delivery.is_logged)
             else:
                 self._resolve(delivery.run)
@@ -350,7 +346,7 @@ class AnswerController(Controller[Snapshot]):
 
     def _resolve(self, run: Run) -> None:
         """Take the outcome of an unconfirmed answer."""
-        outcome = outcome_of(self.question, run)
+        outcome = self.question.outcome(run)
         if outcome.word != "open":
             self._close(run, outcome)
             return
@@ -386,8 +382,8 @@ class AnswerController(Controller[Snapshot]):
 
     def _close(self, run: Run, outcome: Outcome, unsent: str = "") -> None:
         """End a question that is closed, unless this form's own answer is known to have closed it."""
-        logged = logged_answers(run, self.client.host, self.question)
-        last = Sent.from_entry(logged[-1], self.question) if logged else None
+        logged = self.question.logged_answers(self.client.host)
+        last = sent_of(logged[-1]) if logged else None
         if last is None or not last.is_confirmed:
             last = self._doubtful or last
         elif outcome.word != "closed":  # it was confirmed, so it was about an earlier question
@@ -395,14 +391,13 @@ class AnswerController(Controller[Snapshot]):
         self._end(run, outcome, last, unsent=unsent)
 
     def _end(self, run: Run, outcome: Outcome, sent: Sent | None, **more: Any) -> None:
-        if sent is not None and (outcome.word != ACCEPTED or not self._has_reasons):
-            sent = replace(sent, reason="")
+        more |= {"has_reason": self._has_reason}
         state, receipt = verdict(self.question, self.client, outcome, sent, **more)
         with self._lock:
             self.run = run
             self._change(state, receipt.title, receipt=receipt)
-        self._try_draft(lambda: drafts.drop(self._draft_key))
-        self._try_draft(lambda: drafts.drop_closed(run, self.client.host))
+        drafts.drop(self._draft_key)
+        drafts.drop_closed(run, self.client.host)
 
     def _change(self, state: State, message: str = "", **more: Any) -> None:
         with self._lock:
@@ -410,7 +405,7 @@ class AnswerController(Controller[Snapshot]):
 
     def _warning(self) -> str:
         """Warn once of each answer in the log that may still arrive."""
-        sent = logged_answers(self.question.run, self.client.host, self.question)
+        sent = self.question.logged_answers(self.client.host)
         new = [entry for entry in sent if entry.answer_id not in self._warned_ids]
         self._warned_ids.update(entry.answer_id for entry in new)
         return f"An answer sent from here at {moment(new[-1].sent_at)} {MAY_ARRIVE}" if new else ""
@@ -436,27 +431,18 @@ class AnswerController(Controller[Snapshot]):
     def _take(self, entries: Entries) -> None:
         """Take entries, and keep them as a draft, which takes 2 ms."""
         if self._use_drafts and entries != self.entries:
-            self._try_draft(lambda: drafts.save(self._draft_key, entries))
+            drafts.save(self._draft_key, entries)
         self.entries = entries
 
     def _restore_draft(self) -> str:
         """Restore the entries of an earlier form or kernel for the same question."""
-        self._try_draft(lambda: drafts.drop_closed(self.question.run, self.client.host))
-        draft = self._try_draft(lambda: drafts.load(self._draft_key)) if self._use_drafts else None
-        if isinstance(draft, dict):
+        drafts.drop_closed(self.question.run, self.client.host)
+        draft = drafts.load(self._draft_key) if self._use_drafts else None
+        if draft is not None:
             self.entries = self.form.received(draft)
             if not self.form.is_combined:
                 self.entries["0"]["decision"] = ""
         return "Draft restored." if self.is_edited else ""
-
-    @staticmethod
-    def _try_draft(use: Callable[[], Any]) -> Any:
-        """Use the draft store; log a failure, and go on without drafts."""
-        try:
-            return use()
-        except UsageError as error:
-            log.warning("drafts are not kept: %s", error)
-            return None
 
 
 def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, str]]:

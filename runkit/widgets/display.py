@@ -1,101 +1,91 @@
-"""What cards show: a question as plain data for the page, and the static twin that needs no kernel.
+"""What cards show: plain data, which `card.js` draws in a page and `static.html.j2` as HTML without a kernel.
 
-Text enters HTML only through `runkit.text.Markup`, which escapes it. All text has its invisible characters
-made visible.
+All text has its invisible characters made visible, and the templates escape it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
 
 from runkit import jsontext, style
 from runkit.client import Client
-from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.text import (
     Markup,
     agent_title,
     block,
-    brief,
-    html_table,
-    isolate,
+    css_variables,
+    esc,
     link,
     moment,
     plural,
     short_id,
     shorten,
+    static_file,
     visible,
     web_host,
 )
 from runkit.widgets.controller import EDITABLE, OFFLINE, SHARED_LOGINS, AnswerController
-from runkit.widgets.fields import Json
+from runkit.widgets.fields import Json, objects
 from runkit.widgets.question import UNIDENTIFIED, Question, Receipt, State
-from runkit.widgets.questions import AGAIN, FINAL, Verb, objects
+from runkit.widgets.questions import AGAIN, FINAL, MAX_PROPOSALS, NO_LABEL, Verb
 
 MAX_RAW = 20_000  # characters of raw JSON on a card; the card says how many more there are
 MAX_TEXT = 2000  # characters of one text
 MAX_NAME = 300  # characters of a source's name
-MAX_PROPOSALS = 50
 MAX_FINDINGS = 20  # of a question: larger notebooks open slowly
 MAX_SOURCES = 10  # of a finding
 Bundle = dict[str, str]
 EMPTY: Bundle = {"text/html": "", "text/plain": ""}
-Reasons = Mapping[str, Sequence[str]]
 TONES = {State.INVALID: "fail", State.FAILED: "fail", State.UNKNOWN: "attention"}
-
-_LINE = Markup("<p>{}</p>")
-_TITLE = Markup("<p><strong>{}</strong></p>")
-_TWIN = Markup('<details{} class="runkit-twin"><summary>{}</summary>{}</details>')
-_FOLDED = Markup("<details><summary>{}</summary>{}</details>")
-_PRE = Markup("<pre>{}</pre>")
-_RECEIPT = Markup(
-    '<div style="border:1px solid #9993;border-left:4px solid {color};border-radius:8px;padding:8px 16px">'
-    "<p><strong>{head}</strong> · {mode}</p><p>{mark}{title}</p>{reason}<p>{foot}</p>{details}</div>"
-)
 NO_BUTTONS = (
     "No buttons below? Install anywidget where JupyterLab runs, or answer with client.runs.resume(…). "
     "Not responding? Rerun this cell."
 )
-HINT = Markup('<p class="runkit-nobuttons">{}</p>').format(NO_BUTTONS)  # a card that has loaded hides it
-RECEIPT_TONES = {
-    "ok": ("✓ ", style.LIGHT.ok),
-    "attention": ("", style.LIGHT.attention),
-    "neutral": ("", style.LIGHT.muted),
-}
+STATIC = Path(__file__).parent / "static"
+SHARED_CSS = static_file(STATIC / "static.css")  # of cards and their static twins
+STYLE = Markup("<style>{}{}</style>").format(css_variables(".runkit-static"), SHARED_CSS)
+_environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
+_environment.globals |= {"link": link, "hint": NO_BUTTONS, "unidentified": UNIDENTIFIED}
+_templates = _environment.get_template("static.html.j2")
 
 
-# ------------------------------------------------------------------------------------------ for the page
+# ----------------------------------------------------------------------------------------- as plain data
 
 
-def checked_reasons(reasons: Reasons | None) -> Reasons:
-    """Check the reasons that a form is to offer. Raises `UsageError`."""
-    lists = list(reasons.values()) if isinstance(reasons, Mapping) else [reasons or []]
-    are_lists = all(isinstance(one, list | tuple) for one in lists)
-    if not are_lists or not all(isinstance(text, str) for texts in lists for text in texts):
-        example = '{"dismissal": ["Different date of birth"]}'
-        raise UsageError(f"reasons={brief(reasons)} is not a dict of lists such as {example}")
-    return reasons or {}
-
-
-def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
+def describe_form(controller: AnswerController) -> Json:
     """Describe a card with one question: what is asked, where the answer stands, what is in the inputs."""
     question, client, snapshot = controller.question, controller.client, controller.snapshot
-    state, receipt = snapshot.state, snapshot.receipt
+    state, receipt, sections = snapshot.state, snapshot.receipt, controller.form.sections
     message = f"{OFFLINE} {snapshot.message}" if snapshot.is_offline else snapshot.message
+    again = "" if question.run.business_id else f"{AGAIN}: business not identified"
+    described = [
+        {
+            "key": section.key,
+            "reason": section.reason,
+            "verbs": [_verb(verb, again) for verb in section.verbs],
+            "fields": [asdict(field) for field in section.fields],
+            "summary": section.summary(),
+            "reasons": list(controller.reasons.get(section.kind, ())),
+        }
+        for section in sections
+    ]
+    send = Verb("send", f"Send {len(sections)} answers", FINAL, "", "")
+    which = "both" if len(sections) == 2 else "all"
+    choices = [[f"Approve {which}", "A"], [f"Reject {which}", "X"]]
+    is_combined = controller.form.is_combined
     return {
         "kind": "form",
         "question": {
-            "digest": question.shown_digest(client.host),
-            "business": shorten(question.run.business_name or "", 100),
-            "run": short_id(question.run.id),
-            "host": client.host,
-            "mode": client.mode,
-            "title": truncated(question.label),
-            "asked": asked_by(question),
-            "sections": _sections(controller, reasons),
-            **_buttons(controller),
-            "raw": raw_json(question.value),
+            **describe_question(question, client),
+            "sections": described,
+            "verbs": [_verb(send, again)] if is_combined else described[0]["verbs"],
+            "all": choices if is_combined else [],
         },
         "values": controller.entries,
         "status": {
@@ -116,60 +106,46 @@ def describe_form(controller: AnswerController, reasons: Reasons) -> Json:
     }
 
 
-def _sections(controller: AnswerController, reasons: Reasons) -> list[Json]:
-    question, sections, room, described = controller.question, controller.form.sections, MAX_FINDINGS, []
-    for section in sections:
-        proposals = question.proposals if len(sections) == 1 else [section.proposal]
-        evidence, left_out = evidence_of(proposals, room)
+def _verb(verb: Verb, again: str) -> Json:
+    """Describe a button, whose second press repeats that the business is not known."""
+    return {**verb._asdict(), "again": again or verb.again}
+
+
+def describe_question(question: Question, client: Client, *, is_open: bool = True) -> Json:
+    """Describe a question with its evidence: who asks what, and on what findings."""
+    run, proposals, room, described = question.run, question.proposals, MAX_FINDINGS, []
+    for proposal in proposals[:MAX_PROPOSALS]:
+        evidence, left_out = evidence_of(proposal, room)
         room -= len(evidence)
-        described.append(
-            {
-                "key": section.key,
-                "title": section.title,
-                "agent": agent_label(section.agent),
-                "reason": section.reason,
-                "evidence": evidence,
-                "left_out": left_out,
-                "verbs": [_verb(verb, question) for verb in section.verbs],
-                "fields": [field.plain() for field in section.fields],
-                "summary": section.summary(),
-                "reasons": list(reasons.get(section.kind, ())),
-            }
-        )
-    return described
-
-
-def _buttons(controller: AnswerController) -> Json:
-    """Describe the buttons that send, and for several proposals those that choose for all of them."""
-    question, sections = controller.question, controller.form.sections
-    if len(sections) == 1:
-        return {"verbs": [_verb(verb, question) for verb in sections[0].verbs], "all": []}
-    send = Verb("send", f"Send {len(sections)} answers", FINAL, "", "")
-    which = "both" if len(sections) == 2 else "all"
+        agent = _agent_label(proposal.get("agent"))
+        title = _text_of(proposal, "label") or NO_LABEL
+        described.append({"title": title, "agent": agent, "evidence": evidence, "left_out": left_out})
+    n_more = len(proposals) - MAX_PROPOSALS
+    more = f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all." if n_more > 0 else ""
+    name = run.agent_name if question.agent in (None, run.agent) else None
+    agent = shorten(name, 100) if name else _agent_label(question.agent or run.agent)
+    since = f" · {'waiting since' if is_open else 'asked'} {moment(question.asked_at)}"
     return {
-        "verbs": [_verb(send, question)],
-        "all": [[f"Approve {which}", "A"], [f"Reject {which}", "X"]],
+        "digest": question.shown_digest(client.host),
+        "business": shorten(run.business_name or "", 100),
+        "run": short_id(run.id),
+        "host": client.host,
+        "mode": client.mode,
+        "title": truncated(question.label),
+        "asked": f"Asked by {agent}{since if question.asked_at else ''}",
+        "proposals": described,
+        "more": more,
+        "raw": truncated(jsontext.dumps(question.value), MAX_RAW),
     }
 
 
-def _verb(verb: Verb, question: Question) -> Json:
-    """Describe a button; its second press repeats that the business is not known."""
-    again = verb.again if question.run.business_id else f"{AGAIN}: business not identified"
-    return {**verb._asdict(), "button": visible(verb.button), "again": again}
-
-
-def evidence_of(proposals: Sequence[Mapping[str, Any]], room: int = MAX_FINDINGS) -> tuple[list[Json], str]:
-    """Give at most `room` findings of proposals as plain data, and a sentence about those left out."""
-    artifacts = [item for one in proposals[:MAX_PROPOSALS] for item in objects(one.get("artifacts"))]
-    shown = [_finding(item) for item in artifacts[:room]]
-    left_out = len(artifacts) - len(shown)
-    parts = [f"{plural(left_out, 'more finding')} not shown here." if left_out else "", _more(proposals)]
-    return shown, " ".join(filter(None, parts))
-
-
-def _more(proposals: Sequence[Mapping[str, Any]]) -> str:
-    n_more = len(proposals) - MAX_PROPOSALS
-    return f"{plural(n_more, 'more proposal')} not shown here; run.interrupts has all." if n_more > 0 else ""
+def evidence_of(holder: Json, room: int = MAX_FINDINGS) -> tuple[list[Json], str]:
+    """Describe at most `room` findings of a proposal or an output, and give a sentence about the others."""
+    artifacts = objects(holder.get("artifacts"))
+    n_more = len(artifacts) - room
+    return [_finding(item) for item in artifacts[:room]], (
+        f"{plural(n_more, 'more finding')} not shown here." if n_more > 0 else ""
+    )
 
 
 def _finding(item: Json) -> Json:
@@ -198,16 +174,7 @@ def _source(source: Json) -> Json:
     }
 
 
-def asked_by(question: Question, *, is_open: bool = True) -> str:
-    """Say which agent asks, and since when."""
-    run = question.run
-    name = run.agent_name if question.agent in (None, run.agent) else None
-    since = f" · {'waiting since' if is_open else 'asked'} {moment(question.asked_at)}"
-    agent = shorten(name, 100) if name else agent_label(question.agent or run.agent)
-    return f"Asked by {agent}{since if question.asked_at else ''}"
-
-
-def agent_label(agent: object) -> str:
+def _agent_label(agent: object) -> str:
     """Name an agent of which only the type is known."""
     return shorten(agent_title(agent if isinstance(agent, str) else ""), 100)
 
@@ -219,28 +186,13 @@ def truncated(text: str, limit: int = MAX_TEXT) -> str:
     return visible(text[:limit] + more)
 
 
-def raw_json(value: Mapping[str, Any]) -> str:
-    """Give a raw value, cut to `MAX_RAW` characters."""
-    return truncated(jsontext.dumps(dict(value)), MAX_RAW)
-
-
 def _text_of(item: Mapping[str, Any], name: str) -> str:
     """Give a text of an object that may break the contract."""
     value = item.get(name)
     return "" if value is None else truncated(str(value))
 
 
-# -------------------------------------------------------------------------------------- static HTML, text
-
-
-def title(text: str) -> Markup:
-    """Make a bold line."""
-    return _TITLE.format(text)
-
-
-def line(text: object) -> Markup:
-    """Make an ordinary line; none for an empty text."""
-    return _LINE.format(text) if text else Markup("")
+# ------------------------------------------------------------------------------------ as HTML and as text
 
 
 def run_heading(client: Client, run: Run) -> str:
@@ -249,77 +201,37 @@ def run_heading(client: Client, run: Run) -> str:
     return f"{run.label}{missing} · {client.mode} {client.host}"
 
 
-def question_html(question: Question, client: Client, *, is_open: bool = True) -> Markup:
-    """Show a question with its evidence: who asks what, and on what findings."""
-    parts = [line(run_heading(client, question.run)), title(truncated(question.label))]
-    parts.append(line(isolate(asked_by(question, is_open=is_open))))
-    proposals, room = question.proposals, MAX_FINDINGS
-    for number, proposal in enumerate(proposals[:MAX_PROPOSALS], 1):
-        if len(proposals) > 1:
-            label = _text_of(proposal, "label") or "Proposal without a label"
-            parts.append(title(f"{number}. {label} ({agent_label(proposal.get('agent'))})"))
-        shown, left_out = evidence_of([proposal], room)
-        room -= len(shown)
-        parts += [_evidence(shown), line(left_out)]
-    parts.append(line(_more(proposals)))
-    parts.append(_FOLDED.format("What the agent sent, as JSON", _PRE.format(raw_json(question.value))))
-    return Markup("").join(parts)
-
-
-def _evidence(findings: Sequence[Json]) -> Markup:
-    rows = [
-        (
-            one["title"],
-            one["confidence"] or style.MISSING,
-            one["summary"],
-            Markup("<br>").join(
-                link(it["url"], it["name"]) if it.get("url") else it["name"] for it in one["sources"]
-            )
-            or style.MISSING,
-        )
-        for one in findings
-    ]
-    head = ("Finding", "Confidence", "Summary", "Sources")
-    return html_table(head, rows) if rows else line("The agent gave no evidence.")
-
-
-def evidence(proposal: Json) -> Markup:
-    """Show the findings of a proposal as a table."""
-    shown, left_out = evidence_of([proposal])
-    return _evidence(shown) + line(left_out)
-
-
-def twin(question: Question, client: Client) -> Bundle:
+def question_twin(question: Question, client: Client) -> Bundle:
     """Make the static twin of a question."""
-    head = Markup("<b>{}</b> · {}").format(question.run.label, truncated(question.label))
-    asked = f"{asked_by(question)}: {truncated(question.label)}"
-    text = f"{run_heading(client, question.run)}\n{asked}\n{NO_BUTTONS}"
-    return folding(head, question_html(question, client) + HINT, text)
+    described = describe_question(question, client)
+    text = f"{run_heading(client, question.run)}\n{described['asked']}: {described['title']}\n{NO_BUTTONS}"
+    return twin(described, text, questions=[described], has_hint=True)
 
 
-def folding(head: object, body: Markup, text: str, *, is_open: bool = True) -> Bundle:
-    """Make the static twin of a card; a card that has loaded folds it to one line."""
-    return bundle(_TWIN.format(Markup(" open") if is_open else "", head, body), text)
+def twin(summary: str | Json, text: str, *, is_open: bool = True, **parts: Any) -> Bundle:
+    """Make the static twin of a card, which a card that has loaded folds to its summary.
+
+    `summary` is a line or a question. Below it come, in this order, those `parts` that are given: `lines`,
+    `questions`, `evidence` (of `evidence_of`), `table`, `notes`; with `has_hint`, what to do without buttons.
+    """
+    return bundle(_render("twin", summary=summary, is_open=is_open, **parts), text)
 
 
-def receipt(receipt: Receipt, client: Client, question: Question | None = None) -> Bundle:
-    """Show the receipt of a question, with what was asked, folded."""
-    mark, color = RECEIPT_TONES[receipt.tone]
+def receipt_bundle(receipt: Receipt, client: Client, question: Question | None = None) -> Bundle:
+    """Show a receipt, with its details and what was asked, folded."""
     facts = dict(receipt.facts)
-    details = html_table(("", ""), [(name[:1].upper() + name[1:], value) for name, value in receipt.facts])
-    if question is not None:
-        details += question_html(question, client, is_open=False)
-    html = _RECEIPT.format(
-        color=color,
-        head=facts["run"],
+    html = _render(
+        "receipt",
+        it=receipt,
+        facts=facts,
         mode=client.mode,
-        mark=mark,
-        title=receipt.title,
-        reason=line(f"“{receipt.reason}”") if receipt.reason else "",
-        foot=f"{'Confirmed by the API · ' if facts.get('delivery') == 'confirmed' else ''}{client.host}",
-        details=_FOLDED.format("Details", details),
+        question=question and describe_question(question, client, is_open=False),
     )
     return bundle(html, f"{facts['run']}: {receipt.title}")
+
+
+def _render(macro: str, **values: Any) -> Markup:
+    return STYLE + Markup(getattr(_templates.make_module(values), macro)())  # noqa: S704 - Jinja escapes
 
 
 def bundle(html: Markup, text: str) -> Bundle:
@@ -329,4 +241,4 @@ def bundle(html: Markup, text: str) -> Bundle:
 
 def note(text: str) -> Bundle:
     """Make a mime bundle of one line."""
-    return bundle(line(text), text)
+    return bundle(Markup("<p>{}</p>").format(text), text)

@@ -1,21 +1,28 @@
 """Drafts: entries that were not sent yet, so that a restart of the kernel loses nothing.
 
 There is one draft per question and value: a question that has changed does not get the draft of the old one.
-Digests name runs and questions, and no API key is stored. `answers` deletes old drafts.
+Digests name runs and questions, and no API key is stored. `answers` deletes old drafts. A store that cannot
+be used causes a warning, and there are no drafts then.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runkit import answers
+from runkit.errors import UsageError
+from runkit.logs import log
 from runkit.models import Run
-from runkit.widgets.question import Question
+
+if TYPE_CHECKING:
+    from runkit.widgets.question import Question
 
 Entries = dict[str, dict[str, Any]]
+SAME = "run = ? AND question = ? AND digest = ?"
 
 
 class DraftKey(NamedTuple):
@@ -32,39 +39,39 @@ def draft_key(question: Question, host: str) -> DraftKey:
 
 
 def save(key: DraftKey, entries: Entries) -> None:
-    """Save a draft in place of the previous one. Raises `UsageError`."""
-    with answers.opened() as db:
-        row = (*key, time.time(), json.dumps(entries))
-        db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row)
+    """Save a draft in place of the previous one."""
+    row = (*key, time.time(), json.dumps(entries))
+    _execute("INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?, ?)", row, is_new=True)
 
 
 def load(key: DraftKey) -> Entries | None:
-    """Load a draft, None if there is none. Raises `UsageError`."""
-    if not answers.exists():
-        return None
-    with answers.opened() as db:
-        row = db.execute(
-            "SELECT typed FROM drafts WHERE run = ? AND question = ? AND digest = ?", key
-        ).fetchone()
+    """Load a draft, None if there is none."""
+    row = _execute(f"SELECT typed FROM drafts WHERE {SAME}", key)  # noqa: S608
     return json.loads(row["typed"]) if row else None
 
 
 def drop(key: DraftKey) -> None:
-    """Delete the draft of a question with this value. Raises `UsageError`."""
-    if answers.exists():
-        with answers.opened() as db:
-            db.execute("DELETE FROM drafts WHERE run = ? AND question = ? AND digest = ?", key)
+    """Delete the draft of a question with this value."""
+    _execute(f"DELETE FROM drafts WHERE {SAME}", key)  # noqa: S608
 
 
 def drop_closed(run: Run, host: str) -> None:
-    """Delete the drafts of a run's questions that are closed. Raises `UsageError`."""
+    """Delete the drafts of a run's questions that are closed."""
     waiting = json.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
-    if answers.exists():
+    closed = "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))"
+    _execute(closed, (_run(run, host), waiting))
+
+
+def _execute(sql: str, values: tuple[object, ...], *, is_new: bool = False) -> sqlite3.Row | None:
+    try:
+        if not is_new and not answers.exists():
+            return None
         with answers.opened() as db:
-            db.execute(
-                "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))",
-                (_run(run, host), waiting),
-            )
+            row: sqlite3.Row | None = db.execute(sql, values).fetchone()
+            return row
+    except UsageError as error:
+        log.warning("drafts are not kept: %s", error)
+        return None
 
 
 def _run(run: Run, host: str) -> str:

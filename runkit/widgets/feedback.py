@@ -6,20 +6,21 @@ The API doesn't list ratings, so the form shows only those that it sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
 from runkit.style import CONFIDENCE_COLORS, MISSING
-from runkit.text import Markup, html_table, moment, plural, shorten, visible
+from runkit.text import html_table, moment, plural, shorten, visible
 from runkit.widgets import display, jobs
-from runkit.widgets.card import CellOutput, message_text
+from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import Controller
 from runkit.widgets.fields import Json
 
 MAX_ARTIFACTS = 20  # each has three controls
 TITLE, SUMMARY = 80, 300  # characters
+RATINGS = ("positive", "negative")
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
@@ -36,8 +37,7 @@ class Rating:
     receipt: str = ""
     problem: str = ""
     is_sending: bool = False
-    sent: tuple[str, str] | None = None
-    rating: str = ""  # the button that is pressed
+    sent: tuple[str, str] = ("", "")
 
     @property
     def text(self) -> str:
@@ -46,16 +46,8 @@ class Rating:
         return " ".join(filter(None, parts))
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The ratings by artifact id, and the id of the one that changed last."""
-
-    ratings: Mapping[str, Rating] = field(default_factory=dict)
-    changed: str | None = None
-
-
-class FeedbackController(Controller[Snapshot]):
-    """The ratings of one run's artifacts. Every method may be called from any thread."""
+class FeedbackController(Controller[Mapping[str, Rating]]):
+    """The ratings of one run's artifacts, by id. Every method may be called from any thread."""
 
     def __init__(self, client: Client, run: Run) -> None:
         super().__init__()
@@ -63,16 +55,18 @@ class FeedbackController(Controller[Snapshot]):
         artifacts = artifacts_of(run)
         self.artifacts = artifacts[:MAX_ARTIFACTS]
         self.n_left_out = len(artifacts) - len(self.artifacts)
-        self.rateable = {one.id: one for one in self.artifacts if one.id}
-        self._snapshot = Snapshot(ratings=dict.fromkeys(self.rateable, Rating()))
+        self._snapshot = {one.id: Rating() for one in self.artifacts if one.id}
+        self.changed: str | None = None  # the one that changed last
 
     def send(self, artifact_id: str, rating: str, comment: str) -> None:
         """Send a rating as a job, unless one is being sent or it equals the last accepted one."""
         with self._lock:
-            current = self._snapshot.ratings.get(artifact_id)
-            if current is None or current.is_sending or current.sent == (rating, comment):
+            current = self._snapshot.get(artifact_id)
+            if current is None or current.is_sending:
                 return
-            self._change(artifact_id, problem="", is_sending=True, sent=None)
+            if current.sent == (rating, comment) and not current.problem:
+                return
+            self._change(artifact_id, problem="", is_sending=True)
             if problem := jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback"):
                 self._change(artifact_id, problem=f"Not sent. {problem}", is_sending=False)
         self._notify()
@@ -85,15 +79,13 @@ class FeedbackController(Controller[Snapshot]):
         else:
             replaced = " Replaced an earlier rating." if feedback.superseded_prior else ""
             receipt = f"Rated {rating}, {moment(feedback.created_at)}.{replaced}"
-            sent = (rating, comment)
-            self._change(artifact_id, is_sending=False, receipt=receipt, sent=sent, rating=rating)
+            self._change(artifact_id, is_sending=False, receipt=receipt, sent=(rating, comment))
         self._notify()
 
     def _change(self, artifact_id: str, **changes: object) -> None:
         with self._lock:
-            ratings = self._snapshot.ratings
-            state = replace(ratings[artifact_id], **changes)  # type: ignore[arg-type]
-            self._snapshot = Snapshot({**ratings, artifact_id: state}, artifact_id)
+            state = replace(self._snapshot[artifact_id], **changes)  # type: ignore[arg-type]
+            self._snapshot, self.changed = {**self._snapshot, artifact_id: state}, artifact_id
 
 
 class FeedbackForm(CellOutput[FeedbackController]):
@@ -128,8 +120,9 @@ class FeedbackForm(CellOutput[FeedbackController]):
     _end_text = "Form closed. Rerun the cell to rate."
 
     def __init__(self, client: Client, run: str | Run) -> None:
+        super().__init__()
         self.controller = FeedbackController(client, client.runs.get(run))
-        self.controller.subscribe(self._update_twin)
+        self.controller.subscribe(self._changed)
 
     def __repr__(self) -> str:
         controller = self.controller
@@ -143,7 +136,7 @@ class FeedbackForm(CellOutput[FeedbackController]):
         return static(self.controller, is_open=is_open)
 
     def _describe(self) -> Json:
-        rows, changed = rows_of(self.controller), self.controller.snapshot.changed
+        rows, changed = rows_of(self.controller), self.controller.changed
         return {
             "kind": "feedback",
             "title": n_rated(self.controller),
@@ -153,16 +146,15 @@ class FeedbackForm(CellOutput[FeedbackController]):
         }
 
     def _receive(self, content: Json) -> None:
-        rating = message_text(content, "rating")
-        if rating in ("positive", "negative"):
-            self.controller.send(message_text(content, "rate"), rating, message_text(content, "comment"))
+        if content.get("rating") in RATINGS:
+            self.controller.send(str(content.get("rate")), content["rating"], str(content.get("comment", "")))
 
 
 def rows_of(controller: FeedbackController) -> list[Json]:
     """Describe the artifacts and their ratings."""
     rows = []
     for artifact in controller.artifacts:
-        rating = controller.snapshot.ratings.get(artifact.id or "", Rating())
+        rating = controller.snapshot.get(artifact.id or "", Rating())
         confidence = artifact.confidence or ""
         rows.append(
             {
@@ -171,7 +163,7 @@ def rows_of(controller: FeedbackController) -> list[Json]:
                 "confidence": shorten(confidence.capitalize(), 40),
                 "tone": CONFIDENCE_COLORS.get(confidence, ""),
                 "summary": shorten(artifact.summary or "", SUMMARY),
-                "rating": rating.rating,
+                "rating": rating.sent[0],
                 "text": visible(rating.text) if artifact.id else NO_ID,
                 "problem": bool(rating.problem),
             }
@@ -181,7 +173,7 @@ def rows_of(controller: FeedbackController) -> list[Json]:
 
 def n_rated(controller: FeedbackController) -> str:
     """Count the rated artifacts."""
-    rated = sum(bool(one.receipt) for one in controller.snapshot.ratings.values())
+    rated = sum(bool(one.receipt) for one in controller.snapshot.values())
     return f"{rated} of {len(controller.artifacts)} rated"
 
 
@@ -196,23 +188,21 @@ def artifacts_of(run: Run) -> list[Artifact]:
 
 def static(controller: FeedbackController, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: the run, its artifacts, and the ratings sent from here."""
-    run, client = controller.run, controller.client
     rows = [
         (one["title"], one["confidence"] or MISSING, one["summary"], one["text"])
         for one in rows_of(controller)
     ]
-    left_out = f"{plural(controller.n_left_out, 'more artifact')} not shown; client.runs.feedback rates any."
+    more = plural(controller.n_left_out, "more artifact") if controller.n_left_out else ""
     lines = [
         "Rate the findings of this run.",
-        *([READ_ONLY] if client.read_only else []),
-        *([left_out] if controller.n_left_out else []),
-        *([] if rows else ["This run has no findings."]),
+        READ_ONLY if controller.client.read_only else "",
+        f"{more} not shown; client.runs.feedback rates any." if more else "",
+        "" if rows else "This run has no findings.",
     ]
-    head = display.run_heading(client, run)
+    head = display.run_heading(controller.client, controller.run)
     table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows) if rows else ""
-    text = "\n".join([head, *lines, *(f"{row[0]}: {row[-1]}" for row in rows)])
-    body = Markup("").join([*map(display.line, lines), table])
-    return display.folding(head, body, text, is_open=is_open)
+    text = "\n".join([head, *filter(None, lines), *(f"{row[0]}: {row[-1]}" for row in rows)])
+    return display.twin(head, text, lines=lines, table=table, is_open=is_open)
 
 
 def _refusal(error: Exception) -> str:

@@ -52,25 +52,17 @@ class Field:
     help: str = ""
     is_required: bool = False
     is_folded: bool = False
-    choices: tuple[tuple[str, Any], ...] = ()  # (label, value)
+    choices: tuple[tuple[str, str], ...] = ()  # (label, the JSON of its value)
     limits: Mapping[str, float] = field(default_factory=dict)  # by keyword
     start: Any = ""  # the entry at first
     is_web: bool = False  # must be an http or https address
     columns: tuple[Field, ...] = ()
     row: str = ""
 
-    def plain(self) -> Json:
-        """Describe the input to the browser."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "kind": self.kind,
-            "help": self.help,
-            "folded": self.is_folded,
-            "choices": [[label, json.dumps(value)] for label, value in self.choices],
-            "columns": [column.plain() for column in self.columns],
-            "row": self.row,
-        }
+
+def objects(items: object) -> list[Json]:
+    """Give the objects of a list; none if it is not a list."""
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def text_of(value: Any) -> str:
@@ -89,13 +81,12 @@ def _clean(field: Field, entry: Any) -> Any:
     if field.kind == "flag":
         return entry is True
     if field.kind == "choice":
-        return entry if entry in [json.dumps(value) for _, value in field.choices] else ""
+        return entry if entry in [value for _, value in field.choices] else ""
     if field.kind != "rows":
         return entry if isinstance(entry, str) else ""
-    rows = [row for row in entry if isinstance(row, dict)] if isinstance(entry, list) else []
     return [
         clean(field.columns, row) | ({ROW_ID: row[ROW_ID]} if isinstance(row.get(ROW_ID), int) else {})
-        for row in rows
+        for row in objects(entry)
     ]
 
 
@@ -132,7 +123,7 @@ def _parse(field: Field, text: str) -> Any:
     if field.kind == "texts":
         return [line.strip() for line in text.split("\n") if line.strip()]
     if field.kind == "choice":
-        return next(one for _, one in field.choices if json.dumps(one) == text)
+        return json.loads(text)
     if field.kind == "date":
         try:
             return date.fromisoformat(text).isoformat()
@@ -201,7 +192,7 @@ def _field(name: str, schema: object, *, is_required: bool) -> Field | None:
     kind = KINDS.get(str(schema.get("type")))
     if "enum" in schema:
         kind = "choice" if choices else None
-        start = next((json.dumps(v) for _, v in choices if type(v) is type(start) and v == start), "")
+        start = text if (text := json.dumps(start)) in [value for _, value in choices] else ""
     elif schema.get("format") == "date":
         kind = "date"
     elif kind == "text" and limits.get("maxLength", 0) > LONG_TEXT:
@@ -222,13 +213,13 @@ def _field(name: str, schema: object, *, is_required: bool) -> Field | None:
     )
 
 
-def _choices(values: object) -> tuple[tuple[str, Any], ...]:
+def _choices(values: object) -> tuple[tuple[str, str], ...]:
     """Give the labels and values of an enum; none if a reader could not tell them apart."""
     if not isinstance(values, list) or not all(isinstance(value, str | int | float) for value in values):
         return ()
     labels = [shorten(v if isinstance(v, str) else json.dumps(v), 120) or "(blank)" for v in values]
     are_usable = len(set(labels)) == len(labels) <= MAX_CHOICES
-    return tuple(zip(labels, values, strict=True)) if are_usable else ()
+    return tuple(zip(labels, map(json.dumps, values), strict=True)) if are_usable else ()
 
 
 def _label(text: object) -> str:

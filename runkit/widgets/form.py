@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Literal
 
-from runkit import style
 from runkit.client import Client
-from runkit.client.resume import is_pending
-from runkit.errors import NotFound, RunkitError, UsageError, WaitTimeout
+from runkit.errors import NotFound, RunkitError, UsageError
 from runkit.models import Interrupt, Run
-from runkit.text import duration, shorten
-from runkit.widgets import card, display, drafts, jobs
+from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput
-from runkit.widgets.controller import AnswerController, Snapshot, answer_options
-from runkit.widgets.display import Bundle, Reasons
+from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
 from runkit.widgets.fields import Json
-from runkit.widgets.question import (
-    ACCEPTED,
-    Question,
-    Receipt,
-    Sent,
-    State,
-    logged_answers,
-    outcome_of,
-    question_of,
-    run_facts,
-    verdict,
-)
+from runkit.widgets.question import Receipt, State, closed_receipt, question_of
 
 CHECK_INTERVAL = 10.0  # seconds between two checks whether somebody else has answered
 
@@ -51,7 +35,8 @@ class InterruptForm(CellOutput[AnswerController | None]):
     interrupt : str or Interrupt, optional
         A pending question or its id; needed only if several are pending.
     who : str, optional
-        Name of the person who answers, self-declared, by default the login. The API records only the account.
+        Name of the person who answers, self-declared; by default the one typed last into a form of this
+        kernel, else the login. The API records only the account.
     drafts : bool
         Whether to keep what was typed on this machine, in `RUNKIT_STATE_DIR`, until the question is closed,
         for up to seven days.
@@ -86,20 +71,19 @@ class InterruptForm(CellOutput[AnswerController | None]):
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
-        options = answer_options(who, drafts=drafts, receipts=receipts)
+        super().__init__()
+        options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
         self._client = client
-        self._reasons = display.checked_reasons(reasons)
         self._run = client.runs.get(run)
         interrupt_id = interrupt.id if isinstance(interrupt, Interrupt) else interrupt
         question = question_of(self._run, interrupt_id)
-        self._condition = card.CellCondition()
         self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)
         self.controller = None
         if question is None:
-            self._closed = _closed(client, self._run, interrupt_id)
+            self._closed = closed_receipt(client, self._run, interrupt_id, has_reason=options["has_reason"])
             return
         self.controller = AnswerController(client, question, **options)
-        self.controller.subscribe(self._changed)
+        self.controller.subscribe(self._on_change)
 
     @property
     def state(self) -> str:
@@ -124,14 +108,14 @@ class InterruptForm(CellOutput[AnswerController | None]):
     def _key(self) -> object:
         return self._controller.question.key(self._client.host)
 
-    def _static(self, *, is_open: bool = True) -> Bundle:
+    def _static(self, *, is_open: bool = True) -> display.Bundle:
         if self.receipt is not None:
             question = self.controller.question if self.controller else None
-            return display.receipt(self.receipt, self._client, question)
-        return display.twin(self._controller.question, self._client)
+            return display.receipt_bundle(self.receipt, self._client, question)
+        return display.question_twin(self._controller.question, self._client)
 
     def _describe(self) -> Json:
-        return display.describe_form(self._controller, self._reasons)
+        return display.describe_form(self._controller)
 
     def _receive(self, content: Json) -> None:
         self._controller.receive(content)
@@ -155,7 +139,6 @@ class InterruptForm(CellOutput[AnswerController | None]):
         super()._on_views(n_views)
         if n_views:
             self._controller.note_display()
-            self._condition.set_displayed()
 
     def _tick(self) -> float | None:
         if self.receipt is not None:
@@ -168,26 +151,22 @@ class InterruptForm(CellOutput[AnswerController | None]):
             pass  # the next check may work, and sending reports what is wrong
         return CHECK_INTERVAL
 
-    def _changed(self, snapshot: Snapshot) -> None:
+    def _on_change(self, snapshot: Snapshot) -> None:
+        if self._card is not None:
+            self._card.show()  # first, for its announcement and focus
         if snapshot.receipt is None:
             return
         self._set_ticking(False)
         try:
             if self._card is not None and self._handle is not None:
-                self._card.show()  # first, for its announcement and focus
+                handle, self._handle = self._handle, None  # from now on the receipt stays
                 if snapshot.state is State.CONFLICT and self._controller.typed:
-                    self._head.update(self._static(), raw=True)  # the card offers to copy what was typed
+                    card.update(self._head, self._static())  # the card offers to copy what was typed
                 else:
-                    self._head.update(display.EMPTY, raw=True)
-                    self._handle.update(self._static(), raw=True)  # the card stays for reloaded pages
-                self._handle = None  # from now on the receipt stays
+                    card.update(self._head, display.EMPTY)
+                    card.update(handle, self._static())  # the card stays for reloaded pages
         finally:
-            self._condition.notify_all()  # even after an error, since a cell may wait
-
-    def close(self) -> None:
-        """Remove the form and end its threads. The entries remain as a draft."""
-        super().close()
-        self._condition.notify_all()
+            self._wake()  # even after an error, since a cell may wait
 
     async def answered(self, timeout: float | None = None) -> Run:
         """Wait until somebody closes the question; a cell can `await` it while the kernel keeps working.
@@ -210,32 +189,9 @@ class InterruptForm(CellOutput[AnswerController | None]):
             At once where no click can arrive: outside a notebook, in a headless one, and on ipykernel 6,
             which delivers no click while a cell waits. Use `client.runs.resume` there.
         """
-        if self.receipt is not None:
-            return self.run
-        if self._card is None and card.is_interactive():
-            self._ipython_display_()
-        is_over = await self._condition.wait_for(lambda: bool(self.receipt) or self._card is None, timeout)
-        if not is_over:
-            raise WaitTimeout(f"nobody answered within {duration(timeout)}; the form stays open", self.run)
+        if self.receipt is None:
+            message = "nobody answered within {}; the form stays open"
+            await self._wait(lambda: self.receipt is not None, timeout, message, self.run)
         if self.receipt is None:
             raise UsageError("the form was closed before anybody answered; display it again to answer")
         return self.run
-
-
-def _closed(client: Client, run: Run, interrupt_id: str | None) -> Receipt:
-    """Make the receipt of a closed question: the one that this machine answered last, if any."""
-    facts = (*run_facts(run, client), ("status", str(style.status(shorten(run.status, 40)))))
-    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
-        return Receipt(f"The run's question can't be read; {card.ALTERNATIVE}.", facts)
-    with suppress(UsageError):
-        drafts.drop_closed(run, client.host)
-    logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
-    if logged:
-        entry = logged[-1]
-        label, kind = entry.label or "unknown", entry.kind or "other"
-        question = Question(run, entry.interrupt_id, {}, entry.agent, label, kind, entry.step_id, None)
-        outcome, sent = outcome_of(question, run), Sent.from_entry(entry, question)
-        word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
-        return verdict(question, client, replace(outcome, word=word), sent)[1]
-    which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
-    return Receipt(f"Nothing to answer: {which} waiting.", facts)

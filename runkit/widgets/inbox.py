@@ -11,11 +11,10 @@ import pandas as pd
 from runkit.client import Client
 from runkit.html_tables import df_to_html, with_labels
 from runkit.style import MISSING, OUTCOMES
-from runkit.text import Markup, duration, plural, run_label, short_id, shorten, visible
+from runkit.text import duration, plural, run_label, short_id, shorten, visible
 from runkit.widgets import display, jobs
-from runkit.widgets.card import CellOutput, message_text
-from runkit.widgets.controller import READ_ONLY, answer_options
-from runkit.widgets.display import Reasons
+from runkit.widgets.card import CellOutput
+from runkit.widgets.controller import READ_ONLY, Reasons, answer_options
 from runkit.widgets.fields import Json
 from runkit.widgets.inbox_controller import Closed, InboxController, Row, Snapshot, key_of
 from runkit.widgets.questions import NO_LABEL
@@ -77,14 +76,14 @@ class InterruptInbox(CellOutput[InboxController]):
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
-        options = answer_options(who, drafts=drafts, receipts=receipts)
+        super().__init__()
+        options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
         self._client = client
-        self._reasons = display.checked_reasons(reasons)
         self.controller = InboxController(client, **options)
         self.controller.read(full=True)
         self._filter = ""
         self._ticker = jobs.Ticker(self.controller.tick, "inbox")
-        self.controller.subscribe(self._update_twin)
+        self.controller.subscribe(self._changed)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -115,38 +114,33 @@ class InterruptInbox(CellOutput[InboxController]):
     def _receive(self, content: Json) -> None:
         controller, form = self.controller, self.controller.snapshot.form
         keys = {" ".join(key_of(row)): key_of(row) for row in controller.rows()}
-        if "filter" in content:
-            self._filter = message_text(content, "filter").casefold()
+        self._filter = str(content.get("filter", self._filter)).casefold()
         if content.get("refresh"):
             controller.refresh_all()
-        controller.open(keys.get(message_text(content, "open")))
-        if (key := keys.get(message_text(content, "later"))) is not None:
+        controller.open(keys.get(str(content.get("open"))))
+        if (key := keys.get(str(content.get("later")))) is not None:
             controller.put_off(key)
-        if name := message_text(content, "who"):
-            controller.sign(name)
+        if isinstance(content.get("who"), str):
+            controller.sign(content["who"])
         elif form is not None:
             form.receive(content)
 
     def _describe(self) -> Json:
         snapshot = self.controller.snapshot
         form, rows = snapshot.form, self.controller.rows()
-        seconds = (datetime.now(UTC) - snapshot.read_at).total_seconds() if snapshot.read_at else 0
         message = "" if snapshot.is_opening else snapshot.message
         top = {
             "title": summary(snapshot),
             "mode": self._client.mode,
             "oldest": next((age(row) for row in snapshot.waiting if row.wait_s is not None), ""),
-            "age": seconds,
+            "age": (datetime.now(UTC) - snapshot.read_at).total_seconds(),
             "who": visible(self.controller.who),
             "filter": len(rows) > FILTER_FROM,
             "error": f"{snapshot.error} {message}".strip(),
         }
-        if form is not None:
-            card = display.describe_form(form, self._reasons)
-        elif snapshot.is_opening:
-            card = {"empty": {"title": "Opening the question…", "text": ""}}
-        else:
-            card = {"empty": {"title": summary(snapshot), "text": snapshot.coverage}}
+        state = ("Opening the question…", "") if snapshot.is_opening else (top["title"], snapshot.coverage)
+        empty = dict(zip(("title", "text"), state, strict=True))
+        card = display.describe_form(form) if form else {"empty": empty}
         listed, spoken = self._list(snapshot, rows), announcement(snapshot)
         return {**card, "kind": "inbox", "top": top, "rows": listed, "spoken": spoken}
 
@@ -155,20 +149,22 @@ class InterruptInbox(CellOutput[InboxController]):
         form = snapshot.form
         opened = (form.question.run.id, form.question.interrupt_id) if form else None
         matching = [row for row in rows if self._filter in row_label(row).casefold()]
-        items = [_waiting_item(row, is_open=key_of(row) == opened) for row in matching[:MAX_ROWS]]
-        items += _not_shown(matching, "inbox.rows has all")
-        items += [_closed_item(one) for one in snapshot.closed[: -MAX_ROWS - 1 : -1]]
-        items += _not_shown(snapshot.closed, "runkit.answer_log() has your answers")
-        if snapshot.expired:
-            items.append({"head": EXPIRED})
-        items += [_waiting_item(row, is_fixed=True) for row in snapshot.expired[:MAX_ROWS]]
-        items += _not_shown(snapshot.expired, "inbox.expired has all")
+        items = [
+            *_some(
+                [_waiting_item(row, is_open=key_of(row) == opened) for row in matching], "inbox.rows has all"
+            ),
+            *_some([*map(_closed_item, snapshot.closed[::-1])], "runkit.answer_log() has your answers"),
+            *([{"head": EXPIRED}] if snapshot.expired else []),
+            *_some([_waiting_item(row, is_fixed=True) for row in snapshot.expired], "inbox.expired has all"),
+        ]
         return [*items, {"head": snapshot.coverage}] if items else []
 
 
-def _not_shown(rows: Sequence[object], where: str) -> list[Json]:
-    n_more = len(rows) - MAX_ROWS
-    return [{"head": f"{n_more:,} more not shown; {where}"}] if n_more > 0 else []
+def _some(items: list[Json], where: str) -> list[Json]:
+    """Give at most `MAX_ROWS` lines of the list, and say how many more there are."""
+    n_more = len(items) - MAX_ROWS
+    more = [{"head": f"{n_more:,} more not shown; {where}"}] if n_more > 0 else []
+    return items[:MAX_ROWS] + more
 
 
 def _item(run_id: str, business: str | None, question: str, age: str, tone: str, **more: Any) -> Json:
@@ -224,24 +220,24 @@ def age(row: Row) -> str:
 def static(snapshot: Snapshot, client: Client, *, is_open: bool = True) -> display.Bundle:
     """Make the part for pages without widgets: waiting and expired questions, and receipts."""
     head, closed = summary(snapshot), snapshot.closed[-MAX_TABLE:]
-    n_earlier = len(snapshot.closed) - len(closed)
-    parts = [
-        display.title(head),
-        display.line(f"{client.mode} {client.host} · {snapshot.coverage}"),
-        display.line(snapshot.error),
-        display.line(READ_ONLY if client.read_only else ""),
-        _table([*snapshot.waiting, *snapshot.expired]),
-        display.line(EXPIRED if snapshot.expired else ""),
-        display.title("Closed since this inbox was opened") if closed else "",
-        *(display.line(f"{one.run.label}: {one.receipt.title}") for one in closed),
-        display.line(f"{n_earlier:,} earlier ones not shown." if n_earlier else ""),
-        display.HINT if is_open else "",
-    ]
+    n_earlier, unanswered = len(snapshot.closed) - len(closed), [*snapshot.waiting, *snapshot.expired]
+    rows = [{**row._asdict(), "label": row.label or NO_LABEL} for row in unanswered[:MAX_TABLE]]
     lines = [f"{row_label(row)} · {age(row)}" for row in snapshot.waiting[:MAX_TABLE]]
-    text = "\n".join([head, snapshot.coverage, *lines])
-    return display.folding(head, Markup("").join(parts), text, is_open=is_open)
-
-
-def _table(rows: Sequence[Row]) -> Markup:
-    table = pd.DataFrame([{**row._asdict(), "label": row.label or NO_LABEL} for row in rows[:MAX_TABLE]])
-    return df_to_html(with_labels(table), n_rows=len(rows)) if rows else Markup("")
+    return display.twin(
+        head,
+        "\n".join([head, snapshot.coverage, *lines]),
+        lines=[
+            f"{client.mode} {client.host} · {snapshot.coverage}",
+            snapshot.error,
+            READ_ONLY if client.read_only else "",
+        ],
+        table=df_to_html(with_labels(pd.DataFrame(rows)), n_rows=len(unanswered)) if rows else "",
+        notes=[
+            EXPIRED if snapshot.expired else "",
+            "Closed since this inbox was opened:" if closed else "",
+            *(f"{one.run.label}: {one.receipt.title}" for one in closed),
+            f"{n_earlier:,} earlier ones not shown." if n_earlier else "",
+        ],
+        is_open=is_open,
+        has_hint=is_open,
+    )

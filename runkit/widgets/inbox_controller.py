@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from runkit.answers import declared_name
 from runkit.client import Client
+from runkit.client.resume import is_stale
 from runkit.errors import ApiError, NotFound
 from runkit.logs import log
 from runkit.models import Run
@@ -80,7 +81,7 @@ class Snapshot:
     coverage: str = ""
     error: str = ""
     message: str = ""
-    read_at: datetime | None = None
+    read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     is_refreshing: bool = False
     is_opening: bool = False
     closed: tuple[Closed, ...] = ()
@@ -124,11 +125,9 @@ class InboxController(Controller[Snapshot]):
         with self._read_lock:
             with self._lock:
                 known = list(self._runs.values())
-            missing = None
             if full:
                 since = runs.list(limit=1).now() - timedelta(days=DAYS)
                 listed = runs.list(status="interrupted", since=since)
-                missing = listed.why
             else:
                 listed = runs.list(limit=FIRST_PAGE)
             waiting = [run for run in listed if run.status == "interrupted"]
@@ -137,12 +136,8 @@ class InboxController(Controller[Snapshot]):
             unreadable = [run for run in fetched if run.status == "interrupted" and not run.interrupts]
             labels = ", ".join(run.label for run in unreadable[:MAX_NAMED])
             questions = f"the questions of {plural(len(unreadable), 'run')} can't be read ({labels})"
-            reasons = [
-                missing,
-                fetched.why,
-                questions if labels else "",
-                f"the API no longer has {plural(len(deleted), 'run')} of this list" if deleted else "",
-            ]
+            gone = f"the API no longer has {plural(len(deleted), 'run')} of this list" if deleted else ""
+            reasons = [listed.why if full else "", fetched.why, questions if labels else "", gone]
             with self._lock:
                 self._read_at = datetime.now(UTC)
                 if full:
@@ -150,14 +145,14 @@ class InboxController(Controller[Snapshot]):
                     self._unidentified = set()
                 self._update_runs(fetched, deleted)
                 self._schedule(full, coverage=self._coverage("; ".join(filter(None, reasons))), error="")
-        self._tell_forms(AnswerController.update_run, fetched)
+        self._update_forms(fetched)
         self._notify()
 
-    def _tell_forms(self, tell: Callable[[AnswerController, Run], None], runs: Iterable[Run]) -> None:
+    def _update_forms(self, runs: Iterable[Run]) -> None:
         by_id = {run.id: run for run in runs}
         for (run_id, _), form in self._forms.copy().items():
             if run_id in by_id:
-                tell(form, by_id[run_id])
+                form.update_run(by_id[run_id])
 
     def refresh(self, *, full: bool = False) -> None:
         """Read what is waiting; a failure becomes a message."""
@@ -203,7 +198,7 @@ class InboxController(Controller[Snapshot]):
             identified = [run for run in runs if run.business_id is not None]
             self._update_runs(identified)
         if identified:
-            self._tell_forms(AnswerController.identify, identified)
+            self._update_forms(identified)
             self._notify()
         return True
 
@@ -230,28 +225,25 @@ class InboxController(Controller[Snapshot]):
         return f"{checked}{updated}.{f' Questions may be missing: {missing}.' if missing else ''}"
 
     def _update_runs(self, read: Iterable[Run], deleted: Iterable[str] = ()) -> None:
-        changed, expired = [], list(self._snapshot.expired)
-        for run in read:
-            known = self._runs.get(run.id)
-            if run.id in self._ended or (known is not None and known.updated_at > run.updated_at):
-                continue
-            self._runs[run.id] = run
-            if known is None or _content(known) != _content(run):
-                self._rows[run.id] = []
-                changed.append(run)
-            elif known.read_at and run.read_at:
-                since = (run.read_at - known.read_at).total_seconds()
-                self._rows[run.id] = [
-                    row if row.wait_s is None else row._replace(wait_s=row.wait_s + since)
-                    for row in self._rows[run.id]
-                ]
+        """Take the newer ones of these runs, and make the rows of those that have changed."""
+        known, expired = self._runs, list(self._snapshot.expired)
+        newer = [run for run in read if run.id not in self._ended and not is_stale(run, known.get(run.id))]
+        changed = [run for run in newer if run.id not in known or _content(run) != _content(known[run.id])]
+        self._runs |= {run.id: run for run in newer}
+        self._rows |= {run.id: [] for run in changed}
         for row in rows_of(changed) if changed else ():
             (self._rows[row.run_id] if row.outcome == "pending" else expired).append(row)
-        self._ended |= {run.id for run in changed if run.is_finished}
-        for run_id in {*deleted, *(run.id for run in changed if run.is_finished)}:
+        ended = {run.id for run in changed if run.is_finished}
+        self._ended |= ended
+        for run_id in ended.union(deleted):
             self._runs.pop(run_id, None)
             self._rows.pop(run_id, None)
-        waiting = [row for rows in self._rows.values() for row in rows]
+        waiting = [
+            row._replace(wait_s=(read_at - row.asked_at).total_seconds()) if read_at and row.asked_at else row
+            for run_id, rows in self._rows.items()
+            for read_at in [self._runs[run_id].read_at]
+            for row in rows
+        ]
         waiting.sort(key=lambda row: row.asked_at.timestamp() if row.asked_at else math.inf)
         self._change(waiting=tuple(waiting), expired=tuple(expired))
 
@@ -335,14 +327,12 @@ class InboxController(Controller[Snapshot]):
         with self._lock:
             if receipt is not None and self._forms.get(key) is form:
                 del self._forms[key]
-                following = self._next(key)
+                after = self._next(key)
                 self._update_runs([form.run])
                 self._change(closed=(*self._snapshot.closed, Closed(form.run, receipt)), message="")
-                # a person may want to copy what was typed
-                is_kept = snapshot.state is State.CONFLICT and form.typed
-                if self._snapshot.form is not form or is_kept:
-                    following = None
-                else:
+                is_kept = snapshot.state is State.CONFLICT and form.typed  # which a person may want to copy
+                if self._snapshot.form is form and not is_kept:
+                    following = after
                     self._change(form=None)
         self._notify()
         self.open(following)

@@ -46,14 +46,13 @@ class Ticker:
         self._lock = threading.Lock()
         self._stop: threading.Event | None = None
 
-    def start(self) -> bool:
-        """Start, unless it is running; gives whether it runs now."""
+    def start(self) -> None:
+        """Start, unless it is running."""
         with self._lock:
             if self._stop is None:
                 self._stop = stop = threading.Event()  # a new one, which a thread that is ending cannot clear
                 if start(lambda: self._run(stop), self._name):
                     self._stop = None
-            return self._stop is not None
 
     def stop(self) -> bool:
         """Stop, from any thread, and give whether it ran; a call of `work` that is running ends by itself."""

@@ -9,25 +9,25 @@ may show, never replaces a newer one. Times are in seconds.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import ipywidgets as w
 
-from runkit import jsontext, style
+from runkit import style
 from runkit.charts.gantt import gantt
 from runkit.client import Client
 from runkit.client.resume import is_stale
 from runkit.contract import LOCAL
-from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError, WaitTimeout
+from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from runkit.tables.frames import Frames, frames, summarize_run
-from runkit.text import Markup, duration, shorten, visible
+from runkit.text import duration, shorten, visible
 from runkit.widgets import card, display, jobs
-from runkit.widgets.card import Card
-from runkit.widgets.controller import AnswerController, Snapshot, answer_options
-from runkit.widgets.display import Bundle, Reasons
+from runkit.widgets.card import CellOutput, update
+from runkit.widgets.controller import AnswerController, Reasons, Snapshot, answer_options
 from runkit.widgets.fields import Json
-from runkit.widgets.question import question_of
+from runkit.widgets.question import questions_of
 
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
@@ -39,7 +39,7 @@ EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
 WORDS = {"running": "Running", "interrupted": "Waiting for a reviewer"}
 
 
-class RunMonitor:
+class RunMonitor(CellOutput[None]):
     """Watches a run: its status, its question when it pauses, a growing Gantt chart, and its findings.
 
     The last line of a cell shows it. While it is displayed it polls the run, every 1 to 10 seconds. `close()`
@@ -68,6 +68,10 @@ class RunMonitor:
         Whatever `client.runs.get` raises.
     """
 
+    _alternative = ALTERNATIVE
+    _end_text = "Live updates off. Rerun the cell to watch the run."
+    _ticker: jobs.Ticker
+
     def __init__(
         self,
         client: Client,
@@ -78,9 +82,9 @@ class RunMonitor:
         reasons: Reasons | None = None,
         receipts: Literal["full", "short"] = "full",
     ) -> None:
+        super().__init__()
         self._client = client
-        self._options = answer_options(who, drafts=drafts, receipts=receipts)
-        self._reasons = display.checked_reasons(reasons)
+        self._options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
         self._lock = threading.RLock()  # not held during requests and drawing, because `close()` takes it
         self._run = client.runs.get(run)
         self._message = "Live updates off."  # how the state is known, what is wrong, or why it ended
@@ -89,15 +93,13 @@ class RunMonitor:
         self._pause, self._n_refusals = FIRST, 0
         self._frames = frames(self._run)
         self._chart: dict[str, Any] = {}
+        self._chart_handle: Any = None  # of the chart's own output
         self._zoom: list[Any] | None = None  # of the time axis, as the person has set it
         self._is_live = False  # the chart is in the card, and not in its own output
-        self._outputs: list[Any] = []  # the display handles: status, card, chart
-        self._box: w.VBox | None = None
+        self._box: w.VBox | None = None  # the card, and below it the live chart
         self._live: Any = None  # the Output widget
-        self._card: Card | None = None
         self._questions: dict[str, AnswerController] = {}  # by id; the card shows the first one
         self._receipts: list[str] = []
-        self._condition = card.CellCondition()
 
     @property
     def run(self) -> Run:
@@ -108,48 +110,44 @@ class RunMonitor:
         return f"RunMonitor({self.run.label}, {style.status(self.run.status).word}, {self._client.mode})"
 
     @property
-    def widget(self) -> w.VBox | None:
+    def widget(self) -> w.VBox | None:  # type: ignore[override]
         """The card as an ipywidget; None while it is not displayed, and after the run has ended."""
         return self._box
 
+    def _key(self) -> object:
+        return self._client.host, self.run.id
+
     def _ipython_display_(self) -> None:
-        card.replace_card((self._client.host, self.run.id), self)
-        self._end("Moved to another cell.")
-        run = self.run
-        has_card = not run.is_finished and not card.is_headless()
-        controllers = self._new_controllers(run) if has_card else []
-        self._frames = f = frames(run)
-        self._chart = chart = self._chart_bundle(f)
+        self.close()
+        run, is_headless = self.run, card.is_headless()
+        if not is_headless:
+            self._ask(run)
+        self._frames = frames(run)
+        self._chart = self._chart_bundle(self._frames)
         with self._lock:
-            self._outputs, self._is_live = [], has_card and run.status == "running"
-            self._is_over, self._n_refusals = run.is_finished, 0
-            self._message = "Live updates off."
-            middle = display.EMPTY if run.is_finished else card.headless_bundle(ALTERNATIVE)
-            if has_card:
-                self._card = Card(self._describe, self._receive, self._on_views)
-                self._live = w.Output(outputs=_output(chart) if self._is_live else ())
-                self._box = w.VBox([self._card, self._live])
-                self._add(controllers)
-                middle = card.widget_bundle(self._box)
-            bundles = [self._status_html(is_open=True), middle, display.EMPTY if self._is_live else chart]
-            self._outputs = [card.output(one) for one in bundles]
+            self._is_over, self._n_refusals, self._message = run.is_finished, 0, "Live updates off."
+            self._is_live = run.status == "running" and not is_headless
+            super()._ipython_display_()
+            self._chart_handle = card.output(display.EMPTY if self._is_live else self._chart)
         if self._box is not None and card.is_interactive():
             self._ticker.start()  # before it is displayed, since the next cell may keep the kernel busy
 
+    def _card_bundle(self) -> Mapping[str, Any]:
+        if self.run.is_finished or card.is_headless():
+            return display.EMPTY if self.run.is_finished else super()._card_bundle()
+        self._card = card.Card(self._describe, self._receive, self._on_views)
+        self._live = w.Output(outputs=_output(self._chart) if self._is_live else ())
+        self._box = w.VBox([self._card, self._live])
+        return card.widget_bundle(self._box)
+
     def _on_views(self, n_views: int) -> None:
         """Watch the run only while a page displays the card."""
-        if n_views and self._box is not None and not self._is_over:
-            if not self._ticker.start():
-                self._message = "Live updates off: no thread could be started."
-        else:
-            self._ticker.stop()
-        if n_views:
-            self._condition.set_displayed()
+        super()._on_views(0 if self._is_over else n_views)
 
     def _describe(self) -> Json:
         controller = next(iter(self._questions.values()), None)
         if controller is not None:
-            return {**display.describe_form(controller, self._reasons), "zoom": True}
+            return {**display.describe_form(controller), "zoom": True}
         title = visible(f"{self.run.label} · {style.status(self.run.status)}")
         empty = {"title": title, "text": visible(self._message)}
         return {"kind": "status", "empty": empty, "spoken": title, "zoom": True}
@@ -159,9 +157,7 @@ class RunMonitor:
         if controller is not None:
             controller.receive(content)
         if "zoom" in content:
-            zoom = content["zoom"]
-            is_range = isinstance(zoom, list) and len(zoom) == 2
-            self._zoom = zoom if is_range and all(type(one) in (str, int, float) for one in zoom) else None
+            self._zoom = content["zoom"]
 
     # -- watching
 
@@ -174,7 +170,7 @@ class RunMonitor:
             return self._failed(error)
         self._n_refusals = 0
         run = known if is_stale(run, known) else run
-        is_new = _text(run) != _text(known)
+        is_new = _as_sent(run) != _as_sent(known)
         self._pause = FIRST if is_new else min(MAXIMUM, self._pause * GROWTH)
         if run.is_finished:
             return self._show(run, f"{style.status(run.status)}. Live updates off.", is_over=True)
@@ -202,37 +198,29 @@ class RunMonitor:
         f, is_live = frames(run), run.status == "running"
         is_same = f.steps.equals(self._frames.steps) and is_live == self._is_live
         chart = None if is_same else self._chart_bundle(f)
-        controllers = self._new_controllers(run)
+        self._ask(run)
         with self._lock:
             if self._box is None:
                 return None
             self._run, self._message, self._is_over, self._frames = run, message, is_over, f
-            self._condition.notify_all()  # first, because a cell may wait, and the display may fail
-            self._add(controllers)
-            self._update_status()
+            self._wake()  # first, because a cell may wait, and the display may fail
+            self._changed()
             if chart is not None:
                 self._draw(chart, is_live=is_live)
             self._end_if_done()
         return None if is_over else self._pause
 
-    def _status_html(self, *, is_open: bool = False) -> Bundle:
+    def _static(self, *, is_open: bool = True) -> display.Bundle:
         """Show the run's status, its questions, the receipts, and its findings."""
         run, sentence = self.run, summarize_run(self._frames.runs.iloc[0])
-        parts = [display.line(display.run_heading(self._client, run)), display.line(self._message)]
-        parts += [display.line(title) for title in self._receipts]
-        for item in run.interrupts if not run.is_finished else ():
-            question = question_of(run, item.id)
-            if question is not None:
-                parts.append(display.question_html(question, self._client))
-        if run.output is not None:
-            parts.append(display.evidence(run.output.to_dict()))
-        is_open = is_open or run.is_finished
-        return display.folding(sentence, Markup("").join(parts), sentence, is_open=is_open)
-
-    def _update_status(self) -> None:
-        self._update(0, self._status_html())
-        if self._card is not None:
-            self._card.show()
+        return display.twin(
+            sentence,
+            sentence,
+            lines=[display.run_heading(self._client, run), self._message, *self._receipts],
+            questions=[display.describe_question(one, self._client) for one in questions_of(run)],
+            evidence=display.evidence_of(run.output.to_dict()) if run.output else None,
+            is_open=is_open or run.is_finished,
+        )
 
     def _chart_bundle(self, f: Frames) -> dict[str, Any]:
         """Make a chart as plotly's JSON, with its alt text for pages that cannot draw it."""
@@ -250,22 +238,19 @@ class RunMonitor:
         if is_live:
             self._live.outputs = _output(chart)
         if not (is_live and was_live):
-            self._update(2, display.EMPTY)  # another mime type, so that the next chart is drawn anew
+            update(self._chart_handle, display.EMPTY)  # another mime type: the next chart is drawn anew
         if not is_live:
-            self._update(2, chart)
+            update(self._chart_handle, chart)
             self._live.outputs = ()
 
-    def _new_controllers(self, run: Run) -> list[AnswerController]:
-        """Make a controller for each pending question without a card; some of them list documents."""
-        waiting = () if run.is_finished else run.interrupts
-        questions = [question_of(run, item.id) for item in waiting if item.id not in self._questions]
-        return [AnswerController(self._client, one, **self._options) for one in questions if one is not None]
-
-    def _add(self, controllers: list[AnswerController]) -> None:
-        for controller in controllers:
-            if self._questions.setdefault(controller.question.interrupt_id, controller) is controller:
-                controller.note_display()
-                controller.subscribe(self._on_answer)
+    def _ask(self, run: Run) -> None:
+        """Make a controller for each pending question without one; some of them list documents."""
+        for question in questions_of(run):
+            if question.interrupt_id not in self._questions:
+                controller = AnswerController(self._client, question, **self._options)
+                if self._questions.setdefault(question.interrupt_id, controller) is controller:
+                    controller.note_display()
+                    controller.subscribe(self._on_answer)
 
     def _on_answer(self, snapshot: Snapshot) -> None:
         """Show what became of an answer; a receipt takes the place of its question, also after the end."""
@@ -278,18 +263,13 @@ class RunMonitor:
             return
         with self._lock:
             self._receipts.append(snapshot.receipt.title)
-            for key, controller in tuple(self._questions.items()):
-                if controller.snapshot.is_final:
-                    del self._questions[key]
-            self._update_status()
+            still_open = {key: one for key, one in self._questions.items() if not one.snapshot.is_final}
+            self._questions = still_open
+            self._changed()
             self._end_if_done()
         self._pause = FIRST
         if self._ticker.stop() and self._box is not None:
             self._ticker.start()  # again, from the first pause
-
-    def _update(self, number: int, bundle: Bundle | dict[str, Any]) -> None:
-        if number < len(self._outputs) and self._outputs[number] is not None:
-            self._outputs[number].update(bundle, raw=True)
 
     def _end_if_done(self) -> None:
         """End after the last state, but keep a question that is being answered or holds entries."""
@@ -297,18 +277,15 @@ class RunMonitor:
             self._end("Run finished. Live updates off." if self.run.is_finished else self._message)
 
     def _end(self, text: str) -> None:
-        """Replace the card by a text and close its widgets."""
         with self._lock:
-            box, self._box, page, self._card = self._box, None, self._card, None
-            if box is None or page is None:
+            box, self._box = self._box, None
+            if box is None:
                 return
-            self._message = text
-            self._condition.notify_all()
+            self._message, self._questions = text, {}
             if self._is_live:
-                self._update(2, self._chart)
-            self._update(1, display.note(text))
-            self._questions = {}
-            for widget in (box.layout, self._live.layout, box, self._live, page):
+                update(self._chart_handle, self._chart)
+            super()._end(text)
+            for widget in (box.layout, self._live.layout, box, self._live):
                 widget.close()
 
     async def ended(self, timeout: float | None = None) -> Run:
@@ -331,29 +308,18 @@ class RunMonitor:
         UsageError
             Where no click can arrive, as for `InterruptForm.answered`, and if the monitor was closed.
         """
-        if self.run.is_finished:
-            return self.run
-        if self._box is None and card.is_interactive():
-            self._ipython_display_()
-        if not await self._condition.wait_for(lambda: self._box is None or self._is_over, timeout):
-            raise WaitTimeout(
-                f"the run did not end within {duration(timeout)}; the monitor is still watching it", self.run
-            )
+        if not self.run.is_finished:
+            message = "the run did not end within {}; the monitor is still watching it"
+            await self._wait(lambda: self._is_over, timeout, message, self.run)
         if not self.run.is_finished:
             raise UsageError(f"the run has not ended, and nothing watches it: {self._message}")
         return self.run
-
-    def close(self) -> None:
-        """End the thread and the connection, and remove the forms. Their entries remain as drafts."""
-        self._ticker.stop()
-        self._end("Live updates off. Rerun the cell to watch the run.")
 
 
 def _output(bundle: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     return ({"output_type": "display_data", "metadata": {}, "data": bundle},)
 
 
-def _text(run: Run) -> str:
+def _as_sent(run: Run) -> Json:
     """Give the API's JSON of a run, without the time of reading that runkit adds."""
-    raw = run.to_dict()
-    return jsontext.dumps({name: value for name, value in raw.items() if name != LOCAL}, sort_keys=True)
+    return {**run.to_dict(), LOCAL: None}

@@ -7,14 +7,13 @@ answer from this machine, give the state, how the receipt looks, and its words.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
-from runkit import answers
+from runkit import answers, style
 from runkit.answers import CONFIRMED, SELF_DECLARED, Entry
 from runkit.client import Client
 from runkit.client.resume import is_pending
@@ -23,16 +22,28 @@ from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Document
-from runkit.style import OUTCOMES
 from runkit.tables.frames import frames
 from runkit.text import moment, plural, short_id, shorten, timestamp
-from runkit.widgets.fields import Json
-from runkit.widgets.questions import NO_LABEL, Questionnaire, objects
+from runkit.widgets import drafts
+from runkit.widgets.fields import Json, objects
+from runkit.widgets.questions import NO_LABEL, Questionnaire
 
 Facts = tuple[tuple[str, str], ...]
 SHORT_DIGEST = 12  # hex digits: enough to find the entry in the log
 MAX_REASON = 1000  # characters
+ALTERNATIVE = "answer with client.runs.resume(run, interrupt_id, answer) instead"
 UNIDENTIFIED = "Business not identified yet"
+
+
+class Outcome(NamedTuple):
+    """The outcome of a question: `open`, `changed`, `expired` or `closed`.
+
+    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives them.
+    """
+
+    word: str
+    at: datetime | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,6 @@ class Question:
     value: Json
     agent: str | None
     label: str
-    kind: str
     step_id: str | None
     asked_at: datetime | None
 
@@ -66,17 +76,48 @@ class Question:
         """Give a unique key; the run's time of creation tells sandboxes apart."""
         return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id
 
+    def outcome(self, run: Run) -> Outcome:
+        """Find the outcome in a newer state of the run, read with its steps."""
+        if is_pending(run, self.interrupt_id) and not run.is_finished:
+            current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
+            is_same = current is None or answers.digest(current.value) == self.digest
+            return Outcome("open" if is_same else "changed")
+        step = next((step for step in run.walk() if step.id == self.step_id), None)
+        if step is not None and step.completed_at is not None:
+            return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
+        return Outcome("expired", run.ended_at) if step is not None and run.is_finished else Outcome("closed")
 
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a question: `open`, `changed`, `expired` or `closed`.
+    def logged_answers(self, host: str) -> list[Entry]:
+        """Give the answers from this machine, oldest first; none to an earlier question with the same id."""
+        return [
+            entry
+            for entry in logged_answers(self.run, host)
+            if entry.interrupt_id == self.interrupt_id
+            and entry.question_digest in (None, self.digest)
+            and (entry.step_id == self.step_id or None in (entry.step_id, self.step_id))
+        ]
 
-    `at` is the server's time of the answer, `by` the person's name, both as far as the API gives them.
-    """
+    def documents(self, client: Client) -> list[Document]:
+        """List the business's documents if the question asks for one; otherwise a person types its id."""
+        needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, self.proposals)}
+        if not needs_documents or self.run.business_id is None:
+            return []
+        try:
+            return client.documents.list(self.run.business_id)
+        except RunkitError:
+            return []
 
-    word: str
-    at: datetime | None = None
-    by: str | None = None
+
+def questions_of(run: Run) -> list[Question]:
+    """Give the pending questions of a run that was read with its steps."""
+    asked = frames(run).interrupts.dropna(subset="step_id").set_index("interrupt_id")[["step_id", "asked_at"]]
+    steps = {interrupt_id: step for interrupt_id, *step in asked.itertuples(name=None)}
+    questions = []
+    for item in () if run.is_finished else run.interrupts:
+        step_id, asked_at = steps.get(item.id, (None, None))
+        label, asked_at = item.label or NO_LABEL, asked_at and asked_at.to_pydatetime()
+        questions.append(Question(run, item.id, item.value, item.agent, label, step_id, asked_at))
+    return questions
 
 
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
@@ -84,83 +125,29 @@ def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
 
     Without an id it is the only pending question. Raises `UsageError` if there are several.
     """
-    waiting = [item for item in run.interrupts if interrupt_id in (None, item.id)]
+    waiting = [one for one in questions_of(run) if interrupt_id in (None, one.interrupt_id)]
     if interrupt_id is None and len(waiting) > 1:
-        choices = "; ".join(f"{item.id!r}: {shorten(item.label or NO_LABEL, 80)}" for item in waiting)
+        choices = "; ".join(f"{one.interrupt_id!r}: {shorten(one.label, 80)}" for one in waiting)
         raise UsageError(
             f"run {short_id(run.id)} has {plural(len(waiting), 'question')} waiting; "
             f"choose one with interrupt=: {choices}"
         )
-    if not waiting or run.is_finished:
-        return None
-    item = waiting[0]
-    rows = frames(run).interrupts.to_dict("records")
-    row: dict[Any, Any] = next((row for row in rows if row["interrupt_id"] == item.id), {})
-    has_step = isinstance(row.get("step_id"), str)
-    return Question(
-        run=run,
-        interrupt_id=item.id,
-        value=item.value,
-        agent=item.agent,
-        label=item.label or NO_LABEL,
-        kind=interrupt_kind(item.value),
-        step_id=row["step_id"] if has_step else None,
-        asked_at=row["asked_at"].to_pydatetime() if has_step else None,
-    )
+    return waiting[0] if waiting else None
 
 
-def outcome_of(question: Question, run: Run) -> Outcome:
-    """Find a question's outcome in a newer state of its run, read with its steps."""
-    if is_pending(run, question.interrupt_id) and not run.is_finished:
-        current = next((item for item in run.interrupts if item.id == question.interrupt_id), None)
-        is_same = current is None or answers.digest(current.value) == question.digest
-        return Outcome("open" if is_same else "changed")
-    step = next((step for step in run.walk() if step.id == question.step_id), None)
-    if step is None:
-        return Outcome("closed")
-    if step.completed_at is not None:
-        return Outcome("closed", step.completed_at, answerer_of(step.to_dict()))
-    return Outcome("expired", run.ended_at) if run.is_finished else Outcome("closed")
+def logged_answers(run: Run, host: str) -> list[Entry]:
+    """Give the answers from this machine to a run's questions, oldest first.
 
-
-def logged_answers(run: Run, host: str, question: Question | None = None) -> list[Entry]:
-    """Give the answers from this machine to a question, or to all of the run's, oldest first.
-
-    Refused and undelivered answers are left out, and so are answers to an earlier question with the same id.
-    A log that cannot be read causes a warning and gives no answers.
+    Refused and undelivered answers are left out. A log that cannot be read causes a warning and gives none.
     """
     try:
         entries = answers.entries([run.id])
     except UsageError as error:
         log.warning("the answer log was not read: %s", error)
         return []
-    return [
-        entry
-        for entry in entries
-        if entry.host == host
-        and entry.run_created_at in (None, run.created_at)
-        and entry.delivery not in (answers.FAILED, answers.REFUSED)
-        and (question is None or _is_about(entry, question))
-    ]
-
-
-def _is_about(entry: Entry, question: Question) -> bool:
-    return (
-        entry.interrupt_id == question.interrupt_id
-        and entry.question_digest in (None, question.digest)
-        and (entry.step_id == question.step_id or None in (entry.step_id, question.step_id))
-    )
-
-
-def documents_for(question: Question, client: Client) -> list[Document]:
-    """List the business's documents if the question asks for one; otherwise a person types its id."""
-    needs_documents = {"document", "verify_tin"} & {*map(interrupt_kind, question.proposals)}
-    if not needs_documents or question.run.business_id is None:
-        return []
-    try:
-        return client.documents.list(question.run.business_id)
-    except RunkitError:
-        return []
+    is_known = (None, run.created_at)
+    sent = [one for one in entries if one.delivery not in (answers.FAILED, answers.REFUSED)]
+    return [one for one in sent if one.host == host and one.run_created_at in is_known]
 
 
 # -------------------------------------------------------------------------------------- what became of it
@@ -184,7 +171,7 @@ CLEAR, DOUBTFUL, NONE = "confirmed", "doubtful", "none"  # an answer from this m
 _CHANGED = "The question has changed. Rerun this cell to see the new one."
 _SIGNED = "{words}, {at} · signed {who}"
 _ELSEWHERE = f"Answered from another notebook on this machine: {_SIGNED}"
-_EXPIRED = f"{OUTCOMES['lapsed']}{{when}}."
+_EXPIRED = f"{style.OUTCOMES['lapsed']}{{when}}."
 VERDICTS: dict[tuple[str, str], tuple[State, str, str]] = {
     # the question, an answer from here: state, tone, title
     (ACCEPTED, CLEAR): (State.SETTLED, "ok", _SIGNED),
@@ -214,31 +201,18 @@ class Receipt:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """An answer that left this machine. `by` is self-declared."""
 
     at: datetime
     by: str
-    words: str
-    digest: str
-    reason: str = ""
+    answer: Json
     is_confirmed: bool = False
 
-    @classmethod
-    def from_answer(cls, answer: Mapping[str, Any], by: str, at: datetime, words: str) -> Sent:
-        """Describe an answer."""
-        notes = [one.get("note") for one in (answer, *objects(answer.get("proposals")))]
-        reason = shorten(" / ".join(one for one in notes if isinstance(one, str)), MAX_REASON)
-        return cls(at, by, words, answers.digest(answer), reason)
 
-    @classmethod
-    def from_entry(cls, entry: Entry, question: Question) -> Sent:
-        """Describe an answer of the log."""
-        answer = json.loads(entry.answer)
-        words = Questionnaire(question.value or {"type": entry.kind}).receipt(answer)
-        is_confirmed = entry.delivery == CONFIRMED
-        return cls(entry.sent_at, entry.answered_by, words, entry.answer_digest, "", is_confirmed)
+def sent_of(entry: Entry) -> Sent:
+    """Give an answer of the log."""
+    return Sent(entry.sent_at, entry.answered_by, json.loads(entry.answer), entry.delivery == CONFIRMED)
 
 
 def run_facts(run: Run, client: Client) -> Facts:
@@ -254,38 +228,58 @@ def verdict(
     *,
     unsent: str = "",
     is_logged: bool = True,
+    has_reason: bool = False,
 ) -> tuple[State, Receipt]:
     """Give the end state of a question, and its receipt.
 
     `sent` is the answer from this machine that may have closed it, and `unsent` tells what became of an
-    answer that closed nothing.
+    answer that closed nothing. `has_reason`: whether the receipt of an accepted answer shows the typed text.
     """
     known = NONE if sent is None else CLEAR if sent.is_confirmed else DOUBTFUL
     state, tone, title = VERDICTS[outcome.word, known]
     by = shorten(outcome.by, 80) if outcome.by else ""
-    facts = [
-        ("question", shorten(question.label, 300)),
-        *run_facts(question.run, client),
-    ]
+    facts = [("question", shorten(question.label, 300)), *run_facts(question.run, client)]
     if outcome.word in ("closed", ACCEPTED):
         api = f" by {by} (according to the API)" if by else ""
         facts.append(("closed", f"{timestamp(outcome.at) if outcome.at else 'time unknown'}{api}"))
+    values = {
+        "by": f" by {by}" if by else "",
+        "when": f", {moment(outcome.at)}" if outcome.at else "",
+        "unsent": unsent,
+    }
+    words = reason = ""
     if sent is not None:
+        words = Questionnaire(question.value).receipt(sent.answer)
+        digest = answers.digest(sent.answer)[:SHORT_DIGEST]
         where = "in runkit.answer_log() on the machine that sent it"
         facts += [
-            ("answer", f"{sent.words} (SHA-256 {sent.digest[:SHORT_DIGEST]}…)"),
+            ("answer", f"{words} (SHA-256 {digest}…)"),
             ("signed", f"{sent.by} ({SELF_DECLARED}: the API records only the account)"),
             ("delivery", DELIVERY[known]),
             ("full answer", where if is_logged else "NOT saved: runkit.answer_log() could not be written"),
         ]
-    title = title.format(
-        words=sent.words if sent else "",
-        at=moment(outcome.at or sent.at) if sent else "",
-        who=by or (sent.by if sent else ""),
-        doubt=f"We couldn't confirm that your answer of {moment(sent.at)} arrived." if sent else "",
-        by=f" by {by}" if by else "",
-        when=f", {moment(outcome.at)}" if outcome.at else "",
-        unsent=unsent,
-    )
-    words = sent.words if sent and known == CLEAR else ""
-    return state, Receipt(title.strip(), tuple(facts), words, tone, sent.reason if sent else "")
+        doubt = f"We couldn't confirm that your answer of {moment(sent.at)} arrived."
+        values |= {"words": words, "at": moment(outcome.at or sent.at), "who": by or sent.by, "doubt": doubt}
+        if has_reason and outcome.word == ACCEPTED:
+            notes = [one.get("note") for one in (sent.answer, *objects(sent.answer.get("proposals")))]
+            reason = shorten(" / ".join(one for one in notes if isinstance(one, str)), MAX_REASON)
+    title = title.format(**values).strip()
+    return state, Receipt(title, tuple(facts), words if known == CLEAR else "", tone, reason)
+
+
+def closed_receipt(client: Client, run: Run, interrupt_id: str | None, *, has_reason: bool = True) -> Receipt:
+    """Make the receipt of a closed question: the one that this machine answered last, if any."""
+    facts = (*run_facts(run, client), ("status", str(style.status(shorten(run.status, 40)))))
+    if run.status == "interrupted" and (interrupt_id is None or is_pending(run, interrupt_id)):
+        return Receipt(f"The run's question can't be read; {ALTERNATIVE}.", facts)
+    drafts.drop_closed(run, client.host)
+    logged = [one for one in logged_answers(run, client.host) if interrupt_id in (None, one.interrupt_id)]
+    if logged:
+        entry = logged[-1]
+        value, label = {"type": entry.kind}, entry.label or "unknown"
+        question = Question(run, entry.interrupt_id, value, entry.agent, label, entry.step_id, None)
+        outcome, sent = question.outcome(run), sent_of(entry)
+        word = ACCEPTED if sent.is_confirmed else "expired" if outcome.word == "expired" else "closed"
+        return verdict(question, client, outcome._replace(word=word), sent, has_reason=has_reason)[1]
+    which = f"question {interrupt_id!r} isn't" if interrupt_id else "no question of this run is"
+    return Receipt(f"Nothing to answer: {which} waiting.", facts)

@@ -7,18 +7,20 @@ unless a person changed it: a row and a cell that nobody changed are sent as the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from runkit import contract
 from runkit.objects import Document
 from runkit.text import code, moment, one_line, shorten, visible
-from runkit.widgets.fields import ROW_ID, Field, Json, clean, fields_of, parse_entries, text_of
+from runkit.widgets.fields import ROW_ID, Field, Json, clean, fields_of, objects, parse_entries, text_of
 
 Entries = dict[str, Json]  # the content of the inputs, by section and field
 NO_LABEL = "Question without a label"
 MAX_NOTE = 5000  # characters; the limit that the API documents for the comment of a rating
+MAX_PROPOSALS = 50  # shown of a question
 MAX_INPUTS = 300  # of a question: a page displays them after half a second, and 8,000 after 40
 OWN_DECISION = "decision#"  # the input of a schema's property of that name, as `decision` is the verb
 MAX_VERBS = 3  # buttons; more choices get a dropdown
@@ -124,7 +126,6 @@ class Section:
     key: str
     kind: str
     agent: str | None
-    title: str
     verbs: tuple[Verb, ...]
     fields: tuple[Field, ...]
     start: Json
@@ -135,16 +136,11 @@ class Section:
     def received(self, entries: object) -> Json:
         """Take the entries of a page or a draft; anything that is not an input of this form is ignored."""
         entries = {**self.start, **entries} if isinstance(entries, dict) else self.start
-        decision = entries["decision"]
-        return clean(self.fields, entries) | {"decision": decision if isinstance(decision, str) else ""}
-
-    def verb(self, entries: Json) -> Verb | None:
-        """Give the chosen verb; None if nothing is chosen."""
-        return next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
+        return clean(self.fields, entries) | {"decision": str(entries["decision"])}
 
     def answer(self, entries: Json) -> tuple[Json | None, dict[str, str]]:
         """Give the input to send, or errors by path."""
-        verb = self.verb(entries)
+        verb = next((verb for verb in self.verbs if verb.value == entries["decision"]), None)
         if verb is None:
             return None, {"decision": "choose an answer"}
         rows = [field.name for field in self.fields if field.kind == "rows"]
@@ -198,17 +194,17 @@ class Section:
 
     def summary(self) -> str:
         """Describe the folded inputs in one line, as they are at first."""
-        parts = []
-        for field in self.fields:
-            entry = self.start[field.name]
-            if field.is_folded and field.kind == "rows" and entry:
-                names = [column.name for column in field.columns]
-                rows = [", ".join(row[name] for name in names if row[name]) for row in entry]
-                parts.append(f"{field.title}: {'; '.join(rows)}")
-            elif field.is_folded and entry:
-                parts.append(field.title if entry is True else f"{field.title}: {entry}")
-        titles = [field.title for field in self.fields if field.is_folded]
-        return shorten("; ".join(parts) or f"Optional: {', '.join(titles)}", 200)
+        folded = [field for field in self.fields if field.is_folded]
+        parts = [f"{field.title}: {_in_words(field, self.start[field.name])}" for field in folded]
+        filled = [part for field, part in zip(folded, parts, strict=True) if self.start[field.name]]
+        return shorten("; ".join(filled) or f"Optional: {', '.join(field.title for field in folded)}", 200)
+
+
+def _in_words(field: Field, entry: Any) -> str:
+    if field.kind == "rows":
+        rows = ([row[column.name] for column in field.columns] for row in entry)
+        return "; ".join(", ".join(filter(None, row)) for row in rows)
+    return "yes" if entry is True else str(entry)
 
 
 class Questionnaire:
@@ -222,9 +218,9 @@ class Questionnaire:
         proposals = contract.questions_in(value)
         self.sections = tuple(_section(str(key), one, documents) for key, one in enumerate(proposals))
         n_inputs = sum(map(_n_inputs, self.sections))
-        if n_inputs > MAX_INPUTS:
+        if n_inputs > MAX_INPUTS or len(self.sections) > MAX_PROPOSALS:
             reason = f"{n_inputs:,} inputs are too many to show here. One answer applies to all."
-            self.sections = (replace(_make("0", "other", value), reason=reason),)
+            self.sections = (_make("0", "other", value, VERBS["other"], FIELDS["other"], reason=reason),)
         self.is_combined = len(self.sections) > 1
 
     def start(self) -> Entries:
@@ -262,34 +258,23 @@ def _section(key: str, proposal: Json, documents: Sequence[Document]) -> Section
     if schema is not None:
         return _schema_section(key, proposal, schema)
     kind = kind if kind in FIELDS else "other"
-    fields = [_with_documents(field, proposal, documents) for field in FIELDS[kind]]
-    return _make(key, kind, proposal, fields=fields)
+    fields = tuple(_with_documents(field, proposal, documents) for field in FIELDS[kind])
+    return _make(key, kind, proposal, VERBS[kind], fields)
 
 
 def _make(
-    key: str, kind: str, proposal: Json, verbs: Sequence[Verb] = (), fields: Sequence[Field] | None = None
+    key: str, kind: str, proposal: Json, verbs: Sequence[Verb], fields: tuple[Field, ...], **more: Any
 ) -> Section:
-    """Make a section, with the verbs and the fields of its kind unless others are given."""
-    agent, label = proposal.get("agent"), proposal.get("label")
-    title = shorten(label, 300) if isinstance(label, str) and label.strip() else NO_LABEL
-    fields = tuple(FIELDS[kind] if fields is None else fields)
-    payload = contract.proposed_payload(proposal, kind)
+    agent, payload = proposal.get("agent"), contract.proposed_payload(proposal, kind)
     start = {one.name: _rows(one, payload) if one.kind == "rows" else one.start for one in fields}
+    start |= {"decision": ""}
     s = "" if len(start.get("sources", ())) == 1 else "s"
     verbs = tuple(
         verb._replace(button=verb.button.replace("{s}", s), receipt=verb.receipt.replace("{s}", s))
-        for verb in verbs or VERBS[kind]
+        for verb in verbs
     )
-    return Section(
-        key,
-        kind,
-        agent if isinstance(agent, str) else None,
-        title,
-        verbs,
-        fields,
-        start | {"decision": ""},
-        proposal,
-    )
+    agent = agent if isinstance(agent, str) else None
+    return Section(key, kind, agent, verbs, fields, start, proposal, **more)
 
 
 def _rows(field: Field, payload: Json) -> list[Json]:
@@ -314,9 +299,9 @@ def _schema_section(key: str, proposal: Json, schema: Json) -> Section:
         fields = (replace(JSON, is_required=True),)
     else:
         decision = next((one for one in fields if one.name == "decision" and one.kind == "choice"), None)
-        values = [value for _, value in decision.choices] if decision else []
+        values = [json.loads(value) for _, value in decision.choices] if decision else []
         if 0 < len(values) <= MAX_VERBS and all(isinstance(value, str) and value for value in values):
-            verbs = tuple(_schema_verbs(kind, values))
+            verbs = _schema_verbs(kind, values)
             fields = tuple(one for one in fields if one is not decision)
         fields = tuple(
             replace(
@@ -328,17 +313,17 @@ def _schema_section(key: str, proposal: Json, schema: Json) -> Section:
         )
     required = tuple(one.name for one in fields if one.is_required and one.kind != "flag")
     verbs = tuple(verb._replace(requires=required) for verb in verbs)
-    return replace(_make(key, kind, proposal, verbs, fields), has_schema=True)
+    return _make(key, kind, proposal, verbs, fields, has_schema=True)
 
 
-def _schema_verbs(kind: str, values: Sequence[str]) -> Iterator[Verb]:
+def _schema_verbs(kind: str, values: Iterable[str]) -> tuple[Verb, ...]:
     """Make a button for each word of the schema's decision, yes first and no last."""
     known = {verb.sends: verb for verb in (*VERBS["other"], *VERBS["decision"], *VERBS.get(kind, ()))}
-    order = {"A": 0, "": 1, "X": 2}
-    for value in sorted(values, key=lambda one: order[known[one].key] if one in known else 1):
+    verbs = []
+    for value in values:
         words = shorten(value.replace("_", " ").capitalize(), 40)
-        verb = known.get(value, Verb(value, words, FINAL, words, value))
-        yield verb._replace(value=value)
+        verbs.append(known.get(value, Verb(value, words, FINAL, words, value))._replace(value=value))
+    return tuple(sorted(verbs, key=lambda verb: ("A", "", "X").index(verb.key)))
 
 
 def _with_documents(field: Field, proposal: Json, documents: Sequence[Document]) -> Field:
@@ -347,25 +332,19 @@ def _with_documents(field: Field, proposal: Json, documents: Sequence[Document])
         return field
     requested = contract.accepted_document_types(proposal)
     ordered = sorted(documents, key=lambda document: document.document_type not in requested)
-    labels = [_document_label(document) for document in ordered]
+    labels = [
+        one_line(f"{one.document_type or 'document'}: {one.filename or one.id}")
+        + (f", {moment(one.created_at)}" if one.created_at else "")
+        for one in ordered
+    ]
     choices = tuple(
-        (label if labels.count(label) == 1 else f"{label}, {document.id}", document.id)
+        (label if labels.count(label) == 1 else f"{label}, {document.id}", json.dumps(document.id))
         for label, document in zip(labels, ordered, strict=True)
     )
     return replace(field, title="Document", kind="choice", choices=choices)
-
-
-def _document_label(document: Document) -> str:
-    when = f", {moment(document.created_at)}" if document.created_at else ""
-    return one_line(f"{document.document_type or 'document'}: {document.filename or document.id}{when}")
 
 
 def _n_inputs(section: Section) -> int:
     """Count the inputs of a section; each row also has a button."""
     rows = [len(section.start[one.name]) * (len(one.columns) + 1) for one in section.fields if one.columns]
     return len(section.fields) + sum(rows)
-
-
-def objects(items: object) -> list[Json]:
-    """Give the objects of a list; none if it is not a list."""
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

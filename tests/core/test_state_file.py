@@ -147,7 +147,8 @@ def test_a_file_that_is_something_else(state_dir: Path, content: bytes) -> None:
     (state_dir / answers.FILE).write_bytes(content)
     if content:
         with pytest.raises(UsageError, match="set RUNKIT_STATE_DIR to a folder that you can write to"):
-            drafts.load(A)
+            answers.entries()
+        drafts.save(A, TYPED)
     else:
         assert drafts.load(A) is None
 
@@ -158,7 +159,9 @@ def test_a_folder_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="/dev/null/state"):
         answers.answer_log()
     with pytest.raises(UsageError, match="/dev/null/state"):
-        drafts.save(A, TYPED)
+        answers.begin({}, "Ada", {})
+    drafts.save(A, TYPED)
+    assert drafts.load(A) is None
 
 
 def test_where_it_is_without_a_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

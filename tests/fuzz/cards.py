@@ -28,7 +28,7 @@ class Card:
         self.heard: list[Snapshot] = [self.controller.snapshot]
         self.controller.subscribe(self.heard.append)
         self.is_open = True
-        self.page = display.describe_form(self.controller, {})
+        self.page = display.describe_form(self.controller)
         self.inputs_shown: Json = deepcopy(self.page["values"])  # what stands in the inputs of the page
         self.entries = deepcopy(entries)
         self.is_edited = self.is_unsaved = False

@@ -514,7 +514,7 @@ class Desk(RuleBasedStateMachine):
         """What was typed stands in the inputs, and the buttons say and offer what they do."""
         if not card.is_live:
             return
-        snapshot, page = card.controller.snapshot, display.describe_form(card.controller, {})
+        snapshot, page = card.controller.snapshot, display.describe_form(card.controller)
         if card.is_edited:
             card.inputs_shown, kept = page["values"], card.inputs_shown
             for now, entered, name, _ in card.inputs():

@@ -30,9 +30,9 @@ def submit(kernel: Kernel, decision: str, times: int = 1) -> None:
 
 
 def receipt(kernel: Kernel, card: str) -> str:
-    """Wait until the card is a receipt, give its HTML."""
+    """Wait until the card is a receipt, give its text."""
     kernel.until(lambda: VIEW not in kernel.shown[card])
-    return str(kernel.shown[card]["text/html"])
+    return str(kernel.shown[card]["text/plain"])
 
 
 def state(kernel: Kernel) -> str:

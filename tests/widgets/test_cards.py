@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,8 @@ def both(asking: Asking, value: Json) -> tuple[str, Json]:
     """The static twin and the page's description of a question with this value."""
     question = replace(asking.question(), value=value, label=str(value.get("label")))
     controller = AnswerController(asking.client, question, use_drafts=False)
-    return str(display.question_html(question, asking.client)), display.describe_form(controller, {})[
-        "question"
-    ]
+    shown = display.question_twin(question, asking.client)["text/html"]
+    return shown, display.describe_form(controller)["question"]
 
 
 def test_what_is_left_out_is_said(asking: Asking) -> None:
@@ -32,7 +32,7 @@ def test_what_is_left_out_is_said(asking: Asking) -> None:
         assert n_titles == text.count("1 more source not") == 20
         assert "32 more findings not shown here." in text
     shown, page = both(asking, {"proposals": [{"label": "p" * 2500, "agent": "tin"}] * 1050})
-    assert shown.count("pp… (500 more characters not shown here) (TIN)") == 50
+    assert re.sub("<[^>]+>", "", shown).count("pp… (500 more characters not shown here) (TIN)") == 50
     for text in (shown, json.dumps(page)):
         assert "1,000 more proposals not shown here" in text
 
@@ -43,10 +43,10 @@ def test_a_heavy_question(asking: Asking) -> None:
     finding = {"title": "<" * 9000, "sources": [source] * 40}
     proposals = [{"label": "<" * 9000, "artifacts": [finding] * 10}] * 10
     shown, page = both(asking, {"proposals": proposals})
-    assert len(shown) < 2_500_000
+    assert len(shown) < 2_600_000
     assert len(json.dumps(page)) < 2_500_000
     assert "more findings not shown here." in shown
-    assert page["sections"][0]["left_out"]
+    assert page["proposals"][2]["left_out"]
 
 
 def test_a_link_leads_where_it_says(asking: Asking) -> None:
@@ -57,7 +57,7 @@ def test_a_link_leads_where_it_says(asking: Asking) -> None:
         {"url": r"https://evil.example\@sec.gov"},
     ]
     _, page = both(asking, {"type": "dismissal", "artifacts": [{"title": "t", "sources": sources}]})
-    first, second, third = page["sections"][0]["evidence"][0]["sources"]
+    first, second, third = page["proposals"][0]["evidence"][0]["sources"]
     assert (first["name"], first["host"], first["mark"]) == ("SEC \\u202e", "sec.example", "▮▮▮")
     assert [one["url"] for one in (first, second, third)] == ["https://sec.example/a", None, None]
     assert second["name"] == "x: javascript:alert(1)"

@@ -54,7 +54,7 @@ def rate(form: FeedbackForm, rating: str, comment: str = "", clicks: int = 1) ->
 
 
 def first(form: FeedbackForm) -> Rating:
-    return next(iter(form.controller.snapshot.ratings.values()))
+    return next(iter(form.controller.snapshot.values()))
 
 
 def eventually(holds: Callable[[], object]) -> None:
@@ -164,7 +164,7 @@ def test_artifacts_without_id(client: Client, run: Run) -> None:
     """They are listed with the reason why they cannot be rated, and no inputs."""
     bare = run_with([{"title": "A finding", "type": "x"}, {"title": "A finding", "type": "x"}], run)
     controller = FeedbackController(client, bare)
-    assert (len(controller.artifacts), controller.rateable) == (2, {})
+    assert (len(controller.artifacts), controller.snapshot) == (2, {})
     assert static(controller)["text/html"].count("the API gave it no ID") == 2
 
 
@@ -172,7 +172,7 @@ def test_many_artifacts(client: Client, run: Run) -> None:
     """At most 20 are shown, and how many are not is said."""
     many = [{"title": f"Finding {number}", "type": "x", "id": str(number)} for number in range(25)]
     controller = FeedbackController(client, run_with(many, run))
-    assert len(controller.rateable) == 20
+    assert len(controller.snapshot) == 20
     assert "5 more artifacts not shown" in static(controller)["text/html"]
 
 

@@ -121,6 +121,21 @@ def test_a_name_is_asked_for(asking: Asking, in_a_page: Open, monkeypatch: pytes
     assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
 
 
+def test_a_name_is_kept_for_the_session(
+    asking: Asking, in_a_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next form offers the name that was typed into one before; `who=` still wins."""
+    monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")
+    in_a_page(InterruptForm(asking.client, asking.run())).tell(who=" Ana Ortiz ")
+    named = in_a_page(InterruptForm(asking.client, asking.run(), who="Bo")).drawn["status"]
+    status = in_a_page(InterruptForm(asking.client, asking.run())).drawn["status"]
+    assert (named["who"], named["login"], named["ask"]) == ("Bo", False, False)
+    assert (status["who"], status["login"], status["ask"]) == ("Ana Ortiz", False, False)
+    run = asking.run()
+    asking.client.runs.resume(run, run.interrupts[0].id, {"decision": "reject"})
+    assert list(runkit.answer_log()["answered_by"]) == ["Ana Ortiz"]
+
+
 def test_the_server_is_away(asking: Asking, in_a_page: Open) -> None:
     """A form that cannot reach the server says so, and that it can again."""
     form = InterruptForm(asking.client, asking.run())
@@ -157,7 +172,7 @@ def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any, in
     server.script = lambda asked: Answer(pending)
     form = InterruptForm(client, "run-1")
     assert form.controller is not None
-    assert "<img" not in display.twin(form.controller.question, client)["text/html"]
+    assert "<img" not in display.question_twin(form.controller.question, client)["text/html"]
     page = in_a_page(form)
     assert "\u202e" not in json.dumps(page.drawn, ensure_ascii=False)
 
@@ -209,8 +224,8 @@ def test_two_outputs_that_become_a_receipt(
     finish()
     head, card = bundles(shown)
     assert VIEW not in card
-    assert "Hit kept, " in card["text/html"]
-    assert "signed Ada" in card["text/html"]
+    assert "Hit kept, " in card["text/plain"]
+    assert "signed Ada" in card["text/plain"]
     assert "Watchlist hit is another person" in card["text/html"]
     assert ("a reason of ours" in card["text/html"]) is (receipts == "full")
     assert repr(form).endswith(", settled, SANDBOX)")
@@ -312,7 +327,7 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
     assert form.run.id == monitor.run.id == ratings.controller.run.id == run.id
     assert [repr(one).partition("(")[2].startswith(label) for one in (form, monitor, ratings)] == [True] * 3
     assert form.controller is not None
-    header = str(display.twin(form.controller.question, asking.client))
+    header = str(display.question_twin(form.controller.question, asking.client))
     for text in (repr(form), repr(monitor), repr(ratings), header, str(feedback.static(ratings.controller))):
         assert label in text
         assert run.id not in text

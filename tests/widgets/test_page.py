@@ -39,7 +39,7 @@ class Drawn:
     def show(self, heard: Sequence[Any] = ("", 0), **status: Any) -> None:
         """Tell the page what to draw, with another status if one is given, and what was heard of it."""
         self._n += 1
-        message = display.describe_form(self.controller, {})
+        message = display.describe_form(self.controller)
         message["status"] |= status
         self.page.evaluate("one => window.hear(one)", {**message, "n": self._n, "heard": [*heard]})
 

@@ -201,7 +201,7 @@ def test_a_document_is_chosen() -> None:
     ]
     form = Questionnaire(asks("verify_tin", **LETTER), on_file)
     field = next(one for one in form.sections[0].fields if one.name == "document_id")
-    assert field.choices == (("irs_letter: d2", "d2"), ("bill: march.pdf", "d1"))
+    assert field.choices == (("irs_letter: d2", '"d2"'), ("bill: march.pdf", '"d1"'))
     sent, _ = form.answer(form.received({"0": {"decision": "approve", "document_id": '"d1"'}}))
     assert sent is not None
     assert sent["actions"] == [{"type": "verify_tin", "payload": {"document_id": "d1"}}]

@@ -6,6 +6,7 @@ const DRAFT_MS = 400; // after the last keystroke, what was typed goes to Python
 const SLOW_MS = 4000; // without a result, the kernel or the server is busy or gone
 const MAX_RADIOS = 4; // choices; more get a dropdown
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
+const LONG = new Set(["long_text", "texts", "json"]); // fields of several lines
 const SLOW = "Still sending: the kernel or the server does not respond, and your answer may not have left yet. "
   + "Not responding? Rerun this cell.";
 const KEYS = [
@@ -27,10 +28,15 @@ function h(name, props, ...children) {
   return node;
 }
 
+const div = (style, ...children) => h("div", {class: style}, children);
+const bold = (text) => h("b", null, text);
 const pill = (text, tone) => h("span", {class: `rk-pill ${tone ?? ""}`}, text);
-const muted = (...children) => h("div", {class: "rk-muted"}, children);
+const muted = (text) => text && div("rk-muted", text);
 const note = (...children) => h("span", {class: "rk-muted"}, children);
+const kbd = (key) => key && h("kbd", null, key);
 const space = () => h("span", {class: "rk-space"});
+const toggleButton = (text, isOn, onclick, props) =>
+  h("button", {class: "rk-button", ...props, "aria-pressed": String(isOn), onclick}, isOn && "✓ ", text);
 const linkButton = (text, onclick, props) => h("button", {...props, class: "rk-link", onclick}, text);
 const errorLine = (path, id) => h("div", {class: "rk-error", id, "data-error": path, hidden: true});
 const business = (tag, name) =>
@@ -47,30 +53,39 @@ function announce(text) { // one region per page, which remains when the card is
 
 function source(one) {
   const link = h("a", {href: one.url, target: "_blank", rel: "noopener noreferrer"}, one.name);
-  return h("div", {class: "rk-source"},
+  return div("rk-source",
     h("div", null, h("bdi", null, one.url ? link : one.name), one.host && note(` (${one.host})`)),
     one.tier && h("span", {class: "rk-tier"}, `${one.mark} ${one.tier}`));
 }
 
-function finding(one) {
-  return h("div", {class: "rk-finding"},
-    h("div", null, h("b", null, one.title), " ", one.confidence && pill(one.confidence, one.tone)),
-    h("div", {class: "rk-evidence"},
-      h("div", null, one.summary),
-      h("div", null, one.sources.map(source))));
+const finding = (one) => div("rk-finding",
+  h("div", null, bold(one.title), " ", one.confidence && pill(one.confidence, one.tone)),
+  div("rk-evidence", h("div", null, one.summary), h("div", null, one.sources.map(source))));
+
+function said(text, tone, ...more) { // with its first sentence in bold
+  const [lead] = text.match(/^.*?[.:…](?= |$)/) ?? [text];
+  return div(`rk-said ${tone ?? ""}`, bold(lead), text.slice(lead.length), more);
 }
 
 function render({model, el}) {
   const id = globalThis.crypto?.randomUUID?.() ?? String(Math.random());
+  const region = (name, tag, props) => h(tag ?? "div", {...props, class: `rk-${name}`});
+  const nodes = {
+    top: region("top"), list: region("list", "nav", {"aria-label": "Questions"}),
+    pane: region("pane", "section", {tabindex: "-1", "aria-label": "Question"}),
+    body: region("body"), message: region("message"), bar: region("bar"), help: region("help"),
+  };
+  nodes.body.append(muted("Loading…"), div("rk-skeleton"));
+  nodes.pane.append(nodes.body, nodes.message, nodes.bar, nodes.help);
   const props = {class: "runkit-card mathjax_ignore tex2jax_ignore", "data-state": "loading"};
-  const root = el.appendChild(h("div", props));
+  const root = el.appendChild(h("div", props, nodes.top, div("rk-main", nodes.list, nodes.pane)));
   const drafts = {}; // what is in the inputs, by the digest of their question
   const opened = {}; // the addresses of the sources that were opened, by the digest of their question
   const comments = {}; // by artifact
-  const unfolded = new Set();
   const json = {}; // what each region shows
-  const nodes = {};
+  const unfolded = new Set();
   const isLab = () => root.closest(".jp-Notebook") !== null;
+  const byId = (dataId) => root.querySelector(`[data-id="${CSS.escape(dataId)}"]`);
   let state = null, sender = null, values = {}, armed = null;
   let sent = 0, waiting = 0, newest = 0; // numbers of messages: sent last, with an answer, and from Python
   let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
@@ -82,7 +97,7 @@ function render({model, el}) {
     try {
       model.send({...content, view: id, n: sent});
     } catch { // the kernel or the widget is gone
-      if (nodes.message) say("Not sent: this card has lost its kernel. Rerun this cell.", "attention");
+      say("Not sent: this card has lost its kernel. Rerun this cell.", "attention");
       return false;
     }
     return true;
@@ -105,10 +120,10 @@ function render({model, el}) {
     if (message.n === undefined || message.n <= newest) return; // an older state, overtaken by a newer one
     newest = message.n;
     receivedAt = performance.now();
-    const [view, n] = message.heard;
+    const [view, n] = message.heard, digest = message.question?.digest;
     if (view === id && n >= waiting) waiting = 0;
     if (!waiting && message.status?.state !== "sending") clearTimeout(slowTimer);
-    const digest = message.question?.digest;
+    if (!state) foldTwin();
     if (digest !== state?.question?.digest) {
       disarm();
       isSigning = message.status?.ask ?? false;
@@ -121,22 +136,19 @@ function render({model, el}) {
   // -- the two presses
 
   const isCombined = () => state.question.sections.length > 1;
+  const canAnswer = () => !state.status.final && !state.status.read_only;
   const chosen = (section) => section.verbs.find((one) => one.value === values[section.key].decision);
   const isBlank = (value) => String(value ?? "").trim() === "";
-  const pressButton = (value) => root.querySelector(`[data-id="press-${CSS.escape(value)}"]`);
+  const progress = (n = state.question.sections.length) => `${n - lacks().length} of ${n} answered`;
+  const input = (key, path) => byId(`in-${key}-${path}`);
 
   function lacks(verb) { // for each incomplete section the first input that its answer needs
-    return state.question.sections.map((section) => {
+    return state.question.sections.flatMap((section) => {
       const {key} = section, choice = isCombined() ? chosen(section) : verb;
-      if (!choice) return {key, path: "decision", text: "choose an answer"};
+      if (!choice) return [{key, path: "decision", text: "choose an answer"}];
       const path = choice.requires.find((one) => isBlank(values[key][one]));
-      return path && {key, path, text: "is required"};
-    }).filter(Boolean);
-  }
-
-  function progress() {
-    const n = state.question.sections.length;
-    return `${n - lacks().length} of ${n} answered`;
+      return path ? [{key, path, text: "is required"}] : [];
+    });
   }
 
   function disarm() {
@@ -150,21 +162,22 @@ function render({model, el}) {
 
   function press(value) {
     const verb = state.question.verbs.find((one) => one.value === value);
-    if (!verb || waiting || state.status.inert || takeName()) return;
-    if (armed?.value !== value) arm(verb);
+    const name = isSigning && byId("who")?.value.trim(); // is shown before anything is armed
+    if (!verb || waiting || state.status.inert) return;
+    if (name) sign(name);
+    else if (armed?.value !== value) arm(verb);
     else if (performance.now() - armed.at >= ARM_MS) sendAnswer(value); // a double click is one press
   }
 
   function arm(verb) {
     disarm();
-    const [first] = lacks(verb);
-    showErrors(first ? {[first.key]: {[first.path]: first.text}} : {});
+    const [first] = lacks(verb), button = byId(`press-${verb.value}`);
+    showErrors(first ? [first] : []);
     if (first) {
       say(`Not sent. ${isCombined() ? `${progress()}. ` : ""}Fix the field marked below.`, "fail");
-      (input(first.key, first.path) ?? root.querySelector(`[data-id="verb-${first.key}-0"]`))?.focus();
+      (input(first.key, first.path) ?? byId(`verb-${first.key}-0`))?.focus();
       return;
     }
-    const button = pressButton(verb.value);
     if (!document.activeElement?.matches(".runkit-card :is(textarea, input, select)")) button.focus();
     button.classList.add("rk-armed");
     say("");
@@ -185,33 +198,22 @@ function render({model, el}) {
     say(`Sending your answer… Signed ${state.status.who}`, "neutral");
   }
 
-  function takeName() { // a name that is typed, but not taken yet, is shown before anything is armed
-    const name = isSigning && root.querySelector('[data-id="who"]')?.value.trim();
-    if (name) sign(name);
-    return Boolean(name);
-  }
-
   function sign(name) {
     isSigning = false;
     if (name) send({who: name});
     else draw();
   }
 
-  function choose(section, value) {
-    values[section.key].decision = value;
+  function choose(decide) { // an answer for each section, not sent yet
+    for (const section of state.question.sections) values[section.key].decision = decide(section);
     typed();
     draw();
   }
 
   function chooseAll(key) {
-    for (const section of state.question.sections) {
-      const verb = section.verbs.find((one) => one.key === key);
-      values[section.key].decision = verb?.value ?? "";
-    }
-    typed();
-    draw();
+    choose((section) => section.verbs.find((one) => one.key === key)?.value ?? "");
     const [first] = lacks();
-    (first ? input(first.key, first.path) : pressButton(state.question.verbs[0].value))?.focus();
+    (first ? input(first.key, first.path) : byId(`press-${state.question.verbs[0].value}`))?.focus();
   }
 
   function typed() { // what is armed was another answer
@@ -223,124 +225,103 @@ function render({model, el}) {
 
   // -- inputs
 
-  const input = (key, path) => root.querySelector(`[data-id="in-${key}-${CSS.escape(path)}"]`);
-
-  function field(key, one, path, holder) {
+  function field(key, one, path = one.name, holder = values[key]) {
     const dataId = `in-${key}-${path}`, domId = `${id}-${dataId}`, value = holder[one.name];
     const set = (next) => { holder[one.name] = next; typed(); drawHints(); };
-    const title = h("b", null, one.title), isLong = one.kind === "long_text";
-    const below = [one.help && !isLong && muted(one.help), errorLine(`${key}-${path}`, `${domId}-error`)];
-    const common = {id: domId, "data-id": dataId, oninput: (event) => set(event.target.value)};
+    const isLong = one.kind === "long_text", title = bold(one.title);
+    const below = [!isLong && muted(one.help), errorLine(`${key}-${path}`, `${domId}-error`)];
+    const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value)};
     if (one.kind === "flag") {
-      const box = h("input", {...common, type: "checkbox", oninput: () => set(box.checked)});
-      box.checked = value === true;
-      return h("div", {class: "rk-field"}, h("label", null, box, " ", one.title), below);
+      const box = {type: "checkbox", checked: value === true, oninput: ({target}) => set(target.checked)};
+      return div("rk-field", h("label", null, h("input", {...common, ...box}), " ", one.title), below);
     }
     if (one.kind === "choice" && one.choices.length <= MAX_RADIOS) {
       const radios = one.choices.map(([label, choice], at) => {
-        const radioId = at ? `${dataId}-${at}` : dataId;
-        const oninput = () => set(choice);
-        const radio = h("input", {type: "radio", name: domId, "data-id": radioId, oninput});
-        radio.checked = choice === value;
-        return h("label", {class: "rk-radio"}, radio, " ", label);
+        const radio = {type: "radio", name: domId, checked: choice === value, oninput: () => set(choice)};
+        return h("label", null, h("input", {...radio, "data-id": at ? `${dataId}-${at}` : dataId}), " ", label);
       });
       return h("fieldset", {class: "rk-field", id: domId}, h("legend", null, title), radios, below);
     }
-    let node;
-    if (one.kind === "choice") {
-      const choices = [["choose…", ""], ...one.choices];
-      node = h("select", common, choices.map(([label, choice]) => h("option", {value: choice}, label)));
-    } else if (isLong || one.kind === "texts" || one.kind === "json") {
-      node = h("textarea", {...common, rows: 2});
-    } else {
-      node = h("input", {...common, type: one.kind === "date" ? "date" : "text", autocomplete: "off"});
-    }
-    node.value = value ?? "";
-    const label = h("label", {for: domId}, title, isLong && one.help && note(` ${one.help}`));
-    return h("div", {class: "rk-field"}, label, node, below);
+    const option = ([label, choice]) => h("option", {value: choice, selected: choice === value}, label);
+    const type = one.kind === "date" ? "date" : "text";
+    const control = one.kind === "choice" ? h("select", common, [["choose…", ""], ...one.choices].map(option))
+      : LONG.has(one.kind) ? h("textarea", {...common, rows: 2}, value)
+        : h("input", {...common, type, value, autocomplete: "off"});
+    return div("rk-field",
+      h("label", {for: domId}, title, isLong && one.help && note(` ${one.help}`)), control, below);
   }
 
-  function rows(key, one, holder) {
-    const list = holder[one.name];
+  function rows(key, one) {
+    const list = values[key][one.name];
     const change = (edit) => () => { edit(); typed(); redrawBody(); };
     const add = () => list.push(Object.fromEntries(one.columns.map((column) => [column.name, ""])));
-    const cell = (column, at) => {
-      const title = `${one.row} ${at + 1}: ${column.title}`;
-      return field(key, {...column, title}, `${one.name}.${at}.${column.name}`, list[at]);
-    };
-    const row = (_, at) => h("div", {class: "rk-row"},
-      one.columns.map((column) => cell(column, at)),
+    const cell = (column, at) => field(key, {...column, title: `${one.row} ${at + 1}: ${column.title}`},
+      `${one.name}.${at}.${column.name}`, list[at]);
+    const row = (_, at) => div("rk-row", one.columns.map((column) => cell(column, at)),
       linkButton(`Remove ${at + 1}`, change(() => list.splice(at, 1))));
-    return h("fieldset", {class: "rk-field"}, h("legend", null, h("b", null, one.title)), muted(one.help),
-      list.map(row),
-      errorLine(`${key}-${one.name}`),
+    return h("fieldset", {class: "rk-field"}, h("legend", null, bold(one.title)), muted(one.help),
+      list.map(row), errorLine(`${key}-${one.name}`),
       linkButton(`Add to ${one.title.toLowerCase()}`, change(add)));
   }
 
   function inputs(section) {
-    const {key} = section, holder = values[key], isOpen = unfolded.has(key);
-    const build = (one) => (one.kind === "rows" ? rows(key, one, holder) : field(key, one, one.name, holder));
-    const folded = section.fields.filter((one) => one.folded);
-    const open = section.fields.filter((one) => !one.folded);
+    const {key} = section, isOpen = unfolded.has(key);
+    const build = (one) => (one.kind === "rows" ? rows(key, one) : field(key, one));
+    const folded = section.fields.filter((one) => one.is_folded);
+    const open = section.fields.filter((one) => !one.is_folded);
     const edit = {"data-id": `edit-${key}`, "aria-expanded": String(isOpen)};
     return [
       open.map((one) => [build(one), one.name === "note" && chips(section)]),
-      folded.length > 0 && h("div", {class: "rk-fold"},
-        !isOpen && section.summary, " ", linkButton(isOpen ? "Close" : "Edit", () => fold(key), edit)),
-      isOpen && h("div", null, folded.map(build)),
+      folded.length > 0 && div("rk-fold",
+        !isOpen && section.summary, " ", linkButton(isOpen ? "Close" : "Edit", () => fold(section), edit)),
+      isOpen && folded.map(build),
     ];
   }
 
-  function chips(section) {
-    const holder = values[section.key];
-    const set = (text) => { holder.note = text; typed(); redrawBody(); input(section.key, "note")?.focus(); };
-    const chip = (text) => h("button",
-      {class: "rk-chip", "aria-pressed": String(holder.note === text), onclick: () => set(text)}, text);
-    return section.reasons.length > 0 && h("div", {class: "rk-chips"}, section.reasons.map(chip));
+  function chips({key, reasons}) {
+    const set = (text) => { values[key].note = text; typed(); redrawBody(); input(key, "note")?.focus(); };
+    const chip = (text) => toggleButton(text, values[key].note === text, () => set(text), {class: "rk-chip"});
+    return reasons.length > 0 && div("rk-chips", reasons.map(chip));
   }
 
   function toggle(key) {
     if (!unfolded.delete(key)) unfolded.add(key);
     draw();
+    return unfolded.has(key);
   }
 
-  function fold(key) {
-    toggle(key);
-    const section = state.question.sections.find((one) => one.key === key);
-    const first = section.fields.find((one) => one.folded);
-    if (unfolded.has(key) && first) {
-      (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
-    }
+  function fold({key, fields}) {
+    const first = fields.find((one) => one.is_folded);
+    if (toggle(key)) (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
   }
 
   function showErrors(errors) { // beside their inputs, which are unfolded for it
-    for (const section of state.question.sections) {
-      const names = Object.keys(errors[section.key] ?? {}).map((path) => path.split(".")[0]);
-      const isFolded = section.fields.some((one) => one.folded && names.includes(one.name));
-      if (isFolded && !unfolded.has(section.key)) fold(section.key);
+    for (const {key, path} of errors) {
+      const section = state.question.sections.find((one) => one.key === key);
+      const isFolded = section.fields.some((one) => one.is_folded && one.name === path.split(".")[0]);
+      if (isFolded && !unfolded.has(key)) fold(section);
     }
     return mark(errors);
   }
 
   function mark(errors) { // gives the first input with an error, and the errors that have no input
-    for (const node of root.querySelectorAll("[data-error]")) node.hidden = true;
-    for (const node of root.querySelectorAll("[aria-invalid]")) {
-      node.removeAttribute("aria-invalid");
-      node.removeAttribute("aria-describedby");
+    for (const line of root.querySelectorAll("[data-error]")) line.hidden = true;
+    for (const control of root.querySelectorAll("[aria-invalid]")) {
+      control.removeAttribute("aria-invalid");
+      control.removeAttribute("aria-describedby");
     }
     const unplaced = [];
     let first = null;
-    for (const [key, byPath] of Object.entries(errors)) {
-      for (const [path, text] of Object.entries(byPath)) {
-        const line = root.querySelector(`[data-error="${key}-${CSS.escape(path)}"]`);
-        const control = input(key, path);
-        control?.setAttribute("aria-invalid", "true");
-        if (line) {
-          line.hidden = false;
-          line.textContent = `✕ ${text}`;
-          control?.setAttribute("aria-describedby", line.id);
-          first ??= control;
-        } else unplaced.push(text);
+    for (const {key, path, text} of errors) {
+      const line = root.querySelector(`[data-error="${CSS.escape(`${key}-${path}`)}"]`);
+      const control = input(key, path);
+      control?.setAttribute("aria-invalid", "true");
+      if (!line) unplaced.push(text);
+      else {
+        line.hidden = false;
+        line.textContent = `✕ ${text}`;
+        control?.setAttribute("aria-describedby", line.id);
+        first ??= control;
       }
     }
     return [first, unplaced];
@@ -353,43 +334,31 @@ function render({model, el}) {
     if (json[name] === text) return false;
     json[name] = text;
     const at = document.activeElement, hadFocus = nodes[name].contains(at) && at !== nodes[name];
-    const held = hadFocus ? [at.dataset.id, at.selectionStart, at.selectionEnd] : null;
+    const {selectionStart, selectionEnd} = at ?? {};
     nodes[name].replaceChildren(...[build()].flat(9).filter(Boolean));
-    if (held) {
-      const again = held[0] && root.querySelector(`[data-id="${CSS.escape(held[0])}"]`);
-      (again || nodes.pane)?.focus();
-      try { if (again && held[1] !== null) again.setSelectionRange(held[1], held[2]); } catch { /* no text */ }
+    if (hadFocus) {
+      const again = at.dataset.id && byId(at.dataset.id);
+      (again || nodes.pane).focus();
+      try { again?.setSelectionRange(selectionStart, selectionEnd); } catch { /* no text */ }
     }
     return true;
   }
 
-  function redrawBody() {
-    delete json.body;
-    draw();
-  }
+  const redrawBody = () => { delete json.body; draw(); };
 
-  function frame() {
-    const hadFocus = root.contains(document.activeElement);
-    for (const name of Object.keys(json)) delete json[name];
-    const region = (name, tag = "div", props = {}) => (nodes[name] = h(tag, {class: `rk-${name}`, ...props}));
-    const pane = region("pane", "section", {tabindex: "-1", "aria-label": "Question"});
-    pane.append(region("body"), region("message"), region("bar"), region("help"));
-    const main = () => h("div", {class: "rk-main"}, region("list", "nav", {"aria-label": "Questions"}), pane);
-    root.replaceChildren(region("top"), state.kind === "inbox" ? main() : pane);
-    root.dataset.kind = state.kind;
-    if (hadFocus) pane.focus();
-    const output = root.closest(".jp-OutputArea"); // by now the card is in the page, beside its static twin
+  function foldTwin() { // by now the card is in the page, beside its static twin
+    const output = root.closest(".jp-OutputArea");
     for (const twin of output?.querySelectorAll(".runkit-twin") ?? []) twin.removeAttribute("open");
     for (const line of output?.querySelectorAll(".runkit-nobuttons") ?? []) line.hidden = true;
   }
 
   function draw() {
-    if (root.dataset.kind !== state.kind) frame();
     const {question, status} = state;
+    root.dataset.kind = state.kind;
     root.dataset.state = status?.state ?? state.kind;
     if (state.kind === "inbox") {
       patch("top", state.top, top);
-      patch("list", state.rows, list);
+      patch("list", state.rows, () => state.rows.map(item));
     }
     if (state.kind === "feedback") {
       patch("body", [state.rows, state.title, [...unfolded]], ratings);
@@ -409,13 +378,14 @@ function render({model, el}) {
     announce([status?.message, state.spoken].filter(Boolean).join(" "));
   }
 
-  const empty = () => [h("div", {class: "rk-ask"}, state.empty.title), muted(state.empty.text)];
+  const empty = () => [div("rk-ask", state.empty.title), muted(state.empty.text)];
 
   function drawStatus() {
-    const {status} = state, errors = JSON.stringify(status.errors);
-    const isNew = errors !== "{}" && errors !== json.errors;
-    json.errors = errors;
-    const [first, unplaced] = isNew ? showErrors(status.errors) : mark(status.errors);
+    const {status} = state, text = JSON.stringify(status.errors), isNew = text !== "{}" && text !== json.errors;
+    const errors = Object.entries(status.errors).flatMap(([key, byPath]) =>
+      Object.entries(byPath).map(([path, words]) => ({key, path, text: words})));
+    json.errors = text;
+    const [first, unplaced] = isNew ? showErrors(errors) : mark(errors);
     say([status.message, ...unplaced].filter(Boolean).join(" "), status.tone);
     if (isNew) first?.focus();
   }
@@ -426,87 +396,73 @@ function render({model, el}) {
     (next?.querySelector(".rk-pane") ?? root.closest(".jp-Cell[tabindex], .jp-Notebook[tabindex]"))?.focus();
   }
 
-  const canAnswer = () => !state.status.final && !state.status.read_only;
-
-  function withLead(text) { // with its first sentence in bold
-    const [lead] = text.match(/^.*?[.:…](?= |$)/) ?? [text];
-    return [h("b", null, lead), text.slice(lead.length)];
-  }
-
   function say(text, tone) {
     const copy = state?.status?.copy;
     const copyButton = () => linkButton("Copy your draft", () => navigator.clipboard?.writeText(copy));
-    patch("message", [text, tone, copy], () =>
-      text && h("div", {class: `rk-said ${tone ?? ""}`}, withLead(text), copy && copyButton()));
+    patch("message", [text, tone, copy], () => text && said(text, tone, copy && copyButton()));
   }
 
   function body() {
-    const {question, status} = state;
+    const {question, status} = state, [section] = question.sections;
     return [
-      h("div", {class: "rk-head"}, business("h2", question.business), h("code", null, question.run), space(),
+      div("rk-head", business("h2", question.business), h("code", null, question.run), space(),
         note(`${question.mode} · ${question.host}`)),
-      h("div", {class: "rk-ask"}, question.title), muted(question.asked),
-      status.receipt && h("div", {class: `rk-said ${status.tone}`}, withLead(status.receipt)),
-      question.sections.map(proposal),
-      !isCombined() && canAnswer() && [inputs(question.sections[0]), errorLine("0-decision")],
+      div("rk-ask", question.title), muted(question.asked),
+      status.receipt && said(status.receipt, status.tone),
+      question.proposals.map(proposal), muted(question.more), muted(section.reason),
+      !isCombined() && canAnswer() && [inputs(section), errorLine("0-decision")],
       canAnswer() && signature(),
       h("details", null, h("summary", null, "What the agent sent, as JSON"), h("pre", null, question.raw)),
     ];
   }
 
-  function proposal(section, at) {
-    const {evidence} = section, isOpen = isCombined() && canAnswer();
-    return h("div", {class: "rk-proposal"},
-      isCombined() && h("div", null, h("b", null, `${at + 1}. ${section.title}`), note(` ${section.agent}`)),
-      section.reason && muted(section.reason),
-      evidence.length ? evidence.map(finding) : muted("The agent gave no evidence."),
-      section.left_out && muted(section.left_out),
-      isOpen && [inputs(section), choices(section)]);
+  function proposal(one, at) {
+    const {proposals, sections} = state.question;
+    return div("rk-proposal",
+      proposals.length > 1 && h("div", null, bold(`${at + 1}. ${one.title}`), note(` ${one.agent}`)),
+      one.evidence.length ? one.evidence.map(finding) : muted("The agent gave no evidence."),
+      muted(one.left_out),
+      isCombined() && canAnswer() && [inputs(sections[at]), choices(sections[at])]);
   }
 
   function choices(section) {
-    const choice = chosen(section);
-    const buttons = section.verbs.map((verb, at) => {
-      const isChosen = verb === choice, onclick = () => choose(section, verb.value);
-      const props = {"data-id": `verb-${section.key}-${at}`, "aria-pressed": String(isChosen), onclick};
-      return h("button", {class: "rk-button", ...props}, isChosen ? `✓ ${verb.button}` : verb.button);
-    });
-    return h("div", {class: "rk-choices"}, buttons,
-      choice && note("Your choice, not sent yet"), errorLine(`${section.key}-decision`));
+    const {key, verbs} = section, choice = chosen(section);
+    const button = (verb, at) => toggleButton(verb.button, verb === choice,
+      () => choose((one) => (one === section ? verb.value : values[one.key].decision)),
+      {"data-id": `verb-${key}-${at}`});
+    return div("rk-choices", verbs.map(button),
+      choice && note("Your choice, not sent yet"), errorLine(`${key}-decision`));
   }
 
   function signature() {
-    const {who, login} = state.status;
-    if (isSigning) {
-      const props = {id: `${id}-who`, "data-id": "who", type: "text", autocomplete: "off", maxlength: 80};
-      return h("div", {class: "rk-field"},
-        h("label", {for: props.id}, h("b", null, "Your name"),
-          note(` goes into the audit record, else ${who} (login)`)),
-        h("input", {...props, onchange: (event) => sign(event.target.value.trim())}));
+    const {who, login} = state.status, domId = `${id}-who`;
+    const change = () => { isSigning = true; draw(); byId("who")?.focus(); };
+    if (!isSigning) {
+      return div("rk-who rk-muted", "You answer as ", bold(who), login ? " (login). " : ". ",
+        linkButton("Change", change, {"data-id": "change"}));
     }
-    const change = () => { isSigning = true; draw(); root.querySelector('[data-id="who"]')?.focus(); };
-    return h("div", {class: "rk-who rk-muted"},
-      "You answer as ", h("b", null, who), login ? " (login). " : ". ",
-      linkButton("Change", change, {"data-id": "change"}));
+    const name = {id: domId, "data-id": "who", type: "text", autocomplete: "off", maxlength: 80};
+    return div("rk-field",
+      h("label", {for: domId}, bold("Your name"), note(` goes into the audit record, else ${who} (login)`)),
+      h("input", {...name, onchange: ({target}) => sign(target.value.trim())}));
   }
 
   function bar() {
     const {question, status} = state;
-    const button = (props, ...children) => h("button", {class: "rk-button", ...props}, children);
-    const kbd = (key) => key && h("kbd", null, key);
+    const button = (dataId, onclick, ...children) =>
+      h("button", {class: "rk-button", "data-id": dataId, onclick}, children);
     if (status.state === "unknown") {
-      const onclick = () => send({check: true});
-      return status.checking ? [] : button({"data-id": "check", onclick}, "Check again");
+      return !status.checking && button("check", () => send({check: true}), "Check again");
     }
     const verbs = question.verbs.map((verb, at) => {
-      const isMain = at === 0, onclick = () => press(verb.value);
-      const style = `rk-button rk-verb ${isMain ? "rk-main-verb" : ""}`;
-      return button({class: style, "data-id": `press-${verb.value}`, onclick},
-        h("span", {class: "rk-calm"}, verb.button, kbd(isMain ? "Ctrl Enter" : verb.key)),
+      const node = button(`press-${verb.value}`, () => press(verb.value),
+        h("span", {class: "rk-calm"}, verb.button, kbd(at ? verb.key : "Ctrl Enter")),
         h("span", {class: "rk-again"}, verb.again));
+      node.classList.add("rk-verb", ...(at ? [] : ["rk-main-verb"]));
+      return node;
     });
-    const all = question.all.map(([text, key]) => button({onclick: () => chooseAll(key)}, text, kbd(key)));
-    const later = () => button({"data-id": "later", onclick: putOff}, "Later", kbd("H"));
+    const all = question.all.map(([text, key]) => button(`all-${key}`, () => chooseAll(key), text, kbd(key)));
+    const later = () => button("later", putOff, "Later", kbd("H"));
     nodes.hints = h("span", {class: "rk-hints rk-muted"});
     return [verbs, all, state.kind === "inbox" && later(), nodes.hints];
   }
@@ -517,8 +473,7 @@ function render({model, el}) {
     nodes.hints.textContent = armed ? "Esc to cancel" : combined ? progress() : isLab() ? "? keys" : "";
     const isIncomplete = Boolean(combined && lacks().length);
     nodes.bar.querySelector(".rk-main-verb")?.classList.toggle("rk-dim", isIncomplete);
-    const help = () => KEYS.map(([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`));
-    patch("help", isHelp, () => isHelp && help());
+    patch("help", isHelp, () => isHelp && KEYS.map(([key, what]) => h("span", null, kbd(key), ` ${what}`)));
   }
 
   // -- inbox and ratings
@@ -527,15 +482,14 @@ function render({model, el}) {
     const it = state.top;
     nodes.age = note();
     drawAge();
-    const filter = {type: "text", placeholder: "Filter", onchange: (event) => send({filter: event.target.value})};
-    const names = {class: "rk-filter", "data-id": "filter", "aria-label": "Filter questions"};
+    const filter = {type: "text", placeholder: "Filter", class: "rk-filter", "data-id": "filter",
+      "aria-label": "Filter questions", onchange: ({target}) => send({filter: target.value})};
     const refresh = {"data-id": "refresh", title: "Refresh all", "aria-label": "Refresh all"};
     return [
-      h("b", null, it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""),
-      it.oldest && note(`oldest ${it.oldest}`), space(), note("Signed as ", h("b", null, it.who)), nodes.age,
-      it.filter && h("input", {...filter, ...names}),
+      bold(it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""), it.oldest && note(`oldest ${it.oldest}`),
+      space(), note("Signed as ", bold(it.who)), nodes.age, it.filter && h("input", filter),
       linkButton("↻", () => send({refresh: true}), refresh),
-      it.error && h("div", {class: "rk-said attention"}, it.error),
+      it.error && div("rk-said attention", it.error),
     ];
   }
 
@@ -545,28 +499,18 @@ function render({model, el}) {
     nodes.age.textContent = `updated ${Math.round(seconds)} s ago`;
   }
 
-  const list = () => state.rows.map(item);
-
   function item(row) {
-    if (row.head) return h("div", {class: "rk-group"}, row.head);
+    if (row.head) return div("rk-group", row.head);
     const props = {class: `rk-item ${row.is_done ? "rk-done" : ""}`, "data-id": `row-${row.key}`};
-    const current = {"aria-current": row.is_open ? "true" : null, disabled: row.is_fixed};
+    const current = {"aria-current": row.is_open && "true", disabled: row.is_fixed};
     return h("button", {...props, ...current, onclick: () => openRow(row.key)},
       h("span", {class: "rk-name"}, business("b", row.business), h("code", null, row.run)),
       h("span", {class: `rk-age ${row.tone}`}, row.age),
       h("span", {class: "rk-line"}, row.question));
   }
 
-  function openRow(key) {
-    sendDraft();
-    send({open: key});
-    nodes.pane.focus();
-  }
-
-  function putOff() {
-    sendDraft();
-    send({later: state.rows.find((row) => row.is_open)?.key});
-  }
+  const openRow = (key) => { sendDraft(); send({open: key}); nodes.pane.focus(); };
+  const putOff = () => { sendDraft(); send({later: state.rows.find((row) => row.is_open)?.key}); };
 
   function step(by) {
     const items = state.rows.filter((row) => row.key && !row.is_fixed);
@@ -574,38 +518,28 @@ function render({model, el}) {
     if (next) openRow(next.key);
   }
 
-  const ratings = () => [h("div", {class: "rk-ask"}, state.title), state.rows.map(rating)];
+  const ratings = () => [div("rk-ask", state.title), state.rows.map(rating)];
 
   function rating(row) {
-    const thumb = (value, words) => {
-      const isOn = row.rating === value;
-      const props = {"data-id": `${value}-${row.id}`, "aria-label": `${words}: ${row.title}`};
-      const onclick = () => send({rate: row.id, rating: value, comment: comments[row.id] ?? ""});
-      const pressed = {class: "rk-button rk-thumb", "aria-pressed": String(isOn)};
-      return h("button", {...props, ...pressed, onclick}, isOn ? `✓ ${words}` : words);
-    };
-    const openComment = () => {
-      toggle(row.id);
-      root.querySelector(`[data-id="c-${CSS.escape(row.id)}"]`)?.focus();
-    };
-    const canRate = row.id && !state.read_only;
-    return h("div", {class: "rk-proposal"},
-      h("div", {class: "rk-head"},
-        h("b", null, row.title), row.confidence && pill(row.confidence, row.tone), space(),
-        canRate && [thumb("positive", "Helpful"), thumb("negative", "Not helpful"),
-          linkButton("comment", openComment, {"data-id": `link-${row.id}`})]),
+    const thumb = (value, words) => toggleButton(words, row.rating === value,
+      () => send({rate: row.id, rating: value, comment: comments[row.id] ?? ""}),
+      {class: "rk-button rk-thumb", "data-id": `${value}-${row.id}`, "aria-label": `${words}: ${row.title}`});
+    const openComment = () => { toggle(row.id); byId(`c-${row.id}`)?.focus(); };
+    const buttons = () => [thumb("positive", "Helpful"), thumb("negative", "Not helpful"),
+      linkButton("comment", openComment, {"data-id": `link-${row.id}`})];
+    return div("rk-proposal",
+      div("rk-head", bold(row.title), row.confidence && pill(row.confidence, row.tone), space(),
+        row.id && !state.read_only && buttons()),
       h("div", null, row.summary),
-      row.text && h("div", {class: row.problem ? "rk-error" : "rk-muted"}, row.text),
+      row.text && div(row.problem ? "rk-error" : "rk-muted", row.text),
       unfolded.has(row.id) && comment(row));
   }
 
   function comment(row) {
-    const dataId = `c-${row.id}`, domId = `${id}-${dataId}`;
-    const oninput = (event) => { comments[row.id] = event.target.value; };
-    return [
-      h("label", {class: "rk-muted", for: domId}, "Comment, sent with the rating"),
-      h("textarea", {id: domId, "data-id": dataId, rows: 2, maxlength: 5000, oninput}, comments[row.id]),
-    ];
+    const area = {"data-id": `c-${row.id}`, rows: 2, maxlength: 5000};
+    const set = ({target}) => { comments[row.id] = target.value; };
+    return h("label", {class: "rk-field"}, note("Comment, sent with the rating"),
+      h("textarea", {...area, oninput: set}, comments[row.id]));
   }
 
   function watchZoom() { // the kernel keeps the zoom of a chart that it redraws
@@ -630,7 +564,7 @@ function render({model, el}) {
     if (event.key === "Escape") {
       if (armed) disarm();
       else if (state?.kind === "inbox" && !isField) root.querySelector('[aria-current="true"]')?.focus();
-      else nodes.pane?.focus();
+      else nodes.pane.focus();
     } else if (event.repeat && (isSend || !isField)) { // a held key is one press
       if (!["ArrowDown", "ArrowUp", "Tab"].includes(event.key)) event.preventDefault();
       return;
@@ -642,36 +576,33 @@ function render({model, el}) {
 
   function act(key) {
     if (!isLab() || !state?.question) return false;
-    const {question} = state, isInbox = state.kind === "inbox", [section] = question.sections;
-    const by = {j: 1, ArrowDown: 1, k: -1, ArrowUp: -1}[key];
-    const has = (word) => word === key.toUpperCase();
-    const all = question.all.find(([, word]) => has(word));
-    const verb = question.verbs.find((one) => has(one.key));
-    if (by && isInbox) step(by);
-    else if (key === "Enter") (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus();
-    else if (all) chooseAll(all[1]);
-    else if (verb) press(verb.value);
-    else if (key === "h" && isInbox) putOff();
-    else if (key === "e" && section.fields.some((one) => one.folded)) fold(section.key);
-    else if (key === "?") {
-      isHelp = !isHelp;
-      drawHints();
-    } else return false;
-    return true;
+    const {question} = state, has = (word) => word === key.toUpperCase();
+    const all = question.all.find(([, word]) => has(word)), verb = question.verbs.find((one) => has(one.key));
+    const folding = question.sections[0].fields.some((one) => one.is_folded);
+    const next = () => step(1), previous = () => step(-1);
+    const inbox = {j: next, ArrowDown: next, k: previous, ArrowUp: previous, h: putOff};
+    const keys = {
+      ...(state.kind === "inbox" ? inbox : {}),
+      Enter: () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus(),
+      ...(folding ? {e: () => fold(question.sections[0])} : {}),
+      "?": () => { isHelp = !isHelp; drawHints(); },
+    };
+    const action = all ? () => chooseAll(all[1]) : verb ? () => press(verb.value) : keys[key];
+    action?.();
+    return Boolean(action);
   }
 
-  root.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href]");
+  root.addEventListener("click", ({target}) => {
+    const link = target.closest("a[href]");
     if (link && state?.question) (opened[state.question.digest] ??= new Set()).add(link.href);
   });
-  root.addEventListener("focusin", (event) => {
-    if (armed && event.target !== armed.anchor && event.target !== armed.button) disarm();
+  root.addEventListener("focusin", ({target}) => {
+    if (armed && target !== armed.anchor && target !== armed.button) disarm();
   });
-  root.addEventListener("focusout", (event) => {
-    if (armed && !root.contains(event.relatedTarget)) disarm();
+  root.addEventListener("focusout", ({relatedTarget}) => {
+    if (armed && !root.contains(relatedTarget)) disarm();
   });
   root.addEventListener("keydown", onKey);
-  root.append(muted("Loading…"), h("div", {class: "rk-skeleton"}));
   const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
   announce("");
   listen();
