@@ -450,7 +450,7 @@ def test_the_kernel_knows_no_secret(labelled, tmp_path, monkeypatch, state_dir):
             f'key = "{KEY}"\nraise ValueError("x" * 480 + key)',
             r"cell 2 of own.ipynb failed: ValueError: xxx.*\n    key = ",
         ),
-        ("import os\nos._exit(3)", r"cell 2 of own.ipynb failed: the kernel died"),
+        ("import os\nos._exit(3)", r"cell 2 of own.ipynb failed: Kernel died"),
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
