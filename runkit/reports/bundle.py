@@ -11,10 +11,10 @@ import os
 import pickle
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -29,6 +29,9 @@ from runkit.tables.frames import Frames, frames
 from runkit.tables.sources import Record, records_of
 from runkit.text import Markup, agent_title, block, html_table, plural, shorten, timestamp, visible
 
+if TYPE_CHECKING:
+    from runkit.reports.templates import Template
+
 MAX_IDS = 10  # in the table; the first cell has all
 CSS_CLASS = "runkit-provenance"  # of the block in a notebook's HTML
 KEY_VARIABLES = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
@@ -40,6 +43,7 @@ _LOCAL_COLUMNS = {  # values that differ between machines and times of reading
     "interrupts": ["decision", "answered_by"],
     "problems": ["location"],
 }
+NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
 
@@ -58,8 +62,8 @@ class Provenance:
     masked: Mapping[str, int]
     texts: Mapping[str, int]
     settings: tuple[str, ...]
-    made_at: str
-    version: str
+    made_at: str = field(default_factory=lambda: timestamp(datetime.now(UTC)))
+    version: str = runkit.__version__
 
     def facts(self) -> dict[str, str]:
         """Return the rows of the table: text by name."""
@@ -154,19 +158,16 @@ def heading(f: Frames) -> str:
     return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
 
 
-def redaction_policy(redact: bool | Redaction) -> Redaction | None:
-    """Read the argument `redact`: True is the default policy, False masks keys only."""
-    if isinstance(redact, Redaction):
-        return redact
-    if isinstance(redact, bool):
-        return Redaction() if redact else None
-    raise UsageError(f"redact={redact!r} cannot be used; expected True, False or a runkit.Redaction.")
+def make_masker(redact: bool | Redaction = True) -> Masker:
+    """Create a masker that also masks the API keys of the environment and of this process's clients.
 
-
-def make_masker(policy: Redaction | None, template: str = "") -> Masker:
-    """Create a masker that also masks the API keys of the environment and of this process's clients."""
+    `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
+    """
+    if not isinstance(redact, bool | Redaction):
+        raise UsageError(f"redact={redact!r} cannot be used; expected True, False or a runkit.Redaction.")
+    policy = Redaction() if redact is True else redact or None
     keys = {*(os.environ.get(name, "") for name in KEY_VARIABLES), *IN_USE.values()}
-    return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH], template)
+    return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 
 class _Records(list[Record]):
@@ -210,16 +211,13 @@ def read_source(source: object, actions: pd.DataFrame | None = None) -> Source:
 
 
 def redact_source(
-    source: Source,
-    policy: Redaction | None,
-    masker: Masker,
-    *,
-    template: tuple[str, str],
-    labels: Labels = NO_LABELS,
+    source: Source, masker: Masker, template: Template | None = None, labels: Labels = NO_LABELS
 ) -> ReportData:
-    """Mask the data and the labels, and describe the provenance; `template`: name and SHA-256."""
+    """Mask the data and the labels, and describe the provenance."""
+    name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
+    masker.own_words = template.text if template else ""
     why = source.frames.coverage.why or ""
-    texts = [*labels, template[0], why, *(run.to_json() for run in source.runs)]
+    texts = [*labels, name, why, *(run.to_json() for run in source.runs)]
     tables = masker.tables(source.tables(), texts)
     answers, actions = tables.pop("answers"), tables.pop("actions", None)
     # a tax number can be recovered from the digest of an answer by trying all numbers
@@ -241,13 +239,11 @@ def redact_source(
         missing=_missing(f),
         archive_version=f.version,
         digest=digest_of(f),
-        template=masker.text(template[0]),
-        template_digest=template[1],
+        template=masker.text(name),
+        template_digest=digest,
         masked=dict(masker.counts),
         texts=masker.texts,
-        settings=_settings(policy),
-        made_at=timestamp(datetime.now(UTC)),
-        version=runkit.__version__,
+        settings=_settings(masker.policy),
     )
     return ReportData(f, runs, answers, about, Labels(*map(masker.text, labels)), actions)
 

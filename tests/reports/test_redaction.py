@@ -24,9 +24,7 @@ JWT = "eyJhbGciOi.eyJzdWIiOiIx.c2ln-_x"
 
 def material(source: object, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> ReportData:
     """What a report on runs or frames hands to its template."""
-    chosen = policy or Redaction()
-    masker = Masker(chosen, keys)
-    return redact_source(read_source(source), chosen, masker, template=("t", "d"))
+    return redact_source(read_source(source), Masker(policy or Redaction(), keys))
 
 
 def masked(text: str, policy: Redaction | None = None, keys: tuple[str, ...] = ()) -> str:
@@ -277,7 +275,7 @@ def test_one_run_tells_what_is_masked_in_another():
 def test_the_key_of_a_client_is_masked_whatever_its_format():
     """One that came in code, and not from the environment."""
     with runkit.Client("corporate-key", "http://127.0.0.1:1/v1"):
-        assert make_masker(None).text("with corporate-key") == "with [key 1]"
+        assert make_masker(False).text("with corporate-key") == "with [key 1]"
 
 
 def test_masks_number_the_values():
