@@ -148,7 +148,7 @@ def unescape_all(text: str) -> str:
 def _unescape_match(match: re.Match[str]) -> str:
     escape = match[0]
     if escape[0] == "\\":
-        return str(json.loads(f'"{escape}"'))
+        return jsontext.as_unicode(json.loads(f'"{escape}"'))  # half a surrogate pair is no text
     return unquote(unescape(escape)) if escape[0] in "&%" else ""
 
 
