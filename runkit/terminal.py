@@ -19,7 +19,6 @@ from runkit.text import agent_title, moment, one_line, plural, short_id, shorten
 
 Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
 CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}  # ANSI
-HEADS = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
 MAX_CELL, MAX_NAME = 60, 40  # characters
 ANSWER_HINT = (
     "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
@@ -67,10 +66,11 @@ def outcomes(f: Frames) -> list[str]:
     return [firsts.get(run_id, MISSING) for run_id in f.runs["run_id"]]
 
 
-def run_rows(f: Frames) -> list[list[Cell]]:
-    """Give a row of cells under `HEADS` for each run."""
+def run_table(f: Frames) -> list[str]:
+    """Lay out a row for each run: its outcome or question, and where its time went."""
     pairs = zip(f.runs.to_dict("records"), outcomes(f), strict=True)
-    return [list(_run_cells(run, outcome)) for run, outcome in pairs]
+    heads = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
+    return table(heads, [list(_run_cells(*pair)) for pair in pairs], right=("Work", "Waiting"))
 
 
 def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:
