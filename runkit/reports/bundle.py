@@ -67,17 +67,13 @@ class Provenance:
 
     def facts(self) -> dict[str, str]:
         """Return the rows of the table: text by name."""
-        left = len(self.run_ids) - MAX_IDS
-        hosts = ", ".join(self.hosts) or "an unknown host"
+        left, version = len(self.run_ids) - MAX_IDS, self.archive_version
         more = f", and {left:,} more (all are in the first code cell)" if left > 0 else ""
+        hosts = ", ".join(self.hosts) or "an unknown host"
         facts = {
             "runs": f"{len(self.run_ids):,}: {', '.join(self.run_ids[:MAX_IDS])}{more}",
             "read": f"{self.read_at or 'at an unknown time'}, from {hosts}",
-        }
-        version = self.archive_version
-        if version is not None:
-            facts["archive"] = f"version {version}: archive.frames(version={version})"
-        return facts | {
+            "archive": "" if version is None else f"version {version}: archive.frames(version={version})",
             "complete": f"no: {self.missing}" if self.missing else "yes",
             "redaction": self.redaction(),
             "data digest": f"SHA-256 {self.digest} of the redacted frames",
@@ -86,6 +82,7 @@ class Provenance:
             "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
             "If all runs have ended, the data digest is the same.",
         }
+        return {name: words for name, words in facts.items() if words}
 
     def redaction(self) -> str:
         """Describe what was masked and what was left on purpose."""
@@ -147,10 +144,7 @@ def heading(f: Frames) -> str:
     runs, n_runs = f.runs, plural(len(f.runs), "run")
     names = [shorten(name) for name in runs["business_name"].dropna().unique()]
     if len(runs) == 1:
-        agent, agent_name = (
-            None if pd.isna(word) else word for word in runs[["agent", "agent_name"]].iloc[0]
-        )
-        return names[0] if names else agent_title(agent, agent_name)
+        return names[0] if names else agent_title(*runs[["agent", "agent_name"]].iloc[0])
     if runs["business_name"].isna().any():
         return n_runs
     if len(names) == 1:
@@ -264,9 +258,8 @@ def _missing(f: Frames) -> str | None:
     """Say what was not read; None if everything was, even if older copies of runs were left out."""
     if f.is_complete:
         return None
-    refused = f.coverage.refused
-    parts = [f"{plural(refused, 'record')} refused" if refused else "", f.coverage.why or ""]
-    return "; ".join(filter(None, parts))
+    refused = f"{plural(f.coverage.refused, 'record')} refused" if f.coverage.refused else None
+    return "; ".join(filter(None, [refused, f.coverage.why]))
 
 
 def digest_of(f: Frames) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from runkit.charts import one_run
 from runkit.charts.overview import Tile, tiles
-from runkit.charts.panel import lasting, words_of
+from runkit.charts.panel import lasting
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.reports.bundle import ReportData, heading
@@ -18,7 +18,6 @@ from runkit.style import MISSING, OUTCOMES, TIERS
 from runkit.tables.frames import Frames
 from runkit.text import duration, moment, plural
 
-NAMED = 3  # titles in a sentence
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
 
 
@@ -50,18 +49,22 @@ def head(data: ReportData) -> Part:
         sides=[_side(side) for side in sides],
         totals=_totals(f),
         numbers=_numbers(f) if n_runs == 1 else () if sides else tiles(f),
-        needs=[*(_needs(f) if n_runs == 1 else ()), *_incomplete(data)],
+        needs=_needs(f) if n_runs == 1 else {},
+        notes=_notes(data),
     )
 
 
-def _incomplete(data: ReportData) -> list[str]:
-    """Say what was not read, or which copies of runs were left out."""
-    n_refused = data.frames.coverage.refused
-    if data.provenance.missing:
-        return [f"Not complete: {data.provenance.missing}."]
-    if n_refused:
-        return [f"{plural(n_refused, 'older copy', 'older copies')} of runs left out."]
-    return []
+def _notes(data: ReportData) -> list[str]:
+    """Say what was not delivered or not read, or which copies of runs were left out."""
+    f, missing, n_older = data.frames, data.provenance.missing, data.frames.coverage.refused
+    notes = []
+    if len(f.runs) == 1 and not f.runs["has_steps"].all():
+        notes.append("The steps were not delivered; times are not known.")
+    if missing:
+        notes.append(f"Not complete: {missing}.")
+    elif n_older:
+        notes.append(f"{plural(n_older, 'older copy', 'older copies')} of runs left out.")
+    return notes
 
 
 def _modes(f: Frames) -> list[str]:
@@ -128,32 +131,18 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
     )
 
 
-def _needs(f: Frames) -> list[str]:
+def _needs(f: Frames) -> dict[str, list[Any]]:
     """List what a reader of one run should look at: what is open, weak, decided by policy, or failed."""
     [run], asks, own = records(f.runs), f.interrupts, own_findings(f)
-    items = {
-        str(what): rows["item"] for what, rows in one_run.open_items(f).table.groupby("what", sort=False)
-    }
+    items = dict(iter(one_run.open_items(f).table.groupby("what", sort=False)["item"]))
     items.pop("no result", None)  # the banner says so
     items["finding without a source"] = own.loc[own["n_sources"] == 0, "title"]
     stated = run["confidence"]
-    weaker = CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ()
-    for word in weaker:
+    for word in CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ():
         titles = own.loc[own["confidence"] == word, "title"]
         items[f"{word} finding under an output of {stated} confidence"] = titles
     for way in RESOLUTIONS:
-        items[f"{OUTCOMES[way].lower()}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
+        items[f"{OUTCOMES[way]}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
     if run["status"] != "error":
         items["step failed"] = one_run.failed(f).table["label"]
-    needs = [
-        f"{what[0].upper()}{what[1:]}: {_first_titles(rows)}" for what, rows in items.items() if len(rows)
-    ]
-    if not run["has_steps"]:
-        needs.append("The steps were not delivered; times are not known.")
-    return needs
-
-
-def _first_titles(titles: pd.Series[Any]) -> str:
-    """Give the first few titles."""
-    more = f"; and {len(titles) - NAMED:,} more" if len(titles) > NAMED else ""
-    return f"{'; '.join(words_of(title, 80) for title in titles.head(NAMED))}{more}"
+    return {what: titles.tolist() for what, titles in items.items() if len(titles)}

@@ -179,19 +179,12 @@ def what_happened(data: ReportData) -> Part | None:
     run = f.runs.iloc[0]
     if pd.isna(run["started_at"]):
         return None
-    start = {
-        "at": run["started_at"],
-        "label": "Review started",
-        "note": "",
-        "kind": "",
-        "rank": 0,
-        "seconds": 0,
-    }
-    events = [start, *_question_events(f), *_step_events(f)]
-    if pd.notna(run["ended_at"]):
-        kind = "end fail" if run["status"] == "error" else "end"
-        events.append(start | {"at": run["ended_at"], "label": status(run["status"]).word, "kind": kind})
-    first = pd.DataFrame(events).sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
+    end = {"at": run["ended_at"], "label": status(run["status"]).word, "rank": 0, "seconds": 0}
+    end["kind"] = "end fail" if run["status"] == "error" else "end"
+    start = end | {"at": run["started_at"], "label": "Review started", "kind": ""}
+    events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end])
+    events = events.dropna(subset="at")  # an open run has no end
+    first = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
     shown = first.head(MAX_LINES).sort_index().sort_values("at", kind="stable")
     is_one_day = shown["at"].dt.normalize().nunique() == 1
     day = f"{shown['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"

@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -273,13 +272,10 @@ def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
         )
     try:
         compiled = re.compile(pattern)
-        matches_empty = compiled.search("") is not None
+        if compiled.search("") is not None:
+            raise ValueError("it matches empty text; expected at least one character, for example + for *")
     except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"patterns[{name!r}] is not a valid regular expression: {error}.") from None
-    if matches_empty:
-        raise UsageError(
-            f"patterns[{name!r}] matches empty text; expected at least one character, for example + for *."
-        )
     return compiled
 
 
@@ -493,11 +489,10 @@ def _unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, list[str]
 def texts_with(texts: list[str], patterns: Iterable[str]) -> list[str]:
     """Filter texts by RE2 patterns: Arrow searches 50 times as fast as Python."""
     array = pa.array(texts, pa.large_string())
-    has_match = np.zeros(len(texts), bool)
+    has_match = pa.repeat(pa.scalar(False), len(texts))
     for pattern in patterns:
-        matches = pc.match_substring_regex(array, pattern, ignore_case=True)
-        has_match |= matches.to_numpy(zero_copy_only=False)
-    return list(compress(texts, has_match))
+        has_match = pc.or_(has_match, pc.match_substring_regex(array, pattern, ignore_case=True))
+    return list(array.filter(has_match).to_pylist())
 
 
 def _patterns(values: Iterable[str]) -> list[str]:
