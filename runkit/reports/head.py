@@ -50,21 +50,10 @@ def head(data: ReportData) -> Part:
         totals=_totals(f),
         numbers=_numbers(f) if n_runs == 1 else () if sides else tiles(f),
         needs=_needs(f) if n_runs == 1 else {},
-        notes=_notes(data),
+        is_bare=n_runs == 1 and not f.runs["has_steps"].all(),
+        missing=data.provenance.missing,
+        n_older=f.coverage.refused,
     )
-
-
-def _notes(data: ReportData) -> list[str]:
-    """Say what was not delivered or not read, or which copies of runs were left out."""
-    f, missing, n_older = data.frames, data.provenance.missing, data.frames.coverage.refused
-    notes = []
-    if len(f.runs) == 1 and not f.runs["has_steps"].all():
-        notes.append("The steps were not delivered; times are not known.")
-    if missing:
-        notes.append(f"Not complete: {missing}.")
-    elif n_older:
-        notes.append(f"{plural(n_older, 'older copy', 'older copies')} of runs left out.")
-    return notes
 
 
 def _modes(f: Frames) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -40,9 +41,8 @@ _TAX_WORDS = {  # in texts and names of fields
 _VALUE = r"[^\s\"'“”<>,;\\\[\]]"
 _STOP = r"(?<![.:!?)}])"  # punctuation after a value is not part of it
 _HAS_DIGIT = r"(?=[^\s\"']{0,200}\d)"
-_NO_WORD = (
-    rf"(?=[^\s\"']{{0,200}}\d|{_VALUE}{{20}})"  # "bearer shares" and "authorization: pending" are words
-)
+# "bearer shares" and "authorization: pending" are words
+_NO_WORD = rf"(?=[^\s\"']{{0,200}}\d|{_VALUE}{{20}})"
 _QUOTED = r"[\"'“](?P<quoted>[^\"'“”\\\n]{1,500})[\"'”]"
 _NAME = (
     r"(?:(?:api|access|account|auth|private|secret|signing|shared[ _-]?access)[ _-]?key"
@@ -161,7 +161,7 @@ _KEY_FIELD = re.compile(  # the end of the name; "pass" alone is an outcome, "au
 )
 _NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")  # fields with the name of a "value"
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
-_WORDS_OR_COUNT = re.compile(r"[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{1,6}")
+_WORDS_OR_COUNT = re.compile(rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}")
 
 
 @lru_cache(4096)
@@ -182,7 +182,7 @@ def _field_rules(item: Any, outer: str) -> list[str]:
     `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]` have the name next to the value.
     """
     if isinstance(item, list):
-        is_pair = len(item) == 2 and isinstance(item[0], str) and not _is_word(item[1])
+        is_pair = len(item) == 2 and isinstance(item[0], str) and not _WORDS_OR_COUNT.fullmatch(str(item[1]))
         return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
     named = outer
     if "value" in item or "Value" in item:
@@ -193,11 +193,6 @@ def _field_rules(item: Any, outer: str) -> list[str]:
         field_rule(name, is_whole=isinstance(child, dict)) or (named if name in ("value", "Value") else outer)
         for name, child in item.items()
     ]
-
-
-def _is_word(item: object) -> bool:
-    text = str(item)
-    return not _SCHEME.match(text) and _WORDS_OR_COUNT.fullmatch(text) is not None
 
 
 def _field_value(value: object, rule: str) -> str | None:
@@ -216,7 +211,7 @@ def _field_value(value: object, rule: str) -> str | None:
 
 # ---------------------------------------------------------------------------------------------------- policy
 
-MAX_KEPT_DIGITS = 4  # of an EIN or SSN: as many as banks and tax offices print
+KEPT_DIGITS = range(5)  # of an EIN or SSN: at most as many as banks and tax offices print
 _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 
 
@@ -258,10 +253,8 @@ class Redaction:
                 raise UsageError("reveal='key' is not allowed: reports always mask API keys. Remove it.")
             if name not in known:
                 raise UsageError.one_of("reveal", name, known)
-        if type(self.keep_last) is not int or not 0 <= self.keep_last <= MAX_KEPT_DIGITS:
-            raise UsageError(
-                f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to {MAX_KEPT_DIGITS}."
-            )
+        if type(self.keep_last) is not int or self.keep_last not in KEPT_DIGITS:
+            raise UsageError(f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to 4.")
 
 
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
@@ -508,12 +501,8 @@ def _quoted(text: str) -> str:
 
 def _parse_json(text: str) -> Any:
     """Parse a text that is a JSON object or list; None for any other text."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return jsontext.loads(text.encode())
-    except (ValueError, RecursionError):
-        return None
+    with suppress(ValueError, RecursionError):
+        return jsontext.loads(text.encode()) if text.lstrip()[:1] in ("{", "[") else None
 
 
 def _rename(item: dict[str, Any], names: list[str]) -> None:

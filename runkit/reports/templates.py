@@ -156,9 +156,7 @@ def with_provenance(nb: Any, provenance: Provenance) -> str:
 
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     """Find a template by its name, by the number of runs, or the user's own notebook by its path."""
-    if template is None:
-        template = {1: "run", 2: "compare"}.get(n_runs, "fleet")
-    name = str(template)
+    name = {1: "run", 2: "compare"}.get(n_runs, "fleet") if template is None else str(template)
     if name in _RUN_COUNTS:
         path = notebooks() / "templates" / f"{name}.ipynb"
     elif Path(name).suffix == ".ipynb":
