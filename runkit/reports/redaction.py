@@ -123,7 +123,7 @@ _EACH_NUMBER = re.compile(_NINE)
 # Every match of a built-in rule, and every field that is masked by its name, contains this (RE2 syntax).
 PREFILTER = (
     r"[@＠﹫\\&%\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
-    r"|\d{2}\W?\d{7}\b|\d{2,3}\W\d{2,3}\W\d{3,4}\b|[:,\[] ?\d{7,9}\b"
+    r"|(?:\b|ein|tin|ssn)(?:\d{2}\W?\d{7}|\d{2,3}[^\w:]\d{2,3}[^\w:]\d{3,4})\b|[:,\[] ?\d{7,9}\b"
     r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|gh[pousr]_|hf_|github_|glpat-|npm_|xox|pypi-|slack|eyj|key|auth"
     r"|bearer|basic|cookie|pass|pwd|pin|token|secret|[?#&;][\w-]+="
 )
