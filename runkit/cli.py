@@ -15,7 +15,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import runkit
-from runkit.arguments import MIN_PREFIX, full_id, time_bound
+from runkit.arguments import time_bound
 from runkit.contract import RUN_STATUSES
 from runkit.errors import ApiError, AuthError, RunkitError, UsageError
 from runkit.files import file_at, replacing, usable
@@ -55,16 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         root.print_help()
         return 0
     command: Callable[[argparse.Namespace], int] = arguments.command
+    name = command.__name__
     try:
         return command(arguments)
     except RunkitError as error:
-        say(f"runkit {arguments.name}: {error}")
+        say(f"runkit {name}: {error}")
         return USAGE_ERROR if isinstance(error, UsageError) else FAILED
     except BrokenPipeError:  # the reader closed the pipe, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at exit
         return FAILED
     except OSError as error:  # such as a full disk
-        say(f"runkit {arguments.name}: failed: {error.strerror or error}")
+        say(f"runkit {name}: failed: {error.strerror or error}")
         return FAILED
     except KeyboardInterrupt:
         say("Stopped.")
@@ -90,11 +91,12 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=_versions())
     commands = root.add_subparsers(title="commands", metavar="COMMAND")
-    for name, (command, add_options, description) in COMMANDS.items():
-        words = f"{description[0].upper()}{description[1:]}."
-        sub = commands.add_parser(name, help=description, description=words)
-        sub.set_defaults(command=command, name=name)
-        add_options(sub.add_argument)
+    for command, options in COMMANDS.items():
+        name, words = command.__name__, str(command.__doc__)
+        sub = commands.add_parser(name, help=words[0].lower() + words[1:-1], description=words)
+        sub.set_defaults(command=command)
+        for add_options in options:
+            add_options(sub.add_argument)
     return root
 
 
@@ -110,27 +112,26 @@ def _versions() -> str:
 
 
 def _demo_options(add: Add) -> None:
-    folder = Path("runkit-demo")
-    add("-o", "--output", type=Path, default=folder, help=f"folder for the HTML page ({folder})")
+    folder = "folder for the HTML page (runkit-demo)"
+    add("-o", "--output", type=Path, default=Path("runkit-demo"), help=folder)
     add("--speed", type=positive, default=300, help="simulation speed (×) (300)")
 
 
 def _lab_options(add: Add) -> None:
-    folder = Path("runkit-notebooks")
-    add("--folder", type=Path, default=folder, help=f"folder for the notebooks ({folder})")
+    folder = "folder for the notebooks (runkit-notebooks)"
+    add("--folder", type=Path, default=Path("runkit-notebooks"), help=folder)
     add("--port", type=int, default=8888, help="port of JupyterLab, or the next free one (8888)")
     add("--no-browser", action="store_true", help="print the URL, don't open a browser")
 
 
-def _sandbox_options(add: Add) -> None:
-    policies = ["manual", "auto_approve", "skip"]
+def _serve_options(add: Add) -> None:
     fault = "inject a fault, such as 'refuse GET /runs status=502 chance=0.1'; repeatable"
     add("--port", type=int, default=0, help="port on 127.0.0.1 (any free port)")
     add("--db", type=Path, help="SQLite file that survives a restart (in memory)")
     add("--speed", type=positive, default=60, help="simulation speed (×) (60)")
     add("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)")
     add("--history", type=int, default=0, help="number of past runs at the start (0)")
-    add("--policy", choices=policies, help="interrupt policy (manual)")
+    add("--policy", choices=["manual", "auto_approve", "skip"], help="interrupt policy (manual)")
     add("--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)")
     add("--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)")
     add("--fault", action="append", default=[], metavar="FAULT", dest="faults", help=fault)
@@ -144,57 +145,44 @@ def _fetch_options(add: Add) -> None:
     add("--until", type=natural_time, metavar="T", help=f"only runs created before {TIME_HELP}")
     add("--business", metavar="ID", dest="business_id", help="only runs about this business")
     add("--limit", type=int, metavar="N", help="at most N runs, newest first")
-    _add_sandbox(add)
 
 
-def _inbox_options(add: Add) -> None:
+def _since_option(add: Add) -> None:
     since = f"only runs created at or after {TIME_HELP} (30d)"
     add("--since", type=natural_time, default="30d", metavar="T", help=since)
-    _add_sandbox(add)
 
 
-def _show_options(add: Add) -> None:
-    _add_source(add)
-    _add_sandbox(add)
-
-
-def _report_options(add: Add) -> None:
-    template = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
-    _add_source(add)
-    add("-o", "--output", required=True, help="report.html; the notebook is written next to it")
-    add("--template", help=template)
-    add("--title", help="title of the report")
-    add("--classification", metavar="WORD", help="a word at the top of each page, such as Internal")
-    add("--prepared-by", metavar="NAME", help="who prepared the report")
-    add("--sign-off", action="append", default=[], metavar="ROLE", help="a line to sign; repeatable")
-    _add_redaction(add)
-    _add_sandbox(add)
-
-
-def _export_options(add: Add) -> None:
-    formats = "Chrome trace events, for ui.perfetto.dev, or OpenTelemetry traces and logs"
-    _add_source(add)
-    add("--to", required=True, choices=["perfetto", "otlp"], help=formats)
-    add("-o", "--output", required=True, help="trace.json")
-    _add_redaction(add)
-    _add_sandbox(add)
-
-
-def _add_redaction(add: Add) -> None:
-    mask, reveal = "also mask this pattern; repeatable", "do not apply this rule, such as email; repeatable"
-    add("--mask", action="append", default=[], metavar="NAME=REGEX", help=mask)
-    add("--reveal", action="append", default=[], metavar="RULE", help=reveal)
-    add("--keep-last", type=int, default=0, metavar="N", help="show the last N digits of tax numbers (0)")
-
-
-def _add_source(add: Add) -> None:
+def _source_options(add: Add) -> None:
     source = "run ids (8 or more characters), or one file, archive or folder of saved frames"
     run = "only this run of the file or archive (8 or more characters); repeatable"
     add("source", nargs="+", metavar="RUN", help=source)
     add("--run", action="append", default=[], metavar="ID", help=run)
 
 
-def _add_sandbox(add: Add) -> None:
+def _report_options(add: Add) -> None:
+    template = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
+    add("-o", "--output", required=True, help="report.html; the notebook is written next to it")
+    add("--template", help=template)
+    add("--title", help="title of the report")
+    add("--classification", metavar="WORD", help="a word at the top of each page, such as Internal")
+    add("--prepared-by", metavar="NAME", help="who prepared the report")
+    add("--sign-off", action="append", default=[], metavar="ROLE", help="a line to sign; repeatable")
+
+
+def _export_options(add: Add) -> None:
+    formats = "Chrome trace events, for ui.perfetto.dev, or OpenTelemetry traces and logs"
+    add("--to", required=True, choices=["perfetto", "otlp"], help=formats)
+    add("-o", "--output", required=True, help="trace.json")
+
+
+def _redaction_options(add: Add) -> None:
+    mask, reveal = "also mask this pattern; repeatable", "do not apply this rule, such as email; repeatable"
+    add("--mask", action="append", default=[], type=mask_rule, metavar="NAME=REGEX", help=mask)
+    add("--reveal", action="append", default=[], metavar="RULE", help=reveal)
+    add("--keep-last", type=int, default=0, metavar="N", help="show the last N digits of tax numbers (0)")
+
+
+def _sandbox_option(add: Add) -> None:
     words = "read from the sandbox at RUNKIT_SANDBOX_URL, not from Middesk with MIDDESK_API_KEY"
     add("--sandbox", action="store_true", help=words)
 
@@ -205,6 +193,14 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
+
+
+def mask_rule(text: str) -> tuple[str, str]:
+    """Parse a rule's name and its pattern."""
+    name, equals, pattern = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text}: expected NAME=REGEX, such as license=LIC-[0-9]+")
+    return name, pattern
 
 
 def natural_time(text: str) -> str:
@@ -226,7 +222,7 @@ def natural_time(text: str) -> str:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """`runkit demo`."""
+    """Run six agents on the embedded sandbox and show their runs."""
     from runkit.demo import run_demo
 
     run_demo(arguments.output, speed=arguments.speed)
@@ -234,7 +230,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 def sandbox(arguments: argparse.Namespace) -> int:
-    """`runkit sandbox`."""
+    """Serve the embedded sandbox on 127.0.0.1 until Ctrl-C."""
     from runkit.server import serve
 
     def announce(url: str, key: str) -> None:
@@ -242,13 +238,13 @@ def sandbox(arguments: argparse.Namespace) -> int:
         say("Serving on 127.0.0.1. To join from another shell, run these two lines there.")
         say("Press Ctrl-C to stop.")
 
-    options = {name: value for name, value in vars(arguments).items() if name not in ("command", "name")}
+    options = {name: value for name, value in vars(arguments).items() if name != "command"}
     serve(**options, key=os.environ.get("RUNKIT_SANDBOX_KEY"), announce=announce)
     return 0
 
 
 def inbox(arguments: argparse.Namespace) -> int:
-    """`runkit inbox`."""
+    """List the questions that wait for a reviewer."""
     from runkit import terminal
 
     with _reader(is_sandbox=arguments.sandbox) as client:
@@ -301,7 +297,7 @@ def _frames_completeness(f: runkit.Frames) -> int:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """`runkit show`."""
+    """Show the steps of a run as a tree, or a table of several runs."""
     from runkit import terminal
 
     f = runkit.frames(_source(arguments))
@@ -310,13 +306,12 @@ def show(arguments: argparse.Namespace) -> int:
     elif f.runs.empty:
         terminal.write(["No runs."])
     else:
-        terminal.write(terminal.table(terminal.HEADS, terminal.run_rows(f), right=("Work", "Waiting")))
-        terminal.write(["", terminal.totals(f)])
+        terminal.write([*terminal.run_table(f), "", terminal.totals(f)])
     return _frames_completeness(f)
 
 
 def fetch(arguments: argparse.Namespace) -> int:
-    """`runkit fetch`."""
+    """Save runs with their steps; never writes to the API."""
     names = ("limit", "status", "since", "until", "business_id")
     filters = {name: getattr(arguments, name) for name in names}
     if _is_folder(arguments.output):
@@ -334,8 +329,7 @@ def fetch(arguments: argparse.Namespace) -> int:
             file.write(_escape_unseen(run.to_json()).encode() + b"\n")
     target = "stdout" if arguments.output == "-" else arguments.output
     say(f"Saved {plural(len(runs), 'run')} from {client.host} ({client.mode}) to {target}")
-    is_limited = arguments.limit is not None and len(listed) == arguments.limit
-    return _completeness(None if is_limited else listed.why, runs.why)
+    return _completeness(None if listed.is_cut_only else listed.why, runs.why)
 
 
 def _escape_unseen(json_text: str) -> str:
@@ -375,7 +369,7 @@ def _reader(*, is_sandbox: bool) -> runkit.Client:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """`runkit report`."""
+    """Make a redacted, offline HTML report; never writes to the API."""
     from runkit.reports import templates
 
     templates.check_installed()
@@ -392,7 +386,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def export(arguments: argparse.Namespace) -> int:
-    """`runkit export`."""
+    """Write redacted runs for a trace viewer; never writes to the API."""
     policy = _policy(arguments)
     output = file_at(arguments.output)  # checked before anything is fetched
     write = {"perfetto": runkit.to_perfetto, "otlp": runkit.to_otlp}[arguments.to]
@@ -403,65 +397,51 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
-    patterns = dict(map(_mask_rule, arguments.mask))
-    return runkit.Redaction(patterns, reveal=arguments.reveal, keep_last=arguments.keep_last)
+    return runkit.Redaction(dict(arguments.mask), arguments.reveal, arguments.keep_last)
 
 
 def _source(arguments: argparse.Namespace) -> object:
     """Return a file, an archive or saved frames, some of their runs, or runs from the API."""
-    from runkit.tables.frames import COVERAGE_FILE
-    from runkit.tables.sources import SUFFIXES
+    from runkit.tables.frames import COVERAGE_FILE, full_ids
+    from runkit.tables.sources import SUFFIXES, records_of
 
-    names: list[str] = arguments.source
+    names, run_ids = arguments.source, arguments.run
     files = [name for name in names if _is_folder(name) or name.removesuffix(".gz").endswith(SUFFIXES)]
-    if files and len(names) > 1:
+    if not files:
+        return _runs_of_api(arguments)
+    path = files[0]
+    if len(names) > 1:
         raise UsageError(
-            f"{files[0]} is a file or an archive; expected one, or only run ids. To select a run: "
-            f"runkit {arguments.name} {files[0]} --run ID"
+            f"{path} is a file or an archive; expected one, or only run ids. To select a run: "
+            f"runkit {arguments.command.__name__} {path} --run ID"
         )
-    if files and (usable(files[0]) / COVERAGE_FILE).is_file():
-        f = runkit.read(files[0])
-        return f.select(arguments.run) if arguments.run else f
-    if files and _is_folder(files[0]):
-        archive = runkit.Archive(files[0])
-        return archive.select(run_id=arguments.run) if arguments.run else archive
-    if files:
-        return _runs_of_file(files[0], arguments.run) if arguments.run else files[0]
+    if (usable(path) / COVERAGE_FILE).is_file():
+        f = runkit.read(path)
+        return f.select(run_ids) if run_ids else f
+    if _is_folder(path):
+        archive = runkit.Archive(path)
+        return archive.select(run_id=run_ids) if run_ids else archive
+    if not run_ids:
+        return path
+    runs = [record.raw for record in records_of(path) if isinstance(record.raw, dict)]
+    wanted = full_ids(run_ids, (str(raw.get("id")) for raw in runs), path)
+    return [raw for raw in runs if str(raw.get("id")) in wanted]  # all copies of them
+
+
+def _runs_of_api(arguments: argparse.Namespace) -> runkit.RunList:
+    """Read runs by their ids, with the names of their businesses."""
     if arguments.run:
         raise UsageError("--run selects runs of a file or an archive; give its name, or only run ids.")
-    for name in names:
+    for name in arguments.source:
         if usable(name).exists():  # do not send it as an id
-            raise UsageError(f"{name} is not a file of runs; expected {', '.join(SUFFIXES)}, or a run id.")
+            raise UsageError(f"{name} is not a file of runs; expected .json, .ndjson, .jsonl, or a run id.")
     with _reader(is_sandbox=arguments.sandbox) as client:
-        runs = client.runs.fetch(names)
+        runs = client.runs.fetch(arguments.source)
         if runs.errors:
             raise next(iter(runs.errors.values()))
         _read_names(client, runs)
-        named: Any = tuple(client.businesses.identified(run) for run in runs)
+        named: Any = tuple(map(client.businesses.identified, runs))
         return replace(runs, items=named)
-
-
-def _runs_of_file(path: str, run_ids: list[str]) -> list[dict[str, Any]]:
-    """Return all copies of the runs with these ids, or unique prefixes of ids."""
-    from runkit.tables.sources import records_of
-
-    runs = [record.raw for record in records_of(path) if isinstance(record.raw, dict)]
-    known = {raw["id"] for raw in runs if isinstance(raw.get("id"), str)}
-    wanted = {name: full_id(name, known) for name in run_ids}
-    for name, run_id in wanted.items():
-        if run_id is None:
-            is_short = len(name) < MIN_PREFIX
-            begins = f"no run of this file begins with {name!r}"
-            reason = f"expected {MIN_PREFIX} or more characters of an id" if is_short else begins
-            raise UsageError(f"--run {name}: {reason}; the file has {plural(len(known), 'run')}.")
-    return [raw for raw in runs if raw.get("id") in wanted.values()]
-
-
-def _mask_rule(text: str) -> tuple[str, str]:
-    name, equals, pattern = text.partition("=")
-    if not equals:
-        raise UsageError(f"--mask {text}: expected NAME=REGEX, such as license=LIC-[0-9]+.")
-    return name, pattern
 
 
 @contextmanager
@@ -476,31 +456,30 @@ def _output(name: str) -> Iterator[IO[bytes]]:
             f"-o {name}: expected a name ending in .ndjson or .jsonl, with or without .gz; an archive's "
             "folder, ending in /; or - for stdout."
         )
-    with ExitStack() as stack:
-        try:
-            part = stack.enter_context(replacing(path))
-        except OSError as error:
-            raise UsageError(
-                f"-o {name}: cannot be written ({error.strerror}). Choose another path."
-            ) from None
-        with gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file:
-            yield cast(IO[bytes], file)
+    if not path.parent.is_dir():
+        raise UsageError(f"-o {name}: cannot be written; {path.parent} is not a folder. Choose another path.")
+    with (
+        replacing(path) as part,
+        gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file,
+    ):
+        yield cast(IO[bytes], file)
 
 
 def lab(arguments: argparse.Namespace) -> int:
-    """`runkit lab`."""
+    """Open JupyterLab with runkit's notebooks and a sandbox."""
     from runkit.lab import run_lab
 
     return run_lab(arguments.folder, arguments.port, has_browser=not arguments.no_browser)
 
 
-COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], Callable[[Add], None], str]] = {
-    "demo": (demo, _demo_options, "run six agents on the embedded sandbox and show their runs"),
-    "lab": (lab, _lab_options, "open JupyterLab with runkit's notebooks and a sandbox"),
-    "inbox": (inbox, _inbox_options, "list the questions that wait for a reviewer"),
-    "show": (show, _show_options, "show the steps of a run as a tree, or a table of several runs"),
-    "fetch": (fetch, _fetch_options, "save runs with their steps; never writes to the API"),
-    "report": (report, _report_options, "make a redacted, offline HTML report; never writes to the API"),
-    "export": (export, _export_options, "write redacted runs for a trace viewer; never writes to the API"),
-    "sandbox": (sandbox, _sandbox_options, "serve the embedded sandbox on 127.0.0.1 until Ctrl-C"),
+COMMANDS: dict[Callable[[argparse.Namespace], int], list[Callable[[Add], None]]] = {
+    demo: [_demo_options],
+    lab: [_lab_options],
+    inbox: [_since_option, _sandbox_option],
+    show: [_source_options, _sandbox_option],
+    fetch: [_fetch_options, _sandbox_option],
+    report: [_source_options, _report_options, _redaction_options, _sandbox_option],
+    export: [_source_options, _export_options, _redaction_options, _sandbox_option],
+    sandbox: [_serve_options],
 }
+"""The commands, which their docstrings explain to users, with their options."""

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
-
 import runkit
 from runkit import files
 from runkit.answers import DIR_NAME
@@ -22,13 +20,17 @@ from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run
 from runkit.progress import Bar
 from runkit.tables.frames import Frames, frames
-from runkit.terminal import HEADS, outcomes, paint, run_rows, table, totals, write
+from runkit.terminal import outcomes, paint, run_table, totals, write
 from runkit.text import Markup, duration, moment, one_line
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
 SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
 ANSWER_DELAY_S = 3.0  # real seconds before the demo's reviewer answers; visible in the run as waiting
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
+_PAGE = Markup(
+    "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"
+    "<h2>{}</h2>{}<h2>All runs</h2>{}"
+)
 EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 
 
@@ -45,8 +47,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         _watch(client, runs, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
         f = frames(client.runs.fetch([run.id for run in runs.values()], progress=False))
     page = _write(folder, f, runs[QUESTION_SCENARIO])
-    write(["", *table(HEADS, run_rows(f), right=("Work", "Waiting"))])
-    write(["", f"{totals(f)}    {paint(f'Charts: {page} (works offline)', 'muted')}"])
+    write(["", *run_table(f), "", f"{totals(f)}    {paint(f'Charts: {page} (works offline)', 'muted')}"])
     return page
 
 
@@ -85,16 +86,15 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
 
 
 def _write(folder: Path, f: Frames, answered: Run) -> Path:
-    runs = f.runs[["run_id", "business_name", "agent_name", "status", "confidence", "working_s", "waiting_s"]]
-    runs.insert(4, "outcome_or_question", pd.Series(outcomes(f), runs.index, "str"))
-    sections = [
-        Markup(
-            "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"
-        ).format(wide(df_to_html(with_labels(runs)))),
-        Markup("<h2>{}</h2>{}").format(answered.label, figure_div(gantt(f.select(answered.id)))),
-        Markup("<h2>All runs</h2>{}").format(figure_div(gantt(f, rows="run"))),
-    ]
+    columns = ["run_id", "business_name", "agent_name", "status", "outcome_or_question", "confidence"]
+    runs = f.runs.assign(outcome_or_question=outcomes(f))[[*columns, "working_s", "waiting_s"]]
+    section = _PAGE.format(
+        wide(df_to_html(with_labels(runs))),
+        answered.label,
+        figure_div(gantt(f.select(answered.id))),
+        figure_div(gantt(f, rows="run")),
+    )
     page = folder / "index.html"
     with files.replacing(page) as part:
-        part.write_text(offline_page("runkit demo", sections), encoding="utf-8")
+        part.write_text(offline_page("runkit demo", [section]), encoding="utf-8")
     return page

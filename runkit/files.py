@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,14 +62,13 @@ def make_file(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file (0600) beside `path`, which replaces it atomically on success.
+def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
+    """Give a temporary file beside `path`, which replaces it atomically on success.
 
-    Raises `OSError`.
+    `mode` are its permissions, less the umask. Raises `OSError`.
     """
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
-    os.close(number)
-    part = Path(name)
+    part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
         yield part
         part.replace(path)

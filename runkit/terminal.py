@@ -19,7 +19,7 @@ from runkit.text import agent_title, moment, one_line, plural, short_id, shorten
 
 Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
 CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}  # ANSI
-HEADS = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
+STEP_COLORS = {"interrupt": "attention", "error": "fail"}
 MAX_CELL, MAX_NAME = 60, 40  # characters
 ANSWER_HINT = (
     "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
@@ -67,10 +67,11 @@ def outcomes(f: Frames) -> list[str]:
     return [firsts.get(run_id, MISSING) for run_id in f.runs["run_id"]]
 
 
-def run_rows(f: Frames) -> list[list[Cell]]:
-    """Give a row of cells under `HEADS` for each run."""
+def run_table(f: Frames) -> list[str]:
+    """Lay out a row for each run: its outcome or question, and where its time went."""
     pairs = zip(f.runs.to_dict("records"), outcomes(f), strict=True)
-    return [list(_run_cells(run, outcome)) for run, outcome in pairs]
+    heads = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
+    return table(heads, [list(_run_cells(*pair)) for pair in pairs], right=("Work", "Waiting"))
 
 
 def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:
@@ -137,16 +138,17 @@ def run_tree(f: Frames) -> Iterator[str]:
         mark = "◆" if step["is_critical"] else " "
         time = lasting(step["duration_s"])
         note = _ending(asks[step["step_id"]]) if step["step_id"] in asks else ""
-        name = paint(label, _step_color(step))
-        line = f"{paint(stem, 'muted')}{name}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
+        color = STEP_COLORS.get(step["type"], "bold" if step["n_children"] else "text")
+        line = (
+            f"{paint(stem, 'muted')}{paint(label, color)}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
+        )
         yield line.rstrip()
     yield f"\n{paint('◆ on the critical path', 'muted')}"
 
 
 def _run_head(run: dict[Any, Any]) -> Iterator[str]:
     """Describe a run in two lines: whose it is and how it ended, and where its time went."""
-    agent = agent_title(*(None if pd.isna(run[name]) else run[name] for name in ("agent", "agent_name")))
-    state = status(run["status"])
+    agent, state = agent_title(run["agent"], run["agent_name"]), status(run["status"])
     yield (
         f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {paint(agent)}  "
         f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
@@ -166,11 +168,6 @@ def _stems(steps: pd.DataFrame) -> list[str]:
         stems.append("".join(branches) + ("└─ " if last else "├─ "))
         branches.append("   " if last else "│  ")
     return stems
-
-
-def _step_color(step: dict[Any, Any]) -> str:
-    colors = {"interrupt": "attention", "error": "fail"}
-    return colors.get(step["type"], "bold" if step["n_children"] else "text")
 
 
 def _ending(ask: dict[Any, Any]) -> str:

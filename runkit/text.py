@@ -156,10 +156,15 @@ def short_id(value: str) -> str:
     return line if len(line) <= SHORT_ID + 4 else line[:SHORT_ID]
 
 
-def agent_title(agent_type: str | None, name: str | None = None) -> str:
-    """Name an agent by its name, else by its type: `cip_orchestrator` becomes CIP Orchestrator."""
-    if name or not agent_type:
-        return name or "Unknown agent"
+def agent_title(agent_type: object, name: object = None) -> str:
+    """Name an agent by its name, else by its type: `cip_orchestrator` becomes CIP Orchestrator.
+
+    Missing words may be None or pandas' NA.
+    """
+    if isinstance(name, str) and name:
+        return name
+    if not isinstance(agent_type, str) or not agent_type:
+        return "Unknown agent"
     words = one_line(agent_type).replace("_", " ").split()
     return " ".join(
         word.upper() if word.upper() in ACRONYMS else word[:1].upper() + word[1:] for word in words

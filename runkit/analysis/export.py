@@ -19,7 +19,7 @@ import runkit
 from runkit import files
 from runkit.contract import Json
 from runkit.errors import UsageError
-from runkit.reports.bundle import make_masker, redaction_policy
+from runkit.reports.bundle import make_masker
 from runkit.reports.redaction import Redaction
 from runkit.tables.frames import Frames, frames, is_wait
 from runkit.text import run_label
@@ -128,9 +128,9 @@ def to_otlp(f: object, path: str | Path, *, redact: bool | Redaction = True) -> 
 
 def _redacted(f: object, redact: bool | Redaction) -> Frames:
     """Read the frames and mask them as a report does."""
-    policy = redaction_policy(redact)
+    masker = make_masker(redact)
     f = frames(f)
-    return replace(f, **make_masker(policy).tables(dict(f.items())))
+    return replace(f, **masker.tables(dict(f.items())))
 
 
 def _write(path: str | Path, document: Json) -> Path:

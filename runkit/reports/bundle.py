@@ -11,10 +11,10 @@ import os
 import pickle
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -29,6 +29,9 @@ from runkit.tables.frames import Frames, frames
 from runkit.tables.sources import Record, records_of
 from runkit.text import Markup, agent_title, block, html_table, plural, shorten, timestamp, visible
 
+if TYPE_CHECKING:
+    from runkit.reports.templates import Template
+
 MAX_IDS = 10  # in the table; the first cell has all
 CSS_CLASS = "runkit-provenance"  # of the block in a notebook's HTML
 KEY_VARIABLES = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
@@ -40,6 +43,7 @@ _LOCAL_COLUMNS = {  # values that differ between machines and times of reading
     "interrupts": ["decision", "answered_by"],
     "problems": ["location"],
 }
+NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report()
 NOT_MASKED = "names of people and companies, and postal addresses, are not masked"
 
 
@@ -58,22 +62,18 @@ class Provenance:
     masked: Mapping[str, int]
     texts: Mapping[str, int]
     settings: tuple[str, ...]
-    made_at: str
-    version: str
+    made_at: str = field(default_factory=lambda: timestamp(datetime.now(UTC)))
+    version: str = runkit.__version__
 
     def facts(self) -> dict[str, str]:
         """Return the rows of the table: text by name."""
-        left = len(self.run_ids) - MAX_IDS
-        hosts = ", ".join(self.hosts) or "an unknown host"
+        left, version = len(self.run_ids) - MAX_IDS, self.archive_version
         more = f", and {left:,} more (all are in the first code cell)" if left > 0 else ""
+        hosts = ", ".join(self.hosts) or "an unknown host"
         facts = {
             "runs": f"{len(self.run_ids):,}: {', '.join(self.run_ids[:MAX_IDS])}{more}",
             "read": f"{self.read_at or 'at an unknown time'}, from {hosts}",
-        }
-        version = self.archive_version
-        if version is not None:
-            facts["archive"] = f"version {version}: archive.frames(version={version})"
-        return facts | {
+            "archive": "" if version is None else f"version {version}: archive.frames(version={version})",
             "complete": f"no: {self.missing}" if self.missing else "yes",
             "redaction": self.redaction(),
             "data digest": f"SHA-256 {self.digest} of the redacted frames",
@@ -82,6 +82,7 @@ class Provenance:
             "to reproduce": "Fetch these runs and report on them with the same template and redaction. "
             "If all runs have ended, the data digest is the same.",
         }
+        return {name: words for name, words in facts.items() if words}
 
     def redaction(self) -> str:
         """Describe what was masked and what was left on purpose."""
@@ -143,10 +144,7 @@ def heading(f: Frames) -> str:
     runs, n_runs = f.runs, plural(len(f.runs), "run")
     names = [shorten(name) for name in runs["business_name"].dropna().unique()]
     if len(runs) == 1:
-        agent, agent_name = (
-            None if pd.isna(word) else word for word in runs[["agent", "agent_name"]].iloc[0]
-        )
-        return names[0] if names else agent_title(agent, agent_name)
+        return names[0] if names else agent_title(*runs[["agent", "agent_name"]].iloc[0])
     if runs["business_name"].isna().any():
         return n_runs
     if len(names) == 1:
@@ -154,19 +152,16 @@ def heading(f: Frames) -> str:
     return " and ".join(names) if len(names) == len(runs) == 2 else n_runs
 
 
-def redaction_policy(redact: bool | Redaction) -> Redaction | None:
-    """Read the argument `redact`: True is the default policy, False masks keys only."""
-    if isinstance(redact, Redaction):
-        return redact
-    if isinstance(redact, bool):
-        return Redaction() if redact else None
-    raise UsageError(f"redact={redact!r} cannot be used; expected True, False or a runkit.Redaction.")
+def make_masker(redact: bool | Redaction = True) -> Masker:
+    """Create a masker that also masks the API keys of the environment and of this process's clients.
 
-
-def make_masker(policy: Redaction | None, template: str = "") -> Masker:
-    """Create a masker that also masks the API keys of the environment and of this process's clients."""
+    `redact`: True is the default policy, False masks keys only. Raises `UsageError`.
+    """
+    if not isinstance(redact, bool | Redaction):
+        raise UsageError(f"redact={redact!r} cannot be used; expected True, False or a runkit.Redaction.")
+    policy = Redaction() if redact is True else redact or None
     keys = {*(os.environ.get(name, "") for name in KEY_VARIABLES), *IN_USE.values()}
-    return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH], template)
+    return Masker(policy, [key for key in keys if len(key) >= MIN_KEY_LENGTH])
 
 
 class _Records(list[Record]):
@@ -210,16 +205,13 @@ def read_source(source: object, actions: pd.DataFrame | None = None) -> Source:
 
 
 def redact_source(
-    source: Source,
-    policy: Redaction | None,
-    masker: Masker,
-    *,
-    template: tuple[str, str],
-    labels: Labels = NO_LABELS,
+    source: Source, masker: Masker, template: Template | None = None, labels: Labels = NO_LABELS
 ) -> ReportData:
-    """Mask the data and the labels, and describe the provenance; `template`: name and SHA-256."""
+    """Mask the data and the labels, and describe the provenance."""
+    name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
+    masker.own_words = template.text if template else ""
     why = source.frames.coverage.why or ""
-    texts = [*labels, template[0], why, *(run.to_json() for run in source.runs)]
+    texts = [*labels, name, why, *(run.to_json() for run in source.runs)]
     tables = masker.tables(source.tables(), texts)
     answers, actions = tables.pop("answers"), tables.pop("actions", None)
     # a tax number can be recovered from the digest of an answer by trying all numbers
@@ -241,13 +233,11 @@ def redact_source(
         missing=_missing(f),
         archive_version=f.version,
         digest=digest_of(f),
-        template=masker.text(template[0]),
-        template_digest=template[1],
+        template=masker.text(name),
+        template_digest=digest,
         masked=dict(masker.counts),
         texts=masker.texts,
-        settings=_settings(policy),
-        made_at=timestamp(datetime.now(UTC)),
-        version=runkit.__version__,
+        settings=_settings(masker.policy),
     )
     return ReportData(f, runs, answers, about, Labels(*map(masker.text, labels)), actions)
 
@@ -268,9 +258,8 @@ def _missing(f: Frames) -> str | None:
     """Say what was not read; None if everything was, even if older copies of runs were left out."""
     if f.is_complete:
         return None
-    refused = f.coverage.refused
-    parts = [f"{plural(refused, 'record')} refused" if refused else "", f.coverage.why or ""]
-    return "; ".join(filter(None, parts))
+    refused = f"{plural(f.coverage.refused, 'record')} refused" if f.coverage.refused else None
+    return "; ".join(filter(None, [refused, f.coverage.why]))
 
 
 def digest_of(f: Frames) -> str:

@@ -6,30 +6,23 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import runkit
 from runkit.errors import UsageError
 from runkit.logs import log
-from runkit.reports.bundle import (
-    ReportData,
-    Source,
-    make_masker,
-    read_data,
-    read_source,
-    redact_source,
-    redaction_policy,
-)
+from runkit.reports.bundle import ReportData, make_masker, read_data, read_source, redact_source
 from runkit.reports.redaction import Redaction
 from runkit.reports.templates import DATA_NAME
+from runkit.tables.frames import frames
 from runkit.text import brief, plural
 
 if TYPE_CHECKING:
     from runkit.client import Client
+    from runkit.models import Run
 
 SANDBOX_URL = "RUNKIT_SANDBOX_URL"
-EXAMPLES_HISTORY, EXAMPLES_SEED = 40, 7  # the sandbox's past runs from which examples are taken
-NO_TEMPLATE = "a notebook"  # in place of the template's name, outside of report()
+EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}  # the sandbox from which they are taken
 
 
 def report_data(
@@ -77,40 +70,36 @@ def report_data(
         raise UsageError(f"run_ids={brief(run_ids)}; expected a list of run ids.")
     if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
         raise UsageError(f"examples={examples!r} is invalid; expected a whole number, 1 or more.")
-    policy, ids = redaction_policy(redact), list(run_ids)
+    masker, ids = make_masker(redact), list(run_ids)
     with ExitStack() as stack:
         if ids:
-            reader = client or stack.enter_context(_reader(stack, is_example=False))
+            reader = client or _reader(stack, is_example=False)
             source = read_source(reader.runs.fetch(ids, progress=False))
         else:
-            source = _examples(stack.enter_context(_reader(stack, is_example=True)), examples)
+            source = read_source(_examples(_reader(stack, is_example=True), examples))
             log.info("no run_ids: %s from the sandbox", plural(examples, "example"))
-    return redact_source(source, policy, make_masker(policy), template=(NO_TEMPLATE, "unknown"))
+    return redact_source(source, masker)
 
 
 def _reader(stack: ExitStack, *, is_example: bool) -> Client:
-    """Create a read-only client of the sandbox at `RUNKIT_SANDBOX_URL`, a new one, or the real API."""
-    if os.environ.get(SANDBOX_URL):
-        box = runkit.sandbox()
-    elif is_example:
-        box = runkit.sandbox(speed=600, history=EXAMPLES_HISTORY, seed=EXAMPLES_SEED)
-    else:
-        return runkit.Client(read_only=True)
-    return stack.enter_context(box).client(read_only=True)
+    """Open a read-only client of the sandbox at `RUNKIT_SANDBOX_URL`, of a new one, or of the real API."""
+    is_joined = bool(os.environ.get(SANDBOX_URL))
+    if not is_joined and not is_example:
+        return stack.enter_context(runkit.Client(read_only=True))
+    box = runkit.sandbox() if is_joined else runkit.sandbox(**EXAMPLES)
+    return stack.enter_context(stack.enter_context(box).client(read_only=True))
 
 
-def _examples(client: Client, n: int) -> Source:
+def _examples(client: Client, n: int) -> list[Run]:
     """Read `n` runs: one that waited long for a reviewer, and one that waited least; or the newest."""
     listed = client.runs.list(business_id=client.businesses.list(), progress=False)
-    history = read_source(client.runs.fetch(listed, progress=False))
-    rows = history.frames.runs
+    runs = client.runs.fetch(listed, progress=False)
+    rows = frames(runs).runs
     completed = rows[rows["status"] == "completed"].sort_values("waiting_s", ascending=False, kind="stable")
     if len(completed) < min(n, 2):
         raise UsageError(
             f"the sandbox at {SANDBOX_URL} has {plural(len(completed), 'completed run')}, too few for "
-            f"{plural(n, 'example')}; start it with --history {EXAMPLES_HISTORY}, or give run_ids."
+            f"{plural(n, 'example')}; start it with --history {EXAMPLES['history']}, or give run_ids."
         )
     ids = (completed["run_id"].iloc[[0, -1][:n]] if n < 3 else rows["run_id"][:n]).tolist()
-    runs = tuple(run for run in history.runs if run.id in ids)
-    answers = history.answers[history.answers["run_id"].isin(ids)]
-    return Source(history.frames.select(ids), runs, answers)
+    return [run for run in runs if run.id in ids]

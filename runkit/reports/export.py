@@ -14,9 +14,15 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nh3
+from jinja2 import Environment, FileSystemLoader
+from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.ansi import ansi2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.errors import ReportError
-from runkit.text import Markup, static_file, visible, web_host
+from runkit.text import Markup, esc, static_file, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MIME_TYPES = [PLOTLY, "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain"]
@@ -30,30 +36,17 @@ _ATTRIBUTES = {
     "*": {"class", "dir", "lang", "style", "title"},
     "a": {"href"},
     "details": {"open"},
-    "h1": {"id"},
-    "h2": {"id"},
-    "h3": {"id"},
+    **{tag: {"id"} for tag in ("h1", "h2", "h3")},
     "ol": {"start"},
     "td": {"colspan", "rowspan", "headers"},
     "th": {"colspan", "rowspan", "scope"},
 }
 _STYLES = {"text-align", "font-weight", "white-space", "min-width", "color", "background-color"}
 _ANCHOR = re.compile(r"part-\d+")
-_TITLE = Markup("<h1>{}</h1>")
 _HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
-_PICTURE = Markup('<img class="output" alt="{alt}" src="data:{kind};base64,{data}">')
-_CONTENTS = Markup('<nav aria-label="Contents"><ol>{}</ol></nav>')
-_ENTRY = Markup('<li><a href="#{}">{}</a></li>')
-_TOOLS = Markup(
-    '<p class="tools"><button type="button" id="show-code" aria-pressed="false">Show the code</button></p>'
-)
 _STATIC = Path(__file__).parent / "static"
-_STYLE, _SCRIPT = (static_file(_STATIC / name) for name in ("report.css", "report.js"))
-_RUNNING_HEAD = Markup('<div class="running-head" aria-hidden="true">{}</div>')
-_CODE = Markup('<div class="code" hidden>{}</div>')
-_OUTPUTS = Markup('<div class="outputs{}">{}</div>')
-_OUTPUT = Markup('<div class="output">{}</div>')
-_TEXT = Markup('<pre class="output" tabindex="0">{}</pre>')
+_STYLE = static_file(_STATIC / "parts.css") + static_file(_STATIC / "report.css")
+_SCRIPT = static_file(_STATIC / "report.js")
 
 
 class Heading(NamedTuple):
@@ -75,62 +68,28 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     cells = _visible_cells(notebook.cells)
     parts = [_cell(cell, headings) for cell in cells]
     start = next((at for at, cell in enumerate(cells) if _is_heading(cell, "## ")), 0)
-    titles = [heading.words for heading in headings if heading.level == 1]
-    page_title = titles[0] if titles else title
-    entries = [_ENTRY.format(heading.id, heading.words) for heading in headings if heading.level == 2]
-    running_head = _RUNNING_HEAD.format(" · ".join(filter(None, (page_title, classification))))
-    has_title = any("<h1" in part for part in parts)
-    sections = [
-        running_head,
-        Markup("") if has_title else _TITLE.format(title),
-        *parts[:start],
-        _CONTENTS.format(Markup("").join(entries)) if entries else Markup(""),
-        *parts[start:],
-        _TOOLS,
-    ]
-    style = static_file(_STATIC / "parts.css") + _STYLE
-    return offline_page(page_title, sections, style=style, scripts=[_SCRIPT])
+    page_title = next((heading.words for heading in headings if heading.level == 1), title)
+    body = _TEMPLATE.page(
+        title="" if any("<h1" in part for part in parts) else title,
+        running_head=" · ".join(filter(None, (page_title, classification))),
+        parts=parts,
+        start=start,
+        headings=[heading for heading in headings if heading.level == 2],
+    )
+    return offline_page(page_title, [Markup(body)], style=_STYLE, scripts=[_SCRIPT])  # noqa: S704
 
 
 def _cell(cell: Any, headings: list[Heading]) -> Markup:
     """Convert a cell; its headings are added to the list."""
-    from nbconvert.filters import Highlight2HTML
-
+    if cell.cell_type == "code":
+        return Markup(_TEMPLATE.code(cell))  # noqa: S704 - Jinja escapes each value
     if cell.cell_type == "markdown":
         return wide(_markdown(cell.source, headings))
-    if cell.cell_type == "raw":
-        is_html = cell.metadata.get("raw_mimetype", "text/html") == "text/html"
-        return wide(clean(cell.source)) if is_html else Markup("")
-    code = Markup(visible(Highlight2HTML()(cell.source)))  # noqa: S704 - pygments escapes
-    if not cell.outputs:
-        return _CODE.format(code)
-    css_class = " wide-screen" if "wide-screen" in cell.metadata.get("tags", ()) else ""
-    return _CODE.format(code) + _OUTPUTS.format(css_class, Markup("").join(map(_output, cell.outputs)))
-
-
-def _output(output: Any) -> Markup:
-    """Convert an output in the best format that it has."""
-    if output.output_type == "stream":
-        return _TEXT.format(_console(output.text))
-    if output.output_type == "error":
-        return _TEXT.format(f"{output.ename}: {output.evalue}")
-    kind = next((kind for kind in MIME_TYPES if kind in output.data), None)
-    if kind is None:
-        return Markup("")
-    value = output.data[kind]
-    if kind == PLOTLY:
-        return _figure(value)
-    if kind.startswith("image/"):
-        alt = output.metadata.get(kind, {}).get("alt") or "Picture without a description"
-        return _PICTURE.format(alt=alt, kind=kind, data=value.strip())
-    if kind == "text/html":
-        return _OUTPUT.format(wide(clean(value)))
-    return _TEXT.format(_console(value) if kind == "text/plain" else value)
+    is_html = cell.metadata.get("raw_mimetype", "text/html") == "text/html"
+    return wide(clean(cell.source)) if is_html else Markup("")
 
 
 def _markdown(source: str, headings: list[Heading]) -> Markup:
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-
     class Renderer(IPythonRenderer):
         def image(self, text: str, url: str, title: str | None = None) -> str:
             return text  # a picture may be on the web; only its alt text is shown
@@ -176,7 +135,6 @@ def clean(html: str, *, has_anchors: bool = False) -> Markup:
 
     `has_anchors`: the headings have runkit's ids. What nh3 gives last is never edited.
     """
-    import nh3
 
     def allowed_value(tag: str, name: str, value: str) -> str | None:
         if name == "href":  # only http, https and #: `//host/x` in a local file opens a network share
@@ -201,6 +159,15 @@ def clean(html: str, *, has_anchors: bool = False) -> Markup:
 
 def _console(text: str) -> Markup:
     """Convert printed text to HTML with its ANSI colors; other control characters are shown as codes."""
-    from nbconvert.filters.ansi import ansi2html
-
     return Markup(visible(ansi2html(text)))  # noqa: S704
+
+
+def _highlight(code: str) -> Markup:
+    return Markup(visible(Highlight2HTML()(code)))  # noqa: S704 - pygments escapes
+
+
+_ENVIRONMENT = Environment(loader=FileSystemLoader(_STATIC), autoescape=True, finalize=esc)
+_ENVIRONMENT.globals |= {"mime_types": MIME_TYPES, "plotly": PLOTLY}
+_ENVIRONMENT.filters |= {"clean": clean, "console": _console, "highlight": _highlight}
+_ENVIRONMENT.filters |= {"figure": _figure, "wide": wide}
+_TEMPLATE: Any = _ENVIRONMENT.get_template("report.html.j2").module

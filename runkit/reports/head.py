@@ -9,19 +9,16 @@ import pandas as pd
 
 from runkit.charts import one_run
 from runkit.charts.overview import Tile, tiles
-from runkit.charts.panel import lasting, when, words_of
+from runkit.charts.panel import lasting
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.reports.bundle import ReportData, heading
-from runkit.reports.part import Part, label_of, lasting_of, or_none, own_findings, work_of
-from runkit.style import MISSING, OUTCOMES, TIERS, status
+from runkit.reports.part import Part, own_findings, records
+from runkit.style import MISSING, OUTCOMES, TIERS
 from runkit.tables.frames import Frames
-from runkit.text import agent_title, duration, moment, plural, short_id, shorten
+from runkit.text import duration, moment, plural
 
-EXCERPT = 200  # characters of an agent's summary
-NAMED = 3  # titles in a sentence
 KINDS = {1: "KYB review report", 2: "Comparison of two reviews"}
-LETTERS = ("A", "B")
 
 
 def head(data: ReportData) -> Part:
@@ -37,47 +34,26 @@ def head(data: ReportData) -> Part:
     Part
         Time and host of reading, the heading, a banner for each of up to two runs, and numbers.
     """
-    f, labels = data.frames, data.labels
-    common: dict[str, Any] = {
-        "kind": KINDS.get(len(f.runs), "Fleet report"),
-        "read": moment(f.runs["as_of"].max()),
-        "tags": [*_modes(f), *filter(None, [labels.classification])],
-        "heading": labels.title or heading(f),
-        "by": _by(f, labels.prepared_by),
-    }
-    if len(f.runs) not in KINDS:
-        needs = _incomplete(data)
-        return Part("head", **common, banners=[_totals(f)], numbers=tiles(f), needs=needs)
-    sides = [f.select(run_id) for run_id in f.runs["run_id"]]
-    if len(sides) == 2:
-        banners = [_banner(side, letter) for side, letter in zip(sides, LETTERS, strict=True)]
-        return Part("head", **common, banners=banners, needs=_incomplete(data))
+    f, labels, n_runs = data.frames, data.labels, len(data.frames.runs)
+    sides = [f.select(run_id) for run_id in f.runs["run_id"]] if n_runs in KINDS else []
+    agents = f.runs["agent_name"].fillna("").unique()
     return Part(
         "head",
-        **common,
-        run_id=short_id(f.runs["run_id"].iloc[0]),
-        banners=[_banner(f)],
-        numbers=_numbers(f),
-        needs=[*_needs(f), *_incomplete(data)],
+        kind=KINDS.get(n_runs, "Fleet report"),
+        run_id=f.runs["run_id"].iloc[0] if n_runs == 1 else None,
+        read=moment(f.runs["as_of"].max()),
+        tags=[*_modes(f), *filter(None, [labels.classification])],
+        heading=labels.title or heading(f),
+        agent=agents[0] if len(agents) == 1 else None,
+        prepared_by=labels.prepared_by,
+        sides=[_side(side) for side in sides],
+        totals=_totals(f),
+        numbers=_numbers(f) if n_runs == 1 else () if sides else tiles(f),
+        needs=_needs(f) if n_runs == 1 else {},
+        is_bare=n_runs == 1 and not f.runs["has_steps"].all(),
+        missing=data.provenance.missing,
+        n_older=f.coverage.refused,
     )
-
-
-def _by(f: Frames, prepared_by: str) -> str:
-    """Name the agent, if all runs have the same, and who prepared the report."""
-    agents = f.runs["agent_name"].unique()
-    words = [f"Run by {agents[0]}"] if len(agents) == 1 and isinstance(agents[0], str) else []
-    words += [f"Prepared by {prepared_by}"] if prepared_by else []
-    return " · ".join(words)
-
-
-def _incomplete(data: ReportData) -> list[str]:
-    """Say what was not read, or which copies of runs were left out."""
-    n_refused = data.frames.coverage.refused
-    if data.provenance.missing:
-        return [f"Not complete: {data.provenance.missing}."]
-    if n_refused:
-        return [f"{plural(n_refused, 'older copy', 'older copies')} of runs left out."]
-    return []
 
 
 def _modes(f: Frames) -> list[str]:
@@ -88,46 +64,29 @@ def _modes(f: Frames) -> list[str]:
     return sorted(set(kinds.values()))
 
 
-def _banner(f: Frames, letter: str = "") -> dict[str, Any]:
-    """Describe how one run ended."""
-    run = f.runs.iloc[0]
-    banner = {
-        "color": {"error": "fail", "interrupted": "attention"}.get(run["status"], "neutral"),
-        "letter": letter,
-        "state": status(run["status"]),
-        "facts": f"{label_of(run)} · {lasting_of(run)}, {work_of(run)}" if letter else "",
+def _side(f: Frames) -> dict[str, Any]:
+    """Give a run and what says how it ended: its errors, the questions that wait, its output."""
+    [run] = records(f.runs)
+    asks, found = f.interrupts, one_run.found(f).table
+    return {
+        "run": run,
+        "time": ", ".join(_time(run)),
+        "errors": one_run.failed(f).table["label"].tolist(),
+        "asks": records(asks[asks["outcome"] == "pending"].sort_values("asked_at")),
+        "outputs": records(found[found["origin"] == "output"]),
     }
-    if pd.notna(run["business_status"]):
-        banner["business_status"] = words_of(run["business_status"]).replace("_", " ")
-        banner["status_at"] = when(run["business_status_at"])
-    return banner | _outcome(f)
 
 
-def _outcome(f: Frames) -> dict[str, Any]:
-    """Give the error of a run, the question that waits, or its output."""
-    run = f.runs.iloc[0]
-    if run["status"] == "error":
-        errors = [*one_run.failed(f).table["label"], "No step says why."]
-        return {"headline": "No result: the review failed", "text": words_of(errors[0], 2 * EXCERPT)}
-    pending = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("asked_at")
-    if len(pending):
-        first = pending.iloc[0]
-        agent = agent_title(or_none(first["agent"]))
-        text = f"Asked by {agent} on {when(first['asked_at'])}, {lasting(first['wait_s'])} so far."
-        if len(pending) > 1:
-            text += f" {plural(len(pending), 'question')} waiting."
-        return {"headline": f"Waiting for a reviewer: {words_of(first['label'])}", "text": text}
-    found = one_run.found(f).table
-    outputs = found[found["origin"] == "output"]
-    if len(outputs):
-        first = outputs.iloc[0]
-        return {
-            "headline": words_of(first["title"]),
-            "quote": shorten(or_none(first["summary"]) or "", EXCERPT),
-            "confidence": or_none(first["confidence"]),
-        }
-    headline = "No output" if run["status"] in FINAL_STATUSES else "No result yet"
-    return {"headline": headline, "text": f"{plural(run['n_steps'], 'step')} known."}
+def _time(run: dict[Any, Any]) -> tuple[str, str]:
+    """Give the duration of a run, and how much of it was waiting, or work so far if it is open."""
+    total, is_over = lasting(run["duration_s"]), run["status"] in FINAL_STATUSES
+    if not is_over and run["duration_s"] is not None:
+        total += " so far"
+    if run["waiting_s"] is None:
+        return total, "steps not delivered"
+    if not is_over:
+        return total, f"{duration(run['working_s'])} work"
+    return total, f"{duration(run['waiting_s'])} waiting" if run["waiting_s"] else "no waiting"
 
 
 def _totals(f: Frames) -> dict[str, Any]:
@@ -143,7 +102,7 @@ def _totals(f: Frames) -> dict[str, Any]:
 
 def _numbers(f: Frames) -> tuple[Tile, ...]:
     """Count the findings, answers and sources of one run, and its time."""
-    run, own, sources = f.runs.iloc[0], own_findings(f), one_run.evidence(f).table
+    [run], own, sources = records(f.runs), own_findings(f), one_run.evidence(f).table
     confidences = own["confidence"].where(own["confidence"].isin(CONFIDENCES), "unrated").value_counts()
     rated = [word for word in (*CONFIDENCES, "unrated") if word in confidences]
     n_strong = (sources["source_tier"].map(TIERS) == TIERS["government"]).sum()
@@ -157,36 +116,22 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
         Tile("Findings", f"{len(own):,}", ", ".join(f"{confidences[word]:,} {word}" for word in rated)),
         Tile("Answered by reviewers", answered, note),
         Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
-        Tile("Time", lasting_of(run), work_of(run)),
+        Tile("Time", *_time(run)),
     )
 
 
-def _needs(f: Frames) -> list[str]:
+def _needs(f: Frames) -> dict[str, list[Any]]:
     """List what a reader of one run should look at: what is open, weak, decided by policy, or failed."""
-    run, asks, own = f.runs.iloc[0], f.interrupts, own_findings(f)
-    items = {
-        str(what): rows["item"] for what, rows in one_run.open_items(f).table.groupby("what", sort=False)
-    }
+    [run], asks, own = records(f.runs), f.interrupts, own_findings(f)
+    items = dict(iter(one_run.open_items(f).table.groupby("what", sort=False)["item"]))
     items.pop("no result", None)  # the banner says so
     items["finding without a source"] = own.loc[own["n_sources"] == 0, "title"]
     stated = run["confidence"]
-    weaker = CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ()
-    for word in weaker:
+    for word in CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ():
         titles = own.loc[own["confidence"] == word, "title"]
         items[f"{word} finding under an output of {stated} confidence"] = titles
     for way in RESOLUTIONS:
-        items[f"{OUTCOMES[way].lower()}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
+        items[f"{OUTCOMES[way]}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
     if run["status"] != "error":
         items["step failed"] = one_run.failed(f).table["label"]
-    needs = [
-        f"{what[0].upper()}{what[1:]}: {_first_titles(rows)}" for what, rows in items.items() if len(rows)
-    ]
-    if not run["has_steps"]:
-        needs.append("The steps were not delivered; times are not known.")
-    return needs
-
-
-def _first_titles(titles: pd.Series[Any]) -> str:
-    """Give the first few titles."""
-    more = f"; and {len(titles) - NAMED:,} more" if len(titles) > NAMED else ""
-    return f"{'; '.join(words_of(title, 80) for title in titles.head(NAMED))}{more}"
+    return {what: titles.tolist() for what, titles in items.items() if len(titles)}

@@ -10,21 +10,24 @@ a function gives None where there is nothing to show, and then the page leaves o
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
 from runkit.charts import Panel, fleet, one_run
 from runkit.charts.fleet_chart import fleet_chart
-from runkit.charts.panel import lasting, when
-from runkit.contract import FINAL_STATUSES
+from runkit.charts.panel import lasting, words_of
+from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.errors import UsageError
 from runkit.html_tables import with_labels
 from runkit.reports.bundle import ReportData
-from runkit.reports.head import LETTERS, head
-from runkit.reports.part import Part, ending_of, left_out, or_none, own_findings, table_part
-from runkit.reports.timeline import what_happened
+from runkit.reports.head import head
+from runkit.reports.part import Part, own_findings, records, table_part
+from runkit.style import outcome_words, status
+from runkit.tables import compare
 from runkit.tables.frames import Frames
-from runkit.text import agent_title
 
 __all__ = [
     "actions",
@@ -42,7 +45,7 @@ __all__ = [
 ]
 
 MAX_FINDINGS, MAX_SOURCES, MAX_QUESTIONS = 30, 5, 12
-MAX_STEPS, MAX_DIFFERENCES = 5, 12  # rows
+MAX_STEPS, MAX_DIFFERENCES, MAX_LINES = 5, 12, 8
 LEAST_S = 0.05  # seconds; a smaller difference is not shown as one
 _DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
 
@@ -71,11 +74,10 @@ def findings(data: ReportData) -> Part | None:
     cited = sources.loc[sources["artifact_no"].isin(own["artifact_no"]), "url"]
     only_there = sources.loc[~sources["url"].isin(cited), "artifact_no"]  # only the output names them
     own = pd.concat([own, outputs[outputs["artifact_no"].isin(only_there)]])
-    rows = own.head(MAX_FINDINGS).to_dict("records")
-    by_artifact = {no: group.to_dict("records") for no, group in sources.groupby("artifact_no")}
+    rows = records(own.head(MAX_FINDINGS))
     for row in rows:
-        row["sources"] = by_artifact.get(row["artifact_no"], [])[:MAX_SOURCES]
-    return Part("findings", rows=rows, more=left_out(len(own) - len(rows), "more finding")) if rows else None
+        row["sources"] = records(sources[sources["artifact_no"] == row["artifact_no"]].head(MAX_SOURCES))
+    return Part("findings", rows=rows, n_more=len(own) - len(rows)) if rows else None
 
 
 def questions(data: ReportData) -> Part | None:
@@ -93,37 +95,27 @@ def questions(data: ReportData) -> Part | None:
     """
     f = data.frames
     is_pair = len(f.runs) == 2
-    parts = [_questions(f.select(run_id), data.answers) for run_id in f.runs["run_id"]]
-    table = pd.concat(parts, keys=LETTERS if is_pair else None).reset_index(level=0, names="letter")
+    rows = [
+        ask | {"letter": "AB"[at] if is_pair else ""}
+        for at, run_id in enumerate(f.runs["run_id"])
+        for ask in _questions(f.select(run_id), data.answers)
+    ]
     if is_pair:
-        table = table.drop_duplicates(["label", "ending"], keep=False)
-    if table.empty:
-        return None
-    rows = table.head(MAX_QUESTIONS).to_dict("records")
-    more = left_out(len(table) - len(rows), "more question")
-    return Part("questions", rows=rows, is_pair=is_pair, more=more)
+        counts = Counter((ask["label"], ask["ending"]) for ask in rows)
+        rows = [ask for ask in rows if counts[ask["label"], ask["ending"]] == 1]
+    own_names = set(data.answers["answered_by"].dropna())
+    n_more = max(0, len(rows) - MAX_QUESTIONS)
+    return Part("questions", rows=rows[:MAX_QUESTIONS], own_names=own_names, n_more=n_more) if rows else None
 
 
-def _questions(f: Frames, answers: pd.DataFrame) -> pd.DataFrame:
+def _questions(f: Frames, answers: pd.DataFrame) -> list[dict[Any, Any]]:
     """Describe the questions of one run, in the order in which they were asked."""
-    table = one_run.people(f, answers).table
     known = f.interrupts.sort_values("asked_at", ignore_index=True)[["kind", "decision", "answered_at"]]
-    own_names = set(answers["answered_by"].dropna())
-    rows = []
-    for ask in table.join(known).to_dict("records"):
-        name, delivery = or_none(ask["answered_by"]), or_none(ask["delivery"])
-        facts = [f"{name} (self-declared)" if name in own_names else name]
-        if ask["outcome"] == "answered":
-            facts += [when(ask["answered_at"]), f"after {lasting(ask['wait_s'])}"]
-        else:
-            facts += [f"asked by {agent_title(or_none(ask['agent']))}", when(ask["asked_at"])]
-        if ask["outcome"] == "pending":
-            facts.append(f"{lasting(ask['wait_s'])} so far")
-        if delivery:
-            facts.append(f"delivery {delivery}")
-        answer = _DECISION.sub("", or_none(ask["answer"]) or "")
-        rows.append((ask["label"], ending_of(ask), ask["outcome"], answer, " · ".join(filter(None, facts))))
-    return pd.DataFrame(rows, columns=["label", "ending", "outcome", "answer", "facts"])
+    asks = records(one_run.people(f, answers).table.join(known))
+    for ask in asks:
+        ask["ending"] = outcome_words(ask["kind"], ask["outcome"], ask["decision"])
+        ask["note"] = _DECISION.sub("", ask["answer"] or "")
+    return asks
 
 
 def slowest_steps(data: ReportData) -> Part | None:
@@ -163,6 +155,68 @@ def nothing(data: ReportData) -> Part | None:
     }
     words = " ".join(word for word, is_so in lacks.items() if is_so)
     return Part("line", words=words) if words else None
+
+
+def what_happened(data: ReportData) -> Part | None:
+    """Show the course of one run in at most 8 lines: its top-level steps, its questions and its end.
+
+    Parameters
+    ----------
+    data
+        What `runkit.report_data()` returned, of one run.
+
+    Returns
+    -------
+    Part or None
+        The shortest steps are left out first, then questions; how many lines is said.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
+    """
+    f = compare.one_run(data.frames, "data")
+    run = f.runs.iloc[0]
+    if pd.isna(run["started_at"]):
+        return None
+    end = {"at": run["ended_at"], "label": status(run["status"]).word, "rank": 0, "seconds": 0}
+    end["kind"] = "end fail" if run["status"] == "error" else "end"
+    start = end | {"at": run["started_at"], "label": "Review started", "kind": ""}
+    events = pd.DataFrame([start, *_question_events(f), *_step_events(f), end])
+    events = events.dropna(subset="at")  # an open run has no end
+    first = events.sort_values(["rank", "seconds"], ascending=[True, False], kind="stable")
+    shown = first.head(MAX_LINES).sort_index().sort_values("at", kind="stable")
+    is_one_day = shown["at"].dt.normalize().nunique() == 1
+    day = f"{shown['at'].iloc[0]:%b %d}, times in UTC" if is_one_day else "Times in UTC"
+    lines = shown.assign(at=shown["at"].dt.strftime("%H:%M" if is_one_day else "%b %d, %H:%M"))
+    return Part("what_happened", day=day, lines=records(lines), n_more=len(events) - len(shown))
+
+
+def _step_events(f: Frames) -> Iterator[dict[str, Any]]:
+    """Give a line for each step of the highest level on which there are several, except questions."""
+    sizes = f.steps["depth"].value_counts()
+    level = sizes[sizes > 1].index.min()
+    steps = f.steps[f.steps["depth"].eq(level) & f.steps["type"].ne("interrupt")]
+    for step in records(steps.dropna(subset="started_at")):
+        line = {"at": step["started_at"], "label": step["label"] or step["name"], "rank": 2}
+        if step["type"] == "error":
+            line |= {"note": "failed", "kind": "fail"}
+        yield {"note": lasting(step["duration_s"]), "seconds": step["duration_s"]} | line
+
+
+def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
+    """Give two lines for each question: when it was asked, and how it ended; one if policy decided it."""
+    for ask in records(f.interrupts.dropna(subset=["asked_at", "wait_s"])):
+        asked = {"at": ask["asked_at"], "label": words_of(ask["label"]), "rank": 1}
+        ending, wait = outcome_words(ask["kind"], ask["outcome"], ask["decision"]), lasting(ask["wait_s"])
+        if ask["outcome"] in RESOLUTIONS:
+            yield asked | {"note": ending.lower()}
+            continue
+        by = f" by {ask['answered_by']}" if ask["answered_by"] else ""
+        note = f"{wait} so far" if ask["outcome"] == "pending" else f"after {wait}"
+        at = ask["asked_at"] + pd.Timedelta(ask["wait_s"], "s")
+        yield asked | {"label": f"Asked a reviewer: {asked['label']}", "kind": "question"}
+        yield asked | {"at": at, "label": f"{ending}{by}", "note": note, "kind": "question"}
 
 
 def differences(panel: Panel) -> Part | None:
@@ -210,8 +264,7 @@ def needs_you(data: ReportData) -> Part | None:
         At most 20 rows, as in `fleet.look_first`; a line above says of how many.
     """
     panel = fleet.look_first(data.frames)
-    rows = panel.table.to_dict("records")
-    return Part("needs_you", rows=rows, sentence=panel.sentence) if rows else None
+    return Part("needs_you", rows=records(panel.table), sentence=panel.sentence) if len(panel.table) else None
 
 
 def all_runs(data: ReportData) -> Panel:

@@ -10,12 +10,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain
 from typing import Any
+from urllib.parse import unquote
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,14 +34,15 @@ _DASH = "[-‐‑‒–—−﹣－]"
 _START, _END = rf"(?:(?<!\w)|(?<=EIN|TIN|SSN))(?<!{_DASH})", rf"(?!\w|{_DASH}\w|\.[0-9])"
 _NINE = r"(?<!\w)(?:[0-9]{9}|[0-9]{2}[ .]?[0-9]{7}|[0-9]{3}[ .][0-9]{2}[ .][0-9]{4})(?!\w|[.,][0-9])"
 _EACH_NINE = rf"(?P<each>{_NINE}(?:\s?(?:,|/|and|or|vs\.?|not|against)?\s?{_NINE}){{0,9}})"
-_EIN_WORD = r"(?-i:F?EINs?|TINs?)|tax(?:payer)?[ _-]?(?:id|no|number)\w*|employer[ _-]?id\w*"
-_SSN_WORD = r"(?-i:SSNs?|ITINs?)|social[ _-]security"
+_TAX_WORDS = {  # in texts and names of fields
+    "ein": r"(?-i:F?EINs?|TINs?)|tax(?:payer)?[ _-]?(?:id|no|number)\w*|employer[ _-]?id\w*",
+    "ssn": r"(?-i:SSNs?|ITINs?)|social[ _-]?security",
+}
 _VALUE = r"[^\s\"'“”<>,;\\\[\]]"
 _STOP = r"(?<![.:!?)}])"  # punctuation after a value is not part of it
 _HAS_DIGIT = r"(?=[^\s\"']{0,200}\d)"
-_NO_WORD = (
-    rf"(?=[^\s\"']{{0,200}}\d|{_VALUE}{{20}})"  # "bearer shares" and "authorization: pending" are words
-)
+# "bearer shares" and "authorization: pending" are words
+_NO_WORD = rf"(?=[^\s\"']{{0,200}}\d|{_VALUE}{{20}})"
 _QUOTED = r"[\"'“](?P<quoted>[^\"'“”\\\n]{1,500})[\"'”]"
 _NAME = (
     r"(?:(?:api|access|account|auth|private|secret|signing|shared[ _-]?access)[ _-]?key"
@@ -69,8 +71,9 @@ _MAIL = (
 )
 
 
-def _nine_digits(words: str, acronyms: str) -> tuple[str, ...]:
-    """Build patterns for nine digits next to `words`, or right after `acronyms`, which are also words."""
+def _nine_digits(rule: str, acronyms: str) -> tuple[str, ...]:
+    """Build patterns for nine digits next to words, or right after acronyms, which are also words."""
+    words = _TAX_WORDS[rule]
     return (
         # "EIN given was 123456789", "tax id (123456789)", but not "EIN checked: revenue 250000000"
         rf"(?<![^\W_])(?:{words})(?:[ _-][^\W\d_]+){{0,4}}[^\w\n;]{{1,5}}{_EACH_NINE}",
@@ -106,22 +109,21 @@ _PATTERNS = {
     ),
     "url_login": (rf"//(?P<it>{_LOGIN})@",),
     "email": (rf"//{_LOGIN}@|(?P<it>{_MAIL})",),  # the end of a login with its host is not an address
-    "ein": (rf"{_START}[0-9]{{2}}{_DASH}[0-9]{{7}}{_END}", *_nine_digits(_EIN_WORD, "f?ein|tin")),
+    "ein": (rf"{_START}[0-9]{{2}}{_DASH}[0-9]{{7}}{_END}", *_nine_digits("ein", "f?ein|tin")),
     "ssn": (
         rf"{_START}[0-9]{{3}}{_DASH}[0-9]{{2}}{_DASH}[0-9]{{4}}{_END}",
-        *_nine_digits(_SSN_WORD, "ssn|itin"),
+        *_nine_digits("ssn", "ssn|itin"),
     ),
 }
 BUILTIN_RULES = tuple((name, re.compile(one, re.IGNORECASE)) for name in _PATTERNS for one in _PATTERNS[name])
 RULES = tuple(_PATTERNS)
 """The rule names that `Redaction.reveal` accepts."""
-_TAX = ("ein", "ssn")
 _EACH_NUMBER = re.compile(_NINE)
 
 # Every match of a built-in rule, and every field that is masked by its name, contains this (RE2 syntax).
 PREFILTER = (
     r"[@＠﹫\\&%\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
-    r"|\d{2}\W?\d{7}\b|\d{2,3}\W\d{2,3}\W\d{3,4}\b|[:,\[] ?\d{7,9}\b"
+    r"|(?:\b|ein|tin|ssn)(?:\d{2}\W?\d{7}|\d{2,3}[^\w:]\d{2,3}[^\w:]\d{3,4})\b|[:,\[] ?\d{7,9}\b"
     r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|gh[pousr]_|hf_|github_|glpat-|npm_|xox|pypi-|slack|eyj|key|auth"
     r"|bearer|basic|cookie|pass|pwd|pin|token|secret|[?#&;][\w-]+="
 )
@@ -132,8 +134,7 @@ PREFILTER = (
 MAX_ESCAPE_LAYERS = 2  # those of a text itself, and those of the text that contains it
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]"
-    r"|&#[0-9]{1,7};?|&#[xX][0-9a-fA-F]{1,6};?|&[a-zA-Z][a-zA-Z0-9]{1,31};"
-    r"|%[0-7][0-9a-fA-F]|%[c-dC-D][0-9a-fA-F]%[89abAB][0-9a-fA-F]|%[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}"
+    r"|&#[0-9]{1,7};?|&#[xX][0-9a-fA-F]{1,6};?|&[a-zA-Z][a-zA-Z0-9]{1,31};|(?:%[0-9a-fA-F]{2})+"
     "|[\xad\u200b-\u200f\u2060\ufeff]"  # invisible between two digits
 )
 
@@ -146,10 +147,8 @@ def unescape_all(text: str) -> str:
 def _unescape_match(match: re.Match[str]) -> str:
     escape = match[0]
     if escape[0] == "\\":
-        return str(json.loads(f'"{escape}"'))
-    if escape[0] == "&":
-        return unescape(escape)
-    return bytes.fromhex(escape.replace("%", "")).decode("utf-8", "replace") if escape[0] == "%" else ""
+        return jsontext.as_unicode(json.loads(f'"{escape}"'))  # half a surrogate pair is no text
+    return unquote(unescape(escape)) if escape[0] in "&%" else ""
 
 
 # ---------------------------------------------------------------------------------------------- JSON's fields
@@ -160,13 +159,9 @@ _KEY_FIELD = re.compile(  # the end of the name; "pass" alone is an outcome, "au
     r"|(?:^|access|api|auth|bearer|csrf|id|refresh|session)token"
     r"|(?:access|account|api|auth|private|secret|signing)key)\Z"
 )
-_TAX_FIELD = {
-    "ein": r"f?ein|tin|tax(?:payer)?_?(?:id|no|number)\w*|employer_?id\w*",
-    "ssn": r"ssn|itin|social_?security\w*",
-}
 _NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")  # fields with the name of a "value"
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
-_WORDS_OR_COUNT = re.compile(r"[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{1,6}")
+_WORDS_OR_COUNT = re.compile(rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}")
 
 
 @lru_cache(4096)
@@ -174,9 +169,9 @@ def field_rule(name: str, *, is_whole: bool = False) -> str:
     """Return the rule for a field name, or ""; `is_whole`: only if the name has no other words."""
     if _KEY_FIELD.search("".join(filter(str.isalnum, name)).casefold()):
         return "key"
-    words = "_".join(_WORD.findall(name)).casefold()
-    for rule, pattern in _TAX_FIELD.items():
-        if re.fullmatch(pattern if is_whole else rf"(?:\w*_)?(?:{pattern})(?:_\w*)?", words):
+    words = "_".join(_WORD.findall(name)).upper()
+    for rule, pattern in _TAX_WORDS.items():
+        if re.fullmatch(pattern if is_whole else rf"(?:\w*_)?(?:{pattern})(?:_\w*)?", words, re.IGNORECASE):
             return rule
     return ""
 
@@ -187,7 +182,7 @@ def _field_rules(item: Any, outer: str) -> list[str]:
     `{"name": "password", "value": "…"}` and `["Authorization", "Bearer …"]` have the name next to the value.
     """
     if isinstance(item, list):
-        is_pair = len(item) == 2 and isinstance(item[0], str) and not _is_word(item[1])
+        is_pair = len(item) == 2 and isinstance(item[0], str) and not _WORDS_OR_COUNT.fullmatch(str(item[1]))
         return [outer, field_rule(item[0]) or outer] if is_pair else [outer] * len(item)
     named = outer
     if "value" in item or "Value" in item:
@@ -198,11 +193,6 @@ def _field_rules(item: Any, outer: str) -> list[str]:
         field_rule(name, is_whole=isinstance(child, dict)) or (named if name in ("value", "Value") else outer)
         for name, child in item.items()
     ]
-
-
-def _is_word(item: object) -> bool:
-    text = str(item)
-    return not _SCHEME.match(text) and _WORDS_OR_COUNT.fullmatch(text) is not None
 
 
 def _field_value(value: object, rule: str) -> str | None:
@@ -221,7 +211,7 @@ def _field_value(value: object, rule: str) -> str | None:
 
 # ---------------------------------------------------------------------------------------------------- policy
 
-MAX_KEPT_DIGITS = 4  # of an EIN or SSN: as many as banks and tax offices print
+KEPT_DIGITS = range(5)  # of an EIN or SSN: at most as many as banks and tax offices print
 _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 
 
@@ -257,16 +247,14 @@ class Redaction:
         reveal = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
         object.__setattr__(self, "patterns", patterns)
         object.__setattr__(self, "reveal", reveal)
-        known = [*(rule for rule in RULES if rule != "key"), *patterns]
+        known = [rule for rule in RULES if rule != "key"]
         for name in reveal:
             if name == "key":
                 raise UsageError("reveal='key' is not allowed: reports always mask API keys. Remove it.")
             if name not in known:
                 raise UsageError.one_of("reveal", name, known)
-        if type(self.keep_last) is not int or not 0 <= self.keep_last <= MAX_KEPT_DIGITS:
-            raise UsageError(
-                f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to {MAX_KEPT_DIGITS}."
-            )
+        if type(self.keep_last) is not int or self.keep_last not in KEPT_DIGITS:
+            raise UsageError(f"keep_last={brief(self.keep_last)}; expected a whole number from 0 to 4.")
 
 
 def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
@@ -277,13 +265,10 @@ def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
         )
     try:
         compiled = re.compile(pattern)
-        matches_empty = compiled.search("") is not None
+        if compiled.search("") is not None:
+            raise ValueError("it matches empty text; expected at least one character, for example + for *")
     except (re.error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(f"patterns[{name!r}] is not a valid regular expression: {error}.") from None
-    if matches_empty:
-        raise UsageError(
-            f"patterns[{name!r}] matches empty text; expected at least one character, for example + for *."
-        )
     return compiled
 
 
@@ -302,22 +287,22 @@ _ID_OR_TIME = re.compile(
 class Masker:
     """Masks the data of one report. Not thread-safe: it numbers the values that it finds.
 
-    `keys` are masked everywhere, by the rule `key`; without a policy that is the only rule. `template` is the
-    text of the report's template, whose own words are not secrets.
+    `keys` are masked everywhere, by the rule `key`; without a policy that is the only rule. What `own_words`
+    contains, the text of the report's template, is masked where it is found, and is no secret elsewhere.
     """
 
-    def __init__(self, policy: Redaction | None, keys: Collection[str] = (), template: str = "") -> None:
-        policy = policy or Redaction(reveal=[name for name in RULES if name != "key"])
+    def __init__(self, policy: Redaction | None, keys: Collection[str] = ()) -> None:
+        self.policy, self.own_words = policy, ""
         self.keys = tuple(sorted(keys, key=len, reverse=True))
         self.counts: Counter[str] = Counter()  # different masked values, by rule
         self.secrets: dict[str, str] = {}  # the masks of values that no finished file may contain
+        policy = policy or Redaction(reveal=[name for name in RULES if name != "key"])
         rules = [("key", re.compile("|".join(map(re.escape, self.keys))))] if keys else []
         self._rules = [*rules, *(rule for rule in BUILTIN_RULES if rule[0] not in policy.reveal)]
-        own = ((name, re.compile(one)) for name, one in policy.patterns.items())
-        self._own = [rule for rule in own if rule[0] not in policy.reveal]
-        self._prefilter = "" if self._own else "|".join([PREFILTER, *map(_quoted, self.keys)])
         self._names = {name for name, _ in self._rules}
-        self._keep_last, self._template = policy.keep_last, template
+        self._custom_rules = [(name, re.compile(pattern)) for name, pattern in policy.patterns.items()]
+        self._prefilter = "" if policy.patterns else "|".join([PREFILTER, *map(_quoted, self.keys)])
+        self._keep_last = policy.keep_last
         self._masks: dict[str, str] = {}  # by value
         self._candidates: set[str] = set()  # texts that may need masks
         self._masked: dict[str, str] = {}  # by original text
@@ -335,31 +320,21 @@ class Masker:
             inner: dict[str, None] = {}
             for text in texts_with(batch, [self._prefilter]):
                 self._candidates.add(text)
-                if (value := _parse_json(text)) is None:
-                    self._replace(text)
-                else:
-                    self._walk(value, inner.setdefault, self._mask)
+                self._edit(text, inner.setdefault)
             if inner:
                 batches.append(list(inner))
         for batch in batches:
-            self._candidates.update(texts_with(batch, self._patterns(self.secrets)))
+            self._candidates.update(texts_with(batch, _patterns(self.secrets)))
 
     def leaks(self, text: str) -> set[str]:
         """Find keys and secrets in a finished file, as it is and with JSON, HTML or URL escapes."""
         values = [*self.keys, *self.secrets]
         found: set[str] = set()
         for _ in range(MAX_ESCAPE_LAYERS + 2):  # and those of the file
-            if texts_with([text], self._patterns(values)):
+            if texts_with([text], _patterns(values)):
                 found |= {value for value in values if value in text}
             text = unescape_all(text)
         return found
-
-    @staticmethod
-    def _patterns(values: Iterable[str]) -> list[str]:
-        """Build patterns for texts that may contain one of these values."""
-        prefixes = sorted({_quoted(value[:MIN_SECRET_LENGTH]) for value in values})
-        starts = range(0, len(prefixes), MAX_PREFIXES)
-        return ["|".join(prefixes[at : at + MAX_PREFIXES]) for at in starts]
 
     def text(self, text: str) -> str:
         """Mask a text that was not scanned before."""
@@ -372,20 +347,20 @@ class Masker:
 
         Raises `ContractError` if a custom pattern masks field names of the API.
         """
-        if not self._masks:
-            return run
-        return Run.from_json(self._walk(_parse_json(run.to_json()), self._mask_text, self._mask))
+        text = run.to_json()
+        masked = self._edit(text, self._mask_text) if self._masks else text
+        return run if masked == text else Run.from_json(jsontext.loads(masked.encode()))
 
     def tables(self, tables: Mapping[str, pd.DataFrame], texts: Iterable[str] = ()) -> dict[str, Any]:
         """Scan frames and further texts, and return the masked frames by name."""
-        columns = chain.from_iterable(unique_texts(name, df) for name, df in tables.items())
+        columns = chain.from_iterable(_unique_texts(name, df) for name, df in tables.items())
         self.scan([*chain.from_iterable(unique for _, unique in columns), *texts])
         return {name: self._frame(name, df) for name, df in tables.items()}
 
     def _frame(self, frame: str, df: pd.DataFrame) -> pd.DataFrame:
         """Mask a frame. Columns and dtypes stay; unknown category values are masked."""
         changed = {}
-        for name, unique in unique_texts(frame, df):
+        for name, unique in _unique_texts(frame, df):
             masks = {text: mask for text in unique if (mask := self._mask_text(text)) != text}
             if masks:
                 texts = df[name].astype("str")
@@ -397,28 +372,39 @@ class Masker:
         if text not in self._candidates:
             return text
         if text not in self._masked:
-            value = _parse_json(text)
-            if value is None:
-                self._masked[text] = self._replace(text)
-            else:
-                before = jsontext.dumps(value)
-                after = jsontext.dumps(self._walk(value, self._mask_text, self._mask))
-                self._masked[text] = text if after == before else after
+            self._masked[text] = self._edit(text, self._mask_text)
         return self._masked[text]
 
-    def _replace(self, text: str) -> str:
-        """Mask a text; if something is found under its escapes, the unescaped text."""
-        views = [text]
-        while len(views) <= MAX_ESCAPE_LAYERS and (plain := unescape_all(views[-1])) != views[-1]:
-            views.append(plain)
-        for view in reversed(views):
-            masked = self._with_masks(view)
-            if masked != view:
-                return masked
-        return text
+    def _edit(self, text: str, edit_part: Callable[[str], str | None]) -> str:
+        """Mask a text. In JSON, fields are masked by their names, and `edit_part` edits all other texts."""
+        value = _parse_json(text)
+        if value is None:
+            return self._replace(text, MAX_ESCAPE_LAYERS)
+        before = jsontext.dumps(value)
+        todo: list[tuple[Any, str]] = [(value, "")]
+        for item, outer in todo:
+            rules = _field_rules(item, outer)
+            if isinstance(item, dict):
+                _rename(item, [edit_part(name) or name for name in item])
+            children = enumerate(item) if isinstance(item, list) else item.items()
+            for (key, child), rule in zip(children, rules, strict=True):
+                if isinstance(child, dict | list):
+                    todo.append((child, rule))
+                elif rule in self._names and (secret := _field_value(child, rule)):
+                    item[key] = self._mask(rule, secret)
+                elif isinstance(child, str):
+                    item[key] = edit_part(child) or child
+        after = jsontext.dumps(value)
+        return text if after == before else after
 
-    def _with_masks(self, text: str) -> str:
-        """Mask all matches in a text; of two that overlap, the first and longest mask comes first."""
+    def _replace(self, text: str, layers: int) -> str:
+        """Mask all matches in a text; if something is found under its escapes, in the unescaped text.
+
+        Of two that overlap, the first and longest mask comes first.
+        """
+        plain = unescape_all(text) if layers else text
+        if plain != text and (masked := self._replace(plain, layers - 1)) != plain:
+            return masked
         parts, end = [], 0
         for start, minus_stop, rule, mask in sorted(self._matches(text)):
             if (stop := -minus_stop) > end:
@@ -432,9 +418,8 @@ class Masker:
             for start, stop in _spans(pattern, text):
                 yield start, -stop, rule, ""
         is_id = _ID_OR_TIME.fullmatch(text)  # ids join frames: all of one is masked, or nothing
-        for rule, pattern in self._own:
-            matches = [pattern.fullmatch(text)] if is_id else pattern.finditer(text)
-            for match in filter(None, matches):
+        for rule, pattern in self._custom_rules:
+            for match in filter(None, [pattern.fullmatch(text)] if is_id else pattern.finditer(text)):
                 yield match.start(), -match.end(), rule, ""
         for match in MASK.finditer(text):  # a mask of this report stays as it is
             if match[0] in self._masks.values():
@@ -447,35 +432,18 @@ class Masker:
     def _mask(self, rule: str, value: str) -> str:
         """Return the mask of a value, and keep its parts that look like secrets."""
         normal = unescape_all(value)
-        if rule in _TAX:
+        if rule in _TAX_WORDS:
             normal = "".join(filter(str.isdigit, normal))  # equal values get equal masks
         elif rule == "email":
             normal = normal.casefold()
         if normal not in self._masks:
             self.counts[rule] += 1
-            tail = f" …{normal[-self._keep_last :]}" if self._keep_last and rule in _TAX else ""
+            tail = f" …{normal[-self._keep_last :]}" if self._keep_last and rule in _TAX_WORDS else ""
             self._masks[normal] = f"[{rule} {self.counts[rule]}{tail}]"
         for part in _secret_parts(value):
-            if part not in self._template:
+            if part not in self.own_words:
                 self.secrets.setdefault(part, self._masks[normal])
         return self._masks[normal]
-
-    def _walk(self, value: Any, text: Callable[[str], str | None], mask: Callable[[str, str], str]) -> Any:
-        """Edit JSON in place: `text` replaces texts and names, `mask` secrets in named fields."""
-        todo: list[tuple[Any, str]] = [(value, "")]
-        for item, outer in todo:
-            rules = _field_rules(item, outer)
-            if isinstance(item, dict):
-                _rename(item, [text(name) or name for name in item])
-            children = enumerate(item) if isinstance(item, list) else item.items()
-            for (key, child), rule in zip(children, rules, strict=True):
-                if isinstance(child, dict | list):
-                    todo.append((child, rule))
-                elif rule in self._names and (secret := _field_value(child, rule)):
-                    item[key] = mask(rule, secret)
-                elif isinstance(child, str):
-                    item[key] = text(child) or child
-        return value
 
 
 def _spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
@@ -503,7 +471,7 @@ def _secret_parts(value: str) -> Iterator[str]:
             yield secret
 
 
-def unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
+def _unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
     """Yield the unique texts of each column, except known category values."""
     known = {column.name: column.words for column in COLUMNS.get(frame, ())}
     for name in map(str, df.select_dtypes(["str", "category"]).columns):
@@ -514,11 +482,17 @@ def unique_texts(frame: str, df: pd.DataFrame) -> Iterator[tuple[str, list[str]]
 def texts_with(texts: list[str], patterns: Iterable[str]) -> list[str]:
     """Filter texts by RE2 patterns: Arrow searches 50 times as fast as Python."""
     array = pa.array(texts, pa.large_string())
-    has_match = np.zeros(len(texts), bool)
+    has_match = pa.repeat(pa.scalar(False), len(texts))
     for pattern in patterns:
-        matches = pc.match_substring_regex(array, pattern, ignore_case=True)
-        has_match |= matches.to_numpy(zero_copy_only=False)
-    return list(compress(texts, has_match))
+        has_match = pc.or_(has_match, pc.match_substring_regex(array, pattern, ignore_case=True))
+    return list(array.filter(has_match).to_pylist())
+
+
+def _patterns(values: Iterable[str]) -> list[str]:
+    """Build patterns for texts that may contain one of these values."""
+    prefixes = sorted({_quoted(value[:MIN_SECRET_LENGTH]) for value in values})
+    starts = range(0, len(prefixes), MAX_PREFIXES)
+    return ["|".join(prefixes[at : at + MAX_PREFIXES]) for at in starts]
 
 
 def _quoted(text: str) -> str:
@@ -527,18 +501,12 @@ def _quoted(text: str) -> str:
 
 def _parse_json(text: str) -> Any:
     """Parse a text that is a JSON object or list; None for any other text."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return jsontext.loads(text.encode())
-    except (ValueError, RecursionError):
-        return None
+    with suppress(ValueError, RecursionError):
+        return jsontext.loads(text.encode()) if text.lstrip()[:1] in ("{", "[") else None
 
 
 def _rename(item: dict[str, Any], names: list[str]) -> None:
     """Give the fields of an object new names, in the same order; two equal names stay apart."""
-    if names == list(item):
-        return
     values = list(item.values())
     item.clear()
     for name, value in zip(names, values, strict=True):

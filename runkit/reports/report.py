@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import nbformat
 import pandas as pd
 
 from runkit import files
@@ -22,10 +21,9 @@ from runkit.reports.bundle import (
     make_masker,
     read_source,
     redact_source,
-    redaction_policy,
     write_data,
 )
-from runkit.reports.redaction import MASK, Masker, Redaction, unique_texts
+from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.text import brief, moment, plural, short_id, visible
 
 MAX_NAMED = 3  # places in the message about masked values
@@ -118,11 +116,11 @@ def report(
     MissingExtra
         If the extra `[report]` is not installed.
     """
+    templates.check_installed()
     from runkit.reports.export import to_html
 
-    templates.check_installed()
     html_path, notebook_path = output_paths(path)
-    policy = redaction_policy(redact)
+    masker = make_masker(redact)
     labels = _labels(title, classification, prepared_by, sign_off)
     if actions is not None and "effects" not in getattr(actions, "columns", ()):
         raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
@@ -138,36 +136,27 @@ def report(
     n_runs = len(source.frames.runs)
     selected = selected or templates.find_template(None, n_runs)
     selected.check(n_runs)
-    masker = make_masker(policy, selected.text)
-    data = redact_source(
-        source, policy, masker, template=(selected.path.name, selected.digest), labels=labels
-    )
-    name = data.labels.title
+    data = redact_source(source, masker, selected, labels)
+    about, name = data.provenance, data.labels.title
     if selected.is_ours and not name:
         name = f"{heading(data.frames)}, {moment(data.frames.runs['as_of'].max())}"
-    notebook = selected.notebook(list(data.provenance.run_ids), name, data.provenance.settings)
+    notebook = selected.notebook(list(about.run_ids), name, about.settings)
     with TemporaryDirectory(prefix="runkit-report-", ignore_cleanup_errors=True) as folder:
         write_data(data, Path(folder))
         templates.execute(notebook, Path(folder), template=selected.path, mask=masker.text, progress=progress)
-    executed = templates.with_provenance(notebook, data.provenance)
+    executed = templates.with_provenance(notebook, about)
     page_title = name or masker.text(html_path.stem)
-    html = to_html(templates.read(executed), title=page_title, classification=data.labels.classification)
+    html = to_html(nbformat.reads(executed, 4), title=page_title, classification=data.labels.classification)
     if folder in executed or folder in html:
         raise ReportError(
             "the template prints the path of its private data. Nothing was written. Print the data instead."
         )
     _check_leaks(html, executed, masker, source)
-    _write({html_path: html, notebook_path: executed})
+    _write(html_path, html, notebook_path, executed)
     page = html.encode()
+    digest = hashlib.sha256(page).hexdigest()
     return Report(
-        html_path,
-        notebook_path,
-        hashlib.sha256(page).hexdigest(),
-        data.provenance.digest,
-        dict(masker.counts),
-        n_runs,
-        len(page),
-        data.provenance.missing,
+        html_path, notebook_path, digest, about.digest, about.masked, n_runs, len(page), about.missing
     )
 
 
@@ -214,30 +203,21 @@ def _place(value: str, masker: Masker, source: Source) -> str:
         return "an API key in use"
     rule = MASK.sub(r"\1", masker.secrets[value])
     for name, df in source.tables().items():
-        for column, _ in unique_texts(name, df):
-            texts = df[column].astype("str").fillna("")
-            run_ids = df.loc[texts.str.contains(value, regex=False), "run_id"]
-            if run_ids.empty:
-                continue
-            known = run_ids.dropna()  # a record that could not be read has no id
-            run = f"run {short_id(masker.text(known.iloc[0]))}, " if len(known) else ""
-            return f"{rule} ({run}field {name}.{column})"
+        for column in df.select_dtypes(["str", "category"]):
+            run_ids = df.loc[df[column].astype("str").fillna("").str.contains(value, regex=False), "run_id"]
+            if len(run_ids):
+                known = run_ids.dropna()  # a record that could not be read has no id
+                run = f"run {short_id(masker.text(known.iloc[0]))}, " if len(known) else ""
+                return f"{rule} ({run}field {name}.{column})"
     return rule
 
 
-def _write(texts: Mapping[Path, str]) -> None:
-    """Write each file under a unique temporary name, then rename all of them."""
-    parts: dict[Path, Path] = {}
-    with ExitStack() as stack:
-        for target, text in texts.items():
-            part = target.with_name(f".runkit-{secrets.token_hex(8)}.part")
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                stack.callback(part.unlink, missing_ok=True)
-                part.open("x", encoding="utf-8").close()  # a new file with the permissions of the umask
-                part.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise UsageError.of_path(target, error) from None
-            parts[target] = part
-        for target, part in parts.items():
-            part.replace(target)
+def _write(html_path: Path, html: str, notebook_path: Path, notebook: str) -> None:
+    """Write both files, with the usual permissions; they replace others only if both are complete."""
+    try:
+        html_path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(notebook_path, 0o666) as ipynb, files.replacing(html_path, 0o666) as page:
+            ipynb.write_text(notebook, encoding="utf-8")
+            page.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise UsageError.of_path(html_path, error) from None

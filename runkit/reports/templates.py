@@ -8,12 +8,15 @@ import os
 import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from runkit.errors import MissingExtra, ReportError, UsageError
 from runkit.files import usable
@@ -98,10 +101,8 @@ class Template(NamedTuple):
         The tagged cell gets the ids, so that the executed notebook can be run again, and a comment about the
         redaction if it is not the default. `title` replaces the first heading.
         """
-        import nbformat
-
         try:
-            nb = read(self.text)
+            nb = nbformat.reads(self.text, as_version=4)
             nbformat.validate(nb)
         except (*_READ_ERRORS, nbformat.ValidationError) as error:
             detail = shorten(str(error), 200)
@@ -124,15 +125,12 @@ class Template(NamedTuple):
 
 def _set_title(nb: Any, title: str) -> None:
     """Write `title` as the first heading, with Markdown escaped."""
-    import nbformat
-
     heading = "# " + _MARKDOWN.sub(r"\\\g<0>", title)
     for cell in nb.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            _, line_end, rest = cell.source.partition("\n")
-            cell.source = heading + line_end + rest
+            cell.source = "\n".join([heading, *cell.source.split("\n")[1:]])
             return
-    nb.cells.insert(0, nbformat.v4.new_markdown_cell(heading))
+    nb.cells.insert(0, new_markdown_cell(heading))
 
 
 def is_report(path: Path) -> bool:
@@ -143,34 +141,22 @@ def is_report(path: Path) -> bool:
         return False
 
 
-def read(text: str) -> Any:
-    """Parse the text of a notebook file into an nbformat node."""
-    import nbformat
-
-    return nbformat.reads(text, as_version=4)
-
-
 def with_provenance(nb: Any, provenance: Provenance) -> str:
     """Serialize an executed notebook, with its provenance added if no cell shows it."""
-    import nbformat
-
     html = provenance._repr_html_()
     outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
     if not any(html in output.get("data", {}).get("text/html", "") for output in outputs):
-        bundle = {"text/html": html, "text/plain": repr(provenance)}
-        output = nbformat.v4.new_output("display_data", bundle)
+        output = new_output("display_data", {"text/html": html, "text/plain": repr(provenance)})
         nb.cells += [
-            nbformat.v4.new_markdown_cell("## About this report"),
-            nbformat.v4.new_code_cell("data.provenance", outputs=[output]),
+            new_markdown_cell("## About this report"),
+            new_code_cell("data.provenance", outputs=[output]),
         ]
     return str(nbformat.writes(nb))
 
 
 def find_template(template: str | Path | None, n_runs: int = 1) -> Template:
     """Find a template by its name, by the number of runs, or the user's own notebook by its path."""
-    if template is None:
-        template = {1: "run", 2: "compare"}.get(n_runs, "fleet")
-    name = str(template)
+    name = {1: "run", 2: "compare"}.get(n_runs, "fleet") if template is None else str(template)
     if name in _RUN_COUNTS:
         path = notebooks() / "templates" / f"{name}.ipynb"
     elif Path(name).suffix == ".ipynb":
@@ -190,9 +176,8 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
     `data` is the private folder with the data; the kernel's own files go there too. Raises `ReportError` with
     the failed cell, masked by `mask`.
     """
-    from jsonschema import ValidationError
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError
 
     started: list[int] = []
     n_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
@@ -208,14 +193,12 @@ def execute(notebook: Any, data: Path, *, template: Path, mask: Callable[[str], 
             on_cell_executed=lambda **_: bar.update(),
         )
         try:
-            _run_in_thread(lambda: _execute(client, _environment(data)))
+            _run_in_thread(_execute(client, _environment(data)))
         except CellExecutionError as error:
             reason = _ANSI_COLOR.sub("", f"{error.ename}: {error.evalue}")
-        except CellTimeoutError:
-            reason = f"took more than {TIMEOUT:g} s"
-        except (DeadKernelError, RuntimeError) as error:
-            reason = f"the kernel died ({error})"
-        except (ValidationError, KeyError) as error:
+        except (TimeoutError, RuntimeError) as error:  # a cell took too long, or the kernel died
+            reason = str(error).split("\n")[0]
+        except (nbformat.ValidationError, KeyError) as error:
             reason = f"an output is not in Jupyter's format ({shorten(str(error), 100)})"
         else:
             notebook.metadata.pop("widgets", None)
@@ -238,24 +221,23 @@ async def _execute(client: Any, environment: Mapping[str, str]) -> None:
             await client.km.shutdown_kernel(now=True)
 
 
-def _run_in_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+def _run_in_thread(work: Coroutine[Any, Any, object]) -> None:
     """Run a coroutine in a thread with its own event loop: in Jupyter, this thread's loop is already running.
 
     Ctrl-C cancels the coroutine, which then ends its kernel.
     """
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
 
-    async def run_task() -> None:
-        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
-        await work()
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop):
+            loop.run_until_complete(task)
 
     with ThreadPoolExecutor(1, thread_name_prefix="runkit-report") as pool:
-        done = pool.submit(asyncio.run, run_task())
         try:
-            done.result()
+            pool.submit(run).result()
         except KeyboardInterrupt:
-            loop, task = started.result()
-            if task is not None and not done.done():
+            if not task.done():
                 loop.call_soon_threadsafe(task.cancel)
             raise
 
@@ -265,17 +247,15 @@ def _kernel_manager(data: Path) -> type[Any]:
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    class Manager(AsyncKernelManager):
-        def __init__(self, **options: Any) -> None:
-            is_short = len(str(data)) <= MAX_SOCKET_FOLDER
-            transport = "ipc" if os.name == "posix" and is_short else "tcp"
-            super().__init__(connection_file=str(data / "kernel.json"), transport=transport, **options)
+    argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_IMPORT_OPTIONS]
+    is_short = len(str(data)) <= MAX_SOCKET_FOLDER
+    transport = "ipc" if os.name == "posix" and is_short else "tcp"
 
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            program = [sys.executable, "-P", "-m", "ipykernel_launcher"]
-            argv = [*program, "-f", "{connection_file}", *_IMPORT_OPTIONS]
-            return KernelSpec(argv=argv, display_name="Python 3", language="python")
+    class Manager(AsyncKernelManager):
+        kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(connection_file=str(data / "kernel.json"), transport=transport, **options)
 
     return Manager
 

@@ -48,7 +48,7 @@ data.frames.steps
 def material(source: object) -> tuple[ReportData, Masker]:
     """What a report hands to its template, and what masked it."""
     masker = Masker(Redaction())
-    return redact_source(read_source(source), Redaction(), masker, template=("t", "d")), masker
+    return redact_source(read_source(source), masker), masker
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import IPython.display
@@ -18,8 +19,8 @@ from runkit.charts.panel import STYLE, Panel
 from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
-from runkit.reports.bundle import make_masker, read_source, redact_source, redaction_policy
-from runkit.reports.data import ReportData
+from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
+from runkit.reports.templates import Template
 from runkit.widgets import display, feedback, inbox, inbox_controller
 from runkit.widgets.question import Outcome, question_of, verdict
 from support import run as plain_run
@@ -177,9 +178,9 @@ def test_the_static_halves_of_widgets(client: Client, text: str) -> None:
 def test_the_data_of_a_report(text: str) -> None:
     """Data and provenance show themselves; what is missing of the source is hostile, too."""
     runs = tuple(hostile_runs({"": text}))
-    policy = redaction_policy(redact=True)
     source = read_source(RunList(runs, why=text))
-    data = ReportData(*redact_source(source, policy, make_masker(policy), template=(text, text)))
+    template = Template(text, Path(text), text)
+    data = ReportData(*redact_source(source, make_masker(), template, Labels(text)))
     check_itself(data)
     check_itself(data.provenance)
 

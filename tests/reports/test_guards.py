@@ -25,9 +25,7 @@ READ = "import runkit\ndata = runkit.report_data()"
 
 def material(*sources):
     """Runs as a report hands them over."""
-    return redact_source(
-        read_source(list(sources)), Redaction(), make_masker(Redaction()), template=("t", "d")
-    )
+    return redact_source(read_source(list(sources)), make_masker())
 
 
 def test_a_notebook_of_somebody_elses_is_not_replaced(tmp_path):
@@ -97,7 +95,7 @@ def test_an_own_pattern_may_mean_a_word_that_the_page_uses(tmp_path):
 def test_a_word_for_no_key_is_not_masked(monkeypatch, key):
     """What is too short for a key is not looked for."""
     monkeypatch.setenv("MIDDESK_API_KEY", key)
-    assert make_masker(Redaction()).text(f"it is {key}!") == f"it is {key}!"
+    assert make_masker().text(f"it is {key}!") == f"it is {key}!"
 
 
 def test_half_a_surrogate_pair_is_refused(tmp_path):
@@ -184,4 +182,4 @@ def test_examples_come_from_the_sandbox_only():
 def test_a_key_of_the_environment_is_masked_without_a_report_too(monkeypatch):
     """`report_data()` in a notebook that is opened by itself."""
     monkeypatch.setenv("MIDDESK_API_KEY", "corporate-key-4711-8142")
-    assert make_masker(Redaction()).text("it is corporate-key-4711-8142!") == "it is [key 1]!"
+    assert make_masker().text("it is corporate-key-4711-8142!") == "it is [key 1]!"

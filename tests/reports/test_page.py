@@ -205,6 +205,20 @@ def test_it_prints(made, open_file):
 
 
 @pytest.mark.browser
+def test_paper_has_the_proportions_of_the_screen(opened):
+    """A host is smaller than the name of its source there, too, and a head no larger than its cells."""
+    page = opened("run", *VIEWS[0]).page
+    places = (".sources a", ".sources small", ".findings td", ".findings th", ".by", "main > .wide li", "p")
+    size = "e => parseFloat(getComputedStyle(e).fontSize) / parseFloat(getComputedStyle(e).zoom)"
+    sizes = []
+    for media in ("screen", "print"):
+        page.emulate_media(media=media)
+        sizes.append([page.locator(place).first.evaluate(size) for place in places])
+    page.emulate_media(media="screen")
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.browser
 def test_a_tall_figure_is_printed_in_slices(made, open_file):
     """Each fits on a page and begins above a row; together they are the figure, which comes back."""
     page = open_file(made("fleet").report.html).page

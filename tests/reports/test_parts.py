@@ -14,7 +14,6 @@ from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.reports import parts
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
-from runkit.reports.redaction import Redaction
 from support import artifact, at, example, question, run, step
 
 EIN = "12-3456789"
@@ -23,8 +22,7 @@ SOURCE = {"url": "https://sos.example.gov/a", "source_name": "Registry", "source
 
 def data_of(*raws: dict[str, Any], **labels: str) -> ReportData:
     """The data of a report on these runs."""
-    masker = make_masker(None)
-    return redact_source(read_source(list(raws)), None, masker, template=("t", "d"), labels=Labels(**labels))
+    return redact_source(read_source(list(raws)), make_masker(False), labels=Labels(**labels))
 
 
 def words(part: parts.Part | None) -> str:
@@ -323,7 +321,7 @@ def test_actions_are_listed():
     table = pd.DataFrame([known | {"type": "dismissal", "settled_by": "reviewer", "n_effects": 1}])
     table = table.assign(user_name=pd.Series(None, [0], "str"), effects='{"tin": "12-3456789"}')
     source = read_source([run(step("a"))], table.astype({"note": "str", "effects": "str"}))
-    data = redact_source(source, Redaction(), make_masker(Redaction()), template=("t", "d"))
+    data = redact_source(source, make_masker())
     assert data.actions["effects"].tolist() == ['{"tin":"[ein 1]"}']
     shown = words(parts.actions(data))
     assert "dismissal" in shown

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from runkit.reports.bundle import (
     redact_source,
 )
 from runkit.reports.redaction import Redaction
+from runkit.reports.templates import Template
 from runkit.tables.frames import Frames, frames
 from support import artifact, example, question, run, step
 
@@ -41,9 +44,8 @@ def read_at(raw: dict[str, Any], when: datetime) -> Run:
 
 def about(f: Frames, policy: Redaction | None = None) -> Provenance:
     """The provenance of frames."""
-    policy = policy or Redaction()
-    source = Source(f, (), answer_log())
-    return redact_source(source, policy, make_masker(policy), template=("run.ipynb", "ab" * 32)).provenance
+    template = Template("run", Path("run.ipynb"), "{}")
+    return redact_source(Source(f, (), answer_log()), make_masker(policy or True), template).provenance
 
 
 def facts(given: Provenance) -> dict[str, str]:
@@ -157,7 +159,7 @@ def test_the_facts_in_words():
     assert told["complete"].startswith("yes")
     assert told["redaction"].startswith("Masked ein: 2 values in 1 text; email: 1 value in 1 text.")
     assert given.digest in told["data digest"]
-    assert told["template"] == f"run.ipynb, SHA-256 {'ab' * 32}"
+    assert told["template"] == f"run.ipynb, SHA-256 {hashlib.sha256(b'{}').hexdigest()}"
     assert f"runkit-jupyter {runkit.__version__}" in told["created"]
 
 

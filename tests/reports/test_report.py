@@ -386,6 +386,7 @@ def test_an_escaped_value_is_found_in_the_finished_files():
         assert masker.leaks(text) == {"q8Zt4Lw2Xc7Vb1Nm"}
     assert masker.leaks("a corporate&#32;key, 4711") == {"corporate key, 4711"}
     assert masker.leaks("q8Zt4Lw2") == set()
+    assert masker.leaks(r"half a pair is \ud800") == set()
 
 
 @pytest.mark.usefixtures("leaves_nothing", "without_kernel")
@@ -450,7 +451,7 @@ def test_the_kernel_knows_no_secret(labelled, tmp_path, monkeypatch, state_dir):
             f'key = "{KEY}"\nraise ValueError("x" * 480 + key)',
             r"cell 2 of own.ipynb failed: ValueError: xxx.*\n    key = ",
         ),
-        ("import os\nos._exit(3)", r"cell 2 of own.ipynb failed: the kernel died"),
+        ("import os\nos._exit(3)", r"cell 2 of own.ipynb failed: Kernel died"),
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
