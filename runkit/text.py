@@ -263,34 +263,3 @@ def budget_words(working: float, waiting: float, idle: float) -> str:
     """Write the three parts of a time budget, given in seconds; zero parts are left out."""
     parts = {"working": working, "waiting for a reviewer": waiting, "idle": idle}
     return " + ".join(f"{duration(part)} {what}" for what, part in parts.items() if part) or "0 s"
-
-
-def _status_word(status: str) -> str:
-    return shorten(style.status(status).word.lower(), MAX_WORD)
-
-
-def run_sentence(
-    label: str,
-    *,
-    status: str,
-    duration_s: float | None,
-    budget: tuple[float, float, float] | None,
-    n_steps: int,
-    n_errors: int = 0,
-    n_pending: int = 0,
-) -> str:
-    """Summarize a run in one sentence, which starts with its label.
-
-    `budget` is (working, waiting, idle) in seconds, or None when the steps were not delivered.
-    """
-    head = label if status == "completed" else f"{label} ({_status_word(status)})"
-    if duration_s is None or math.isnan(duration_s):
-        time = "not started"
-    elif budget is None:
-        time = f"{duration(duration_s)}; no time budget, because the steps were not delivered"
-    else:
-        time = f"{duration(duration_s)} = {budget_words(*budget)}"
-    counts = [plural(n_steps, "step")] if budget or n_steps else []
-    counts += [plural(n_errors, "error")] if n_errors else []
-    counts += [f"{plural(n_pending, 'question')} waiting"] if n_pending else []
-    return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")

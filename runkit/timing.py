@@ -65,14 +65,7 @@ class Budget(NamedTuple):
 
 
 def budget(
-    run: Ints,
-    start: Ints,
-    end: Ints,
-    *,
-    is_waiting: Flags,
-    is_leaf: Flags,
-    run_start: Ints,
-    run_end: Ints,
+    run: Ints, start: Ints, end: Ints, run_start: Ints, run_end: Ints, *, is_waiting: Flags, is_leaf: Flags
 ) -> Budget:
     """Split each run's time by what was open at each instant of [run_start, run_end).
 
@@ -128,13 +121,7 @@ class CriticalPath(NamedTuple):
 
 
 def critical_path(
-    start: Ints,
-    end: Ints,
-    parent: Ints,
-    depth: Ints,
-    run: Ints,
-    run_start: Ints,
-    run_end: Ints,
+    start: Ints, end: Ints, parent: Ints, depth: Ints, run: Ints, run_start: Ints, run_end: Ints
 ) -> CriticalPath:
     """Walk each run back from its end along what it last waited for.
 

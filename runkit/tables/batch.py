@@ -17,15 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit import jsontext, timing
-from runkit.contract import (
-    CONFIDENCES,
-    LOCAL,
-    RESOLUTIONS,
-    Json,
-    current_status,
-    local_fields,
-    resolution_of,
-)
+from runkit.contract import CONFIDENCES, LOCAL, RESOLUTIONS, Json, current_status, local_fields, resolution_of
 from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
 from runkit.tables import findings
@@ -133,7 +125,9 @@ def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
     def note(position: int, problem: str, detail: str, field: str) -> None:
         problems.add(candidates[position], problem, detail, field)
 
-    columns, valid = read_columns(Run, [_with_local(one.raw) for one in candidates], note)
+    raws = (record.raw for record in candidates)
+    fields = [raw | local_fields(raw) if LOCAL in raw else raw for raw in raws]
+    columns, valid = read_columns(Run, fields, note)
     columns.text["status"] = map_words(columns.text["status"], current_status)
     kept = [candidates[position] for position in valid.tolist()]
     for record in kept:
@@ -151,11 +145,6 @@ def _is_run(record: Record, problems: Problems) -> bool:
     if reason:
         problems.add(record, "not_a_run", reason)
     return not reason
-
-
-def _with_local(raw: Json) -> Json:
-    """Add what runkit has stored with a run as fields of the run."""
-    return raw | local_fields(raw) if LOCAL in raw else raw
 
 
 def _has_steps(raw: Json) -> bool:
@@ -188,7 +177,9 @@ def _read_steps(runs: Runs) -> Steps:
     trees = _link_all(flats, unlinked.run, valid)
     steps = _concatenated(runs, trees)
     if any(tree is not flat for tree, flat in zip(trees, flats, strict=True)):
-        _note_tree_problems(runs, trees)
+        for record, tree in zip(runs.records, trees, strict=True):
+            for note in tree.notes:
+                runs.problems.add(record, note.problem, note.detail, step=note.record)
         first = np.searchsorted(unlinked.run, np.arange(len(flats)))
         origins = first[steps.run] + _chained(tree.origins for tree in trees)
         rows = np.searchsorted(valid, origins)
@@ -214,12 +205,6 @@ def _link_all(flats: Sequence[FlatSteps], run: Ints, valid: Ints) -> list[FlatSt
     for position in np.setdiff1d(np.arange(len(run)), valid).tolist():
         refused[int(run[position])].add(int(position_in_run[position]))
     return [link(flat, refused.get(number, frozenset())) for number, flat in enumerate(flats)]
-
-
-def _note_tree_problems(runs: Runs, trees: Sequence[FlatSteps]) -> None:
-    for record, tree in zip(runs.records, trees, strict=True):
-        for note in tree.notes:
-            runs.problems.add(record, note.problem, note.detail, step=note.record)
 
 
 def _concatenated(runs: Runs, trees: Sequence[FlatSteps]) -> Steps:
@@ -254,37 +239,26 @@ def _compare_parents(steps: Steps) -> None:
 
 
 def _measure(steps: Steps, as_of: int | None) -> Steps:
-    """Add start and end of runs and steps; open ones end at `as_of`."""
+    """Add start and end of runs and steps; what is open ends at `as_of`."""
     runs = steps.runs._replace(as_of=_as_of(steps, as_of))
-    ended = runs.time["ended_at"]
-    last = np.where(ended != NEVER, ended, runs.as_of)
-    runs = _measure_runs(runs, last)
-    return _measure_steps(steps._replace(runs=runs), last)
-
-
-def _measure_runs(runs: Runs, last: Ints) -> Runs:
-    """Add the start and the end of runs; `last` is the end as delivered, or `as_of`."""
-    started = runs.time["started_at"]
-    is_started = started != NEVER
+    started, ended = runs.time["started_at"], runs.time["ended_at"]
+    is_started, has_ended = started != NEVER, ended != NEVER
+    last = np.where(has_ended, ended, runs.as_of)
     is_early = is_started & (started < runs.time["created_at"])
     detail = "started_at is before created_at; queued_s is null"
     _note_all(runs, is_early, "starts_before_created", detail, "started_at")
-    has_ended = runs.time["ended_at"] != NEVER
     is_negative = is_started & has_ended & (last < started)
     detail = "ended_at is before started_at; read as equal to it"
     _note_all(runs, is_negative, "ends_before_start", detail, "ended_at")
-    end = np.maximum(started, last)
-    return runs._replace(start=np.where(is_started, started, 0), end=np.where(is_started, end, 0))
+    run_end = np.maximum(started, last)
+    runs = runs._replace(start=np.where(is_started, started, 0), end=np.where(is_started, run_end, 0))
 
-
-def _measure_steps(steps: Steps, last: Ints) -> Steps:
-    """Add the start and the end of steps; an open one ends with its run."""
     start, completed = steps.time["started_at"], steps.time["completed_at"]
     is_closed = completed != NEVER
     end = np.where(is_closed, completed, last[steps.run])
     detail = "completed_at is before started_at; read as equal to it"
     _note_all(steps, is_closed & (end < start), "ends_before_start", detail, "completed_at")
-    steps = steps._replace(start=start, end=np.maximum(start, end))
+    steps = steps._replace(runs=runs, start=start, end=np.maximum(start, end))
     _note_outside(steps)
     return steps
 
@@ -399,18 +373,10 @@ def _budget(steps: Steps) -> Chunk:
     is_settled = is_word(steps.text["resolution"], *RESOLUTIONS)  # by the policy: it is a leaf
     is_waiting = is_interrupt & ~is_settled
     is_leaf = np.where(is_interrupt, is_settled, count(steps.parent, n) == 0)
-    budget = timing.budget(
-        steps.run,
-        steps.start,
-        steps.end,
-        is_waiting=is_waiting,
-        is_leaf=is_leaf,
-        run_start=runs.start,
-        run_end=runs.end,
-    )
+    spans = steps.run, steps.start, steps.end, runs.start, runs.end
+    budget = timing.budget(*spans, is_waiting=is_waiting, is_leaf=is_leaf)
     is_known = (runs.time["started_at"] != NEVER) & runs.has_steps
-    columns = budget._asdict()
-    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in columns.items()}
+    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()}
 
 
 def _note_unknown_words(frame: str, columns: Chunk, noted: Runs | Steps) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pydantic
 
-from runkit import files
+from runkit import files, text
 from runkit.arguments import full_id
 from runkit.contract import RESOLUTIONS
 from runkit.errors import DataError, UsageError
@@ -30,7 +30,7 @@ from runkit.tables.problems import Problems, problem_counts, problem_words
 from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.tables.sources import Record, records_of
 from runkit.tables.validate import cast, empty, micros
-from runkit.text import Markup, block, brief, counted, plural, run_label, run_sentence, shorten, visible
+from runkit.text import Markup, block, brief, plural, shorten, visible
 
 # JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough that its
 # objects (five times as many bytes) do not count beside the frames.
@@ -210,7 +210,7 @@ class Frames:
         """Summarize the frames in a few lines: counts, time range, completeness."""
         runs = self.runs
         statuses = runs["status"].astype("str").map(lambda word: status(word).word.lower())
-        counts = counted({str(word): int(n) for word, n in statuses.value_counts().items()})
+        counts = text.counted({str(word): int(n) for word, n in statuses.value_counts().items()})
         lines = [
             plural(len(runs), "run") + (f" ({', '.join(counts)})" if counts else ""),
             f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')}, "
@@ -276,16 +276,21 @@ def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> set[s
 
 
 def summarize_run(row: pd.Series[Any]) -> str:
-    """Summarize a row of the runs frame in one line."""
-    return run_sentence(
-        run_label(row["run_id"], row["business_name"], row["agent_name"]),
-        status=row["status"],
-        duration_s=row["duration_s"],
-        budget=(row["working_s"], row["waiting_s"], row["idle_s"]) if row["has_steps"] else None,
-        n_steps=row["n_steps"],
-        n_errors=row["n_errors"],
-        n_pending=row["n_pending"],
-    )
+    """Summarize a row of the runs frame in one sentence, which starts with the run's label."""
+    head = text.run_label(row["run_id"], row["business_name"], row["agent_name"])
+    if row["status"] != "completed":
+        head += f" ({shorten(status(row['status']).word.lower(), text.MAX_WORD)})"
+    took, has_steps = text.duration(row["duration_s"]), row["has_steps"]
+    if pd.isna(row["duration_s"]):
+        time = "not started"
+    elif has_steps:
+        time = f"{took} = {text.budget_words(row['working_s'], row['waiting_s'], row['idle_s'])}"
+    else:
+        time = f"{took}; no time budget, because the steps were not delivered"
+    counts = [plural(row["n_steps"], "step")] if has_steps or row["n_steps"] else []
+    counts += [plural(row["n_errors"], "error")] if row["n_errors"] else []
+    counts += [f"{plural(row['n_pending'], 'question')} waiting"] if row["n_pending"] else []
+    return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
 
 
 def is_wait(steps: pd.DataFrame) -> pd.Series[bool]:
