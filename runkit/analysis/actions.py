@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from runkit import jsontext
 from runkit.client import Client
+from runkit.client.businesses import concurrently
 from runkit.contract import KIND_OF_TYPE, actor_name
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.objects import Action
-from runkit.progress import Bar
 from runkit.tables.frames import Frames, frames
 from runkit.text import brief, plural, short_id
 
-WORKERS = 8  # as many requests at once as `client.runs.fetch` makes
-PROGRESS_AFTER = 2.0  # seconds; a shorter read needs no bar
 MAX_NAMED = 3  # runs in a warning
 SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
 UNKNOWN = "unknown"
@@ -127,11 +124,8 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
             "business. List the runs with client.runs.list(business_id=client.businesses.list())."
         )
     recorded: dict[str, Action] = {}
-    bar = Bar(total=len(ids), unit="business", delay=PROGRESS_AFTER, disable=not progress)
-    with bar, ThreadPoolExecutor(WORKERS) as pool:
-        for of_business in pool.map(lambda business_id: [*_actions_on(client, business_id)], ids):
-            recorded |= {action.id: action for action in of_business}
-            bar.update(1)
+    for on_business in concurrently(lambda one: [*_actions_on(client, one)], ids, "business", progress):
+        recorded |= {action.id: action for action in on_business}
     rows = [_row(action) for action in recorded.values()]
     rows.sort(key=lambda row: (row["created_at"], row["action_id"]))
     _warn_of_missing_runs(rows, f)

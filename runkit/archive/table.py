@@ -213,10 +213,10 @@ class Snapshot:
                 raise pa.ArrowInvalid("a row has no run_id or updated_at")
         return rows.rename_columns([*names, "file"])
 
-    def full_ids(self, run_ids: Iterable[str]) -> set[str]:
+    def full_ids(self, run_ids: Iterable[str]) -> frozenset[str]:
         """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
         known = self.copies()["run_id"].to_pylist()
-        return full_ids(run_ids, known, f"version {self.version} of {self.place.uri}")
+        return frozenset(full_ids(run_ids, known, f"version {self.version} of {self.place.uri}"))
 
     def retry(self, write: Callable[[], object]) -> None:
         """Write, and after a conflict write again on the newest version. Raises `CommitConflict`."""

@@ -95,10 +95,7 @@ def deliver(
 
 
 def _send(
-    http: Http,
-    question: Question,
-    answer: Mapping[str, Any],
-    on_checking: Callable[[str], object] | None,
+    http: Http, question: Question, answer: Mapping[str, Any], on_checking: Callable[[str], object] | None
 ) -> Delivery:
     """Send the answer once, and look whether it arrived if the response does not say."""
     path = path_to("runs", question.run_id, "resume")

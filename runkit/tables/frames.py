@@ -36,7 +36,6 @@ from runkit.text import Markup, block, brief, plural, shorten, visible
 # objects (five times as many bytes) do not count beside the frames.
 BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
-PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
@@ -349,7 +348,7 @@ def frames(
     problems = Problems()
     moment = _as_of_micros(as_of, source)
     seen, batches = 0, []
-    with gc_paused(), Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress) as bar:
+    with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in _in_batches(records_of(source)):
             batches.append(read_batch(records, moment, problems))
             bar.update(len(records))
