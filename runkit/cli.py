@@ -15,7 +15,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -476,15 +476,8 @@ def _output(name: str) -> Iterator[IO[bytes]]:
             f"-o {name}: expected a name ending in .ndjson or .jsonl, with or without .gz; an archive's "
             "folder, ending in /; or - for stdout."
         )
-    with ExitStack() as stack:
-        try:
-            part = stack.enter_context(replacing(path))
-        except OSError as error:
-            raise UsageError(
-                f"-o {name}: cannot be written ({error.strerror}). Choose another path."
-            ) from None
-        with gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file:
-            yield cast(IO[bytes], file)
+    with replacing(path) as part, gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file:
+        yield cast(IO[bytes], file)
 
 
 def lab(arguments: argparse.Namespace) -> int:

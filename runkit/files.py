@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from runkit.errors import UsageError
+from runkit.errors import RunkitError, UsageError
 from runkit.text import brief
 
 
@@ -65,13 +65,18 @@ def make_file(path: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file (0600) beside `path`, which replaces it atomically on success.
 
-    Raises `OSError`.
+    Raises `UsageError` if it cannot be written.
     """
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
-    os.close(number)
-    part = Path(name)
     try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
+        os.close(number)
+        part = Path(name)
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except RunkitError:  # of the code inside; some are also OSErrors
+        raise
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None

@@ -13,7 +13,7 @@ import math
 import re
 import reprlib
 from calendar import month_abbr
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -37,7 +37,6 @@ _URL = re.compile(
     r"https?://(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?(?:[/?#][!-\[\]-~]*)?", re.ASCII | re.IGNORECASE
 )
 MAX_URL = 2000  # characters; longer ones do not work in every browser
-MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
 BRIEF = 60  # characters of a value that is shown in a message
 MAX_SHOWN_BITS = 400  # of an integer: twice the digits that are shown
 ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # written in capitals
@@ -248,15 +247,6 @@ def timestamp(when: datetime | None) -> str:
         return "unknown"
     text = when.replace(tzinfo=None).isoformat(" ", "seconds")  # strftime may write the year 1 as 1
     return f"{text} {when.tzname() or 'UTC'}"
-
-
-def counted(numbers: Mapping[str, int]) -> list[str]:
-    """List counts by word, `["3 completed", "1 error"]`, at most `MAX_WORDS` of them."""
-    counts = [f"{n:,} {shorten(word, MAX_WORD)}" for word, n in list(numbers.items())[:MAX_WORDS]]
-    rest = list(numbers.values())[MAX_WORDS:]
-    if rest:
-        counts.append(f"{sum(rest):,} of {plural(len(rest), 'other kind')}")
-    return counts
 
 
 def budget_words(working: float, waiting: float, idle: float) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import islice
+from typing import Any
 
 from runkit.client.http import Http, Until
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
@@ -30,15 +31,13 @@ MAX_NAMED = 3  # failed ids named in `why`; the rest is counted, all are in `err
 DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions
 Outcome = Run | ApiError
 Arrival = tuple[str, Outcome]
+Arrivals = Generator[Arrival, None, None]
+Read = Callable[[str, Until], Run]
 
 
 def arrivals(
-    http: Http,
-    read_run: Callable[[str, Until], Run],
-    ids: Iterator[str],
-    workers: int,
-    on_idle: Callable[[], object] | None = None,
-) -> Generator[Arrival, None, None]:
+    http: Http, read_run: Read, ids: Iterator[str], workers: int, on_idle: Callable[[], object] | None = None
+) -> Arrivals:
     """Read runs with `read_run`, and give each id with its run or its error, in the order of arrival.
 
     `read_run` takes an id and a function that gives the time at which the run is no longer wanted. Raises
@@ -90,17 +89,13 @@ def arrivals(
 
 
 def collect(
-    arriving: Generator[Arrival, None, None],
-    keep: Callable[[str, Run], object],
-    errors: dict[str, ApiError],
-    n_expected: int,
-    progress: bool,
+    arriving: Arrivals, keep: Callable[[str, Run], Any], errors: dict[str, ApiError], n: int, progress: bool
 ) -> BaseException | None:
-    """Pass each run that arrives to `keep`, and put the others into `errors`, both by their id.
+    """Pass each of `n` runs that arrives to `keep`, and put the errors of others into `errors`, by their ids.
 
     Returns what stopped it: Ctrl-C, a refused key, a host that stays down, or None.
     """
-    bar = Bar(total=n_expected, unit="run", disable=not (progress and n_expected))
+    bar = Bar(total=n, unit="run", disable=not (progress and n))
     try:
         with bar, closing(arriving):
             for one, outcome in arriving:

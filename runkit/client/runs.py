@@ -374,10 +374,9 @@ class Runs:
             columns["step_id"] = step_id
 
         read_run = partial(self._read, run_id, retry_for=CHECK_TIMEOUT)
-        question = Question(run_id, interrupt_id, before, read_run, partial(self._run, requested=run_id))
-        return deliver(
-            self._http, question, answer, columns, by=who, display=display, on_checking=on_checking
-        )
+        read_reply = partial(self._run, requested=run_id)
+        question = Question(run_id, interrupt_id, before, read_run, read_reply, on_checking)
+        return deliver(self._http, question, answer, columns, by=who, display=display)
 
     def feedback(
         self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None

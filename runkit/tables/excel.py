@@ -30,19 +30,14 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
             raise UsageError(
                 f"{name} has {len(df):,} rows; a sheet holds {MAX_ROWS:,}. Select fewer, or use f.save()."
             )
-    try:
-        with (
-            files.replacing(target) as part,
-            part.open("wb") as file,
-            pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": OPTIONS}) as book,
-        ):
-            for name, df in tables.items():
-                _for_excel(df).to_excel(
-                    book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True
-                )
-                book.sheets[name].autofit(max_width=MAX_WIDTH)
-    except OSError as error:
-        raise UsageError.of_path(target, error) from None
+    with (
+        files.replacing(target) as part,
+        part.open("wb") as file,
+        pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": OPTIONS}) as book,
+    ):
+        for name, df in tables.items():
+            _for_excel(df).to_excel(book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True)
+            book.sheets[name].autofit(max_width=MAX_WIDTH)
     return target
 
 

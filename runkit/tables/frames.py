@@ -38,6 +38,7 @@ BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
+MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 COVERAGE_FILE = "coverage.json"
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
@@ -164,14 +165,11 @@ class Frames:
         folder = files.folder_at(directory)
         reads = empty("reads") if self.reads is None else self.reads
         coverage = self.coverage._asdict() | {"version": self.version}
-        try:
-            for name, df in (*self.items(), ("reads", reads)):
-                with files.replacing(folder / f"{name}.parquet") as part:
-                    df.to_parquet(part, index=False)
-            with files.replacing(folder / COVERAGE_FILE) as part:
-                part.write_text(json.dumps(coverage))
-        except OSError as error:
-            raise UsageError.of_path(folder, error) from None
+        for name, df in (*self.items(), ("reads", reads)):
+            with files.replacing(folder / f"{name}.parquet") as part:
+                df.to_parquet(part, index=False)
+        with files.replacing(folder / COVERAGE_FILE) as part:
+            part.write_text(json.dumps(coverage))
         return folder
 
     def to_excel(self, path: str | Path) -> Path:
@@ -209,7 +207,10 @@ class Frames:
         """Summarize the frames in a few lines: counts, time range, completeness."""
         runs = self.runs
         statuses = runs["status"].astype("str").map(lambda word: status(word).word.lower())
-        counts = text.counted({str(word): int(n) for word, n in statuses.value_counts().items()})
+        n_of = statuses.value_counts()
+        counts = [f"{n:,} {shorten(str(word), MAX_WORD)}" for word, n in n_of.head(MAX_WORDS).items()]
+        if n_others := n_of.iloc[MAX_WORDS:].sum():
+            counts.append(f"{n_others:,} of {plural(len(n_of) - MAX_WORDS, 'other kind')}")
         lines = [
             plural(len(runs), "run") + (f" ({', '.join(counts)})" if counts else ""),
             f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')}, "
@@ -278,7 +279,7 @@ def summarize_run(row: pd.Series[Any]) -> str:
     """Summarize a row of the runs frame in one sentence, which starts with the run's label."""
     head = text.run_label(row["run_id"], row["business_name"], row["agent_name"])
     if row["status"] != "completed":
-        head += f" ({shorten(status(row['status']).word.lower(), text.MAX_WORD)})"
+        head += f" ({shorten(status(row['status']).word.lower(), MAX_WORD)})"
     took, has_steps = text.duration(row["duration_s"]), row["has_steps"]
     if pd.isna(row["duration_s"]):
         time = "not started"
