@@ -20,23 +20,11 @@ from runkit import jsontext, timing
 from runkit.contract import CONFIDENCES, LOCAL, RESOLUTIONS, Json, current_status, local_fields, resolution_of
 from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
-from runkit.tables import findings
+from runkit.tables import findings, validate
 from runkit.tables.problems import Problems
 from runkit.tables.schema import COLUMNS
 from runkit.tables.sources import Record, reject_reason
-from runkit.tables.validate import (
-    NEVER,
-    Chunk,
-    Columns,
-    count,
-    is_word,
-    map_words,
-    position_in_group,
-    read_columns,
-    take,
-    text,
-    to_arrow,
-)
+from runkit.tables.validate import NEVER, Chunk, count, is_word, take, text
 from runkit.text import agent_title, brief
 from runkit.timing import Flags, Ints
 
@@ -110,7 +98,7 @@ def read_batch(records: Sequence[Record], as_of: int | None, problems: Problems)
     _note_unknown_words("runs", chunks["runs"], runs)
     _note_unknown_words("steps", chunks["steps"], steps)
     problems.owners.clear()  # they refer to JSON that is dropped now
-    tables = {frame: to_arrow(frame, columns) for frame, columns in chunks.items()}
+    tables = {frame: validate.to_arrow(frame, columns) for frame, columns in chunks.items()}
     locations = text(record.location for record in runs.records)
     return tables | {"runs": tables["runs"].append_column("location", locations)}
 
@@ -127,8 +115,8 @@ def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
 
     raws = (record.raw for record in candidates)
     fields = [raw | local_fields(raw) if LOCAL in raw else raw for raw in raws]
-    columns, valid = read_columns(Run, fields, note)
-    columns.text["status"] = map_words(columns.text["status"], current_status)
+    columns, valid = validate.read_columns(Run, fields, note)
+    columns.text["status"] = validate.map_words(columns.text["status"], current_status)
     kept = [candidates[position] for position in valid.tolist()]
     for record in kept:
         _check_parts(record, problems)
@@ -173,7 +161,7 @@ def _read_steps(runs: Runs) -> Steps:
     """Flatten the steps of all runs, and leave out invalid ones and duplicates."""
     flats = [flatten(record.raw.get("steps")) for record in runs.records]
     unlinked = _concatenated(runs, flats)
-    columns, valid = read_columns(Step, unlinked.records, unlinked.note)
+    columns, valid = validate.read_columns(Step, unlinked.records, unlinked.note)
     trees = _link_all(flats, unlinked.run, valid)
     steps = _concatenated(runs, trees)
     if any(tree is not flat for tree, flat in zip(trees, flats, strict=True)):
@@ -183,13 +171,13 @@ def _read_steps(runs: Runs) -> Steps:
         first = np.searchsorted(unlinked.run, np.arange(len(flats)))
         origins = first[steps.run] + _chained(tree.origins for tree in trees)
         rows = np.searchsorted(valid, origins)
-        columns = Columns(
+        columns = validate.Columns(
             {name: take(values, rows) for name, values in columns.text.items()},
             {name: values[rows] for name, values in columns.time.items()},
         )
     texts = dict(columns.text)
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
-    texts["status"] = map_words(texts["status"], current_status)
+    texts["status"] = validate.map_words(texts["status"], current_status)
     is_interrupt = is_word(texts["type"], "interrupt").tolist()
     pairs = zip(steps.records, is_interrupt, strict=True)
     texts["resolution"] = text(resolution_of(record) if has_one else None for record, has_one in pairs)
@@ -201,7 +189,7 @@ def _read_steps(runs: Runs) -> Steps:
 def _link_all(flats: Sequence[FlatSteps], run: Ints, valid: Ints) -> list[FlatSteps]:
     """Link the steps of each run, without those that are not valid."""
     refused: dict[int, set[int]] = defaultdict(set)
-    position_in_run = position_in_group(run)
+    position_in_run = validate.position_in_group(run)
     for position in np.setdiff1d(np.arange(len(run)), valid).tolist():
         refused[int(run[position])].add(int(position_in_run[position]))
     return [link(flat, refused.get(number, frozenset())) for number, flat in enumerate(flats)]
@@ -299,7 +287,7 @@ def _as_of(steps: Steps, as_of: int | None) -> Ints:
 def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
     runs, run, parent, start, end = steps.runs, steps.run, steps.parent, steps.start, steps.end
     n = len(run)
-    order = position_in_group(run)
+    order = validate.position_in_group(run)
     path = timing.critical_path(start, end, parent, steps.depth, run, runs.start, runs.end)
     is_open = steps.time["completed_at"] == NEVER
     return steps.text | {
@@ -344,7 +332,7 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     steps, interrupts = chunks["steps"], chunks["interrupts"]
     is_error = is_word(steps["type"], "error")
     is_pending = is_word(interrupts["outcome"], findings.PENDING)
-    title = map_words(runs.text["agent"], agent_title)
+    title = validate.map_words(runs.text["agent"], agent_title)
     requesters = [record.raw.get("requester") for record in runs.records]
     artifacts = chunks["artifacts"]
     is_output = is_word(artifacts["origin"], findings.OUTPUT)
