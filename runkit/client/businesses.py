@@ -18,7 +18,7 @@ from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import Threads
 from runkit.client.runlist import ApiList
-from runkit.contract import BUSINESS_FIELDS, Json, format_time, local_fields
+from runkit.contract import BUSINESS_FIELDS, Json
 from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
@@ -53,9 +53,9 @@ class KnownBusinesses:
 
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status; one without a time of reading replaces nothing."""
-        at = format_time(read_at) if read_at else None
-        facts = dict(zip(BUSINESS_FIELDS, (business.id, business.name, business.status, at), strict=True))
-        if at is not None:
+        values = business.id, business.name, business.status, read_at
+        facts = dict(zip(BUSINESS_FIELDS, values, strict=True))
+        if read_at is not None:
             self.facts[business.id] = facts
         self.facts.setdefault(business.id, facts)
 
@@ -64,8 +64,7 @@ class KnownBusinesses:
         if run.business_id is not None:
             self.of_run.setdefault(run.id.lower(), run.business_id)
             if run.business_name is not None:
-                local = local_fields(run.to_dict())
-                facts = {name: local[name] for name in BUSINESS_FIELDS if name in local}
+                facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
                 self.facts.setdefault(run.business_id, facts)
 
     def for_run(self, run_id: object, thread_id: object) -> Json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -43,13 +42,10 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
 
 def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
     """Remove the zone of times, which are in UTC, and shorten texts that are too long for a cell."""
-    changed: dict[str, Any] = {}
-    for name in df.columns:
-        if isinstance(df[name].dtype, pd.DatetimeTZDtype):
-            changed[name] = df[name].dt.tz_localize(None)
-        elif df[name].dtype == "str":
-            changed[name] = df[name].map(_shortened, na_action="ignore")
-    return df.assign(**changed)
+    times, texts = (df.select_dtypes(include=[kind]) for kind in ("datetimetz", "str"))
+    times = times.apply(lambda column: column.dt.tz_localize(None))
+    texts = texts.map(_shortened, na_action="ignore")
+    return df.assign(**times, **texts)
 
 
 def _shortened(text: str) -> str:
