@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runkit.arguments import one_or_several, status_words
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
-from runkit.tables.frames import gc_paused
+from runkit.tables.frames import full_ids, gc_paused
 from runkit.tables.sources import records_of
 from runkit.text import plural
 
@@ -219,7 +219,9 @@ class Archive:
 
         snapshot = self._place.latest(version)
         ids, words = one_or_several("run_id", run_id), status_words(status)
-        ids = None if ids is None else snapshot.full_ids(ids)
+        if ids is not None:
+            known = snapshot.copies()["run_id"].to_pylist()
+            ids = full_ids(ids, known, f"version {snapshot.version} of {self._place.uri}")
         chosen = row_filter(since, until, run_id=ids, status=words, agent=agent, business_id=business_id)
         return Selection(snapshot, chosen)
 

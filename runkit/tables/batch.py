@@ -161,7 +161,7 @@ def _read_steps(runs: Runs) -> Steps:
     """Flatten the steps of all runs, and leave out invalid ones and duplicates."""
     flats = [flatten(record.raw.get("steps")) for record in runs.records]
     unlinked = _concatenated(runs, flats)
-    columns, valid = validate.read_columns(Step, unlinked.records, unlinked.note)
+    (texts, times), valid = validate.read_columns(Step, unlinked.records, unlinked.note)
     trees = _link_all(flats, unlinked.run, valid)
     steps = _concatenated(runs, trees)
     if any(tree is not flat for tree, flat in zip(trees, flats, strict=True)):
@@ -171,17 +171,14 @@ def _read_steps(runs: Runs) -> Steps:
         first = np.searchsorted(unlinked.run, np.arange(len(flats)))
         origins = first[steps.run] + _chained(tree.origins for tree in trees)
         rows = np.searchsorted(valid, origins)
-        columns = validate.Columns(
-            {name: take(values, rows) for name, values in columns.text.items()},
-            {name: values[rows] for name, values in columns.time.items()},
-        )
-    texts = dict(columns.text)
+        texts = {name: take(values, rows) for name, values in texts.items()}
+        times = {name: values[rows] for name, values in times.items()}
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
     texts["status"] = validate.map_words(texts["status"], current_status)
     is_interrupt = is_word(texts["type"], "interrupt").tolist()
     pairs = zip(steps.records, is_interrupt, strict=True)
     texts["resolution"] = text(resolution_of(record) if has_one else None for record, has_one in pairs)
-    steps = steps._replace(text=texts, time=columns.time)
+    steps = steps._replace(text=texts, time=times)
     _compare_parents(steps)
     return steps
 

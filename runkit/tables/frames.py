@@ -256,7 +256,7 @@ class Frames:
         return block(head, df_to_html(with_labels(table)) if len(table) else Markup(""))
 
 
-def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> set[str]:
+def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> frozenset[str]:
     """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
     known = set(known)
     ids: set[str] = set()
@@ -272,7 +272,7 @@ def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> set[s
             f"{plural(len(missing), 'run id')} not in {place}: {', '.join(missing[:5])}; expected ids of its "
             f"{plural(len(known), 'run')}, or at least the first 8 characters of one."
         )
-    return ids
+    return frozenset(ids)
 
 
 def summarize_run(row: pd.Series[Any]) -> str:
