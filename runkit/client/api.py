@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -110,9 +109,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -41,10 +41,12 @@ def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[st
     for run_id in store.runs_of[business.id]:
         rows += store.agent_actions(run_id)
     now = store.clock.now()
-    for row in sorted((row for row in rows if row["at"] <= now), key=lambda row: int(row["at"])):
-        object_id = business.hit_id if row["type"] == "dismissal" else business.id
-        is_decision = row["type"] == "decision"
-        changed = {"status": row["payload"]["status"]} if is_decision else CHANGES.get(row["type"], {})
+    for row in sorted(rows, key=lambda row: int(row["at"])):
+        if row["at"] > now:
+            break
+        kind = row["type"]
+        object_id = business.hit_id if kind == "dismissal" else business.id
+        changed = {"status": row["payload"]["status"]} if kind == "decision" else CHANGES.get(kind, {})
         actions[object_id].append(_action_json(row, object_id, fields[object_id], changed))
         if not row.get("is_past"):
             fields[object_id] |= changed
@@ -128,11 +130,8 @@ def _effects(action: Json, object_id: str, fields: Fields, changed: dict[str, st
     else:
         added = [("created", "address") for _ in payload.get("addresses") or ()]
         added += [("created", "person") for _ in payload.get("people") or ()]
-    return [
-        {
-            "operation": operation,
-            "diff": None,
-            "target": {"object": name, "id": id_in(action["id"], str(number))},
-        }
-        for number, (operation, name) in enumerate(added)
-    ]
+    effects = []
+    for number, (operation, name) in enumerate(added):
+        target = {"object": name, "id": id_in(action["id"], str(number))}
+        effects.append({"operation": operation, "diff": None, "target": target})
+    return effects
