@@ -16,8 +16,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit import jsontext, timing
-from runkit.contract import CONFIDENCES, LOCAL, RESOLUTIONS, Json, current_status, local_fields, resolution_of
+from runkit import contract, jsontext, timing
+from runkit.contract import Json
 from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
 from runkit.tables import findings, validate
@@ -114,9 +114,9 @@ def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
         problems.add(candidates[position], problem, detail, field)
 
     raws = (record.raw for record in candidates)
-    fields = [raw | local_fields(raw) if LOCAL in raw else raw for raw in raws]
+    fields = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
     columns, valid = validate.read_columns(Run, fields, note)
-    columns.text["status"] = validate.map_words(columns.text["status"], current_status)
+    columns.text["status"] = validate.map_words(columns.text["status"], contract.current_status)
     kept = [candidates[position] for position in valid.tolist()]
     for record in kept:
         _check_parts(record, problems)
@@ -138,7 +138,8 @@ def _is_run(record: Record, problems: Problems) -> bool:
 def _has_steps(raw: Json) -> bool:
     """Whether the steps were delivered: the API sends an empty list when they are left out."""
     steps = raw.get("steps")
-    return isinstance(steps, list) and (bool(steps) or current_status(raw.get("status")) == "running")
+    is_running = contract.current_status(raw.get("status")) == "running"
+    return isinstance(steps, list) and (bool(steps) or is_running)
 
 
 def _check_parts(record: Record, problems: Problems) -> None:
@@ -174,10 +175,11 @@ def _read_steps(runs: Runs) -> Steps:
         texts = {name: take(values, rows) for name, values in texts.items()}
         times = {name: values[rows] for name, values in times.items()}
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
-    texts["status"] = validate.map_words(texts["status"], current_status)
+    texts["status"] = validate.map_words(texts["status"], contract.current_status)
     is_interrupt = is_word(texts["type"], "interrupt").tolist()
     pairs = zip(steps.records, is_interrupt, strict=True)
-    texts["resolution"] = text(resolution_of(record) if has_one else None for record, has_one in pairs)
+    resolutions = (contract.resolution_of(record) if has_one else None for record, has_one in pairs)
+    texts["resolution"] = text(resolutions)
     steps = steps._replace(text=texts, time=times)
     _compare_parents(steps)
     return steps
@@ -347,7 +349,7 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
         "has_steps": runs.has_steps,
         "n_errors": count(steps["run"][is_error], n),
         "n_pending": count(interrupts["run"][is_pending], n),
-        "confidence": findings.extreme_word(*outputs, n, CONFIDENCES, "max"),
+        "confidence": findings.extreme_word(*outputs, n, contract.CONFIDENCES, "max"),
     }
 
 
@@ -355,7 +357,7 @@ def _budget(steps: Steps) -> Chunk:
     """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle."""
     runs, n = steps.runs, len(steps.run)
     is_interrupt = is_word(steps.text["type"], "interrupt")
-    is_settled = is_word(steps.text["resolution"], *RESOLUTIONS)  # by the policy: it is a leaf
+    is_settled = is_word(steps.text["resolution"], *contract.RESOLUTIONS)  # by the policy: it is a leaf
     is_waiting = is_interrupt & ~is_settled
     is_leaf = np.where(is_interrupt, is_settled, count(steps.parent, n) == 0)
     spans = steps.run, steps.start, steps.end, runs.start, runs.end
