@@ -82,7 +82,7 @@ def test_prompt_is_sent_only_when_given() -> None:
 
 def test_action_bodies() -> None:
     """Actions take the five documented types, and payloads as assumed."""
-    body = contract.action_body("watchlist_result", "w", "dismissal", {}, note="why", run_id="r", thread_id=None)
+    body = contract.action_body("watchlist_result", "w", "dismissal", {}, note="why", run_id="r")
     assert body == {
         "object_type": "watchlist_result",
         "object_id": "w",
