@@ -456,8 +456,6 @@ def _output(name: str) -> Iterator[IO[bytes]]:
             f"-o {name}: expected a name ending in .ndjson or .jsonl, with or without .gz; an archive's "
             "folder, ending in /; or - for stdout."
         )
-    if not path.parent.is_dir():
-        raise UsageError(f"-o {name}: cannot be written; {path.parent} is not a folder. Choose another path.")
     with (
         replacing(path) as part,
         gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as file,

@@ -100,16 +100,11 @@ def feedback_body(artifact_id: str, rating: str, comment: str | None) -> Json:
 
 
 def action_body(
-    object_type: str,
-    object_id: str,
-    action_type: str,
-    payload: Mapping[str, Any],
-    note: str | None,
-    run_id: str | None,
-    thread_id: str | None,
+    object_type: str, object_id: str, action_type: str, payload: Mapping[str, Any], **context: str | None
 ) -> Json:
-    """Build the body of POST /actions. Raises `UsageError` for a word that the API does not know.
+    """Build the body of POST /actions. `context` is the note, the run's id and the thread's id.
 
+    Raises `UsageError` for a word that the API does not know.
     Payloads that no page describes: [A] 11 verify_tin `{"document_id"}`, [A] 12 decision `{"status"}` with
     approved, rejected or in_review, [A] 13 dismissal `{}` with the reason in `note`.
     """
@@ -119,8 +114,7 @@ def action_body(
         raise UsageError.one_of("object_type", object_type, OBJECT_TYPES)
     if not isinstance(payload, Mapping):
         raise UsageError(f"payload is {type(payload).__name__}; expected a mapping. Nothing was sent.")
-    body = {"object_type": object_type, "object_id": object_id}
-    body |= _without_none(note=note, run_id=run_id, thread_id=thread_id)
+    body = {"object_type": object_type, "object_id": object_id, **_without_none(**context)}
     return {**body, "type": action_type, "payload": dict(payload)}
 
 
@@ -387,11 +381,8 @@ def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
 
     What was stored there before is left out.
     """
-    local = {
-        name: format_time(value) if isinstance(value, datetime) else value
-        for name, value in fields.items()
-        if value is not None
-    }
+    known = _without_none(**fields).items()
+    local = {name: format_time(value) if isinstance(value, datetime) else value for name, value in known}
     bare = {name: value for name, value in raw.items() if name != LOCAL}
     return {**bare, LOCAL: local} if local else bare
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from runkit.errors import UsageError
+from runkit.errors import RunkitError, UsageError
 from runkit.text import brief
 
 
@@ -65,12 +65,17 @@ def make_file(path: Path) -> None:
 def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
     """Give a temporary file beside `path`, which replaces it atomically on success.
 
-    `mode` are its permissions, less the umask. Raises `OSError`.
+    `mode` are its permissions, less the umask. Raises `UsageError` if it cannot be written.
     """
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except RunkitError:  # of the code inside; some are also OSErrors
+        raise
+    except OSError as error:
+        raise UsageError.of_path(path, error) from None

@@ -65,11 +65,7 @@ def _dumps(value: Any, sort_keys: bool) -> str:
 
 def is_unicode(text: str) -> bool:
     """Whether the text can be encoded as UTF-8: it has no lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return as_unicode(text) == text
 
 
 def as_unicode(text: str) -> str:

@@ -12,16 +12,14 @@ import textwrap
 from runkit.text import one_line, visible
 
 
-class _OneLineFilter(logging.Filter):
-    """Puts the message of a record on one line, and indents its traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = one_line(record.getMessage()), ()
-        if record.exc_info and not record.exc_text:
-            traceback = logging.Formatter().formatException(record.exc_info)
-            record.exc_text = textwrap.indent(visible(traceback), "  ")
-        return True
+def _put_on_one_line(record: logging.LogRecord) -> bool:
+    """Put the message of a record on one line, and indent its traceback."""
+    record.msg, record.args = one_line(record.getMessage()), ()
+    if record.exc_info and not record.exc_text:
+        traceback = logging.Formatter().formatException(record.exc_info)
+        record.exc_text = textwrap.indent(visible(traceback), "  ")
+    return True
 
 
 log = logging.getLogger("runkit")
-log.addFilter(_OneLineFilter())
+log.addFilter(_put_on_one_line)

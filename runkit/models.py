@@ -5,7 +5,7 @@ unknown words are kept, and an optional field that breaks the contract is None a
 broken *required* field is an error (`ContractError`). The words of the first documentation (`pending`,
 `failed`, a step's `graph`) are read as the current ones.
 
-A `__repr__` shows ids, types and counts, and of a run its label; never people's names, texts or addresses.
+A `__repr__` shows ids, fixed words and counts, and of a run its label; never names, texts or addresses.
 """
 
 from __future__ import annotations
@@ -13,74 +13,48 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import (
-    AliasChoices,
-    AliasPath,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-    model_validator,
-)
+import pydantic
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Field, PrivateAttr, ValidationError
 
-from runkit import jsontext, style
-from runkit.contract import (
-    FINAL_STATUSES,
-    LOCAL,
-    current_status,
-    local_fields,
-    parse_time,
-    resolution_of,
-    with_local_fields,
-)
+from runkit import contract, jsontext, style, text
 from runkit.errors import ContractError, DataError
 from runkit.logs import log
 from runkit.steptree import flatten, link
-from runkit.text import (
-    Markup,
-    agent_title,
-    block,
-    duration,
-    html_table,
-    moment,
-    plural,
-    run_label,
-    shorten,
-)
+from runkit.text import Markup, plural, shorten
 
-Time = Annotated[datetime, BeforeValidator(parse_time)]
-Status = Annotated[str, BeforeValidator(current_status)]
+Time = Annotated[datetime, BeforeValidator(contract.parse_time)]
+Status = Annotated[str, BeforeValidator(contract.current_status)]
+# What a repr shows, of the objects that have it: ids and fixed words.
+SHOWN = (
+    *("id", "run_id", "artifact_id", "agent", "type", "document_type", "object_type", "actor_type"),
+    *("source_type", "source_tier", "status", "operation", "rating", "confidence"),
+)
 
 
 # -------------------------------------------------------------------------------------------------- base
 
 
-class ApiObject(BaseModel):
+class ApiObject(pydantic.BaseModel):
     """The base of all objects: immutable, tolerant, and true to the JSON they came from."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-    _repr_fields: ClassVar[tuple[str, ...]] = ("id", "type", "status")
+    model_config = pydantic.ConfigDict(extra="allow", frozen=True)
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="wrap")
+    @pydantic.model_validator(mode="wrap")
     @classmethod
-    def _keep_raw(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _keep_raw(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
         built = handler(data)
         if isinstance(data, dict):
             built._raw = data
         return built
 
-    @field_validator("*", mode="wrap")
+    @pydantic.field_validator("*", mode="wrap")
     @classmethod
-    def _tolerate(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    def _tolerate(
+        cls, value: Any, handler: pydantic.ValidatorFunctionWrapHandler, info: pydantic.ValidationInfo
+    ) -> Any:
         """Read an optional field that breaks the contract as absent."""
         try:
             return handler(value)
@@ -131,13 +105,10 @@ class ApiObject(BaseModel):
         return hash((type(self), own_id if isinstance(own_id, str) else None))
 
     def __repr__(self) -> str:
-        parts = []
-        for name in self._repr_fields:
-            value = getattr(self, name, None)
-            if isinstance(value, str):
-                parts.append(f"{name}={shorten(value, 40)!r}")
-            elif isinstance(value, tuple):
-                parts.append(f"{name}=<{len(value)}>")
+        values = {name: getattr(self, name, None) for name in SHOWN}
+        parts = [f"{name}={shorten(value, 40)!r}" for name, value in values.items() if isinstance(value, str)]
+        lists = {name: getattr(self, name) for name in type(self).model_fields}
+        parts += [f"{name}=<{len(value)}>" for name, value in lists.items() if isinstance(value, tuple)]
         return f"{type(self).__name__}({', '.join(parts)})"
 
     __str__ = __repr__
@@ -169,7 +140,6 @@ def each(cls: type[Item]) -> BeforeValidator:
 class Source(ApiObject):
     """Where a finding comes from."""
 
-    _repr_fields = ("source_tier", "source_type")
     url: str
     source_name: str | None = None
     source_tier: str | None = None
@@ -179,7 +149,6 @@ class Source(ApiObject):
 class Artifact(ApiObject):
     """One finding, or one proposed change. `id` is not in the API's schema but feedback needs it."""
 
-    _repr_fields = ("id", "type", "confidence", "sources")
     title: str
     type: str
     confidence: str | None = None
@@ -191,14 +160,12 @@ class Artifact(ApiObject):
 class Output(ApiObject):
     """What a completed run delivers."""
 
-    _repr_fields = ("artifacts",)
     artifacts: Annotated[tuple[Artifact, ...], each(Artifact)] = ()
 
 
 class Requester(ApiObject):
     """Who asked for the run: a user, or the account of an API key (`email` None)."""
 
-    _repr_fields = ("id",)
     id: str
     name: str
     email: str | None = None
@@ -207,7 +174,6 @@ class Requester(ApiObject):
 class Interrupt(ApiObject):
     """A question that waits for a person. `value` is free-form and differs from agent to agent."""
 
-    _repr_fields = ("id", "agent")
     id: str
     value: dict[str, Any]
     agent: str | None = Field(None, validation_alias=AliasChoices("agent", AliasPath("value", "agent")))
@@ -222,7 +188,6 @@ class Interrupt(ApiObject):
 class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
-    _repr_fields = ("id", "type", "name", "status", "steps")
     id: str
     run_id: str
     type: str
@@ -245,12 +210,12 @@ class Step(ApiObject):
     @property
     def resolution(self) -> str | None:
         """How the interrupt policy settled this interrupt step, or None when a person did."""
-        return resolution_of(self._raw)
+        return contract.resolution_of(self._raw)
 
 
 def _local(name: str) -> Any:
     """Define a field that runkit may have stored under `LOCAL`."""
-    return Field(None, validation_alias=AliasChoices(AliasPath(LOCAL, name), name))
+    return Field(None, validation_alias=AliasChoices(AliasPath(contract.LOCAL, name), name))
 
 
 class Run(ApiObject):
@@ -263,7 +228,6 @@ class Run(ApiObject):
     host, or None.
     """
 
-    _repr_fields = ("id", "status", "agent", "interrupts")
     object: Annotated[str, Field(pattern="^run$")]
     id: str
     created_at: Time
@@ -298,17 +262,19 @@ class Run(ApiObject):
             The copy.
         """
         known = {name: value for name, value in fields.items() if value is not None}
-        return Run.from_json(with_local_fields(self._raw, **local_fields(self._raw) | known))
+        return Run.from_json(
+            contract.with_local_fields(self._raw, **contract.local_fields(self._raw) | known)
+        )
 
     @property
     def label(self) -> str:
         """The run's name for people: its business, else its agent, and the first 8 characters of its id."""
-        return run_label(self.id, self.business_name, self._agent_title())
+        return text.run_label(self.id, self.business_name, self._agent_title())
 
     @property
     def is_finished(self) -> bool:
         """Whether the run has ended: `completed` or `error`."""
-        return self.status in FINAL_STATUSES
+        return self.status in contract.FINAL_STATUSES
 
     @cached_property
     def steps(self) -> tuple[Step, ...] | None:
@@ -334,7 +300,7 @@ class Run(ApiObject):
             words = f"{shorten(self._agent_title())}, {words}"
         took = run_duration(self)
         if took is not None:
-            words += f" after {duration(took)}"
+            words += f" after {text.duration(took)}"
         if self.steps or (self.steps is not None and self.status == "running"):
             words += f"; {plural(sum(1 for _ in self.walk()), 'step')}"
         else:
@@ -344,7 +310,7 @@ class Run(ApiObject):
         return f"{self.label}: {words}"
 
     def _agent_title(self) -> str:
-        return agent_title(self.agent, self.agent_name)
+        return text.agent_title(self.agent, self.agent_name)
 
     def _status_word(self) -> str:
         return shorten(str(style.status(self.status)))
@@ -359,15 +325,15 @@ class Run(ApiObject):
         findings = self.output.artifacts if self.output else ()
         rows = [("Status", self._status_word()), ("Agent", self._agent_title())]
         if self.business_status:
-            at = f", as of {moment(self.business_status_at)}" if self.business_status_at else ""
+            at = f", as of {text.moment(self.business_status_at)}" if self.business_status_at else ""
             rows.append(("Business", f"{self.business_status.replace('_', ' ')}{at}"))
         times = {"Created": self.created_at, "Started": self.started_at, "Ended": self.ended_at}
-        rows += [(name, moment(when) if when else style.MISSING) for name, when in times.items()]
+        rows += [(name, text.moment(when) if when else style.MISSING) for name, when in times.items()]
         rows += [("Finding", f"{item.title} ({item.confidence or 'no'} confidence)") for item in findings]
         rows += [("Question", question.label or "no label") for question in self.interrupts]
-        return block(
+        return text.block(
             Markup("<p><strong>{}</strong></p>{}<p>runkit.gantt(run) shows where the time went.</p>").format(
-                self.sentence(), html_table(("", ""), rows)
+                self.sentence(), text.html_table(("", ""), rows)
             )
         )
 

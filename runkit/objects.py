@@ -13,7 +13,6 @@ from runkit.models import ApiObject, Item, Run, Status, Step, Time, each, link_s
 class Agent(ApiObject):
     """An agent that Middesk offers; its `type` is the word that creates a run."""
 
-    _repr_fields = ("id", "type")
     object: str
     id: str
     type: str
@@ -26,7 +25,6 @@ class Agent(ApiObject):
 class Thread(ApiObject):
     """Runs about one context. `business_id` is known only if the client listed threads by business."""
 
-    _repr_fields = ("id", "status")
     object: str
     id: str
     created_at: Time
@@ -45,7 +43,6 @@ class Thread(ApiObject):
 class Feedback(ApiObject):
     """A rating of one artifact. `superseded_prior`: it replaced an earlier one by the same reviewer."""
 
-    _repr_fields = ("id", "run_id", "artifact_id", "rating")
     object: str
     id: str
     run_id: str
@@ -60,7 +57,6 @@ class Feedback(ApiObject):
 class Effect(ApiObject):
     """What an action changed. `diff` has the values before and after, by field."""
 
-    _repr_fields = ("operation",)
     operation: str
     diff: dict[str, Any] | None = None
     target: dict[str, Any] | None = None
@@ -69,7 +65,6 @@ class Effect(ApiObject):
 class Actor(ApiObject):
     """Who did an action: an account, a user or a run."""
 
-    _repr_fields = ("actor_type",)
     actor_type: str
     data: dict[str, Any] = Field(default_factory=dict)
 
@@ -77,7 +72,6 @@ class Actor(ApiObject):
 class Action(ApiObject):
     """A recorded change of a business or a watchlist result."""
 
-    _repr_fields = ("id", "type", "object_type", "effects", "actors")
     id: str
     type: str
     object_type: str
@@ -95,7 +89,6 @@ class Business(ApiObject):
     `status` is open, pending, in_audit, in_review, approved or rejected; unknown words are kept.
     """
 
-    _repr_fields = ("id", "status")
     object: str
     id: str
     name: str
@@ -110,7 +103,6 @@ class Document(ApiObject):
     `size` is in bytes.
     """
 
-    _repr_fields = ("id", "document_type")
     id: str
     object: str | None = None
     document_type: str | None = None
@@ -127,7 +119,6 @@ class Document(ApiObject):
 class Page(ApiObject):
     """One page of a list. `has_more` and `total_count` are None if the API does not give them."""
 
-    _repr_fields = ("data",)
     data: tuple[dict[str, Any], ...] = ()
     has_more: bool | None = None
     total_count: int | None = None
@@ -144,7 +135,6 @@ class Event(ApiObject):
     last event of every stream.
     """
 
-    _repr_fields = ("type", "run_id")
     type: str
     run_id: str | None = Field(None, validation_alias=AliasChoices("run_id", "runId"))
     thread_id: str | None = Field(None, validation_alias=AliasChoices("thread_id", "threadId"))

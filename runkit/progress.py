@@ -19,8 +19,11 @@ def say(words: object = "", *, file: TextIO | None = None) -> None:
     print(visible(str(words)), file=file or sys.stderr, flush=True)
 
 
+DELAY = 2.0  # seconds; what comes sooner needs no bar
+
+
 class Bar(tqdm):  # type: ignore[misc]
-    """A bar of tqdm, with its options. It starts no thread; tqdm's own does, even if it is disabled."""
+    """A bar of tqdm, with its options, after `DELAY`. It starts no thread; tqdm's own always does."""
 
     monitor_interval = 0
 
@@ -29,7 +32,7 @@ class Bar(tqdm):  # type: ignore[misc]
             options |= {"file": _CellOutput(), "position": 0}
         else:
             options |= {"file": sys.stderr}
-        super().__init__(leave=False, **options)
+        super().__init__(leave=False, **{"delay": DELAY} | options)
 
     def tell(self, words: str) -> None:
         """Write a line above the bar."""

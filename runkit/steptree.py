@@ -34,7 +34,6 @@ class FlatSteps(NamedTuple):
     depths: list[int]
     notes: list[Note]
     origins: Sequence[int]
-    has_links: bool  # whether a top-level step names a parent
 
 
 def kind(value: object) -> str:
@@ -79,8 +78,7 @@ def flatten(steps: object) -> FlatSteps:
                 break  # to read its children, then the rest of its siblings
         else:
             stack.pop()
-    has_links = any(_parent_id(step) for step in top if type(step) is dict)
-    return FlatSteps(records, parents, depths, notes, range(len(records)), has_links)
+    return FlatSteps(records, parents, depths, notes, range(len(records)))
 
 
 def link(flat: FlatSteps, refused: Set[int] = frozenset()) -> FlatSteps:
@@ -89,7 +87,8 @@ def link(flat: FlatSteps, refused: Set[int] = frozenset()) -> FlatSteps:
     `refused` are positions in `flat`; the children of a refused step become orphans. Of duplicated ids the
     first record is kept, with the children of all. Orphans and the members of a cycle are at depth 0.
     """
-    is_nested = not (flat.notes or refused or flat.has_links)
+    top = (record for record, depth in zip(flat.records, flat.depths, strict=True) if not depth)
+    is_nested = not (flat.notes or refused or any(map(_parent_id, top)))
     if is_nested and len({record["id"] for record in flat.records}) == len(flat.records):
         return flat
     ids = [_key(record.get("id"), position) for position, record in enumerate(flat.records)]
@@ -160,6 +159,4 @@ def _preorder(records: list[Record], parent_of: dict[int, int], notes: list[Note
         parents.append(parent)
         depths.append(depth)
         stack += [(kid, here, depth + 1) for kid in reversed(children.get(position, []))]
-    return FlatSteps(
-        [records[position] for position in order], parents, depths, notes, order, has_links=False
-    )
+    return FlatSteps([records[position] for position in order], parents, depths, notes, order)

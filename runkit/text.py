@@ -13,7 +13,7 @@ import math
 import re
 import reprlib
 from calendar import month_abbr
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -37,7 +37,6 @@ _URL = re.compile(
     r"https?://(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d+)?(?:[/?#][!-\[\]-~]*)?", re.ASCII | re.IGNORECASE
 )
 MAX_URL = 2000  # characters; longer ones do not work in every browser
-MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
 BRIEF = 60  # characters of a value that is shown in a message
 MAX_SHOWN_BITS = 400  # of an integer: twice the digits that are shown
 ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # written in capitals
@@ -255,47 +254,7 @@ def timestamp(when: datetime | None) -> str:
     return f"{text} {when.tzname() or 'UTC'}"
 
 
-def counted(numbers: Mapping[str, int]) -> list[str]:
-    """List counts by word, `["3 completed", "1 error"]`, at most `MAX_WORDS` of them."""
-    counts = [f"{n:,} {shorten(word, MAX_WORD)}" for word, n in list(numbers.items())[:MAX_WORDS]]
-    rest = list(numbers.values())[MAX_WORDS:]
-    if rest:
-        counts.append(f"{sum(rest):,} of {plural(len(rest), 'other kind')}")
-    return counts
-
-
 def budget_words(working: float, waiting: float, idle: float) -> str:
     """Write the three parts of a time budget, given in seconds; zero parts are left out."""
     parts = {"working": working, "waiting for a reviewer": waiting, "idle": idle}
     return " + ".join(f"{duration(part)} {what}" for what, part in parts.items() if part) or "0 s"
-
-
-def _status_word(status: str) -> str:
-    return shorten(style.status(status).word.lower(), MAX_WORD)
-
-
-def run_sentence(
-    label: str,
-    *,
-    status: str,
-    duration_s: float | None,
-    budget: tuple[float, float, float] | None,
-    n_steps: int,
-    n_errors: int = 0,
-    n_pending: int = 0,
-) -> str:
-    """Summarize a run in one sentence, which starts with its label.
-
-    `budget` is (working, waiting, idle) in seconds, or None when the steps were not delivered.
-    """
-    head = label if status == "completed" else f"{label} ({_status_word(status)})"
-    if duration_s is None or math.isnan(duration_s):
-        time = "not started"
-    elif budget is None:
-        time = f"{duration(duration_s)}; no time budget, because the steps were not delivered"
-    else:
-        time = f"{duration(duration_s)} = {budget_words(*budget)}"
-    counts = [plural(n_steps, "step")] if budget or n_steps else []
-    counts += [plural(n_errors, "error")] if n_errors else []
-    counts += [f"{plural(n_pending, 'question')} waiting"] if n_pending else []
-    return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")

@@ -43,12 +43,8 @@ def self_time(start: Ints, end: Ints, parent: Ints) -> Ints:
     owner = parent[child]
     lo = np.clip(start[child], start[owner], end[owner])
     hi = np.clip(end[child], start[owner], end[owner])
-    return end - start - union_length(owner, lo, hi, len(start))
-
-
-def union_length(group: Ints, start: Ints, end: Ints, n_groups: int) -> Ints:
-    """Length of the union of the intervals [start, end) of each group; shape (n_groups,)."""
-    return _sweep(group, start, end, np.zeros(len(group), np.bool_), n_groups).working
+    union, _, _ = _sweep(owner, lo, hi, np.zeros(len(owner), np.bool_), len(start))
+    return end - start - union
 
 
 class Budget(NamedTuple):
@@ -65,14 +61,7 @@ class Budget(NamedTuple):
 
 
 def budget(
-    run: Ints,
-    start: Ints,
-    end: Ints,
-    *,
-    is_waiting: Flags,
-    is_leaf: Flags,
-    run_start: Ints,
-    run_end: Ints,
+    run: Ints, start: Ints, end: Ints, run_start: Ints, run_end: Ints, *, is_waiting: Flags, is_leaf: Flags
 ) -> Budget:
     """Split each run's time by what was open at each instant of [run_start, run_end).
 
@@ -83,15 +72,16 @@ def budget(
     owner = run[counts]
     lo = np.clip(start[counts], run_start[owner], run_end[owner])
     hi = np.clip(end[counts], run_start[owner], run_end[owner])
-    swept = _sweep(owner, lo, hi, is_waiting[counts], len(run_start))
-    return swept._replace(idle=run_end - run_start - swept.working - swept.waiting)
+    working, waiting, overlap = _sweep(owner, lo, hi, is_waiting[counts], len(run_start))
+    return Budget(working, waiting, run_end - run_start - working - waiting, overlap)
 
 
-def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int) -> Budget:
-    """Walk over all starts and ends in order of time and count what is open in between.
+def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int) -> tuple[Ints, Ints, Ints]:
+    """Measure in each group how long work was open and no wait, a wait, and both; shapes (n_groups,).
 
-    What opens in a group also closes in it, so the running counts are zero at every border between groups
-    and one cumulative sum serves them all.
+    Walks over all starts and ends in order of time and counts what is open in between. What opens in a
+    group also closes in it, so the running counts are zero at every border between groups and one cumulative
+    sum serves them all.
     """
     length = end > start
     group, start, end, is_waiting = group[length], start[length], end[length], is_waiting[length]
@@ -112,12 +102,7 @@ def _sweep(group: Ints, start: Ints, end: Ints, is_waiting: Flags, n_groups: int
         return out
 
     waiting, working = open_waits > 0, open_work > 0
-    return Budget(
-        working=total(working & ~waiting),
-        waiting=total(waiting),
-        idle=np.zeros(n_groups, np.int64),
-        overlap=total(working & waiting),
-    )
+    return total(working & ~waiting), total(waiting), total(working & waiting)
 
 
 class CriticalPath(NamedTuple):
@@ -128,13 +113,7 @@ class CriticalPath(NamedTuple):
 
 
 def critical_path(
-    start: Ints,
-    end: Ints,
-    parent: Ints,
-    depth: Ints,
-    run: Ints,
-    run_start: Ints,
-    run_end: Ints,
+    start: Ints, end: Ints, parent: Ints, depth: Ints, run: Ints, run_start: Ints, run_end: Ints
 ) -> CriticalPath:
     """Walk each run back from its end along what it last waited for.
 

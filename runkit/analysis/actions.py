@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from runkit import jsontext
 from runkit.client import Client
-from runkit.contract import KIND_OF_TYPE, actor_name
+from runkit.client.businesses import concurrently
+from runkit.contract import KIND_OF_TYPE, Json, actor_name
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.objects import Action
-from runkit.progress import Bar
 from runkit.tables.frames import Frames, frames
 from runkit.text import brief, plural, short_id
 
-WORKERS = 8  # as many requests at once as `client.runs.fetch` makes
-PROGRESS_AFTER = 2.0  # seconds; a shorter read needs no bar
 MAX_NAMED = 3  # runs in a warning
 SETTLED_BY = {"answered": "reviewer", "auto_approve": "policy"}
 UNKNOWN = "unknown"
@@ -45,20 +42,6 @@ DTYPES: dict[str, Any] = {
     "effects": "str",
     "n_effects": "int32",
 }
-
-
-class Proposal(NamedTuple):
-    """A proposal of a question that was approved, as far as is known."""
-
-    run_id: str
-    kind: str
-    settled_at: pd.Timestamp
-    round_no: int
-    result: str | None
-    step_id: str
-    interrupt_id: str | None
-    proposal_no: int
-    settled_by: str
 
 
 JOINED = ("step_id", "interrupt_id", "proposal_no", "settled_by")
@@ -127,11 +110,8 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
             "business. List the runs with client.runs.list(business_id=client.businesses.list())."
         )
     recorded: dict[str, Action] = {}
-    bar = Bar(total=len(ids), unit="business", delay=PROGRESS_AFTER, disable=not progress)
-    with bar, ThreadPoolExecutor(WORKERS) as pool:
-        for of_business in pool.map(lambda business_id: [*_actions_on(client, business_id)], ids):
-            recorded |= {action.id: action for action in of_business}
-            bar.update(1)
+    for on_business in concurrently(lambda one: [*_actions_on(client, one)], ids, "business", progress):
+        recorded |= {action.id: action for action in on_business}
     rows = [_row(action) for action in recorded.values()]
     rows.sort(key=lambda row: (row["created_at"], row["action_id"]))
     _warn_of_missing_runs(rows, f)
@@ -160,7 +140,7 @@ def _watchlist_results(watchlist: object) -> Iterator[str]:
             todo += value
 
 
-def _row(action: Action) -> dict[str, Any]:
+def _row(action: Action) -> Json:
     """Give the columns that the action itself has."""
     actors = {actor.actor_type: actor.data for actor in action.actors}
     run_id = actors.get("run", {}).get("id")
@@ -180,7 +160,7 @@ def _row(action: Action) -> dict[str, Any]:
     }
 
 
-def _warn_of_missing_runs(rows: list[dict[str, Any]], f: Frames) -> None:
+def _warn_of_missing_runs(rows: list[Json], f: Frames) -> None:
     """Log how many actions are of runs that are not in the frames."""
     known = {None, *f.runs["run_id"]}
     missing = [row["run_id"] for row in rows if row["run_id"] not in known]
@@ -200,34 +180,34 @@ def _warn_of_missing_runs(rows: list[dict[str, Any]], f: Frames) -> None:
 # ------------------------------------------------------------------------------------------------ the join
 
 
-def _join(rows: list[dict[str, Any]], f: Frames) -> dict[str, dict[str, Any]]:
+def _join(rows: list[Json], f: Frames) -> dict[str, Json]:
     """Join actions, in order of time, to proposals; gives the joined columns by action id."""
-    proposals: dict[tuple[str, str], list[Proposal]] = defaultdict(list)
+    proposals: dict[tuple[str, str], list[Json]] = defaultdict(list)
     for proposal in _proposals(f):
-        proposals[proposal.run_id, proposal.kind].append(proposal)
-    by_round: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
+        proposals[proposal["run_id"], proposal["kind"]].append(proposal)
+    by_round: dict[tuple[str, str, int], list[Json]] = defaultdict(list)
     for row in rows:
         run_id, kind = row["run_id"], row["type"]
-        settled = [one for one in proposals[run_id, kind] if one.settled_at <= row["created_at"]]
+        settled = [one for one in proposals[run_id, kind] if one["answered_at"] <= row["created_at"]]
         if settled:
-            round_no = max(one.round_no for one in settled)
+            round_no = max(one["round_no"] for one in settled)
             by_round[run_id, kind, round_no].append(row)
-    joined: dict[str, dict[str, Any]] = {}
+    joined: dict[str, Json] = {}
     for (run_id, kind, round_no), same_round in by_round.items():
-        candidates = [one for one in proposals[run_id, kind] if one.round_no == round_no]
+        candidates = [one for one in proposals[run_id, kind] if one["round_no"] == round_no]
         joined |= _match(same_round, candidates)
     return joined
 
 
-def _match(rows: list[dict[str, Any]], proposals: list[Proposal]) -> dict[str, dict[str, Any]]:
+def _match(rows: list[Json], proposals: list[Json]) -> dict[str, Json]:
     """Match actions of one type to the proposals of one round: by object where one is named, else in order.
 
     If fewer actions than proposals remain, only what the proposals have in common is known.
     """
-    joined: dict[str, dict[str, Any]] = {}
+    joined: dict[str, Json] = {}
     for row in rows:
         object_id = f'"{row["object_id"]}"'
-        named = next((one for one in proposals if object_id in (one.result or "")), None)
+        named = next((one for one in proposals if object_id in (one["result"] or "")), None)
         if named is not None:
             joined[row["action_id"]] = _columns([named])
             proposals = [one for one in proposals if one is not named]
@@ -237,9 +217,9 @@ def _match(rows: list[dict[str, Any]], proposals: list[Proposal]) -> dict[str, d
     return joined | {action_id: _columns([one]) for action_id, one in zip(rest, proposals, strict=False)}
 
 
-def _columns(proposals: Sequence[Proposal]) -> dict[str, Any]:
+def _columns(proposals: Sequence[Json]) -> Json:
     """Give the joined columns of a proposal, or what several have in common."""
-    values = {name: {getattr(one, name) for one in proposals} for name in JOINED}
+    values = {name: {one[name] for one in proposals} for name in JOINED}
     columns = {name: different.pop() if len(different) == 1 else None for name, different in values.items()}
     columns["settled_by"] = columns["settled_by"] or UNKNOWN
     if columns["step_id"] is None:
@@ -247,29 +227,21 @@ def _columns(proposals: Sequence[Proposal]) -> dict[str, Any]:
     return columns
 
 
-def _proposals(f: Frames) -> Iterator[Proposal]:
+def _proposals(f: Frames) -> list[Json]:
     """Give the proposals of the questions that were answered or approved, without known rejections."""
     key = ["run_id", "step_id"]
     is_settled = f.interrupts["outcome"].isin([*SETTLED_BY])
     approved = f.interrupts[is_settled & f.interrupts["decision"].ne("rejected")]
     proposed = f.artifacts[f.artifacts["origin"] == "proposal"]
-    proposed = proposed.assign(proposal_no=proposed.groupby(key).cumcount())
-    rows = _with_rounds(approved).merge(proposed[[*key, "type", "proposal_no"]], on=key)
+    proposed = proposed.assign(
+        kind=proposed["type"].map(KIND_OF_TYPE), proposal_no=proposed.groupby(key).cumcount()
+    )
+    questions = _with_rounds(approved).drop(columns="kind")
+    rows = questions.merge(proposed.dropna(subset="kind")[[*key, "kind", "proposal_no"]], on=key)
     rows = rows.merge(f.steps[[*key, "result"]], on=key, how="left")
-    for row in rows.to_dict("records"):
-        kind = KIND_OF_TYPE.get(row["type"])
-        if kind is not None:
-            yield Proposal(
-                run_id=row["run_id"],
-                kind=kind,
-                settled_at=row["answered_at"],
-                round_no=row["round_no"],
-                result=row["result"] if isinstance(row["result"], str) else None,
-                step_id=row["step_id"],
-                interrupt_id=row["interrupt_id"] if isinstance(row["interrupt_id"], str) else None,
-                proposal_no=row["proposal_no"],
-                settled_by=SETTLED_BY[row["outcome"]],
-            )
+    rows["settled_by"] = rows["outcome"].astype("str").map(SETTLED_BY)
+    records: list[Any] = rows.astype("object").where(rows.notna(), None).to_dict("records")
+    return records
 
 
 def _with_rounds(questions: pd.DataFrame) -> pd.DataFrame:

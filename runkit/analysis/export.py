@@ -18,7 +18,6 @@ import pandas as pd
 import runkit
 from runkit import files
 from runkit.contract import Json
-from runkit.errors import UsageError
 from runkit.reports.bundle import make_masker
 from runkit.reports.redaction import Redaction
 from runkit.tables.frames import Frames, frames, is_wait
@@ -135,11 +134,8 @@ def _redacted(f: object, redact: bool | Redaction) -> Frames:
 
 def _write(path: str | Path, document: Json) -> Path:
     target = files.file_at(path)
-    try:
-        with files.replacing(target) as part:
-            part.write_bytes(orjson.dumps(document))
-    except OSError as error:
-        raise UsageError.of_path(target, error) from None
+    with files.replacing(target) as part:
+        part.write_bytes(orjson.dumps(document))
     return target
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runkit.arguments import one_or_several, status_words
 from runkit.errors import ArchiveError
 from runkit.progress import Bar
-from runkit.tables.frames import gc_paused
+from runkit.tables.frames import full_ids, gc_paused
 from runkit.tables.sources import records_of
 from runkit.text import plural
 
@@ -100,7 +100,7 @@ class Archive:
         first = list(islice(records, 1))  # an invalid source raises before anything is created
         writer = Writer(self._place.make())
         is_interrupted = False
-        bar = Bar(iterable=chain(first, records), unit="run", delay=2, disable=not progress)
+        bar = Bar(iterable=chain(first, records), unit="run", disable=not progress)
         with bar, gc_paused():
             try:
                 for record in bar:
@@ -175,12 +175,7 @@ class Archive:
         """
         from runkit.archive.sync import sync
 
-        chosen: dict[str, Any] = {
-            "status": status,
-            "since": since,
-            "until": until,
-            "business_id": business_id,
-        }
+        chosen: Any = {"status": status, "since": since, "until": until, "business_id": business_id}
         return sync(self._place, client, workers=workers, progress=progress, limit=limit, **chosen)
 
     def select(
@@ -223,15 +218,11 @@ class Archive:
         from runkit.archive.selection import Selection, row_filter
 
         snapshot = self._place.latest(version)
-        ids = one_or_several("run_id", run_id)
-        chosen = row_filter(
-            since,
-            until,
-            run_id=None if ids is None else snapshot.full_ids(ids),
-            status=status_words(status),
-            agent=one_or_several("agent", agent),
-            business_id=one_or_several("business_id", business_id),
-        )
+        ids, words = one_or_several("run_id", run_id), status_words(status)
+        if ids is not None:
+            known = snapshot.copies()["run_id"].to_pylist()
+            ids = full_ids(ids, known, f"version {snapshot.version} of {self._place.uri}")
+        chosen = row_filter(since, until, run_id=ids, status=words, agent=agent, business_id=business_id)
         return Selection(snapshot, chosen)
 
     def frames(self, **chosen: Any) -> Frames:

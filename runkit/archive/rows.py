@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from runkit import jsontext
-from runkit.contract import BUSINESS_FIELDS, FINAL_STATUSES, LOCAL, Json, current_status, format_time
+from runkit import contract, jsontext
+from runkit.contract import BUSINESS_FIELDS, LOCAL, Json
 from runkit.tables.batch import read_runs
 from runkit.tables.frames import newest_copies
 from runkit.tables.problems import Problems
@@ -69,7 +69,7 @@ def digest(raw: Json, text: str) -> str:
     local = raw.get(LOCAL)
     if isinstance(local, dict):
         ignored = set(BUSINESS_FIELDS)
-        if current_status(raw.get("status")) in FINAL_STATUSES:
+        if contract.current_status(raw.get("status")) in contract.FINAL_STATUSES:
             ignored.add("read_at")
         compared = {name: value for name, value in local.items() if name not in ignored}
         text = jsontext.dumps({**raw, LOCAL: compared})
@@ -78,22 +78,15 @@ def digest(raw: Json, text: str) -> str:
 
 def with_business(raw: Json, business: Json) -> Json:
     """Add the business of its row to a run; the JSON of the newest copy may not have one."""
-    stored = raw.get(LOCAL)
-    local = stored if isinstance(stored, dict) else {}
+    local = contract.local_fields(raw)
     is_known = local.get("business_id", raw.get("business_id")) is not None
-    if is_known or not business:
-        return raw
-    return {**raw, LOCAL: local | business}
+    return raw if is_known or not business else contract.with_local_fields(raw, **local | business)
 
 
 def business_of(row: Json) -> Json:
-    """Give the business fields of a row as JSON; empty without a business."""
-    if not row["business_id"]:
-        return {}
-    business = {name: row[name] for name in BUSINESS_FIELDS if row[name] is not None}
-    if "business_status_at" in business:
-        business["business_status_at"] = format_time(business["business_status_at"])
-    return business
+    """Give the business fields of a row; empty without a business."""
+    known = {name: row[name] for name in BUSINESS_FIELDS if row[name] is not None}
+    return known if row["business_id"] else {}
 
 
 def resolve(rows: pa.Table) -> pa.Table:

@@ -7,7 +7,7 @@ of a part have the same runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, reduce
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from runkit import jsontext
 from runkit.archive.rows import business_of, resolve, with_business
 from runkit.archive.table import Place, Snapshot
-from runkit.arguments import time_bound
+from runkit.arguments import one_or_several, time_bound
 from runkit.models import Run
 from runkit.steptree import kind
 from runkit.tables.frames import Frames, frames
@@ -71,15 +71,14 @@ class Part(NamedTuple):
                     yield Record(with_business(raw, business), n_bytes=len(text))
 
 
-def row_filter(since: Moment, until: Moment, **words: Collection[str] | None) -> pc.Expression | None:
+def row_filter(since: Moment, until: Moment, **words: Words) -> pc.Expression | None:
     """Build a filter of rows by their time and the allowed words of some columns; None is all rows.
 
-    Raises `UsageError` for an invalid time.
+    Raises `UsageError` for an invalid time or word.
     """
+    allowed = {column: one_or_several(column, value) for column, value in words.items()}
     terms = [
-        pc.field(column).isin(pa.array(sorted(allowed), TEXT))
-        for column, allowed in words.items()
-        if allowed is not None
+        pc.field(name).isin(pa.array(sorted(one), TEXT)) for name, one in allowed.items() if one is not None
     ]
     first, end = time_bound("since", since), time_bound("until", until)
     if first is not None:

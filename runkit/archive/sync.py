@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,10 @@ from runkit.archive.rows import resolve
 from runkit.archive.table import CommitConflict, Place
 from runkit.archive.writing import Added, Writer, compact
 from runkit.arguments import check_workers
-from runkit.client.fetch import name_errors
-from runkit.errors import ApiError, RateLimited, Unavailable
-from runkit.progress import Bar
+from runkit.client.fetch import collect, missing_words
+from runkit.errors import ApiError, AuthError
 from runkit.tables.sources import record_of
-from runkit.text import plural, shorten, timestamp, visible
+from runkit.text import plural, timestamp, visible
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 WRITE_INTERVAL = 5.0  # seconds between two writes: so much work is lost if the process is killed
 MAX_SMALL_FILES = 24  # more are joined after a sync, because many small files are slow to open
-INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,14 +89,29 @@ def sync(
     reasons = [listed.why] if listed.why and not listed.is_cut_only else []
     del listed, newest, known  # while the runs are read, memory holds none of the others
     writer = Writer(snapshot, within=WRITE_INTERVAL)
-    errors, stopped = _read(client, due, writer, workers=workers, progress=progress)
+    errors: dict[str, ApiError] = {}
+
+    def keep(run_id: str, run: Run) -> None:
+        writer.add(record_of(run, f"run {run_id}"))
+
+    try:
+        arriving = client.runs.arriving(due, workers=workers, on_idle=writer.write_if_due)
+        stop = collect(arriving, keep, errors, len(due), progress)
+        writer.write()
+        if stop is None:
+            with suppress(CommitConflict):  # the next sync will do it
+                compact(place, MAX_SMALL_FILES)
+    except KeyboardInterrupt as interrupt:
+        stop = interrupt
+    finally:
+        writer.write()  # all that arrived
+    if isinstance(stop, AuthError):
+        raise stop
     snapshot.refresh()
-    added = writer.added(is_interrupted=stopped == INTERRUPTED)
-    if stopped:
-        n_kept = added.n_new + added.n_changed + added.n_unchanged
-        reasons.append(f"{stopped}: {n_kept:,} of {len(due):,} runs arrived; sync again to continue")
-    if errors:
-        reasons.append(f"{plural(len(errors), 'run')} could not be read: {name_errors(errors)}")
+    added = writer.added(is_interrupted=isinstance(stop, KeyboardInterrupt))
+    n_kept = added.n_new + added.n_changed + added.n_unchanged
+    reasons += missing_words(stop, errors, n_kept, len(due))
+    reasons += ["sync again to continue"] if stop else []
     if added.n_refused:
         reasons.append(f"{plural(added.n_refused, 'record')} could not be kept, see .added.problems")
     return Synced(
@@ -108,35 +121,9 @@ def sync(
         n_unchanged=n_listed - len(due),
         added=added,
         errors=errors,
-        why="; ".join(filter(None, reasons)) or None,
+        why="; ".join(reasons) or None,
         is_interrupted=added.is_interrupted,
     )
-
-
-def _read(
-    client: Client, due: list[Run], writer: Writer, *, workers: int, progress: bool
-) -> tuple[dict[str, ApiError], str | None]:
-    """Read runs into a writer, and give the errors by id and what stopped it. All that arrived is written."""
-    errors: dict[str, ApiError] = {}
-    arriving = client.runs.arriving(due, workers=workers, on_idle=writer.write_if_due)
-    try:
-        with closing(arriving), Bar(total=len(due), unit="run", delay=1, disable=not progress) as bar:
-            for run_id, outcome in arriving:
-                bar.update()
-                if isinstance(outcome, ApiError):
-                    errors[run_id] = outcome
-                else:
-                    writer.add(record_of(outcome, f"run {run_id}"))
-        writer.write()
-        with suppress(CommitConflict):  # the next sync will do it
-            compact(writer.place, MAX_SMALL_FILES)
-    except KeyboardInterrupt:
-        return errors, INTERRUPTED
-    except (Unavailable, RateLimited) as error:
-        return errors, f"stopped: {shorten(str(error), 200)}"
-    finally:
-        writer.write()
-    return errors, None
 
 
 def _is_due(run: Run, known: dict[str, Any] | None) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,6 @@ from runkit import files
 from runkit.archive.rows import RANKED, REQUIRED, SCHEMA, WITH_STATISTICS
 from runkit.errors import ArchiveError, MissingExtra, RunkitError, UsageError
 from runkit.secret import HIDDEN
-from runkit.tables.frames import full_ids
 from runkit.tables.schema import TEXT
 from runkit.text import brief, shorten
 
@@ -212,11 +211,6 @@ class Snapshot:
             if rows["run_id"].null_count or rows["updated_at"].null_count:
                 raise pa.ArrowInvalid("a row has no run_id or updated_at")
         return rows.rename_columns([*names, "file"])
-
-    def full_ids(self, run_ids: Iterable[str]) -> set[str]:
-        """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
-        known = self.copies()["run_id"].to_pylist()
-        return full_ids(run_ids, known, f"version {self.version} of {self.place.uri}")
 
     def retry(self, write: Callable[[], object]) -> None:
         """Write, and after a conflict write again on the newest version. Raises `CommitConflict`."""

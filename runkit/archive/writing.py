@@ -115,17 +115,12 @@ class Writer:
 
     def added(self, *, is_interrupted: bool) -> Added:
         """Give the counts of everything."""
-        if n_refused := self._counts["refused"]:
+        words = ("new", "changed", "unchanged", "refused")
+        n_new, n_changed, n_unchanged, n_refused = (self._counts[word] for word in words)
+        if n_refused:
             log.warning("%s could not be archived; see .problems", plural(n_refused, "record"))
-        return Added(
-            self._counts["new"],
-            self._counts["changed"],
-            self._counts["unchanged"],
-            n_refused,
-            self._snapshot.version,
-            problems_frame(self._problems),
-            is_interrupted,
-        )
+        version, problems = self._snapshot.version, problems_frame(self._problems)
+        return Added(n_new, n_changed, n_unchanged, n_refused, version, problems, is_interrupted)
 
 
 def _due(batch: pa.Table, snapshot: Snapshot) -> tuple[pa.Table, int]:

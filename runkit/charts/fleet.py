@@ -20,8 +20,7 @@ from runkit.charts.fleet_time import budget, failed_steps, slowest_steps, spread
 from runkit.charts.needs_you import look_first
 from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, panel_of, percent, words_of
 from runkit.charts.stacked_bars import cross, stacked_bars, stacked_columns
-from runkit.style import status
-from runkit.tables.frames import Frames
+from runkit.tables.frames import Frames, status_counts
 from runkit.tables.problems import problem_counts
 from runkit.text import budget_words, plural
 
@@ -73,7 +72,7 @@ def in_short(f: Frames) -> Panel:
     is_unread = runs["status"].eq("interrupted") & runs["n_pending"].eq(0)
     asks = f.interrupts[f.interrupts["outcome"] == "pending"]
     spent = runs[["working_s", "waiting_s", "idle_s"]].sum()
-    words = counts(runs["status"].astype("str").map(lambda word: status(word).word.lower()))
+    words = status_counts(runs)
     known = {
         "Runs": len(runs),
         "Completed": n_of.get("completed", 0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,8 +9,9 @@ import pandas as pd
 
 from runkit.charts.bars import LETTERS
 from runkit.charts.labels import bold, colored, level, pill, plain, unmarked, wrapped
-from runkit.style import Theme, status
-from runkit.text import counted, duration, moment, plural, short_id, shorten
+from runkit.style import Theme
+from runkit.tables.frames import status_counts
+from runkit.text import duration, moment, plural, short_id, shorten
 
 LONGEST = 200  # characters of a title of the user, and of the words on the statuses
 NARROW_NAME, NARROW = 30, 40  # characters in a line on a phone: of the name, and of the smaller rest
@@ -86,10 +86,8 @@ def _run_line(letter: str, run: dict[Any, Any], theme: Theme, has_name: bool) ->
 
 def _totals(runs: pd.DataFrame) -> str:
     """How many runs have which status, and where their time went."""
-    n_of = Counter(status(word).word.lower() for word in runs["status"].astype("str"))
     work, waiting = runs["working_s"].sum(), runs["waiting_s"].sum()
-    words = plain(", ".join(counted(dict(n_of.most_common()))), LONGEST)
-    return f"{words}: {duration(work)} work, {duration(waiting)} waiting"
+    return f"{plain(status_counts(runs), LONGEST)}: {duration(work)} work, {duration(waiting)} waiting"
 
 
 def _names(*words: object) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -13,7 +12,7 @@ import httpx
 from runkit.arguments import check_amount, check_texts
 from runkit.client.businesses import Businesses, KnownBusinesses
 from runkit.client.hosts import Mode, choose_target
-from runkit.client.http import Cert, Http
+from runkit.client.http import Cert, Http, RateLimiter, connect
 from runkit.client.resources import Actions, Agents, Documents, Threads
 from runkit.client.runs import Runs
 
@@ -72,18 +71,9 @@ class Client:
         check_amount("rate", rate, "requests a second", "for no limit")
         check_amount("timeout", timeout, "seconds")
         check_texts({"proxy": proxy})
-        self._http = Http(
-            self._target,
-            read_only,
-            rate,
-            timeout,
-            self._clock,
-            self._sleep,
-            verify=verify,
-            cert=cert,
-            proxy=proxy or None,
-            transport=transport,
-        )
+        connections = connect(self._target, verify, cert, proxy or None, transport)
+        limiter = RateLimiter(rate, self._clock, self._sleep)
+        self._http = Http(self._target, connections, limiter, timeout, read_only)
         self.agents = Agents(self._http)
         self.threads = Threads(self._http)
         known = KnownBusinesses()
@@ -119,9 +109,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

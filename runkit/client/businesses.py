@@ -7,18 +7,18 @@ the name and status of each business. Nothing is guessed from texts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from runkit.arguments import check_limit
 from runkit.client.http import Http, Until, never, path_to
-from runkit.client.paging import PROGRESS_AFTER, read_pages
+from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resources import Threads
 from runkit.client.runlist import ApiList
-from runkit.contract import BUSINESS_FIELDS, Json, format_time, local_fields
+from runkit.contract import BUSINESS_FIELDS, Json
 from runkit.errors import RunkitError, UsageError
 from runkit.logs import log
 from runkit.models import Run
@@ -28,6 +28,18 @@ from runkit.text import brief
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
 NAME_TIMEOUT = 2.0  # seconds for the name of a created run's business: the run exists, and its id is wanted
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def concurrently(
+    read: Callable[[Item], Result], items: Collection[Item], unit: str, progress: bool
+) -> Iterator[Result]:
+    """Read items with `WORKERS` requests at once, under a bar; gives the results in order."""
+    with Bar(total=len(items), unit=unit, disable=not progress) as bar, ThreadPoolExecutor(WORKERS) as pool:
+        for result in pool.map(read, items):
+            bar.update(1)
+            yield result
 
 
 class KnownBusinesses:
@@ -37,37 +49,29 @@ class KnownBusinesses:
         self.run_ids: set[str] = set()  # of all runs that the client has read
         self.of_run: dict[str, str] = {}
         self.of_thread: dict[str, str] = {}
-        self._facts: dict[str, Json] = {}
+        self.facts: dict[str, Json] = {}  # by the id of a business
 
     def add(self, business: Business, read_at: datetime | None) -> None:
         """Remember a business's name and status; one without a time of reading replaces nothing."""
-        at = format_time(read_at) if read_at else None
-        facts = dict(zip(BUSINESS_FIELDS, (business.id, business.name, business.status, at), strict=True))
-        if at is not None:
-            self._facts[business.id] = facts
-        self._facts.setdefault(business.id, facts)
+        values = business.id, business.name, business.status, read_at
+        facts = dict(zip(BUSINESS_FIELDS, values, strict=True))
+        if read_at is not None:
+            self.facts[business.id] = facts
+        self.facts.setdefault(business.id, facts)
 
     def add_from(self, run: Run) -> None:
         """Remember what a run knows, for example one from a file; data read from the API stays."""
         if run.business_id is not None:
             self.of_run.setdefault(run.id.lower(), run.business_id)
             if run.business_name is not None:
-                facts = {
-                    name: known
-                    for name, known in local_fields(run.to_dict()).items()
-                    if name in BUSINESS_FIELDS
-                }
-                self._facts.setdefault(run.business_id, facts)
-
-    def is_named(self, business_id: str) -> bool:
-        """Whether the name of a business is known."""
-        return business_id in self._facts
+                facts = {name: getattr(run, name) for name in BUSINESS_FIELDS}
+                self.facts.setdefault(run.business_id, facts)
 
     def for_run(self, run_id: object, thread_id: object) -> Json:
         """Give what is known about the business of a run, and remember the id of the run."""
         self.run_ids.add(str(run_id))
         business_id = self.of_run.get(str(run_id).lower()) or self.of_thread.get(str(thread_id))
-        return self._facts.get(business_id, {"business_id": business_id}) if business_id else {}
+        return self.facts.get(business_id, {"business_id": business_id}) if business_id else {}
 
 
 class Businesses:
@@ -163,13 +167,7 @@ class Businesses:
             business_id = one.id if isinstance(one, Business) else one
             path_to(business_id)  # an empty id would list the threads of all businesses
             by_id[business_id] = one
-        threads: dict[str, ApiList[Thread]] = {}
-        bar = Bar(total=len(by_id), unit="business", delay=PROGRESS_AFTER, disable=not progress)
-        with bar, ThreadPoolExecutor(WORKERS) as pool:
-            for business_id, listing in pool.map(self._read_threads, by_id.values()):
-                threads[business_id] = listing
-                bar.update(1)
-        return threads
+        return dict(concurrently(self._read_threads, by_id.values(), "business", progress))
 
     def identified(self, run: Run) -> Run:
         """Give a run with what this client knows about its business, by its thread or its id.
@@ -194,7 +192,7 @@ class Businesses:
         """
         if isinstance(business, Business):
             self._known.add(business, None)
-        elif not self._known.is_named(business):
+        elif business not in self._known.facts:
             deadline = self._http.clock() + timeout
             try:
                 self._read(business, lambda: deadline)

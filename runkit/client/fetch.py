@@ -9,14 +9,13 @@ back until it is clear which of the two it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from runkit.client.http import Http, Until
-from runkit.client.runlist import RunList
 from runkit.errors import ApiError, AuthError, RateLimited, Unavailable, UsageError
 from runkit.models import Run
 from runkit.progress import Bar
@@ -29,18 +28,16 @@ IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
 MAX_HELD = {403: 16, 500: 8}  # errors in a row about the key or the host, by status; of others one a worker
 MAX_NAMED = 3  # failed ids named in `why`; the rest is counted, all are in `errors`
 
-_DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions
+DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions
 Outcome = Run | ApiError
 Arrival = tuple[str, Outcome]
+Arrivals = Generator[Arrival, None, None]
+Read = Callable[[str, Until], Run]
 
 
 def arrivals(
-    http: Http,
-    read_run: Callable[[str, Until], Run],
-    ids: Iterator[str],
-    workers: int,
-    on_idle: Callable[[], object] | None = None,
-) -> Generator[Arrival, None, None]:
+    http: Http, read_run: Read, ids: Iterator[str], workers: int, on_idle: Callable[[], object] | None = None
+) -> Arrivals:
     """Read runs with `read_run`, and give each id with its run or its error, in the order of arrival.
 
     `read_run` takes an id and a function that gives the time at which the run is no longer wanted. Raises
@@ -72,7 +69,7 @@ def arrivals(
                 if isinstance(outcome, AuthError) and outcome.status == 401:
                     raise outcome
                 is_about_key = isinstance(outcome, AuthError) and not is_key_good
-                if isinstance(outcome, ApiError) and (is_about_key or isinstance(outcome, _DOWN)):
+                if isinstance(outcome, ApiError) and (is_about_key or isinstance(outcome, DOWN)):
                     held.append((run_id, outcome))
                     one_each = workers if http.has_answered else 1
                     if len(held) >= MAX_HELD.get(outcome.status or 0, one_each):
@@ -91,55 +88,45 @@ def arrivals(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def gather(
-    arriving: Generator[Arrival, None, None],
-    ids: Sequence[str],
-    have: Mapping[str, Run],
-    progress: bool,
-    clock: Callable[[], datetime],
-) -> RunList:
-    """Collect the runs that arrive, and those in `have`, in the order of `ids`.
+def collect(
+    arriving: Arrivals, keep: Callable[[str, Run], Any], errors: dict[str, ApiError], n: int, progress: bool
+) -> BaseException | None:
+    """Pass each of `n` runs that arrives to `keep`, and put the errors of others into `errors`, by their ids.
 
-    Ctrl-C and a host that stays down end it with what arrived. Raises `AuthError`, whose `runs` are what
-    arrived, and the error if nothing at all could be read.
+    Returns what stopped it: Ctrl-C, a refused key, a host that stays down, or None.
     """
-    loaded = {one: have[one.lower()] for one in ids if one.lower() in have}
-    errors: dict[str, ApiError] = {}
-    n_missing = len(ids) - len(loaded)
-    bar = Bar(total=n_missing, unit="run", delay=1, disable=not (progress and n_missing))
-
-    def runs(stopped: str | None) -> RunList:
-        reasons = [f"{stopped}: {len(loaded):,} of {plural(len(ids), 'run')} arrived"] if stopped else []
-        if errors:
-            reasons.append(f"{plural(len(errors), 'run')} could not be read: {name_errors(errors)}")
-        arrived = tuple(loaded[one] for one in ids if one in loaded)
-        return RunList(arrived, "; ".join(reasons) or None, requested=tuple(ids), errors=errors, clock=clock)
-
+    bar = Bar(total=n, unit="run", disable=not (progress and n))
     try:
         with bar, closing(arriving):
             for one, outcome in arriving:
                 if isinstance(outcome, Run):
-                    loaded[one] = outcome
+                    keep(one, outcome)
                 else:
                     errors[one] = outcome
                 bar.update()
-    except KeyboardInterrupt:
-        return runs("interrupted")
-    except AuthError as error:
-        error.runs = runs("stopped because the key was refused")
-        raise
-    except _DOWN as error:
-        if not loaded and not errors:
-            raise
-        return runs(f"stopped because the host no longer responded ({shorten(str(error), 100)})")
-    return runs(None)
+    except (KeyboardInterrupt, AuthError, *DOWN) as error:
+        return error
+    return None
 
 
-def name_errors(errors: Mapping[str, ApiError]) -> str:
-    """Name the runs that could not be read, and why; many are counted."""
-    named = [f"{one} ({shorten(str(error), 100)})" for one, error in islice(errors.items(), MAX_NAMED)]
-    rest = len(errors) - MAX_NAMED
-    return "; ".join([*named, f"and {rest:,} more, see .errors"] if rest > 0 else named)
+def missing_words(
+    stop: BaseException | None, errors: Mapping[str, ApiError], n_arrived: int, n_expected: int
+) -> list[str]:
+    """Say what stopped reading, if anything, and which runs could not be read; many are counted."""
+    reasons = []
+    if stop is not None:
+        words = f"stopped because the host no longer responded ({shorten(str(stop), 100)})"
+        if isinstance(stop, AuthError):
+            words = "stopped because the key was refused"
+        if isinstance(stop, KeyboardInterrupt):
+            words = "interrupted"
+        reasons.append(f"{words}: {n_arrived:,} of {plural(n_expected, 'run')} arrived")
+    if errors:
+        named = [f"{one} ({shorten(str(error), 100)})" for one, error in islice(errors.items(), MAX_NAMED)]
+        rest = len(errors) - MAX_NAMED
+        named += [f"and {rest:,} more, see .errors"] if rest > 0 else []
+        reasons.append(f"{plural(len(errors), 'run')} could not be read: {'; '.join(named)}")
+    return reasons
 
 
 def reusable(have: Iterable[Run] | None) -> dict[str, Run]:

@@ -30,7 +30,9 @@ from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, U
 from runkit.logs import log
 from runkit.text import brief, shorten
 
+Verify = bool | str | ssl.SSLContext
 Cert = str | tuple[str, str] | tuple[str, str, str]
+Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
 Until = Callable[[], float]
 
@@ -79,79 +81,74 @@ class RateLimiter:
     token bucket would allow bursts. With `rate=None` only pauses apply.
     """
 
-    def __init__(
-        self, rate: float | None, clock: Callable[[], float], sleep: Callable[[float], object]
-    ) -> None:
+    def __init__(self, rate: float | None, clock: Until, sleep: Callable[[float], object]) -> None:
         self.paused_until = -math.inf
         self._gap = (1 + MARGIN) / rate if rate else 0.0
         self._next = -math.inf
-        self._clock, self._sleep = clock, sleep
+        self.clock, self.sleep = clock, sleep
         self._lock = threading.Lock()
 
     def wait(self, until: Until = never) -> bool:
         """Sleep until the next free slot; gives False, and takes none, if none is free before `until`."""
         while True:
             with self._lock:
-                now = self._clock()
+                now = self.clock()
                 slot = max(now, self._next, self.paused_until)
                 if slot >= until():
                     return False
                 self._next = slot + self._gap
             if slot > now:
-                self._sleep(slot - now)
-            if self.paused_until <= max(slot, self._clock()):
+                self.sleep(slot - now)
+            if self.paused_until <= max(slot, self.clock()):
                 return slot < until()
 
     def pause(self, seconds: float) -> None:
         """Stop all requests for `seconds`: a wait that the server asks of one thread applies to the key."""
-        self.paused_until = max(self.paused_until, self._clock() + seconds)
+        self.paused_until = max(self.paused_until, self.clock() + seconds)
+
+
+def connect(
+    target: Target,
+    verify: Verify,
+    cert: Cert | None,
+    proxy: str | None,
+    transport: httpx.BaseTransport | None,
+) -> Connections:
+    """Make the connections of a client. Raises `UsageError` for options that cannot be used."""
+    if proxy is not None and target.is_loopback:
+        raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
+    if verify is False and not target.is_loopback:
+        raise UsageError(f"verify=False with {target.host}: others could read the key; pass a CA file")
+
+    def authorize(request: httpx.Request) -> httpx.Request:
+        # Only when it is sent, so that no attribute of a client shows the key.
+        request.headers["Authorization"] = f"Bearer {target.secret.reveal()}"
+        return request
+
+    try:
+        # Without TLS none is prepared: loading the CAs takes longer than a request.
+        is_secure = target.url.startswith("https:") and transport is None
+        tls = _tls(verify, cert) if is_secure else False
+        options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS, "verify": tls}
+        options |= {"proxy": proxy, "trust_env": not target.is_loopback, "transport": transport}
+        return httpx.Client(limits=READS, **options), httpx.Client(limits=WRITES, **options)
+    except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
+        kind = type(error).__name__
+    # Not in the handler: the first error may repeat the login of the proxy.
+    raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
 
 
 class Http:
-    """One client's requests; safe to share between threads. The arguments are those of `Client`."""
+    """One client's requests over the connections of `connect`; safe to share between threads."""
 
     def __init__(
-        self,
-        target: Target,
-        read_only: bool,
-        rate: float | None,
-        timeout: float,
-        clock: Callable[[], float],
-        sleep: Callable[[float], object],
-        *,
-        verify: bool | str | ssl.SSLContext,
-        cert: Cert | None,
-        proxy: str | None,
-        transport: httpx.BaseTransport | None,
+        self, target: Target, connections: Connections, limiter: RateLimiter, timeout: float, read_only: bool
     ) -> None:
-        if proxy is not None and target.is_loopback:
-            raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
-        if verify is False and not target.is_loopback:
-            raise UsageError(f"verify=False with {target.host}: others could read the key; pass a CA file")
         self.target, self.read_only, self.timeout = target, read_only, timeout
-        self.clock, self.sleep = clock, sleep
-        self.limiter = RateLimiter(rate, clock, sleep)
+        self._reads, self._writes = connections
+        self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
         self._warned_at = -math.inf
         self.has_answered = False  # with a response that shows that the host works and knows the key
-        is_secure = target.url.startswith("https:") and transport is None
-
-        def authorize(request: httpx.Request) -> httpx.Request:
-            # Only when it is sent, so that no attribute of a client shows the key.
-            request.headers["Authorization"] = f"Bearer {target.secret.reveal()}"
-            return request
-
-        try:
-            # Without TLS none is prepared: loading the CAs takes longer than a request.
-            tls = _tls(verify, cert) if is_secure else False
-            options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS, "verify": tls}
-            options |= {"proxy": proxy, "trust_env": not target.is_loopback, "transport": transport}
-            self._reads = httpx.Client(limits=READS, **options)
-            self._writes = httpx.Client(limits=WRITES, **options)
-            return
-        except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
-            kind = type(error).__name__
-        # Not in the handler: the first error may repeat the login of the proxy.
-        raise UsageError(f"proxy=, verify= or cert= cannot be used ({kind}); check the URL and the files")
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -159,11 +156,7 @@ class Http:
         self._writes.close()
 
     def get(
-        self,
-        path: str,
-        query: Query | None = None,
-        until: Until = never,
-        retry_for: float = OUTAGE_TIMEOUT,
+        self, path: str, query: Query | None = None, until: Until = never, retry_for: float = OUTAGE_TIMEOUT
     ) -> Reply:
         """Read JSON, repeated for up to `retry_for` seconds, and at least once.
 
@@ -320,7 +313,7 @@ def _read_body(response: httpx.Response, timeout: float) -> bytes | None:
     return body if unpack.eof or len(body) > MAX_RESPONSE else None
 
 
-def _tls(verify: bool | str | ssl.SSLContext, cert: Cert | None) -> ssl.SSLContext:
+def _tls(verify: Verify, cert: Cert | None) -> ssl.SSLContext:
     if isinstance(verify, str) and Path(verify).is_dir():
         context = ssl.create_default_context(capath=verify)
     elif isinstance(verify, str):

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from runkit.client.http import Http, Query
 from runkit.client.replies import Reply
 from runkit.client.runlist import ApiList
-from runkit.contract import PER_PAGE
+from runkit.contract import PER_PAGE, Json
 from runkit.errors import ContractError
 from runkit.logs import log
 from runkit.models import Run
@@ -24,8 +24,8 @@ from runkit.objects import Business, Page, Thread
 from runkit.progress import Bar
 from runkit.text import plural
 
-PROGRESS_AFTER = 2.0  # seconds; a list that comes sooner needs no bar
 Listed = TypeVar("Listed", Run, Thread, Business)
+Parse = Callable[[Json, Reply], Listed]
 
 
 class _Received(NamedTuple):
@@ -34,6 +34,20 @@ class _Received(NamedTuple):
     created: list[datetime]
     ids: set[tuple[bool, str]]  # of records that could be read, and of others
     totals: list[int | None]
+
+    def take(self, raw: Json, reply: Reply, parse: Parse[Listed]) -> Listed | None:
+        """Parse a record that was not seen before."""
+        try:
+            item = parse(raw, reply)
+        except ContractError as error:
+            log.warning("left out of the list: %s", error)
+            self.ids.add((False, str(raw.get("id"))))
+            return None
+        if (True, item.id) in self.ids:
+            return None
+        self.ids.add((True, item.id))
+        self.created.append(item.created_at)
+        return item
 
     def is_newest_first(self) -> bool:
         return all(one >= other for one, other in pairwise(self.created))
@@ -74,7 +88,7 @@ class _Received(NamedTuple):
 def read_pages(
     http: Http,
     path: str,
-    parse: Callable[[dict[str, Any], Reply], Listed],
+    parse: Parse[Listed],
     *,
     query: Query | None = None,
     keep: Callable[[Listed], bool] = lambda item: True,
@@ -93,13 +107,13 @@ def read_pages(
     items: list[Listed] = []
     stuck: list[str] = []
     has_more, is_past, first_size = True, False, 0
-    with Bar(unit="run", delay=PROGRESS_AFTER, disable=not progress) as bar:
+    with Bar(unit="run", disable=not progress) as bar:
         while has_more and not is_past and (limit is None or len(items) < limit):
             number, n_before = len(received.totals) + 1, len(received.ids)
             reply = http.get(path, {**(query or {}), "page": number, "per_page": PER_PAGE})
             page = reply.page()
             received.totals.append(page.total_count)
-            fresh = [item for raw in page.data if (item := _take(received, raw, reply, parse))]
+            fresh = [item for raw in page.data if (item := received.take(raw, reply, parse))]
             items += filter(keep, fresh)
             first_size = first_size or len(page.data)
             has_more = received.has_more(page, first_size)
@@ -111,29 +125,9 @@ def read_pages(
             bar.total = page.total_count
             bar.update(len(fresh))
     reasons = stuck + received.reasons(is_at_end=not has_more)
-    is_cut_only = False
-    if limit is not None and (len(items) > limit or (has_more and not is_past)):
-        is_cut_only = not reasons
+    is_cut = limit is not None and (len(items) > limit or (has_more and not is_past))
+    is_cut_only = is_cut and not reasons
+    if is_cut:
         reasons.insert(0, f"cut at limit={limit:,}")
     why = "; ".join(reasons) or None
     return ApiList(tuple(items[:limit]), why, received.totals[-1], is_cut_only=is_cut_only)
-
-
-def _take(
-    received: _Received,
-    raw: dict[str, Any],
-    reply: Reply,
-    parse: Callable[[dict[str, Any], Reply], Listed],
-) -> Listed | None:
-    """Parse a record that was not seen before."""
-    try:
-        item = parse(raw, reply)
-    except ContractError as error:
-        log.warning("left out of the list: %s", error)
-        received.ids.add((False, str(raw.get("id"))))
-        return None
-    if (True, item.id) in received.ids:
-        return None
-    received.ids.add((True, item.id))
-    received.created.append(item.created_at)
-    return item

@@ -90,8 +90,9 @@ class Actions:
         object in the wrong state, `MaybeSent` if it is unknown whether it was carried out: check
         `actions.list`.
         """
-        check_texts({"note": note, "run_id": run_id, "thread_id": thread_id}, object_id=object_id)
-        body = contract.action_body(object_type, object_id, action_type, payload, note, run_id, thread_id)
+        context = {"note": note, "run_id": run_id, "thread_id": thread_id}
+        check_texts(context, object_id=object_id)
+        body = contract.action_body(object_type, object_id, action_type, payload, **context)
         return self._http.post("/actions", body).read(Action)
 
     def list(self, object_type: str, object_id: str) -> list[Action]:

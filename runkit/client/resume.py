@@ -44,6 +44,7 @@ class Question(NamedTuple):
 
     `before` is the run while the question was open, if the caller has it: a response with an older state, or
     one that still shows the question as open, is no confirmation. `read_reply` makes a run of a response.
+    `on_checking` is called before the run is read to check whether the answer arrived.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class Question(NamedTuple):
     before: Run | None
     read_run: Callable[[], Run]
     read_reply: Callable[[Reply], Run]
+    on_checking: Callable[[str], object] | None = None
 
     def doubt(self, run: Run) -> str | None:
         """Say why a run does not show that the question is closed; None if it does."""
@@ -71,7 +73,6 @@ def deliver(
     *,
     by: str | None,
     display: answers.Display | None = None,
-    on_checking: Callable[[str], object] | None = None,
 ) -> Delivery:
     """Note an answer, send it, and note what became of it.
 
@@ -86,7 +87,7 @@ def deliver(
             _try_log(lambda: answers.settle(number, outcome, message, run.created_at if run else None))
 
     try:
-        delivery = _send(http, question, answer, on_checking)
+        delivery = _send(http, question, answer)
     except (ApiError, errors.ReadOnlyError, errors.UsageError) as error:
         settle(answers.REFUSED if isinstance(error, REFUSALS) else answers.FAILED, str(error))
         raise
@@ -94,12 +95,7 @@ def deliver(
     return delivery._replace(is_logged=number is not None)
 
 
-def _send(
-    http: Http,
-    question: Question,
-    answer: Mapping[str, Any],
-    on_checking: Callable[[str], object] | None,
-) -> Delivery:
+def _send(http: Http, question: Question, answer: Mapping[str, Any]) -> Delivery:
     """Send the answer once, and look whether it arrived if the response does not say."""
     path = path_to("runs", question.run_id, "resume")
     try:
@@ -116,8 +112,8 @@ def _send(
         if refusal is error:
             raise
         raise refusal from error
-    if on_checking is not None:
-        on_checking(why)
+    if question.on_checking is not None:
+        question.on_checking(why)
     return _look(http, question, why)
 
 

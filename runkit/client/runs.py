@@ -9,26 +9,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from runkit import contract
+from runkit import arguments, contract
 from runkit.answers import UNKNOWN, Display
-from runkit.arguments import (
-    check_amount,
-    check_limit,
-    check_texts,
-    check_workers,
-    full_id,
-    status_words,
-    time_bound,
-)
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses
-from runkit.client.fetch import Arrival, arrivals, gather, reusable
+from runkit.client.fetch import DOWN, Arrival, arrivals, collect, missing_words, reusable
 from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
 from runkit.client.paging import read_pages
 from runkit.client.replies import Reply
 from runkit.client.resume import Delivery, Question, deliver, is_pending, log_columns
 from runkit.client.runlist import RunList
 from runkit.client.stream import follow
-from runkit.errors import ContractError, MaybeSent, RateLimited, Unavailable, UsageError, WaitTimeout
+from runkit.errors import ApiError, AuthError, ContractError, MaybeSent, RateLimited, UsageError, WaitTimeout
 from runkit.logs import log
 from runkit.models import Run
 from runkit.objects import Business, Event, Feedback
@@ -85,7 +76,7 @@ class Runs:
         business = business_id
         business_id = business.id if isinstance(business, Business) else business
         optional = {"business_id": business_id, "prompt": prompt, "thread_id": thread_id}
-        check_texts(optional, agent=agent)
+        arguments.check_texts(optional, agent=agent)
         if business_id is None and thread_id is None:
             raise UsageError("a run needs business_id= or thread_id=; the API refuses one without context")
         body = contract.create_body(agent, business_id, thread_id, prompt)
@@ -146,9 +137,9 @@ class Runs:
         ApiError
             If the list cannot be read.
         """
-        check_limit(limit)
-        words = status_words(status)
-        after, before = time_bound("since", since), time_bound("until", until)
+        arguments.check_limit(limit)
+        words = arguments.status_words(status)
+        after, before = arguments.time_bound("since", since), arguments.time_bound("until", until)
         threads = None if business_id is None else self._businesses.threads_of(business_id, progress)
         unassigned: set[str] = set()  # runs without a thread and a business
 
@@ -209,12 +200,23 @@ class Runs:
         Unavailable, RateLimited
             If the host went down before any run was read.
         """
-        check_workers(workers)
+        arguments.check_workers(workers)
         known = reusable(have)
         ids = tuple({one.lower(): one for one in self._ids(ids_or_runs)}.values())
-        missing = (one for one in ids if one.lower() not in known)
-        arriving = arrivals(self._http, self._read, missing, workers)
-        return gather(arriving, ids, known, progress, self._now)
+        loaded = {one: known[one.lower()] for one in ids if one.lower() in known}
+        missing = [one for one in ids if one not in loaded]
+        errors: dict[str, ApiError] = {}
+        arriving = arrivals(self._http, self._read, iter(missing), workers)
+        stop = collect(arriving, loaded.__setitem__, errors, len(missing), progress)
+        if isinstance(stop, DOWN) and not loaded and not errors:
+            raise stop
+        why = "; ".join(missing_words(stop, errors, len(loaded), len(ids))) or None
+        arrived = tuple(loaded[one] for one in ids if one in loaded)
+        runs = RunList(arrived, why, requested=ids, errors=errors, clock=self._now)
+        if isinstance(stop, AuthError):
+            stop.runs = runs
+            raise stop
+        return runs
 
     def arriving(
         self,
@@ -248,7 +250,7 @@ class Runs:
         Unavailable, RateLimited
             If each worker in turn has failed, for 60 seconds, or for 5 if the host has never responded.
         """
-        check_workers(workers)
+        arguments.check_workers(workers)
         return arrivals(self._http, self._read, self._ids(ids_or_runs), workers, on_idle)
 
     def wait(self, run: str | Run, timeout: float | None = 300, poll: float | None = None) -> Run:
@@ -271,8 +273,8 @@ class Runs:
         ApiError
             If the run cannot be read at first; later failures are retried.
         """
-        check_amount("timeout", timeout, "seconds", "to wait forever")
-        check_amount("poll", poll, "seconds", "to poll less and less often")
+        arguments.check_amount("timeout", timeout, "seconds", "to wait forever")
+        arguments.check_amount("poll", poll, "seconds", "to poll less and less often")
         deadline = math.inf if timeout is None else self._http.clock() + timeout
         pause = 0.0
         last: Run | None = None
@@ -289,7 +291,7 @@ class Runs:
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
             try:
                 last = self._read(run, lambda: deadline, steps=False)
-            except (Unavailable, RateLimited) as error:
+            except DOWN as error:
                 is_unsent = isinstance(error, RateLimited) and error.status is None
                 if last is None and not is_unsent:
                     raise
@@ -372,10 +374,9 @@ class Runs:
             columns["step_id"] = step_id
 
         read_run = partial(self._read, run_id, retry_for=CHECK_TIMEOUT)
-        question = Question(run_id, interrupt_id, before, read_run, partial(self._run, requested=run_id))
-        return deliver(
-            self._http, question, answer, columns, by=who, display=display, on_checking=on_checking
-        )
+        read_reply = partial(self._run, requested=run_id)
+        question = Question(run_id, interrupt_id, before, read_run, read_reply, on_checking)
+        return deliver(self._http, question, answer, columns, by=who, display=display)
 
     def feedback(
         self, run: str | Run, artifact_id: str | None, rating: str, comment: str | None = None
@@ -384,7 +385,7 @@ class Runs:
 
         `comment` has at most 5,000 characters. Raises `UsageError` without an id, and any other `ApiError`.
         """
-        check_texts({"artifact_id": artifact_id, "comment": comment})
+        arguments.check_texts({"artifact_id": artifact_id, "comment": comment})
         if artifact_id is None or not artifact_id.strip():
             raise UsageError(
                 "the artifact has no id, so the API cannot rate it; expected the id of an artifact. "
@@ -438,8 +439,8 @@ class Runs:
             return run.id
         if not isinstance(run, str) or not _SHORT_ID.fullmatch(run):
             return run
-        known = full_id(run, set(self._known.run_ids))
-        return known or full_id(run, self.list(progress=False).ids) or run
+        known = arguments.full_id(run, set(self._known.run_ids))
+        return known or arguments.full_id(run, self.list(progress=False).ids) or run
 
     def _with_local_fields(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the client knows about a run and the API does not return."""

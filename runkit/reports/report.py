@@ -216,8 +216,8 @@ def _write(html_path: Path, html: str, notebook_path: Path, notebook: str) -> No
     """Write both files, with the usual permissions; they replace others only if both are complete."""
     try:
         html_path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(notebook_path, 0o666) as ipynb, files.replacing(html_path, 0o666) as page:
-            ipynb.write_text(notebook, encoding="utf-8")
-            page.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UsageError.of_path(html_path, error) from None
+    with files.replacing(notebook_path, 0o666) as ipynb, files.replacing(html_path, 0o666) as page:
+        ipynb.write_text(notebook, encoding="utf-8")
+        page.write_text(html, encoding="utf-8")

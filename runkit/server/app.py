@@ -67,12 +67,17 @@ async def _backend(request: Request) -> Backend:
     return backend
 
 
+async def _store(request: Request) -> Store:
+    return (await _backend(request)).store
+
+
 async def _person(request: Request) -> str | None:
     person: str | None = request.state.person
     return person
 
 
 Box = Annotated[Backend, Depends(_backend)]
+Db = Annotated[Store, Depends(_store)]
 Person = Annotated[str | None, Depends(_person)]  # whose key it is; None is the account's
 _lower = AfterValidator(str.lower)  # UUIDs are equal in either case
 Id = Annotated[str, Path(alias="id"), _lower]
@@ -145,36 +150,36 @@ async def get_agent(agent_id: Id) -> Json:
 
 @app.get("/v1/threads")
 async def list_agent_threads(
-    box: Box, page: PageNumber = 1, per_page: PerPage = 25, business_id: BusinessId = ""
+    store: Db, page: PageNumber = 1, per_page: PerPage = 25, business_id: BusinessId = ""
 ) -> Json:
     """List threads, newest first, of one business or of all."""
-    rows = reversed(box.store.threads.values())
+    rows = reversed(store.threads.values())
     ids = [row["id"] for row in rows if business_id in ("", row["business_id"])]
-    return paged(ids, page, per_page, box.store.thread)
+    return paged(ids, page, per_page, store.thread)
 
 
 @app.post("/v1/threads", status_code=201)
-async def create_agent_thread(box: Box, body: web.NewThread, person: Person) -> Json:
+async def create_agent_thread(store: Db, body: web.NewThread, person: Person) -> Json:
     """Create a thread; 404 for an unknown agent type."""
     check_agent(body.type)
-    row = box.store.new_thread(body.business, person, box.store.clock.now())
-    box.store.save(row)
-    return box.store.thread(row[1]["id"])
+    row = store.new_thread(body.business, person, store.clock.now())
+    store.save(row)
+    return store.thread(row[1]["id"])
 
 
 @app.get("/v1/threads/{id}")
-async def get_agent_thread(box: Box, thread_id: Id) -> Json:
+async def get_agent_thread(store: Db, thread_id: Id) -> Json:
     """Get a thread."""
-    return box.store.thread(thread_id)
+    return store.thread(thread_id)
 
 
 # -- runs
 
 
 @app.get("/v1/runs")
-async def list_agent_runs(box: Box, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+async def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List runs, newest first, without steps."""
-    return paged(list(box.store.runs)[::-1], page, per_page, box.store.run)
+    return paged(list(store.runs)[::-1], page, per_page, store.run)
 
 
 @app.post("/v1/runs", status_code=201)
@@ -185,36 +190,37 @@ async def create_agent_run(box: Box, body: web.NewRun, person: Person) -> Json:
     in audit ([A] 20: any other status is accepted).
     """
     check_agent(body.type)
-    thread_id, business_id = body.thread_id, body.business
-    if thread_id:
-        business_id = business_id or get_or_404(box.store.threads, "thread", thread_id)["business_id"]
+    store, business_id = box.store, body.business
+    if body.thread_id:
+        thread = get_or_404(store.threads, "thread", body.thread_id)
+        business_id = business_id or thread["business_id"]
     if not business_id:
         message = "business_id, or context_type and context_id, is required unless the thread has one"
         raise RequestError(400, message, "business_id")
     if business_of(business_id).status == "in_audit":
         raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
-    now, more = box.store.clock.now(), {"prompt": body.prompt, "person": person}
-    spec, rows = box.store.new_run(body.type, business_id, thread_id, now, box.policy, **more)
-    box.store.save(*rows)
-    return box.store.run(spec.id)
+    now, more = store.clock.now(), {"prompt": body.prompt, "person": person}
+    spec, rows = store.new_run(body.type, business_id, body.thread_id, now, box.policy, **more)
+    store.save(*rows)
+    return store.run(spec.id)
 
 
 @app.get("/v1/runs/{id}")
-async def get_agent_run(box: Box, run_id: Id, include: str = "") -> Json:
+async def get_agent_run(store: Db, run_id: Id, include: str = "") -> Json:
     """Get a run; `steps` is the only documented word of `include`, others are ignored."""
-    return box.store.run(run_id, "steps" in map(str.strip, include.split(",")))
+    return store.run(run_id, "steps" in map(str.strip, include.split(",")))
 
 
 # Not in the published reference: only descriptions of fields mention it.
 @app.post("/v1/runs/{id}/resume")
 async def resume_agent_run(
-    box: Box, run_id: Id, body: web.NewAnswer, person: Person, include: str = ""
+    store: Db, run_id: Id, body: web.NewAnswer, person: Person, include: str = ""
 ) -> Json:
     """Answer a question. [A] 3, 6: the same run continues.
 
     Refused with 404 for an unknown run; 422 if this question is not open or the answer is invalid.
     """
-    run_plan, now = box.store.plan_of(run_id), box.store.clock.now()
+    run_plan, now = store.plan_of(run_id), store.clock.now()
     pending = {one.item["id"]: one for one in state.pending(run_plan, now)}
     if body.interrupt_id not in pending:
         status = f"waiting for {' and '.join(pending)}" if pending else state.status(run_plan, now)
@@ -222,14 +228,14 @@ async def resume_agent_run(
         raise RequestError(422, message, "interrupt_id")
     documents = business_of(run_plan.spec.business_id).documents
     answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person)
-    box.store.save(answer_row(run_id, answer))
-    return await get_agent_run(box, run_id, include)
+    store.save(answer_row(run_id, answer))
+    return await get_agent_run(store, run_id, include)
 
 
 @app.post("/v1/runs/{id}/feedback", status_code=201)
-async def submit_agent_run_feedback(box: Box, run_id: Id, body: web.NewFeedback, person: Person) -> Json:
+async def submit_agent_run_feedback(store: Db, run_id: Id, body: web.NewFeedback, person: Person) -> Json:
     """Rate an artifact of a run; 422 if the run does not show this artifact."""
-    store, now, reviewer = box.store, box.store.clock.now(), user_of(person)["id"]
+    now, reviewer = store.clock.now(), user_of(person)["id"]
     if body.artifact_id not in state.visible_artifacts(store.plan_of(run_id), now):
         raise RequestError(422, "artifact_id is not an artifact of this run", "artifact_id")
     row = {
@@ -250,7 +256,8 @@ async def submit_agent_run_feedback(box: Box, run_id: Id, body: web.NewFeedback,
 @app.get("/v1/runs/{id}/stream", response_class=StreamingResponse, responses={200: {"content": EVENTS}})
 async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
     """Stream a run's events from its start."""
-    store, ended = box.store, box.store.plan_of(run_id).ended
+    store = box.store
+    ended = store.plan_of(run_id).ended
     if ended is not None and store.clock.now() > ended + STREAM_KEPT:
         raise RequestError(404, "the stream of this run is no longer available; get the run instead")
     events = state.stream(lambda: store.plan_of(run_id), store.clock, box.is_stopping)
@@ -261,20 +268,20 @@ async def stream_agent_run_events(box: Box, run_id: Id) -> Response:
 
 
 @app.get("/v1/actions")
-async def list_actions(box: Box, object_type: web.ObjectType, object_id: ObjectId) -> Json:
+async def list_actions(store: Db, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """List the actions on an object, newest first; none on an unknown one."""
     business = OBJECTS[object_type][1].get(object_id)
-    actions = review(box.store, business)[1][object_id][::-1] if business else []
+    actions = review(store, business)[1][object_id][::-1] if business else []
     return {"object": "list", "data": actions, "url": "/v1/actions"}
 
 
 @app.post("/v1/actions", status_code=201)
-async def create_action(box: Box, body: web.NewAction, person: Person) -> Json:
+async def create_action(store: Db, body: web.NewAction, person: Person) -> Json:
     """Execute an action for the caller. It does not resume a run that proposed it (contract section 7).
 
     Refused with 404 for an unknown object, run or thread, 422 by the rules.
     """
-    store, run_id = box.store, body.run_id
+    run_id = body.run_id
     business = get_or_404(OBJECTS[body.object_type][1], body.object_type, body.object_id)
     check_action(store, business, body)
     if body.thread_id:
@@ -288,26 +295,26 @@ async def create_action(box: Box, body: web.NewAction, person: Person) -> Json:
         "actors": actors(person, store.run(run_id) if run_id else None),
     }
     store.save(("actions", row))
-    return await get_action(box, row["id"], body.object_type, body.object_id)
+    return await get_action(store, row["id"], body.object_type, body.object_id)
 
 
 @app.get("/v1/actions/{id}")
-async def get_action(box: Box, action_id: Id, object_type: web.ObjectType, object_id: ObjectId) -> Json:
+async def get_action(store: Db, action_id: Id, object_type: web.ObjectType, object_id: ObjectId) -> Json:
     """Get an action on an object."""
-    actions = (await list_actions(box, object_type, object_id))["data"]
+    actions = (await list_actions(store, object_type, object_id))["data"]
     return get_or_404({action["id"]: action for action in actions}, "action", action_id)
 
 
 @app.get("/v1/businesses")
-async def list_businesses(box: Box, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
+async def list_businesses(store: Db, page: PageNumber = 1, per_page: PerPage = 25) -> Json:
     """List the seeded businesses."""
-    return paged(BUSINESSES, page, per_page, partial(business_now, box.store))
+    return paged(BUSINESSES, page, per_page, partial(business_now, store))
 
 
 @app.get("/v1/businesses/{business_id}")
-async def get_business(box: Box, business_id: BusinessId) -> Json:
+async def get_business(store: Db, business_id: BusinessId) -> Json:
     """Get a seeded business."""
-    return business_now(box.store, get_or_404(BY_ID, "business", business_id))
+    return business_now(store, get_or_404(BY_ID, "business", business_id))
 
 
 @app.get("/v1/businesses/{business_id}/documents")
@@ -328,20 +335,20 @@ async def get_document(document_id: Id) -> Json:
 
 
 @app.get("/sandbox")
-async def sandbox_clock(box: Box) -> Json:
+async def sandbox_clock(store: Db) -> Json:
     """Get the virtual time, its speed and the seed."""
-    clock = box.store.clock
-    return {"now": iso(clock.now()), "speed": clock.state.speed, "seed": box.store.seed}
+    clock = store.clock
+    return {"now": iso(clock.now()), "speed": clock.state.speed, "seed": store.seed}
 
 
 @app.post("/sandbox/runs/{id}/end")
-async def sandbox_end_run(box: Box, run_id: Id) -> Json:
+async def sandbox_end_run(store: Db, run_id: Id) -> Json:
     """End a run now, in error, so that its question expires; 422 if it has ended."""
-    run_plan, now = box.store.plan_of(run_id), box.store.clock.now()
+    run_plan, now = store.plan_of(run_id), store.clock.now()
     if run_plan.ended is not None and run_plan.ended <= now:
         raise RequestError(422, f"the run has already ended: it is {run_plan.status}")
-    box.store.save(("ends", {"run_id": run_id, "at": now}))
-    return box.store.run(run_id)
+    store.save(("ends", {"run_id": run_id, "at": now}))
+    return store.run(run_id)
 
 
 @app.post("/sandbox/faults", status_code=201)

@@ -18,7 +18,11 @@ OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::R
 TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
 CHANGES = {"verify_tin": {"verified_by": "document"}, "dismissal": {"status": "dismissed"}}  # [A] 13, 30
 FINAL = ("approved", "rejected")
-OTHERS = {"approved": ("rejected", "in_review"), "rejected": ("approved", "in_review"), "in_review": FINAL}
+OTHERS = {
+    "approved": ("rejected", "in_review"),
+    "rejected": ("approved", "in_review"),
+    "in_review": FINAL,
+}
 """[A] 12: the statuses that a decision can give to a business."""
 
 
@@ -41,10 +45,14 @@ def review(store: Store, business: Business) -> tuple[dict[str, Fields], dict[st
     for run_id in store.runs_of[business.id]:
         rows += store.agent_actions(run_id)
     now = store.clock.now()
-    for row in sorted((row for row in rows if row["at"] <= now), key=lambda row: int(row["at"])):
-        object_id = business.hit_id if row["type"] == "dismissal" else business.id
-        is_decision = row["type"] == "decision"
-        changed = {"status": row["payload"]["status"]} if is_decision else CHANGES.get(row["type"], {})
+    for row in sorted(rows, key=lambda row: int(row["at"])):
+        if row["at"] > now:
+            break
+        kind = row["type"]
+        object_id = business.hit_id if kind == "dismissal" else business.id
+        changed = CHANGES.get(kind, {})
+        if kind == "decision":
+            changed = {"status": row["payload"]["status"]}
         actions[object_id].append(_action_json(row, object_id, fields[object_id], changed))
         if not row.get("is_past"):
             fields[object_id] |= changed
@@ -70,7 +78,8 @@ def _object_type(action: str) -> str:
 def check_action(store: Store, business: Business, body: NewAction) -> None:
     """Reject (422) what the status of the business or the rules of the payload do not allow."""
     kind, object_type = body.type, _object_type(body.type)
-    status = str(review(store, business)[0][body.object_id]["status"])
+    fields, _ = review(store, business)
+    status = str(fields[body.object_id]["status"])
     if object_type != body.object_type:
         raise RequestError(422, f"{kind} applies to {object_type}, not to {body.object_type}", "object_type")
     if kind in ("add_sources", "add_attributes", "verify_tin") and status not in FINAL:
@@ -124,15 +133,13 @@ def _effects(action: Json, object_id: str, fields: Fields, changed: dict[str, st
     if kind == "add_sources":  # the target of a new source is named after its source type (section 8)
         sources = payload["sources"]
         added = [("created", source["source_type"]) for source in sources]
-        added += [("linked", "address") for source in sources for _ in source.get("addresses") or ()]
+        for source in sources:
+            added += [("linked", "address")] * len(source.get("addresses") or ())
     else:
         added = [("created", "address") for _ in payload.get("addresses") or ()]
         added += [("created", "person") for _ in payload.get("people") or ()]
-    return [
-        {
-            "operation": operation,
-            "diff": None,
-            "target": {"object": name, "id": id_in(action["id"], str(number))},
-        }
-        for number, (operation, name) in enumerate(added)
-    ]
+    effects = []
+    for number, (operation, name) in enumerate(added):
+        target = {"object": name, "id": id_in(action["id"], str(number))}
+        effects.append({"operation": operation, "diff": None, "target": target})
+    return effects

@@ -58,21 +58,15 @@ def logged_answers(
     log = answers[is_chosen]
     is_same_run = log["run_created_at"] == log["run_id"].map(created)
     log = log[is_same_run | log["run_created_at"].isna()]
-    by_step: dict[tuple[Any, Any], Entry] = {}
-    by_id: dict[tuple[Any, Any], Entry] = {}
-    for logged in log.to_dict("records"):
-        if pd.isna(logged["step_id"]):
-            by_id[logged["run_id"], logged["interrupt_id"]] = logged
-        else:
-            by_step[logged["run_id"], logged["step_id"]] = logged
+    entries = log.to_dict("records")
+    by_step = {(one["run_id"], one["step_id"]): one for one in entries if pd.notna(one["step_id"])}
+    by_id = {(one["run_id"], one["interrupt_id"]): one for one in entries if pd.isna(one["step_id"])}
     is_unique = ~interrupts.duplicated(KEY, keep=False)
-    matches: list[Entry | None] = []
-    for row, has_own_id in zip(interrupts.itertuples(), is_unique, strict=True):
-        entry = by_step.get((row.run_id, row.step_id))
-        if entry is None and has_own_id:
-            entry = by_id.get((row.run_id, row.interrupt_id))
-        matches.append(entry)
-    return matches
+    return [
+        by_step.get((row.run_id, row.step_id))
+        or (by_id.get((row.run_id, row.interrupt_id)) if has_own_id else None)
+        for row, has_own_id in zip(interrupts.itertuples(), is_unique, strict=True)
+    ]
 
 
 def _decision(answer: object) -> str | None:

@@ -16,35 +16,15 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit import jsontext, timing
-from runkit.contract import (
-    CONFIDENCES,
-    LOCAL,
-    RESOLUTIONS,
-    Json,
-    current_status,
-    local_fields,
-    resolution_of,
-)
+from runkit import contract, jsontext, timing
+from runkit.contract import Json
 from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
-from runkit.tables import findings
+from runkit.tables import findings, validate
 from runkit.tables.problems import Problems
 from runkit.tables.schema import COLUMNS
 from runkit.tables.sources import Record, reject_reason
-from runkit.tables.validate import (
-    NEVER,
-    Chunk,
-    Columns,
-    count,
-    is_word,
-    map_words,
-    position_in_group,
-    read_columns,
-    take,
-    text,
-    to_arrow,
-)
+from runkit.tables.validate import NEVER, Chunk, count, is_word, take, text
 from runkit.text import agent_title, brief
 from runkit.timing import Flags, Ints
 
@@ -118,7 +98,7 @@ def read_batch(records: Sequence[Record], as_of: int | None, problems: Problems)
     _note_unknown_words("runs", chunks["runs"], runs)
     _note_unknown_words("steps", chunks["steps"], steps)
     problems.owners.clear()  # they refer to JSON that is dropped now
-    tables = {frame: to_arrow(frame, columns) for frame, columns in chunks.items()}
+    tables = {frame: validate.to_arrow(frame, columns) for frame, columns in chunks.items()}
     locations = text(record.location for record in runs.records)
     return tables | {"runs": tables["runs"].append_column("location", locations)}
 
@@ -133,8 +113,10 @@ def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
     def note(position: int, problem: str, detail: str, field: str) -> None:
         problems.add(candidates[position], problem, detail, field)
 
-    columns, valid = read_columns(Run, [_with_local(one.raw) for one in candidates], note)
-    columns.text["status"] = map_words(columns.text["status"], current_status)
+    raws = (record.raw for record in candidates)
+    fields = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
+    columns, valid = validate.read_columns(Run, fields, note)
+    columns.text["status"] = validate.map_words(columns.text["status"], contract.current_status)
     kept = [candidates[position] for position in valid.tolist()]
     for record in kept:
         _check_parts(record, problems)
@@ -153,15 +135,11 @@ def _is_run(record: Record, problems: Problems) -> bool:
     return not reason
 
 
-def _with_local(raw: Json) -> Json:
-    """Add what runkit has stored with a run as fields of the run."""
-    return raw | local_fields(raw) if LOCAL in raw else raw
-
-
 def _has_steps(raw: Json) -> bool:
     """Whether the steps were delivered: the API sends an empty list when they are left out."""
     steps = raw.get("steps")
-    return isinstance(steps, list) and (bool(steps) or current_status(raw.get("status")) == "running")
+    is_running = contract.current_status(raw.get("status")) == "running"
+    return isinstance(steps, list) and (bool(steps) or is_running)
 
 
 def _check_parts(record: Record, problems: Problems) -> None:
@@ -184,25 +162,25 @@ def _read_steps(runs: Runs) -> Steps:
     """Flatten the steps of all runs, and leave out invalid ones and duplicates."""
     flats = [flatten(record.raw.get("steps")) for record in runs.records]
     unlinked = _concatenated(runs, flats)
-    columns, valid = read_columns(Step, unlinked.records, unlinked.note)
+    (texts, times), valid = validate.read_columns(Step, unlinked.records, unlinked.note)
     trees = _link_all(flats, unlinked.run, valid)
     steps = _concatenated(runs, trees)
     if any(tree is not flat for tree, flat in zip(trees, flats, strict=True)):
-        _note_tree_problems(runs, trees)
+        for record, tree in zip(runs.records, trees, strict=True):
+            for note in tree.notes:
+                runs.problems.add(record, note.problem, note.detail, step=note.record)
         first = np.searchsorted(unlinked.run, np.arange(len(flats)))
         origins = first[steps.run] + _chained(tree.origins for tree in trees)
         rows = np.searchsorted(valid, origins)
-        columns = Columns(
-            {name: take(values, rows) for name, values in columns.text.items()},
-            {name: values[rows] for name, values in columns.time.items()},
-        )
-    texts = dict(columns.text)
+        texts = {name: take(values, rows) for name, values in texts.items()}
+        times = {name: values[rows] for name, values in times.items()}
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
-    texts["status"] = map_words(texts["status"], current_status)
+    texts["status"] = validate.map_words(texts["status"], contract.current_status)
     is_interrupt = is_word(texts["type"], "interrupt").tolist()
     pairs = zip(steps.records, is_interrupt, strict=True)
-    texts["resolution"] = text(resolution_of(record) if has_one else None for record, has_one in pairs)
-    steps = steps._replace(text=texts, time=columns.time)
+    resolutions = (contract.resolution_of(record) if has_one else None for record, has_one in pairs)
+    texts["resolution"] = text(resolutions)
+    steps = steps._replace(text=texts, time=times)
     _compare_parents(steps)
     return steps
 
@@ -210,16 +188,10 @@ def _read_steps(runs: Runs) -> Steps:
 def _link_all(flats: Sequence[FlatSteps], run: Ints, valid: Ints) -> list[FlatSteps]:
     """Link the steps of each run, without those that are not valid."""
     refused: dict[int, set[int]] = defaultdict(set)
-    position_in_run = position_in_group(run)
+    position_in_run = validate.position_in_group(run)
     for position in np.setdiff1d(np.arange(len(run)), valid).tolist():
         refused[int(run[position])].add(int(position_in_run[position]))
     return [link(flat, refused.get(number, frozenset())) for number, flat in enumerate(flats)]
-
-
-def _note_tree_problems(runs: Runs, trees: Sequence[FlatSteps]) -> None:
-    for record, tree in zip(runs.records, trees, strict=True):
-        for note in tree.notes:
-            runs.problems.add(record, note.problem, note.detail, step=note.record)
 
 
 def _concatenated(runs: Runs, trees: Sequence[FlatSteps]) -> Steps:
@@ -254,37 +226,26 @@ def _compare_parents(steps: Steps) -> None:
 
 
 def _measure(steps: Steps, as_of: int | None) -> Steps:
-    """Add start and end of runs and steps; open ones end at `as_of`."""
+    """Add start and end of runs and steps; what is open ends at `as_of`."""
     runs = steps.runs._replace(as_of=_as_of(steps, as_of))
-    ended = runs.time["ended_at"]
-    last = np.where(ended != NEVER, ended, runs.as_of)
-    runs = _measure_runs(runs, last)
-    return _measure_steps(steps._replace(runs=runs), last)
-
-
-def _measure_runs(runs: Runs, last: Ints) -> Runs:
-    """Add the start and the end of runs; `last` is the end as delivered, or `as_of`."""
-    started = runs.time["started_at"]
-    is_started = started != NEVER
+    started, ended = runs.time["started_at"], runs.time["ended_at"]
+    is_started, has_ended = started != NEVER, ended != NEVER
+    last = np.where(has_ended, ended, runs.as_of)
     is_early = is_started & (started < runs.time["created_at"])
     detail = "started_at is before created_at; queued_s is null"
     _note_all(runs, is_early, "starts_before_created", detail, "started_at")
-    has_ended = runs.time["ended_at"] != NEVER
     is_negative = is_started & has_ended & (last < started)
     detail = "ended_at is before started_at; read as equal to it"
     _note_all(runs, is_negative, "ends_before_start", detail, "ended_at")
-    end = np.maximum(started, last)
-    return runs._replace(start=np.where(is_started, started, 0), end=np.where(is_started, end, 0))
+    run_end = np.maximum(started, last)
+    runs = runs._replace(start=np.where(is_started, started, 0), end=np.where(is_started, run_end, 0))
 
-
-def _measure_steps(steps: Steps, last: Ints) -> Steps:
-    """Add the start and the end of steps; an open one ends with its run."""
     start, completed = steps.time["started_at"], steps.time["completed_at"]
     is_closed = completed != NEVER
     end = np.where(is_closed, completed, last[steps.run])
     detail = "completed_at is before started_at; read as equal to it"
     _note_all(steps, is_closed & (end < start), "ends_before_start", detail, "completed_at")
-    steps = steps._replace(start=start, end=np.maximum(start, end))
+    steps = steps._replace(runs=runs, start=start, end=np.maximum(start, end))
     _note_outside(steps)
     return steps
 
@@ -325,7 +286,7 @@ def _as_of(steps: Steps, as_of: int | None) -> Ints:
 def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
     runs, run, parent, start, end = steps.runs, steps.run, steps.parent, steps.start, steps.end
     n = len(run)
-    order = position_in_group(run)
+    order = validate.position_in_group(run)
     path = timing.critical_path(start, end, parent, steps.depth, run, runs.start, runs.end)
     is_open = steps.time["completed_at"] == NEVER
     return steps.text | {
@@ -370,7 +331,7 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     steps, interrupts = chunks["steps"], chunks["interrupts"]
     is_error = is_word(steps["type"], "error")
     is_pending = is_word(interrupts["outcome"], findings.PENDING)
-    title = map_words(runs.text["agent"], agent_title)
+    title = validate.map_words(runs.text["agent"], agent_title)
     requesters = [record.raw.get("requester") for record in runs.records]
     artifacts = chunks["artifacts"]
     is_output = is_word(artifacts["origin"], findings.OUTPUT)
@@ -388,7 +349,7 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
         "has_steps": runs.has_steps,
         "n_errors": count(steps["run"][is_error], n),
         "n_pending": count(interrupts["run"][is_pending], n),
-        "confidence": findings.extreme_word(*outputs, n, CONFIDENCES, "max"),
+        "confidence": findings.extreme_word(*outputs, n, contract.CONFIDENCES, "max"),
     }
 
 
@@ -396,21 +357,13 @@ def _budget(steps: Steps) -> Chunk:
     """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle."""
     runs, n = steps.runs, len(steps.run)
     is_interrupt = is_word(steps.text["type"], "interrupt")
-    is_settled = is_word(steps.text["resolution"], *RESOLUTIONS)  # by the policy: it is a leaf
+    is_settled = is_word(steps.text["resolution"], *contract.RESOLUTIONS)  # by the policy: it is a leaf
     is_waiting = is_interrupt & ~is_settled
     is_leaf = np.where(is_interrupt, is_settled, count(steps.parent, n) == 0)
-    budget = timing.budget(
-        steps.run,
-        steps.start,
-        steps.end,
-        is_waiting=is_waiting,
-        is_leaf=is_leaf,
-        run_start=runs.start,
-        run_end=runs.end,
-    )
+    spans = steps.run, steps.start, steps.end, runs.start, runs.end
+    budget = timing.budget(*spans, is_waiting=is_waiting, is_leaf=is_leaf)
     is_known = (runs.time["started_at"] != NEVER) & runs.has_steps
-    columns = budget._asdict()
-    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in columns.items()}
+    return {f"{name}_s": np.where(is_known, micros, NEVER) for name, micros in budget._asdict().items()}
 
 
 def _note_unknown_words(frame: str, columns: Chunk, noted: Runs | Steps) -> None:

@@ -83,13 +83,9 @@ def one_run(source: object, name: str) -> Frames:
 
 def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
     """Find the first difference between the steps of two runs; None if there is none."""
-    left, right = _keys(a), _keys(b)
-    for position, (one, other) in enumerate(zip_longest(left, right)):
+    for position, (one, other) in enumerate(zip_longest(_keys(a), _keys(b))):
         if one != other:
-            return Difference(
-                a=position if position < len(left) else None,
-                b=position if position < len(right) else None,
-            )
+            return Difference(None if one is None else position, None if other is None else position)
     return None
 
 

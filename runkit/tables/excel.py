@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -30,31 +29,23 @@ def write_workbook(tables: Mapping[str, pd.DataFrame], path: str | Path) -> Path
             raise UsageError(
                 f"{name} has {len(df):,} rows; a sheet holds {MAX_ROWS:,}. Select fewer, or use f.save()."
             )
-    try:
-        with (
-            files.replacing(target) as part,
-            part.open("wb") as file,
-            pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": OPTIONS}) as book,
-        ):
-            for name, df in tables.items():
-                _for_excel(df).to_excel(
-                    book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True
-                )
-                book.sheets[name].autofit(max_width=MAX_WIDTH)
-    except OSError as error:
-        raise UsageError.of_path(target, error) from None
+    with (
+        files.replacing(target) as part,
+        part.open("wb") as file,
+        pd.ExcelWriter(file, engine="xlsxwriter", engine_kwargs={"options": OPTIONS}) as book,
+    ):
+        for name, df in tables.items():
+            _for_excel(df).to_excel(book, sheet_name=name, index=False, freeze_panes=(1, 0), autofilter=True)
+            book.sheets[name].autofit(max_width=MAX_WIDTH)
     return target
 
 
 def _for_excel(df: pd.DataFrame) -> pd.DataFrame:
     """Remove the zone of times, which are in UTC, and shorten texts that are too long for a cell."""
-    changed: dict[str, Any] = {}
-    for name in df.columns:
-        if isinstance(df[name].dtype, pd.DatetimeTZDtype):
-            changed[name] = df[name].dt.tz_localize(None)
-        elif df[name].dtype == "str":
-            changed[name] = df[name].map(_shortened, na_action="ignore")
-    return df.assign(**changed)
+    times, texts = (df.select_dtypes(include=[kind]) for kind in ("datetimetz", "str"))
+    times = times.apply(lambda column: column.dt.tz_localize(None))
+    texts = texts.map(_shortened, na_action="ignore")
+    return df.assign(**times, **texts)
 
 
 def _shortened(text: str) -> str:

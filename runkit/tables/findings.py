@@ -7,7 +7,7 @@ The API shows an interrupt as an item of `run.interrupts` while it is pending, a
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,15 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runkit.contract import (
-    FINAL_STATUSES,
-    RESOLUTIONS,
-    TIERS,
-    Json,
-    answerer_of,
-    interrupt_kind,
-    proposals_of,
-)
+from runkit import contract
+from runkit.contract import Json
 from runkit.models import Artifact, Interrupt, Source
 from runkit.steptree import kind
 from runkit.tables.schema import ORIGINS, OUTCOMES, TEXT
@@ -41,60 +34,50 @@ _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^
 
 
 class Question(NamedTuple):
-    """One interrupt of a run: its pending item, its step and the step's position, or both."""
+    """One interrupt of a run: its pending item, its step and the step's position, or both.
+
+    `interrupt_id` is None if it was never seen pending. `value` is that of the item, else the proposals of
+    the step in the same form.
+    """
 
     run: int
-    is_finished: bool
+    position: int
     item: Json | None
-    step: Json | None = None
-    position: int = -1
-    step_agent: str | None = None
-    is_open: bool = False
-    resolution: str | None = None
+    step: Json  # empty without one
+    interrupt_id: str | None
+    agent: str | None
+    label: str | None
+    value: Json
+    is_open: bool
+    outcome: str
 
-    @property
-    def interrupt_id(self) -> str | None:
-        """The id of the pending item, which the step's result may have; None if it was never seen pending."""
-        if self.item is not None:
-            return _text_or_none(self.item["id"])
-        result = self.step.get("result") if self.step else None
-        return _text_or_none(result.get("interrupt_id")) if isinstance(result, dict) else None
 
-    @property
-    def agent(self) -> str | None:
-        """The agent that asks."""
-        of_item = _agent(self.item) if self.item else None
-        return of_item or self.step_agent
-
-    @property
-    def label(self) -> str | None:
-        """The question in words."""
-        of_item = _label(self.item) if self.item else None
-        of_step = self.step["label"] if self.step else None
-        return of_item or of_step
-
-    @property
-    def value(self) -> Json:
-        """The value of the pending item, else the proposals of the step in the same form."""
-        if self.item and self.item["value"]:
-            return dict(self.item["value"])
-        artifacts = self.step.get("artifacts") if self.step else None
-        return {"artifacts": artifacts if isinstance(artifacts, list) else []}
-
-    @property
-    def n_proposals(self) -> int:
-        """The number of proposals of the item's value, else of artifacts of the step, at least 1."""
-        has_value = self.item is not None and self.item["value"]
-        return len(proposals_of(self.value)) if has_value else max(1, len(self.value["artifacts"]))
-
-    @property
-    def outcome(self) -> str:
-        """What became of it."""
-        if self.resolution in RESOLUTIONS:
-            return str(self.resolution)
-        if self.item is None and not self.is_open:
-            return ANSWERED
-        return LAPSED if self.is_finished else PENDING
+def _question(steps: Steps, run: int, position: int, item: Json | None = None) -> Question:
+    """Make the question of a step, of an item (then the position is -1), or of both."""
+    agent = label = interrupt_id = resolution = None
+    step: Json = {}
+    value: Json = {}
+    is_open = False
+    if position >= 0:
+        step = steps.records[position]
+        names = ("agent", "label", "resolution")
+        agent, label, resolution = (steps.text[name][position].as_py() for name in names)
+        is_open = bool(steps.time["completed_at"][position] == NEVER)
+        result, artifacts = step.get("result"), step.get("artifacts")
+        interrupt_id = _text_or_none(result.get("interrupt_id")) if isinstance(result, dict) else None
+        if isinstance(artifacts, list):
+            value = {"proposals": [{"artifacts": [one]} for one in artifacts]}
+    if item is not None:
+        interrupt_id, value = item["id"], item["value"] or value
+        agent, label = _agent(item) or agent, _label(item) or label
+    if resolution in contract.RESOLUTIONS:
+        outcome = str(resolution)
+    elif item is None and not is_open:
+        outcome = ANSWERED
+    else:
+        is_finished = steps.runs.text["status"][run].as_py() in contract.FINAL_STATUSES
+        outcome = LAPSED if is_finished else PENDING
+    return Question(run, position, item, step, interrupt_id, agent, label, value, is_open, outcome)
 
 
 def _agent(item: Json) -> str | None:
@@ -112,27 +95,18 @@ def _text_or_none(value: object) -> str | None:
 def read_questions(steps: Steps) -> list[Question]:
     """Read all interrupts by run, in tree order of their steps; those without a step come last."""
     runs = steps.runs
-    is_finished = is_word(runs.text["status"], *FINAL_STATUSES).tolist()
     items = _pending_items(runs)
     of_steps: list[list[Question]] = [[] for _ in runs.records]
     for position in np.flatnonzero(is_word(steps.text["type"], "interrupt")).tolist():
         run = int(steps.run[position])
-        question = Question(
-            run,
-            is_finished[run],
-            item=None,
-            step=steps.records[position],
-            position=position,
-            step_agent=steps.text["agent"][position].as_py(),
-            is_open=bool(steps.time["completed_at"][position] == NEVER),
-            resolution=steps.text["resolution"][position].as_py(),
-        )
-        of_steps[run].append(question)
+        of_steps[run].append(_question(steps, run, position))
     questions = []
     for run in range(len(runs.records)):
         matched, unmatched = match_items(items[run], of_steps[run])
-        questions += [one._replace(item=matched.get(one.position)) for one in of_steps[run]]
-        questions += [Question(run, is_finished[run], item) for item in unmatched]
+        for one in of_steps[run]:
+            item = matched.get(one.position)
+            questions.append(one if item is None else _question(steps, run, one.position, item))
+        questions += [_question(steps, run, -1, item) for item in unmatched]
         if runs.has_steps[run]:
             for item in unmatched:
                 detail = f"no step of the run matches interrupt {brief(item['id'])}"
@@ -148,8 +122,7 @@ def match_items(items: Sequence[Json], of_steps: Sequence[Question]) -> tuple[di
     """
     by_id: dict[str, int] = {}
     for question in of_steps:
-        step_id = question.step["id"] if question.step else None
-        for one_id in (question.interrupt_id, step_id):
+        for one_id in (question.interrupt_id, question.step["id"]):
             if one_id is not None:
                 by_id.setdefault(one_id, question.position)
     matched: dict[int, Json] = {}
@@ -211,29 +184,25 @@ def interrupt_columns(questions: Sequence[Question], steps: Steps) -> Chunk:
     """Build the columns of the interrupts frame, and the positions of the runs."""
     run = np.array([question.run for question in questions], np.int64)
     step = np.array([question.position for question in questions], np.int64)
-    outcomes = text(question.outcome for question in questions)
+    n_proposals = [len(contract.proposals_of(question.value)) for question in questions]
+    names = ("interrupt_id", "agent", "label", "outcome")
+    texts = {name: text(getattr(question, name) for question in questions) for name in names}
+    answerers = (contract.answerer_of(one.step) if one.outcome == ANSWERED else None for one in questions)
     has_step = step >= 0
-    is_settled = has_step & ~is_word(outcomes, PENDING, LAPSED)
+    is_settled = has_step & ~is_word(texts["outcome"], PENDING, LAPSED)
     # An open interrupt has waited until its run's end (as_of while the run is open), as its step has.
     asked, until = (np.append(times, 0)[step] for times in (steps.start, steps.end))
-    return {
+    return texts | {
         "run": run,
         "run_id": take(steps.runs.text["id"], run),
-        "interrupt_id": text(question.interrupt_id for question in questions),
         "step_id": take(steps.text["id"], step),
-        "agent": text(question.agent for question in questions),
-        "label": text(question.label for question in questions),
-        "kind": text(interrupt_kind(question.value) for question in questions),
-        "n_proposals": np.array([question.n_proposals for question in questions], np.int64),
+        "kind": text(contract.interrupt_kind(question.value) for question in questions),
+        "n_proposals": np.array(n_proposals, np.int64),
         "asked_at": np.where(has_step, asked, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
         "wait_s": np.where(has_step, until - asked, NEVER),
-        "outcome": outcomes,
         "decision": pa.nulls(len(run), TEXT),
-        "answered_by": text(
-            answerer_of(question.step) if question.step and question.outcome == ANSWERED else None
-            for question in questions
-        ),
+        "answered_by": text(answerers),
     }
 
 
@@ -256,7 +225,18 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
     The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its value, so
     that those of its step are skipped.
     """
-    lists = [entry for question in questions for entry in _lists_in_value(question)]
+    lists = []
+    for question in questions:
+        item = question.item
+        if item is None:
+            continue
+        proposals = [(path, one) for path, one in _combined(item["value"]) if isinstance(one, dict)]
+        for path, proposal in proposals or [("value", item["value"])]:
+            artifacts, field = proposal.get("artifacts"), f"{path}.artifacts"
+            agent = _text_or_none(proposal.get("agent")) or _agent(item)
+            if artifacts not in EMPTY:
+                owner = question.run, question.position, PROPOSAL, question.interrupt_id
+                lists.append(ArtifactList(*owner, agent, artifacts, field, item))
     in_value = {entry.step for entry in lists}
     asked = {question.position: question.interrupt_id for question in questions if question.step}
     agents = steps.text["agent"]
@@ -274,27 +254,6 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
             artifacts, agent = output.get("artifacts"), agents[run].as_py()
             lists.append(ArtifactList(run, -1, OUTPUT, None, agent, artifacts, "output.artifacts"))
     return sorted(lists, key=lambda entry: (entry.run, entry.origin == OUTPUT, entry.step < 0, entry.step))
-
-
-def _lists_in_value(question: Question) -> Iterator[ArtifactList]:
-    """Collect the lists of artifacts in the value of a pending interrupt."""
-    item = question.item
-    if item is None:
-        return
-    usable = [(path, proposal) for path, proposal in _combined(item["value"]) if isinstance(proposal, dict)]
-    for path, proposal in usable or [("value", item["value"])]:
-        artifacts = proposal.get("artifacts")
-        if artifacts not in EMPTY:
-            yield ArtifactList(
-                question.run,
-                question.position,
-                PROPOSAL,
-                question.interrupt_id,
-                _text_or_none(proposal.get("agent")) or _agent(item),
-                artifacts,
-                f"{path}.artifacts",
-                item,
-            )
 
 
 def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk, Chunk]:
@@ -347,7 +306,7 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
         **evidence.columns,
     }
     artifacts["n_hosts"] = _count_hosts(of_artifact, sources["host"], n)
-    artifacts["best_tier"] = extreme_word(of_artifact, sources["source_tier"], n, TIERS, "min")
+    artifacts["best_tier"] = extreme_word(of_artifact, sources["source_tier"], n, contract.TIERS, "min")
     return artifacts, sources
 
 

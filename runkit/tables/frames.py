@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pydantic
 
-from runkit import files
+from runkit import files, text
 from runkit.arguments import full_id
 from runkit.contract import RESOLUTIONS
 from runkit.errors import DataError, UsageError
@@ -30,15 +30,15 @@ from runkit.tables.problems import Problems, problem_counts, problem_words
 from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.tables.sources import Record, records_of
 from runkit.tables.validate import cast, empty, micros
-from runkit.text import Markup, block, brief, counted, plural, run_label, run_sentence, shorten, visible
+from runkit.text import Markup, block, brief, plural, shorten, visible
 
 # JSON text per batch: large enough that the 400 calls to numpy and Arrow cost little, small enough that its
 # objects (five times as many bytes) do not count beside the frames.
 BATCH_BYTES = 4_000_000
 BATCH_RUNS = 2_000
-PROGRESS_AFTER_S = 2.0
 SHOWN_PROBLEMS = 5
 SHOWN_RUNS = 3
+MAX_WORDS, MAX_WORD = 8, 40  # different statuses in a sentence, and characters of each
 SHOWN_COLUMNS = ["run_id", "business_name", "status", "agent_name", "confidence", "created_at"]
 COVERAGE_FILE = "coverage.json"
 PARTS = ("steps", "artifacts", "sources", "interrupts")  # their rows are in order of the runs
@@ -165,14 +165,11 @@ class Frames:
         folder = files.folder_at(directory)
         reads = empty("reads") if self.reads is None else self.reads
         coverage = self.coverage._asdict() | {"version": self.version}
-        try:
-            for name, df in (*self.items(), ("reads", reads)):
-                with files.replacing(folder / f"{name}.parquet") as part:
-                    df.to_parquet(part, index=False)
-            with files.replacing(folder / COVERAGE_FILE) as part:
-                part.write_text(json.dumps(coverage))
-        except OSError as error:
-            raise UsageError.of_path(folder, error) from None
+        for name, df in (*self.items(), ("reads", reads)):
+            with files.replacing(folder / f"{name}.parquet") as part:
+                df.to_parquet(part, index=False)
+        with files.replacing(folder / COVERAGE_FILE) as part:
+            part.write_text(json.dumps(coverage))
         return folder
 
     def to_excel(self, path: str | Path) -> Path:
@@ -209,10 +206,8 @@ class Frames:
     def summary(self) -> list[str]:
         """Summarize the frames in a few lines: counts, time range, completeness."""
         runs = self.runs
-        statuses = runs["status"].astype("str").map(lambda word: status(word).word.lower())
-        counts = counted({str(word): int(n) for word, n in statuses.value_counts().items()})
         lines = [
-            plural(len(runs), "run") + (f" ({', '.join(counts)})" if counts else ""),
+            plural(len(runs), "run") + (f" ({status_counts(runs)})" if len(runs) else ""),
             f"{plural(len(self.steps), 'step')}, {plural(len(self.artifacts), 'artifact')}, "
             f"{plural(len(self.sources), 'source')}, {plural(len(self.interrupts), 'question')} "
             f"({int(runs['n_pending'].sum())} waiting)",
@@ -256,7 +251,7 @@ class Frames:
         return block(head, df_to_html(with_labels(table)) if len(table) else Markup(""))
 
 
-def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> set[str]:
+def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> frozenset[str]:
     """Give full ids for ids or unique prefixes. Raises `UsageError` if one is unknown or ambiguous."""
     known = set(known)
     ids: set[str] = set()
@@ -272,20 +267,35 @@ def full_ids(names: Iterable[object], known: Iterable[str], place: str) -> set[s
             f"{plural(len(missing), 'run id')} not in {place}: {', '.join(missing[:5])}; expected ids of its "
             f"{plural(len(known), 'run')}, or at least the first 8 characters of one."
         )
-    return ids
+    return frozenset(ids)
+
+
+def status_counts(runs: pd.DataFrame) -> str:
+    """Count runs by status, "3 completed, 1 failed", at most `MAX_WORDS` statuses."""
+    statuses = runs["status"].astype("str").map(lambda word: status(word).word.lower())
+    n_of = statuses.value_counts()
+    counts = [f"{n:,} {shorten(str(word), MAX_WORD)}" for word, n in n_of.head(MAX_WORDS).items()]
+    if n_others := n_of.iloc[MAX_WORDS:].sum():
+        counts.append(f"{n_others:,} of {plural(len(n_of) - MAX_WORDS, 'other kind')}")
+    return ", ".join(counts)
 
 
 def summarize_run(row: pd.Series[Any]) -> str:
-    """Summarize a row of the runs frame in one line."""
-    return run_sentence(
-        run_label(row["run_id"], row["business_name"], row["agent_name"]),
-        status=row["status"],
-        duration_s=row["duration_s"],
-        budget=(row["working_s"], row["waiting_s"], row["idle_s"]) if row["has_steps"] else None,
-        n_steps=row["n_steps"],
-        n_errors=row["n_errors"],
-        n_pending=row["n_pending"],
-    )
+    """Summarize a row of the runs frame in one sentence, which starts with the run's label."""
+    head = text.run_label(row["run_id"], row["business_name"], row["agent_name"])
+    if row["status"] != "completed":
+        head += f" ({shorten(status(row['status']).word.lower(), MAX_WORD)})"
+    took, has_steps = text.duration(row["duration_s"]), row["has_steps"]
+    if pd.isna(row["duration_s"]):
+        time = "not started"
+    elif has_steps:
+        time = f"{took} = {text.budget_words(row['working_s'], row['waiting_s'], row['idle_s'])}"
+    else:
+        time = f"{took}; no time budget, because the steps were not delivered"
+    counts = [plural(row["n_steps"], "step")] if has_steps or row["n_steps"] else []
+    counts += [plural(row["n_errors"], "error")] if row["n_errors"] else []
+    counts += [f"{plural(row['n_pending'], 'question')} waiting"] if row["n_pending"] else []
+    return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
 
 
 def is_wait(steps: pd.DataFrame) -> pd.Series[bool]:
@@ -344,7 +354,7 @@ def frames(
     problems = Problems()
     moment = _as_of_micros(as_of, source)
     seen, batches = 0, []
-    with gc_paused(), Bar(desc="reading", unit=" runs", delay=PROGRESS_AFTER_S, disable=not progress) as bar:
+    with gc_paused(), Bar(desc="reading", unit=" runs", disable=not progress) as bar:
         for records in _in_batches(records_of(source)):
             batches.append(read_batch(records, moment, problems))
             bar.update(len(records))

@@ -85,7 +85,7 @@ def test_every_command_explains_itself(
         (("dmo",), "Did you mean 'demo'?"),
         (("fetch",), "-o/--output"),
         (("fetch", "-o", "runs.csv"), "expected a name ending in .ndjson"),
-        (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be written"),
+        (("fetch", "-o", "no/such/folder/runs.ndjson"), "cannot be used"),
         (("fetch", "-o", "runs.ndjson", "--status", "done"), "invalid choice"),
         (
             ("fetch", "-o", "x.ndjson", "--since", "lastweek"),

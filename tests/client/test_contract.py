@@ -82,7 +82,7 @@ def test_prompt_is_sent_only_when_given() -> None:
 
 def test_action_bodies() -> None:
     """Actions take the five documented types, and payloads as assumed."""
-    body = contract.action_body("watchlist_result", "w", "dismissal", {}, "why", "r", None)
+    body = contract.action_body("watchlist_result", "w", "dismissal", {}, note="why", run_id="r")
     assert body == {
         "object_type": "watchlist_result",
         "object_id": "w",
@@ -93,9 +93,9 @@ def test_action_bodies() -> None:
     }
     assert contract.verify_tin_payload("d") == {"document_id": "d"}
     with pytest.raises(UsageError, match="Did you mean 'dismissal'"):
-        contract.action_body("watchlist_result", "w", "dismissed", {}, None, None, None)
+        contract.action_body("watchlist_result", "w", "dismissed", {})
     with pytest.raises(UsageError, match="Did you mean 'businesses'"):
-        contract.action_body("business", "w", "dismissal", {}, None, None, None)
+        contract.action_body("business", "w", "dismissal", {})
 
 
 @pytest.mark.parametrize("value", [{"data": {}}, {"data": False}, {"object": "run"}, None, "x", 7, True])

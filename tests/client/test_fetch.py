@@ -323,7 +323,7 @@ def test_closing_sends_nothing_more(
     server.script = lambda asked: Answer(status=404)
     turn, client = threading.Event(), make_client(rate=10)
     limiter = client._http.limiter
-    monkeypatch.setattr(limiter, "_sleep", lambda seconds: (turn.wait(10), fake_time.sleep(seconds)))
+    monkeypatch.setattr(limiter, "sleep", lambda seconds: (turn.wait(10), fake_time.sleep(seconds)))
     arriving = client.runs.arriving(IDS, workers=8)
     next(arriving)
     arriving.close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.client import Client, RunList, paging
+from runkit.client import Client, RunList
 from runkit.errors import NotFound, UsageError
 from runkit.models import Run
 from tests.client.conftest import Answer, Asked, Server
@@ -387,7 +387,7 @@ def test_a_long_listing_shows_progress(
     server.script = book.answer
     client.runs.list(progress=progress)
     assert capfd.readouterr() == ("", "")
-    monkeypatch.setattr(paging, "PROGRESS_AFTER", 0.001)
+    monkeypatch.setattr("runkit.progress.DELAY", 0.001)
     book.between = {1: lambda: time.sleep(0.2), 3: lambda: time.sleep(0.2)}
     book.reads.clear()
     client.runs.list(progress=progress)

@@ -43,37 +43,6 @@ def test_no_duration_says_sixty(seconds: float) -> None:
     assert "60 min" not in words
 
 
-def test_a_run_in_one_sentence() -> None:
-    """The design's own example, in its words."""
-    assert text.run_sentence(
-        "Namesake Imports LLC · c1d2e3f4",
-        status="completed",
-        duration_s=300,
-        budget=(190, 105, 5),
-        n_steps=54,
-        n_errors=1,
-    ) == (
-        "Namesake Imports LLC · c1d2e3f4: 5 min = "
-        "3 min 10 s working + 1 min 45 s waiting for a reviewer + 5 s idle; 54 steps, 1 error"
-    )
-
-
-def test_a_run_that_waits_says_so() -> None:
-    """Its status and its open questions are in the sentence."""
-    words = text.run_sentence(
-        "CIP Orchestrator · r",
-        status="interrupted",
-        duration_s=60,
-        budget=(20, 40, 0),
-        n_steps=2,
-        n_pending=1,
-    )
-    assert words == (
-        "CIP Orchestrator · r (waiting): 1 min = 20 s working + 40 s waiting for a reviewer; "
-        "2 steps, 1 question waiting"
-    )
-
-
 def test_a_table_escapes_every_cell() -> None:
     """Headers and cells alike."""
     html = text.html_table(["<b>"], [["<i>&"], [text.esc("<u>")]])

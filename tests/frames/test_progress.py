@@ -29,7 +29,7 @@ def test_long_work_shows_a_bar_that_goes_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It counts runs on stderr and is wiped at the end."""
-    monkeypatch.setattr("runkit.tables.frames.PROGRESS_AFTER_S", 1e-9)
+    monkeypatch.setattr("runkit.progress.DELAY", 1e-9)
     monkeypatch.setattr("runkit.tables.frames.BATCH_RUNS", 1)
     monkeypatch.setattr("runkit.tables.frames.BATCH_BYTES", 1)
     runkit.frames(slow(many()))
