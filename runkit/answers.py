@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 
 DIR_NAME = "RUNKIT_STATE_DIR"
 FILE = "runkit.sqlite3"
-DRAFT_LIFETIME = 7 * 24 * 3600  # seconds; a draft may contain a tax number, so it is deleted after a week
-LOCK_TIMEOUT = 60.0  # seconds to wait for other kernels; an answer not logged is worse than a late one
-_turn = threading.RLock()  # SQLite has no queue, it only retries: of many threads, some would never succeed
+# seconds; a draft may contain a tax number, so it is deleted after a week
+DRAFT_LIFETIME = 7 * 24 * 3600
+# seconds to wait for other kernels; an answer not logged is worse than a late one
+LOCK_TIMEOUT = 60.0
+# SQLite has no queue, it only retries: of many threads, some would never succeed
+_turn = threading.RLock()
 
 SENDING = "sending"  # no outcome was logged: still in flight, or the kernel died first
 CONFIRMED = "confirmed"  # the API accepted it
@@ -263,7 +266,8 @@ def opened() -> Iterator[sqlite3.Connection]:
             with db:
                 columns = {row["name"] for row in db.execute("PRAGMA table_info(answers)")}
                 for column in [name for name in Entry._fields if name not in columns]:
-                    with suppress(sqlite3.OperationalError):  # another kernel has added it by now
+                    # another kernel has added it by now
+                    with suppress(sqlite3.OperationalError):
                         db.execute(f"ALTER TABLE answers ADD COLUMN {column}")
                 too_old = (time.time() - DRAFT_LIFETIME,)
                 if db.execute("SELECT 1 FROM drafts WHERE saved_at < ?", too_old).fetchone():

@@ -9,7 +9,8 @@ from runkit.contract import RUN_STATUSES, parse_time
 from runkit.errors import UsageError
 from runkit.text import brief
 
-MIN_AMOUNT, MAX_AMOUNT = 0.001, 1_000_000  # seconds; 11 days, as timers of some systems end at 24
+# seconds; 11 days, as timers of some systems end at 24
+MIN_AMOUNT, MAX_AMOUNT = 0.001, 1_000_000
 MAX_WORKERS = 64
 MIN_PREFIX = 8  # characters; shorter prefixes often match several ids
 MAX_CANDIDATES = 5  # ids that an error lists

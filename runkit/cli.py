@@ -377,7 +377,8 @@ def report(arguments: argparse.Namespace) -> int:
 
     policy = _policy(arguments)
     output_paths(arguments.output)
-    templates.find_template(arguments.template)  # all arguments are checked before anything is fetched
+    # all arguments are checked before anything is fetched
+    templates.find_template(arguments.template)
     names = ("template", "title", "classification", "prepared_by", "sign_off")
     options = {name: getattr(arguments, name) for name in names}
     done = runkit.report(_source(arguments), arguments.output, redact=policy, **options)

@@ -24,9 +24,11 @@ FINAL_STATUSES = ("completed", "error")
 STEP_STATUSES = ("running", "completed", "error")
 STEP_TYPES = ("activity", "output", "interrupt", "error")
 RESOLUTIONS = ("auto_approve", "skip")
-LEGACY_STATUSES = {"pending": "running", "failed": "error"}  # the words of the first documentation
+# the words of the first documentation
+LEGACY_STATUSES = {"pending": "running", "failed": "error"}
 CONFIDENCES = ("high", "medium", "low")  # best first; any other word ranks below them
-TIERS = ("government", "primary", "secondary")  # [A] 16; best first; any other word ranks below them
+# [A] 16; best first; any other word ranks below them
+TIERS = ("government", "primary", "secondary")
 _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
@@ -36,7 +38,8 @@ def read_time(value: object) -> tuple[datetime, bool]:
     More than six decimals are cut to microseconds. Raises `ValueError` for anything else: a number, a leap
     second, a date without a time, or a time outside the range of datetime.
     """
-    if isinstance(value, datetime) and value == value:  # not pandas' NaT, which is a datetime, too
+    # not pandas' NaT, which is a datetime, too
+    if isinstance(value, datetime) and value == value:
         when = value
     elif isinstance(value, str) and _LOOKS_LIKE_TIME.match(value):
         when = datetime.fromisoformat(value)
@@ -389,9 +392,11 @@ def with_local_fields(raw: Json, **fields: str | datetime | None) -> Json:
 
 # ------------------------------------------------------------------------------------------------- events
 
-EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")  # RUN_ERROR: [A] 8, from AG-UI
+# RUN_ERROR: [A] 8, from AG-UI
+EVENT_TYPES = ("RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_ERROR")
 RUN_READ = "RUN_READ"  # runkit's own: the run as read after the stream
-_MILLISECONDS_FROM = 100_000_000_000  # smaller numbers are not milliseconds of a time after 1973
+# smaller numbers are not milliseconds of a time after 1973
+_MILLISECONDS_FROM = 100_000_000_000
 
 
 def event_fields(name: str, data: object) -> Json | None:
@@ -402,7 +407,8 @@ def event_fields(name: str, data: object) -> Json | None:
     """
     if not isinstance(data, dict):
         return None
-    word = name if name not in ("", "message") else data.get("type")  # SSE calls an unnamed event "message"
+    # SSE calls an unnamed event "message"
+    word = name if name not in ("", "message") else data.get("type")
     if word not in EVENT_TYPES:
         return None
     fields, snapshot = {**data, "type": word}, data.get("snapshot")

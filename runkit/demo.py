@@ -25,7 +25,8 @@ from runkit.text import Markup, duration, moment, one_line
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
 SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
-ANSWER_DELAY_S = 3.0  # real seconds before the demo's reviewer answers; visible in the run as waiting
+# real seconds before the demo's reviewer answers; visible in the run as waiting
+ANSWER_DELAY_S = 3.0
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
     "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"

@@ -57,7 +57,8 @@ def make_folder(path: Path) -> None:
 
 def make_file(path: Path) -> None:
     """Create an empty file for its owner only (0600), if there is none. Raises `OSError`."""
-    with suppress(FileExistsError):  # O_EXCL: closing a file that SQLite uses would release its locks
+    # O_EXCL: closing a file that SQLite uses would release its locks
+    with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 

@@ -59,7 +59,8 @@ def _dumps(value: Any, sort_keys: bool) -> str:
         loads(text.encode())
         return text
     if "null" in text and orjson.loads(text) != value:
-        json.dumps(value, allow_nan=False, default=str)  # refuses NaN, which orjson writes as null
+        # refuses NaN, which orjson writes as null
+        json.dumps(value, allow_nan=False, default=str)
     return text
 
 

@@ -16,7 +16,8 @@ from runkit.files import folder_at, make_folder, replacing
 from runkit.progress import say
 from runkit.reports.templates import notebooks
 
-CONFIG = Path(__file__).parent / "static"  # JupyterLab's defaults; a user's settings override them
+# JupyterLab's defaults; a user's settings override them
+CONFIG = Path(__file__).parent / "static"
 STOP_TIMEOUT_S = 15.0  # for JupyterLab to end its kernels, which takes about 2 s
 
 

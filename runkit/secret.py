@@ -37,7 +37,8 @@ class Secret:
         raise TypeError("a key cannot be pickled")
 
 
-IN_USE: WeakKeyDictionary[Secret, str] = WeakKeyDictionary()  # what a report masks, whatever its format
+# what a report masks, whatever its format
+IN_USE: WeakKeyDictionary[Secret, str] = WeakKeyDictionary()
 
 
 def checked_key(name: str, key: object) -> str:

@@ -81,7 +81,8 @@ TIERS = {  # by the API's word of a source's tier
     "secondary": "▮▯▯",
 }
 UNKNOWN_TIER = "▮▮▯"
-AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#B35900", "#2B8A3E", "#E64980")  # the run's own first
+# the run's own first
+AGENT_COLORS = ("#5B6B7F", "#0B7285", "#7950F2", "#B35900", "#2B8A3E", "#E64980")
 OTHER_COLOR = "#7A8794"  # of further agents, and of what has no color of its own
 FAILED_COLOR = "#E03131"  # marks; like those above at least 3:1 on both grounds
 CONFIDENCE_COLORS = {"high": "ok", "medium": "attention", "low": "fail"}  # `Theme` fields

@@ -18,7 +18,8 @@ from runkit.tables.frames import Frames
 from runkit.text import agent_title, moment, one_line, plural, short_id, shorten, visible
 
 Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
-CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}  # ANSI
+# ANSI
+CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}
 STEP_COLORS = {"interrupt": "attention", "error": "fail"}
 MAX_CELL, MAX_NAME = 60, 40  # characters
 ANSWER_HINT = (

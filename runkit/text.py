@@ -250,7 +250,8 @@ def timestamp(when: datetime | None) -> str:
     """Format a time for the record, to the second, with its zone: `2026-02-03 10:00:01 UTC`."""
     if when is None or when != when:
         return "unknown"
-    text = when.replace(tzinfo=None).isoformat(" ", "seconds")  # strftime may write the year 1 as 1
+    # strftime may write the year 1 as 1
+    text = when.replace(tzinfo=None).isoformat(" ", "seconds")
     return f"{text} {when.tzname() or 'UTC'}"
 
 

@@ -205,7 +205,8 @@ class _Siblings:
         if not len(self._steps):
             return np.full(len(family), -1)
         at_cursor = family * self._n_times + cursor
-        last = np.searchsorted(self._starts, at_cursor) - 1  # the last one that starts before the cursor
+        # the last one that starts before the cursor
+        last = np.searchsorted(self._starts, at_cursor) - 1
         is_family = (last >= 0) & (self.family[self._steps[last]] == family)
         position = np.searchsorted(self._latest_end, np.minimum(at_cursor, self._latest_end[last]))
         return np.where(is_family, self._steps[position % len(self._steps)], -1)

@@ -65,8 +65,10 @@ def dask_frames(selection: Selection) -> DaskFrames:
     A partition of `whole` is a `Frames`, and each of the six frames takes its own from it. So frames that are
     computed together, or joined, need only one reading.
     """
-    parts = selection.parts or [Part(selection.snapshot.place, None, {})]  # Dask needs at least one partition
-    with dask.config.set({"dataframe.convert-string": False}):  # else Dask converts text to its own dtype
+    # Dask needs at least one partition
+    parts = selection.parts or [Part(selection.snapshot.place, None, {})]
+    # else Dask converts text to its own dtype
+    with dask.config.set({"dataframe.convert-string": False}):
         whole = dd.from_map(frames, parts, progress=False, meta=empty("runs"), label="runkit-frames")
         made: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)

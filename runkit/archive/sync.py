@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from runkit.client import Client
     from runkit.models import Run
 
-WRITE_INTERVAL = 5.0  # seconds between two writes: so much work is lost if the process is killed
+# seconds between two writes: so much work is lost if the process is killed
+WRITE_INTERVAL = 5.0
 MAX_SMALL_FILES = 24  # more are joined after a sync, because many small files are slow to open
 
 
@@ -130,7 +131,8 @@ def _is_due(run: Run, known: dict[str, Any] | None) -> bool:
     """Whether to read a listed run: it is new, has changed, or may have changed."""
     if known is None or not known["has_steps"] or not contract.is_updated_at_reliable(run.status):
         return True
-    if known["business_id"] is None and run.business_id is not None:  # reading it again stores the business
+    # reading it again stores the business
+    if known["business_id"] is None and run.business_id is not None:
         return True
     return bool(run.updated_at > known["updated_at"] or run.status != known["status"])
 

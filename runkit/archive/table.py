@@ -35,7 +35,8 @@ try:
 except ImportError:
     raise MissingExtra.of("scale", "an archive") from None
 
-FILE_BYTES = 1_600_000  # of a file that compaction writes: about 32 MB of JSON, a partition on a cluster
+# of a file that compaction writes: about 32 MB of JSON, a partition on a cluster
+FILE_BYTES = 1_600_000
 MAX_ATTEMPTS = 20  # of a write, each on the newest version
 _RETENTION = "interval 36500 days"  # every version stays readable, because a report may name it
 _PROPERTIES = {
@@ -49,7 +50,8 @@ _APPEND = deltalake.CommitProperties(max_commit_retries=100)  # other appends ar
 _COMPACT = deltalake.CommitProperties(max_commit_retries=0)  # older copies are looked up again
 _COLLAPSED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # what pathlib makes of s3://
 _REFUSED = set('%[]"|^\\') - {os.sep}  # the table's library reads them as parts of an address
-_SECRET = re.compile("key|secret|token|password|credential|signature|sas", re.IGNORECASE)  # names of options
+# names of options
+_SECRET = re.compile("key|secret|token|password|credential|signature|sas", re.IGNORECASE)
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -138,7 +140,8 @@ class Place:
                     f"{folder} has other files and no archive; use a new or empty folder for the archive."
                 )
             folder.chmod(0o700)  # the files that deltalake writes follow the umask
-        with suppress(CommitConflict), self.translated_errors():  # another writer may create it first
+        # another writer may create it first
+        with suppress(CommitConflict), self.translated_errors():
             deltalake.DeltaTable.create(
                 self.uri,
                 schema=SCHEMA,

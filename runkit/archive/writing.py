@@ -24,7 +24,8 @@ BATCH_BYTES, BATCH_RUNS = 16_000_000, 5_000
 """JSON and runs that are written at once, as one version: about 30,000 steps. Memory use is a few times that,
 however many runs there are."""
 SMALL_FILE = 500_000  # bytes; about 10 MB of JSON
-DROPPED_AT_ONCE = 1_000  # copies in one commit; the library crashes with about 20,000 rows in a predicate
+# copies in one commit; the library crashes with about 20,000 rows in a predicate
+DROPPED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, repr=False)

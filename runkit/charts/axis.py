@@ -24,11 +24,13 @@ Floats = NDArray[np.float64]
 Fold = tuple[float, float]  # a range of time [from, to)
 
 DAY = 86_400  # seconds
-PLOT_PX = 600  # the width of the axis that labels are laid out for; what fits there fits in wider figures
+# the width of the axis that labels are laid out for; what fits there fits in wider figures
+PLOT_PX = 600
 MOST_TICKS = 8
 BETWEEN_PX = 14  # two labels
 CLOCK_PX = 66  # a clock time or a date
-REFINED = 200  # seconds; up to there plotly's own ticks, at 1, 2, 5, 10 and 20 s, read well as durations
+# seconds; up to there plotly's own ticks, at 1, 2, 5, 10 and 20 s, read well as durations
+REFINED = 200
 MOST_FOLDS = 40
 FOLD_PX = 130  # of a folded wait: its words have room, but
 ALL_FOLDS = 0.6  # no more than this of the width
@@ -192,7 +194,8 @@ def _round_times(first: pd.Timestamp, last: pd.Timestamp, step: float) -> pd.Dat
     size = np.timedelta64(round(step * 1e6), "us")
     begin -= (begin - np.datetime64(0, "us")) % size
     times = pd.DatetimeIndex(np.arange(begin, end + size, size))
-    is_summer = np.ones(len(times), np.bool_)  # of times that come twice, the first and then the second
+    # of times that come twice, the first and then the second
+    is_summer = np.ones(len(times), np.bool_)
     once = times.tz_localize(first.tz, is_summer, "shift_forward")
     again = times.tz_localize(first.tz, ~is_summer, "shift_forward")
     return once.union(again)

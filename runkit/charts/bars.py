@@ -17,7 +17,8 @@ from runkit.timing import Flags, Ints, levels
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps, or is a run
 WORDS = ["run_id", "step_id", "label", "name", "status", "started_at", "duration_s", "self_s", "n_artifacts"]
-SAME = ["depth", "agent", "name", "type"]  # in which two steps agree that stand in one row of a comparison
+# in which two steps agree that stand in one row of a comparison
+SAME = ["depth", "agent", "name", "type"]
 COLORS = {
     "type": {"activity": "#0B7285", "output": "#2B8A3E", "interrupt": "#7950F2", "error": FAILED_COLOR},
     "status": {"completed": "#2B8A3E", "running": "#0B7285", "error": FAILED_COLOR},
@@ -213,7 +214,8 @@ def _add_colors(
 ) -> tuple[list[str], Legend]:
     """Set the agent and the color of each bar, as positions in the two lists that this gives."""
     names = dict(zip(runs["agent"], runs["agent_name"], strict=True))
-    own = runs["agent"].drop_duplicates()  # a run's own agent comes first, the others as they appear
+    # a run's own agent comes first, the others as they appear
+    own = runs["agent"].drop_duplicates()
     codes, types = pd.factorize(pd.concat([own, steps["agent"]]), use_na_sentinel=False)
     agents = [agent_title(_text(agent), _text(names.get(agent))) for agent in types]
     bars["agent"] = codes[len(own) :]

@@ -23,7 +23,8 @@ from runkit.timing import Flags, Ints
 
 Floats = NDArray[np.float64]
 
-BUCKETS = 1_000  # columns: about a pixel each in a notebook's width; the worst image is then 0.2 MB
+# columns: about a pixel each in a notebook's width; the worst image is then 0.2 MB
+BUCKETS = 1_000
 BANDS = 60  # bands of 12 px are as low as a column's height can still be read
 BAND_PX = 12  # what they have in the highest figure; fewer are higher
 LEAST_PX = 3  # an error or a wait is never narrower or lower
@@ -134,7 +135,8 @@ def png(cells: NDArray[np.uint8], colors: list[str]) -> str:
 
     rows = np.pad(cells, ((0, 0), (1, 0)))  # each row begins with its filter: 0, none
     chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0),  # 8 bits a pixel, palette
+        # 8 bits a pixel, palette
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0),
         b"PLTE": bytes.fromhex("".join((*PALETTE, *colors)).replace("#", "")),
         b"tRNS": b"\x00",
         b"IDAT": zlib.compress(rows.tobytes(), 9),

@@ -48,7 +48,8 @@ UNITS = (  # up to so many days: pandas' letter of a unit, and its word
     (7 * 35, "W-SUN", "week"),
     (np.inf, "M", "month"),
 )
-KNOWN_STATUSES = ["completed", "running", "interrupted", "error", "other"]  # as columns and bars are drawn
+# as columns and bars are drawn
+KNOWN_STATUSES = ["completed", "running", "interrupted", "error", "other"]
 KNOWN = ["n_approved", "n_edited", "n_rejected"]
 QUICK = "came within 10 s, with no source opened"
 WEAK = "Weak: no source, high confidence on secondary sources only, or high and low confidence on one source."

@@ -34,10 +34,14 @@ MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.
 ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 34, 380, 14  # heights
 RIGHT_PX, LIST_PX, PHONE_PX = 190, 460, 162  # status and confidence; the list; names on a phone
 NAME, PHONE_NAME = 28, 11  # characters
-BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05  # rows: more room before the heading of a group, and from it to its runs
-LEAST_WAIT, NO_WAIT = 30.0, 11.0  # seconds: where lines begin, and where runs without a wait are drawn
-LEAST_LOG_S, LEAST_POINTS_S = 86_400.0, 30 * 86_400.0  # the least lengths of the scales of waits
-TEXT_SHARE, PHONE_SHARE = 0.5, 0.65  # of the scale of waits, for the words at the end of the longest one
+# rows: more room before the heading of a group, and from it to its runs
+BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05
+# seconds: where lines begin, and where runs without a wait are drawn
+LEAST_WAIT, NO_WAIT = 30.0, 11.0
+# the least lengths of the scales of waits
+LEAST_LOG_S, LEAST_POINTS_S = 86_400.0, 30 * 86_400.0
+# of the scale of waits, for the words at the end of the longest one
+TEXT_SHARE, PHONE_SHARE = 0.5, 0.65
 TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
 PHONE_TICKS = (60, 86_400)
 PHONE_WAITS = {

@@ -14,7 +14,8 @@ from runkit.tables.frames import status_counts
 from runkit.text import duration, moment, plural, short_id, shorten
 
 LONGEST = 200  # characters of a title of the user, and of the words on the statuses
-NARROW_NAME, NARROW = 30, 40  # characters in a line on a phone: of the name, and of the smaller rest
+# characters in a line on a phone: of the name, and of the smaller rest
+NARROW_NAME, NARROW = 30, 40
 SHOWN_IDLE = 0.05  # of the time that is no waiting: less idle time is not worth a word
 
 

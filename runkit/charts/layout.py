@@ -99,7 +99,8 @@ def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str
         "ticktext": texts,
         "tickfont": {"size": SIZE, "color": theme.text},
         "showgrid": False,
-        "fixedrange": True,  # a drag zooms on time; near time 0 it would move the rows out of sight
+        # a drag zooms on time; near time 0 it would move the rows out of sight
+        "fixedrange": True,
     }
 
 

@@ -17,7 +17,8 @@ from runkit.text import duration, plural
 
 EACH = 2  # rows of each reason that has so many, before the most urgent ones fill the rest
 ENOUGH = 8  # runs of an agent; fewer do not say what is usual
-FAR, LEAST_S = 3.0, 60  # a slow run took so many times the median of its agent, and so many seconds more
+# a slow run took so many times the median of its agent, and so many seconds more
+FAR, LEAST_S = 3.0, 60
 LABEL = ["run_id", "business_name", "agent_name"]
 COLUMNS = ["next_step", *LABEL, "reason", "status", "age_s", "since", "n_runs"]
 # Runs with the same reason of these stand in one row.
@@ -35,7 +36,8 @@ NEXT_STEPS = {  # of each reason, the most urgent first
     "data problems": "Check the data",
 }
 ROW = {"why": "str", "run_id": "str", "label": "str", "since": "datetime64[us, UTC]", "age_s": "float64"}
-Rows = dict[str, pd.DataFrame]  # by reason: runs or parts of runs with `label`, and `since` when
+# by reason: runs or parts of runs with `label`, and `since` when
+Rows = dict[str, pd.DataFrame]
 
 
 def look_first(f: Frames) -> Panel:

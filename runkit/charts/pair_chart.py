@@ -28,7 +28,8 @@ from runkit.text import plural
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-Pairs = NDArray[np.int64]  # shape (rows, 2): positions among the bars of A and of B, -1 where there is none
+# shape (rows, 2): positions among the bars of A and of B, -1 where there is none
+Pairs = NDArray[np.int64]
 
 PAIR_PX, BAR_PX = 27.0, 9.0  # of a row and of a bar
 OFFSETS = (-0.205, 0.205)  # of the bars of A and B from the middle of their row, in rows
@@ -56,7 +57,8 @@ def pair_chart(
     own = [np.flatnonzero(bars["run"] == run) for run in (0, 1)]
     steps = scene.steps.loc[bars.index]
     every = _matched(steps, *own)
-    is_shown = np.append(visible_steps(bars, depth, 2 * MOST_ROWS), False)  # the last one is for -1
+    # the last one is for -1
+    is_shown = np.append(visible_steps(bars, depth, 2 * MOST_ROWS), False)
     pairs = every[is_shown[every].any(axis=1)]
     axes = _axes(bars, own, compress_waits)
     first = first_difference(*(steps.iloc[at] for at in own)) or (None, None)

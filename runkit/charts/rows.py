@@ -121,7 +121,8 @@ def _labelled(rows: NDArray[Any], rank: NDArray[Any], n: int, most_px: int) -> t
     gap = -(-LABEL_PX // px)
     stretch = rows // gap
     by_rank = np.lexsort((rank, stretch))
-    best = by_rank[np.flatnonzero(np.diff(stretch[by_rank], prepend=-1))]  # of each stretch of rows
+    # of each stretch of rows
+    best = by_rank[np.flatnonzero(np.diff(stretch[by_rank], prepend=-1))]
     chosen: list[int] = []
     for at in best.tolist():
         if not chosen or rows[at] - rows[chosen[-1]] >= gap:

@@ -13,7 +13,8 @@ from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames, is_wait
 from runkit.text import plural
 
-EXACT_BARS = 2_000  # half a megabyte of a report; beyond, the timeline is a picture with what matters over it
+# half a megabyte of a report; beyond, the timeline is a picture with what matters over it
+EXACT_BARS = 2_000
 DEEPEST = 12  # levels of indentation in a table
 SLOWEST = 10  # rows
 LEAST_S = 0.0005  # a shorter time between steps is rounding

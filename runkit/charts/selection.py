@@ -19,9 +19,11 @@ MOST_ROWS = 60
 # zoom in 0.6 of the time of `px.timeline` of 1,000 steps (`tests.bench gantt`).
 MOST_EXACT = 300
 MOST_COVERED = 0.25  # of the picture, by the bars over it
-SHARE = 0.25  # of the chosen steps, for errors and for waits: a flood of one kind leaves room for the others
+# of the chosen steps, for errors and for waits: a flood of one kind leaves room for the others
+SHARE = 0.25
 GROUP_PX = 8  # shorter parts of a group are left out of the path
-GOLDEN = 2_654_435_761  # 2**32 by the golden ratio: its multiples fall evenly between each other
+# 2**32 by the golden ratio: its multiples fall evenly between each other
+GOLDEN = 2_654_435_761
 
 
 def visible_steps(bars: pd.DataFrame, depth: int | str | None, most: int = MOST_ROWS) -> Flags:

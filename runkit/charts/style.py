@@ -21,7 +21,8 @@ SIZE = 12
 GRIDS = {LIGHT: "#ECEFF2", DARK: "#23282E"}
 CLEAR = "rgba(0,0,0,0)"
 TOOLS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "toggleSpikelines"]
-LEGEND = {"orientation": "h", "x": -0.001, "yanchor": "top"}  # there plotly lets it be as wide as the figure
+# there plotly lets it be as wide as the figure
+LEGEND = {"orientation": "h", "x": -0.001, "yanchor": "top"}
 Trace = dict[str, Any]
 
 

@@ -30,7 +30,8 @@ MARK_PX = 9  # of the marks of waits and groups, in rows of usual height
 TICK_PX = 3  # width of a step without duration
 STUB = 0.02  # length of the stub of an open step, as a share of the axis
 ERROR_TEXT, LEAST_ERROR = 60, 12  # characters of an error
-LEAST_PLOT_PX, RIGHT_PX = 400, 340  # of a narrow figure's axis, and the most that texts reach behind it
+# of a narrow figure's axis, and the most that texts reach behind it
+LEAST_PLOT_PX, RIGHT_PX = 400, 340
 LETTER_PX = 6.0  # a letter of an error, about
 TEXT_SCALE = 0.88  # of `width_px`, which is for 12 px: durations have 11 px
 HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "showlegend": False}

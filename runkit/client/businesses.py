@@ -27,7 +27,8 @@ from runkit.progress import Bar
 from runkit.text import brief
 
 WORKERS = 8  # as many requests at once as `runs.fetch` makes
-NAME_TIMEOUT = 2.0  # seconds for the name of a created run's business: the run exists, and its id is wanted
+# seconds for the name of a created run's business: the run exists, and its id is wanted
+NAME_TIMEOUT = 2.0
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -25,7 +25,8 @@ TASKS_PER_WORKER = 4
 """Ids in flight or waiting for the consumer, for each worker. With 8 workers at most 32 runs are in memory,
 however slow the consumer is; at 20 requests a second they last for 1.6 s, while the consumer writes."""
 IDLE_INTERVAL = 0.5  # seconds; an unlimited wait hides Ctrl-C on Windows
-MAX_HELD = {403: 16, 500: 8}  # errors in a row about the key or the host, by status; of others one a worker
+# errors in a row about the key or the host, by status; of others one a worker
+MAX_HELD = {403: 16, 500: 8}
 MAX_NAMED = 3  # failed ids named in `why`; the rest is counted, all are in `errors`
 
 DOWN = (RateLimited, Unavailable)  # with no usable response, after all repetitions

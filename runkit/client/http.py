@@ -36,19 +36,28 @@ Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
 Until = Callable[[], float]
 
-OUTAGE_TIMEOUT = 60.0  # without a usable response: a host that restarts or deploys is back by then
-FIRST_ANSWER_TIMEOUT = 5.0  # the same for a host that has never responded: the address may be wrong
-BACKOFF_FIRST = 0.25  # before the second repetition; the first goes at once: a kept connection was closed
+# without a usable response: a host that restarts or deploys is back by then
+OUTAGE_TIMEOUT = 60.0
+# the same for a host that has never responded: the address may be wrong
+FIRST_ANSWER_TIMEOUT = 5.0
+# before the second repetition; the first goes at once: a kept connection was closed
+BACKOFF_FIRST = 0.25
 BACKOFF_MAX = 2.0  # the longest delay after a host is back
 MAX_ATTEMPTS = 5  # with 500: the server fails on this request, and other requests may succeed
-RETRY_AFTER_MAX = 60.0  # a longer wait is the caller's decision, not a notebook that seems to hang
+# a longer wait is the caller's decision, not a notebook that seems to hang
+RETRY_AFTER_MAX = 60.0
 LIMIT_WINDOW = 1.0  # of a 429 without Retry-After: the limit counts requests a second
-MARGIN = 0.025  # requests are spaced this fraction wider than the rate: they may arrive closer together
-MAX_RESPONSE = 256 * 2**20  # bytes, also after decompression; a run of 100,000 steps has about 50 million
-SLOWEST = 10_000  # bytes a second that extend the timeout of a response; a weak phone signal does better
+# requests are spaced this fraction wider than the rate: they may arrive closer together
+MARGIN = 0.025
+# bytes, also after decompression; a run of 100,000 steps has about 50 million
+MAX_RESPONSE = 256 * 2**20
+# bytes a second that extend the timeout of a response; a weak phone signal does better
+SLOWEST = 10_000
 MIN_TIMEOUT = 0.05  # of an attempt
-READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)  # for the workers of a large fetch
-WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)  # a kept connection may be closing
+# for the workers of a large fetch
+READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
+# a kept connection may be closing
+WRITES = httpx.Limits(max_connections=100, max_keepalive_connections=0)
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "runkit"}
@@ -148,7 +157,8 @@ class Http:
         self._reads, self._writes = connections
         self.limiter, self.clock, self.sleep = limiter, limiter.clock, limiter.sleep
         self._warned_at = -math.inf
-        self.has_answered = False  # with a response that shows that the host works and knows the key
+        # with a response that shows that the host works and knows the key
+        self.has_answered = False
 
     def close(self) -> None:
         """Close the connections to the host."""
@@ -266,7 +276,8 @@ class Http:
 
     def _check_encoding(self, line: str, response: httpx.Response) -> None:
         encoding = _encoding(response)
-        if encoding not in ("", "identity", "gzip"):  # others can expand a few bytes to 100 GB in one step
+        # others can expand a few bytes to 100 GB in one step
+        if encoding not in ("", "identity", "gzip"):
             problem = f"the response is compressed as {encoding!r}, which was not requested"
             raise unusable(line, problem, self.target)
 

@@ -20,7 +20,8 @@ from runkit.logs import log
 from runkit.models import Run
 from runkit.text import shorten
 
-CHECK_DELAYS = (1.0, 2.0, 7.0)  # seconds before each check: most servers finish in 1, proxies in 10
+# seconds before each check: most servers finish in 1, proxies in 10
+CHECK_DELAYS = (1.0, 2.0, 7.0)
 REFUSALS = (Conflict, Invalid, NotFound)
 Result = TypeVar("Result")
 

@@ -26,11 +26,13 @@ from runkit.objects import Business, Event, Feedback
 from runkit.text import brief, duration, plural, shorten
 
 _SHORT_ID = re.compile(r"[0-9a-fA-F-]{8,35}")  # the first characters of a UUID
-READ_TIMEOUT = 10.0  # seconds that the read of one run is repeated: a person waits for it, often at a form
+# seconds that the read of one run is repeated: a person waits for it, often at a form
+READ_TIMEOUT = 10.0
 CHECK_TIMEOUT = 3.0  # the same for a check whether an answer arrived, of which there are three
 POLL_FIRST = 0.25  # seconds; a run in the sandbox takes about one
 POLL_GROWTH = 1.5
-POLL_MAX = 5.0  # agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
+# agents work for minutes, so a delay of 5 s is fine; 100 waits stay within the rate limit
+POLL_MAX = 5.0
 
 
 class Runs:

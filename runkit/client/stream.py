@@ -23,7 +23,8 @@ from runkit.models import Run
 from runkit.objects import Event
 from runkit.text import shorten
 
-MAX_RECONNECTS = 20  # in a row without a new event; with 30 s of silence each, this is 10 minutes
+# in a row without a new event; with 30 s of silence each, this is 10 minutes
+MAX_RECONNECTS = 20
 PAUSE_FIRST = 0.25  # seconds before the first reconnect, doubled each time without a new event
 PAUSE_MAX = 10.0
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 MAX_IDS = 10  # in the table; the first cell has all
 CSS_CLASS = "runkit-provenance"  # of the block in a notebook's HTML
 KEY_VARIABLES = ("MIDDESK_API_KEY", "RUNKIT_SANDBOX_KEY")
-MIN_KEY_LENGTH = 8  # characters; a shorter value, such as "none", is a common word and not a key
+# characters; a shorter value, such as "none", is a common word and not a key
+MIN_KEY_LENGTH = 8
 DATA_FILE = "data.pickle"
 _BLOCK = Markup('<div class="{}">{}</div>')
 _LOCAL_COLUMNS = {  # values that differ between machines and times of reading
@@ -279,7 +280,8 @@ def digest_of(f: Frames) -> str:
             if isinstance(values.dtype, pd.DatetimeTZDtype):
                 values = values.dt.as_unit("us").astype("int64")
             text = json.dumps([name, column, values.tolist()], default=str)
-            text = MASK.sub(r"[\1]", text)  # the numbers of masks depend on the order of the runs
+            # the numbers of masks depend on the order of the runs
+            text = MASK.sub(r"[\1]", text)
             total.update(text.encode())
     return total.hexdigest()
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from runkit.models import Run
 
 SANDBOX_URL = "RUNKIT_SANDBOX_URL"
-EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}  # the sandbox from which they are taken
+# the sandbox from which they are taken
+EXAMPLES: dict[str, Any] = {"speed": 600, "history": 40, "seed": 7}
 
 
 def report_data(

@@ -137,7 +137,8 @@ def clean(html: str, *, has_anchors: bool = False) -> Markup:
     """
 
     def allowed_value(tag: str, name: str, value: str) -> str | None:
-        if name == "href":  # only http, https and #: `//host/x` in a local file opens a network share
+        # only http, https and #: `//host/x` in a local file opens a network share
+        if name == "href":
             return value if value.startswith("#") or web_host(value) else None
         return value if name != "id" or (has_anchors and _ANCHOR.fullmatch(value)) else None
 

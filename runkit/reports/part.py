@@ -53,10 +53,12 @@ class Part:
     def __init__(self, name: str, **values: Any) -> None:
         macro = getattr(_templates().make_module(values), name)
         self.html = Markup(macro())  # noqa: S704 - Jinja escapes each value
-        self._style = _STYLE if name == "head" else Markup("")  # the first part has the style of all
+        # the first part has the style of all
+        self._style = _STYLE if name == "head" else Markup("")
 
     def __repr__(self) -> str:
-        return visible(self.html.replace("<", Markup(" <")).striptags())  # a space between cells
+        # a space between cells
+        return visible(self.html.replace("<", Markup(" <")).striptags())
 
     def _repr_html_(self) -> str:
         return block(_FRAME.format(self._style, self.html))

@@ -47,7 +47,8 @@ __all__ = [
 MAX_FINDINGS, MAX_SOURCES, MAX_QUESTIONS = 30, 5, 12
 MAX_STEPS, MAX_DIFFERENCES, MAX_LINES = 5, 12, 8
 LEAST_S = 0.05  # seconds; a smaller difference is not shown as one
-_DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")  # of an answer, which its card says already
+# of an answer, which its card says already
+_DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")
 
 
 def findings(data: ReportData) -> Part | None:
@@ -72,7 +73,8 @@ def findings(data: ReportData) -> Part | None:
     found = one_run.found(data.frames).table
     outputs = found[found["origin"] == "output"]
     cited = sources.loc[sources["artifact_no"].isin(own["artifact_no"]), "url"]
-    only_there = sources.loc[~sources["url"].isin(cited), "artifact_no"]  # only the output names them
+    # only the output names them
+    only_there = sources.loc[~sources["url"].isin(cited), "artifact_no"]
     own = pd.concat([own, outputs[outputs["artifact_no"].isin(only_there)]])
     rows = records(own.head(MAX_FINDINGS))
     for row in rows:
@@ -239,7 +241,8 @@ def differences(panel: Panel) -> Part | None:
     """
     table = panel.table
     if "match" in table:
-        table = table[table["match"] != "same"].drop(columns="agent")  # the page has no room for it
+        # the page has no room for it
+        table = table[table["match"] != "same"].drop(columns="agent")
     elif "difference" in table:
         table = table.loc[(table["a"] != table["b"]) & (table["fact"] != "Run"), ["fact", "a", "b"]]
     elif "total_s_diff" in table:

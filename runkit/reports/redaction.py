@@ -49,7 +49,8 @@ _NAME = (
     r"|pass(?:word|wd|phrase)|pwd|(?:client[ _-]?)?secret"
     r"|(?:(?:access|refresh|session|auth|api|id|bearer|csrf)[ _-]?)?token)"
 )
-_NAMED = rf"(?<![?&#\w])(?<!&amp;)(?:[\w-]{{1,40}}[_-])?{_NAME}"  # in a URL query, other rules apply
+# in a URL query, other rules apply
+_NAMED = rf"(?<![?&#\w])(?<!&amp;)(?:[\w-]{{1,40}}[_-])?{_NAME}"
 _IS = r"(?:password|passphrase|pwd|pin|token|secret|(?:api|access) key) (?:is|was):? ?"
 _COOKIE = r"[\w.-]+=[^\s\"'<>,;]*"
 
@@ -62,7 +63,8 @@ _PARAMETER = (
 )
 _LONG_PARAMETER = r"key|auth|session|code|state|nonce|ticket"  # short values are ordinary codes
 _QUERY = r"[^\s\"'<>\\^`{|}#&;]"
-_IN_QUERY = rf"(?=[^\s&;#]{{0,500}}\d|{_QUERY}{{20}})"  # empty and word-like ones stay: `?sig=`, `?key=acme`
+# empty and word-like ones stay: `?sig=`, `?key=acme`
+_IN_QUERY = rf"(?=[^\s&;#]{{0,500}}\d|{_QUERY}{{20}})"
 _LOGIN = r"[^\s/?#\"'<>\\]+"
 _MAIL_END = r"\s@＠﹫<>()\[\]{}\"'“”‘’,;:/\\=|?&#!…*%"
 _MAIL = (
@@ -108,7 +110,8 @@ _PATTERNS = {
         rf"[?#&;](?:{_LONG_PARAMETER})=(?P<it>{_IN_QUERY}{_QUERY}{{16,}})",
     ),
     "url_login": (rf"//(?P<it>{_LOGIN})@",),
-    "email": (rf"//{_LOGIN}@|(?P<it>{_MAIL})",),  # the end of a login with its host is not an address
+    # the end of a login with its host is not an address
+    "email": (rf"//{_LOGIN}@|(?P<it>{_MAIL})",),
     "ein": (rf"{_START}[0-9]{{2}}{_DASH}[0-9]{{7}}{_END}", *_nine_digits("ein", "f?ein|tin")),
     "ssn": (
         rf"{_START}[0-9]{{3}}{_DASH}[0-9]{{2}}{_DASH}[0-9]{{4}}{_END}",
@@ -147,19 +150,22 @@ def unescape_all(text: str) -> str:
 def _unescape_match(match: re.Match[str]) -> str:
     escape = match[0]
     if escape[0] == "\\":
-        return jsontext.as_unicode(json.loads(f'"{escape}"'))  # half a surrogate pair is no text
+        # half a surrogate pair is no text
+        return jsontext.as_unicode(json.loads(f'"{escape}"'))
     return unquote(unescape(escape)) if escape[0] in "&%" else ""
 
 
 # ---------------------------------------------------------------------------------------------- JSON's fields
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
-_KEY_FIELD = re.compile(  # the end of the name; "pass" alone is an outcome, "auth" a way to log in
+# the end of the name; "pass" alone is an outcome, "auth" a way to log in
+_KEY_FIELD = re.compile(
     r"(?:authorization|pass(?:word|wd|phrase)|pwd|secret|cookie"
     r"|(?:^|access|api|auth|bearer|csrf|id|refresh|session)token"
     r"|(?:access|account|api|auth|private|secret|signing)key)\Z"
 )
-_NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")  # fields with the name of a "value"
+# fields with the name of a "value"
+_NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 _WORDS_OR_COUNT = re.compile(rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}")
 
@@ -274,7 +280,8 @@ def _compile(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 # ---------------------------------------------------------------------------------------------------- masker
 
-MIN_SECRET_LENGTH = 12  # characters of a value masked everywhere: shorter values are also ordinary words
+# characters of a value masked everywhere: shorter values are also ordinary words
+MIN_SECRET_LENGTH = 12
 MAX_PREFIXES = 500  # prefixes of secrets in one regular expression for Arrow
 MASK = re.compile(r"\[([\w .-]{1,40}) \d{1,9}(?: (?:…|\\u2026)\d{1,4})?\]")
 _NUMBER_OR_TIME = re.compile(r"[\d.,:;eETZ+-]+")
@@ -295,7 +302,8 @@ class Masker:
         self.policy, self.own_words = policy, ""
         self.keys = tuple(sorted(keys, key=len, reverse=True))
         self.counts: Counter[str] = Counter()  # different masked values, by rule
-        self.secrets: dict[str, str] = {}  # the masks of values that no finished file may contain
+        # the masks of values that no finished file may contain
+        self.secrets: dict[str, str] = {}
         policy = policy or Redaction(reveal=[name for name in RULES if name != "key"])
         rules = [("key", re.compile("|".join(map(re.escape, self.keys))))] if keys else []
         self._rules = [*rules, *(rule for rule in BUILTIN_RULES if rule[0] not in policy.reveal)]

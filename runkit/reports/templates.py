@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from runkit.reports.bundle import Provenance
 
 PARAMETERS = "parameters"  # the tag of the cell with `run_ids`
-REPORT_FLAG = "runkit_report"  # metadata of notebooks made by a report, which another report may replace
-_READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)  # raised for invalid files
+# metadata of notebooks made by a report, which another report may replace
+REPORT_FLAG = "runkit_report"
+# raised for invalid files
+_READ_ERRORS = (ValueError, AttributeError, TypeError, KeyError, RecursionError)
 _RUN_COUNTS = {"run": 1, "compare": 2, "fleet": None}  # None: any number
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+\-.!|$&~:]")  # characters with a meaning
 
 DATA_NAME = "RUNKIT_REPORT_DATA"  # environment variable of the kernel: the folder with the data
 TIMEOUT = 600  # seconds per cell, an int as nbclient expects; our longest cell takes two
-MAX_SOCKET_FOLDER = 80  # characters of a folder; systems allow 104 to 108 for the whole path of a socket
+# characters of a folder; systems allow 104 to 108 for the whole path of a socket
+MAX_SOCKET_FOLDER = 80
 # What Python and a shell need of the environment, and nothing that may hold a secret.
 _INHERITED_VARIABLES = re.compile(
     "PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|VIRTUAL_ENV|CONDA_PREFIX|PYTHON(PATH|HOME|UTF8|WARNINGS)"

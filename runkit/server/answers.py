@@ -106,7 +106,8 @@ def _verdict(question: str, fields: Json, place: str, kinds: Mapping[str, str]) 
 
 def _check_schema(question: str, fields: Json, place: str) -> None:
     """Validate an input against the question's schema, if it has one."""
-    from jsonschema import Draft202012Validator  # takes a second where its format checkers are installed
+    # takes a second where its format checkers are installed
+    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
     schema = QUESTIONS[question].get("extra", {}).get("response_schema", {})

@@ -29,9 +29,11 @@ from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, actors, bus
 from runkit.server.store import Store, answer_row, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
 
-ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}  # contract section 13
+# contract section 13
+ERRORS = {"application/json": {"schema": {"type": "object", "required": ["errors"]}}}
 EVENTS = {"text/event-stream": {"itemSchema": {"type": "object", "required": ["event", "data"]}}}
-STREAM_KEPT = 3_600_000  # [A] 9: a run can be streamed for this many virtual milliseconds after its end
+# [A] 9: a run can be streamed for this many virtual milliseconds after its end
+STREAM_KEPT = 3_600_000
 Item = TypeVar("Item")
 
 
@@ -91,7 +93,8 @@ app = FastAPI(
     docs_url=None,
     redoc_url=None,
     redirect_slashes=False,
-    generate_unique_id_function=lambda route: route.name.replace("_", "-"),  # the contract's operation ids
+    # the contract's operation ids
+    generate_unique_id_function=lambda route: route.name.replace("_", "-"),
     # The middleware has checked the key; this describes it in the OpenAPI document.
     dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(strict_json)],
     responses={"4XX": {"description": "Refused; nothing was changed.", "content": ERRORS}},

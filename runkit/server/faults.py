@@ -141,7 +141,8 @@ def _parse(fault: object) -> Fault:
     if not isinstance(fields, Mapping):
         raise UsageError(f"fault {fault!r}: expected text such as 'refuse status=502', or its fields")
     try:
-        return Fault.model_validate({**DEFAULTS, **fields}, strict=False)  # numbers may come as text
+        # numbers may come as text
+        return Fault.model_validate({**DEFAULTS, **fields}, strict=False)
     except ValidationError as error:
         raise UsageError(f"fault {fault!r}: {reasons(error)}") from None
 

@@ -44,7 +44,8 @@ Policy = str | Mapping[str, Any] | None
 Faults = str | Iterable[str | Mapping[str, Any]]
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
 MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
-KEEP_SECONDS = 30  # between requests; longer than clients keep a connection, so that they close it first
+# between requests; longer than clients keep a connection, so that they close it first
+KEEP_SECONDS = 30
 
 
 class Connection(H11Protocol):
@@ -437,7 +438,8 @@ def _request(url: str, key: Secret, method: str = "GET", path: str = "", body: o
             headers={"Authorization": f"Bearer {key.reveal()}"},
             json=body,
             trust_env=False,
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # skips loading certificates, which is slow
+            # skips loading certificates, which is slow
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             timeout=10,
         )
         content = response.json()

@@ -16,7 +16,8 @@ Fields = dict[str, str | None]
 OBJECTS = {"businesses": ("Business", BY_ID), "watchlist_result": ("Watchlist::Result", BY_HIT)}
 """Object type in requests: its name in responses (contract 16, no. 12), and the objects by id."""
 TARGETS = {"verify_tin": "tin", "decision": "business", "dismissal": "watchlist_result"}
-CHANGES = {"verify_tin": {"verified_by": "document"}, "dismissal": {"status": "dismissed"}}  # [A] 13, 30
+# [A] 13, 30
+CHANGES = {"verify_tin": {"verified_by": "document"}, "dismissal": {"status": "dismissed"}}
 FINAL = ("approved", "rejected")
 OTHERS = {
     "approved": ("rejected", "in_review"),
@@ -130,7 +131,8 @@ def _effects(action: Json, object_id: str, fields: Fields, changed: dict[str, st
         diff = {key: {"before": fields[key], "after": value} for key, value in changed.items()}
         target = {"object": TARGETS[kind], "id": object_id}
         return [{"operation": "updated", "diff": diff, "target": target}]
-    if kind == "add_sources":  # the target of a new source is named after its source type (section 8)
+    # the target of a new source is named after its source type (section 8)
+    if kind == "add_sources":
         sources = payload["sources"]
         added = [("created", source["source_type"]) for source in sources]
         for source in sources:

@@ -13,7 +13,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 Json = dict[str, Any]
 TABLES: Json = tomllib.loads(Path(__file__).with_name("scenarios.toml").read_text("utf-8"))
-SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))  # namespace of all ids made here
+# namespace of all ids made here
+SPACE = str(uuid5(NAMESPACE_URL, "https://runkit.example.com/sandbox"))
 SEEDED_AT = {"created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

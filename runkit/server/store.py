@@ -33,11 +33,14 @@ PRAGMA synchronous = NORMAL; -- survives a kill of the process, without an fsync
 CREATE TABLE IF NOT EXISTS rows (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, seed INTEGER, course TEXT);
 """
-MAX_PLANNED_STEPS = 50_000  # of plans kept in memory, some 70 MB; a run of 16 steps is planned in 0.6 ms
+# of plans kept in memory, some 70 MB; a run of 16 steps is planned in 0.6 ms
+MAX_PLANNED_STEPS = 50_000
 MINUTE = 60_000
-QUIET = 15 * MINUTE  # history ends this long before now, so that none of its runs is still working
+# history ends this long before now, so that none of its runs is still working
+QUIET = 15 * MINUTE
 NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes")
-WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}  # in history; others have 2
+# in history; others have 2
+WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}
 LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999
 Row = tuple[str, Json]  # a kind, and the fields
 Item = TypeVar("Item")
@@ -191,7 +194,8 @@ def get_or_404(known: Mapping[str, Item], what: str, key: str) -> Item:
 def _connect(db: str | Path | None) -> sqlite3.Connection:
     try:
         if db:
-            files.make_file(Path(db))  # SQLite creates the files beside it with the same permissions
+            # SQLite creates the files beside it with the same permissions
+            files.make_file(Path(db))
         return sqlite3.connect(db or ":memory:", check_same_thread=False)
     except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a NUL in the path
         raise _unusable(db, error) from error

@@ -34,7 +34,8 @@ MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
 MAX_PERSON = 100  # characters of a person's name
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
 _ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE)
-CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="runkit sandbox"'}  # [A] 21: both schemes of section 1
+# [A] 21: both schemes of section 1
+CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="runkit sandbox"'}
 
 
 class RequestError(HTTPException):

@@ -317,7 +317,8 @@ def _results(steps: Steps) -> pa.Array:
         if not isinstance(payload, dict | None):
             detail = f"result: expected an object, found {kind(payload)}"
             steps.note(position, "unknown_value", detail, "result")
-    try:  # decoded at once: orjson's buffers of 1 kB each, kept for all steps, take 15 times as long
+    # decoded at once: orjson's buffers of 1 kB each, kept for all steps, take 15 times as long
+    try:
         return text(None if value is None else orjson.dumps(value).decode() for value in payloads)
     except orjson.JSONEncodeError:  # one is deeper than orjson writes
         return text(None if value is None else jsontext.dumps(value) for value in payloads)
@@ -357,7 +358,8 @@ def _budget(steps: Steps) -> Chunk:
     """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle."""
     runs, n = steps.runs, len(steps.run)
     is_interrupt = is_word(steps.text["type"], "interrupt")
-    is_settled = is_word(steps.text["resolution"], *contract.RESOLUTIONS)  # by the policy: it is a leaf
+    # by the policy: it is a leaf
+    is_settled = is_word(steps.text["resolution"], *contract.RESOLUTIONS)
     is_waiting = is_interrupt & ~is_settled
     is_leaf = np.where(is_interrupt, is_settled, count(steps.parent, n) == 0)
     spans = steps.run, steps.start, steps.end, runs.start, runs.end

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 STEP, PROPOSAL, OUTPUT = ORIGINS
 PENDING, ANSWERED, *_, LAPSED = OUTCOMES
-EMPTY: tuple[object, ...] = (None, [])  # any other value that is not a list of artifacts is a problem
+# any other value that is not a list of artifacts is a problem
+EMPTY: tuple[object, ...] = (None, [])
 _HOST = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#\\]*@)?(?P<host>\[[^\]/?#\\]*\]|[^:/?#\\]*)"
 
 
@@ -321,7 +322,8 @@ def extreme_word(of: Ints, values: pa.Array, n: int, known: Sequence[str], pick:
     """Return the first (`pick="min"`) or last word of each of n groups; unknown words come last."""
     codes, words = pd.factorize(values.to_pandas())
     ranked = list(dict.fromkeys([*known, *words]))
-    rank_of_code = np.array([ranked.index(word) for word in words] + [-1])  # code -1 is a missing word
+    # code -1 is a missing word
+    rank_of_code = np.array([ranked.index(word) for word in words] + [-1])
     ranks = rank_of_code[codes]
     is_known = codes >= 0
     extremes = pd.Series(ranks[is_known]).groupby(of[is_known]).agg(pick)

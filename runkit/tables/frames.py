@@ -349,8 +349,10 @@ def frames(
     if on_error not in ("collect", "raise"):
         raise UsageError.one_of("on_error", on_error, ["collect", "raise"])
     if isinstance(source, Run):
-        source = source.to_dict()  # its unknown fields are attributes, and may be named as those below
-    source = getattr(source, "pinned", source)  # one version of an archive, even if others write to it
+        # its unknown fields are attributes, and may be named as those below
+        source = source.to_dict()
+    # one version of an archive, even if others write to it
+    source = getattr(source, "pinned", source)
     problems = Problems()
     moment = _as_of_micros(as_of, source)
     seen, batches = 0, []

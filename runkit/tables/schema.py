@@ -18,7 +18,8 @@ Kind = Literal["str", "category", "time", "seconds", "count", "flag"]
 
 TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
 TIME = pa.timestamp("us", tz="UTC")
-TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {  # the dtype, the type in Arrow, the unit
+# the dtype, the type in Arrow, the unit
+TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
     "str": ("str", TEXT, None),
     "category": ("category", TEXT, None),
     "time": ("datetime64[us, UTC]", TIME, "UTC"),
@@ -30,7 +31,8 @@ TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {  # the dtype, the typ
 ORIGINS = ("step", "proposal", "output")
 OUTCOMES = ("pending", "answered", "auto_approve", "skip", "lapsed")
 DECISIONS = ("approved", "rejected", "edited")
-SEVERITIES = ("error", "warning")  # error: a record or a value is missing in the frames; warning: kept
+# error: a record or a value is missing in the frames; warning: kept
+SEVERITIES = ("error", "warning")
 PROBLEMS = (
     *("bad_json", "not_a_run", "too_deep", "bad_field", "unknown_value", "duplicate_run", "duplicate_step"),
     *("orphan_step", "cycle", "parent_disagrees", "ends_before_start", "outside_parent", "naive_time"),

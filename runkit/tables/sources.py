@@ -26,7 +26,8 @@ from runkit.text import brief, shorten
 
 LINES = (".ndjson", ".jsonl")
 SUFFIXES = (".json", *LINES)
-GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)  # what reading a damaged gzip file raises
+# what reading a damaged gzip file raises
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 class Record(NamedTuple):
@@ -128,7 +129,8 @@ def _from_path(source: str | Path) -> Iterator[Record]:
     if file is None:
         name = shorten(str(path), 300)
         raise UsageError(f"{name} does not exist; give the path of an existing file.")
-    name = str(path).encode("utf-8", "replace").decode()  # a name may have bytes that are not text
+    # a name may have bytes that are not text
+    name = str(path).encode("utf-8", "replace").decode()
     with file, gzip.open(file) if path.suffix == ".gz" else file as text:
         try:
             if suffix in LINES:

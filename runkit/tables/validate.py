@@ -26,8 +26,10 @@ from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES
 from runkit.text import brief
 from runkit.timing import Flags, Ints
 
-Chunk = dict[str, Any]  # columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
-Field = tuple[str, bool, bool]  # of a model: its name, whether it is a time (else text), and required
+# columns by name: Arrow text, or numpy arrays of numbers, flags, microseconds
+Chunk = dict[str, Any]
+# of a model: its name, whether it is a time (else text), and required
+Field = tuple[str, bool, bool]
 Issue = tuple[str, str, str]  # the kind of problem, what was found and expected, the field
 
 NEVER = np.iinfo(np.int64).min  # a missing time among int64 microseconds; numpy's NaT

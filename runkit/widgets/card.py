@@ -31,7 +31,8 @@ from runkit.widgets.question import ALTERNATIVE
 NOT_DISPLAYED = f"this form needs an open notebook, and no front end has displayed it; {ALTERNATIVE}"
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
 DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
-SILENT = {"values", "digest", "view", "n", "gone", "zoom"}  # of a message that changes nothing on the page
+# of a message that changes nothing on the page
+SILENT = {"values", "digest", "view", "n", "gone", "zoom"}
 
 # --------------------------------------------------------------------------------------------- the kernel
 
@@ -155,7 +156,8 @@ class Card(anywidget.AnyWidget):
         anywidget waits 2 s for a card's code. If that took longer, no message ever reaches the card itself.
         """
         self.layout.send(content, buffers)
-        super().send({})  # ipykernel 7.4 hears a widget on the thread that sent by this widget last
+        # ipykernel 7.4 hears a widget on the thread that sent by this widget last
+        super().send({})
 
     def close(self) -> None:
         """Remove the card from the page."""
@@ -208,8 +210,10 @@ class CellOutput(Generic[C]):
     _card: Card | None = None
 
     def __init__(self) -> None:
-        self._waiting: set[Callable[[], object]] = set()  # wake cells that wait for what a person does
-        self._display_thread: threading.Thread | None = None  # where a page said that it displays the card
+        # wake cells that wait for what a person does
+        self._waiting: set[Callable[[], object]] = set()
+        # where a page said that it displays the card
+        self._display_thread: threading.Thread | None = None
 
     @property
     def widget(self) -> Card:

@@ -157,7 +157,8 @@ class AnswerController(Controller[Snapshot]):
         self._use_drafts = use_drafts
         self._draft_key = drafts.draft_key(question, client.host)
         self._sent: Sent | None = None  # being sent
-        self._doubtful: Sent | None = None  # sent from here; may have arrived, or may still arrive
+        # sent from here; may have arrived, or may still arrive
+        self._doubtful: Sent | None = None
         self._warned_ids: set[int] = set()  # log entries that the person was warned of
         self._shown_at: datetime | None = None
         self._n_opened = 0  # sources of the question that were opened before the answer
@@ -206,7 +207,8 @@ class AnswerController(Controller[Snapshot]):
             state = self._snapshot.state
             if self._snapshot.is_final or entries == self.entries:
                 return
-            self._take(entries)  # also while an answer is sent, of which these entries are no part
+            # also while an answer is sent, of which these entries are no part
+            self._take(entries)
             if state not in EDITABLE or state is State.OPEN:
                 return
             self._change(State.OPEN)
@@ -216,7 +218,8 @@ class AnswerController(Controller[Snapshot]):
         """Send the answer, unless it is invalid; a second answer on its way finds SENDING and is ignored."""
         with self._lock:
             state = self._snapshot.state
-            if entries is not None and not self._snapshot.is_final:  # kept while another answer is sent, too
+            # kept while another answer is sent, too
+            if entries is not None and not self._snapshot.is_final:
                 self._take(entries)
             if state not in EDITABLE:
                 return
@@ -304,7 +307,8 @@ class AnswerController(Controller[Snapshot]):
         if warning := self._warning():  # sent from another card or notebook in the meantime
             self._change(State.OPEN, f"Not sent{' this time' if self._doubtful else ''}. {warning}")
             return
-        sent_at = run.read_at or datetime.now(UTC)  # on the server's clock, as all times of a receipt
+        # on the server's clock, as all times of a receipt
+        sent_at = run.read_at or datetime.now(UTC)
         self._sent = Sent(sent_at, who, answer)
         try:
             delivery = self.client.runs.deliver(

@@ -161,7 +161,8 @@ class InterruptForm(CellOutput[AnswerController | None]):
             if self._card is not None and self._handle is not None:
                 handle, self._handle = self._handle, None  # from now on the receipt stays
                 if snapshot.state is State.CONFLICT and self._controller.typed:
-                    card.update(self._head, self._static())  # the card offers to copy what was typed
+                    # the card offers to copy what was typed
+                    card.update(self._head, self._static())
                 else:
                     card.update(self._head, display.EMPTY)
                     card.update(handle, self._static())  # the card stays for reloaded pages

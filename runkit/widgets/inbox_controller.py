@@ -103,13 +103,16 @@ class InboxController(Controller[Snapshot]):
         self._wanted: Key | None = None  # the question that was clicked last
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
-        self._rows: dict[str, list[Row]] = {}  # their questions: making 5,000 anew would take 10 s
+        # their questions: making 5,000 anew would take 10 s
+        self._rows: dict[str, list[Row]] = {}
         self._ended: set[str] = set()  # ids of runs that a slow check must not bring back
-        self._forms: dict[Key, AnswerController] = {}  # so that entries survive opening another question
+        # so that entries survive opening another question
+        self._forms: dict[Key, AnswerController] = {}
         self._full_check_at = self._read_at = datetime.now(UTC)
         self._due = 0.0
         self._businesses: list[Business] | None = None  # whose threads were not read yet
-        self._unidentified: set[str] = set()  # runs that belong to none of the account's businesses
+        # runs that belong to none of the account's businesses
+        self._unidentified: set[str] = set()
         self._snapshot = Snapshot()
 
     @property
@@ -330,7 +333,8 @@ class InboxController(Controller[Snapshot]):
                 after = self._next(key)
                 self._update_runs([form.run])
                 self._change(closed=(*self._snapshot.closed, Closed(form.run, receipt)), message="")
-                is_kept = snapshot.state is State.CONFLICT and form.typed  # which a person may want to copy
+                # which a person may want to copy
+                is_kept = snapshot.state is State.CONFLICT and form.typed
                 if self._snapshot.form is form and not is_kept:
                     following = after
                     self._change(form=None)

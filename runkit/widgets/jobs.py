@@ -50,7 +50,8 @@ class Ticker:
         """Start, unless it is running."""
         with self._lock:
             if self._stop is None:
-                self._stop = stop = threading.Event()  # a new one, which a thread that is ending cannot clear
+                # a new one, which a thread that is ending cannot clear
+                self._stop = stop = threading.Event()
                 if start(lambda: self._run(stop), self._name):
                     self._stop = None
 

@@ -32,7 +32,8 @@ from runkit.widgets.question import questions_of
 ALTERNATIVE = (
     "wait with client.runs.wait(run), answer with client.runs.resume(run, interrupt_id, answer) instead"
 )
-FIRST, MAXIMUM, GROWTH = 1.0, 10.0, 1.5  # pauses between two polls, which grow while nothing changes
+# pauses between two polls, which grow while nothing changes
+FIRST, MAXIMUM, GROWTH = 1.0, 10.0, 1.5
 RETRY_MAXIMUM = 30.0  # pause after an error, in addition to the client's own retries
 REFUSALS = 5  # a single 401, 403 or 404 may be an accident
 EVERY = f"checking every {FIRST:g}\N{EN DASH}{MAXIMUM:g} s"
@@ -85,9 +86,11 @@ class RunMonitor(CellOutput[None]):
         super().__init__()
         self._client = client
         self._options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
-        self._lock = threading.RLock()  # not held during requests and drawing, because `close()` takes it
+        # not held during requests and drawing, because `close()` takes it
+        self._lock = threading.RLock()
         self._run = client.runs.get(run)
-        self._message = "Live updates off."  # how the state is known, what is wrong, or why it ended
+        # how the state is known, what is wrong, or why it ended
+        self._message = "Live updates off."
         self._is_over = self._run.is_finished  # no more states will come
         self._ticker = jobs.Ticker(self._tick, "watch", first=FIRST)
         self._pause, self._n_refusals = FIRST, 0
@@ -130,7 +133,8 @@ class RunMonitor(CellOutput[None]):
             super()._ipython_display_()
             self._chart_handle = card.output(display.EMPTY if self._is_live else self._chart)
         if self._box is not None and card.is_interactive():
-            self._ticker.start()  # before it is displayed, since the next cell may keep the kernel busy
+            # before it is displayed, since the next cell may keep the kernel busy
+            self._ticker.start()
 
     def _card_bundle(self) -> Mapping[str, Any]:
         if self.run.is_finished or card.is_headless():
@@ -238,7 +242,8 @@ class RunMonitor(CellOutput[None]):
         if is_live:
             self._live.outputs = _output(chart)
         if not (is_live and was_live):
-            update(self._chart_handle, display.EMPTY)  # another mime type: the next chart is drawn anew
+            # another mime type: the next chart is drawn anew
+            update(self._chart_handle, display.EMPTY)
         if not is_live:
             update(self._chart_handle, chart)
             self._live.outputs = ()

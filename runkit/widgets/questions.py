@@ -22,7 +22,8 @@ NO_LABEL = "Question without a label"
 MAX_NOTE = 5000  # characters; the limit that the API documents for the comment of a rating
 MAX_PROPOSALS = 50  # shown of a question
 MAX_INPUTS = 300  # of a question: a page displays them after half a second, and 8,000 after 40
-OWN_DECISION = "decision#"  # the input of a schema's property of that name, as `decision` is the verb
+# the input of a schema's property of that name, as `decision` is the verb
+OWN_DECISION = "decision#"
 MAX_VERBS = 3  # buttons; more choices get a dropdown
 FINAL, AGAIN = "Press again: can't be undone", "Press again"
 
