@@ -76,13 +76,14 @@ def test_a_failed_run_names_its_error_and_a_waiting_one_its_question():
     )
 
 
-def test_a_summary_is_quoted_and_cut():
-    """As the agent's own words, at most 200 characters of it."""
+def test_a_summary_is_quoted_and_can_be_unfolded():
+    """As the agent's own words, at most 200 characters of it, and all of it in a fold."""
     output = {"artifacts": [artifact("Summary", summary="word " * 100, confidence="medium")]}
     head = words(parts.head(data_of(run(step("a"), output=output))))
     quote = re.search("The agent's own words “(.*)”", head)
     assert quote
     assert 190 <= len(quote[1]) <= 200
+    assert f"Whole text {'word ' * 100}".strip() in head
     assert "Medium confidence" in head
 
 
@@ -181,7 +182,7 @@ def test_a_question_has_its_answer(state_dir):
 def test_a_question_without_an_answer_names_nobody():
     """Where neither the data nor this machine's log have a name."""
     shown = words(parts.questions(data_of(run(question("q", 10, 70, label="Approve?")))))
-    assert shown == "Approve? Answered Feb 3, 10:01 UTC · after 1 min"
+    assert shown == "Approve? Answered Feb 3, 10:01 UTC · after 1 min · answer not returned by the API"
     assert "asked by CIP Orchestrator" in words(parts.questions(data_of(waiting())))
     assert parts.questions(data_of(run(step("a")))) is None
 
