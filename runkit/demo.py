@@ -40,7 +40,7 @@ def run_demo(folder: Path, *, speed: float) -> Path:
 
     Raises `WaitTimeout` if a run does not stop, and `UsageError` for an invalid folder.
     """
-    files.folder_at(folder)  # fails before the runs start
+    folder = files.folder_at(folder)  # fails before the runs start
     with _temporary_state(), runkit.sandbox(speed=speed) as box, box.client() as client:
         write([paint(f"6 runs · sandbox at {box.url} · {moment(box.now())}", "muted")])
         ids = {business.scenario: business.id for business in box.businesses}

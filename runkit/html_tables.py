@@ -153,8 +153,8 @@ def _words(name: str, values: pd.Series[Any]) -> Callable[[Any], str]:
 
 
 def share(percent: float) -> str:
-    """Give a share in words; only nothing is 0%."""
-    return "under 1%" if 0 < percent < 1 else f"{percent:.0f}%"
+    """Give a share in words; only nothing is 0%, only all is 100%."""
+    return "under 1%" if 0 < percent < 1 else "over 99%" if 99 < percent < 100 else f"{percent:.0f}%"
 
 
 def _is_number(dtype: Any) -> bool:

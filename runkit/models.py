@@ -5,7 +5,8 @@ unknown words are kept, and an optional field that breaks the contract is None a
 broken *required* field is an error (`ContractError`). The words of the first documentation (`pending`,
 `failed`, a step's `graph`) are read as the current ones.
 
-A `__repr__` shows ids, fixed words and counts, and of a run its label; never names, texts or addresses.
+A `__repr__` shows ids, fixed words and counts, and of a run its label, which names the business; no other
+names, no texts or addresses.
 """
 
 from __future__ import annotations

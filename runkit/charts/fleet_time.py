@@ -193,8 +193,7 @@ def failed_steps(f: Frames) -> Panel:
         A row for each agent, name, label and `error`, which is what an error step says of it; `run_id` is
         the newest run. Groups that failed with a step in them are left out.
     """
-    runs = f.runs[["run_id", "business_name", "agent_name", "status"]]
-    bad = failures(f).drop(columns="status").merge(runs, on="run_id")
+    bad = failures(f).drop(columns="status").merge(f.runs[["run_id", "status"]], on="run_id")
     completed = bad["run_id"].where(bad["status"] == "completed")
     bad = bad.assign(completed=completed).sort_values("started_at", ascending=False)
     by = bad.groupby([*KIND, "label", "error"], dropna=False)
@@ -204,10 +203,10 @@ def failed_steps(f: Frames) -> Panel:
         n_completed=("completed", "nunique"),
         last_at=("started_at", "max"),
         run_id=("run_id", "first"),
-        business_name=("business_name", "first"),
-        agent_name=("agent_name", "first"),
     )
-    table = table.sort_values(["n_runs", "last_at"], ascending=False, kind="stable").reset_index()
+    names = f.runs[["run_id", "business_name", "agent_name"]]
+    table = table.reset_index().merge(names, on="run_id", how="left")
+    table = table.sort_values(["n_runs", "last_at"], ascending=False, kind="stable", ignore_index=True)
     sentence = (
         f"{plural(len(bad), 'failed step')} in {bad['run_id'].nunique():,} of {plural(len(f.runs), 'run')}."
     )

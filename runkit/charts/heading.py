@@ -62,7 +62,7 @@ def runs_heading(runs: pd.DataFrame, theme: Theme, title: str | None, note: str)
 
     The title names the business and the agent that all runs share.
     """
-    businesses, agents = runs["business_name"].unique(), runs["agent_name"].dropna().unique()
+    businesses, agents = runs["business_name"].unique(), runs["agent_name"].unique()
     is_one_business, is_few = len(businesses) == 1, len(runs) <= len(LETTERS)
     names = _names(title) or (_names(*businesses) if is_one_business else [])
     agent = _names(*agents) if len(agents) == 1 else []

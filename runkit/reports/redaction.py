@@ -504,7 +504,7 @@ def _patterns(values: Iterable[str]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    return rf"\Q{text}\E"
+    return re.escape(text)  # a text may have the \E that ends a \Q
 
 
 def _parse_json(text: str) -> Any:

@@ -329,6 +329,15 @@ def test_failed_steps_are_counted_with_the_runs_that_completed():
     assert panel.sentence == "2 failed steps in 2 of 3 runs. 1 of these runs completed."
 
 
+def test_failed_steps_have_the_name_of_their_newest_run():
+    """Where it has none, not that of an older run."""
+    bad = step("b", 5, 10, status="error")
+    f = frames([run(bad, run_id="old"), run(bad | {"started_at": at(6)}, run_id="new")])
+    named = f.runs.assign(business_name=f.runs["run_id"].map({"old": "Old Business"}).astype("str"))
+    [row] = fleet.failed_steps(replace(f, runs=named)).table.to_dict("records")
+    assert (row["run_id"], pd.isna(row["business_name"])) == ("new", True)
+
+
 def test_a_failure_counts_once():
     """The call that failed, with what the error step after it says; an error step alone is one, too."""
     call = step("c", 5, 10, status="error", label="Looking up")

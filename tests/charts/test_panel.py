@@ -122,8 +122,10 @@ def test_a_run_is_shown_by_its_label(shown):
 
 
 def test_shares_do_not_round_to_nothing():
-    """A wait of a second in a day is not 0%."""
-    assert [percent(part, 1_000) for part in (0, 1, 500, 1_000)] == ["0%", "under 1%", "50%", "100%"]
+    """A wait of a second in a day is not 0%, nor is the rest of it 100%."""
+    assert [percent(part, 1_000) for part in (0, 1, 500, 999, 1_000)] == [
+        *("0%", "under 1%", "50%", "over 99%", "100%")
+    ]
     assert percent(0, 0) == "–"
 
 

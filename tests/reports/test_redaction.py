@@ -240,7 +240,9 @@ def test_what_looks_like_a_secret_is_masked_everywhere(found):
     assert len(set(re.findall(r"\[\w+ \d+\]", text))) == 1
 
 
-@pytest.mark.parametrize("secret", [SECRET, "Tr0ub4dor&3-correct", "пароль-12345", "a1" * 200])
+@pytest.mark.parametrize(
+    "secret", [SECRET, "Tr0ub4dor&3-correct", "пароль-12345", "a1" * 200, r"Tr\E(1234567890"]
+)
 def test_a_secret_of_any_signs_is_masked_everywhere(secret):
     """Found by the name of its field."""
     done = material([run(step("s", label=f"in with {secret}!", result={"password": secret}))])
