@@ -69,6 +69,7 @@ def dask_frames(selection: Selection) -> DaskFrames:
     parts = selection.parts or [Part(selection.snapshot.place, None, {})]
     # else Dask converts text to its own dtype
     with dask.config.set({"dataframe.convert-string": False}):
+        # A partition is the `Frames` of a part, of which `getattr` takes one; `meta` only satisfies Dask.
         whole = dd.from_map(frames, parts, progress=False, meta=empty("runs"), label="runkit-frames")
         made: dict[str, Any] = {
             name: whole.map_partitions(getattr, name, meta=empty(name), enforce_metadata=False)

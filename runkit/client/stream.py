@@ -23,7 +23,7 @@ from runkit.models import Run
 from runkit.objects import Event
 from runkit.text import shorten
 
-# in a row without a new event; with 30 s of silence each, this is 10 minutes
+# in a row without a new event; with 30 s of silence and a pause each, this is about 12 minutes
 MAX_RECONNECTS = 20
 PAUSE_FIRST = 0.25  # seconds before the first reconnect, doubled each time without a new event
 PAUSE_MAX = 10.0

@@ -328,7 +328,7 @@ class Masker:
             inner: dict[str, None] = {}
             for text in texts_with(batch, [self._prefilter]):
                 self._candidates.add(text)
-                self._edit(text, inner.setdefault)
+                self._edit(text, inner.setdefault)  # collects them; None leaves each as it is
             if inner:
                 batches.append(list(inner))
         for batch in batches:
