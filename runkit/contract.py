@@ -317,6 +317,22 @@ def decision_of(answer: Mapping[str, Any]) -> str | None:
     return "edited" if is_changed and words == {"approved"} else words.pop()
 
 
+def agent_of(run: Mapping[str, Any]) -> str | None:
+    """Return the agent of a raw run: its own, else that of its first top-level step that names one.
+
+    The object page shows a run without its agent. A step's agent was called its graph at first.
+    """
+    top = [step for step in _objects(run, "steps") if not step.get("parent_step_id")]
+    names = (holder.get(field) for holder in (run, *top) for field in ("agent", "graph"))
+    return next((name for name in names if isinstance(name, str) and name.strip()), None)
+
+
+def interrupt_value(item: Json) -> Json:
+    """Return the value of an item of `interrupts`, which is free-form: else the item without its id."""
+    value = item.get("value")
+    return value if isinstance(value, dict) else {name: item[name] for name in item if name != "id"}
+
+
 def resolution_of(step: Json) -> str | None:
     """Read a raw step's resolution: `result.resolution` (the OpenAPI), else `resolution` (the guide)."""
     result = step.get("result")

@@ -20,7 +20,7 @@ from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run
 from runkit.progress import Bar
 from runkit.tables.frames import Frames, frames
-from runkit.terminal import outcomes, paint, run_table, totals, write
+from runkit.terminal import paint, run_table, totals, write
 from runkit.text import Markup, duration, moment, one_line
 
 QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
@@ -87,8 +87,8 @@ def _watch(client: Client, runs: Mapping[str, Run], *, timeout: float) -> None:
 
 
 def _write(folder: Path, f: Frames, answered: Run) -> Path:
-    columns = ["run_id", "business_name", "agent_name", "status", "outcome_or_question", "confidence"]
-    runs = f.runs.assign(outcome_or_question=outcomes(f))[[*columns, "working_s", "waiting_s"]]
+    names = ["run_id", "business_name", "agent_name", "status", "outcome", "confidence"]
+    runs = f.runs[[*names, "working_s", "waiting_s"]]
     section = _PAGE.format(
         wide(df_to_html(with_labels(runs))),
         answered.label,

@@ -173,11 +173,15 @@ class Requester(ApiObject):
 
 
 class Interrupt(ApiObject):
-    """A question that waits for a person. `value` is free-form and differs from agent to agent."""
+    """A question that waits for a person; one without an id cannot be answered through the API."""
 
-    id: str
-    value: dict[str, Any]
+    id: str | None = None
     agent: str | None = Field(None, validation_alias=AliasChoices("agent", AliasPath("value", "agent")))
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What is asked, free-form and different from agent to agent; without a value, the item itself."""
+        return contract.interrupt_value(self._raw)
 
     @property
     def label(self) -> str | None:
@@ -190,12 +194,12 @@ class Step(ApiObject):
     """One thing an agent did, or waited for; `steps` are the steps it delegated."""
 
     id: str
-    run_id: str
     type: str
-    name: str
-    label: str
     status: Status
     started_at: Time
+    run_id: str | None = None
+    name: str | None = None
+    label: str | None = None
     agent: str | None = Field(None, validation_alias=AliasChoices("agent", "graph"))
     parent_step_id: str | None = None
     completed_at: Time | None = None
@@ -248,6 +252,16 @@ class Run(ApiObject):
     agent_name: str | None = _local("agent_name")
     read_at: Time | None = _local("read_at")
     read_from: str | None = _local("read_from")
+
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _read_agent(cls, data: Any, handler: pydantic.ModelWrapValidatorHandler[Self]) -> Self:
+        """Read the agent of a run that does not name it from its steps."""
+        if not isinstance(data, dict) or data.get("agent") is not None:
+            return handler(data)
+        run = handler(data | {"agent": contract.agent_of(data)})
+        run._raw = data
+        return run
 
     def with_local_fields(self, **fields: str | datetime | None) -> Run:
         """Give a copy with fields that the client knows and the API does not return.

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.panel import lasting, words_of
+from runkit.charts.panel import lasting, oldest, waited, words_of
 from runkit.style import CONFIDENCE_COLORS, MISSING, outcome_words, status
-from runkit.tables.frames import Frames
-from runkit.text import agent_title, moment, one_line, plural, short_id, shorten, visible
+from runkit.tables.frames import Frames, unmeasured_waits
+from runkit.text import agent_title, day, moment, one_line, plural, short_id, shorten, visible
 
 Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
 # ANSI
@@ -57,35 +57,30 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], right: Collectio
     return texts
 
 
-def outcomes(f: Frames) -> list[str]:
-    """Give what came of each run: the title of its output, its error, or its open question."""
-    firsts: dict[Any, str] = {}
-    outputs = f.artifacts[f.artifacts["origin"] == "output"]
-    errors = f.steps[f.steps["type"] == "error"]
-    pending = f.interrupts[f.interrupts["outcome"] == "pending"]
-    for frame, column in ((outputs, "title"), (errors, "label"), (pending, "label")):
-        firsts |= frame.dropna(subset=column).drop_duplicates("run_id").set_index("run_id")[column].to_dict()
-    return [firsts.get(run_id, MISSING) for run_id in f.runs["run_id"]]
-
-
 def run_table(f: Frames) -> list[str]:
     """Lay out a row for each run: its outcome or question, and where its time went."""
-    pairs = zip(f.runs.to_dict("records"), outcomes(f), strict=True)
+    runs = f.runs.assign(waits_since=unmeasured_waits(f))
     heads = ("Business", "Run", "Status", "Outcome or question", "Confidence", "Work", "Waiting")
-    return table(heads, [list(_run_cells(*pair)) for pair in pairs], right=("Work", "Waiting"))
+    return table(heads, [list(_run_cells(run)) for run in runs.to_dict("records")], right=("Work", "Waiting"))
 
 
-def _run_cells(run: dict[Any, Any], outcome: str) -> Iterator[Cell]:
+def _run_cells(run: dict[Any, Any]) -> Iterator[Cell]:
     state = status(run["status"])
     is_open = run["status"] == "interrupted"
     yield shorten(name_of(run), MAX_NAME), "bold"
     yield short_id(run["run_id"]), "muted"
     yield str(state), state.color
-    yield shorten(outcome, MAX_CELL), "text"
+    yield words_of(run["outcome"], MAX_CELL), "text"
     yield confidence(run["confidence"])
     yield lasting(run["working_s"]), "text"
-    waiting = lasting(run["waiting_s"])
-    yield f"{waiting} so far" if is_open else waiting, "attention" if is_open else "text"
+    yield _waiting(run), "attention" if is_open else "text"
+
+
+def _waiting(run: dict[Any, Any]) -> str:
+    """Return how long a run has waited, or since when if it is not known until when."""
+    if pd.notna(run["waits_since"]):
+        return f"since {day(run['waits_since'])}"
+    return lasting(run["waiting_s"]) + (" so far" if run["status"] == "interrupted" else "")
 
 
 def totals(f: Frames) -> str:
@@ -99,23 +94,23 @@ def totals(f: Frames) -> str:
 
 def inbox(f: Frames, checked_at: str) -> list[str]:
     """List the questions that wait for a reviewer, those first that have waited longest."""
-    asks = f.interrupts.loc[f.interrupts["outcome"] == "pending", ["run_id", "label", "wait_s"]]
+    asks = f.interrupts.loc[f.interrupts["outcome"] == "pending", ["run_id", "label", "asked_at", "wait_s"]]
     is_unread = f.runs["status"].eq("interrupted") & f.runs["n_pending"].eq(0)
     unread = f.runs.loc[is_unread, ["run_id"]]
     unread = unread.assign(label="The question is not in the data", wait_s=float("nan"))
-    waiting = pd.concat([asks.sort_values("wait_s", ascending=False), unread])
+    waiting = pd.concat([asks.sort_values("asked_at"), unread])
     if waiting.empty:
         return [f"You're all caught up. Last check {checked_at}."]
     named = waiting.merge(f.runs[["run_id", "business_name"]], on="run_id")
     rows = [list(_question_cells(ask)) for ask in named.to_dict("records")]
     head = paint(f"{plural(len(rows), 'question')} waiting", "bold")
-    oldest = f"{head}, oldest {lasting(asks['wait_s'].max())} · last check {checked_at}"
+    wait = f", oldest {oldest(asks)}" if len(asks) else ""
     lines = table(("Waiting", "Business", "Run", "Question"), rows, right=("Waiting",))
-    return [oldest, "", *lines, "", paint(ANSWER_HINT, "muted")]
+    return [f"{head}{wait} · last check {checked_at}", "", *lines, "", paint(ANSWER_HINT, "muted")]
 
 
 def _question_cells(ask: dict[Any, Any]) -> Iterator[Cell]:
-    yield lasting(ask["wait_s"]), "attention"
+    yield waited(ask["wait_s"], ask["asked_at"]), "attention"
     yield shorten(name_of(ask), MAX_NAME), "bold"
     yield short_id(ask["run_id"]), "muted"
     yield words_of(ask["label"], MAX_CELL), "text"
@@ -123,7 +118,7 @@ def _question_cells(ask: dict[Any, Any]) -> Iterator[Cell]:
 
 def run_tree(f: Frames) -> Iterator[str]:
     """Describe one run, and lay out its steps as a tree with durations; ◆ marks the critical path."""
-    run = f.runs.iloc[0].to_dict()
+    run = f.runs.iloc[0].to_dict() | {"waits_since": unmeasured_waits(f).iloc[0]}
     yield from _run_head(run)
     yield ""
     steps = f.steps.sort_values("order", ignore_index=True)
@@ -154,8 +149,12 @@ def _run_head(run: dict[Any, Any]) -> Iterator[str]:
         f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {paint(agent)}  "
         f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
     )
-    total, work, wait = (lasting(run[name]) for name in ("duration_s", "working_s", "waiting_s"))
-    budget = f": {work} work, {paint(f'{wait} waiting', 'bold')}" if run["has_steps"] else ""
+    total, work = (lasting(run[name]) for name in ("duration_s", "working_s"))
+    if pd.notna(run["waits_since"]):
+        wait = f"waiting since {moment(run['waits_since'])}"
+    else:
+        wait = f"{lasting(run['waiting_s'])} waiting"
+    budget = f": {work} work, {paint(wait, 'bold')}" if run["has_steps"] else ""
     yield f"{total}{budget} · created {moment(run['created_at'])}"
 
 

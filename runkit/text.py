@@ -242,8 +242,13 @@ def moment(when: datetime | None) -> str:
     """Format a time for people, in its zone: `Nov 25, 08:00 UTC`. The year is given if it is not this one."""
     if when is None or when != when:  # NaT is the one datetime that differs from itself
         return "unknown"
+    return f"{day(when)}, {when:%H:%M} {when.tzname() or 'UTC'}"
+
+
+def day(when: datetime) -> str:
+    """Format the day of a time for people: `Nov 25`. The year is given if it is not this one."""
     year = "" if when.year == datetime.now(UTC).year else f", {when.year}"
-    return f"{month_abbr[when.month]} {when.day}{year}, {when:%H:%M} {when.tzname() or 'UTC'}"
+    return f"{month_abbr[when.month]} {when.day}{year}"
 
 
 def timestamp(when: datetime | None) -> str:

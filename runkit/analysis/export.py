@@ -246,7 +246,6 @@ def _step_spans(f: Frames) -> Iterator[Json]:
             **{f"runkit.{name}": step[name] for name in MEASURED_ATTRIBUTES},
         }
         # A pause for a reviewer is no error, even if its run ended first.
-        has_failed = step["type"] != "interrupt" and "error" in (step["type"], step["status"])
         yield {
             **_ids(step["run_id"], step["step_id"]),
             "parentSpanId": _ids(step["run_id"], parent)["spanId"],
@@ -254,7 +253,7 @@ def _step_spans(f: Frames) -> Iterator[Json]:
             "kind": INTERNAL,
             **_times(step),
             "attributes": _attributes(attributes),
-            "status": {"code": ERROR, "message": step["title"]} if has_failed else {},
+            "status": {"code": ERROR, "message": step["title"]} if step["is_failed"] else {},
         }
 
 

@@ -11,12 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, outcome_words
-from runkit.tables.frames import Frames, is_wait
+from runkit.tables.frames import Frames, is_wait, unmeasured_waits
 from runkit.text import agent_title, run_label
 from runkit.timing import Flags, Ints, levels
 
 STEP, GROUP, WAIT = range(3)  # kinds of bars; a group has child steps, or is a run
-WORDS = ["run_id", "step_id", "label", "name", "status", "started_at", "duration_s", "self_s", "n_artifacts"]
+WORDS = [
+    *("run_id", "step_id", "label", "name", "status", "error", "started_at", "duration_s", "self_s"),
+    *("n_artifacts", "result"),
+]
 # in which two steps agree that stand in one row of a comparison
 SAME = ["depth", "agent", "name", "type"]
 COLORS = {
@@ -35,11 +38,11 @@ class Scene(NamedTuple):
     """The steps and runs of some frames.
 
     `steps` are the frames' in tree order, run by run, with a row for each run that is a bar. `bars` have the
-    same index, without the error steps that are `notes` on others, by index. Their columns are
+    same index, without the error steps that only explain the failure of another step. Their columns are
     - `start`, `end`: seconds since the origin of the axis; `x0`, `x1`: the same where waits may be folded
     - `run`: position in `runs`; `parent`: position among the bars, -1 at the top; `is_run`: no step
     - `kind`; `agent`: position in `agents`; `color`: position in `legend`; `row`
-    - `is_error`, and `is_failing` if it did not fail because of a step within
+    - `is_error`: it failed, and `is_failing`: not because of a step within
 
     `runs` are the frames' with `start`, `end`, `label` and the `origin` of their axis, in microseconds.
     """
@@ -50,7 +53,6 @@ class Scene(NamedTuple):
     runs: pd.DataFrame
     agents: list[str]
     legend: Legend
-    notes: pd.Series[Any]
 
 
 def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
@@ -74,9 +76,9 @@ def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
     bars["end"] = (start + length - origin[run]) / SECOND
     bars["is_critical"] &= ~is_any(runs["status"], "error")[run]
     agents, legend = _add_colors(bars, runs, steps, color)
-    bars, notes = _with_kinds(bars, steps)
+    bars = _with_kinds(bars, steps)
     bars["color"] = bars["color"].mask(bars["is_failing"], len(legend))
-    return Scene(frames, steps, bars, runs, agents, [*legend, (FAILING, FAILED_COLOR)], notes)
+    return Scene(frames, steps, bars, runs, agents, [*legend, (FAILING, FAILED_COLOR)])
 
 
 def _timed_runs(frames: Frames, run: Ints, time: str) -> pd.DataFrame:
@@ -89,6 +91,7 @@ def _timed_runs(frames: Frames, run: Ints, time: str) -> pd.DataFrame:
     runs["origin"] = _micros(first)
     runs["start"] = (_micros(runs["began"]) - runs["origin"]) / SECOND
     runs["end"] = runs["start"] + runs["duration_s"].fillna(0)
+    runs["waits_since"] = unmeasured_waits(frames).array
     return runs
 
 
@@ -99,7 +102,8 @@ def _with_run_bars(
     if has_bar.any():
         own = runs.loc[has_bar, ["run_id", "agent", "label", "status", "duration_s"]]
         own = own.astype({"status": "str"}).assign(started_at=runs["began"], step_id="", order=-1, depth=0)
-        own = own.assign(n_artifacts=0, critical_s=0.0, is_open=False, is_critical=False)
+        own = own.assign(n_artifacts=0, n_children=0, critical_s=0.0)
+        own = own.assign(is_open=False, is_critical=False, is_failed=False)
         steps = pd.concat([own, steps.astype({"status": "str", "type": "str"})])
         run = np.concatenate([np.flatnonzero(has_bar), run])
     order = np.lexsort((steps["order"], run))
@@ -120,32 +124,16 @@ def run_names(frames: Frames) -> list[str]:
     return labels
 
 
-def step_labels(steps: pd.DataFrame) -> pd.Series[Any]:
-    """Give the labels of steps, or their names where they have none."""
-    has_label = steps["label"].str.strip().fillna("") != ""
-    return steps["label"].where(has_label, steps["name"])
-
-
-def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Set what the bars are. Instant error steps become notes on the steps that failed, if there are such."""
-    is_error = is_any(steps["type"], "error")
-    is_question = is_any(steps["type"], "interrupt")
-    bars["is_error"] = (is_any(steps["status"], "error") | is_error) & ~bars["is_run"]
+def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+    """Set what the bars are, without error steps that only explain the failure of another step."""
+    is_note = is_any(steps["type"], "error") & steps["error"].isna() & steps["n_children"].eq(0)
+    bars["is_error"], bars["is_failing"] = steps["is_failed"], steps["error"].notna()
+    bars = bars[~is_note]
     bars["parent"] = parent = _parents(bars["depth"].to_numpy())
-    is_instant = is_error & (bars["end"] <= bars["start"]) & ~_has_children(parent)
-    notes = pd.Series(dtype=object)
-    if is_instant.any():
-        has_failed = bars["is_error"] & ~is_error
-        explained = _explained(bars, pd.Series(is_instant), has_failed)
-        notes = step_labels(steps.loc[explained.index]).set_axis(explained)
-        bars = bars.drop(explained.index)
-        bars["parent"] = parent = _parents(bars["depth"].to_numpy())
-        is_question = is_question[bars.index]
-    is_group = _has_children(parent) & ~is_question
     waits = is_wait(steps)[bars.index].to_numpy()
+    is_group = _has_children(parent) & ~is_any(steps["type"], "interrupt")[bars.index]
     bars["kind"] = np.select([waits, is_group | bars["is_run"]], [WAIT, GROUP], STEP)
-    bars["is_failing"] = bars["is_error"] & (bars["kind"] == STEP)
-    return bars, notes[~notes.index.duplicated(keep="last")]
+    return bars
 
 
 def _parents(depth: Ints) -> Ints:
@@ -161,36 +149,18 @@ def _has_children(parent: Ints) -> Flags:
     return np.bincount(parent + 1, minlength=len(parent) + 1)[1:] > 0
 
 
-def _explained(bars: pd.DataFrame, instant: pd.Series[bool], failed: pd.Series[bool]) -> pd.Series[int]:
-    """The bar that each instant error step explains, as far as there is one.
-
-    The sibling that failed last before it, else the parent if that failed without other child steps.
-    """
-    keys = ["run", "parent"]
-    steps = bars.loc[instant | failed, [*keys, "end"]].rename_axis("at").reset_index()
-    steps = steps.sort_values("end", kind="stable")
-    is_failed = failed.to_numpy()[steps["at"]]
-    errors, siblings = steps[~is_failed], steps[is_failed]
-    pairs = pd.merge_asof(errors, siblings, on="end", by=keys, suffixes=("", "_failed"))
-    n_others = (~instant).groupby([bars[key] for key in keys]).transform("sum")
-    is_alone = n_others.to_numpy()[pairs["at"]] == 0
-    has_failed_parent = pairs["parent"].isin(bars.index[failed])
-    parent = pairs["parent"].where(has_failed_parent & is_alone)
-    return pairs["at_failed"].fillna(parent).set_axis(pairs["at"]).dropna().astype(int)
-
-
 def with_words(scene: Scene, bars: pd.DataFrame) -> pd.DataFrame:
     """Add to some bars what the frames say of them, and a `note`.
 
     It is the error's message, what is known of an answer, or that there is no end, else empty.
     """
     bars = bars.join(scene.steps.loc[bars.index, WORDS])
-    bars["label"] = step_labels(bars)
     bars["agent_name"] = np.array(scene.agents, dtype=object)[bars["agent"]]
     is_live = scene.runs["status"].isin(["running", "interrupted"])[bars["run"]]
     endings = np.where(is_live, "still running", "no end recorded")
-    notes = scene.notes.reindex(bars.index, fill_value="")
-    notes = notes.where(~bars["is_open"], endings)
+    own = (bars["label"], bars["label"] + " failed")
+    is_explained = bars["error"].notna() & (bars["error"] != own[0]) & (bars["error"] != own[1])
+    notes = bars["error"].where(is_explained, "").where(~bars["is_open"], endings)
     waits = bars["kind"] == WAIT
     answers = _answers(scene.frames, bars.loc[waits, "step_id"])
     keys = zip(bars["run_id"], bars["step_id"], strict=True)

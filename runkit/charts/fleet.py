@@ -18,7 +18,17 @@ from runkit.analysis.decisions import decisions as count_decisions
 from runkit.charts.evidence import ARTIFACT, confidence, findings_of, is_output, sources
 from runkit.charts.fleet_time import budget, failed_steps, slowest_steps, spread, waits, why_slow
 from runkit.charts.needs_you import look_first
-from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, panel_of, percent, words_of
+from runkit.charts.panel import (
+    Panel,
+    agent_titles,
+    counts,
+    facts,
+    lasting,
+    oldest,
+    panel_of,
+    percent,
+    words_of,
+)
 from runkit.charts.stacked_bars import cross, stacked_bars, stacked_columns
 from runkit.tables.frames import Frames, status_counts
 from runkit.tables.problems import problem_counts
@@ -89,9 +99,9 @@ def in_short(f: Frames) -> Panel:
         "Problems in the data": problem_counts(f.problems).sum(),
         "Records read": f"{f.coverage.kept:,} of {f.coverage.seen:,}",
     }
-    oldest = f", the oldest for {lasting(asks['wait_s'].max())}" if len(asks) else ""
+    wait = f", oldest {oldest(asks)}" if len(asks) else ""
     sentence = (
-        f"{plural(len(runs), 'run')} ({words}); {plural(len(asks), 'question')} waiting{oldest}. "
+        f"{plural(len(runs), 'run')} ({words}); {plural(len(asks), 'question')} waiting{wait}. "
         f"{budget_words(*spent)}."
     )
     panel = panel_of("In short", sentence, facts(known), n=len(runs), what="runs", f=f)

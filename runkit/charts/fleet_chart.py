@@ -19,8 +19,8 @@ from runkit.charts.layout import figure_layout, row_axis
 from runkit.charts.style import LEGEND, SIZE, Trace, chosen_theme, faded, keep_private, lines
 from runkit.errors import UsageError
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, STATUSES, Theme, status
-from runkit.tables.frames import Frames
-from runkit.text import duration, moment, plural, run_label, short_id
+from runkit.tables.frames import Frames, unmeasured_waits
+from runkit.text import day, duration, moment, plural, run_label, short_id
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -108,7 +108,7 @@ def fleet_chart(
     check_zone(tz)
     keep_private()
     runs, theme = _runs(f, sort, tz), chosen_theme()
-    is_points, has_waits = len(runs) > MOST_ROWS, bool((runs["wait"] > 0).any())
+    is_points, has_waits = len(runs) > MOST_ROWS, bool(_has_waited(runs).any())
     missing = "a list" * has_list if is_points else "the work" * has_waits
     phone_note = f"A wide screen shows {missing}, too." if missing else ""
     heading = heading_of(theme, *_title(runs, title, sla_h), narrow_note=phone_note)
@@ -125,6 +125,11 @@ def fleet_chart(
     return go.Figure([_work(runs, theme), *_waits(runs, theme)], layout)
 
 
+def _has_waited(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Flag the runs with a wait, of known length or not."""
+    return (runs["wait"] > 0) | runs["waits_since"].notna()
+
+
 def check_hours(sla_h: object) -> None:
     """Refuse what is no length of a wait."""
     if not (isinstance(sla_h, int | float) and 0 < sla_h < float("inf")):
@@ -137,11 +142,14 @@ def _runs(f: Frames, sort: str, tz: str) -> pd.DataFrame:
     is_open = statuses == "interrupted"
     is_pending = f.interrupts["outcome"] == "pending"
     pending_s = f.interrupts[is_pending].groupby("run_id")["wait_s"].max()
+    waits_since = unmeasured_waits(f)
+    wait = f.runs["run_id"].map(pending_s).where(is_open).fillna(f.runs["waiting_s"])
     rank = {word: number for number, word in enumerate(ORDER)}
     runs = f.runs.assign(
         status=statuses,
         rank=statuses.map(rank).fillna(len(ORDER)),
-        wait=f.runs["run_id"].map(pending_s).where(is_open).fillna(f.runs["waiting_s"]),
+        wait=wait.mask(waits_since.notna()),
+        waits_since=waits_since,
         business=f.runs["business_name"].fillna(f.runs["agent_name"]).fillna(f.runs["agent"]),
         created_at=f.runs["created_at"].dt.tz_convert(tz),
     )
@@ -165,8 +173,12 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float | None) -> list[l
     failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
     work = completed["working_s"].dropna()
     n_over = (waiting["wait"] > sla_h * 3_600).sum() if sla_h else 0
+    n_unknown = int(waiting["waits_since"].notna().sum())
+    known = waiting["wait"].dropna()
+    ages = f", oldest {duration(known.max())}" if len(known) else ""
+    ages += f", {plural(n_unknown, 'unknown wait')}" if n_unknown else ""
     parts = {
-        f"{len(waiting):,} waiting, oldest {duration(waiting['wait'].max())}": len(waiting),
+        f"{len(waiting):,} waiting{ages}": len(waiting),
         f"{n_over:,} over {sla_h or 0:g} h": n_over,
         f"{len(failed):,} failed": len(failed),
         f"{len(running):,} running": len(running),
@@ -259,7 +271,7 @@ def _scales(runs: pd.DataFrame, has_waits: bool) -> dict[str, Any]:
 
 def _wait_range(runs: pd.DataFrame, text_share: float) -> list[float]:
     """The logarithms at the ends of the scale of waits."""
-    low, high = np.log10([LEAST_WAIT, max(LEAST_LOG_S, runs["wait"].max())]).tolist()
+    low, high = np.log10([LEAST_WAIT, np.nanmax([LEAST_LOG_S, runs["wait"].max()])]).tolist()
     return [low, low + (high - low) / (1 - text_share)]
 
 
@@ -281,9 +293,9 @@ def _work(runs: pd.DataFrame, theme: Theme) -> Trace:
 
 def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     """Draw waits: a line with a dot, open while a question is pending."""
-    runs = runs[runs["wait"] > 0]
+    runs = runs[_has_waited(runs)]
     is_open = runs["status"] == "interrupted"
-    ends, y = runs["wait"].clip(lower=LEAST_WAIT), runs["y"].tolist()
+    ends, y = runs["wait"].fillna(LEAST_WAIT).clip(lower=LEAST_WAIT), runs["y"].tolist()
     color = np.where(is_open, theme.wait, OTHER_COLOR).tolist()
     fill = np.where(is_open, theme.ground, OTHER_COLOR).tolist()
     place = {"xaxis": "x2", "yaxis": "y2"}
@@ -298,6 +310,8 @@ def _waits(runs: pd.DataFrame, theme: Theme) -> list[Trace]:
     mark = {"size": 9, "color": fill, "line": {"width": 2, "color": color}}
     look = place | {"mode": "markers+text", "textposition": "middle right", "marker": mark}
     texts = _durations(runs["wait"], is_open, theme)
+    unknown = zip(texts["text"], runs["waits_since"], strict=True)
+    texts["text"] = [words if pd.isna(since) else f"  since {day(since)}" for words, since in unknown]
     return [BARS | bars | place, lines(ends.tolist(), y, **look | texts | _hover(runs))]
 
 
@@ -311,8 +325,9 @@ def _points_layout(
     runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float | None, has_list: bool
 ) -> dict[str, Any]:
     """The layout of a point per run: when it was created, and how long it waited."""
-    ticks = {NO_WAIT: "no wait"} | TICKS
-    longest = max(LEAST_POINTS_S, runs["wait"].max() * 1.5)
+    has_unknown = runs["waits_since"].notna().any()
+    ticks = {NO_WAIT: "none or<br>unknown" if has_unknown else "no wait"} | TICKS
+    longest = np.nanmax([LEAST_POINTS_S, runs["wait"].max() * 1.5])
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
     beyond = across | {"y0": (sla_h or 0) * 3_600, "y1": 1e20}
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
@@ -375,7 +390,7 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
         n_others = runs["status"].isin([*LISTED]).sum() - len(own)
         first = own.sort_values(column, ascending=False, kind="stable")
         for run in first.head(max(least, MOST_LISTED - n_others)).to_dict("records"):
-            time = moment(run[column]) if word == "error" else f"{duration(run[column])} so far"
+            time = moment(run[column]) if word == "error" else _so_far(run)
             rows.append((plain(run["business"], NAME), plain(short_id(run["run_id"])), time))
     place = {"xref": "paper", "x": 1, "yref": "paper", "y": 1, "yanchor": "top"}
     columns = ((36, "left", theme.text), (242, "left", theme.muted), (LIST_PX - 16, "right", theme.text))
@@ -383,6 +398,12 @@ def _list(runs: pd.DataFrame, theme: Theme) -> list[dict[str, Any]]:
         note("<br>".join(words), color, SIZE, xshift=px, xanchor=side, align=side, **place)
         for words, (px, side, color) in zip(zip(*rows, strict=True), columns, strict=False)
     ]
+
+
+def _so_far(run: dict[Any, Any]) -> str:
+    """Return how long a run has waited, or since when if it is not known until when."""
+    since = run["waits_since"]
+    return f"{duration(run['wait'])} so far" if pd.isna(since) else f"since {day(since)}"
 
 
 def _band(theme: Theme, sla_h: float | None, corner: str, place: dict[str, Any]) -> list[dict[str, Any]]:
@@ -400,6 +421,8 @@ def _hover(runs: pd.DataFrame) -> dict[str, Any]:
     for run in runs.to_dict("records"):
         label = run_label(run["run_id"], run["business_name"], run["agent_name"])
         wait = f"{duration(run['wait'])} waiting" if run["wait"] > 0 else "no wait"
+        if pd.notna(run["waits_since"]):
+            wait = f"waiting {_so_far(run)}"
         state, work = plain(status(run["status"]), 30), f"{duration(run['working_s'])} work"
         texts.append(f"{bold(plain(label, 80))}<br>{state}<br>{work}, {wait}")
     return {"hovertext": texts, "hoverinfo": "text"}

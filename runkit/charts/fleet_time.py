@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.bars import step_labels
 from runkit.charts.panel import Panel, agent_titles, lasting, panel_of, percent
-from runkit.charts.run_time import PARTS, failures, step_names
+from runkit.charts.run_time import PARTS, step_names
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.contract import FINAL_STATUSES
 from runkit.style import MISSING
@@ -29,6 +28,7 @@ KIND = ["agent", "name"]
 OF_AGENT = "runs of agent"
 SPENT = ["duration_s", *PARTS]
 ASKED = ["n_answered", "n_pending", "n_lapsed"]
+NOT_KNOWN = "not known"
 SLOW = "Why it took this long"
 COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
 
@@ -105,16 +105,17 @@ def waits(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        The buckets fit the data. A pending question has waited until its run was read. What the policy
-        settled waited for nobody and is left out.
+        The buckets fit the data. A pending question has waited until its run was read; where nobody knows
+        when that was, `wait` is "not known". What the policy settled waited for nobody and is left out.
     """
     was_asked = f.interrupts["outcome"].isin(["answered", "pending", "lapsed"])
     questions = f.interrupts[was_asked].astype({"outcome": "str"})
-    waited = questions["wait_s"].fillna(0.0)
-    ends = _bucket_ends(waited)
+    waited = questions["wait_s"]
+    ends = _bucket_ends(waited.dropna())
     names = [f"{lasting(least)} to {lasting(most)}" for least, most in pairwise(ends)]
+    names += [NOT_KNOWN] * bool(waited.isna().any())
     n_of = {name: questions["outcome"].eq(name.removeprefix("n_")) for name in ASKED}
-    place = np.digitize(waited, ends[1:-1])
+    place = np.where(waited.isna(), len(names) - 1, np.digitize(waited, ends[1:-1]))
     questions = questions.assign(place=place, n_questions=1, **n_of)
     by = questions.groupby(["place", "agent"], dropna=False)
     numbers = by[["n_questions", *n_of]].sum().astype("int32")
@@ -136,7 +137,9 @@ def waits(f: Frames) -> Panel:
 
 
 def _bucket_ends(waited: pd.Series[float]) -> list[float]:
-    """Give 0, the round waits nearest to the quantiles, and the longest wait."""
+    """Give 0, the round waits nearest to the quantiles, and the longest wait; only 0 if there are none."""
+    if waited.empty:
+        return [0.0]
     longest = waited.max()
     quantiles = waited.clip(lower=1).quantile(np.arange(1, BUCKETS) / BUCKETS).dropna()
     bounds = {min(BOUNDS, key=lambda bound: abs(np.log(bound / wait))) for wait in quantiles}
@@ -158,7 +161,7 @@ def slowest_steps(f: Frames) -> Panel:
         settled is work. Times are the steps' own; `critical_s` and `total_s` are those of all runs together.
     """
     work = f.steps[(f.steps["n_children"] == 0) & ~is_wait(f.steps)]
-    by = work.assign(label=step_labels(work)).groupby(KIND, dropna=False)
+    by = work.groupby(KIND, dropna=False)
     kinds = by.agg(label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique"))
     kinds = kinds.astype({"n_steps": "int32", "n_runs": "int32"})
     kinds = kinds.join(spread(by["self_s"])).join(by["critical_s"].sum()).reset_index()
@@ -193,7 +196,8 @@ def failed_steps(f: Frames) -> Panel:
         A row for each agent, name, label and `error`, which is what an error step says of it; `run_id` is
         the newest run. Groups that failed with a step in them are left out.
     """
-    bad = failures(f).drop(columns="status").merge(f.runs[["run_id", "status"]], on="run_id")
+    bad = f.steps[f.steps["error"].notna()].drop(columns="status")
+    bad = bad.merge(f.runs[["run_id", "status"]], on="run_id")
     completed = bad["run_id"].where(bad["status"] == "completed")
     bad = bad.assign(completed=completed).sort_values("started_at", ascending=False)
     by = bad.groupby([*KIND, "label", "error"], dropna=False)
@@ -269,7 +273,6 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
 def _most_extra(f: Frames, run_id: str, others: pd.Series[str]) -> list[str]:
     """Name the step of a run whose own time is most above its median in other runs, if one is above."""
     work = f.steps[~is_wait(f.steps)]
-    work = work.assign(label=step_labels(work))
     by = work.groupby(["run_id", *KIND], dropna=False)
     spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
     usual = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)["self_s"].median()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from runkit.charts.axis import Axis, axis_of, check_zone
-from runkit.charts.bars import SECOND, WAIT, Scene, blocked, scene_of, step_labels, with_words
+from runkit.charts.bars import SECOND, WAIT, Scene, blocked, scene_of, with_words
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import Heading, run_heading, runs_heading
 from runkit.charts.hover import with_hover
@@ -184,5 +184,5 @@ def _heading(picture: Picture, title: str | None) -> Heading:
         return runs_heading(runs, picture.theme, title, picture.note)
     failing = bars[bars["is_failing"] & (runs["status"].iloc[0] == "error")]
     steps = picture.scene.steps.loc[failing.nlargest(1, "end").index]
-    label = next(iter(step_labels(steps)), None)
+    label = next(iter(steps["label"]), None)
     return run_heading(runs.iloc[0], picture.theme, label, title, picture.note)

@@ -88,7 +88,11 @@ def _run_line(letter: str, run: dict[Any, Any], theme: Theme, has_name: bool) ->
 def _totals(runs: pd.DataFrame) -> str:
     """How many runs have which status, and where their time went."""
     work, waiting = runs["working_s"].sum(), runs["waiting_s"].sum()
-    return f"{plain(status_counts(runs), LONGEST)}: {duration(work)} work, {duration(waiting)} waiting"
+    n_unknown = int(runs["waits_since"].notna().sum())
+    unknown = f", {plural(n_unknown, 'unknown wait')}" if n_unknown else ""
+    return (
+        f"{plain(status_counts(runs), LONGEST)}: {duration(work)} work, {duration(waiting)} waiting{unknown}"
+    )
 
 
 def _names(*words: object) -> list[str]:
@@ -111,6 +115,8 @@ def _time(run: Any, *, has_total: bool = True) -> str:
     parts = [f"{duration(work)} work"]
     if run["idle_s"] > SHOWN_IDLE * (total - waiting):
         parts.append(f"{duration(run['idle_s'])} idle")
-    if waiting:
+    if pd.notna(run["waits_since"]):
+        parts.append(bold(f"waiting since {moment(run['waits_since'])}"))
+    elif waiting:
         parts.append(bold(f"{duration(waiting)} waiting"))
     return (f"{whole}: " if has_total else "") + ", ".join(parts)

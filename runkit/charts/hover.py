@@ -55,7 +55,8 @@ def _time(bar: Any) -> str:
     whole = bar.end - bar.start
     is_own = bar.is_run or abs(whole - bar.self_s) < 0.05
     own = "" if is_own else f" (own time {duration(bar.self_s)})"
-    return duration(whole) + own if whole > 0 else "instant"
+    is_unmeasured = bar.kind == WAIT and bar.is_open and whole <= 0
+    return duration(whole) + own if whole > 0 else "not known how long," if is_unmeasured else "instant"
 
 
 def _state(bar: Any) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from runkit.charts.bars import step_labels
 from runkit.charts.evidence import findings_of, is_output
 from runkit.charts.panel import Panel, agent_titles, words_of
-from runkit.charts.run_time import failures
 from runkit.contract import FINAL_STATUSES
 from runkit.html_tables import MAX_ROWS
 from runkit.style import OUTCOMES
@@ -74,7 +72,7 @@ def needs_panels(f: Frames, *sizes: tuple[int, int]) -> list[Panel]:
     rows = pd.concat(parts, ignore_index=True)
     rows["reason"] = rows["label"].map(words_of).astype("str")
     ages = (f.runs["as_of"].max() - rows["since"]).dt.total_seconds().clip(lower=0)
-    rows["age_s"] = rows["age_s"].fillna(ages)
+    rows["age_s"] = rows["age_s"].where(rows["why"].eq("waiting"), ages)
     alike = rows["reason"].where(rows["why"].isin(ONE_ROW), rows.index.astype("str"))
     by = rows.groupby([rows["why"], alike])["run_id"]
     rows["n_runs"] = by.transform("nunique").clip(lower=1).astype("int32")
@@ -101,9 +99,13 @@ def _of_questions(f: Frames, runs: pd.DataFrame) -> Rows:
     questions = runs[["run_id", "ended_at"]].merge(f.interrupts, on="run_id")
     questions["since"] = questions["asked_at"]
     pending, expired = (questions[questions["outcome"] == word] for word in ("pending", "lapsed"))
-    pending = pending.assign(age_s=pending["wait_s"]).sort_values("wait_s", ascending=False)
+    pending = pending.assign(age_s=pending["wait_s"]).sort_values(
+        ["asked_at", "wait_s"], ascending=[True, False]
+    )
     unread = runs[runs["status"].eq("interrupted") & runs["n_pending"].eq(0)]
     unread = unread.assign(label="The question is not in the data", since=unread["updated_at"])
+    age_s = (unread["as_of"] - unread["since"]).dt.total_seconds()
+    unread["age_s"] = age_s.where(age_s > 0)
     settled = questions[questions["outcome"].isin(["auto_approve", "skip"])]
     ways = settled["outcome"].astype("str").map(OUTCOMES)
     return {
@@ -116,10 +118,9 @@ def _of_questions(f: Frames, runs: pd.DataFrame) -> Rows:
 def _of_runs(f: Frames, runs: pd.DataFrame) -> Rows:
     """Find runs that failed, completed with failed steps, or were slow, and errors in the data."""
     runs = runs.assign(since=runs["ended_at"])
-    steps = f.steps[f.steps["type"] == "error"].drop_duplicates("run_id").set_index("run_id")
     failed, done = (runs[runs["status"] == word] for word in ("error", "completed"))
-    labels = failed["run_id"].map(step_labels(steps)).astype("str").fillna("No step says why.")
-    bad = failures(f)
+    labels = failed["outcome"].fillna("No step says why.")
+    bad = f.steps[f.steps["error"].notna()]
     unread = f.problems[f.problems["severity"] == "error"]
     unread = unread.merge(runs[["run_id", "created_at"]], on="run_id", how="left")
     problems = unread["problem"].astype("str") + ": " + unread["detail"].fillna("")

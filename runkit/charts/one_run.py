@@ -11,10 +11,20 @@ from typing import Any
 import pandas as pd
 
 from runkit.answers import CONFIRMED, IN_DOUBT
-from runkit.charts.bars import step_labels
 from runkit.charts.evidence import evidence, findings_of, found, is_output, sources_of
-from runkit.charts.panel import Panel, agent_titles, counts, facts, lasting, panel_of, quoted, words_of
-from runkit.charts.run_time import STEP, budget, critical_path, has_failed, slowest_steps, timeline
+from runkit.charts.panel import (
+    Panel,
+    agent_titles,
+    counts,
+    facts,
+    lasting,
+    oldest,
+    panel_of,
+    quoted,
+    waited,
+    words_of,
+)
+from runkit.charts.run_time import STEP, budget, critical_path, slowest_steps, timeline
 from runkit.contract import FINAL_STATUSES
 from runkit.models import Run
 from runkit.style import MISSING, OUTCOMES, status
@@ -103,12 +113,13 @@ def outcome(f: Frames) -> str:
     pending = f.interrupts[f.interrupts["outcome"] == "pending"].sort_values("asked_at")
     output = rows[is_output(rows)]
     if run["status"] == "error":
-        errors = step_labels(f.steps[f.steps["type"] == "error"])
-        why = quoted(errors.iloc[0], 200) if len(errors) else "No step says why."
+        why = "No step says why." if pd.isna(run["outcome"]) else quoted(run["outcome"], 200)
         return f"No result: the review failed. {why}"
     if len(pending):
         first = pending.iloc[0]
-        return f"Waiting for a reviewer for {lasting(first['wait_s'])}: {quoted(first['label'], 200)}"
+        wait = waited(first["wait_s"], first["asked_at"])
+        wait = wait if pd.isna(first["wait_s"]) else f"for {wait}"
+        return f"Waiting for a reviewer {wait}: {quoted(first['label'], 200)}"
     if len(output):
         first = output.iloc[0]
         words = f"{quoted(first['title'])}, {words_of(first['confidence'])} confidence"
@@ -183,7 +194,7 @@ def people(f: Frames, answers: pd.DataFrame | None = None) -> Panel:
     known["answer"] = known["answer"].map(_answer).astype("str")
     table = questions[names].join(known)
     outcomes = questions["outcome"].astype("str").replace(OUTCOMES).str.lower()
-    longest = lasting(questions["wait_s"].max())
+    longest = oldest(questions) if len(questions) else MISSING
     sentence = f"{plural(len(questions), 'question')}: {counts(outcomes)}. Longest wait: {longest}."
     table = table.sort_values("asked_at", ignore_index=True)
     return panel_of("Questions to reviewers", sentence, table, n=len(table), what="questions", f=f)
@@ -204,7 +215,7 @@ def _plain(value: object) -> str:
 
 
 def failed(f: Frames) -> Panel:
-    """Show what failed in one run: its errors, and the steps of work that failed with them.
+    """Show what failed in one run: the steps that are the cause of a failure, each with its error.
 
     Parameters
     ----------
@@ -214,7 +225,8 @@ def failed(f: Frames) -> Panel:
     Returns
     -------
     Panel
-        `summary` is what the step's artifacts say, `within` the nearest step around it that failed too.
+        `summary` is what the artifacts of the step, or of its error step, say, `within` the nearest step
+        around it that failed, too.
 
     Raises
     ------
@@ -222,22 +234,20 @@ def failed(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    steps = f.steps.sort_values("order").assign(label=step_labels(f.steps))
-    rows = steps[has_failed(steps)]
-    is_error = rows["type"] == "error"
-    rows = pd.concat([rows[is_error], rows[~is_error]])
-    findings = f.artifacts.dropna(subset=["step_id", "summary"])
-    summaries = findings.groupby("step_id")["summary"].agg(" ".join)
-    table = rows[[*STEP, "completed_at"]].assign(
+    steps = f.steps.sort_values("order")
+    rows = steps[steps["error"].notna()]
+    noted = f.artifacts.merge(steps[["step_id", "label"]], on="step_id").dropna(subset="summary")
+    by_step, by_label = (noted.groupby(key)["summary"].agg(" ".join) for key in ("step_id", "label"))
+    summaries = rows["step_id"].map(by_step).fillna(rows["error"].map(by_label))
+    table = rows[[*STEP, "error", "completed_at"]].assign(
         completed_at=rows["completed_at"].fillna(rows["started_at"]),
-        summary=rows["step_id"].map(summaries).astype("str"),
-        within=_failed_around(rows, steps[steps["status"] == "error"]),
+        summary=summaries.astype("str"),
+        within=_failed_around(rows, steps[steps["is_failed"]]),
     )
-    n_errors = int(is_error.sum())
-    first = quoted(table["label"].iloc[0], 200) if len(table) else ""
-    sentence = f"{plural(n_errors, 'error')}, {plural(len(rows) - n_errors, 'failed step')}. First: {first}."
+    first = quoted(table["error"].iloc[0], 200) if len(table) else ""
+    sentence = f"{plural(len(rows), 'failed step')}. First: {first}."
     table = table.reset_index(drop=True)
-    return panel_of("What failed", sentence, table, n=len(table), what="errors, no failed steps", f=f)
+    return panel_of("What failed", sentence, table, n=len(table), what="failed steps", f=f)
 
 
 def _failed_around(rows: pd.DataFrame, broken: pd.DataFrame) -> pd.Series[str]:
@@ -269,7 +279,7 @@ def open_items(f: Frames) -> Panel:
     """
     f = one_run(f, "f")
     run, rows = f.runs.iloc[0], findings_of(f)
-    steps = f.steps.assign(item=step_labels(f.steps))
+    steps = f.steps.assign(item=f.steps["label"])
     asks = f.interrupts.rename(columns={"label": "item", "asked_at": "since", "wait_s": "open_s"})
     waiting, expired = (asks[asks["outcome"] == word] for word in ("pending", "lapsed"))
     is_over, is_asking = run["status"] in FINAL_STATUSES, run["status"] == "interrupted"

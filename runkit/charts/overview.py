@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader
 from runkit.charts.axis import check_zone
 from runkit.charts.fleet_chart import check_hours, fleet_chart
 from runkit.charts.needs_you import EACH, needs_panels
-from runkit.charts.panel import Panel, bundle, lasting, show
+from runkit.charts.panel import Panel, bundle, lasting, oldest, show, waited
 from runkit.client import Client
 from runkit.errors import ApiError, UsageError
 from runkit.html_tables import MAX_ROWS, with_labels
@@ -30,7 +30,7 @@ MOST_NEEDS = 8  # rows; the panel `fleet.look_first` has more
 STATIC = Path(__file__).parent / "static"
 STYLE = css_variables(".runkit-overview") + static_file(STATIC / "overview.css")
 TEMPLATES = Environment(loader=FileSystemLoader(STATIC), autoescape=True, finalize=esc)
-TEMPLATES.filters |= {"lasting": lasting, "plural": plural, "repr": repr, "status": status}
+TEMPLATES.filters |= {"lasting": lasting, "waited": waited, "plural": plural, "repr": repr, "status": status}
 HEADS = ("Next step", "Business", "Reason", "Status", "Age")
 
 
@@ -170,10 +170,10 @@ def tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, 
     n_done, n_low = plural(len(done), "completed run"), (done["confidence"] == "low").sum()
     is_cut = n_all is not None and n_all > len(runs)
     newest = f"newest {len(runs):,} of {n_all:,}" if is_cut else "all runs"
-    open_s = f.interrupts.loc[f.interrupts["outcome"] == "pending", "wait_s"]
-    n_over = (open_s > sla_h * 3_600).sum()
-    oldest = f"oldest {lasting(open_s.max())} · {n_over:,} over {sla_h:g} h"
-    waits = oldest if len(open_s) else "none"
+    pending = f.interrupts[f.interrupts["outcome"] == "pending"]
+    waits = f"oldest {oldest(pending)}" if len(pending) else "none"
+    if pending["wait_s"].notna().any():
+        waits += f" · {(pending['wait_s'] > sla_h * 3_600).sum():,} over {sla_h:g} h"
     of_runs = f"of {plural(len(runs), 'run')}"
     return (
         Tile("Runs", f"{len(runs):,}", newest),

@@ -12,7 +12,18 @@ import pandas as pd
 
 from runkit.html_tables import MAX_ROWS, df_to_html, share, with_labels, without_blanks
 from runkit.style import MISSING
-from runkit.text import Markup, agent_title, block, duration, moment, plural, shorten, static_file, visible
+from runkit.text import (
+    Markup,
+    agent_title,
+    block,
+    day,
+    duration,
+    moment,
+    plural,
+    shorten,
+    static_file,
+    visible,
+)
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -159,6 +170,19 @@ def agent_titles(agents: pd.Series[Any]) -> pd.Series[str]:
 def lasting(seconds: Any) -> str:
     """Give a duration; a dash if it is missing."""
     return MISSING if pd.isna(seconds) else duration(seconds)
+
+
+def waited(wait_s: Any, asked_at: Any) -> str:
+    """Return how long a question has waited, or since when where it is not known until when; else a dash."""
+    return f"since {day(asked_at)}" if pd.isna(wait_s) and pd.notna(asked_at) else lasting(wait_s)
+
+
+def oldest(questions: pd.DataFrame) -> str:
+    """Return the longest wait of some questions, and how many waits are not known."""
+    n_unknown = int(questions["wait_s"].isna().sum())
+    words = waited(questions["wait_s"].max(), questions["asked_at"].min())
+    is_mixed = 0 < n_unknown < len(questions)
+    return f"{words}, {plural(n_unknown, 'unknown wait')}" if is_mixed else words
 
 
 def signed(seconds: float) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit import timing
-from runkit.charts.bars import GROUP, LETTERS, Scene, each, step_labels
+from runkit.charts.bars import GROUP, LETTERS, Scene, each
 from runkit.charts.labels import bold, plain
 from runkit.timing import Ints
 
@@ -49,7 +49,7 @@ def tree(scene: Scene, most_px: int) -> Rows:
 def tree_labels(scene: Scene, bars: pd.DataFrame) -> list[str]:
     """The labels of bars in a tree: groups are bold, steps in them indented."""
     texts = []
-    labels = step_labels(scene.steps.loc[bars.index])
+    labels = scene.steps.loc[bars.index, "label"]
     for bar, label in zip(each(bars), labels, strict=True):
         words = plain(label, LABEL)
         indent = INDENT * min(bar.depth, DEEPEST_INDENT)

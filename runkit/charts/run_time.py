@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from runkit.charts.bars import scene_of, step_labels
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import Panel, agent_titles, lasting, panel_of, percent, quoted
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
@@ -25,27 +24,7 @@ STEP = ["step_id", "label", "agent", "type"]  # what names a step in a table
 def step_names(steps: pd.DataFrame) -> list[str]:
     """Name steps by their label and their agent, as labels alone repeat; a cut name keeps its label."""
     agents = agent_titles(steps["agent"]).fillna(MISSING)
-    labels = step_labels(steps).fillna(MISSING)
-    return [f"{label} ({agent})" for agent, label in zip(agents, labels, strict=True)]
-
-
-def has_failed(steps: pd.DataFrame) -> pd.Series[bool]:
-    """Which steps are errors, or work that failed; groups that failed with a step in them are not."""
-    is_work = steps["n_children"] == 0
-    return steps["type"].eq("error") | (steps["status"].eq("error") & is_work)
-
-
-def failures(f: Frames) -> pd.DataFrame:
-    """Give the steps of work that failed, each failure once.
-
-    As in the Gantt chart, an instant error step that explains a failed step is its `error`, and no failure of
-    its own.
-    """
-    scene = scene_of(f, "relative", "agent", is_tree=False)
-    is_failing = scene.bars["is_failing"]
-    rows = scene.steps.loc[scene.bars.index[is_failing]]
-    errors = scene.notes.reindex(rows.index).astype("str")
-    return rows.assign(label=step_labels(rows), error=errors)
+    return [f"{label} ({agent})" for agent, label in zip(agents, steps["label"], strict=True)]
 
 
 def timeline(f: Frames) -> Panel:
@@ -73,7 +52,7 @@ def timeline(f: Frames) -> Panel:
     depths = steps["depth"].clip(upper=DEEPEST)
     indent = depths.map(lambda depth: "· " * depth).astype("str")
     table = steps[[*STEP, "status", "duration_s", "is_critical"]]
-    table = table.assign(label=indent + step_labels(steps).fillna(MISSING))
+    table = table.assign(label=indent + steps["label"])
     table.insert(5, "started_s", (steps["started_at"] - origin).dt.total_seconds())
     return Panel("Timeline", str(figure.layout.meta["summary"]), table, figure)
 
@@ -136,7 +115,7 @@ def critical_path(f: Frames) -> Panel:
     whole = f.runs["duration_s"].fillna(0.0).iloc[0]
     path = f.steps[f.steps["critical_s"] > 0]
     path = path.sort_values(["critical_s", "order"], ascending=[False, True])
-    table = path[[*STEP, "critical_s"]].assign(label=step_labels(path))
+    table = path[[*STEP, "critical_s"]]
     between_s = whole - table["critical_s"].sum()
     if len(table) and between_s > LEAST_S:
         between = pd.DataFrame({"label": ["between steps"], "critical_s": [between_s]})
@@ -176,7 +155,7 @@ def slowest_steps(f: Frames) -> Panel:
     work = f.steps[is_work & (f.steps["self_s"] > 0)]
     slow = work.sort_values(["self_s", "order"], ascending=[False, True]).head(SLOWEST)
     table = slow[[*STEP, "status", "self_s"]].assign(
-        label=step_labels(slow), is_critical=slow["is_critical"] & (slow["critical_s"] > 0)
+        is_critical=slow["is_critical"] & (slow["critical_s"] > 0)
     )
     slowest, total = slow["self_s"].sum(), work["self_s"].sum()
     sentence = (

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from runkit.charts import one_run, run_time
-from runkit.charts.bars import step_labels
 from runkit.charts.evidence import matched
 from runkit.charts.gantt import gantt
 from runkit.charts.panel import Panel, counts, in_words, panel_of, quoted, signed
@@ -125,7 +124,6 @@ def parting(f: Frames) -> Panel:
     """
     pair = _two_runs(f)
     both = [side.steps.sort_values("order", ignore_index=True) for side in pair]
-    both = [steps.assign(label=step_labels(steps)) for steps in both]
     difference = first_difference(*both) if _have_steps(pair) else None
     places = difference or (None, None)
     rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip(both, places, strict=True)]
@@ -168,7 +166,7 @@ def steps(f: Frames) -> Panel:
     pair = _two_runs(f)
     every = pd.concat([side.steps for side in pair]).drop_duplicates(["agent", "name"])
     table = compare(*pair)  # a row for each agent and name too, in the same order
-    table.insert(0, "label", step_labels(every).array)
+    table.insert(0, "label", every["label"].array)
     if not _have_steps(pair):
         return Panel("Step by step", NOT_COMPARED, table.iloc[:0][COMPARED])
     table = _largest_first(table, "total_s_diff").reset_index(drop=True)

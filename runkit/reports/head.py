@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pandas as pd
-
 from runkit.charts import one_run
 from runkit.charts.overview import Tile, tiles
-from runkit.charts.panel import lasting
+from runkit.charts.panel import lasting, oldest
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
 from runkit.contract import CONFIDENCES, FINAL_STATUSES, RESOLUTIONS
 from runkit.reports.bundle import ReportData, heading
@@ -71,7 +69,7 @@ def _side(f: Frames) -> dict[str, Any]:
     return {
         "run": run,
         "time": ", ".join(_time(run)),
-        "errors": one_run.failed(f).table["label"].tolist(),
+        "errors": one_run.failed(f).table["error"].tolist(),
         "asks": records(asks[asks["outcome"] == "pending"].sort_values("asked_at")),
         "outputs": records(found[found["origin"] == "output"]),
     }
@@ -92,9 +90,9 @@ def _time(run: dict[Any, Any]) -> tuple[str, str]:
 def _totals(f: Frames) -> dict[str, Any]:
     """Describe how many runs ended, in one line."""
     n_waiting, n_failed = ((f.runs["status"] == word).sum() for word in ("interrupted", "error"))
-    open_s = f.interrupts.loc[f.interrupts["outcome"] == "pending", "wait_s"].max()
-    oldest = f", oldest {duration(open_s)}" if pd.notna(open_s) else ""
-    words = [f"{n_waiting:,} waiting{oldest}"] if n_waiting else []
+    pending = f.interrupts[f.interrupts["outcome"] == "pending"]
+    wait = f", oldest {oldest(pending)}" if len(pending) else ""
+    words = [f"{n_waiting:,} waiting{wait}"] if n_waiting else []
     words += [f"{n_failed:,} failed"] if n_failed else []
     color = "attention" if n_waiting else "fail" if n_failed else "neutral"
     return {"color": color, "headline": " · ".join(words) or "You're all caught up"}

@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, Template
 
 from runkit.charts import one_run
-from runkit.charts.panel import lasting, when, words_of
+from runkit.charts.panel import lasting, waited, when, words_of
 from runkit.contract import FINAL_STATUSES
 from runkit.html_tables import df_to_html, without_blanks
 from runkit.style import CONFIDENCE_COLORS, TIERS, UNKNOWN_TIER, status
@@ -42,6 +42,7 @@ _FILTERS = {
     "plural": plural,
     "short_id": short_id,
     "status": status,
+    "waited": waited,
     "when": when,
     "words": words_of,
 }

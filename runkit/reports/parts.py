@@ -153,7 +153,7 @@ def nothing(data: ReportData) -> Part | None:
         "No findings.": own_findings(data.frames).empty,
         "No questions to reviewers.": asks.empty,
         "No errors.": run["has_steps"] and run["n_errors"] == 0 and run["status"] != "error",
-        "Nothing open.": not is_open,
+        "No questions waiting.": not is_open,
     }
     words = " ".join(word for word, is_so in lacks.items() if is_so)
     return Part("line", words=words) if words else None
@@ -200,24 +200,26 @@ def _step_events(f: Frames) -> Iterator[dict[str, Any]]:
     level = sizes[sizes > 1].index.min()
     steps = f.steps[f.steps["depth"].eq(level) & f.steps["type"].ne("interrupt")]
     for step in records(steps.dropna(subset="started_at")):
-        line = {"at": step["started_at"], "label": step["label"] or step["name"], "rank": 2}
-        if step["type"] == "error":
-            line |= {"note": "failed", "kind": "fail"}
+        line = {"at": step["started_at"], "label": step["label"], "rank": 2}
+        if step["is_failed"]:
+            line |= {"note": "✕ failed", "kind": "fail"}
         yield {"note": lasting(step["duration_s"]), "seconds": step["duration_s"]} | line
 
 
 def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
     """Give two lines for each question: when it was asked, and how it ended; one if policy decided it."""
-    for ask in records(f.interrupts.dropna(subset=["asked_at", "wait_s"])):
+    for ask in records(f.interrupts.dropna(subset="asked_at")):
         asked = {"at": ask["asked_at"], "label": words_of(ask["label"]), "rank": 1}
         ending, wait = outcome_words(ask["kind"], ask["outcome"], ask["decision"]), lasting(ask["wait_s"])
         if ask["outcome"] in RESOLUTIONS:
             yield asked | {"note": ending.lower()}
             continue
+        yield asked | {"label": f"Asked a reviewer: {asked['label']}", "kind": "question"}
+        if ask["wait_s"] is None:
+            continue
         by = f" by {ask['answered_by']}" if ask["answered_by"] else ""
         note = f"{wait} so far" if ask["outcome"] == "pending" else f"after {wait}"
         at = ask["asked_at"] + pd.Timedelta(ask["wait_s"], "s")
-        yield asked | {"label": f"Asked a reviewer: {asked['label']}", "kind": "question"}
         yield asked | {"at": at, "label": f"{ending}{by}", "note": note, "kind": "question"}
 
 

@@ -22,7 +22,7 @@ from runkit.models import Run, Step
 from runkit.steptree import FlatSteps, flatten, kind, link
 from runkit.tables import findings, validate
 from runkit.tables.problems import Problems
-from runkit.tables.schema import COLUMNS
+from runkit.tables.schema import COLUMNS, TEXT
 from runkit.tables.sources import Record, reject_reason
 from runkit.tables.validate import NEVER, Chunk, count, is_word, take, text
 from runkit.text import agent_title, brief
@@ -33,13 +33,17 @@ _NO_TIMES = np.zeros(0, np.int64)
 
 
 class Runs(NamedTuple):
-    """The valid runs of a batch. Times are in microseconds; a run that has not started spans 0 to 0."""
+    """The valid runs of a batch. Times are in microseconds; a run that has not started spans 0 to 0.
+
+    A run is undated if it is open and nobody knows when it was read.
+    """
 
     problems: Problems
     records: list[Record]
     text: dict[str, pa.Array]
     time: dict[str, Ints]
     has_steps: Flags
+    is_undated: Flags = _NO_TIMES != 0
     as_of: Ints = _NO_TIMES
     start: Ints = _NO_TIMES
     end: Ints = _NO_TIMES
@@ -118,6 +122,7 @@ def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
     columns, valid = validate.read_columns(Run, fields, note)
     columns.text["status"] = validate.map_words(columns.text["status"], contract.current_status)
     kept = [candidates[position] for position in valid.tolist()]
+    columns.text["agent"] = text(contract.agent_of(record.raw) for record in kept)
     for record in kept:
         _check_parts(record, problems)
     has_steps = np.array([_has_steps(record.raw) for record in kept], np.bool_)
@@ -175,6 +180,7 @@ def _read_steps(runs: Runs) -> Steps:
         texts = {name: take(values, rows) for name, values in texts.items()}
         times = {name: values[rows] for name, values in times.items()}
     texts["agent"] = pc.coalesce(texts["agent"], texts.pop("graph"))
+    texts["label"] = _labels(texts)
     texts["status"] = validate.map_words(texts["status"], contract.current_status)
     is_interrupt = is_word(texts["type"], "interrupt").tolist()
     pairs = zip(steps.records, is_interrupt, strict=True)
@@ -182,7 +188,32 @@ def _read_steps(runs: Runs) -> Steps:
     texts["resolution"] = text(resolutions)
     steps = steps._replace(text=texts, time=times)
     _compare_parents(steps)
+    _note_contradictions(steps)
     return steps
+
+
+def _labels(texts: dict[str, pa.Array]) -> pa.Array:
+    """Return the label of each step, else its name, else its type."""
+    names = [texts[name] for name in ("label", "name")]
+    is_blank = [pc.equal(pc.utf8_trim_whitespace(values), "") for values in names]
+    missing = pa.scalar(None, TEXT)
+    known = [pc.if_else(blank, missing, values) for blank, values in zip(is_blank, names, strict=True)]
+    return pc.coalesce(*known, texts["type"])
+
+
+def _note_contradictions(steps: Steps) -> None:
+    """Note steps whose fields contradict each other or their run."""
+    status, runs = steps.text["status"], steps.runs
+    is_open = steps.time["completed_at"] == NEVER
+    is_question = is_word(steps.text["type"], "interrupt")
+    is_running, is_completed = is_word(status, "running"), is_word(status, "completed")
+    is_over = is_word(runs.text["status"], *contract.FINAL_STATUSES)[steps.run]
+    is_late = is_open & ~is_completed & ~is_question & is_over
+    _note_all(steps, is_running & ~is_open, "contradiction", "status is running, but completed_at is set")
+    _note_all(steps, is_completed & is_open, "contradiction", "status is completed, without completed_at")
+    _note_all(steps, is_late, "contradiction", "has not ended, but its run has")
+    detail = "a question of status error; read as expired, not as answered"
+    _note_all(steps, is_question & is_word(status, "error"), "contradiction", detail)
 
 
 def _link_all(flats: Sequence[FlatSteps], run: Ints, valid: Ints) -> list[FlatSteps]:
@@ -227,7 +258,7 @@ def _compare_parents(steps: Steps) -> None:
 
 def _measure(steps: Steps, as_of: int | None) -> Steps:
     """Add start and end of runs and steps; what is open ends at `as_of`."""
-    runs = steps.runs._replace(as_of=_as_of(steps, as_of))
+    runs = _with_as_of(steps, as_of)
     started, ended = runs.time["started_at"], runs.time["ended_at"]
     is_started, has_ended = started != NEVER, ended != NEVER
     last = np.where(has_ended, ended, runs.as_of)
@@ -265,19 +296,23 @@ def _note_outside(steps: Steps) -> None:
     _note_all(steps, is_outside, "outside_run", detail)
 
 
-def _as_of(steps: Steps, as_of: int | None) -> Ints:
-    """Give the time up to which each run is measured: the argument, else when it was read, else its newest.
+def _with_as_of(steps: Steps, moment: int | None) -> Runs:
+    """Add the time up to which each run is measured: the argument, else when it was read, else its newest.
 
     It is never a maximum over several runs, so that a run's numbers do not depend on the other runs.
     """
-    time = steps.runs.time
-    if as_of is not None:
-        return np.full_like(time["created_at"], as_of)
+    runs, time = steps.runs, steps.runs.time
     newest = np.max([time[name] for name in ("created_at", "updated_at", "started_at", "ended_at")], axis=0)
     for name in ("started_at", "completed_at"):
         np.maximum.at(newest, steps.run, steps.time[name])
+    argument = np.full_like(newest, NEVER if moment is None else moment)
+    is_early = (argument < newest) & (argument != NEVER)
+    _note_all(runs, is_early, "contradiction", "as_of is before the newest time of the run; not used")
     read_at = time["read_at"]
-    return np.where(read_at != NEVER, read_at, newest)
+    known = np.where(is_early | (argument == NEVER), read_at, argument)
+    is_over = is_word(runs.text["status"], *contract.FINAL_STATUSES)
+    is_unknown = known == NEVER
+    return runs._replace(as_of=np.where(is_unknown, newest, known), is_undated=is_unknown & ~is_over)
 
 
 # ----------------------------------------------------------------------------------------------- columns
@@ -307,7 +342,65 @@ def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
         "n_children": count(parent, n),
         "n_artifacts": count(artifacts["step"], n),
         "result": _results(steps),
+        **_failures(run, parent, start, end, steps.text)._asdict(),
     }
+
+
+class Failures(NamedTuple):
+    """Of each step whether it failed, and the text of the failure where it is the cause."""
+
+    is_failed: Flags
+    error: pa.Array
+
+
+def _failures(run: Ints, parent: Ints, start: Ints, end: Ints, texts: dict[str, pa.Array]) -> Failures:
+    """Find the steps that failed, and the causes among them.
+
+    A step fails if its type or its status is `error`; a question does not: a wait is not an error. A cause is
+    a failed step without a failed child. An instant error step that explains a failed step is no cause of its
+    own: its label is the error of that step.
+    """
+    is_error = is_word(texts["type"], "error")
+    is_question = is_word(texts["type"], "interrupt")
+    is_failed = (is_error | is_word(texts["status"], "error")) & ~is_question
+    is_note = is_error & (end <= start) & (count(parent, len(run)) == 0)
+    explained = _explained(run, parent, end, is_failed, is_note)
+
+    failed = [step for step in np.flatnonzero(is_failed).tolist() if step not in explained]
+    failed_child = {int(parent[step]): step for step in failed}
+    notes: dict[int, int] = {}
+    for note, step in explained.items():
+        while step in failed_child:
+            step = failed_child[step]
+        notes[step] = note
+    errors: list[str | None] = [None] * len(run)
+    for step in failed:
+        if step not in failed_child:
+            is_own = bool(is_error[step]) or step in notes
+            label = texts["label"][notes.get(step, step)].as_py()
+            errors[step] = label if is_own else f"{label} failed"
+    return Failures(is_failed, text(errors))
+
+
+def _explained(run: Ints, parent: Ints, end: Ints, is_failed: Flags, is_note: Flags) -> dict[int, int]:
+    """Return the step that each instant error step explains, as far as there is one.
+
+    It is the sibling that failed last before it, else the parent if that failed without other child steps.
+    """
+    siblings: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for step in np.flatnonzero(is_failed).tolist():
+        siblings[int(run[step]), int(parent[step])].append(step)
+    n_others = count(parent[~is_note], len(run))
+    explained = {}
+    for (_, group), steps in siblings.items():
+        failed_group = group if group >= 0 and is_failed[group] and not n_others[group] else None
+        last = None
+        for step in sorted(steps, key=lambda step: (end[step], is_note[step])):
+            if not is_note[step]:
+                last = step
+            elif (step_explained := failed_group if last is None else last) is not None:
+                explained[step] = step_explained
+    return explained
 
 
 def _results(steps: Steps) -> pa.Array:
@@ -330,7 +423,7 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     is_started = started != NEVER
     queued = started - runs.time["created_at"]
     steps, interrupts = chunks["steps"], chunks["interrupts"]
-    is_error = is_word(steps["type"], "error")
+    is_error = steps["error"].is_valid().to_numpy(zero_copy_only=False)
     is_pending = is_word(interrupts["outcome"], findings.PENDING)
     title = validate.map_words(runs.text["agent"], agent_title)
     requesters = [record.raw.get("requester") for record in runs.records]
@@ -350,8 +443,39 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
         "has_steps": runs.has_steps,
         "n_errors": count(steps["run"][is_error], n),
         "n_pending": count(interrupts["run"][is_pending], n),
+        "outcome": text(_outcomes(runs, chunks)),
         "confidence": findings.extreme_word(*outputs, n, contract.CONFIDENCES, "max"),
+        "is_undated": runs.is_undated,
     }
+
+
+def _outcomes(runs: Runs, chunks: dict[str, Chunk]) -> list[str | None]:
+    """Return how each run ended: by an error, in a question, or with the title of its last output."""
+    steps, interrupts, artifacts = (chunks[name] for name in ("steps", "interrupts", "artifacts"))
+    errors = _by_run(steps["run"], steps["error"])
+    labels = pc.coalesce(interrupts["label"], interrupts["kind"])
+    questions = _by_run(interrupts["run"], labels, is_word(interrupts["outcome"], findings.PENDING))
+    titles = _by_run(artifacts["run"], artifacts["title"], is_word(artifacts["origin"], findings.OUTPUT))
+    outcomes: list[str | None] = []
+    for run, status in enumerate(runs.text["status"].to_pylist()):
+        if status == "error":
+            outcomes.append(errors[run][0] if run in errors else None)
+        elif run in questions:
+            outcomes.append(questions[run][0])
+        else:
+            *others, last = titles.get(run, [""])
+            outcomes.append(f"{last} +{len(others)}" if others else last or None)
+    return outcomes
+
+
+def _by_run(run: Ints, values: pa.Array, is_chosen: Flags | None = None) -> dict[int, list[str]]:
+    """Collect the texts of each run; missing ones and those that are not chosen are left out."""
+    chosen = values.is_valid().to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(chosen if is_chosen is None else chosen & is_chosen)
+    texts: dict[int, list[str]] = defaultdict(list)
+    for number, value in zip(run[rows].tolist(), take(values, rows).to_pylist(), strict=True):
+        texts[number].append(value)
+    return texts
 
 
 def _budget(steps: Steps) -> Chunk:

@@ -91,9 +91,8 @@ def first_difference(a: pd.DataFrame, b: pd.DataFrame) -> Difference | None:
 
 def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
     """Give for each step the values that are compared."""
-    has_failed = ((steps["type"] == "error") | (steps["status"] == "error")).tolist()
     columns = [steps[name].astype("object").where(steps[name].notna(), None).tolist() for name in COMPARED]
-    return list(zip(*columns, has_failed, strict=True))
+    return list(zip(*columns, steps["is_failed"], strict=True))
 
 
 def _sums(steps: pd.DataFrame) -> pd.DataFrame:
@@ -122,5 +121,4 @@ def _describe(steps: pd.DataFrame, position: int | None) -> str:
     if position is None:
         return f"ends after step {len(steps)}"
     step = steps.iloc[position]
-    label = shorten(str(step["name"] if pd.isna(step["label"]) else step["label"]))
-    return f"step {position + 1}, {label} ({step['type']}, {step['status']})"
+    return f"step {position + 1}, {shorten(step['label'])} ({step['type']}, {step['status']})"

@@ -6,7 +6,7 @@ The API shows an interrupt as an item of `run.interrupts` while it is pending, a
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from runkit import contract
-from runkit.contract import Json
+from runkit.contract import Json, interrupt_value
 from runkit.models import Artifact, Interrupt, Source
 from runkit.steptree import kind
 from runkit.tables.schema import ORIGINS, OUTCOMES, TEXT
@@ -68,25 +68,30 @@ def _question(steps: Steps, run: int, position: int, item: Json | None = None) -
         interrupt_id = _text_or_none(result.get("interrupt_id")) if isinstance(result, dict) else None
         if isinstance(artifacts, list):
             value = {"proposals": [{"artifacts": [one]} for one in artifacts]}
+    has_failed = step.get("status") in ("error", "failed")
     if item is not None:
-        interrupt_id, value = item["id"], item["value"] or value
+        interrupt_id, value = _id(item), interrupt_value(item) or value
         agent, label = _agent(item) or agent, _label(item) or label
     if resolution in contract.RESOLUTIONS:
         outcome = str(resolution)
-    elif item is None and not is_open:
-        outcome = ANSWERED
+    elif item is None and (has_failed or not is_open):
+        outcome = LAPSED if has_failed else ANSWERED
     else:
         is_finished = steps.runs.text["status"][run].as_py() in contract.FINAL_STATUSES
         outcome = LAPSED if is_finished else PENDING
     return Question(run, position, item, step, interrupt_id, agent, label, value, is_open, outcome)
 
 
+def _id(item: Json) -> str | None:
+    return _text_or_none(item.get("id"))
+
+
 def _agent(item: Json) -> str | None:
-    return _text_or_none(item.get("agent")) or _text_or_none(item["value"].get("agent"))
+    return _text_or_none(item.get("agent")) or _text_or_none(interrupt_value(item).get("agent"))
 
 
 def _label(item: Json) -> str | None:
-    return _text_or_none(item["value"].get("label"))
+    return _text_or_none(interrupt_value(item).get("label"))
 
 
 def _text_or_none(value: object) -> str | None:
@@ -110,8 +115,10 @@ def read_questions(steps: Steps) -> list[Question]:
         questions += [_question(steps, run, -1, item) for item in unmatched]
         if runs.has_steps[run]:
             for item in unmatched:
-                detail = f"no step of the run matches interrupt {brief(item['id'])}"
+                detail = f"no step of the run matches interrupt {brief(_id(item))}"
                 runs.note(run, "unpaired_interrupt", detail, "interrupts")
+        elif not items[run] and runs.text["status"][run].as_py() == "interrupted":
+            runs.note(run, "contradiction", "interrupted, but neither interrupts nor steps say by what")
     return questions
 
 
@@ -120,26 +127,29 @@ def match_items(items: Sequence[Json], of_steps: Sequence[Question]) -> tuple[di
 
     (1) Their ids are equal, or the step's `result.interrupt_id` says so; else (2) agent and label are equal;
     else (3) exactly one open step and one item remain. A step that is not open is matched by its id alone.
+    Items without an id that have the same agent and label are not told apart by their position.
     """
-    by_id: dict[str, int] = {}
+    by_id: dict[str | None, int] = {}
     for question in of_steps:
         for one_id in (question.interrupt_id, question.step["id"]):
             if one_id is not None:
                 by_id.setdefault(one_id, question.position)
     matched: dict[int, Json] = {}
     for item in items:
-        if item["id"] in by_id:
-            matched.setdefault(by_id[item["id"]], item)
+        if (item_id := _id(item)) in by_id:
+            matched.setdefault(by_id[item_id], item)
+    nameless = Counter((_agent(item), _label(item)) for item in items if _id(item) is None)
     by_label: dict[tuple[str | None, str | None], deque[int]] = defaultdict(deque)
     for question in of_steps:
         if question.is_open and question.position not in matched:
             by_label[question.agent, question.label].append(question.position)
     unmatched = []
     for item in items:
-        if matched.get(by_id.get(item["id"], -1)) is item:
+        if matched.get(by_id.get(_id(item), -1)) is item:
             continue
-        if positions := by_label[_agent(item), _label(item)]:
-            matched[positions.popleft()] = item
+        key = _agent(item), _label(item)
+        if by_label[key] and nameless[key] <= 1:
+            matched[by_label[key].popleft()] = item
         else:
             unmatched.append(item)
     waiting = [position for positions in by_label.values() for position in positions]
@@ -157,19 +167,17 @@ def _pending_items(runs: Runs) -> list[list[Json]]:
     seen = set()
     owners, indices = exploded.owner.tolist(), exploded.item_no.tolist()
     for item, owner, index in zip(exploded.records, owners, indices, strict=True):
-        value = item.get("value")
-        if not isinstance(value, dict):
-            note(owner, "bad_field", f"expected an object, found {kind(value)}", f"[{index}].value")
-        elif (owner, item["id"]) in seen:
-            detail = f"interrupt {brief(item['id'])} is a duplicate; the first is kept"
+        item_id = _id(item)
+        if item_id is not None and (owner, item_id) in seen:
+            detail = f"interrupt {brief(item_id)} is a duplicate; the first is kept"
             note(owner, "duplicate_step", detail, f"[{index}]")
-        else:
-            seen.add((owner, item["id"]))
-            items[owner].append(item)
-            for path, proposal in _combined(value):
-                if not isinstance(proposal, dict):
-                    detail = f"expected an object, found {kind(proposal)}"
-                    note(owner, "bad_field", detail, f"[{index}].{path}")
+            continue
+        seen.add((owner, item_id))
+        items[owner].append(item)
+        for path, proposal in _combined(interrupt_value(item)):
+            if not isinstance(proposal, dict):
+                detail = f"expected an object, found {kind(proposal)}"
+                note(owner, "bad_field", detail, f"[{index}].{path}")
     return items
 
 
@@ -191,6 +199,7 @@ def interrupt_columns(questions: Sequence[Question], steps: Steps) -> Chunk:
     answerers = (contract.answerer_of(one.step) if one.outcome == ANSWERED else None for one in questions)
     has_step = step >= 0
     is_settled = has_step & ~is_word(texts["outcome"], PENDING, LAPSED)
+    is_undated = is_word(texts["outcome"], PENDING) & steps.runs.is_undated[run]
     # An open interrupt has waited until its run's end (as_of while the run is open), as its step has.
     asked, until = (np.append(times, 0)[step] for times in (steps.start, steps.end))
     return texts | {
@@ -201,7 +210,7 @@ def interrupt_columns(questions: Sequence[Question], steps: Steps) -> Chunk:
         "n_proposals": np.array(n_proposals, np.int64),
         "asked_at": np.where(has_step, asked, NEVER),
         "answered_at": np.where(is_settled, until, NEVER),
-        "wait_s": np.where(has_step, until - asked, NEVER),
+        "wait_s": np.where(has_step & ~is_undated, until - asked, NEVER),
         "decision": pa.nulls(len(run), TEXT),
         "answered_by": text(answerers),
     }
@@ -226,13 +235,15 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
     The artifacts of an interrupt step are proposals. A pending interrupt has its proposals in its value, so
     that those of its step are skipped.
     """
-    lists = []
+    lists: list[ArtifactList] = []
+    is_output = _delivers(steps)
     for question in questions:
         item = question.item
         if item is None:
             continue
-        proposals = [(path, one) for path, one in _combined(item["value"]) if isinstance(one, dict)]
-        for path, proposal in proposals or [("value", item["value"])]:
+        value = interrupt_value(item)
+        proposals = [(path, one) for path, one in _combined(value) if isinstance(one, dict)]
+        for path, proposal in proposals or [("value", value)]:
             artifacts, field = proposal.get("artifacts"), f"{path}.artifacts"
             agent = _text_or_none(proposal.get("agent")) or _agent(item)
             if artifacts not in EMPTY:
@@ -248,6 +259,7 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
             origin = PROPOSAL if number in asked else STEP
             interrupt_id = asked.get(number)
             lists.append(ArtifactList(run, number, origin, interrupt_id, agent, artifacts, "artifacts"))
+    lists = [entry._replace(origin=OUTPUT) if is_output[entry.step] else entry for entry in lists]
     agents = steps.runs.text["agent"]
     for run, record in enumerate(steps.runs.records):
         output = record.raw.get("output")
@@ -255,6 +267,19 @@ def collect_lists(steps: Steps, questions: Sequence[Question]) -> list[ArtifactL
             artifacts, agent = output.get("artifacts"), agents[run].as_py()
             lists.append(ArtifactList(run, -1, OUTPUT, None, agent, artifacts, "output.artifacts"))
     return sorted(lists, key=lambda entry: (entry.run, entry.origin == OUTPUT, entry.step < 0, entry.step))
+
+
+def _delivers(steps: Steps) -> Flags:
+    """Flag the steps whose artifacts are the output of a run; the last flag is for no step.
+
+    They are the top-level output steps of a completed run without an output of its own.
+    """
+    runs = steps.runs
+    outputs = (record.raw.get("output") for record in runs.records)
+    has_own = [isinstance(output, dict) and output.get("artifacts") not in EMPTY for output in outputs]
+    needs_output = is_word(runs.text["status"], "completed") & ~np.array(has_own, np.bool_)
+    is_top_output = is_word(steps.text["type"], "output") & (steps.parent < 0)
+    return np.append(is_top_output & needs_output[steps.run], False)
 
 
 def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk, Chunk]:
@@ -296,7 +321,8 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
         **{name: exploded.columns[name] for name in ("title", "type", "confidence", "summary")},
         "n_sources": count(of_artifact, n),
     }
-    artifacts["is_repeat"] = _repeats(artifacts, runs.text["agent"].to_pylist())
+    is_of_output = np.append(is_word(steps.text["type"], "output"), False)[step]
+    artifacts["is_repeat"] = _repeats(artifacts, is_of_output, runs.text["agent"].to_pylist())
     shared = ("run_id", "step_id", "title", "origin")
     sources: Chunk = {
         **{name: take(artifacts[name], of_artifact) for name in shared},
@@ -330,19 +356,23 @@ def extreme_word(of: Ints, values: pa.Array, n: int, known: Sequence[str], pick:
     return take(pa.array(ranked, TEXT), extremes.reindex(range(n), fill_value=-1).to_numpy())
 
 
-def _repeats(artifacts: Chunk, run_agents: Sequence[str | None]) -> Flags:
+def _repeats(artifacts: Chunk, is_of_output: Flags, run_agents: Sequence[str | None]) -> Flags:
     """Find proposals that repeat a finding of a step of their run: same agent, title and type.
 
-    An answered combined proposal has the run's agent, which groups the proposals of other agents.
+    An answered combined proposal has the run's agent, which groups the proposals of other agents. What an
+    output step has (`is_of_output`) may repeat the run's output: same title and type.
     """
     columns = (artifacts[name].to_pylist() for name in ("origin", "agent", "title", "type"))
     rows = list(zip(artifacts["run"].tolist(), *columns, strict=True))
-    known = set()
+    found, delivered = set(), set()
     for run, origin, agent, *finding in rows:
         if origin == STEP:
-            known |= {(run, agent, *finding), (run, run_agents[run], *finding)}
-    is_repeat = [origin == PROPOSAL and (run, *finding) in known for run, origin, *finding in rows]
-    return np.array(is_repeat, np.bool_)
+            found |= {(run, agent, *finding), (run, run_agents[run], *finding)}
+        elif origin == OUTPUT:
+            delivered.add((run, *finding))
+    is_repeat = [origin == PROPOSAL and (run, *finding) in found for run, origin, *finding in rows]
+    is_same = [origin == STEP and (run, *finding) in delivered for run, origin, _, *finding in rows]
+    return np.array(is_repeat, np.bool_) | np.array(is_same, np.bool_) & is_of_output
 
 
 def hosts(urls: pa.Array) -> pa.Array:

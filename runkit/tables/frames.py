@@ -201,7 +201,8 @@ class Frames:
 
     def sentences(self, most: int = SHOWN_RUNS) -> list[str]:
         """Summarize the first `most` runs in one line each: status, time budget, counts."""
-        return [summarize_run(row) for _, row in self.runs.head(most).iterrows()]
+        runs = self.runs.assign(waits_since=unmeasured_waits(self)).head(most)
+        return [_summarize_run(row) for _, row in runs.iterrows()]
 
     def summary(self) -> list[str]:
         """Summarize the frames in a few lines: counts, time range, completeness."""
@@ -215,6 +216,10 @@ class Frames:
         if len(runs):
             first, last = runs["created_at"].min(), runs["created_at"].max()
             lines.append(f"created {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+        n_undated = 0 if self.reads is None else int(self.reads["is_undated"].sum())
+        if n_undated:
+            runs_have = f"{plural(n_undated, 'open run')} {'has' if n_undated == 1 else 'have'}"
+            lines.append(f'{runs_have} no time of reading; pass as_of="now" or a time')
         lines.append(self._completeness())
         return lines
 
@@ -247,7 +252,8 @@ class Frames:
         n_findings = self.runs["run_id"].map(n_by_run).fillna(0).where(self.runs["has_steps"])
         agent = self.runs["agent_name"].fillna(self.runs["agent"])
         table = self.runs[SHOWN_COLUMNS].assign(agent=agent, n_findings=n_findings)
-        table = table.join(self.runs[["working_s", "waiting_s"]])
+        waiting_s = self.runs["waiting_s"].mask(unmeasured_waits(self).notna())
+        table = table.assign(working_s=self.runs["working_s"], waiting_s=waiting_s)
         return block(head, df_to_html(with_labels(table)) if len(table) else Markup(""))
 
 
@@ -280,8 +286,11 @@ def status_counts(runs: pd.DataFrame) -> str:
     return ", ".join(counts)
 
 
-def summarize_run(row: pd.Series[Any]) -> str:
-    """Summarize a row of the runs frame in one sentence, which starts with the run's label."""
+def _summarize_run(row: pd.Series[Any]) -> str:
+    """Summarize a row of the runs frame in one sentence, which starts with the run's label.
+
+    Its `waits_since` is that of `unmeasured_waits`.
+    """
     head = text.run_label(row["run_id"], row["business_name"], row["agent_name"])
     if row["status"] != "completed":
         head += f" ({shorten(status(row['status']).word.lower(), MAX_WORD)})"
@@ -294,8 +303,16 @@ def summarize_run(row: pd.Series[Any]) -> str:
         time = f"{took}; no time budget, because the steps were not delivered"
     counts = [plural(row["n_steps"], "step")] if has_steps or row["n_steps"] else []
     counts += [plural(row["n_errors"], "error")] if row["n_errors"] else []
-    counts += [f"{plural(row['n_pending'], 'question')} waiting"] if row["n_pending"] else []
+    since = f" since {text.day(row['waits_since'])}" if pd.notna(row["waits_since"]) else ""
+    counts += [f"{plural(row['n_pending'], 'question')} waiting{since}"] if row["n_pending"] else []
     return f"{head}: {time}" + (f"; {', '.join(counts)}" if counts else "")
+
+
+def unmeasured_waits(f: Frames) -> pd.Series[Any]:
+    """Return, aligned with the runs, when a question was asked that has waited for an unknown time."""
+    is_pending = f.interrupts["outcome"].eq("pending") & f.interrupts["wait_s"].isna()
+    asked_at = f.interrupts[is_pending].groupby("run_id")["asked_at"].min()
+    return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)
 
 
 def is_wait(steps: pd.DataFrame) -> pd.Series[bool]:

@@ -36,7 +36,7 @@ SEVERITIES = ("error", "warning")
 PROBLEMS = (
     *("bad_json", "not_a_run", "too_deep", "bad_field", "unknown_value", "duplicate_run", "duplicate_step"),
     *("orphan_step", "cycle", "parent_disagrees", "ends_before_start", "outside_parent", "naive_time"),
-    *("outside_run", "starts_before_created", "unpaired_interrupt", "truncated"),
+    *("outside_run", "starts_before_created", "unpaired_interrupt", "truncated", "contradiction"),
 )
 
 
@@ -80,11 +80,12 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _seconds("overlap_s", "the part of waiting_s in which a leaf step also ran"),
         _flag("has_steps", "false if the steps were not delivered; the time budget is then null"),
         _count("n_steps", "rows in steps"),
-        _count("n_errors", "steps of type error: the causes, not the groups that failed with them"),
+        _count("n_errors", "failed steps without a failed child: the causes"),
         _count("n_interrupts", "rows in interrupts"),
         _count("n_pending", "questions waiting for a reviewer"),
         _count("n_artifacts", "rows in artifacts"),
         _count("n_sources", "rows in sources"),
+        _text("outcome", "how it ended: the error, the question, or the title of the last output"),
         _text("confidence", "the lowest confidence among the output's artifacts"),
     ),
     "steps": (
@@ -97,7 +98,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("agent", "type of the agent"),
         _word("type", "type of the step", STEP_TYPES),
         _text("name", "internal name"),
-        _text("label", "display name"),
+        _text("label", "display name, else the name, else the type; never null"),
+        _flag("is_failed", "its type or status is error, and it is no question"),
+        _text("error", "what failed, where the step is the cause; null elsewhere"),
         _word("status", "status of the step", STEP_STATUSES),
         _time("started_at", "when the step began"),
         _time("completed_at", "when the step ended; null while open"),
@@ -116,7 +119,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("artifact_no", "position in the run; joins sources"),
         _flag("is_repeat", "a proposal that repeats a step's finding; count both once"),
         STEP_ID,
-        _word("origin", "from a step, from a proposal, or from the run's output", ORIGINS),
+        _word("origin", "from a step, from a proposal, or what the run delivers", ORIGINS),
         _text("interrupt_id", "id of the interrupt that proposes it"),
         _text("artifact_id", "id of the artifact, null if the API gave none"),
         _text("agent", "type of the agent"),
@@ -151,7 +154,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("n_proposals", "number of proposals"),
         _time("asked_at", "when the question was asked"),
         _time("answered_at", "when it was answered or resolved by policy"),
-        _seconds("wait_s", "waiting time, until as_of while pending"),
+        _seconds("wait_s", "waiting time, until as_of while pending; null if as_of is not known"),
         _word("outcome", "how it ended", OUTCOMES),
         _word("decision", "the reviewer's decision, if known", DECISIONS),
         _text("answered_by", "name of the reviewer, if known"),
@@ -167,7 +170,12 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 }
 
 # Stored beside the six frames: when, and from which host, each run was read.
-READS = (RUN_ID, _time("read_at", "when the run was read"), _text("read_from", "host that it was read from"))
+READS = (
+    RUN_ID,
+    _time("read_at", "when the run was read"),
+    _text("read_from", "host that it was read from"),
+    _flag("is_undated", "open, and it is not known when it was read: its times are lower bounds"),
+)
 COLUMNS = SCHEMA | {"reads": READS}
 
 

@@ -21,7 +21,7 @@ from runkit.client.resume import is_stale
 from runkit.contract import LOCAL
 from runkit.errors import AuthError, NotFound, RateLimited, Unavailable, UsageError
 from runkit.models import Run
-from runkit.tables.frames import Frames, frames, summarize_run
+from runkit.tables.frames import Frames, frames
 from runkit.text import duration, shorten, visible
 from runkit.widgets import card, display, jobs
 from runkit.widgets.card import CellOutput, update
@@ -216,7 +216,7 @@ class RunMonitor(CellOutput[None]):
 
     def _static(self, *, is_open: bool = True) -> display.Bundle:
         """Show the run's status, its questions, the receipts, and its findings."""
-        run, sentence = self.run, summarize_run(self._frames.runs.iloc[0])
+        run, sentence = self.run, self._frames.sentences()[0]
         return display.twin(
             sentence,
             sentence,

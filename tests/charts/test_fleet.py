@@ -83,7 +83,7 @@ def test_in_short_counts_what_waits_and_what_is_missing():
 
 def test_a_question_that_cannot_be_read_is_not_denied():
     """An interrupted run waits for something, whatever its list of questions holds."""
-    runs = [run(step("s"), end=None, status="interrupted", interrupts=odd) for odd in ([], [{"id": "i"}])]
+    runs = [run(step("s"), end=None, status="interrupted", interrupts=odd) for odd in ([], ["?"])]
     for f in map(frames, runs):
         assert facts(fleet.in_short(f))["Questions not in the data"] == "1"
         assert fleet.look_first(f).table["next_step"].iloc[0] == "Answer"
@@ -99,7 +99,8 @@ def failed(n, label, **more):
 def waiting(n, waited=60):
     """A run whose question has waited so many seconds."""
     asked = question(f"q{n}", 10, None, label="Is it so?")
-    return run(asked, run_id=f"w{n}", end=None, status="interrupted", updated_at=at(10 + waited))
+    read = {"read_at": at(10 + waited)}
+    return run(asked, run_id=f"w{n}", end=None, status="interrupted", _runkit=read)
 
 
 def completed(run_id, *artifacts, sure="high", steps=()):
@@ -348,7 +349,7 @@ def test_a_failure_counts_once():
     panel = fleet.failed_steps(f)
     assert panel.sentence == "2 failed steps in 1 of 1 run."
     known = panel.table.set_index("label")["error"].fillna("")
-    assert known.to_dict() == {"Looking up": "No answer", "Stopped": ""}
+    assert known.to_dict() == {"Looking up": "No answer", "Stopped": "Stopped"}
     completed = fleet.look_first(frames(run(outer))).table
     assert completed["reason"].tolist() == ["1 failed: Looking up"]
 

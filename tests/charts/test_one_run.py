@@ -137,12 +137,13 @@ def failing():
 
 
 def test_a_failed_run_says_its_error():
-    """The label of its first error; the table has the step beside it, and the group that failed with them."""
+    """The step that failed, with the error that its error step gives, and the group that failed with it."""
     f = frames(failing())
     assert one_run.in_short(f).sentence == "No result: the review failed. “No answer”"
     table = one_run.failed(f).table
-    assert table["label"].tolist() == ["No answer", "Asking the IRS"]
-    assert table["within"].tolist() == ["Outer", "Outer"]
+    assert table[["label", "error", "within"]].to_numpy().tolist() == [
+        ["Asking the IRS", "No answer", "Outer"]
+    ]
     assert table["summary"].iloc[0] == "The IRS did not answer."
     assert "First" not in one_run.failed(frames(run(step("1")))).sentence
 

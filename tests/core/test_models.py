@@ -84,7 +84,7 @@ def test_a_broken_artifact_leaves_its_neighbours(caplog: pytest.LogCaptureFixtur
 
 def test_a_broken_step_leaves_its_neighbours(caplog: pytest.LogCaptureFixture) -> None:
     """Its children stand at the top, as in the frames."""
-    parsed = Run.from_json(run(step("a"), step("bad", label=None, steps=[step("child")])))
+    parsed = Run.from_json(run(step("a"), step("bad", type=None, steps=[step("child")])))
     assert [item.id for item in parsed.walk()] == ["a", "child"]
     assert "left out" in caplog.text
 

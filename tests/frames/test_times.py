@@ -161,7 +161,8 @@ def test_a_run_that_starts_before_it_was_created_has_no_queue_time() -> None:
 def test_a_top_level_step_outside_its_run_is_noted(start: float, end: float | None) -> None:
     """Its time outside counts for nothing in the budget; its own is kept."""
     frames = runkit.frames(run(step("in", 0, 100, steps=[step("leaf", 0, 10)]), step("out", start, end)))
-    assert frames.problems[["problem", "location"]].values.tolist() == [["outside_run", "$.steps[1]"]]
+    expected = [["contradiction", "$.steps[1]"]] * (end is None) + [["outside_run", "$.steps[1]"]]
+    assert frames.problems[["problem", "location"]].values.tolist() == expected
     inside = max(0, min(end or start, 100) - max(start, 0))
     expected = inside + 10 if start >= 10 else max(inside, 10)
     assert frames.runs["working_s"].tolist() == [expected]
@@ -170,10 +171,18 @@ def test_a_top_level_step_outside_its_run_is_noted(start: float, end: float | No
 
 
 def test_an_open_run_has_no_end_to_lie_beyond() -> None:
-    """Neither the time of reading nor an `as_of` in the past makes a problem."""
+    """A time of reading that is earlier than the end of a step makes no problem."""
     source = run(step("a", 0, 90), end=None, _runkit={"read_at": at(50)})
-    for as_of in (None, at(20)):
-        assert runkit.frames(source, as_of=as_of).problems.empty
+    assert runkit.frames(source).problems.empty
+
+
+def test_an_as_of_before_the_newest_time_of_a_run_is_not_used() -> None:
+    """The run is measured up to when it was read, and this is noted."""
+    source = run(step("a", 0, 90), end=None, _runkit={"read_at": at(100)})
+    frames = runkit.frames(source, as_of=at(20))
+    assert frames.runs["duration_s"].tolist() == [100]
+    assert frames.problems["problem"].tolist() == ["contradiction"]
+    assert runkit.frames(source, as_of=at(95)).runs["duration_s"].tolist() == [95]
 
 
 def test_an_end_before_the_start_is_read_as_the_start() -> None:

@@ -67,7 +67,7 @@ def test_counts_are_rows_of_the_other_frames(source: dict[str, Any]) -> None:
     assert row["n_steps"] == len(frames.steps) == len(flat(source["steps"]))
     assert row["n_artifacts"] == len(frames.artifacts) == frames.steps["n_artifacts"].sum()
     assert row["n_interrupts"] == len(frames.interrupts) == (frames.steps["type"] == "interrupt").sum()
-    assert row["n_errors"] == (frames.steps["type"] == "error").sum()
+    assert row["n_errors"] == frames.steps["error"].notna().sum()
     children = frames.steps["parent_step_id"].value_counts()
     for _, item in frames.steps.iterrows():
         assert item["n_children"] == children.get(item["step_id"], 0)

@@ -40,7 +40,7 @@ def waiting() -> dict[str, Any]:
     """A run that waits for a reviewer since a minute."""
     item = {"id": "i", "value": {"label": "Dismiss 1 potential hit?", "type": "dismissal", "artifacts": []}}
     asked = question("q", 40, None, label="Dismiss 1 potential hit?")
-    more = {"status": "interrupted", "interrupts": [item], "updated_at": at(100)}
+    more = {"status": "interrupted", "interrupts": [item], "_runkit": {"read_at": at(100)}}
     return run(step("a", 0, 40), asked, end=None, **more)
 
 
@@ -216,7 +216,7 @@ def test_what_happened_has_at_most_eight_lines():
 def test_what_a_run_does_not_have_is_one_line():
     """Instead of an empty section each."""
     assert words(parts.nothing(data_of(run(step("a"))))) == (
-        "No findings. No questions to reviewers. No errors. Nothing open."
+        "No findings. No questions to reviewers. No errors. No questions waiting."
     )
     assert words(parts.nothing(data_of(waiting()))) == "No findings. No errors."
     assert parts.nothing(data_of(run(step("e", type="error"), question("q", 5, None), end=None))) is not None
@@ -232,7 +232,7 @@ def test_the_heading_names_what_the_report_is_about():
     other = run(step("a"), run_id="s") | {"_runkit": {"business_name": "Else LLC"}}
     assert heading(named) == "&lt;b&gt; Imports"
     assert heading(run(step("a"))) == "CIP Orchestrator"
-    assert heading(run(step("a")) | {"agent": None}) == "Unknown agent"
+    assert heading(run() | {"agent": None}) == "Unknown agent"
     assert heading(named, run(run_id="s")) == "2 runs"
     assert heading(named, other) == "&lt;b&gt; Imports and Else LLC"
     assert heading(named, named | {"id": "s"}) == "&lt;b&gt; Imports: 2 runs"
