@@ -136,8 +136,7 @@ def _run_agent(p: Plan) -> int:
     p.status = "error"
     if not p.cause:
         at = _run_tasks(p, parse_tasks("summarize"), agent, None, at)
-        p.steps[-1].type = "output"
-        p.output = {"artifacts": [_summary(p)]}
+        _add_output(p, p.steps[-1])
         p.status = "completed"
     return at + _ms(p, 0.1, 0.9)
 
@@ -182,6 +181,7 @@ def _run_specialist(p: Plan, at: int) -> int:
 
 def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None, at: int) -> int:
     """Add the steps of tasks in sequence with short gaps, or in parallel with the one before."""
+    results = scenarios.results_in(p.facts["scenario"])
     last_start, done = at, at
     for number, task in enumerate(tasks):
         if task.alongside and number:
@@ -195,6 +195,7 @@ def _run_tasks(p: Plan, tasks: tuple[Task, ...], agent: str, parent: str | None,
             end = start + _ms(p, *task.seconds)
         step.end, step.failed = end, bool(task.cause)
         step.artifacts = [_artifact(p, task.finding)] if task.finding else []
+        step.closing = fill(results.get(task.name, {}), p.facts)
         if task.cause:
             return _fail(p, task, agent, parent, end)
         last_start, done = start, max(done, end)
@@ -216,6 +217,7 @@ def _end_early(p: Plan, at: int) -> None:
         if step.start <= at and step.end is not None and step.end > at:
             step.end, step.failed = at, True
             step.artifacts = step.artifacts if step.type == "interrupt" else []
+            step.closing = {}
     _fail(p, Task("run", "The run", cause=ENDED_BY), p.spec.agent, None, at)
     p.interrupts = [interrupt for interrupt in p.interrupts if interrupt.asked_at <= at]
     p.actions = [action for action in p.actions if action["at"] <= at]
@@ -331,8 +333,9 @@ def _act(p: Plan, question: str, verdict: str, at: int, note: str, edited: Json 
     p.actions.append(action)
 
 
-def _summary(p: Plan) -> Json:
-    """Write the summary. A specialist makes no recommendation."""
+def _add_output(p: Plan, step: Step) -> None:
+    """Add the summary to the run. A specialist makes no recommendation."""
+    step.type = "output"
     agent, sentences = p.spec.agent, [*p.sentences]
     artifacts = [artifact for step in p.steps for artifact in step.artifacts]
     sources = {source["url"]: source for artifact in artifacts for source in artifact["sources"]}
@@ -343,9 +346,11 @@ def _summary(p: Plan) -> Json:
         title, kind = f"CIP summary for {p.facts['name']}", "cip_summary"
         recommendation = "keep in review" if p.still_open else p.recommendation
         sentences.append(f"Recommendation: {recommendation}.")
+        step.closing = {"recommendation": recommendation}
     fields = {"title": title, "type": kind, "confidence": p.confidence, "summary": "{text}"}
     artifact = _artifact(p, fields, text=" ".join(sentences))  # notes may have braces
-    return {**artifact, "sources": list(sources.values())[:MAX_SOURCES]}
+    artifact["sources"] = list(sources.values())[:MAX_SOURCES]
+    p.output = {"artifacts": [artifact]}
 
 
 # -- steps, artifacts, times

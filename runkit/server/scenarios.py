@@ -213,6 +213,15 @@ def specialists_in(scenario: str) -> tuple[Specialist, ...]:
     return tuple(part._replace(tasks=_bulk_tasks(noun, count)) for part, noun, count in shares)
 
 
+@cache
+def results_in(scenario: str) -> Json:
+    """Return the results of a scenario's tasks, by the name of the task."""
+    results: Json = {**TABLES["results"]}
+    for part in TABLES["scenarios"][scenario]["parts"]:
+        results |= TABLES["part_results"].get(part, {})
+    return results
+
+
 def _bulk_tasks(noun: str, count: int) -> tuple[Task, ...]:
     """Make tasks with `count` steps: single leaves, then groups of four leaves."""
     groups, rest = divmod(count, 5)

@@ -1,5 +1,7 @@
 """Each business as an analyst meets it: what is asked, and what an answer leads to."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -335,3 +337,73 @@ def test_resume_is_refused_where_nothing_waits(server: Server) -> None:
     server.post(f"/runs/{run_id}/resume", body, status=200)
     server.post(f"/runs/{run_id}/resume", body, status=422)
     server.post("/runs/unknown/resume", body, status=404)
+
+
+# -- results of steps
+
+SETTLED = [name for name in BUSINESS if name not in ("in_audit", "long_5000")]
+LISTS = {"lists": ["OFAC", "BIS", "UN"]}
+
+
+def walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        yield step
+        yield from walk(step["steps"])
+
+
+def results(run: dict[str, Any]) -> dict[str, Any]:
+    return {step["name"]: step["result"] for step in walk(run["steps"])}
+
+
+@pytest.mark.parametrize("scenario", SETTLED)
+def test_a_step_with_a_finding_has_a_result(server: Server, scenario: str) -> None:
+    for step in walk(server.reach(scenario)["steps"]):
+        if step["steps"] or step["status"] == "error":
+            assert step["result"] == {}
+        elif step["artifacts"]:
+            assert step["result"]
+        assert not re.search(r"\d{9}|\d\d-\d{7}", str(step["result"]))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "task", "expected"),
+    [
+        ("clean_pass", "research_tin", {"match": True, "tin": "ok"}),
+        ("clean_pass", "search_licenses", {"licenses": 1, "address_listed": True}),
+        ("clean_pass", "screen_people", {"people": 1, "hits": 0, **LISTS}),
+        ("clean_pass", "summarize", {"recommendation": "approve"}),
+        ("tin_mismatch", "research_tin", {"match": False, "tin": "mismatch", "digits_that_differ": 1}),
+        ("combined_proposal", "research_tin", {"match": False, "tin": "mismatch", "digits_that_differ": 1}),
+        ("address_gap", "search_licenses", {"licenses": 0, "address_listed": False}),
+        ("add_attributes", "weigh_evidence", {"match": True, "sources": 2, "other_addresses": 1}),
+        (
+            *("watchlist_hit", "screen_people"),
+            {"people": 1, "hits": 1, **LISTS}
+            | {"matches": [{"list": "OFAC", "entity_name": "SOKOLOV, Viktor", "score": 0.91}]},
+        ),
+        ("specialist_fails", "query_irs", {}),
+    ],
+)
+def test_a_result_fits_the_scenario(
+    server: Server, scenario: str, task: str, expected: dict[str, Any]
+) -> None:
+    assert results(server.reach(scenario))[task] == expected
+
+
+def test_a_running_step_has_no_result_yet(server: Server) -> None:
+    run = {"id": server.start("clean_pass"), "status": "running"}
+    n_running = 0
+    while run["status"] == "running":
+        run = server.run(run["id"])
+        running = [step for step in walk(run["steps"]) if step["status"] == "running"]
+        assert [step["result"] for step in running] == [{}] * len(running)
+        n_running += len(running)
+        server.time.seconds += 5
+    assert n_running > 10
+
+
+def test_a_recommendation_follows_the_answer(server: Server) -> None:
+    rejected = server.answer(server.reach("watchlist_hit"), decision="reject")
+    assert results(rejected)["summarize"] == {"recommendation": "keep in review"}
+    specialist = server.reach("clean_pass", agent="tin_verification")
+    assert results(specialist)["summarize"] == {}

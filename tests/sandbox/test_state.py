@@ -128,6 +128,8 @@ def test_an_end_does_not_change_the_past(
     assert orjson.dumps(state(ended, at)) == orjson.dumps(state(whole, at))
     assert orjson.dumps(state(ended, cut)) == orjson.dumps(state(ended, cut + 10**9))
     assert state(ended, cut)["ended_at"] == iso(cut)
+    for step, _ in walk(state(ended, cut)["steps"]):
+        assert step["status"] != "error" or set(step["result"]) <= {"interrupt_id", "resolution"}
     ids = [step["id"] for step, _ in walk(state(ended, cut)["steps"])]
     assert len(ids) == len(set(ids))
     assert set(ids) == {step["id"] for step, _ in walk(state(whole, cut)["steps"])} | {ids[-1]}
