@@ -290,12 +290,14 @@ async def create_action(store: Db, body: web.NewAction, person: Person) -> Json:
     if body.thread_id:
         get_or_404(store.threads, "thread", body.thread_id)
         run_id = run_id or next(reversed(store.runs_of[body.thread_id]), "")
+    # a run in the object page's form does not name its agent and thread
+    run = store.run(run_id) | store.runs[run_id]._asdict() if run_id else None
     row = body.model_dump(include={"type", "payload"}) | {
         "id": store.new_id("actions"),
         "business_id": business.id,
         "at": store.clock.now(),
         "note": body.note or None,
-        "actors": actors(person, store.run(run_id) if run_id else None),
+        "actors": actors(person, run),
     }
     store.save(("actions", row))
     return await get_action(store, row["id"], body.object_type, body.object_id)

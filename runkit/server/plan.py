@@ -107,6 +107,17 @@ class Plan:
     still_open: list[str] = field(default_factory=list)
     n_artifacts: int = 0
 
+    @property
+    def scenario(self) -> Json:
+        """The row of its scenario."""
+        row: Json = scenarios.TABLES["scenarios"][self.facts["scenario"]]
+        return row
+
+    @property
+    def is_object_page(self) -> bool:
+        """Whether the run has the form of the API's object page."""
+        return "object_page" in self.scenario
+
 
 class _Unanswered(Exception):
     """The run waits for an answer; nothing after it can be planned."""
@@ -143,7 +154,6 @@ def _run_agent(p: Plan) -> int:
 
 def _run_orchestrator(p: Plan, at: int) -> int:
     """Plan the review, run all specialists in parallel, ask, follow up, reconcile."""
-    scenario = scenarios.TABLES["scenarios"][p.facts["scenario"]]
     specialists = scenarios.specialists_in(p.facts["scenario"])
     _say(p, "{name} has been registered in {register} since {formed} and is in good standing.")
     at = _run_tasks(p, parse_tasks("plan_review"), ORCHESTRATOR, None, at)
@@ -161,10 +171,10 @@ def _run_orchestrator(p: Plan, at: int) -> int:
     if p.cause:
         return at
     questions = {one.agent: one.question for one in specialists if one.question}
-    at = _resolve(p, questions, at, together=scenario.get("together", True))
+    at = _resolve(p, questions, at, together=p.scenario.get("together", True))
     at = _run_tasks(p, parse_tasks("reconcile"), ORCHESTRATOR, None, at) + _gap(p)
-    if "question" in scenario:
-        at = _resolve(p, {ORCHESTRATOR: scenario["question"]}, at)
+    if "question" in p.scenario:
+        at = _resolve(p, {ORCHESTRATOR: p.scenario["question"]}, at)
     return at
 
 
@@ -232,8 +242,7 @@ def _resolve(p: Plan, questions: dict[str, str], at: int, together: bool = True)
 
     Asked `together`, several are one combined proposal; otherwise each is an interrupt of its own.
     """
-    own = scenarios.TABLES["scenarios"][p.facts["scenario"]].get("policy", {})
-    policy, manual = {**p.spec.policy, **own}, {}  # [A] 24
+    policy, manual = {**p.spec.policy, **p.scenario.get("policy", {})}, {}  # [A] 24
     for agent, question in questions.items():
         if (mode := policy.get(agent, policy["default"])) == "manual":
             manual[agent] = question
@@ -275,7 +284,8 @@ def _ask(p: Plan, questions: dict[str, str], at: int) -> Answer | None:
     if answer:
         step.end = answer.at
         step.closing = {"answered_by": scenarios.user_of(answer.person)} if answer.person else {}
-    item = {"id": interrupt_id, "agent": agent, "value": value}
+    fields = value if p.is_object_page else {"agent": agent, "value": value}
+    item = {"id": interrupt_id, **fields}
     p.interrupts.append(Interrupt(at, step.end, item, questions))
     return answer
 
@@ -334,7 +344,7 @@ def _act(p: Plan, question: str, verdict: str, at: int, note: str, edited: Json 
 
 
 def _add_output(p: Plan, step: Step) -> None:
-    """Add the summary to the run. A specialist makes no recommendation."""
+    """Add the summary to the run, or to the step that writes it. A specialist makes no recommendation."""
     step.type = "output"
     agent, sentences = p.spec.agent, [*p.sentences]
     artifacts = [artifact for step in p.steps for artifact in step.artifacts]
@@ -350,7 +360,10 @@ def _add_output(p: Plan, step: Step) -> None:
     fields = {"title": title, "type": kind, "confidence": p.confidence, "summary": "{text}"}
     artifact = _artifact(p, fields, text=" ".join(sentences))  # notes may have braces
     artifact["sources"] = list(sources.values())[:MAX_SOURCES]
-    p.output = {"artifacts": [artifact]}
+    if p.is_object_page:
+        step.artifacts = [artifact]
+    else:
+        p.output = {"artifacts": [artifact]}
 
 
 # -- steps, artifacts, times
@@ -370,8 +383,10 @@ def _add_step(p: Plan, parent: str | None, agent: str, name: str, label: str, at
 def _artifact(p: Plan, template: Json, **facts: str) -> Json:
     """[A] 17: an artifact has an id, which feedback needs and no schema documents."""
     p.n_artifacts += 1
-    artifact_id = id_in(p.spec.id, f"artifact/{p.n_artifacts}")
-    return {"id": artifact_id, **fill(template, {**p.facts, **facts})}
+    artifact: Json = fill(template, {**p.facts, **facts})
+    if p.is_object_page:
+        return artifact
+    return {"id": id_in(p.spec.id, f"artifact/{p.n_artifacts}"), **artifact}
 
 
 def _ms(p: Plan, shortest: float, longest: float) -> int:

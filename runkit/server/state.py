@@ -19,11 +19,19 @@ from runkit.server.scenarios import Json, iso, user_of
 SNAPSHOT_STEPS = 50_000
 """Most steps in all snapshots of one stream, about 30 MB. All changes of a run of 200 steps fit. A run of
 5,000 would send 25 million, so its snapshots are thinned out evenly; those at a question or the end stay."""
+# all fields of a run on the API's object page
+OBJECT_PAGE = (
+    *("object", "id", "created_at", "updated_at", "status"),
+    *("started_at", "ended_at", "steps", "interrupts"),
+)
 POLL_S = 0.05  # real seconds after which a live stream, or a delayed request, looks again
 
 
 def state(p: Plan, t: int, steps: bool = True) -> Json:
-    """Return the run (contract section 5) at virtual millisecond `t`, with or without its steps."""
+    """Return the run (contract section 5) at virtual millisecond `t`, with or without its steps.
+
+    A run in the object page's form has an empty list of steps where it is read without them.
+    """
     now = status(p, t)
     run: Json = {
         "object": "run",
@@ -40,7 +48,9 @@ def state(p: Plan, t: int, steps: bool = True) -> Json:
         "output": p.output if now == "completed" else None,
         "interrupts": [interrupt.item for interrupt in pending(p, t)],
     }
-    return {**run, "steps": _tree(p, t)} if steps else run
+    if steps:
+        run["steps"] = _tree(p, t)
+    return {field: run.get(field, []) for field in OBJECT_PAGE} if p.is_object_page else run
 
 
 def status(p: Plan, t: int) -> str:
@@ -75,7 +85,7 @@ def visible_artifacts(p: Plan, t: int) -> set[str]:
     artifacts = [artifact for step in _begun(p, t) for artifact in _artifacts(step, t)]
     if status(p, t) == "completed" and p.output:
         artifacts += p.output["artifacts"]
-    return {artifact["id"] for artifact in artifacts}
+    return {artifact["id"] for artifact in artifacts if "id" in artifact}
 
 
 def _begun(p: Plan, t: int) -> list[Step]:

@@ -38,7 +38,7 @@ MAX_PLANNED_STEPS = 50_000
 MINUTE = 60_000
 # history ends this long before now, so that none of its runs is still working
 QUIET = 15 * MINUTE
-NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes")
+NOT_IN_HISTORY = ("long_5000", "in_audit", "two_at_once", "add_attributes", "object_page")
 # in history; others have 2
 WEIGHTS = {"clean_pass": 6, "long_200": 1, **dict.fromkeys(NOT_IN_HISTORY, 0)}
 LAST_YEAR = 9000  # of a start, as a datetime ends with the year 9999

@@ -53,6 +53,9 @@ OBJECTS = {
     "Thread": f"{STAMPED}, status*: {RUN_STATUS}, metadata: object?, requester: object?, steps: [Step]",
     "Run": f"{STAMPED}, status*: {RUN_STATUS}, thread_id: uuid, agent: string, requester: Requester?, "
     "started_at: date-time?, ended_at: date-time?, output: Output?, interrupts: [Interrupt], steps: [Step]",
+    # the form of the object page; questions are free-form
+    "PageRun": f"{STAMPED}, status*: {RUN_STATUS}, started_at*: date-time?, ended_at*: date-time?, "
+    "interrupts*: [object], steps*: [Step]",
     "Requester": "id*: uuid, name*: string, email: email?",
     "Output": "artifacts*: [Artifact]",
     "Step": "id*: uuid, run_id*: uuid, agent: string, type*: activity|error|interrupt|output, name*: string, "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import httpx
 import pytest
 
 from tests.contract.contract import ADDED, OBJECTS, OPERATIONS, Json, check, fields
-from tests.sandbox.conftest import BUSINESS, Server
+from tests.sandbox.conftest import BUSINESS, Serve, Server
 
 
 @pytest.fixture
@@ -108,7 +109,10 @@ def test_the_check_of_answers_bites() -> None:
             check(word, wrong)
 
 
-@pytest.mark.parametrize("scenario", [name for name in BUSINESS if name not in ("in_audit", "long_5000")])
+OTHERS = ("in_audit", "long_5000", "object_page")
+
+
+@pytest.mark.parametrize("scenario", [name for name in BUSINESS if name not in OTHERS])
 def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) -> None:
     """From its creation over each question to its end: the run, in full and in the list, and its thread."""
     given: Json = {"decision": "approve", "note": "checked"}
@@ -128,6 +132,23 @@ def test_a_run_is_the_contracts_at_every_stage(server: Server, scenario: str) ->
         server.time.seconds += 60
     check("Runs", server.get("/runs"))
     check("Threads", server.get("/threads"))
+
+
+def test_a_run_in_the_object_pages_form(serve: Serve) -> None:
+    server = serve()
+    business_id = BUSINESS["object_page"].id
+    check("PageRun", server.post("/runs", {"type": "cip_orchestrator", "business_id": business_id}))
+    waiting = server.settle(server.get("/runs")["data"][0]["id"])
+    check("PageRun", waiting)
+    done = server.answer(waiting, decision="approve", note="another date of birth")
+    assert done["status"] == "completed"
+    for run in (done, server.get(f"/runs/{done['id']}"), *server.get("/runs")["data"]):
+        check("PageRun", run)
+    events = server.http.get(f"/runs/{done['id']}/stream").text
+    snapshots = re.findall(r'^data: .*"snapshot":(.*)}$', events, re.MULTILINE)
+    assert len(snapshots) > 20
+    for snapshot in snapshots:
+        check("PageRun", json.loads(snapshot))
 
 
 def test_what_surrounds_a_run_is_the_contracts(server: Server) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import BUSINESS, Serve, Server
+import runkit
+from tests.sandbox.conftest import BUSINESS, KEY, Serve, Server
 
 
 @pytest.fixture
@@ -407,3 +408,67 @@ def test_a_recommendation_follows_the_answer(server: Server) -> None:
     assert results(rejected)["summarize"] == {"recommendation": "keep in review"}
     specialist = server.reach("clean_pass", agent="tin_verification")
     assert results(specialist)["summarize"] == {}
+
+
+# -- the form of the object page
+
+PAGE = ["object", "id", "created_at", "updated_at", "status", "started_at", "ended_at", "steps", "interrupts"]
+
+
+def test_an_object_page_run_has_the_fields_of_the_page(server: Server) -> None:
+    body = {
+        "type": "cip_orchestrator",
+        "business_id": BUSINESS["object_page"].id,
+        "prompt": "look at the TIN",
+    }
+    created = server.post("/runs", body)
+    waiting = server.settle(created["id"])
+    [listed] = [run for run in server.get("/runs", per_page=100)["data"] if run["id"] == created["id"]]
+    alone = server.get(f"/runs/{created['id']}")
+    assert [list(run) for run in (created, waiting, listed, alone)] == [PAGE] * 4
+    assert created["steps"] == listed["steps"] == alone["steps"] == []
+    assert len(waiting["steps"]) == 6
+    assert {step["agent"] for step in walk(waiting["steps"])} == {
+        *("cip_orchestrator", "tin_verification", "address_verification", "watchlist_resolution")
+    }
+
+
+def test_an_object_page_run_waits_once_and_ends_with_an_output_step(server: Server) -> None:
+    waiting = server.reach("object_page")
+    [question] = waiting["interrupts"]
+    assert set(question) == {"id", "agent", "label", "type", "artifacts"}
+    assert (waiting["status"], question["type"]) == ("interrupted", "dismissal")
+    done = server.answer(waiting, decision="approve", note="another date of birth")
+    assert (done["status"], done["interrupts"]) == ("completed", [])
+    assert results(done)["await_dismissal"] == {"interrupt_id": question["id"]}
+    output = done["steps"][-1]
+    assert (output["type"], output["result"]) == ("output", {"recommendation": "approve"})
+    [artifact] = output["artifacts"]
+    assert list(artifact) == ["title", "type", "confidence", "summary", "sources"]
+    assert artifact["type"] == "cip_summary"
+
+
+def test_an_object_page_run_is_answered_by_the_client(server: Server) -> None:
+    waiting = server.reach("object_page")
+    client = runkit.Client(KEY, server.running.url)
+    answer = {"decision": "reject", "note": "the same person"}
+    run = client.runs.resume(waiting["id"], waiting["interrupts"][0]["id"], answer)
+    assert (run.id, run.status) == (waiting["id"], "running")
+    assert results(server.settle(run.id))["summarize"] == {"recommendation": "keep in review"}
+
+
+def test_the_thread_of_an_object_page_run_is_listed(serve: Serve) -> None:
+    server = serve(history=50)
+    before = {run["id"] for run in server.get("/runs", per_page=100)["data"] if "agent" not in run}
+    assert before == set()
+    run_id = server.start("object_page")
+    [thread] = server.get("/threads", business_id=BUSINESS["object_page"].id)["data"]
+    assert thread["status"] == server.run(run_id)["status"] == "running"
+
+
+def test_an_action_names_an_object_page_run(server: Server) -> None:
+    run_id = server.start("object_page")
+    body = {"object_type": "businesses", "object_id": BUSINESS["object_page"].id, "run_id": run_id}
+    action = server.post("/actions", {**body, "type": "decision", "payload": {"status": "approved"}})
+    actor = action["actors"][1]["data"]
+    assert (actor["id"], actor["agent"], actor["status"]) == (run_id, "cip_orchestrator", "running")
