@@ -6,8 +6,10 @@ does: an action follows the question that proposed it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -15,7 +17,7 @@ import pandas as pd
 from runkit import jsontext
 from runkit.client import Client
 from runkit.client.businesses import concurrently
-from runkit.contract import KIND_OF_TYPE, Json, actor_name
+from runkit.contract import FINAL_STATUSES, KIND_OF_TYPE, Json, actor_name
 from runkit.errors import UsageError
 from runkit.logs import log
 from runkit.objects import Action
@@ -42,9 +44,15 @@ DTYPES: dict[str, Any] = {
     "effects": "str",
     "n_effects": "int32",
 }
-
-
 JOINED = ("step_id", "interrupt_id", "proposal_no", "settled_by")
+BUSINESS, RESULT = "Business", "Watchlist::Result"
+OBJECT_OF_CHANGE = {
+    "add_sources": BUSINESS,
+    "add_attributes": BUSINESS,
+    "verify_tin": BUSINESS,
+    "dismissal": RESULT,
+}
+LISTED = "listed"  # in attrs; a text, because pandas makes a deep copy of attrs in each operation
 
 
 def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame:
@@ -83,6 +91,9 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
         | settled_by | reviewer, policy, or unknown: done without a proposal, or not joined |
         | effects, n_effects | what changed, as JSON text with the values before and after; how many changes |
 
+        `attrs["listed"]` is JSON text: by type of object, the runs that had ended and whose objects of this
+        type were listed, each with its number of rows. `runkit.decisions` reads there what was not done.
+
     Raises
     ------
     UsageError
@@ -109,23 +120,27 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
             f"none of the {plural(len(f.runs), 'run')} in f knows its business, and the API lists actions by "
             "business. List the runs with client.runs.list(business_id=client.businesses.list())."
         )
-    recorded: dict[str, Action] = {}
-    for on_business in concurrently(lambda one: [*_actions_on(client, one)], ids, "business", progress):
-        recorded |= {action.id: action for action in on_business}
-    rows = [_row(action) for action in recorded.values()]
+    lists = concurrently(lambda business_id: _actions_on(client, business_id), ids, "business", progress)
+    by_business = dict(zip(ids, lists, strict=True))
+    recorded = [action for by_object in by_business.values() for action in chain(*by_object.values())]
+    unique = {action.id: action for action in recorded}
+    rows = [_row(action) for action in unique.values()]
     rows.sort(key=lambda row: (row["created_at"], row["action_id"]))
     _warn_of_missing_runs(rows, f)
     joined = _join(rows, f)
     rows = [row | joined.get(row["action_id"], {"settled_by": UNKNOWN}) for row in rows]
-    return pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
+    frame = pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
+    frame.attrs[LISTED] = jsontext.dumps(_listed_runs(frame, f.runs, by_business))
+    return frame
 
 
-def _actions_on(client: Client, business_id: str) -> Iterator[Action]:
-    """Read the actions on a business and on its watchlist results."""
+def _actions_on(client: Client, business_id: str) -> dict[str, list[Action]]:
+    """Read the actions on a business and on its watchlist results, by type of object."""
     business = client.businesses.get(business_id)
-    yield from client.actions.list("businesses", business_id)
+    by_object = {BUSINESS: client.actions.list("businesses", business_id)}
     for result_id in _watchlist_results(business.to_dict().get("watchlist")):
-        yield from client.actions.list("watchlist_result", result_id)
+        by_object.setdefault(RESULT, []).extend(client.actions.list("watchlist_result", result_id))
+    return by_object
 
 
 def _watchlist_results(watchlist: object) -> Iterator[str]:
@@ -175,6 +190,44 @@ def _warn_of_missing_runs(rows: list[Json], f: Frames) -> None:
             ", ".join(map(short_id, ids[:MAX_NAMED])),
             more,
         )
+
+
+def _listed_runs(
+    frame: pd.DataFrame, runs: pd.DataFrame, by_business: dict[str, dict[str, list[Action]]]
+) -> dict[str, dict[str, int]]:
+    """Count the rows of each ended run, by type of object, if the objects of its business were listed.
+
+    A run that goes on may still do what was approved.
+    """
+    counts = _count_by_run(frame)
+    ended = runs[runs["status"].isin(FINAL_STATUSES) & runs["business_id"].notna()]
+    listed: dict[str, dict[str, int]] = {BUSINESS: {}, RESULT: {}}
+    for run_id, business_id in zip(ended["run_id"], ended["business_id"], strict=True):
+        for object_type in by_business[business_id]:
+            listed[object_type][run_id] = counts[run_id, object_type]
+    return listed
+
+
+def _count_by_run(frame: pd.DataFrame) -> Counter[tuple[str, str]]:
+    """Count the actions of each run, by type of object."""
+    return Counter(zip(frame["run_id"], frame["object_type"], strict=True))
+
+
+def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the run id and the type of action where a question without an action led to none.
+
+    That is if the frame has all actions of the run that were listed, and all of this type are joined.
+    """
+    counts = _count_by_run(actions)
+    listed = json.loads(actions.attrs.get(LISTED, "{}"))
+    unjoined = actions[actions["step_id"].isna()]
+    is_unjoined = set(zip(unjoined["run_id"], unjoined["type"], strict=True))
+    return {
+        (run_id, action_type)
+        for action_type, object_type in OBJECT_OF_CHANGE.items()
+        for run_id, n_listed in listed.get(object_type, {}).items()
+        if counts[run_id, object_type] == n_listed and (run_id, action_type) not in is_unjoined
+    }
 
 
 # ------------------------------------------------------------------------------------------------ the join

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
 
+from runkit.analysis.actions import DTYPES as ACTION_DTYPES
+from runkit.analysis.actions import fully_known
 from runkit.contract import RESOLUTIONS
 from runkit.errors import UsageError
 from runkit.tables.answers import logged_answers
 from runkit.tables.frames import Frames, frames
-from runkit.tables.schema import DECISIONS
 from runkit.text import brief
 
 GROUPS = ("kind", "agent", "answered_by", "week")
 UNKNOWN = "unknown"
+NOT_DONE = "not_done"
+DECIDED = {"approved", "rejected"}
 MIN_FOR_P90 = 10  # answers; of fewer, the 90th percentile is nearly the longest wait
 DAY_S = 86_400
 OVER_DAYS = (1, 3, 7)
-DECISION_COUNTS = tuple(f"n_{word}" for word in DECISIONS)
-LOG_COUNTS = ("n_shown", "n_quick")  # of what only the answer log knows
-COLUMNS = (
-    *("n_asked", "n_pending", "n_auto", "n_expired", "n_answered", *DECISION_COUNTS),
+OVER_COUNTS = [f"n_over_{days}d" for days in OVER_DAYS]
+COUNTS = ["n_asked", "n_pending", "n_auto", "n_lapsed", "n_answered", "n_unknown"]  # never null
+COLUMNS = [
+    *("n_asked", "n_pending", "n_auto", "n_lapsed", "n_answered"),
+    *("n_approved", "n_rejected", "n_not_done", "n_unknown", "n_edited"),
     *("wait_p50_s", "wait_p90_s", "oldest_pending_s"),
-    *(f"n_over_{days}d" for days in OVER_DAYS),
-    *LOG_COUNTS,
-)
+    *OVER_COUNTS,
+    *("n_shown", "n_quick"),
+]
 
 
 def decisions(
-    f: object, by: str = "kind", answers: pd.DataFrame | None = None, *, quick_s: float = 10
+    f: object,
+    by: str = "kind",
+    answers: pd.DataFrame | None = None,
+    actions: pd.DataFrame | None = None,
+    *,
+    quick_s: float = 10,
 ) -> pd.DataFrame:
     """Count how reviewers decided, and measure how long questions waited, by group.
 
@@ -43,6 +53,10 @@ def decisions(
     answers
         `runkit.answer_log()`, or some of its rows: the API keeps no answer. Not needed for frames that have
         it already.
+    actions
+        `runkit.actions(f, client)`: what became of questions whose answer is not known, because somebody
+        answered in Middesk's own screens. A decision is read from the status that its action set; any other
+        proposal whose action was done is approved. A known answer comes first.
     quick_s
         The most seconds between the first display of a question and a quick answer.
 
@@ -50,24 +64,31 @@ def decisions(
     -------
     pandas.DataFrame
         One row per group, the largest first, or the weeks in order; questions without a group are "unknown".
-        Counts are integers, seconds float64.
+        A count is null where the data tells it for no question of the group. Counts that can be null are
+        Int32, others int32, seconds float64.
 
         | column | meaning |
         | --- | --- |
         | kind, agent, answered_by or week | the group |
         | n_asked | all questions; the next four add up to it |
-        | n_pending, n_auto, n_expired, n_answered | waiting; resolved by policy; run ended first; answered |
-        | n_approved, n_rejected, n_edited | the decisions of answers, as far as known; null without any |
+        | n_pending, n_auto, n_lapsed, n_answered | waiting; resolved by policy; run ended first; answered |
+        | n_approved, n_rejected, n_not_done, n_unknown | results of answers; they add up to n_answered |
+        | n_edited | of n_approved, those with changes; null without a known answer |
         | wait_p50_s, wait_p90_s | median and 90th percentile until the answer; p90 needs 10 answers |
-        | oldest_pending_s | the longest wait of a pending question |
-        | n_over_1d, n_over_3d, n_over_7d | pending for more than 1, 3, 7 days |
+        | oldest_pending_s | the longest known wait of a pending question |
+        | n_over_1d, n_over_3d, n_over_7d | pending with a known wait of more than 1, 3, 7 days |
         | n_shown | answers given in a form that logged when it was shown; null without `answers` |
         | n_quick | of those, within `quick_s` and with no source opened |
+
+        `n_not_done` counts proposals to add sources or attributes, to verify a TIN or to dismiss a hit that
+        led to no action: rejected, or not carried out. This is known of runs that had ended when `actions`
+        was read, if it has all actions on the object. The rest is in `n_unknown`.
 
     Raises
     ------
     UsageError
-        For an unknown group, a frame that is not an answer log, and a `quick_s` that is not a number.
+        For an unknown group, a frame that is not an answer log or not one of actions, and a `quick_s` that is
+        not a number.
 
     Examples
     --------
@@ -82,23 +103,22 @@ def decisions(
         raise UsageError.one_of("by", by, GROUPS)
     if isinstance(quick_s, bool) or not isinstance(quick_s, int | float) or not quick_s >= 0:
         raise UsageError(f"quick_s={brief(quick_s)}; expected a number of seconds, 0 or more.")
+    is_frame = isinstance(actions, pd.DataFrame) and set(ACTION_DTYPES) <= set(actions)
+    if actions is not None and not is_frame:
+        raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
     f = frames(f, answers=answers)
     questions = f.interrupts
     group = _groups(questions, by)
-    flags = _flags(questions) | _attention(f, answers, quick_s)
-    counts = pd.DataFrame(flags, questions.index).groupby(group).sum().astype("int32")
-    has_log = answers is not None
-    has_decisions = has_log or bool(questions["decision"].notna().any())
-    optional = dict.fromkeys(DECISION_COUNTS, has_decisions) | dict.fromkeys(LOG_COUNTS, has_log)
-    for name, is_known in optional.items():
-        unknown = pd.Series(pd.NA, counts.index, "Int32")
-        counts[name] = counts[name].astype("Int32") if is_known else unknown
-    table = counts.join(_waits(questions, group))[list(COLUMNS)]
+    flags = _flags(questions) | _results(questions, actions) | _attention(f, answers, quick_s)
+    flag_frame = pd.DataFrame(flags, questions.index).astype("Int32")
+    counts = flag_frame.groupby(group).sum(min_count=1).astype(dict.fromkeys(COUNTS, "int32"))
+    counts.loc[counts["n_pending"] == 0, OVER_COUNTS] = 0
+    table = counts.join(_waits(questions, group))[COLUMNS]
     return _ordered(table.rename_axis(by).reset_index(), by)
 
 
 def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
-    """Give the waits of each group, in seconds."""
+    """Return the waits of each group, in seconds."""
     outcome, wait = questions["outcome"], questions["wait_s"]
     answered = wait.where(outcome == "answered").groupby(group)
     is_enough = answered.count() >= MIN_FOR_P90
@@ -112,42 +132,81 @@ def _waits(questions: pd.DataFrame, group: pd.Series[str]) -> pd.DataFrame:
 
 
 def _flags(questions: pd.DataFrame) -> dict[str, Any]:
-    """Give the columns that count questions, as a flag for each question."""
+    """Return the columns that count outcomes and long waits, as a flag for each question."""
     outcome = questions["outcome"]
     is_pending = outcome == "pending"
+    pending_s = questions["wait_s"].where(is_pending).astype("Float64")
     flags: dict[str, Any] = {
         "n_asked": outcome.notna(),
         "n_pending": is_pending,
         "n_auto": outcome.isin(RESOLUTIONS),
-        "n_expired": outcome == "lapsed",
+        "n_lapsed": outcome == "lapsed",
         "n_answered": outcome == "answered",
     }
-    for word in DECISIONS:
-        flags[f"n_{word}"] = questions["decision"] == word
-    for days in OVER_DAYS:
-        flags[f"n_over_{days}d"] = is_pending & (questions["wait_s"] > days * DAY_S)
-    return flags
+    return flags | {f"n_over_{days}d": pending_s > days * DAY_S for days in OVER_DAYS}
 
 
-def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[str, list[bool]]:
+def _results(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, Any]:
+    """Return the columns that count results of answers, as flags; an unknown result is a null."""
+    is_answered = questions["outcome"] == "answered"
+    decision = questions["decision"].astype("string").where(is_answered)
+    result = decision.replace("edited", "approved")
+    if actions is not None:
+        effect = pd.Series(_effects(questions, actions), questions.index, "string")
+        result = result.fillna(effect.where(is_answered))
+    return {
+        "n_approved": result == "approved",
+        "n_rejected": result == "rejected",
+        "n_not_done": result == NOT_DONE,
+        "n_unknown": is_answered & result.isna(),
+        "n_edited": decision == "edited",
+    }
+
+
+def _effects(questions: pd.DataFrame, actions: pd.DataFrame) -> list[str | None]:
+    """Return the result of each question that its actions, or their absence, show."""
+    results: dict[tuple[str, str], str | None] = {}
+    joined = actions.dropna(subset="step_id")
+    columns = (joined[name] for name in ("run_id", "step_id", "type", "effects"))
+    for run_id, step_id, action_type, text in zip(*columns, strict=True):
+        result = _status_after(text) if action_type == "decision" else "approved"
+        is_same = results.setdefault((run_id, step_id), result) == result
+        results[run_id, step_id] = result if is_same else None
+
+    known = fully_known(actions)
+    effects: list[str | None] = []
+    columns = (questions[name] for name in ("run_id", "step_id", "kind"))
+    for run_id, step_id, kind in zip(*columns, strict=True):
+        without_action = NOT_DONE if (run_id, kind) in known else None
+        effects.append(results.get((run_id, step_id), without_action))
+    return effects
+
+
+def _status_after(effects: str) -> str | None:
+    """Read whether a decision approved or rejected its business; None for anything else. [A] 14."""
+    try:
+        diffs = [effect["diff"] or {} for effect in json.loads(effects)]
+        statuses = {diff["status"]["after"] for diff in diffs if "status" in diff}
+    except (KeyError, TypeError, ValueError):
+        return None
+    return statuses.pop() if len(statuses) == 1 and statuses <= DECIDED else None
+
+
+def _attention(f: Frames, answers: pd.DataFrame | None, quick_s: float) -> dict[str, Any]:
     """Flag the questions whose form logged when it was shown, and of those the quick answers."""
-    questions = f.interrupts
     if answers is None:
-        return {name: [False] * len(questions) for name in LOG_COUNTS}
-    entries = logged_answers(questions, f.runs, answers)
-    is_shown, is_quick = [], []
-    for outcome, entry in zip(questions["outcome"], entries, strict=True):
-        entry = entry or {}
-        shown_at = entry.get("shown_at")
-        has_time = outcome == "answered" and pd.notna(shown_at)
-        seconds = (entry["sent_at"] - shown_at).total_seconds() if has_time else float("inf")
-        is_shown.append(has_time)
-        is_quick.append(seconds <= quick_s and entry["n_sources_opened"] == 0)
-    return {"n_shown": is_shown, "n_quick": is_quick}
+        return {"n_shown": None, "n_quick": None}
+    questions = f.interrupts
+    entries = [entry or {} for entry in logged_answers(questions, f.runs, answers)]
+    log = pd.DataFrame(entries, questions.index, ["sent_at", "shown_at", "n_sources_opened"])
+    sent_at, shown_at = (pd.to_datetime(log[name], utc=True) for name in ("sent_at", "shown_at"))
+    seconds = (sent_at - shown_at).dt.total_seconds().where(questions["outcome"] == "answered")
+    is_quick = (seconds <= quick_s) & (log["n_sources_opened"] == 0)
+    return {"n_shown": seconds.notna(), "n_quick": is_quick.astype("boolean").where(seconds.notna())}
 
 
 def _groups(questions: pd.DataFrame, by: str) -> pd.Series[str]:
-    """Give the group of each question; a week is named by its Monday."""
+    """Return the group of each question; a week is named by its Monday."""
     if by == "week":
         weeks = questions["asked_at"].dt.tz_localize(None).dt.to_period("W-SUN")
         group = weeks.dt.start_time.dt.strftime("%Y-%m-%d")

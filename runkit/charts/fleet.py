@@ -60,7 +60,7 @@ UNITS = (  # up to so many days: pandas' letter of a unit, and its word
 )
 # as columns and bars are drawn
 KNOWN_STATUSES = ["completed", "running", "interrupted", "error", "other"]
-KNOWN = ["n_approved", "n_edited", "n_rejected"]
+RESULTS = ["n_approved", "n_rejected", "n_unknown"]
 QUICK = "came within 10 s, with no source opened"
 WEAK = "Weak: no source, high confidence on secondary sources only, or high and low confidence on one source."
 
@@ -208,17 +208,15 @@ def decisions(f: Frames, by: str = "kind", answers: pd.DataFrame | None = None) 
         As `runkit.decisions`.
     """
     table = count_decisions(f, by, answers)
-    bars = table[KNOWN].fillna(0).astype("int32")
-    bars["n_unknown"] = table["n_answered"] - bars.sum(axis=1)
-    bars["n_pending"] = table["n_pending"]
+    bars = table[[*RESULTS, "n_pending"]].fillna(0).astype("int32")
     n = table.select_dtypes("number").sum().fillna(0).astype("int64")
     known = quick = ""
-    if n[KNOWN].any():
+    if n["n_unknown"] < n["n_answered"]:
         known = (
-            f" Known: {n['n_approved']:,} approved, {n['n_edited']:,} with changes, "
-            f"{n['n_rejected']:,} rejected."
+            f" {n['n_approved']:,} approved, {n['n_rejected']:,} rejected, "
+            f"{n['n_unknown']:,} with an unknown decision."
         )
-    if answers is not None and n["n_shown"]:
+    if n["n_shown"]:
         quick = f" {n['n_quick']:,} of {plural(n['n_shown'], 'answer')} in a form {QUICK}."
     sentence = (
         f"{plural(n['n_asked'], 'question')}: {n['n_pending']:,} waiting, "

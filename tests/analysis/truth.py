@@ -81,3 +81,15 @@ def check_joins(server: SandboxServer, client: Client) -> pd.DataFrame:
         is_null = joined[name].isna() & joined[f"{name}_planned"].isna()
         assert (is_equal | is_null).all(), joined[~(is_equal | is_null)]
     return found
+
+
+def results_of(plan: Plan, interrupt_id: str) -> list[str | None]:
+    """What the answer to a question led to, by proposal: approved, rejected, or None without an action."""
+    [interrupt] = [item for item in plan.interrupts if item.item["id"] == interrupt_id]
+    verdicts = plan.answers[interrupt_id].verdicts
+    results: list[str | None] = []
+    for agent, question in interrupt.questions.items():
+        is_done = "payload" in QUESTIONS[question] and verdicts[agent] in VERDICTS_WITH_ACTION
+        is_rejection = verdicts[agent] == "rejected"
+        results.append(("rejected" if is_rejection else "approved") if is_done else None)
+    return results
