@@ -214,19 +214,19 @@ def _count_by_run(frame: pd.DataFrame) -> Counter[tuple[str, str]]:
 
 
 def fully_known(actions: pd.DataFrame) -> set[tuple[str, str]]:
-    """Return the run id and the type of action where a question without an action led to none.
+    """Return pairs of run id and type of action of which a question without an action led to none.
 
-    That is if the frame has all actions of the run that were listed, and all of this type are joined.
+    For these, the frame has all actions of the run on such objects, and each of the type is joined.
     """
     counts = _count_by_run(actions)
     listed = json.loads(actions.attrs.get(LISTED, "{}"))
     unjoined = actions[actions["step_id"].isna()]
-    is_unjoined = set(zip(unjoined["run_id"], unjoined["type"], strict=True))
+    unclear = set(zip(unjoined["run_id"], unjoined["type"], strict=True))
     return {
         (run_id, action_type)
         for action_type, object_type in OBJECT_OF_CHANGE.items()
         for run_id, n_listed in listed.get(object_type, {}).items()
-        if counts[run_id, object_type] == n_listed and (run_id, action_type) not in is_unjoined
+        if counts[run_id, object_type] == n_listed and (run_id, action_type) not in unclear
     }
 
 

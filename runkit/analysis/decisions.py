@@ -13,6 +13,7 @@ from runkit.contract import RESOLUTIONS
 from runkit.errors import UsageError
 from runkit.tables.answers import logged_answers
 from runkit.tables.frames import Frames, frames
+from runkit.tables.schema import DECISIONS
 from runkit.text import brief
 
 GROUPS = ("kind", "agent", "answered_by", "week")
@@ -64,25 +65,26 @@ def decisions(
     -------
     pandas.DataFrame
         One row per group, the largest first, or the weeks in order; questions without a group are "unknown".
-        A count is null where the data tells it for no question of the group. Counts that can be null are
-        Int32, others int32, seconds float64.
+        Unknown is null, not 0: without `answers`, `actions` and decisions in the data, no result is known.
+        Counts are int32, those that can be null Int32; seconds are float64.
 
         | column | meaning |
         | --- | --- |
         | kind, agent, answered_by or week | the group |
         | n_asked | all questions; the next four add up to it |
         | n_pending, n_auto, n_lapsed, n_answered | waiting; resolved by policy; run ended first; answered |
-        | n_approved, n_rejected, n_not_done, n_unknown | results of answers; they add up to n_answered |
-        | n_edited | of n_approved, those with changes; null without a known answer |
+        | n_approved, n_rejected, n_not_done, n_unknown | results of answers, adding up to n_answered |
+        | n_edited | of n_approved, those with changes; null if no answer is known, only actions |
         | wait_p50_s, wait_p90_s | median and 90th percentile until the answer; p90 needs 10 answers |
         | oldest_pending_s | the longest known wait of a pending question |
-        | n_over_1d, n_over_3d, n_over_7d | pending with a known wait of more than 1, 3, 7 days |
+        | n_over_1d, n_over_3d, n_over_7d | pending for more than 1, 3, 7 days; null if no wait is known |
         | n_shown | answers given in a form that logged when it was shown; null without `answers` |
-        | n_quick | of those, within `quick_s` and with no source opened |
+        | n_quick | of those, within `quick_s` and with no source opened; null if there are none |
 
         `n_not_done` counts proposals to add sources or attributes, to verify a TIN or to dismiss a hit that
         led to no action: rejected, or not carried out. This is known of runs that had ended when `actions`
-        was read, if it has all actions on the object. The rest is in `n_unknown`.
+        was read, if it has all actions on the object. The rest is in `n_unknown`; where that is all of
+        `n_answered`, the other three are null.
 
     Raises
     ------
@@ -149,7 +151,8 @@ def _flags(questions: pd.DataFrame) -> dict[str, Any]:
 def _results(questions: pd.DataFrame, actions: pd.DataFrame | None) -> dict[str, Any]:
     """Return the columns that count results of answers, as flags; an unknown result is a null."""
     is_answered = questions["outcome"] == "answered"
-    decision = questions["decision"].astype("string").where(is_answered)
+    is_decided = is_answered & questions["decision"].isin(DECISIONS)
+    decision = questions["decision"].astype("string").where(is_decided)
     result = decision.replace("edited", "approved")
     if actions is not None:
         effect = pd.Series(_effects(questions, actions), questions.index, "string")
