@@ -160,8 +160,15 @@ class RunMonitor(CellOutput[None]):
         controller = next(iter(self._questions.values()), None)
         if controller is not None:
             controller.receive(content)
-        if "zoom" in content:
-            self._zoom = content["zoom"]
+        if "zoom" not in content:
+            return
+        is_reset = content["zoom"] is None and self._zoom is not None
+        self._zoom = content["zoom"]
+        if is_reset:  # plotly resets a chart that was drawn with a zoom to this zoom
+            chart = self._chart_bundle(self._frames)
+            with self._lock:
+                if self._box is not None:
+                    self._draw(chart, is_live=self._is_live)
 
     # -- watching
 

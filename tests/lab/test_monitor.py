@@ -18,6 +18,7 @@ Open = Callable[..., Desk]
 MONITOR = "monitor = runkit.RunMonitor(client, run)\nmonitor"
 NEW = 'run = client.runs.create("cip_orchestrator", box.business({!r}))\n' + MONITOR
 PLOT = "application/vnd.plotly.v1+json"
+RANGE = "() => document.querySelector('.js-plotly-plot').layout.xaxis.range"
 MOST_REDRAWS = 2  # a second
 
 # At each frame: when, how many charts with bars there are, and how many rows they have
@@ -61,6 +62,8 @@ def test_a_run_from_start_to_end(open_desk: Open, tmp_path: Path) -> None:
     see(page, "Run finished. Live updates off.")
     page.locator(".js-plotly-plot .bars").first.wait_for()
     page.screenshot(path=tmp_path / "ended.png")
+    ended = desk.value("[*map(float, runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range)]")
+    assert page.evaluate(RANGE) == pytest.approx(ended)  # nobody has zoomed
     check_frames(page.evaluate("window.looks"))
     notebook = desk.saved()
     [words, _, chart] = (one["data"] for one in notebook["cells"][1]["outputs"])

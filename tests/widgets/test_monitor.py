@@ -268,10 +268,22 @@ def test_the_zoom_stays(box: Sandbox, client: Client, shown: Shown) -> None:
     ask(monitor).answer("reject")
     until(lambda: monitor.run.is_finished, 30)
 
-    def range_of_chart() -> Any:
-        return shown.outputs()[2].get(PLOTLY, {}).get("layout", {}).get("xaxis", {}).get("range")
+    until(lambda: range_of_chart(shown) == [10, 20])
 
-    until(lambda: range_of_chart() == [10, 20])
+
+def range_of_chart(shown: Shown) -> Any:
+    return shown.outputs()[2].get(PLOTLY, {}).get("layout", {}).get("xaxis", {}).get("range")
+
+
+def test_a_reset_shows_the_whole_run(box: Sandbox, client: Client, shown: Shown) -> None:
+    monitor = watch(client, begin(box, client, "watchlist_hit"))
+    assert monitor._card is not None
+    page = Page(monitor._card)
+    page.tell(zoom=[10, 20])
+    until(lambda: range_of_chart(shown) == [10, 20], 30)  # the chart of the run that waits
+    page.tell(zoom=None)
+    until(lambda: range_of_chart(shown) == list(runkit.gantt(runkit.frames(monitor.run)).layout.xaxis.range))
+    monitor.close()
 
 
 async def until_ended(monitor: RunMonitor) -> None:

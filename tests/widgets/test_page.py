@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from runkit.models import Run
 from runkit.widgets import display
@@ -54,14 +54,6 @@ class Drawn:
     def wait_until_armed(self) -> None:
         """Wait until the second press counts."""
         self.page.locator("[data-armed=true]").wait_for()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_page()
-    page.set_default_timeout(5000)
-    yield page
-    page.close()
 
 
 def asked(asking: Asking, value: Json) -> AnswerController:

@@ -547,9 +547,9 @@ function render({model, el}) {
     for (const plot of root.closest(".jp-Cell")?.querySelectorAll(".js-plotly-plot") ?? []) {
       if (plot.runkitWatched || !plot.on) continue;
       plot.runkitWatched = true;
-      plot.on("plotly_relayout", () => {
-        const {autorange, range} = plot.layout.xaxis;
-        send({zoom: autorange === true ? null : range});
+      plot.on("plotly_relayout", (changes) => { // also when the page gets another width
+        const has = (start) => Object.keys(changes).some((name) => name.startsWith(start));
+        if (has("xaxis.")) send({zoom: has("xaxis.range[") ? plot.layout.xaxis.range : null}); // else a reset
       });
     }
   }
