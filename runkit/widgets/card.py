@@ -32,7 +32,7 @@ NOT_DISPLAYED = f"this form needs an open notebook, and no front end has display
 CLICKS_WHILE_WAITING = (7, 4)  # ipykernel
 DISPLAY_TIMEOUT = 8.0  # seconds for a front end to display a card; a slow one takes two
 # of a message that changes nothing on the page
-SILENT = {"values", "digest", "view", "n", "gone", "zoom"}
+SILENT = {"values", "digest", "next", "view", "n", "gone", "zoom"}
 
 # --------------------------------------------------------------------------------------------- the kernel
 

@@ -16,13 +16,12 @@ from runkit.widgets import display, jobs
 from runkit.widgets.card import CellOutput
 from runkit.widgets.controller import READ_ONLY, Reasons, answer_options
 from runkit.widgets.fields import Json
-from runkit.widgets.inbox_controller import Closed, InboxController, Row, Snapshot, key_of
+from runkit.widgets.inbox_controller import Closed, InboxController, Key, Row, Snapshot, key_of
 from runkit.widgets.questions import NO_LABEL
 
 MAX_LABEL = 80  # characters of a question in a line
 MAX_ROWS = 200  # of the list; the oldest come first
 MAX_TABLE = 20  # rows of the static table, as of every table
-FILTER_FROM = 20  # questions, from which on the list can be filtered
 LATE = 4 * 3600  # seconds, after which an age is in the color of attention
 CAUGHT_UP = "You're all caught up"
 EXPIRED = f"{OUTCOMES['lapsed']}. This doesn't count as a rejection."
@@ -33,9 +32,9 @@ class InterruptInbox(CellOutput[InboxController]):
 
     The constructor reads all runs of the last 30 days. While it is displayed, the inbox checks the known runs
     and the first 100 of the list every 15 seconds, or less often if many are waiting. The button ↻ (Refresh
-    all) reads everything again. The first question is open, and after an answer the next one. `rows` are the
-    waiting questions and `expired` those whose run has ended; `pandas.DataFrame(inbox.rows)` makes a frame of
-    either.
+    all) reads everything again. The first question is open, and after an answer the next one that the list
+    shows; a list of more than 20 can be filtered. `rows` are the waiting questions and `expired` those whose
+    run has ended; `pandas.DataFrame(inbox.rows)` makes a frame of either.
 
     The cell gets two outputs: a table that stays readable without a kernel, and the inbox: a list beside the
     card of one question, as in `InterruptForm`. Showing an inbox of the same host again closes the earlier
@@ -81,7 +80,6 @@ class InterruptInbox(CellOutput[InboxController]):
         self._client = client
         self.controller = InboxController(client, **options)
         self.controller.read(full=True)
-        self._filter = ""
         self._ticker = jobs.Ticker(self.controller.tick, "inbox")
         self.controller.subscribe(self._changed)
 
@@ -108,13 +106,13 @@ class InterruptInbox(CellOutput[InboxController]):
 
     def _on_views(self, n_views: int) -> None:
         super()._on_views(n_views)
-        if n_views and self.controller.snapshot.form is None:
-            self.controller.open_next()
+        if n_views:
+            self.controller.open_first()
 
     def _receive(self, content: Json) -> None:
         controller, form = self.controller, self.controller.snapshot.form
-        keys = {" ".join(key_of(row)): key_of(row) for row in controller.rows()}
-        self._filter = str(content.get("filter", self._filter)).casefold()
+        keys = {page_key(key_of(row)): key_of(row) for row in controller.rows()}
+        controller.following = keys.get(str(content.get("next")))
         if content.get("refresh"):
             controller.refresh_all()
         controller.open(keys.get(str(content.get("open"))))
@@ -133,26 +131,32 @@ class InterruptInbox(CellOutput[InboxController]):
             "title": summary(snapshot),
             "mode": self._client.mode,
             "oldest": next((age(row) for row in snapshot.waiting if row.wait_s is not None), ""),
-            "age": (datetime.now(UTC) - snapshot.read_at).total_seconds(),
             "who": visible(self.controller.who),
-            "filter": len(rows) > FILTER_FROM,
             "error": f"{snapshot.error} {message}".strip(),
         }
-        state = ("Opening the question…", "") if snapshot.is_opening else (top["title"], snapshot.coverage)
-        empty = dict(zip(("title", "text"), state, strict=True))
-        card = display.describe_form(form) if form else {"empty": empty}
-        listed, spoken = self._list(snapshot, rows), announcement(snapshot)
-        return {**card, "kind": "inbox", "top": top, "rows": listed, "spoken": spoken}
+        title = "No question is open." if rows else top["title"]
+        empty = ("Opening the question…", "") if snapshot.is_opening else (title, snapshot.coverage)
+        card = (
+            display.describe_form(form)
+            if form
+            else {"empty": dict(zip(("title", "text"), empty, strict=True))}
+        )
+        question = form.question if form else None
+        return {
+            **card,
+            "kind": "inbox",
+            "top": top,
+            "age": (datetime.now(UTC) - snapshot.read_at).total_seconds(),
+            "rows": self._list(snapshot, rows),
+            "open": page_key((question.run.id, question.interrupt_id)) if question else None,
+            "is_opening": snapshot.is_opening,
+            "spoken": announcement(snapshot),
+        }
 
     def _list(self, snapshot: Snapshot, rows: Sequence[Row]) -> list[Json]:
-        """Describe the list: the questions that match the filter, the closed ones, and the expired ones."""
-        form = snapshot.form
-        opened = (form.question.run.id, form.question.interrupt_id) if form else None
-        matching = [row for row in rows if self._filter in row_label(row).casefold()]
+        """Describe the list: the waiting questions, the closed ones, and the expired ones."""
         items = [
-            *_some(
-                [_waiting_item(row, is_open=key_of(row) == opened) for row in matching], "inbox.rows has all"
-            ),
+            *_some([_waiting_item(row) for row in rows], "inbox.rows has all"),
             *_some([*map(_closed_item, snapshot.closed[::-1])], "runkit.answer_log() has your answers"),
             *([{"head": EXPIRED}] if snapshot.expired else []),
             *_some([_waiting_item(row, is_fixed=True) for row in snapshot.expired], "inbox.expired has all"),
@@ -161,9 +165,9 @@ class InterruptInbox(CellOutput[InboxController]):
 
 
 def _some(items: list[Json], where: str) -> list[Json]:
-    """Give at most `MAX_ROWS` lines of the list, and say how many more there are."""
-    n_more = len(items) - MAX_ROWS
-    more = [{"head": f"{n_more:,} more not shown; {where}"}] if n_more > 0 else []
+    """Return at most `MAX_ROWS` lines of the list, and a line about the number left out."""
+    is_cut = len(items) > MAX_ROWS
+    more = [{"head": f"{MAX_ROWS:,} of {len(items):,} listed; {where}"}] if is_cut else []
     return items[:MAX_ROWS] + more
 
 
@@ -177,8 +181,13 @@ def _waiting_item(row: Row, **more: Any) -> Json:
     """Describe a question without an answer."""
     tone = "attention" if (row.wait_s or 0) > LATE and row.outcome == "pending" else ""
     question = shorten(row.label or NO_LABEL, MAX_LABEL)
-    key = " ".join(key_of(row))
+    key = page_key(key_of(row))
     return _item(row.run_id, row.business_name, question, age(row), tone, key=key, **more)
+
+
+def page_key(key: Key) -> str:
+    """Return how the page names a question."""
+    return " ".join(key)
 
 
 def _closed_item(closed: Closed) -> Json:

@@ -101,6 +101,8 @@ class InboxController(Controller[Snapshot]):
         self._who, self._options = who, options
         self._later: list[Key] = []  # put to the end of the list, for this session
         self._wanted: Key | None = None  # the question that was clicked last
+        # the question that opens when the open one is closed; the page tells it, for it has the filter
+        self.following: Key | None = None
         self._read_lock = threading.Lock()  # one check at a time
         self._runs: dict[str, Run] = {}  # that have not ended
         # their questions: making 5,000 anew would take 10 s
@@ -259,33 +261,30 @@ class InboxController(Controller[Snapshot]):
             order = {key: number for number, key in enumerate(self._later, 1)}
         return sorted(rows, key=lambda row: order.get(key_of(row), 0))
 
-    def _next(self, key: Key | None = None) -> Key | None:
-        """Give the question after another one, else the first of the others."""
-        keys = [key_of(row) for row in self.rows()]
-        after = keys.index(key) + 1 if key in keys else 0
-        return next((one for one in keys[after:] + keys[:after] if one != key), None)
-
     def open(self, key: Key | None) -> None:
         """Open the form of a question, as a job; the form that was open keeps its entries."""
         if key is None:
             return
         with self._lock:
-            self._wanted = key
+            self._wanted, self.following = key, None
             self._change(message="Opening the question…", is_opening=True)
             if problem := jobs.start(lambda: self._open(key), "inbox"):
                 self._change(message=problem, is_opening=False)
         self._notify()
 
-    def open_next(self) -> None:
-        """Open the first question."""
-        self.open(self._next())
+    def open_first(self) -> None:
+        """Open the first question, unless one was opened before: the page knows which ones it lists."""
+        if self._wanted is None:
+            self.open(next(map(key_of, self.rows()), None))
 
     def put_off(self, key: Key) -> None:
-        """Move a question to the end of the list, and open the next one."""
-        following = self._next(key) or key
+        """Move a question to the end of the list, and open `following`, if there is one."""
         with self._lock:
-            self._later = [one for one in self._later if one != key] + [key]
-        self.open(following)
+            self._later = [put_off for put_off in self._later if put_off != key] + [key]
+            if self.following is None:
+                self._change(form=None)
+        self._notify()
+        self.open(self.following)
 
     def sign(self, name: str) -> None:
         """Take the name of the person who answers, for all questions."""
@@ -325,18 +324,17 @@ class InboxController(Controller[Snapshot]):
         return form
 
     def _on_answer(self, form: AnswerController, snapshot: AnswerSnapshot) -> None:
-        """Follow a form; a finished one goes to the end of the list, and the next question opens."""
+        """Follow a form; a finished one goes to the end of the list, and `following` opens."""
         key, receipt, following = (form.question.run.id, form.question.interrupt_id), snapshot.receipt, None
         with self._lock:
             if receipt is not None and self._forms.get(key) is form:
                 del self._forms[key]
-                after = self._next(key)
                 self._update_runs([form.run])
                 self._change(closed=(*self._snapshot.closed, Closed(form.run, receipt)), message="")
                 # which a person may want to copy
                 is_kept = snapshot.state is State.CONFLICT and form.typed
                 if self._snapshot.form is form and not is_kept:
-                    following = after
+                    following = self.following
                     self._change(form=None)
         self._notify()
         self.open(following)

@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 from runkit.server import Sandbox, sandbox
+from tests.widgets.pages import next_key
 
 VERSIONS = ("6.31.0", "7.3.0", "7.4.0")
 WAYS = [("6.31.0", False), *((version, subshell) for version in VERSIONS[1:] for subshell in (False, True))]
@@ -147,7 +148,7 @@ class Kernel:
         digest = digest or state["question"]["digest"]
         values = {"0": {**state["values"]["0"], **entries}}
         for _ in range(times):
-            self.tell(card, verb=verb, values=values, digest=digest)
+            self.tell(card, verb=verb, values=values, digest=digest, next=next_key(state))
 
     def _send(self, comm_id: str, data: dict[str, Any]) -> None:
         message = self._client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})

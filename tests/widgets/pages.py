@@ -9,6 +9,12 @@ from runkit.widgets.card import Card
 Json = dict[str, Any]
 
 
+def next_key(drawn: Json) -> str | None:
+    """Return the key of the first row of an inbox whose question can be opened and is not open."""
+    rows = [row for row in drawn.get("rows", ()) if "key" in row and not row.get("is_fixed")]
+    return next((row["key"] for row in rows if row["key"] != drawn.get("open")), None)
+
+
 class Page:
     """One view of a card."""
 
@@ -19,9 +25,10 @@ class Page:
         self.tell(ready=name)
 
     def tell(self, **content: Any) -> None:
-        """Send a message."""
+        """Send a message, with the question of an inbox that is to open next."""
         self._n += 1
-        self._card._handle_custom_msg({**content, "view": self._name, "n": self._n}, [])
+        message = {"next": next_key(self.drawn), **content, "view": self._name, "n": self._n}
+        self._card._handle_custom_msg(message, [])
 
     def answer(self, verb: str, **entries: Any) -> None:
         """Send an answer to a question with one proposal, as the second press does."""

@@ -5,6 +5,7 @@ const ARM_MS = 500; // after the first press, the second one counts
 const DRAFT_MS = 400; // after the last keystroke, what was typed goes to Python
 const SLOW_MS = 4000; // without a result, the kernel or the server is busy or gone
 const MAX_RADIOS = 4; // choices; more get a dropdown
+const FILTER_FROM = 20; // questions; a longer list gets a filter
 const FOCUSABLE = new Set(["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]);
 const LONG = new Set(["long_text", "texts", "json"]); // fields of several lines
 const SLOW = "Still sending: the kernel or the server does not respond, and your answer may not have left yet. "
@@ -72,13 +73,16 @@ function render({model, el}) {
   const region = (name, tag, props) => h(tag ?? "div", {...props, class: `rk-${name}`});
   const nodes = {
     top: region("top"), list: region("list", "nav", {"aria-label": "Questions"}),
+    filter: region("filter", "input", {type: "text", placeholder: "Filter", "aria-label": "Filter questions",
+      "data-id": "filter", oninput: () => { draw(); send({}); }}),
     pane: region("pane", "section", {tabindex: "-1", "aria-label": "Question"}),
     body: region("body"), message: region("message"), bar: region("bar"), help: region("help"),
   };
   nodes.body.append(muted("Loading…"), div("rk-skeleton"));
   nodes.pane.append(nodes.body, nodes.message, nodes.bar, nodes.help);
   const props = {class: "runkit-card mathjax_ignore tex2jax_ignore", "data-state": "loading"};
-  const root = el.appendChild(h("div", props, nodes.top, div("rk-main", nodes.list, nodes.pane)));
+  const main = div("rk-main", div("rk-side", nodes.list), nodes.pane);
+  const root = el.appendChild(h("div", props, nodes.top, main));
   const drafts = {}; // what is in the inputs, by the digest of their question
   const opened = {}; // the addresses of the sources that were opened, by the digest of their question
   const comments = {}; // by artifact
@@ -86,7 +90,7 @@ function render({model, el}) {
   const unfolded = new Set();
   const isLab = () => root.closest(".jp-Notebook") !== null;
   const byId = (dataId) => root.querySelector(`[data-id="${CSS.escape(dataId)}"]`);
-  let state = null, sender = null, values = {}, armed = null;
+  let state = null, sender = null, values = {}, armed = null, lastOpen = null;
   let sent = 0, waiting = 0, newest = 0; // numbers of messages: sent last, with an answer, and from Python
   let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
 
@@ -95,7 +99,7 @@ function render({model, el}) {
   function send(content) {
     sent += 1;
     try {
-      model.send({...content, view: id, n: sent});
+      model.send({...content, next: nextKey(), view: id, n: sent});
     } catch { // the kernel or the widget is gone
       say("Not sent: this card has lost its kernel. Rerun this cell.", "attention");
       return false;
@@ -131,6 +135,7 @@ function render({model, el}) {
     state = message;
     if (digest) values = drafts[digest] ??= structuredClone(message.values);
     draw();
+    openFirst();
   }
 
   // -- the two presses
@@ -357,8 +362,10 @@ function render({model, el}) {
     root.dataset.kind = state.kind;
     root.dataset.state = status?.state ?? state.kind;
     if (state.kind === "inbox") {
+      if (!nodes.filter.isConnected && waitingRows().length > FILTER_FROM) nodes.list.before(nodes.filter);
+      const rows = state.rows.filter((row) => row.head || row.is_done || isListed(row));
       patch("top", state.top, top);
-      patch("list", state.rows, () => state.rows.map(item));
+      patch("list", [rows, state.open], () => rows.map(item));
     }
     if (state.kind === "feedback") {
       patch("body", [state.rows, state.title, [...unfolded]], ratings);
@@ -482,27 +489,26 @@ function render({model, el}) {
     const it = state.top;
     nodes.age = note();
     drawAge();
-    const filter = {type: "text", placeholder: "Filter", class: "rk-filter", "data-id": "filter",
-      "aria-label": "Filter questions", onchange: ({target}) => send({filter: target.value})};
     const refresh = {"data-id": "refresh", title: "Refresh all", "aria-label": "Refresh all"};
     return [
       bold(it.title), pill(it.mode, it.mode === "LIVE" ? "live" : ""), it.oldest && note(`oldest ${it.oldest}`),
-      space(), note("Signed as ", bold(it.who)), nodes.age, it.filter && h("input", filter),
+      space(), note("Signed as ", bold(it.who)), nodes.age,
       linkButton("↻", () => send({refresh: true}), refresh),
       it.error && div("rk-said attention", it.error),
     ];
   }
 
   function drawAge() {
-    if (!nodes.age || state?.top?.age === undefined) return;
-    const seconds = state.top.age + (performance.now() - receivedAt) / 1000;
-    nodes.age.textContent = `updated ${Math.round(seconds)} s ago`;
+    if (!nodes.age) return;
+    const seconds = state.age + (performance.now() - receivedAt) / 1000;
+    const [size, unit] = seconds < 100 ? [1, "s"] : seconds < 6000 ? [60, "min"] : [3600, "h"];
+    nodes.age.textContent = `updated ${Math.round(seconds / size)} ${unit} ago`;
   }
 
   function item(row) {
     if (row.head) return div("rk-group", row.head);
     const props = {class: `rk-item ${row.is_done ? "rk-done" : ""}`, "data-id": `row-${row.key}`};
-    const current = {"aria-current": row.is_open && "true", disabled: row.is_fixed};
+    const current = {"aria-current": row.key === state.open && "true", disabled: row.is_fixed};
     return h("button", {...props, ...current, onclick: () => openRow(row.key)},
       h("span", {class: "rk-name"}, business("b", row.business), h("code", null, row.run)),
       h("span", {class: `rk-age ${row.tone}`}, row.age),
@@ -510,12 +516,34 @@ function render({model, el}) {
   }
 
   const openRow = (key) => { sendDraft(); send({open: key}); nodes.pane.focus(); };
-  const putOff = () => { sendDraft(); send({later: state.rows.find((row) => row.is_open)?.key}); };
+  const putOff = () => { sendDraft(); send({later: state.open}); };
+  const waitingRows = () => state.rows.filter((row) => row.key && !row.is_fixed);
+  const listedKeys = () => waitingRows().filter(isListed).map((row) => row.key);
+
+  function isListed({business: name, run, question}) { // it matches the filter
+    return `${name} ${run} ${question}`.toLowerCase().includes(nodes.filter.value.trim().toLowerCase());
+  }
+
+  function nextKey() { // of the listed row that is to open after an answer
+    if (state?.kind !== "inbox") return null;
+    const keys = listedKeys(), at = keys.indexOf(state.open);
+    return [...keys.slice(at + 1), ...keys.slice(0, Math.max(at, 0))][0] ?? null;
+  }
+
+  function openFirst() { // if no question is open, and no person is typing or in another card
+    const at = document.activeElement, isBusy = at?.matches("textarea, input, select");
+    const isElsewhere = (at?.closest(".runkit-card") ?? root) !== root;
+    lastOpen = state.open ?? lastOpen;
+    if (state.kind !== "inbox" || state.open || state.is_opening || isBusy || isElsewhere) return;
+    const [first] = listedKeys();
+    if (!first || first === lastOpen) return; // it was put off, or cannot be read
+    lastOpen = first;
+    send({open: first});
+  }
 
   function step(by) {
-    const items = state.rows.filter((row) => row.key && !row.is_fixed);
-    const next = items[items.findIndex((row) => row.is_open) + by];
-    if (next) openRow(next.key);
+    const keys = listedKeys(), at = keys.indexOf(state.open), key = keys[at < 0 ? 0 : at + by];
+    if (key) openRow(key);
   }
 
   const ratings = () => [div("rk-ask", state.title), state.rows.map(rating)];
@@ -563,8 +591,7 @@ function render({model, el}) {
     const isClick = event.key === "Enter" && at.matches("button, a, summary");
     if (event.key === "Escape") {
       if (armed) disarm();
-      else if (state?.kind === "inbox" && !isField) root.querySelector('[aria-current="true"]')?.focus();
-      else nodes.pane.focus();
+      else (!isField && root.querySelector('[aria-current="true"]') || nodes.pane).focus();
     } else if (event.repeat && (isSend || !isField)) { // a held key is one press
       if (!["ArrowDown", "ArrowUp", "Tab"].includes(event.key)) event.preventDefault();
       return;
@@ -575,21 +602,26 @@ function render({model, el}) {
   }
 
   function act(key) {
-    if (!isLab() || !state?.question) return false;
+    if (!isLab() || !state) return false;
+    const next = () => step(1), previous = () => step(-1);
+    const list = {j: next, ArrowDown: next, k: previous, ArrowUp: previous};
+    const keys = {...(state.kind === "inbox" ? list : {}), ...(state.question ? cardKeys(key) : {})};
+    keys[key]?.();
+    return key in keys;
+  }
+
+  function cardKeys(key) {
     const {question} = state, has = (word) => word === key.toUpperCase();
     const all = question.all.find(([, word]) => has(word)), verb = question.verbs.find((one) => has(one.key));
     const folding = question.sections[0].fields.some((one) => one.is_folded);
-    const next = () => step(1), previous = () => step(-1);
-    const inbox = {j: next, ArrowDown: next, k: previous, ArrowUp: previous, h: putOff};
-    const keys = {
-      ...(state.kind === "inbox" ? inbox : {}),
+    const action = all ? () => chooseAll(all[1]) : verb && (() => press(verb.value));
+    return {
+      ...(state.kind === "inbox" ? {h: putOff} : {}),
       Enter: () => (nodes.body.querySelector("textarea, input, select") ?? nodes.pane).focus(),
       ...(folding ? {e: () => fold(question.sections[0])} : {}),
       "?": () => { isHelp = !isHelp; drawHints(); },
+      ...(action ? {[key]: action} : {}),
     };
-    const action = all ? () => chooseAll(all[1]) : verb ? () => press(verb.value) : keys[key];
-    action?.();
-    return Boolean(action);
   }
 
   root.addEventListener("click", ({target}) => {

@@ -1,0 +1,261 @@
+"""The inbox in a browser, on a real sandbox: its filter, which question opens next, and the keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import runkit
+from runkit.client import Client
+from runkit.models import Run
+from runkit.server import Sandbox
+from tests.widgets.live import LivePage
+
+HIT, ADDRESS, DECISION = "Tacoma Harbor", "Lakeline", "Table Rock"  # businesses of three scenarios
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with runkit.sandbox(speed=3000) as box:
+        yield box
+
+
+@pytest.fixture
+def client(box: Sandbox) -> Iterator[Client]:
+    with box.client(rate=None) as client:
+        yield client
+
+
+class Inbox:
+    """An inbox in a page."""
+
+    def __init__(self, page: Page, client: Client, prepare: Callable[[], object]) -> None:
+        self.live, self.page = LivePage(page), page
+        self.inbox = runkit.InterruptInbox(client, who="Ana Ortiz", drafts=False)
+        prepare()
+        self.card = self.live.add(self.inbox.widget)
+        self.filter = self.card.get_by_role("textbox", name="Filter questions")
+        self.live.settle()
+
+    def tick(self) -> None:
+        """Check for new questions, as the inbox does every 15 seconds."""
+        self.inbox.controller.refresh()
+        self.live.settle()
+
+    def rows(self) -> list[str]:
+        """Return the text of each listed question that is waiting."""
+        return self.card.locator(".rk-item:not(.rk-done)").all_inner_texts()
+
+    def opened(self) -> str:
+        """Return the run's 8 digits of the open question, or an empty text."""
+        heads = self.card.locator(".rk-pane .rk-head code").all_inner_texts()
+        return heads[0] if heads else ""
+
+    def open(self, row: Locator) -> None:
+        """Open a question by a click."""
+        run = row.locator("code").inner_text()
+        row.click()
+        self.live.until(lambda: self.opened() == run)
+
+    def first(self) -> Locator:
+        """Return the first row of the list."""
+        return self.card.locator(".rk-item").first
+
+    def press(self, text: str) -> None:
+        """Press a button of the card."""
+        self.card.locator(".rk-bar button").filter(has_text=text).click()
+
+    def answer(self, text: str) -> None:
+        """Press the button of an answer twice, and wait until the question is closed."""
+        run = self.opened()
+        self.press(text)
+        self.page.locator("[data-armed=true]").wait_for()
+        self.press(text)
+        self.live.until(lambda: self.opened() != run)
+        self.live.settle()
+
+
+@pytest.fixture
+def ask(box: Sandbox, client: Client) -> Iterator[Callable[..., list[Run]]]:
+    def start(scenario: str) -> Run:
+        run = client.runs.create("cip_orchestrator", box.business(scenario))
+        return client.runs.wait(run, poll=0.01)
+
+    def ask(**counts: int) -> list[Run]:
+        """Start as many runs of each scenario, each when the one before it asks its question."""
+        return [start(scenario) for scenario, count in counts.items() for _ in range(count)]
+
+    yield ask
+    box.clear_faults()
+    for run_id in client.runs.list(status="interrupted", progress=False).ids:
+        box.end_run(run_id)
+
+
+@pytest.fixture
+def show(page: Page, client: Client) -> Iterator[Callable[..., Inbox]]:
+    shown: list[Inbox] = []
+
+    def show(prepare: Callable[[], object] = lambda: None) -> Inbox:
+        shown.append(Inbox(page, client, prepare))
+        return shown[-1]
+
+    yield show
+    for inbox in shown:
+        inbox.inbox.close()
+
+
+Ask, Show = Callable[..., list[Run]], Callable[..., Inbox]
+
+
+def is_waiting(client: Client, run: Run) -> bool:
+    return bool(client.runs.get(run).interrupts)
+
+
+def test_the_filter_keeps_its_text(ask: Ask, show: Show) -> None:
+    ask(watchlist_hit=20, address_gap=3)
+    inbox = show()
+    inbox.filter.press_sequentially("lake")
+    inbox.tick()
+    expect(inbox.filter).to_be_focused()
+    inbox.page.keyboard.type("line")
+    ask(address_gap=1)
+    inbox.tick()
+    expect(inbox.filter).to_have_value("lakeline")
+    assert [ADDRESS in row for row in inbox.rows()] == [True] * 4
+    inbox.filter.fill("no such business")
+    inbox.tick()
+    assert inbox.rows() == []
+    inbox.filter.fill("")
+    inbox.tick()
+    assert len(inbox.rows()) == 24
+
+
+def test_only_listed_questions_open(ask: Ask, show: Show, client: Client) -> None:
+    others = ask(watchlist_hit=15, decision=5)
+    inbox = show()
+    chosen = ask(address_gap=3)
+    inbox.tick()
+    assert inbox.opened() == others[0].id[:8]
+    inbox.filter.fill(ADDRESS)
+    inbox.open(inbox.first())
+    opened = []
+    while run := inbox.opened():
+        opened.append(run)
+        inbox.answer("Don't add")
+    assert sorted(opened) == sorted(run.id[:8] for run in chosen)
+    assert inbox.rows() == []
+    expect(inbox.card.locator(".rk-pane")).to_contain_text("No question is open.")
+    inbox.tick()
+    assert inbox.opened() == ""
+    assert all(is_waiting(client, run) for run in others)
+
+
+def test_fewer_questions_than_the_filter_needs(ask: Ask, show: Show, box: Sandbox) -> None:
+    runs = ask(watchlist_hit=20, address_gap=2)
+    inbox = show()
+    inbox.filter.fill(ADDRESS)
+    for run in runs[:19]:
+        box.end_run(run.id)
+    inbox.tick()
+    expect(inbox.filter).to_have_value(ADDRESS)
+    assert sum("Expired" not in row for row in inbox.rows()) == 2
+    inbox.filter.fill("")
+    assert sum(HIT in row for row in inbox.rows()) == 1 + 19  # the expired ones, too
+
+
+def test_another_filter_while_an_answer_is_sent(ask: Ask, show: Show, box: Sandbox) -> None:
+    ask(address_gap=2, decision=2, watchlist_hit=18)
+    inbox = show()
+    inbox.filter.fill(ADDRESS)
+    box.fault("slow", on="/resume", seconds=1.5)
+    inbox.press("Don't add")
+    inbox.page.locator("[data-armed=true]").wait_for()
+    inbox.press("Don't add")
+    inbox.live.exchange()
+    inbox.filter.fill(DECISION)
+    inbox.live.until(lambda: DECISION in inbox.card.locator(".rk-body").inner_text())
+
+
+def test_a_question_that_is_answered_elsewhere(ask: Ask, show: Show, client: Client) -> None:
+    runs = ask(address_gap=1, watchlist_hit=20, decision=2)
+    inbox = show()
+    inbox.filter.fill(DECISION)
+    inbox.page.locator(".rk-pane").focus()
+    client.runs.resume(runs[0], runs[0].interrupts[0].id, {"decision": "reject"})
+    inbox.tick()
+    inbox.live.until(lambda: inbox.opened() in [run.id[:8] for run in runs[-2:]])
+
+
+def test_later_when_the_open_question_is_not_listed(ask: Ask, show: Show) -> None:
+    hits, addresses = ask(watchlist_hit=20), ask(address_gap=2)
+    inbox = show()
+    assert inbox.opened() == hits[0].id[:8]
+    inbox.filter.fill(ADDRESS)
+    for following in addresses:
+        inbox.press("Later")
+        inbox.live.until(lambda run=following: inbox.opened() == run.id[:8])
+    inbox.filter.fill("no such business")
+    inbox.press("Later")
+    inbox.live.until(lambda: inbox.opened() == "")
+    inbox.filter.fill("")
+    inbox.page.locator(".rk-pane").focus()
+    inbox.page.keyboard.press("j")
+    inbox.live.until(lambda: inbox.opened() == hits[1].id[:8])
+    last = [row.run_id for row in inbox.inbox.controller.rows()][-3:]
+    assert last == [hits[0].id, addresses[0].id, addresses[1].id]
+
+
+def test_later_beyond_the_end_of_the_list(ask: Ask, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runkit.widgets.inbox.MAX_ROWS", 2)
+    runs = ask(watchlist_hit=4)
+    inbox = show()
+    for number in (0, 1, 2):
+        assert inbox.opened() == runs[number].id[:8]
+        inbox.press("Later")
+        inbox.live.until(lambda run=runs[number]: inbox.opened() != run.id[:8])
+        inbox.live.settle()
+    expect(inbox.card.locator(".rk-list")).to_contain_text("2 of 4 listed")
+
+
+def test_an_empty_inbox_opens_its_first_question(ask: Ask, show: Show) -> None:
+    inbox = show()
+    expect(inbox.card.locator(".rk-pane")).to_contain_text("You're all caught up")
+    [first] = ask(decision=1)
+    inbox.tick()
+    assert inbox.opened() == first.id[:8]
+    expect(inbox.card.locator(":focus")).to_have_count(0)
+
+
+def test_nothing_opens_while_a_person_types(ask: Ask, show: Show) -> None:
+    inbox = show()
+    inbox.page.evaluate("document.body.append(document.createElement('textarea'))")
+    inbox.page.locator("body > textarea").focus()
+    [first, second] = ask(decision=2)
+    inbox.tick()
+    assert inbox.opened() == ""
+    inbox.page.locator(".rk-pane").focus()
+    for key, run in (("j", first), ("j", second), ("k", first)):
+        inbox.page.keyboard.press(key)
+        inbox.live.until(lambda run=run: inbox.opened() == run.id[:8])
+
+
+def test_a_question_that_cannot_be_read(ask: Ask, show: Show, box: Sandbox) -> None:
+    runs = ask(decision=2)
+    inbox = show(lambda: box.fault("refuse", on=f"GET /runs/{runs[0].id}", status=403, times=20))
+    assert inbox.opened() == ""
+    n_requests = len(inbox.page.evaluate("window.sent"))
+    inbox.live.settle()
+    assert len(inbox.page.evaluate("window.sent")) == n_requests <= 2
+    inbox.page.locator(".rk-pane").focus()
+    inbox.open(inbox.card.locator(".rk-item").nth(1))
+
+
+def test_ages(ask: Ask, show: Show, page: Page) -> None:
+    page.clock.install()
+    inbox = show()
+    for seconds, age in ((30, "3. s"), (1800, "31 min"), (7200, "3 h")):
+        page.clock.run_for(seconds * 1000)
+        expect(inbox.card.locator(".rk-top")).to_contain_text(re.compile(f"updated {age} ago"))
