@@ -43,14 +43,12 @@ const errorLine = (path, id) => h("div", {class: "rk-error", id, "data-error": p
 const business = (tag, name) =>
   h(tag, {class: name ? "" : "rk-unknown"}, name || "Business not identified yet");
 
-function announce(text) { // one region per page, which remains when the card is removed
-  let live = document.getElementById("runkit-live");
-  if (!live) {
-    live = h("div", {id: "runkit-live", class: "runkit-live", role: "status", "aria-live": "polite"});
-    document.body.append(live);
-  }
-  if (live.textContent !== text) live.textContent = text;
+function liveRegion() { // one per page, which remains when the card is removed
+  const props = {id: "runkit-live", class: "runkit-live", role: "status", "aria-live": "polite"};
+  return document.getElementById(props.id) ?? document.body.appendChild(h("div", props));
 }
+
+const announce = (text) => liveRegion().replaceChildren(text);
 
 function source(one) {
   const link = h("a", {href: one.url, target: "_blank", rel: "noopener noreferrer"}, one.name);
@@ -90,7 +88,7 @@ function render({model, el}) {
   const unfolded = new Set();
   const isLab = () => root.closest(".jp-Notebook") !== null;
   const byId = (dataId) => root.querySelector(`[data-id="${CSS.escape(dataId)}"]`);
-  let state = null, sender = null, values = {}, armed = null, lastOpen = null;
+  let state = null, sender = null, values = {}, armed = null, spoken = "", lastOpen = null;
   let sent = 0, waiting = 0, newest = 0; // numbers of messages: sent last, with an answer, and from Python
   let receivedAt = 0, draftTimer = 0, slowTimer = 0, isHelp = false, isSigning = false;
 
@@ -361,6 +359,9 @@ function render({model, el}) {
     const {question, status} = state;
     root.dataset.kind = state.kind;
     root.dataset.state = status?.state ?? state.kind;
+    const text = [status?.message, state.spoken].filter(Boolean).join(" ");
+    if (text && text !== spoken) announce(text);
+    spoken = text;
     if (state.kind === "inbox") {
       if (!nodes.filter.isConnected && waitingRows().length > FILTER_FROM) nodes.list.before(nodes.filter);
       const rows = state.rows.filter((row) => row.head || row.is_done || isListed(row));
@@ -369,7 +370,6 @@ function render({model, el}) {
     }
     if (state.kind === "feedback") {
       patch("body", [state.rows, state.title, [...unfolded]], ratings);
-      announce(state.spoken);
       return;
     }
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
@@ -382,7 +382,6 @@ function render({model, el}) {
     else if (!waiting) drawStatus();
     drawHints();
     if (status?.final && state.kind === "form" && root.contains(document.activeElement)) leave();
-    announce([status?.message, state.spoken].filter(Boolean).join(" "));
   }
 
   const empty = () => [div("rk-ask", state.empty.title), muted(state.empty.text)];
@@ -636,7 +635,7 @@ function render({model, el}) {
   });
   root.addEventListener("keydown", onKey);
   const timer = setInterval(() => { drawAge(); watchZoom(); }, 1000);
-  announce("");
+  liveRegion();
   listen();
   model.on("change:layout", listen);
   return () => {
