@@ -34,10 +34,12 @@ const bold = (text) => h("b", null, text);
 const pill = (text, tone) => h("span", {class: `rk-pill ${tone ?? ""}`}, text);
 const muted = (text) => text && div("rk-muted", text);
 const note = (...children) => h("span", {class: "rk-muted"}, children);
-const kbd = (key) => key && h("kbd", null, key);
+const hint = (key) => key && h("kbd", {"aria-hidden": "true"}, key); // not part of its button's name
+const shortcut = (key) => ({"aria-keyshortcuts": key ? key.replace("Ctrl ", "Control+") : null});
 const space = () => h("span", {class: "rk-space"});
 const toggleButton = (text, isOn, onclick, props) =>
-  h("button", {class: "rk-button", ...props, "aria-pressed": String(isOn), onclick}, isOn && "✓ ", text);
+  h("button", {class: "rk-button", ...props, "aria-pressed": String(isOn), onclick},
+    isOn && h("span", {"aria-hidden": "true"}, "✓ "), text);
 const linkButton = (text, onclick, props) => h("button", {...props, class: "rk-link", onclick}, text);
 const errorLine = (path, id) => h("div", {class: "rk-error", id, "data-error": path, hidden: true});
 const business = (tag, name) =>
@@ -140,6 +142,7 @@ function render({model, el}) {
 
   const isCombined = () => state.question.sections.length > 1;
   const canAnswer = () => !state.status.final && !state.status.read_only;
+  const sectionOf = (key) => state.question.sections.find((section) => section.key === key);
   const chosen = (section) => section.verbs.find((one) => one.value === values[section.key].decision);
   const isBlank = (value) => String(value ?? "").trim() === "";
   const progress = (n = state.question.sections.length) => `${n - lacks().length} of ${n} answered`;
@@ -233,7 +236,9 @@ function render({model, el}) {
     const set = (next) => { holder[one.name] = next; typed(); drawHints(); };
     const isLong = one.kind === "long_text", title = bold(one.title);
     const below = [!isLong && muted(one.help), errorLine(`${key}-${path}`, `${domId}-error`)];
-    const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value)};
+    const isRequired = one.is_required || sectionOf(key).verbs[0].requires.includes(path);
+    const required = {"aria-required": isRequired && one.kind !== "flag" && "true"};
+    const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value), ...required};
     if (one.kind === "flag") {
       const box = {type: "checkbox", checked: value === true, oninput: ({target}) => set(target.checked)};
       return div("rk-field", h("label", null, h("input", {...common, ...box}), " ", one.title), below);
@@ -243,7 +248,8 @@ function render({model, el}) {
         const radio = {type: "radio", name: domId, checked: choice === value, oninput: () => set(choice)};
         return h("label", null, h("input", {...radio, "data-id": at ? `${dataId}-${at}` : dataId}), " ", label);
       });
-      return h("fieldset", {class: "rk-field", id: domId}, h("legend", null, title), radios, below);
+      const group = {class: "rk-field", id: domId, role: "radiogroup", ...required};
+      return h("fieldset", group, h("legend", null, title), radios, below);
     }
     const option = ([label, choice]) => h("option", {value: choice, selected: choice === value}, label);
     const type = one.kind === "date" ? "date" : "text";
@@ -300,7 +306,7 @@ function render({model, el}) {
 
   function showErrors(errors) { // beside their inputs, which are unfolded for it
     for (const {key, path} of errors) {
-      const section = state.question.sections.find((one) => one.key === key);
+      const section = sectionOf(key);
       const isFolded = section.fields.some((one) => one.is_folded && one.name === path.split(".")[0]);
       if (isFolded && !unfolded.has(key)) fold(section);
     }
@@ -424,7 +430,8 @@ function render({model, el}) {
 
   function proposal(one, at) {
     const {proposals, sections} = state.question;
-    return div("rk-proposal",
+    const group = proposals.length > 1 && {role: "group", "aria-label": `${at + 1}. ${one.title}`};
+    return h("div", {class: "rk-proposal", ...group},
       proposals.length > 1 && h("div", null, bold(`${at + 1}. ${one.title}`), note(` ${one.agent}`)),
       one.evidence.length ? one.evidence.map(finding) : muted("The agent gave no evidence."),
       muted(one.left_out),
@@ -455,20 +462,22 @@ function render({model, el}) {
 
   function bar() {
     const {question, status} = state;
-    const button = (dataId, onclick, ...children) =>
-      h("button", {class: "rk-button", "data-id": dataId, onclick}, children);
+    const button = (dataId, onclick, key, ...children) =>
+      h("button", {class: "rk-button", "data-id": dataId, ...shortcut(key), onclick}, children);
     if (status.state === "unknown") {
-      return !status.checking && button("check", () => send({check: true}), "Check again");
+      return !status.checking && button("check", () => send({check: true}), "", "Check again");
     }
     const verbs = question.verbs.map((verb, at) => {
-      const node = button(`press-${verb.value}`, () => press(verb.value),
-        h("span", {class: "rk-calm"}, verb.button, kbd(at ? verb.key : "Ctrl Enter")),
+      const key = at ? verb.key : "Ctrl Enter";
+      const node = button(`press-${verb.value}`, () => press(verb.value), key,
+        h("span", {class: "rk-calm"}, verb.button, hint(key)),
         h("span", {class: "rk-again"}, verb.again));
       node.classList.add("rk-verb", ...(at ? [] : ["rk-main-verb"]));
       return node;
     });
-    const all = question.all.map(([text, key]) => button(`all-${key}`, () => chooseAll(key), text, kbd(key)));
-    const later = () => button("later", putOff, "Later", kbd("H"));
+    const all = question.all.map(([text, key]) =>
+      button(`all-${key}`, () => chooseAll(key), key, text, hint(key)));
+    const later = () => button("later", putOff, "H", "Later", hint("H"));
     nodes.hints = h("span", {class: "rk-hints rk-muted"});
     return [verbs, all, state.kind === "inbox" && later(), nodes.hints];
   }
@@ -479,7 +488,8 @@ function render({model, el}) {
     nodes.hints.textContent = armed ? "Esc to cancel" : combined ? progress() : isLab() ? "? keys" : "";
     const isIncomplete = Boolean(combined && lacks().length);
     nodes.bar.querySelector(".rk-main-verb")?.classList.toggle("rk-dim", isIncomplete);
-    patch("help", isHelp, () => isHelp && KEYS.map(([key, what]) => h("span", null, kbd(key), ` ${what}`)));
+    const line = ([key, what]) => h("span", null, h("kbd", null, key), ` ${what}`);
+    patch("help", isHelp, () => isHelp && KEYS.map(line));
   }
 
   // -- inbox and ratings
