@@ -40,6 +40,8 @@ MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
 MAX_SHOWN_BITS = 400  # of an integer: twice the digits that are shown
 ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # written in capitals
+# ancestors of an output in a dark notebook: in JupyterLab, and in VS Code
+DARK_THEMES = '[data-jp-theme-light="false"], .vscode-dark, [data-vscode-theme-kind$="dark"]'
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
 
 
@@ -85,7 +87,7 @@ def static_file(path: Path) -> Markup:
 def css_variables(selector: str, *, is_page: bool = False) -> Markup:
     """Give the colors as CSS variables (`--runkit-ok`) within `selector`.
 
-    They follow JupyterLab's theme, or on a page of its own the reader's; paper is light.
+    They follow the theme of JupyterLab or VS Code, or on a page of its own the reader's; paper is light.
     """
 
     def rule(where: str, theme: style.Theme) -> str:
@@ -95,7 +97,7 @@ def css_variables(selector: str, *, is_page: bool = False) -> Markup:
     if is_page:
         dark = f"@media screen and (prefers-color-scheme: dark) {{ {rule(selector, style.DARK)} }}"
     else:
-        dark = rule(f'[data-jp-theme-light="false"] {selector}', style.DARK)
+        dark = rule(f":is({DARK_THEMES}) {selector}", style.DARK)
     return Markup(f"{rule(selector, style.LIGHT)}\n{dark}\n")  # noqa: S704 - our own selectors and colors
 
 
