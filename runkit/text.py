@@ -40,8 +40,11 @@ MAX_URL = 2000  # characters; longer ones do not work in every browser
 BRIEF = 60  # characters of a value that is shown in a message
 MAX_SHOWN_BITS = 400  # of an integer: twice the digits that are shown
 ACRONYMS = {"CIP", "EIN", "IRS", "KYB", "OFAC", "SOS", "TIN"}  # written in capitals
-# ancestors of an output in a dark notebook: in JupyterLab, and in VS Code
-DARK_THEMES = '[data-jp-theme-light="false"], .vscode-dark, [data-vscode-theme-kind$="dark"]'
+# what contains the outputs of a dark notebook: in JupyterLab, and in VS Code
+DARK_THEMES = (
+    '[data-jp-theme-light="false"], .vscode-dark, '
+    '[data-vscode-theme-kind$="-dark"], [data-vscode-theme-kind$="-contrast"]'
+)
 SHORT_ID = 8  # characters of an id that a reader sees, as in git
 
 

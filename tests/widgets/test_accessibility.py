@@ -41,8 +41,8 @@ Show = Callable[[str], Locator]
 def nodes(page: Page, role: str) -> dict[str, Json]:
     """Return the nodes of a role in Chromium's accessibility tree, by name."""
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
-    found = [node for node in tree if not node["ignored"] and node["role"]["value"] == role]
-    return {node["name"]["value"]: node for node in found}
+    nodes = [node for node in tree if not node["ignored"] and node["role"]["value"] == role]
+    return {node["name"]["value"]: node for node in nodes}
 
 
 def shortcut(node: Json) -> str | None:
@@ -112,6 +112,8 @@ def test_two_cards_on_a_page(live: LivePage, asking: Asking, show: Show) -> None
         ("data-jp-theme-light", "true", LIGHT),
         ("data-vscode-theme-kind", "vscode-dark", DARK),
         ("data-vscode-theme-kind", "vscode-light", LIGHT),
+        ("data-vscode-theme-kind", "vscode-high-contrast", DARK),
+        ("data-vscode-theme-kind", "vscode-high-contrast-light", LIGHT),
         ("class", "vscode-dark", DARK),
     ],
 )
