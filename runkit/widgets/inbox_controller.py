@@ -280,7 +280,7 @@ class InboxController(Controller[Snapshot]):
     def put_off(self, key: Key) -> None:
         """Move a question to the end of the list, and open `following`, if there is one."""
         with self._lock:
-            self._later = [put_off for put_off in self._later if put_off != key] + [key]
+            self._later = [other for other in self._later if other != key] + [key]
             if self.following is None:
                 self._change(form=None)
         self._notify()

@@ -53,9 +53,9 @@ class LivePage:
         self._cards.append(card)
         card.send = lambda content, buffers=None: self._messages.put((number, content))  # type: ignore[method-assign]
         self.page.evaluate("window.addCard()")
-        displayed = self.page.locator(".runkit-card").nth(number)
-        self.until(lambda: displayed.get_attribute("data-state") != "loading")
-        return displayed
+        element = self.page.locator(".runkit-card").nth(number)
+        self.until(lambda: element.get_attribute("data-state") != "loading")
+        return element
 
     def exchange(self) -> None:
         """Pass on the messages of both sides."""

@@ -49,7 +49,7 @@ class Inbox:
         """Return the text of each listed question that is waiting."""
         return self.card.locator(".rk-item:not(.rk-done)").all_inner_texts()
 
-    def opened(self) -> str:
+    def open_run(self) -> str:
         """Return the run's 8 digits of the open question, or an empty text."""
         heads = self.card.locator(".rk-pane .rk-head code").all_inner_texts()
         return heads[0] if heads else ""
@@ -58,7 +58,7 @@ class Inbox:
         """Open a question by a click."""
         run = row.locator("code").inner_text()
         row.click()
-        self.live.until(lambda: self.opened() == run)
+        self.live.until(lambda: self.open_run() == run)
 
     def first(self) -> Locator:
         """Return the first row of the list."""
@@ -70,11 +70,11 @@ class Inbox:
 
     def answer(self, text: str) -> None:
         """Press the button of an answer twice, and wait until the question is closed."""
-        run = self.opened()
+        run = self.open_run()
         self.press(text)
         self.page.locator("[data-armed=true]").wait_for()
         self.press(text)
-        self.live.until(lambda: self.opened() != run)
+        self.live.until(lambda: self.open_run() != run)
         self.live.settle()
 
 
@@ -96,14 +96,14 @@ def ask(box: Sandbox, client: Client) -> Iterator[Callable[..., list[Run]]]:
 
 @pytest.fixture
 def show(page: Page, client: Client) -> Iterator[Callable[..., Inbox]]:
-    shown: list[Inbox] = []
+    inboxes: list[Inbox] = []
 
     def show(prepare: Callable[[], object] = lambda: None) -> Inbox:
-        shown.append(Inbox(page, client, prepare))
-        return shown[-1]
+        inboxes.append(Inbox(page, client, prepare))
+        return inboxes[-1]
 
     yield show
-    for inbox in shown:
+    for inbox in inboxes:
         inbox.inbox.close()
 
 
@@ -138,18 +138,18 @@ def test_only_listed_questions_open(ask: Ask, show: Show, client: Client) -> Non
     inbox = show()
     chosen = ask(address_gap=3)
     inbox.tick()
-    assert inbox.opened() == others[0].id[:8]
+    assert inbox.open_run() == others[0].id[:8]
     inbox.filter.fill(ADDRESS)
     inbox.open(inbox.first())
-    opened = []
-    while run := inbox.opened():
-        opened.append(run)
+    answered = []
+    while run := inbox.open_run():
+        answered.append(run)
         inbox.answer("Don't add")
-    assert sorted(opened) == sorted(run.id[:8] for run in chosen)
+    assert sorted(answered) == sorted(run.id[:8] for run in chosen)
     assert inbox.rows() == []
     expect(inbox.card.locator(".rk-pane")).to_contain_text("No question is open.")
     inbox.tick()
-    assert inbox.opened() == ""
+    assert inbox.open_run() == ""
     assert all(is_waiting(client, run) for run in others)
 
 
@@ -186,24 +186,24 @@ def test_a_question_that_is_answered_elsewhere(ask: Ask, show: Show, client: Cli
     inbox.page.locator(".rk-pane").focus()
     client.runs.resume(runs[0], runs[0].interrupts[0].id, {"decision": "reject"})
     inbox.tick()
-    inbox.live.until(lambda: inbox.opened() in [run.id[:8] for run in runs[-2:]])
+    inbox.live.until(lambda: inbox.open_run() in [run.id[:8] for run in runs[-2:]])
 
 
 def test_later_when_the_open_question_is_not_listed(ask: Ask, show: Show) -> None:
     hits, addresses = ask(watchlist_hit=20), ask(address_gap=2)
     inbox = show()
-    assert inbox.opened() == hits[0].id[:8]
+    assert inbox.open_run() == hits[0].id[:8]
     inbox.filter.fill(ADDRESS)
     for following in addresses:
         inbox.press("Later")
-        inbox.live.until(lambda run=following: inbox.opened() == run.id[:8])
+        inbox.live.until(lambda run=following: inbox.open_run() == run.id[:8])
     inbox.filter.fill("no such business")
     inbox.press("Later")
-    inbox.live.until(lambda: inbox.opened() == "")
+    inbox.live.until(lambda: inbox.open_run() == "")
     inbox.filter.fill("")
     inbox.page.locator(".rk-pane").focus()
     inbox.page.keyboard.press("j")
-    inbox.live.until(lambda: inbox.opened() == hits[1].id[:8])
+    inbox.live.until(lambda: inbox.open_run() == hits[1].id[:8])
     last = [row.run_id for row in inbox.inbox.controller.rows()][-3:]
     assert last == [hits[0].id, addresses[0].id, addresses[1].id]
 
@@ -213,9 +213,9 @@ def test_later_beyond_the_end_of_the_list(ask: Ask, show: Show, monkeypatch: pyt
     runs = ask(watchlist_hit=4)
     inbox = show()
     for number in (0, 1, 2):
-        assert inbox.opened() == runs[number].id[:8]
+        assert inbox.open_run() == runs[number].id[:8]
         inbox.press("Later")
-        inbox.live.until(lambda run=runs[number]: inbox.opened() != run.id[:8])
+        inbox.live.until(lambda run=runs[number]: inbox.open_run() != run.id[:8])
         inbox.live.settle()
     expect(inbox.card.locator(".rk-list")).to_contain_text("2 of 4 listed")
 
@@ -225,7 +225,7 @@ def test_an_empty_inbox_opens_its_first_question(ask: Ask, show: Show) -> None:
     expect(inbox.card.locator(".rk-pane")).to_contain_text("You're all caught up")
     [first] = ask(decision=1)
     inbox.tick()
-    assert inbox.opened() == first.id[:8]
+    assert inbox.open_run() == first.id[:8]
     expect(inbox.card.locator(":focus")).to_have_count(0)
 
 
@@ -235,17 +235,17 @@ def test_nothing_opens_while_a_person_types(ask: Ask, show: Show) -> None:
     inbox.page.locator("body > textarea").focus()
     [first, second] = ask(decision=2)
     inbox.tick()
-    assert inbox.opened() == ""
+    assert inbox.open_run() == ""
     inbox.page.locator(".rk-pane").focus()
     for key, run in (("j", first), ("j", second), ("k", first)):
         inbox.page.keyboard.press(key)
-        inbox.live.until(lambda run=run: inbox.opened() == run.id[:8])
+        inbox.live.until(lambda run=run: inbox.open_run() == run.id[:8])
 
 
 def test_a_question_that_cannot_be_read(ask: Ask, show: Show, box: Sandbox) -> None:
     runs = ask(decision=2)
     inbox = show(lambda: box.fault("refuse", on=f"GET /runs/{runs[0].id}", status=403, times=20))
-    assert inbox.opened() == ""
+    assert inbox.open_run() == ""
     n_requests = len(inbox.page.evaluate("window.sent"))
     inbox.live.settle()
     assert len(inbox.page.evaluate("window.sent")) == n_requests <= 2
