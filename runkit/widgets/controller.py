@@ -42,6 +42,7 @@ MAY_ARRIVE = "may still arrive. If you answer again, the first one to arrive cou
 UNCONFIRMED = "We couldn't confirm it arrived."
 OFFLINE = "Offline. What you typed is kept. Answering works again when the server is reachable."
 READ_ONLY = "Read-only. This client can read runs but not answer."
+NO_ID = "This question has no id; answer it in Middesk."
 MAX_NAME = 80  # characters of a person's name
 SHARED_LOGINS = {"root", "jovyan", "unknown"}  # of containers: no person's name
 EDITABLE = frozenset({State.OPEN, State.INVALID, State.FAILED})
@@ -162,8 +163,9 @@ class AnswerController(Controller[Snapshot]):
         self._warned_ids: set[int] = set()  # log entries that the person was warned of
         self._shown_at: datetime | None = None
         self._n_opened = 0  # sources of the question that were opened before the answer
+        self.refusal = NO_ID if question.interrupt_id is None else READ_ONLY if client.read_only else ""
         message = f"{self._restore_draft()} {self._warning()}".strip()
-        self._snapshot = Snapshot(State.OPEN, READ_ONLY if client.read_only else message)
+        self._snapshot = Snapshot(State.OPEN, self.refusal or message)
 
     # -- actions of the person
 
@@ -224,8 +226,8 @@ class AnswerController(Controller[Snapshot]):
             if state not in EDITABLE:
                 return
             answer, errors = self.form.answer(self.entries)
-            if self.client.read_only:
-                self._change(State.FAILED, READ_ONLY)
+            if self.refusal:
+                self._change(State.FAILED, self.refusal)
             elif answer is None:
                 self._change(State.INVALID, self._undone("Fix the field marked below."), errors=errors)
             else:

@@ -35,7 +35,7 @@ class DraftKey(NamedTuple):
 
 def draft_key(question: Question, host: str) -> DraftKey:
     """Make the key of a question's draft."""
-    return DraftKey(_run(question.run, host), _digest(question.interrupt_id), question.digest)
+    return DraftKey(_run(question.run, host), _digest(question.interrupt_id or ""), question.digest)
 
 
 def save(key: DraftKey, entries: Entries) -> None:
@@ -57,7 +57,7 @@ def drop(key: DraftKey) -> None:
 
 def drop_closed(run: Run, host: str) -> None:
     """Delete the drafts of a run's questions that are closed."""
-    waiting = json.dumps([] if run.is_finished else [_digest(item.id) for item in run.interrupts])
+    waiting = json.dumps([] if run.is_finished else [_digest(item.id or "") for item in run.interrupts])
     closed = "DELETE FROM drafts WHERE run = ? AND question NOT IN (SELECT value FROM json_each(?))"
     _execute(closed, (_run(run, host), waiting))
 

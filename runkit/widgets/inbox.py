@@ -148,7 +148,7 @@ class InterruptInbox(CellOutput[InboxController]):
             "top": top,
             "age": (datetime.now(UTC) - snapshot.read_at).total_seconds(),
             "rows": self._list(snapshot, rows),
-            "open": page_key((question.run.id, question.interrupt_id)) if question else None,
+            "open": page_key(question.row_key) if question else None,
             "is_opening": snapshot.is_opening,
             "spoken": announcement(snapshot),
         }

@@ -257,9 +257,13 @@ class InboxController(Controller[Snapshot]):
     def rows(self) -> list[Row]:
         """Give the waiting questions that can be answered: oldest first, those put off at the end."""
         with self._lock:
-            rows = [row for row in self._snapshot.waiting if row.interrupt_id]
+            rows = [row for row in self._snapshot.waiting if row.interrupt_id or self._is_unnamed(row)]
             order = {key: number for number, key in enumerate(self._later, 1)}
         return sorted(rows, key=lambda row: order.get(key_of(row), 0))
+
+    def _is_unnamed(self, row: Row) -> bool:
+        """Whether the run of a row has a question without an id, which is shown and cannot be answered."""
+        return any(item.id is None for item in self._runs[row.run_id].interrupts)
 
     def open(self, key: Key | None) -> None:
         """Open the form of a question, as a job; the form that was open keeps its entries."""
@@ -325,7 +329,7 @@ class InboxController(Controller[Snapshot]):
 
     def _on_answer(self, form: AnswerController, snapshot: AnswerSnapshot) -> None:
         """Follow a form; a finished one goes to the end of the list, and `following` opens."""
-        key, receipt, following = (form.question.run.id, form.question.interrupt_id), snapshot.receipt, None
+        key, receipt, following = form.question.row_key, snapshot.receipt, None
         with self._lock:
             if receipt is not None and self._forms.get(key) is form:
                 del self._forms[key]

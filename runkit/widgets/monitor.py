@@ -101,7 +101,7 @@ class RunMonitor(CellOutput[None]):
         self._is_live = False  # the chart is in the card, and not in its own output
         self._box: w.VBox | None = None  # the card, and below it the live chart
         self._live: Any = None  # the Output widget
-        self._questions: dict[str, AnswerController] = {}  # by id; the card shows the first one
+        self._questions: dict[tuple[str, str], AnswerController] = {}  # the card shows the first one
         self._receipts: list[str] = []
 
     @property
@@ -258,9 +258,9 @@ class RunMonitor(CellOutput[None]):
     def _ask(self, run: Run) -> None:
         """Make a controller for each pending question without one; some of them list documents."""
         for question in questions_of(run):
-            if question.interrupt_id not in self._questions:
+            if question.row_key not in self._questions:
                 controller = AnswerController(self._client, question, **self._options)
-                if self._questions.setdefault(question.interrupt_id, controller) is controller:
+                if self._questions.setdefault(question.row_key, controller) is controller:
                     controller.note_display()
                     controller.subscribe(self._on_answer)
 

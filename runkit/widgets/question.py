@@ -48,10 +48,13 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """A question as it was when it was read. `asked_at` is the server's time, None if no step gives it."""
+    """A question as it was when it was read. `asked_at` is the server's time, None if no step gives it.
+
+    One without an id is shown and cannot be answered through the API.
+    """
 
     run: Run
-    interrupt_id: str
+    interrupt_id: str | None
     value: Json
     agent: str | None
     label: str
@@ -74,7 +77,12 @@ class Question:
 
     def key(self, host: str) -> tuple[str, str, str, str]:
         """Give a unique key; the run's time of creation tells sandboxes apart."""
-        return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id
+        return host, self.run.id, self.run.created_at.isoformat(), self.interrupt_id or self.digest
+
+    @property
+    def row_key(self) -> tuple[str, str]:
+        """The ids of the run and of the question, which is empty if there is none."""
+        return self.run.id, self.interrupt_id or ""
 
     def outcome(self, run: Run) -> Outcome:
         """Find the outcome in a newer state of the run, read with its steps."""
@@ -110,11 +118,13 @@ class Question:
 
 def questions_of(run: Run) -> list[Question]:
     """Give the pending questions of a run that was read with its steps."""
-    asked = frames(run).interrupts.dropna(subset="step_id").set_index("interrupt_id")[["step_id", "asked_at"]]
-    steps = {interrupt_id: step for interrupt_id, *step in asked.itertuples(name=None)}
+    asked = frames(run).interrupts.dropna(subset="step_id").fillna({"interrupt_id": ""})
+    asked = asked[asked["outcome"] == "pending"].drop_duplicates("interrupt_id", keep=False)
+    columns = asked[["interrupt_id", "step_id", "asked_at"]]
+    steps = {interrupt_id: step for interrupt_id, *step in columns.itertuples(index=False, name=None)}
     questions = []
     for item in () if run.is_finished else run.interrupts:
-        step_id, asked_at = steps.get(item.id, (None, None))
+        step_id, asked_at = steps.get(item.id or "", (None, None))
         label, asked_at = item.label or NO_LABEL, asked_at and asked_at.to_pydatetime()
         questions.append(Question(run, item.id, item.value, item.agent, label, step_id, asked_at))
     return questions
@@ -123,9 +133,10 @@ def questions_of(run: Run) -> list[Question]:
 def question_of(run: Run, interrupt_id: str | None = None) -> Question | None:
     """Give a pending question of a run that was read with its steps; None if it isn't pending.
 
-    Without an id it is the only pending question. Raises `UsageError` if there are several.
+    Without an id it is the only pending question. Raises `UsageError` if there are several. An empty id is
+    that of the first question that has none.
     """
-    waiting = [one for one in questions_of(run) if interrupt_id in (None, one.interrupt_id)]
+    waiting = [one for one in questions_of(run) if interrupt_id in (None, one.interrupt_id or "")]
     if interrupt_id is None and len(waiting) > 1:
         choices = "; ".join(f"{one.interrupt_id!r}: {shorten(one.label, 80)}" for one in waiting)
         raise UsageError(

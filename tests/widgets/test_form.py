@@ -295,7 +295,7 @@ def test_nothing_waits(asking: Asking) -> None:
     assert "no question of this run is waiting" in str(InterruptForm(asking.client, run).receipt)
 
 
-@pytest.mark.parametrize("interrupts", [[], None, [{"id": "int-1"}], [{"value": {}}], 7])
+@pytest.mark.parametrize("interrupts", [[], None, ["?"], 7])
 @pytest.mark.parametrize("name", [None, "int-1"])
 def test_a_question_that_cannot_be_read(
     server: Server, client: Client, run_json: Any, interrupts: Any, name: str | None
@@ -305,6 +305,32 @@ def test_a_question_that_cannot_be_read(
     receipt = InterruptForm(client, "run-1", name).receipt
     assert receipt is not None
     assert "can't be read; answer with client.runs.resume(run, interrupt_id, answer)" in receipt.title
+
+
+UNNAMED = {"agent": "x", "label": "Dismiss it?", "artifacts": [{"title": "Hit", "type": "dismissal"}]}
+
+
+def test_a_question_without_an_id_is_shown_and_not_answered(
+    server: Server, client: Client, run_json: Any, in_a_page: Open
+) -> None:
+    """In a form and in an inbox: with its evidence, and nothing is ever sent."""
+    run = run_json(status="interrupted", interrupts=[UNNAMED], steps=[])
+    listed = {"object": "list", "data": [run], "has_more": False, "total_count": 1}
+    server.script = lambda asked: Answer(listed if asked.path == "/runs" else run)
+    form = InterruptForm(client, "run-1")
+    page = in_a_page(form)
+    assert page.drawn["question"]["title"] == "Dismiss it?"
+    assert page.drawn["question"]["proposals"][0]["evidence"][0]["title"] == "Hit"
+    assert page.drawn["status"]["read_only"]
+    page.answer("approve", note="Another person")
+    assert form.state == "failed"
+    assert page.drawn["status"]["message"] == "This question has no id; answer it in Middesk."
+    controller = InterruptInbox(client).controller
+    controller.open_first()
+    until(lambda: controller.snapshot.form is not None)
+    controller.snapshot.form.submit()
+    assert controller.snapshot.form.snapshot.state == "failed"
+    assert [asked.path for asked in server.asked if asked.method == "POST"] == []
 
 
 def test_an_inbox_says_whose_question_cannot_be_read(server: Server, client: Client, run_json: Any) -> None:
