@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
-from runkit.models import ApiObject, Item, Run, Status, Step, Time, each, link_steps
+from runkit.models import ApiObject, Run, Status, Step, Time, each, link_steps
 
 
 class Agent(ApiObject):
@@ -122,10 +122,6 @@ class Page(ApiObject):
     data: tuple[dict[str, Any], ...] = ()
     has_more: bool | None = None
     total_count: int | None = None
-
-    def items(self, cls: type[Item]) -> list[Item]:
-        """Parse the items of the page."""
-        return [cls.from_json(item) for item in self.data]
 
 
 class Event(ApiObject):

@@ -9,7 +9,7 @@ from typing import Any
 from runkit import contract
 from runkit.arguments import check_limit, check_texts
 from runkit.client.http import Http, path_to
-from runkit.client.paging import read_pages
+from runkit.client.paging import read_all, read_pages
 from runkit.client.runlist import ApiList
 from runkit.objects import Action, Agent, Document, Thread
 
@@ -20,9 +20,9 @@ class Agents:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def list(self) -> list[Agent]:
-        """List all agents; the API does not page them."""
-        return self._http.get("/agents").page().items(Agent)
+    def list(self) -> ApiList[Agent]:
+        """List all agents; the API does not page them. The list says whether it is complete."""
+        return read_all(self._http, "/agents", Agent)
 
     def get(self, agent_id: str) -> Agent:
         """Read one agent by its id. Raises `NotFound`."""
@@ -95,11 +95,14 @@ class Actions:
         body = contract.action_body(object_type, object_id, action_type, payload, **context)
         return self._http.post("/actions", body).read(Action)
 
-    def list(self, object_type: str, object_id: str) -> list[Action]:
-        """List the actions on one object, named as for `create`; the API does not page them."""
+    def list(self, object_type: str, object_id: str) -> ApiList[Action]:
+        """List the actions on one object, named as for `create`; the API does not page them.
+
+        The list says whether it is complete (`is_complete`, `why`).
+        """
         check_texts(object_type=object_type, object_id=object_id)
         query = {"object_type": object_type, "object_id": object_id}
-        return self._http.get("/actions", query).page().items(Action)
+        return read_all(self._http, "/actions", Action, query)
 
     def get(self, action_id: str, object_type: str, object_id: str) -> Action:
         """Read one action; the API asks for its object as well, as for `create`. Raises `NotFound`."""
@@ -114,9 +117,12 @@ class Documents:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def list(self, business_id: str) -> list[Document]:
-        """List the documents of a business; the API does not page them. Raises `NotFound`."""
-        return self._http.get(path_to("businesses", business_id, "documents")).page().items(Document)
+    def list(self, business_id: str) -> ApiList[Document]:
+        """List the documents of a business; the API does not page them. Raises `NotFound`.
+
+        The list says whether it is complete (`is_complete`, `why`).
+        """
+        return read_all(self._http, path_to("businesses", business_id, "documents"), Document)
 
     def get(self, document_id: str) -> Document:
         """Read one document. Raises `NotFound`."""

@@ -111,7 +111,7 @@ class Question:
         if not needs_documents or self.run.business_id is None:
             return []
         try:
-            return client.documents.list(self.run.business_id)
+            return [*client.documents.list(self.run.business_id)]
         except RunkitError:
             return []
 

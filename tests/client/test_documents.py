@@ -15,7 +15,7 @@ def test_documents_of_a_business() -> None:
     """Those that the sandbox has on file are listed, and each can be read by its id."""
     with sandbox() as box, box.client() as client:
         found = client.documents.list(box.business("tin_mismatch"))
-        assert [client.documents.get(one.id) for one in found] == found
+        assert [client.documents.get(one.id) for one in found] == list(found)
         assert "irs_letter" in {one.document_type for one in found}
         assert all(one.size and one.created_at and one.filename for one in found)
         with pytest.raises(NotFound):

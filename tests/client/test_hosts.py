@@ -101,7 +101,7 @@ def test_loopback_uses_no_proxy_of_the_environment(server: Server, monkeypatch: 
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     server.script = lambda asked: Answer({"data": []})
     with Client(TEST, server.url) as client:
-        assert client.agents.list() == []
+        assert len(client.agents.list()) == 0
 
 
 def test_proxy_to_loopback_is_refused() -> None:

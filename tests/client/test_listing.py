@@ -1,5 +1,6 @@
 """Lists that know whether they are whole."""
 
+import itertools
 import pickle
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.client import Client, RunList
+from runkit.client import Client, RunList, paging
 from runkit.errors import NotFound, UsageError
 from runkit.models import Run
 from tests.client.conftest import Answer, Asked, Server
@@ -162,6 +163,32 @@ def test_server_that_repeats_a_page_ends(server: Server, client: Client, run_jso
     assert len(server.asked) <= 3
 
 
+def endless(run_json: Compose, page: Compose, total: int | None) -> Callable[[Asked], Answer]:
+    """Answer each page with a new run, and with more to come."""
+    numbers = itertools.count()
+    return lambda asked: page(run_json(f"run-{next(numbers)}"), has_more=True, total=total)
+
+
+def test_an_endless_list_ends_at_its_count(
+    server: Server, client: Client, run_json: Compose, page: Compose
+) -> None:
+    server.script = endless(run_json, page, total=3)
+    runs = client.runs.list()
+    assert (len(runs), len(server.asked), runs.is_complete) == (3, 3, False)
+    assert runs.why is not None
+
+
+def test_an_endless_list_without_a_count_ends(
+    server: Server, client: Client, run_json: Compose, page: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert paging.MAX_PAGES == 10_000
+    monkeypatch.setattr(paging, "MAX_PAGES", 7)
+    server.script = endless(run_json, page, total=None)
+    runs = client.runs.list()
+    assert (len(runs), len(server.asked), runs.is_complete) == (7, 7, False)
+    assert "7 pages" in (runs.why or "")
+
+
 def test_count_that_is_not_reached_is_said(
     server: Server, client: Client, run_json: Compose, page: Compose
 ) -> None:
@@ -177,6 +204,36 @@ def test_broken_record_does_not_sink_the_list(
     server.say(page({"id": "x"}, "nonsense", run_json("ok"), total=3))
     runs = client.runs.list()
     assert (runs.ids, runs.why) == (("ok",), "2 records could not be read (see the log)")
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("agents", {"object": "agent", "id": "a-1", "type": "cip_orchestrator"}),
+        (
+            "actions",
+            {
+                "id": "a-1",
+                "type": "decision",
+                "object_type": "businesses",
+                "object_id": "b-1",
+                "created_at": "2026-02-03T10:00:00Z",
+                "effects": [],
+                "actors": [],
+            },
+        ),
+        ("documents", {"id": "d-1"}),
+    ],
+)
+def test_a_broken_record_is_left_out_of_a_list_without_pages(
+    server: Server, client: Client, page: Compose, name: str, good: dict[str, Any]
+) -> None:
+    server.say(page({"id": 7}, good, "nonsense"), page(good), page(good, has_more=True))
+    items, whole, cut = (LISTS[name](client) for _ in range(3))
+    assert (items.ids, items.is_complete) == ((good["id"],), False)
+    assert items.why == "2 records could not be read (see the log)"
+    assert (whole.ids, whole.is_complete) == ((good["id"],), True)
+    assert (cut.ids, cut.is_complete) == ((good["id"],), False)
 
 
 def test_limit_counts_after_filtering(server: Server, client: Client, run_json: Compose) -> None:

@@ -249,7 +249,7 @@ def test_actions(server: Server, client: Client) -> None:
     server.say(Answer(action, status=201), Answer({"object": "list", "data": [action]}), Answer(action))
     made = client.actions.create("businesses", "b-1", "decision", {"status": "approved"}, run_id="run-1")
     assert made.effects[0].operation == "updated"
-    assert client.actions.list("businesses", "b-1") == [made]
+    assert list(client.actions.list("businesses", "b-1")) == [made]
     assert client.actions.get("act-1", "businesses", "b-1") == made
     assert [asked.query for asked in server.asked[1:]] == [
         {"object_type": "businesses", "object_id": "b-1"}
