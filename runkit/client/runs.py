@@ -7,14 +7,15 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, TypeGuard
 
 from runkit import arguments, contract
 from runkit.answers import UNKNOWN, Display
 from runkit.client.businesses import NAME_TIMEOUT, Businesses, KnownBusinesses
 from runkit.client.fetch import DOWN, Arrival, arrivals, collect, missing_words, reusable
 from runkit.client.http import OUTAGE_TIMEOUT, Http, Until, never, path_to
-from runkit.client.paging import read_pages
+from runkit.client.paging import Pages, read_pages
 from runkit.client.replies import Reply
 from runkit.client.resume import Delivery, Question, deliver, is_pending, log_columns
 from runkit.client.runlist import RunList
@@ -95,8 +96,9 @@ class Runs:
         A failed read is repeated for up to 10 seconds, because a person waits for it, and one without any
         response for `timeout` seconds is not. Raises `NotFound`, and any other `ApiError`.
         """
+        run_id = self._known_id(run, self._pages_of_ids())
         end = self._http.clock() + max(2 * READ_TIMEOUT, self._http.timeout)
-        return self._read(run, lambda: end, steps=steps, retry_for=READ_TIMEOUT)
+        return self._read(run_id, lambda: end, steps=steps, retry_for=READ_TIMEOUT)
 
     def list(
         self,
@@ -154,11 +156,8 @@ class Runs:
                 unassigned.add(run.id)
             return threads is None or run.business_id in threads
 
-        def parse(raw: dict[str, Any], reply: Reply) -> Run:
-            return Run.from_json(self._with_local_fields(reply, raw))
-
         listed = read_pages(
-            self._http, "/runs", parse, keep=keep, limit=limit, since=after, progress=progress
+            self._http, "/runs", self._parse, keep=keep, limit=limit, since=after, progress=progress
         )
         reasons = [f"threads: {one.why}" for one in (threads or {}).values() if one.why]
         if unassigned:
@@ -292,6 +291,7 @@ class Runs:
                 self._http.sleep(min(pause, left))
             pause = poll or min(POLL_MAX, pause * POLL_GROWTH or POLL_FIRST)
             try:
+                run = self._known_id(run, self._pages_of_ids(lambda: deadline))
                 last = self._read(run, lambda: deadline, steps=False)
             except DOWN as error:
                 is_unsent = isinstance(error, RateLimited) and error.status is None
@@ -299,7 +299,7 @@ class Runs:
                     raise
                 log.warning("still waiting: %s", error)
         end = max(deadline, self._http.clock() + self._http.timeout)
-        return self._read(last, lambda: end)
+        return self._read(last.id, lambda: end)
 
     def resume(
         self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
@@ -316,7 +316,8 @@ class Runs:
         ----------
         run
             The run. With a `Run` that shows the question, the answer is checked before it is sent: its
-            decision must fit the kind of question, and dismissing a hit needs a note.
+            decision must fit the kind of question, and dismissing a hit needs a note. The first characters
+            of an id must be those of one run only; all runs are listed to find out.
         interrupt_id
             The id of the question.
         answer
@@ -360,8 +361,9 @@ class Runs:
         `on_checking` is called with the reason before the run is read to check whether the answer arrived.
         Raises as `resume`, but never `MaybeSent`.
         """
-        run_id = self._checked_id(run)
         _check_answer_types(interrupt_id, answer, who)
+        run_id = self.full_id(run)
+        path_to(run_id)
         target = self._http.target
         columns: dict[str, str | None] = {"host": target.host, "mode": target.mode}
         columns |= {"run_id": run_id, "interrupt_id": interrupt_id}
@@ -393,7 +395,7 @@ class Runs:
                 "the artifact has no id, so the API cannot rate it; expected the id of an artifact. "
                 "Only the API gives ids to artifacts."
             )
-        run_id = self._full_id(run)
+        run_id = self.full_id(run)
         body = contract.feedback_body(artifact_id, rating, comment)
         return self._http.post(path_to("runs", run_id, "feedback"), body).read(Feedback)
 
@@ -407,9 +409,26 @@ class Runs:
         Raises `ContractError` for a stream that shows another run, and any other `ApiError` if the run cannot
         be read.
         """
-        run_id = self._full_id(run)
+        run_id = self._known_id(run, self._pages_of_ids())
         path = path_to("runs", run_id, "stream")
-        return follow(run_id, lambda: self._http.stream(path), lambda: self._read(run), self._http.sleep)
+        return follow(run_id, lambda: self._http.stream(path), lambda: self._read(run_id), self._http.sleep)
+
+    def full_id(self, run: str | Run) -> str:
+        """Return the full id of a run that something is sent about: all runs are listed if it is short.
+
+        Raises `UsageError` if the first characters of an id are those of several runs, or may be: the list
+        is not complete.
+        """
+        if not _is_short(run):
+            return self._known_id(run, iter(()))
+        listed = self.list(progress=False)
+        run_id = arguments.full_id(run, listed.ids)
+        if run_id not in (None, run) and listed.why is not None:
+            raise UsageError(
+                f"{brief(run)} may be the start of several ids: not all runs could be listed ({listed.why}). "
+                f"Pass the whole id; the only one that was found is {run_id}."
+            )
+        return run_id or run
 
     def _now(self) -> datetime:
         """The server's time, from the `Date` of a small response; this machine's without one."""
@@ -420,29 +439,44 @@ class Runs:
         several = [ids_or_runs] if isinstance(ids_or_runs, str | Run) else ids_or_runs
         if not isinstance(several, Iterable):
             raise UsageError(f"got {type(several).__name__}; expected an id, a Run, or several of them")
-        return map(self._checked_id, several)
+        pages = self._pages_of_ids()
+        return (self._checked_id(run, pages) for run in several)
 
-    def _checked_id(self, one: str | Run) -> str:
-        run_id = self._full_id(one)
+    def _checked_id(self, run: str | Run, pages: Iterator[frozenset[str]]) -> str:
+        run_id = self._known_id(run, pages)
         path_to(run_id)
         return run_id
 
     def _read(
-        self, run: str | Run, until: Until = never, *, steps: bool = True, retry_for: float = OUTAGE_TIMEOUT
+        self, run_id: str, until: Until = never, *, steps: bool = True, retry_for: float = OUTAGE_TIMEOUT
     ) -> Run:
-        run_id = self._full_id(run)
         query = {"include": "steps" if steps else None}
         return self._run(self._http.get(path_to("runs", run_id), query, until, retry_for), run_id)
 
-    def _full_id(self, run: str | Run) -> str:
-        """Give the full id, and remember what a run knows about its business."""
+    def _known_id(self, run: str | Run, pages: Iterator[frozenset[str]]) -> str:
+        """Return the full id, and remember what a run knows about its business.
+
+        The first characters of an id are looked up among the known runs, then in pages of ids, up to the
+        first page that has it.
+        """
         if isinstance(run, Run):
             self._known.add_from(run)
             return run.id
-        if not isinstance(run, str) or not _SHORT_ID.fullmatch(run):
+        if not _is_short(run):
             return run
-        known = arguments.full_id(run, set(self._known.run_ids))
-        return known or arguments.full_id(run, self.list(progress=False).ids) or run
+        for ids in chain([frozenset(self._known.run_ids)], pages):
+            run_id = arguments.full_id(run, ids)
+            if run_id is not None:
+                return run_id
+        return run
+
+    def _pages_of_ids(self, until: Until = never) -> Iterator[frozenset[str]]:
+        """Yield the ids of all runs, page by page."""
+        for page in Pages(self._parse).read(self._http, "/runs", until=until):
+            yield frozenset(run.id for run in page)
+
+    def _parse(self, raw: dict[str, Any], reply: Reply) -> Run:
+        return Run.from_json(self._with_local_fields(reply, raw))
 
     def _with_local_fields(self, reply: Reply, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the client knows about a run and the API does not return."""
@@ -458,6 +492,11 @@ class Runs:
                 f"{reply.source}: the API returned run {shorten(other, 100)!r}. Check base_url and the proxy."
             )
         return run
+
+
+def _is_short(run: str | Run) -> TypeGuard[str]:
+    """Whether this is the start of an id."""
+    return isinstance(run, str) and _SHORT_ID.fullmatch(run) is not None
 
 
 def _check_answer_types(interrupt_id: object, answer: object, who: object) -> None:

@@ -121,7 +121,7 @@ class FeedbackForm(CellOutput[FeedbackController]):
 
     def __init__(self, client: Client, run: str | Run) -> None:
         super().__init__()
-        self.controller = FeedbackController(client, client.runs.get(run))
+        self.controller = FeedbackController(client, client.runs.get(client.runs.full_id(run)))
         self.controller.subscribe(self._changed)
 
     def __repr__(self) -> str:

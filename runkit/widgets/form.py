@@ -74,7 +74,7 @@ class InterruptForm(CellOutput[AnswerController | None]):
         super().__init__()
         options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
         self._client = client
-        self._run = client.runs.get(run)
+        self._run = client.runs.get(client.runs.full_id(run))
         interrupt_id = interrupt.id or "" if isinstance(interrupt, Interrupt) else interrupt
         question = question_of(self._run, interrupt_id)
         self._ticker = jobs.Ticker(self._tick, "form", first=CHECK_INTERVAL)

@@ -88,7 +88,7 @@ class RunMonitor(CellOutput[None]):
         self._options = answer_options(who, drafts=drafts, reasons=reasons, receipts=receipts)
         # not held during requests and drawing, because `close()` takes it
         self._lock = threading.RLock()
-        self._run = client.runs.get(run)
+        self._run = client.runs.get(client.runs.full_id(run))
         # how the state is known, what is wrong, or why it ended
         self._message = "Live updates off."
         self._is_over = self._run.is_finished  # no more states will come

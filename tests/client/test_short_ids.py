@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import runkit
+from runkit import Client
 from runkit.errors import NotFound, UsageError
+from tests.client.conftest import Answer, Asked, Server
 
 
 def test_frames_and_lists() -> None:
@@ -62,3 +66,86 @@ def test_archives(tmp_path: Path) -> None:
     for unknown in ("cccccccc", "aaaaaaa"):
         with pytest.raises(UsageError, match=unknown):
             archive.runs(run_id=unknown)
+
+
+IDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, 31)]
+POST = {"decision": "approve"}
+Script = Callable[[Asked], Answer]
+
+
+@pytest.fixture
+def account(server: Server, run_json: Callable[..., Any], page: Callable[..., Answer]) -> Script:
+    """Serve three pages of ten runs with a question each; an answer closes it."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/runs":
+            start = 10 * int(asked.query["page"]) - 10
+            runs = [run_json(run_id) for run_id in IDS[start : start + 10]]
+            return page(*runs, has_more=start + 10 < len(IDS), total=len(IDS))
+        run_id = asked.path.split("/")[2]
+        return Answer(run_json(run_id)) if run_id in IDS else Answer(status=404)
+
+    server.script = answer
+    return answer
+
+
+@pytest.mark.usefixtures("account")
+def test_one_listing_for_all_unknown_ids(server: Server, client: Client) -> None:
+    runs = client.runs.fetch(["aaaaaaaa", "bbbbbbbb", IDS[25][:8], "cccccccc"], progress=False)
+    assert (runs.ids, set(runs.errors)) == ((IDS[25],), {"aaaaaaaa", "bbbbbbbb", "cccccccc"})
+    assert server.lines.count("GET /runs") == 3
+    assert len(server.asked) == 3 + 4
+
+
+@pytest.mark.usefixtures("account")
+def test_a_read_stops_at_the_page_that_has_the_run(server: Server, client: Client) -> None:
+    assert client.runs.get(IDS[4][:8]).id == IDS[4]
+    assert server.lines.count("GET /runs") == 1
+    fetched = client.runs.fetch([IDS[14][:8], IDS[3][:8], IDS[12][:8]], progress=False)
+    assert fetched.ids == (IDS[14], IDS[3], IDS[12])
+    assert server.lines.count("GET /runs") == 3
+    assert client.runs.wait(IDS[1][:8]).id == IDS[1]
+    assert server.lines.count("GET /runs") == 3
+
+
+WRITES: dict[str, Callable[[Client, str], Any]] = {
+    "resume": lambda client, run_id: client.runs.resume(run_id, "int-1", POST),
+    "feedback": lambda client, run_id: client.runs.feedback(run_id, "artifact-1", "positive"),
+    "form": lambda client, run_id: runkit.InterruptForm(client, run_id),
+    "feedback form": lambda client, run_id: runkit.FeedbackForm(client, run_id),
+    "monitor": lambda client, run_id: runkit.RunMonitor(client, run_id),
+}
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_needs_the_start_of_one_id_only(
+    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    twin = IDS[0][:8] + IDS[29][8:-1] + "1"
+    monkeypatch.setitem(globals(), "IDS", [*IDS[:29], twin])
+    assert client.runs.get(IDS[0][:8]).id == IDS[0]
+    with pytest.raises(UsageError) as error:
+        WRITES[write](client, IDS[0][:8])
+    assert twin in str(error.value)
+    assert [line for line in server.lines if line.startswith("POST")] == []
+
+
+def test_a_write_is_refused_if_not_all_runs_could_be_listed(
+    server: Server, client: Client, account: Script
+) -> None:
+    def without_the_end(asked: Asked) -> Answer:
+        answer = account(asked)
+        return Answer({**answer.body, "total_count": 31}) if asked.path == "/runs" else answer
+
+    server.script = without_the_end
+    with pytest.raises(UsageError, match=IDS[0]):
+        client.runs.resume(IDS[0][:8], "int-1", POST)
+    assert [line for line in server.lines if line.startswith("POST")] == []
+
+
+@pytest.mark.usefixtures("account")
+def test_a_write_finds_its_run_by_the_start_of_its_id(server: Server, client: Client) -> None:
+    client.runs.resume(IDS[7][:8], "int-1", POST)
+    assert f"POST /runs/{IDS[7]}/resume" in server.lines
+    assert server.lines.count("GET /runs") == 3

@@ -152,6 +152,9 @@ CALLS: dict[str, Call] = {
         "threads",
     ),
     "runs.list": Call("GET /runs", lambda w, c, _: c.runs.list(), _has_the_run),
+    "runs.full_id": Call(
+        "GET /runs", lambda w, c, _: c.runs.full_id(w.run["id"][:8]), lambda w, found: found == w.run["id"]
+    ),
     "runs.get": Call("GET /runs/", lambda w, c, _: c.runs.get(w.run["id"]), _is_the_run),
     "runs.fetch": Call(
         "GET /runs/",
