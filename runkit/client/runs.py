@@ -279,7 +279,7 @@ class Runs:
         deadline = math.inf if timeout is None else self._http.clock() + timeout
         pause = 0.0
         last: Run | None = None
-        while last is None or last.status == "running":
+        while True:
             left = deadline - self._http.clock()
             if left <= 0:
                 raise WaitTimeout(
@@ -298,8 +298,11 @@ class Runs:
                 if last is None and not is_unsent:
                     raise
                 log.warning("still waiting: %s", error)
-        end = max(deadline, self._http.clock() + self._http.timeout)
-        return self._read(last.id, lambda: end)
+                continue
+            if last.status != "running":
+                last = self._read_whole(run, deadline)
+            if last.status != "running":
+                return last
 
     def resume(
         self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
@@ -452,6 +455,11 @@ class Runs:
     ) -> Run:
         query = {"include": "steps" if steps else None}
         return self._run(self._http.get(path_to("runs", run_id), query, until, retry_for), run_id)
+
+    def _read_whole(self, run_id: str, deadline: float) -> Run:
+        """Read a run that has stopped with its steps, until the deadline or for one timeout longer."""
+        end = max(deadline, self._http.clock() + self._http.timeout)
+        return self._read(run_id, lambda: end)
 
     def _known_id(self, run: str | Run, pages: Iterator[frozenset[str]]) -> str:
         """Return the full id, and remember what a run knows about its business.

@@ -148,6 +148,16 @@ def test_wait_polls_until_the_run_stops(
     assert max(fake_time.slept) == 5
 
 
+def test_wait_goes_on_if_the_run_was_answered_meanwhile(
+    server: Server, client: Client, run_json: Compose
+) -> None:
+    statuses = iter(["interrupted", "running", "running", "completed", "completed"])
+    server.script = lambda asked: Answer(run_json(status=next(statuses), steps=[]))
+    run = client.runs.wait("run-1")
+    assert (run.status, run.steps) == ("completed", ())
+    assert [asked.query.get("include") for asked in server.asked] == [None, "steps", None, None, "steps"]
+
+
 def test_wait_gives_up(server: Server, client: Client, run_json: Compose, fake_time: Time) -> None:
     """After the time given the error carries the last state."""
     server.script = lambda asked: Answer(run_json(status="running"))
