@@ -305,7 +305,7 @@ class Runs:
                 return last
 
     def resume(
-        self, run: str | Run, interrupt_id: str, answer: Mapping[str, Any], *, who: str | None = None
+        self, run: str | Run, interrupt_id: str | None, answer: Mapping[str, Any], *, who: str | None = None
     ) -> Run:
         """Answer a question (interrupt).
 
@@ -322,7 +322,7 @@ class Runs:
             decision must fit the kind of question, and dismissing a hit needs a note. The first characters
             of an id must be those of one run only; all runs are listed to find out.
         interrupt_id
-            The id of the question.
+            The id of the question. One without an id (None) can only be answered in Middesk.
         answer
             For example `{"decision": "approve"}`.
         who
@@ -349,7 +349,7 @@ class Runs:
     def deliver(
         self,
         run: str | Run,
-        interrupt_id: str,
+        interrupt_id: str | None,
         answer: Mapping[str, Any],
         *,
         who: str | None = None,
@@ -364,7 +364,7 @@ class Runs:
         `on_checking` is called with the reason before the run is read to check whether the answer arrived.
         Raises as `resume`, but never `MaybeSent`.
         """
-        _check_answer_types(interrupt_id, answer, who)
+        interrupt_id = _checked_answer(interrupt_id, answer, who)
         run_id = self.full_id(run)
         path_to(run_id)
         target = self._http.target
@@ -507,7 +507,10 @@ def _is_short(run: str | Run) -> TypeGuard[str]:
     return isinstance(run, str) and _SHORT_ID.fullmatch(run) is not None
 
 
-def _check_answer_types(interrupt_id: object, answer: object, who: object) -> None:
+def _checked_answer(interrupt_id: str | None, answer: object, who: object) -> str:
+    """Return the id of a question. Raises `UsageError` for what cannot be an answer to it."""
+    if interrupt_id is None:
+        raise UsageError("interrupt_id=None. This question has no id; answer it in Middesk.")
     if not isinstance(interrupt_id, str) or not interrupt_id.strip():
         raise UsageError(f"interrupt_id={brief(interrupt_id)}; expected the id of one of run.interrupts")
     if not isinstance(answer, Mapping):
@@ -516,3 +519,4 @@ def _check_answer_types(interrupt_id: object, answer: object, who: object) -> No
         )
     if who is not None and (not isinstance(who, str) or not who.strip()):
         raise UsageError(f"who={brief(who)}; expected the name of the person who answers, or None")
+    return interrupt_id

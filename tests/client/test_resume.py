@@ -303,6 +303,13 @@ def test_what_may_be_an_answer_is_sent(
     assert server.asked[0].body == {"interrupt_id": "int-1", "input": answer}
 
 
+@pytest.mark.parametrize("run_id", ["run-1", "0b5c1d2e"])
+def test_a_question_without_an_id_is_not_answered(server: Server, client: Client, run_id: str) -> None:
+    with pytest.raises(UsageError, match=r"This question has no id; answer it in Middesk\."):
+        client.runs.resume(run_id, None, YES)
+    assert server.asked == []
+
+
 @pytest.mark.parametrize("interrupt_id", ["int-1", "int-2"])
 def test_what_is_not_shown_is_not_checked(
     server: Server, client: Client, run_json: Compose, interrupt_id: str
