@@ -20,12 +20,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from runkit import jsontext
 from runkit.client.hosts import Target
 from runkit.client.replies import Reply, lost, read_reply, retry_after, unusable
+from runkit.client.transport import Timeout, Transport
 from runkit.errors import ApiError, ContractError, RateLimited, ReadOnlyError, Unavailable, UsageError
 from runkit.logs import log
 from runkit.text import brief, shorten
@@ -36,6 +38,8 @@ Connections = tuple[httpx.Client, httpx.Client]  # for reads, and for writes
 Query = Mapping[str, str | int | None]
 Until = Callable[[], float]
 
+# from the begin of a request to the last byte of its response, or the client's `timeout` if that is longer
+REQUEST_TIMEOUT = 30.0
 # without a usable response: a host that restarts or deploys is back by then
 OUTAGE_TIMEOUT = 60.0
 # the same for a host that has never responded: the address may be wrong
@@ -51,8 +55,6 @@ LIMIT_WINDOW = 1.0  # of a 429 without Retry-After: the limit counts requests a 
 MARGIN = 0.025
 # bytes, also after decompression; a run of 100,000 steps has about 50 million
 MAX_RESPONSE = 256 * 2**20
-# bytes a second that extend the timeout of a response; a weak phone signal does better
-SLOWEST = 10_000
 MIN_TIMEOUT = 0.05  # of an attempt
 # for the workers of a large fetch
 READS = httpx.Limits(max_connections=100, max_keepalive_connections=64)
@@ -128,19 +130,24 @@ def connect(
         raise UsageError(f"proxy= with {target.host}: loopback does not use a proxy; leave it out")
     if verify is False and not target.is_loopback:
         raise UsageError(f"verify=False with {target.host}: others could read the key; pass a CA file")
+    if proxy is not None and transport is not None:
+        raise UsageError("proxy= with transport=: a transport replaces the proxy; leave one of them out")
 
     def authorize(request: httpx.Request) -> httpx.Request:
         # Only when it is sent, so that no attribute of a client shows the key.
         request.headers["Authorization"] = f"Bearer {target.secret.reveal()}"
         return request
 
+    def client(limits: httpx.Limits) -> httpx.Client:
+        network = transport or Transport(limits, tls, proxy_url)
+        return httpx.Client(auth=authorize, headers=_HEADERS, transport=network)
+
     try:
         # Without TLS none is prepared: loading the CAs takes longer than a request.
         is_secure = target.url.startswith("https:") and transport is None
-        tls = _tls(verify, cert) if is_secure else False
-        options: dict[str, Any] = {"auth": authorize, "headers": _HEADERS, "verify": tls}
-        options |= {"proxy": proxy, "trust_env": not target.is_loopback, "transport": transport}
-        return httpx.Client(limits=READS, **options), httpx.Client(limits=WRITES, **options)
+        tls = _tls(verify, cert) if is_secure else None
+        proxy_url = proxy or (None if target.is_loopback else _environment_proxy(target.host))
+        return client(READS), client(WRITES)
     except (OSError, TypeError, ValueError, httpx.InvalidURL, ImportError) as error:
         kind = type(error).__name__
     # Not in the handler: the first error may repeat the login of the proxy.
@@ -202,18 +209,20 @@ class Http:
         return self._send("POST", path, query, content)
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[httpx.Response]:
+    def stream(self, path: str, timeout: Timeout) -> Iterator[httpx.Response]:
         """Open a response whose body the caller reads; leaving closes the connection, which is not reused.
 
-        Raises httpx's `TransportError` if it is lost, and the `ApiError` of a refusal.
+        `timeout` bounds the body, too, and may be restarted. Raises httpx's `TransportError` if it is lost,
+        and the `ApiError` of a refusal.
         """
         line = self._turn("GET", path)
+        timeout.restart()  # it has not been sent before
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
         url = self.target.url + path
-        with self._writes.stream("GET", url, headers=headers, timeout=self.timeout) as response:
+        with self._writes.stream("GET", url, headers=headers, timeout=timeout) as response:
             log.debug("%s: %s", line, response.status_code)
             if not response.is_success:
-                self._receive(line, response, self.timeout)
+                self._receive(line, response)
             self._check_encoding(line, response)
             yield response
 
@@ -235,7 +244,8 @@ class Http:
         """Send once, when the rate limit allows it, and read the whole response."""
         line = self._turn(method, path, until)
         client = self._reads if method == "GET" else self._writes
-        timeout = min(self.timeout, max(MIN_TIMEOUT, until() - self.clock()))
+        left = max(MIN_TIMEOUT, until() - self.clock())
+        timeout = Timeout(self.timeout, min(left, max(REQUEST_TIMEOUT, self.timeout)))
         request = client.build_request(
             method,
             self.target.url + path,
@@ -248,7 +258,7 @@ class Http:
         try:
             with closing(client.send(request, stream=True)) as response:
                 outcome = str(response.status_code)
-                return self._receive(line, response, timeout)
+                return self._receive(line, response)
         except httpx.TransportError as error:
             outcome = self.target.secret.redact(_reason(error, timeout))
             was_sent = not isinstance(error, _NOT_SENT)
@@ -256,10 +266,10 @@ class Http:
             log.debug("%s: %s, %.0f ms", line, outcome, (time.monotonic() - started) * 1000)
         raise lost(line, outcome, self.target, was_sent=was_sent)
 
-    def _receive(self, line: str, response: httpx.Response, timeout: float) -> Reply:
+    def _receive(self, line: str, response: httpx.Response) -> Reply:
         """Read a response to its end. Raises the `ApiError` of one that is not a success."""
         self._check_encoding(line, response)
-        body = _read_body(response, timeout)
+        body = _read_body(response)
         if body is None:
             raise unusable(line, "the response cannot be decompressed", self.target)
         if len(body) > MAX_RESPONSE:
@@ -296,24 +306,15 @@ def _encoding(response: httpx.Response) -> str:
     return encoding.strip().lower()
 
 
-def _read_body(response: httpx.Response, timeout: float) -> bytes | None:
-    """Read and decompress a body, None if it cannot be; between two chunks, its size and time are checked.
-
-    A server that sends a byte now and then would hold a request forever: after the timeout, a response has a
-    second for each `SLOWEST` bytes received, never more than the timeout ahead. More than `MAX_RESPONSE` is
-    not read.
-    """
+def _read_body(response: httpx.Response) -> bytes | None:
+    """Read and decompress a body, None if it cannot be. More than `MAX_RESPONSE` is not read."""
     if response.is_stream_consumed:  # by a transport of the caller's own
         return response.content
-    raw, until = bytearray(), time.monotonic() + timeout
+    raw = bytearray()
     for chunk in response.iter_raw():
         raw += chunk
-        now = time.monotonic()
         if len(raw) > MAX_RESPONSE:
             return bytes(raw)
-        if now > until:
-            raise httpx.ReadTimeout("the response did not end")
-        until = min(until + len(chunk) / SLOWEST, now + timeout)
     if _encoding(response) != "gzip" or not raw:
         return bytes(raw)
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
@@ -338,10 +339,19 @@ def _tls(verify: Verify, cert: Cert | None) -> ssl.SSLContext:
     return context
 
 
-def _reason(error: httpx.TransportError, timeout: float) -> str:
+def _environment_proxy(host: str) -> str | None:
+    """Return the proxy of the environment for https to a host."""
+    proxies = {} if proxy_bypass(host) else getproxies()
+    url = proxies.get("https") or proxies.get("all")
+    return f"http://{url}" if url and "://" not in url else url
+
+
+def _reason(error: httpx.TransportError, timeout: Timeout) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not trusted; pass the CA file as verify="
+    if isinstance(error, httpx.TimeoutException) and timeout.left <= 0:
+        return f"no complete response within {round(timeout.total, 2):g} s"
     if isinstance(error, httpx.TimeoutException):
         is_connected = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
         return f"no {'response' if is_connected else 'connection'} within {timeout:g} s"

@@ -380,7 +380,10 @@ class Runs:
         if step_id:
             columns["step_id"] = step_id
 
-        read_run = partial(self._read, run_id, retry_for=CHECK_TIMEOUT)
+        def read_run() -> Run:
+            end = self._http.clock() + max(2 * CHECK_TIMEOUT, self._http.timeout)
+            return self._read(run_id, lambda: end, retry_for=CHECK_TIMEOUT)
+
         read_reply = partial(self._run, requested=run_id)
         question = Question(run_id, interrupt_id, before, read_run, read_reply, on_checking)
         return deliver(self._http, question, answer, columns, by=who, display=display)
@@ -413,8 +416,9 @@ class Runs:
         be read.
         """
         run_id = self._known_id(run, self._pages_of_ids())
-        path = path_to("runs", run_id, "stream")
-        return follow(run_id, lambda: self._http.stream(path), lambda: self._read(run_id), self._http.sleep)
+        open_stream = partial(self._http.stream, path_to("runs", run_id, "stream"))
+        read_run = partial(self._read, run_id)
+        return follow(run_id, open_stream, read_run, self._http.sleep, self._http.timeout)
 
     def full_id(self, run: str | Run) -> str:
         """Return the full id of a run that something is sent about: all runs are listed if it is short.

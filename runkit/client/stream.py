@@ -16,6 +16,7 @@ from httpx_sse import EventSource
 from runkit import jsontext
 from runkit.answers import digest
 from runkit.client.http import backoff
+from runkit.client.transport import Timeout
 from runkit.contract import EVENT_TYPES, LOCAL, RUN_READ, event_fields, is_same_id
 from runkit.errors import ContractError, NotFound, RateLimited, Unavailable
 from runkit.logs import log
@@ -23,7 +24,11 @@ from runkit.models import Run
 from runkit.objects import Event
 from runkit.text import shorten
 
-# in a row without a new event; with 30 s of silence and a pause each, this is about 12 minutes
+# seconds without an event until the run is read instead; comments, which keep a connection open, do not count
+SILENCE_TIMEOUT = 60.0
+# bytes of a line, or of an event of several lines; a snapshot of 1,000 steps has about half a million
+MAX_LINE = 8 * 2**20
+# in a row without a new event; with a minute of silence and a pause each, this is about 23 minutes
 MAX_RECONNECTS = 20
 PAUSE_FIRST = 0.25  # seconds before the first reconnect, doubled each time without a new event
 PAUSE_MAX = 10.0
@@ -31,22 +36,25 @@ PAUSE_MAX = 10.0
 
 def follow(
     run_id: str,
-    open_stream: Callable[[], AbstractContextManager[httpx.Response]],
+    open_stream: Callable[[Timeout], AbstractContextManager[httpx.Response]],
     read: Callable[[], Run],
     sleep: Callable[[float], object],
+    timeout: float,
 ) -> Generator[Event, None, None]:
     """Yield the events of a run as they arrive, each once, then `RUN_READ`.
 
-    A stream that drops, times out or ends while the run is still running is opened again, at most
-    `MAX_RECONNECTS` times in a row without a new event; replayed events are not yielded again. A stream that
-    the API no longer has (404, 410) is not reopened: then the run is read, whatever its status.
+    A stream that drops, ends, or has no event for `SILENCE_TIMEOUT` (nothing at all for `timeout`) seconds
+    while the run is still running is opened again, at most `MAX_RECONNECTS` times in a row without a new
+    event; replayed events are not yielded again. A stream that the API no longer has (404, 410) is not
+    reopened: then the run is read, whatever its status.
     """
     seen: set[str] = set()
     attempt = 0
     while True:
         replayed, last, is_gone = frozenset(seen), "", False
+        silence = Timeout(timeout, SILENCE_TIMEOUT)
         try:
-            with open_stream() as response:
+            with open_stream(silence) as response:
                 for event in events(response.iter_bytes()):
                     check_snapshot(event, run_id)
                     key = _key(event)
@@ -54,6 +62,7 @@ def follow(
                         yield event
                     last = key
                     seen.add(key)
+                    silence.restart()
         except NotFound:
             is_gone = True
         except (httpx.RequestError, Unavailable, RateLimited) as error:
@@ -80,11 +89,13 @@ def check_snapshot(event: Event, run_id: str) -> None:
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
     """Parse server-sent events, however they are split into chunks. Unknown types are left out.
 
-    Data that is not JSON, or not an event of the contract, is left out with a line in the log.
+    Data that is not JSON, or not an event of the contract, is left out with a line in the log. Raises
+    `ContractError` for a line or an event of more than `MAX_LINE` bytes.
     """
     # OpenAPI names another content type, which httpx-sse would refuse. The codec drops a byte order mark.
     headers = {"Content-Type": "text/event-stream; charset=utf-8-sig"}
-    for message in EventSource(httpx.Response(200, headers=headers, content=chunks)).iter_sse():
+    response = httpx.Response(200, headers=headers, content=_within_limit(chunks))
+    for message in EventSource(response).iter_sse():
         if not message.data:
             continue
         try:
@@ -96,6 +107,20 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
             continue
         if event is not None:
             yield event
+
+
+def _within_limit(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield chunks, and raise `ContractError` when too much arrives without an empty line."""
+    size, last = 0, b""
+    for chunk in chunks:
+        text = last + chunk
+        end = max(text.rfind(pair) for pair in (b"\n\n", b"\r\r", b"\n\r"))
+        size = size + len(chunk) if end < 0 else len(text) - end - 2
+        if size > MAX_LINE:
+            limit = MAX_LINE // 2**20
+            raise ContractError(f"a line of the stream is longer than the limit of {limit} MB. Read the run.")
+        yield chunk
+        last = text[-1:]
 
 
 def _key(event: Event) -> str:

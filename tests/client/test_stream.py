@@ -1,7 +1,9 @@
 """The stream of a run, in any shape and cut anywhere, and the truth at its end."""
 
+import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runkit.client import Client
+from runkit.client import Client, stream
 from runkit.client.stream import MAX_RECONNECTS, events
 from runkit.errors import AuthError, ContractError, NotFound, Unavailable
 from tests.client.conftest import DROP, Answer, Asked, Server, Time
@@ -220,6 +222,60 @@ def test_silent_stream_is_looked_behind(
         runs=[run_json(status="running"), run_json()],
     )
     assert kinds(make_client(timeout=0.2)) == ["RUN_STARTED", "RUN_FINISHED", "RUN_READ"]
+
+
+def test_a_stream_of_comments_only_is_given_up(
+    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stream.SILENCE_TIMEOUT == 60
+    monkeypatch.setattr(stream, "SILENCE_TIMEOUT", 0.3)
+
+    def pings() -> Iterator[bytes]:
+        yield middesk("RUN_STARTED", STARTED)
+        while not server.is_over.wait(0.02):
+            yield b": ping\n\n"
+
+    serve(server, Answer(chunks=pings()), runs=[run_json()])
+    assert kinds(client) == ["RUN_STARTED", "RUN_READ"]
+
+
+def test_events_keep_a_stream_open(
+    server: Server, client: Client, run_json: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SILENCE_TIMEOUT", 1)
+
+    def slow() -> Iterator[bytes]:
+        for number in range(6):
+            server.is_over.wait(0.3)
+            yield middesk("STATE_SNAPSHOT", snapshot(number))
+
+    serve(server, Answer(chunks=slow()), runs=[run_json()])
+    events = []
+    for event in client.runs.stream("run-1"):
+        events.append(event.type)
+        time.sleep(1.2 if len(events) == 1 else 0)  # the time of the caller is not silence
+    assert events == ["STATE_SNAPSHOT"] * 6 + ["RUN_READ"]
+    assert server.lines == ["GET /runs/run-1/stream", "GET /runs/run-1"]
+
+
+@pytest.mark.parametrize("end", [b"", b"\ndata: "])
+def test_a_line_or_event_that_never_ends_is_an_error(server: Server, client: Client, end: bytes) -> None:
+    piece = b"x" * 2**20 + end
+    server.script = lambda asked: Answer(chunks=itertools.chain([b"data: "], itertools.repeat(piece)))
+    with pytest.raises(ContractError, match="8 MB"):
+        kinds(client)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_large_snapshot_is_read(server: Server, client: Client, run_json: Compose, end: str) -> None:
+    large = {"run_id": "run-1", "snapshot": {"n": "x" * 7_000_000}}
+    body = middesk("STATE_SNAPSHOT", large, end)
+    chunks = [body[at : at + 500_000] for at in range(0, len(body), 500_000)]
+    serve(
+        server, Answer(chunks=[*chunks, *chunks, middesk("RUN_FINISHED", FINISHED, end)]), runs=[run_json()]
+    )
+    assert kinds(client) == ["STATE_SNAPSHOT", "RUN_FINISHED", "RUN_READ"]
 
 
 def test_stream_gives_up_in_the_end(

@@ -6,14 +6,14 @@ import json
 import logging
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import runkit
-from runkit.errors import MaybeSent, RunkitError, UsageError
+from runkit.errors import MaybeSent, RunkitError, Unavailable, UsageError, WaitTimeout
 from tests.client.conftest import DROP, KEY, Answer, Asked, Server
 from tests.guards.conftest import posts, running, serving
 
@@ -253,6 +253,19 @@ def test_what_a_reopened_stream_repeats_is_told_once(
         "RUN_FINISHED",
         "RUN_READ",
     ]
+
+
+def test_waiting_ends_although_the_response_does_not(server: Server) -> None:
+    def drip() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b" "
+            time.sleep(0.1)
+
+    server.script = lambda asked: Answer(chunks=drip())
+    started = time.monotonic()
+    with runkit.Client(KEY, server.url) as client, pytest.raises((Unavailable, WaitTimeout)):
+        client.runs.wait("run-1", timeout=0.5)
+    assert time.monotonic() - started < 5
 
 
 def test_requests_keep_the_pace(server: Server, run_json: Compose) -> None:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pytest
 
-from runkit.client import Client
+from runkit.client import Client, http
 from runkit.errors import RunkitError
 from runkit.server.faults import Fault
 from tests.matrix.world import CALLS, Call, World, eventually
@@ -130,13 +130,20 @@ def test_the_matrix_is_whole() -> None:
 
 @pytest.mark.parametrize(("name", "fault", "times"), CELLS)
 def test_a_call_under_a_fault(
-    world: World, record_property: Callable[[str, object], None], name: str, fault: str, times: int
+    world: World,
+    record_property: Callable[[str, object], None],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    fault: str,
+    times: int,
 ) -> None:
     """The outcome is right or one clear error, in time; work is done at most once; nothing is left over."""
     call = CALLS[name]
     given = call.before(world)
     before, threads = world.done(call.counts or ""), set(threading.enumerate())
     is_late = fault in LATE and name != "runs.stream"
+    if is_late:
+        monkeypatch.setattr(http, "REQUEST_TIMEOUT", SHORT_TIMEOUT)
     pause = {"seconds": 0} if fault == "drip" and name == "runs.stream" else {}  # byte by byte, and no faster
     world.box.fault(**{"on": call.on, "times": times, **FAULTS[fault], **pause})
     begun = time.monotonic()
