@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -122,25 +121,27 @@ def actions(f: object, client: Client, *, progress: bool = True) -> pd.DataFrame
         )
     lists = concurrently(lambda business_id: _actions_on(client, business_id), ids, "business", progress)
     by_business = dict(zip(ids, lists, strict=True))
-    recorded = [action for by_object in by_business.values() for action in chain(*by_object.values())]
-    unique = {action.id: action for action in recorded}
+    complete = {business_id: types for business_id, (_, types) in by_business.items()}
+    unique = {action.id: action for recorded, _ in by_business.values() for action in recorded}
     rows = [_row(action) for action in unique.values()]
     rows.sort(key=lambda row: (row["created_at"], row["action_id"]))
     _warn_of_missing_runs(rows, f)
     joined = _join(rows, f)
     rows = [row | joined.get(row["action_id"], {"settled_by": UNKNOWN}) for row in rows]
     frame = pd.DataFrame(rows, columns=[*DTYPES]).astype(DTYPES)
-    frame.attrs[LISTED] = jsontext.dumps(_listed_runs(frame, f.runs, by_business))
+    frame.attrs[LISTED] = jsontext.dumps(_listed_runs(frame, f.runs, complete))
     return frame
 
 
-def _actions_on(client: Client, business_id: str) -> dict[str, list[Action]]:
-    """Read the actions on a business and on its watchlist results, by type of object."""
+def _actions_on(client: Client, business_id: str) -> tuple[list[Action], set[str]]:
+    """Read the actions on a business and on its watchlist results, and which types of object are complete."""
     business = client.businesses.get(business_id)
-    by_object = {BUSINESS: client.actions.list("businesses", business_id)}
-    for result_id in _watchlist_results(business.to_dict().get("watchlist")):
-        by_object.setdefault(RESULT, []).extend(client.actions.list("watchlist_result", result_id))
-    return by_object
+    lists = [(BUSINESS, client.actions.list("businesses", business_id))]
+    result_ids = _watchlist_results(business.to_dict().get("watchlist"))
+    lists += [(RESULT, client.actions.list("watchlist_result", result_id)) for result_id in result_ids]
+    incomplete = {object_type for object_type, listed in lists if not listed.is_complete}
+    complete = {object_type for object_type, _ in lists} - incomplete
+    return [action for _, listed in lists for action in listed], complete
 
 
 def _watchlist_results(watchlist: object) -> Iterator[str]:
@@ -193,9 +194,9 @@ def _warn_of_missing_runs(rows: list[Json], f: Frames) -> None:
 
 
 def _listed_runs(
-    frame: pd.DataFrame, runs: pd.DataFrame, by_business: dict[str, dict[str, list[Action]]]
+    frame: pd.DataFrame, runs: pd.DataFrame, complete: dict[str, set[str]]
 ) -> dict[str, dict[str, int]]:
-    """Count the rows of each ended run, by type of object, if the objects of its business were listed.
+    """Count the rows of each ended run, by type of object, if those of its business were listed completely.
 
     A run that goes on may still do what was approved.
     """
@@ -203,7 +204,7 @@ def _listed_runs(
     ended = runs[runs["status"].isin(FINAL_STATUSES) & runs["business_id"].notna()]
     listed: dict[str, dict[str, int]] = {BUSINESS: {}, RESULT: {}}
     for run_id, business_id in zip(ended["run_id"], ended["business_id"], strict=True):
-        for object_type in by_business[business_id]:
+        for object_type in complete[business_id]:
             listed[object_type][run_id] = counts[run_id, object_type]
     return listed
 

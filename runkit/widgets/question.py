@@ -86,7 +86,7 @@ class Question:
 
     def outcome(self, run: Run) -> Outcome:
         """Find the outcome in a newer state of the run, read with its steps."""
-        if is_pending(run, self.interrupt_id) and not run.is_finished:
+        if is_pending(run, self.interrupt_id or "") and not run.is_finished:
             current = next((item for item in run.interrupts if item.id == self.interrupt_id), None)
             is_same = current is None or answers.digest(current.value) == self.digest
             return Outcome("open" if is_same else "changed")
