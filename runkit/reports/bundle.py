@@ -210,7 +210,6 @@ def redact_source(
 ) -> ReportData:
     """Mask the data and the labels, and describe the provenance."""
     name, digest = (template.path.name, template.digest) if template else (NO_TEMPLATE, "unknown")
-    masker.own_words = template.text if template else ""
     why = source.frames.coverage.why or ""
     texts = [*labels, name, why, *(run.to_json() for run in source.runs)]
     tables = masker.tables(source.tables(), texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,8 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.reports.bundle import ReportData, make_masker, read_source, redact_source
-from runkit.reports.redaction import PREFILTER, Masker, Redaction, texts_with
+from runkit.reports.redaction import Masker, Redaction, texts_with
+from runkit.sensitive import PREFILTER
 from runkit.tables.frames import Coverage, Frames
 from support import artifact, question, run, step
 
@@ -86,10 +88,12 @@ MASKED = [
         "https://h.example/d?a=1&X-Amz-Signature=ab%2F1&b=2 x",
         "https://h.example/d?a=1&X-Amz-Signature=[signed_url 1]&b=2 x",
     ),
-    ("https://h.example/d?sv=1\\u0026sig=abc1", "https://h.example/d?sv=1&sig=[signed_url 1]"),
+    ("https://h.example/d?sv=1\\u0026sig=abc1", "https://h.example/d?sv=1\\u0026sig=[signed_url 1]"),
     ("https://h.example/#access_token=abc1", "https://h.example/#access_token=[signed_url 1]"),
     ("/in?state=CA&code=SplxlOBeZQQYbYS6WxSbIA", "/in?state=CA&code=[signed_url 1]"),
     ("https://jane:pw@acme.example/x", "https://[url_login 1]@acme.example/x"),
+    ("ftp://jane:p%2Fw#9@acme.example/x", "ftp://[url_login 1]@acme.example/x"),
+    ("to a%40b.example or ftp://jane:p%2Fw@localhost", "to [email 1] or ftp://[url_login 1]@localhost"),
     # addresses for mail, in any script and spelling
     (f"to {EMAIL}, please", "to [email 1], please"),
     ("<o'brien+tax@mail.co.example>", "<[email 1]>"),
@@ -111,7 +115,7 @@ MASKED = [
     ("jane.doe%40acme.example", "[email 1]"),
     ("jane.doe&#64;acme.example jane.doe\\u0040acme.example", "[email 1] [email 1]"),
     ("&#49;2&#45;3456789 12%2D3456789 12-345\u200b6789", "[ein 1] [ein 1] [ein 1]"),
-    ('sent {\\"password\\": \\"hunter\\"}', 'sent {"password": "[key 1]"}'),
+    ('sent {\\"password\\": \\"hunter\\"}', 'sent {\\"password\\": \\"[key 1]\\"}'),
 ]
 
 STAYS = [
@@ -147,6 +151,32 @@ def test_what_is_masked(text, result):
 def test_what_stays(text):
     """Amounts, dates, orders, telephone numbers, words; and encoded text, which is not searched."""
     assert masked(text) == text
+
+
+def examples(verdict: str) -> list[tuple[str, str]]:
+    """Read texts that agents could write, and the part of each that must not be left."""
+    lines = (Path(__file__).parent / "redaction.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return [(json.loads(text), json.loads(part or '""')) for kind, text, part in rows if kind == verdict]
+
+
+def test_no_example_of_a_secret_is_left():
+    secrets = examples("mask")
+    assert len(secrets) > 500
+    assert [text for text, part in secrets if part not in text] == []
+    assert [text for text, part in secrets if part in masked(text)] == []
+
+
+def test_an_escaped_value_elsewhere_in_a_text_hides_no_secret():
+    before = "a%40b.example or EIN&#32;12-3456789:\n"
+    secrets = [(text, part) for text, part in examples("mask") if text[0] not in "{["]
+    assert [text for text, part in secrets if part in masked(before + text)] == []
+
+
+def test_at_most_three_ordinary_examples_are_masked():
+    ordinary = [text for text, _ in examples("keep")]
+    assert len(ordinary) > 400
+    assert len([text for text in ordinary if masked(text) != text]) <= 3
 
 
 def test_ids_and_times_are_not_searched():
