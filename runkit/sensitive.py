@@ -18,110 +18,88 @@ from runkit.text import unescape
 
 # --------------------------------------------------------------------------------------------- parts of rules
 
-# A name that ends in one of these words is the name of a secret, in a text and in JSON.
-_PASSWORDS = (
-    r"(?:pass(?:word|phrase|code)s?|passwd|pwd|(?<![a-z])pw|(?:admin|db|ftp|mysql|root|smtp|user)[_-]?pass)"
-)
-_SECRETS = (
-    r"(?:(?:client[ _-]?)?secret|(?<![a-z])otp"
+_PARTS = {
+    # A name that ends in one of these words is the name of a secret, in a text and in JSON.
+    "passwords": r"(?:pass(?:word|phrase|code)s?|passwd|pwd|(?<![a-z])pw"
+    r"|(?:admin|db|ftp|mysql|root|smtp|user)[_-]?pass)",
+    "secrets": r"(?:(?:client[ _-]?)?secret|(?<![a-z])otp"
     r"|(?:api|access|account|auth|private|secret|signing|shared[ _-]?access|encryption|master)[ _-]?key"
-    r"|(?:(?:access|refresh|session|auth|api|id|bearer|csrf)[ _-]?)?(?<!page[ _-])token)"
-)
-# with words in front: DB_PASSWORD, x-api-key, dbToken
-_NAME = rf"(?:[\w-]{{0,40}}{_PASSWORDS}|(?:[\w-]{{0,40}}(?:[_-]|(?<=(?-i:[a-z]))(?=(?-i:[A-Z]))))?{_SECRETS})"
-_NAMED = rf"(?<![?&#\w-])(?<!&amp;){_NAME}"  # in a URL's query, other rules apply
-_TAG = r"</?[a-z][^<>\n]{0,60}>"
-_MARKS = rf"(?:[\"'`*_)\]]|{_TAG}){{0,4}}"
-# `name: v`, `"name" => v`, `**name**: v`, `| name | v |`, `<name>v`, `<th>name</th><td>v`
-_SEPARATOR = rf"{_MARKS}\s{{0,3}}(?::=|=>|->|[:=|>]|(?<=>)){_MARKS}\s{{0,3}}"
-
-# Words and placeholders in place of a value.
-_NOTHING = (
-    r"(?:none|no|yes|null|nil|n/?a|unknown|missing|pending|required|optional|granted|denied|expired|revoked"
-    r"|rotated|valid|invalid|present|absent|set|unset|empty|redacted|removed|hidden|masked|true|false|ok"
-    r"|verified|failed|enabled|disabled|active|inactive|[*•.-]+|x{3,}|(?-i:\$\{\w+\}|\$[A-Z_]{2,}|%\w+%)|<[^<>]*>|\[\w+\]|\{\{.*?\}\})"
-)
-_DATE = r"(?:\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{2,4})(?![\w/])"
-_CHARACTER = r"[^\s\"'`<>,;\\]"
-# A delimiter is part of a value if no space or next name follows: `ab;cd9`, but not `ab; cd` or `ab;c=d`.
-_INSIDE = rf"(?:{_CHARACTER}|[,;<>](?![\s/\"'`<>,;]|[\w.-]+[=:]|\Z))"
-_OWNER = r"(?: (?:for|of|to) [\w.@-]+(?: [\w.@-]+){0,2})?"
-_STOP = r"(?<![.:!?)}\]])"  # punctuation after a value is not part of it
-_VALUE_END = r"(?![^\s\"'`,;.<>&)\]])"
-_SOMETHING = rf"(?!{_NOTHING}{_VALUE_END})(?!{_DATE})"
-_HAS_DIGIT = r"(?=[^\s\"'`]{0,200}\d)"
-_QUOTED = (  # a quote before a letter or digit is within the value
-    rf"(?P<quote>[\"'`])(?!{_NOTHING}(?P=quote))"
-    r"(?P<quoted>(?:(?!(?P=quote)(?!\w))[^\\\n]|\\.){1,4000})(?:(?P=quote)|(?=\n)|\Z)"
-)
-# Eight or more letters and digits without a break, or 20 letters: no word, number, date or reference.
-_RANDOM = (
-    r"(?=[^\s\"']{0,300}?(?<![a-z0-9])"
-    r"(?:(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{8}|(?=[0-9]*[a-z])[a-z0-9]{20}))"
-)
-# "bearer shares", "basic 401k plan" and "authorization: pending" are words
-_NO_WORD = rf"(?!{_DATE})(?!\d{{1,4}}-?[a-z]*(?![\w-]))(?=[^\s\"']{{0,200}}\d|{_CHARACTER}{{20}})"
-_SETTING = r"[\w.-]+=(?:\"[^\"\n]*\"|[^\s\"'<>,;]*)"
-_SETTINGS = rf"{_SETTING}(?:[,;] ?(?:{_SETTING}|[\w.-]+(?![\w.-])))*"
-_AUTHORIZATION = r"\bauthorization[\"'`*]{0,3}\s?[:=]\s?[\"'`]?"
-
-# Secret URL parameters: OAuth, OpenID, SAML, sessions, signed links of cloud providers.
-_PARAMETER = (
-    rf"{_NAME}|[a-z]{{1,20}}token|oauth_(?:verifier|signature)|id_token_hint"
-    r"|code_verifier|jwt|pass|(?:client_)?assertion|(?:device|user)_code|saml(?:response|art)"
-    r"|sig|signature|hmac|key-pair-id|x-(?:amz|goog|oss)-(?:signature|credential)"
-    r"|(?:aws|oss)accesskeyid|googleaccessid|subscription[_-]?key|(?:j|php)?sess(?:ion)?_?id"
-)
-_LONG_PARAMETER = r"key|auth|session|code|state|nonce|ticket|hash|sid"  # also ordinary codes
-_QUERY = r"[^\s\"'<>\\^`{|}#&;]"
-# empty and word-like ones stay: `?sig=`, `?key=acme`
-_IN_QUERY = rf"(?=[^\s&;#]{{0,500}}\d|{_QUERY}{{20}})"
-_LOGIN = (  # a password may have a / or another delimiter, a port has not
-    r"(?:[^\s/?#\"'<>\\]+(?=@)|[^\s/?#\"'<>\\@:]+:(?!\d{1,5}(?![^\s/?#\"'<>,;)]))[^\s\"<>\\@]{1,200}(?=@))"
-)
-_MAIL_END = r"\s@<>()\[\]{}\"'‘,;:/\\=|?&#!…*%"
-_MAIL = (
-    rf"(?:\"[^\"\n@]{{1,64}}\"|(?<![^{_MAIL_END}])(?<![^{_MAIL_END}]')[^{_MAIL_END}]+(?:'[^{_MAIL_END}]+){{0,2}})"
-    rf"@(?:[^.{_MAIL_END}]+\.)+[^\W\d_][^.{_MAIL_END}]*"
-)
-
-# Words that name an amount, a count or another number, not a tax number.
-_OTHER_NUMBER = (
-    r"(?:account|amount|assets|balance|budget|capital|case|cost|count|credit|debt|duns|employees|fee"
-    r"|head|income|invoice|length|liabilit(?:y|ies)|limit|loan|order|phone|population|price|profit|quantity"
-    r"|rate|records|revenue|routing|salary|sales|score|sequence|size|supply|total|turnover|volume|year)s?"
-)
-_TAX_WORDS = {  # in texts and names of fields
+    r"|(?:(?:access|refresh|session|auth|api|id|bearer|csrf)[ _-]?)?(?<!page[ _-])token)",
+    # with words in front: DB_PASSWORD, x-api-key, dbToken
+    "name": r"(?:[\w-]{0,40}{passwords}|(?:[\w-]{0,40}(?:[_-]|(?<=(?-i:[a-z]))(?=(?-i:[A-Z]))))?{secrets})",
+    "named": r"(?<![?&#\w-])(?<!&amp;){name}",  # in a URL's query, other rules apply
+    "owner": r"(?: (?:for|of|to) [\w.@-]+(?: [\w.@-]+){0,2})?",
+    "tag": r"</?[a-z][^<>\n]{0,60}>",
+    "marks": r"(?:[\"'`*_)\]]|{tag}){0,4}",
+    # `name: v`, `"name" => v`, `**name**: v`, `| name | v |`, `<name>v`, `<th>name</th><td>v`
+    "separator": r"{marks}\s{0,3}(?::=|=>|->|[:=|>]|(?<=>)){marks}\s{0,3}",
+    # words and placeholders in place of a value
+    "nothing": r"(?:none|no|yes|null|nil|n/?a|unknown|missing|pending|required|optional|granted|denied|set"
+    r"|unset|expired|revoked|rotated|valid|invalid|present|absent|empty|redacted|removed|hidden|masked|true|false"
+    r"|ok|verified|failed|enabled|disabled|active|inactive|[*•.-]+|x{3,}|<[^<>]*>|\[\w+\]|\{\{.*?\}\}"
+    r"|(?-i:\$\{\w+\}|\$[A-Z_]{2,}|%\w+%))",
+    "date": r"(?:\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{2,4})(?![\w/])",
+    "something": r"(?!{nothing}(?![^\s\"'`,;.<>&)\]]))(?!{date})",
+    "character": r"[^\s\"'`<>,;\\]",
+    # A delimiter is part of a value if no space or next name follows: `ab;cd9`, but not `ab; cd` or `ab;c=d`.
+    "inside": r"(?:{character}|[,;<>](?![\s/\"'`<>,;]|[\w.-]+[=:]|\Z))",
+    "stop": r"(?<![.:!?)}\]])",  # punctuation after a value is not part of it
+    # a quote before a letter or digit is within the value
+    "quoted": r"(?P<quote>[\"'`])(?!{nothing}(?P=quote))"
+    r"(?P<quoted>(?:(?!(?P=quote)(?!\w))[^\\\n]|\\.){1,4000})(?:(?P=quote)|(?=\n)|\Z)",
+    "has_digit": r"(?=[^\s\"'`]{0,200}\d)",
+    # eight or more letters and digits without a break, or 20 letters: no word, number, date or reference
+    "random": r"(?=[^\s\"']{0,300}?(?<![a-z0-9])"
+    r"(?:(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{8}|(?=[0-9]*[a-z])[a-z0-9]{20}))",
+    # "bearer shares", "basic 401k plan" and "authorization: pending" are words
+    "no_word": r"(?!{date})(?!\d{1,4}-?[a-z]*(?![\w-]))(?=[^\s\"']{0,200}\d|{character}{20})",
+    "setting": r"[\w.-]+=(?:\"[^\"\n]*\"|[^\s\"'<>,;]*)",
+    "settings": r"{setting}(?:[,;] ?(?:{setting}|[\w.-]+(?![\w.-])))*",
+    "authorization": r"\bauthorization[\"'`*]{0,3}\s?[:=]\s?[\"'`]?",
+    # URL parameters of OAuth, OpenID, SAML, sessions, signed links of cloud providers
+    "parameter": r"(?:{name}|[a-z]{1,20}token|oauth_(?:verifier|signature)|id_token_hint|code_verifier|jwt"
+    r"|pass|(?:client_)?assertion|(?:device|user)_code|saml(?:response|art)|sig|signature|hmac|key-pair-id"
+    r"|x-(?:amz|goog|oss)-(?:signature|credential)|(?:aws|oss)accesskeyid|googleaccessid"
+    r"|subscription[_-]?key|(?:j|php)?sess(?:ion)?_?id)",
+    "query": r"[^\s\"'<>\\^`{|}#&;]",
+    # a password may have a / or another delimiter, a port has not
+    "login": r"(?:[^\s/?#\"'<>\\]+(?=@)"
+    r"|[^\s/?#\"'<>\\@:]+:(?!\d{1,5}(?![^\s/?#\"'<>,;)]))[^\s\"<>\\@]{1,200}(?=@))",
+    "mail_end": r"\s@<>()\[\]{}\"'‘,;:/\\=|?&#!…*%",
+    "mailbox": r"(?<![^{mail_end}])(?<![^{mail_end}]')[^{mail_end}]+(?:'[^{mail_end}]+){0,2}",
+    # tax numbers, also in names of fields
     "ein": r"(?-i:F?EINs?|F?TINs?|(?:F\.)?[ET]\. ?I\. ?N\.?)"
     r"|(?:federal|fed|irs|tax(?:payer)?|employer)[ _-]?(?:id(?:s|entif\w*)?|no|num(?:ber)?s?)(?![^\W_])",
     "ssn": r"(?-i:SSNs?|ITINs?|S\. ?S\. ?N\.?)|soc(?:ial|\.)[ _-]?sec(?:urity|\.)",
+    "start": r"(?:(?<!\w)|(?<=EIN)|(?<=TIN)|(?<=SSN)|(?<=\bUS))(?<![-$€£])",
+    "end": r"(?!\w|-\w|\.[0-9])",
+    # the dashed form of an SSN is one next to any word
+    "nine": r"(?:[0-9]{9}|[0-9]{2}(?:[ .-]| - )[0-9]{7}|[0-9]{3}(?:[ .]| - )[0-9]{2}(?:[ .]| - )[0-9]{4}"
+    r"|[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{3}|[0-9]{5}-[0-9]{4})(?!\w|[.,][0-9])",
+    "each": r"(?:US[ -]?)?(?<![$€£])"
+    r"(?P<each>{nine}(?:\s?(?:,|/|and|or|vs\.?|not|against)?\s?(?<!\w){nine}){0,9})",
+    # words that name an amount, a count or another number, not a tax number
+    "other_number": r"(?:account|amount|assets|balance|budget|capital|case|cost|count|credit|debt|duns"
+    r"|employees|fee|head|income|invoice|length|liabilit(?:y|ies)|limit|loan|order|phone|population|price"
+    r"|profit|quantity|rate|records|revenue|routing|salary|sales|score|sequence|size|supply|total|turnover"
+    r"|volume|year)s?",
+    # "EIN given was 123456789", "tax id (123456789)", but not "EIN checked: revenue 250000000"
+    "then": r"(?: \([^()\n]{0,40}\))?(?:[ _-](?!{other_number}\b)[^\W\d_]+){0,4}"
+    r"(?:{tag}|[^\w;]|_){1,6}{each}",
+    "is": r"(?:is|as|was) (?:(?!not )[\w']+ ){0,4}",
 }
-_START = r"(?:(?<!\w)|(?<=EIN)|(?<=TIN)|(?<=SSN)|(?<=\bUS))(?<![-$€£])"
-_END = r"(?!\w|-\w|\.[0-9])"
-_NINE = (  # the dashed form of an SSN is one next to any word
-    r"(?:[0-9]{9}|[0-9]{2}(?:[ .-]| - )[0-9]{7}|[0-9]{3}(?:[ .]| - )[0-9]{2}(?:[ .]| - )[0-9]{4}"
-    r"|[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{3}|[0-9]{5}-[0-9]{4})(?!\w|[.,][0-9])"
-)
-_EACH_NINE = rf"(?P<each>{_NINE}(?:\s?(?:,|/|and|or|vs\.?|not|against)?\s?(?<!\w){_NINE}){{0,9}})"
 
 
-def _nine_digits(rule: str, acronyms: str) -> tuple[str, ...]:
-    """Build patterns for nine digits next to words, or right after acronyms, which are also words."""
-    words = _TAX_WORDS[rule]
-    country = r"(?:US[ -]?)?(?<![$€£])"
-    return (
-        # "EIN given was 123456789", "tax id (123456789)", but not "EIN checked: revenue 250000000"
-        rf"(?<![^\W_])(?:{words})(?: \([^()\n]{{0,40}}\))?(?:[ _-](?!{_OTHER_NUMBER}\b)[^\W\d_]+){{0,4}}"
-        rf"(?:{_TAG}|[^\w;]|_){{1,6}}{country}{_EACH_NINE}",
-        rf"(?<![^\W_])(?:{acronyms})(?:[^\w;,]|_){{0,6}}{country}{_EACH_NINE}",
-        rf"(?<!\w)(?P<each>{_NINE})(?: ?[(\[](?:{words})[)\]]"
-        rf"| (?:is|as|was) (?:(?!not )[\w']+ ){{0,4}}(?:{words})(?!\w))",
-    )
+def _expand(pattern: str) -> str:
+    """Put parts in place of their names in braces."""
+    while (expanded := re.sub(r"\{([a-z_]+)\}", lambda name: _PARTS[name[1]], pattern)) != pattern:
+        pattern = expanded
+    return pattern
 
 
 # --------------------------------------------------------------------------------------------------- patterns
 
-PATTERNS = {
+_PATTERNS = {
     "key": (
         # by format: Middesk, Stripe, OpenAI, webhooks, Slack, AWS, Google, GitHub, JSON Web Tokens, …
         r"mk_(?:live|test)_(?=[\w-]{4})[^\s\"'<>,;\\)\]}&%]+",
@@ -129,48 +107,68 @@ PATTERNS = {
         r"(?-i:\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bSG\.[\w-]{16,}\.[\w-]{16,})",
         r"(?-i:\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}|\bhv[sb]\.[\w-]{20,}|\bSK[0-9a-f]{32}\b)",
         r"\b(?:gh[pousr]|hf)_[a-z0-9]{20,}|\bgithub_pat_\w{20,}|\bgl[a-z]{2,5}-[\w-]{16,}|\bnpm_\w{30,}",
-        r"\bx(?:ox[a-z]|app)-[\w-]{10,}|\bpypi-[\w-]{20,}|\b(?:shp(?:at|ca|pa|ss)|dop_v1|dckr_pat|lin_api|figd|glsa)_[\w-]{20,}",
-        r"\b(?:key-|dapi)[0-9a-f]{32}\b|\b\d{8,10}:AA[\w-]{33}\b",
+        r"\bx(?:ox[a-z]|app)-[\w-]{10,}|\bpypi-[\w-]{20,}|\b(?:key-|dapi)[0-9a-f]{32}\b|\b\d{8,10}:AA[\w-]{33}\b",
+        r"\b(?:shp(?:at|ca|pa|ss)|dop_v1|dckr_pat|lin_api|figd|glsa)_[\w-]{20,}",
         r"\bhooks\.slack\.com/(?:services|workflows|triggers)/(?P<it>[\w/]{8,})",
         r"\bdiscord(?:app)?\.com/api/webhooks/(?P<it>\d+/[\w-]{20,})",
         r"(?<![\w-])(?-i:eyJ)[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*){0,3}",
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END|\Z)",
         # by the words in front of them
-        rf"{_AUTHORIZATION}(?:bearer|basic|token|digest)\s+(?P<it>{_SETTINGS}|{_CHARACTER}{{3,}}{_STOP})",
-        rf"{_AUTHORIZATION}(?:[a-z][\w-]{{0,40}}\s+)?(?P<it>{_SETTINGS}|{_NO_WORD}{_CHARACTER}{{6,}}{_STOP})",
-        rf"\bbearer\s{{1,3}}(?P<it>{_NO_WORD}{_CHARACTER}{{6,}}{_STOP})",
-        rf"\bbasic\s{{1,3}}(?P<it>{_RANDOM}[\w+/=]{{8,}})",
-        rf"\b(?:set-)?cookie[\"'`*]{{0,3}} ?: ?[\"']?(?P<it>{_SETTINGS})",
-        rf"{_NAMED}(?:{_SEPARATOR}{_QUOTED}"
-        rf"|{_MARKS}\s{{0,3}}={_MARKS}\s{{0,3}}(?P<set>{_SOMETHING}{_INSIDE}{{3,}}{_STOP})"
-        rf"|{_SEPARATOR}(?P<listed>{_SOMETHING}{_HAS_DIGIT}{_INSIDE}{{6,}}{_STOP})"
-        rf"|\s{{1,3}}(?P<beside>(?=(?:[a-z0-9]{{4,7}} )?{_RANDOM})"
-        rf"(?:(?=[a-z]*\d)(?=\d*[a-z])[\w+/=]{{4,}}\s?){{1,8}})(?<!\s))",
-        rf":\s{{0,3}}[\"']{_NAME}[\"'] ?,\s{{0,9}}[\"']value[\"'] ?: ?{_QUOTED}",
-        rf"{_PASSWORDS}{_OWNER}{_SEPARATOR}"
-        rf"(?P<it>{_SOMETHING}(?=\S{{0,200}}[\d!#$%^&+])(?!\d{{1,3}}\b){_INSIDE}{{3,}}{_STOP})",
-        rf"(?<!\S)--?{_NAME}[ =]{{1,3}}[\"']?(?P<it>{_SOMETHING}(?!-){_INSIDE}{{3,}})",
+        r"{authorization}(?:bearer|basic|token|digest)\s+(?P<it>{settings}|{character}{3,}{stop})",
+        r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<it>{settings}|{no_word}{character}{6,}{stop})",
+        r"\bbearer\s{1,3}(?P<it>{no_word}{character}{6,}{stop})",
+        r"\bbasic\s{1,3}(?P<it>{random}[\w+/=]{8,})",
+        r"\b(?:set-)?cookie[\"'`*]{0,3} ?: ?[\"']?(?P<it>{settings})",
+        r"{named}(?:{separator}{quoted}"
+        r"|{marks}\s{0,3}={marks}\s{0,3}(?P<set>{something}{inside}{3,}{stop})"
+        r"|{separator}(?P<listed>{something}{has_digit}{inside}{6,}{stop})"
+        r"|\s{1,3}(?P<beside>(?=(?:[a-z0-9]{4,7} )?{random})"
+        r"(?:(?=[a-z]*\d)(?=\d*[a-z])[\w+/=]{4,}\s?){1,8})(?<!\s))",
+        r":\s{0,3}[\"']{name}[\"'] ?,\s{0,9}[\"']value[\"'] ?: ?{quoted}",
+        r"{passwords}{owner}{separator}"
+        r"(?P<it>{something}(?=\S{0,200}[\d!#$%^&+])(?!\d{1,3}\b){inside}{3,}{stop})",
+        r"(?:{named}|\bpin){owner} (?:is|was|has been)(?: now| (?:set|changed|reset) to)?:? ?"
+        r"(?:{quoted}|(?P<it>{something}(?=\S{0,200}[\d!#$%^&*_]){inside}{4,}{stop}))",
+        # on a command line
+        r"(?<!\S)--?{name}[ =]{1,3}[\"']?(?P<it>{something}(?!-){inside}{3,})",
         r"(?:\b(?:mysql\w*|mariadb)\b[^\n]{0,200}?\s-p|\bsshpass -p ?)[\"']?(?P<it>[^\s\"']{3,})",
         r"\b(?:curl|wget)\b[^\n]{0,200}?\s(?:-u|--user) ?[\"']?(?P<it>[^\s\"':]+:[^\s\"']+)",
-        rf"(?:{_NAMED}|\bpin){_OWNER} (?:is|was|has been)(?: now| (?:set|changed|reset) to)?:? ?"
-        rf"(?:{_QUOTED}|(?P<it>{_SOMETHING}(?=\S{{0,200}}[\d!#$%^&*_]){_INSIDE}{{4,}}{_STOP}))",
     ),
-    "signed_url": (
-        rf"[?#&;](?:{_PARAMETER})=(?P<it>{_SOMETHING}{_IN_QUERY}{_QUERY}+)",
-        rf"[?#&;][\w-]{{0,40}}{_PASSWORDS}=(?P<it>{_SOMETHING}{_QUERY}{{3,}})",
-        rf"[?#&;](?:{_LONG_PARAMETER})=(?P<it>{_RANDOM}{_QUERY}{{16,}})",
+    "signed_url": (  # empty and word-like values stay: `?sig=`, `?key=acme`
+        r"[?#&;]{parameter}=(?P<it>{something}(?=[^\s&;#]{0,500}\d|{query}{20}){query}+)",
+        r"[?#&;][\w-]{0,40}{passwords}=(?P<it>{something}{query}{3,})",
+        r"[?#&;](?:key|auth|session|code|state|nonce|ticket|hash|sid)=(?P<it>{random}{query}{16,})",
         r"[?#&;](?:otp|pin)=(?P<it>\d{4,8})(?!\w)",
     ),
-    "url_login": (rf"//(?P<it>{_LOGIN})@",),
+    "url_login": (r"//(?P<it>{login})@",),
     # the end of a login with its host is not an address
-    "email": (rf"//{_LOGIN}@|(?P<it>{_MAIL})",),
-    "ein": (rf"{_START}[0-9]{{2}}-[0-9]{{7}}{_END}", *_nine_digits("ein", "f?[et]in")),
-    "ssn": (rf"{_START}[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}{_END}", *_nine_digits("ssn", "ssn|itin")),
+    "email": (
+        r"//{login}@|(?P<it>(?:\"[^\"\n@]{1,64}\"|{mailbox})@(?:[^.{mail_end}]+\.)+[^\W\d_][^.{mail_end}]*)",
+    ),
+    "ein": (
+        r"{start}[0-9]{2}-[0-9]{7}{end}",
+        r"(?<![^\W_])(?:{ein}){then}",
+        r"(?<![^\W_])f?[et]in(?:[^\w;,]|_){0,6}{each}",
+        r"(?<!\w)(?P<each>{nine})(?: ?[(\[](?:{ein})[)\]]| {is}(?:{ein})(?!\w))",
+    ),
+    "ssn": (
+        r"{start}[0-9]{3}-[0-9]{2}-[0-9]{4}{end}",
+        r"(?<![^\W_])(?:{ssn}){then}",
+        r"(?<![^\W_])(?:ssn|itin)(?:[^\w;,]|_){0,6}{each}",
+        r"(?<!\w)(?P<each>{nine})(?: ?[(\[](?:{ssn})[)\]]| {is}(?:{ssn})(?!\w))",
+    ),
 }
+RULES = tuple(_PATTERNS)
+"""The names of the rules."""
+TAX_RULES = ("ein", "ssn")
 
 Span = tuple[int, int]
-_RULES = [(rule, re.compile(pattern, re.IGNORECASE)) for rule, group in PATTERNS.items() for pattern in group]
-_EACH_NUMBER = re.compile(_NINE)
+_COMPILED = [
+    (rule, re.compile(_expand(pattern), re.IGNORECASE))
+    for rule, patterns in _PATTERNS.items()
+    for pattern in patterns
+]
+_EACH_NUMBER = re.compile(_PARTS["nine"])
 
 # Every match of a rule, and every field that is masked by its name, contains this (RE2 syntax).
 PREFILTER = (
@@ -189,7 +187,7 @@ def spans(text: str, rules: Collection[str]) -> Iterator[tuple[int, int, str]]:
     Of the group `each`, every number is found by itself.
     """
     folded = fold(text)
-    for rule, pattern in _RULES:
+    for rule, pattern in _COMPILED:
         if rule in rules:
             for match in pattern.finditer(folded):
                 for start, stop in _groups(match, folded):
@@ -261,11 +259,11 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
 # ---------------------------------------------------------------------------------------------- JSON's fields
 
 _WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
-_KEY_FIELD = re.compile(rf"{_NAME}|(?:\w+_)?(?:authorization|cookie|credentials?)", re.IGNORECASE)
+_KEY_FIELD = re.compile(_expand(r"{name}|(?:\w+_)?(?:authorization|cookie|credentials?)"), re.IGNORECASE)
 # fields whose text may be words, and those of which it may be a word
-_SENTENCE_FIELD = re.compile(rf".*(?:{_PASSWORDS}|secret)", re.IGNORECASE)
+_SENTENCE_FIELD = re.compile(_expand(r".*(?:{passwords}|secret)"), re.IGNORECASE)
 _WORD_FIELD = re.compile(r".*(?:key|token)", re.IGNORECASE)
-_OTHER_FIELD = re.compile(rf"(?:\w+_)?{_OTHER_NUMBER}", re.IGNORECASE)
+_OTHER_FIELD = re.compile(_expand(r"(?:\w+_)?{other_number}"), re.IGNORECASE)
 # names within a field with a key's name under which any text is masked, as in {"api_key": {"value": "…"}}
 _VALUE_FIELD = re.compile(r"(?:\w+_)?(?:current|new|old|previous|plain|raw|text|value)", re.IGNORECASE)
 # fields with the name of a "value"
@@ -273,8 +271,8 @@ _NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 _WORDS_OR_COUNT = re.compile(rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}")
 _WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
-_NOT_A_VALUE = re.compile(rf"(?:not )?{_NOTHING}|", re.IGNORECASE)
-_LOOKS_RANDOM = re.compile(rf"{_RANDOM}\S+", re.IGNORECASE)
+_NOT_A_VALUE = re.compile(_expand("(?:not )?{nothing}|"), re.IGNORECASE)
+_LOOKS_RANDOM = re.compile(_expand(r"{random}\S+"), re.IGNORECASE)
 
 
 @lru_cache(4096)
@@ -285,9 +283,9 @@ def field_rule(name: str, *, is_whole: bool = False) -> str:
         return "key"
     if _OTHER_FIELD.fullmatch(words):
         return ""
-    for rule, pattern in _TAX_WORDS.items():
-        around = pattern if is_whole else rf"(?:\w*_)?(?:{pattern})(?:_\w*)?"
-        if re.fullmatch(around, words.upper(), re.IGNORECASE):
+    for rule in TAX_RULES:
+        pattern = _PARTS[rule] if is_whole else rf"(?:\w*_)?(?:{_PARTS[rule]})(?:_\w*)?"
+        if re.fullmatch(pattern, words.upper(), re.IGNORECASE):
             return rule
     return ""
 

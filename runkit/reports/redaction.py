@@ -23,8 +23,9 @@ from runkit.errors import UsageError
 from runkit.models import Run
 from runkit.sensitive import (
     MAX_ESCAPE_LAYERS,
-    PATTERNS,
     PREFILTER,
+    RULES,
+    TAX_RULES,
     fold,
     layers,
     mask_fields,
@@ -35,10 +36,6 @@ from runkit.sensitive import (
 from runkit.tables.schema import COLUMNS
 from runkit.tables.validate import cast
 from runkit.text import brief
-
-RULES = tuple(PATTERNS)
-"""The rule names that `Redaction.reveal` accepts."""
-TAX_RULES = ("ein", "ssn")
 
 # ---------------------------------------------------------------------------------------------------- policy
 
