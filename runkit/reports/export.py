@@ -8,20 +8,28 @@ their text alternative is. A picture in Markdown is shown as its alt text.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nbformat
 import nh3
 from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from plotly.offline import get_plotlyjs
 
+from runkit.charts import fleet, one_run, side_by_side
+from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.page import figure_div, offline_page, wide
+from runkit.charts.panel import STYLE
 from runkit.errors import ReportError
+from runkit.tables.frames import frames
 from runkit.text import Markup, esc, static_file, visible, web_host
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -47,6 +55,9 @@ _HEADING = Markup('<h{level} id="{id}">{words}</h{level}>')
 _STATIC = Path(__file__).parent / "static"
 _STYLE = static_file(_STATIC / "parts.css") + static_file(_STATIC / "report.css")
 _SCRIPT = static_file(_STATIC / "report.js")
+
+
+_PANELS = (fleet.outcomes, fleet.waits, fleet.confidence, fleet.slowest_steps, fleet.failed_steps)
 
 
 class Heading(NamedTuple):
@@ -77,6 +88,23 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
         headings=[heading for heading in headings if heading.level == 2],
     )
     return offline_page(page_title, [Markup(body)], style=_STYLE, scripts=[_SCRIPT])  # noqa: S704
+
+
+def page_text(template: str) -> str:
+    """Return the text of a report that does not come from its runs: template, styles and pictures."""
+    return template + to_html(nbformat.reads(template, 4), title="") + _pictures()
+
+
+@cache
+def _pictures() -> str:
+    """Return the text of tables and figures of made-up runs, and of the styles and scripts around them."""
+    f = frames(_STATIC / "page_runs.json")
+    panels = [panel(f) for panel in _PANELS]
+    panels += [one_run.timeline(f.select("a")), side_by_side.timeline(f.select(["a", "b"]))]
+    figures = [fleet_chart(f, has_list=False), *(panel.figure for panel in panels if panel.figure)]
+    page = offline_page("", [figure_div(figure) for figure in figures], style=STYLE)
+    outputs = json.dumps([panel._repr_mimebundle_() for panel in panels])
+    return page.replace(get_plotlyjs(), "") + outputs
 
 
 def _cell(cell: Any, headings: list[Heading]) -> Markup:

@@ -145,7 +145,8 @@ class Masker:
 
     @cached_property
     def _page_shape(self) -> str:
-        return _shape(self.page())
+        text = self.page()
+        return _shape(text + unescape_all(text))
 
     @property
     def texts(self) -> dict[str, int]:

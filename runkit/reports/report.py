@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +28,7 @@ from runkit.reports.bundle import (
 from runkit.reports.redaction import MASK, Masker, Redaction
 from runkit.text import brief, moment, plural, short_id, visible
 
+_FIGURE_NUMBERS = re.compile(r'"bdata": ?"[^"]*"')
 MAX_NAMED = 3  # places in the message about masked values
 
 
@@ -117,7 +120,7 @@ def report(
         If the extra `[report]` is not installed.
     """
     templates.check_installed()
-    from runkit.reports.export import to_html
+    from runkit.reports.export import page_text, to_html
 
     html_path, notebook_path = output_paths(path)
     masker = make_masker(redact)
@@ -136,6 +139,7 @@ def report(
     n_runs = len(source.frames.runs)
     selected = selected or templates.find_template(None, n_runs)
     selected.check(n_runs)
+    masker.page = partial(page_text, selected.text)
     data = redact_source(source, masker, selected, labels)
     about, name = data.provenance, data.labels.title
     if selected.is_ours and not name:
@@ -187,7 +191,8 @@ def _check_leaks(html: str, notebook: str, masker: Masker, source: Source) -> No
     """Raise `ReportError`, without the value, if a file contains a masked value or a key."""
     from plotly.offline import get_plotlyjs
 
-    leaks = masker.leaks(html.replace(get_plotlyjs(), "")) | masker.leaks(notebook)
+    texts = (_FIGURE_NUMBERS.sub("", text) for text in (html.replace(get_plotlyjs(), ""), notebook))
+    leaks = set().union(*map(masker.leaks, texts))
     if leaks:
         places = dict.fromkeys(_place(value, masker, source) for value in sorted(leaks))
         raise ReportError(

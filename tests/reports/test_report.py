@@ -399,6 +399,44 @@ def test_a_template_that_holds_the_key_fails_closed(labelled, tmp_path, monkeypa
     assert not (tmp_path / "out").exists()
 
 
+PAGE_TEXTS = [
+    "initial-scale=1",
+    "font-size:13px",
+    "color:#59636E",
+    "minmax(160px",
+    "td:nth-child(2)",
+    "tex2jax_ignore",
+    "text-align:left;min-width:13em",
+    "xaxis2.tickvals",
+    "var(--jp-content-font-color1",
+    "rgba(217,119,6,0.1",
+]
+
+
+@pytest.mark.parametrize(("name", "redact"), [("run", True), ("fleet", False)])
+def test_a_run_that_quotes_the_page_blocks_no_report(tmp_path, name, redact):
+    source = example("completed")
+    source["steps"][0]["label"] = "Read initial-scale=1"
+    source["output"]["artifacts"][0]["summary"] = "; ".join(f"token={text}" for text in PAGE_TEXTS)
+    done = make(source, tmp_path / "a.html", template=name, redact=redact)
+    assert done.report.masked["key"] == len(PAGE_TEXTS)
+    assert "token=initial" not in done.page
+    assert name == "fleet" or "Read initial-scale=1" in done.page
+
+
+@pytest.mark.parametrize("quoted", ["run", "step", "interrupt"])
+@pytest.mark.usefixtures("without_kernel")
+def test_a_quoted_id_is_masked_only_where_it_was_quoted(tmp_path, quoted):
+    template = write_template(tmp_path / "own.ipynb", READ, SHOW)
+    source = example("interrupted")
+    ids = {"run": source["id"], "step": "step-0001-abcdef", "interrupt": source["interrupts"][0]["id"]}
+    source["steps"][0] = source["steps"][0] | {"id": ids["step"], "label": f"token={ids[quoted]}"}
+    done = make(source, tmp_path / "a.html", template=template)
+    assert done.report.masked["key"] == 1
+    assert f"token={ids[quoted]}" not in done.outputs
+    assert source["id"] in done.report.notebook.read_text(encoding="utf-8")
+
+
 @pytest.mark.usefixtures("without_kernel")
 def test_what_the_template_says_by_itself_is_no_secret(labelled, tmp_path):
     """A word of the template that stands in the data, too, ends no report; there it is masked."""
