@@ -23,7 +23,8 @@ _PARTS = {
     "passwords": r"(?:pass(?:word|phrase|code)s?|passwd|pwd|(?<![a-z])pw"
     r"|(?:admin|db|ftp|mysql|root|smtp|user)[_-]?pass)",
     "secrets": r"(?:(?:client[ _-]?)?secret|(?<![a-z])otp"
-    r"|(?:api|access|account|auth|private|secret|signing|shared[ _-]?access|encryption|master)[ _-]?key"
+    r"|(?:api|access|account|auth|connection|deploy|encryption|functions|hmac|master|pgp|gpg|private|secret"
+    r"|session|shared|shared[ _-]?access|signing|ssh|subscription|webhook)[ _-]?key"
     r"|(?:(?:access|refresh|session|auth|api|id|bearer|csrf)[ _-]?)?(?<!page[ _-])token)",
     # with words in front: DB_PASSWORD, x-api-key, dbToken
     "name": r"(?:[\w-]{0,40}{passwords}|(?:[\w-]{0,40}(?:[_-]|(?<=(?-i:[a-z]))(?=(?-i:[A-Z]))))?{secrets})",
@@ -32,7 +33,8 @@ _PARTS = {
     "tag": r"</?[a-z][^<>\n]{0,60}>",
     "marks": r"(?:[\"'`*_)\]]|{tag}){0,4}",
     # `name: v`, `"name" => v`, `**name**: v`, `| name | v |`, `<name>v`, `<th>name</th><td>v`
-    "separator": r"{marks}\s{0,3}(?::=|=>|->|[:=|>]|(?<=>)){marks}\s{0,3}",
+    "attributes": r"(?: [\w-]+=\"[^\"\n]{0,40}\"){0,3}",
+    "separator": r"{marks}{attributes}\s{0,3}(?::=|=>|->|: ?[|>]-?|[:=|>]|(?<=>)){marks}\s{0,3}",
     # words and placeholders in place of a value
     "nothing": r"(?:none|no|yes|null|nil|n/?a|unknown|missing|pending|required|optional|granted|denied|set"
     r"|unset|expired|revoked|rotated|valid|invalid|present|absent|empty|redacted|removed|hidden|masked|true|false"
@@ -58,7 +60,7 @@ _PARTS = {
     "authorization": r"\bauthorization[\"'`*]{0,3}\s?[:=]\s?[\"'`]?",
     # URL parameters of OAuth, OpenID, SAML, sessions, signed links of cloud providers
     "parameter": r"(?:{name}|[a-z]{1,20}token|oauth_(?:verifier|signature)|id_token_hint|code_verifier|jwt"
-    r"|pass|(?:client_)?assertion|(?:device|user)_code|saml(?:response|art)|sig|signature|hmac|key-pair-id"
+    r"|pass|(?:client_)?assertion|(?:device|user)_code|saml(?:response|art)|credential|sig|signature|hmac|key-pair-id"
     r"|x-(?:amz|goog|oss)-(?:signature|credential)|(?:aws|oss)accesskeyid|googleaccessid"
     r"|subscription[_-]?key|(?:j|php)?sess(?:ion)?_?id)",
     "query": r"[^\s\"'<>\\^`{|}#&;]",
@@ -109,6 +111,9 @@ _PATTERNS = {
         r"\b(?:gh[pousr]|hf)_[a-z0-9]{20,}|\bgithub_pat_\w{20,}|\bgl[a-z]{2,5}-[\w-]{16,}|\bnpm_\w{30,}",
         r"\bx(?:ox[a-z]|app)-[\w-]{10,}|\bpypi-[\w-]{20,}|\b(?:key-|dapi)[0-9a-f]{32}\b|\b\d{8,10}:AA[\w-]{33}\b",
         r"\b(?:shp(?:at|ca|pa|ss)|dop_v1|dckr_pat|lin_api|figd|glsa)_[\w-]{20,}",
+        # of any vendor: a short prefix, then 24 or more letters of both cases and digits
+        r"(?-i:\b(?!sha[0-9])[a-z][a-z0-9]{1,7}[_-](?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])"
+        r"[A-Za-z0-9]{24,})",
         r"\bhooks\.slack\.com/(?:services|workflows|triggers)/(?P<it>[\w/]{8,})",
         r"\bdiscord(?:app)?\.com/api/webhooks/(?P<it>\d+/[\w-]{20,})",
         r"(?<![\w-])(?-i:eyJ)[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*){0,3}",
@@ -117,14 +122,15 @@ _PATTERNS = {
         r"{authorization}(?:bearer|basic|token|digest)\s+(?P<it>{settings}|{character}{3,}{stop})",
         r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<it>{settings}|{no_word}{character}{6,}{stop})",
         r"\bbearer\s{1,3}(?P<it>{no_word}{character}{6,}{stop})",
-        r"\bbasic\s{1,3}(?P<it>{random}[\w+/=]{8,})",
+        r"\bbasic\s{1,3}(?P<it>{random}[\w+/=]{12,})",
         r"\b(?:set-)?cookie[\"'`*]{0,3} ?: ?[\"']?(?P<it>{settings})",
         r"{named}(?:{separator}{quoted}"
         r"|{marks}\s{0,3}={marks}\s{0,3}(?P<set>{something}{inside}{3,}{stop})"
         r"|{separator}(?P<listed>{something}{has_digit}{inside}{6,}{stop})"
-        r"|\s{1,3}(?P<beside>(?=(?:[a-z0-9]{4,7} )?{random})"
+        r"|\s{1,3}[(\[]?(?P<beside>(?=(?:[a-z0-9]{4,7} )?{random})"
         r"(?:(?=[a-z]*\d)(?=\d*[a-z])[\w+/=]{4,}\s?){1,8})(?<!\s))",
-        r":\s{0,3}[\"']{name}[\"'] ?,\s{0,9}[\"']value[\"'] ?: ?{quoted}",
+        r"[:=]\s{0,3}[\"']{name}[\"'] ?,?\s{0,9}[\"']?value[\"']? ?[:=] ?{quoted}",
+        r"[\"']{name}[\"'] ?, ?[\"'](?P<it>{random}[^\s\"']+)",
         r"{passwords}{owner}{separator}"
         r"(?P<it>{something}(?=\S{0,200}[\d!#$%^&+])(?!\d{1,3}\b){inside}{3,}{stop})",
         r"(?:{named}|\bpin){owner} (?:is|was|has been)(?: now| (?:set|changed|reset) to)?:? ?"
@@ -135,7 +141,7 @@ _PATTERNS = {
         r"\b(?:curl|wget)\b[^\n]{0,200}?\s(?:-u|--user) ?[\"']?(?P<it>[^\s\"':]+:[^\s\"']+)",
     ),
     "signed_url": (  # empty and word-like values stay: `?sig=`, `?key=acme`
-        r"[?#&;]{parameter}=(?P<it>{something}(?=[^\s&;#]{0,500}\d|{query}{20}){query}+)",
+        r"[?#&;~]{parameter}=(?P<it>{something}(?=[^\s&;#]{0,500}\d|{query}{20}){query}+)",
         r"[?#&;][\w-]{0,40}{passwords}=(?P<it>{something}{query}{3,})",
         r"[?#&;](?:key|auth|session|code|state|nonce|ticket|hash|sid)=(?P<it>{random}{query}{16,})",
         r"[?#&;](?:otp|pin)=(?P<it>\d{4,8})(?!\w)",
@@ -176,8 +182,8 @@ PREFILTER = (
     r"|(?:\b|_|ein|tin|ssn|us)(?:\d{2}\W{0,3}\d{7}|\d{2,3}[^\w:]{1,3}\d{2,3}[^\w:]{1,3}\d{3,4}|\d{5}\W\d{4})\b"
     r"|[:,\[] ?\d{7,9}\b"
     r"|mk_|[sr]k[_-]|whsec|akia|asia|aiza|sg\.|ya29|gocspx|hv[sb]\.|gh[pousr]_|hf_|github_|gl[a-z]+-|npm_|xox|xapp"
-    r"|pypi-|shp|dop_|dckr|lin_api|figd|glsa|dapi|sk[0-9a-f]{32}|:aa|slack|discord|eyj|key|auth|bearer|basic|cookie"
-    r"|pass|pwd|(?:\b|_)(?:pw|otp)|pin|token|secret|mysql|mariadb|curl|wget|[?#&;][\w-]+="
+    r"|pypi-|shp|dop_|dckr|lin_api|figd|glsa|dapi|sk[0-9a-f]{32}|:aa|slack|discord|eyj|key|auth|bearer|basic|cookie|credential"
+    r"|pass|pwd|(?:\b|_)(?:pw|otp)|pin|token|secret|mysql|mariadb|curl|wget|[?#&;~][\w-]+=|jwt|\b[a-z][a-z0-9]{1,7}[_-][a-z0-9]{24}"
 )
 
 
@@ -259,7 +265,9 @@ def layers(text: str) -> Iterator[tuple[str, Sequence[int]]]:
 # ---------------------------------------------------------------------------------------------- JSON's fields
 
 _WORD = re.compile(r"[A-Z]+s?(?![a-z])|[A-Z]?[a-z]+")  # of tax_id, taxId, TAX-ID
-_KEY_FIELD = re.compile(_expand(r"{name}|(?:\w+_)?(?:authorization|cookie|credentials?)"), re.IGNORECASE)
+_KEY_FIELD = re.compile(
+    _expand(r"{name}|(?:\w+_)?(?:auth|authorization|bearer|cookie|credentials?|jwt)"), re.IGNORECASE
+)
 # fields whose text may be words, and those of which it may be a word
 _SENTENCE_FIELD = re.compile(_expand(r".*(?:{passwords}|secret)"), re.IGNORECASE)
 _WORD_FIELD = re.compile(r".*(?:key|token)", re.IGNORECASE)

@@ -47,6 +47,31 @@ _RULE_NAME = re.compile(r"[\w .-]{1,40}")
 class Redaction:
     """What is masked in a report: the built-in rules except those in `reveal`, and your own patterns.
 
+    Each text is searched as it is and with its JSON, HTML and URL escapes undone, and JSON in a text by the
+    names of its fields, too. Full-width letters and digits of any script count as ASCII.
+
+    ============== ===========================================================================================
+    rule           finds
+    ============== ===========================================================================================
+    `key`          API keys by their format; private keys; what follows `Authorization:`, `Cookie:`, `bearer`;
+                   a value beside a name that ends in password, secret, token or api, access, private, … key,
+                   except words such as none and pending
+    `signed_url`   signatures, tokens and passwords in a URL's query
+    `url_login`    user name and password in front of a host
+    `email`        e-mail addresses
+    `ein`, `ssn`   numbers in their dashed form; other nine digits if EIN, TIN, tax id, SSN, … stands within
+                   four words before them, right behind them, or in the name of their field
+    ============== ===========================================================================================
+
+    A value that looks like a secret (12 or more characters with letters and digits; no id of a run, step or
+    question, no time, address or HTML, and not part of a page without data) is masked in all other texts,
+    too, and a report is not written if a finished file contains it. Other values are masked where they were
+    found.
+
+    Not detected: encoded data (base64, hexadecimal digits, compressed, encrypted), pictures, a password that
+    is an ordinary word in a sentence, a value spread over several fields or far from its name, a text within
+    a text of JSON that is cut off, and nine digits without a word.
+
     Parameters
     ----------
     patterns

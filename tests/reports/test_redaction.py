@@ -14,7 +14,7 @@ import runkit
 from runkit.errors import UsageError
 from runkit.reports.bundle import ReportData, make_masker, read_source, redact_source
 from runkit.reports.redaction import Masker, Redaction, texts_with
-from runkit.sensitive import PREFILTER
+from runkit.sensitive import PREFILTER, mask_keys
 from runkit.tables.frames import Coverage, Frames
 from support import artifact, question, run, step
 
@@ -245,6 +245,16 @@ def test_what_is_masked_in_json(value, result):
 def test_what_stays_in_json(value):
     """Names that only sound like it, words for a number, counts and amounts."""
     assert masked_json(value) == value
+
+
+def test_a_result_is_masked_by_key_for_a_screen():
+    result = json.dumps({"password": "hunter", "note": f"token=abc123, {EMAIL}", "amount": 250000000})
+    assert json.loads(mask_keys(result)) == {
+        "password": "[key]",
+        "note": f"token=[key], {EMAIL}",
+        "amount": 250000000,
+    }
+    assert mask_keys("used Bearer%200123456789abcdef") == "used Bearer%20[key]"
 
 
 # ------------------------------------------------------------------------------- what looks like a secret
