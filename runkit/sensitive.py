@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -394,20 +394,33 @@ def _rename(item: dict[str, Any], names: list[str]) -> None:
         item[name] = value
 
 
-def mask_keys(text: str) -> str:
-    """Replace keys, tokens and passwords in a text or JSON text by `[key]`, without any numbers or counts."""
-    value = parse_json(text)
-    if value is not None:
-        mask_fields(value, {"key"}, lambda rule, secret: "[key]", mask_keys)
-        return jsontext.dumps(value)
-    found = (
-        (places[start], places[stop])
-        for plain, places in layers(text)
-        for start, stop, _ in spans(plain, {"key"})
-    )
-    parts, end = [], 0
-    for start, stop in sorted(found):
-        if stop > end:
-            parts += [text[end:start], "[key]"]
+def mask_matches(text: str, matches: Iterable[tuple[int, int, str, str]], mask: Mask) -> str:
+    """Mask matches in a text: start, minus stop, and the rule or the mask that is known.
+
+    Of two that overlap, the first and longest mask comes first.
+    """
+    parts: list[str] = []
+    end = 0
+    for start, minus_stop, rule, known in sorted(matches):
+        if (stop := -minus_stop) > end:
+            parts += [text[end:start], known or mask(rule, text[start:stop])]
             end = stop
     return "".join([*parts, text[end:]])
+
+
+def mask_keys(text: str) -> str:
+    """Replace keys, tokens and passwords in a text or JSON text by `[key]`, without numbers or counts."""
+
+    def mask(rule: str, value: str) -> str:
+        return f"[{rule}]"
+
+    value = parse_json(text)
+    if value is not None:
+        mask_fields(value, {"key"}, mask, mask_keys)
+        return jsontext.dumps(value)
+    matches = (
+        (places[start], -places[stop], rule, "")
+        for plain, places in layers(text)
+        for start, stop, rule in spans(plain, {"key"})
+    )
+    return mask_matches(text, matches, mask)

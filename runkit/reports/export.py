@@ -90,21 +90,17 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
     return offline_page(page_title, [Markup(body)], style=_STYLE, scripts=[_SCRIPT])  # noqa: S704
 
 
-def page_text(template: str) -> str:
-    """Return the text of a report that does not come from its runs: template, styles and pictures."""
-    return template + to_html(nbformat.reads(template, 4), title="") + _pictures()
-
-
 @cache
-def _pictures() -> str:
-    """Return the text of tables and figures of made-up runs, and of the styles and scripts around them."""
+def page_text() -> str:
+    """Return what a page contains whatever its runs are: styles, and tables and figures of made-up runs."""
     f = frames(_STATIC / "page_runs.json")
     panels = [panel(f) for panel in _PANELS]
     panels += [one_run.timeline(f.select("a")), side_by_side.timeline(f.select(["a", "b"]))]
     figures = [fleet_chart(f, has_list=False), *(panel.figure for panel in panels if panel.figure)]
-    page = offline_page("", [figure_div(figure) for figure in figures], style=STYLE)
     outputs = json.dumps([panel._repr_mimebundle_() for panel in panels])
-    return page.replace(get_plotlyjs(), "") + outputs
+    sections = [*map(figure_div, figures), wide(Markup(""))]
+    page = offline_page("", sections, style=STYLE, scripts=[_SCRIPT])
+    return outputs + page.replace(get_plotlyjs(), "") + to_html(nbformat.v4.new_notebook(), title="")
 
 
 def _cell(cell: Any, headings: list[Heading]) -> Markup:

@@ -29,6 +29,7 @@ from runkit.sensitive import (
     fold,
     layers,
     mask_fields,
+    mask_matches,
     parse_json,
     spans,
     unescape_all,
@@ -248,20 +249,11 @@ class Masker:
         """Mask a text. In JSON, fields are masked by their names, and `edit_part` edits all other texts."""
         value = parse_json(text)
         if value is None:
-            return self._replace(text)
+            return mask_matches(text, self._matches(text), self._mask)
         before = jsontext.dumps(value)
         mask_fields(value, self._rules, self._mask, edit_part)
         after = jsontext.dumps(value)
         return text if after == before else after
-
-    def _replace(self, text: str) -> str:
-        """Mask all matches in a text. Of two that overlap, the first and longest mask comes first."""
-        parts, end = [], 0
-        for start, minus_stop, rule, mask in sorted(self._matches(text)):
-            if (stop := -minus_stop) > end:
-                parts += [text[end:start], mask or self._mask(rule, text[start:stop])]
-                end = stop
-        return "".join([*parts, text[end:]])
 
     def _matches(self, text: str) -> Iterator[tuple[int, int, str, str]]:
         """Find what to mask in a text, with and without its escapes: start, minus stop, and rule or mask."""

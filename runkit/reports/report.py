@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -139,7 +138,7 @@ def report(
     n_runs = len(source.frames.runs)
     selected = selected or templates.find_template(None, n_runs)
     selected.check(n_runs)
-    masker.page = partial(page_text, selected.text)
+    masker.page = lambda: selected.text + page_text()
     data = redact_source(source, masker, selected, labels)
     about, name = data.provenance, data.labels.title
     if selected.is_ours and not name:
