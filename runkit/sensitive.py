@@ -114,42 +114,42 @@ _PATTERNS = {
         # of any vendor: a short prefix, then 24 or more letters of both cases and digits
         r"(?-i:\b(?!sha[0-9])[a-z][a-z0-9]{1,7}[_-](?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])"
         r"[A-Za-z0-9]{24,})",
-        r"\bhooks\.slack\.com/(?:services|workflows|triggers)/(?P<it>[\w/]{8,})",
-        r"\bdiscord(?:app)?\.com/api/webhooks/(?P<it>\d+/[\w-]{20,})",
+        r"\bhooks\.slack\.com/(?:services|workflows|triggers)/(?P<value>[\w/]{8,})",
+        r"\bdiscord(?:app)?\.com/api/webhooks/(?P<value>\d+/[\w-]{20,})",
         r"(?<![\w-])(?-i:eyJ)[\w-]{5,}\.[\w-]{4,}(?:\.[\w-]*){0,3}",
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END|\Z)",
         # by the words in front of them
-        r"{authorization}(?:bearer|basic|token|digest)\s+(?P<it>{settings}|{character}{3,}{stop})",
-        r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<it>{settings}|{no_word}{character}{6,}{stop})",
-        r"\bbearer\s{1,3}(?P<it>{no_word}{character}{6,}{stop})",
-        r"\bbasic\s{1,3}(?P<it>{random}[\w+/=]{12,})",
-        r"\b(?:set-)?cookie[\"'`*]{0,3} ?: ?[\"']?(?P<it>{settings})",
+        r"{authorization}(?:bearer|basic|token|digest)\s+(?P<value>{settings}|{character}{3,}{stop})",
+        r"{authorization}(?:[a-z][\w-]{0,40}\s+)?(?P<value>{settings}|{no_word}{character}{6,}{stop})",
+        r"\bbearer\s{1,3}(?P<value>{no_word}{character}{6,}{stop})",
+        r"\bbasic\s{1,3}(?P<value>{random}[\w+/=]{12,})",
+        r"\b(?:set-)?cookie[\"'`*]{0,3} ?: ?[\"']?(?P<value>{settings})",
         r"{named}(?:{separator}{quoted}"
         r"|{marks}\s{0,3}={marks}\s{0,3}(?P<set>{something}{inside}{3,}{stop})"
         r"|{separator}(?P<listed>{something}{has_digit}{inside}{6,}{stop})"
         r"|\s{1,3}[(\[]?(?P<beside>(?=(?:[a-z0-9]{4,7} )?{random})"
         r"(?:(?=[a-z]*\d)(?=\d*[a-z])[\w+/=]{4,}\s?){1,8})(?<!\s))",
         r"[:=]\s{0,3}[\"']{name}[\"'] ?,?\s{0,9}[\"']?value[\"']? ?[:=] ?{quoted}",
-        r"[\"']{name}[\"'] ?, ?[\"'](?P<it>{random}[^\s\"']+)",
+        r"[\"']{name}[\"'] ?, ?[\"'](?P<value>{random}[^\s\"']+)",
         r"{passwords}{owner}{separator}"
-        r"(?P<it>{something}(?=\S{0,200}[\d!#$%^&+])(?!\d{1,3}\b){inside}{3,}{stop})",
+        r"(?P<value>{something}(?=\S{0,200}[\d!#$%^&+])(?!\d{1,3}\b){inside}{3,}{stop})",
         r"(?:{named}|\bpin){owner} (?:is|was|has been)(?: now| (?:set|changed|reset) to)?:? ?"
-        r"(?:{quoted}|(?P<it>{something}(?=\S{0,200}[\d!#$%^&*_]){inside}{4,}{stop}))",
+        r"(?:{quoted}|(?P<value>{something}(?=\S{0,200}[\d!#$%^&*_]){inside}{4,}{stop}))",
         # on a command line
-        r"(?<!\S)--?{name}[ =]{1,3}[\"']?(?P<it>{something}(?!-){inside}{3,})",
-        r"(?:\b(?:mysql\w*|mariadb)\b[^\n]{0,200}?\s-p|\bsshpass -p ?)[\"']?(?P<it>[^\s\"']{3,})",
-        r"\b(?:curl|wget)\b[^\n]{0,200}?\s(?:-u|--user) ?[\"']?(?P<it>[^\s\"':]+:[^\s\"']+)",
+        r"(?<!\S)--?{name}[ =]{1,3}[\"']?(?P<value>{something}(?!-){inside}{3,})",
+        r"(?:\b(?:mysql\w*|mariadb)\b[^\n]{0,200}?\s-p|\bsshpass -p ?)[\"']?(?P<value>[^\s\"']{3,})",
+        r"\b(?:curl|wget)\b[^\n]{0,200}?\s(?:-u|--user) ?[\"']?(?P<value>[^\s\"':]+:[^\s\"']+)",
     ),
     "signed_url": (  # empty and word-like values stay: `?sig=`, `?key=acme`
-        r"[?#&;~]{parameter}=(?P<it>{something}(?=[^\s&;#]{0,500}\d|{query}{20}){query}+)",
-        r"[?#&;][\w-]{0,40}{passwords}=(?P<it>{something}{query}{3,})",
-        r"[?#&;](?:key|auth|session|code|state|nonce|ticket|hash|sid)=(?P<it>{random}{query}{16,})",
-        r"[?#&;](?:otp|pin)=(?P<it>\d{4,8})(?!\w)",
+        r"[?#&;~]{parameter}=(?P<value>{something}(?=[^\s&;#]{0,500}\d|{query}{20}){query}+)",
+        r"[?#&;][\w-]{0,40}{passwords}=(?P<value>{something}{query}{3,})",
+        r"[?#&;](?:key|auth|session|code|state|nonce|ticket|hash|sid)=(?P<value>{random}{query}{16,})",
+        r"[?#&;](?:otp|pin)=(?P<value>\d{4,8})(?!\w)",
     ),
-    "url_login": (r"//(?P<it>{login})@",),
+    "url_login": (r"//(?P<value>{login})@",),
     # the end of a login with its host is not an address
     "email": (
-        r"//{login}@|(?P<it>(?:\"[^\"\n@]{1,64}\"|{mailbox})@(?:[^.{mail_end}]+\.)+[^\W\d_][^.{mail_end}]*)",
+        r"//{login}@|(?P<value>(?:\"[^\"\n@]{1,64}\"|{mailbox})@(?:[^.{mail_end}]+\.)+[^\W\d_][^.{mail_end}]*)",
     ),
     "ein": (
         r"{start}[0-9]{2}-[0-9]{7}{end}",
@@ -278,22 +278,26 @@ _VALUE_FIELD = re.compile(r"(?:\w+_)?(?:current|new|old|previous|plain|raw|text|
 _NAME_FIELDS = ("name", "key", "field", "label", "header", "Name", "Key")
 _SCHEME = re.compile(r"(?:bearer|basic|token|digest)\s+", re.IGNORECASE)
 _WORDS_OR_COUNT = re.compile(rf"(?!(?i:{_SCHEME.pattern}))[^\W\d]+(?:[ -][^\W\d]+)*|[\d.,+-]{{1,6}}")
-_WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
+_PLAIN_WORDS = re.compile(r"[^\W\d_]+(?: [^\W\d_]+)*")
 _NOT_A_VALUE = re.compile(_expand("(?:not )?{nothing}|"), re.IGNORECASE)
 _LOOKS_RANDOM = re.compile(_expand(r"{random}\S+"), re.IGNORECASE)
+
+
+def _snake(name: str) -> str:
+    return "_".join(_WORD.findall(name))
 
 
 @lru_cache(4096)
 def field_rule(name: str, *, is_whole: bool = False) -> str:
     """Return the rule for a field name, or ""; `is_whole`: only if the name has no other words."""
-    words = "_".join(_WORD.findall(name))
-    if _KEY_FIELD.fullmatch(words):
+    parts = _snake(name)
+    if _KEY_FIELD.fullmatch(parts):
         return "key"
-    if _OTHER_FIELD.fullmatch(words):
+    if _OTHER_FIELD.fullmatch(parts):
         return ""
     for rule in TAX_RULES:
         pattern = _PARTS[rule] if is_whole else rf"(?:\w*_)?(?:{_PARTS[rule]})(?:_\w*)?"
-        if re.fullmatch(pattern, words.upper(), re.IGNORECASE):
+        if re.fullmatch(pattern, parts.upper(), re.IGNORECASE):
             return rule
     return ""
 
@@ -328,14 +332,16 @@ def _own_rule(name: str, value: object) -> str:
 def _inherited(outer: str, name: str, value: object) -> str:
     """Return the rule of the outer field if it holds for a field in it, which may be about the outer one."""
     if outer != "key":
-        return "" if _OTHER_FIELD.fullmatch(name) else outer
-    is_secret = _VALUE_FIELD.fullmatch(name) or (isinstance(value, str) and _LOOKS_RANDOM.fullmatch(value))
+        return "" if _OTHER_FIELD.fullmatch(_snake(name)) else outer
+    is_secret = _VALUE_FIELD.fullmatch(_snake(name)) or (
+        isinstance(value, str) and _LOOKS_RANDOM.fullmatch(value)
+    )
     return outer if is_secret or isinstance(value, dict | list) else ""
 
 
 def _is_about(name: str, text: str) -> bool:
     """Return whether a text says something about a secret, as `{"authorization": "granted"}` does."""
-    if not _WORDS.fullmatch(text) or _SENTENCE_FIELD.match(name):
+    if not _PLAIN_WORDS.fullmatch(text) or _SENTENCE_FIELD.match(name):
         return False
     return " " in text or not _WORD_FIELD.match(name)
 
@@ -371,11 +377,11 @@ def mask_fields(value: Any, rules: Collection[str], mask: Mask, edit: Callable[[
     """Mask fields of a JSON object or list by their names, in place; `edit` all other texts and the names."""
     todo: list[tuple[Any, str]] = [(value, "")]
     for item, outer in todo:
-        found = field_rules(item, outer)
+        child_rules = field_rules(item, outer)
         if isinstance(item, dict):
             _rename(item, [edit(name) or name for name in item])
         children = enumerate(item) if isinstance(item, list) else item.items()
-        for (name, child), rule in zip(children, found, strict=True):
+        for (name, child), rule in zip(children, child_rules, strict=True):
             if isinstance(child, dict | list):
                 todo.append((child, rule))
             elif rule in rules and (secret := field_value(str(name), child, rule)):

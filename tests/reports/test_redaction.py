@@ -203,6 +203,11 @@ MASKED_JSON = [
     ),
     ({"federalTaxId": "12 3456789"}, {"federalTaxId": "[ein 1]"}),
     ({"tax_id": "123-456-789"}, {"tax_id": "[ein 1]"}),
+    ({"ein": "１２-３４５６７８９"}, {"ein": "[ein 1]"}),
+    (
+        {"token": {"live": "abcd1234efgh", "newValue": "x"}},
+        {"token": {"live": "[key 1]", "newValue": "[key 2]"}},
+    ),
     ({"tin": [12345678]}, {"tin": ["[ein 1]"]}),
     (
         {"note": json.dumps({"password": "hunter", "of": EMAIL})},
@@ -214,6 +219,8 @@ MASKED_JSON = [
 STAYS_JSON = [
     {"revenue": 250000000, "size": 12345678, "tax_amount": 250000000},
     {"tin_match": 5, "tin_score": 0.91, "tin_check": {"revenue": 250000000}},
+    {"tin": {"totalRevenue": 250000000, "match_score": 12345678}, "tin_results": [{"duns": "123456789"}]},
+    {"authorization": "granted", "token": {"symbol": "ACME"}, "private_key": "held in escrow"},
     {"tin": "verified", "ssn": None, "ein": True, "itin": "ending 6789"},
     {"pass": "hunter", "monkey": "a", "tokens": 512, "secretary": "Ann", "keyword": "x", "token": ""},
     {"label": "Tax ID", "value": "verified"},
