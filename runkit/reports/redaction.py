@@ -49,7 +49,7 @@ class Redaction:
     """What is masked in a report: the built-in rules except those in `reveal`, and your own patterns.
 
     Each text is searched as it is and with its JSON, HTML and URL escapes undone, and JSON in a text by the
-    names of its fields, too. Full-width letters and digits of any script count as ASCII.
+    names of its fields if the whole text is JSON. Full-width letters and digits of any script count as ASCII.
 
     ============== ===========================================================================================
     rule           finds
@@ -70,8 +70,8 @@ class Redaction:
     found.
 
     Not detected: encoded data (base64, hexadecimal digits, compressed, encrypted), pictures, a password that
-    is an ordinary word in a sentence, a value spread over several fields or far from its name, a text within
-    a text of JSON that is cut off, and nine digits without a word.
+    is an ordinary word in a sentence, a value spread over several fields or far from its name, fields of JSON
+    that stands in the middle of a text where the text rules do not find them, and nine digits without a word.
 
     Parameters
     ----------
