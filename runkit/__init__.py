@@ -30,6 +30,7 @@ _NAMES = {
     "runkit.analysis.export": "to_otlp to_perfetto",
     "runkit.answers": "answer_log",
     "runkit.archive.archive": "Archive",
+    "runkit.charts": "fleet one_run",
     "runkit.charts.gantt": "gantt",
     "runkit.charts.overview": "overview",
     "runkit.client": "Client RunList",

@@ -5,6 +5,8 @@ from runkit.analysis.export import to_otlp as to_otlp
 from runkit.analysis.export import to_perfetto as to_perfetto
 from runkit.answers import answer_log as answer_log
 from runkit.archive.archive import Archive as Archive
+from runkit.charts import fleet as fleet
+from runkit.charts import one_run as one_run
 from runkit.charts.gantt import gantt as gantt
 from runkit.charts.overview import overview as overview
 from runkit.client import Client as Client

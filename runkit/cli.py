@@ -159,6 +159,11 @@ def _source_options(add: Add) -> None:
     add("--run", action="append", default=[], metavar="ID", help=run)
 
 
+def _step_option(add: Add) -> None:
+    words = "one step of the run with what it returned: its id (8 or more characters), name or label"
+    add("--step", metavar="STEP", help=words)
+
+
 def _report_options(add: Add) -> None:
     template = "run, compare, fleet, or the path of your own notebook (by the number of runs)"
     add("-o", "--output", required=True, help="report.html; the notebook is written next to it")
@@ -297,11 +302,15 @@ def _frames_completeness(f: runkit.Frames) -> int:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Show the steps of a run as a tree, or a table of several runs."""
+    """Show the steps of a run as a tree, one step with its result, or a table of several runs."""
     from runkit import terminal
 
     f = runkit.frames(_source(arguments))
-    if len(f.runs) == 1:
+    if arguments.step is not None:
+        from runkit.charts.step_panel import step
+
+        terminal.write(terminal.step_lines(step(f, arguments.step)))
+    elif len(f.runs) == 1:
         terminal.write(terminal.run_tree(f))
     elif f.runs.empty:
         terminal.write(["No runs."])
@@ -475,7 +484,7 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Callable[[Add], None]]]
     demo: [_demo_options],
     lab: [_lab_options],
     inbox: [_since_option, _sandbox_option],
-    show: [_source_options, _sandbox_option],
+    show: [_source_options, _step_option, _sandbox_option],
     fetch: [_fetch_options, _sandbox_option],
     report: [_source_options, _report_options, _redaction_options, _sandbox_option],
     export: [_source_options, _export_options, _redaction_options, _sandbox_option],

@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from runkit.charts.panel import lasting, oldest, waited, words_of
+from runkit.charts.evidence import findings_of
+from runkit.charts.panel import Panel, lasting, oldest, waited, words_of
 from runkit.style import CONFIDENCE_COLORS, MISSING, outcome_words, status
 from runkit.tables.frames import Frames, unmeasured_waits
 from runkit.text import agent_title, day, moment, one_line, plural, short_id, shorten, visible
@@ -20,8 +21,7 @@ from runkit.text import agent_title, day, moment, one_line, plural, short_id, sh
 Cell = tuple[str, str]  # a text, and its color: a field of `runkit.style.Theme`, or "bold"
 # ANSI
 CODES = {"bold": 1, "fail": 31, "ok": 32, "attention": 33, "accent": 34, "muted": 90, "text": 39}
-STEP_COLORS = {"interrupt": "attention", "error": "fail"}
-MAX_CELL, MAX_NAME = 60, 40  # characters
+MAX_CELL, MAX_NAME, MAX_VALUE = 60, 40, 200  # characters
 ANSWER_HINT = (
     "Answer in a notebook with runkit.InterruptInbox(client), or in Python with client.runs.resume(…)."
 )
@@ -101,7 +101,7 @@ def inbox(f: Frames, checked_at: str) -> list[str]:
     waiting = pd.concat([asks.sort_values("asked_at"), unread])
     if waiting.empty:
         return [f"You're all caught up. Last check {checked_at}."]
-    named = waiting.merge(f.runs[["run_id", "business_name"]], on="run_id")
+    named = waiting.merge(f.runs[["run_id", "business_name", "agent", "agent_name"]], on="run_id")
     rows = [list(_question_cells(ask)) for ask in named.to_dict("records")]
     head = paint(f"{plural(len(rows), 'question')} waiting", "bold")
     wait = f", oldest {oldest(asks)}" if len(asks) else ""
@@ -121,34 +121,74 @@ def run_tree(f: Frames) -> Iterator[str]:
     run = f.runs.iloc[0].to_dict() | {"waits_since": unmeasured_waits(f).iloc[0]}
     yield from _run_head(run)
     yield ""
-    steps = f.steps.sort_values("order", ignore_index=True)
+    is_note = f.steps["type"].eq("error") & f.steps["error"].isna() & f.steps["n_children"].eq(0)
+    steps = f.steps[~is_note].sort_values("order", ignore_index=True)
     if steps.empty:
         yield "No steps." if run["has_steps"] else "The steps were not delivered."
         return
     asks = {ask["step_id"]: ask for ask in f.interrupts.to_dict("records")}
     stems = _stems(steps)
-    labels = [words_of(label, MAX_CELL) for label in steps["label"].fillna(steps["name"])]
+    crosses = steps["is_failed"].map({True: "✕ ", False: ""})
+    labels = [cross + words_of(label, MAX_CELL) for cross, label in zip(crosses, steps["label"], strict=True)]
     width = max(map(len, map("".join, zip(stems, labels, strict=True))))
     for stem, label, step in zip(stems, labels, steps.to_dict("records"), strict=True):
         space = " " * (width - len(stem + label))
-        mark = "◆" if step["is_critical"] else " "
-        time = lasting(step["duration_s"])
-        note = _ending(asks[step["step_id"]]) if step["step_id"] in asks else ""
-        color = STEP_COLORS.get(step["type"], "bold" if step["n_children"] else "text")
+        mark = "◆" if step["is_critical"] and run["status"] != "error" else " "
+        ask = asks.get(step["step_id"])
+        is_unmeasured = ask is not None and pd.isna(ask["wait_s"])
+        time = MISSING if is_unmeasured else lasting(step["duration_s"])
+        note = "" if ask is None else _ending(ask)
+        color = "bold" if step["n_children"] else "text"
+        color = "fail" if step["is_failed"] else "attention" if step["type"] == "interrupt" else color
         line = (
             f"{paint(stem, 'muted')}{paint(label, color)}{space}  {time:>13}  {mark}  {paint(note, 'muted')}"
         )
         yield line.rstrip()
-    yield f"\n{paint('◆ on the critical path', 'muted')}"
+        if isinstance(step["error"], str) and step["error"] not in (step["label"], f"{step['label']} failed"):
+            yield f"{' ' * len(stem)}  {paint(words_of(step['error'], MAX_CELL), 'fail')}"
+    if run["status"] != "error":  # what failed has no critical path
+        yield f"\n{paint('◆ on the critical path', 'muted')}"
+    yield from _findings(f)
+
+
+def _findings(f: Frames) -> Iterator[str]:
+    """Name the findings of a run, and say how to see a step with its result."""
+    rows = findings_of(f)
+    rows = rows[rows["origin"] != "output"]
+    named = [
+        f"{words_of(title, MAX_NAME)} ({words_of(sure)})"
+        for title, sure in zip(rows["title"], rows["confidence"], strict=True)
+    ]
+    if named:
+        yield f"\n{plural(len(named), 'finding')}: {paint(', '.join(named))}"
+    has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
+    names = f.steps.loc[has_more, ["name", "step_id"]].drop_duplicates("name", keep=False).dropna()
+    if len(names):
+        command = f"runkit show {short_id(f.runs['run_id'].iloc[0])} --step {words_of(names['name'].iloc[0])}"
+        yield paint(f"A step with its result: {command}", "muted")
+
+
+def step_lines(panel: Panel) -> list[str]:
+    """Describe one step: what it returned, its times, findings and sources; or list steps of one name."""
+    head = [f"{paint(panel.title, 'bold')}", paint(panel.sentence), ""]
+    shown = panel.table.rename(columns={"duration_s": "duration"})
+    cells = shown.map(lambda cell: words_of(cell, MAX_VALUE) if isinstance(cell, str) else lasting(cell))
+    return [*head, *table([*cells], [[(cell, "text") for cell in row] for row in cells.to_numpy()])]
 
 
 def _run_head(run: dict[Any, Any]) -> Iterator[str]:
-    """Describe a run in two lines: whose it is and how it ended, and where its time went."""
-    agent, state = agent_title(run["agent"], run["agent_name"]), status(run["status"])
+    """Describe a run in three lines: whose it is, how it ended, and where its time went."""
+    name, agent = name_of(run), agent_title(run["agent"], run["agent_name"])
+    state, by = status(run["status"]), "" if name == agent else f" · {paint(agent)}"
     yield (
-        f"{paint(name_of(run), 'bold')} {paint(short_id(run['run_id']), 'muted')} · {paint(agent)}  "
+        f"{paint(name, 'bold')} {paint(short_id(run['run_id']), 'muted')}{by}  "
         f"{paint(str(state), state.color)} {paint(*confidence(run['confidence']))}"
     )
+    if run["status"] == "error":
+        error = "No step says why." if pd.isna(run["outcome"]) else run["outcome"]
+        yield f"No result: the review failed. {paint(error, 'fail')}"
+    elif isinstance(run["outcome"], str):
+        yield paint(run["outcome"])
     total, work = (lasting(run[name]) for name in ("duration_s", "working_s"))
     if pd.notna(run["waits_since"]):
         wait = f"waiting since {moment(run['waits_since'])}"
@@ -179,8 +219,9 @@ def _ending(ask: dict[Any, Any]) -> str:
 
 
 def name_of(run: dict[Any, Any]) -> str:
-    """Name the business of a run, or that it is not known."""
-    return str(run["business_name"]) if pd.notna(run["business_name"]) else "Business not identified"
+    """Name a run by its business, else by its agent."""
+    agent = agent_title(run["agent"], run["agent_name"])
+    return str(run["business_name"]) if pd.notna(run["business_name"]) else agent
 
 
 def confidence(word: object) -> Cell:

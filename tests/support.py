@@ -114,3 +114,30 @@ def runs(draw: st.DrawFn, limit: int = 20) -> Json:
     start, end = sorted((draw(seconds), draw(seconds)))
     is_open = draw(st.booleans())
     return run(*some_steps(0), run_id=run_id, start=start, end=None if is_open else end)
+
+
+STEP_FIELDS = "id run_id agent type name label parent_step_id status started_at completed_at steps result"
+PAGE_FIELDS = {
+    "run": "object id created_at updated_at status started_at ended_at steps interrupts",
+    "step": f"{STEP_FIELDS} artifacts",
+    "artifact": "title type confidence summary sources",
+    "source": "url source_name source_tier source_type",
+}
+"""The fields of a run and its parts on the API's object page."""
+
+
+def object_page_form(raw: Json) -> Json:
+    """The run as the object page shows it: without other fields, its output in the last output step."""
+    parts = {"steps": "step", "artifacts": "artifact", "sources": "source"}
+
+    def cut(item: Json, kind: str) -> Json:
+        kept = {name: item[name] for name in PAGE_FIELDS[kind].split() if name in item}
+        return kept | {
+            name: [cut(inner, parts[name]) for inner in kept[name]] for name in parts if kept.get(name)
+        }
+
+    page = cut(raw, "run")
+    if raw.get("output"):
+        last = [item for item in page["steps"] if item["type"] == "output"][-1]
+        last["artifacts"] = [cut(item, "artifact") for item in raw["output"]["artifacts"]]
+    return page

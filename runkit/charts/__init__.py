@@ -1,5 +1,18 @@
 """Charts of runs: Gantt charts, and panels of one run, of two and of many."""
 
+from importlib import import_module
+from types import ModuleType
+
 from runkit.charts.panel import Panel
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "fleet", "one_run", "side_by_side"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,10 +10,11 @@ import pandas as pd
 
 from runkit.charts.bars import WAIT, Scene, each
 from runkit.charts.labels import bold, plain
+from runkit.charts.results import leaves
 from runkit.style import status
-from runkit.text import duration
+from runkit.text import duration, plural
 
-MOST_FINDINGS = 3
+MOST_FINDINGS = MOST_VALUES = 3
 LABEL, NAME, FINDING = 60, 40, 50  # characters
 MOST_BYTES = 600_000  # of all texts: a figure has at most 1 MB, however many steps
 
@@ -33,6 +34,7 @@ def with_hover(scene: Scene, bars: pd.DataFrame, tz: str) -> pd.DataFrame:
             f"{plain(bar.agent_name, NAME)}{run} · {_state(bar)}",
             f"{_time(bar)} from {duration(bar.start)} {_clock(bar, when)}",
             *findings.get((bar.run_id, bar.step_id), ()),
+            *_values(bar),
         ]
         sizes = accumulate(map(_json_bytes, lines))
         fitting = [line for line, size in zip(lines, sizes, strict=True) if size <= room]
@@ -65,6 +67,14 @@ def _state(bar: Any) -> str:
     if bar.is_open:
         return str(bar.note)
     return plain(status(str(bar.status)), NAME) + (f": {plain(bar.note)}" if bar.note else "")
+
+
+def _values(bar: Any) -> list[str]:
+    """Return the first values of a step's result, and how many more there are."""
+    values = leaves(bar.result)
+    lines = [f"{plain(path, NAME)}: {plain(value, FINDING)}" for path, value in values[:MOST_VALUES]]
+    n_more = len(values) - len(lines)
+    return [*lines, f"and {plural(n_more, 'more value')}"] if n_more else lines
 
 
 def _findings(scene: Scene, bars: pd.DataFrame) -> dict[tuple[str, str], list[str]]:

@@ -25,6 +25,7 @@ from runkit.charts.panel import (
     words_of,
 )
 from runkit.charts.run_time import STEP, budget, critical_path, slowest_steps, timeline
+from runkit.charts.step_panel import step
 from runkit.contract import FINAL_STATUSES
 from runkit.models import Run
 from runkit.style import MISSING, OUTCOMES, status
@@ -44,6 +45,7 @@ __all__ = [
     "open_items",
     "people",
     "slowest_steps",
+    "step",
     "timeline",
 ]
 

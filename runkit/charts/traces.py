@@ -224,7 +224,10 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
 def _end_words(bar: Any, theme: Theme, room_px: float) -> str:
     """What stands at the end of a bar; an error is cut to fit into the room."""
     if bar.kind == WAIT:
-        return "" if bar.is_open else f"\u00a0\u00a0{plain(bar.note or 'Answered')}"
+        # a band says how long an open one has waited, as far as it is known
+        known = "" if bar.end > bar.start else "waiting for a reviewer"
+        words = known if bar.is_open else plain(bar.note or "Answered")
+        return words and f"\u00a0\u00a0{words}"
     text = "instant" if bar.end <= bar.start else duration(bar.end - bar.start)
     text += f" · {bar.note}" if bar.is_open else ""
     if not bar.is_error:

@@ -19,6 +19,7 @@ import pandas as pd
 from runkit.charts import Panel, fleet, one_run
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.panel import lasting, words_of
+from runkit.charts.results import leaves
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
 from runkit.errors import UsageError
 from runkit.html_tables import with_labels
@@ -39,6 +40,7 @@ __all__ = [
     "nothing",
     "problems",
     "questions",
+    "results",
     "sign_off",
     "slowest_steps",
     "what_happened",
@@ -143,6 +145,30 @@ def slowest_steps(data: ReportData) -> Part | None:
     slow = slow.merge(f.steps[["step_id", "critical_s"]], on="step_id")
     slow["critical_s"] = slow["critical_s"].where(slow["critical_s"] > 0)
     return table_part(slow[["label", "self_s", "critical_s"]])
+
+
+def results(data: ReportData) -> Part | None:
+    """Show what the steps of one run returned, a row for each step with a result.
+
+    Parameters
+    ----------
+    data
+        What `runkit.report_data()` returned, of one run.
+
+    Returns
+    -------
+    Part or None
+        In tree order; a note says how many rows are left out.
+
+    Raises
+    ------
+    UsageError
+        For another number of runs.
+    """
+    steps = compare.one_run(data.frames, "data").steps
+    texts = ["; ".join(f"{path}: {value}" for path, value in leaves(result)) for result in steps["result"]]
+    table = steps[["label", "agent"]].assign(result=pd.Series(texts, steps.index, "str"))
+    return table_part(table[table["result"] != ""])
 
 
 def nothing(data: ReportData) -> Part | None:

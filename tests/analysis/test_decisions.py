@@ -69,9 +69,13 @@ def run_of(number: int, case: Case) -> dict[str, Any]:
     status = statuses.get(case.outcome, "running" if is_open else "completed")
     moment = (START + timedelta(seconds=ended_s)).isoformat()
     made = run(
-        step, run_id=f"run-{number}", end=None if is_open else ended_s, status=status, updated_at=moment
+        step,
+        run_id=f"run-{number}",
+        end=None if is_open else ended_s,
+        status=status,
+        _runkit={"read_at": moment},
     )
-    return made | {"_runkit": {"business_id": "b"}} if case.is_listed else made
+    return made | {"_runkit": made["_runkit"] | {"business_id": "b"}} if case.is_listed else made
 
 
 def frames_of(cases: list[Case]) -> runkit.Frames:

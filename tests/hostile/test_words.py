@@ -93,7 +93,8 @@ def exhibits(wild: Run, tame: Run) -> Iterator[Panel]:
     """All that charts show of one run and of two."""
     for run in (wild, tame):
         f = runkit.frames(run)
-        yield from (getattr(one_run, name)(f) for name in one_run.__all__)
+        yield from (getattr(one_run, name)(f) for name in one_run.__all__ if name != "step")
+        yield from (one_run.step(f, step_id) for step_id in f.steps["step_id"].unique())
     both = runkit.frames([wild, tame])
     for name in side_by_side.__all__:
         yield getattr(side_by_side, name)(both)

@@ -22,7 +22,6 @@ import pytest
 from nbclient import NotebookClient
 
 import runkit
-from runkit.answers import answer_log
 from runkit.errors import ReportError, UsageError
 from runkit.reports import templates
 from runkit.reports.redaction import Masker, Redaction
@@ -253,7 +252,7 @@ def secretive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         run = planted(answered(folder / "state"))
         patch.setenv("RUNKIT_STATE_DIR", str(folder / "state"))
         patch.setenv("MIDDESK_API_KEY", ENV_KEY)
-        assert EIN in answer_log()["answer"].item()
+        assert EIN in runkit.answer_log()["answer"].item()
         labels: Any = {"classification": f"For {EMAIL}", "prepared_by": EMAIL, "sign_off": [f"Re {EIN}"]}
         yield make(run, folder / "a.html", title=f"For {EMAIL} about {EIN} <b>", **labels)
 

@@ -1,0 +1,111 @@
+"""What one step returned, in a panel, a chart's hover and a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runkit
+from runkit.errors import UsageError
+from support import artifact, example, run, step
+
+
+def frames_of(result: Any, **more: Any) -> runkit.Frames:
+    return runkit.frames(run(step("step-0001", 10, 40, result=result, **more), end=100))
+
+
+def values(panel: Any, part: str = "result") -> dict[str, str]:
+    rows = panel.table[panel.table["part"] == part]
+    return dict(zip(rows["path"], rows["value"], strict=True))
+
+
+def test_a_result_is_a_row_for_each_of_its_values() -> None:
+    result = {"match": True, "names": ["A", {"b": None}], "empty": {}, "score": 0.5}
+    panel = runkit.one_run.step(frames_of(result), "step-0001")
+    expected = {"match": "true", "names[0]": "A", "names[1].b": "null", "empty": "{}", "score": "0.5"}
+    assert values(panel) == expected
+
+
+@pytest.mark.parametrize("result", [None, {}])
+def test_a_step_without_a_result_returned_no_values(result: Any) -> None:
+    panel = runkit.one_run.step(frames_of(result), "step-0001")
+    assert values(panel) == {}
+    assert "It returned no values." in panel.sentence
+
+
+def test_a_step_has_its_times_findings_and_sources() -> None:
+    f = runkit.frames(example("object_page"))
+    panel = runkit.one_run.step(f, "research_tin")
+    assert panel.title == "Researching TIN verification"
+    assert panel.sentence == (
+        "1 min 30 s of the run's 4 min 59 s, on the critical path. It returned 2 values and 1 finding."
+    )
+    assert values(panel, "time")["Started"].endswith("59 s after the run started")
+    assert [*values(panel, "finding")] == ["TIN Verification Result"]
+    assert values(panel, "source") == {"IRS TIN Matching": "https://irs.gov/tin-matching"}
+    html = panel._repr_mimebundle_()["text/html"]
+    assert '<a href="https://irs.gov/tin-matching"' in html
+    assert "Raw JSON" in html
+
+
+def test_a_failed_step_says_its_error() -> None:
+    error = step("e", 40, 40, type="error", status="error", label="No answer")
+    f = runkit.frames(run(step("step-0001", 10, 40, status="error"), error, status="error"))
+    assert runkit.one_run.step(f, "step-0001").sentence.endswith("It returned no values. No answer")
+
+
+def test_a_step_is_found_by_its_id_its_name_and_its_label() -> None:
+    steps = [step(f"{letter * 8}-1", name=f"name_{letter}", label=f"Label {letter}") for letter in "ab"]
+    f = runkit.frames(run(*steps))
+    for name in ("bbbbbbbb-1", "bbbbbbbb", "name_b", "Label b", "label B"):
+        assert runkit.one_run.step(f, name).title == "Label b"
+
+
+def test_steps_of_the_same_label_are_listed() -> None:
+    ids = [f"{letter * 8}-1111-2222" for letter in "abc"]
+    outer = step(ids[0], label="Outer", steps=[step(ids[1], 0, 5, label="Same")])
+    table = runkit.one_run.step(runkit.frames(run(outer, step(ids[2], 0, 7, label="Same"))), "Same").table
+    rows = table.astype(object).where(table.notna(), None).values.tolist()
+    assert rows == [["bbbbbbbb", "Outer", 5], ["cccccccc", None, 7]]
+    alike = [f"aaaaaaaa-1111-{number}" for number in (1, 2)]
+    f = runkit.frames(run(*map(step, alike)))
+    assert runkit.one_run.step(f, "aaaaaaaa").table["step"].tolist() == alike
+
+
+@pytest.mark.parametrize("name", ["nothing like it", "", 7, None])
+def test_an_unknown_step_is_an_error(name: Any) -> None:
+    with pytest.raises(UsageError, match="no step is"):
+        runkit.one_run.step(frames_of({}), name)
+    with pytest.raises(UsageError, match="Did you mean 'Looking up the TIN'"):
+        runkit.one_run.step(frames_of({}, label="Looking up the TIN"), "looking up tin")
+
+
+SECRET = {
+    "match": True,
+    "password": "hunter22x",
+    "auth": {"api_key": "Abcd1234efgh"},
+    "note": "token=Zyxw9876vuts",
+}
+
+
+def test_a_secret_field_of_a_result_is_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the panel, the hover, the terminal and a report."""
+    f = frames_of(SECRET)
+    panel = runkit.one_run.step(f, "step-0001")
+    assert values(panel) == {
+        "match": "true", "password": "[key]", "auth.api_key": "[key]", "note": "token=[key]"
+    }  # fmt: skip
+    runkit.report(f, tmp_path / "report.html")
+    report = (tmp_path / "report.html").read_text()
+    assert "password: [key" in report
+    for text in (json.dumps(panel._repr_mimebundle_()), runkit.gantt(f).to_json(), report):
+        assert not any(secret in text for secret in ("hunter22x", "Abcd1234efgh", "Zyxw9876vuts"))
+
+
+def test_the_hover_has_the_first_values_and_counts_the_others() -> None:
+    f = frames_of({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, artifacts=[artifact("Found")])
+    [hover] = [text for trace in runkit.gantt(f).data for text in trace.customdata or ()]
+    assert hover.endswith("◆ Found (high confidence)<br>a: 1<br>b: 2<br>c: 3<br>and 2 more values")

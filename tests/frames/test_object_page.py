@@ -1,0 +1,265 @@
+"""Runs that have only the fields of the API's object page, and what their steps and questions may hold."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import runkit
+from support import Json, artifact, at, example, object_page_form, question, run, step
+
+
+def page(*steps: Json, **more: Any) -> Json:
+    """A run in the form of the object page."""
+    return object_page_form(run(*steps)) | more
+
+
+def words(f: runkit.Frames) -> list[str]:
+    return f.problems["problem"].tolist()
+
+
+def output_step(name: str, *artifacts: Json, **more: Any) -> Json:
+    return step(name, 50, 90, type="output", artifacts=list(artifacts), **more)
+
+
+def test_the_runs_of_a_history_say_the_same_in_the_form_of_the_object_page() -> None:
+    """Every agent is known; outcomes, confidences and errors are those of the whole runs."""
+    with runkit.sandbox(history=62) as box, box.client() as client:
+        raws = [item.to_dict() for item in client.runs.fetch(client.runs.list(), progress=False)]
+    whole, cut = (runkit.frames(source) for source in (raws, [object_page_form(raw) for raw in raws]))
+    assert len(cut.runs) == 62
+    assert not cut.runs["agent"].isna().any()
+    for column in (
+        "run_id",
+        "agent",
+        "agent_name",
+        "status",
+        "outcome",
+        "confidence",
+        "n_errors",
+        "n_pending",
+    ):
+        assert cut.runs[column].equals(whole.runs[column]), column
+    assert cut.runs["outcome"].notna().all()
+    assert cut.artifacts["origin"].tolist() == whole.artifacts["origin"].tolist()
+    assert len(cut.problems) == 0
+
+
+def test_an_output_step_delivers_the_output() -> None:
+    f = runkit.frames(example("object_page"))
+    assert f.artifacts[["title", "origin"]].values.tolist() == [
+        ["TIN Verification Result", "step"],
+        ["CIP summary", "output"],
+    ]
+    assert f.artifacts["step_id"].tolist() == f.steps["step_id"].tolist()
+    assert f.runs[["agent", "outcome", "confidence"]].values.tolist() == [
+        ["cip_orchestrator", "CIP summary", "low"]
+    ]
+
+
+def test_only_top_level_output_steps_of_a_completed_run_deliver() -> None:
+    nested = step("a", 0, 40, steps=[output_step("b", artifact("Specialist"))])
+    f = runkit.frames(page(nested, output_step("c", artifact("First")), output_step("d", artifact("Last"))))
+    origins = dict(zip(f.artifacts["title"], f.artifacts["origin"], strict=True))
+    assert origins == {"Specialist": "step", "First": "output", "Last": "output"}
+    assert f.runs["outcome"].tolist() == ["Last +1"]
+    failed = runkit.frames(page(output_step("c", artifact("First")), status="error"))
+    assert failed.artifacts["origin"].tolist() == ["step"]
+
+
+def test_an_output_step_repeats_the_output_of_the_run() -> None:
+    """It counts once; another artifact of that step is a finding."""
+    step_with_both = output_step("o", artifact("Summary", summary="x"), artifact("More"))
+    f = runkit.frames(run(step_with_both, output={"artifacts": [artifact("Summary")]}))
+    rows = f.artifacts[["title", "origin", "is_repeat"]].values.tolist()
+    assert rows == [["Summary", "step", True], ["More", "step", False], ["Summary", "output", False]]
+
+
+@pytest.mark.parametrize(
+    ("steps", "agent"),
+    [
+        ([step("a", agent="first"), step("b", agent="second")], "first"),
+        ([step("a", agent=None), step("b", agent="second")], "second"),
+        ([step("c", agent="child", parent_step_id="a"), step("a", agent="parent")], "parent"),
+        ([{**step("a", agent=None), "graph": "old_name"}], "old_name"),
+        ([step("a", agent=None)], None),
+    ],
+)
+def test_the_agent_is_that_of_the_first_top_level_step(steps: list[Json], agent: str | None) -> None:
+    source = run(*steps, agent=None)
+    assert runkit.frames(source).runs["agent"].dropna().tolist() == [agent] * (agent is not None)
+    assert runkit.Run.from_json(source).agent == agent
+    assert runkit.Run.from_json(source | {"agent": "own"}).agent == "own"
+
+
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"label": "Looking", "name": "look"}, "Looking"),
+        ({"label": " ", "name": "look"}, "look"),
+        ({"label": None, "name": None}, "activity"),
+    ],
+)
+def test_a_label_falls_back_to_the_name_and_the_type(fields: Json, label: str) -> None:
+    f = runkit.frames(page(step("a", **fields)))
+    assert f.steps["label"].tolist() == [label]
+    assert len(f.problems) == 0
+
+
+# ------------------------------------------------------------------------------------------------ failures
+
+
+def failed(step_id: str, start: float = 0, end: float = 10, **more: Any) -> Json:
+    return step(step_id, start, end, status="error", **more)
+
+
+def error(step_id: str, when: float, label: str) -> Json:
+    return step(step_id, when, when, type="error", status="error", label=label)
+
+
+@pytest.mark.parametrize(
+    ("steps", "errors"),
+    [
+        ([failed("a", label="Look")], {"a": "Look failed"}),
+        ([error("e", 5, "No answer")], {"e": "No answer"}),
+        ([failed("a"), error("e", 10, "No answer")], {"a": "No answer"}),
+        ([failed("a", steps=[error("e", 10, "No answer")])], {"a": "No answer"}),
+        ([failed("a", steps=[failed("b", label="Look")])], {"b": "Look failed"}),
+        ([failed("a", steps=[failed("b"), error("e", 10, "No answer")])], {"b": "No answer"}),
+        ([failed("a", steps=[failed("b")]), error("e", 10, "No answer")], {"b": "No answer"}),
+        ([step("a", type="error")], {"a": "Step a"}),
+        ([failed("q", type="interrupt")], {}),
+        ([step("a")], {}),
+    ],
+)
+def test_an_error_stands_at_the_step_that_is_its_cause(steps: list[Json], errors: dict[str, str]) -> None:
+    """A step fails by its type or its status; a failed step without a failed child is a cause."""
+    f = runkit.frames(page(*steps, status="error"))
+    known = f.steps.dropna(subset="error")
+    assert dict(zip(known["step_id"], known["error"], strict=True)) == errors
+    assert f.runs["n_errors"].tolist() == [len(errors)]
+    assert f.runs["outcome"].dropna().tolist() == [*errors.values()][:1]
+
+
+def test_groups_around_a_failure_have_failed_and_are_no_cause() -> None:
+    f = runkit.frames(page(failed("a", steps=[failed("b"), step("c")]), status="error"))
+    assert f.steps["is_failed"].tolist() == [True, True, False]
+
+
+# ----------------------------------------------------------------------------------------------- questions
+
+
+def waiting(*steps: Json, items: list[Any]) -> Json:
+    return object_page_form(run(*steps, end=None)) | {"status": "interrupted", "interrupts": items}
+
+
+def rows(f: runkit.Frames) -> list[list[Any]]:
+    return f.interrupts[["interrupt_id", "step_id", "label", "outcome"]].fillna("").values.tolist()
+
+
+def test_an_item_without_a_value_is_the_question_itself() -> None:
+    item = {"id": "i", "label": "Dismiss it?", "agent": "x", "artifacts": [artifact("Hit", type="dismissal")]}
+    source = waiting(question("q", 10, None, agent="x", label="Dismiss it?"), items=[item])
+    f = runkit.frames(source)
+    assert rows(f) == [["i", "q", "Dismiss it?", "pending"]]
+    assert f.interrupts["kind"].tolist() == ["dismissal"]
+    assert f.artifacts[["title", "origin", "interrupt_id"]].values.tolist() == [["Hit", "proposal", "i"]]
+    assert len(f.problems) == 0
+    [parsed] = runkit.Run.from_json(source).interrupts
+    assert (parsed.id, parsed.label, parsed.value["artifacts"][0]["title"]) == ("i", "Dismiss it?", "Hit")
+
+
+@pytest.mark.parametrize("item", [{"label": "Is it so?"}, {"id": 7, "value": {"label": "Is it so?"}}])
+def test_a_question_without_an_id_is_one_pending_row(item: Json) -> None:
+    f = runkit.frames(waiting(question("q", 10, None, label="Is it so?"), items=[item]))
+    assert rows(f) == [["", "q", "Is it so?", "pending"]]
+    assert f.runs[["n_pending", "outcome"]].values.tolist() == [[1, "Is it so?"]]
+    assert runkit.Run.from_json(waiting(items=[{"label": "Is it so?"}])).interrupts[0].id is None
+
+
+def test_questions_without_an_id_are_not_paired_by_their_position() -> None:
+    """Two that look alike are not told apart; two that differ are."""
+    steps = [question(name, 10, None, label="Same?") for name in ("p", "q")]
+    f = runkit.frames(waiting(*steps, items=[{"label": "Same?"}] * 2))
+    assert [row[1] for row in rows(f)] == ["p", "q", "", ""]
+    assert words(f) == ["unpaired_interrupt"] * 2
+    steps = [question(name, 10, None, label=name, agent="x") for name in ("p", "q")]
+    f = runkit.frames(waiting(*steps, items=[{"label": name, "agent": "x"} for name in ("q", "p")]))
+    assert [row[1] for row in rows(f)] == ["p", "q"]
+    assert words(f) == []
+
+
+# ------------------------------------------------------------------------------------------ contradictions
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        page(step("a", 0, 5, status="running")),
+        page(step("a", 0, None, status="completed")),
+        page(step("a", 0, None)),
+        page(question("q", 0, 5, status="error")),
+        page(status="interrupted", ended_at=None),
+    ],
+    ids=[
+        "running but ended",
+        "completed without an end",
+        "open in an ended run",
+        "failed question",
+        "silent",
+    ],
+)
+def test_a_contradiction_is_noted(source: Json) -> None:
+    f = runkit.frames(source)
+    assert words(f) == ["contradiction"]
+    assert f.problems["severity"].tolist() == ["warning"]
+    assert len(f.runs) == 1
+
+
+def test_a_question_of_status_error_has_lapsed() -> None:
+    f = runkit.frames(page(question("q", 10, 30, status="error")))
+    assert f.interrupts[["outcome", "wait_s"]].values.tolist() == [["lapsed", 20]]
+    assert f.interrupts["answered_at"].isna().all()
+
+
+# --------------------------------------------------------------------------------------- unknown is not 0
+
+
+def test_a_wait_of_unknown_length_is_null() -> None:
+    """In a plain file nobody knows when an open run was read; with a time of reading, it is known."""
+    source = waiting(question("q", 10, None), items=[{"id": "q"}])
+    f = runkit.frames([source, page(step("a"), id="other")])
+    assert f.interrupts["wait_s"].isna().tolist() == [True]
+    assert '1 open run has no time of reading; pass as_of="now" or a time' in f.summary()
+    for known in (
+        runkit.frames(source, as_of=at(70)),
+        runkit.frames(source | {"_runkit": {"read_at": at(70)}}),
+    ):
+        assert known.interrupts["wait_s"].tolist() == [60]
+        assert not any("no time of reading" in line for line in known.summary())
+
+
+def test_no_screen_calls_an_unknown_wait_0() -> None:
+    """They say since when: the summary, the overview, the charts of one run and of many, and panels."""
+    source = waiting(
+        step("a", 0, 10), question("q", 10, None, label="So?"), items=[{"id": "q", "label": "So?"}]
+    )
+    f = runkit.frames(source)
+    texts = [
+        repr(f),
+        repr(runkit.overview(f)),
+        runkit.gantt(f).layout.title.text,
+        runkit.gantt(f, rows="run").to_json(),
+        repr(runkit.one_run.in_short(f)),
+        repr(runkit.one_run.people(f).sentence),
+        repr(runkit.fleet.in_short(f).sentence),
+    ]
+    for text in texts:
+        assert "since Feb 3" in text or "1 unknown wait" in text, text
+        assert "oldest 0 s" not in text
+        assert not re.search(r"\b0 s so far", text)
+    table = runkit.fleet.waits(f).table
+    assert table[["wait", "n_pending"]].values.tolist() == [["not known", 1]]
+    assert runkit.fleet.look_first(f).table["age_s"].isna().tolist() == [True]
