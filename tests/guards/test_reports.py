@@ -236,3 +236,29 @@ def test_a_notebook_of_ones_own_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         runkit.report(run(step("a")), tmp_path / "analysis.html", template=template(tmp_path), progress=False)
     assert mine.read_bytes() == before
+
+
+PAGE_TEXTS = [
+    "initial-scale=1",
+    "font-size:13px",
+    "color:#59636E",
+    "minmax(160px",
+    "td:nth-child(2)",
+    "tex2jax_ignore",
+    "text-align:left;min-width:13em",
+    "xaxis2.tickvals",
+    "var(--jp-content-font-color1",
+    "rgba(217,119,6,0.1",
+]
+
+
+@pytest.mark.parametrize(("name", "redact"), [("run", True), ("fleet", False)])
+def test_a_run_that_quotes_the_page_blocks_no_report(tmp_path: Path, name: str, redact: bool) -> None:
+    source = example("completed")
+    source["steps"][0]["label"] = "Read initial-scale=1"
+    source["output"]["artifacts"][0]["summary"] = "; ".join(f"token={text}" for text in PAGE_TEXTS)
+    done = runkit.report(source, tmp_path / "a.html", template=name, redact=redact)
+    assert done.masked["key"] == len(PAGE_TEXTS)
+    page = done.html.read_text()
+    assert "token=initial" not in page
+    assert name == "fleet" or "Read initial-scale=1" in page
