@@ -159,8 +159,9 @@ def _findings(f: Frames) -> Iterator[str]:
         f"{words_of(title, MAX_NAME)} ({words_of(sure)})"
         for title, sure in zip(rows["title"], rows["confidence"], strict=True)
     ]
+    yield ""
     if named:
-        yield f"\n{plural(len(named), 'finding')}: {paint(', '.join(named))}"
+        yield f"{plural(len(named), 'finding')}: {paint(', '.join(named))}"
     has_more = f.steps["error"].notna() | f.steps["result"].fillna("{}").ne("{}")
     names = f.steps.loc[has_more, ["name", "step_id"]].drop_duplicates("name", keep=False).dropna()
     if len(names):

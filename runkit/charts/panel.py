@@ -180,7 +180,7 @@ def waited(wait_s: Any, asked_at: Any) -> str:
 def oldest(questions: pd.DataFrame) -> str:
     """Return the longest wait of some questions, and how many waits are not known."""
     n_unknown = int(questions["wait_s"].isna().sum())
-    words = waited(questions["wait_s"].max(), questions["asked_at"].min())
+    words = waited(questions["wait_s"].max(), questions["asked_at"].min()).replace(MISSING, "not known")
     is_mixed = 0 < n_unknown < len(questions)
     return f"{words}, {plural(n_unknown, 'unknown wait')}" if is_mixed else words
 

@@ -56,7 +56,7 @@ def unchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         ({"status": "error"}, [1, 2]),
         ({"status": ["interrupted", "completed"]}, [0, 3, 4]),
         ({"agent": "tin_verification"}, [1]),
-        ({"agent": ("tin_verification", "cip_orchestrator")}, [0, 1, 2, 3]),
+        ({"agent": ("tin_verification", "cip_orchestrator")}, [0, 1, 2, 3, 4]),
         ({"business_id": "b-1"}, [0]),
         ({"business_id": ["b-1", "b-2"]}, [0, 4]),
         ({"since": at(999)}, [1, 2, 3, 4]),

@@ -27,7 +27,7 @@ Json = dict[str, Any]
 ROWS = st.sampled_from([None, "tree", "agent", "lanes", "run"])
 TIMES = st.sampled_from(["relative", "absolute"])
 ZONES = st.sampled_from(["UTC", "America/New_York", "Pacific/Kiritimati", "Asia/Kathmandu"])
-OF_ONE = tuple(map(one_run.__dict__.__getitem__, one_run.__all__))
+OF_ONE = tuple(getattr(one_run, name) for name in one_run.__all__ if name != "step")
 OF_TWO = tuple(map(side_by_side.__dict__.__getitem__, side_by_side.__all__))
 OF_MANY = tuple(map(fleet.__dict__.__getitem__, fleet.__all__))
 

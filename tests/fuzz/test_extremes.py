@@ -84,7 +84,7 @@ def test_deep_steps_that_are_refused_cost_no_more() -> None:
     source = chain(400)
     inner = source["steps"][0]
     while inner["steps"]:
-        inner["label"] = None
+        inner["type"] = None
         inner = inner["steps"][0]
     with within(10):
         f = runkit.frames(source)

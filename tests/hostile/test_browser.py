@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,11 @@ def drawn(texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for exhibit in [getattr(fleet, name)(f) for name in fleet.__all__]:
         exhibit._ipython_display_()
     for run in runs[1:2]:
-        for name in one_run.__all__:
-            getattr(one_run, name)(runkit.frames(run))._ipython_display_()
+        one = runkit.frames(run)
+        panels = [getattr(one_run, name) for name in one_run.__all__ if name != "step"]
+        panels += [partial(one_run.step, name=step_id) for step_id in one.steps["step_id"]]
+        for panel in panels:
+            panel(one)._ipython_display_()
     title = "".join(texts.values())[:200]
     shown += [runkit.gantt(f, rows=rows, title=title) for rows in ("tree", "agent", "lanes", "run")]
     return shown
