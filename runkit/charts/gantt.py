@@ -1,4 +1,4 @@
-"""`gantt()`: what runs did and when, as a bounded plotly figure that says in one sentence what it shows."""
+"""`gantt()`: what runs did and when, as a plotly figure that says in one sentence what it shows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from runkit.charts.heading import Heading, run_heading, runs_heading
 from runkit.charts.hover import with_hover
 from runkit.charts.layout import layout
 from runkit.charts.pair_chart import can_pair, pair_chart
-from runkit.charts.rows import LAYOUTS, MOST_PX
-from runkit.charts.selection import critical_path, exact_bars, visible_steps
+from runkit.charts.rows import LAYOUTS
+from runkit.charts.selection import MOST_BARS, MOST_ROWS, critical_path, visible_steps
 from runkit.charts.style import chosen_theme, keep_private
 from runkit.charts.traces import DENSE_PX, Picture, durations, legend, traces
 from runkit.errors import UsageError
@@ -22,8 +22,8 @@ from runkit.tables.validate import FIRST, LAST
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-BOUNDED_PX = 720  # of the rows of a picture of very many steps
 FOLDED_SHARE = 0.5  # of the time: waits that take more are folded by `compress_waits="auto"`
+WHAT_MATTERS = "failed steps, waits, the top level, then the longest"
 DAY = 86_400 * SECOND  # in microseconds; no zone is farther from UTC
 DEFAULT_ROWS = {1: "tree", 2: "pair", 3: "agent", 4: "agent"}  # by the number of runs
 CHOICES = {
@@ -44,7 +44,6 @@ def gantt(
     tz: str = "UTC",
     compress_waits: bool | Literal["auto"] = "auto",
     color: Literal["agent", "type", "status"] = "agent",
-    max_bars: int = 5_000,
     depth: int | Literal["auto"] | None = "auto",
     sort: Literal["attention", "time", "duration"] = "attention",
     group: Literal["status", "business", "agent"] | None = "status",
@@ -70,12 +69,10 @@ def gantt(
         them if they take more than half of the width. The axis says "not to scale" there.
     color
         What the color of a bar stands for. Failing steps are red in any case.
-    max_bars
-        Up to so many steps, bars are exact. Beyond, one picture shows all steps and at most 300 bars lie over
-        it: failed steps, waits, the critical path, then the longest. The size of the figure is bounded.
     depth
-        Levels of a tree to show. `auto` shows all up to 60 rows, and of more rows the 60 that matter most:
-        failed steps, waits, groups, the critical path; the figure says how many it shows. None shows all.
+        Levels of a tree to show. `auto` shows all up to 60 rows, and of more the 60 that matter most: failed
+        steps, waits, the top level, then the longest. None shows all levels. No chart has more than 2,000
+        bars, chosen in the same order; the figure says how many steps it shows.
     sort, group, sla_h
         Of a fleet: order of the runs, their groups, and the hours in which a reviewer should answer (None: no
         band).
@@ -96,7 +93,7 @@ def gantt(
     import plotly.graph_objects as go
 
     words = {"rows": rows, "time": time, "color": color, "sort": sort, "group": group}
-    _check(max_bars, depth, title, words | {"compress_waits": compress_waits})
+    _check(depth, title, words | {"compress_waits": compress_waits})
     check_zone(tz)
     read = source if isinstance(source, Frames) else frames(source)
     if read.runs.empty:
@@ -108,25 +105,23 @@ def gantt(
         return fleet_chart(read, sort=sort, group=group, sla_h=sla_h, tz=tz, title=title)
     keep_private()
     is_pair = len(read.runs) == 2 and kind in ("tree", "pair") and time == "relative"
-    if is_pair and can_pair(read, max_bars):
+    if is_pair and can_pair(read):
         scene = scene_of(read, time, color, is_tree=False)
         return pair_chart(scene, depth, compress_waits=bool(compress_waits), title=title, tz=tz)
     kind = "agent" if kind == "pair" else kind
     scene = scene_of(read, time, color, is_tree=kind == "tree")
     axis, tz = _axis(scene, compress_waits, tz)
-    picture = _picture(scene, kind, max_bars, depth, axis, tz)
+    picture = _picture(scene, kind, depth, axis, tz)
     texts, reach = durations(picture)
     data = [*traces(picture), *texts, *legend(picture)]
     clock = tz if time == "absolute" else None
     return go.Figure(data, layout(picture, data, _heading(picture, title), tz=clock, reach=reach))
 
 
-def _check(max_bars: object, depth: object, title: object, words: dict[str, object]) -> None:
+def _check(depth: object, title: object, words: dict[str, object]) -> None:
     for name, word in words.items():
         if word not in CHOICES[name]:
             raise UsageError.one_of(name, word, map(str, CHOICES[name]))
-    if type(max_bars) is not int or max_bars < 0:
-        raise UsageError(f"max_bars={max_bars!r} cannot be used; expected a whole number, 0 or more.")
     if depth not in (None, "auto") and not (type(depth) is int and depth > 0):
         raise UsageError(
             f"depth={depth!r} cannot be used; expected 'auto', None, or a whole number from 1 on."
@@ -154,28 +149,26 @@ def _axis(scene: Scene, compress_waits: bool | str, tz: str) -> tuple[Axis, str]
     return axis, tz if has_zone else "UTC"
 
 
-def _picture(scene: Scene, kind: str, max_bars: int, depth: int | str | None, axis: Axis, tz: str) -> Picture:
-    """Choose what is shown, give each bar its row, and say how many steps are shown if not all are."""
+def _picture(scene: Scene, kind: str, depth: int | str | None, axis: Axis, tz: str) -> Picture:
+    """Choose what is shown, give each bar its row, and write how many steps are shown if not all are."""
     bars, n_steps = scene.bars, len(scene.frames.steps)
-    is_bounded = len(bars) > max_bars
-    can_choose = kind == "tree" or isinstance(depth, int)
-    is_shown = visible_steps(bars, depth if can_choose and not is_bounded else None)
+    is_tree = kind == "tree"
+    is_shown = visible_steps(bars, depth, MOST_ROWS if is_tree and depth == "auto" else MOST_BARS)
     shown = scene._replace(bars=bars[is_shown])
-    rows = LAYOUTS[kind](shown, BOUNDED_PX if is_bounded else MOST_PX)
-    drawn, path, note = shown.bars, [], ""
-    if is_bounded:
-        drawn = exact_bars(shown.bars, axis, rows, max_bars)
-        note = f"{(~drawn['is_run']).sum():,} of {n_steps:,} steps shown in detail"
-    elif len(scene.runs) == 1 and rows.px >= DENSE_PX:
-        bars["row"] = shown.bars["row"].reindex(bars.index)
-        path = critical_path(scene, is_shown, axis)
+    rows = LAYOUTS[kind](shown)
+
+    path, note = [], ""
     if not is_shown.all():
         note = f"{n_steps - int((~is_shown).sum()):,} of {n_steps:,} steps shown"
-    drawn = with_hover(shown, with_words(shown, drawn), tz)
-    has_path = not is_bounded and bars["is_critical"].any()
+        note += "" if isinstance(depth, int) else f": {WHAT_MATTERS}"
+    elif len(scene.runs) == 1 and rows.px >= DENSE_PX:
+        path = critical_path(shown, axis)
+
+    drawn = with_hover(shown, with_words(shown, shown.bars), tz)
+    has_path = bars["is_critical"].any()
     is_solid = drawn["is_critical"] if has_path else not scene.runs["status"].eq("error").all()
     drawn = drawn.assign(is_solid=drawn["is_failing"] | is_solid)
-    return Picture(shown, drawn, rows, axis, chosen_theme(), path, is_bounded, note)
+    return Picture(shown, drawn, rows, axis, chosen_theme(), path, note)
 
 
 def _heading(picture: Picture, title: str | None) -> Heading:

@@ -54,7 +54,7 @@ def run_heading(run: pd.Series[Any], theme: Theme, failing: object, title: str |
     if failing is not None:
         time += f". Failed in {bold(plain(failing))}"
     head = [*map(plain, names), pill(run["status"], theme)]
-    return heading_of(theme, head, [time, _id(run), note])
+    return heading_of(theme, head, [time, _id(run)], [note])
 
 
 def runs_heading(runs: pd.DataFrame, theme: Theme, title: str | None, note: str) -> Heading:

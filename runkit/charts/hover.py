@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,35 +15,26 @@ from runkit.text import duration, plural
 
 MOST_FINDINGS = MOST_VALUES = 3
 LABEL, NAME, FINDING = 60, 40, 50  # characters
-MOST_BYTES = 600_000  # of all texts: a figure has at most 1 MB, however many steps
 
 
 def with_hover(scene: Scene, bars: pd.DataFrame, tz: str) -> pd.DataFrame:
-    """Add a text for each bar: name, agent, times, findings, or the answer; as many lines as have room."""
+    """Add a text for each bar: name, agent, times, findings, or the answer."""
     clocks = bars["started_at"].dt.tz_convert(ZoneInfo(tz)).tolist()
     findings = _findings(scene, bars)
     run_names = [f" · {plain(label, LABEL)}" for label in scene.runs["label"]]
     is_one = len(run_names) == 1
-    room, texts = MOST_BYTES // max(len(bars), 1), []
+    texts = []
     for bar, when in zip(each(bars), clocks, strict=True):
-        name = bold(plain(bar.label, min(LABEL, max(room // 12, 1))))
         run = "" if is_one or bar.is_run else run_names[bar.run]
         lines = [
-            name,
+            bold(plain(bar.label, LABEL)),
             f"{plain(bar.agent_name, NAME)}{run} · {_state(bar)}",
             f"{_time(bar)} from {duration(bar.start)} {_clock(bar, when)}",
             *findings.get((bar.run_id, bar.step_id), ()),
             *_values(bar),
         ]
-        sizes = accumulate(map(_json_bytes, lines))
-        fitting = [line for line, size in zip(lines, sizes, strict=True) if size <= room]
-        texts.append("<br>".join(fitting or [name]))
+        texts.append("<br>".join(lines))
     return bars.assign(hover=texts)
-
-
-def _json_bytes(text: str) -> int:
-    """The size of a line in plotly's JSON, which writes these letters as codes."""
-    return len(text.encode("ascii", "backslashreplace")) + 5 * sum(map(text.count, "<>/")) + 20
 
 
 def _clock(bar: Any, when: pd.Timestamp) -> str:

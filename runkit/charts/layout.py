@@ -1,4 +1,4 @@
-"""What stands around the bars: title, axes, legend, shaded rows, waits, and the picture behind them."""
+"""What stands around the bars: title, axes, legend, shaded rows, and waits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts import bounded
 from runkit.charts.axis import PLOT_PX, array_ticks, clock_ticks, relative_axis
 from runkit.charts.bars import WAIT, each, union
 from runkit.charts.heading import Heading
@@ -65,7 +64,6 @@ def layout(
         "legend": LEGEND | {"y": -axis_px / area, "itemclick": False, "itemdoubleclick": False},
         "shapes": [*_shaded(picture), *_bands(picture, waits, top)],
         "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *absences],
-        "images": [_image(picture)] if picture.is_bounded else [],
     }
 
 
@@ -130,7 +128,7 @@ def _wait_bands(picture: Picture) -> pd.DataFrame:
     """The waits of a single run that are drawn as bands over all rows, the longest first."""
     waits = picture.bars[picture.bars["kind"] == WAIT]
     waits = waits[(waits["x1"] - waits["x0"]) * picture.axis.scale >= LEAST_BAND_PX]
-    n_bands = 0 if picture.is_bounded or len(picture.scene.runs) > 1 else MOST_WAITS
+    n_bands = 0 if len(picture.scene.runs) > 1 else MOST_WAITS
     return waits.iloc[np.argsort(waits["x0"] - waits["x1"], kind="stable")[:n_bands]]
 
 
@@ -174,16 +172,3 @@ def _absences(picture: Picture) -> list[dict[str, Any]]:
     if runs["started_at"].isna().all():
         text = "Not started yet."
     return [note(text, picture.theme.muted, xref="paper", x=0, xanchor="left", y=picture.rows.n)]
-
-
-def _image(picture: Picture) -> dict[str, Any]:
-    """All steps in one image over axis and rows."""
-    axis, rows, bars = picture.axis, picture.rows, picture.scene.bars
-    n_bands = max(min(rows.n, bounded.BANDS), 1)
-    band = bars["row"].to_numpy(np.int64) * n_bands // max(rows.n, 1)
-    colors = [color for _, color in picture.scene.legend]
-    view = bounded.aggregate(bars, band, len(colors), n_bands, axis.start, axis.length)
-    band_px = max(round(rows.n * rows.px) // n_bands, bounded.BAND_PX)
-    place = {"xref": "x", "yref": "y", "x": axis.start, "y": -0.5, "sizex": axis.length, "sizey": rows.n}
-    look = {"xanchor": "left", "yanchor": "top", "sizing": "stretch", "layer": "below"}
-    return place | look | {"source": bounded.png(bounded.render(view, band_px), colors)}

@@ -17,7 +17,7 @@ from runkit.charts.labels import bold, colored, cross, note
 from runkit.charts.layout import layout
 from runkit.charts.panel import lasting, signed
 from runkit.charts.rows import Rows, tree_bands, tree_labels
-from runkit.charts.selection import MOST_ROWS, visible_steps
+from runkit.charts.selection import MOST_BARS, MOST_ROWS, visible_steps
 from runkit.charts.style import SIZE, Trace, chosen_theme, faded, lines
 from runkit.charts.traces import Picture, entry, legend, traces
 from runkit.style import Theme
@@ -40,10 +40,10 @@ HEAD = -0.95  # the row of the heads of the columns
 RULE = 0.42  # rows below the words of the first difference
 
 
-def can_pair(frames: Frames, max_bars: int) -> bool:
+def can_pair(frames: Frames) -> bool:
     """Whether two runs are small enough to be matched step by step."""
     n_a, n_b = (int((frames.steps["run_id"] == run_id).sum()) for run_id in frames.runs["run_id"])
-    return n_a + n_b <= max_bars and 0 < n_a * n_b <= MOST_PAIRS
+    return 0 < n_a * n_b <= MOST_PAIRS
 
 
 def pair_chart(
@@ -57,8 +57,9 @@ def pair_chart(
     own = [np.flatnonzero(bars["run"] == run) for run in (0, 1)]
     steps = scene.steps.loc[bars.index]
     every = _matched(steps, *own)
+    most = 2 * MOST_ROWS if depth == "auto" else MOST_BARS // 2  # a row has up to two bars
     # the last one is for -1
-    is_shown = np.append(visible_steps(bars, depth, 2 * MOST_ROWS), False)
+    is_shown = np.append(visible_steps(bars, depth, most), False)
     pairs = every[is_shown[every].any(axis=1)]
     axes = _axes(bars, own, compress_waits)
     first = first_difference(*(steps.iloc[at] for at in own)) or (None, None)

@@ -37,11 +37,11 @@ class Rows(NamedTuple):
     bands: Bands
 
 
-def tree(scene: Scene, most_px: int) -> Rows:
+def tree(scene: Scene) -> Rows:
     """One row per bar in tree order."""
     bars = scene.bars
     bars["row"] = row = np.arange(len(bars), dtype=float)
-    px, chosen = _labelled(row, bars["depth"].to_numpy(), len(bars), most_px)
+    px, chosen = _labelled(row, bars["depth"].to_numpy(), len(bars))
     labels = tree_labels(scene, bars.iloc[chosen])
     return Rows(len(bars), px, BAR_SHARE * px, row[chosen].tolist(), labels, tree_bands(bars))
 
@@ -65,7 +65,7 @@ def tree_bands(bars: pd.DataFrame) -> Bands:
     return list(zip(rows[top[groups]], rows[ends[groups]] + 1, strict=True))[::2][:MOST_BANDS]
 
 
-def agent(scene: Scene, most_px: int) -> Rows:
+def agent(scene: Scene) -> Rows:
     """A band per agent, in it one per run, in that as few rows as do not overlap."""
     bars, n_runs = scene.bars, len(scene.runs)
     unit, band = np.unique(bars["agent"] * n_runs + bars["run"], return_inverse=True)
@@ -77,7 +77,7 @@ def agent(scene: Scene, most_px: int) -> Rows:
     is_first = np.diff(number, prepend=-1) > 0
     edges = [*top[is_first].tolist(), int(height.sum())]
     middle = top + (height - 1) / 2
-    px, chosen = _labelled(middle, ~is_first, edges[-1], most_px)
+    px, chosen = _labelled(middle, ~is_first, edges[-1])
     labels = []
     for at in chosen:
         name = plain(scene.agents[number[at]], LABEL - 4)
@@ -89,17 +89,17 @@ def agent(scene: Scene, most_px: int) -> Rows:
     return Rows(edges[-1], px, BAR_SHARE * px, middle[chosen].tolist(), labels, bands[:MOST_BANDS])
 
 
-def lanes(scene: Scene, most_px: int) -> Rows:
+def lanes(scene: Scene) -> Rows:
     """As few rows as do not overlap: their number is the greatest number of steps open at once."""
     lane = _lanes(np.zeros(len(scene.bars), np.int64), scene.bars)
     scene.bars["row"] = lane.astype(float)
     row = np.arange(lane.max(initial=-1) + 1)
-    px, chosen = _labelled(row, row * 0, len(row), most_px)
+    px, chosen = _labelled(row, row * 0, len(row))
     labels = [f"Lane {at + 1}" for at in chosen]
     return Rows(len(row), px, BAR_SHARE * px, row[chosen].tolist(), labels, [])
 
 
-LAYOUTS: dict[str, Callable[[Scene, int], Rows]] = {"tree": tree, "agent": agent, "lanes": lanes}
+LAYOUTS: dict[str, Callable[[Scene], Rows]] = {"tree": tree, "agent": agent, "lanes": lanes}
 
 
 def _lanes(band: Ints, bars: pd.DataFrame) -> Ints:
@@ -115,9 +115,9 @@ def _lanes(band: Ints, bars: pd.DataFrame) -> Ints:
     return timing.lanes(number[n:], number[:n])
 
 
-def _labelled(rows: NDArray[Any], rank: NDArray[Any], n: int, most_px: int) -> tuple[float, list[int]]:
+def _labelled(rows: NDArray[Any], rank: NDArray[Any], n: int) -> tuple[float, list[int]]:
     """The height of `n` rows, and which of some, from the top, have room for a label; low ranks first."""
-    px = min(float(ROW_PX), most_px / max(n, 1))
+    px = min(float(ROW_PX), MOST_PX / max(n, 1))
     gap = -(-LABEL_PX // px)
     stretch = rows // gap
     by_rank = np.lexsort((rank, stretch))

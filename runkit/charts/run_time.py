@@ -12,8 +12,6 @@ from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames, is_wait
 from runkit.text import plural
 
-# half a megabyte of a report; beyond, the timeline is a picture with what matters over it
-EXACT_BARS = 2_000
 DEEPEST = 12  # levels of indentation in a table
 SLOWEST = 10  # rows
 LEAST_S = 0.0005  # a shorter time between steps is rounding
@@ -46,7 +44,7 @@ def timeline(f: Frames) -> Panel:
         For another number of runs.
     """
     f = one_run(f, "f")
-    figure = gantt(f, compress_waits=True, max_bars=EXACT_BARS)
+    figure = gantt(f, compress_waits=True)
     steps = f.steps.sort_values("order", ignore_index=True)
     origin = f.runs["started_at"].fillna(steps["started_at"].min()).iloc[0]
     depths = steps["depth"].clip(upper=DEEPEST)

@@ -99,7 +99,7 @@ def timeline(f: Frames) -> Panel:
         For another number of runs.
     """
     pair = _two_runs(f)
-    figure = gantt(f, compress_waits=True, max_bars=run_time.EXACT_BARS)
+    figure = gantt(f, compress_waits=True)
     table = _stacked(run_time.timeline(side).table for side in pair)
     return Panel("Both timelines", str(figure.layout.meta["summary"]), table, figure)
 

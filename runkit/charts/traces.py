@@ -40,9 +40,8 @@ HOVER: Trace = {"hovertemplate": "%{customdata}<extra></extra>", "showlegend": F
 class Picture(NamedTuple):
     """All that is needed to draw.
 
-    `scene` holds all that is shown, `bars` what is drawn one by one, with `hover` texts; `is_bounded`: the
-    others are in a picture. `bars["is_solid"]`: the others are pale. `path`: parts (from, to, row, kind).
-    `note` says in words what is left out.
+    `scene` holds all that is shown, `bars` the same with `hover` texts; those that are not `is_solid` are
+    pale. `path`: parts (from, to, row, kind). `note` says in words what is left out.
     """
 
     scene: Scene
@@ -51,7 +50,6 @@ class Picture(NamedTuple):
     axis: Axis
     theme: Theme
     path: Sequence[tuple[float, float, float, int]] = ()
-    is_bounded: bool = False
     note: str = ""
 
     @property
@@ -173,7 +171,7 @@ def _waits(picture: Picture) -> list[Trace]:
 def _stubs(picture: Picture) -> list[Trace]:
     """A dotted stub behind each step that has not ended."""
     bars = picture.bars[is_stub(picture.bars)]
-    if bars.empty or picture.is_bounded:
+    if bars.empty:
         return []
     length = STUB * picture.axis.length
     spans = ([(x1, row), (x1 + length, row)] for x1, row in bars[["x1", "row"]].to_numpy())
@@ -192,7 +190,7 @@ def durations(picture: Picture) -> tuple[list[Trace], float]:
     without room have none. Where rows are low or bars many, there are crosses for some that failed.
     """
     bars, axis, theme = picture.bars, picture.axis, picture.theme
-    has_words = picture.rows.px >= TEXT_PX and len(bars) <= MOST_TEXTS and not picture.is_bounded
+    has_words = picture.rows.px >= TEXT_PX and len(bars) <= MOST_TEXTS
     if not has_words:
         bars = bars[bars["is_failing"]]
         bars = bars[:: -(-len(bars) // MOST_CROSSES) or 1]
@@ -247,7 +245,7 @@ def legend(picture: Picture) -> list[Trace]:
         line = {"color": theme.text, "width": 2}
         out.append(lines([None], [None], line=line, name="critical path", showlegend=True))
     is_pale = (bars["kind"] == STEP) & ~bars["is_critical"]
-    if not picture.is_bounded and bars["is_critical"].any() and is_pale.any():
+    if bars["is_critical"].any() and is_pale.any():
         out.append(entry("off the critical path", faded(theme.muted), theme.muted))
     return out
 

@@ -16,7 +16,7 @@ from .measuring import Row, in_turns, row, seconds
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)  # steps of one run
 BASE, MOST = 1_000, 100_000  # steps of `px.timeline`, and of a Gantt chart that must not zoom slower
-EXACT = 5_000  # steps up to which each is a bar
+EXACT = 2_000  # steps up to which each is a bar
 FLEET = 2_000  # runs
 BUILDS, ZOOMS = 3, 21  # rounds
 MOST_MB = 1.0  # of a figure's JSON, whatever the source holds

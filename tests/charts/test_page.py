@@ -185,18 +185,6 @@ def test_similar_labels_differ_on_a_phone_too(opened):
 
 
 @pytest.mark.browser
-def test_the_picture_of_many_steps_is_drawn(opened):
-    """Beyond max_bars, the image lies behind the bars, over the whole of the axes."""
-    steps = [step(f"{n}", n, n + 1) for n in range(400)]
-    seen = opened(page_of(run(*steps, end=400), max_bars=50))
-    image = seen.page.locator("svg .imagelayer image").bounding_box()
-    plot = seen.page.locator(".nsewdrag").bounding_box()
-    assert image["width"] > 0.95 * plot["width"]
-    assert abs(image["height"] - plot["height"]) <= 1
-    assert image["y"] == pytest.approx(plot["y"], abs=1)
-
-
-@pytest.mark.browser
 def test_labels_of_a_tree_do_not_reach_into_the_bars(opened):
     """The longest label ends before the time axis begins."""
     seen = opened(page_of(run(step("a", 0, 100, label="Wide words WWWW with MMMM in them all"))))

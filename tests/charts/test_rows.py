@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawn import GROUP, INSTANT, draw, values
+from drawn import FAILING, GROUP, INSTANT, WAIT, draw, values
 from runkit.charts.rows import MOST_PX, ROW_PX
 from support import example, question, run, step
 
@@ -102,14 +103,15 @@ def test_a_run_without_steps_keeps_a_row():
 
 
 def test_a_large_tree_shows_what_matters_and_says_so():
-    """Over 60 rows: groups, failed steps, waits and the critical path, and the number of steps."""
+    """Over 60 rows: failed steps, waits, the top level and the longest, and the number of steps."""
     drawn = draw(large())
     assert sum(label.startswith("Group") for label in drawn.rows) == 20
     assert "Broken" in drawn.rows
     assert not any("short" in label for label in drawn.rows)
     assert len(drawn.rows) == 60
-    assert f"{len(drawn.rows)} of 221 steps shown" in drawn.title
-    assert f"{len(drawn.rows)} of 221 steps shown" in drawn.layout["meta"]["alt"]
+    assert "60 of 221 steps shown: failed steps, waits" in drawn.title
+    assert "60 of 221 steps shown: failed steps, waits" in drawn.layout["meta"]["alt"]
+    assert "critical path" not in drawn.legend
 
 
 def test_a_flood_of_questions_leaves_room_for_groups():
@@ -119,6 +121,42 @@ def test_a_flood_of_questions_leaves_room_for_groups():
     labels = list(draw(run(*questions, *groups, end=2_000)).rows)
     assert sum(label.startswith("Group") for label in labels) == 40
     assert len(labels) == 60
+
+
+def long(n, run_id="r"):
+    """A run of n steps in sequence, of equal length, with an error and a wait among them."""
+    steps = [step(f"{k}", k, k + 0.5, agent=f"agent {k % 3}") for k in range(n)]
+    steps[n // 2] |= {"type": "error", "status": "error"}
+    steps[n // 3] = question("q", n // 3, n // 3 + 0.1)
+    return run(*steps, run_id=run_id, end=n)
+
+
+def test_of_steps_equally_long_some_from_everywhere_are_shown():
+    """The bars do not crowd at the start: each tenth of the run has about a tenth of them."""
+    drawn = draw(long(2_000))
+    per_tenth = np.histogram(drawn.numbers("base"), 10, (0, 2_000))[0]
+    assert per_tenth.sum() == 60
+    assert per_tenth.min() >= 4
+
+
+def test_a_chart_has_at_most_2000_bars_and_says_so():
+    """Failed steps and waits are among them, however short, in a tree of all levels as in bands of agents."""
+    whole = draw(long(5_000), depth=None)
+    bands = draw([long(2_000, run_id) for run_id in "rst"])
+    for drawn, n_steps, n_runs in ((whole, "5,000", 1), (bands, "6,000", 3)):
+        assert len(drawn.numbers("x")) == 2_000
+        assert f"2,000 of {n_steps} steps shown" in drawn.title
+        assert len(drawn.numbers("x", FAILING)) == len(drawn.numbers("x", WAIT)) == n_runs
+
+
+def test_a_chart_of_two_runs_has_at_most_2000_bars_and_says_so():
+    """A row has a bar of each run."""
+    drawn = draw([long(500, "r"), long(500, "s")], depth=None)
+    assert len(drawn.numbers("x")) == 1_000
+    drawn = draw([long(40, "r"), long(3_000, "s")], depth=None)
+    assert 900 < len(drawn.rows) <= 1_000
+    assert len(drawn.numbers("x")) <= 2_000
+    assert "of 3,001 rows shown" in drawn.title
 
 
 def test_depth_says_how_much_of_a_tree_is_shown():

@@ -51,7 +51,6 @@ def drawn(f: runkit.Frames, **options: Any) -> Drawn:
     TIMES,
     ZONES,
     st.sampled_from([True, False, "auto"]),
-    st.integers(0, 30),
     st.sampled_from(["agent", "type", "status"]),
     st.sampled_from(["auto", None, 1, 2]),
 )
@@ -61,13 +60,12 @@ def test_any_frames_are_drawn(
     time: str,
     tz: str,
     compress_waits: bool | str,
-    max_bars: int,
     color: str,
     depth: int | str | None,
 ) -> None:
-    """In every layout, on every clock, folded and bounded, in all colors, to any depth."""
+    """In every layout, on every clock, folded, in all colors, to any depth."""
     f = runkit.frames(case.value)
-    options = {"rows": rows, "time": time, "tz": tz, "compress_waits": compress_waits, "max_bars": max_bars}
+    options = {"rows": rows, "time": time, "tz": tz, "compress_waits": compress_waits}
     options |= {"color": color, "depth": depth}
     if f.runs.empty:
         with pytest.raises(UsageError, match="no run to draw"):

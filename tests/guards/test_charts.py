@@ -55,11 +55,10 @@ def test_bars_stand_where_the_steps_were(rows: Any) -> None:
 
 
 def test_a_chart_that_leaves_steps_out_says_so() -> None:
-    """Of 400 steps 50 are drawn one by one; the words around the drawing have both numbers."""
+    """Of 400 steps at most 60 are drawn; the words around the drawing have both numbers."""
     f = runkit.frames(run(*[step(f"s{n}", n / 4, n / 4 + 0.2) for n in range(400)]))
-    assert {"400", "50"} <= set(re.findall(r"\d+", words(runkit.gantt(f, max_bars=50))))
-    assert len(bars(runkit.gantt(f, max_bars=50))) < 400 <= len(bars(runkit.gantt(f, depth=None)))
     shown = len(bars(runkit.gantt(f)))
+    assert shown <= 60 < 400 <= len(bars(runkit.gantt(f, depth=None)))
     assert {"400", str(shown)} <= set(re.findall(r"\d+", words(runkit.gantt(f))))
 
 
