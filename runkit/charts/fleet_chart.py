@@ -32,8 +32,8 @@ ORDER = ("error", "interrupted", "running", "completed")  # of statuses, the mos
 MOST_ROWS = 150  # a figure of more rows is taller than three screens
 MOST_POINTS = 5_000  # an SVG of more is slow to draw; with labels 5,000 take 0.4 MB
 ROW_PX, HEAD_PX, POINTS_PX, EDGE_PX = 20, 34, 380, 14  # heights
-RIGHT_PX, LIST_PX, PHONE_PX = 190, 460, 162  # status and confidence; the list; names on a phone
-NAME, PHONE_NAME = 28, 11  # characters
+RIGHT_PX, LIST_PX = 190, 460  # status and confidence; the list
+NAME = 28  # characters
 # rows: more room before the heading of a group, and from it to its runs
 BEFORE_HEAD, AFTER_HEAD = 0.3, 1.05
 # seconds: where lines begin, and where runs without a wait are drawn
@@ -41,16 +41,8 @@ LEAST_WAIT, NO_WAIT = 30.0, 11.0
 # the least lengths of the scales of waits
 LEAST_LOG_S, LEAST_POINTS_S = 86_400.0, 30 * 86_400.0
 # of the scale of waits, for the words at the end of the longest one
-TEXT_SHARE, PHONE_SHARE = 0.5, 0.65
+TEXT_SHARE = 0.5
 TICKS = {60: "1 min", 600: "10 min", 3_600: "1 h", 14_400: "4 h", 86_400: "1 d", 864_000: "10 d"}
-PHONE_TICKS = (60, 86_400)
-PHONE_WAITS = {
-    "xaxis.visible": False,
-    "xaxis.domain": [0, 0.001],
-    "xaxis2.domain": [0.001, 1],
-    "xaxis2.tickvals": [*PHONE_TICKS],
-    "xaxis2.ticktext": [TICKS[seconds] for seconds in PHONE_TICKS],
-}
 NO_WAITS = 0.98  # of the width is for the work where no run waited
 ROW_TICKS = (60, 3_600, 86_400, 864_000)  # beside the bars there is no room for more
 MOST_LISTED = 20  # runs; of each status so many, more if the other has fewer
@@ -108,20 +100,14 @@ def fleet_chart(
     check_zone(tz)
     keep_private()
     runs, theme = _runs(f, sort, tz), chosen_theme()
-    is_points, has_waits = len(runs) > MOST_ROWS, bool(_has_waited(runs).any())
-    missing = "a list" * has_list if is_points else "the work" * has_waits
-    phone_note = f"A wide screen shows {missing}, too." if missing else ""
-    heading = heading_of(theme, *_title(runs, title, sla_h), narrow_note=phone_note)
-    if is_points:
+    has_waits = bool(_has_waited(runs).any())
+    heading = heading_of(theme, *_title(runs, title, sla_h))
+    if len(runs) > MOST_ROWS:
         layout = _points_layout(runs, heading, theme, sla_h, has_list)
         return go.Figure(_markers(runs, theme), layout)
     heads, runs = _placed(runs, group, theme)
     layout = _rows_layout(runs, heads, heading, theme, sla_h if has_waits else None)
     layout |= _scales(runs, has_waits)
-    if has_waits:  # on a phone there is no room for the bars of work
-        phone = layout["meta"]["narrow"]
-        phone["layout"] |= PHONE_WAITS | {"xaxis2.range": _wait_range(runs, PHONE_SHARE)}
-        phone["hidden"] = [0]
     return go.Figure([_work(runs, theme), *_waits(runs, theme)], layout)
 
 
@@ -217,32 +203,20 @@ def _rows_layout(
 ) -> dict[str, Any]:
     """The layout of a row per run, in groups with a heading, but for the scales."""
     ids = [colored(plain(short_id(run_id)), theme.muted) for run_id in runs["run_id"]]
-    names, phone_names = (
-        [f"{plain(name, most)} {run_id}" for name, run_id in zip(runs["business"], ids, strict=True)]
-        for most in (NAME, PHONE_NAME)
-    )
+    names = [f"{plain(name, NAME)} {run_id}" for name, run_id in zip(runs["business"], ids, strict=True)]
     states = [pill(word, theme) for word in runs["status"]]
     levels = [f" · {level(word, theme)}" if isinstance(word, str) else "" for word in runs["confidence"]]
-    icons = [colored(look.icon, getattr(theme, look.color)) for look in map(status, runs["status"])]
     labels_px, y, last = max(map(width_px, names)), runs["y"].tolist(), runs["y"].max()
     rows = row_axis(theme, labels_px, [*heads, *y], [*heads.values(), *names])
     rows |= {"range": [last + 0.7, -0.7]}
     ended = {"tickvals": y, "ticktext": [a + b for a, b in zip(states, levels, strict=True)]}
     margin = {"l": labels_px + 16, "r": RIGHT_PX, "t": HEAD_PX, "b": EDGE_PX}
     layout = figure_layout(theme, heading, int(ROW_PX * (last + 1.4)), margin)
-    phone = {
-        "margin.l": PHONE_PX,
-        "margin.r": 36,
-        "yaxis.ticklabelstandoff": 8 - PHONE_PX,
-        "yaxis.ticktext": [*heads.values(), *phone_names],
-        "yaxis2.ticktext": icons,
-    }
     beyond = {"xref": "x2", "x0": (sla_h or 0) * 3_600, "x1": 1e20, "yref": "y2 domain", "y0": 0, "y1": 1}
     return layout | {
         "shapes": _band(theme, sla_h, "top left", beyond),
         "yaxis": rows,
         "yaxis2": rows | ended | {"anchor": "x2", "ticklabelstandoff": 8},
-        "meta": layout["meta"] | {"narrow": {"layout": phone, "hidden": []}},
     }
 
 
@@ -260,7 +234,7 @@ def _scales(runs: pd.DataFrame, has_waits: bool) -> dict[str, Any]:
         "title": {"text": "Waiting for a reviewer (log scale)", "standoff": 4},
         "type": "log",
         "domain": [0.44 if has_waits else NO_WAITS, 1],
-        "range": _wait_range(runs, TEXT_SHARE),
+        "range": _wait_range(runs),
         "tickvals": [*ROW_TICKS],
         "ticktext": [TICKS[seconds] for seconds in ROW_TICKS],
         "anchor": "y2",
@@ -269,10 +243,10 @@ def _scales(runs: pd.DataFrame, has_waits: bool) -> dict[str, Any]:
     return {"xaxis": ON_TOP | work, "xaxis2": ON_TOP | waits}
 
 
-def _wait_range(runs: pd.DataFrame, text_share: float) -> list[float]:
+def _wait_range(runs: pd.DataFrame) -> list[float]:
     """The logarithms at the ends of the scale of waits."""
     low, high = np.log10([LEAST_WAIT, np.nanmax([LEAST_LOG_S, runs["wait"].max()])]).tolist()
-    return [low, low + (high - low) / (1 - text_share)]
+    return [low, low + (high - low) / (1 - TEXT_SHARE)]
 
 
 def _work(runs: pd.DataFrame, theme: Theme) -> Trace:
@@ -333,7 +307,6 @@ def _points_layout(
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": 76}
     layout = figure_layout(theme, heading, POINTS_PX, margin)
-    phone = {"margin.l": 56, "margin.r": 12, "annotations": [], "xaxis.nticks": 4, "xaxis.tickangle": 0}
     return layout | {
         "xaxis": {"type": "date"},
         "yaxis": {
@@ -346,7 +319,6 @@ def _points_layout(
         "legend": LEGEND | {"y": -0.09},
         "shapes": [*_band(theme, sla_h, "bottom left", beyond), SHADE | across | lane],
         "annotations": _list(runs, theme) if has_list else [],
-        "meta": layout["meta"] | {"narrow": {"layout": phone, "hidden": []}},
     }
 
 

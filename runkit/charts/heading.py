@@ -8,39 +8,33 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runkit.charts.bars import LETTERS
-from runkit.charts.labels import bold, colored, level, pill, plain, unmarked, wrapped
+from runkit.charts.labels import bold, colored, level, pill, plain, unmarked
 from runkit.style import Theme
 from runkit.tables.frames import status_counts
 from runkit.text import duration, moment, plural, short_id, shorten
 
 LONGEST = 200  # characters of a title of the user, and of the words on the statuses
-# characters in a line on a phone: of the name, and of the smaller rest
-NARROW_NAME, NARROW = 30, 40
+NAME = 30  # characters of a name in the line of one of a few runs
 SHOWN_IDLE = 0.05  # of the time that is no waiting: less idle time is not worth a word
 
 
 class Heading(NamedTuple):
-    """The lines of a title, and the same on a narrow screen, as plotly's markup; `alt` is plain text."""
+    """The lines of a title as plotly's markup; `alt` is plain text."""
 
     lines: list[str]
-    narrow: list[str]
     alt: str
 
 
-def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str], narrow_note: str = "") -> Heading:
+def heading_of(theme: Theme, title: Iterable[str], *others: Iterable[str]) -> Heading:
     """Set a title with its first part in bold, and other lines smaller below.
 
-    Lines are parts in plotly's markup, of which the empty ones are left out. `narrow_note` is for narrow
-    screens only.
+    Lines are parts in plotly's markup, of which the empty ones are left out.
     """
     name, *parts = title
     rest = "".join(f" · {part}" for part in parts if part)
     smaller = [line for parts in others if (line := " · ".join(filter(None, parts)))]
     lines = [bold(name) + colored(rest, theme.muted), *(_small(line, theme) for line in smaller)]
-    narrow = [bold(words) for words in wrapped(unmarked(name), NARROW_NAME)]
-    for line in filter(None, (rest, *smaller, narrow_note)):
-        narrow += [_small(words.strip(" ·"), theme) for words in wrapped(unmarked(line), NARROW)]
-    return Heading(lines, narrow, ". ".join(shorten(unmarked(line), 2 * LONGEST) for line in lines))
+    return Heading(lines, ". ".join(shorten(unmarked(line), 2 * LONGEST) for line in lines))
 
 
 def _small(text: str, theme: Theme) -> str:
@@ -77,7 +71,7 @@ def runs_heading(runs: pd.DataFrame, theme: Theme, title: str | None, note: str)
 
 def _run_line(letter: str, run: dict[Any, Any], theme: Theme, has_name: bool) -> list[str]:
     """One of a few runs: its id with its name or its time, how it ended, and where its time went."""
-    names = [plain(name, NARROW_NAME) for name in _names(run["business_name"])] if has_name else []
+    names = [plain(name, NAME) for name in _names(run["business_name"])] if has_name else []
     is_dated = pd.notna(run["created_at"]) and not has_name  # a line has no room for both
     parts = [*names, _id(run), moment(run["created_at"]) if is_dated else ""]
     sure = [level(word, theme, " confidence") for word in _names(run["confidence"])]

@@ -8,12 +8,11 @@ through `plain`.
 from __future__ import annotations
 
 import re
-import textwrap
 from typing import Any
 
 from runkit.charts.style import SIZE
 from runkit.style import CONFIDENCE_COLORS, Theme, status
-from runkit.text import one_line, shorten, unescape
+from runkit.text import shorten, unescape
 
 FIRST_WIDE = "\u2e80"  # from here on, scripts have square letters
 LETTER_PX = dict.fromkeys("mwMW@%…", 12.0) | dict.fromkeys("iljtfI.,:;|'!()[] \u00a0", 4.6)
@@ -30,11 +29,6 @@ def plain(value: object, limit: int = 60) -> str:
     if value is None or value != value:  # NaN and NaT differ from themselves
         return "unknown"
     return shorten(str(value), limit).translate(_HARMLESS)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Wrap text to lines of at most `width` characters and make them harmless."""
-    return [plain(line, width) for line in textwrap.wrap(one_line(text), width) or [""]]
 
 
 def bold(text: str) -> str:

@@ -76,7 +76,7 @@ def figure_layout(theme: Theme, heading: Heading, area: int, margin: dict[str, i
     place = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"}
     return base_layout(theme, top + area + margin["b"], margin | {"t": top}) | {
         "title": place | {"text": "<br>".join(heading.lines), "pad": {"l": EDGE_PX, "t": ABOVE_PX}},
-        "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt, "title": heading.narrow},
+        "meta": {"alt": f"Timeline of {heading.alt}", "summary": heading.alt},
         "barmode": "overlay",
         "dragmode": "zoom",
         "uirevision": "zoom",
@@ -154,11 +154,11 @@ def _wait_words(picture: Picture, waits: pd.DataFrame, top: float) -> list[dict[
 
 
 def _fold_words(picture: Picture) -> list[dict[str, Any]]:
-    """Below the axis of each fold, that it is not to scale; left out on narrow screens."""
+    """Below the axis of each fold, that it is not to scale."""
     edges = [picture.axis.at(np.array(fold)) for fold in picture.axis.folds]
     middles = [float(a + b) / 2 for a, b in edges if (b - a) * picture.axis.scale > FOLD_PX]
     words = note("not to scale", picture.theme.muted, y=picture.rows.n - 0.5, **UNDER)
-    return [words | {"x": x, "name": "wide"} for x in middles]
+    return [words | {"x": x} for x in middles]
 
 
 def _absences(picture: Picture) -> list[dict[str, Any]]:

@@ -27,11 +27,6 @@ _CSP = (
     "script-src {scripts}; connect-src 'none'; form-action 'none'; base-uri 'none'"
 )
 _SETTINGS = {
-    "narrowPx": 700,  # of the window
-    "labelsPx": 130,  # for the rows' labels on a narrow screen
-    "labelLetters": 18,
-    "rightPx": 64,  # for what stands behind the bars
-    "linePx": 22,  # a line of a figure's title
     "steps": STEPS,  # of ticks
     "paperPx": 872,  # of a figure on paper, before the page's style scales it
 }
@@ -80,8 +75,8 @@ def offline_page(
     our own that come on top; no script runs that is not among them.
     """
     has_figures = any('class="runkit-figure"' in section for section in sections)
-    has_tables = any('class="wide"' in section for section in sections)
-    own = [*(figure_scripts() if has_figures else ()), *([_static("scroll.js")] if has_tables else ())]
+    has_boxes = has_figures or any('class="wide"' in section for section in sections)
+    own = [*(figure_scripts() if has_figures else ()), *([_static("scroll.js")] if has_boxes else ())]
     runs = [*own, *scripts]
     digests = (b64encode(sha256(script.encode()).digest()).decode() for script in runs)
     hashes = " ".join(f"'sha256-{digest}'" for digest in digests)

@@ -89,7 +89,7 @@ def _add_columns(look: dict[str, Any], axes: list[Axis], rule: int | None, theme
     """Add the columns' axis, the words over the bars, and the rule over the first difference."""
     has_folds = any(axis.folds for axis in axes)
     words = "Time since start" + ("; each wait is folded" if has_folds else "")
-    place = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD, "name": "wide"}
+    place = {"xref": "paper", "x": 0, "xanchor": "left", "y": HEAD}
     look["annotations"].append(note(words, theme.muted, SIZE, **place))
     if rule is not None:
         place = {"xref": "paper", "x0": -2, "x1": 3, "y0": rule + RULE, "y1": rule + RULE}

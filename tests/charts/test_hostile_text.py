@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from runkit.charts.labels import plain, wrapped
+from runkit.charts.labels import plain
 from runkit.text import one_line
 from tests.hostile.payloads import TELLING
 
@@ -20,8 +20,3 @@ def test_the_text_that_is_shown_is_the_text_that_came(text):
 def test_what_cannot_be_seen_is_shown():
     """Control characters and changes of the writing direction cannot rearrange a label."""
     assert plain("a\u202eb\x00c\nd\te") == "a\\u202eb\\x00c d e"
-
-
-def test_a_title_wraps_before_it_is_escaped():
-    """A line break never falls into an entity."""
-    assert all(line.count("&") == line.count(";") for line in wrapped("& " * 300, 40))
