@@ -93,7 +93,7 @@ def _write(folder: Path, f: Frames, answered: Run) -> Path:
         wide(df_to_html(with_labels(runs))),
         answered.label,
         figure_div(gantt(f.select(answered.id))),
-        figure_div(gantt(f, rows="run")),
+        figure_div(gantt(f)),
     )
     page = folder / "index.html"
     with files.replacing(page) as part:

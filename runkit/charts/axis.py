@@ -6,18 +6,13 @@ from time to position is linear piece by piece.
 
 from __future__ import annotations
 
-from calendar import month_abbr
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.charts.labels import width_px
-from runkit.errors import UsageError
 from runkit.text import duration
 
 Floats = NDArray[np.float64]
@@ -28,7 +23,6 @@ DAY = 86_400  # seconds
 PLOT_PX = 600
 MOST_TICKS = 8
 BETWEEN_PX = 14  # two labels
-CLOCK_PX = 66  # a clock time or a date
 # seconds; up to there plotly's own ticks, at 1, 2, 5, 10 and 20 s, read well as durations
 REFINED = 200
 MOST_FOLDS = 40
@@ -144,65 +138,3 @@ def _step(axis: Axis, width: Callable[[float], float]) -> float:
     """The least round step at which labels stand apart; `width` is that of its labels in pixels."""
     steps = (step for step in STEPS if step * axis.scale >= width(step) + BETWEEN_PX)
     return float(next(steps, STEPS[-1]))
-
-
-def check_zone(tz: object) -> None:
-    """Refuse what is no name of a time zone."""
-    try:
-        ZoneInfo(str(tz))
-    except (KeyError, ValueError, OSError):
-        near = get_close_matches(str(tz), available_timezones(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UsageError(
-            f"tz={tz!r} is not known; expected an IANA name like 'UTC' or 'America/New_York'.{hint}"
-        ) from None
-
-
-def clock_ticks(axis: Axis, origin: pd.Timestamp, tz: str) -> tuple[list[float], list[str]]:
-    """Positions and clock times in `tz` of ticks at round times of day or at midnights.
-
-    The end of each fold has a tick, too. The date stands under the first tick and wherever it changes.
-    """
-    step = _step(axis, lambda step: CLOCK_PX)
-    zero = origin.as_unit("us").tz_convert(ZoneInfo(tz))
-    seconds = [to for _, to in axis.folds]
-    for start, stop in axis.pieces:
-        ticks = _round_times(_later(zero, start), _later(zero, stop), step)
-        since = (ticks - zero) / np.timedelta64(1, "s")
-        seconds += [at for at in since if start <= at <= stop]
-    kept: dict[float, float] = {}
-    for place, at in zip(axis.at(np.array(seconds)).tolist(), seconds, strict=True):
-        if all(abs(place - other) * axis.scale >= CLOCK_PX + BETWEEN_PX for other in kept):
-            kept[place] = at
-    places, texts, day_before = sorted(kept), [], None
-    for when in (_later(zero, kept[place]) for place in places):
-        date = f"{month_abbr[when.month]} {when.day}, {when.year}"
-        time = date if step >= DAY else _clock(when, step)
-        texts.append(time if date in (time, day_before) else f"{time}<br>{date}")
-        day_before = date
-    return places, texts
-
-
-def _later(when: pd.Timestamp, seconds: float) -> pd.Timestamp:
-    """The time so many seconds later, also beyond the 292 years that nanoseconds reach."""
-    return when + pd.Timedelta(np.timedelta64(round(seconds * 1e6), "us"))
-
-
-def _round_times(first: pd.Timestamp, last: pd.Timestamp, step: float) -> pd.DatetimeIndex:
-    """Round times of a zone; where the clocks go forward over one, the time right after stands for it."""
-    begin, end = (when.tz_localize(None).to_datetime64() for when in (first, last))
-    size = np.timedelta64(round(step * 1e6), "us")
-    begin -= (begin - np.datetime64(0, "us")) % size
-    times = pd.DatetimeIndex(np.arange(begin, end + size, size))
-    # of times that come twice, the first and then the second
-    is_summer = np.ones(len(times), np.bool_)
-    once = times.tz_localize(first.tz, is_summer, "shift_forward")
-    again = times.tz_localize(first.tz, ~is_summer, "shift_forward")
-    return once.union(again)
-
-
-def _clock(when: pd.Timestamp, step: float) -> str:
-    """Say a time of day, down to the unit of `step`; not by strftime, which ends with the year 9999."""
-    text = f"{when.hour:02}:{when.minute:02}"
-    text += f":{when.second:02}" if step < 60 or when.second else ""
-    return text + (f".{when.microsecond:06}".rstrip("0.") if step < 1 else "")

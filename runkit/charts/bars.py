@@ -22,10 +22,6 @@ WORDS = [
 ]
 # in which two steps agree that stand in one row of a comparison
 SAME = ["depth", "agent", "name", "type"]
-COLORS = {
-    "type": {"activity": "#0B7285", "output": "#2B8A3E", "interrupt": "#7950F2", "error": FAILED_COLOR},
-    "status": {"completed": "#2B8A3E", "running": "#0B7285", "error": FAILED_COLOR},
-}
 FAILING = "✕ failing step"
 LETTERS = "ABCD"  # two to four runs are told apart by a letter
 RUN_NAME = 36  # characters
@@ -37,14 +33,14 @@ Legend = list[tuple[str, str]]  # words and colors
 class Scene(NamedTuple):
     """The steps and runs of some frames.
 
-    `steps` are the frames' in tree order, run by run, with a row for each run that is a bar. `bars` have the
+    `steps` are the frames' in tree order, run by run, with a row for each run without steps. `bars` have the
     same index, without the error steps that only explain the failure of another step. Their columns are
-    - `start`, `end`: seconds since the origin of the axis; `x0`, `x1`: the same where waits may be folded
+    - `start`, `end`: seconds since the origin of the run; `x0`, `x1`: the same where waits may be folded
     - `run`: position in `runs`; `parent`: position among the bars, -1 at the top; `is_run`: no step
     - `kind`; `agent`: position in `agents`; `color`: position in `legend`; `row`
     - `is_error`: it failed, and `is_failing`: not because of a step within
 
-    `runs` are the frames' with `start`, `end`, `label` and the `origin` of their axis, in microseconds.
+    `runs` are the frames' with `end`, `label` and their `origin`, in microseconds.
     """
 
     frames: Frames
@@ -55,50 +51,42 @@ class Scene(NamedTuple):
     legend: Legend
 
 
-def scene_of(frames: Frames, time: str, color: str, *, is_tree: bool) -> Scene:
-    """Read the bars out of frames; `time` and `color` are as in `gantt`.
-
-    Runs are bars, too: all runs of a tree of several runs, else those without steps.
-    """
-    is_forest = is_tree and len(frames.runs) > 1
+def scene_of(frames: Frames) -> Scene:
+    """Read the bars out of frames; runs without steps are bars, too."""
     run_ids = pd.Index(frames.runs["run_id"])
     run = run_ids.get_indexer(pd.Index(frames.steps["run_id"]))
-    runs = _timed_runs(frames, run, time)
-    steps, run = _with_run_bars(frames.steps, run, runs, runs["n_steps"].eq(0) | is_forest)
+    runs = _timed_runs(frames, run)
+    steps, run = _with_run_bars(frames.steps, run, runs)
     origin = runs["origin"].to_numpy()
 
     bars = steps[["depth", "is_critical", "is_open", "critical_s"]]
     bars = bars.assign(run=run, is_run=steps["order"] < 0)
-    bars["depth"] += ~bars["is_run"] & is_forest
     start = _micros(steps["started_at"])
     length = np.rint(steps["duration_s"].fillna(0).to_numpy() * SECOND).astype(np.int64)
     bars["start"] = (start - origin[run]) / SECOND
     bars["end"] = (start + length - origin[run]) / SECOND
     bars["is_critical"] &= ~is_any(runs["status"], "error")[run]
-    agents, legend = _add_colors(bars, runs, steps, color)
+    agents, legend = _add_colors(bars, runs, steps)
     bars = _with_kinds(bars, steps)
     bars["color"] = bars["color"].mask(bars["is_failing"], len(legend))
     return Scene(frames, steps, bars, runs, agents, [*legend, (FAILING, FAILED_COLOR)])
 
 
-def _timed_runs(frames: Frames, run: Ints, time: str) -> pd.DataFrame:
-    """The runs with their places on the axis; `run` is the position of each step's."""
+def _timed_runs(frames: Frames, run: Ints) -> pd.DataFrame:
+    """Return the runs with their places on the axis; `run` is the position of each step's."""
     runs = frames.runs.assign(label=run_names(frames)).reset_index(drop=True)
     first_step = frames.steps["started_at"].groupby(run).min()
     began = runs["started_at"].fillna(first_step)
-    first = pd.Series(began.min(), began.index, began.dtype) if time == "absolute" else began
-    runs["began"] = began.fillna(first).fillna(EPOCH)
-    runs["origin"] = _micros(first)
-    runs["start"] = (_micros(runs["began"]) - runs["origin"]) / SECOND
-    runs["end"] = runs["start"] + runs["duration_s"].fillna(0)
+    runs["began"] = began.fillna(EPOCH)
+    runs["origin"] = _micros(runs["began"])
+    runs["end"] = runs["duration_s"].fillna(0)
     runs["waits_since"] = unmeasured_waits(frames).array
     return runs
 
 
-def _with_run_bars(
-    steps: pd.DataFrame, run: Ints, runs: pd.DataFrame, has_bar: pd.Series[bool]
-) -> tuple[pd.DataFrame, Ints]:
-    """The steps in tree order, run by run, each run's own bar first, and the run of each."""
+def _with_run_bars(steps: pd.DataFrame, run: Ints, runs: pd.DataFrame) -> tuple[pd.DataFrame, Ints]:
+    """Return the steps in tree order, run by run, with a bar for each run without steps, and their runs."""
+    has_bar = runs["n_steps"].eq(0)
     if has_bar.any():
         own = runs.loc[has_bar, ["run_id", "agent", "label", "status", "duration_s"]]
         own = own.astype({"status": "str"}).assign(started_at=runs["began"], step_id="", order=-1, depth=0)
@@ -179,24 +167,17 @@ def _answers(frames: Frames, step_ids: pd.Series[str]) -> dict[tuple[str, str], 
     return answers
 
 
-def _add_colors(
-    bars: pd.DataFrame, runs: pd.DataFrame, steps: pd.DataFrame, color: str
-) -> tuple[list[str], Legend]:
-    """Set the agent and the color of each bar, as positions in the two lists that this gives."""
+def _add_colors(bars: pd.DataFrame, runs: pd.DataFrame, steps: pd.DataFrame) -> tuple[list[str], Legend]:
+    """Set the agent and the color of each bar, as positions in the two lists that this returns."""
     names = dict(zip(runs["agent"], runs["agent_name"], strict=True))
     # a run's own agent comes first, the others as they appear
     own = runs["agent"].drop_duplicates()
     codes, types = pd.factorize(pd.concat([own, steps["agent"]]), use_na_sentinel=False)
     agents = [agent_title(_text(agent), _text(names.get(agent))) for agent in types]
     bars["agent"] = codes[len(own) :]
-    if color == "agent":
-        bars["color"] = np.minimum(bars["agent"], len(AGENT_COLORS))
-        others = [("Other agents", OTHER_COLOR)] if len(agents) > len(AGENT_COLORS) else []
-        return agents, [*zip(agents, AGENT_COLORS, strict=False), *others]
-    legend = [*COLORS[color].items(), ("other", OTHER_COLOR)]
-    codes = pd.Index([*COLORS[color]]).get_indexer(pd.Index(steps[color].astype("object")))
-    bars["color"] = np.where(codes < 0, len(legend) - 1, codes)
-    return agents, legend
+    bars["color"] = np.minimum(bars["agent"], len(AGENT_COLORS))
+    others = [("Other agents", OTHER_COLOR)] if len(agents) > len(AGENT_COLORS) else []
+    return agents, [*zip(agents, AGENT_COLORS, strict=False), *others]
 
 
 def _text(value: object) -> str | None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from runkit.charts.axis import check_zone
 from runkit.charts.heading import LONGEST, Heading, heading_of
 from runkit.charts.labels import bold, colored, level, note, pill, plain, width_px
 from runkit.charts.layout import figure_layout, row_axis
@@ -58,9 +57,8 @@ def fleet_chart(
     f: Frames,
     *,
     sort: Sort = "attention",
-    group: Group | None = "status",
-    sla_h: float | None = 4,
-    tz: str = "UTC",
+    group: Group = "status",
+    sla_h: float = 4,
     title: str | None = None,
     has_list: bool = True,
 ) -> Figure:
@@ -74,11 +72,9 @@ def fleet_chart(
         `attention`: the longest waits first, failed runs newest first; `time`: newest first; `duration`:
         longest first.
     group
-        What the rows are grouped by; None for one list.
+        What the rows are grouped by.
     sla_h
-        Hours within which a reviewer should answer; waits beyond lie on a band. None draws none.
-    tz
-        An IANA time zone, for times in words and on the axis.
+        Hours within which a reviewer should answer; waits beyond lie on a band.
     title
         Replaces "40 runs" in the title.
     has_list
@@ -91,15 +87,13 @@ def fleet_chart(
     Raises
     ------
     UsageError
-        For an `sla_h` or a `tz` that cannot be used.
+        For an `sla_h` that cannot be used.
     """
     import plotly.graph_objects as go
 
-    if sla_h is not None:
-        check_hours(sla_h)
-    check_zone(tz)
+    check_hours(sla_h)
     keep_private()
-    runs, theme = _runs(f, sort, tz), chosen_theme()
+    runs, theme = _runs(f, sort), chosen_theme()
     has_waits = bool(_has_waited(runs).any())
     heading = heading_of(theme, *_title(runs, title, sla_h))
     if len(runs) > MOST_ROWS:
@@ -122,7 +116,7 @@ def check_hours(sla_h: object) -> None:
         raise UsageError(f"sla_h={sla_h!r} cannot be used; expected a positive number of hours.")
 
 
-def _runs(f: Frames, sort: str, tz: str) -> pd.DataFrame:
+def _runs(f: Frames, sort: str) -> pd.DataFrame:
     """Give the runs in order, with what is drawn of them."""
     statuses = f.runs["status"].astype(object).fillna("unknown")
     is_open = statuses == "interrupted"
@@ -137,7 +131,6 @@ def _runs(f: Frames, sort: str, tz: str) -> pd.DataFrame:
         wait=wait.mask(waits_since.notna()),
         waits_since=waits_since,
         business=f.runs["business_name"].fillna(f.runs["agent_name"]).fillna(f.runs["agent"]),
-        created_at=f.runs["created_at"].dt.tz_convert(tz),
     )
     newest = runs["created_at"].rank(ascending=False, na_option="bottom")
     longest_wait = -runs["wait"].fillna(0)
@@ -153,19 +146,19 @@ def _runs(f: Frames, sort: str, tz: str) -> pd.DataFrame:
     return runs.iloc[np.lexsort(keys[sort])].reset_index(drop=True)
 
 
-def _title(runs: pd.DataFrame, title: str | None, sla_h: float | None) -> list[list[str]]:
+def _title(runs: pd.DataFrame, title: str | None, sla_h: float) -> list[list[str]]:
     """How many runs from when to when, what stands out, and how many are not drawn."""
     created = runs["created_at"].agg(["min", "max"]).dropna().map(moment).unique()
     failed, waiting, running, completed = (runs[runs["status"] == word] for word in ORDER)
     work = completed["working_s"].dropna()
-    n_over = (waiting["wait"] > sla_h * 3_600).sum() if sla_h else 0
+    n_over = (waiting["wait"] > sla_h * 3_600).sum()
     n_unknown = int(waiting["waits_since"].notna().sum())
     known = waiting["wait"].dropna()
     ages = f", oldest {duration(known.max())}" if len(known) else ""
     ages += f", {plural(n_unknown, 'unknown wait')}" if n_unknown else ""
     parts = {
         f"{len(waiting):,} waiting{ages}": len(waiting),
-        f"{n_over:,} over {sla_h or 0:g} h": n_over,
+        f"{n_over:,} over {sla_h:g} h": n_over,
         f"{len(failed):,} failed": len(failed),
         f"{len(running):,} running": len(running),
         f"median work of completed runs {duration(work.median())}": len(work),
@@ -181,10 +174,8 @@ def _title(runs: pd.DataFrame, title: str | None, sla_h: float | None) -> list[l
     return [[name, " to ".join(created)], [words for words, n in parts.items() if n], [left_out]]
 
 
-def _placed(runs: pd.DataFrame, group: str | None, theme: Theme) -> tuple[dict[float, str], pd.DataFrame]:
+def _placed(runs: pd.DataFrame, group: str, theme: Theme) -> tuple[dict[float, str], pd.DataFrame]:
     """Put runs into groups: the headings by their row, and the runs with their row as `y`."""
-    if group is None:
-        return {}, runs.assign(y=np.arange(len(runs), dtype=float))
     key = runs["agent_name" if group == "agent" else group].astype(object).fillna("Unknown")
     urgency, size = runs["rank"].groupby(key).min(), key.value_counts()
     order = key.map(urgency if group == "status" else -size)
@@ -296,14 +287,14 @@ def _durations(seconds: pd.Series[float], is_open: pd.Series[bool], theme: Theme
 
 
 def _points_layout(
-    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float | None, has_list: bool
+    runs: pd.DataFrame, heading: Heading, theme: Theme, sla_h: float, has_list: bool
 ) -> dict[str, Any]:
     """The layout of a point per run: when it was created, and how long it waited."""
     has_unknown = runs["waits_since"].notna().any()
     ticks = {NO_WAIT: "none or<br>unknown" if has_unknown else "no wait"} | TICKS
     longest = np.nanmax([LEAST_POINTS_S, runs["wait"].max() * 1.5])
     across = {"xref": "x domain", "yref": "y", "x0": 0, "x1": 1}
-    beyond = across | {"y0": (sla_h or 0) * 3_600, "y1": 1e20}
+    beyond = across | {"y0": sla_h * 3_600, "y1": 1e20}
     lane = {"y0": NO_WAIT * 0.58, "y1": NO_WAIT * 1.75, "fillcolor": theme.band}
     margin = {"l": 76, "r": LIST_PX if has_list else 24, "t": 4, "b": 76}
     layout = figure_layout(theme, heading, POINTS_PX, margin)

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from runkit.charts.axis import Axis, axis_of, check_zone
-from runkit.charts.bars import SECOND, WAIT, Scene, blocked, scene_of, with_words
+from runkit.charts.axis import Axis, axis_of
+from runkit.charts.bars import LETTERS, WAIT, Scene, blocked, scene_of, with_words
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.heading import Heading, run_heading, runs_heading
 from runkit.charts.hover import with_hover
 from runkit.charts.layout import layout
 from runkit.charts.pair_chart import can_pair, pair_chart
-from runkit.charts.rows import LAYOUTS
+from runkit.charts.rows import agent_rows, tree_rows
 from runkit.charts.selection import MOST_BARS, MOST_ROWS, critical_path, visible_steps
 from runkit.charts.style import chosen_theme, keep_private
 from runkit.charts.traces import DENSE_PX, Picture, durations, legend, traces
 from runkit.errors import UsageError
 from runkit.tables.frames import Frames, frames
-from runkit.tables.validate import FIRST, LAST
+from runkit.text import plural
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 FOLDED_SHARE = 0.5  # of the time: waits that take more are folded by `compress_waits="auto"`
 WHAT_MATTERS = "failed steps, waits, the top level, then the longest"
-DAY = 86_400 * SECOND  # in microseconds; no zone is farther from UTC
-DEFAULT_ROWS = {1: "tree", 2: "pair", 3: "agent", 4: "agent"}  # by the number of runs
+SLA_H = 4
 CHOICES = {
-    "rows": (None, *LAYOUTS, "run"),
-    "time": ("relative", "absolute"),
-    "color": ("agent", "type", "status"),
-    "sort": ("attention", "time", "duration"),
+    "sort": ("attention", "time", "duration", None),
     "group": ("status", "business", "agent", None),
     "compress_waits": ("auto", True, False),
 }
@@ -39,43 +35,38 @@ CHOICES = {
 def gantt(
     source: object,
     *,
-    rows: Literal["tree", "agent", "lanes", "run"] | None = None,
-    time: Literal["relative", "absolute"] = "relative",
-    tz: str = "UTC",
-    compress_waits: bool | Literal["auto"] = "auto",
-    color: Literal["agent", "type", "status"] = "agent",
     depth: int | Literal["auto"] | None = "auto",
-    sort: Literal["attention", "time", "duration"] = "attention",
-    group: Literal["status", "business", "agent"] | None = "status",
-    sla_h: float | None = 4,
+    compress_waits: bool | Literal["auto"] = "auto",
+    sort: Literal["attention", "time", "duration"] | None = None,
+    group: Literal["status", "business", "agent"] | None = None,
+    sla_h: float | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw runs as a Gantt chart.
+    """Draw runs as a Gantt chart; their number decides how.
+
+    One run is a tree of its steps. Two runs stand step by step, or, if they are too large to be matched,
+    agent under agent, as three or four do. More are a fleet, with a row or a point for each run. Times are
+    relative to the start of each run, those of a fleet are in UTC.
 
     Parameters
     ----------
     source
         `Frames`, or anything that `frames()` takes.
-    rows
-        `tree`, a row per step, nested; `agent`, a band per agent; `lanes`, as few rows as do not overlap, so
-        their number is the peak concurrency; `run`, a row per run: the fleet. By default one run is a tree,
-        two are compared step by step, three or four stand agent under agent, more are a fleet.
-    time
-        `relative`, time since each run started, all aligned at 0; or `absolute`, clock times in `tz`.
-    tz
-        An IANA name. Times on the first and last day of the years 1 to 9999 are in UTC.
+    depth
+        Levels of steps to show. `auto` shows a whole tree up to 60 rows, and of a larger one the 60 that
+        matter most: failed steps, waits, the top level, then the longest. None shows all levels. No chart has
+        more than 2,000 bars, chosen in the same order; the figure says how many steps it shows.
     compress_waits
         Whether times in which everything shown waits for a reviewer are folded to a fixed width. `auto` folds
-        them if they take more than half of the width. The axis says "not to scale" there.
-    color
-        What the color of a bar stands for. Failing steps are red in any case.
-    depth
-        Levels of a tree to show. `auto` shows all up to 60 rows, and of more the 60 that matter most: failed
-        steps, waits, the top level, then the longest. None shows all levels. No chart has more than 2,000
-        bars, chosen in the same order; the figure says how many steps it shows.
-    sort, group, sla_h
-        Of a fleet: order of the runs, their groups, and the hours in which a reviewer should answer (None: no
-        band).
+        them if they take more than half of the width, and always where two runs stand step by step. The axis
+        says "not to scale" there.
+    sort
+        Order of the runs of a fleet. None is `attention`: the longest waits first, failed runs newest first;
+        `time`: newest first; `duration`: longest first.
+    group
+        What the rows of a fleet are grouped by. None is `status`.
+    sla_h
+        Hours within which a reviewer should answer, for a fleet. None is 4.
     title
         Replaces the name of the business and the agent.
 
@@ -88,34 +79,35 @@ def gantt(
     Raises
     ------
     UsageError
-        For a word, a title, a time zone or a number that cannot be used, and for a source without runs.
+        For a word, a title or a number that cannot be used, for an argument that does not apply to so many
+        runs, and for a source without runs.
     """
     import plotly.graph_objects as go
 
-    words = {"rows": rows, "time": time, "color": color, "sort": sort, "group": group}
-    _check(depth, title, words | {"compress_waits": compress_waits})
-    check_zone(tz)
+    of_steps: dict[str, object] = {"depth": depth, "compress_waits": compress_waits}
+    of_fleet: dict[str, object] = {"sort": sort, "group": group, "sla_h": sla_h}
+    _check(depth, title, {"sort": sort, "group": group, "compress_waits": compress_waits})
     read = source if isinstance(source, Frames) else frames(source)
-    if read.runs.empty:
+    n_runs = len(read.runs)
+    if not n_runs:
         raise UsageError(
             "There is no run to draw; expected at least one. What was refused is in frames().problems."
         )
-    kind = rows or DEFAULT_ROWS.get(len(read.runs), "run")
-    if kind == "run":
-        return fleet_chart(read, sort=sort, group=group, sla_h=sla_h, tz=tz, title=title)
+
+    if n_runs > len(LETTERS):
+        _refuse(of_steps, "auto", n_runs, f"1 to {len(LETTERS)} runs")
+        hours = SLA_H if sla_h is None else sla_h
+        return fleet_chart(read, sort=sort or "attention", group=group or "status", sla_h=hours, title=title)
+    _refuse(of_fleet, None, n_runs, f"more than {len(LETTERS)} runs")
+
     keep_private()
-    is_pair = len(read.runs) == 2 and kind in ("tree", "pair") and time == "relative"
-    if is_pair and can_pair(read):
-        scene = scene_of(read, time, color, is_tree=False)
-        return pair_chart(scene, depth, compress_waits=bool(compress_waits), title=title, tz=tz)
-    kind = "agent" if kind == "pair" else kind
-    scene = scene_of(read, time, color, is_tree=kind == "tree")
-    axis, tz = _axis(scene, compress_waits, tz)
-    picture = _picture(scene, kind, depth, axis, tz)
+    scene = scene_of(read)
+    if n_runs == 2 and can_pair(read):
+        return pair_chart(scene, depth, compress_waits=bool(compress_waits), title=title)
+    picture = _picture(scene, depth, _axis(scene, compress_waits))
     texts, reach = durations(picture)
     data = [*traces(picture), *texts, *legend(picture)]
-    clock = tz if time == "absolute" else None
-    return go.Figure(data, layout(picture, data, _heading(picture, title), tz=clock, reach=reach))
+    return go.Figure(data, layout(picture, data, _heading(picture, title), reach=reach))
 
 
 def _check(depth: object, title: object, words: dict[str, object]) -> None:
@@ -130,10 +122,20 @@ def _check(depth: object, title: object, words: dict[str, object]) -> None:
         raise UsageError(f"title={title!r} cannot be used; expected text, or None.")
 
 
-def _axis(scene: Scene, compress_waits: bool | str, tz: str) -> tuple[Axis, str]:
-    """The time axis, folded if that is asked for or helps, and its zone; `x0` and `x1` of bars follow it."""
+def _refuse(options: dict[str, object], default: object, n_runs: int, applies_to: str) -> None:
+    """Refuse options that do not apply to a chart of so many runs."""
+    for name, value in options.items():
+        if value != default:
+            raise UsageError(
+                f"{name}={value!r} does not apply to a chart of {plural(n_runs, 'run')}; "
+                f"it is for {applies_to}. Leave it out."
+            )
+
+
+def _axis(scene: Scene, compress_waits: bool | str) -> Axis:
+    """Return the time axis, folded if that is asked for or helps; `x0` and `x1` of bars follow it."""
     bars, runs = scene.bars, scene.runs
-    first = min(0.0, bars["start"].min(), runs["start"].min())
+    first = min(0.0, bars["start"].min())
     last = max(0.0, bars["end"].max(), runs["end"].max())
     least = FOLDED_SHARE * (last - first) if compress_waits == "auto" else 0.0
     waits = bars[bars["kind"] == WAIT]
@@ -143,28 +145,24 @@ def _axis(scene: Scene, compress_waits: bool | str, tz: str) -> tuple[Axis, str]
     axis = axis_of(first, last, folds if is_folded else ())
     bars["x0"] = axis.at(bars["start"].to_numpy())
     bars["x1"] = axis.at(bars["end"].to_numpy())
-    earliest = runs["origin"].min() + first * SECOND
-    latest = runs["origin"].max() + last * SECOND
-    has_zone = earliest > FIRST + DAY and latest < LAST - DAY
-    return axis, tz if has_zone else "UTC"
+    return axis
 
 
-def _picture(scene: Scene, kind: str, depth: int | str | None, axis: Axis, tz: str) -> Picture:
+def _picture(scene: Scene, depth: int | str | None, axis: Axis) -> Picture:
     """Choose what is shown, give each bar its row, and write how many steps are shown if not all are."""
-    bars, n_steps = scene.bars, len(scene.frames.steps)
-    is_tree = kind == "tree"
+    bars, n_steps, is_tree = scene.bars, len(scene.frames.steps), len(scene.runs) == 1
     is_shown = visible_steps(bars, depth, MOST_ROWS if is_tree and depth == "auto" else MOST_BARS)
     shown = scene._replace(bars=bars[is_shown])
-    rows = LAYOUTS[kind](shown)
+    rows = tree_rows(shown) if is_tree else agent_rows(shown)
 
     path, note = [], ""
     if not is_shown.all():
         note = f"{n_steps - int((~is_shown).sum()):,} of {n_steps:,} steps shown"
         note += "" if isinstance(depth, int) else f": {WHAT_MATTERS}"
-    elif len(scene.runs) == 1 and rows.px >= DENSE_PX:
+    elif is_tree and rows.px >= DENSE_PX:
         path = critical_path(shown, axis)
 
-    drawn = with_hover(shown, with_words(shown, shown.bars), tz)
+    drawn = with_hover(shown, with_words(shown, shown.bars))
     has_path = bars["is_critical"].any()
     is_solid = drawn["is_critical"] if has_path else not scene.runs["status"].eq("error").all()
     drawn = drawn.assign(is_solid=drawn["is_failing"] | is_solid)

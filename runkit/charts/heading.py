@@ -10,10 +10,9 @@ import pandas as pd
 from runkit.charts.bars import LETTERS
 from runkit.charts.labels import bold, colored, level, pill, plain, unmarked
 from runkit.style import Theme
-from runkit.tables.frames import status_counts
-from runkit.text import duration, moment, plural, short_id, shorten
+from runkit.text import duration, moment, short_id, shorten
 
-LONGEST = 200  # characters of a title of the user, and of the words on the statuses
+LONGEST = 200  # characters of a title of the user
 NAME = 30  # characters of a name in the line of one of a few runs
 SHOWN_IDLE = 0.05  # of the time that is no waiting: less idle time is not worth a word
 
@@ -52,20 +51,18 @@ def run_heading(run: pd.Series[Any], theme: Theme, failing: object, title: str |
 
 
 def runs_heading(runs: pd.DataFrame, theme: Theme, title: str | None, note: str) -> Heading:
-    """The heading of several runs: a line for each of up to four, else their number by status.
+    """The heading of two to four runs, with a line for each.
 
     The title names the business and the agent that all runs share.
     """
     businesses, agents = runs["business_name"].unique(), runs["agent_name"].unique()
-    is_one_business, is_few = len(businesses) == 1, len(runs) <= len(LETTERS)
+    is_one_business = len(businesses) == 1
     names = _names(title) or (_names(*businesses) if is_one_business else [])
     agent = _names(*agents) if len(agents) == 1 else []
-    number = plural(len(runs), "run") + (" compared" if is_few else "")
+    number = f"{len(runs)} runs compared"
     head = [*names, *agent, number] if names else [number, *agent]
-    lines = [[_totals(runs)]]
-    if is_few:
-        rows = zip(LETTERS, runs.to_dict("records"), strict=False)
-        lines = [_run_line(letter, run, theme, not is_one_business) for letter, run in rows]
+    rows = zip(LETTERS, runs.to_dict("records"), strict=False)
+    lines = [_run_line(letter, run, theme, not is_one_business) for letter, run in rows]
     return heading_of(theme, map(plain, head), *lines, [note])
 
 
@@ -77,16 +74,6 @@ def _run_line(letter: str, run: dict[Any, Any], theme: Theme, has_name: bool) ->
     sure = [level(word, theme, " confidence") for word in _names(run["confidence"])]
     parts[0] = f"{colored(bold(letter), theme.text)}  {parts[0]}"
     return [*parts, pill(run["status"], theme), *sure, _time(run, has_total=False)]
-
-
-def _totals(runs: pd.DataFrame) -> str:
-    """How many runs have which status, and where their time went."""
-    work, waiting = runs["working_s"].sum(), runs["waiting_s"].sum()
-    n_unknown = int(runs["waits_since"].notna().sum())
-    unknown = f", {plural(n_unknown, 'unknown wait')}" if n_unknown else ""
-    return (
-        f"{plain(status_counts(runs), LONGEST)}: {duration(work)} work, {duration(waiting)} waiting{unknown}"
-    )
 
 
 def _names(*words: object) -> list[str]:

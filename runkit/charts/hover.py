@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -17,19 +16,18 @@ MOST_FINDINGS = MOST_VALUES = 3
 LABEL, NAME, FINDING = 60, 40, 50  # characters
 
 
-def with_hover(scene: Scene, bars: pd.DataFrame, tz: str) -> pd.DataFrame:
+def with_hover(scene: Scene, bars: pd.DataFrame) -> pd.DataFrame:
     """Add a text for each bar: name, agent, times, findings, or the answer."""
-    clocks = bars["started_at"].dt.tz_convert(ZoneInfo(tz)).tolist()
     findings = _findings(scene, bars)
     run_names = [f" · {plain(label, LABEL)}" for label in scene.runs["label"]]
     is_one = len(run_names) == 1
     texts = []
-    for bar, when in zip(each(bars), clocks, strict=True):
+    for bar in each(bars):
         run = "" if is_one or bar.is_run else run_names[bar.run]
         lines = [
             bold(plain(bar.label, LABEL)),
             f"{plain(bar.agent_name, NAME)}{run} · {_state(bar)}",
-            f"{_time(bar)} from {duration(bar.start)} {_clock(bar, when)}",
+            f"{_time(bar)} from {duration(bar.start)} {_clock(bar)}",
             *findings.get((bar.run_id, bar.step_id), ()),
             *_values(bar),
         ]
@@ -37,10 +35,11 @@ def with_hover(scene: Scene, bars: pd.DataFrame, tz: str) -> pd.DataFrame:
     return bars.assign(hover=texts)
 
 
-def _clock(bar: Any, when: pd.Timestamp) -> str:
+def _clock(bar: Any) -> str:
     if pd.isna(bar.duration_s):
         return "(not started)"
-    return f"({when.hour:02}:{when.minute:02}:{when.second:02} {when.tzname()})"
+    when = bar.started_at
+    return f"({when.hour:02}:{when.minute:02}:{when.second:02} UTC)"
 
 
 def _time(bar: Any) -> str:

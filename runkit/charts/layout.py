@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.axis import PLOT_PX, array_ticks, clock_ticks, relative_axis
+from runkit.charts.axis import PLOT_PX, relative_axis
 from runkit.charts.bars import WAIT, each, union
 from runkit.charts.heading import Heading
-from runkit.charts.labels import bold, note, plain, width_px
+from runkit.charts.labels import bold, note, width_px
 from runkit.charts.style import LEGEND, SIZE, Trace, base_layout, faded
 from runkit.charts.traces import STUB, Picture, is_stub
 from runkit.style import Theme
@@ -20,7 +20,6 @@ LINE_PX = 22  # a line of the title
 EDGE_PX = 16
 ABOVE_PX = 20  # over the title
 AXIS_PX = 30  # below the rows: the ticks
-DATE_PX = 16  # the second line of clock times, and the axis' title
 LEGEND_PX = 24  # a line of the legend
 FIGURE_PX = 900  # the usual width of a figure, for the legend
 ENTRY_PX = 48  # of an entry of the legend beside its word
@@ -37,31 +36,28 @@ def layout(
     data: list[Trace],
     heading: Heading,
     *,
-    tz: str | None = None,
     above: float | None = None,
     reach: float = 0,
 ) -> dict[str, Any]:
     """The figure's layout.
 
-    `tz`: the axis says the time of day there. `above`: rows over the first one, by default room for the words
-    of waits. `reach`: pixels behind the axis.
+    `above`: rows over the first one, by default room for the words of waits. `reach`: pixels behind the axis.
     """
     rows, waits, absences = picture.rows, _wait_bands(picture), _absences(picture)
     top = -0.5 - (above or (0.15 if waits.empty else STRIP))
     last = rows.n - 0.5 + len(absences)
     entries_px = sum(width_px(trace["name"]) * 0.9 + ENTRY_PX for trace in data if trace["showlegend"])
-    axis_px = AXIS_PX + (2 * DATE_PX if tz else 0)
-    below = axis_px + LEGEND_PX * -int(-entries_px // FIGURE_PX)
+    below = AXIS_PX + LEGEND_PX * -int(-entries_px // FIGURE_PX)
     labels_px = max(map(width_px, rows.texts), default=0) + EDGE_PX
     margin = {"l": labels_px + EDGE_PX, "r": EDGE_PX + round(max(reach, 0)), "b": below}
     area = round((last - top) * rows.px)
     figure = figure_layout(picture.theme, heading, area, margin)
-    figure["meta"]["refines"] = not tz and not picture.axis.folds  # ticks, by a page's zoom
+    figure["meta"]["refines"] = not picture.axis.folds  # ticks, by a page's zoom
     return figure | {
-        "xaxis": _time_axis(picture, tz),
+        "xaxis": _time_axis(picture),
         "yaxis": row_axis(picture.theme, labels_px, rows.ticks, rows.texts) | {"range": [last, top]},
         # The entries are traces of their own, which a click would hide alone.
-        "legend": LEGEND | {"y": -axis_px / area, "itemclick": False, "itemdoubleclick": False},
+        "legend": LEGEND | {"y": -AXIS_PX / area, "itemclick": False, "itemdoubleclick": False},
         "shapes": [*_shaded(picture), *_bands(picture, waits, top)],
         "annotations": [*_wait_words(picture, waits, top), *_fold_words(picture), *absences],
     }
@@ -102,17 +98,12 @@ def row_axis(theme: Theme, labels_px: float, ticks: list[float], texts: list[str
     }
 
 
-def _time_axis(picture: Picture, tz: str | None) -> dict[str, Any]:
-    """The time axis."""
-    axis, title = picture.axis, {}
-    ticks = relative_axis(axis)
-    if tz:
-        origin = pd.Timestamp(picture.scene.runs["origin"].min(), unit="us", tz="UTC")
-        ticks = array_ticks(*clock_ticks(axis, origin, tz))
-        title = {"title": {"text": f"Time of day, {plain(tz)}", "standoff": 4}}
+def _time_axis(picture: Picture) -> dict[str, Any]:
+    """Return the time axis."""
+    axis = picture.axis
     stub = STUB * axis.length * is_stub(picture.bars).any()
     span = [axis.start - 2 * axis.length / PLOT_PX, axis.start + axis.length + stub]
-    return {"range": span, "tickangle": 0, "showgrid": True} | ticks | title
+    return {"range": span, "tickangle": 0, "showgrid": True} | relative_axis(axis)
 
 
 def _shaded(picture: Picture) -> list[dict[str, Any]]:

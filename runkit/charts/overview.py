@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader
 
-from runkit.charts.axis import check_zone
 from runkit.charts.fleet_chart import check_hours, fleet_chart
 from runkit.charts.needs_you import EACH, needs_panels
 from runkit.charts.panel import Panel, bundle, lasting, oldest, show, waited
@@ -72,7 +70,6 @@ class Overview:
     needs_you: Panel
     figure: Figure | None
     frames: Frames
-    tz: str
     _first_needs: Panel
 
     def __repr__(self) -> str:
@@ -87,7 +84,7 @@ class Overview:
         show(bundle(self._html(), repr(self)), self.figure)
 
     def _time(self) -> str:
-        return moment(self.as_of and self.as_of.astimezone(ZoneInfo(self.tz)))
+        return moment(self.as_of)
 
     def _html(self) -> str:
         return TEMPLATES.get_template("overview.html.j2").render(
@@ -108,7 +105,6 @@ def overview(
     *,
     limit: int = 200,
     sla_h: float = 4,
-    tz: str = "UTC",
     progress: bool = True,
 ) -> Overview:
     """Show what is going on: counts, what needs somebody, and the newest runs in one chart.
@@ -121,8 +117,6 @@ def overview(
         How many of a client's runs are read, newest first; the first tile says of how many.
     sla_h
         Hours within which a reviewer should answer.
-    tz
-        An IANA time zone for the times that are shown.
     progress
         Count the runs that are read, when it takes longer than 2 seconds.
 
@@ -134,15 +128,14 @@ def overview(
     Raises
     ------
     UsageError
-        For a `limit`, an `sla_h` or a `tz` that cannot be used, and for what `frames()` refuses.
+        For a `limit` or an `sla_h` that cannot be used, and for what `frames()` refuses.
     ApiError
         If the runs cannot be read.
     """
-    check_zone(tz)
     check_hours(sla_h)
     if not isinstance(source, Client):
         f = source if isinstance(source, Frames) else frames(source, progress=progress)
-        return _overview(f, len(f.runs), sla_h, tz)
+        return _overview(f, len(f.runs), sla_h)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise UsageError(f"limit={limit!r} cannot be used; expected a positive whole number.")
     try:
@@ -151,15 +144,15 @@ def overview(
         log.info("the runs' businesses are not known: %s", error)
     listed = source.runs.list(limit=limit, progress=progress)
     f = frames(source.runs.fetch(listed, progress=progress), progress=progress)
-    return _overview(f, listed.total_count, sla_h, tz, source.host, source.mode)
+    return _overview(f, listed.total_count, sla_h, source.host, source.mode)
 
 
-def _overview(f: Frames, n_all: int | None, sla_h: float, tz: str, *at: str) -> Overview:
+def _overview(f: Frames, n_all: int | None, sla_h: float, *at: str) -> Overview:
     host, mode = at or (None, None)
     as_of = None if f.runs.empty else f.runs["as_of"].max().to_pydatetime()
-    figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, tz=tz, has_list=False)
+    figure = None if f.runs.empty else fleet_chart(f, sla_h=sla_h, has_list=False)
     needs, first = needs_panels(f, (MAX_ROWS, EACH), (MOST_NEEDS, 1))
-    return Overview(host, mode, as_of, tiles(f, n_all, sla_h), needs, figure, f, tz, first)
+    return Overview(host, mode, as_of, tiles(f, n_all, sla_h), needs, figure, f, first)
 
 
 def tiles(f: Frames, n_all: int | None = None, sla_h: float = 4) -> tuple[Tile, ...]:

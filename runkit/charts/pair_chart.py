@@ -46,9 +46,7 @@ def can_pair(frames: Frames) -> bool:
     return 0 < n_a * n_b <= MOST_PAIRS
 
 
-def pair_chart(
-    scene: Scene, depth: int | str | None, *, compress_waits: bool, title: str | None, tz: str
-) -> Figure:
+def pair_chart(scene: Scene, depth: int | str | None, *, compress_waits: bool, title: str | None) -> Figure:
     """Draw two runs; the arguments are those of `gantt`. Each wait of each run is folded to a fixed width."""
     import plotly.graph_objects as go
 
@@ -67,7 +65,7 @@ def pair_chart(
     marks = np.array([-1 if at is None else run[at] for run, at in zip(own, first, strict=True)])
     rows, rule = _place(scene, pairs, marks, n_same, theme)
     bars["is_solid"] = bars["run"] == 0
-    drawn = with_hover(scene, with_words(scene, bars[bars["row"].notna()]), tz)
+    drawn = with_hover(scene, with_words(scene, bars[bars["row"].notna()]))
     longest = max(axes, key=lambda axis: axis.length)
     axis = axis_of(longest.start, longest.start + longest.length)
     shown = scene._replace(bars=drawn.assign(is_critical=False))

@@ -1,9 +1,8 @@
-"""Which row each bar stands in, and what the rows are called: tree, agent or lanes."""
+"""Which row each bar stands in, and what the rows are called: a tree, or bands of agents."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +36,7 @@ class Rows(NamedTuple):
     bands: Bands
 
 
-def tree(scene: Scene) -> Rows:
+def tree_rows(scene: Scene) -> Rows:
     """One row per bar in tree order."""
     bars = scene.bars
     bars["row"] = row = np.arange(len(bars), dtype=float)
@@ -65,7 +64,7 @@ def tree_bands(bars: pd.DataFrame) -> Bands:
     return list(zip(rows[top[groups]], rows[ends[groups]] + 1, strict=True))[::2][:MOST_BANDS]
 
 
-def agent(scene: Scene) -> Rows:
+def agent_rows(scene: Scene) -> Rows:
     """A band per agent, in it one per run, in that as few rows as do not overlap."""
     bars, n_runs = scene.bars, len(scene.runs)
     unit, band = np.unique(bars["agent"] * n_runs + bars["run"], return_inverse=True)
@@ -81,25 +80,9 @@ def agent(scene: Scene) -> Rows:
     labels = []
     for at in chosen:
         name = plain(scene.agents[number[at]], LABEL - 4)
-        if n_runs > 1:
-            letter = LETTERS[run[at]] if n_runs <= len(LETTERS) else run[at] + 1
-            name = f"{bold(name) if is_first[at] else name} · {letter}"
-        labels.append(name)
+        labels.append(f"{bold(name) if is_first[at] else name} · {LETTERS[run[at]]}")
     bands = list(itertools.pairwise(edges))[1::2]
     return Rows(edges[-1], px, BAR_SHARE * px, middle[chosen].tolist(), labels, bands[:MOST_BANDS])
-
-
-def lanes(scene: Scene) -> Rows:
-    """As few rows as do not overlap: their number is the greatest number of steps open at once."""
-    lane = _lanes(np.zeros(len(scene.bars), np.int64), scene.bars)
-    scene.bars["row"] = lane.astype(float)
-    row = np.arange(lane.max(initial=-1) + 1)
-    px, chosen = _labelled(row, row * 0, len(row))
-    labels = [f"Lane {at + 1}" for at in chosen]
-    return Rows(len(row), px, BAR_SHARE * px, row[chosen].tolist(), labels, [])
-
-
-LAYOUTS: dict[str, Callable[[Scene], Rows]] = {"tree": tree, "agent": agent, "lanes": lanes}
 
 
 def _lanes(band: Ints, bars: pd.DataFrame) -> Ints:

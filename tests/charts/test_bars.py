@@ -97,24 +97,13 @@ def test_bars_draw_outside_their_parent_as_they_are():
     assert sorted(zip(drawn.numbers("base"), drawn.numbers("x"), strict=True)) == [(5, 35), (10, 10)]
 
 
-def test_an_unknown_type_has_a_color():
-    """A type that the API may add is drawn, and in the legend."""
-    drawn = draw(run(step("a", 0, 5, type="novelty")), color="type")
-    assert drawn.numbers("x", "other").tolist() == [5]
-    assert drawn.legend[0] == "other"
-
-
 @pytest.mark.parametrize(
     ("option", "hint"),
     [
-        ({"rows": "trees"}, "'tree'"),
-        ({"time": "absolut"}, "'absolute'"),
-        ({"tz": "Europe/Berln"}, "'Europe/Berlin'"),
-        ({"tz": "../etc/passwd"}, "IANA"),
         ({"depth": 0}, "from 1 on"),
-        ({"color": "colour"}, "'agent'"),
         ({"compress_waits": "yes"}, "'auto'"),
         ({"group": "kind"}, "'status'"),
+        ({"sort": "newest"}, "'time'"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_refused(option, hint):
@@ -124,6 +113,25 @@ def test_an_option_that_cannot_be_used_is_refused(option, hint):
         draw(nested(), **option)
     assert f"{name}={given!r}" in str(refused.value)
     assert hint in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("n_runs", "option", "hint"),
+    [
+        (1, {"sort": "attention"}, "1 run; it is for more than 4 runs"),
+        (2, {"group": "agent"}, "2 runs; it is for more than 4 runs"),
+        (4, {"sla_h": 4}, "4 runs; it is for more than 4 runs"),
+        (5, {"depth": None}, "5 runs; it is for 1 to 4 runs"),
+        (6, {"compress_waits": False}, "6 runs; it is for 1 to 4 runs"),
+    ],
+)
+def test_an_option_that_does_not_apply_is_refused(n_runs, option, hint):
+    """The error names the option, the number of runs and those it is for."""
+    [(name, given)] = option.items()
+    runs = [run(step("a"), run_id=f"r{number}") for number in range(n_runs)]
+    with pytest.raises(UsageError) as refused:
+        draw(runs, **option)
+    assert f"{name}={given!r} does not apply to a chart of {hint}" in str(refused.value)
 
 
 def test_no_runs_cannot_be_drawn():

@@ -70,13 +70,6 @@ def test_a_title_of_ones_own_replaces_the_names():
     assert drawn.title.startswith("Acme & Co · ✓ Completed 40 min 59 s")
 
 
-def test_many_runs_have_one_sentence():
-    """They are counted by status and their time is added up."""
-    runs = [run(step("a", 0, 60), question("q", 60, 90), run_id=f"r{n}", end=90) for n in range(6)]
-    title = draw(runs, rows="agent").title
-    assert title == "6 runs · CIP Orchestrator 6 completed: 6 min work, 3 min waiting"
-
-
 def test_each_bar_says_how_long_it_took():
     """Its duration stands at its end."""
     drawn = draw(run(step("a", 0, 10), step("b", 10, 55), end=55))
@@ -168,14 +161,12 @@ def test_an_open_step_ends_in_a_stub_and_says_so():
     assert draw(run(step("a", 0, None))).durations[0].endswith("no end recorded")
 
 
-def test_color_follows_agent_type_or_status():
+def test_color_follows_the_agent():
     """The run's own agent has the first color, others follow; beyond six they share one."""
     agents = [step(f"{n}", n, n + 1, agent=f"agent_{n}") for n in range(9)]
     source = run(*agents, step("x", 20, 30, type="output"))
     assert draw(source).legend[:2] == ["CIP Orchestrator", "Agent 0"]
     assert "Other agents" in draw(source).legend
-    assert draw(source, color="type").legend[:2] == ["activity", "output"]
-    assert draw(source, color="status").legend[0] == "completed"
 
 
 def test_a_reader_who_points_at_a_step_sees_what_it_found():

@@ -69,31 +69,24 @@ def test_three_runs_stand_agent_under_agent():
 
 
 def test_many_runs_are_a_fleet():
-    """Five runs are drawn as by `rows="run"`, with its options."""
-    runs = [two_agents(f"run{number}") for number in range(5)]
-    assert draw(runs).json == draw(runs, rows="run").json
-    assert draw(runs, sort="duration", group=None, sla_h=1).json != draw(runs).json
-
-
-def test_lanes_are_the_peak_concurrency():
-    """As few rows as do not overlap."""
-    drawn = draw(two_agents(), rows="lanes")
-    assert list(drawn.rows) == ["Lane 1", "Lane 2", "Lane 3"]
+    """Five runs have a row each, in the order, the groups and with the hours that are chosen."""
+    runs = [
+        run(step("a", 0, n), question("q", n, 20 + n), run_id=f"run{n}", start=-n, end=20 + n)
+        for n in range(5)
+    ]
+    ids = [f"run{n}" for n in range(5)]
+    assert draw(runs, sort="attention", group="status", sla_h=4).json == draw(runs).json
+    for sort, order in (("time", ids), ("duration", ids[::-1])):
+        drawn = draw(runs, sort=sort)
+        assert [label[-4:] for label in sorted(drawn.rows, key=drawn.rows.get)][1:] == order
+    assert "CIP Orchestrator 5" in draw(runs, group="agent").rows
+    assert draw(runs, sla_h=1).layout["shapes"][0]["x0"] == 3_600
 
 
 def test_a_group_stands_over_what_it_holds():
-    """Of two steps that start together, the outer one has the upper lane."""
-    drawn = draw(run(step("a", 0, 10, steps=[step("b", 0, 5)])), rows="lanes")
-    assert drawn.numbers("y", GROUP).tolist() == [0]
-
-
-def test_a_tree_of_several_runs_has_a_row_for_each_run():
-    """The rows of each run follow its own."""
-    drawn = draw([two_agents("r"), two_agents("s"), two_agents("t")], rows="tree")
-    assert drawn.rows["A CIP Orchestrator · r"] == 0
-    assert drawn.rows["B CIP Orchestrator · s"] == 4
-    [shaded] = drawn.layout["shapes"]
-    assert shaded["path"] == "M-2,-0.5H3V3.5H-2ZM-2,7.5H3V11.5H-2Z"
+    """Of two steps of an agent that start together, the outer one has the upper row."""
+    nested = [run(step("a", 0, 10, steps=[step("b", 0, 5)]), run_id=run_id) for run_id in "rst"]
+    assert draw(nested).numbers("y", GROUP).tolist() == [0, 2, 4]
 
 
 def test_a_run_without_steps_keeps_a_row():
@@ -169,11 +162,11 @@ def test_depth_says_how_much_of_a_tree_is_shown():
     assert "21 of 221 steps shown" in top.title
 
 
-@pytest.mark.parametrize("rows", ["tree", "agent", "lanes"])
-def test_labels_stand_apart_however_many_rows(rows):
+@pytest.mark.parametrize("n_runs", [1, 3])
+def test_labels_stand_apart_however_many_rows(n_runs):
     """Rows get lower in a figure of bounded height, and labels fewer."""
-    steps = [step(f"{n}", 0, 1, agent=f"agent {n}") for n in range(1_000)]
-    drawn = draw(run(*steps), rows=rows, depth=None)
+    steps = [step(f"{n}", 0, 1, agent=f"agent {n}") for n in range(600)]
+    drawn = draw([run(*steps, run_id=f"r{number}") for number in range(n_runs)], depth=None)
     places = sorted(drawn.rows.values())
     n_rows = drawn.layout["yaxis"]["range"][0] + 0.5
     px = min(ROW_PX, MOST_PX / n_rows)
@@ -185,11 +178,11 @@ moments = st.integers(0, 9)
 spans = st.lists(st.tuples(moments, moments, st.sampled_from("xyz")), min_size=1, max_size=12)
 
 
-@given(spans, st.sampled_from(["agent", "lanes"]))
-def test_bars_of_a_row_never_overlap(parts, rows):
-    """In bands and in lanes, no two bars cover the same instant of a row, and no row is empty."""
+@given(spans)
+def test_bars_of_a_row_never_overlap(parts):
+    """In bands of agents, no two bars cover the same instant of a row, and no row is empty."""
     steps = [step(f"{n}", min(a, b), max(a, b), agent=who) for n, (a, b, who) in enumerate(parts)]
-    drawn = draw(run(*steps), rows=rows)
+    drawn = draw([run(*steps, run_id=run_id) for run_id in "rst"])
     covered = [
         (row, second)
         for row, start, length in zip(*(drawn.numbers(key) for key in ("y", "base", "x")), strict=True)

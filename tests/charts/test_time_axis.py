@@ -1,18 +1,16 @@
-"""The time axis: true labels, relative or by the clock, with waits as they are or folded."""
+"""The time axis: true labels, with waits as they are or folded."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drawn import WAIT, draw
-from runkit.charts.axis import axis_of, clock_ticks, relative_ticks
+from runkit.charts.axis import axis_of, relative_ticks
 from support import at, question, run, step
 
-MARCH = pd.Timestamp("2026-03-27", tz="UTC")
 NIGHT = 14 * 3600
 DAY = 86_400
 
@@ -31,52 +29,13 @@ def overnight(run_id="r", wait=NIGHT, **more):
 
 def test_relative_time_starts_at_zero_for_every_run():
     """Runs of different days are aligned at their starts."""
-    first, second = (
-        run(step("a", 5, 10)),
-        run(step("b", DAY + 5, DAY + 10), run_id="s", start=DAY, end=DAY + 100),
-    )
-    drawn = draw([first, second], rows="agent")
-    assert drawn.numbers("base").tolist() == [5, 5]
+    runs = [
+        run(step("a", day + 5, day + 10), run_id=f"{day}", start=day, end=day + 100)
+        for day in (0, DAY, 9 * DAY)
+    ]
+    drawn = draw(runs)
+    assert drawn.numbers("base").tolist() == [5, 5, 5]
     assert drawn.layout["xaxis"]["range"] == pytest.approx([-1 / 3, 100])
-
-
-def test_absolute_time_keeps_the_days_apart():
-    """The axis is in seconds since the first start, labelled with clock times and dates."""
-    first, second = (
-        run(step("a", 5, 10)),
-        run(step("b", DAY + 5, DAY + 10), run_id="s", start=DAY, end=DAY + 100),
-    )
-    drawn = draw([first, second], time="absolute")
-    assert drawn.numbers("base").tolist() == [5, DAY + 5]
-    assert drawn.ticks["12:00<br>Feb 3, 2026"] == 2 * 3600
-    assert drawn.ticks["00:00<br>Feb 4, 2026"] == 14 * 3600
-
-
-def test_clock_times_are_those_of_the_zone():
-    """The same instant has another label in another zone, and the axis names the zone."""
-    drawn = draw(run(step("a", 0, 600), end=600), time="absolute", tz="America/New_York")
-    assert drawn.ticks["05:00<br>Feb 3, 2026"] == 0
-    assert drawn.layout["xaxis"]["title"]["text"] == "Time of day, America/New_York"
-    assert "05:00:00 EST" in drawn.hover[0]
-
-
-def test_midnights_are_those_of_the_calendar():
-    """Over a change of the clocks, days are 23 hours long and ticks still stand at midnight."""
-    places, texts = clock_ticks(axis_of(0, 6 * DAY), MARCH, "UTC")
-    assert (places[1] - places[0], texts[0]) == (DAY, "Mar 27, 2026")
-    places, texts = clock_ticks(axis_of(0, 6 * DAY), MARCH, "Europe/Berlin")
-    assert 23 * 3600 in np.diff(places).tolist()
-
-
-@pytest.mark.parametrize(
-    ("tz", "day"), [("America/Sao_Paulo", "2018-11-04"), ("America/Havana", "2025-11-02")]
-)
-@pytest.mark.parametrize("length", [5 * DAY, 20_000])
-def test_a_day_without_midnight_or_with_two_has_ticks(tz, day, length):
-    """Where the clocks change at midnight, the day still begins once."""
-    start = pd.Timestamp(day, tz="UTC") - pd.Timedelta("4h")
-    _, texts = clock_ticks(axis_of(0, length), start, tz)
-    assert len(texts) == len(set(texts)) >= 4
 
 
 @pytest.mark.parametrize("length", [0.02, 0.7, 3, 9, 100, 5_000, 1e5, 3e6, 1e8, 1e10])
@@ -118,11 +77,10 @@ def test_an_overnight_wait_does_not_flatten_the_run():
 
 
 def test_ticks_begin_again_behind_a_fold():
-    """As time since its end; clock times stay true."""
+    """As time since its end."""
     drawn = draw(overnight(wait=NIGHT))
     end = 120 + drawn.numbers("x", WAIT)[0]
     assert drawn.ticks["+1 min"] == pytest.approx(end + 60)
-    assert "00:02<br>Feb 4, 2026" in draw(overnight(), time="absolute").ticks
 
 
 @pytest.mark.parametrize(("wait", "is_folded"), [(100, False), (250, True)])
@@ -144,7 +102,7 @@ def test_work_during_a_wait_is_not_folded():
 def test_a_wait_is_folded_only_where_all_runs_are_blocked():
     """On a shared axis, a run that works keeps its time; one that is over does not hold the fold up."""
     long = run(step("x", 0, 20_000), run_id="s", end=20_000)
-    drawn = draw([overnight(), long], rows="agent", compress_waits=True)
+    drawn = draw([overnight(), long, run(step("z", 0, 9), run_id="t", end=9)], compress_waits=True)
     assert 20_000 in drawn.numbers("x").tolist()
     assert drawn.notes == ["not to scale"]
 

@@ -251,7 +251,7 @@ def test_no_screen_calls_an_unknown_wait_0() -> None:
         repr(f),
         repr(runkit.overview(f)),
         runkit.gantt(f).layout.title.text,
-        runkit.gantt(f, rows="run").to_json(),
+        runkit.gantt([source | {"id": f"r{number}"} for number in range(5)]).to_json(),
         repr(runkit.one_run.in_short(f)),
         repr(runkit.one_run.people(f).sentence),
         repr(runkit.fleet.in_short(f).sentence),

@@ -46,11 +46,11 @@ def words(figure: Any) -> str:
     return json.dumps([layout.get("title"), layout.get("annotations")], ensure_ascii=False)
 
 
-@pytest.mark.parametrize("rows", ["tree", "agent", "lanes"])
-def test_bars_stand_where_the_steps_were(rows: Any) -> None:
+@pytest.mark.parametrize("n_runs", [1, 2, 3])
+def test_bars_stand_where_the_steps_were(n_runs: int) -> None:
     """In seconds since the run started, to the millisecond; a step's bar is as long as it took."""
     steps = [step("a", 8, 22.25), step("p", 30, 80, steps=[step("b", 40.5, 69.125)])]
-    figure = runkit.gantt(run(*steps, start=5), rows=rows)
+    figure = runkit.gantt([run(*steps, start=5, run_id=f"r{number}") for number in range(n_runs)])
     assert {(3, 14.25), (35.5, 28.625)} <= bars(figure)
 
 
@@ -64,9 +64,10 @@ def test_a_chart_that_leaves_steps_out_says_so() -> None:
 
 def test_hostile_text_is_no_link_in_a_chart() -> None:
     """Labels, agents and statuses: plotly reads texts as HTML, and what stands between two $ as a formula."""
-    source = run(step("a", label=HOSTILE, agent=HOSTILE), status=HOSTILE, agent=HOSTILE, run_id=HOSTILE)
-    for rows in ("tree", "agent", "run"):
-        figure = drawn(runkit.gantt(source, rows=rows))
+    steps = step("a", label=HOSTILE, agent=HOSTILE)
+    for n_runs in (1, 2, 3, 5):
+        runs = [run(steps, status=HOSTILE, agent=HOSTILE, run_id=f"{n}{HOSTILE}") for n in range(n_runs)]
+        figure = drawn(runkit.gantt(runs))
         del figure["layout"]["meta"]  # words for screen readers, which plotly does not draw
         shown = json.dumps(figure)
         assert "evil.example" in shown

@@ -127,7 +127,7 @@ def drawn(texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         for panel in panels:
             panel(one)._ipython_display_()
     title = "".join(texts.values())[:200]
-    shown += [runkit.gantt(f, rows=rows, title=title) for rows in ("tree", "agent", "lanes", "run")]
+    shown += [runkit.gantt(runs[:n_runs], title=title) for n_runs in (1, 2, 3, None)]
     return shown
 
 

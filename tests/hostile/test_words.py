@@ -126,14 +126,12 @@ def check_exhibits(exhibits: Iterator[Panel], displayed: list[Any]) -> None:
             check_strings(one.to_plotly_json())
 
 
-@pytest.mark.parametrize("rows", ["tree", "agent", "lanes", "run"])
-def test_gantt_charts(rows: str) -> None:
+@pytest.mark.parametrize("n_runs", [1, 2, 3, None])
+def test_gantt_charts(n_runs: int | None) -> None:
     """Each way to draw runs."""
-    runs = runkit.frames(hostile_runs(PAYLOADS))
-    for options in ({}, {"compress_waits": True, "time": "absolute"}):
-        drawn = runkit.gantt(runs, rows=rows, **options).to_plotly_json()
-        check_strings(drawn)
-        check_text(drawn["layout"]["meta"]["alt"])
+    drawn = runkit.gantt(hostile_runs(PAYLOADS)[-n_runs if n_runs else None :]).to_plotly_json()
+    check_strings(drawn)
+    check_text(drawn["layout"]["meta"]["alt"])
 
 
 def test_titles() -> None:
