@@ -171,7 +171,6 @@ def _report_options(add: Add) -> None:
     add("--title", help="title of the report")
     add("--classification", metavar="WORD", help="a word at the top of each page, such as Internal")
     add("--prepared-by", metavar="NAME", help="who prepared the report")
-    add("--sign-off", action="append", default=[], metavar="ROLE", help="a line to sign; repeatable")
 
 
 def _export_options(add: Add) -> None:
@@ -388,7 +387,7 @@ def report(arguments: argparse.Namespace) -> int:
     output_paths(arguments.output)
     # all arguments are checked before anything is fetched
     templates.find_template(arguments.template)
-    names = ("template", "title", "classification", "prepared_by", "sign_off")
+    names = ("template", "title", "classification", "prepared_by")
     options = {name: getattr(arguments, name) for name in names}
     done = runkit.report(_source(arguments), arguments.output, redact=policy, **options)
     say(done, file=sys.stdout)

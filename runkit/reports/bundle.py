@@ -109,7 +109,6 @@ class Labels(NamedTuple):
     title: str = ""
     classification: str = ""
     prepared_by: str = ""
-    sign_off: str = ""  # a role on each line
 
 
 NO_LABELS = Labels()

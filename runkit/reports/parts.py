@@ -41,7 +41,6 @@ __all__ = [
     "problems",
     "questions",
     "results",
-    "sign_off",
     "slowest_steps",
     "what_happened",
 ]
@@ -343,8 +342,3 @@ def actions(data: ReportData) -> Part | None:
 def problems(data: ReportData) -> Part | None:
     """Count what is wrong with the data, by kind; None if nothing is."""
     return table_part(fleet.problems(data.frames).table)
-
-
-def sign_off(data: ReportData) -> Part | None:
-    """Show a line to sign for each role that `runkit.report(sign_off=…)` names."""
-    return Part("sign_off", roles=data.labels.sign_off.split("\n")) if data.labels.sign_off else None

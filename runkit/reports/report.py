@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,7 +69,6 @@ def report(
     title: str | None = None,
     classification: str | None = None,
     prepared_by: str | None = None,
-    sign_off: Sequence[str] = (),
     actions: pd.DataFrame | None = None,
     progress: bool = True,
 ) -> Report:
@@ -97,8 +96,6 @@ def report(
         A word at the top of each page, such as "Internal".
     prepared_by
         Who prepared the report.
-    sign_off
-        Roles, such as "Reviewed by"; each gets a line to sign at the end of the case file.
     actions
         The frame of `runkit.actions()` on these runs; the report then shows what was done. It is masked, too.
     progress
@@ -123,7 +120,7 @@ def report(
 
     html_path, notebook_path = output_paths(path)
     masker = make_masker(redact)
-    labels = _labels(title, classification, prepared_by, sign_off)
+    labels = _labels(title, classification, prepared_by)
     if actions is not None and "effects" not in getattr(actions, "columns", ()):
         raise UsageError(f"actions={brief(actions)}; expected the frame of runkit.actions(), or None.")
     selected = templates.find_template(template) if template is not None else None
@@ -163,13 +160,10 @@ def report(
     )
 
 
-def _labels(title: object, classification: object, prepared_by: object, sign_off: object) -> Labels:
+def _labels(title: object, classification: object, prepared_by: object) -> Labels:
     """Check the labels, and put each on one line. Raises `UsageError`."""
-    if isinstance(sign_off, str) or not isinstance(sign_off, Sequence):
-        raise UsageError(f"sign_off={brief(sign_off)} is invalid; expected a list of roles.")
     texts = {"title": title, "classification": classification, "prepared_by": prepared_by}
-    lines = {name: _label(name, text) for name, text in texts.items() if text is not None}
-    return Labels(**lines, sign_off="\n".join(_label("sign_off", role) for role in sign_off))
+    return Labels(**{name: _label(name, text) for name, text in texts.items() if text is not None})
 
 
 def _label(name: str, text: object) -> str:

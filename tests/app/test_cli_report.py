@@ -66,25 +66,14 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[runkit.Frames, dict[
 def test_report_of_a_file(tmp_path: Path, served: dict[str, str], reported: Any) -> None:
     """What `fetch` wrote becomes a report without a client; all options go on."""
     run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    words = (
-        "--template",
-        "fleet",
-        "--classification",
-        "Internal",
-        "--prepared-by",
-        "Ana",
-        "--sign-off",
-        "Lead",
-    )
+    words = ("--template", "fleet", "--classification", "Internal", "--prepared-by", "Ana")
     done = run("report", "runs.ndjson", *words, "-o", "fleet.html", cwd=tmp_path)
     assert (done.returncode, done.stdout[:11]) == (0, "fleet.html "), done.stderr
     [(f, options)] = reported
     assert len(f.runs) == 6
     assert f.read_from[0].startswith("127.0.0.1:")
-    assert [options[name] for name in ("template", "classification", "prepared_by", "sign_off")] == [
-        *("fleet", "Internal", "Ana"),
-        ["Lead"],
-    ]
+    names = ("template", "classification", "prepared_by")
+    assert [options[name] for name in names] == ["fleet", "Internal", "Ana"]
 
 
 def test_a_report_of_incomplete_data_says_so(tmp_path: Path, reported: Any) -> None:
