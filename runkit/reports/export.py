@@ -1,9 +1,9 @@
-"""Convert an executed notebook to one HTML page: offline, with folded code, and safe for hostile content.
+"""Convert an executed notebook to one HTML page: offline, without its code, and safe for hostile content.
 
-nbconvert renders Markdown and highlights the code, nh3 sanitizes HTML, and `runkit.charts.page` builds the
-page. Each output is shown in one format: plotly figure, picture, HTML, or text. Markdown and LaTeX
-outputs are shown as source text, because text of an agent is not typeset. SVG and JavaScript are not shown;
-their text alternative is. A picture in Markdown is shown as its alt text.
+nbconvert renders Markdown, nh3 sanitizes HTML, and `runkit.charts.page` builds the page. Each output is
+shown in one format: plotly figure, picture, HTML, or text. Markdown and LaTeX outputs are shown as source
+text, because text of an agent is not typeset. SVG and JavaScript are not shown; their text alternative is. A
+picture in Markdown is shown as its alt text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import nbformat
 import nh3
 from jinja2 import Environment, FileSystemLoader
-from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from plotly.offline import get_plotlyjs
@@ -187,12 +186,7 @@ def _console(text: str) -> Markup:
     return Markup(visible(ansi2html(text)))  # noqa: S704
 
 
-def _highlight(code: str) -> Markup:
-    return Markup(visible(Highlight2HTML()(code)))  # noqa: S704 - pygments escapes
-
-
 _ENVIRONMENT = Environment(loader=FileSystemLoader(_STATIC), autoescape=True, finalize=esc)
 _ENVIRONMENT.globals |= {"mime_types": MIME_TYPES, "plotly": PLOTLY}
-_ENVIRONMENT.filters |= {"clean": clean, "console": _console, "highlight": _highlight}
-_ENVIRONMENT.filters |= {"figure": _figure, "wide": wide}
+_ENVIRONMENT.filters |= {"clean": clean, "console": _console, "figure": _figure, "wide": wide}
 _TEMPLATE: Any = _ENVIRONMENT.get_template("report.html.j2").module

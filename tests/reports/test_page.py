@@ -65,23 +65,6 @@ def test_the_ground_is_the_readers(opened, view):
 
 
 @pytest.mark.browser
-def test_code_is_hidden_until_it_is_asked_for(made, open_file):
-    """A button shows all code and hides it again, and says which it is; it works by keyboard."""
-    page = open_file(made("run").report.html).page
-    code, button = page.locator(".code"), page.get_by_role("button", name="Show the code")
-    assert code.count() >= 10
-    shown = [False]
-    for key in ("Enter", "Space"):
-        assert all(one.is_visible() == shown[-1] for one in code.all())
-        assert button.get_attribute("aria-pressed") == str(shown[-1]).lower()
-        button.press(key)
-        shown.append(not shown[-1])
-    assert not code.first.is_visible()
-    button.click()
-    assert "runkit.report_data" in page.locator(".code:visible").all_inner_texts()[1]
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_the_contents_link_to_every_part(opened, template):
     """Each second-level heading once, in order, by an anchor that is there."""
@@ -193,7 +176,7 @@ def test_it_prints(made, open_file):
     head = page.locator(".running-head")
     assert head.inner_text() == page.title()
     assert head.evaluate("e => getComputedStyle(e).position") == "fixed"  # so it is on each page
-    for hidden in ("nav", ".tools", ".modebar", ".code"):
+    for hidden in ("nav", ".modebar"):
         assert page.locator(f"{hidden}:visible").count() == 0
     widths = page.locator(".runkit-figure svg.main-svg").evaluate_all("all => all.map(e => e.clientWidth)")
     assert set(widths) == {872}  # the style scales it to the width of A4
@@ -346,7 +329,7 @@ def test_nothing_hides_in_the_page(hostile, name):
 @pytest.mark.browser
 @pytest.mark.parametrize("name", HOSTILE_REPORTS)
 def test_hostile_text_becomes_no_element(hostile, name):
-    """No form, frame, picture, base or refresh, no handler, and no id but of headings and the button."""
+    """No form, frame, picture, base or refresh, no handler, and no id but of headings."""
     _, seen = hostile(name)
     assert seen.page.locator("form, input, iframe, object, embed, base, main img, link").count() == 0
     metas = seen.page.locator("meta[http-equiv]").all()
@@ -355,7 +338,7 @@ def test_hostile_text_becomes_no_element(hostile, name):
     named = seen.page.evaluate(f"{mine}.flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))")
     assert named == []
     ids = seen.page.evaluate(f"{mine}.map(e => e.id).filter(Boolean)")
-    assert all(re.fullmatch(r"part-\d+|show-code", one) for one in ids)
+    assert all(re.fullmatch(r"part-\d+", one) for one in ids)
 
 
 @pytest.mark.browser

@@ -109,7 +109,7 @@ def test_the_policy_lists_every_script_by_its_hash(made, template):
     scripts = re.findall("<script>(.*?)</script>", page, re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
     assert rules["script-src"] == [f"'sha256-{one}'" for one in hashes]
-    assert len(scripts) == 4  # plotly.js, its drawing, wide tables, the button
+    assert len(scripts) == 4  # plotly.js, its drawing, wide tables, printing
     assert page.count("<script") == 4 + page.count('<script type="application/json">')
     for name in ("default-src", "connect-src", "form-action", "base-uri"):
         assert rules[name] == ["'none'"]

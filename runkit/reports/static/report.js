@@ -1,11 +1,4 @@
 (() => {
-  const button = document.getElementById("show-code");
-  const cells = document.getElementsByClassName("code");
-  button.addEventListener("click", () => {
-    const isShown = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", isShown);
-    for (const cell of cells) cell.hidden = !isShown;
-  });
   const pagePx = 980; // of a page: Letter between its margins, below the running head and two headings, / 0.77
   const rowTexts = ".ytick text, .textpoint text";
   // A figure that is taller than a page, in slices that are cut between two rows.
