@@ -5,21 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from runkit.charts.panel import Panel, agent_titles, counts, panel_of, percent, words_of
-from runkit.charts.stacked_bars import cross, stacked_bars
+from runkit.charts.panel import Panel, counts, panel_of, percent, words_of
 from runkit.contract import CONFIDENCES, TIERS
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
-from runkit.text import plural, short_id
+from runkit.text import plural
 
 ORIGINS = ("output", "step", "proposal")  # the order in which a reader wants them
 ARTIFACT = ["run_id", "artifact_no"]
 STEP_KEY = ["run_id", "step_id"]
-SOURCE = ["source_name", "source_tier"]
 MATCHED = ["match", "agent", "title_a", "confidence_a", "title_b", "confidence_b"]
-LEVELS = [*CONFIDENCES, "other level", "no level"]
-MOST_RUN_IDS = 3  # of the runs with unsure artifacts
 
 
 def findings_of(f: Frames) -> pd.DataFrame:
@@ -160,92 +156,3 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
     table["agent"] = table["agent_a"].fillna(table["agent_b"])
     order = is_so["only in A"] + 2 * is_so["only in B"]
     return table.iloc[np.argsort(order, kind="stable")][MATCHED].reset_index(drop=True)
-
-
-def confidence(f: Frames) -> Panel:
-    """Show findings and outputs by agent and confidence.
-
-    Parameters
-    ----------
-    f
-        Frames of any number of runs.
-
-    Returns
-    -------
-    Panel
-        `run_ids` has the newest three of the runs with low confidence or a word that is not documented.
-    """
-    rows = findings_of(f).merge(f.runs[["run_id", "created_at"]], on="run_id")
-    rows = rows.sort_values("created_at", ascending=False, kind="stable")
-    level = rows["confidence"].where(rows["confidence"].isin(CONFIDENCES), "other level")
-    level = level.where(rows["confidence"].notna(), "no level").astype(pd.CategoricalDtype(LEVELS))
-    kind = is_output(rows).map({True: "output", False: "finding"}).astype("str")
-    rows = rows.assign(kind=kind, level=level)
-    keys = ["kind", "agent", "level", "confidence"]
-    by = rows.groupby(keys, dropna=False, observed=True)["run_id"]
-    table = by.agg(n_artifacts="size", n_runs="nunique", run_ids=_few_ids).reset_index()
-    of_agent = table.groupby(["kind", "agent"], dropna=False)["n_artifacts"].transform("sum")
-    table.insert(5, "artifacts_percent", (100 * table["n_artifacts"] / of_agent).round(1))
-    is_unsure = table["level"].isin(["low", "other level"])
-    table["run_ids"] = table["run_ids"].where(is_unsure).astype("str")
-    n_high = kind[level == "high"].value_counts()
-    shares = []
-    for word, n_all in kind.value_counts().items():
-        n = n_high.get(word, 0)
-        shares.append(f"{n:,} of {plural(n_all, str(word))} ({percent(n, n_all)})")
-    sentence = f"High confidence: {', '.join(shares)}."
-    names = kind.str.capitalize() + "s: " + agent_titles(rows["agent"]).fillna(MISSING)
-    bars = cross(names, level, LEVELS)
-    notes = [f"{row['high']:,} of {row.sum():,} high" for _, row in bars.iterrows()]
-    table, figure = table.drop(columns="level"), stacked_bars(bars, notes, "artifacts")
-    return panel_of("Confidence", sentence, table, figure, n=len(rows), what="findings")
-
-
-def _few_ids(run_ids: pd.Series[str]) -> str:
-    ids = run_ids.unique().tolist()
-    more = [f"{len(ids) - MOST_RUN_IDS:,} more"] if len(ids) > MOST_RUN_IDS else []
-    return ", ".join([*map(short_id, ids[:MOST_RUN_IDS]), *more])
-
-
-def sources(f: Frames) -> Panel:
-    """Show in how many runs findings rest on each source, and how sure they are.
-
-    Parameters
-    ----------
-    f
-        Frames of any number of runs.
-
-    Returns
-    -------
-    Panel
-        A row for each name and tier; outputs are left out, as they repeat findings. A finding that rests on
-        several sources counts for each of them, and once for a source that it names twice.
-    """
-    rows = findings_of(f)
-    rows = rows[~is_output(rows)]
-    used = f.sources.merge(rows[[*ARTIFACT, "confidence"]], on=ARTIFACT)
-    used["is_high"] = used["confidence"].eq("high").fillna(False).astype(bool)
-    hosts = used.groupby(SOURCE, dropna=False)["host"].agg(n_hosts="nunique", host="first")
-    by = used.drop_duplicates([*ARTIFACT, *SOURCE]).groupby(SOURCE, dropna=False)
-    table = by.agg(
-        n_runs=("run_id", "nunique"),
-        n_findings=("run_id", "size"),
-        n_high=("is_high", "sum"),
-    )
-    table = table.join(hosts)
-    table = table.sort_values(["n_runs", "n_findings"], ascending=False, kind="stable").reset_index()
-    n_of = used.drop_duplicates([*ARTIFACT, "source_name", "url"]).groupby(ARTIFACT).size()
-    n_single = int((n_of == 1).sum())
-    tiers = used.drop_duplicates([*ARTIFACT, "source_tier"])["source_tier"]
-    sentence = (
-        f"{plural(len(rows), 'finding')} on {plural(len(table), 'source')}; "
-        f"findings by tier: {counts(tiers)}; "
-        f"{n_single:,} ({percent(n_single, len(rows))}) on one source only, "
-        f"{len(rows) - len(n_of):,} on none."
-    )
-    tier = table["source_tier"].where(table["source_tier"].isin(TIERS), "other tier")
-    bars = pd.DataFrame({word: table["n_runs"].where(tier.eq(word), 0) for word in (*TIERS, "other tier")})
-    bars.index = table["source_name"].map(words_of)
-    notes = [plural(n, "run") for n in table["n_runs"]]
-    figure = stacked_bars(bars, notes, "runs with findings on it")
-    return panel_of("Sources", sentence, table, figure, n=len(rows), what="findings")

@@ -1,4 +1,4 @@
-"""Where the time of many runs went: their budget, their waits, their slowest and their failed steps."""
+"""Where the time of many runs went: their waits, their slowest and their failed steps."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runkit.charts.panel import Panel, agent_titles, lasting, panel_of, percent
+from runkit.charts.panel import Panel, agent_titles, lasting, panel_of
 from runkit.charts.run_time import PARTS, step_names
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
-from runkit.contract import FINAL_STATUSES
-from runkit.style import MISSING
 from runkit.tables.frames import Frames, is_wait
 from runkit.text import plural, run_label
 
@@ -25,7 +23,6 @@ BOUNDS = (
 BUCKETS = 6
 SLOWEST = 15  # kinds of steps
 KIND = ["agent", "name"]
-OF_AGENT = "runs of agent"
 SPENT = ["duration_s", *PARTS]
 ASKED = ["n_answered", "n_pending", "n_lapsed"]
 NOT_KNOWN = "not known"
@@ -43,55 +40,6 @@ def spread(by: Any) -> pd.DataFrame:
             "total_s": by.sum(),
         }
     )
-
-
-def budget(f: Frames) -> Panel:
-    """Show working, waiting and idle time: of a typical ended run, of all ended and open runs, and by agent.
-
-    Parameters
-    ----------
-    f
-        Frames of any number of runs.
-
-    Returns
-    -------
-    Panel
-        The first two rows are medians and 90th percentiles over ended runs, which do not add up. Open runs
-        are measured until they were read; runs without steps have no budget and are left out.
-    """
-    runs = f.runs[f.runs["working_s"].notna()]
-    is_ended = runs["status"].isin(FINAL_STATUSES)
-    ended = runs.loc[is_ended, SPENT]
-    still_open = runs.loc[~is_ended, SPENT]
-    median, sums = ended.median(), ended.sum()
-    groups = {
-        "median ended run": median,
-        "p90 of ended runs": ended.quantile(0.9),
-        "ended runs": sums,
-        "open runs": still_open.sum(),
-    }
-    all_runs = pd.DataFrame(groups).T.rename_axis("group").reset_index()
-    all_runs["n_runs"] = [len(ended)] * 3 + [len(still_open)]
-    by = runs.groupby("agent", dropna=False)[SPENT]
-    agents = by.sum().assign(n_runs=by.size(), group=OF_AGENT).reset_index()
-    agents = agents.sort_values("n_runs", ascending=False, kind="stable")
-    table = pd.concat([all_runs, agents])
-    table = table[table["n_runs"] > 0].reset_index(drop=True)
-    table = table.reindex(columns=["group", "agent", "n_runs", *SPENT])
-    table = table.astype({"group": "str", "agent": "str", "n_runs": "int32"})
-    share = table["waiting_s"] / table["duration_s"].replace(0, np.nan)
-    table["waiting_percent"] = (100 * share).round(1)
-    sentence = (
-        f"Median ended run: {lasting(median['working_s'])} work, "
-        f"{lasting(median['waiting_s'])} waiting. "
-        f"{plural(len(ended), 'ended run')} took {lasting(sums['duration_s'])}, "
-        f"{percent(sums['waiting_s'], sums['duration_s'])} of it waiting."
-    )
-    names = agent_titles(table["agent"]).fillna(MISSING)
-    names = table["group"].str.capitalize().where(table["group"] != OF_AGENT, names)
-    notes = [*map(lasting, table["duration_s"])]
-    figure = stacked_bars(table[PARTS].set_axis(names), notes, "share of the time", "percent")
-    return panel_of("Where the time went", sentence, table, figure, n=len(ended), what="ended runs", f=f)
 
 
 def waits(f: Frames) -> Panel:

@@ -13,14 +13,14 @@ import pandas as pd
 
 from runkit.charts.labels import plain
 from runkit.charts.style import SIZE, Trace, base_layout, chosen_theme, keep_private, lines
-from runkit.style import DECISIONS, MISSING, STATUSES, TIERS, UNKNOWN_TIER
+from runkit.style import MISSING, STATUSES
 from runkit.text import duration, plural
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_BARS = 20  # beyond, nobody compares bars any more
-ROW_PX, BAR_PX, COLUMNS_PX = 38, 14, 260
+ROW_PX, BAR_PX = 38, 14
 LABEL = 54  # characters of a label with its note, which fit into a phone's plot of 346 px
 SHORTEST = 12  # characters of a label before a long note
 MOST_TICKS = 5
@@ -34,25 +34,12 @@ LOOKS = {  # of a part of a bar, by its column: the name for people, and the col
     "interrupted": (str(STATUSES["interrupted"]), WAIT),
     "error": (str(STATUSES["error"]), FAIL),
     "other": ("Other status", REST),
-    "high": ("High", OK),
-    "medium": ("Medium", ATTENTION),
-    "low": ("Low", FAIL),
-    "other level": ("Another word", WORK),
-    "no level": ("None given", REST),
-    "government": (f"{TIERS['government']} Government", OK),
-    "primary": (f"{TIERS['primary']} Primary", WORK),
-    "secondary": (f"{TIERS['secondary']} Secondary", ATTENTION),
-    "other tier": (f"{UNKNOWN_TIER} Other", REST),
     "working_s": ("Working", WORK),
     "waiting_s": ("Waiting", WAIT),
     "idle_s": ("Idle", REST),
     "critical_s": ("On the critical path", WORK),
     "longer in A": ("Longer in A", WORK),
     "longer in B": ("Longer in B", ATTENTION),
-    "n_approved": (DECISIONS["approved"], OK),
-    "n_edited": (DECISIONS["edited"], WORK),
-    "n_rejected": (DECISIONS["rejected"], FAIL),
-    "n_unknown": ("Answered, decision unknown", REST),
     "n_answered": ("Answered", OK),
     "n_pending": ("Waiting", WAIT),
     "n_lapsed": ("Expired", REST),
@@ -112,18 +99,6 @@ def stacked_bars(
     look = {"mode": "text", "textposition": "middle right", "textfont": {"size": SIZE}, "cliponaxis": False}
     traces.append(lines([least] * len(y), y, text=words, **look))
     return _figure(traces, values | ticks, rows, ROW_PX * len(parts))
-
-
-def stacked_columns(parts: pd.DataFrame, axis: str) -> Figure:
-    """Draw one stacked column for each row of `parts`, whose index holds times; else as `stacked_bars`."""
-    times = parts.index.tolist()
-    traces = [
-        _bar(part, times, parts[part].tolist(), [f"{n:,}" for n in parts[part]])
-        for part in parts.columns.astype(str)
-        if parts[part].any()
-    ]
-    counts = {"title": {"text": axis}, "automargin": True} | _whole(float(parts.sum(axis=1).max()))
-    return _figure(traces, {}, counts, COLUMNS_PX)
 
 
 def _whole(most: float) -> dict[str, Any]:

@@ -56,7 +56,7 @@ _STYLE = static_file(_STATIC / "parts.css") + static_file(_STATIC / "report.css"
 _SCRIPT = static_file(_STATIC / "report.js")
 
 
-_PANELS = (fleet.outcomes, fleet.waits, fleet.confidence, fleet.slowest_steps, fleet.failed_steps)
+_PANELS = (fleet.outcomes, fleet.waits, fleet.slowest_steps, fleet.failed_steps)
 
 
 class Heading(NamedTuple):

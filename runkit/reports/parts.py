@@ -29,6 +29,7 @@ from runkit.reports.part import Part, own_findings, records, table_part
 from runkit.style import outcome_words, status
 from runkit.tables import compare
 from runkit.tables.frames import Frames
+from runkit.tables.problems import problem_counts
 
 __all__ = [
     "actions",
@@ -341,4 +342,6 @@ def actions(data: ReportData) -> Part | None:
 
 def problems(data: ReportData) -> Part | None:
     """Count what is wrong with the data, by kind; None if nothing is."""
-    return table_part(fleet.problems(data.frames).table)
+    problems = data.frames.problems
+    kinds = problems.assign(n_problems=problem_counts(problems)).astype({"severity": "str", "problem": "str"})
+    return table_part(kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index())

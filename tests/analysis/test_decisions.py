@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 import runkit
 from analysis.truth import results_of, sandbox
-from runkit.charts import fleet
 from runkit.errors import UsageError
 from support import START, artifact, at, question, run
 
@@ -401,8 +400,6 @@ def test_a_rubber_stamper_is_found() -> None:
     assert suspects.index.tolist() == ["Chi Okafor"]
     assert table["n_quick"].drop("Chi Okafor").eq(0).all()
     assert runkit.decisions(f, "answered_by", log, quick_s=3)["n_quick"].eq(0).all()
-    panel = fleet.decisions(f, "answered_by", log)
-    assert "20 of 100 answers in a form" in panel.sentence
 
 
 def test_decisions_of_the_frames_count_without_the_log() -> None:

@@ -1,10 +1,8 @@
-"""Panels of decisions and of evidence: which findings claim more than their sources carry."""
+"""The panel of evidence: which findings claim more than their sources carry."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import pandas as pd
 
 import runkit
 from runkit.charts import fleet
@@ -46,12 +44,3 @@ def test_evidence_that_is_weaker_than_it_looks() -> None:
     assert panel.table["n_hosts"].tolist() == [0, 1, 1, 1]
     assert panel.sentence.startswith("4 of 8 findings (50%)")
     assert "7 findings on one host" in panel.sentence
-
-
-def test_decisions_are_those_of_the_table() -> None:
-    """The panel shows the numbers of `runkit.decisions`, by the same groups."""
-    f = runkit.frames([run(step("s"), run_id="one")])
-    panel = fleet.decisions(f, "week")
-    pd.testing.assert_frame_equal(panel.table, runkit.decisions(f, "week"))
-    assert panel.figure is None
-    assert panel.sentence == "No questions."

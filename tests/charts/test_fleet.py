@@ -65,27 +65,10 @@ def test_every_panel_takes_any_runs(source):
             assert shown.figure.layout.width is None
 
 
-def facts(panel):
-    """A table of facts as a dict."""
-    return dict(zip(panel.table["fact"], panel.table["value"], strict=True))
-
-
-def test_in_short_counts_what_waits_and_what_is_missing():
-    """Failures, questions, the oldest of them, and how many records could not be read."""
-    panel = fleet.in_short(frames(ODD))
-    counts = facts(panel)
-    assert [counts[name] for name in ("Runs", "Completed", "Failed")] == ["5", "1", "1"]
-    assert counts["Records read"] == "5 of 6"
-    assert "1 of 6 records not read" in panel.sentence
-    assert "1 run without steps" in panel.sentence
-    assert facts(fleet.in_short(frames(waiting(1))))["Questions waiting"] == "1"
-
-
 def test_a_question_that_cannot_be_read_is_not_denied():
     """An interrupted run waits for something, whatever its list of questions holds."""
     runs = [run(step("s"), end=None, status="interrupted", interrupts=odd) for odd in ([], ["?"])]
     for f in map(frames, runs):
-        assert facts(fleet.in_short(f))["Questions not in the data"] == "1"
         assert fleet.look_first(f).table["next_step"].iloc[0] == "Answer"
         assert one_run.open_items(f).table["what"].iloc[0] == "question that cannot be read"
 
@@ -229,51 +212,12 @@ def test_a_slow_run_names_the_step_that_took_most_extra_time():
     assert "Again (CIP Orchestrator), 9 s, median 0 s" in panel.sentence
 
 
-@pytest.mark.parametrize(
-    ("apart_s", "first", "n_columns"),
-    [
-        (3_600, "2026-02-03 10:00", 30),
-        (86_400, "2026-02-03", 30),
-        (8 * 86_400, "2026-02-02", 34),
-        (30 * 86_400, "2026-02-01", 29),
-    ],
-)
-def test_volume_counts_by_the_unit_that_the_range_wants(apart_s, first, n_columns):
-    """Thirty runs an hour, a day, eight or thirty days apart: by hour, day, week, month; none is lost."""
-    runs = [run(run_id=f"r{k}", created_at=at(k * apart_s)) for k in range(30)]
-    table = fleet.volume(frames(runs)).table
-    assert table["n_runs"].sum() == table["n_completed"].sum() == 30
-    assert table["since"].iloc[0] == pd.Timestamp(first, tz="UTC")
-    assert len(table) == n_columns
-
-
-def test_volume_says_how_many_runs_are_not_shown():
-    """Over centuries only the newest months have a column."""
-    runs = [run(run_id=f"r{k}", created_at=f"{1800 + 10 * k}-01-01T00:00:00Z") for k in range(20)]
-    panel = fleet.volume(frames(runs))
-    assert (len(panel.table), panel.table["n_runs"].sum()) == (36, 1)
-    assert "19 not shown" in panel.sentence
-
-
 def test_outcomes_add_up():
     """Every run is in one row, and the shares of an agent's runs make 100%."""
     table = fleet.outcomes(frames([*many(3), run(run_id="e", status="error")])).table
     assert table["n_runs"].tolist() == [3, 1]
     assert table["runs_percent"].tolist() == [75, 25]
     assert table.loc[0, ["median_s", "p90_s", "longest_s", "total_s"]].tolist() == [60, 60, 60, 180]
-
-
-def test_budget_leads_with_a_median_run():
-    """One run that waited for hours and an open one do not hide what is usual."""
-    long = run(step("a", 0, 30), question("q", 30, 7_230), run_id="long", end=7_230)
-    table = fleet.budget(frames([*many(4), long, waiting(1, 90_000)])).table.set_index("group")
-    groups = ["median ended run", "p90 of ended runs", "ended runs", "open runs", "runs of agent"]
-    assert table.index.tolist() == groups
-    assert table["n_runs"].tolist() == [5, 5, 5, 1, 6]
-    spent = ["working_s", "waiting_s", "idle_s"]
-    assert table.loc["median ended run", spent].tolist() == [60, 0, 0]
-    assert table.loc["ended runs", spent].tolist() == [270, 7_200, 0]
-    assert table.loc["open runs", "waiting_s"] == 90_000
 
 
 def test_waits_tell_pending_answered_expired_and_settled_apart():
@@ -354,64 +298,11 @@ def test_a_failure_counts_once():
     assert completed["reason"].tolist() == ["1 failed: Looking up"]
 
 
-def test_confidence_names_the_runs_with_low_ones():
-    """The newest three, the others counted, and none where confidence is high."""
-    runs = [
-        run(step("a", artifacts=[found("low"), found("high")]), run_id=f"r{n}", created_at=at(n))
-        for n in range(5)
-    ]
-    table = fleet.confidence(frames(runs)).table
-    assert table["n_runs"].tolist() == [5, 5]
-    assert table["run_ids"].fillna("").tolist() == ["", "r4, r3, r2, 2 more"]
-    assert table["artifacts_percent"].tolist() == [50, 50]
-
-
-def test_confidence_goes_from_high_to_low_and_keeps_other_words():
-    """A word that is not documented comes after low, and no word last."""
-    kinds = ["low", "high", None, "sure", "medium"]
-    panel = fleet.confidence(frames(run(step("a", artifacts=[found(kind) for kind in kinds]))))
-    assert panel.table["confidence"].fillna("").tolist() == ["high", "medium", "low", "sure", ""]
-    assert [list(trace.x) for trace in panel.figure.data[:-1]] == [[1]] * 5
-
-
-def test_sources_count_findings_once():
-    """A source that a finding names twice carries it once."""
-    twice = found("high", source(), source())
-    both = found("low", source(), source("Website", "secondary", url="https://b.example"))
-    panel = fleet.sources(frames(run(step("a", artifacts=[twice, both, found("high")]))))
-    assert panel.table[["source_name", "n_findings", "n_high"]].to_numpy().tolist() == [
-        ["Register", 2, 1],
-        ["Website", 1, 0],
-    ]
-    assert "1 (33%) on one source only, 1 on none" in panel.sentence
-
-
-def test_sources_rank_by_runs():
-    """Ten findings of one run are fewer runs than two findings of two."""
-    both = found("high", source(), source("Blog", "secondary", url="https://b.example"))
-    runs = [run(step("a", artifacts=[both]), run_id=f"r{n}") for n in range(2)]
-    deep = [found("low", source("Archive", "primary", url="https://c.example")) for _ in range(10)]
-    table = fleet.sources(frames([*runs, run(step("b", artifacts=deep), run_id="deep")])).table
-    assert table["n_runs"].tolist() == [2, 2, 1]
-    assert table["n_findings"].tolist() == [2, 2, 10]
-
-
-def test_the_bar_of_a_source_is_as_long_as_its_label_says():
-    """In runs, however many findings of a run rest on it."""
-    source = {"url": "https://a.example.gov", "source_name": "A", "source_tier": "government"}
-    found_twice = [artifact("X", sources=[source]), artifact("Y", sources=[source])]
-    figure = fleet.sources(frames(run(step("s", artifacts=found_twice)))).figure
-    assert list(figure.data[0].x) == [1]
-    assert figure.data[-1].text == ("A · 1 run",)
-
-
 def test_the_record_of_an_error_is_no_finding():
     """It is none in any panel: neither a sure one, nor one without a source."""
     record = artifact("Step failed", confidence="high")
     failure = step("e", 1, 2, type="error", status="error", artifacts=[record])
     f = frames([run(failure, step("s", 2, 3, artifacts=[artifact("Bare", confidence="low")]))])
-    assert fleet.sources(f).sentence.startswith("1 finding ")
-    assert fleet.confidence(f).table["n_artifacts"].sum() == 1
     assert fleet.evidence(f).table["title"].tolist() == ["Bare"]
     assert "overconfident" not in fleet.look_first(f).sentence
     assert one_run.found(f).table["title"].tolist() == ["Bare"]

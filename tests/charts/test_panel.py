@@ -51,7 +51,7 @@ def bars(table: pd.DataFrame, **options: Any) -> Any:
 
 def test_sentence_figure_and_table_come_in_this_order(shown):
     """Three outputs; the table is folded, and its heads and values are for people."""
-    figure = bars(pd.DataFrame({"high": [1]}, ["a"]))
+    figure = bars(pd.DataFrame({"n_answered": [1]}, ["a"]))
     sentence, drawn, table = shown(Panel("Time", "It waited.", TABLE, figure))
     assert sentence["text/plain"] == "Time: It waited."
     assert PLOTLY in drawn
@@ -71,7 +71,7 @@ def test_a_sentence_in_the_figure_is_not_repeated(shown):
     figure = gantt(example("completed"))
     title = figure.layout.meta["summary"]
     assert title not in shown(Panel("Time", title, TABLE, figure))[0]["text/html"]
-    figure = bars(pd.DataFrame({"high": [1]}, ["a"]))
+    figure = bars(pd.DataFrame({"n_answered": [1]}, ["a"]))
     assert "It waited." in shown(Panel("Time", "It waited.", TABLE, figure))[0]["text/html"]
 
 
@@ -137,24 +137,29 @@ def test_missing_and_invisible_texts():
 
 def test_bars_have_the_numbers_of_the_table():
     """A trace for each part that has any, a value for each bar that has it."""
-    parts = pd.DataFrame({"high": [3, 0], "low": [1, 2], "medium": [0, 0]}, ["a", "b"])
+    parts = pd.DataFrame({"n_answered": [3, 0], "n_pending": [1, 2], "n_lapsed": [0, 0]}, ["a", "b"])
     figure = stacked_bars(parts, NOTES)
-    assert [(trace.name, list(trace.x)) for trace in figure.data[:-1]] == [("High", [3]), ("Low", [1, 2])]
+    assert [(trace.name, list(trace.x)) for trace in figure.data[:-1]] == [
+        ("Answered", [3]),
+        ("Waiting", [1, 2]),
+    ]
     shares = stacked_bars(parts, NOTES, unit="percent")
     assert [list(trace.x) for trace in shares.data[:-1]] == [[75], [25, 100]]
-    assert stacked_bars(parts[["medium"]], NOTES) is None
+    assert stacked_bars(parts[["n_lapsed"]], NOTES) is None
 
 
 def test_bars_beyond_the_most_are_counted():
     """The first ones are drawn, and the axis says how many are not."""
-    figure = bars(pd.DataFrame({"high": [2] * (MOST_BARS + 7)}, [f"label {n}" for n in range(MOST_BARS + 7)]))
+    figure = bars(
+        pd.DataFrame({"n_answered": [2] * (MOST_BARS + 7)}, [f"label {n}" for n in range(MOST_BARS + 7)])
+    )
     assert list(figure.data[0].x) == [2] * MOST_BARS
     assert "7 more bars not shown" in figure.layout.xaxis.title.text
 
 
 def test_bars_fit_a_phone_and_cannot_be_zoomed():
     """Labels above the bars are cut and keep their notes; both axes are fixed."""
-    figure = bars(pd.DataFrame({"high": [1]}, ["WIDE words of a step " * 9]), notes=["19 min"])
+    figure = bars(pd.DataFrame({"n_answered": [1]}, ["WIDE words of a step " * 9]), notes=["19 min"])
     assert len(figure.data[1].text[0]) <= 54
     assert figure.data[1].text[0].endswith("… · 19 min")
     assert figure.layout.xaxis.fixedrange

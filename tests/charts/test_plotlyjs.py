@@ -58,7 +58,7 @@ def figures() -> dict[str, Figure]:
     panels: dict[Any, tuple[Frames, str]] = {
         one_run: (f, "budget slowest_steps timeline"),
         side_by_side: (several, "steps timeline"),
-        fleet: (many, "budget confidence outcomes slowest_steps sources volume waits"),
+        fleet: (many, "failed_steps outcomes slowest_steps waits"),
     }
     for module, (of, names) in panels.items():
         for name in names.split():

@@ -254,7 +254,6 @@ def test_no_screen_calls_an_unknown_wait_0() -> None:
         runkit.gantt([source | {"id": f"r{number}"} for number in range(5)]).to_json(),
         repr(runkit.one_run.in_short(f)),
         repr(runkit.one_run.people(f).sentence),
-        repr(runkit.fleet.in_short(f).sentence),
     ]
     for text in texts:
         assert "since Feb 3" in text or "1 unknown wait" in text, text
