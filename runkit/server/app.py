@@ -26,7 +26,7 @@ from runkit.server.answers import read_answer
 from runkit.server.faults import Fault, FaultMiddleware
 from runkit.server.registry import OBJECTS, business_now, check_action, review
 from runkit.server.scenarios import AGENTS, BUSINESSES, BY_ID, Json, actors, business_of, iso, user_of
-from runkit.server.store import Store, answer_row, get_or_404
+from runkit.server.store import Store, get_or_404
 from runkit.server.web import RequestError, error_response, or_list
 
 # contract section 13
@@ -165,9 +165,7 @@ async def list_agent_threads(
 async def create_agent_thread(store: Db, body: web.NewThread, person: Person) -> Json:
     """Create a thread; 404 for an unknown agent type."""
     check_agent(body.type)
-    row = store.new_thread(body.business, person, store.clock.now())
-    store.save(row)
-    return store.thread(row[1]["id"])
+    return store.thread(store.add_thread(body.business, person, store.clock.now()))
 
 
 @app.get("/v1/threads/{id}")
@@ -203,9 +201,7 @@ async def create_agent_run(box: Box, body: web.NewRun, person: Person) -> Json:
     if business_of(business_id).status == "in_audit":
         raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
     now, more = store.clock.now(), {"prompt": body.prompt, "person": person}
-    spec, rows = store.new_run(body.type, business_id, body.thread_id, now, box.policy, **more)
-    store.save(*rows)
-    return store.run(spec.id)
+    return store.run(store.add_run(body.type, business_id, body.thread_id, now, box.policy, **more))
 
 
 @app.get("/v1/runs/{id}")
@@ -231,7 +227,7 @@ async def resume_agent_run(
         raise RequestError(422, message, "interrupt_id")
     documents = business_of(run_plan.spec.business_id).documents
     answer = read_answer(pending[body.interrupt_id], body.input, documents, now, person)
-    store.save(answer_row(run_id, answer))
+    store.add_answer(run_id, answer)
     return await get_agent_run(store, run_id, include)
 
 
@@ -252,7 +248,7 @@ async def submit_agent_run_feedback(store: Db, run_id: Id, body: web.NewFeedback
         "superseded_prior": (run_id, body.artifact_id, reviewer) in store.rated,
         "created_at": iso(now),
     }
-    store.save(("feedback", row))
+    store.rated.add((run_id, body.artifact_id, reviewer))
     return row
 
 
@@ -299,7 +295,7 @@ async def create_action(store: Db, body: web.NewAction, person: Person) -> Json:
         "note": body.note or None,
         "actors": actors(person, run),
     }
-    store.save(("actions", row))
+    store.actions[business.id].append(row)
     return await get_action(store, row["id"], body.object_type, body.object_id)
 
 
@@ -352,7 +348,7 @@ async def sandbox_end_run(store: Db, run_id: Id) -> Json:
     run_plan, now = store.plan_of(run_id), store.clock.now()
     if run_plan.ended is not None and run_plan.ended <= now:
         raise RequestError(422, f"the run has already ended: it is {run_plan.status}")
-    store.save(("ends", {"run_id": run_id, "at": now}))
+    store.end_run(run_id, now)
     return store.run(run_id)
 
 

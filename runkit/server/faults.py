@@ -2,7 +2,7 @@
 
 A fault applies to the next requests that match it, from any client. For each request, the first matching
 limit, skew, delay and failure apply, in this order. The sandbox's own routes are exempt, so that faults can
-always be cleared. Faults are not stored in the database.
+always be cleared.
 
 Chance and jitter depend on the sandbox's seed: equal faults and requests in equal order give equal failures.
 

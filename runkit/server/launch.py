@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import quote
 
@@ -81,13 +80,8 @@ class SandboxServer(Backend):
         key = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
         self.key = Secret(checked_key("key", key))
         self.store = Store(**store_options)
-        try:
-            if not self.store.runs:
-                add_history(self.store, self.policy, history)
-            self.socket = _bind(port)
-        except BaseException:
-            self.store.db.close()
-            raise
+        add_history(self.store, self.policy, history)
+        self.socket = _bind(port)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}/v1"
         self.faults = FaultMiddleware(app, self)
@@ -141,12 +135,11 @@ class SandboxServer(Backend):
             self.server.should_exit = True
 
     def close(self) -> None:
-        """Stop the server, wait for open requests, close the database."""
+        """Stop the server and wait for open requests."""
         self.closing.set()
         self.server.should_exit = True
         self.thread.join(60)  # it stops within seconds, unless the machine is very busy
         self.socket.close()
-        self.store.db.close()
 
 
 def _bind(port: int) -> socket.socket:
@@ -319,7 +312,6 @@ def sandbox(
     *,
     speed: float = 60,
     seed: int = 0,
-    db: str | Path | None = None,
     policy: Policy = None,
     history: int = 0,
     now: datetime | str | None = None,
@@ -339,14 +331,11 @@ def sandbox(
         Simulation speed: virtual seconds per real second while a run works. It is 1 while all runs wait.
     seed
         Equal seeds, requests and virtual times give equal responses.
-    db
-        A file that stores all requests, so that the next start continues with its seed, time and history.
-        Without it, everything is in memory.
     policy
         The account's interrupt policy: `manual`, `auto_approve`, `skip`, or a mapping
         `{"default": mode, "overrides": {agent_type: mode}}` as Middesk's.
     history
-        Number of past runs in a new database, over the last 14 virtual days.
+        Number of past runs, over the last 14 virtual days.
     now
         Start of virtual time, UTC unless it has an offset; the real time by default.
     port

@@ -23,7 +23,7 @@ MAX_SOURCES = 12  # of a summary; a long run has a thousand
 
 
 class RunSpec(NamedTuple):
-    """The input of a plan. Times are virtual milliseconds since 1970. The database stores fields by name."""
+    """The input of a plan. Times are virtual milliseconds since 1970."""
 
     id: str
     thread_id: str
@@ -39,10 +39,7 @@ class RunSpec(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A parsed answer: by agent with a proposal, the verdict, and the note and edited payload, if any.
-
-    The database stores fields by name.
-    """
+    """A parsed answer: by agent with a proposal, the verdict, and the note and edited payload, if any."""
 
     interrupt_id: str
     at: int

@@ -408,33 +408,6 @@ def test_the_sandbox_can_be_far_away_and_strict(tmp_path: Path) -> None:
     process.stdout.close()
 
 
-def test_the_sandboxs_database_survives_a_kill(tmp_path: Path) -> None:
-    """Killed in mid-flight and started again, it still has its runs."""
-    counts = []
-    for _ in range(2):
-        command = [
-            sys.executable,
-            "-m",
-            "runkit",
-            "sandbox",
-            "--db",
-            str(tmp_path / "box.db"),
-            "--history",
-            "3",
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
-        assert process.stdout is not None
-        said = "".join(process.stdout.readline() for _ in range(2))
-        at = dict(re.findall(r"export RUNKIT_SANDBOX_(\w+)=(\S+)", said))
-        with runkit.Client(at["KEY"], at["URL"]) as client:
-            client.runs.create("cip_orchestrator", business_id="b1500000-0000-4000-8000-000000000001")
-            counts.append(len(client.runs.list()))
-        process.kill()
-        process.wait()
-        process.stdout.close()
-    assert counts == [4, 5]
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_is_one_line(tmp_path: Path, served: dict[str, str]) -> None:
     """What the system refuses is said in words, without a traceback."""

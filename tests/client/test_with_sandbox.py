@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -167,10 +166,15 @@ def test_a_limiter_loses_nothing(retry_after: bool) -> None:
     assert 429 in statuses
 
 
-def test_a_restart_loses_nothing(tmp_path: Path) -> None:
+def test_a_restart_loses_nothing() -> None:
     """A server that goes away in the middle and comes back later is waited for; no run comes twice."""
-    options: dict[str, Any] = {"db": tmp_path / "box.db", "key": "mk_test_restart", "latency": 0.02}
-    box = sandbox(history=60, **options)
+    options: dict[str, Any] = {
+        "history": 60,
+        "now": "2026-02-03T12:00:00Z",
+        "key": "mk_test_restart",
+        "latency": 0.02,
+    }
+    box = sandbox(**options)
     port = int(box.url.removesuffix("/v1").rpartition(":")[2])
     with box.client(rate=None) as client:
         ids = client.runs.list().ids

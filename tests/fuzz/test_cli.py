@@ -176,10 +176,6 @@ def test_any_file_that_holds_no_run_is_refused(
 @pytest.mark.parametrize(
     "words",
     [
-        ["sandbox", "--db", "file/x.db"],
-        ["sandbox", "--db", "a\x00"],
-        ["sandbox", "--db", "folder"],
-        ["sandbox", "--db", "file"],
         ["sandbox", "--port", "99999"],
         ["sandbox", "--port", "-1"],
         ["sandbox", "--fault", "\x00"],

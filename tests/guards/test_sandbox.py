@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -117,19 +116,6 @@ def test_pages_hold_each_run_once() -> None:
     assert [page["has_more"] for page in pages] == [True, True, False]
     assert {page["total_count"] for page in pages} == {7} == {len({run["id"] for run in runs})}
     assert [run["created_at"] for run in runs] == sorted((run["created_at"] for run in runs), reverse=True)
-
-
-def test_an_answer_outlives_a_restart(tmp_path: Path) -> None:
-    """On the same file the answered run goes on where it was, and the question is not asked again."""
-    db = tmp_path / "sandbox.db"
-    with runkit.sandbox(db=db, speed=3000) as box, box.client(rate=None) as client:
-        run = client.runs.wait(client.runs.create(AGENT, box.business("address_gap")), poll=0.01)
-        client.runs.resume(run, run.interrupts[0].id, {"decision": "approve"})
-        before = client.runs.wait(run, poll=0.01)
-    with runkit.sandbox(db=db, speed=3000) as box, box.client(rate=None) as client:
-        after = client.runs.get(run.id)
-    assert before.status == after.status == "completed"
-    assert after.to_dict()["steps"] == before.to_dict()["steps"]
 
 
 def test_equal_seeds_give_equal_pasts() -> None:

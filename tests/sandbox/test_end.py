@@ -1,6 +1,5 @@
 """Runs that the sandbox's operator ends, and questions that lapse with them."""
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,7 +7,7 @@ import pytest
 
 from runkit.errors import UsageError
 from runkit.server import Sandbox
-from tests.sandbox.conftest import KEY, RealTime, Serve, Server
+from tests.sandbox.conftest import KEY, Server
 from tests.sandbox.test_state import walk
 
 
@@ -84,15 +83,6 @@ def test_what_cannot_be_ended(server: Server) -> None:
     for run_id, why in ((done, "it is completed"), (ended, "it is error"), ("unknown", "run not found")):
         with pytest.raises(UsageError, match=why):
             end(server, run_id)
-
-
-def test_the_end_survives_a_restart(serve: Serve, tmp_path: Path) -> None:
-    """Another server on the same file knows the run as ended."""
-    time, db = RealTime(), tmp_path / "box.db"
-    first = serve(time, db=db)
-    ended = end(first, first.reach("watchlist_hit")["id"])
-    first.running.close()
-    assert serve(time, db=db).run(ended["id"]) == ended
 
 
 def test_the_stream_of_an_ended_run_closes(server: Server) -> None:

@@ -94,7 +94,6 @@ def test_time_starts_where_it_is_told() -> None:
         {"port": "80x"},
         {"latency": "x"},
         {"limit": "x"},
-        {"db": 5},
         {"faults": 5},
     ],
 )

@@ -1,6 +1,5 @@
 """People with keys of their own: what they do is theirs."""
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +8,7 @@ import pytest
 from runkit.errors import UsageError
 from runkit.server import Sandbox, sandbox
 from runkit.server.web import person_key
-from tests.sandbox.conftest import BUSINESS, KEY, RealTime, Serve, Server
+from tests.sandbox.conftest import BUSINESS, KEY, Server
 
 
 @pytest.fixture
@@ -115,17 +114,3 @@ def test_feedback_and_actions_are_a_persons(server: Server) -> None:
     made = post(server, PRIYA, "/actions", {**decision, "object_id": BUSINESS["clean_pass"].id}).json()
     person = {"id": rated[0]["reviewer"]["id"], "name": PRIYA}
     assert made["actors"] == [{"actor_type": "user", "data": person}]
-
-
-def test_a_person_survives_a_restart(serve: Serve, tmp_path: Path) -> None:
-    """Who asked and who answered is kept."""
-    clock, db = RealTime(), tmp_path / "box.db"
-    first = serve(clock, db=db)
-    run = first.reach("watchlist_hit")
-    old = first.reach("watchlist_hit")
-    assert answer(first, PRIYA, run).status_code == answer(first, None, old).status_code == 200
-    post(first, OLE, "/runs", {"type": "cip_orchestrator", "business_id": BUSINESS["clean_pass"].id})
-    before = first.settle(run["id"]), first.get("/runs")
-    first.running.close()
-    second = serve(clock, db=db)
-    assert (second.run(run["id"]), second.get("/runs")) == before

@@ -101,7 +101,7 @@ def test_an_address_of_the_environment_is_not_repeated(
 @pytest.mark.parametrize("start", [sandbox, serve])
 @pytest.mark.parametrize(
     "options",
-    [{"port": 99_999}, {"history": -1}, {"db": "/no/such/folder/x"}, {"faults": "no"}, {"speed": 0}],
+    [{"port": 99_999}, {"history": -1}, {"faults": "no"}, {"speed": 0}],
 )
 def test_a_sandbox_that_cannot_start_shows_no_key(start: Callable[..., Any], options: dict[str, Any]) -> None:
     """The error does not hold the key that it was to have."""

@@ -1,0 +1,66 @@
+"""Equal seeds, and what a past looks like."""
+
+from collections import Counter
+from typing import Any
+
+from runkit.contract import parse_time
+from tests.sandbox.conftest import BUSINESS, Serve, Server
+
+
+def test_equal_worlds_give_equal_bytes(serve: Serve) -> None:
+    """Equal seeds and requests at equal virtual times give equal bytes; another seed gives others."""
+    lists = []
+    for seed in (3, 3, 4):
+        server = serve(seed=seed)
+        server.answer(server.reach("combined_proposal"), decision="reject")
+        lists.append(server.http.get("/runs").content)
+    assert lists[0] == lists[1] != lists[2]
+
+
+def runs_of(server: Server) -> list[dict[str, Any]]:
+    """All runs, newest first."""
+    pages = [server.get("/runs", page=page, per_page=100) for page in (1, 2)]
+    return [dict(run) for page in pages for run in page["data"]]
+
+
+def test_a_past_looks_lived_in(serve: Serve) -> None:
+    """Two weeks of runs, newest first: most are done, some failed, some wait, none still works."""
+    server = serve(history=120)
+    runs = runs_of(server)
+    created = [run["created_at"] for run in runs]
+    assert len(created) == 120
+    assert created == sorted(created, reverse=True)
+    assert "2026-01-20T12" <= created[-1] < created[0] < "2026-02-03T11:46"
+    found = Counter(run["status"] for run in runs)
+    assert set(found) == {"completed", "interrupted", "error"}
+    assert found["completed"] > 60
+    assert min(found.values()) >= 3
+    pauses = [step for run in runs for step in server.run(run["id"])["steps"] if step["type"] == "interrupt"]
+    waits = [
+        (parse_time(step["completed_at"]) - parse_time(step["started_at"])).total_seconds()
+        for step in pauses
+        if step["completed_at"] and "interrupt_id" in step["result"]
+    ]
+    assert min(waits) < 1_500
+    assert max(waits) > 9 * 3_600
+    for business in BUSINESS.values():
+        assert server.get(f"/businesses/{business.id}")["status"] == business.status
+    hit = {"object_type": "watchlist_result", "object_id": BUSINESS["watchlist_hit"].hit_id}
+    assert server.get("/actions", **hit)["data"]
+
+
+def test_a_question_of_the_past_can_be_answered(serve: Serve) -> None:
+    """What was done in a made-up past changes no business; what follows from an answer of today does."""
+    server = serve(history=200)
+    business = BUSINESS["decision"]
+    runs = runs_of(server)
+    asked = [run for run in runs if run["interrupts"] and business.name in str(run["interrupts"])]
+    assert server.get(f"/businesses/{business.id}")["status"] == "in_review"
+    server.answer(asked[0], decision="rejected")
+    assert server.get(f"/businesses/{business.id}")["status"] == "rejected"
+
+
+def test_a_past_is_determined_by_its_seed(serve: Serve) -> None:
+    """Equal seeds have equal pasts."""
+    pages = [serve(seed=seed, history=60).http.get("/runs", params={"per_page": 60}) for seed in (0, 0, 1)]
+    assert pages[0].content == pages[1].content != pages[2].content
