@@ -130,7 +130,6 @@ def _serve_options(add: Add) -> None:
     add("--speed", type=positive, default=60, help="simulation speed (×) (60)")
     add("--seed", type=int, default=0, help="seed; equal seeds give equal runs (0)")
     add("--history", type=int, default=0, help="number of past runs at the start (0)")
-    add("--policy", choices=["manual", "auto_approve", "skip"], help="interrupt policy (manual)")
     add("--latency", type=positive, default=0, metavar="S", help="extra seconds per request (0)")
     add("--limit", type=int, metavar="N", help="respond 429 above N requests per second (no limit)")
     add("--fault", action="append", default=[], metavar="FAULT", dest="faults", help=fault)

@@ -1,4 +1,4 @@
-"""Parse the interrupt policy, and answers from reviewers.
+"""Parse answers from reviewers.
 
 What the sandbox accepts as the undocumented input of resume ([A] 2 and 5) is decided here.
 """
@@ -6,38 +6,12 @@ What the sandbox accepts as the undocumented input of resume ([A] 2 and 5) is de
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Any, Literal
-
-from pydantic import BaseModel, ValidationError
 
 from runkit.contract import MAX_COMMENT, answer_errors
-from runkit.errors import UsageError
 from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt
 from runkit.server.registry import check_payload
-from runkit.server.scenarios import AGENTS, LETTER, QUESTIONS, Json
-from runkit.server.web import RequestError, object_list, reasons
-
-Mode = Literal["manual", "auto_approve", "skip"]
-
-
-class _Policy(BaseModel, extra="forbid"):
-    default: Mode = "manual"
-    overrides: dict[str, Mode] = {}
-
-
-def read_policy(policy: str | Mapping[str, Any] | None) -> dict[str, str]:
-    """Parse a mode, or `{"default": mode, "overrides": {agent type: mode}}`, also under `interrupt_policy`.
-
-    Raises `UsageError` for an unknown key, mode or agent type.
-    """
-    rules = {"default": policy} if isinstance(policy, str) else policy or {}
-    try:
-        parsed = _Policy.model_validate(rules.get("interrupt_policy", rules))
-    except ValidationError as error:
-        raise UsageError(f"policy: {reasons(error)}") from None
-    for agent in parsed.overrides.keys() - AGENTS.keys():
-        raise UsageError.one_of("agent of the policy", agent, AGENTS)
-    return {"default": parsed.default, **parsed.overrides}
+from runkit.server.scenarios import LETTER, QUESTIONS, Json
+from runkit.server.web import RequestError, object_list
 
 
 def read_answer(

@@ -42,7 +42,6 @@ class Backend:
 
     key: Secret
     store: Store
-    policy: dict[str, str]
     faults: FaultMiddleware
     server: uvicorn.Server
     restart: Callable[[float], None]
@@ -184,14 +183,14 @@ async def list_agent_runs(store: Db, page: PageNumber = 1, per_page: PerPage = 2
 
 
 @app.post("/v1/runs", status_code=201)
-async def create_agent_run(box: Box, body: web.NewRun, person: Person) -> Json:
+async def create_agent_run(store: Db, body: web.NewRun, person: Person) -> Json:
     """Start a run.
 
     Refused with 400 without thread and business, 404 for an unknown agent type or thread, 422 for a business
     in audit ([A] 20: any other status is accepted).
     """
     check_agent(body.type)
-    store, business_id = box.store, body.business
+    business_id = body.business
     if body.thread_id:
         thread = get_or_404(store.threads, "thread", body.thread_id)
         business_id = business_id or thread["business_id"]
@@ -200,8 +199,8 @@ async def create_agent_run(box: Box, body: web.NewRun, person: Person) -> Json:
         raise RequestError(400, message, "business_id")
     if business_of(business_id).status == "in_audit":
         raise RequestError(422, "the business is in audit; an agent cannot work on it", "business_id")
-    now, more = store.clock.now(), {"prompt": body.prompt, "person": person}
-    return store.run(store.add_run(body.type, business_id, body.thread_id, now, box.policy, **more))
+    more = {"prompt": body.prompt, "person": person}
+    return store.run(store.add_run(body.type, business_id, body.thread_id, store.clock.now(), **more))
 
 
 @app.get("/v1/runs/{id}")

@@ -27,7 +27,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from runkit.errors import Unavailable, UsageError
 from runkit.progress import say
 from runkit.secret import Secret, checked_key
-from runkit.server.answers import read_policy
 from runkit.server.app import Backend, app
 from runkit.server.faults import FaultMiddleware, parse_faults
 from runkit.server.scenarios import BUSINESSES, Business
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 URL_NAME, KEY_NAME = "RUNKIT_SANDBOX_URL", "RUNKIT_SANDBOX_KEY"
-Policy = str | Mapping[str, Any] | None
 Faults = str | Iterable[str | Mapping[str, Any]]
 _SANDBOX_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/v1)?/?")
 MAX_CONNECTIONS = 500  # beyond, uvicorn answers 503; a process may open 1,024 files by default
@@ -66,7 +64,6 @@ class SandboxServer(Backend):
     def __init__(
         self,
         *,
-        policy: Policy = None,
         history: Annotated[int, Field(ge=0)] = 0,
         port: Annotated[int, Field(ge=0, le=65_535)] = 0,
         key: Any = None,  # `checked_key` does not repeat it
@@ -75,12 +72,11 @@ class SandboxServer(Backend):
         faults: str | Iterable[Any] = (),
         **store_options: Any,
     ) -> None:
-        self.policy = read_policy(policy)
         initial_faults = parse_faults(faults, latency, limit)
         key = key or f"mk_test_sandbox_{secrets.token_urlsafe(24)}"
         self.key = Secret(checked_key("key", key))
         self.store = Store(**store_options)
-        add_history(self.store, self.policy, history)
+        add_history(self.store, history)
         self.socket = _bind(port)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}/v1"
@@ -312,7 +308,6 @@ def sandbox(
     *,
     speed: float = 60,
     seed: int = 0,
-    policy: Policy = None,
     history: int = 0,
     now: datetime | str | None = None,
     port: int = 0,
@@ -331,9 +326,6 @@ def sandbox(
         Simulation speed: virtual seconds per real second while a run works. It is 1 while all runs wait.
     seed
         Equal seeds, requests and virtual times give equal responses.
-    policy
-        The account's interrupt policy: `manual`, `auto_approve`, `skip`, or a mapping
-        `{"default": mode, "overrides": {agent_type: mode}}` as Middesk's.
     history
         Number of past runs, over the last 14 virtual days.
     now

@@ -31,7 +31,6 @@ class RunSpec(NamedTuple):
     business_id: str
     seed: str
     created: int
-    policy: dict[str, str]  # modes of the interrupt policy: by agent, and `default`
     prompt: str | None = None
     past: int = 0  # until then it is made-up history, and does not change its business
     person: str | None = None  # the user who requested it; None is the account
@@ -239,12 +238,12 @@ def _resolve(p: Plan, questions: dict[str, str], at: int, together: bool = True)
 
     Asked `together`, several are one combined proposal; otherwise each is an interrupt of its own.
     """
-    policy, manual = {**p.spec.policy, **p.scenario.get("policy", {})}, {}  # [A] 24
+    policy, manual = p.scenario.get("policy", {}), {}  # [A] 24
     for agent, question in questions.items():
-        if (mode := policy.get(agent, policy["default"])) == "manual":
-            manual[agent] = question
+        if agent in policy:
+            at = _resolve_by_policy(p, agent, question, policy[agent], at)
         else:
-            at = _resolve_by_policy(p, agent, question, mode, at)
+            manual[agent] = question
     if not manual:
         return at
     groups = [manual] if together else [{agent: question} for agent, question in manual.items()]

@@ -93,14 +93,12 @@ class Store:
         self.threads[thread_id] = row
         return thread_id
 
-    def add_run(
-        self, agent: str, business_id: str, thread_id: str, now: int, policy: dict[str, str], **more: Any
-    ) -> str:
+    def add_run(self, agent: str, business_id: str, thread_id: str, now: int, **more: Any) -> str:
         """Add a run and return its id; without a thread it gets a new one."""
         thread_id = thread_id or self.add_thread(business_id, more.get("person"), now)
         run_id = self.new_id("runs")
         seed = f"{self.seed}/{self.counts['runs']}"
-        self.runs[run_id] = RunSpec(run_id, thread_id, agent, business_id, seed, now, policy, **more)
+        self.runs[run_id] = RunSpec(run_id, thread_id, agent, business_id, seed, now, **more)
         for owner in (thread_id, business_id):
             self.runs_of[owner].append(run_id)
         self._expect(run_id)
@@ -161,14 +159,14 @@ def _start(now: datetime | str | None, real: float) -> int:
 # -- the made-up history
 
 
-def add_history(store: Store, policy: dict[str, str], count: int) -> None:
+def add_history(store: Store, count: int) -> None:
     """Add runs of the last two weeks, with answers; they do not change the businesses."""
     now, random = store.clock.now(), Random(f"{store.seed}/history")  # noqa: S311 - no secret
     weights = [WEIGHTS.get(business.scenario, 2) for business in BUSINESSES]
     days = range(now - 14 * 24 * 60 * MINUTE, now - QUIET)
     for created in sorted(random.choice(days) for _ in range(count)):
         business = random.choices(BUSINESSES, weights)[0]
-        run_id = store.add_run(ORCHESTRATOR, business.id, "", created, policy, past=now)
+        run_id = store.add_run(ORCHESTRATOR, business.id, "", created, past=now)
         while pending := state.pending(store.plan_of(run_id), now):
             answer = _history_answer(pending[0], random)
             if answer.at > now - QUIET or random.random() < 0.2:  # not answered yet

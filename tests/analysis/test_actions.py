@@ -20,18 +20,17 @@ OBJECT = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
 
 
-@pytest.mark.parametrize("mode", ["manual", "auto_approve"])
-def test_equal_proposals_are_told_apart(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+@pytest.mark.parametrize("policy", [{}, {"tin_verification": "auto_approve"}])
+def test_equal_proposals_are_told_apart(monkeypatch: pytest.MonkeyPatch, policy: dict[str, str]) -> None:
     """In one question, in two of one run, and in many runs about one business."""
-    equal_proposals(monkeypatch)
-    policy = {"default": "manual", "overrides": {"tin_verification": mode}}
-    with sandbox(history=60, seed=71, now=NOW, policy=policy) as (server, client):
+    equal_proposals(monkeypatch, policy)
+    with sandbox(history=60, seed=71, now=NOW) as (server, client):
         found = check_joins(server, client)
     assert len(found) > 40
     assert {"reviewer", "policy"} == set(found["settled_by"])
     assert (found.groupby(["object_id", "type"]).size() > 5).any()
     assert found.groupby("run_id").size().max() > 1
-    if mode == "manual":
+    if not policy:
         assert found["proposal_no"].max() == 1
 
 

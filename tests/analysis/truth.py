@@ -41,14 +41,15 @@ def planned(plan: Plan) -> Iterator[tuple[str, str, str | None, int, str]]:
                 number += 1
 
 
-def equal_proposals(patch: pytest.MonkeyPatch) -> None:
+def equal_proposals(patch: pytest.MonkeyPatch, policy: dict[str, str] | None = None) -> None:
     """Let agents propose the same twice: in one question, and in two questions one after another.
 
-    And let them propose more often than usual.
+    And let them propose more often than usual. `policy` resolves questions of the combined proposal.
     """
     part = ["tin_verification", ["research_tin=tin_matches"], "dismissal", "The EIN matches."]
     patch.setitem(TABLES["parts"], "hit_twice", part)
     patch.setitem(TABLES["scenarios"]["combined_proposal"], "parts", ["hit_twice", "address", "hit"])
+    patch.setitem(TABLES["scenarios"]["combined_proposal"], "policy", policy or {})
     patch.setitem(TABLES["scenarios"]["two_questions"], "question", "dismissal")
     for scenario in ("clean_pass", "long_200", "specialist_fails", "tin_mismatch"):
         patch.setitem(store.WEIGHTS, scenario, 0)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import runkit
+from runkit.server.scenarios import TABLES
 from tests.sandbox.conftest import BUSINESS, KEY, Serve, Server
 
 
@@ -215,9 +216,11 @@ def test_a_policy_approves(server: Server) -> None:
     assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"]
 
 
-def test_a_policy_skips(serve: Serve) -> None:
-    """The account's policy can skip all questions: the run completes and nothing is carried out."""
-    server = serve(policy="skip")
+def test_a_policy_skips(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a policy skips all questions the run completes, and nothing is carried out."""
+    policy = {"tin_verification": "skip", "watchlist_resolution": "skip"}
+    monkeypatch.setitem(TABLES["scenarios"]["combined_proposal"], "policy", policy)
+    server = serve()
     run = server.reach("combined_proposal")
     assert run["status"] == "completed"
     resolutions = [step["result"] for step in run["steps"] if step["type"] == "interrupt"]
@@ -226,20 +229,14 @@ def test_a_policy_skips(serve: Serve) -> None:
     assert server.get("/actions", object_type="watchlist_result", object_id=hit)["data"] == []
 
 
-def test_an_override_beats_the_default(serve: Serve) -> None:
+def test_a_policy_resolves_a_part(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A combined proposal pauses if any part of it is manual, and asks for that part only."""
-    server = serve(policy={"default": "auto_approve", "overrides": {"tin_verification": "manual"}})
+    policy = {"watchlist_resolution": "auto_approve"}
+    monkeypatch.setitem(TABLES["scenarios"]["combined_proposal"], "policy", policy)
     run = server.reach("combined_proposal")
-    assert [one["agent"] for one in run["interrupts"]] == ["tin_verification"]
-    settled = [step for step in run["steps"] if step["result"] == {"resolution": "auto_approve"}]
-    assert [step["agent"] for step in settled] == ["watchlist_resolution"]
-
-
-def test_a_businesss_own_policy_wins(serve: Serve) -> None:
-    """The policy that a business brings to show one at work beats the account's, also its overrides."""
-    server = serve(policy={"overrides": {"watchlist_resolution": "skip"}})
-    [step] = [step for step in server.reach("auto_approve")["steps"] if step["type"] == "interrupt"]
-    assert step["result"] == {"resolution": "auto_approve"}
+    assert [interrupt["agent"] for interrupt in run["interrupts"]] == ["tin_verification"]
+    resolved = [step for step in run["steps"] if step["result"] == {"resolution": "auto_approve"}]
+    assert [step["agent"] for step in resolved] == ["watchlist_resolution"]
 
 
 @pytest.mark.parametrize("agent", ["address_verification", "watchlist_resolution", "tin_verification"])
