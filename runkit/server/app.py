@@ -79,7 +79,7 @@ async def _person(request: Request) -> str | None:
 
 Box = Annotated[Backend, Depends(_backend)]
 Db = Annotated[Store, Depends(_store)]
-Person = Annotated[str | None, Depends(_person)]  # whose key it is; None is the account's
+Person = Annotated[str | None, Depends(_person)]  # the second reviewer's name, or None for the account
 _lower = AfterValidator(str.lower)  # UUIDs are equal in either case
 Id = Annotated[str, Path(alias="id"), _lower]
 BusinessId = Annotated[str, _lower]

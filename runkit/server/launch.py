@@ -31,7 +31,7 @@ from runkit.server.app import Backend, app
 from runkit.server.faults import FaultMiddleware, parse_faults
 from runkit.server.scenarios import BUSINESSES, Business
 from runkit.server.store import Store, add_history
-from runkit.server.web import HOSTS, MAX_BODY, AccessMiddleware, person_key, reasons
+from runkit.server.web import HOSTS, MAX_BODY, AccessMiddleware, reasons, second_key
 
 if TYPE_CHECKING:
     from runkit.client import Client
@@ -205,14 +205,14 @@ class Sandbox:
                 return business.id
         raise UsageError.one_of("business", name, [business.scenario for business in self.businesses])
 
-    def client(self, *, person: str | None = None, **options: Any) -> Client:
+    def client(self, *, second_reviewer: bool = False, **options: Any) -> Client:
         """Return a client of this sandbox.
 
         Parameters
         ----------
-        person
-            The name of a user. The client then has that user's key, and its requests are recorded as theirs
-            instead of the account's.
+        second_reviewer
+            Use the key of a second reviewer, Priya Raman: its requests are recorded as hers, not as the
+            account's.
         **options
             Options of `runkit.Client`.
 
@@ -220,15 +220,10 @@ class Sandbox:
         -------
         Client
             A client with the URL and a key of this sandbox.
-
-        Raises
-        ------
-        UsageError
-            For a name that is empty, longer than 100 characters or not printable.
         """
         from runkit.client import Client
 
-        key = self.key if person is None else person_key(self.key, person)
+        key = second_key(self.key) if second_reviewer else self.key
         return Client(api_key=key, base_url=self.url, **options)
 
     def fault(self, kind: str, on: str = "/resume", times: int | None = 1, **fields: Any) -> None:

@@ -40,6 +40,7 @@ def fill(template: Any, facts: Mapping[str, str]) -> Any:
 
 ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email": None}
 """The account of the key: requester, reviewer and actor of all its requests."""
+SECOND_REVIEWER = "Priya Raman"
 
 
 def user_of(person: str | None) -> Json:

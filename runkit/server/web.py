@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import quote, unquote
 from uuid import UUID
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, Field, StringConstraints, ValidationError
@@ -23,15 +22,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.contract import MAX_COMMENT
-from runkit.errors import UsageError
-from runkit.server.scenarios import Json
+from runkit.server.scenarios import SECOND_REVIEWER, Json
 from runkit.text import brief
 
 if TYPE_CHECKING:
     from runkit.server.app import Backend
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
-MAX_PERSON = 100  # characters of a person's name
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
 _ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE)
 # [A] 21: both schemes of section 1
@@ -75,7 +72,8 @@ def reasons(error: ValidationError) -> str:
 class AccessMiddleware:
     """ASGI middleware that checks the origin and the key, and dates each response in virtual time.
 
-    The key goes no further; `request.state` has the person whose key it is, and the `backend`.
+    The key goes no further; `request.state` has the person whose key it is (None: the account's), and the
+    `backend`.
     """
 
     def __init__(self, app: ASGIApp, backend: Backend) -> None:
@@ -110,29 +108,25 @@ def check_origin(origins: list[str]) -> None:
             raise RequestError(403, f"requests from other web pages are not allowed; Origin {origin[:80]!r}")
 
 
-def person_key(key: str, person: str) -> str:
-    """Derive a person's key; requests with it are recorded as theirs. Raises `UsageError` for a bad name."""
-    is_short = isinstance(person, str) and 0 < len(person) <= MAX_PERSON
-    if not (is_short and person.isprintable() and person == person.strip()):
-        raise UsageError(f"person={brief(person)} is not a name; give 1 to {MAX_PERSON} printable characters")
-    return f"{key}.{quote(person, safe='')}"
+def second_key(key: str) -> str:
+    """Derive the second reviewer's key from the account's."""
+    return f"{key}.second"
 
 
 def check_key(authorization: str, key: str) -> str | None:
-    """Check `Bearer KEY`, or Basic with the key as user name. Returns the person, None for the account.
+    """Check `Bearer KEY`, or Basic with the key as user name.
 
-    Compares in constant time; rejects (401) anything but the account's key or a person's.
+    Returns the name of the second reviewer for that reviewer's key, None for the account's. Compares in
+    constant time; rejects (401) any other key.
     """
     scheme, _, value = authorization.partition(" ")
-    with suppress(ValueError):  # of base64, of UTF-8, and of a person's name
+    with suppress(ValueError):  # of base64 and of UTF-8
         if scheme.lower() == "basic":
             value = base64.b64decode(value, validate=True).decode().partition(":")[0]
-        start, rest = value[: len(key)], value[len(key) :]
-        is_known = scheme.lower() in ("bearer", "basic")
-        if is_known and hmac.compare_digest(start.encode(), key.encode()):
-            person = unquote(rest[1:])
-            if not rest or value == person_key(key, person):
-                return person or None
+        if scheme.lower() in ("bearer", "basic"):
+            for known, person in ((key, None), (second_key(key), SECOND_REVIEWER)):
+                if hmac.compare_digest(value.encode(), known.encode()):
+                    return person
     raise RequestError(401, "the API key is missing or not valid here; send it as Authorization: Bearer KEY")
 
 

@@ -89,9 +89,9 @@ def test_a_second_person_answers(open_desk: Open, box: Sandbox) -> None:
     """When somebody else answers, the form goes, and the monitor says so and follows on."""
     desk = open_desk("watchlist_hit", MONITOR)
     verb(desk.page, DISMISS).wait_for()
-    with box.client(person="Noor Colleague") as colleague:
+    with box.client(second_reviewer=True) as colleague:
         colleague.runs.resume(desk.run, desk.run.interrupts[0].id, {"decision": "reject"})
-    see(desk.page, "by Noor Colleague")
+    see(desk.page, "by Priya Raman")
     expect(card(desk.page).locator("textarea")).to_have_count(0)
     see(desk.page, "Run finished. Live updates off.")
 

@@ -38,7 +38,7 @@ watching.start()
 import runkit
 box = runkit.sandbox()
 client = box.client()
-ana = box.client(person="Ana Lopez")
+ana = box.client(second_reviewer=True)
 echo = runkit.Client(os.environ["RUNKIT_SANDBOX_KEY"], os.environ["ECHO_URL"], rate=None, timeout=2)
 print(box, client, ana, vars(client), client.runs, inspect.getmembers(client), client._target)
 box, client

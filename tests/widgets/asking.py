@@ -13,6 +13,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
+from runkit.server.web import second_key
 from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import Question, question_of
 from support import until
@@ -48,7 +49,7 @@ class Asking:
         self.pauses: list[Callable[[], object]] = []
         self.wire = Wire()
         self._stack = stack
-        self._other = stack.enter_context(box.client(rate=None, person="Ole"))
+        self._other = stack.enter_context(box.client(rate=None, second_reviewer=True))
         self.client = self.another()
 
     def another(self, **options: Any) -> Client:
@@ -86,7 +87,7 @@ class Asking:
     def answer_elsewhere(self, question: Question, decision: str = "reject") -> None:
         """Let somebody else, on another machine, answer a question."""
         body = {"interrupt_id": question.interrupt_id, "input": {"decision": decision}}
-        headers = {"Authorization": f"Bearer {self.box.key}.Ole"}
+        headers = {"Authorization": f"Bearer {second_key(self.box.key)}"}
         url = f"{self.box.url}/runs/{question.run.id}/resume"
         httpx.post(url, json=body, headers=headers, trust_env=False).raise_for_status()
 

@@ -89,7 +89,7 @@ PRESSES = {
         both(LOST, while_looking(end)), State.EXPIRED, 1, ["unconfirmed"], "Expired: the run ended first"
     ),
     "dropped, and nobody can look": Case(both(LOST, BLIND), State.UNKNOWN, 1, ["unknown"], UNKNOWN),
-    "answered elsewhere before": Case(elsewhere, State.CONFLICT, 0, [], "Already answered by Ole, "),
+    "answered elsewhere before": Case(elsewhere, State.CONFLICT, 0, [], "Already answered by Priya Raman, "),
     "ended before": Case(end, State.EXPIRED, 0, [], "Expired: the run ended first"),
     "another notebook before": Case(
         another_notebook,

@@ -158,7 +158,7 @@ def test_a_conflict_offers_what_was_typed(asking: Asking, in_a_page: Open) -> No
     finish()
     status = page.drawn["status"]
     assert (status["state"], status["copy"]) == ("conflict", "not him")
-    assert status["receipt"].startswith("Already answered by Ole, ")
+    assert status["receipt"].startswith("Already answered by Priya Raman, ")
 
 
 def test_text_of_a_run_is_text(server: Server, client: Client, run_json: Any, in_a_page: Open) -> None:
@@ -282,7 +282,7 @@ def test_it_looks_while_somebody_looks(asking: Asking, shown: list[dict[str, Any
     assert form.controller is not None
     asking.answer_elsewhere(form.controller.question)
     until(lambda: form.state == "conflict")
-    until(lambda: "by Ole" in bundles(shown)[1]["text/html"])
+    until(lambda: "by Priya Raman" in bundles(shown)[1]["text/html"])
     form._on_views(1)
     form.close()
 

@@ -132,7 +132,7 @@ def test_somebody_else_answers(box: Sandbox, client: Client, shown: Shown) -> No
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
     page = ask(monitor)
-    with box.client(person="Priya Raman") as colleague:
+    with box.client(second_reviewer=True) as colleague:
         body = {"interrupt_id": run.interrupts[0].id, "input": {"decision": "reject"}}
         colleague._http.post(f"/runs/{run.id}/resume", body)  # as from another machine: not in our log
     until(lambda: not has_question(monitor), 20)

@@ -1,0 +1,102 @@
+"""A second reviewer with a key: what that reviewer does is recorded as theirs."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from runkit.server import sandbox
+from runkit.server.scenarios import SECOND_REVIEWER
+from runkit.server.web import second_key
+from tests.sandbox.conftest import BUSINESS, KEY, Server
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """One for all these tests."""
+    return shared
+
+
+def post(server: Server, is_second: bool, path: str, body: dict[str, Any]) -> httpx.Response:
+    """POST with the key of the second reviewer, or the account's."""
+    key = second_key(KEY) if is_second else KEY
+    return server.http.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
+
+
+def answer(server: Server, is_second: bool, run: dict[str, Any]) -> httpx.Response:
+    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "reject"}}
+    return post(server, is_second, f"/runs/{run['id']}/resume?include=steps", body)
+
+
+def question(run: dict[str, Any]) -> dict[str, Any]:
+    return next(dict(step) for step in run["steps"] if step["type"] == "interrupt")
+
+
+def test_a_client_of_the_second_reviewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its runs are requested in her name, also where the sandbox is joined."""
+    with sandbox() as box:
+        monkeypatch.setenv("RUNKIT_SANDBOX_URL", box.url)
+        monkeypatch.setenv("RUNKIT_SANDBOX_KEY", box.key)
+        requesters = []
+        for each in (box, sandbox()):
+            for is_second in (True, False):
+                with each.client(second_reviewer=is_second) as client:
+                    run = client.runs.create("cip_orchestrator", business_id=box.business("clean_pass"))
+                assert run.requester
+                requesters.append((run.requester.name, run.requester.id, run.requester.email))
+    assert [name for name, _, _ in requesters[:2]] == [SECOND_REVIEWER, "Sandbox Bank"]
+    assert requesters[:2] == requesters[2:]
+    assert requesters[0][1] != requesters[1][1]
+
+
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [
+        (KEY, 200),
+        (second_key(KEY), 200),
+        (f"{KEY}.", 401),
+        (f"{KEY}.Ann", 401),
+        (f"{second_key(KEY)}x", 401),
+        ("mk_test_other.second", 401),
+        (f"x{KEY}", 401),
+    ],
+)
+def test_only_two_keys_are_accepted(server: Server, key: str, status: int) -> None:
+    assert server.http.get("/runs", headers={"Authorization": f"Bearer {key}"}).status_code == status
+    assert server.http.get("/runs", auth=(key, ""), headers={}).status_code == status
+
+
+def test_the_step_names_who_answered(server: Server) -> None:
+    """Once the second reviewer has answered, the step names her; before, and for the account, nobody."""
+    run = server.reach("watchlist_hit")
+    waiting = {"interrupt_id": run["interrupts"][0]["id"]}
+    assert question(run)["result"] == waiting
+    server.time.seconds += 1
+    response = answer(server, True, run)
+    by = question(response.json())["result"].pop("answered_by")
+    assert by["name"] == SECOND_REVIEWER
+    assert question(server.settle(run["id"]))["result"] == {**waiting, "answered_by": by}
+    by_account = server.reach("watchlist_hit")
+    answer(server, False, by_account)
+    assert set(question(server.settle(by_account["id"]))["result"]) == {"interrupt_id"}
+
+
+def test_first_come_first_served(server: Server) -> None:
+    """Of two people who answer the second is refused, and the first stays the one who answered."""
+    run = server.reach("watchlist_hit")
+    assert [answer(server, is_second, run).status_code for is_second in (True, False)] == [200, 422]
+    assert question(server.run(run["id"]))["result"]["answered_by"]["name"] == SECOND_REVIEWER
+
+
+def test_feedback_and_actions_are_the_reviewers(server: Server) -> None:
+    """Ratings are hers and supersede hers only; an action has her as its actor."""
+    run = server.reach("clean_pass")
+    body = {"rating": "POSITIVE", "artifact_id": run["output"]["artifacts"][0]["id"]}
+    path = f"/runs/{run['id']}/feedback"
+    rated = [post(server, is_second, path, body).json() for is_second in (True, False, True)]
+    assert [one["reviewer"]["type"] for one in rated] == ["User", "Account", "User"]
+    assert [one["superseded_prior"] for one in rated] == [False, False, True]
+    decision = {"type": "decision", "payload": {"status": "approved"}, "object_type": "businesses"}
+    made = post(server, True, "/actions", {**decision, "object_id": BUSINESS["clean_pass"].id}).json()
+    person = {"id": rated[0]["reviewer"]["id"], "name": SECOND_REVIEWER}
+    assert made["actors"] == [{"actor_type": "user", "data": person}]
