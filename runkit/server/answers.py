@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from runkit.contract import MAX_COMMENT, answer_errors
 from runkit.server.plan import VERDICTS_WITH_ACTION, Answer, Interrupt
 from runkit.server.registry import check_payload
-from runkit.server.scenarios import LETTER, QUESTIONS, Json
+from runkit.server.scenarios import LETTER, Json
 from runkit.server.web import RequestError, object_list
 
 
@@ -31,7 +31,6 @@ def read_answer(
         if action is None and verdict == "approve":
             verdict = "reject"
         answer.verdicts[agent] = verdict
-        _check_schema(question, fields, place)
         note = fields.get("note") or ""
         if not isinstance(note, str) or len(note) > MAX_COMMENT:
             message = f"note must be a text of at most {MAX_COMMENT} characters"
@@ -76,20 +75,6 @@ def _verdict(question: str, fields: Json, place: str, kinds: Mapping[str, str]) 
         message = 'give the document_id of a document on file, or {"decision": "reject"} to continue without'
         raise RequestError(422, message, f"{place}.document_id")
     return "supports" if kinds[document_id] == LETTER else "unrelated"
-
-
-def _check_schema(question: str, fields: Json, place: str) -> None:
-    """Validate an input against the question's schema, if it has one."""
-    # takes a second where its format checkers are installed
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    schema = QUESTIONS[question].get("extra", {}).get("response_schema", {})
-    errors = Draft202012Validator(schema).iter_errors(fields)
-    if error := best_match(errors):
-        message = f"the response_schema requires {error.validator}: {error.validator_value!r}"
-        path = [place, *map(str, error.absolute_path)]
-        raise RequestError(422, message, ".".join(path))
 
 
 def _selected_action(question: str, fields: Json, place: str) -> tuple[str, Json | None]:

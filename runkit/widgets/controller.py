@@ -330,7 +330,7 @@ class AnswerController(Controller[Snapshot]):
                 outcome = Outcome("closed") if outcome.word == "open" else outcome
                 self._close(run, outcome, "Your answer was not accepted.")
             elif isinstance(error, Invalid):
-                errors = _field_errors(error, self.form)
+                errors = _field_errors(error, self.form, self.entries)
                 self._change(State.FAILED, f"The API refused the answer. {error}", errors=errors)
             else:
                 raise
@@ -451,12 +451,14 @@ class AnswerController(Controller[Snapshot]):
         return "Draft restored." if self.is_edited else ""
 
 
-def _field_errors(error: Invalid, form: Questionnaire) -> dict[str, dict[str, str]]:
-    """Put the API's message beside the field that it names, if the form has it."""
+def _field_errors(error: Invalid, form: Questionnaire, entries: Entries) -> dict[str, dict[str, str]]:
+    """Put the API's message beside the JSON that was sent, or the field that it names, if the form has it."""
     pattern = r"input\.(?:proposals\[(\d+)\]\.)?(?:actions\[\d+\]\.payload\.)?(.+)"
     match = re.fullmatch(pattern, error.parameter or "")
     if match is None:
         return {}
     key, path = match[1] or "0", re.sub(r"\[(\d+)\]", r".\1", match[2])
+    if entries.get(key, {}).get("decision") == "raw":
+        path = "raw"
     names = {one.name for section in form.sections if section.key == key for one in section.fields}
     return {key: {path: "; ".join(error.messages) or str(error)}} if path.partition(".")[0] in names else {}

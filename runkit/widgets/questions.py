@@ -1,30 +1,27 @@
 """The kinds of questions: what can be answered, with which inputs, and what is sent.
 
 `VERBS` says for each kind and verb what its button, its second press, the receipt and the log say. A question
-with a schema of its own has the schema's inputs instead. Nothing that an agent proposes is sent changed
-unless a person changed it: a row and a cell that nobody changed are sent as they came.
+of an unknown kind, or with a schema of its own, can be answered as JSON. Nothing that an agent proposes is
+sent changed unless a person changed it: a row and a cell that nobody changed are sent as they came.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from runkit import contract
 from runkit.objects import Document
 from runkit.text import code, moment, one_line, shorten, visible
-from runkit.widgets.fields import ROW_ID, Field, Json, clean, fields_of, objects, parse_entries, text_of
+from runkit.widgets.fields import ROW_ID, Field, Json, clean, objects, parse_entries, text_of
 
 Entries = dict[str, Json]  # the content of the inputs, by section and field
 NO_LABEL = "Question without a label"
 MAX_NOTE = 5000  # characters; the limit that the API documents for the comment of a rating
 MAX_PROPOSALS = 50  # shown of a question
 MAX_INPUTS = 300  # of a question: a page displays them after half a second, and 8,000 after 40
-# the input of a schema's property of that name, as `decision` is the verb
-OWN_DECISION = "decision#"
-MAX_VERBS = 3  # buttons; more choices get a dropdown
 FINAL, AGAIN = "Press again: can't be undone", "Press again"
 
 
@@ -77,12 +74,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         Verb("reject", "Reject", FINAL, "Rejected", "reject", "X"),
         Verb("raw", "Send the JSON", FINAL, "JSON sent", "", "", ("raw",)),
     ),
-    "schema": (Verb("send", "Send the answer", FINAL, "Answer sent", "", "A"),),
 }
 
-NOTE = Field(
-    "note", "Note", "long_text", "optional, goes into the audit record", limits={"maxLength": MAX_NOTE}
-)
+NOTE = Field("note", "Note", "long_text", "optional, goes into the audit record", max_length=MAX_NOTE)
 REASON = replace(NOTE, title="Reason", help="required to dismiss, goes into the audit record")
 FOLDED_NOTE = replace(NOTE, is_folded=True)
 DOCUMENT_ID = Field(
@@ -131,7 +125,6 @@ class Section:
     fields: tuple[Field, ...]
     start: Json
     proposal: Json
-    has_schema: bool = False
     reason: str = ""  # why it is not the form of its kind
 
     def received(self, entries: object) -> Json:
@@ -159,9 +152,6 @@ class Section:
         for field in self.fields:
             if field.kind == "json" and field.name in values:
                 return values[field.name], {}
-        if self.has_schema:
-            decision = values.pop(OWN_DECISION, None) or verb.sends
-            return values | ({"decision": decision} if decision else {}), {}
         document_id = values.get("document_id") if verb.is_yes else None
         actions = None
         if self.kind == "verify_tin" and document_id:
@@ -205,7 +195,7 @@ def _in_words(field: Field, entry: Any) -> str:
     if field.kind == "rows":
         rows = ([row[column.name] for column in field.columns] for row in entry)
         return "; ".join(", ".join(filter(None, row)) for row in rows)
-    return "yes" if entry is True else str(entry)
+    return str(entry)
 
 
 class Questionnaire:
@@ -255,10 +245,9 @@ class Questionnaire:
 
 
 def _section(key: str, proposal: Json, documents: Sequence[Document]) -> Section:
-    kind, schema = contract.interrupt_kind(proposal), contract.response_schema_of(proposal)
-    if schema is not None:
-        return _schema_section(key, proposal, schema)
-    kind = kind if kind in FIELDS else "other"
+    kind = contract.interrupt_kind(proposal)
+    if kind not in FIELDS or contract.response_schema_of(proposal) is not None:
+        kind = "other"
     fields = tuple(_with_documents(field, proposal, documents) for field in FIELDS[kind])
     return _make(key, kind, proposal, VERBS[kind], fields)
 
@@ -267,7 +256,7 @@ def _make(
     key: str, kind: str, proposal: Json, verbs: Sequence[Verb], fields: tuple[Field, ...], **more: Any
 ) -> Section:
     agent, payload = proposal.get("agent"), contract.proposed_payload(proposal, kind)
-    start = {one.name: _rows(one, payload) if one.kind == "rows" else one.start for one in fields}
+    start = {one.name: _rows(one, payload) if one.kind == "rows" else "" for one in fields}
     start |= {"decision": ""}
     s = "" if len(start.get("sources", ())) == 1 else "s"
     verbs = tuple(
@@ -290,41 +279,6 @@ def _rows(field: Field, payload: Json) -> list[Json]:
         {ROW_ID: number} | {one.name: entry(one, row.get(one.name)) for one in field.columns}
         for number, row in enumerate(objects(payload.get(field.name)))
     ]
-
-
-def _schema_section(key: str, proposal: Json, schema: Json) -> Section:
-    """Make a section for a question with its own schema; its decision, if any, becomes buttons."""
-    kind = contract.interrupt_kind(proposal)
-    fields, verbs = fields_of(schema), VERBS["schema"]
-    if fields is None:
-        fields = (replace(JSON, is_required=True),)
-    else:
-        decision = next((one for one in fields if one.name == "decision" and one.kind == "choice"), None)
-        values = [json.loads(value) for _, value in decision.choices] if decision else []
-        if 0 < len(values) <= MAX_VERBS and all(isinstance(value, str) and value for value in values):
-            verbs = _schema_verbs(kind, values)
-            fields = tuple(one for one in fields if one is not decision)
-        fields = tuple(
-            replace(
-                one,
-                name=OWN_DECISION if one.name == "decision" else one.name,
-                is_folded=not one.is_required or bool(one.start) or one.kind == "flag",
-            )
-            for one in fields
-        )
-    required = tuple(one.name for one in fields if one.is_required and one.kind != "flag")
-    verbs = tuple(verb._replace(requires=required) for verb in verbs)
-    return _make(key, kind, proposal, verbs, fields, has_schema=True)
-
-
-def _schema_verbs(kind: str, values: Iterable[str]) -> tuple[Verb, ...]:
-    """Make a button for each word of the schema's decision, yes first and no last."""
-    known = {verb.sends: verb for verb in (*VERBS["other"], *VERBS["decision"], *VERBS.get(kind, ()))}
-    verbs = []
-    for value in values:
-        words = shorten(value.replace("_", " ").capitalize(), 40)
-        verbs.append(known.get(value, Verb(value, words, FINAL, words, value))._replace(value=value))
-    return tuple(sorted(verbs, key=lambda verb: ("A", "", "X").index(verb.key)))
 
 
 def _with_documents(field: Field, proposal: Json, documents: Sequence[Document]) -> Field:

@@ -242,7 +242,7 @@ class Desk(RuleBasedStateMachine):
         for page, entered, name, choices in list(card.inputs()) if card.is_live else ():
             if choices:
                 self.put(card, page, entered, name, choices, nth % 2)
-            elif name in ("note", "risk", "why", "raw") or not is_whole(entered, name):
+            elif name in ("note", "raw") or not is_whole(entered, name):
                 self.put(card, page, entered, name, choices, 0)
         self.click_at(card, "submit")
 

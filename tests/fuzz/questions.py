@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any
@@ -40,18 +39,6 @@ QUESTIONS: tuple[Json, ...] = (
     {"type": "decision", "label": "Decide"},
     {"type": "riddle", "label": "What now?"},
     {
-        "type": "form",
-        "response_schema": {
-            "type": "object",
-            "required": ["decision", "risk"],
-            "properties": {
-                "decision": {"enum": ["approve", "reject"]},
-                "risk": {"type": "integer", "minimum": 1, "maximum": 5},
-                "why": {"type": "string", "maxLength": 10},
-            },
-        },
-    },
-    {
         "type": "combined_proposal",
         "proposals": [{**DISMISSAL, "agent": "watchlist"}, {**SOURCES, "agent": "address"}],
     },
@@ -60,7 +47,6 @@ FIELDS = {
     "dismissal": ("decision", "note"),
     "decision": ("decision", "note"),
     "riddle": ("decision", "note", "raw"),
-    "form": ("decision", "risk", "why"),
     "add_sources": ("decision", "sources", "note"),
     "add_attributes": ("decision", "addresses", "people", "note"),
 }
@@ -81,8 +67,6 @@ TEXTS = {
         "[]",
         "{",
     ),
-    "risk": ("3", " +2 ", "0", "9", "x", "", "1.0"),
-    "why": ("", "so", "because of it", f"half {HALF}", " x "),
     "url": (
         "https://b.example/new",
         " http://c.example ",
@@ -132,12 +116,8 @@ def meant(value: Json, typed: Json) -> Json | None:
 def meant_by(proposal: Json, typed: Json) -> Json | None:
     """The answer to one proposal."""
     kind, decision = proposal["type"], typed["decision"]
-    if not decision or any(HALF in typed.get(name, "") for name in ("note", "why")):
+    if not decision or HALF in typed["note"]:
         return None
-    if kind == "form":
-        is_whole = re.fullmatch(r"\s*\+?[1-5]\s*", typed["risk"]) and len(typed["why"].strip()) <= 10
-        why = {"why": typed["why"].strip()} if typed["why"].strip() else {}
-        return {"risk": int(typed["risk"]), **why, "decision": decision} if is_whole else None
     said = typed["note"].strip()
     if len(typed["note"]) > 5_000:
         return None

@@ -96,7 +96,7 @@ ORDERS: dict[str, tuple[Json, list[tuple[str, Json]]]] = {
         ],
     ),
     "an answer that is changed while it is sent": (
-        QUESTIONS[6],
+        QUESTIONS[5],
         [("answer", NO), ("answer", YES)],
     ),
     "a press where nobody has typed, beside a draft": (

@@ -449,9 +449,7 @@ def test_a_click_does_not_overtake(open_desk: Open, posts: Posts) -> None:
     desk = open_desk("decision", FORM, busy, "print(runkit.answer_log().answer[0])")
     page = desk.page
     busy_prompt(page, 3).wait_for()
-    card(page).get_by_role("button", name="Edit").click()
-    reason = card(page).get_by_role("textbox", name="Reason")
-    reason.press_sequentially("to be looked at")
+    card(page).get_by_role("textbox", name="Note").press_sequentially("to be looked at")
     press(verb(page, KEEP))
     see(page, "Kept in review")
     desk.run_cell(3)

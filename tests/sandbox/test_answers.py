@@ -1,4 +1,4 @@
-"""Rich answers: a note, a document and edited actions for each proposal, and a form's own schema."""
+"""Rich answers: a note, a document and edited actions for each proposal."""
 
 from typing import Any
 
@@ -111,28 +111,6 @@ def test_an_edited_payload_keeps_the_rules(server: Server, payload: Any, paramet
     body = {"interrupt_id": run["interrupts"][0]["id"], "input": given}
     [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
     assert error["parameter"] == f"input.actions[0].payload.{parameter}"
-
-
-@pytest.mark.parametrize(
-    ("given", "parameter"),
-    [
-        ({"risk": 9}, "input.risk"),
-        ({"risk": "2"}, "input.risk"),
-        ({"risk": True}, "input.risk"),
-        ({"note": "x" * 501}, "input.note"),
-        ({"ask_again": "yes"}, "input.ask_again"),
-        ({"actions": [{"type": "decision", "payload": {"status": "rejected"}}]},
-         "input.actions[0].payload.status"),
-    ],
-)  # fmt: skip
-def test_the_schema_of_a_question_rules(server: Server, given: dict[str, Any], parameter: str) -> None:
-    """An input that does not fit the question's schema is refused, and the field is named."""
-    run = server.reach("decision")
-    body = {"interrupt_id": run["interrupts"][0]["id"], "input": {"decision": "approved", **given}}
-    [error] = server.post(f"/runs/{run['id']}/resume", body, status=422)["errors"]
-    assert error["parameter"] == parameter
-    fits = {"decision": "approved", "risk": 5, "note": "x" * 500, "ask_again": True, "more": [1]}
-    assert server.answer(run, **fits)["status"] == "completed"
 
 
 def test_rich_answers_give_equal_bytes(serve: Serve) -> None:

@@ -84,13 +84,6 @@ def test_a_question_is_an_interrupt_and_an_open_step(
     assert server.run(run["id"])["interrupts"] == [interrupt]
 
 
-def test_a_decision_brings_its_form(server: Server) -> None:
-    """The decision question says by a flat JSON Schema what it wants to know."""
-    schema = server.reach("decision")["interrupts"][0]["value"]["response_schema"]
-    assert schema["required"] == ["decision"]
-    assert all("type" in field and "properties" not in field for field in schema["properties"].values())
-
-
 def test_approving_goes_on_in_the_same_run(server: Server) -> None:
     """After an approval the agent acts, and the note is in the summary."""
     run = server.reach("watchlist_hit")
@@ -159,7 +152,7 @@ def test_the_document_is_checked(server: Server) -> None:
 @pytest.mark.parametrize("status", ["in_review", "approved", "rejected"])
 def test_a_decision_decides(server: Server, status: str) -> None:
     """What a person decides becomes the status of the business."""
-    done = server.answer(server.reach("decision"), decision=status, risk=2)
+    done = server.answer(server.reach("decision"), decision=status)
     assert done["status"] == "completed"
     assert server.get(f"/businesses/{BUSINESS['decision'].id}")["status"] == status
 

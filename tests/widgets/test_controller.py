@@ -321,6 +321,17 @@ def test_a_refusal_stands_at_its_field(asking: Asking) -> None:
     assert answer(controller, entries).state is State.SETTLED
 
 
+def test_a_refusal_of_json_is_shown_beside_the_json(
+    server: Server, client: Client, run_json: Any, question: Any
+) -> None:
+    question["value"]["response_schema"] = {"type": "object"}
+    pending = Answer(run_json(status="interrupted", interrupts=[question], steps=[PAUSE]))
+    server.script = lambda request: refused("input.risk") if request.method == "POST" else pending
+    controller = scripted(client)
+    snapshot = answer(controller, {"0": {"decision": "raw", "note": "", "raw": '{"risk": 9}'}})
+    assert (snapshot.state, snapshot.errors) == (State.FAILED, {"0": {"raw": "no"}})
+
+
 def no_thread(*_: object) -> None:
     raise RuntimeError("can't start new thread")
 

@@ -61,17 +61,6 @@ def asked(asking: Asking, value: Json) -> AnswerController:
     return AnswerController(asking.client, replace(asking.question(), value=value), use_drafts=False)
 
 
-def test_an_answer_with_any_characters(asking: Asking, page: Page) -> None:
-    """A word of the question's own schema that is no CSS can be sent as any other."""
-    words = ['say "yes"]', "no\\"]
-    schema = {"type": "object", "properties": {"decision": {"enum": words}}, "required": ["decision"]}
-    drawn = Drawn(page, asked(asking, {"label": "Which?", "response_schema": schema}))
-    drawn.press("Say")
-    drawn.wait_until_armed()
-    drawn.press("Say")
-    assert drawn.sent("verb") == [words[0]]
-
-
 def test_a_name_that_was_just_typed(asking: Asking, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     """By keys alone, too, it is taken and shown before an answer is armed."""
     monkeypatch.setenv("JUPYTERHUB_USER", "jovyan")

@@ -7,23 +7,12 @@ from typing import Any
 import pytest
 
 from runkit.objects import Document
-from runkit.widgets.fields import clean, fields_of, parse_entries
-from runkit.widgets.questions import FINAL, MAX_NOTE, OWN_DECISION, VERBS, Questionnaire
+from runkit.widgets.questions import FINAL, MAX_NOTE, VERBS, Questionnaire
 
 Json = dict[str, Any]
 SOURCE = {"url": "https://board.example.gov/1", "source_name": "Board", "tier": "government", "weight": 3}
 PERSON = {"name": "Priya Raman", "titles": ["Owner", "Dentist"], "id": 7}
 LETTER = {"document_types": ["irs_letter"]}
-DEEP = {"type": "object", "properties": {"decision": {"anyOf": [{"type": "string"}, {"type": "object"}]}}}
-WIDE = {"type": "object", "properties": {f"f{number}": {"type": "string"} for number in range(40)}}
-FLAT = {
-    "type": "object",
-    "required": ["decision", "risk"],
-    "properties": {
-        "decision": {"enum": ["approved", "rejected", "in_review"]},
-        "risk": {"type": "integer", "minimum": 1, "maximum": 5},
-    },
-}
 
 
 def asks(kind: str, **more: Any) -> Json:
@@ -259,88 +248,22 @@ def test_proposals_that_cannot_be_told_apart(second: Json) -> None:
     assert form.answer(form.received({"0": {"decision": "reject"}}))[0] == {"decision": "reject"}
 
 
-@pytest.mark.parametrize("proposal", [{"type": "dismissal"}, {"type": "x", "schema": WIDE}])
-def test_many_proposals(proposal: Json) -> None:
+def test_many_proposals() -> None:
     """Proposals that are too many to lay out are answered together, and it is said why."""
-    n_proposals = 10 if "schema" in proposal else 1000
-    agents = [{**proposal, "agent": f"a{number}"} for number in range(n_proposals)]
+    agents = [{"type": "dismissal", "agent": f"a{number}"} for number in range(1000)]
     form = Questionnaire(asks("mixed", proposals=agents))
     assert len(form.sections) == 1
     assert "inputs are too many to show here. One answer applies to all." in form.sections[0].reason
     assert form.answer(form.received({"0": {"decision": "reject"}}))[0] == {"decision": "reject"}
 
 
-# --------------------------------------------------------------------------------------- schemas of their own
-
-
-def test_a_question_with_a_schema() -> None:
-    """Its decision is the buttons and its fields the inputs, sent under their names, numbers as numbers."""
-    value = asks("decision", response_schema=FLAT)
+@pytest.mark.parametrize("name", ["response_schema", "responseSchema", "schema"])
+def test_a_question_with_a_schema_is_answered_as_json(name: str) -> None:
+    value = asks("decision", **{name: {"type": "object", "properties": {"risk": {"type": "integer"}}}})
     [section] = Questionnaire(value).sections
-    assert [verb.button for verb in section.verbs] == ["Approve", "Keep in review", "Reject"]
-    assert [field.name for field in section.fields] == ["risk"]
-    assert answer(value, decision="approved", risk="4")[0] == {"decision": "approved", "risk": 4}
-    assert answer(value, decision="approved", risk="9")[1] == {"risk": "must be at most 5"}
-    assert answer(value, decision="approved")[1] == {"risk": "is required"}
-
-
-def test_many_choices_are_a_dropdown() -> None:
-    """Words of its own are buttons, up to three of them."""
-    for words, n_fields in ((["yes", "no"], 0), (["a", "b", "c", "d"], 1)):
-        own = {"type": "object", "properties": {"decision": {"enum": words}}}
-        [section] = Questionnaire(asks("x", response_schema=own)).sections
-        assert len(section.fields) == n_fields
-        assert all(verb.again == FINAL for verb in section.verbs)
-    entries = {OWN_DECISION: '"d"'}
-    assert answer(asks("x", response_schema=own), decision="send", **entries) == ({"decision": "d"}, {})
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        DEEP,
-        {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}},
-        {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}},
-        {"type": "object", "properties": {f"f{n}": {"type": "string"} for n in range(41)}},
-        {"type": "object", "properties": {"a": {"enum": ["x", "x"]}}},
-        {"type": "object", "properties": {"a": {"type": "string", "pattern": "(a+)+$"}}},
-        {},
-    ],
-)
-def test_a_schema_that_is_no_flat_form(schema: Json) -> None:
-    """It is answered as JSON; what is no object stands at the JSON."""
-    assert fields_of(schema) is None
-    value = asks("decision", response_schema=schema or DEEP)
-    assert answer(value, decision="send", raw='{"decision": {"a": 1}}')[0] == {"decision": {"a": 1}}
-    assert list(answer(value, decision="send", raw="[]")[1]) == ["raw"]
-    assert answer(value, decision="send")[1] == {"raw": "is required"}
-
-
-@pytest.mark.parametrize(
-    ("schema", "typed", "value", "error"),
-    [
-        ({"type": "integer"}, " +7 ", 7, None),
-        ({"type": "integer"}, "1.0", None, "must be a whole number such as 3, not “1.0”"),
-        ({"type": "integer"}, "9" * 5000, None, "must be a whole number"),
-        ({"type": "number"}, "1e999", None, "must be a number such as 3.5"),
-        ({"type": "number", "minimum": 1}, "0.5", None, "must be at least 1"),
-        ({"type": "string", "minLength": 3}, "ab", None, "must have at least 3 characters"),
-        ({"type": "string", "format": "date"}, "2026-02-30", None, "must be a date such as"),
-        ({"type": "string", "format": "date"}, " 2026-02-03 ", "2026-02-03", None),
-        ({"type": "boolean"}, True, True, None),
-        ({"enum": [1, True, "a"]}, "true", True, None),
-        ({"enum": [1, True, "a"]}, "b", None, "is required"),
-    ],
-)
-def test_what_is_typed_into_a_schema(schema: Json, typed: Any, value: Any, error: str | None) -> None:
-    """Numbers, dates, flags and choices are values of their own type, or an error in words."""
-    fields = fields_of({"type": "object", "required": ["a"], "properties": {"a": schema}})
-    assert fields is not None
-    values, errors = parse_entries(fields, clean(fields, {"a": typed}))
-    assert values.get("a") == value
-    assert type(values.get("a")) is type(value)
-    assert errors.get("a", "").startswith(error or "")
-    assert bool(errors) is bool(error)
+    assert [field.name for field in section.fields] == ["note", "raw"]
+    assert answer(value, decision="raw", raw='{"risk": 4}')[0] == {"risk": 4}
+    assert answer(value, decision="raw")[1] == {"raw": "is required"}
 
 
 # ----------------------------------------------------------------------------------------- to and from a page

@@ -237,12 +237,8 @@ function render({model, el}) {
     const isLong = one.kind === "long_text", title = bold(one.title);
     const below = [!isLong && muted(one.help), errorLine(`${key}-${path}`, `${domId}-error`)];
     const isRequired = one.is_required || sectionOf(key).verbs[0].requires.includes(path);
-    const required = {"aria-required": isRequired && one.kind !== "flag" && "true"};
+    const required = {"aria-required": isRequired && "true"};
     const common = {id: domId, "data-id": dataId, oninput: ({target}) => set(target.value), ...required};
-    if (one.kind === "flag") {
-      const box = {type: "checkbox", checked: value === true, oninput: ({target}) => set(target.checked)};
-      return div("rk-field", h("label", null, h("input", {...common, ...box}), " ", one.title), below);
-    }
     if (one.kind === "choice" && one.choices.length <= MAX_RADIOS) {
       const radios = one.choices.map(([label, choice], at) => {
         const radio = {type: "radio", name: domId, checked: choice === value, oninput: () => set(choice)};
@@ -252,10 +248,9 @@ function render({model, el}) {
       return h("fieldset", group, h("legend", null, title), radios, below);
     }
     const option = ([label, choice]) => h("option", {value: choice, selected: choice === value}, label);
-    const type = one.kind === "date" ? "date" : "text";
     const control = one.kind === "choice" ? h("select", common, [["choose…", ""], ...one.choices].map(option))
       : LONG.has(one.kind) ? h("textarea", {...common, rows: 2}, value)
-        : h("input", {...common, type, value, autocomplete: "off"});
+        : h("input", {...common, type: "text", value, autocomplete: "off"});
     return div("rk-field",
       h("label", {for: domId}, title, isLong && one.help && note(` ${one.help}`)), control, below);
   }
