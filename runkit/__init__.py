@@ -7,7 +7,7 @@
     runkit.overview(f)
 
 Read       `sandbox`, `Client`, `Run`, `RunList`, `frames`, `Frames`, `read`, `Archive`
-Look       `overview`, `gantt`, `compare`, and the panels of `runkit.charts.one_run`, `side_by_side`, `fleet`
+Look       `overview`, `gantt`, `compare`, and the panels of `runkit.one_run` and `runkit.fleet`
 Answer     `InterruptInbox`, `InterruptForm`, `RunMonitor`, `FeedbackForm`, `answer_log`
 Analyze    `actions`, `decisions`
 Share      `report`, `report_data`, `Redaction`, `to_perfetto`, `to_otlp`

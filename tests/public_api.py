@@ -33,7 +33,6 @@ MODULES = (
     "runkit.errors",
     "runkit.charts",
     "runkit.charts.one_run",
-    "runkit.charts.side_by_side",
     "runkit.charts.fleet",
     "runkit.reports.parts",
 )

@@ -159,13 +159,3 @@ def test_a_draft(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         entries = form.controller.entries
         form.close()
     assert "Half a thought about the name" in json.dumps(entries)
-
-
-def test_a_copied_template(golden: Path, tmp_path: Path) -> None:
-    """A notebook that was copied from runkit's and changed makes its report."""
-    f = runkit.frames(golden / "runs.ndjson").select(WATCHLIST)
-    made = runkit.report(f, tmp_path / "report.html", template=golden / "my_report.ipynb", progress=False)
-    page = made.html.read_text(encoding="utf-8")
-    assert made.n_runs == 1
-    assert "Review for the file" in page
-    assert "People took 99 s over 1 question(s)" in page

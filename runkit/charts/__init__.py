@@ -1,11 +1,11 @@
-"""Charts of runs: Gantt charts, and panels of one run, of two and of many."""
+"""Charts of runs: Gantt charts, and panels of one run and of many."""
 
 from importlib import import_module
 from types import ModuleType
 
 from runkit.charts.panel import Panel
 
-__all__ = ["Panel", "fleet", "one_run", "side_by_side"]
+__all__ = ["Panel", "fleet", "one_run"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""What one run or many found, how sure their agents were, and the sources that it rests on."""
+"""What runs found, how sure their agents were, and the sources that findings rest on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runkit.text import plural
 ORIGINS = ("output", "step", "proposal")  # the order in which a reader wants them
 ARTIFACT = ["run_id", "artifact_no"]
 STEP_KEY = ["run_id", "step_id"]
-MATCHED = ["match", "agent", "title_a", "confidence_a", "title_b", "confidence_b"]
+MATCHED = ["match", "title_a", "confidence_a", "title_b", "confidence_b"]
 
 
 def findings_of(f: Frames) -> pd.DataFrame:
@@ -74,49 +74,10 @@ def found(f: Frames) -> Panel:
 
 
 def sources_of(f: Frames, rows: pd.DataFrame) -> pd.DataFrame:
-    """Give the different sources of these findings, a row for each address and name.
-
-    `supports` has the titles of the findings that rest on it, the output last.
-    """
-    titles = rows.sort_values("origin", key=lambda origin: origin.eq("output"), kind="stable")
-    titles = titles[["artifact_no", "title"]].fillna({"title": MISSING})
-    cited = titles.merge(f.sources.drop(columns="title"), on="artifact_no")
+    """Return the different sources of these findings, a row for each address and name, with its tier."""
+    cited = f.sources.merge(rows["artifact_no"], on="artifact_no")
     by = cited.groupby(["url", "source_name"], dropna=False, sort=False, as_index=False)
-    return by.agg(
-        source_tier=("source_tier", "first"),
-        source_type=("source_type", "first"),
-        n_findings=("artifact_no", "nunique"),
-        supports=("title", lambda titles: "; ".join(dict.fromkeys(titles))),
-    )
-
-
-def evidence(f: Frames) -> Panel:
-    """Show the different sources of one run's findings, a row for each.
-
-    Parameters
-    ----------
-    f
-        Frames of exactly one run.
-
-    Returns
-    -------
-    Panel
-        The same address under the same name is one source.
-
-    Raises
-    ------
-    UsageError
-        For another number of runs.
-    """
-    f = one_run(f, "f")
-    rows = findings_of(f)
-    table = sources_of(f, rows)
-    sentence = (
-        f"{plural(len(table), 'different source')} ({counts(table['source_tier'])}); "
-        f"{(rows['n_sources'] == 0).sum():,} of {plural(len(rows), 'finding')} without a source."
-    )
-    columns = ["source_name", "source_tier", "source_type", "url", "n_findings", "supports"]
-    return panel_of("Sources", sentence, table[columns], n=len(rows), what="findings", f=f)
+    return by.agg(source_tier=("source_tier", "first"))
 
 
 def matched(a: Frames, b: Frames) -> pd.DataFrame:
@@ -153,6 +114,5 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
     }
     is_so = pd.DataFrame(matches).fillna(False).astype(bool)
     table["match"] = is_so.idxmax(axis=1).astype("str")
-    table["agent"] = table["agent_a"].fillna(table["agent_b"])
     order = is_so["only in A"] + 2 * is_so["only in B"]
     return table.iloc[np.argsort(order, kind="stable")][MATCHED].reset_index(drop=True)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.panel import Panel, agent_titles, lasting, panel_of
-from runkit.charts.run_time import PARTS, step_names
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
+from runkit.style import MISSING
 from runkit.tables.frames import Frames, is_wait
 from runkit.text import plural, run_label
 
@@ -23,11 +23,18 @@ BOUNDS = (
 BUCKETS = 6
 SLOWEST = 15  # kinds of steps
 KIND = ["agent", "name"]
+PARTS = ["working_s", "waiting_s", "idle_s"]  # of a run's time
 SPENT = ["duration_s", *PARTS]
 ASKED = ["n_answered", "n_pending", "n_lapsed"]
 NOT_KNOWN = "not known"
 SLOW = "Why it took this long"
 COMPARED = ["n_steps", *SPENT, "n_interrupts", "n_errors"]
+
+
+def step_names(steps: pd.DataFrame) -> list[str]:
+    """Name steps by their label and their agent, as labels alone repeat; a cut name keeps its label."""
+    agents = agent_titles(steps["agent"]).fillna(MISSING)
+    return [f"{label} ({agent})" for agent, label in zip(agents, steps["label"], strict=True)]
 
 
 def spread(by: Any) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -124,11 +123,6 @@ def panel_of(
     if figure is not None:
         figure.layout.meta = {"alt": sentence, "summary": sentence}
     return Panel(title, sentence, table, figure)
-
-
-def facts(values: Mapping[str, object]) -> pd.DataFrame:
-    """Give a table of texts, counts, times and lengths of time in words."""
-    return pd.DataFrame({"fact": list(values), "value": [*map(in_words, values.values())]}, dtype="str")
 
 
 def in_words(value: Any) -> str:

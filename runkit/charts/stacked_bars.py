@@ -24,7 +24,7 @@ ROW_PX, BAR_PX = 38, 14
 LABEL = 54  # characters of a label with its note, which fit into a phone's plot of 346 px
 SHORTEST = 12  # characters of a label before a long note
 MOST_TICKS = 5
-OK, WORK, ATTENTION, WAIT, FAIL, REST = "#1A7F37", "#1F6FEB", "#B26A00", "#D97706", "#E03131", "#808080"
+OK, WORK, WAIT, FAIL, REST = "#1A7F37", "#1F6FEB", "#D97706", "#E03131", "#808080"
 # Below the drawing, from the figure's left edge on.
 LEGEND = {"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
 HATCHES = {WAIT: "/", FAIL: "x"}  # a color alone tells nothing to many readers
@@ -38,8 +38,6 @@ LOOKS = {  # of a part of a bar, by its column: the name for people, and the col
     "waiting_s": ("Waiting", WAIT),
     "idle_s": ("Idle", REST),
     "critical_s": ("On the critical path", WORK),
-    "longer in A": ("Longer in A", WORK),
-    "longer in B": ("Longer in B", ATTENTION),
     "n_answered": ("Answered", OK),
     "n_pending": ("Waiting", WAIT),
     "n_lapsed": ("Expired", REST),
@@ -52,7 +50,7 @@ def stacked_bars(
     parts: pd.DataFrame,
     notes: Sequence[str],
     axis: str = "",
-    unit: Literal["count", "percent", "seconds"] = "count",
+    unit: Literal["count", "seconds"] = "count",
 ) -> Figure | None:
     """Draw one stacked bar for each row of `parts`, from the top down.
 
@@ -60,13 +58,12 @@ def stacked_bars(
     ----------
     parts
         The labels of the bars as index, and a column of `LOOKS` for each part, in the order of the stack.
-        Lengths below zero go to the left.
     notes
         A few words behind each label.
     axis
         The title of the axis.
     unit
-        `percent` draws each bar as shares of itself. Seconds have no scale: give them as notes.
+        Seconds have no scale: give them as notes.
 
     Returns
     -------
@@ -78,18 +75,16 @@ def stacked_bars(
     if len(parts) > MOST_BARS:
         axis = f"{axis} · {plural(len(parts) - MOST_BARS, 'more bar')} not shown"
     labels, parts = [*map(str, parts.index[:MOST_BARS])], parts.head(MOST_BARS).reset_index(drop=True)
-    lengths = 100 * parts.div(parts.sum(axis=1).replace(0, 1), axis=0) if unit == "percent" else parts
     traces: list[Trace] = []
     for part in parts.columns.astype(str):
-        own = lengths.loc[lengths[part] != 0, part]
-        amounts = [f"{n:,.0f}" if unit == "count" else duration(abs(n)) for n in parts[part][own.index]]
+        own = parts.loc[parts[part] != 0, part]
+        amounts = [f"{n:,.0f}" if unit == "count" else duration(n) for n in own]
         texts = [f"{plain(labels[at])}: {amount}" for at, amount in zip(own.index, amounts, strict=True)]
         bar = _bar(part, own.tolist(), (own.index + 0.2).tolist(), texts)
         traces += [bar | {"orientation": "h", "width": BAR_PX / ROW_PX}] if len(own) else []
-    most = float(lengths.abs().sum(axis=1).max())
-    least = -most if (lengths < 0).any(axis=None) else 0.0
-    ticks = _whole(most) if unit == "count" else {"ticksuffix": "%", "showticklabels": unit == "percent"}
-    values = {"range": [least, most], "title": {"text": axis, "standoff": 6}, "nticks": MOST_TICKS}
+    most = float(parts.sum(axis=1).max())
+    ticks = _whole(most) if unit == "count" else {"showticklabels": False}
+    values = {"range": [0.0, most], "title": {"text": axis, "standoff": 6}, "nticks": MOST_TICKS}
     rows = {"range": [len(parts) - 0.4, -0.6], "visible": False}
     words = [  # above the bars; a label is cut so that its note fits
         f"{plain(label, max(LABEL - 3 - len(note), SHORTEST))} · {plain(note)}"
@@ -97,7 +92,7 @@ def stacked_bars(
     ]
     y = [at - 0.22 for at in range(len(words))]
     look = {"mode": "text", "textposition": "middle right", "textfont": {"size": SIZE}, "cliponaxis": False}
-    traces.append(lines([least] * len(y), y, text=words, **look))
+    traces.append(lines([0.0] * len(y), y, text=words, **look))
     return _figure(traces, values | ticks, rows, ROW_PX * len(parts))
 
 

@@ -23,7 +23,7 @@ from nbconvert.filters.ansi import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from plotly.offline import get_plotlyjs
 
-from runkit.charts import fleet, one_run, side_by_side
+from runkit.charts import fleet, panels
 from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.page import figure_div, offline_page, wide
 from runkit.charts.panel import STYLE
@@ -93,10 +93,10 @@ def to_html(notebook: Any, *, title: str, classification: str = "") -> str:
 def page_text() -> str:
     """Return what a page contains whatever its runs are: styles, and tables and figures of made-up runs."""
     f = frames(_STATIC / "page_runs.json")
-    panels = [panel(f) for panel in _PANELS]
-    panels += [one_run.timeline(f.select("a")), side_by_side.timeline(f.select(["a", "b"]))]
-    figures = [fleet_chart(f, has_list=False), *(panel.figure for panel in panels if panel.figure)]
-    outputs = json.dumps([panel._repr_mimebundle_() for panel in panels])
+    shown = [panel(f) for panel in _PANELS]
+    shown += [panels.timeline(f.select("a")), panels.timeline(f.select(["a", "b"]))]
+    figures = [fleet_chart(f, has_list=False), *(panel.figure for panel in shown if panel.figure)]
+    outputs = json.dumps([panel._repr_mimebundle_() for panel in shown])
     sections = [*map(figure_div, figures), wide(Markup(""))]
     page = offline_page("", sections, style=STYLE, scripts=[_SCRIPT])
     return outputs + page.replace(get_plotlyjs(), "") + to_html(nbformat.v4.new_notebook(), title="")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pandas as pd
+
 from runkit.charts import one_run
+from runkit.charts.evidence import findings_of, sources_of
 from runkit.charts.overview import Tile, tiles
 from runkit.charts.panel import lasting, oldest
 from runkit.client.hosts import HOST_OF_KEY, TEST_KEY, is_loopback
@@ -69,7 +72,7 @@ def _side(f: Frames) -> dict[str, Any]:
     return {
         "run": run,
         "time": ", ".join(_time(run)),
-        "errors": one_run.failed(f).table["error"].tolist(),
+        "errors": _failed(f)["error"].tolist(),
         "asks": records(asks[asks["outcome"] == "pending"].sort_values("asked_at")),
         "outputs": records(found[found["origin"] == "output"]),
     }
@@ -100,7 +103,7 @@ def _totals(f: Frames) -> dict[str, Any]:
 
 def _numbers(f: Frames) -> tuple[Tile, ...]:
     """Count the findings, answers and sources of one run, and its time."""
-    [run], own, sources = records(f.runs), own_findings(f), one_run.evidence(f).table
+    [run], own, sources = records(f.runs), own_findings(f), sources_of(f, findings_of(f))
     confidences = own["confidence"].where(own["confidence"].isin(CONFIDENCES), "unrated").value_counts()
     rated = [word for word in (*CONFIDENCES, "unrated") if word in confidences]
     n_strong = (sources["source_tier"].map(TIERS) == TIERS["government"]).sum()
@@ -118,12 +121,34 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
     )
 
 
+def _failed(f: Frames) -> pd.DataFrame:
+    """Return the steps that are the cause of a failure, in tree order."""
+    return f.steps[f.steps["error"].notna()].sort_values("order")
+
+
+def _open_items(f: Frames) -> dict[str, Any]:
+    """Return labels and titles of what one run left open, by kind: questions, steps, findings, problems."""
+    run, rows, asks, steps = f.runs.iloc[0], findings_of(f), f.interrupts, f.steps
+    waiting, expired = (asks[asks["outcome"] == word] for word in ("pending", "lapsed"))
+    is_unread = run["status"] == "interrupted" and not run["n_pending"]
+    running = "step without an end" if run["status"] in FINAL_STATUSES else "step running"
+    is_question = steps["step_id"].isin([*waiting["step_id"], *expired["step_id"]])
+    own = own_findings(f)
+    return {
+        "question waiting": waiting["label"],
+        "question that cannot be read": ["not in the data"] if is_unread else [],
+        "question expired": expired["label"],
+        running: steps.loc[steps["is_open"] & ~is_question, "label"],
+        "finding of low or no confidence": rows.loc[~rows["confidence"].isin(["high", "medium"]), "title"],
+        "finding without a source": own.loc[own["n_sources"] == 0, "title"],
+        "problem in the data": f.problems["problem"].astype("str") + ": " + f.problems["detail"],
+    }
+
+
 def _needs(f: Frames) -> dict[str, list[Any]]:
     """List what a reader of one run should look at: what is open, weak, decided by policy, or failed."""
     [run], asks, own = records(f.runs), f.interrupts, own_findings(f)
-    items = dict(iter(one_run.open_items(f).table.groupby("what", sort=False)["item"]))
-    items.pop("no result", None)  # the banner says so
-    items["finding without a source"] = own.loc[own["n_sources"] == 0, "title"]
+    items = _open_items(f)
     stated = run["confidence"]
     for word in CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ():
         titles = own.loc[own["confidence"] == word, "title"]
@@ -131,5 +156,5 @@ def _needs(f: Frames) -> dict[str, list[Any]]:
     for way in RESOLUTIONS:
         items[f"{OUTCOMES[way]}, no reviewer asked"] = asks.loc[asks["outcome"] == way, "label"]
     if run["status"] != "error":
-        items["step failed"] = one_run.failed(f).table["label"]
-    return {what: titles.tolist() for what, titles in items.items() if len(titles)}
+        items["step failed"] = _failed(f)["label"]
+    return {what: list(titles) for what, titles in items.items() if len(titles)}

@@ -21,14 +21,13 @@ from runkit.charts.fleet_chart import fleet_chart
 from runkit.charts.panel import lasting, words_of
 from runkit.charts.results import leaves
 from runkit.contract import FINAL_STATUSES, RESOLUTIONS
-from runkit.errors import UsageError
 from runkit.html_tables import with_labels
 from runkit.reports.bundle import ReportData
 from runkit.reports.head import head
 from runkit.reports.part import Part, own_findings, records, table_part
 from runkit.style import outcome_words, status
 from runkit.tables import compare
-from runkit.tables.frames import Frames
+from runkit.tables.frames import Frames, is_wait
 from runkit.tables.problems import problem_counts
 
 __all__ = [
@@ -48,7 +47,6 @@ __all__ = [
 
 MAX_FINDINGS, MAX_SOURCES, MAX_QUESTIONS = 30, 5, 12
 MAX_STEPS, MAX_DIFFERENCES, MAX_LINES = 5, 12, 8
-LEAST_S = 0.05  # seconds; a smaller difference is not shown as one
 # of an answer, which its card says already
 _DECISION = re.compile(r"^decision: \w+(?:; |$)(?:note: )?")
 
@@ -140,9 +138,9 @@ def slowest_steps(data: ReportData) -> Part | None:
     UsageError
         For another number of runs.
     """
-    f = data.frames
-    slow = one_run.slowest_steps(f).table.head(MAX_STEPS)
-    slow = slow.merge(f.steps[["step_id", "critical_s"]], on="step_id")
+    steps = compare.one_run(data.frames, "data").steps
+    is_work = (steps["n_children"] == 0) & ~is_wait(steps) & (steps["self_s"] > 0)
+    slow = steps[is_work].sort_values(["self_s", "order"], ascending=[False, True]).head(MAX_STEPS)
     slow["critical_s"] = slow["critical_s"].where(slow["critical_s"] > 0)
     return table_part(slow[["label", "self_s", "critical_s"]])
 
@@ -249,35 +247,19 @@ def _question_events(f: Frames) -> Iterator[dict[str, Any]]:
         yield asked | {"at": at, "label": f"{ending}{by}", "note": note, "kind": "question"}
 
 
-def differences(panel: Panel) -> Part | None:
-    """Show the rows of a panel of `side_by_side` that differ between the two runs.
+def differences(table: pd.DataFrame) -> Part | None:
+    """Show the facts, findings or steps in which two runs differ.
 
     Parameters
     ----------
-    panel
-        `in_short`, `findings` or `steps`.
+    table
+        A row for each difference.
 
     Returns
     -------
     Part or None
         At most 12 rows; a note says of how many.
-
-    Raises
-    ------
-    UsageError
-        For another panel.
     """
-    table = panel.table
-    if "match" in table:
-        # the page has no room for it
-        table = table[table["match"] != "same"].drop(columns="agent")
-    elif "difference" in table:
-        table = table.loc[(table["a"] != table["b"]) & (table["fact"] != "Run"), ["fact", "a", "b"]]
-    elif "total_s_diff" in table:
-        table = table[table["total_s_diff"].abs() >= LEAST_S]
-        table = table[["label", "agent", "total_s_a", "total_s_b", "total_s_diff"]]
-    else:
-        raise UsageError(f"the panel {panel.title!r} has no differences; expected one of two runs.")
     return table_part(table, MAX_DIFFERENCES)
 
 

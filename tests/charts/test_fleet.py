@@ -70,7 +70,6 @@ def test_a_question_that_cannot_be_read_is_not_denied():
     runs = [run(step("s"), end=None, status="interrupted", interrupts=odd) for odd in ([], ["?"])]
     for f in map(frames, runs):
         assert fleet.look_first(f).table["next_step"].iloc[0] == "Answer"
-        assert one_run.open_items(f).table["what"].iloc[0] == "question that cannot be read"
 
 
 def failed(n, label, **more):

@@ -12,8 +12,7 @@ from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
 import runkit
-from runkit.charts import fleet, one_run, side_by_side
-from runkit.tables.frames import Frames
+from runkit.charts import fleet
 from support import example
 
 OLD = "plotly==6.5.0"  # brings plotly.js 3
@@ -55,14 +54,8 @@ def figures() -> dict[str, Figure]:
         "40 runs": runkit.gantt(some),
         "170 runs": runkit.gantt(many),
     }
-    panels: dict[Any, tuple[Frames, str]] = {
-        one_run: (f, "budget slowest_steps timeline"),
-        side_by_side: (several, "steps timeline"),
-        fleet: (many, "failed_steps outcomes slowest_steps waits"),
-    }
-    for module, (of, names) in panels.items():
-        for name in names.split():
-            drawn[f"{module.__name__} {name}"] = getattr(module, name)(of).figure
+    for panel in (fleet.failed_steps, fleet.outcomes, fleet.slowest_steps, fleet.waits):
+        drawn[panel.__name__] = panel(many).figure
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 

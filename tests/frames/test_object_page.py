@@ -252,7 +252,6 @@ def test_no_screen_calls_an_unknown_wait_0() -> None:
         repr(runkit.overview(f)),
         runkit.gantt(f).layout.title.text,
         runkit.gantt([source | {"id": f"r{number}"} for number in range(5)]).to_json(),
-        repr(runkit.one_run.in_short(f)),
         repr(runkit.one_run.people(f).sentence),
     ]
     for text in texts:

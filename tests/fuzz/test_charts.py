@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,14 @@ from markupsafe import Markup
 import runkit
 from drawn import Drawn, values
 from fuzz.made import ODD_TIMES, Case, fuzz, mangled, python_values, texts
-from runkit.charts import fleet, one_run, side_by_side
+from runkit.charts import fleet, one_run, panels
 from runkit.charts.panel import Panel
 from runkit.errors import UsageError
 from runkit.html_tables import df_to_html
-from runkit.models import Run
 from support import question, run, step
 
 Json = dict[str, Any]
-OF_ONE = tuple(getattr(one_run, name) for name in one_run.__all__ if name != "step")
-OF_TWO = tuple(map(side_by_side.__dict__.__getitem__, side_by_side.__all__))
+OF_ONE = (one_run.found, one_run.people)
 OF_MANY = tuple(map(fleet.__dict__.__getitem__, fleet.__all__))
 
 
@@ -114,31 +111,29 @@ def shown(made: Panel) -> None:
         json.loads(made.figure.to_json(), parse_constant=pytest.fail)
 
 
-def reported(f: runkit.Frames, exhibits: tuple[Callable[..., Panel], ...], n_runs: int, words: str) -> None:
-    """All parts of a report, or the refusal of another number of runs."""
-    for exhibit in exhibits:
-        if len(f.runs) == n_runs:
-            shown(exhibit(f))
-        else:
-            with pytest.raises(UsageError, match=f"expected exactly {words}"):
-                exhibit(f)
-
-
 @fuzz(15)
 @given(mangled(python_values).map(Case))
 def test_any_run_is_reported(case: Case) -> None:
-    """Each part of the report of one run, with the run as an object where it takes one."""
+    """Each panel of one run, or the refusal of another number of runs."""
     f = runkit.frames(case.value)
-    reported(f, OF_ONE, 1, "one")
-    if len(f.runs) == 1:
-        shown(one_run.asked(f, Run.from_json(case.value)))
+    for exhibit in OF_ONE:
+        if len(f.runs) == 1:
+            shown(exhibit(f))
+        else:
+            with pytest.raises(UsageError, match="expected exactly one"):
+                exhibit(f)
 
 
 @fuzz(10)
 @given(st.lists(mangled(python_values), min_size=2, max_size=2).map(Case))
 def test_any_two_runs_are_reported(case: Case) -> None:
     """Each part of the report of two runs."""
-    reported(runkit.frames(case.value), OF_TWO, 2, "two")
+    f = runkit.frames(case.value)
+    if len(f.runs) == 2:
+        shown(panels.timeline(f))
+        shown(panels.parting(f))
+        for table in (panels.facts(f), panels.findings(f), panels.steps(f)):
+            assert isinstance(df_to_html(table), Markup)
 
 
 @fuzz(10)

@@ -12,7 +12,7 @@ import plotly.io
 import pytest
 
 import runkit
-from runkit.charts import fleet, one_run
+from runkit.charts import fleet
 from support import question, run, step
 
 HOSTILE = '<a href="https://evil.example">click</a><img src=x>$x$'
@@ -119,7 +119,7 @@ def test_a_panel_of_waits_counts_what_a_person_was_asked() -> None:
 
 def test_the_slowest_work_is_no_wait_and_no_container() -> None:
     """Of a container of 90 s, a wait of 60 s and steps of 20 and 10 s, the two steps are work."""
-    steps = [step("p", 0, 90, steps=[step("a", 0, 20, label="A"), step("b", 80, 90, label="B")])]
+    steps = [step("p", 0, 90, steps=[step("a", 0, 20, name="a"), step("b", 80, 90, name="b")])]
     f = runkit.frames(run(*steps, question("q", 20, 80)))
-    assert one_run.slowest_steps(f).table["self_s"].tolist() == [20, 10]
-    assert one_run.budget(f).table["spent_s"].sum() == 100
+    assert fleet.slowest_steps(f).table[["name", "total_s"]].to_numpy().tolist() == [["a", 20], ["b", 10]]
+    assert f.runs[["working_s", "waiting_s", "idle_s"]].sum(axis=1).tolist() == [100]

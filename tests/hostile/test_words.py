@@ -14,7 +14,7 @@ import pytest
 import runkit
 from hostile.made import filled, hostile_run, hostile_runs, mixed_runs, models
 from hostile.payloads import PAYLOADS, TELLING, check_html, check_strings, check_text
-from runkit.charts import fleet, one_run, side_by_side
+from runkit.charts import fleet, one_run, panels
 from runkit.charts.panel import STYLE, Panel
 from runkit.client import Client, RunList
 from runkit.errors import DataError, UsageError
@@ -96,8 +96,9 @@ def exhibits(wild: Run, tame: Run) -> Iterator[Panel]:
         yield from (getattr(one_run, name)(f) for name in one_run.__all__ if name != "step")
         yield from (one_run.step(f, step_id) for step_id in f.steps["step_id"].unique())
     both = runkit.frames([wild, tame])
-    for name in side_by_side.__all__:
-        yield getattr(side_by_side, name)(both)
+    yield from (panels.parting(both), panels.timeline(both))
+    for table in (panels.facts(both), panels.findings(both), panels.steps(both)):
+        yield Panel("Differences", "Of two runs.", table)
 
 
 @pytest.mark.parametrize("half", [0, 1])

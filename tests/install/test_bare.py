@@ -26,7 +26,7 @@ for call in (lambda: runkit.report("runs.ndjson", "report.html"), lambda: runkit
 """
 RUNS = """
 import runkit
-from runkit.charts import one_run
+from runkit.charts import fleet
 
 with runkit.sandbox(history=1) as box, box.client(read_only=True) as client:
     f = runkit.frames(client.runs.fetch(client.runs.list()))
@@ -127,7 +127,7 @@ def test_a_kernel_shows_a_chart(run: Run) -> None:
 
 def test_a_kernel_shows_a_panel(run: Run) -> None:
     """As the last line of a cell it is a sentence, a figure and a table, and the cell ends well."""
-    status, shown = run("one_run.timeline(f)")
+    status, shown = run("fleet.outcomes(f)")
     assert status == "ok"
     assert [sorted(output) for output in shown] == [
         ["text/html", "text/plain"],

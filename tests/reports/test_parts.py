@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from runkit import answers
-from runkit.charts import Panel, side_by_side
-from runkit.errors import UsageError
+from runkit.charts import Panel, panels
 from runkit.models import Run
 from runkit.reports import parts
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
@@ -147,6 +146,25 @@ def test_what_needs_a_look():
     assert "Needs a look" not in words(parts.head(data_of(clean)))
 
 
+@pytest.mark.parametrize(
+    ("raw", "needs"),
+    [
+        (
+            run(step("a", 0, None), end=None, status="interrupted", interrupts=[]),
+            ["Question that cannot be read: not in the data", "Step running: Step a"],
+        ),
+        (run(question("q", 10, None, label="Sure?"), status="error"), ["Question expired: Sure?"]),
+        (
+            run(step("a", artifacts=[artifact("Weak", confidence="low", sources=[SOURCE])])),
+            ["Finding of low or no confidence: Weak"],
+        ),
+    ],
+)
+def test_what_is_open_needs_a_look(raw, needs):
+    html = str(parts.head(data_of(raw)).html)
+    assert re.findall("<li><bdi>(.*?)</bdi></li>", html) == needs
+
+
 def test_findings_have_their_evidence():
     """A row for each, with its sources; a link only where the host is certain."""
     sources = [SOURCE, {"url": "javascript:1", "source_name": "Odd", "source_tier": "secondary"}]
@@ -277,14 +295,14 @@ def test_two_runs_show_their_differences_only():
     a = run(step("a", 0, 10, artifacts=[artifact("One")]), step("b", 10, 20, name="other"), end=20)
     b = run(step("a", 0, 10), step("b", 10, 50, name="other"), end=50, run_id="s")
     f = data_of(a, b).frames
-    facts = words(parts.differences(side_by_side.in_short(f)))
+    facts = words(parts.differences(panels.facts(f)))
     assert "Duration 20 s 50 s" in facts
     assert "Status" not in facts
-    assert "only in A One High" in words(parts.differences(side_by_side.findings(f)))
-    steps = words(parts.differences(side_by_side.steps(f)))
+    assert "only in A One High" in words(parts.differences(panels.findings(f)))
+    steps = words(parts.differences(panels.steps(f)))
     assert "10 s 40 s 30 s" in steps
     assert "Step a" not in steps
-    assert parts.differences(side_by_side.findings(data_of(b, b | {"id": "t"}).frames)) is None
+    assert parts.differences(panels.findings(data_of(b, b | {"id": "t"}).frames)) is None
 
 
 def test_many_differences_are_counted():
@@ -293,10 +311,8 @@ def test_many_differences_are_counted():
         run(*(step(f"{n}", n, n + s, name=f"n{n}") for n in range(14)), run_id=name)
         for name, s in (("r", 1), ("s", 2))
     )
-    shown = words(parts.differences(side_by_side.steps(data_of(a, b).frames)))
+    shown = words(parts.differences(panels.steps(data_of(a, b).frames)))
     assert "12 of 14 rows shown." in shown
-    with pytest.raises(UsageError, match="expected one of two runs"):
-        parts.differences(Panel("Other", "", pd.DataFrame({"x": [1]})))
 
 
 def test_a_fleet_is_counted_and_lists_what_needs_somebody():

@@ -293,11 +293,10 @@ def test_no_secret_is_in_the_files(all_readings, secret):
 
 
 def test_equal_secrets_have_one_mask(secretive):
-    """The EIN is `[ein 1]` in label, summary, answer and prompt; the address that was signed is left."""
+    """The EIN is `[ein 1]` in label, summary and answer; the address that was signed is left."""
     assert re.search(r"Checking \[ein 1\] for \[email \d\] with \[key \d\]", secretive.page)
     assert "TIN [ein 1] agrees." in secretive.page
     assert "another person: [ein 1], wrote [email" in secretive.page
-    assert "Look at [ein 1]" in secretive.page
     assert "https://docs.example.gov/letter.pdf?id=1&amp;X-Amz-Signature=[signed_url 1]" in secretive.page
 
 
