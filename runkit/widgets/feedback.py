@@ -1,102 +1,42 @@
-"""`FeedbackForm`: rate the findings of a run.
+"""`FeedbackForm`: rate the findings of a run, with plain ipywidgets.
 
 The API doesn't list ratings, so the form shows only those that it sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
 
 from runkit.client import Client
 from runkit.errors import AuthError, MaybeSent
 from runkit.models import Artifact, Run
-from runkit.style import CONFIDENCE_COLORS, MISSING
-from runkit.text import html_table, moment, plural, shorten, visible
-from runkit.widgets import display, jobs
-from runkit.widgets.card import CellOutput
-from runkit.widgets.controller import Controller
-from runkit.widgets.fields import Json
+from runkit.style import MISSING
+from runkit.text import Markup, block, esc, html_table, moment, shorten
+from runkit.widgets import card, display, jobs
+from runkit.widgets.card import CellOutput, update
 
 MAX_ARTIFACTS = 20  # each has three controls
 TITLE, SUMMARY = 80, 300  # characters
-RATINGS = ("positive", "negative")
+THUMBS = (("Helpful", "positive"), ("Not helpful", "negative"))
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
 ALTERNATIVE = "rate with client.runs.feedback(run, artifact_id, rating, comment) instead"
+HEAD = Markup('<b><bdi>{}</bdi></b> <span class="rk-pill">{}</span><div><bdi>{}</bdi></div>')
 
 
-@dataclass(frozen=True)
-class Rating:
-    """The state of one artifact's rating.
-
-    `receipt` describes the last rating that the API accepted, `sent` is its rating and comment, and `problem`
-    is what went wrong since.
-    """
-
-    receipt: str = ""
-    problem: str = ""
-    is_sending: bool = False
-    sent: tuple[str, str] = ("", "")
-
-    @property
-    def text(self) -> str:
-        """The state as text."""
-        parts = (self.receipt, self.problem, "Sending…" if self.is_sending else "")
-        return " ".join(filter(None, parts))
-
-
-class FeedbackController(Controller[Mapping[str, Rating]]):
-    """The ratings of one run's artifacts, by id. Every method may be called from any thread."""
-
-    def __init__(self, client: Client, run: Run) -> None:
-        super().__init__()
-        self.client, self.run = client, run
-        artifacts = artifacts_of(run)
-        self.artifacts = artifacts[:MAX_ARTIFACTS]
-        self.n_left_out = len(artifacts) - len(self.artifacts)
-        self._snapshot = {one.id: Rating() for one in self.artifacts if one.id}
-        self.changed: str | None = None  # the one that changed last
-
-    def send(self, artifact_id: str, rating: str, comment: str) -> None:
-        """Send a rating as a job, unless one is being sent or it equals the last accepted one."""
-        with self._lock:
-            current = self._snapshot.get(artifact_id)
-            if current is None or current.is_sending:
-                return
-            if current.sent == (rating, comment) and not current.problem:
-                return
-            self._change(artifact_id, problem="", is_sending=True)
-            if problem := jobs.start(lambda: self._send(artifact_id, rating, comment), "feedback"):
-                self._change(artifact_id, problem=f"Not sent. {problem}", is_sending=False)
-        self._notify()
-
-    def _send(self, artifact_id: str, rating: str, comment: str) -> None:
-        try:
-            feedback = self.client.runs.feedback(self.run, artifact_id, rating, comment)
-        except Exception as error:
-            self._change(artifact_id, is_sending=False, problem=_refusal(error))
-        else:
-            replaced = " Replaced an earlier rating." if feedback.superseded_prior else ""
-            receipt = f"Rated {rating}, {moment(feedback.created_at)}.{replaced}"
-            self._change(artifact_id, is_sending=False, receipt=receipt, sent=(rating, comment))
-        self._notify()
-
-    def _change(self, artifact_id: str, **changes: object) -> None:
-        with self._lock:
-            state = replace(self._snapshot[artifact_id], **changes)  # type: ignore[arg-type]
-            self._snapshot, self.changed = {**self._snapshot, artifact_id: state}, artifact_id
-
-
-class FeedbackForm(CellOutput[FeedbackController]):
+class FeedbackForm(CellOutput[None]):
     """A form to rate the findings of a run; the last line of a cell shows it.
 
-    It shows up to 20 artifacts, the output's first. Each has two buttons, "Helpful" and "Not helpful",
-    which send at once, and a comment of up to 5,000 characters, which is sent with a rating. A rating
-    replaces the earlier one of the same account or user.
+    It shows up to 20 artifacts, the output's first. "Helpful" and "Not helpful" send a rating at once, with
+    the comment of up to 5,000 characters if there is one; "Send comment" sends a comment that was typed
+    later. A rating replaces the earlier one of the same account or user.
 
     The cell gets two outputs: the artifacts with the ratings sent from here, readable without a kernel, and
-    the form. `client.runs.feedback(run, artifact_id, rating, comment)` does the same without a screen.
+    the form. `.widget` is the form as an ipywidget, to be shown inside another one, and
+    `client.runs.feedback(run, artifact_id, rating, comment)` does the same without a screen.
 
     Parameters
     ----------
@@ -104,11 +44,6 @@ class FeedbackForm(CellOutput[FeedbackController]):
         Reads the run and sends ratings.
     run : str or Run
         A run, its id, or a unique prefix of its id of at least 8 characters.
-
-    Attributes
-    ----------
-    controller
-        The state behind the screen: the ratings and what was sent.
 
     Raises
     ------
@@ -121,88 +56,118 @@ class FeedbackForm(CellOutput[FeedbackController]):
 
     def __init__(self, client: Client, run: str | Run) -> None:
         super().__init__()
-        self.controller = FeedbackController(client, client.runs.get(client.runs.full_id(run)))
-        self.controller.subscribe(self._changed)
+        self._client, self._run = client, client.runs.get(client.runs.full_id(run))
+        artifacts = artifacts_of(self._run)
+        self._n_left_out = len(artifacts[MAX_ARTIFACTS:])
+        self._rows = [_Row(client, self._run, item, self._show) for item in artifacts[:MAX_ARTIFACTS]]
 
     def __repr__(self) -> str:
-        controller = self.controller
-        return f"FeedbackForm({controller.run.label}, {n_rated(controller)}, {controller.client.mode})"
+        return f"FeedbackForm({self._run.label}, {self._n_rated}, {self._client.mode})"
+
+    @property
+    def widget(self) -> w.VBox:
+        """The form as an ipywidget."""
+        if self._card is None:
+            self._count = w.Label(self._n_rated)
+            self._card = w.VBox([self._count, *(row.build() for row in self._rows)])
+        return self._card
+
+    @property
+    def _n_rated(self) -> str:
+        n_rated = sum(row.rating is not None for row in self._rows)
+        return f"{n_rated} of {len(self._rows)} rated"
 
     def _key(self) -> object:
-        run = self.controller.run
-        return "feedback", self.controller.client.host, run.id, run.created_at
+        return "feedback", self._client.host, self._run.id, self._run.created_at
 
-    def _static(self, *, is_open: bool = True) -> display.Bundle:
-        return static(self.controller, is_open=is_open)
+    def _show(self) -> None:
+        self._count.value = self._n_rated
+        update(self._head, self._static())
 
-    def _describe(self) -> Json:
-        rows, changed = rows_of(self.controller), self.controller.changed
-        return {
-            "kind": "feedback",
-            "title": n_rated(self.controller),
-            "rows": rows,
-            "read_only": self.controller.client.read_only,
-            "spoken": next((f"{one['title']}: {one['text']}" for one in rows if one["id"] == changed), ""),
-        }
-
-    def _receive(self, content: Json) -> None:
-        if content.get("rating") in RATINGS:
-            self.controller.send(str(content.get("rate")), content["rating"], str(content.get("comment", "")))
+    def _static(self) -> display.Bundle:
+        """Build the part for pages without widgets, folded where the form is below it."""
+        head = display.run_heading(self._client, self._run)
+        rows = [(*row.cells, row.message) for row in self._rows]
+        lines = [f"Findings of this run: {self._n_rated}."]
+        if self._n_left_out:
+            lines.append(f"{self._n_left_out:,} more not shown; client.runs.feedback rates any.")
+        table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows)
+        text = "\n".join([head, *lines, *(f"{title}: {message}" for title, _, _, message in rows)])
+        return display.twin(head, text, lines=lines, table=table, is_open=not card.is_interactive())
 
 
-def rows_of(controller: FeedbackController) -> list[Json]:
-    """Describe the artifacts and their ratings."""
-    rows = []
-    for artifact in controller.artifacts:
-        rating = controller.snapshot.get(artifact.id or "", Rating())
-        confidence = artifact.confidence or ""
-        rows.append(
-            {
-                "id": artifact.id or "",
-                "title": shorten(artifact.title, TITLE),
-                "confidence": shorten(confidence.capitalize(), 40),
-                "tone": CONFIDENCE_COLORS.get(confidence, ""),
-                "summary": shorten(artifact.summary or "", SUMMARY),
-                "rating": rating.sent[0],
-                "text": visible(rating.text) if artifact.id else NO_ID,
-                "problem": bool(rating.problem),
-            }
-        )
-    return rows
+class _Row:
+    """One artifact with its controls, and the rating that the API accepted."""
 
+    def __init__(self, client: Client, run: Run, artifact: Artifact, on_change: Callable[[], None]) -> None:
+        self._client, self._run, self._id, self._on_change = client, run, artifact.id, on_change
+        confidence = artifact.confidence or MISSING
+        summary = shorten(artifact.summary or "", SUMMARY)
+        self.cells = shorten(artifact.title, TITLE), shorten(confidence.capitalize(), 40), summary
+        self.message = READ_ONLY if client.read_only else "" if artifact.id else NO_ID
+        self.rating: str | None = None
 
-def n_rated(controller: FeedbackController) -> str:
-    """Count the rated artifacts."""
-    rated = sum(bool(one.receipt) for one in controller.snapshot.values())
-    return f"{rated} of {len(controller.artifacts)} rated"
+    def build(self) -> w.VBox:
+        """Build the widgets of the row; it has no controls if it cannot be rated."""
+        # sent once, when it loses the focus: edits are throttled, and a click could overtake them
+        self._comment = w.Textarea(placeholder="Comment", rows=2, continuous_update=False)
+        self._thumbs = w.ToggleButtons(options=THUMBS, value=self.rating)
+        self._button = w.Button(description="Send comment")
+        self._status = w.HTML(block(esc(self.message)))
+        self._thumbs.observe(self._on_thumb, "value")
+        self._button.on_click(self._on_click)
+        controls = [self._thumbs, self._comment, self._button]
+        line = w.HBox(controls if self._id and not self._client.read_only else [])
+        return w.VBox([w.HTML(block(HEAD.format(*self.cells))), line, self._status])
+
+    def _on_thumb(self, change: dict[str, Any]) -> None:
+        if change["new"] not in (None, self.rating):
+            self._send(change["new"])
+
+    def _on_click(self, _button: w.Button) -> None:
+        if self.rating is None:
+            self._show("Not sent. Choose Helpful or Not helpful first.")
+        else:
+            self._send(self.rating)
+
+    def _send(self, rating: str) -> None:
+        """Send a rating and the comment as a job, unless one is being sent."""
+        comment = self._comment.value
+        if self._button.disabled:
+            return
+        self._button.disabled = self._thumbs.disabled = True
+        self._show("Sending…")
+        if problem := jobs.start(lambda: self._post(rating, comment), "feedback"):
+            self._finish(f"Not sent. {problem}")
+
+    def _post(self, rating: str, comment: str) -> None:
+        try:
+            feedback = self._client.runs.feedback(self._run, self._id, rating, comment)
+        except Exception as error:
+            self._finish(_refusal(error))
+            return
+        self.rating = rating
+        replaced = " Replaced an earlier rating." if feedback.superseded_prior else ""
+        self._finish(f"Rated {rating}, {moment(feedback.created_at)}.{replaced}")
+
+    def _finish(self, message: str) -> None:
+        self._thumbs.value = self.rating
+        self._show(message)
+        self._button.disabled = self._thumbs.disabled = False
+
+    def _show(self, message: str) -> None:
+        self.message = message
+        self._status.value = block(esc(message))
+        self._on_change()
 
 
 def artifacts_of(run: Run) -> list[Artifact]:
-    """Give the artifacts of a run, the output's first, each once by its id."""
+    """Return the artifacts of a run, the output's first, each once by its id."""
     output = run.output.artifacts if run.output else ()
     unique: dict[object, Artifact] = {}
-    for number, artifact in enumerate([*output, *(one for step in run.walk() for one in step.artifacts)]):
+    for number, artifact in enumerate([*output, *(item for step in run.walk() for item in step.artifacts)]):
         unique.setdefault(artifact.id or number, artifact)
     return list(unique.values())
-
-
-def static(controller: FeedbackController, *, is_open: bool = True) -> display.Bundle:
-    """Make the part for pages without widgets: the run, its artifacts, and the ratings sent from here."""
-    rows = [
-        (one["title"], one["confidence"] or MISSING, one["summary"], one["text"])
-        for one in rows_of(controller)
-    ]
-    more = plural(controller.n_left_out, "more artifact") if controller.n_left_out else ""
-    lines = [
-        "Rate the findings of this run.",
-        READ_ONLY if controller.client.read_only else "",
-        f"{more} not shown; client.runs.feedback rates any." if more else "",
-        "" if rows else "This run has no findings.",
-    ]
-    head = display.run_heading(controller.client, controller.run)
-    table = html_table(("Finding", "Confidence", "Summary", "Rating"), rows) if rows else ""
-    text = "\n".join([head, *filter(None, lines), *(f"{row[0]}: {row[-1]}" for row in rows)])
-    return display.twin(head, text, lines=lines, table=table, is_open=is_open)
 
 
 def _refusal(error: Exception) -> str:

@@ -21,7 +21,7 @@ from runkit.errors import DataError, UsageError
 from runkit.models import ApiObject, Run
 from runkit.reports.bundle import Labels, ReportData, make_masker, read_source, redact_source
 from runkit.reports.templates import Template
-from runkit.widgets import display, feedback, inbox, inbox_controller
+from runkit.widgets import display, inbox, inbox_controller
 from runkit.widgets.question import Outcome, question_of, verdict
 from support import run as plain_run
 from support import step
@@ -151,26 +151,30 @@ def client() -> Client:
 
 
 @each_text
-def test_the_static_halves_of_widgets(client: Client, text: str) -> None:
+def test_the_static_halves_of_widgets(client: Client, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked, what waits, what to rate, and what became of it."""
     raw = hostile_run(text) | {"status": "interrupted", "ended_at": None}
     raw["steps"][1] |= {"type": "interrupt", "status": "running", "completed_at": None}
     run = Run.from_json(raw)
     question = question_of(run)
     assert question is not None
+    monkeypatch.setattr(client.runs, "get", lambda _run: run)
+    ratings = runkit.FeedbackForm(client, run)
     waits = inbox_controller.Snapshot(waiting=inbox_controller.rows_of([run]), coverage=text, error=text)
     closed = Outcome("closed", run.created_at, text)
     _, elsewhere = verdict(question, client, closed, None, unsent=text)
     bundles = [
         display.question_twin(question, client),
         inbox.static(waits, client),
-        feedback.static(feedback.FeedbackController(client, run)),
+        ratings._static(),
         display.receipt_bundle(replace(elsewhere, reason=text), client, question),
     ]
     for bundle in bundles:
         check_html(bundle["text/html"].replace(display.STYLE, ""))
         check_text(bundle["text/plain"])
         assert "mathjax_ignore" in bundle["text/html"][:80]
+    for row in ratings.widget.children[1:]:
+        check_html(row.children[0].value)
     check_itself(client)
 
 

@@ -94,7 +94,8 @@ def test_cards(open_desk: Open, watched: Watched, tmp_path: Path) -> None:
     setup = SPOIL.format(texts=[*SCRIPTS.values(), *TELLING.values()])
     desk = open_desk("combined_proposal", FORM, asking, *cells, setup=setup, options="transport=Spoiled()")
     page = desk.page
-    expect(card(page)).to_have_count(6, timeout=90_000)
+    expect(card(page)).to_have_count(5, timeout=90_000)
+    page.get_by_role("button", name="Send comment").first.wait_for()
     page.locator(".js-plotly-plot .bars .point").first.wait_for(state="attached")
     while page.get_by_role("button", name="Edit", exact=True).count():
         page.get_by_role("button", name="Edit", exact=True).first.click()

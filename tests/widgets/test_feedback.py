@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+import ipywidgets as w
 import pytest
 
 import runkit
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox
-from runkit.widgets.feedback import FeedbackController, FeedbackForm, Rating, artifacts_of, static
-from tests.widgets.pages import Page
+from runkit.widgets.feedback import FeedbackForm, artifacts_of
+from support import until
 
 HOSTILE = '<img src=x onerror=alert(1)> $x$ $y$ "'
 
@@ -33,160 +33,174 @@ def client(box: Sandbox) -> Iterator[Client]:
 
 @pytest.fixture
 def run(box: Sandbox, client: Client) -> Run:
-    """A completed run; each has artifacts that nobody has rated."""
+    """Return a completed run, whose artifacts nobody has rated."""
     return client.runs.wait(client.runs.create("cip_orchestrator", box.business("clean_pass")), poll=0.02)
 
 
-def shown(client: Client, run: Run) -> FeedbackForm:
-    form = FeedbackForm(client, run)
-    form._ipython_display_()
-    return form
+class Row:
+    """The widgets of one artifact."""
+
+    def __init__(self, form: FeedbackForm, number: int = 0) -> None:
+        self.head, self.line, self.status = form.widget.children[1 + number].children
+        if self.line.children:
+            self.thumbs, self.comment, self.button = self.line.children
+
+    def rate(self, rating: str) -> str:
+        """Press a thumb, and return what the row says at the end."""
+        self.thumbs.value = rating
+        return self.finished()
+
+    def send_comment(self, text: str) -> str:
+        """Type a comment and send it, and return what the row says at the end."""
+        self.comment.value = text
+        self.button.click()
+        return self.finished()
+
+    def finished(self) -> str:
+        """Wait until nothing is being sent, and return what the row says."""
+        until(lambda: not self.button.disabled)
+        return str(self.status.value)
 
 
-def rate(form: FeedbackForm, rating: str, comment: str = "", clicks: int = 1) -> Rating:
-    """Press a button of the first artifact, and wait for what becomes of it."""
-    page = Page(form.widget)
-    first_id = page.drawn["rows"][0]["id"]
-    for _ in range(clicks):
-        page.tell(rate=first_id, rating=rating, comment=comment)
-    eventually(lambda: not first(form).is_sending)
-    return first(form)
-
-
-def first(form: FeedbackForm) -> Rating:
-    return next(iter(form.controller.snapshot.values()))
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    """Wait for a job to end."""
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def html(form: FeedbackForm) -> str:
+    return str(form._static()["text/html"])
 
 
 def run_with(artifacts: list[dict[str, Any]], run: Run) -> Run:
     return Run.from_json({**run.to_dict(), "output": {"artifacts": artifacts}, "steps": []})
 
 
-def test_what_can_be_rated(run: Run) -> None:
-    """All artifacts are there, the output's first, each once although steps repeat them."""
+def form_with(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch, *artifacts: Any) -> FeedbackForm:
+    """Return a form of a run that has these artifacts only."""
+    monkeypatch.setattr(client.runs, "get", lambda _run: run_with([*artifacts], run))
+    return FeedbackForm(client, run)
+
+
+def test_each_artifact_is_rated_once(run: Run) -> None:
     output = run.output.artifacts[0].to_dict() if run.output else {}
     again = {**run.to_dict()["steps"][0], "artifacts": [output]}
     repeated = Run.from_json({**run.to_dict(), "steps": [again, *run.to_dict()["steps"]]})
-    found = artifacts_of(repeated)
-    assert found == artifacts_of(run)
-    assert found[0].to_dict() == output
-    assert len(found) > 3
+    artifacts = artifacts_of(repeated)
+    assert artifacts == artifacts_of(run)
+    assert artifacts[0].to_dict() == output
+    assert len(artifacts) > 3
 
 
-def test_a_rating_is_sent_and_replaced(client: Client, run: Run) -> None:
-    """It is said when a rating was taken, and when it replaced an earlier one."""
-    form = shown(client, run)
-    standing = rate(form, "positive", "well found")
-    assert standing.receipt.startswith("Rated positive, ")
-    assert "Replaced" not in standing.receipt
-    assert "Replaced an earlier rating" in rate(form, "negative").receipt
-    assert "Rated negative" in static(form.controller)["text/html"]
-    assert repr(form).endswith(f"1 of {len(form.controller.artifacts)} rated, SANDBOX)")
+def test_another_thumb_replaces_a_rating(client: Client, run: Run) -> None:
+    form = FeedbackForm(client, run)
+    row, n_rows = Row(form), len(form.widget.children) - 1
+    assert "Replaced" not in row.rate("positive")
+    assert "Replaced an earlier rating" in row.rate("negative")
+    assert row.thumbs.value == "negative"
+    assert form.widget.children[0].value == f"1 of {n_rows} rated"
+    assert "Rated negative" in html(form)
 
 
-def test_a_double_click(box: Sandbox, client: Client, run: Run) -> None:
-    """A click while a rating is on its way does nothing, nor does one for the rating that was just taken."""
+def test_a_comment_is_sent_by_its_button(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    send = client.runs.feedback
+    monkeypatch.setattr(client.runs, "feedback", lambda *values: (sent.append(values[2:]), send(*values))[1])
+    row = Row(FeedbackForm(client, run))
+    assert "Choose Helpful or Not helpful first" in row.send_comment("too early")
+    row.rate("positive")
+    row.send_comment("well found")
+    assert sent == [("positive", "too early"), ("positive", "well found")]
+
+
+def test_a_double_click_sends_one_rating(box: Sandbox, client: Client, run: Run) -> None:
     box.fault("slow", "/feedback", seconds=0.3)
-    form = shown(client, run)
-    rate(form, "positive", clicks=3)
-    assert "Replaced" not in rate(form, "positive").receipt
+    row = Row(FeedbackForm(client, run))
+    row.thumbs.value = "positive"
+    row.thumbs.value = "negative"
+    row.button.click()
+    assert "Replaced" not in row.finished()
+    assert row.thumbs.value == "positive"
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (403, "Not rated. Feedback may not be enabled"),
-        (422, "Not rated. POST"),
-        (401, "Not rated. POST"),
-    ],
-)
-def test_a_refusal(box: Sandbox, client: Client, run: Run, status: int, words: str) -> None:
-    """A refusal stands at its artifact in words, and what was typed can be sent again."""
+@pytest.mark.parametrize("status", [401, 403, 422])
+def test_a_refused_rating_can_be_sent_again(box: Sandbox, client: Client, run: Run, status: int) -> None:
     box.fault("refuse", "/feedback", status=status)
-    form = shown(client, run)
-    assert rate(form, "positive").problem.startswith(words)
-    standing = rate(form, "positive")
-    assert (standing.problem, standing.receipt[:14]) == ("", "Rated positive")
+    row = Row(FeedbackForm(client, run))
+    assert "Not rated. " in row.rate("positive")
+    assert row.thumbs.value is None
+    assert "Rated positive" in row.rate("positive")
 
 
-def test_a_lost_reply(box: Sandbox, client: Client, run: Run) -> None:
-    """A rating of unknown fate may be sent again, and replaces itself if it had arrived."""
+def test_a_lost_response(box: Sandbox, client: Client, run: Run) -> None:
     box.fault("lose_reply", "/feedback")
-    form = shown(client, run)
-    assert rate(form, "positive").problem.startswith(
-        "We couldn't confirm it arrived. Sending it again replaces it."
-    )
-    assert "Replaced an earlier rating" in rate(form, "positive").receipt
+    row = Row(FeedbackForm(client, run))
+    assert "confirm it arrived" in row.rate("positive")
+    assert "Replaced an earlier rating" in row.rate("positive")
 
 
-def test_a_long_comment(client: Client, run: Run) -> None:
-    """A comment of more than 5,000 characters is not sent."""
-    assert "at most 5,000" in rate(shown(client, run), "positive", "x" * 5001).problem
-
-
-def test_read_only(box: Sandbox, run: Run) -> None:
-    """A client that may not write says so at once, and when somebody tries."""
-    with box.client(read_only=True) as reader:
-        form = shown(reader, run)
-        assert "Read-only" in static(form.controller)["text/html"]
-        assert "nothing was sent" in rate(form, "positive").problem
+def test_a_comment_that_is_too_long_is_not_sent(client: Client, run: Run) -> None:
+    row = Row(FeedbackForm(client, run))
+    row.rate("positive")
+    assert "at most 5,000" in row.send_comment("x" * 5001)
+    assert row.thumbs.value == "positive"
 
 
 def test_a_closed_client(client: Client, run: Run) -> None:
-    """The card says so."""
-    form = shown(client, run)
+    row = Row(FeedbackForm(client, run))
     client.close()
-    assert "this client has been closed" in rate(form, "positive").problem
+    assert "this client has been closed" in row.rate("positive")
 
 
-def test_an_error_that_nobody_expected(
+def test_an_unexpected_error(
     client: Client, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends as words on the card as well."""
-
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError
 
-    form = shown(client, run)
+    row = Row(FeedbackForm(client, run))
     monkeypatch.setattr(client.runs, "feedback", fail)
-    assert "Something went wrong here (RuntimeError)" in rate(form, "positive").problem
+    assert "Something went wrong here (RuntimeError)" in row.rate("positive")
     assert len(caplog.records) == 1
 
 
-def test_artifacts_without_id(client: Client, run: Run) -> None:
-    """They are listed with the reason why they cannot be rated, and no inputs."""
-    bare = run_with([{"title": "A finding", "type": "x"}, {"title": "A finding", "type": "x"}], run)
-    controller = FeedbackController(client, bare)
-    assert (len(controller.artifacts), controller.snapshot) == (2, {})
-    assert static(controller)["text/html"].count("the API gave it no ID") == 2
+def test_a_read_only_client_has_no_controls(box: Sandbox, run: Run) -> None:
+    with box.client(read_only=True) as reader:
+        form = FeedbackForm(reader, run)
+        row = Row(form)
+    assert (len(row.line.children), "Read-only" in row.status.value) == (0, True)
+    assert "Read-only" in html(form)
 
 
-def test_many_artifacts(client: Client, run: Run) -> None:
-    """At most 20 are shown, and how many are not is said."""
+def test_artifacts_without_an_id_have_no_controls(
+    client: Client, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = {"title": "A finding", "type": "x"}
+    form = form_with(client, run, monkeypatch, item, item)
+    assert [len(Row(form, number).line.children) for number in range(2)] == [0, 0]
+    assert html(form).count("the API gave it no ID") == 2
+
+
+def test_many_artifacts(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [{"title": f"Finding {number}", "type": "x", "id": str(number)} for number in range(25)]
-    controller = FeedbackController(client, run_with(many, run))
-    assert len(controller.snapshot) == 20
-    assert "5 more artifacts not shown" in static(controller)["text/html"]
+    form = form_with(client, run, monkeypatch, *many)
+    assert len(form.widget.children) == 21
+    assert "5 more not shown" in html(form)
 
 
-def test_text_of_a_run_stays_text(client: Client, run: Run) -> None:
-    """Titles and summaries are escaped."""
+def test_text_of_a_run_is_escaped(client: Client, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     item = {"title": HOSTILE, "type": "x", "id": HOSTILE, "summary": HOSTILE, "confidence": HOSTILE}
-    controller = FeedbackController(client, run_with([item], run))
-    assert "<img" not in static(controller)["text/html"]
+    form = form_with(client, run, monkeypatch, item)
+    assert "<img" not in html(form) + Row(form).head.value
+    assert "&lt;img" in Row(form).head.value
 
 
-def test_showing_it_again(client: Client, run: Run) -> None:
-    """The form of the same run takes the place of the earlier one."""
-    earlier, later = shown(client, run), FeedbackForm(client, run)
-    card = earlier.widget
+def test_it_is_part_of_another_widget(client: Client, run: Run) -> None:
+    form = FeedbackForm(client, run)
+    tab = w.Tab([w.VBox([form.widget])])
+    assert tab.children[0].children[0] is form.widget
+    assert "Rated positive" in Row(form).rate("positive")
+
+
+def test_a_later_form_of_the_run_replaces_an_earlier_one(client: Client, run: Run) -> None:
+    earlier, later = FeedbackForm(client, run), FeedbackForm(client, run)
+    earlier._ipython_display_()
+    replaced = earlier.widget
     later._ipython_display_()
-    assert card.comm is None
+    assert replaced.comm is None
+    assert later.widget.comm is not None
     later.close()

@@ -17,7 +17,7 @@ from runkit import answers
 from runkit.client import Client
 from runkit.errors import UsageError
 from runkit.models import Run
-from runkit.widgets import display, feedback
+from runkit.widgets import display
 from runkit.widgets.feedback import FeedbackForm
 from runkit.widgets.form import InterruptForm
 from runkit.widgets.inbox import InterruptInbox
@@ -251,7 +251,7 @@ def test_the_cell_again(asking: Asking, shown: list[dict[str, Any]]) -> None:
     second.close()
 
 
-@pytest.mark.parametrize("kind", [InterruptForm, InterruptInbox, RunMonitor, FeedbackForm])
+@pytest.mark.parametrize("kind", [InterruptForm, InterruptInbox, RunMonitor])
 def test_three_displays_and_a_close(asking: Asking, shown: list[dict[str, Any]], kind: Any) -> None:
     """No listener, view, widget or thread is left of them."""
     run = asking.run()
@@ -269,7 +269,7 @@ def test_three_displays_and_a_close(asking: Asking, shown: list[dict[str, Any]],
     assert [card.comm for card in cards] == [None] * 3
     assert len(comms) == n_comms
     assert controller is None or len(controller._listeners) == n_listeners
-    names = ("runkit-form", "runkit-inbox", "runkit-watch", "runkit-feedback")
+    names = ("runkit-form", "runkit-inbox", "runkit-watch")
     until(lambda: not any(thread.name in names for thread in threading.enumerate()))
 
 
@@ -350,11 +350,11 @@ def test_a_prefix_of_the_run_id(asking: Asking) -> None:
     label = f"Tacoma Harbor Imports LLC · {short}"
     form = InterruptForm(asking.client, short)
     monitor, ratings = RunMonitor(asking.client, short), FeedbackForm(asking.client, short)
-    assert form.run.id == monitor.run.id == ratings.controller.run.id == run.id
+    assert form.run.id == monitor.run.id == run.id
     assert [repr(one).partition("(")[2].startswith(label) for one in (form, monitor, ratings)] == [True] * 3
     assert form.controller is not None
     header = str(display.question_twin(form.controller.question, asking.client))
-    for text in (repr(form), repr(monitor), repr(ratings), header, str(feedback.static(ratings.controller))):
+    for text in (repr(form), repr(monitor), repr(ratings), header, str(ratings._static())):
         assert label in text
         assert run.id not in text
 

@@ -85,7 +85,6 @@ function render({model, el}) {
   const root = el.appendChild(h("div", props, nodes.top, main));
   const drafts = {}; // what is in the inputs, by the digest of their question
   const opened = {}; // the addresses of the sources that were opened, by the digest of their question
-  const comments = {}; // by artifact
   const json = {}; // what each region shows
   const unfolded = new Set();
   const isLab = () => root.closest(".jp-Notebook") !== null;
@@ -288,15 +287,11 @@ function render({model, el}) {
     return reasons.length > 0 && div("rk-chips", reasons.map(chip));
   }
 
-  function toggle(key) {
-    if (!unfolded.delete(key)) unfolded.add(key);
-    draw();
-    return unfolded.has(key);
-  }
-
   function fold({key, fields}) {
     const first = fields.find((one) => one.is_folded);
-    if (toggle(key)) (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
+    if (!unfolded.delete(key)) unfolded.add(key);
+    draw();
+    if (unfolded.has(key)) (input(key, first.name) ?? input(key, `${first.name}.0.${first.columns[0]?.name}`))?.focus();
   }
 
   function showErrors(errors) { // beside their inputs, which are unfolded for it
@@ -368,10 +363,6 @@ function render({model, el}) {
       const rows = state.rows.filter((row) => row.head || row.is_done || isListed(row));
       patch("top", state.top, top);
       patch("list", [rows, state.open], () => rows.map(item));
-    }
-    if (state.kind === "feedback") {
-      patch("body", [state.rows, state.title, [...unfolded]], ratings);
-      return;
     }
     const decisions = question && isCombined() && question.sections.map((one) => values[one.key].decision);
     const shown = [status?.who, status?.final, status?.receipt, isSigning, [...unfolded], decisions];
@@ -487,7 +478,7 @@ function render({model, el}) {
     patch("help", isHelp, () => isHelp && KEYS.map(line));
   }
 
-  // -- inbox and ratings
+  // -- inbox
 
   function top() {
     const it = state.top;
@@ -548,30 +539,6 @@ function render({model, el}) {
   function step(by) {
     const keys = listedKeys(), at = keys.indexOf(state.open), key = keys[at < 0 ? 0 : at + by];
     if (key) openRow(key);
-  }
-
-  const ratings = () => [div("rk-ask", state.title), state.rows.map(rating)];
-
-  function rating(row) {
-    const thumb = (value, words) => toggleButton(words, row.rating === value,
-      () => send({rate: row.id, rating: value, comment: comments[row.id] ?? ""}),
-      {class: "rk-button rk-thumb", "data-id": `${value}-${row.id}`, "aria-label": `${words}: ${row.title}`});
-    const openComment = () => { toggle(row.id); byId(`c-${row.id}`)?.focus(); };
-    const buttons = () => [thumb("positive", "Helpful"), thumb("negative", "Not helpful"),
-      linkButton("comment", openComment, {"data-id": `link-${row.id}`})];
-    return div("rk-proposal",
-      div("rk-head", bold(row.title), row.confidence && pill(row.confidence, row.tone), space(),
-        row.id && !state.read_only && buttons()),
-      h("div", null, row.summary),
-      row.text && div(row.problem ? "rk-error" : "rk-muted", row.text),
-      unfolded.has(row.id) && comment(row));
-  }
-
-  function comment(row) {
-    const area = {"data-id": `c-${row.id}`, rows: 2, maxlength: 5000};
-    const set = ({target}) => { comments[row.id] = target.value; };
-    return h("label", {class: "rk-field"}, note("Comment, sent with the rating"),
-      h("textarea", {...area, oninput: set}, comments[row.id]));
   }
 
   function watchZoom() { // the kernel keeps the zoom of a chart that it redraws
