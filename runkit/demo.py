@@ -38,10 +38,11 @@ EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 def run_demo(folder: Path, *, speed: float) -> Path:
     """Run the demo and write `index.html` to `folder`; return the path of the page.
 
-    Raises `WaitTimeout` if a run does not stop, and `UsageError` for an invalid folder.
+    Raises `WaitTimeout` if a run does not stop, `UsageError` for an invalid folder, and `MissingExtra`
+    without the extra `[sandbox]`.
     """
-    folder = files.folder_at(folder)  # fails before the runs start
     with _temporary_state(), runkit.sandbox(speed=speed) as box, box.client() as client:
+        folder = files.folder_at(folder)  # fails before the runs start
         write([paint(f"6 runs · sandbox at {box.url} · {moment(box.now())}", "muted")])
         ids = {business.scenario: business.id for business in box.businesses}
         runs = {name: client.runs.create("cip_orchestrator", business_id=ids[name]) for name in SCENARIOS}

@@ -7,7 +7,7 @@
 A run is a pure function of its scenario, seed, answers and the time: `runkit.server.state.state`.
 """
 
-from runkit.server.launch import Sandbox, sandbox, serve
+from runkit.server.embedded import Sandbox, sandbox, serve
 from runkit.server.scenarios import Business
 
 __all__ = ["Business", "Sandbox", "sandbox", "serve"]

@@ -43,6 +43,11 @@ ACCOUNT: Json = {"id": id_in(SPACE, "account"), "name": "Sandbox Bank", "email":
 SECOND_REVIEWER = "Priya Raman"
 
 
+def second_key(key: str) -> str:
+    """Derive the second reviewer's key from the account's."""
+    return f"{key}.second"
+
+
 def user_of(person: str | None) -> Json:
     """Return the requester of a run: the account, or the user of that name."""
     return {"id": id_in(SPACE, f"user/{person}"), "name": person, "email": None} if person else ACCOUNT

@@ -22,13 +22,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runkit.contract import MAX_COMMENT
-from runkit.server.scenarios import SECOND_REVIEWER, Json
+from runkit.server.scenarios import SECOND_REVIEWER, Json, second_key
 from runkit.text import brief
 
 if TYPE_CHECKING:
     from runkit.server.app import Backend
 
 MAX_BODY = 1_000_000  # bytes; a resume with a long note has a few thousand
+_TOO_LARGE = f"the body has more than {MAX_BODY:,} bytes"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")  # with any port, as it may be that of a tunnel
 _ORIGIN = re.compile(rf"https?://({'|'.join(map(re.escape, HOSTS))})(:[0-9]{{1,5}})?", re.IGNORECASE)
 # [A] 21: both schemes of section 1
@@ -70,7 +71,7 @@ def reasons(error: ValidationError) -> str:
 
 
 class AccessMiddleware:
-    """ASGI middleware that checks the origin and the key, and dates each response in virtual time.
+    """ASGI middleware that checks origin and key, limits bodies and dates each response in virtual time.
 
     The key goes no further; `request.state` has the person whose key it is (None: the account's), and the
     `backend`.
@@ -81,7 +82,18 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        app, headers, state = self.app, Headers(scope=scope), scope["state"]
+        headers, state = Headers(raw=[*scope["headers"]]), scope["state"]
+        # in place, because uvicorn has the list too, and errors may be logged with it
+        scope["headers"][:] = [header for header in scope["headers"] if header[0] != b"authorization"]
+        size = 0
+
+        async def receive_limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY:
+                raise RequestError(413, _TOO_LARGE)
+            return message
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -91,26 +103,24 @@ class AccessMiddleware:
             await send(message)
 
         try:
-            check_origin(headers.getlist("origin"))
+            check_origin(headers.get("host", ""), headers.getlist("origin"))
+            if int(headers.get("content-length", "0")) > MAX_BODY:
+                raise RequestError(413, _TOO_LARGE)
             state["person"] = check_key(headers.get("authorization", ""), self.backend.key.reveal())
             state["backend"] = self.backend
+            await self.app(scope, receive_limited, send_dated)
         except RequestError as error:
-            app = error_response(error.status_code, error.detail, headers=error.headers)
-        # in place, because uvicorn has the list too, and errors may be logged with it
-        scope["headers"][:] = [one for one in scope["headers"] if one[0] != b"authorization"]
-        await app(scope, receive, send_dated)
+            refusal = error_response(error.status_code, error.detail, headers=error.headers)
+            await refusal(scope, receive, send_dated)
 
 
-def check_origin(origins: list[str]) -> None:
-    """Reject (403) requests from another web page."""
+def check_origin(host: str, origins: list[str]) -> None:
+    """Reject requests to another host (400), and from another web page (403)."""
+    if not _ORIGIN.fullmatch(f"http://{host}"):
+        raise RequestError(400, f"requests to other hosts are not served; Host {host[:80]!r}")
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise RequestError(403, f"requests from other web pages are not allowed; Origin {origin[:80]!r}")
-
-
-def second_key(key: str) -> str:
-    """Derive the second reviewer's key from the account's."""
-    return f"{key}.second"
 
 
 def check_key(authorization: str, key: str) -> str | None:

@@ -13,7 +13,7 @@ import pytest
 
 import runkit
 from runkit.errors import ArchiveError, AuthError, UsageError
-from runkit.server.launch import Sandbox
+from runkit.server import Sandbox
 
 N_RUNS = 30
 

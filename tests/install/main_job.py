@@ -1,7 +1,7 @@
 """What runkit is for, as somebody who has installed it would do it; started with the Python that has it.
 
-Arguments are the parts to try: `bare` needs no extra, `report` and `scale` need theirs. Each leaves its
-files in the current folder, and prints a line.
+Arguments are the parts to try: `sandbox`, and `report` and `scale`, which need their extra, too. Each leaves
+its files in the current folder, and prints a line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def runs(history: int = 6) -> runkit.RunList:
         return client.runs.fetch(client.runs.list(), progress=False)
 
 
-def bare() -> None:
+def sandbox() -> None:
     """Frames, a Gantt page, and a form that shows its question."""
     f = runkit.frames(runs())
     assert f.is_complete
@@ -60,5 +60,5 @@ if __name__ == "__main__":
     assert Path(runkit.__file__).is_relative_to(sys.prefix), runkit.__file__
     assert version("runkit-jupyter") == runkit.__version__
     for name in sys.argv[1:]:
-        {"bare": bare, "report": report, "scale": scale}[name]()
+        {"sandbox": sandbox, "report": report, "scale": scale}[name]()
         print(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 from jupyter_client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 
-from environments import Built, Environment, Linked, environment
+from environments import ROOT, Built, Environment, Linked, environment
 
 CALLS = """
 import runkit
 from runkit.errors import MissingExtra
 
-for call in (lambda: runkit.report("runs.ndjson", "report.html"), lambda: runkit.Archive("runs/")):
+calls = (lambda: runkit.report("runs.ndjson", "report.html"), lambda: runkit.Archive("runs/"), runkit.sandbox)
+for call in calls:
     try:
         call()
     except MissingExtra as error:
@@ -28,8 +30,7 @@ RUNS = """
 import runkit
 from runkit.charts import fleet
 
-with runkit.sandbox(history=1) as box, box.client(read_only=True) as client:
-    f = runkit.frames(client.runs.fetch(client.runs.list()))
+f = runkit.frames("runs.json")
 """
 PLOTLY = "application/vnd.plotly.v1+json"
 Run = Callable[[str], tuple[str, list[dict[str, Any]]]]
@@ -43,16 +44,18 @@ def bare(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return made
 
 
-def test_the_demo_needs_no_extra(bare: Environment, tmp_path: Path) -> None:
-    """`runkit demo` writes its page."""
-    assert "4 completed" in bare.run("runkit", "demo", "--speed", "3000", cwd=tmp_path)
-    assert (tmp_path / "runkit-demo" / "index.html").is_file()
+def test_no_web_server_is_installed(bare: Environment, tmp_path: Path) -> None:
+    names = ["fastapi", "starlette", "uvicorn"]
+    script = f"from importlib.util import find_spec; print(*map(find_spec, {names}))"
+    assert bare.run("python", "-c", script, cwd=tmp_path) == "None None None\n"
 
 
 @pytest.mark.parametrize(
     ("command", "extra"),
     [
         ("lab", "lab"),
+        ("demo", "sandbox"),
+        ("sandbox", "sandbox"),
         ("report 0b5c9d0a-2f0e-4a39-8d52-6a1f1f0b7a01 -o report.html", "report"),
         ("fetch --sandbox -o runs/", "scale"),
         ("report runs/ -o report.html", "report"),
@@ -75,6 +78,7 @@ def test_a_call_says_which_line_installs_what_is_missing(bare: Environment, tmp_
     assert [line.partition(": ")[2] for line in said.splitlines()] == [
         "pip install 'runkit-jupyter[report]'",
         "pip install 'runkit-jupyter[scale]'",
+        "pip install 'runkit-jupyter[sandbox]'",
     ]
 
 
@@ -86,6 +90,7 @@ def run(bare: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """
     bare.install("ipykernel")
     folder = tmp_path_factory.mktemp("kernel")
+    shutil.copy(ROOT / "tests" / "examples" / "run_completed.json", folder / "runs.json")
     connection, _ = write_connection_file(str(folder / "connection.json"))
     command = [bare.program("python"), "-m", "ipykernel_launcher", "-f", connection]
     variables = environment(IPYTHONDIR=str(folder), RUNKIT_STATE_DIR=str(folder))

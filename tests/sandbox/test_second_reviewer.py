@@ -6,8 +6,7 @@ import httpx
 import pytest
 
 from runkit.server import sandbox
-from runkit.server.scenarios import SECOND_REVIEWER
-from runkit.server.web import second_key
+from runkit.server.scenarios import SECOND_REVIEWER, second_key
 from tests.sandbox.conftest import BUSINESS, KEY, Server
 
 

@@ -16,9 +16,10 @@ import pytest
 
 from runkit.client import Client
 from runkit.errors import UsageError
-from runkit.server import Sandbox, launch
+from runkit.server import Sandbox, sandbox, serve
+from runkit.server.faults import parse_faults
 from runkit.server.launch import MAX_CONNECTIONS, SandboxServer
-from runkit.server.web import second_key
+from runkit.server.scenarios import second_key
 from tests.secrets.canary import CANARY, ODD, found_in
 from tests.secrets.doors import PATHS, ask, connect
 
@@ -157,7 +158,7 @@ def test_no_other_page_is_answered(running: SandboxServer, origin: str) -> None:
 
 def test_nothing_is_looked_at_before_the_key(running: SandboxServer) -> None:
     """Who has none gets a 401 for every path and method, whatever the body; faults do not see him."""
-    running.faults.add(launch.parse_faults("refuse times=1", 0, None)[0])
+    running.faults.add(parse_faults("refuse times=1", 0, None)[0])
     try:
         for path in PATHS:
             for method in ("GET", "POST", "DELETE", "BREW"):
@@ -200,7 +201,7 @@ def test_an_odd_key_opens() -> None:
 
 
 @pytest.mark.parametrize("key", [5, b"mk_test_x", ["mk_test_x"], "mk test", "mk_test_\n", "mk_tést"])
-@pytest.mark.parametrize("start", [launch.sandbox, launch.serve])
+@pytest.mark.parametrize("start", [sandbox, serve])
 def test_a_key_that_is_none(start: Any, key: Any) -> None:
     """The error says what is wrong with it, without the key."""
     with pytest.raises(UsageError, match=r"^key") as caught:
@@ -292,7 +293,7 @@ def test_websockets_are_not_spoken(running: SandboxServer) -> None:
 def test_connections_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond so many one is refused with 503; when others leave there is room again."""
     assert MAX_CONNECTIONS < 1024  # what a process may open, by default, on Linux
-    monkeypatch.setattr(launch, "MAX_CONNECTIONS", 6)
+    monkeypatch.setattr("runkit.server.launch.MAX_CONNECTIONS", 6)
     server = SandboxServer(key=CANARY)
     try:
         held = [connect(server) for _ in range(5)]

@@ -132,16 +132,17 @@ def test_which_pythons_were_found(record_property: Callable[[str, object], None]
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", FOUND)
 def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path, tell: Tell) -> None:
-    """Without extras the main job is done, also with what pip builds of the source distribution.
+    """With the sandbox the main job is done, also with what pip builds of the source distribution.
 
     What an extra brings is named when it is missing, and the line that is given helps.
     """
     env, told = Environment.new(tmp_path / "venv", str(PYTHONS[version])), partial(tell, version)
     env.install(built.wheel)
-    job(env, tmp_path / "wheel", "bare")
+    follow(env, tmp_path, "sandbox", "demo")
+    job(env, tmp_path / "wheel", "sandbox")
     told("wheel")
     env.install("--force-reinstall", "--no-deps", built.sdist)
-    job(env, tmp_path / "sdist", "bare")
+    job(env, tmp_path / "sdist", "sandbox")
     told("sdist")
     follow(env, tmp_path, "report", "report", "runs.ndjson", "-o", "report.html")
     job(env, tmp_path / "report", "report")
@@ -158,7 +159,7 @@ def test_the_lines_that_errors_give(version: str, built: Built, tmp_path: Path, 
 def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path, tell: Tell) -> None:
     """On the newest Python, too: what each requirement says to be enough is enough, without a warning."""
     env = oldest(tmp_path, FOUND[-1], built)
-    job(env, tmp_path / "job", "bare", "report", "scale")
+    job(env, tmp_path / "job", "sandbox", "report", "scale")
     tell(FOUND[-1], "oldest: job")
 
 
@@ -166,7 +167,7 @@ def test_the_oldest_versions_do_the_main_job(built: Built, tmp_path: Path, tell:
 def test_the_suite_passes_with_the_oldest_versions(built: Built, tmp_path: Path, tell: Tell) -> None:
     """All requirements at their lower bounds; the installed wheel is what is tested."""
     env = oldest(tmp_path, FOUND[0], built, *RUNNERS)
-    job(env, tmp_path / "job", "bare", "report", "scale")
+    job(env, tmp_path / "job", "sandbox", "report", "scale")
     tell(FOUND[0], "oldest: job")
     with tarfile.open(built.sdist) as archive:
         archive.extractall(tmp_path, filter="data")

@@ -13,7 +13,7 @@ import pytest
 from runkit.client import Client
 from runkit.models import Run
 from runkit.server import Sandbox, sandbox
-from runkit.server.web import second_key
+from runkit.server.scenarios import second_key
 from runkit.widgets.controller import AnswerController
 from runkit.widgets.question import Question, question_of
 from support import until
