@@ -171,12 +171,6 @@ def _report_options(add: Add) -> None:
     add("--prepared-by", metavar="NAME", help="who prepared the report")
 
 
-def _export_options(add: Add) -> None:
-    formats = "Chrome trace events, for ui.perfetto.dev, or OpenTelemetry traces and logs"
-    add("--to", required=True, choices=["perfetto", "otlp"], help=formats)
-    add("-o", "--output", required=True, help="trace.json")
-
-
 def _redaction_options(add: Add) -> None:
     mask, reveal = "also mask this pattern; repeatable", "do not apply this rule, such as email; repeatable"
     add("--mask", action="append", default=[], type=mask_rule, metavar="NAME=REGEX", help=mask)
@@ -392,17 +386,6 @@ def report(arguments: argparse.Namespace) -> int:
     return _completeness(done.missing)
 
 
-def export(arguments: argparse.Namespace) -> int:
-    """Write redacted runs for a trace viewer; never writes to the API."""
-    policy = _policy(arguments)
-    output = file_at(arguments.output)  # checked before anything is fetched
-    write = {"perfetto": runkit.to_perfetto, "otlp": runkit.to_otlp}[arguments.to]
-    f = runkit.frames(_source(arguments))
-    write(f, output, redact=policy)
-    say(f"Saved {plural(len(f.runs), 'run')} to {output}")
-    return _frames_completeness(f)
-
-
 def _policy(arguments: argparse.Namespace) -> runkit.Redaction:
     return runkit.Redaction(dict(arguments.mask), arguments.reveal, arguments.keep_last)
 
@@ -484,7 +467,6 @@ COMMANDS: dict[Callable[[argparse.Namespace], int], list[Callable[[Add], None]]]
     show: [_source_options, _step_option, _sandbox_option],
     fetch: [_fetch_options, _sandbox_option],
     report: [_source_options, _report_options, _redaction_options, _sandbox_option],
-    export: [_source_options, _export_options, _redaction_options, _sandbox_option],
     sandbox: [_serve_options],
 }
 """The commands, which their docstrings explain to users, with their options."""

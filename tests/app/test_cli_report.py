@@ -1,4 +1,4 @@
-"""`runkit report` and `runkit export`, and how runs are named there."""
+"""`runkit report`, and how runs are named there."""
 
 from __future__ import annotations
 
@@ -32,20 +32,6 @@ def test_report_makes_a_file_and_prints_its_digest(tmp_path: Path, served: dict[
     both = page + (tmp_path / "report.ipynb").read_bytes()
     assert served["RUNKIT_SANDBOX_KEY"].encode() not in both
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.ipynb"]
-
-
-@pytest.mark.parametrize(("kind", "top"), [("perfetto", "traceEvents"), ("otlp", "resourceSpans")])
-def test_export_of_a_file(tmp_path: Path, served: dict[str, str], kind: str, top: str) -> None:
-    """What `fetch` wrote becomes a file for a trace viewer; `--run` picks one run, `--mask` masks more."""
-    run("fetch", "--sandbox", "-o", "runs.ndjson", cwd=tmp_path, **served)
-    first = json.loads((tmp_path / "runs.ndjson").read_text().splitlines()[0])["id"]
-    for more in ((), ("--run", first[:8], "--mask", "phase=plan_review")):
-        done = run("export", "runs.ndjson", "--to", kind, "-o", "trace.json", *more, cwd=tmp_path)
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        assert done.stderr.startswith(f"Saved {1 if more else 6} run")
-        text = (tmp_path / "trace.json").read_text()
-        assert json.loads(text)[top]
-        assert ("plan_review" in text, "[phase 1]" in text) == (not more, bool(more))
 
 
 @pytest.fixture

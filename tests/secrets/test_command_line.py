@@ -25,7 +25,6 @@ COMMANDS = {
     "archive": ["fetch", "-o", "runs/"],
     "stdout": ["fetch", "-o", "-"],
     "report": ["report", "r", "-o", "report.html"],
-    "export": ["export", "r", "--to", "otlp", "-o", "trace.json"],
     "inbox": ["inbox"],
 }
 # Others are the same to the command line, and left to the client's tests.
