@@ -1,4 +1,4 @@
-"""One headless browser for all tests that need one."""
+"""What all tests share: settings of hypothesis, a state folder of their own, and one headless browser."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import Phase, settings
-from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:  # imported where a browser is used
+    from playwright.sync_api import Browser, Page
 
 TIMES = float(os.environ.get("RUNKIT_FUZZ", "0.25"))  # of a test's examples; .ci/soak tries more
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -122,6 +124,8 @@ def browser() -> Iterator[Browser]:
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.fail(f"no browser found; expected one of {', '.join(NAMES)} on the PATH", pytrace=False)
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=ARGS)
         yield started

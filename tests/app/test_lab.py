@@ -9,15 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import pytest
 from jupyter_client import BlockingKernelClient
-from playwright.sync_api import Browser
 
 from support import until
 from tests.app.conftest import environment
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("0*.ipynb"))
 START_S, CELL_S = 90, 120  # seconds that a start and a cell may take

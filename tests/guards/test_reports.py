@@ -7,11 +7,10 @@ from collections.abc import Callable
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser
 
 import runkit
 from runkit.errors import ReportError, UsageError
@@ -19,6 +18,9 @@ from support import example, run, step
 from tests.client.conftest import KEY, Answer, Server
 from tests.guards.conftest import running
 from tests.reports.conftest import without_kernel, write_template
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 __all__ = ["without_kernel"]
 

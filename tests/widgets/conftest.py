@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from tests.client.conftest import client, fake_time, make_client, question, run_json, server
 from tests.widgets.asking import asking, box
 from tests.widgets.live import LivePage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 __all__ = ["asking", "box", "client", "fake_time", "make_client", "question", "run_json", "server"]
 

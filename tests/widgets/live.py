@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
-
-from playwright.sync_api import Locator, Page
+from typing import TYPE_CHECKING, Any
 
 from runkit.widgets.card import STATIC, Card
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
 
 # The part of the front end: models that keep what cards send, and pass on what their widgets send.
 MODELS = """
