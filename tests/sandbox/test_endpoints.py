@@ -145,27 +145,6 @@ def test_a_page_that_is_no_number_is_refused(server: Server, path: str) -> None:
         assert error["parameter"] == name
 
 
-def test_of_a_repeated_parameter_the_last_counts(serve: Serve) -> None:
-    """On every path, whatever stands before it."""
-    server = serve(history=30)
-    business = BUSINESS["clean_pass"].id
-    for path, repeated, once in (
-        ("/runs", "page=x&page=1&page=2&per_page=3&per_page=7", "page=2&per_page=7"),
-        ("/threads", f"business_id=x&business_id={business}", f"business_id={business}"),
-        ("/businesses", "per_page=1000&per_page=2", "per_page=2"),
-        ("/runs/ID", "include=steps&include=x", "include=x"),
-        (
-            "/actions",
-            f"object_type=people&object_type=businesses&object_id=x&object_id={business}",
-            f"object_type=businesses&object_id={business}",
-        ),
-    ):
-        address = path.replace("ID", server.get("/runs")["data"][0]["id"])
-        answers = [server.http.get(f"{address}?{query}") for query in (repeated, once)]
-        assert answers[0].status_code == 200
-        assert answers[0].content == answers[1].content
-
-
 def test_threads_of_a_business(serve: Serve) -> None:
     """The list of threads can be cut to a business; nothing in a thread says which."""
     server = serve()
@@ -254,13 +233,6 @@ def test_every_error_has_the_same_shape(
     errors = answer.json()["errors"]
     assert errors
     assert all(error["message"] and set(error) <= {"message", "parameter"} for error in errors)
-
-
-@pytest.mark.parametrize("pieces", [20, 1])
-def test_a_body_without_a_length_is_bounded_too(server: Server, pieces: int) -> None:
-    """A body sent in pieces is cut off at the same size, also where the last piece is the one too many."""
-    answer = server.http.post("/runs", content=(b" " * (2_000_000 // pieces) for _ in range(pieces)))
-    assert answer.status_code == 413
 
 
 def basic(user: str) -> str:

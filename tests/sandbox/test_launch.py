@@ -171,14 +171,3 @@ def test_serve_ends_cleanly() -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "ended\n", "")
-
-
-def test_small_requests_are_quick() -> None:
-    """A request takes a few milliseconds: no response waits for the acknowledgement of its first half."""
-    with (
-        sandbox() as box,
-        httpx.Client(headers={"Authorization": f"Bearer {box.key}"}, trust_env=False) as http,
-    ):
-        http.get(f"{box.url}/runs")
-        took = [http.get(f"{box.url}/runs").elapsed.total_seconds() for _ in range(20)]
-    assert min(took) < 0.03  # such an acknowledgement comes after 40 ms, every time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from runkit.server.launch import SandboxServer
@@ -22,41 +22,16 @@ PATHS = (
 )
 
 
-def connect(running: SandboxServer) -> socket.socket:
-    """Open a connection."""
-    return socket.create_connection(("127.0.0.1", running.port), timeout=10)
-
-
-def head_of(line: str, headers: Sequence[str], key: str | None = CANARY, version: str = "1.1") -> bytes:
-    """The head of a request; an empty line ends it."""
-    head = [f"{line} HTTP/{version}", *headers]
-    head += [f"Authorization: Bearer {key}"] if key is not None else []
-    return "\r\n".join([*head, "", ""]).encode()
-
-
 def ask(
-    running: SandboxServer,
-    line: str,
-    headers: Sequence[str],
-    *,
-    key: str | None = CANARY,
-    version: str = "1.1",
-    body: bytes = b"",
-    pieces: Iterable[bytes] = (),
-    unended: Iterable[bytes] = (),
+    running: SandboxServer, line: str, headers: Sequence[str], *, key: str | None = CANARY
 ) -> tuple[int, dict[str, str], bytes]:
-    """Send a request and read all that comes back: status, headers, body.
-
-    `pieces` are sent after the body, `unended` instead of the end of the head.
-    """
-    head = head_of(line, [*headers, "Connection: close"], key, version)
-    with connect(running) as connection:
-        with suppress(ConnectionError):  # it may have answered and gone already
-            connection.sendall(head + body if not unended else head.removesuffix(b"\r\n"))
-            for piece in (*pieces, *unended):
-                connection.sendall(piece)
+    """Send a request and read all that comes back: status, headers, body."""
+    head = [f"{line} HTTP/1.1", *headers, "Connection: close"]
+    head += [f"Authorization: Bearer {key}"] if key is not None else []
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
         came = b""
-        with suppress(ConnectionResetError):
+        with suppress(ConnectionError):  # the server may have answered and gone already
+            connection.sendall("\r\n".join([*head, "", ""]).encode())
             while more := connection.recv(65536):
                 came += more
     top, _, content = came.partition(b"\r\n\r\n")
