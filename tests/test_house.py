@@ -7,15 +7,11 @@ import pkgutil
 import re
 import subprocess
 import sys
-from itertools import chain
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 import runkit
-from bench import data
-from environments import PROJECT
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks").glob("templates/*.ipynb")])
@@ -43,16 +39,6 @@ def test_no_module_bears_a_public_name() -> None:
     assert not modules & set(runkit.__all__)
 
 
-def test_contributing_gives_a_reason_for_each_dependency() -> None:
-    """And names none that is gone; the tests' own packages need no line."""
-    extras = PROJECT["optional-dependencies"]
-    required = [*PROJECT["dependencies"], *chain(*(extras[name] for name in extras if name != "test"))]
-    names = {Requirement(line).name for line in required} - {PROJECT["name"]}
-    table = (ROOT / ".github" / "CONTRIBUTING.md").read_text().partition("| reason |")[2]
-    listed = [re.sub(r"`\[.*\]`", "", line.split("|")[1]) for line in table.splitlines() if "|" in line]
-    assert set(re.findall(r"[\w-]+\w", " ".join(listed))) == names
-
-
 def test_importing_runkit_imports_nothing_heavy() -> None:
     """No pandas, plotly, httpx or server until they are needed; the command line explains itself without."""
     heavy = "{'pandas', 'numpy', 'plotly', 'httpx', 'pydantic', 'fastapi'}"
@@ -75,25 +61,6 @@ def test_the_charts_do_not_need_a_client() -> None:
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
-
-
-@pytest.mark.parametrize("kind", data.KINDS)
-def test_what_is_measured_is_whole(kind: str) -> None:
-    """The runs that benchmarks are made of have no problems, and as many steps as were asked for."""
-    frames = runkit.frames(b"\n".join(data.lines(kind, 1_000)))
-    assert len(frames.problems) == 0
-    assert len(frames.steps) == frames.steps["step_id"].nunique() == 1_000
-    if kind == "rich":
-        assert frames.steps["depth"].max() == 3
-        assert set(frames.interrupts["outcome"]) >= {"pending", "answered", "auto_approve"}
-
-
-def test_the_soak_waits_to_be_asked_for(request: pytest.FixtureRequest) -> None:
-    """The test command walks past `tests/soak`, which takes too long for it, and into its neighbours."""
-    ignores = request.config.hook.pytest_ignore_collect
-    assert ignores(collection_path=ROOT / "tests" / "soak", config=request.config)
-    assert not ignores(collection_path=ROOT / "tests" / "sandbox", config=request.config)
-    assert "pytest tests/soak" in (ROOT / ".ci" / "soak").read_text()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -1,7 +1,5 @@
 """What the documentation does not say, and what runkit assumes."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -130,9 +128,3 @@ def test_odd_event_times_are_ignored(at: object) -> None:
     event = event_of("STATE_SNAPSHOT", {"snapshot": {"id": "r"}, "timestamp": at})
     assert event is not None
     assert event.snapshot == {"id": "r"}
-
-
-def test_contract_is_light() -> None:
-    """Whoever needs the contract does not load an HTTP library."""
-    code = "import sys, runkit.contract; sys.exit('httpx' in sys.modules or 'pandas' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import runkit
 from runkit.errors import ContractError, RunkitError, UsageError
 from runkit.logs import log
 from runkit.text import Markup, one_line, visible
@@ -77,13 +75,6 @@ def test_a_message_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixtu
     assert lines[0].endswith(f"left out: {one_line(forged)}")
     assert all(line.startswith("  ") for line in lines[1:])
     assert visible(caplog.text) == caplog.text
-
-
-def test_only_one_file_makes_the_log() -> None:
-    """Nobody goes around it: no other file asks for a logger."""
-    package = Path(runkit.__file__).parent
-    files = [file.name for file in package.rglob("*.py") if 'getLogger("runkit")' in file.read_text()]
-    assert files == ["logs.py"]
 
 
 @given(ANY)
