@@ -255,13 +255,6 @@ def test_times_may_be_natural(text: str, ago: timedelta) -> None:
     assert natural_time("2026-02-03") == "2026-02-03"
 
 
-def test_without_a_command_the_help_is_shown(tmp_path: Path) -> None:
-    """With three examples; that is no error."""
-    done = run(cwd=tmp_path)
-    assert done.returncode == 0
-    assert len(re.findall("^  runkit ", done.stdout, re.MULTILINE)) == 3
-
-
 def test_the_demo_leaves_the_answer_log_alone(tmp_path: Path, state_dir: Path) -> None:
     """What it answers about an invented business is in no log of the user's, nor in a temporary folder."""
     (tmp_path / "tmp").mkdir()

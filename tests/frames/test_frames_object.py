@@ -12,7 +12,7 @@ import pytest
 import runkit
 from runkit.errors import UsageError
 from runkit.tables.schema import SCHEMA
-from support import EXAMPLES, artifact, at, example, question, run, step
+from support import EXAMPLES, artifact, example, question, run, step
 
 EVIL = '<script>alert(1)</script>"$x$'
 
@@ -63,23 +63,6 @@ def test_the_columns_are_the_schemas_in_order() -> None:
     """One list makes the frames."""
     for name, df in runkit.frames(example("completed")).items():
         assert df.columns.tolist() == [column.name for column in SCHEMA[name]]
-
-
-def test_the_text_form_says_where_the_time_went() -> None:
-    """One sentence a run, and that nothing is missing."""
-    text = repr(runkit.frames(example("completed")))
-    assert "40 min 59 s = 3 min 16 s working + 37 min 42 s waiting for a reviewer + 1 s idle; 8 steps" in text
-    assert "complete, no problems" in text
-
-
-def test_a_run_that_waits_says_so() -> None:
-    """Its status, its errors and its open questions are in the sentence."""
-    parts = step("a", 0, 20), step("e", 20, 20, type="error"), question("q", 20, None)
-    source = run(*parts, end=None, status="interrupted", read_at=at(60))
-    assert runkit.frames(source).sentences() == [
-        "CIP Orchestrator · r (waiting): 1 min = 20 s working + 40 s waiting for a reviewer; "
-        "3 steps, 1 error, 1 question waiting"
-    ]
 
 
 def test_the_text_form_is_bounded() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,12 +22,10 @@ from runkit.reports.bundle import (
     make_masker,
     redact_source,
 )
-from runkit.reports.redaction import Redaction
 from runkit.reports.templates import Template
 from runkit.tables.frames import Frames, frames
 from support import artifact, example, question, run, step
 
-EINS = "12-3456789 and 98-7654321"
 READ = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
 
@@ -42,10 +39,10 @@ def read_at(raw: dict[str, Any], when: datetime) -> Run:
     return Run.from_json(raw).with_local_fields(read_at=when)
 
 
-def about(f: Frames, policy: Redaction | None = None) -> Provenance:
+def about(f: Frames) -> Provenance:
     """The provenance of frames."""
     template = Template("run", Path("run.ipynb"), "{}")
-    return redact_source(Source(f, (), answer_log()), make_masker(policy or True), template).provenance
+    return redact_source(Source(f, (), answer_log()), make_masker(), template).provenance
 
 
 def facts(given: Provenance) -> dict[str, str]:
@@ -138,31 +135,6 @@ def test_any_text_and_no_rows_have_a_digest():
 # --------------------------------------------------------------------------------------------------- facts
 
 
-def test_the_facts_in_words():
-    """The runs, when and from where they were read, what was masked, and how to make it again."""
-    given = about(
-        frames([read_at(raw, READ) for raw in [*several(), run(step("b", label=f"{EINS} a@b.example"))]])
-    )
-    assert list(facts(given)) == [
-        "runs",
-        "read",
-        "complete",
-        "redaction",
-        "data digest",
-        "template",
-        "created",
-        "to reproduce",
-    ]
-    told = facts(given)
-    assert told["runs"] == f"3: {example('completed')['id']}, s, r"
-    assert told["read"] == "2026-02-03 12:00:00 UTC, from an unknown host"
-    assert told["complete"].startswith("yes")
-    assert told["redaction"].startswith("Masked ein: 2 values in 1 text; email: 1 value in 1 text.")
-    assert given.digest in told["data digest"]
-    assert told["template"] == f"run.ipynb, SHA-256 {hashlib.sha256(b'{}').hexdigest()}"
-    assert f"runkit-jupyter {runkit.__version__}" in told["created"]
-
-
 def test_when_and_where_runs_were_read(fetched):
     """From first to last, and each host once."""
     late = [
@@ -193,20 +165,6 @@ def test_what_is_missing_is_said(fetched):
     assert facts(about(one))["complete"] == "no: 1 record refused"
     cut = replace(refused, coverage=refused.coverage._replace(why="the list was cut at 3 runs"))
     assert facts(about(cut))["complete"] == "no: 2 records refused; the list was cut at 3 runs"
-
-
-@pytest.mark.parametrize(
-    ("policy", "words"),
-    [
-        (Redaction(), "No sensitive data found to mask."),
-        (Redaction(reveal=["email", "ein"]), "Not masked on request: email, ein. "),
-        (Redaction(patterns={"person": "Jane"}), "Custom rules: person. "),
-        (Redaction(keep_last=1), "Last digits shown of tax and social security numbers: 1. "),
-    ],
-)
-def test_the_words_for_a_redaction(policy, words):
-    """What was masked, what was left on purpose, and by which rules."""
-    assert words in about(frames([]), policy).redaction()
 
 
 def test_many_ids_are_bounded_and_that_is_said():

@@ -40,13 +40,6 @@ def test_each_proposal_has_its_note(server: Server) -> None:
     assert "\u201cchecked\u201d" in summary(done)
 
 
-def test_a_note_that_stands_twice_is_said_once(server: Server) -> None:
-    """The summary does not repeat a note that was given for all and for each."""
-    proposals = [{"agent": agent, "decision": "reject", "note": "no"} for agent in (TIN, WATCHLIST)]
-    done = server.answer(server.reach("combined_proposal"), note="no", proposals=proposals)
-    assert summary(done).count("\u201cno\u201d") == 1
-
-
 def test_an_edited_payload_is_carried_out(server: Server) -> None:
     """The agent acts with the payload that the person edited, and with the proposed one otherwise."""
     edited = [{"type": "add_sources", "payload": {"sources": [SOURCE, SOURCE]}}]
