@@ -112,7 +112,7 @@ def _versions() -> str:
 
 
 def _demo_options(add: Add) -> None:
-    folder = "folder for the HTML page (runkit-demo)"
+    folder = "folder for the HTML page and the runs (runkit-demo)"
     add("-o", "--output", type=Path, default=Path("runkit-demo"), help=folder)
     add("--speed", type=positive, default=300, help="simulation speed (×) (300)")
 
@@ -218,7 +218,7 @@ def natural_time(text: str) -> str:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """Run six agents on the embedded sandbox and show their runs."""
+    """Start six runs on the embedded sandbox and show how they end."""
     from runkit.demo import run_demo
 
     run_demo(arguments.output, speed=arguments.speed)

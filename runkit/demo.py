@@ -27,6 +27,7 @@ QUESTION_SCENARIO = "watchlist_hit"  # the demo answers this scenario's question
 SCENARIOS = ("clean_pass", QUESTION_SCENARIO, "specialist_fails", "auto_approve", "tin_mismatch", "long_200")
 # real seconds before the demo's reviewer answers; visible in the run as waiting
 ANSWER_DELAY_S = 3.0
+RUNS_FILE = "runs.ndjson"
 MAX_RUN_S = 600.0  # simulated seconds for all runs to stop; they need at most 400
 _PAGE = Markup(
     "<h1>runkit demo</h1><p>Six runs on the embedded sandbox. All businesses are fictitious.</p>{}"
@@ -36,7 +37,7 @@ EXTRA_WAIT_S = 60.0  # real seconds in addition, for a busy machine
 
 
 def run_demo(folder: Path, *, speed: float) -> Path:
-    """Run the demo and write `index.html` to `folder`; return the path of the page.
+    """Run the demo and write `index.html` and `runs.ndjson` to `folder`; return the path of the page.
 
     Raises `WaitTimeout` if a run does not stop, `UsageError` for an invalid folder, and `MissingExtra`
     without the extra `[sandbox]`.
@@ -47,9 +48,13 @@ def run_demo(folder: Path, *, speed: float) -> Path:
         ids = {business.scenario: business.id for business in box.businesses}
         runs = {name: client.runs.create("cip_orchestrator", business_id=ids[name]) for name in SCENARIOS}
         _watch(client, runs, timeout=EXTRA_WAIT_S + MAX_RUN_S / box.speed)
-        f = frames(client.runs.fetch([run.id for run in runs.values()], progress=False))
-    page = _write(folder, f, runs[QUESTION_SCENARIO])
-    write(["", *run_table(f), "", f"{totals(f)}    {paint(f'Charts: {page} (works offline)', 'muted')}"])
+        fetched = client.runs.fetch([run.id for run in runs.values()], progress=False)
+        f = frames(fetched)
+    page, file = _write(folder, f, runs[QUESTION_SCENARIO]), folder / RUNS_FILE
+    with files.replacing(file) as part:
+        part.write_text("".join(f"{run.to_json()}\n" for run in fetched), encoding="utf-8")
+    places = [f"Charts: {page.resolve().as_uri()}", f"Runs: {file}"]
+    write(["", *run_table(f), "", totals(f), *(paint(place, "muted") for place in places)])
     return page
 
 

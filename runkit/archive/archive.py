@@ -33,6 +33,12 @@ class Archive:
     Of each run the newest copy is read; `compact` and the end of `sync` drop the others. Each write is atomic
     and makes a new version; every version stays readable. Several processes may write at once.
 
+    Other readers of the Delta table must select the newest copies themselves, for example in DuckDB::
+
+        SELECT * FROM delta_scan('runs/') QUALIFY row_number() OVER (
+            PARTITION BY run_id ORDER BY updated_at DESC, has_steps DESC, read_at DESC NULLS LAST
+        ) = 1
+
     Parameters
     ----------
     path

@@ -20,7 +20,13 @@ from runkit.client.runs import Runs
 class Client:
     """A client of Middesk's Agents API; synchronous, safe to share between threads.
 
-    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`.
+    Its methods are in `runs`, `threads`, `agents`, `businesses`, `actions` and `documents`. It retries failed
+    reads for up to a minute (`runs.get` and forms: ten seconds; a host that never responded: five), and never
+    repeats a write that may have arrived.
+
+    The key appears in no repr, error message, log line or file of runkit. Response bodies are never changed,
+    so a run in which a server repeats the key contains it. Other tools may show the key, such as a traceback
+    with local variables (`%xmode Verbose`).
 
     Parameters
     ----------

@@ -324,7 +324,15 @@ class Runs:
         interrupt_id
             The id of the question. One without an id (None) can only be answered in Middesk.
         answer
-            For example `{"decision": "approve"}`.
+            Middesk does not document its content; runkit assumes the following.
+
+            | question | answer |
+            | --- | --- |
+            | a proposal | `{"decision": "approve"}` or `"reject"`, with a `note`, needed to dismiss a hit |
+            | one that you edit | `{"decision": "approve", "actions": [{"type": …, "payload": …}]}` |
+            | a document request | `{"decision": "approve", "document_id": "…"}`, or `"reject"` without one |
+            | a decision | `{"decision": "approved"}`, `"rejected"` or `"in_review"` |
+            | combined proposals | `{"proposals": [{"agent": …, "decision": "approve"}, …]}` |
         who
             The self-declared name for the log; the login by default.
 

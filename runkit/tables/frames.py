@@ -63,7 +63,21 @@ class _Saved(pydantic.BaseModel):
 
 @dataclass(frozen=True, repr=False)
 class Frames:
-    """Six linked DataFrames; `runkit.tables.schema` lists their columns.
+    """Six linked DataFrames, which join on `run_id`, `step_id` and `artifact_no`; `schema` explains columns.
+
+    | frame | one row per |
+    | --- | --- |
+    | `runs` | run: how long it took, and how much of that was working, waiting for a reviewer, idle |
+    | `steps` | step, in tree order: what took the time, and how steps are nested |
+    | `artifacts` | finding, proposal or delivered artifact |
+    | `sources` | source of an artifact |
+    | `interrupts` | question to a reviewer: what is waiting, since when, and the outcome |
+    | `problems` | problem in the data: what was refused, repaired or unusual, and where |
+
+    At each moment a run is waiting if a question to a reviewer is open, otherwise working if a step without
+    children is open, otherwise idle. Durations are seconds and end in `_s`; times are UTC. `coverage` says
+    how many records were seen, kept and refused. A CSV file has no types, so that a spreadsheet may run text
+    as a formula; `to_excel` keeps text as text.
 
     `version` is the version of the archive that the runs were read from, else None. `reads` has the time and
     host of each run's read; `read_at` and `read_from` summarize them.

@@ -20,7 +20,6 @@ Json = dict[str, Any]
 # Made by runkit 0.1 with deltalake 1.6.6: four runs, of which run-1 has changed once, and then two
 # compactions of one version that both committed, so that each run has two equal rows.
 BY_01 = Path(__file__).parent / "doubled_by_0.1"
-README = Path(__file__).parent.parent.parent / "README.md"
 
 
 def item(run_id: str, updated: float, **more: Any) -> Json:
@@ -154,13 +153,13 @@ def test_an_archive_of_01_is_written(by_01: Path) -> None:
 
 @pytest.fixture
 def sql() -> str:
-    """The query of README for other readers of Delta tables; DuckDB would load `delta_scan` from afar."""
-    [query] = re.findall(r"`(SELECT .*? QUALIFY .*?)`", README.read_text())
+    """The query in the docstring of `Archive` for other readers; DuckDB would load `delta_scan` from afar."""
+    [query] = re.findall(r"SELECT .*? = 1", str(runkit.Archive.__doc__), re.DOTALL)
     return str(query.replace("delta_scan('runs/')", "runs"))
 
 
 @pytest.mark.parametrize("name", ["doubled", "by_01"])
-def test_readmes_query_gives_what_runkit_reads(sql: str, name: str, request: Any) -> None:
+def test_the_documented_query_gives_what_runkit_reads(sql: str, name: str, request: Any) -> None:
     """In DuckDB: each run once, in its newest copy."""
     folder = request.getfixturevalue(name)
     with duckdb.connect() as connection:
