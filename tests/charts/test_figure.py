@@ -246,7 +246,6 @@ def test_figures_are_not_offered_to_a_cloud():
     bundle = plotly.io.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
     config = bundle["application/vnd.plotly.v1+json"]["config"]
     assert config["showSendToCloud"] is False
-    assert config["plotlyServerURL"] == ""
     assert plotly.io.renderers["notebook"].config == charts_style.CONFIG | {"displaylogo": True}
 
 
