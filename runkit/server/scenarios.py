@@ -219,7 +219,6 @@ def specialists_in(scenario: str) -> tuple[Specialist, ...]:
     return tuple(part._replace(tasks=_bulk_tasks(noun, count)) for part, noun, count in shares)
 
 
-@cache
 def results_in(scenario: str) -> Json:
     """Return the results of a scenario's tasks, by the name of the task."""
     results: Json = {**TABLES["results"]}

@@ -321,8 +321,7 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
         **{name: exploded.columns[name] for name in ("title", "type", "confidence", "summary")},
         "n_sources": count(of_artifact, n),
     }
-    is_of_output = np.append(is_word(steps.text["type"], "output"), False)[step]
-    artifacts["is_repeat"] = _repeats(artifacts, is_of_output, runs.text["agent"].to_pylist())
+    artifacts["is_repeat"] = _repeats(artifacts, steps)
     shared = ("run_id", "step_id", "title", "origin")
     sources: Chunk = {
         **{name: take(artifacts[name], of_artifact) for name in shared},
@@ -356,12 +355,14 @@ def extreme_word(of: Ints, values: pa.Array, n: int, known: Sequence[str], pick:
     return take(pa.array(ranked, TEXT), extremes.reindex(range(n), fill_value=-1).to_numpy())
 
 
-def _repeats(artifacts: Chunk, is_of_output: Flags, run_agents: Sequence[str | None]) -> Flags:
+def _repeats(artifacts: Chunk, steps: Steps) -> Flags:
     """Find proposals that repeat a finding of a step of their run: same agent, title and type.
 
     An answered combined proposal has the run's agent, which groups the proposals of other agents. What an
-    output step has (`is_of_output`) may repeat the run's output: same title and type.
+    output step has may repeat the run's output: same title and type.
     """
+    run_agents = steps.runs.text["agent"].to_pylist()
+    is_of_output = np.append(is_word(steps.text["type"], "output"), False)[artifacts["step"]]
     columns = (artifacts[name].to_pylist() for name in ("origin", "agent", "title", "type"))
     rows = list(zip(artifacts["run"].tolist(), *columns, strict=True))
     found, delivered = set(), set()

@@ -87,7 +87,7 @@ def show(file: Path, *options: str) -> str:
 FIELDS = [
     ("run.object", "runs.n_steps", 3, "", "", "", ""),  # tells that it is a run
     ("run.id", "runs.run_id", "c1d2e3f4-run", "c1d2e3f4", "c1d2e3f4", "c1d2e3f4", ""),
-    ("run.created_at", "runs.queued_s", 1, "", "Created Feb 3, 10:00 UTC", "created Feb 3, 10:00", ""),
+    ("run.created_at", "runs.queued_s", 1, "", "", "created Feb 3, 10:00", ""),
     ("run.updated_at", "runs.updated_at", at(95), "", "", "", ""),
     ("run.status", "runs.status", "completed", "✓ Completed", "✓ Completed", "✓ Completed", ""),
     ("run.started_at", "runs.started_at", at(5), "", "10:00 Review started", "", "15 s after the run"),

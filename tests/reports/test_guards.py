@@ -169,7 +169,7 @@ def test_the_run_template_answers_in_this_order():
     template = json.loads((notebooks() / "templates" / "run.ipynb").read_text())
     sources = ["".join(cell["source"]) for cell in template["cells"] if cell["cell_type"] == "markdown"]
     headings = [text.removeprefix("## ") for text in sources if text.startswith("## ")]
-    case = ["Findings", "Questions to reviewers", "What happened", "Actions", "Sign-off"]
+    case = ["Findings", "Questions to reviewers", "What happened", "Actions"]
     assert headings == [*case, "Technical appendix"]
 
 

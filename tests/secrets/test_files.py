@@ -54,7 +54,7 @@ def made(tmp_path: Path) -> Path:
 
 
 def test_nobody_else_reads_what_is_written(made: Path) -> None:
-    """State, frames, saved runs, archives, the demo's page are all closed."""
+    """State, frames, saved runs, archives, the demo's page and runs are all closed."""
     folders = {"state", "frames", "new", "empty", "runkit-demo"}
     files = {"runs.ndjson", "runs.ndjson.gz"}
     assert {path.name for path in made.iterdir()} == folders | files
@@ -62,7 +62,7 @@ def test_nobody_else_reads_what_is_written(made: Path) -> None:
         expected = 0o700 if path.is_dir() else 0o600
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
     inside = [path for name in ("state", "frames", "runkit-demo") for path in (made / name).iterdir()]
-    assert len(inside) == 1 + 8 + 1
+    assert len(inside) == 1 + 8 + 2
     assert {stat.S_IMODE(path.stat().st_mode) for path in inside} == {0o600}
 
 
