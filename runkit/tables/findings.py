@@ -362,7 +362,7 @@ def _repeats(artifacts: Chunk, steps: Steps) -> Flags:
     output step has may repeat the run's output: same title and type.
     """
     run_agents = steps.runs.text["agent"].to_pylist()
-    is_of_output = np.append(is_word(steps.text["type"], "output"), False)[artifacts["step"]]
+    is_of_output: Flags = np.append(is_word(steps.text["type"], "output"), False)[artifacts["step"]]
     columns = (artifacts[name].to_pylist() for name in ("origin", "agent", "title", "type"))
     rows = list(zip(artifacts["run"].tolist(), *columns, strict=True))
     found, delivered = set(), set()
