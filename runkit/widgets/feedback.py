@@ -5,6 +5,7 @@ The API doesn't list ratings, so the form shows only those that it sent.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from runkit.widgets.card import CellOutput, update
 
 MAX_ARTIFACTS = 20  # each has three controls
 TITLE, SUMMARY = 80, 300  # characters
+SETTLE_S = 0.3  # a busy page may deliver a click before the comment that was typed before it
 THUMBS = (("Helpful", "positive"), ("Not helpful", "negative"))
 NO_ID = "Can't be rated: the API gave it no ID."
 READ_ONLY = "Read-only: this client can show findings but not rate them."
@@ -132,17 +134,17 @@ class _Row:
 
     def _send(self, rating: str) -> None:
         """Send a rating and the comment as a job, unless one is being sent."""
-        comment = self._comment.value
         if self._button.disabled:
             return
         self._button.disabled = self._thumbs.disabled = True
         self._show("Sending…")
-        if problem := jobs.start(lambda: self._post(rating, comment), "feedback"):
+        if problem := jobs.start(lambda: self._post(rating), "feedback"):
             self._finish(f"Not sent. {problem}")
 
-    def _post(self, rating: str, comment: str) -> None:
+    def _post(self, rating: str) -> None:
+        time.sleep(SETTLE_S)
         try:
-            feedback = self._client.runs.feedback(self._run, self._id, rating, comment)
+            feedback = self._client.runs.feedback(self._run, self._id, rating, self._comment.value)
         except Exception as error:
             self._finish(_refusal(error))
             return

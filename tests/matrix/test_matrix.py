@@ -156,7 +156,9 @@ def test_a_call_under_a_fault(
     kind = "once" if times == 1 else "always"
     record_property(f"table:client x fault ({LEGEND})", (name, fault, kind, WORDS.get(outcome, outcome)))
 
-    assert outcome in expected(name, fault, times)
+    # a busy machine may leave no time for a second read
+    may_be_late = {"Unavailable"} if is_late and call.counts is None else set()
+    assert outcome in expected(name, fault, times) | may_be_late
     assert took < LONGEST
     if call.counts:
         assert hits == (0 if fault == "limit" else 1)  # nothing is sent twice

@@ -146,7 +146,7 @@ def test_the_run_ends_while_an_answer_is_on_its_way(box: Sandbox, client: Client
     run = client.runs.wait(begin(box, client, "watchlist_hit"))
     monitor = watch(client, run)
     page = ask(monitor)
-    box.fault("slow", on="/resume", seconds=1.5)
+    box.fault("slow", on="/resume", seconds=6)
     page.answer("reject")
     [controller] = monitor._questions.values()
     until(lambda: any(one.name == "runkit-answer" for one in threading.enumerate()))
