@@ -181,8 +181,8 @@ def test_a_question_without_an_id_is_one_pending_row(item: Json) -> None:
 
 def test_questions_without_an_id_are_not_paired_by_their_position() -> None:
     """Two that look alike are not told apart; two that differ are."""
-    steps = [question(name, 10, None, label="Same?") for name in ("p", "q")]
-    f = runkit.frames(waiting(*steps, items=[{"label": "Same?"}] * 2))
+    steps = [question(name, 10, None, label="Same?", agent="x") for name in ("p", "q")]
+    f = runkit.frames(waiting(*steps, items=[{"label": "Same?", "agent": "x"}] * 2))
     assert [row[1] for row in rows(f)] == ["p", "q", "", ""]
     assert words(f) == ["unpaired_interrupt"] * 2
     steps = [question(name, 10, None, label=name, agent="x") for name in ("p", "q")]
