@@ -62,10 +62,11 @@ def arrivals(
             tasks |= {pool.submit(read, one): one for one in islice(ids, n_free)}
             if not tasks:
                 break
-            done = wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED).done
-            if not done and on_idle is not None:
+            completed = wait(tasks, IDLE_INTERVAL, FIRST_COMPLETED).done
+            if not completed and on_idle is not None:
                 on_idle()
-            for future in done:
+            # In the order asked: a refused key must not overtake the runs that arrived before it.
+            for future in [future for future in tasks if future in completed]:
                 run_id, outcome = tasks.pop(future), future.result()
                 if isinstance(outcome, AuthError) and outcome.status == 401:
                     raise outcome

@@ -440,7 +440,7 @@ def test_a_host_that_stays_away_is_raised(server: Server, client: Client, run_js
     server.script = lambda asked: (
         Answer(run_json("run-0", steps=[])) if asked.path.endswith("run-0") else DROP
     )
-    arriving = client.runs.arriving(IDS)
+    arriving = client.runs.arriving(IDS, workers=1)
     assert next(arriving)[0] == "run-0"
     with pytest.raises(Unavailable):
         next(arriving)
