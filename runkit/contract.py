@@ -26,9 +26,9 @@ STEP_TYPES = ("activity", "output", "interrupt", "error")
 RESOLUTIONS = ("auto_approve", "skip")
 # the words of the first documentation
 LEGACY_STATUSES = {"pending": "running", "failed": "error"}
-CONFIDENCES = ("high", "medium", "low")  # best first; any other word ranks below them
-# [A] 16; best first; any other word ranks below them
-TIERS = ("government", "primary", "secondary")
+# both lowest first; any other word is `other`
+CONFIDENCES = ("other", "low", "medium", "high")
+TIERS = ("other", "secondary", "primary", "government")  # [A] 34
 _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 

@@ -122,7 +122,7 @@ def run_tree(f: Frames) -> Iterator[str]:
     yield from _run_head(run)
     yield ""
     is_note = f.steps["type"].eq("error") & f.steps["error"].isna() & f.steps["n_children"].eq(0)
-    steps = f.steps[~is_note].sort_values("order", ignore_index=True)
+    steps = f.steps[~is_note].sort_values("step_no", ignore_index=True)
     if steps.empty:
         yield "No steps." if run["has_steps"] else "The steps were not delivered."
         return

@@ -20,7 +20,7 @@ from runkit import files
 from runkit.contract import Json
 from runkit.reports.bundle import make_masker
 from runkit.reports.redaction import Redaction
-from runkit.tables.frames import Frames, frames, is_wait
+from runkit.tables.frames import Frames, frames
 from runkit.text import run_label
 
 SEMCONV = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
@@ -161,7 +161,7 @@ def _steps(f: Frames) -> Iterator[Json]:
     key = ["run_id", "step_id"]
     asked = f.interrupts.dropna(subset="step_id")[[*key, "interrupt_id", "outcome"]].drop_duplicates(key)
     rows = f.steps.drop(columns="result").merge(asked, on=key, how="left")
-    rows = rows.assign(created_at=rows["started_at"], is_wait=is_wait(rows))
+    rows = rows.assign(created_at=rows["started_at"])
     for row in _records(rows):
         yield row | {"title": row["label"] or row["name"] or row["step_id"]}
 

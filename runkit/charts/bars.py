@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from runkit.style import AGENT_COLORS, FAILED_COLOR, OTHER_COLOR, outcome_words
-from runkit.tables.frames import Frames, is_wait, unmeasured_waits
+from runkit.tables.frames import Frames, unmeasured_waits
 from runkit.text import agent_title, run_label
 from runkit.timing import Flags, Ints, levels
 
@@ -60,7 +60,7 @@ def scene_of(frames: Frames) -> Scene:
     origin = runs["origin"].to_numpy()
 
     bars = steps[["depth", "is_critical", "is_open", "critical_s"]]
-    bars = bars.assign(run=run, is_run=steps["order"] < 0)
+    bars = bars.assign(run=run, is_run=steps["step_no"] < 0)
     start = _micros(steps["started_at"])
     length = np.rint(steps["duration_s"].fillna(0).to_numpy() * SECOND).astype(np.int64)
     bars["start"] = (start - origin[run]) / SECOND
@@ -89,12 +89,12 @@ def _with_run_bars(steps: pd.DataFrame, run: Ints, runs: pd.DataFrame) -> tuple[
     has_bar = runs["n_steps"].eq(0)
     if has_bar.any():
         own = runs.loc[has_bar, ["run_id", "agent", "label", "status", "duration_s"]]
-        own = own.astype({"status": "str"}).assign(started_at=runs["began"], step_id="", order=-1, depth=0)
+        own = own.astype({"status": "str"}).assign(started_at=runs["began"], step_id="", step_no=-1, depth=0)
         own = own.assign(n_artifacts=0, n_children=0, critical_s=0.0)
-        own = own.assign(is_open=False, is_critical=False, is_failed=False)
+        own = own.assign(is_open=False, is_critical=False, is_failed=False, is_wait=False)
         steps = pd.concat([own, steps.astype({"status": "str", "type": "str"})])
         run = np.concatenate([np.flatnonzero(has_bar), run])
-    order = np.lexsort((steps["order"], run))
+    order = np.lexsort((steps["step_no"], run))
     is_sorted = (np.diff(order) > 0).all()
     if not is_sorted:  # a copy of very many steps takes long
         run, steps = run[order], steps.iloc[order]
@@ -118,7 +118,7 @@ def _with_kinds(bars: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     bars["is_error"], bars["is_failing"] = steps["is_failed"], steps["error"].notna()
     bars = bars[~is_note]
     bars["parent"] = parent = _parents(bars["depth"].to_numpy())
-    waits = is_wait(steps)[bars.index].to_numpy()
+    waits = steps.loc[bars.index, "is_wait"].to_numpy()
     is_group = _has_children(parent) & ~is_any(steps["type"], "interrupt")[bars.index]
     bars["kind"] = np.select([waits, is_group | bars["is_run"]], [WAIT, GROUP], STEP)
     return bars

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from runkit.charts.panel import Panel, counts, panel_of, percent, words_of
-from runkit.contract import CONFIDENCES, TIERS
 from runkit.style import MISSING
 from runkit.tables.compare import one_run
 from runkit.tables.frames import Frames
@@ -56,13 +55,13 @@ def found(f: Frames) -> Panel:
     f = one_run(f, "f")
     rows = findings_of(f)
     own = rows[~is_output(rows)]
-    n_strong = int(own["best_tier"].isin(TIERS[:2]).sum())
+    n_strong = int((own["best_tier"] >= "primary").sum())
     n_bare = int((own["n_sources"] == 0).sum())
     tiers = f.sources.groupby("artifact_no")["source_tier"].agg(counts)
     table = rows[["artifact_no", "origin", "agent", "title", "confidence", "summary", "n_sources"]]
     table = table.assign(tiers=rows["artifact_no"].map(tiers).astype("str"))
-    levels = {*own["confidence"].dropna()}
-    lowest = next((word for word in reversed(CONFIDENCES) if word in levels), "none given")
+    lowest = own["confidence"].min()
+    lowest = lowest if isinstance(lowest, str) else "none given"
     level = words_of(f.runs["confidence"].iloc[0])
     sentence = (
         f"{plural(len(own), 'finding')}: {percent(n_strong, len(own))} on government or "
@@ -102,7 +101,8 @@ def matched(a: Frames, b: Frames) -> pd.DataFrame:
     table = left.merge(right, on="pair", how="outer", suffixes=("_a", "_b"))
     names = ("title", "confidence")
     is_same_title, is_as_sure = (
-        table[f"{name}_a"].fillna("") == table[f"{name}_b"].fillna("") for name in names
+        table[f"{name}_a"].astype("str").fillna("") == table[f"{name}_b"].astype("str").fillna("")
+        for name in names
     )
     matches = {
         "only in A": table["run_b"].isna(),

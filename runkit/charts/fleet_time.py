@@ -11,7 +11,7 @@ import pandas as pd
 from runkit.charts.panel import Panel, agent_titles, lasting, panel_of
 from runkit.charts.stacked_bars import LOOKS, stacked_bars
 from runkit.style import MISSING
-from runkit.tables.frames import Frames, is_wait
+from runkit.tables.frames import Frames
 from runkit.text import plural, run_label
 
 HOUR, DAY = 3_600, 86_400
@@ -115,7 +115,7 @@ def slowest_steps(f: Frames) -> Panel:
         Of steps without child steps, at most 15 kinds. Waits for reviewers are left out; what the policy
         settled is work. Times are the steps' own; `critical_s` and `total_s` are those of all runs together.
     """
-    work = f.steps[(f.steps["n_children"] == 0) & ~is_wait(f.steps)]
+    work = f.steps[(f.steps["n_children"] == 0) & ~f.steps["is_wait"]]
     by = work.groupby(KIND, dropna=False)
     kinds = by.agg(label=("label", "first"), n_steps=("label", "size"), n_runs=("run_id", "nunique"))
     kinds = kinds.astype({"n_steps": "int32", "n_runs": "int32"})
@@ -227,7 +227,7 @@ def why_slow(f: Frames, run_id: str | None = None) -> Panel:
 
 def _most_extra(f: Frames, run_id: str, others: pd.Series[str]) -> list[str]:
     """Name the step of a run whose own time is most above its median in other runs, if one is above."""
-    work = f.steps[~is_wait(f.steps)]
+    work = f.steps[~f.steps["is_wait"]]
     by = work.groupby(["run_id", *KIND], dropna=False)
     spent = by.agg(label=("label", "first"), self_s=("self_s", "sum")).reset_index()
     usual = spent[spent["run_id"].isin(others)].groupby(KIND, dropna=False)["self_s"].median()

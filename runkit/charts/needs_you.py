@@ -140,9 +140,9 @@ def _of_findings(f: Frames, runs: pd.DataFrame) -> Rows:
     is_sure = own["confidence"].eq("high").fillna(False)
     weak = own[is_sure & own["best_tier"].fillna("secondary").eq("secondary")]
     has_output = done["run_id"].isin(outputs["run_id"])
-    unsure = done[has_output & ~done["confidence"].isin(["high", "medium"])]
+    unsure = done[has_output & ~(done["confidence"] >= "medium")]
     unsure = unsure.sort_values("confidence", kind="stable")
-    levels = "Output has " + unsure["confidence"].fillna("no") + " confidence"
+    levels = "Output has " + unsure["confidence"].astype("str").fillna("no") + " confidence"
     bare = runs[runs["run_id"].isin(own.loc[own["n_sources"] == 0, "run_id"])]
     return {
         "overconfident": _most(done, weak["title"], weak["run_id"], "on weak or no sources"),

@@ -36,7 +36,7 @@ def timeline(f: Frames) -> Panel:
 
 def _timed(f: Frames) -> pd.DataFrame:
     """Return the steps of one run in tree order, with their starts."""
-    steps = f.steps.sort_values("order", ignore_index=True)
+    steps = f.steps.sort_values("step_no", ignore_index=True)
     origin = f.runs["started_at"].fillna(steps["started_at"].min()).iloc[0]
     depths = steps["depth"].clip(upper=DEEPEST)
     indent = depths.map(lambda depth: "· " * depth).astype("str")
@@ -102,12 +102,12 @@ def findings(f: Frames) -> pd.DataFrame:
 
 def parting(f: Frames) -> Panel:
     """Show the first step at which two runs differ, as it is in each."""
-    both = [side.steps.sort_values("order", ignore_index=True) for side in _sides(f)]
+    both = [side.steps.sort_values("step_no", ignore_index=True) for side in _sides(f)]
     is_known = f.runs["has_steps"].all()
     difference = first_difference(*both) if is_known else None
     places = difference or (None, None)
     rows = [steps.iloc[[] if at is None else [at]] for steps, at in zip(both, places, strict=True)]
-    columns = ["order", *STEP, "status", "duration_s"]
+    columns = ["step_no", *STEP, "status", "duration_s"]
     table = _stacked([row[columns] for row in rows])
     if not is_known:
         return Panel("First difference", NOT_COMPARED, table)

@@ -141,7 +141,7 @@ def _times(f: Frames, row: dict[Any, Any]) -> list[Leaf]:
 
 
 def _findings(artifacts: pd.DataFrame) -> list[Leaf]:
-    rows = artifacts[["title", "confidence", "summary"]].fillna("").itertuples(index=False)
+    rows = artifacts[["title", "confidence", "summary"]].astype("str").fillna("").itertuples(index=False)
     return [
         (title, f"{confidence or 'no'} confidence{': ' if summary else ''}{summary}")
         for title, confidence, summary in rows

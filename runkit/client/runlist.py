@@ -138,7 +138,7 @@ def _row(run: Run) -> dict[str, object]:
         "agent_name": agent,
         "status": run.status,
         "agent": agent,
-        "confidence": next((word for word in reversed(CONFIDENCES) if word in words), None),
+        "confidence": next((word for word in CONFIDENCES if word in words), None),
         "created_at": run.created_at,
         "duration_s": run_duration(run),
         "n_questions": len(run.interrupts),

@@ -104,8 +104,9 @@ def _totals(f: Frames) -> dict[str, Any]:
 def _numbers(f: Frames) -> tuple[Tile, ...]:
     """Count the findings, answers and sources of one run, and its time."""
     [run], own, sources = records(f.runs), own_findings(f), sources_of(f, findings_of(f))
-    confidences = own["confidence"].where(own["confidence"].isin(CONFIDENCES), "unrated").value_counts()
-    rated = [word for word in (*CONFIDENCES, "unrated") if word in confidences]
+    n_rated = dict(own["confidence"].value_counts()[[*reversed(CONFIDENCES)]])
+    n_rated["unrated"] = own["confidence"].isna().sum()
+    rated = [f"{n:,} {word}" for word, n in n_rated.items() if n]
     n_strong = (sources["source_tier"].map(TIERS) == TIERS["government"]).sum()
     outcomes = f.interrupts["outcome"]
     n_asked, n_open = (~outcomes.isin(RESOLUTIONS)).sum(), (outcomes == "pending").sum()
@@ -114,7 +115,7 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
         answered = f"{(outcomes == 'answered').sum():,} of {n_asked:,}"
         note = f"{plural(n_open, 'question')} waiting" if n_open else plural(n_asked, "question")
     return (
-        Tile("Findings", f"{len(own):,}", ", ".join(f"{confidences[word]:,} {word}" for word in rated)),
+        Tile("Findings", f"{len(own):,}", ", ".join(rated)),
         Tile("Answered by reviewers", answered, note),
         Tile("Sources", f"{len(sources):,}", f"{n_strong:,} government or primary"),
         Tile("Time", *_time(run)),
@@ -123,7 +124,7 @@ def _numbers(f: Frames) -> tuple[Tile, ...]:
 
 def _failed(f: Frames) -> pd.DataFrame:
     """Return the steps that are the cause of a failure, in tree order."""
-    return f.steps[f.steps["error"].notna()].sort_values("order")
+    return f.steps[f.steps["error"].notna()].sort_values("step_no")
 
 
 def _open_items(f: Frames) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def _open_items(f: Frames) -> dict[str, Any]:
         "question that cannot be read": ["not in the data"] if is_unread else [],
         "question expired": expired["label"],
         running: steps.loc[steps["is_open"] & ~is_question, "label"],
-        "finding of low or no confidence": rows.loc[~rows["confidence"].isin(["high", "medium"]), "title"],
+        "finding of low or no confidence": rows.loc[~(rows["confidence"] >= "medium"), "title"],
         "finding without a source": own.loc[own["n_sources"] == 0, "title"],
         "problem in the data": f.problems["problem"].astype("str") + ": " + f.problems["detail"],
     }
@@ -150,7 +151,7 @@ def _needs(f: Frames) -> dict[str, list[Any]]:
     [run], asks, own = records(f.runs), f.interrupts, own_findings(f)
     items = _open_items(f)
     stated = run["confidence"]
-    for word in CONFIDENCES[CONFIDENCES.index(stated) + 1 :] if stated in CONFIDENCES else ():
+    for word in CONFIDENCES[CONFIDENCES.index(stated) - 1 : 0 : -1] if stated in CONFIDENCES[1:] else ():
         titles = own.loc[own["confidence"] == word, "title"]
         items[f"{word} finding under an output of {stated} confidence"] = titles
     for way in RESOLUTIONS:

@@ -27,8 +27,7 @@ from runkit.reports.head import head
 from runkit.reports.part import Part, own_findings, records, table_part
 from runkit.style import outcome_words, status
 from runkit.tables import compare
-from runkit.tables.frames import Frames, is_wait
-from runkit.tables.problems import problem_counts
+from runkit.tables.frames import Frames
 
 __all__ = [
     "actions",
@@ -139,8 +138,8 @@ def slowest_steps(data: ReportData) -> Part | None:
         For another number of runs.
     """
     steps = compare.one_run(data.frames, "data").steps
-    is_work = (steps["n_children"] == 0) & ~is_wait(steps) & (steps["self_s"] > 0)
-    slow = steps[is_work].sort_values(["self_s", "order"], ascending=[False, True]).head(MAX_STEPS)
+    is_work = (steps["n_children"] == 0) & ~steps["is_wait"] & (steps["self_s"] > 0)
+    slow = steps[is_work].sort_values(["self_s", "step_no"], ascending=[False, True]).head(MAX_STEPS)
     slow["critical_s"] = slow["critical_s"].where(slow["critical_s"] > 0)
     return table_part(slow[["label", "self_s", "critical_s"]])
 
@@ -324,6 +323,5 @@ def actions(data: ReportData) -> Part | None:
 
 def problems(data: ReportData) -> Part | None:
     """Count what is wrong with the data, by kind; None if nothing is."""
-    problems = data.frames.problems
-    kinds = problems.assign(n_problems=problem_counts(problems)).astype({"severity": "str", "problem": "str"})
-    return table_part(kinds.groupby(["severity", "problem"])["n_problems"].sum().reset_index())
+    kinds = data.frames.problems.groupby(["severity", "problem"], observed=True)["n"].sum()
+    return table_part(kinds.rename("n_problems").reset_index())

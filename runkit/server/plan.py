@@ -320,7 +320,7 @@ def _apply(
         _act(p, question, verdict, at, note, edited)
     _say(p, summary)
     p.recommendation = recommendation or p.recommendation
-    p.confidence = max(p.confidence, confidence, key=CONFIDENCES.index)
+    p.confidence = min(p.confidence, confidence, key=CONFIDENCES.index)
     p.still_open += [fill(still_open, p.facts)] if still_open else []
     return at
 

@@ -114,13 +114,14 @@ def read_runs(records: Sequence[Record], problems: Problems) -> Runs:
     """Keep the records that are valid runs, and note all problems."""
     candidates = [record for record in records if _is_run(record, problems)]
 
-    def note(position: int, problem: str, detail: str, field: str) -> None:
-        problems.add(candidates[position], problem, detail, field)
-
+    issues: list[tuple[int, str, str, str]] = []
     raws = (record.raw for record in candidates)
     fields = [raw | contract.local_fields(raw) if contract.LOCAL in raw else raw for raw in raws]
-    columns, valid = validate.read_columns(Run, fields, note)
+    columns, valid = validate.read_columns(Run, fields, lambda *issue: issues.append(issue))
     columns.text["status"] = validate.map_words(columns.text["status"], contract.current_status)
+    is_refused = set(range(len(candidates))) - set(valid.tolist())
+    for position, *issue in issues:
+        problems.add(candidates[position], *issue, is_refused=position in is_refused)
     kept = [candidates[position] for position in valid.tolist()]
     columns.text["agent"] = text(contract.agent_of(record.raw) for record in kept)
     for record in kept:
@@ -321,7 +322,7 @@ def _with_as_of(steps: Steps, moment: int | None) -> Runs:
 def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
     runs, run, parent, start, end = steps.runs, steps.run, steps.parent, steps.start, steps.end
     n = len(run)
-    order = validate.position_in_group(run)
+    step_no = validate.position_in_group(run)
     path = timing.critical_path(start, end, parent, steps.depth, run, runs.start, runs.end)
     is_open = steps.time["completed_at"] == NEVER
     return steps.text | {
@@ -329,12 +330,13 @@ def _step_columns(steps: Steps, artifacts: Chunk) -> Chunk:
         "run_id": take(runs.text["id"], run),
         "step_id": steps.text["id"],
         "parent_step_id": take(steps.text["id"], parent),
-        "order": order,
-        "subtree_end": order + timing.subtree_sizes(parent, steps.depth),
+        "step_no": step_no,
+        "subtree_end": step_no + timing.subtree_sizes(parent, steps.depth),
         "depth": steps.depth,
         "started_at": start,
         "completed_at": np.where(is_open, NEVER, end),
         "is_open": is_open,
+        "is_wait": _is_wait(steps),
         "duration_s": end - start,
         "self_s": timing.self_time(start, end, parent),
         "is_critical": path.is_on,
@@ -429,13 +431,15 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
     requesters = [record.raw.get("requester") for record in runs.records]
     artifacts = chunks["artifacts"]
     is_output = is_word(artifacts["origin"], findings.OUTPUT)
-    outputs = artifacts["run"][is_output], take(artifacts["confidence"], np.flatnonzero(is_output))
+    is_finding = ~is_output & ~artifacts["is_repeat"]
+    outputs = artifacts["run"][is_output], artifacts["confidence"].filter(pa.array(is_output))
     return {
         **runs.text,
         **runs.time,
         "run_id": runs.text["id"],
         "agent_name": pc.coalesce(runs.text["agent_name"], title),
         "requester": text(one.get("name") if isinstance(one, dict) else None for one in requesters),
+        "prompt": text(record.raw.get("prompt") for record in runs.records),
         "ended_at": np.where(ended == NEVER, NEVER, np.maximum(ended, started)),
         "as_of": runs.as_of,
         "queued_s": np.where(is_started & (queued >= 0), queued, NEVER),
@@ -443,8 +447,10 @@ def _run_columns(runs: Runs, chunks: dict[str, Chunk]) -> Chunk:
         "has_steps": runs.has_steps,
         "n_errors": count(steps["run"][is_error], n),
         "n_pending": count(interrupts["run"][is_pending], n),
+        "n_findings": count(artifacts["run"][is_finding], n),
         "outcome": text(_outcomes(runs, chunks)),
-        "confidence": findings.extreme_word(*outputs, n, contract.CONFIDENCES, "max"),
+        "weakest": _weakest(artifacts, is_finding, n),
+        "confidence": findings.extreme_word(*outputs, n, contract.CONFIDENCES, np.minimum),
         "is_undated": runs.is_undated,
     }
 
@@ -468,6 +474,18 @@ def _outcomes(runs: Runs, chunks: dict[str, Chunk]) -> list[str | None]:
     return outcomes
 
 
+def _weakest(artifacts: Chunk, is_finding: Flags, n: int) -> pa.Array:
+    """Return the title of each run's weakest finding, else of its weakest output, if it is not high."""
+    ranks = np.maximum(findings.rank(artifacts["confidence"], contract.CONFIDENCES), 0)
+    is_weak = (ranks < len(contract.CONFIDENCES) - 1) & ~artifacts["is_repeat"]
+    order = np.lexsort((ranks, ~is_finding, artifacts["run"]))
+    rows = order[is_weak[order]]
+    runs, first = np.unique(artifacts["run"][rows], return_index=True)
+    positions = np.full(n, -1)
+    positions[runs] = rows[first]
+    return take(artifacts["title"], positions)
+
+
 def _by_run(run: Ints, values: pa.Array, is_chosen: Flags | None = None) -> dict[int, list[str]]:
     """Collect the texts of each run; missing ones and those that are not chosen are left out."""
     chosen = values.is_valid().to_numpy(zero_copy_only=False)
@@ -478,14 +496,19 @@ def _by_run(run: Ints, values: pa.Array, is_chosen: Flags | None = None) -> dict
     return texts
 
 
+def _is_wait(steps: Steps) -> Flags:
+    """Flag the steps in which a run waited for a reviewer: questions that the policy did not resolve."""
+    is_resolved = is_word(steps.text["resolution"], *contract.RESOLUTIONS)
+    return is_word(steps.text["type"], "interrupt") & ~is_resolved
+
+
 def _budget(steps: Steps) -> Chunk:
     """Split each run's time: waiting for a reviewer, working (a leaf is open), or idle."""
     runs, n = steps.runs, len(steps.run)
     is_interrupt = is_word(steps.text["type"], "interrupt")
-    # by the policy: it is a leaf
-    is_settled = is_word(steps.text["resolution"], *contract.RESOLUTIONS)
-    is_waiting = is_interrupt & ~is_settled
-    is_leaf = np.where(is_interrupt, is_settled, count(steps.parent, n) == 0)
+    is_waiting = _is_wait(steps)
+    # a question that the policy resolved is a leaf
+    is_leaf = np.where(is_interrupt, ~is_waiting, count(steps.parent, n) == 0)
     spans = steps.run, steps.start, steps.end, runs.start, runs.end
     budget = timing.budget(*spans, is_waiting=is_waiting, is_leaf=is_leaf)
     is_known = (runs.time["started_at"] != NEVER) & runs.has_steps

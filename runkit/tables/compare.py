@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from runkit.errors import UsageError
-from runkit.tables.frames import Frames, frames, is_wait
+from runkit.tables.frames import Frames, frames
 from runkit.text import plural, shorten
 
 # Two steps count as the same step if these columns agree, and if both or neither failed.
@@ -96,7 +96,7 @@ def _keys(steps: pd.DataFrame) -> list[tuple[object, ...]]:
 
 
 def _sums(steps: pd.DataFrame) -> pd.DataFrame:
-    waiting = steps["duration_s"].where(is_wait(steps), 0.0)
+    waiting = steps["duration_s"].where(steps["is_wait"], 0.0)
     measured = steps.assign(n=1, total_s=steps["duration_s"], waiting_s=waiting)
     by_step = measured.groupby(KEY, dropna=False, sort=False, as_index=False)
     return by_step[list(MEASURES)].sum()

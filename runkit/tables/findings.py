@@ -7,11 +7,10 @@ The API shows an interrupt as an item of `run.interrupts` while it is pending, a
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,13 +19,24 @@ from runkit.contract import Json, interrupt_value
 from runkit.models import Artifact, Interrupt, Source
 from runkit.steptree import kind
 from runkit.tables.schema import ORIGINS, OUTCOMES, TEXT
-from runkit.tables.validate import NEVER, Chunk, count, explode, is_word, position_in_group, take, text
+from runkit.tables.validate import (
+    NEVER,
+    Chunk,
+    Exploded,
+    count,
+    explode,
+    is_word,
+    position_in_group,
+    take,
+    text,
+)
 from runkit.text import brief
 from runkit.timing import Flags, Ints
 
 if TYPE_CHECKING:
     from runkit.tables.batch import Runs, Steps
 
+Note = Callable[[int, str, str, str], None]
 STEP, PROPOSAL, OUTPUT = ORIGINS
 PENDING, ANSWERED, *_, LAPSED = OUTCOMES
 # any other value that is not a list of artifacts is a problem
@@ -318,7 +328,8 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
         "interrupt_id": take(text(entry.interrupt_id for entry in lists), of_list),
         "artifact_id": exploded.columns["id"],
         "agent": take(text(entry.agent for entry in lists), of_list),
-        **{name: exploded.columns[name] for name in ("title", "type", "confidence", "summary")},
+        **{name: exploded.columns[name] for name in ("title", "type", "summary")},
+        "confidence": _known_words(exploded, "confidence", contract.CONFIDENCES, note),
         "n_sources": count(of_artifact, n),
     }
     artifacts["is_repeat"] = _repeats(artifacts, steps)
@@ -330,9 +341,10 @@ def artifact_columns(lists: Sequence[ArtifactList], steps: Steps) -> tuple[Chunk
         "source_no": evidence.item_no,
         "host": hosts(evidence.columns["url"]),
         **evidence.columns,
+        "source_tier": _known_words(evidence, "source_tier", contract.TIERS, note_source),
     }
     artifacts["n_hosts"] = _count_hosts(of_artifact, sources["host"], n)
-    artifacts["best_tier"] = extreme_word(of_artifact, sources["source_tier"], n, contract.TIERS, "min")
+    artifacts["best_tier"] = extreme_word(of_artifact, sources["source_tier"], n, contract.TIERS, np.maximum)
     return artifacts, sources
 
 
@@ -343,16 +355,29 @@ def _count_hosts(of: Ints, host: pa.Array, n: int) -> Ints:
     return count(pairs[0], n)
 
 
-def extreme_word(of: Ints, values: pa.Array, n: int, known: Sequence[str], pick: str) -> pa.Array:
-    """Return the first (`pick="min"`) or last word of each of n groups; unknown words come last."""
-    codes, words = pd.factorize(values.to_pandas())
-    ranked = list(dict.fromkeys([*known, *words]))
-    # code -1 is a missing word
-    rank_of_code = np.array([ranked.index(word) for word in words] + [-1])
-    ranks = rank_of_code[codes]
-    is_known = codes >= 0
-    extremes = pd.Series(ranks[is_known]).groupby(of[is_known]).agg(pick)
-    return take(pa.array(ranked, TEXT), extremes.reindex(range(n), fill_value=-1).to_numpy())
+def rank(values: pa.Array, words: Sequence[str]) -> Ints:
+    """Return the position of each value in `words`, -1 for null."""
+    ranks: Ints = pc.index_in(values, pa.array(words, TEXT)).fill_null(-1).to_numpy().astype(np.int64)
+    return ranks
+
+
+def extreme_word(of: Ints, values: pa.Array, n: int, words: Sequence[str], pick: np.ufunc) -> pa.Array:
+    """Return the lowest (`np.minimum`) or highest of the words in each of n groups, null where none is."""
+    ranks = rank(values, words)
+    extremes = np.full(n, len(words) if pick is np.minimum else -1)
+    pick.at(extremes, of[ranks >= 0], ranks[ranks >= 0])
+    return take(pa.array([*words, None], TEXT), extremes)
+
+
+def _known_words(exploded: Exploded, name: str, words: Sequence[str], note: Note) -> pa.Array:
+    """Return a ranked column, in which each word that is not in `words` is the first of them, `other`."""
+    values = exploded.columns[name]
+    is_unknown = values.is_valid().to_numpy(zero_copy_only=False) & ~is_word(values, *words)
+    for position in np.flatnonzero(is_unknown).tolist():
+        detail = f"{name}: {brief(values[position].as_py())} is not in the API's documentation; read as other"
+        path = f"[{exploded.item_no[position]}].{name}"
+        note(int(exploded.owner[position]), "unknown_value", detail, path)
+    return pc.if_else(pa.array(is_unknown), words[0], values)
 
 
 def _repeats(artifacts: Chunk, steps: Steps) -> Flags:

@@ -18,7 +18,6 @@ import pydantic
 
 from runkit import files, text
 from runkit.arguments import full_id
-from runkit.contract import RESOLUTIONS
 from runkit.errors import DataError, UsageError
 from runkit.html_tables import df_to_html, with_labels
 from runkit.models import Run
@@ -26,7 +25,7 @@ from runkit.progress import Bar
 from runkit.style import status
 from runkit.tables.answers import with_answers
 from runkit.tables.batch import read_batch
-from runkit.tables.problems import Problems, problem_counts, problem_words
+from runkit.tables.problems import Problems, problem_words
 from runkit.tables.schema import SCHEMA, schema_frame
 from runkit.tables.sources import Record, records_of
 from runkit.tables.validate import cast, empty, micros
@@ -117,8 +116,7 @@ class Frames:
         if self.coverage.why is not None or not self.coverage.refused:
             return self.coverage.why is None
         is_older = self.problems["problem"] == "duplicate_run"
-        n_older = int(problem_counts(self.problems[is_older]).sum())
-        return self.coverage.refused <= n_older
+        return self.coverage.refused <= self.problems.loc[is_older, "n"].sum()
 
     def select(self, run_ids: str | Iterable[str]) -> Frames:
         """Select some runs in all six frames.
@@ -245,7 +243,7 @@ class Frames:
         if self.coverage.why:
             parts.append(f"not complete: {shorten(self.coverage.why, 1_000)}")
         if len(self.problems):
-            n_problems = int(problem_counts(self.problems).sum())
+            n_problems = int(self.problems["n"].sum())
             parts.append(f"{plural(n_problems, 'problem')} ({problem_words(self.problems)})")
         if not parts:
             parts.append("complete, no problems")
@@ -329,11 +327,6 @@ def unmeasured_waits(f: Frames) -> pd.Series[Any]:
     return asked_at.reindex(f.runs["run_id"]).set_axis(f.runs.index)
 
 
-def is_wait(steps: pd.DataFrame) -> pd.Series[bool]:
-    """Flag the steps in which a run waited for a reviewer: questions that the policy did not resolve."""
-    return steps["type"].eq("interrupt") & ~steps["resolution"].isin(RESOLUTIONS)
-
-
 def frames(
     source: object,
     *,
@@ -407,7 +400,7 @@ def frames(
 
 def _data_error(problems: pd.DataFrame) -> DataError:
     first = problems.head(SHOWN_PROBLEMS).drop(columns=["step_id", "severity"])
-    n_problems = plural(int(problem_counts(problems).sum()), "problem")
+    n_problems = plural(int(problems["n"].sum()), "problem")
     return DataError(
         f"{n_problems} in the data; expected runs as the API documents them. "
         f"The first:\n{first.to_string(index=False)}\n"
@@ -497,7 +490,7 @@ def newest_copies(copies: pd.DataFrame) -> pd.DataFrame:
 def problems_frame(problems: Problems) -> pd.DataFrame:
     """Make the problems frame."""
     columns = [column.name for column in SCHEMA["problems"]]
-    return cast(pd.DataFrame(problems.rows, columns=columns, dtype="str"), "problems")
+    return cast(pd.DataFrame(problems.rows, columns=columns), "problems")
 
 
 def read(directory: str | Path) -> Frames:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,8 @@ Kind = tuple[str, str, str]  # problem, place in the schema, value
 # Problems that cost a record or a value; in all others the record was kept.
 # (Of a duplicated run the newer record is kept, so nothing is lost.)
 ERRORS = frozenset({"bad_json", "not_a_run", "too_deep", "bad_field"})
-MAX_ROWS = 3  # rows of one problem at one place in the schema; the others share one row
+REFUSED = frozenset({"bad_json", "not_a_run", "too_deep", "duplicate_run"})  # each costs a record
 MAX_LEVELS = 16  # of steps in steps, that a location names
-_MORE = " more like this: "
 _INDEX = re.compile(r"\[\d+\]")
 _RUN = object()  # in place of a step: the problem is of the run
 
@@ -30,47 +28,51 @@ _RUN = object()  # in place of a step: the problem is of the run
 class Problems:
     """Collects the rows of the problems frame, and finds the JSON path of a step.
 
-    The first `MAX_ROWS` problems of a kind at one place in the schema have their own rows. The others share
-    one row that counts them, so that many of a kind do not hide the rest.
+    A refused record has a row of its own. Notes of one kind at one place in the schema, of records that are
+    kept, are one row: the first of them, and their number.
     """
 
     rows: list[Row] = field(default_factory=list)
     owners: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
     """By the id() of a run's raw JSON, of each raw step by its id() the owner and the position in its steps.
     Valid while the JSON exists."""
-    _counts: Counter[Kind] = field(default_factory=Counter)
-    _others: dict[Kind, Row] = field(default_factory=dict)
+    _first: dict[Kind, Row] = field(default_factory=dict)
 
-    def add(self, record: Record, problem: str, detail: str, field: str = "", step: object = _RUN) -> None:
+    def add(
+        self,
+        record: Record,
+        problem: str,
+        detail: str,
+        field: str = "",
+        step: object = _RUN,
+        *,
+        is_refused: bool = False,
+    ) -> None:
         """Note a problem of a record, or of a raw step of it, or of one of their fields.
 
-        Of many of a kind, only the number is noted; each unknown value is a kind of its own.
+        Each unknown value is a kind of its own.
         """
         is_step = step is not _RUN
         suffix = f".{field}" if field else ""
         holder = "$.steps[*]" if is_step else "$"
         place = _INDEX.sub("[*]", holder + suffix)
         kind = (problem, place, detail if problem == "unknown_value" else "")
-        self._counts[kind] += 1
-        n_others = self._counts[kind] - MAX_ROWS
-        run_id = _id_of(record.raw)
-        if n_others > 1:
-            row = self._others[kind]
-            row["run_id"] = run_id if row["run_id"] == run_id else None
-            row["detail"] = f"{n_others:,}{_MORE}{row['detail'].partition(_MORE)[2]}"
+        is_note = not is_refused and problem not in REFUSED
+        if is_note and kind in self._first:
+            self._first[kind]["n"] += 1
             return
         path = f".{self._path(record, step)}{suffix}" if is_step else suffix
         row = {
-            "run_id": run_id,
+            "run_id": _id_of(record.raw),
             "step_id": _id_of(step),
             "location": f"{record.location}{path}".removesuffix(" $"),
             "problem": problem,
+            "n": 1,
             "detail": detail,
             "severity": "error" if problem in ERRORS else "warning",
         }
-        if n_others == 1:
-            row |= {"step_id": None, "location": place, "detail": f"1{_MORE}{detail}"}
-            self._others[kind] = row
+        if is_note:
+            self._first[kind] = row
         self.rows.append(row)
 
     def _path(self, record: Record, step: object) -> str:
@@ -106,14 +108,7 @@ def _owners(run: Any) -> dict[int, tuple[int, int]]:
     return owners
 
 
-def problem_counts(problems: pd.DataFrame) -> pd.Series[int]:
-    """Count the problems of each row of the frame: 1, or more for a row of "more like this"."""
-    counts = problems["detail"].str.extract(rf"^([\d,]+){_MORE}", expand=False)
-    return counts.str.replace(",", "").fillna("1").astype("int64")
-
-
 def problem_words(problems: pd.DataFrame) -> str:
     """Count the problems of each kind in words, the most frequent first."""
-    by_kind = problem_counts(problems).groupby(problems["problem"].astype("str")).sum()
-    counts = by_kind.sort_values(ascending=False)
+    counts = problems.groupby("problem", observed=True)["n"].sum().sort_values(ascending=False)
     return ", ".join(f"{n:,} {one_line(str(word))}" for word, n in counts.items())

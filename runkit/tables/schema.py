@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from runkit.contract import KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES
+from runkit.contract import CONFIDENCES, KINDS, RESOLUTIONS, RUN_STATUSES, STEP_STATUSES, STEP_TYPES, TIERS
 
-Kind = Literal["str", "category", "time", "seconds", "count", "flag"]
+Kind = Literal["str", "category", "rank", "time", "seconds", "count", "flag"]
 
 TEXT = pa.large_string()  # the Arrow type behind pandas' str dtype
 TIME = pa.timestamp("us", tz="UTC")
@@ -22,6 +22,7 @@ TIME = pa.timestamp("us", tz="UTC")
 TYPES: dict[Kind, tuple[str, pa.DataType, str | None]] = {
     "str": ("str", TEXT, None),
     "category": ("category", TEXT, None),
+    "rank": ("category", TEXT, None),
     "time": ("datetime64[us, UTC]", TIME, "UTC"),
     "seconds": ("float64", pa.float64(), "s"),
     "count": ("int32", pa.int32(), None),
@@ -41,7 +42,10 @@ PROBLEMS = (
 
 
 class Column(NamedTuple):
-    """One column. `words` are the known words of a category; unknown words are appended."""
+    """One column. `words` are the known words of a category, to which unknown words are appended.
+
+    A rank is an ordered category, lowest word first; an unknown word is its first word, `other`.
+    """
 
     kind: Kind
     name: str
@@ -49,8 +53,9 @@ class Column(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-_text, _word, _time = partial(Column, "str"), partial(Column, "category"), partial(Column, "time")
-_seconds, _count, _flag = partial(Column, "seconds"), partial(Column, "count"), partial(Column, "flag")
+_text, _word, _rank = partial(Column, "str"), partial(Column, "category"), partial(Column, "rank")
+_time, _seconds = partial(Column, "time"), partial(Column, "seconds")
+_count, _flag = partial(Column, "count"), partial(Column, "flag")
 
 RUN_ID = _text("run_id", "id of the run; joins all six frames")
 STEP_ID = _text("step_id", "id of the step; null if the row belongs to no step")
@@ -67,6 +72,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("agent_name", "display name of the agent, if known"),
         _word("status", "status of the run", RUN_STATUSES),
         _text("requester", "name of the person who requested the run"),
+        _text("prompt", "what was asked, if the run has it"),
         _time("created_at", "when the run was requested"),
         _time("updated_at", "when the run last changed"),
         _time("started_at", "when work began"),
@@ -85,22 +91,25 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _count("n_pending", "questions waiting for a reviewer"),
         _count("n_artifacts", "rows in artifacts"),
         _count("n_sources", "rows in sources"),
+        _count("n_findings", "artifacts that are neither a repeat nor an output"),
         _text("outcome", "how it ended: the error, the question, or the title of the last output"),
-        _text("confidence", "the lowest confidence among the output's artifacts"),
+        _text("weakest", "title of the weakest finding, else of the output; null if both are high"),
+        _rank("confidence", "the lowest confidence among the output's artifacts", CONFIDENCES),
     ),
     "steps": (
         RUN_ID,
         _text("step_id", "id of the step"),
         _text("parent_step_id", "id of the parent step; null at the top"),
-        _count("order", "position in the run, in tree order"),
+        _count("step_no", "position in the run, in tree order"),
         _count("subtree_end", "position after its last descendant"),
         _count("depth", "0 at the top"),
+        _text("label", "display name, else the name, else the type; never null"),
+        _flag("is_failed", "its type or status is error, and it is no question"),
+        _flag("is_wait", "a question to a reviewer, that is, one that no policy resolved"),
+        _text("error", "what failed, where the step is the cause; null elsewhere"),
         _text("agent", "type of the agent"),
         _word("type", "type of the step", STEP_TYPES),
         _text("name", "internal name"),
-        _text("label", "display name, else the name, else the type; never null"),
-        _flag("is_failed", "its type or status is error, and it is no question"),
-        _text("error", "what failed, where the step is the cause; null elsewhere"),
         _word("status", "status of the step", STEP_STATUSES),
         _time("started_at", "when the step began"),
         _time("completed_at", "when the step ended; null while open"),
@@ -125,11 +134,11 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("agent", "type of the agent"),
         _text("title", "title"),
         _text("type", "type of finding or change"),
-        _text("confidence", "the agent's confidence: high, medium, low or another word"),
+        _rank("confidence", "the agent's confidence; a word that is not known is other", CONFIDENCES),
         _text("summary", "summary"),
         _count("n_sources", "rows in sources"),
         _count("n_hosts", "different hosts of its sources: ten pages of one site are one witness"),
-        _text("best_tier", "the highest authority of its sources: government, primary, secondary, other"),
+        _rank("best_tier", "the highest authority of its sources", TIERS),
     ),
     "sources": (
         RUN_ID,
@@ -141,7 +150,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         _text("url", "address of the source"),
         _text("host", "host of the URL"),
         _text("source_name", "publisher of the source"),
-        _text("source_tier", "authority of the source"),
+        _rank("source_tier", "authority of the source; a word that is not known is other", TIERS),
         _text("source_type", "type of the source"),
     ),
     "interrupts": (
@@ -162,8 +171,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
     "problems": (
         RUN_ID,
         STEP_ID,
-        _text("location", "file:line and JSON path"),
+        _text("location", "file:line and JSON path, of the first"),
         _word("problem", "kind of problem", PROBLEMS),
+        _count("n", "how many like it, in one place of the schema; a refused run has its own row"),
         _text("detail", "what was found and what was expected"),
         _word("severity", "error: refused or read as null; warning: kept", SEVERITIES),
     ),

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from runkit.contract import Json, format_time, read_time
 from runkit.models import ApiObject, Step
 from runkit.steptree import kind
-from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES
+from runkit.tables.schema import COLUMNS, TEXT, TIME, TYPES, Column
 from runkit.text import brief
 from runkit.timing import Flags, Ints
 
@@ -240,13 +240,18 @@ def cast(df: pd.DataFrame, frame: str) -> pd.DataFrame:
             values = df[column.name].astype(pd.api.types.pandas_dtype(dtype))
         else:
             values = pd.Series(ABSENT.get(column.kind), df.index, dtype)
-        columns[column.name] = _categorical(values, column.words) if column.words else values
+        columns[column.name] = _categorical(values, column) if column.words else values
     return pd.DataFrame(columns, copy=False)
 
 
-def _categorical(values: pd.Series[str], known: Sequence[str]) -> pd.Series[Any]:
+def _categorical(values: pd.Series[str], column: Column) -> pd.Series[Any]:
     """Make a categorical column whose first categories are the known words."""
+    is_ordered = column.kind == "rank"
+    if is_ordered:
+        other, *_ = column.words
+        values = values.where(values.isin(column.words) | values.isna(), other)
     codes, words = pd.factorize(values)
-    categories = pd.Index(list(dict.fromkeys([*known, *words])), dtype="str")
+    categories = pd.Index(list(dict.fromkeys([*column.words, *words])), dtype="str")
     code_of_word = np.append(categories.get_indexer(words), -1)  # -1 is a missing word
-    return pd.Series(pd.Categorical.from_codes(code_of_word[codes], categories), values.index)
+    ranked = pd.Categorical.from_codes(code_of_word[codes], categories, ordered=is_ordered)
+    return pd.Series(ranked, values.index)

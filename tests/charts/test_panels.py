@@ -45,7 +45,7 @@ def test_the_timeline_of_one_run_has_its_steps(name):
     """In tree order, with ids that pandas can merge on."""
     f = frames(example(name))
     table = panels.timeline(f).table
-    assert table["step_id"].tolist() == f.steps.sort_values("order")["step_id"].tolist()
+    assert table["step_id"].tolist() == f.steps.sort_values("step_no")["step_id"].tolist()
 
 
 def test_facts_that_differ_are_in_words():
@@ -75,7 +75,10 @@ def test_the_first_difference_is_a_step_of_each():
     a = run(step("1"), step("2", 10, 20, name="left", label="Left"))
     b = run(step("1"), step("2", 10, 20, name="right", label="Right"))
     panel = panels.parting(two(a, b))
-    assert panel.table[["run", "order", "label"]].to_numpy().tolist() == [["A", 1, "Left"], ["B", 1, "Right"]]
+    assert panel.table[["run", "step_no", "label"]].to_numpy().tolist() == [
+        ["A", 1, "Left"],
+        ["B", 1, "Right"],
+    ]
     assert panel.sentence.startswith("Identical for 1 step,")
     failing = panels.parting(two(run(step("1")), run(step("1", status="error"))))
     assert failing.table["status"].tolist() == ["completed", "error"]

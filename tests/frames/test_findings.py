@@ -120,10 +120,10 @@ def test_a_proposal_that_is_no_object_is_noted() -> None:
     proposals = [7, {"artifacts": [artifact(), {"title": 8}]}, None]
     frames = asked(question("q", 1, None), items=[pending(proposals=proposals)])
     assert frames.interrupts["n_proposals"].tolist() == [1]
-    places = [".interrupts[0].value.proposals[0]", ".interrupts[0].value.proposals[2]"]
-    places += [f".interrupts[0].value.proposals[1].artifacts[1].{name}" for name in ("title", "type")]
+    places = {".interrupts[0].value.proposals[0]": 2}
+    places |= {f".interrupts[0].value.proposals[1].artifacts[1].{name}": 1 for name in ("title", "type")}
     noted = frames.problems[frames.problems["problem"] == "bad_field"]
-    assert sorted(noted["location"].str.removeprefix("$")) == sorted(places)
+    assert dict(zip(noted["location"].str.removeprefix("$"), noted["n"], strict=True)) == places
 
 
 def test_a_combined_proposal_counts_its_proposals() -> None:
@@ -178,13 +178,13 @@ def test_the_host_of_a_source(url: str, host: str | None) -> None:
     ("labels", "lowest"),
     [
         (["high", "low", "medium"], "low"),
-        (["high", "guess"], "guess"),
+        (["high", "guess"], "other"),
         (["high", None], "high"),
         ([None], None),
     ],
 )
 def test_a_runs_confidence_is_its_lowest(labels: list[str | None], lowest: str | None) -> None:
-    """Among the output's artifacts; a word beyond high, medium and low ranks below them."""
+    """Among the output's artifacts; a word beyond high, medium and low is `other`, and ranks below them."""
     output = {"artifacts": [artifact(confidence=label) for label in labels]}
     found = runkit.frames(run(output=output)).runs["confidence"]
     assert found.astype(object).where(found.notna(), None).tolist() == [lowest]
@@ -207,7 +207,7 @@ def test_the_first_documentations_graph_is_the_agent_everywhere() -> None:
 
 
 def test_how_wide_and_how_official_the_evidence_is() -> None:
-    """Ten pages of one site are one host; the best tier is the most official one; other words come last."""
+    """Ten pages of one site are one host; the best tier is the most official one; another word is `other`."""
 
     def source(url: str | None, tier: str | None) -> dict[str, Any]:
         return {"url": url, "source_tier": tier}
@@ -217,7 +217,7 @@ def test_how_wide_and_how_official_the_evidence_is() -> None:
         "one site": (pages, 1, "secondary"),
         "two sites": ([*pages, source("https://B.example/", "primary")], 2, "primary"),
         "all tiers": ([source("x", word) for word in ("rumor", "secondary", "government")], 0, "government"),
-        "other word": ([source(None, None), source("https://c.example", "rumor")], 1, "rumor"),
+        "other word": ([source(None, None), source("https://c.example", "rumor")], 1, "other"),
         "no tier": ([source("https://c.example", None)], 1, None),
         "no source": ([], 0, None),
     }
@@ -226,4 +226,39 @@ def test_how_wide_and_how_official_the_evidence_is() -> None:
     assert rows["n_hosts"].tolist() == [n_hosts for _, n_hosts, _ in evidence.values()]
     assert rows["best_tier"].astype(object).where(rows["best_tier"].notna(), None).tolist() == [
         tier for *_, tier in evidence.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("findings", "output", "weakest"),
+    [
+        (["high", "low", "medium"], "low", "low"),
+        (["high", "guess", "low"], "high", "guess"),
+        (["medium", None], "high", None),
+        (["high", "high"], "low", "output"),
+        (["high"], "high", ""),
+        ([], "medium", "output"),
+    ],
+)
+def test_the_weakest_finding_of_a_run(findings: list[str | None], output: str, weakest: str | None) -> None:
+    """Among findings first, by confidence; the output's title if they are all high, null if it is, too."""
+    found = step("a", artifacts=[artifact(str(label), confidence=label) for label in findings])
+    delivered = {"artifacts": [artifact("output", confidence=output)]}
+    [row] = runkit.frames(run(found, output=delivered)).runs.to_dict("records")
+    assert row["n_findings"] == len(findings)
+    assert (row["weakest"] if isinstance(row["weakest"], str) else "") == str(weakest)
+
+
+def test_a_word_that_is_not_known_is_other_and_noted() -> None:
+    """Confidence and tier are ordered categories with the same words in all frames."""
+    source = {"url": "https://a.example", "source_tier": "rumor"}
+    found = [artifact(str(n), confidence="certain", sources=[source]) for n in range(3)]
+    f = runkit.frames(run(step("a", artifacts=[*found, artifact("sure", confidence="high")])))
+    assert f.artifacts["confidence"].tolist() == ["other"] * 3 + ["high"]
+    assert (f.artifacts["confidence"].max(), f.sources["source_tier"].min()) == ("high", "other")
+    assert f.artifacts["best_tier"].cat.categories.tolist() == ["other", "secondary", "primary", "government"]
+    noted = f.problems[["problem", "location", "n"]].values.tolist()
+    assert noted == [
+        ["unknown_value", "$.steps[0].artifacts[0].confidence", 3],
+        ["unknown_value", "$.steps[0].artifacts[0].sources[0].source_tier", 3],
     ]

@@ -19,7 +19,7 @@ EVIL = '<script>alert(1)</script>"$x$'
 
 def test_select_cuts_all_six_frames() -> None:
     """Only rows of the chosen runs are left, and they are those of the run alone."""
-    sources = [run(step(f"{name}-s", artifacts=[artifact()], type="odd"), run_id=name) for name in "abc"]
+    sources = [run(step(f"{name}-s", artifacts=[artifact()], type=name), run_id=name) for name in "abc"]
     cut = runkit.frames(sources).select(["b"])
     alone = runkit.frames([sources[1]])
     for name, df in cut.items():

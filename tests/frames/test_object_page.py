@@ -17,7 +17,7 @@ def page(*steps: Json, **more: Any) -> Json:
 
 
 def words(f: runkit.Frames) -> list[str]:
-    return f.problems["problem"].tolist()
+    return f.problems["problem"].repeat(f.problems["n"]).tolist()
 
 
 def output_step(name: str, *artifacts: Json, **more: Any) -> Json:
@@ -261,3 +261,10 @@ def test_no_screen_calls_an_unknown_wait_0() -> None:
     table = runkit.fleet.waits(f).table
     assert table[["wait", "n_pending"]].values.tolist() == [["not known", 1]]
     assert runkit.fleet.look_first(f).table["age_s"].isna().tolist() == [True]
+
+
+def test_the_prompt_is_there_if_the_run_has_it() -> None:
+    """Else it is null."""
+    asked = runkit.frames([run(run_id="a") | {"prompt": "Check the TIN"}, run(run_id="b")]).runs["prompt"]
+    assert asked.isna().tolist() == [False, True]
+    assert asked.iloc[0] == "Check the TIN"

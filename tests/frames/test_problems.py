@@ -15,7 +15,8 @@ STEP_FIELDS = ["id", "type", "status", "started_at"]
 
 
 def words(frames: runkit.Frames) -> list[str]:
-    return [str(word) for word in frames.problems["problem"]]
+    problems = frames.problems
+    return problems["problem"].astype("str").repeat(problems["n"]).tolist()
 
 
 def without(record: dict[str, Any], field: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runkit
-from support import flat, run, runs, step
+from support import flat, question, run, runs, step
 
 
 def unnested(steps: list[dict[str, Any]], keep: random.Random | None = None) -> list[dict[str, Any]]:
@@ -50,12 +50,12 @@ def test_mixed_steps_give_the_same_tree(source: dict[str, Any], seed: int) -> No
 
 
 @given(runs())
-def test_a_subtree_is_a_range_of_order(source: dict[str, Any]) -> None:
-    """`order.between(a, b - 1)` is a step and all its descendants."""
+def test_a_subtree_is_a_range_of_step_no(source: dict[str, Any]) -> None:
+    """`step_no.between(a, b - 1)` is a step and all its descendants."""
     steps = runkit.frames(source).steps
     nested = {item["id"]: {inner["id"] for inner in flat([item])} for item in flat(source["steps"])}
     for _, row in steps.iterrows():
-        inside = steps["order"].between(row["order"], row["subtree_end"] - 1)
+        inside = steps["step_no"].between(row["step_no"], row["subtree_end"] - 1)
         assert set(steps.loc[inside, "step_id"]) == nested[row["step_id"]]
 
 
@@ -76,4 +76,19 @@ def test_counts_are_rows_of_the_other_frames(source: dict[str, Any]) -> None:
 def test_a_parent_may_come_after_its_child() -> None:
     """In flat form the order of the list does not matter for the tree."""
     frames = runkit.frames(run(step("child", parent_step_id="parent"), step("parent")))
-    assert frames.steps[["step_id", "order", "depth"]].values.tolist() == [["parent", 0, 0], ["child", 1, 1]]
+    assert frames.steps[["step_id", "step_no", "depth"]].values.tolist() == [
+        ["parent", 0, 0],
+        ["child", 1, 1],
+    ]
+
+
+def test_a_wait_is_a_question_that_no_policy_resolved() -> None:
+    """Whether it is open or answered."""
+    settled = question("q2", 5, 6, result={"resolution": "auto_approve"})
+    steps = runkit.frames(run(step("a"), question("q1", 1, 5), settled, question("q3", 7, None))).steps
+    assert dict(zip(steps["step_id"], steps["is_wait"], strict=True)) == {
+        "a": False,
+        "q1": True,
+        "q2": False,
+        "q3": True,
+    }

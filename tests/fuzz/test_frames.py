@@ -44,7 +44,7 @@ def sound(f: runkit.Frames) -> runkit.Frames:
     )
     assert steps["self_s"].ge(0).all()
     assert steps["critical_s"].ge(0).all()
-    assert steps["subtree_end"].gt(steps["order"]).all()
+    assert steps["subtree_end"].gt(steps["step_no"]).all()
     assert (f.coverage.seen, f.coverage.kept) == (f.coverage.kept + f.coverage.refused, len(runs))
     assert f.problems["location"].str.len().fillna(0).le(700).all()
     assert f.problems["detail"].str.len().le(700).all()
